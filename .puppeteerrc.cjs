@@ -1,0 +1,2 @@
+// The browser is a system Chrome/Chromium found by scripts/find-browser.ts; nothing is downloaded at install.
+module.exports = { skipDownload: true };

@@ -1,0 +1,48 @@
+/** What the command line and the environment decide about a server; every field is documented in `manyhands server --help`. */
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly dataDirectory: string;
+  readonly tlsCertificate: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly volunteers: "open" | "invite" | "off";
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  /** Trust X-Forwarded-* of a proxy in front. */
+  readonly trustProxy: boolean;
+  readonly blobQuotaBytes: number;
+  /** Unreferenced blobs are kept this long after their last use. */
+  readonly blobKeepMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly requestsPerMinutePerAddress: number;
+  readonly messagesPerSecondPerClient: number;
+  /** How long a client that vanished keeps its leases. */
+  readonly graceMs: number;
+  readonly heartbeatMs: number;
+  /** Distinct clients a task may kill before it is quarantined. */
+  readonly quarantineAfter: number;
+  /** Extra leases for the last running tasks of a job when slots idle. */
+  readonly speculate: boolean;
+}
+
+export const defaultServerOptions: ServerOptions = {
+  host: "127.0.0.1",
+  port: 9990,
+  dataDirectory: "manyhands-data",
+  tlsCertificate: undefined,
+  tlsKey: undefined,
+  volunteers: "open",
+  logLevel: "info",
+  trustProxy: false,
+  blobQuotaBytes: 64 * 1024 ** 3,
+  blobKeepMs: 24 * 3600 * 1000,
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 1024,
+  requestsPerMinutePerAddress: 6000,
+  messagesPerSecondPerClient: 2000,
+  graceMs: 30_000,
+  heartbeatMs: 15_000,
+  quarantineAfter: 3,
+  speculate: true,
+};

@@ -1,0 +1,58 @@
+import type { BlobName } from "../shared/data-reference.ts";
+import type { JobId, Sha256 } from "../shared/ids.ts";
+import type { ClientInfo, JobInfo, JobOptions, ServerStatus, Snapshot, Submitted } from "../shared/rest.ts";
+import type { NewTask, ResultRow } from "./store/store.ts";
+
+/**
+ * What the server can do for customers and admins: the use cases behind the REST interface. HTTP knows this and nothing
+ * of scheduler or sockets. Every verb may reject with PlatformError; access rights are checked by the caller, except that
+ * `customer` narrows what is visible.
+ */
+export interface Platform {
+  /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel) */
+  createJob(
+    options: JobOptions & { customer: string; kernel: Sha256 },
+  ): Promise<{ job: JobInfo; created: boolean }>;
+  /**
+   * Adds tasks, and tells when they are on disk. Inputs that name a blob need that blob to exist.
+   * @throws PlatformError CONFLICT, WRONG_STATE, NOT_FOUND, UNKNOWN_BLOB
+   */
+  submit(id: JobId, tasks: readonly NewTask[]): Promise<Submitted>;
+  closeJob(id: JobId): Promise<JobInfo>;
+  /** @throws PlatformError NOT_FOUND */
+  job(id: JobId): Promise<JobInfo>;
+  /** Newest first; of all customers without `customer`. */
+  jobs(filter?: { customer?: string }): Promise<JobInfo[]>;
+  cancel(id: JobId): Promise<JobInfo>;
+  pause(id: JobId): Promise<JobInfo>;
+  resume(id: JobId): Promise<JobInfo>;
+  setPriority(id: JobId, priority: number): Promise<JobInfo>;
+  requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }>;
+  /** Cancels what runs, then forgets the job with its results. */
+  deleteJob(id: JobId): Promise<void>;
+
+  /** One page of outcomes after `after`, at most about 1 MiB; empty when there is none yet. */
+  results(id: JobId, after: number): Promise<ResultRow[]>;
+  /**
+   * Resolves when there is an outcome after `after`, or the job has ended, or `signal` is aborted. Cheap: holds no results.
+   */
+  resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void>;
+  /** The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory. */
+  logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
+
+  putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
+  kernel(sha256: Sha256): Promise<Uint8Array | undefined>;
+  kernels(): Promise<BlobName[]>;
+
+  clients(): ClientInfo[];
+  /** Closes the client's connection; it may come back. @throws PlatformError NOT_FOUND */
+  disconnectClient(id: string): void;
+  /** Disconnects and refuses it from now on. @throws PlatformError NOT_FOUND */
+  banClient(id: string, reason: string): Promise<void>;
+  unbanClient(id: string): Promise<boolean>;
+  /** Who a connected client's blob ticket belongs to. */
+  clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;
+
+  status(): Promise<ServerStatus>;
+  snapshot(): Promise<Snapshot>;
+}

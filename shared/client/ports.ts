@@ -1,0 +1,161 @@
+import type { BlobName } from "../data-reference.ts";
+import type { ClientId, Sha256 } from "../ids.ts";
+import type { Failure, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../protocol.ts";
+
+/**
+ * What a shell (browser page, Node process) gives the client core. Everything the core does to the world goes through
+ * these; the core itself holds no timers, sockets or storage.
+ */
+export interface ClientPorts {
+  readonly clock: Clock;
+  /** Uniform in [0, 1); for jitter. */
+  readonly random: () => number;
+  readonly transport: Transport;
+  readonly blobs: BlobTransfer;
+  readonly cache: BlobCache;
+  readonly outbox: Outbox;
+  readonly sandboxes: SandboxFactory;
+  /** Diagnostics; a person reads them in a log or the browser's console. */
+  readonly log: (
+    level: "debug" | "info" | "warn",
+    message: string,
+    details?: Record<string, unknown>,
+  ) => void;
+}
+
+export interface Clock {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** Calls back once after about `ms`; returns what cancels it. */
+  setTimer(ms: number, callback: () => void): () => void;
+}
+
+/** Opens the one WebSocket to the server. */
+export interface Transport {
+  /** Never throws: a failure to connect arrives as `closed`. `closed` is called exactly once a connection. */
+  connect(handlers: TransportHandlers): TransportConnection;
+}
+export interface TransportHandlers {
+  opened(): void;
+  /** One binary frame. */
+  received(frame: Uint8Array): void;
+  /** A sign of life that is not a frame (a WebSocket ping where the platform shows it). */
+  heard(): void;
+  closed(code: number, reason: string): void;
+}
+export interface TransportConnection {
+  send(frame: Uint8Array): void;
+  /** Bytes handed to `send` and not yet on the network. */
+  readonly bufferedBytes: number;
+  close(code: number, reason: string): void;
+}
+
+/** Moves blobs over HTTP. Verified by SHA-256 by whoever implements it. */
+export interface BlobTransfer {
+  /**
+   * Fetches a blob, or `range` of it.
+   * @throws PlatformError NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
+   */
+  fetch(name: BlobName, range: readonly [number, number] | undefined, ticket: string): Promise<Uint8Array>;
+  /** Stores bytes on the server under their SHA-256; repeating it is harmless. */
+  upload(bytes: Uint8Array, ticket: string): Promise<BlobName>;
+}
+
+/** LRU by bytes with a quota, shared by all tabs or clients of one machine. A miss is `undefined`, never an error. */
+export interface BlobCache {
+  get(sha256: Sha256): Promise<Uint8Array | undefined>;
+  put(sha256: Sha256, bytes: Uint8Array): Promise<void>;
+  /** Names held, most recently used first, at most 4096. */
+  list(): Promise<Sha256[]>;
+  /** Called with each change, also those made by another tab or process where that can be told. */
+  onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;
+}
+
+/** A finished result that the server has not acknowledged yet. */
+export interface OutboxEntry {
+  readonly job: LeaseKey["job"];
+  readonly result: TaskResult;
+}
+
+/** Survives a reload, a crash and a restart. */
+export interface Outbox {
+  load(): Promise<OutboxEntry[]>;
+  save(entries: readonly OutboxEntry[]): Promise<void>;
+  remove(keys: readonly LeaseKey[]): Promise<void>;
+}
+
+/** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
+export interface SandboxFactory {
+  create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
+}
+
+/** What the runner inside the sandbox may ask of the outside. Implemented by the core, exposed by the shell. */
+export interface SandboxHost {
+  /** Bytes of a blob or of a range of it, from the cache or the server. The caller owns the copy. */
+  data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array>;
+  /** Stores bytes as a blob and returns its name. */
+  put(bytes: Uint8Array): Promise<BlobName>;
+  /** Reports from the running bundle, coalesced by the runner. */
+  report(report: SandboxReport): void;
+}
+
+export interface SandboxReport {
+  /** Tasks of the bundle that finished since the last report, in order. */
+  readonly finished?: readonly FinishedTask[];
+  readonly progress?: { readonly index: number; readonly fraction: number };
+  /** Newest checkpoint state, encoded. */
+  readonly checkpoint?: { readonly index: number; readonly state: Uint8Array };
+  readonly log?: { readonly index: number; readonly lines: readonly string[] };
+}
+
+/** `output` is the encoded value, of any size: the core turns a large one into a blob. */
+export interface FinishedTask {
+  readonly index: number;
+  readonly elapsedMs: number;
+  readonly outcome:
+    | { readonly state: "done"; readonly output: Uint8Array; readonly refs: readonly BlobName[] }
+    | { readonly state: "failed"; readonly failure: Failure };
+}
+
+/** A task as the runner gets it: input and resume are encoded values, a blob input is already fetched. */
+export interface SandboxTask {
+  readonly index: number;
+  readonly attempt: number;
+  readonly input: Uint8Array;
+  readonly resume?: Uint8Array;
+}
+
+/** One bundle: tasks of one job, run in order. */
+export interface SandboxBundle {
+  readonly kernelSha256: Sha256;
+  readonly seed: string;
+  readonly tasks: readonly SandboxTask[];
+}
+
+/** A running sandbox. Every call rejects when the sandbox dies. */
+export interface Sandbox {
+  /**
+   * Loads a kernel module (its bytes are verified by the core). Loading the same kernel again is free.
+   * @throws Error with the module's own error when it does not load or has no default-exported function
+   */
+  load(kernelSha256: Sha256, source: Uint8Array): Promise<void>;
+  /** Runs a bundle; every task is reported through `host.report` before this resolves. Never rejects for a kernel's error. */
+  run(bundle: SandboxBundle): Promise<void>;
+  /** Ends it at once, whatever it is doing. */
+  terminate(): void;
+  /** Resolves once when it ends, by itself or by `terminate`. `reason` is undefined after terminate. */
+  readonly ended: Promise<{ reason: string | undefined; kind: "crash" | "memory" }>;
+}
+
+/** Who this client is, and what it offers. */
+export interface ClientIdentity {
+  readonly client: ClientId;
+  readonly kind: "browser" | "node";
+  readonly name: string;
+  readonly token?: string;
+  readonly memoryMb: number;
+  readonly webgpu: boolean;
+  readonly version: string;
+}
+
+export type { JobDescriptor, LeasedTask };

@@ -1,0 +1,34 @@
+import type { ErrorBody } from "../errors.ts";
+import type { JobDescriptor } from "../protocol.ts";
+
+/** What a page or log shows of a client; made by the session, one object a change. */
+export interface ClientStatus {
+  readonly connection:
+    | { readonly state: "connecting" }
+    | { readonly state: "connected" }
+    /** `retryAt` on the shell's clock. */
+    | { readonly state: "waiting"; readonly retryAt: number; readonly reason: string }
+    /** Not retried by itself: the person has to do something. */
+    | { readonly state: "refused"; readonly error: ErrorBody }
+    | { readonly state: "stopped" };
+  readonly mode: "running" | "paused" | "draining" | "stopped";
+  readonly slots: readonly SlotStatus[];
+  /** Leases waiting for a slot. */
+  readonly queued: number;
+  /** Finished results not yet acknowledged. */
+  readonly unsent: number;
+  readonly done: number;
+  readonly failed: number;
+}
+
+export type SlotStatus =
+  | { readonly state: "idle" }
+  | {
+      readonly state: "running";
+      readonly job: JobDescriptor;
+      readonly index: number;
+      /** Tasks of the running bundle, 1 for a large task. */
+      readonly bundled: number;
+      readonly fraction: number;
+      readonly startedAt: number;
+    };

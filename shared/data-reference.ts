@@ -1,0 +1,81 @@
+import * as v from "valibot";
+import { sha256Schema, type Sha256 } from "./ids.ts";
+import { limits } from "./limits.ts";
+
+// A registered symbol, not a class check: a kernel bundle and its runner each carry their own copy of this module.
+const brand = Symbol.for("manyhands.DataReference");
+
+/**
+ * Stands for a blob, or a slice of one, inside an input or output (DESIGN: data reference). Immutable; equal content
+ * has an equal name. `range` is `[start, end)` in bytes of the blob; without it the whole blob is meant.
+ */
+export class DataReference {
+  readonly sha256: Sha256;
+  /** Size of the whole blob in bytes. */
+  readonly size: number;
+  readonly range: readonly [start: number, end: number] | undefined;
+
+  constructor(sha256: Sha256, size: number, range?: readonly [start: number, end: number]) {
+    this.sha256 = sha256;
+    this.size = size;
+    this.range = range;
+    Object.defineProperty(this, brand, { value: true });
+  }
+
+  /** The bytes this reference stands for: those of the range, or of the whole blob. */
+  get length(): number {
+    return this.range ? this.range[1] - this.range[0] : this.size;
+  }
+
+  /**
+   * A reference to a part of this one; offsets are relative to this reference.
+   * @throws RangeError when the part is not inside
+   */
+  slice(start: number, end: number = this.length): DataReference {
+    if (!(
+      Number.isInteger(start) &&
+      Number.isInteger(end) &&
+      0 <= start &&
+      start <= end &&
+      end <= this.length
+    ))
+      throw new RangeError(`slice(${start}, ${end}) is not inside the ${this.length} bytes of the reference`);
+    const base = this.range?.[0] ?? 0;
+    return new DataReference(this.sha256, this.size, [base + start, base + end]);
+  }
+
+  toJSON(): DataReferenceShape {
+    const { sha256, size, range } = this;
+    return range ? { sha256, size, range: [...range] } : { sha256, size };
+  }
+
+  /** Whether a value is a data reference, whichever copy of this module made it. */
+  static is(value: unknown): value is DataReference {
+    return typeof value === "object" && value !== null && brand in value;
+  }
+
+  /** Makes a reference from its plain shape. */
+  static from(shape: DataReferenceShape): DataReference {
+    return new DataReference(shape.sha256, shape.size, shape.range);
+  }
+}
+
+const byteCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.blobBytes));
+
+/** The plain shape of a data reference, as it stands in JSON. */
+export const dataReferenceSchema = v.pipe(
+  v.strictObject({
+    sha256: sha256Schema,
+    size: byteCount,
+    range: v.optional(v.tuple([byteCount, byteCount])),
+  }),
+  v.check(
+    ({ size, range }) => !range || (range[0] <= range[1] && range[1] <= size),
+    "expected a range [start, end) inside the blob",
+  ),
+);
+export type DataReferenceShape = v.InferOutput<typeof dataReferenceSchema>;
+
+/** Name and size of a blob. */
+export const blobNameSchema = v.strictObject({ sha256: sha256Schema, size: byteCount });
+export type BlobName = v.InferOutput<typeof blobNameSchema>;

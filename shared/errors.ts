@@ -1,0 +1,194 @@
+/**
+ * The closed table of refusals (SPEC.md [ERR-1]). Every refusal anywhere in Manyhands carries one of these codes; the
+ * message says what was wrong and what was expected, the table says what to do.
+ */
+interface ErrorRow {
+  /** Whether the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+  /** HTTP status of a refusal over HTTP. */
+  readonly status: number;
+  /** WebSocket close code when a refusal ends the connection (4000–4999 are for applications, RFC 6455 §7.4.2). */
+  readonly closeCode: number;
+  /** What the person should do. */
+  readonly remedy: string;
+}
+
+const table = {
+  BAD_REQUEST: row(
+    false,
+    400,
+    4400,
+    "Correct the request; GET /api/openapi.json describes what is expected.",
+  ),
+  MALFORMED_FRAME: row(
+    false,
+    400,
+    4400,
+    "Update the client: it sent something this protocol version does not have.",
+  ),
+  UNAUTHENTICATED: row(
+    false,
+    401,
+    4401,
+    "Give a valid token: MANYHANDS_TOKEN, --token, or Authorization: Bearer …",
+  ),
+  FORBIDDEN: row(
+    false,
+    403,
+    4403,
+    "Use a token whose role allows this; `manyhands token create --role …` makes one.",
+  ),
+  BANNED: row(false, 403, 4403, "This client was banned by the administrator of the server; ask them."),
+  INVITE_REQUIRED: row(
+    false,
+    403,
+    4403,
+    "Open the invitation link that the server's administrator gave you.",
+  ),
+  VOLUNTEERS_OFF: row(false, 403, 4403, "This server takes no volunteers; use a client token."),
+  ORIGIN_REFUSED: row(
+    false,
+    403,
+    4403,
+    "Open the page from the server itself: requests from other origins are refused.",
+  ),
+  NOT_FOUND: row(false, 404, 4404, "Check the id; `manyhands jobs` lists what exists."),
+  METHOD_NOT_ALLOWED: row(false, 405, 4405, "GET /api/openapi.json lists the methods of each address."),
+  CONFLICT: row(
+    false,
+    409,
+    4409,
+    "Use a new key or a new index: this one already stands for something else.",
+  ),
+  WRONG_STATE: row(false, 409, 4409, "Look at the job's state first: `manyhands jobs`."),
+  TOO_LARGE: row(
+    false,
+    413,
+    4413,
+    "Send less at once, or put the bytes as a blob and pass a data reference.",
+  ),
+  UNSUPPORTED_TYPE: row(
+    false,
+    415,
+    4415,
+    "Send application/json, application/x-ndjson or application/x-msgpack.",
+  ),
+  RANGE_NOT_SATISFIABLE: row(false, 416, 4416, "Ask for bytes inside the blob; HEAD tells its size."),
+  HASH_MISMATCH: row(true, 422, 4422, "The bytes differ from their SHA-256; send them again."),
+  UNKNOWN_BLOB: row(true, 422, 4422, "Put the blob first: PUT /api/blobs/{sha256}."),
+  UNKNOWN_KERNEL: row(true, 422, 4422, "Post the kernel first: POST /api/kernels."),
+  UNSERIALISABLE: row(
+    false,
+    422,
+    4422,
+    "Use JSON values, Uint8Array, typed arrays and data references: no functions, class instances or cycles.",
+  ),
+  TOO_MANY: row(true, 429, 4429, "Slow down and try again after the time in Retry-After."),
+  UPGRADE_REQUIRED: row(
+    false,
+    426,
+    4426,
+    "Reload the page, or install the Manyhands version the server runs and start the client again.",
+  ),
+  STORE_FULL: row(
+    true,
+    507,
+    4507,
+    "Free disk space or raise --blob-quota-gb; nothing accepted so far is lost.",
+  ),
+  STORE_FAILED: row(true, 503, 4503, "Look at the server's log; nothing accepted so far is lost."),
+  DATA_DIRECTORY: row(
+    false,
+    500,
+    4500,
+    "Choose another --data directory, or mend this one as the message says.",
+  ),
+  SHUTTING_DOWN: row(true, 503, 4503, "Wait: the server is restarting, and clients reconnect by themselves."),
+  UNREACHABLE: row(true, 503, 4503, "Check that the server runs and that the address and port are right."),
+  TIMED_OUT: row(true, 504, 4504, "Try again; raise the limit if it keeps happening."),
+  TASK_FAILED: row(
+    false,
+    422,
+    4422,
+    "Read the kernel's message and stack; mend the kernel, then requeue the failed tasks.",
+  ),
+  JOB_CANCELLED: row(false, 409, 4409, "The job was cancelled; submit it again to run it."),
+  JOB_QUARANTINED: row(
+    false,
+    409,
+    4409,
+    "The kernel killed every client that tried it; mend it and submit again, or requeue to try once more.",
+  ),
+  INTERNAL: row(true, 500, 4500, "This is a defect; the server's log has the details."),
+} as const satisfies Record<string, ErrorRow>;
+
+function row(retryable: boolean, status: number, closeCode: number, remedy: string): ErrorRow {
+  return { retryable, status, closeCode, remedy };
+}
+
+/** A code of the closed table. */
+export type ErrorCode = keyof typeof table;
+
+/** Every code, for schemas and documentation. */
+export const errorCodes = Object.keys(table) as [ErrorCode, ...ErrorCode[]];
+
+/** What a refusal looks like on the wire (the body of an HTTP error, the `refuse` message of the socket). */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+  readonly retryable: boolean;
+}
+
+/** A refusal: what was wrong, what was expected, what to do, with a code of the closed table. */
+export class PlatformError extends Error {
+  override readonly name: string = "PlatformError";
+  readonly code: ErrorCode;
+
+  /**
+   * @param code - row of the closed table
+   * @param message - what was wrong and what was expected, one or two sentences
+   * @param cause - the error underneath, kept for logs and never sent to the other side
+   */
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+
+  /** Whether the same request may succeed later unchanged. */
+  get retryable(): boolean {
+    return table[this.code].retryable;
+  }
+
+  /** HTTP status of this refusal. */
+  get status(): number {
+    return table[this.code].status;
+  }
+
+  /** WebSocket close code of this refusal. */
+  get closeCode(): number {
+    return table[this.code].closeCode;
+  }
+
+  /** What the person should do. */
+  get remedy(): string {
+    return table[this.code].remedy;
+  }
+
+  /** The form that crosses a boundary: no cause, no stack. */
+  toBody(): ErrorBody {
+    return { code: this.code, message: this.message, remedy: this.remedy, retryable: this.retryable };
+  }
+
+  /** Reads a refusal that crossed a boundary; an unknown code (a newer peer) becomes INTERNAL. */
+  static fromBody(body: { code: string; message: string }): PlatformError {
+    const code = body.code in table ? (body.code as ErrorCode) : "INTERNAL";
+    return new PlatformError(code, body.message);
+  }
+
+  /** Anything thrown, as a PlatformError: itself, or INTERNAL with the original as cause. */
+  static from(error: unknown): PlatformError {
+    if (error instanceof PlatformError) return error;
+    return new PlatformError("INTERNAL", error instanceof Error ? error.message : String(error), error);
+  }
+}

@@ -1,0 +1,16 @@
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import type { Sha256 } from "./ids.ts";
+
+/**
+ * SHA-256 in plain JavaScript, for origins where `crypto.subtle` does not exist (plain HTTP in a lab). Shells that have
+ * a native hash use that instead.
+ */
+export function sha256Hex(bytes: Uint8Array): Sha256 {
+  return bytesToHex(sha256(bytes)) as Sha256;
+}
+
+/** SHA-256 as 32 bytes. */
+export function sha256Bytes(bytes: Uint8Array): Uint8Array {
+  return sha256(bytes);
+}

@@ -1,0 +1,50 @@
+/**
+ * Every bound that both ends of a boundary must agree on. A value that crosses a boundary is checked against
+ * these once, on arrival.
+ */
+export const limits = {
+  /** A value (input, output) above this many encoded bytes travels as a blob of its own. */
+  inlineValueBytes: 256 * 1024,
+  /** Largest WebSocket frame, either direction. Leaves room for a bundle of inline values. */
+  frameBytes: 16 * 1024 * 1024,
+  /** Largest single JSON or MessagePack request body held in memory (streamed bodies are bounded per item). */
+  bodyBytes: 16 * 1024 * 1024,
+  /** Largest kernel module. WASM embedded as base64 fits; anything larger should be a blob. */
+  kernelBytes: 32 * 1024 * 1024,
+  /** Largest blob. */
+  blobBytes: 16 * 1024 ** 3,
+  /** Largest checkpoint state. */
+  checkpointBytes: 256 * 1024,
+  /** Tasks in one message or one request item batch. */
+  tasksPerMessage: 4096,
+  /** Tasks a client may ask to hold at once. */
+  tasksHeldPerClient: 16_384,
+  /** Data references named by one task. */
+  refsPerTask: 1024,
+  /** Slots a client may announce. */
+  slotsPerClient: 1024,
+  /** Highest task index, so that an index is always an exact integer in every store. */
+  maxTaskIndex: 2 ** 40,
+  nameChars: 200,
+  messageChars: 4_000,
+  stackChars: 16_000,
+  logLineChars: 2_000,
+  /** Log lines in one message. */
+  logLinesPerMessage: 100,
+  minPriority: -1000,
+  maxPriority: 1000,
+  maxAttempts: 100,
+  minTimeoutMs: 10,
+  maxTimeoutMs: 7 * 24 * 3600 * 1000,
+  minMemoryMb: 16,
+  maxMemoryMb: 64 * 1024,
+} as const;
+
+/** What a job gets when its customer does not say. */
+export const jobDefaults = {
+  maxAttempts: 5,
+  /** One hour: long enough for a heavy kernel, short enough that a hang is noticed the same day. */
+  timeoutMs: 3_600_000,
+  memoryMb: 512,
+  priority: 0,
+} as const;

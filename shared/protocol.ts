@@ -1,0 +1,245 @@
+import { decode, encode } from "@msgpack/msgpack";
+import * as v from "valibot";
+import { blobNameSchema } from "./data-reference.ts";
+import { errorCodes, PlatformError } from "./errors.ts";
+import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema } from "./ids.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
+ * array of messages. This file is the one definition of every message; types are inferred from it.
+ */
+export const protocolVersion = 1;
+
+/** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
+export const subprotocol = "manyhands";
+
+/** Path of the client WebSocket. */
+export const clientSocketPath = "/socket";
+
+const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
+const bytes = (max: number) =>
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check((value) => value.length <= max, `expected at most ${max} bytes`),
+  );
+const list = <const S extends v.GenericSchema>(item: S, max: number) =>
+  v.pipe(v.array(item), v.maxLength(max));
+
+/** Names one lease: a task and which attempt at it. */
+export const leaseKeySchema = v.strictObject({
+  job: jobIdSchema,
+  index: taskIndexSchema,
+  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+});
+export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
+
+/** How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`. */
+export const failureKinds = [
+  "error",
+  "timeout",
+  "crash",
+  "memory",
+  "unserialisable",
+  "data",
+  "refused",
+] as const;
+export type FailureKind = (typeof failureKinds)[number];
+
+/** Why an attempt failed, as the kernel's author needs it. */
+export const failureSchema = v.strictObject({
+  kind: v.picklist(failureKinds),
+  message: text(limits.messageChars),
+  stack: v.optional(text(limits.stackChars)),
+});
+export type Failure = v.InferOutput<typeof failureSchema>;
+
+/** An encoded value inline, or the blob that holds the encoded value when it is over 256 KiB. */
+export const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
+export type Payload = v.InferOutput<typeof payloadSchema>;
+
+/** What a client needs to know of a job to run its tasks and to show for whom it computes. */
+export const jobDescriptorSchema = v.strictObject({
+  id: jobIdSchema,
+  name: text(limits.nameChars),
+  customer: text(limits.nameChars),
+  kernel: blobNameSchema,
+  /** Seeds `ctx.random`, together with the task's index. */
+  seed: text(limits.nameChars),
+  timeoutMs: count(limits.maxTimeoutMs),
+  memoryMb: count(limits.maxMemoryMb),
+});
+export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
+
+export const leasedTaskSchema = v.strictObject({
+  index: taskIndexSchema,
+  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  input: payloadSchema,
+  /** Blobs the input refers to, so that their bytes can be fetched while another task computes. */
+  refs: v.optional(list(blobNameSchema, limits.refsPerTask)),
+  /** Newest stored checkpoint of the task (an encoded value). */
+  resume: v.optional(bytes(limits.checkpointBytes)),
+});
+export type LeasedTask = v.InferOutput<typeof leasedTaskSchema>;
+
+const resultSchema = v.strictObject({
+  index: taskIndexSchema,
+  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  /** Time the kernel took, in ms. */
+  elapsedMs: v.pipe(v.number(), v.minValue(0)),
+  outcome: v.variant("state", [
+    v.strictObject({
+      state: v.literal("done"),
+      output: payloadSchema,
+      refs: v.optional(list(blobNameSchema, limits.refsPerTask)),
+    }),
+    v.strictObject({ state: v.literal("failed"), failure: failureSchema }),
+  ]),
+});
+/** One finished attempt, as the client reports it. */
+export type TaskResult = v.InferOutput<typeof resultSchema>;
+export type TaskOutcome = TaskResult["outcome"];
+
+const indexes = list(taskIndexSchema, limits.tasksPerMessage);
+
+const clientMessages = [
+  v.strictObject({
+    type: v.literal("hello"),
+    protocol: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    version: text(40),
+    client: clientIdSchema,
+    kind: v.picklist(["browser", "node"]),
+    name: text(limits.nameChars),
+    /** Access token (client role) or invitation; absent for an open volunteer. */
+    token: v.optional(text(200)),
+    slots: count(limits.slotsPerClient),
+    memoryMb: count(16 * 1024 * 1024),
+    webgpu: v.boolean(),
+    /** Leases the client still holds (running, queued, or finished and in its outbox) from before a disconnect. */
+    held: list(leaseKeySchema, limits.tasksHeldPerClient),
+    /** Blobs in its cache, most recently used first. */
+    cached: list(sha256Schema, 4096),
+  }),
+  /**
+   * Credit: the client is willing to hold up to `tasks` unfinished leases in all. Absolute, so repeating it is harmless;
+   * 0 asks for nothing more (paused, draining).
+   */
+  v.strictObject({
+    type: v.literal("want"),
+    tasks: count(limits.tasksHeldPerClient),
+    slots: count(limits.slotsPerClient),
+  }),
+  v.strictObject({
+    type: v.literal("results"),
+    job: jobIdSchema,
+    results: list(resultSchema, limits.tasksPerMessage),
+  }),
+  v.strictObject({
+    type: v.literal("progress"),
+    progress: list(
+      v.strictObject({
+        ...leaseKeySchema.entries,
+        fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+      }),
+      limits.tasksPerMessage,
+    ),
+  }),
+  v.strictObject({
+    type: v.literal("checkpoint"),
+    ...leaseKeySchema.entries,
+    state: bytes(limits.checkpointBytes),
+  }),
+  v.strictObject({
+    type: v.literal("log"),
+    job: jobIdSchema,
+    index: taskIndexSchema,
+    lines: list(text(limits.logLineChars), limits.logLinesPerMessage),
+  }),
+  /** Hands leases back unharmed: not counted as attempts. */
+  v.strictObject({ type: v.literal("release"), leases: list(leaseKeySchema, limits.tasksHeldPerClient) }),
+  v.strictObject({
+    type: v.literal("cached"),
+    added: list(sha256Schema, 4096),
+    removed: list(sha256Schema, 4096),
+  }),
+  /** The client is going for good: everything it holds returns at once. */
+  v.strictObject({ type: v.literal("goodbye") }),
+] as const;
+
+const serverMessages = [
+  v.strictObject({
+    type: v.literal("welcome"),
+    version: text(40),
+    /** Bearer token for this client's blob transfers over HTTP; good while it is connected or within its grace time. */
+    ticket: text(200),
+    /** How often the client hears from the server at the least. */
+    heartbeatMs: count(600_000),
+    /** Of the `held` leases, those that are no longer this client's: stop them, forget their results. */
+    dropped: list(leaseKeySchema, limits.tasksHeldPerClient),
+  }),
+  /** The connection is refused; the close frame follows. */
+  v.strictObject({
+    type: v.literal("refuse"),
+    code: v.picklist(errorCodes),
+    message: text(limits.messageChars),
+    remedy: text(limits.messageChars),
+    retryable: v.boolean(),
+  }),
+  v.strictObject({
+    type: v.literal("lease"),
+    job: jobDescriptorSchema,
+    tasks: list(leasedTaskSchema, limits.tasksPerMessage),
+  }),
+  /** These results are on disk (or were dropped as duplicates): the client may forget them. */
+  v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
+  /** Stop these tasks: the worker is terminated, nothing is reported. Absent `indexes`: every task of the job. */
+  v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
+  v.strictObject({ type: v.literal("heartbeat") }),
+  /** The server closes this connection; reconnect after about `afterMs`. */
+  v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),
+] as const;
+
+export const clientMessageSchema = v.variant("type", clientMessages);
+export const serverMessageSchema = v.variant("type", serverMessages);
+/** Client → server. */
+export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
+/** Server → client. */
+export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
+
+const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(4096));
+const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(4096));
+
+/** Encodes messages as one frame. */
+export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {
+  return encode(messages, { ignoreUndefined: true });
+}
+
+/** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME */
+export function decodeClientFrame(frame: Uint8Array): ClientMessage[] {
+  return decodeFrame(frame, clientFrameSchema);
+}
+
+/** Decodes and validates a frame from the server. @throws PlatformError MALFORMED_FRAME */
+export function decodeServerFrame(frame: Uint8Array): ServerMessage[] {
+  return decodeFrame(frame, serverFrameSchema);
+}
+
+function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v.InferOutput<S> {
+  if (frame.length > limits.frameBytes)
+    throw new PlatformError(
+      "MALFORMED_FRAME",
+      `A frame of ${frame.length} bytes; at most ${limits.frameBytes} are allowed.`,
+    );
+  let raw: unknown;
+  try {
+    raw = decode(frame);
+  } catch (error) {
+    throw new PlatformError("MALFORMED_FRAME", "The frame is not MessagePack.", error);
+  }
+  const parsed = v.safeParse(schema, raw, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const path = v.getDotPath(issue) ?? "frame";
+  throw new PlatformError("MALFORMED_FRAME", `In ${path}: ${issue.message}.`.slice(0, limits.messageChars));
+}

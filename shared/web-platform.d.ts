@@ -1,0 +1,25 @@
+/**
+ * The few platform objects that exist in browsers, workers and Node alike, and that shared/ may use.
+ * shared/ is compiled without DOM and Node types, so anything not declared here is a compile error.
+ */
+declare class TextEncoder {
+  encode(text?: string): Uint8Array<ArrayBuffer>;
+}
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean });
+  decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
+}
+declare class AbortSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}
+declare function queueMicrotask(callback: () => void): void;
+declare function btoa(binary: string): string;
+declare function atob(base64: string): string;
