@@ -21,7 +21,7 @@ const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 const bytes = (max: number) =>
   v.pipe(
-    v.instance(Uint8Array),
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
     v.check((value) => value.length <= max, `expected at most ${max} bytes`),
   );
 const list = <const S extends v.GenericSchema>(item: S, max: number) =>

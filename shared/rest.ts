@@ -70,7 +70,10 @@ export const taskLineSchema = v.strictObject({ index: v.optional(taskIndexSchema
 /** One item of the MessagePack stream of `POST /api/jobs/{id}/tasks`. */
 export const taskItemSchema = v.strictObject({
   index: taskIndexSchema,
-  input: v.union([v.instance(Uint8Array), blobNameSchema]),
+  input: v.union([
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
+    blobNameSchema,
+  ]),
   refs: v.optional(v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask))),
 });
 export type TaskItem = v.InferOutput<typeof taskItemSchema>;

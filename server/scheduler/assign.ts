@@ -1,0 +1,165 @@
+import type { LeasedTask } from "../../shared/protocol.ts";
+import { addLease, type Client, type Job, type State, type Task } from "./state.ts";
+
+/** A batch goes out when its tasks are about this long in all, so that no customer waits long for its turn. */
+const turnMs = 50;
+/** What a job's task is taken to cost before the first result. */
+const unknownTaskMs = 20;
+/** How far down the queue the scheduler looks for a task whose data the client has. */
+const lookahead = 16;
+/** Bytes of inputs that may wait in memory for one job. */
+const windowBytes = 8 * 1024 * 1024;
+const maxWindowTasks = 4096;
+
+/**
+ * Gives queued tasks to clients that want them, until one of the two runs out. Order: priority, then fair share between
+ * customers, then oldest job, then task index; among the next few tasks the one whose data the client has cached.
+ */
+export function assignTasks(state: State): void {
+  let hungry = [...state.clients.values()].filter((client) => spareCredit(client) > 0);
+  while (hungry.length > 0) {
+    const jobs = [...state.jobs.values()].filter((job) => !job.info.paused && job.queue.size > 0);
+    if (jobs.length === 0) break;
+    const before = hungry.length;
+    const still: Client[] = [];
+    let gave = false;
+    for (const client of hungry) {
+      if (giveTurn(state, client, jobs, before)) gave = true;
+      if (spareCredit(client) > 0) still.push(client);
+    }
+    if (!gave) break;
+    hungry = still;
+  }
+}
+
+/** Leases the client would still take. */
+export function spareCredit(client: Client): number {
+  return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
+}
+
+/** Asks the store for more tasks of the jobs whose window runs low while somebody may want them. */
+export function refillWindows(state: State): void {
+  if (state.clients.size === 0) return;
+  for (const job of state.jobs.values()) {
+    if (job.claiming || job.exhausted || job.info.paused) continue;
+    const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(windowBytes / job.meanInputBytes)));
+    if (job.queue.size > window / 2) continue;
+    job.claiming = true;
+    state.out.push({ type: "claimTasks", job: job.id, limit: window });
+  }
+}
+
+/** One turn of one client: tasks of one job, about {@link turnMs} of work. */
+function giveTurn(state: State, client: Client, jobs: readonly Job[], hungryClients: number): boolean {
+  const job = chooseJob(state, client, jobs);
+  if (!job) return false;
+  const taskMs = job.meanMs ?? unknownTaskMs;
+  // Near the end of a job the rest is shared out, so that no client sits on a queue while another is idle; but a client's
+  // slots are filled in one turn.
+  const share = job.exhausted ? Math.ceil(job.queue.size / hungryClients) : Infinity;
+  const turn = Math.max(1, Math.floor((turnMs * Math.max(1, client.slots)) / Math.max(taskMs, 0.01)));
+  const count = Math.min(spareCredit(client), turn, Math.max(share, client.slots - client.leases.size, 1));
+  const tasks: LeasedTask[] = [];
+  while (tasks.length < count) {
+    const task = chooseTask(state, client, job);
+    if (!task) break;
+    tasks.push(leaseTask(state, client, task));
+  }
+  if (tasks.length === 0) return false;
+  const weight = state.config.weightOf?.(job.info.customer) ?? 1;
+  charge(state, job.info.customer, (taskMs * tasks.length) / weight);
+  state.out.push({ type: "sendLease", client: client.info.id, job: job.info.descriptor, tasks });
+  return true;
+}
+
+/** Leases a task that is out of its queue, and says how to tell the client. */
+export function leaseTask(state: State, client: Client, task: Task): LeasedTask {
+  const lease = addLease(state, task, client, task.lastAttempt + 1);
+  state.counts.leases += 1;
+  const { refs } = task.claimed;
+  for (const { sha256 } of refs) {
+    client.refsLeased += 1;
+    if (client.cached.has(sha256)) client.refsCached += 1;
+  }
+  return {
+    index: task.index,
+    attempt: lease.attempt,
+    input: task.claimed.input,
+    ...(refs.length > 0 && { refs: [...refs] }),
+    ...(task.checkpoint && { resume: task.checkpoint }),
+  };
+}
+
+function chooseJob(state: State, client: Client, jobs: readonly Job[]): Job | undefined {
+  let best: Job | undefined;
+  for (const job of jobs) {
+    if (job.queue.size === 0 || !mayRun(client, job)) continue;
+    if (!best || comesBefore(state, job, best)) best = job;
+  }
+  return best;
+}
+
+function comesBefore(state: State, a: Job, b: Job): boolean {
+  if (a.info.priority !== b.info.priority) return a.info.priority > b.info.priority;
+  const servedA = state.served.get(a.info.customer) ?? 0;
+  const servedB = state.served.get(b.info.customer) ?? 0;
+  if (a.info.customer !== b.info.customer && servedA !== servedB) return servedA < servedB;
+  if (a.info.createdAt !== b.info.createdAt) return a.info.createdAt < b.info.createdAt;
+  return a.id < b.id;
+}
+
+/** Whether a client is of the kind that a job asks for. */
+export function mayRun(client: Client, job: Job): boolean {
+  const { kind, memoryMb, webgpu, trusted } = job.info.requires;
+  const { info } = client;
+  return (
+    (kind === undefined || kind === info.kind) &&
+    (memoryMb === undefined || memoryMb <= info.memoryMb) &&
+    (!webgpu || info.webgpu) &&
+    (!trusted || info.trusted)
+  );
+}
+
+function chooseTask(state: State, client: Client, job: Job): Task | undefined {
+  const next = job.queue.peek(1)[0];
+  if (!next) return undefined;
+  if (next.claimed.refs.length === 0 && !next.triedBy) {
+    job.queue.shift();
+    return next;
+  }
+  let best: Task | undefined;
+  let bestBytes = -1;
+  for (const task of job.queue.peek(lookahead)) {
+    if (anotherShouldTry(state, client, task)) continue;
+    let bytes = 0;
+    for (const { sha256, size } of task.claimed.refs) if (client.cached.has(sha256)) bytes += size;
+    if (bytes > bestBytes) [best, bestBytes] = [task, bytes];
+  }
+  if (best) job.queue.take(best);
+  return best;
+}
+
+/** Whether a task that went wrong on this client should wait for a client that has not tried it. */
+function anotherShouldTry(state: State, client: Client, task: Task): boolean {
+  if (!task.triedBy?.has(client.info.id)) return false;
+  for (const other of state.clients.values())
+    if (other.wanted > 0 && other.vanishedAt === undefined && !task.triedBy.has(other.info.id) && mayRun(other, task.job))
+      return true;
+  return false;
+}
+
+function charge(state: State, customer: string, cost: number): void {
+  state.served.set(customer, (state.served.get(customer) ?? 0) + cost);
+}
+
+/**
+ * A customer that comes (back) starts level with the least served of those at work: time in which it asked for nothing
+ * is no credit.
+ */
+export function enterFairShare(state: State, customer: string): void {
+  let least = Infinity;
+  for (const job of state.jobs.values())
+    if (job.info.customer !== customer) least = Math.min(least, state.served.get(job.info.customer) ?? 0);
+  const own = state.served.get(customer) ?? 0;
+  state.served.set(customer, least === Infinity ? own : Math.max(own, least));
+}

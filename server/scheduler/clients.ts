@@ -1,0 +1,165 @@
+import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
+import type { LeaseKey } from "../../shared/protocol.ts";
+import type { SchedulerClientInfo } from "./events.ts";
+import { loseAttempt } from "./results.ts";
+import { addLease, removeLease, requeue, type Client, type Job, type Lease, type State } from "./state.ts";
+
+/** Names that may stand in a client's cache list, so that a client cannot make the server big. */
+const cachedNames = 8192;
+
+/**
+ * A client connects, or comes back. What it says it holds is its lease again where the task is still open; what is not is
+ * dropped, and what it held but does not hold any more (it was restarted) goes back to the queue unharmed.
+ */
+export function connectClient(
+  state: State,
+  info: SchedulerClientInfo,
+  held: readonly LeaseKey[],
+  cached: readonly Sha256[],
+): void {
+  const known = state.clients.get(info.id);
+  const client: Client = known ?? {
+    info,
+    vanishedAt: undefined,
+    wanted: 0,
+    slots: info.slots,
+    leases: new Set(),
+    cached: new Set(),
+    refsLeased: 0,
+    refsCached: 0,
+  };
+  client.info = info;
+  client.vanishedAt = undefined;
+  client.wanted = 0;
+  client.slots = info.slots;
+  client.cached.clear();
+  addCached(client, cached);
+  state.clients.set(info.id, client);
+
+  const stale = new Set(client.leases);
+  const dropped: LeaseKey[] = [];
+  for (const key of held) {
+    const lease = [...(state.jobs.get(key.job)?.tasks.get(key.index)?.leases ?? [])].find(
+      (other) => other.client === info.id && other.attempt === key.attempt,
+    );
+    if (lease) stale.delete(lease);
+    else if (!adopt(state, client, key)) dropped.push(key);
+  }
+  for (const lease of stale) giveBack(state, lease);
+  if (dropped.length > 0) state.out.push({ type: "sendDropped", client: info.id, leases: dropped });
+}
+
+/** Makes a lease of one that this server did not give: it was restarted, or took the task back meanwhile. */
+function adopt(state: State, client: Client, key: LeaseKey): boolean {
+  const job = state.jobs.get(key.job);
+  if (!job) return false;
+  const task = job.tasks.get(key.index);
+  if (!task) {
+    // Below the claimed part and unknown here: the task has ended.
+    if (key.index < job.claimedBelow || job.adopted.has(key.index)) return false;
+    job.adopted.set(key.index, { client: client.info.id, attempt: key.attempt });
+    return true;
+  }
+  if (task.place === "settling" || task.leases.length > 1) return false;
+  if (task.leases.some((lease) => lease.client === client.info.id)) return false;
+  if (task.place === "queued") job.queue.take(task);
+  addLease(state, task, client, key.attempt);
+  return true;
+}
+
+/** Leases brought back before their task was claimed: now it is. True when the task is taken by one. */
+export function takeAdopted(state: State, job: Job, index: number): boolean {
+  const adopted = job.adopted.get(index);
+  if (!adopted) return false;
+  job.adopted.delete(index);
+  const client = state.clients.get(adopted.client);
+  const task = job.tasks.get(index);
+  if (!client || client.vanishedAt !== undefined || !task) return false;
+  addLease(state, task, client, adopted.attempt);
+  return true;
+}
+
+export function vanishClient(state: State, id: ClientId): void {
+  const client = state.clients.get(id);
+  if (!client) return;
+  client.vanishedAt ??= state.now;
+  client.wanted = 0;
+}
+
+/** It left for good and said so, or was banned: nothing it held counts as an attempt. */
+export function removeClient(state: State, id: ClientId): void {
+  const client = state.clients.get(id);
+  if (!client) return;
+  for (const lease of client.leases) giveBack(state, lease);
+  forgetAdopted(state, id);
+  state.clients.delete(id);
+}
+
+export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKey[]): void {
+  for (const key of keys) {
+    const lease = findLease(state, id, key);
+    if (lease) giveBack(state, lease);
+  }
+}
+
+export function findLease(state: State, client: ClientId, key: LeaseKey): Lease | undefined {
+  return state.jobs
+    .get(key.job)
+    ?.tasks.get(key.index)
+    ?.leases.find((lease) => lease.client === client && lease.attempt === key.attempt);
+}
+
+/** Past its grace time: what it was computing counts as an attempt, what only waited in its queue does not. */
+export function loseClient(state: State, client: Client): void {
+  const { id } = client.info;
+  let running = Math.max(1, client.slots);
+  for (const lease of client.leases) {
+    removeLease(state, lease);
+    state.counts.lostLeases += 1;
+    if (running > 0) loseAttempt(state, lease.task, id, "The client that computed it vanished and did not come back.");
+    else requeue(lease.task);
+    running -= 1;
+  }
+  forgetAdopted(state, id);
+  state.clients.delete(id);
+}
+
+export function changeCache(client: Client, added: readonly Sha256[], removed: readonly Sha256[]): void {
+  for (const name of removed) client.cached.delete(name);
+  addCached(client, added);
+}
+
+/** Everything of a job is over: its clients stop. */
+export function endJob(state: State, id: JobId): void {
+  const job = state.jobs.get(id);
+  if (!job) return;
+  const clients = new Set<ClientId>();
+  for (const task of job.tasks.values())
+    for (const lease of task.leases) {
+      removeLease(state, lease);
+      clients.add(lease.client);
+    }
+  for (const { client } of job.adopted.values()) clients.add(client);
+  state.jobs.delete(id);
+  for (const client of clients) state.out.push({ type: "sendCancel", client, job: id, indexes: undefined });
+  if (![...state.jobs.values()].some((other) => other.info.customer === job.info.customer))
+    state.served.delete(job.info.customer);
+}
+
+function giveBack(state: State, lease: Lease): void {
+  removeLease(state, lease);
+  requeue(lease.task);
+}
+
+function forgetAdopted(state: State, id: ClientId): void {
+  for (const job of state.jobs.values())
+    for (const [index, { client }] of job.adopted) if (client === id) job.adopted.delete(index);
+}
+
+function addCached(client: Client, names: readonly Sha256[]): void {
+  for (const name of names) client.cached.add(name);
+  for (const oldest of client.cached) {
+    if (client.cached.size <= cachedNames) break;
+    client.cached.delete(oldest);
+  }
+}

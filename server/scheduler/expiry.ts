@@ -1,0 +1,76 @@
+import { leaseTask, mayRun, spareCredit } from "./assign.ts";
+import { loseClient } from "./clients.ts";
+import { loseAttempt } from "./results.ts";
+import { removeLease, type Client, type Job, type Lease, type State } from "./state.ts";
+
+/** A lease younger than this gets no second one: the time a result needs to travel. */
+const speculateAfterMs = 1000;
+/** A second lease is given when a task takes this many times what its job's tasks take on average. */
+const speculateFactor = 2;
+
+/** Clients past their grace time and leases past their end: their tasks return to the queue (SPEC.md [LEASE-3]). */
+export function expire(state: State): void {
+  for (const client of state.clients.values()) {
+    if (client.vanishedAt !== undefined && state.now - client.vanishedAt >= state.config.graceMs) {
+      loseClient(state, client);
+      continue;
+    }
+    // Oldest first, but a later lease may be of a job with a shorter timeout: look at all.
+    for (const lease of client.leases) if (lease.expiresAt <= state.now) lapse(state, lease);
+  }
+}
+
+function lapse(state: State, lease: Lease): void {
+  removeLease(state, lease);
+  state.counts.lostLeases += 1;
+  const { task } = lease;
+  state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
+  loseAttempt(state, task, lease.client, "The lease lapsed: the client neither delivered nor ended the task in its time.");
+}
+
+/**
+ * When slots idle and a job has nothing queued, the tasks that run longest get a second lease on another client; the first
+ * result wins, the other is cancelled. (MapReduce calls these backup tasks: Dean & Ghemawat 2004, §3.6.)
+ */
+export function speculate(state: State): void {
+  if (!state.config.speculate) return;
+  const idle = [...state.clients.values()].filter((client) => client.leases.size < client.slots && spareCredit(client) > 0);
+  if (idle.length === 0) return;
+  const slow = slowLeases(state);
+  for (const client of idle) {
+    let free = Math.min(client.slots - client.leases.size, spareCredit(client));
+    while (free > 0 && giveBackup(state, client, slow)) free -= 1;
+  }
+}
+
+function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
+  const at = slow.findIndex(({ task, client: owner }) => owner !== client.info.id && mayRun(client, task.job));
+  const lease = slow[at];
+  if (!lease) return false;
+  slow.splice(at, 1);
+  const task = leaseTask(state, client, lease.task);
+  state.counts.speculativeLeases += 1;
+  state.out.push({ type: "sendLease", client: client.info.id, job: lease.task.job.info.descriptor, tasks: [task] });
+  return true;
+}
+
+/** Single leases that have run for long, of healthy tasks of jobs with nothing left to hand out; oldest first. */
+function slowLeases(state: State): Lease[] {
+  const slow: Lease[] = [];
+  for (const job of state.jobs.values()) {
+    if (job.queue.size > 0 || !job.exhausted || job.info.paused || job.meanMs === undefined) continue;
+    slow.push(...slowLeasesOf(job, state.now));
+  }
+  return slow.sort((a, b) => a.leasedAt - b.leasedAt);
+}
+
+function slowLeasesOf(job: Job, now: number): Lease[] {
+  const longMs = Math.max(speculateAfterMs, speculateFactor * (job.meanMs ?? 0));
+  const slow: Lease[] = [];
+  for (const task of job.tasks.values()) {
+    const lease = task.leases[0];
+    // A task that already went wrong is not spread to a second client at the same time.
+    if (task.leases.length === 1 && lease && !task.triedBy && now - lease.leasedAt >= longMs) slow.push(lease);
+  }
+  return slow;
+}

@@ -1,0 +1,35 @@
+import type { State } from "./state.ts";
+
+/**
+ * Everything that must hold after every event. Run by tests; a violation carries the whole story of the thing that is wrong.
+ * @throws Error naming the broken invariant
+ */
+export function checkInvariants(state: Readonly<State>): void {
+  for (const job of state.jobs.values()) {
+    const queued = [...job.queue];
+    must(new Set(queued).size === queued.length, `job ${job.id} queues a task twice`);
+    for (const task of queued) must(task.place === "queued", `queued task ${task.index} is ${task.place}`);
+    for (const [index, task] of job.tasks) {
+      const story = `task ${job.id}/${index} (${task.place}, ${task.leases.length} leases, ${task.attempts} attempts)`;
+      must(task.index === index && task.job === job, `${story} is filed under another name`);
+      must((task.place === "queued") === queued.includes(task), `${story}: place and queue disagree`);
+      must((task.place === "leased") === task.leases.length > 0, `${story}: place and leases disagree`);
+      must(task.leases.length <= 2, `${story} has more than a second lease`);
+      must(new Set(task.leases.map((lease) => lease.client)).size === task.leases.length, `${story}: one client twice`);
+      // One more, when the other of two leases was handed back instead of failing.
+      must(task.attempts <= job.info.maxAttempts + 1, `${story} was tried more often than ${job.info.maxAttempts} times`);
+      for (const lease of task.leases)
+        must(state.clients.get(lease.client)?.leases.has(lease) === true, `${story}: client ${lease.client} lacks its lease`);
+    }
+  }
+  for (const client of state.clients.values())
+    for (const lease of client.leases) {
+      must(lease.client === client.info.id, `client ${client.info.id} holds a lease of ${lease.client}`);
+      must(lease.task.leases.includes(lease), `client ${client.info.id} holds a lease that its task lacks`);
+      must(state.jobs.get(lease.task.job.id) === lease.task.job, `client ${client.info.id} holds a lease of a job that ended`);
+    }
+}
+
+function must(holds: boolean, story: string): void {
+  if (!holds) throw new Error(`scheduler invariant broken: ${story}`);
+}

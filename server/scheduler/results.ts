@@ -1,0 +1,171 @@
+import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { Failure, TaskResult } from "../../shared/protocol.ts";
+import type { TaskFailure } from "../../shared/rest.ts";
+import type { NewOutcome } from "../store/store.ts";
+import { mayRun } from "./assign.ts";
+import type { Acknowledgement } from "./events.ts";
+import { removeLease, requeue, type Job, type State, type Task } from "./state.ts";
+
+/** What one message of results becomes, per job. */
+interface Batch {
+  readonly outcomes: NewOutcome[];
+  readonly outcomeAcks: Acknowledgement[];
+  readonly attempts: { index: number; attempts: number }[];
+  readonly attemptAcks: Acknowledgement[];
+  readonly ackNow: number[];
+}
+
+/** Takes what a client computed: into the store when it ends a task, back into the queue when it does not. */
+export function receiveResults(state: State, client: ClientId, jobId: JobId, results: readonly TaskResult[]): void {
+  const job = state.jobs.get(jobId);
+  const sender = state.clients.get(client);
+  if (!job || !sender || !mayRun(sender, job)) {
+    // The job ended or was deleted, or asks for other clients: nobody wants these; the client may forget them.
+    state.counts.droppedResults += results.length;
+    state.out.push({ type: "sendAccepted", client, job: jobId, indexes: results.map(({ index }) => index) });
+    return;
+  }
+  const batch: Batch = { outcomes: [], outcomeAcks: [], attempts: [], attemptAcks: [], ackNow: [] };
+  for (const result of results) receiveResult(state, client, job, result, batch);
+  send(state, job, client, batch);
+}
+
+function receiveResult(state: State, client: ClientId, job: Job, result: TaskResult, batch: Batch): void {
+  const { index, outcome } = result;
+  const task = job.tasks.get(index);
+  const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
+  if (outcome.state === "done") {
+    job.meanMs = smooth(job.meanMs, result.elapsedMs);
+    job.everDone = true;
+    job.killed.clear();
+    batch.outcomeAcks.push({ client, index });
+    // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
+    if (task) settle(state, task, client);
+    else if (job.claiming) job.settledMeanwhile.add(index);
+    batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? [] });
+    return;
+  }
+  if (!task || !lease || task.place === "settling") {
+    // A failure that belongs to no lease says nothing about the task: it ended, or is with somebody else by now.
+    batch.ackNow.push(index);
+    return;
+  }
+  removeLease(state, lease);
+  failAttempt(state, task, client, outcome.failure, batch);
+}
+
+/** The task's end is on its way to disk: nobody else needs to compute it. */
+function settle(state: State, task: Task, by: ClientId | undefined): void {
+  if (task.place === "queued") task.job.queue.take(task);
+  for (const lease of task.leases) {
+    removeLease(state, lease);
+    if (lease.client !== by)
+      state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
+  }
+  task.place = "settling";
+}
+
+function failAttempt(state: State, task: Task, client: ClientId, failure: Failure, batch: Batch): void {
+  const { job, index } = task;
+  noteAttempt(task, client, failure.kind === "crash" || failure.kind === "memory" ? "crashed" : "failed");
+  const verdict = judge(state, task, { ...failure, client });
+  if (verdict) {
+    settle(state, task, client);
+    batch.outcomes.push({ state: "failed", index, failure: verdict });
+    batch.outcomeAcks.push({ client, index });
+  } else {
+    batch.attempts.push({ index, attempts: task.attempts });
+    batch.attemptAcks.push({ client, index });
+    requeue(task);
+  }
+  quarantineIfDeadly(state, job, { ...failure, client }, task);
+}
+
+/** Counts a lease whose client is gone or which lapsed, as SPEC.md [LEASE-3] and [FAIL-4] say. */
+export function loseAttempt(state: State, task: Task, client: ClientId, message: string): void {
+  const { job, index } = task;
+  noteAttempt(task, client, "lost");
+  const failure = { kind: "lost" as const, message, client };
+  const verdict = judge(state, task, failure);
+  if (verdict) {
+    settle(state, task, client);
+    state.out.push({
+      type: "storeOutcomes",
+      job: job.id,
+      outcomes: [{ state: "failed", index, failure: verdict }],
+      acknowledge: [],
+    });
+  } else {
+    state.out.push({ type: "storeAttempts", job: job.id, attempts: [{ index, attempts: task.attempts }], acknowledge: [] });
+    requeue(task);
+  }
+  quarantineIfDeadly(state, job, failure, task);
+}
+
+function noteAttempt(task: Task, client: ClientId, how: "failed" | "crashed" | "lost"): void {
+  task.attempts += 1;
+  (task.triedBy ??= new Set()).add(client);
+  if (how === "failed") return;
+  const taskKilled = (task.killed ??= new Set());
+  taskKilled.add(client);
+  // Clients vanish for many reasons, a broken switch takes a whole lab; that speaks against the kernel only when the same
+  // task was there again. A dead sandbox always does.
+  if (how === "crashed" || taskKilled.size > 1) task.job.killed.add(client);
+}
+
+type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
+
+/** The task's final failure, or undefined while it deserves another attempt. */
+function judge(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {
+  const { attempts, index } = task;
+  const killed = task.killed?.size ?? 0;
+  if (killed >= state.config.quarantineAfter) {
+    const message = `Quarantined: the task took down ${killed} distinct clients. Last: ${failure.message}`;
+    return { ...failure, kind: "quarantined", message, index, attempts };
+  }
+  if (attempts < task.job.info.maxAttempts || task.leases.length > 0) return undefined;
+  return { ...failure, index, attempts };
+}
+
+/** A kernel that took down several clients and never finished a task anywhere is stopped as a whole. */
+function quarantineIfDeadly(state: State, job: Job, failure: AttemptFailure, task: Task): void {
+  if (job.everDone || job.killed.size < state.config.quarantineAfter) return;
+  const message = `Quarantined: the kernel took down ${job.killed.size} distinct clients and finished no task. Last: ${failure.message}`;
+  const reason = { ...failure, kind: "quarantined" as const, message, index: task.index, attempts: task.attempts };
+  state.out.push({ type: "quarantineJob", job: job.id, reason });
+}
+
+function send(state: State, job: Job, client: ClientId, batch: Batch): void {
+  if (batch.outcomes.length > 0)
+    state.out.push({ type: "storeOutcomes", job: job.id, outcomes: batch.outcomes, acknowledge: batch.outcomeAcks });
+  if (batch.attempts.length > 0)
+    state.out.push({ type: "storeAttempts", job: job.id, attempts: batch.attempts, acknowledge: batch.attemptAcks });
+  if (batch.ackNow.length > 0)
+    state.out.push({ type: "sendAccepted", client, job: job.id, indexes: batch.ackNow });
+}
+
+/** The store has these ends: the tasks are over. */
+export function finishSettling(state: State, job: Job, accepted: readonly number[], dropped: readonly number[]): void {
+  state.counts.droppedResults += dropped.length;
+  for (const index of accepted) job.tasks.delete(index);
+  for (const index of dropped) job.tasks.delete(index);
+}
+
+/** The store refused these ends: the tasks are open still, and whoever computed them sends them again. */
+export function reopenSettling(state: State, job: Job, indexes: readonly number[]): void {
+  const unknown: number[] = [];
+  for (const index of indexes) {
+    const task = job.tasks.get(index);
+    if (!task) unknown.push(index);
+    if (task?.place !== "settling") continue;
+    task.place = "leased";
+    requeue(task);
+  }
+  if (unknown.length === 0) return;
+  job.exhausted = false;
+  state.out.push({ type: "unclaimTasks", job: job.id, indexes: unknown });
+}
+
+function smooth(mean: number | undefined, sample: number): number {
+  return mean === undefined ? sample : mean + (sample - mean) / 16;
+}

@@ -1,0 +1,187 @@
+import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { ClaimedTask } from "../store/store.ts";
+import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
+import {
+  changeCache,
+  connectClient,
+  endJob,
+  findLease,
+  releaseLeases,
+  removeClient,
+  takeAdopted,
+  vanishClient,
+} from "./clients.ts";
+import type { Instruction, SchedulerEvent } from "./events.ts";
+import { expire, speculate } from "./expiry.ts";
+import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
+import { newJob, type Client, type Job, type SchedulerConfig, type SchedulerCounts, type State } from "./state.ts";
+
+/**
+ * Decides which client computes which task. Pure: events in, instructions out; time is an argument, nothing is read or
+ * written besides its own state. Holds a bounded window of each job's tasks; the store holds everything.
+ */
+export class Scheduler {
+  readonly #state: State;
+
+  constructor(config: SchedulerConfig) {
+    this.#state = {
+      config,
+      jobs: new Map(),
+      clients: new Map(),
+      served: new Map(),
+      counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
+      now: 0,
+      out: [],
+    };
+  }
+
+  /**
+   * Takes one event and says what to do about it.
+   * @param now - milliseconds on a clock that never goes back
+   */
+  handle(event: SchedulerEvent, now: number): Instruction[] {
+    const state = this.#state;
+    state.now = Math.max(state.now, now);
+    state.out = [];
+    apply(state, event);
+    if (changesSupply(event)) {
+      if (state.now >= (state.config.holdUntil ?? 0)) assignTasks(state);
+      refillWindows(state);
+    }
+    return state.out;
+  }
+
+  /** What it holds, to be read and not touched: for the status page and the invariant checker. */
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  get counts(): Readonly<SchedulerCounts> {
+    return this.#state.counts;
+  }
+
+  client(id: ClientId): Readonly<Client> | undefined {
+    return this.#state.clients.get(id);
+  }
+
+  /** Tasks of a job that are with a client now. */
+  running(id: JobId): number {
+    let count = 0;
+    for (const task of this.#state.jobs.get(id)?.tasks.values() ?? []) if (task.leases.length > 0) count += 1;
+    return count;
+  }
+}
+
+/** Events after which a task may find a client, or a client a task. */
+function changesSupply(event: SchedulerEvent): boolean {
+  return event.type !== "progressReceived" && event.type !== "checkpointReceived" && event.type !== "cacheChanged";
+}
+
+function apply(state: State, event: SchedulerEvent): void {
+  switch (event.type) {
+    case "jobAdded":
+      if (state.jobs.has(event.job.descriptor.id)) return;
+      enterFairShare(state, event.job.customer);
+      state.jobs.set(event.job.descriptor.id, newJob(event.job));
+      return;
+    case "jobChanged":
+      return changeJob(state, event);
+    case "jobEnded":
+      return endJob(state, event.job);
+    case "tasksAdded":
+      return withJob(state, event.job, (job) => {
+        job.exhausted = false;
+        if (event.again) job.claimedBelow = 0;
+      });
+    case "tasksClaimed":
+      return withJob(state, event.job, (job) => addClaimed(state, job, event.tasks, event.limit));
+    case "claimFailed":
+      return withJob(state, event.job, (job) => {
+        job.claiming = false;
+        job.settledMeanwhile.clear();
+      });
+    case "clientConnected":
+      return connectClient(state, event.client, event.held, event.cached);
+    case "clientWanted":
+      return withClient(state, event.client, (client) => {
+        client.wanted = event.tasks;
+        client.slots = event.slots;
+      });
+    case "cacheChanged":
+      return withClient(state, event.client, (client) => changeCache(client, event.added, event.removed));
+    case "clientVanished":
+      return vanishClient(state, event.client);
+    case "clientLeft":
+      return removeClient(state, event.client);
+    case "resultsReceived":
+      return receiveResults(state, event.client, event.job, event.results);
+    case "leasesReleased":
+      return releaseLeases(state, event.client, event.leases);
+    case "progressReceived": {
+      const lease = findLease(state, event.client, event.lease);
+      if (lease) lease.progress = event.fraction;
+      return;
+    }
+    case "checkpointReceived": {
+      const lease = findLease(state, event.client, event.lease);
+      if (!lease) return;
+      lease.task.checkpoint = event.state;
+      const { job, index } = event.lease;
+      state.out.push({ type: "storeCheckpoint", job, index, state: event.state });
+      return;
+    }
+    case "outcomesStored":
+      return withJob(state, event.job, (job) => finishSettling(state, job, event.accepted, event.dropped));
+    case "outcomesRefused":
+      return withJob(state, event.job, (job) => reopenSettling(state, job, event.indexes));
+    case "timePassed":
+      expire(state);
+      return speculate(state);
+  }
+}
+
+function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChanged" }>): void {
+  withJob(state, event.job, (job) => {
+    const { paused = job.info.paused, priority = job.info.priority } = event;
+    if (job.info.paused && !paused) enterFairShare(state, job.info.customer);
+    job.info = { ...job.info, paused, priority };
+  });
+}
+
+function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit: number): void {
+  job.claiming = false;
+  job.exhausted = tasks.length < limit;
+  let bytes = 0;
+  for (const claimed of tasks) {
+    const { index, attempts, checkpoint, input } = claimed;
+    bytes += input instanceof Uint8Array ? input.length : 128;
+    job.claimedBelow = Math.max(job.claimedBelow, index + 1);
+    if (job.settledMeanwhile.has(index) || job.tasks.has(index)) continue;
+    const task = {
+      job,
+      index,
+      claimed,
+      place: "queued" as const,
+      attempts,
+      lastAttempt: attempts,
+      leases: [],
+      checkpoint,
+      triedBy: undefined,
+      killed: undefined,
+    };
+    job.tasks.set(index, task);
+    if (!takeAdopted(state, job, index)) job.queue.append(task);
+  }
+  if (tasks.length > 0) job.meanInputBytes = Math.max(256, (job.meanInputBytes + bytes / tasks.length) / 2);
+  job.settledMeanwhile.clear();
+}
+
+function withJob(state: State, id: JobId, change: (job: Job) => void): void {
+  const job = state.jobs.get(id);
+  if (job) change(job);
+}
+
+function withClient(state: State, id: ClientId, change: (client: Client) => void): void {
+  const client = state.clients.get(id);
+  if (client) change(client);
+}

@@ -1,0 +1,158 @@
+import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
+import type { ClaimedTask } from "../store/store.ts";
+import type { Instruction, SchedulerClientInfo, SchedulerJob } from "./events.ts";
+import { TaskQueue } from "./task-queue.ts";
+
+/** A client's time-limited hold on a task. */
+export interface Lease {
+  readonly task: Task;
+  readonly client: ClientId;
+  readonly attempt: number;
+  readonly leasedAt: number;
+  /** When it lapses although its client lives. */
+  readonly expiresAt: number;
+  progress: number;
+}
+
+/** A claimed task: in its job's queue, leased (once, or twice when speculative), or settling (an end is on its way to disk). */
+export interface Task {
+  readonly job: Job;
+  readonly index: TaskIndex;
+  readonly claimed: ClaimedTask;
+  place: "queued" | "leased" | "settling";
+  /** Attempts that failed or were lost; what `maxAttempts` bounds. */
+  attempts: number;
+  /** Number of the newest lease; leases of one task never share a number. */
+  lastAttempt: number;
+  leases: Lease[];
+  checkpoint: Uint8Array | undefined;
+  /** Clients that had an attempt fail or get lost; another client is preferred. */
+  triedBy: Set<ClientId> | undefined;
+  /** Of those, the ones that the task took down (crash, out of memory, vanished). */
+  killed: Set<ClientId> | undefined;
+}
+
+export interface Job {
+  readonly id: JobId;
+  info: SchedulerJob;
+  /** Every claimed task that has not ended. */
+  readonly tasks: Map<TaskIndex, Task>;
+  readonly queue: TaskQueue<Task>;
+  /** The store had nothing more to claim when last asked. */
+  exhausted: boolean;
+  claiming: boolean;
+  /** Every task below is claimed or has ended, so a held lease below it that is unknown here is of a task that ended. */
+  claimedBelow: TaskIndex;
+  /** Ends that were stored without a claim here (late results), while a claim was under way. */
+  readonly settledMeanwhile: Set<TaskIndex>;
+  /** Leases a client brought back after a restart, of tasks not claimed yet. */
+  readonly adopted: Map<TaskIndex, { client: ClientId; attempt: number }>;
+  /** Smoothed run time in ms of one task; undefined before the first result. */
+  meanMs: number | undefined;
+  /** Smoothed size of an input in bytes. */
+  meanInputBytes: number;
+  everDone: boolean;
+  /** Distinct clients taken down since the job last finished a task. */
+  readonly killed: Set<ClientId>;
+}
+
+export interface Client {
+  info: SchedulerClientInfo;
+  /** When the connection broke; undefined while connected. */
+  vanishedAt: number | undefined;
+  /** How many leases it is willing to hold. */
+  wanted: number;
+  slots: number;
+  /** Oldest first: a client works in the order it was given. */
+  readonly leases: Set<Lease>;
+  readonly cached: Set<Sha256>;
+  refsLeased: number;
+  refsCached: number;
+}
+
+/** Counted since the scheduler was made. */
+export interface SchedulerCounts {
+  leases: number;
+  /** Results for tasks that had ended already. */
+  droppedResults: number;
+  /** Leases that lapsed, or whose client was gone past its grace time. */
+  lostLeases: number;
+  speculativeLeases: number;
+}
+
+export interface SchedulerConfig {
+  readonly graceMs: number;
+  readonly quarantineAfter: number;
+  readonly speculate: boolean;
+  /**
+   * No task is leased before this time: after a restart the clients that still compute are given the moment they need to
+   * come back and say so, instead of their tasks being computed twice.
+   */
+  readonly holdUntil?: number;
+  /** Share of a customer; 1 for all unless told. */
+  readonly weightOf?: (customer: string) => number;
+}
+
+export interface State {
+  readonly config: SchedulerConfig;
+  readonly jobs: Map<JobId, Job>;
+  readonly clients: Map<ClientId, Client>;
+  /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
+  readonly served: Map<string, number>;
+  readonly counts: SchedulerCounts;
+  now: number;
+  /** Instructions of the event being handled. */
+  out: Instruction[];
+}
+
+export function newJob(info: SchedulerJob): Job {
+  return {
+    id: info.descriptor.id,
+    info,
+    tasks: new Map(),
+    queue: new TaskQueue(),
+    exhausted: false,
+    claiming: false,
+    claimedBelow: 0,
+    settledMeanwhile: new Set(),
+    adopted: new Map(),
+    meanMs: undefined,
+    meanInputBytes: 16_384,
+    everDone: info.everDone,
+    killed: new Set(),
+  };
+}
+
+/** Ties a task to a client. The caller has taken the task out of the queue. */
+export function addLease(state: State, task: Task, client: Client, attempt: number): Lease {
+  const { timeoutMs } = task.job.info.descriptor;
+  // A client works its queue in order and ends a kernel at timeoutMs itself; the lease only has to outlive that. Sixty
+  // seconds of slack for frames, clocks and start-up.
+  const ahead = Math.floor(client.leases.size / Math.max(1, client.slots));
+  const lease: Lease = {
+    task,
+    client: client.info.id,
+    attempt,
+    leasedAt: state.now,
+    expiresAt: state.now + timeoutMs * (ahead + 1) + 60_000,
+    progress: 0,
+  };
+  task.place = "leased";
+  task.lastAttempt = Math.max(task.lastAttempt, attempt);
+  task.leases.push(lease);
+  client.leases.add(lease);
+  return lease;
+}
+
+/** Unties a lease from both sides. What becomes of the task is the caller's to say. */
+export function removeLease(state: State, lease: Lease): void {
+  lease.task.leases = lease.task.leases.filter((other) => other !== lease);
+  state.clients.get(lease.client)?.leases.delete(lease);
+}
+
+/** Puts a task back in its queue unless another lease still holds it. */
+export function requeue(task: Task): void {
+  if (task.leases.length > 0 || task.place === "settling") return;
+  task.place = "queued";
+  task.job.queue.putBack(task);
+}

@@ -1,0 +1,70 @@
+/**
+ * The samples of a half transform of an image between two rings: one of every Hermitian pair, so sums over a band are half
+ * the sums over the plane. Frequencies count in cycles per box.
+ */
+export interface Band {
+  readonly box: number;
+  readonly u: Float64Array;
+  readonly v: Float64Array;
+  /** Where each sample's real part stands in a half transform of the image. */
+  readonly at: Int32Array;
+}
+
+/**
+ * The band of `minRadius ≤ |k| < maxRadius` of an image of `box` pixels.
+ *
+ * @param minRadius - 0 takes the mean along, 1 leaves it out
+ * @param maxRadius - at most box/2, so that the Nyquist lines (whose partner is themselves) stay outside
+ */
+export function makeBand(box: number, minRadius: number, maxRadius: number): Band {
+  const limit = Math.min(maxRadius, box / 2);
+  const u: number[] = [];
+  const v: number[] = [];
+  const at: number[] = [];
+  for (let y = 1 - box / 2; y < box / 2; y++) {
+    for (let x = 0; x < box / 2; x++) {
+      const radius = Math.hypot(x, y);
+      if (radius < minRadius || radius >= limit || (x === 0 && y < 0)) continue;
+      u.push(x);
+      v.push(y);
+      at.push(((y + box) % box) * (box + 2) + 2 * x);
+    }
+  }
+  return { box, u: Float64Array.from(u), v: Float64Array.from(v), at: Int32Array.from(at) };
+}
+
+/** Takes a band out of a half transform: re, im pairs in the order of the band. */
+export function gatherBand(half: Float32Array, band: Band, out: Float64Array): void {
+  const { at } = band;
+  for (let i = 0; i < at.length; i++) {
+    out[2 * i] = half[at[i]!]!;
+    out[2 * i + 1] = half[at[i]! + 1]!;
+  }
+}
+
+/** Writes a band into a half transform, with the Hermitian partners that a half transform holds (u = 0). */
+export function scatterBand(values: Float64Array, band: Band, half: Float32Array): void {
+  const { at, u, v, box } = band;
+  for (let i = 0; i < at.length; i++) {
+    half[at[i]!] = values[2 * i]!;
+    half[at[i]! + 1] = values[2 * i + 1]!;
+    if (u[i] !== 0 || v[i] === 0) continue;
+    const partner = (box - v[i]!) * (box + 2);
+    half[partner] = values[2 * i]!;
+    half[partner + 1] = -values[2 * i + 1]!;
+  }
+}
+
+/** Multiplies a band by `exp(−2πi·k·o/box)`: the image moved by `o` = (`x`, `y`) pixels. */
+export function shiftBand(values: Float64Array, band: Band, x: number, y: number): void {
+  const { u, v, box } = band;
+  for (let i = 0; i < u.length; i++) {
+    const angle = (-2 * Math.PI * (u[i]! * x + v[i]! * y)) / box;
+    const cos = Math.cos(angle);
+    const sin = Math.sin(angle);
+    const re = values[2 * i]!;
+    const im = values[2 * i + 1]!;
+    values[2 * i] = re * cos - im * sin;
+    values[2 * i + 1] = re * sin + im * cos;
+  }
+}

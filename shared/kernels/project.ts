@@ -1,0 +1,44 @@
+import type { DataReference } from "../data-reference.ts";
+import type { KernelContext } from "../kernel.ts";
+import { makeBand, scatterBand, shiftBand } from "./math/band.ts";
+import { readFourierVolume } from "./math/blobs.ts";
+import { eulerMatrix } from "./math/euler.ts";
+import { halfLength2, inverse2 } from "./math/fft-real.ts";
+import { sliceBand } from "./math/fourier-volume.ts";
+import { poseAt, poseLength } from "./math/poses.ts";
+
+/** Projections of a map in a block of orientations. */
+export type ProjectInput = {
+  /** `box`³ 32-bit densities, x fastest. */
+  readonly map: DataReference;
+  /** Voxels a side, even. */
+  readonly box: number;
+  /** Packed poses: the particle of pose `(…, ox, oy)` lies at (−ox, −oy) from the centre, as RELION means it. */
+  readonly poses: Float64Array;
+  /** Frequencies from here on are left out, in cycles per box; at most box/2. */
+  readonly maxRadius: number;
+};
+
+/** One image after the other, `box`² each, x fastest. */
+export type ProjectOutput = Float32Array;
+
+/** Projects a map by central slices of its padded transform (Crowther, DeRosier & Klug, Proc. R. Soc. A 317 (1970) 319). */
+export default async function project(input: ProjectInput, ctx: KernelContext): Promise<ProjectOutput> {
+  const { box, poses, maxRadius } = input;
+  const volume = await readFourierVolume(ctx, input.map, box);
+  const band = makeBand(box, 0, maxRadius);
+  const values = new Float64Array(2 * band.u.length);
+  const half = new Float32Array(halfLength2(box));
+  const count = poses.length / poseLength;
+  const images = new Float32Array(count * box * box);
+  for (let i = 0; i < count; i++) {
+    const { rot, tilt, psi, originX, originY } = poseAt(poses, i);
+    sliceBand(volume, eulerMatrix(rot, tilt, psi), band, values);
+    if (originX !== 0 || originY !== 0) shiftBand(values, band, -originX, -originY);
+    half.fill(0);
+    scatterBand(values, band, half);
+    inverse2(half, box, images.subarray(i * box * box, (i + 1) * box * box));
+    ctx.progress((i + 1) / count);
+  }
+  return images;
+}
