@@ -23,6 +23,8 @@ export interface ClientStatus {
 
 export type SlotStatus =
   | { readonly state: "idle" }
+  /** No sandbox could be made; tried again at `retryAt` (on the shell's clock). */
+  | { readonly state: "broken"; readonly reason: string; readonly retryAt: number }
   | {
       readonly state: "running";
       readonly job: JobDescriptor;

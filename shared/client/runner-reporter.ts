@@ -1,0 +1,115 @@
+import type { FinishedTask, SandboxReport } from "./ports.ts";
+
+/** A finished tiny task may wait this long for company; an idle sandbox flushes at once. */
+const finishedEveryMs = 20;
+/** Progress and checkpoints leave the sandbox at most this often; what is held back is at most this stale. */
+const stateEveryMs = 100;
+/** The first lines of a task leave at once, so that the last words before a crash are seen. */
+const promptLines = 20;
+const linesHeld = 50;
+const maxLines = 1000;
+const finishedBytes = 1024 * 1024;
+
+/**
+ * Coalesces what one bundle has to tell into few reports. Without timers: a kernel that computes without a pause would
+ * not let one fire.
+ */
+export class RunnerReporter {
+  readonly #host: { report(report: SandboxReport): unknown };
+  readonly #now: () => number;
+  #finished: FinishedTask[] = [];
+  #finishedBytes = 0;
+  #finishedSentAt: number;
+  #progress: SandboxReport["progress"];
+  #progressSentAt = -Infinity;
+  #checkpoint: SandboxReport["checkpoint"];
+  #checkpointSentAt = -Infinity;
+  #lines: string[] = [];
+  #lineCount = 0;
+  #linesSentAt = -Infinity;
+
+  constructor(host: { report(report: SandboxReport): unknown }, now: () => number) {
+    this.#host = host;
+    this.#now = now;
+    this.#finishedSentAt = now();
+  }
+
+  addProgress(index: number, fraction: number): void {
+    this.#progress = { index, fraction };
+    this.#sendDue(index);
+  }
+
+  addCheckpoint(index: number, state: Uint8Array): void {
+    this.#checkpoint = { index, state };
+    this.#sendDue(index);
+  }
+
+  addLine(index: number, line: string): void {
+    this.#lineCount++;
+    if (this.#lineCount > maxLines) return;
+    this.#lines.push(this.#lineCount < maxLines ? line : "… further lines of this task are dropped.");
+    this.#sendDue(index);
+  }
+
+  addFinished(task: FinishedTask): void {
+    // Its last progress and checkpoint say nothing any more; its last words do.
+    this.#progress = undefined;
+    this.#checkpoint = undefined;
+    if (this.#lines.length > 0) this.#send({ log: { index: task.index, lines: this.#takeLines() } });
+    this.#lineCount = 0;
+    this.#progressSentAt = -Infinity;
+    this.#checkpointSentAt = -Infinity;
+    this.#finished.push(task);
+    if (task.outcome.state === "done") this.#finishedBytes += task.outcome.output.length;
+    if (this.#now() - this.#finishedSentAt >= finishedEveryMs || this.#finishedBytes >= finishedBytes)
+      this.flush();
+  }
+
+  /** Sends the finished tasks that wait. */
+  flush(): void {
+    if (this.#finished.length === 0) return;
+    this.#send({});
+  }
+
+  #sendDue(index: number): void {
+    const now = this.#now();
+    const progress = now - this.#progressSentAt >= stateEveryMs ? this.#progress : undefined;
+    const checkpoint = now - this.#checkpointSentAt >= stateEveryMs ? this.#checkpoint : undefined;
+    const prompt = this.#lineCount <= promptLines || this.#lines.length >= linesHeld;
+    const lines = this.#lines.length > 0 && (prompt || now - this.#linesSentAt >= stateEveryMs);
+    if (!progress && !checkpoint && !lines) return;
+    if (progress) {
+      this.#progress = undefined;
+      this.#progressSentAt = now;
+    }
+    if (checkpoint) {
+      this.#checkpoint = undefined;
+      this.#checkpointSentAt = now;
+    }
+    this.#send({
+      ...(progress && { progress }),
+      ...(checkpoint && { checkpoint }),
+      ...(lines && { log: { index, lines: this.#takeLines() } }),
+    });
+  }
+
+  #takeLines(): string[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#linesSentAt = this.#now();
+    return lines;
+  }
+
+  #send(report: SandboxReport): void {
+    const finished = this.#finished;
+    if (finished.length > 0) {
+      this.#finished = [];
+      this.#finishedBytes = 0;
+      this.#finishedSentAt = this.#now();
+      report = { ...report, finished };
+    }
+    const sent = this.#host.report(report);
+    // Nobody waits for it: a sandbox that is being ended must not leave an unhandled rejection behind.
+    if (sent instanceof Promise) sent.catch(() => undefined);
+  }
+}
