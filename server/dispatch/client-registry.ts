@@ -1,0 +1,133 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import type { ClientInfo } from "../../shared/rest.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { Joining } from "../sockets/client-gate.ts";
+
+/** What is remembered of a client for people to see. */
+interface ClientRecord {
+  readonly id: ClientId;
+  name: string;
+  kind: "browser" | "node";
+  trusted: boolean;
+  address: string;
+  ticket: string;
+  webgpu: boolean;
+  memoryMb: number;
+  slots: number;
+  connected: boolean;
+  connectedAt: number;
+  lastSeenAt: number;
+  done: number;
+  failed: number;
+}
+
+/** Clients that are gone are remembered up to this many, newest last. */
+const goneClients = 500;
+
+/** Who is or was connected: for the status page, and for the tickets that blob transfers carry. */
+export class ClientRegistry {
+  readonly #records = new Map<ClientId, ClientRecord>();
+  readonly #tickets = new Map<string, ClientId>();
+  readonly #scheduler: Scheduler;
+  readonly #graceMs: number;
+
+  constructor(scheduler: Scheduler, graceMs: number) {
+    this.#scheduler = scheduler;
+    this.#graceMs = graceMs;
+  }
+
+  join({ hello, address, ticket, trusted }: Joining): void {
+    const id = hello.client;
+    const old = this.#records.get(id);
+    if (old) this.#tickets.delete(old.ticket);
+    // Deleted first, so that the map stays in order of the last connection.
+    this.#records.delete(id);
+    const now = Date.now();
+    const { name, kind, webgpu, memoryMb, slots } = hello;
+    const record = { id, name, kind, trusted, address, ticket, webgpu, memoryMb, slots };
+    const { done = 0, failed = 0 } = old ?? {};
+    this.#records.set(id, { ...record, connected: true, connectedAt: now, lastSeenAt: now, done, failed });
+    this.#tickets.set(ticket, id);
+    this.#forgetOldest();
+  }
+
+  seen(id: ClientId, slots?: number): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    record.lastSeenAt = Date.now();
+    if (slots !== undefined) record.slots = slots;
+  }
+
+  left(id: ClientId): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    record.connected = false;
+    record.lastSeenAt = Date.now();
+  }
+
+  count(id: ClientId, state: "done" | "failed"): void {
+    const record = this.#records.get(id);
+    if (record) record[state] += 1;
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  require(id: string): { id: ClientId; address: string } {
+    const record = this.#records.get(id as ClientId);
+    if (!record) throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`);
+    return record;
+  }
+
+  name(id: ClientId): string {
+    return this.#records.get(id)?.name ?? id;
+  }
+
+  /** Good while its client is connected or within its grace time. */
+  ofTicket(ticket: string): { id: ClientId; trusted: boolean } | undefined {
+    const id = this.#tickets.get(ticket);
+    const record = id && this.#records.get(id);
+    if (!record || record.ticket !== ticket) return undefined;
+    if (!record.connected && Date.now() - record.lastSeenAt > this.#graceMs) return undefined;
+    return { id: record.id, trusted: record.trusted };
+  }
+
+  /** Connected ones first, newest first. */
+  list(): ClientInfo[] {
+    const infos = [...this.#records.values()].toReversed().map((record) => this.#info(record));
+    return [...infos.filter(({ connected }) => connected), ...infos.filter(({ connected }) => !connected)];
+  }
+
+  summary(): { browser: number; node: number; slots: number; busy: number } {
+    const sums = { browser: 0, node: 0, slots: 0, busy: 0 };
+    for (const record of this.#records.values()) {
+      if (!record.connected) continue;
+      sums[record.kind] += 1;
+      sums.slots += record.slots;
+      sums.busy += Math.min(record.slots, this.#scheduler.client(record.id)?.leases.size ?? 0);
+    }
+    return sums;
+  }
+
+  #info(record: ClientRecord): ClientInfo {
+    const { ticket: _ticket, ...shown } = record;
+    const client = this.#scheduler.client(record.id);
+    const current = [...(client?.leases ?? [])].slice(0, Math.min(8, record.slots));
+    return {
+      ...shown,
+      leases: client?.leases.size ?? 0,
+      current: current.map(({ task, progress }) => ({ job: task.job.id, index: task.index, progress })),
+      cacheHitRatio: client && client.refsLeased > 0 ? client.refsCached / client.refsLeased : null,
+    };
+  }
+
+  #forgetOldest(): void {
+    let surplus = this.#records.size - this.#scheduler.state.clients.size - goneClients;
+    for (const [id, record] of this.#records) {
+      if (surplus <= 0) return;
+      if (record.connected) continue;
+      this.#records.delete(id);
+      this.#tickets.delete(record.ticket);
+      surplus -= 1;
+    }
+  }
+}

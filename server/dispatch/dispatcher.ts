@@ -1,0 +1,181 @@
+import type { Logger } from "pino";
+import { PlatformError } from "../../shared/errors.ts";
+import type { JobId, TaskIndex } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
+import type { LeaseKey } from "../../shared/protocol.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import type { SchedulerConfig } from "../scheduler/state.ts";
+import type { Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";
+import type { JobRow, NewOutcome, Store } from "../store/store.ts";
+import { Connections } from "./connections.ts";
+
+/** What others want to know of the dispatcher's work. */
+export interface DispatcherListener {
+  /** Outcomes are on disk. */
+  outcomesStored(job: JobRow, outcomes: readonly NewOutcome[], accepted: readonly TaskIndex[], by: readonly string[]): void;
+}
+
+/**
+ * The thin I/O shell around the pure scheduler: feeds it events, carries out its instructions against the store and the
+ * sockets, and acknowledges only what the store has on disk (SPEC.md [DUR-2]).
+ */
+export class Dispatcher {
+  readonly scheduler: Scheduler;
+  readonly connections = new Connections();
+  readonly #store: Store;
+  readonly #log: Logger;
+  readonly #listener: DispatcherListener;
+  readonly #clock: () => number;
+  readonly #timer: NodeJS.Timeout;
+  #stopping = false;
+
+  constructor(options: {
+    store: Store;
+    log: Logger;
+    listener: DispatcherListener;
+    scheduler: SchedulerConfig;
+    clock?: () => number;
+  }) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#listener = options.listener;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.scheduler = new Scheduler(options.scheduler);
+    this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
+    this.#timer.unref();
+  }
+
+  /** Takes an event and carries out what follows from it; `sendDropped` is returned to whoever answers the client. */
+  feed(event: SchedulerEvent): LeaseKey[] {
+    if (this.#stopping && mayLease(event)) return [];
+    const dropped: LeaseKey[] = [];
+    for (const instruction of this.scheduler.handle(event, this.#clock()))
+      if (instruction.type === "sendDropped") dropped.push(...instruction.leases);
+      else this.#carryOut(instruction);
+    return dropped;
+  }
+
+  /** From now on nothing new is leased or claimed; results are still stored. */
+  stopLeasing(): void {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+  }
+
+  /** The job as the scheduler needs it. */
+  addJob(row: JobRow): void {
+    this.feed({ type: "jobAdded", job: toSchedulerJob(row) });
+  }
+
+  #carryOut(instruction: Exclude<Instruction, { type: "sendDropped" }>): void {
+    switch (instruction.type) {
+      case "claimTasks":
+        return this.#claim(instruction.job, instruction.limit);
+      case "unclaimTasks":
+        return this.#inBackground("unclaim", this.#store.unclaim(instruction.job, instruction.indexes));
+      case "sendLease": {
+        const { client, job, tasks } = instruction;
+        for (let at = 0; at < tasks.length; at += limits.tasksPerMessage)
+          this.connections.send(client, { type: "lease", job, tasks: tasks.slice(at, at + limits.tasksPerMessage) });
+        return;
+      }
+      case "sendCancel": {
+        const { client, job, indexes } = instruction;
+        return this.connections.send(client, { type: "cancel", job, ...(indexes && { indexes: [...indexes] }) });
+      }
+      case "sendAccepted":
+        return this.connections.send(instruction.client, {
+          type: "accepted",
+          job: instruction.job,
+          indexes: [...instruction.indexes],
+        });
+      case "storeOutcomes":
+        return this.#storeOutcomes(instruction);
+      case "storeAttempts": {
+        const { job, attempts, acknowledge } = instruction;
+        const stored = this.#store.recordAttempts(job, attempts).then(() => this.#acknowledge(job, acknowledge));
+        return this.#inBackground("record attempts", stored);
+      }
+      case "storeCheckpoint":
+        return this.#inBackground(
+          "store a checkpoint",
+          this.#store.checkpoint(instruction.job, instruction.index, instruction.state),
+        );
+      case "quarantineJob": {
+        const ended = this.#store.endJob(instruction.job, "quarantined", instruction.reason).then((row) => {
+          this.feed({ type: "jobEnded", job: row.id });
+          this.#listener.outcomesStored(row, [], [], []);
+        });
+        return this.#inBackground("quarantine a job", ended);
+      }
+    }
+  }
+
+  #claim(job: JobId, limit: number): void {
+    if (this.#stopping) return;
+    this.#store.claim(job, limit).then(
+      (tasks) => this.feed({ type: "tasksClaimed", job, tasks, limit }),
+      (error: unknown) => {
+        this.#log.error({ err: error, job }, "could not claim tasks; trying again in a second");
+        setTimeout(() => this.feed({ type: "claimFailed", job }), 1000).unref();
+      },
+    );
+  }
+
+  #storeOutcomes({ job, outcomes, acknowledge }: Extract<Instruction, { type: "storeOutcomes" }>): void {
+    this.#store.complete(job, outcomes).then(
+      ({ accepted, dropped, job: row }) => {
+        this.#acknowledge(job, acknowledge);
+        this.feed({ type: "outcomesStored", job, accepted, dropped });
+        this.#listener.outcomesStored(row, outcomes, accepted, acknowledge.map(({ client }) => client));
+        if (row.state === "finished") this.feed({ type: "jobEnded", job });
+      },
+      (error: unknown) => {
+        if (PlatformError.from(error).code === "NOT_FOUND" || PlatformError.from(error).code === "WRONG_STATE") {
+          // Deleted or ended while the results were on their way: nobody wants them.
+          this.#acknowledge(job, acknowledge);
+          return;
+        }
+        this.#log.error({ err: error, job, tasks: outcomes.length }, "could not store results; their clients keep them");
+        this.feed({ type: "outcomesRefused", job, indexes: outcomes.map(({ index }) => index) });
+      },
+    );
+  }
+
+  #acknowledge(job: JobId, acknowledge: readonly { client: string; index: TaskIndex }[]): void {
+    const byClient = new Map<string, number[]>();
+    for (const { client, index } of acknowledge) {
+      const indexes = byClient.get(client);
+      if (indexes) indexes.push(index);
+      else byClient.set(client, [index]);
+    }
+    for (const [client, indexes] of byClient)
+      this.connections.send(client as Parameters<Connections["send"]>[0], { type: "accepted", job, indexes });
+  }
+
+  #inBackground(what: string, promise: Promise<unknown>): void {
+    promise.catch((error: unknown) => {
+      const { code } = PlatformError.from(error);
+      if (code === "NOT_FOUND" || code === "WRONG_STATE") return;
+      this.#log.error({ err: error }, `could not ${what}`);
+    });
+  }
+}
+
+/** What must not be fed any more once the server drains. */
+function mayLease(event: SchedulerEvent): boolean {
+  return event.type === "clientWanted" || event.type === "tasksClaimed" || event.type === "timePassed" || event.type === "tasksAdded";
+}
+
+function toSchedulerJob(row: JobRow): SchedulerJob {
+  const { id, name, customer, kernel, seed, timeoutMs, memoryMb, priority, paused, maxAttempts, requires, createdAt } = row;
+  return {
+    descriptor: { id, name, customer, kernel, seed, timeoutMs, memoryMb },
+    customer,
+    priority,
+    paused,
+    maxAttempts,
+    requires,
+    createdAt,
+    everDone: row.done > 0,
+  };
+}

@@ -1,0 +1,87 @@
+import type { JobId } from "../../shared/ids.ts";
+import type { JobRow } from "../store/store.ts";
+import { RateWindow } from "./rates.ts";
+
+/** What is remembered of a job while it is looked at: newest row, speed, who waits for its results, its log. */
+interface Watched {
+  row: JobRow;
+  readonly rate: RateWindow;
+  readonly waiters: Set<() => void>;
+}
+
+export interface LogLine {
+  readonly at: number;
+  readonly index: number;
+  readonly client: string;
+  readonly line: string;
+}
+
+const logLinesPerJob = 1000;
+const jobsWithLogs = 200;
+
+/** In-memory side of jobs: everything here can be lost without losing a promise. */
+export class JobWatch {
+  readonly #jobs = new Map<JobId, Watched>();
+  readonly #logs = new Map<JobId, LogLine[]>();
+
+  /** Newest row of a job; wakes whoever waits for a change. */
+  update(row: JobRow, finishedNow = 0): void {
+    const watched = this.#jobs.get(row.id);
+    const now = Date.now();
+    if (watched) {
+      watched.row = row;
+      watched.rate.add(finishedNow, now);
+      for (const wake of watched.waiters) wake();
+      return;
+    }
+    const rate = new RateWindow(60, now);
+    rate.add(finishedNow, now);
+    this.#jobs.set(row.id, { row, rate, waiters: new Set() });
+  }
+
+  row(id: JobId): JobRow | undefined {
+    return this.#jobs.get(id)?.row;
+  }
+
+  rate(id: JobId): number {
+    return this.#jobs.get(id)?.rate.perSecond(Date.now()) ?? 0;
+  }
+
+  forget(id: JobId): void {
+    for (const wake of this.#jobs.get(id)?.waiters ?? []) wake();
+    this.#jobs.delete(id);
+    this.#logs.delete(id);
+  }
+
+  /** Resolves at the next change of the job, or when aborted. The job must be known. */
+  changed(id: JobId, signal: AbortSignal): Promise<void> {
+    const watched = this.#jobs.get(id);
+    if (!watched || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        watched.waiters.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      watched.waiters.add(wake);
+      signal.addEventListener("abort", wake);
+    });
+  }
+
+  log(id: JobId, index: number, client: string, lines: readonly string[]): void {
+    let log = this.#logs.get(id);
+    if (!log) {
+      if (!this.#jobs.has(id)) return;
+      this.#logs.set(id, (log = []));
+      const oldest = this.#logs.keys().next().value;
+      if (this.#logs.size > jobsWithLogs && oldest) this.#logs.delete(oldest);
+    }
+    const at = Date.now();
+    for (const line of lines) log.push({ at, index, client, line });
+    if (log.length > logLinesPerJob) log.splice(0, log.length - logLinesPerJob);
+  }
+
+  logs(id: JobId): readonly LogLine[] {
+    return this.#logs.get(id) ?? [];
+  }
+}

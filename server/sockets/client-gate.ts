@@ -1,0 +1,76 @@
+import type { Logger } from "pino";
+import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import type { ClientMessage, LeaseKey } from "../../shared/protocol.ts";
+import type { Role } from "../../shared/rest.ts";
+import type { ClientConnection } from "../dispatch/connections.ts";
+import type { ServerOptions } from "../options.ts";
+import type { Store } from "../store/store.ts";
+
+type Hello = Extract<ClientMessage, { type: "hello" }>;
+
+/** What the gate needs of the access part. */
+export interface Authenticator {
+  authenticate(secret: string | undefined): Promise<{ role: Role; name: string } | undefined>;
+}
+
+/** A client that may join. */
+export interface Admission {
+  /** Joined with a client (or admin) token; volunteers are not trusted. */
+  readonly trusted: boolean;
+}
+
+/** A client that joined. */
+export interface Joining extends Admission {
+  readonly hello: Hello;
+  readonly connection: ClientConnection;
+  readonly address: string;
+  readonly ticket: string;
+}
+
+/** What a session needs of the rest of the server. */
+export interface SessionServices {
+  readonly options: ServerOptions;
+  readonly log: Logger;
+  /** @returns the held leases that are not the client's any more */
+  onJoin(joining: Joining): LeaseKey[];
+  onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;
+  onClose(client: ClientId, connection: ClientConnection): void;
+}
+
+/** Decides who may compute (SPEC.md [ACCESS-2]). */
+export class ClientGate {
+  readonly #access: Authenticator;
+  readonly #store: Store;
+  readonly #volunteers: ServerOptions["volunteers"];
+
+  constructor(access: Authenticator, store: Store, volunteers: ServerOptions["volunteers"]) {
+    this.#access = access;
+    this.#store = store;
+    this.#volunteers = volunteers;
+  }
+
+  /** @throws PlatformError BANNED, UNAUTHENTICATED, FORBIDDEN, INVITE_REQUIRED, VOLUNTEERS_OFF */
+  async admit(hello: Hello, address: string): Promise<Admission> {
+    await this.#refuseBanned(hello.client, address);
+    if (hello.token === undefined) {
+      if (this.#volunteers === "open") return { trusted: false };
+      if (this.#volunteers === "invite")
+        throw new PlatformError("INVITE_REQUIRED", "This server takes invited volunteers only, and no invitation came along.");
+      throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers, and no token came along.");
+    }
+    const principal = await this.#access.authenticate(hello.token);
+    if (!principal) throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
+    if (principal.role === "client" || principal.role === "admin") return { trusted: true };
+    if (principal.role === "customer")
+      throw new PlatformError("FORBIDDEN", "A customer token submits jobs; a computing client needs a client token.");
+    if (this.#volunteers === "off") throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers at present.");
+    return { trusted: false };
+  }
+
+  async #refuseBanned(client: ClientId, address: string): Promise<void> {
+    for (const { subject, reason } of await this.#store.listBans())
+      if (subject === client || subject === address)
+        throw new PlatformError("BANNED", `This client was banned from the server: ${reason || "no reason given"}.`);
+  }
+}

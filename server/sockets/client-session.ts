@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import type { RawData, WebSocket } from "ws";
+import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/protocol.ts";
+import { version } from "../../shared/version.ts";
+import type { ClientConnection } from "../dispatch/connections.ts";
+import type { ClientGate, SessionServices } from "./client-gate.ts";
+import { Outbound } from "./outbound.ts";
+import { TokenBucket } from "./rate-limit.ts";
+
+type Hello = Extract<ClientMessage, { type: "hello" }>;
+
+/** Who the connection belongs to; a field exists only in the state where it means something. */
+type SessionState =
+  | { readonly state: "greeting" }
+  | { readonly state: "admitting" }
+  | { readonly state: "joined"; readonly client: ClientId }
+  | { readonly state: "closed" };
+
+const helloTimeoutMs = 10_000;
+
+/** One client connection: from `hello` to the close frame. */
+export class ClientSession implements ClientConnection {
+  readonly #socket: WebSocket;
+  readonly #address: string;
+  readonly #services: SessionServices;
+  readonly #gate: ClientGate;
+  readonly #outbound: Outbound;
+  readonly #bucket: TokenBucket;
+  readonly #helloTimer: NodeJS.Timeout;
+  #state: SessionState = { state: "greeting" };
+  /** Messages that came while `hello` was being checked. */
+  #waiting: ClientMessage[] = [];
+  #alive = true;
+
+  constructor(socket: WebSocket, address: string, gate: ClientGate, services: SessionServices) {
+    this.#socket = socket;
+    this.#address = address;
+    this.#gate = gate;
+    this.#services = services;
+    this.#outbound = new Outbound(socket);
+    this.#bucket = new TokenBucket(services.options.messagesPerSecondPerClient, performance.now());
+    this.#helloTimer = setTimeout(
+      () => this.refuse(new PlatformError("TIMED_OUT", "No hello arrived within ten seconds of connecting.")),
+      helloTimeoutMs,
+    );
+    socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
+    socket.on("pong", () => (this.#alive = true));
+    socket.on("close", () => this.#closed());
+    socket.on("error", (error) => services.log.debug({ err: error, address }, "client socket error"));
+  }
+
+  send(message: Parameters<ClientConnection["send"]>[0]): void {
+    if (this.#outbound.send(message)) return;
+    this.#services.log.warn({ address: this.#address }, "a client reads too slowly; cutting it off");
+    this.#socket.terminate();
+  }
+
+  refuse(error: PlatformError): void {
+    this.#outbound.sendLast({ type: "refuse", ...error.toBody() });
+    this.#socket.close(error.closeCode, error.code);
+  }
+
+  bye(reason: string, afterMs: number): void {
+    this.#outbound.sendLast({ type: "bye", reason, afterMs });
+    this.#socket.close(1012, reason.slice(0, 100));
+  }
+
+  /** Pings, and ends the connection of a client that did not answer the last one. */
+  heartbeat(): void {
+    if (!this.#alive) return this.#socket.terminate();
+    this.#alive = false;
+    this.#socket.ping();
+    // A page cannot see pings: this is how its watchdog hears that the server lives.
+    if (this.#state.state === "joined") this.send({ type: "heartbeat" });
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    this.#alive = true;
+    try {
+      if (!isBinary) throw new PlatformError("MALFORMED_FRAME", "A text frame; expected a binary MessagePack frame.");
+      const messages = decodeClientFrame(toBytes(data));
+      if (!this.#bucket.take(Math.max(1, messages.length), performance.now()))
+        throw new PlatformError("TOO_MANY", "This client sends more messages a second than the server takes.");
+      for (const message of messages) this.#handle(message);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const refusal = PlatformError.from(error);
+    if (refusal.code === "INTERNAL") this.#services.log.error({ err: error, address: this.#address }, "client message failed");
+    else this.#services.log.info({ code: refusal.code, address: this.#address }, refusal.message);
+    this.refuse(refusal.code === "INTERNAL" ? new PlatformError("INTERNAL", "The server failed on this message.") : refusal);
+  }
+
+  #handle(message: ClientMessage): void {
+    switch (this.#state.state) {
+      case "greeting":
+        if (message.type !== "hello")
+          throw new PlatformError("MALFORMED_FRAME", `The first message was ${message.type}; expected hello.`);
+        clearTimeout(this.#helloTimer);
+        this.#state = { state: "admitting" };
+        this.#admit(message).catch((error: unknown) => this.#failed(error));
+        return;
+      case "admitting":
+        if (this.#waiting.length >= 1000) throw new PlatformError("TOO_MANY", "Too many messages before the welcome.");
+        this.#waiting.push(message);
+        return;
+      case "joined":
+        if (message.type === "hello") throw new PlatformError("MALFORMED_FRAME", "A second hello on one connection.");
+        this.#services.onMessage(this.#state.client, message);
+        return;
+      case "closed":
+        return;
+    }
+  }
+
+  async #admit(hello: Hello): Promise<void> {
+    if (hello.protocol !== protocolVersion)
+      throw new PlatformError(
+        "UPGRADE_REQUIRED",
+        `This client (${hello.version}) speaks protocol ${hello.protocol}; the server (${version}) speaks ${protocolVersion}.`,
+      );
+    const admission = await this.#gate.admit(hello, this.#address);
+    if (this.#state.state !== "admitting") return;
+    const ticket = randomBytes(24).toString("base64url");
+    this.#state = { state: "joined", client: hello.client };
+    const dropped = this.#services.onJoin({ hello, connection: this, address: this.#address, ticket, ...admission });
+    this.#outbound.release({ type: "welcome", version, ticket, heartbeatMs: this.#services.options.heartbeatMs, dropped });
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const message of waiting) this.#handle(message);
+  }
+
+  #closed(): void {
+    clearTimeout(this.#helloTimer);
+    const was = this.#state;
+    this.#state = { state: "closed" };
+    if (was.state === "joined") this.#services.onClose(was.client, this);
+  }
+}
+
+function toBytes(data: RawData): Uint8Array {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+}

@@ -1,0 +1,66 @@
+import type { WebSocket } from "ws";
+import { encodeFrame, type ServerMessage } from "../../shared/protocol.ts";
+
+/** A client that lets this much pile up reads too slowly to be served; what it holds goes to others (SPEC.md [FLOW-2]). */
+const maxBufferedBytes = 64 * 1024 * 1024;
+/** A frame is sent when its inline values reach this, so that one never comes near the frame limit. */
+const flushBytes = 4 * 1024 * 1024;
+
+/** Coalesces messages into one frame per turn of the event loop. */
+export class Outbound {
+  readonly #socket: WebSocket;
+  #queue: ServerMessage[] = [];
+  #bytes = 0;
+  #scheduled = false;
+  /** Nothing leaves before the first message is known: the welcome, which tells what the join brought about. */
+  #held = true;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  /** False when the client reads too slowly and is to be cut off. */
+  send(message: ServerMessage): boolean {
+    this.#queue.push(message);
+    this.#bytes += sizeOf(message);
+    if (this.#bytes > flushBytes) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.flush());
+    }
+    return this.#socket.bufferedAmount < maxBufferedBytes;
+  }
+
+  /** Lets the queue go, with this message in front. */
+  release(first: ServerMessage): void {
+    this.#held = false;
+    this.#queue.unshift(first);
+    this.flush();
+  }
+
+  /** Sends what waits, then this one: the last message of a connection. */
+  sendLast(message: ServerMessage): void {
+    this.flush();
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(encodeFrame([message]));
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#held || this.#queue.length === 0) return;
+    const messages = this.#queue;
+    this.#queue = [];
+    this.#bytes = 0;
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(encodeFrame(messages));
+  }
+}
+
+/** Rough: only values can be large. */
+function sizeOf(message: ServerMessage): number {
+  if (message.type !== "lease") return 64;
+  let bytes = 256;
+  for (const task of message.tasks) {
+    bytes += 64 + (task.refs?.length ?? 0) * 80 + (task.resume?.length ?? 0);
+    if (task.input instanceof Uint8Array) bytes += task.input.length;
+  }
+  return bytes;
+}
