@@ -20,7 +20,9 @@ export interface Store {
   listJobs(filter?: { customer?: string; active?: boolean }): Promise<JobRow[]>;
   /**
    * Adds tasks; a task whose index is there with the same input is counted as repeated.
-   * @throws PlatformError CONFLICT (same index, other input; names it), WRONG_STATE (job not open), NOT_FOUND. Nothing is added then.
+   * A job that is no longer open still takes repeats, so that a customer that starts again need not know how far it got.
+   * @throws PlatformError CONFLICT (same index, other input; names it), WRONG_STATE (job not open), NOT_FOUND,
+   * UNKNOWN_BLOB (an input refers to a blob that is not recorded). Nothing is added then.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
   /** No more tasks. A job whose tasks have all ended becomes finished. Idempotent. */
@@ -70,8 +72,8 @@ export interface Store {
   blobUsage(): Promise<{ count: number; bytes: number }>;
   /** Blobs that no job refers to and that were last touched before `before` (ms since the epoch), oldest first. */
   unreferencedBlobs(before: number, limit: number): Promise<BlobName[]>;
-  /** Forgets a blob if it is still unreferenced; false when a job refers to it by now. */
-  forgetBlob(sha256: Sha256): Promise<boolean>;
+  /** Forgets a blob if it is still unreferenced and (given `before`) was not touched since; false otherwise. */
+  forgetBlob(sha256: Sha256, before?: number): Promise<boolean>;
 
   createToken(token: TokenRow): Promise<void>;
   findToken(hash: Sha256): Promise<TokenRow | undefined>;

@@ -1,0 +1,104 @@
+/**
+ * Tasks per second through the durable store, and what a restart costs:
+ * `node bench/store.ts [--tasks 100000] [--batch 500] [--bytes 100]`.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { JobId, Sha256 } from "../shared/ids.ts";
+import { openSqliteStore } from "../server/store/sqlite/open.ts";
+import type { NewJob } from "../server/store/store.ts";
+
+const { values } = parseArgs({
+  options: {
+    tasks: { type: "string", default: "100000" },
+    batch: { type: "string", default: "500" },
+    bytes: { type: "string", default: "100" },
+  },
+});
+const tasks = Number(values.tasks);
+const batch = Number(values.batch);
+const value = new Uint8Array(Number(values.bytes)).fill(7);
+const id = "j_benchbenchbench2" as JobId;
+const job: NewJob = {
+  id,
+  customer: "bench",
+  name: "bench",
+  kernel: { sha256: "00".repeat(32) as Sha256, size: 1 },
+  createdAt: Date.now(),
+  priority: 0,
+  maxAttempts: 5,
+  timeoutMs: 1000,
+  memoryMb: 64,
+  seed: "0",
+  requires: {},
+};
+
+const directory = mkdtempSync(join(tmpdir(), "manyhands-bench-"));
+const rates: Record<string, number> = {};
+
+async function measure(name: string, verb: () => Promise<number>): Promise<void> {
+  const start = performance.now();
+  const count = await verb();
+  rates[name] = Math.round((count / (performance.now() - start)) * 1000);
+}
+
+try {
+  let store = await openSqliteStore(directory);
+  await store.createJob(job);
+  await measure("submit", async () => {
+    for (let at = 0; at < tasks; at += batch)
+      await store.submit(
+        id,
+        Array.from({ length: Math.min(batch, tasks - at) }, (_, k) => ({
+          index: at + k,
+          input: value,
+          refs: [],
+        })),
+      );
+    return tasks;
+  });
+  const claimed: number[][] = [];
+  await measure("claim", async () => {
+    for (;;) {
+      const some = await store.claim(id, batch);
+      if (some.length === 0) return tasks;
+      claimed.push(some.map(({ index }) => index));
+    }
+  });
+  await measure("complete", async () => {
+    for (const indexes of claimed)
+      await store.complete(
+        id,
+        indexes.map((index) => ({ state: "done", index, output: value, refs: [] })),
+      );
+    return tasks;
+  });
+  await measure("results", async () => {
+    let after = 0;
+    for (;;) {
+      const page = await store.results(id, after, 4096, 1024 ** 2);
+      if (page.length === 0) return after;
+      after = page.at(-1)!.seq;
+    }
+  });
+  const { submit, claim, complete } = rates;
+  rates["submit + claim + complete"] = Math.round(1 / (1 / submit! + 1 / claim! + 1 / complete!));
+  await store.submit(id, [{ index: tasks, input: value, refs: [] }]);
+  await store.close();
+
+  const start = performance.now();
+  store = await openSqliteStore(directory);
+  const opened = performance.now();
+  const [open] = await store.claim(id, 1);
+  const found = performance.now();
+  await store.close();
+  for (const [name, rate] of Object.entries(rates)) console.log(`${name.padEnd(28)}${rate} tasks/s`);
+  console.log(
+    `restart: open ${(opened - start).toFixed(0)} ms, first open task (${open?.index}) ${(found - opened).toFixed(0)} ms`,
+  );
+  console.log(`resident memory ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

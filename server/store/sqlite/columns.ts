@@ -1,0 +1,44 @@
+import type { BlobName } from "../../../shared/data-reference.ts";
+import type { Sha256 } from "../../../shared/ids.ts";
+import type { Payload } from "../../../shared/protocol.ts";
+
+/** A hash as it is stored: 32 bytes, half of its text, which counts in the indexes of references. */
+export function hashColumn(sha256: Sha256): Uint8Array {
+  return Buffer.from(sha256, "hex");
+}
+
+export function readHash(column: Uint8Array): Sha256 {
+  return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString("hex") as Sha256;
+}
+
+/** An encoded value as it is stored: its bytes, or (TEXT) the name of the blob that holds them. */
+export function payloadColumn(payload: Payload): Uint8Array | string {
+  return payload instanceof Uint8Array ? payload : nameColumn(payload);
+}
+
+export function readPayload(column: Uint8Array | string): Payload {
+  return typeof column === "string" ? readName(column) : column;
+}
+
+/** References as they are stored: NULL for none, which is the rule. */
+export function refsColumn(refs: readonly BlobName[]): string | null {
+  return refs.length === 0 ? null : refs.map(nameColumn).join(" ");
+}
+
+export function readRefs(column: string | null): BlobName[] {
+  return column === null ? [] : column.split(" ").map(readName);
+}
+
+/** Every blob that keeps a value alive: those it refers to, and the one it stands in. */
+export function blobsOf(payload: Payload, refs: readonly BlobName[]): readonly BlobName[] {
+  return payload instanceof Uint8Array ? refs : [...refs, payload];
+}
+
+function nameColumn({ sha256, size }: BlobName): string {
+  return `${sha256}:${size}`;
+}
+
+function readName(text: string): BlobName {
+  const [sha256, size] = text.split(":") as [Sha256, string];
+  return { sha256, size: Number(size) };
+}

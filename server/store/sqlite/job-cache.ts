@@ -1,0 +1,177 @@
+import type { JobId } from "../../../shared/ids.ts";
+import { PlatformError } from "../../../shared/errors.ts";
+import type { JobOptions, JobState, TaskFailure } from "../../../shared/rest.ts";
+import type { JobRow } from "../store.ts";
+import { readHash } from "./columns.ts";
+import type { Database } from "./database.ts";
+
+/** A job as the verbs work with it. Its counters are written once a commit, however many verbs changed them. */
+export interface CachedJob {
+  /** The job's number inside the database. */
+  readonly number: number;
+  /** Replaced, never changed: it is handed out. */
+  row: JobRow;
+  lowWater: number;
+  /** No task has this index or a higher one: submitting in order needs no look at what is there. */
+  nextIndex: number;
+  /** Whether the job has rows in `attempts` or `checkpoints`; most jobs never do. */
+  hasSideRows: boolean;
+  /** Outcomes since the low-water mark was last written. */
+  outcomesSinceMark: number;
+}
+
+interface JobColumns {
+  readonly number: number;
+  readonly id: JobId;
+  readonly customer: string;
+  readonly key: string | null;
+  readonly kernel: Uint8Array;
+  readonly kernelSize: number;
+  readonly options: string;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly state: JobState;
+  readonly paused: number;
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly lastSeq: number;
+  readonly endedAt: number | null;
+  readonly reason: string | null;
+  readonly lowWater: number;
+}
+
+/** Entries kept between commits. A row is about a kilobyte; a lab has dozens of jobs at work, not thousands. */
+const maxCached = 1024;
+
+/**
+ * The jobs at work, so that a hot verb neither reads nor parses its job's row. Between commits the cache equals the
+ * database; after a rollback it is cleared.
+ */
+export class JobCache {
+  /** Changes made so far, so that a caller can tell whether a verb made one before it threw. */
+  changes = 0;
+  readonly #db: Database;
+  readonly #jobs = new Map<JobId, CachedJob>();
+  readonly #changed = new Set<CachedJob>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  find(id: JobId): CachedJob | undefined {
+    const cached = this.#jobs.get(id);
+    if (cached) return cached;
+    const columns = this.#db.get<JobColumns>("SELECT * FROM jobs WHERE id = ?", id);
+    if (!columns) return undefined;
+    const job = this.#load(columns);
+    this.#jobs.set(id, job);
+    return job;
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  need(id: JobId): CachedJob {
+    const job = this.find(id);
+    if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+    return job;
+  }
+
+  /** Rows straight from the database, newest first: listing a thousand old jobs leaves the cache alone. */
+  list(where: string, ...values: (string | number)[]): JobRow[] {
+    return this.#db
+      .all<JobColumns>(`SELECT * FROM jobs WHERE ${where} ORDER BY number DESC`, ...values)
+      .map(rowOf);
+  }
+
+  /** Changes a job's row; written with the commit. */
+  change(job: CachedJob, changes: Partial<JobRow>): void {
+    job.row = { ...job.row, ...changes };
+    this.#changed.add(job);
+    this.changes++;
+  }
+
+  /** Moves the low-water mark; written with the commit. */
+  mark(job: CachedJob, lowWater: number): void {
+    job.lowWater = lowWater;
+    job.outcomesSinceMark = 0;
+    this.#changed.add(job);
+    this.changes++;
+  }
+
+  /** Writes what changed, inside the transaction. */
+  writeChanges(): void {
+    for (const { number, row, lowWater } of this.#changed)
+      this.#db.run(
+        `UPDATE jobs SET state = ?, paused = ?, priority = ?, total = ?, done = ?, failed = ?, lastSeq = ?, endedAt = ?,
+           reason = ?, lowWater = ? WHERE number = ?`,
+        row.state,
+        row.paused ? 1 : 0,
+        row.priority,
+        row.total,
+        row.done,
+        row.failed,
+        row.lastSeq,
+        row.endedAt ?? null,
+        row.reason === undefined ? null : JSON.stringify(row.reason),
+        lowWater,
+        number,
+      );
+    this.#changed.clear();
+    if (this.#jobs.size > maxCached) this.#jobs.clear();
+  }
+
+  /** Drops a job that is no longer in the database. */
+  forget(id: JobId): void {
+    const job = this.#jobs.get(id);
+    if (job) this.#changed.delete(job);
+    this.#jobs.delete(id);
+  }
+
+  /** After a rollback: what is cached may never have happened. */
+  clear(): void {
+    this.#jobs.clear();
+    this.#changed.clear();
+  }
+
+  #load(columns: JobColumns): CachedJob {
+    const { number, lowWater } = columns;
+    const last = this.#db.get<{ last: number | null }>(
+      "SELECT max(idx) AS last FROM tasks WHERE job = ?",
+      number,
+    )?.last;
+    const side = this.#db.get(
+      `SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE job = ?1)
+         OR EXISTS (SELECT 1 FROM checkpoints WHERE job = ?1)`,
+      number,
+    );
+    return {
+      number,
+      row: rowOf(columns),
+      lowWater,
+      nextIndex: (last ?? -1) + 1,
+      hasSideRows: side !== undefined,
+      outcomesSinceMark: 0,
+    };
+  }
+}
+
+function rowOf(columns: JobColumns): JobRow {
+  return {
+    // Stored as one JSON text: options that later versions add need no new column.
+    ...(JSON.parse(columns.options) as JobOptions),
+    id: columns.id,
+    customer: columns.customer,
+    ...(columns.key === null ? {} : { key: columns.key }),
+    kernel: { sha256: readHash(columns.kernel), size: columns.kernelSize },
+    priority: columns.priority,
+    createdAt: columns.createdAt,
+    state: columns.state,
+    paused: columns.paused === 1,
+    total: columns.total,
+    done: columns.done,
+    failed: columns.failed,
+    lastSeq: columns.lastSeq,
+    endedAt: columns.endedAt ?? undefined,
+    reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
+  };
+}

@@ -1,0 +1,25 @@
+import type { JobClaims } from "./claims.ts";
+import type { Database } from "./database.ts";
+import type { JobCache } from "./job-cache.ts";
+
+/**
+ * What a verb works with. The rules that let many verbs share one transaction:
+ * - a verb refuses (throws a PlatformError) before its first write, never after;
+ * - what it changes in memory besides the job cache, it changes in `afterCommit`.
+ */
+export interface Session {
+  readonly db: Database;
+  readonly jobs: JobCache;
+  /** By the job's number. */
+  readonly claims: Map<number, JobClaims>;
+  /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */
+  readonly reopened: Set<number>;
+  /** Outcomes after which a job's low-water mark is written again. */
+  readonly markEvery: number;
+  /** Total of the recorded blobs, once it was asked for. */
+  blobUsage: { count: number; bytes: number } | undefined;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /** Runs when the transaction is on disk, before the verbs resolve; not at all when it is rolled back. */
+  afterCommit(effect: () => void): void;
+}

@@ -1,0 +1,252 @@
+import type { BlobName } from "../../../shared/data-reference.ts";
+import { PlatformError } from "../../../shared/errors.ts";
+import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
+import type { TaskFailure } from "../../../shared/rest.ts";
+import type { ClaimedTask, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
+import type { Database } from "./database.ts";
+import { storeError } from "./failure.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { JobCache } from "./job-cache.ts";
+import type { Session } from "./session.ts";
+import * as bans from "./verbs/bans.ts";
+import * as blobs from "./verbs/blobs.ts";
+import { checkpoint } from "./verbs/checkpoint.ts";
+import { claimStride } from "./verbs/claim.ts";
+import { closeJob } from "./verbs/close-job.ts";
+import { complete } from "./verbs/complete.ts";
+import { createJob } from "./verbs/create-job.ts";
+import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
+import { endJob } from "./verbs/end-job.ts";
+import { failures } from "./verbs/failures.ts";
+import * as kernels from "./verbs/kernels.ts";
+import { recordAttempts } from "./verbs/record-attempts.ts";
+import { newestFailure, requeueStride } from "./verbs/requeue-failed.ts";
+import { results } from "./verbs/results.ts";
+import { setPaused } from "./verbs/set-paused.ts";
+import { setPriority } from "./verbs/set-priority.ts";
+import { submit } from "./verbs/submit.ts";
+import * as tokens from "./verbs/tokens.ts";
+import { unclaim } from "./verbs/unclaim.ts";
+
+/** The Store on one SQLite connection, which owns its database. Made by `openSqliteStore` and `openMemoryStore`. */
+export class SqliteStore implements Store {
+  readonly #session: Session;
+  readonly #group: GroupCommit;
+  #closing: Promise<void> | undefined;
+
+  constructor(db: Database, options: { clock: () => number; markEvery: number }) {
+    const effects: (() => void)[] = [];
+    const session: Session = {
+      db,
+      jobs: new JobCache(db),
+      claims: new Map(),
+      reopened: new Set(),
+      blobUsage: undefined,
+      afterCommit: (effect) => effects.push(effect),
+      ...options,
+    };
+    this.#session = session;
+    this.#group = new GroupCommit(db, {
+      changes: () => session.jobs.changes,
+      beforeCommit: () => session.jobs.writeChanges(),
+      committed: () => {
+        session.reopened.clear();
+        for (const effect of effects.splice(0)) effect();
+      },
+      rolledBack: () => {
+        session.reopened.clear();
+        effects.length = 0;
+        session.jobs.clear();
+      },
+    });
+    this.#sweepForgotten();
+  }
+
+  createJob(job: NewJob) {
+    return this.#write((session) => createJob(session, job));
+  }
+
+  getJob(id: JobId) {
+    return this.#read((session) => session.jobs.find(id)?.row);
+  }
+
+  listJobs(filter: { customer?: string; active?: boolean } = {}) {
+    const { customer, active } = filter;
+    const ofCustomer = customer === undefined ? "1" : "customer = ?";
+    const inState = active === undefined ? "1" : `state ${active ? "IN" : "NOT IN"} ('open', 'closed')`;
+    const values = customer === undefined ? [] : [customer];
+    return this.#read(({ jobs }) => jobs.list(`${ofCustomer} AND ${inState}`, ...values));
+  }
+
+  submit(id: JobId, tasks: readonly NewTask[]) {
+    return this.#write((session) => submit(session, id, tasks));
+  }
+
+  closeJob(id: JobId) {
+    return this.#write((session) => closeJob(session, id));
+  }
+
+  endJob(id: JobId, as: "cancelled" | "quarantined", reason?: TaskFailure) {
+    return this.#write((session) => endJob(session, id, as, reason));
+  }
+
+  setPaused(id: JobId, paused: boolean) {
+    return this.#write((session) => setPaused(session, id, paused));
+  }
+
+  setPriority(id: JobId, priority: number) {
+    return this.#write((session) => setPriority(session, id, priority));
+  }
+
+  async requeueFailed(id: JobId) {
+    const newest = await this.#read((session) => newestFailure(session, id));
+    const requeue = () => this.#write((session) => requeueStride(session, id, newest));
+    let { requeued, more, job } = await requeue();
+    while (more) {
+      const next = await requeue();
+      ({ more, job } = next);
+      requeued += next.requeued;
+    }
+    return { requeued, job };
+  }
+
+  async deleteJob(id: JobId) {
+    const number = await this.#write((session) => forgetJob(session, id));
+    if (number !== undefined) await this.#sweep(number);
+  }
+
+  async claim(id: JobId, limit: number) {
+    const tasks: ClaimedTask[] = [];
+    for (;;) {
+      const found = await this.#read((session) => claimStride(session, id, limit - tasks.length));
+      tasks.push(...found.tasks);
+      if (!found.more || tasks.length >= limit) return tasks;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  unclaim(id: JobId, indexes: readonly TaskIndex[]) {
+    return this.#read((session) => unclaim(session, id, indexes));
+  }
+
+  complete(id: JobId, outcomes: readonly NewOutcome[]) {
+    return this.#write((session) => complete(session, id, outcomes));
+  }
+
+  recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]) {
+    return this.#write((session) => recordAttempts(session, id, attempts));
+  }
+
+  checkpoint(id: JobId, index: TaskIndex, state: Uint8Array) {
+    return this.#write((session) => checkpoint(session, id, index, state));
+  }
+
+  results(id: JobId, after: number, limit: number, maxBytes: number) {
+    return this.#read((session) => results(session, id, after, limit, maxBytes));
+  }
+
+  failures(id: JobId, limit: number) {
+    return this.#read((session) => failures(session, id, limit));
+  }
+
+  putKernel(sha256: Sha256, source: Uint8Array) {
+    return this.#write((session) => kernels.putKernel(session, sha256, source));
+  }
+
+  getKernel(sha256: Sha256) {
+    return this.#read((session) => kernels.getKernel(session, sha256));
+  }
+
+  listKernels() {
+    return this.#read(kernels.listKernels);
+  }
+
+  touchBlob(name: BlobName) {
+    return this.#write((session) => blobs.touchBlob(session, name));
+  }
+
+  getBlob(sha256: Sha256) {
+    return this.#read((session) => blobs.getBlob(session, sha256));
+  }
+
+  blobUsage() {
+    return this.#read(blobs.blobUsage);
+  }
+
+  unreferencedBlobs(before: number, limit: number) {
+    return this.#read((session) => blobs.unreferencedBlobs(session, before, limit));
+  }
+
+  forgetBlob(sha256: Sha256, before?: number) {
+    return this.#write((session) => blobs.forgetBlob(session, sha256, before));
+  }
+
+  createToken(token: TokenRow) {
+    return this.#write((session) => tokens.createToken(session, token));
+  }
+
+  async findToken(hash: Sha256) {
+    const token = await this.#read((session) => tokens.findToken(session, hash));
+    if (token && tokens.isNewUse(this.#session, token))
+      // Nobody waits for it: a full disk must not keep people out.
+      this.#write((session) => tokens.recordTokenUse(session, token.id)).catch(() => {});
+    return token;
+  }
+
+  listTokens() {
+    return this.#read(tokens.listTokens);
+  }
+
+  revokeToken(id: string) {
+    return this.#write((session) => tokens.revokeToken(session, id));
+  }
+
+  ban(subject: string, reason: string) {
+    return this.#write((session) => bans.ban(session, subject, reason));
+  }
+
+  unban(subject: string) {
+    return this.#write((session) => bans.unban(session, subject));
+  }
+
+  listBans() {
+    return this.#read(bans.listBans);
+  }
+
+  close() {
+    this.#closing ??= this.#group.drained().then(() => this.#session.db.close());
+    return this.#closing;
+  }
+
+  /** Queued for the next commit. */
+  async #write<T>(verb: (session: Session) => T): Promise<T> {
+    this.#mustBeOpen();
+    return this.#group.write(() => verb(this.#session));
+  }
+
+  /** At once: between transactions the database and the job cache hold what is committed, and nothing else. */
+  async #read<T>(verb: (session: Session) => T): Promise<T> {
+    this.#mustBeOpen();
+    try {
+      return verb(this.#session);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing)
+      throw new PlatformError("SHUTTING_DOWN", "The store is closed: the server is going down.");
+  }
+
+  async #sweep(number: number): Promise<void> {
+    while (!(await this.#write((session) => sweepJob(session, number))));
+  }
+
+  /** Goes on with deletions that the end of the server cut short. */
+  #sweepForgotten(): void {
+    for (const number of forgottenJobs(this.#session))
+      // Whatever stops it, the next start goes on.
+      this.#sweep(number).catch(() => {});
+  }
+}

@@ -1,0 +1,25 @@
+import type { Session } from "../session.ts";
+
+export interface Ban {
+  subject: string;
+  reason: string;
+  at: number;
+}
+
+export function ban({ db, clock }: Session, subject: string, reason: string): void {
+  db.run(
+    `INSERT INTO bans (subject, reason, at) VALUES (?, ?, ?)
+     ON CONFLICT (subject) DO UPDATE SET reason = excluded.reason, at = excluded.at`,
+    subject,
+    reason,
+    clock(),
+  );
+}
+
+export function unban({ db }: Session, subject: string): boolean {
+  return db.run("DELETE FROM bans WHERE subject = ?", subject) > 0;
+}
+
+export function listBans({ db }: Session): Ban[] {
+  return db.all<Ban>("SELECT subject, reason, at FROM bans ORDER BY at, subject").map((row) => ({ ...row }));
+}

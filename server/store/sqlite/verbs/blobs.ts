@@ -1,0 +1,70 @@
+import type { BlobName } from "../../../../shared/data-reference.ts";
+import type { Sha256 } from "../../../../shared/ids.ts";
+import { hashColumn, readHash } from "../columns.ts";
+import type { Session } from "../session.ts";
+
+interface BlobColumns {
+  readonly sha256: Uint8Array;
+  readonly size: number;
+}
+
+export function touchBlob(session: Session, { sha256, size }: BlobName): void {
+  const { db, clock } = session;
+  const column = hashColumn(sha256);
+  const known = db.run("UPDATE blobs SET touchedAt = ? WHERE sha256 = ?", clock(), column) > 0;
+  if (known) return;
+  db.run("INSERT INTO blobs (sha256, size, touchedAt) VALUES (?, ?, ?)", column, size, clock());
+  count(session, 1, size);
+}
+
+export function getBlob({ db }: Session, sha256: Sha256): BlobName | undefined {
+  const found = db.get<BlobColumns>("SELECT sha256, size FROM blobs WHERE sha256 = ?", hashColumn(sha256));
+  return found && nameOf(found);
+}
+
+/** Counted once, then kept: the status page asks every second. */
+export function blobUsage(session: Session): { count: number; bytes: number } {
+  session.blobUsage ??= session.db.get<{ count: number; bytes: number }>(
+    "SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM blobs",
+  );
+  return { count: 0, bytes: 0, ...session.blobUsage };
+}
+
+export function unreferencedBlobs({ db }: Session, before: number, limit: number): BlobName[] {
+  return db
+    .all<BlobColumns>(
+      `SELECT sha256, size FROM blobs WHERE touchedAt < ?
+         AND NOT EXISTS (SELECT 1 FROM blobRefs WHERE blobRefs.sha256 = blobs.sha256)
+       ORDER BY touchedAt LIMIT ?`,
+      before,
+      limit,
+    )
+    .map(nameOf);
+}
+
+export function forgetBlob(session: Session, sha256: Sha256, before = Infinity): boolean {
+  const { db } = session;
+  const column = hashColumn(sha256);
+  const size = db.get<BlobColumns>("SELECT sha256, size FROM blobs WHERE sha256 = ?", column)?.size;
+  const forgotten =
+    size !== undefined &&
+    db.run(
+      `DELETE FROM blobs WHERE sha256 = ?1 AND touchedAt < ?2
+         AND NOT EXISTS (SELECT 1 FROM blobRefs WHERE sha256 = ?1)`,
+      column,
+      before,
+    ) > 0;
+  if (forgotten) count(session, -1, -size);
+  return forgotten;
+}
+
+function count(session: Session, blobs: number, bytes: number): void {
+  session.afterCommit(() => {
+    const usage = session.blobUsage;
+    if (usage) session.blobUsage = { count: usage.count + blobs, bytes: usage.bytes + bytes };
+  });
+}
+
+function nameOf({ sha256, size }: BlobColumns): BlobName {
+  return { sha256: readHash(sha256), size };
+}

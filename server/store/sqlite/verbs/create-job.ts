@@ -1,0 +1,46 @@
+import { PlatformError } from "../../../../shared/errors.ts";
+import type { JobRow, NewJob } from "../../store.ts";
+import { hashColumn } from "../columns.ts";
+import type { Session } from "../session.ts";
+import { keepBlobs } from "./keep-blobs.ts";
+
+export function createJob(session: Session, job: NewJob): { job: JobRow; created: boolean } {
+  const { db, jobs } = session;
+  const earlier = findEarlier(session, job);
+  if (earlier) return { job: earlier, created: false };
+  const { id, customer, key, kernel, priority, createdAt, ...options } = job;
+  db.run(
+    `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    id,
+    customer,
+    key ?? null,
+    hashColumn(kernel.sha256),
+    kernel.size,
+    JSON.stringify(options),
+    priority,
+    createdAt,
+  );
+  const made = jobs.need(id);
+  keepBlobs(session, made.number, [kernel]);
+  return { job: made.row, created: true };
+}
+
+function findEarlier({ db, jobs }: Session, { id, customer, key, kernel }: NewJob): JobRow | undefined {
+  const found = db.get<{ id: NewJob["id"] }>(
+    "SELECT id FROM jobs WHERE (customer = ? AND key = ?) OR id = ?",
+    customer,
+    key ?? null,
+    id,
+  );
+  if (!found) return undefined;
+  const { row } = jobs.need(found.id);
+  if (row.customer !== customer || row.key !== key)
+    throw new PlatformError("CONFLICT", `The job id ${id} is taken by another job.`);
+  if (row.kernel.sha256 !== kernel.sha256)
+    throw new PlatformError(
+      "CONFLICT",
+      `The key "${key}" stands for job ${row.id} with kernel ${row.kernel.sha256.slice(0, 12)}…; this request has kernel ${kernel.sha256.slice(0, 12)}…. Expected the same kernel, or another key.`,
+    );
+  return row;
+}

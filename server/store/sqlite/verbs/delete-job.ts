@@ -1,0 +1,47 @@
+import type { JobId } from "../../../../shared/ids.ts";
+import type { Session } from "../session.ts";
+import { dropClaims } from "./ending.ts";
+
+/** Rows removed between two looks at the clock. */
+const stride = 200;
+/** A sweep holds the others up for at most this long. */
+const sweepMs = 10;
+
+/** Makes the job vanish at once; its rows go in sweeps. Returns the number to sweep, undefined when there was no job. */
+export function forgetJob(session: Session, id: JobId): number | undefined {
+  const { db, jobs } = session;
+  const job = jobs.find(id);
+  if (!job) return undefined;
+  jobs.forget(id);
+  db.run("DELETE FROM jobs WHERE number = ?", job.number);
+  db.run("INSERT INTO forgottenJobs (number) VALUES (?)", job.number);
+  dropClaims(session, job);
+  return job.number;
+}
+
+/** Removes rows of a forgotten job for a few milliseconds; true when none are left. */
+export function sweepJob({ db }: Session, number: number): boolean {
+  const until = performance.now() + sweepMs;
+  for (const sql of sweeps)
+    while (db.run(sql, number, stride) > 0) if (performance.now() > until) return false;
+  db.run("DELETE FROM forgottenJobs WHERE number = ?", number);
+  return true;
+}
+
+/** Jobs whose sweep was cut short by the end of the server. */
+export function forgottenJobs({ db }: Session): number[] {
+  return db.all<{ number: number }>("SELECT number FROM forgottenJobs").map(({ number }) => number);
+}
+
+const sweeps = [
+  sweep("outcomes", "seq"),
+  sweep("tasks", "idx"),
+  sweep("attempts", "idx"),
+  sweep("checkpoints", "idx"),
+  sweep("blobRefs", "sha256"),
+];
+
+function sweep(table: string, column: string): string {
+  return `DELETE FROM ${table} WHERE job = ?1 AND ${column} <=
+    (SELECT max(${column}) FROM (SELECT ${column} FROM ${table} WHERE job = ?1 ORDER BY ${column} LIMIT ?2))`;
+}

@@ -1,0 +1,19 @@
+import type { JobId } from "../../../../shared/ids.ts";
+import type { TaskFailure } from "../../../../shared/rest.ts";
+import type { JobRow } from "../../store.ts";
+import type { Session } from "../session.ts";
+import { dropClaims, isActive } from "./ending.ts";
+
+export function endJob(
+  session: Session,
+  id: JobId,
+  as: "cancelled" | "quarantined",
+  reason?: TaskFailure,
+): JobRow {
+  const job = session.jobs.need(id);
+  if (!isActive(job)) return job.row;
+  session.jobs.change(job, { state: as, endedAt: session.clock(), reason });
+  if (job.hasSideRows) session.db.run("DELETE FROM checkpoints WHERE job = ?", job.number);
+  dropClaims(session, job);
+  return job.row;
+}

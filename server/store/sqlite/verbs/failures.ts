@@ -1,0 +1,13 @@
+import type { JobId } from "../../../../shared/ids.ts";
+import type { TaskFailure } from "../../../../shared/rest.ts";
+import type { Session } from "../session.ts";
+
+export function failures({ db, jobs }: Session, id: JobId, limit: number): TaskFailure[] {
+  return db
+    .all<{ failure: string }>(
+      "SELECT failure FROM outcomes WHERE job = ? AND failure IS NOT NULL ORDER BY seq LIMIT ?",
+      jobs.need(id).number,
+      limit,
+    )
+    .map(({ failure }) => JSON.parse(failure) as TaskFailure);
+}

@@ -1,0 +1,62 @@
+import { PlatformError } from "../../../../shared/errors.ts";
+import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { JobRow } from "../../store.ts";
+import type { CachedJob } from "../job-cache.ts";
+import type { Session } from "../session.ts";
+import { finishIfEnded } from "./ending.ts";
+
+/** Failures requeued in one transaction (about 10 ms), so that requeueing 10^6 does not hold up everything else. */
+const stride = 2000;
+
+/** The newest failure that there is when requeueing starts: what fails anew meanwhile stays failed. */
+export function newestFailure({ db, jobs }: Session, id: JobId): number {
+  const found = db.get<{ seq: number | null }>(
+    "SELECT max(seq) AS seq FROM outcomes WHERE job = ? AND failure IS NOT NULL",
+    jobs.need(id).number,
+  );
+  return found?.seq ?? 0;
+}
+
+/** Requeues one stride of the failures up to `newest`; call again while `more`. */
+export function requeueStride(
+  session: Session,
+  id: JobId,
+  newest: number,
+): { requeued: number; more: boolean; job: JobRow } {
+  const { db, jobs } = session;
+  const job = jobs.need(id);
+  if (job.row.state === "cancelled")
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
+    );
+  const failed = db.all<{ seq: number; idx: TaskIndex }>(
+    "SELECT seq, idx FROM outcomes WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
+    job.number,
+    newest,
+    stride,
+  );
+  // Every task of a quarantined job that had no outcome counted as failed.
+  const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
+  for (const { seq } of failed) db.run("DELETE FROM outcomes WHERE job = ? AND seq = ?", job.number, seq);
+  reopen(session, job, failed.length);
+  walkAgain(session, job, Math.min(...failed.map(({ idx }) => idx)));
+  finishIfEnded(session, job);
+  return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
+}
+
+function reopen({ db, jobs }: Session, job: CachedJob, requeued: number): void {
+  const { state, failed } = job.row;
+  if (state === "quarantined" && job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
+  if (state === "quarantined" || (state === "finished" && requeued > 0))
+    jobs.change(job, { state: "closed", endedAt: undefined, reason: undefined });
+  if (requeued > 0) jobs.change(job, { failed: failed - requeued });
+}
+
+function walkAgain(session: Session, job: CachedJob, lowest: TaskIndex): void {
+  if (lowest < job.lowWater) session.jobs.mark(job, lowest);
+  const claims = session.claims.get(job.number);
+  if (!claims || lowest >= claims.cursor) return;
+  session.reopened.add(job.number);
+  session.afterCommit(() => claims.rewind(lowest));
+}

@@ -1,0 +1,9 @@
+import type { JobId } from "../../../../shared/ids.ts";
+import type { JobRow } from "../../store.ts";
+import type { Session } from "../session.ts";
+
+export function setPaused({ jobs }: Session, id: JobId, paused: boolean): JobRow {
+  const job = jobs.need(id);
+  if (job.row.paused !== paused) jobs.change(job, { paused });
+  return job.row;
+}

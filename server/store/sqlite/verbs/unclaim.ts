@@ -1,0 +1,8 @@
+import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { Session } from "../session.ts";
+
+export function unclaim({ jobs, claims }: Session, id: JobId, indexes: readonly TaskIndex[]): void {
+  const job = jobs.find(id);
+  const held = job && claims.get(job.number);
+  if (held) for (const index of indexes) held.giveBack(index);
+}
