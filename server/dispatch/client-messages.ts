@@ -21,7 +21,13 @@ export class ClientMessages {
   readonly #watch: JobWatch;
   readonly #log: Logger;
 
-  constructor(dispatcher: Dispatcher, registry: ClientRegistry, blobs: KnownBlobs, watch: JobWatch, log: Logger) {
+  constructor(
+    dispatcher: Dispatcher,
+    registry: ClientRegistry,
+    blobs: KnownBlobs,
+    watch: JobWatch,
+    log: Logger,
+  ) {
     this.#dispatcher = dispatcher;
     this.#registry = registry;
     this.#blobs = blobs;
@@ -64,7 +70,8 @@ export class ClientMessages {
     }
     this.#withBlobs(results).then(
       (checked) => this.#dispatcher.feed({ type: "resultsReceived", client, job, results: checked }),
-      (error: unknown) => this.#log.error({ err: error, job }, "could not check the blobs of results; the client keeps them"),
+      (error: unknown) =>
+        this.#log.error({ err: error, job }, "could not check the blobs of results; the client keeps them"),
     );
   }
 
@@ -73,8 +80,11 @@ export class ClientMessages {
     const checked: TaskResult[] = [];
     for (const result of results) {
       const missing = namesBlobs(result) ? await this.#blobs.firstMissing(blobsOf(result)) : undefined;
-      const message = missing && `The output names the blob ${missing.sha256}, which the client did not upload.`;
-      checked.push(message ? { ...result, outcome: { state: "failed", failure: { kind: "data", message } } } : result);
+      const message =
+        missing && `The output names the blob ${missing.sha256}, which the client did not upload.`;
+      checked.push(
+        message ? { ...result, outcome: { state: "failed", failure: { kind: "data", message } } } : result,
+      );
     }
     return checked;
   }
@@ -88,12 +98,20 @@ function namesBlobs(result: TaskResult): boolean {
   return blobsOf(result).length > 0;
 }
 
-function toEvents(client: ClientId, message: Exclude<Message, { type: "results" | "log" }>): SchedulerEvent[] {
+function toEvents(
+  client: ClientId,
+  message: Exclude<Message, { type: "results" | "log" }>,
+): SchedulerEvent[] {
   switch (message.type) {
     case "want":
       return [{ type: "clientWanted", client, tasks: message.tasks, slots: message.slots }];
     case "progress":
-      return message.progress.map(({ fraction, ...lease }) => ({ type: "progressReceived", client, lease, fraction }));
+      return message.progress.map(({ fraction, ...lease }) => ({
+        type: "progressReceived",
+        client,
+        lease,
+        fraction,
+      }));
     case "checkpoint": {
       const { job, index, attempt, state } = message;
       return [{ type: "checkpointReceived", client, lease: { job, index, attempt }, state }];

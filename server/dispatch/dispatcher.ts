@@ -12,7 +12,12 @@ import { Connections } from "./connections.ts";
 /** What others want to know of the dispatcher's work. */
 export interface DispatcherListener {
   /** Outcomes are on disk. */
-  outcomesStored(job: JobRow, outcomes: readonly NewOutcome[], accepted: readonly TaskIndex[], by: readonly string[]): void;
+  outcomesStored(
+    job: JobRow,
+    outcomes: readonly NewOutcome[],
+    accepted: readonly TaskIndex[],
+    by: readonly string[],
+  ): void;
 }
 
 /**
@@ -75,12 +80,20 @@ export class Dispatcher {
       case "sendLease": {
         const { client, job, tasks } = instruction;
         for (let at = 0; at < tasks.length; at += limits.tasksPerMessage)
-          this.connections.send(client, { type: "lease", job, tasks: tasks.slice(at, at + limits.tasksPerMessage) });
+          this.connections.send(client, {
+            type: "lease",
+            job,
+            tasks: tasks.slice(at, at + limits.tasksPerMessage),
+          });
         return;
       }
       case "sendCancel": {
         const { client, job, indexes } = instruction;
-        return this.connections.send(client, { type: "cancel", job, ...(indexes && { indexes: [...indexes] }) });
+        return this.connections.send(client, {
+          type: "cancel",
+          job,
+          ...(indexes && { indexes: [...indexes] }),
+        });
       }
       case "sendAccepted":
         return this.connections.send(instruction.client, {
@@ -92,7 +105,9 @@ export class Dispatcher {
         return this.#storeOutcomes(instruction);
       case "storeAttempts": {
         const { job, attempts, acknowledge } = instruction;
-        const stored = this.#store.recordAttempts(job, attempts).then(() => this.#acknowledge(job, acknowledge));
+        const stored = this.#store
+          .recordAttempts(job, attempts)
+          .then(() => this.#acknowledge(job, acknowledge));
         return this.#inBackground("record attempts", stored);
       }
       case "storeCheckpoint":
@@ -126,16 +141,27 @@ export class Dispatcher {
       ({ accepted, dropped, job: row }) => {
         this.#acknowledge(job, acknowledge);
         this.feed({ type: "outcomesStored", job, accepted, dropped });
-        this.#listener.outcomesStored(row, outcomes, accepted, acknowledge.map(({ client }) => client));
+        this.#listener.outcomesStored(
+          row,
+          outcomes,
+          accepted,
+          acknowledge.map(({ client }) => client),
+        );
         if (row.state === "finished") this.feed({ type: "jobEnded", job });
       },
       (error: unknown) => {
-        if (PlatformError.from(error).code === "NOT_FOUND" || PlatformError.from(error).code === "WRONG_STATE") {
+        if (
+          PlatformError.from(error).code === "NOT_FOUND" ||
+          PlatformError.from(error).code === "WRONG_STATE"
+        ) {
           // Deleted or ended while the results were on their way: nobody wants them.
           this.#acknowledge(job, acknowledge);
           return;
         }
-        this.#log.error({ err: error, job, tasks: outcomes.length }, "could not store results; their clients keep them");
+        this.#log.error(
+          { err: error, job, tasks: outcomes.length },
+          "could not store results; their clients keep them",
+        );
         this.feed({ type: "outcomesRefused", job, indexes: outcomes.map(({ index }) => index) });
       },
     );
@@ -163,11 +189,29 @@ export class Dispatcher {
 
 /** What must not be fed any more once the server drains. */
 function mayLease(event: SchedulerEvent): boolean {
-  return event.type === "clientWanted" || event.type === "tasksClaimed" || event.type === "timePassed" || event.type === "tasksAdded";
+  return (
+    event.type === "clientWanted" ||
+    event.type === "tasksClaimed" ||
+    event.type === "timePassed" ||
+    event.type === "tasksAdded"
+  );
 }
 
 function toSchedulerJob(row: JobRow): SchedulerJob {
-  const { id, name, customer, kernel, seed, timeoutMs, memoryMb, priority, paused, maxAttempts, requires, createdAt } = row;
+  const {
+    id,
+    name,
+    customer,
+    kernel,
+    seed,
+    timeoutMs,
+    memoryMb,
+    priority,
+    paused,
+    maxAttempts,
+    requires,
+    createdAt,
+  } = row;
   return {
     descriptor: { id, name, customer, kernel, seed, timeoutMs, memoryMb },
     customer,

@@ -2,7 +2,12 @@ import type { JobCounts, JobInfo, TaskFailure } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
 /** A job as customers and the status page see it. */
-export function describeJob(row: JobRow, running: number, rate: number, failures: readonly TaskFailure[]): JobInfo {
+export function describeJob(
+  row: JobRow,
+  running: number,
+  rate: number,
+  failures: readonly TaskFailure[],
+): JobInfo {
   const { total: _total, done: _done, failed: _failed, reason, endedAt, ...shown } = row;
   const counts = countTasks(row, running);
   const left = counts.queued + counts.running;

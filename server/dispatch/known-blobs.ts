@@ -18,7 +18,10 @@ export class KnownBlobs {
   async requireAll(names: readonly BlobName[]): Promise<void> {
     const missing = await this.firstMissing(names);
     if (missing)
-      throw new PlatformError("UNKNOWN_BLOB", `The blob ${missing.sha256} (${missing.size} bytes) is not on this server.`);
+      throw new PlatformError(
+        "UNKNOWN_BLOB",
+        `The blob ${missing.sha256} (${missing.size} bytes) is not on this server.`,
+      );
   }
 
   async firstMissing(names: readonly BlobName[]): Promise<BlobName | undefined> {

@@ -5,7 +5,14 @@ import { sha256Hex } from "../../shared/hash.ts";
 import { makeJobId, type ClientId, type JobId, type Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { ClientInfo, JobInfo, JobOptions, ServerStatus, Snapshot, Submitted } from "../../shared/rest.ts";
+import type {
+  ClientInfo,
+  JobInfo,
+  JobOptions,
+  ServerStatus,
+  Snapshot,
+  Submitted,
+} from "../../shared/rest.ts";
 import { version } from "../../shared/version.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
@@ -62,7 +69,9 @@ export class LocalPlatform implements Platform {
       store,
       log,
       scheduler: { graceMs, quarantineAfter, speculate, holdUntil },
-      listener: { outcomesStored: (row, outcomes, accepted, by) => this.#outcomesStored(row, outcomes, accepted, by) },
+      listener: {
+        outcomesStored: (row, outcomes, accepted, by) => this.#outcomesStored(row, outcomes, accepted, by),
+      },
     });
     this.#registry = new ClientRegistry(this.dispatcher.scheduler, graceMs);
     this.#blobs = new KnownBlobs(store);
@@ -73,7 +82,10 @@ export class LocalPlatform implements Platform {
   /** Loads the jobs that are not over and goes on with them. */
   static async open(parts: Parts): Promise<LocalPlatform> {
     const active = await parts.store.listJobs({ active: true });
-    const platform = new LocalPlatform(parts, active.some((row) => row.total > row.done + row.failed));
+    const platform = new LocalPlatform(
+      parts,
+      active.some((row) => row.total > row.done + row.failed),
+    );
     for (const row of active) {
       platform.#watch.update(row);
       platform.dispatcher.addJob(row);
@@ -87,13 +99,20 @@ export class LocalPlatform implements Platform {
     return { options: this.#options, log, onJoin, onMessage, onClose };
   }
 
-  async createJob(options: JobOptions & { customer: string; kernel: Sha256 }): Promise<{ job: JobInfo; created: boolean }> {
+  async createJob(
+    options: JobOptions & { customer: string; kernel: Sha256 },
+  ): Promise<{ job: JobInfo; created: boolean }> {
     const { kernel, ...rest } = options;
     const source = await this.#store.getKernel(kernel);
     if (!source) throw new PlatformError("UNKNOWN_KERNEL", `No kernel ${kernel} has been posted here.`);
     const id = makeJobId(randomBytes);
     const name = { sha256: kernel, size: source.length };
-    const { job, created } = await this.#store.createJob({ ...rest, id, kernel: name, createdAt: Date.now() });
+    const { job, created } = await this.#store.createJob({
+      ...rest,
+      id,
+      kernel: name,
+      createdAt: Date.now(),
+    });
     if (created) {
       this.#watch.update(job);
       this.dispatcher.addJob(job);
@@ -182,7 +201,10 @@ export class LocalPlatform implements Platform {
 
   async putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }> {
     if (source.length > limits.kernelBytes)
-      throw new PlatformError("TOO_LARGE", `A kernel of ${source.length} bytes; at most ${limits.kernelBytes} are taken.`);
+      throw new PlatformError(
+        "TOO_LARGE",
+        `A kernel of ${source.length} bytes; at most ${limits.kernelBytes} are taken.`,
+      );
     const sha256 = sha256Hex(source);
     const created = (await this.#store.getKernel(sha256)) === undefined;
     if (created) await this.#store.putKernel(sha256, source);
@@ -212,7 +234,10 @@ export class LocalPlatform implements Platform {
     // A client chooses its own id, so its address is banned too; but on the server's own machine everybody has the same.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
     this.dispatcher.feed({ type: "clientLeft", client: client.id });
-    const refusal = new PlatformError("BANNED", `This client was banned from the server: ${reason || "no reason given"}.`);
+    const refusal = new PlatformError(
+      "BANNED",
+      `This client was banned from the server: ${reason || "no reason given"}.`,
+    );
     this.dispatcher.connections.get(client.id)?.refuse(refusal);
   }
 
@@ -275,7 +300,8 @@ export class LocalPlatform implements Platform {
   /** A job was changed from outside: whoever waits is told, and an ended job leaves the scheduler. */
   async #changed(row: JobRow): Promise<JobInfo> {
     this.#watch.update(row);
-    if (row.state !== "open" && row.state !== "closed") this.dispatcher.feed({ type: "jobEnded", job: row.id });
+    if (row.state !== "open" && row.state !== "closed")
+      this.dispatcher.feed({ type: "jobEnded", job: row.id });
     return this.#info(row);
   }
 

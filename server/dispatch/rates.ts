@@ -31,7 +31,10 @@ export class RateWindow {
   series(nowMs: number): number[] {
     this.#advance(nowMs);
     const { length } = this.#counts;
-    return Array.from({ length: this.#seconds }, (_, i) => this.#counts[(this.#newest + 1 + i) % length] ?? 0);
+    return Array.from(
+      { length: this.#seconds },
+      (_, i) => this.#counts[(this.#newest + 1 + i) % length] ?? 0,
+    );
   }
 
   #advance(nowMs: number): void {

@@ -143,7 +143,12 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   if (!task.triedBy?.has(client.info.id)) return false;
   for (const other of state.clients.values())
-    if (other.wanted > 0 && other.vanishedAt === undefined && !task.triedBy.has(other.info.id) && mayRun(other, task.job))
+    if (
+      other.wanted > 0 &&
+      other.vanishedAt === undefined &&
+      !task.triedBy.has(other.info.id) &&
+      mayRun(other, task.job)
+    )
       return true;
   return false;
 }

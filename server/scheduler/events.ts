@@ -31,12 +31,22 @@ export interface SchedulerClientInfo {
 /** Something happened: the only way into the scheduler. */
 export type SchedulerEvent =
   | { readonly type: "jobAdded"; readonly job: SchedulerJob }
-  | { readonly type: "jobChanged"; readonly job: JobId; readonly paused?: boolean; readonly priority?: number }
+  | {
+      readonly type: "jobChanged";
+      readonly job: JobId;
+      readonly paused?: boolean;
+      readonly priority?: number;
+    }
   /** The job ended (cancelled, quarantined, finished) or was deleted. */
   | { readonly type: "jobEnded"; readonly job: JobId }
   /** The store has tasks of the job that nobody claimed; `again`: also below those claimed before. */
   | { readonly type: "tasksAdded"; readonly job: JobId; readonly again?: boolean }
-  | { readonly type: "tasksClaimed"; readonly job: JobId; readonly tasks: readonly ClaimedTask[]; readonly limit: number }
+  | {
+      readonly type: "tasksClaimed";
+      readonly job: JobId;
+      readonly tasks: readonly ClaimedTask[];
+      readonly limit: number;
+    }
   | { readonly type: "claimFailed"; readonly job: JobId }
   | {
       readonly type: "clientConnected";
@@ -44,7 +54,12 @@ export type SchedulerEvent =
       readonly held: readonly LeaseKey[];
       readonly cached: readonly Sha256[];
     }
-  | { readonly type: "clientWanted"; readonly client: ClientId; readonly tasks: number; readonly slots: number }
+  | {
+      readonly type: "clientWanted";
+      readonly client: ClientId;
+      readonly tasks: number;
+      readonly slots: number;
+    }
   | {
       readonly type: "cacheChanged";
       readonly client: ClientId;
@@ -55,10 +70,25 @@ export type SchedulerEvent =
   | { readonly type: "clientVanished"; readonly client: ClientId }
   /** It said goodbye, or was banned: everything it holds returns at once, unharmed. */
   | { readonly type: "clientLeft"; readonly client: ClientId }
-  | { readonly type: "resultsReceived"; readonly client: ClientId; readonly job: JobId; readonly results: readonly TaskResult[] }
+  | {
+      readonly type: "resultsReceived";
+      readonly client: ClientId;
+      readonly job: JobId;
+      readonly results: readonly TaskResult[];
+    }
   | { readonly type: "leasesReleased"; readonly client: ClientId; readonly leases: readonly LeaseKey[] }
-  | { readonly type: "progressReceived"; readonly client: ClientId; readonly lease: LeaseKey; readonly fraction: number }
-  | { readonly type: "checkpointReceived"; readonly client: ClientId; readonly lease: LeaseKey; readonly state: Uint8Array }
+  | {
+      readonly type: "progressReceived";
+      readonly client: ClientId;
+      readonly lease: LeaseKey;
+      readonly fraction: number;
+    }
+  | {
+      readonly type: "checkpointReceived";
+      readonly client: ClientId;
+      readonly lease: LeaseKey;
+      readonly state: Uint8Array;
+    }
   /** The store has these on disk: `accepted` ended by it, `dropped` had ended before. */
   | {
       readonly type: "outcomesStored";
@@ -81,9 +111,24 @@ export interface Acknowledgement {
 export type Instruction =
   | { readonly type: "claimTasks"; readonly job: JobId; readonly limit: number }
   | { readonly type: "unclaimTasks"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
-  | { readonly type: "sendLease"; readonly client: ClientId; readonly job: JobDescriptor; readonly tasks: readonly LeasedTask[] }
-  | { readonly type: "sendCancel"; readonly client: ClientId; readonly job: JobId; readonly indexes: readonly TaskIndex[] | undefined }
-  | { readonly type: "sendAccepted"; readonly client: ClientId; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  | {
+      readonly type: "sendLease";
+      readonly client: ClientId;
+      readonly job: JobDescriptor;
+      readonly tasks: readonly LeasedTask[];
+    }
+  | {
+      readonly type: "sendCancel";
+      readonly client: ClientId;
+      readonly job: JobId;
+      readonly indexes: readonly TaskIndex[] | undefined;
+    }
+  | {
+      readonly type: "sendAccepted";
+      readonly client: ClientId;
+      readonly job: JobId;
+      readonly indexes: readonly TaskIndex[];
+    }
   /** Of what a client said it holds, what is not its any more. */
   | { readonly type: "sendDropped"; readonly client: ClientId; readonly leases: readonly LeaseKey[] }
   | {
@@ -98,7 +143,12 @@ export type Instruction =
       readonly attempts: readonly { readonly index: TaskIndex; readonly attempts: number }[];
       readonly acknowledge: readonly Acknowledgement[];
     }
-  | { readonly type: "storeCheckpoint"; readonly job: JobId; readonly index: TaskIndex; readonly state: Uint8Array }
+  | {
+      readonly type: "storeCheckpoint";
+      readonly job: JobId;
+      readonly index: TaskIndex;
+      readonly state: Uint8Array;
+    }
   | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure };
 
 export type { BlobName };

@@ -25,7 +25,12 @@ function lapse(state: State, lease: Lease): void {
   state.counts.lostLeases += 1;
   const { task } = lease;
   state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
-  loseAttempt(state, task, lease.client, "The lease lapsed: the client neither delivered nor ended the task in its time.");
+  loseAttempt(
+    state,
+    task,
+    lease.client,
+    "The lease lapsed: the client neither delivered nor ended the task in its time.",
+  );
 }
 
 /**
@@ -34,7 +39,9 @@ function lapse(state: State, lease: Lease): void {
  */
 export function speculate(state: State): void {
   if (!state.config.speculate) return;
-  const idle = [...state.clients.values()].filter((client) => client.leases.size < client.slots && spareCredit(client) > 0);
+  const idle = [...state.clients.values()].filter(
+    (client) => client.leases.size < client.slots && spareCredit(client) > 0,
+  );
   if (idle.length === 0) return;
   const slow = slowLeases(state);
   for (const client of idle) {
@@ -44,13 +51,20 @@ export function speculate(state: State): void {
 }
 
 function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
-  const at = slow.findIndex(({ task, client: owner }) => owner !== client.info.id && mayRun(client, task.job));
+  const at = slow.findIndex(
+    ({ task, client: owner }) => owner !== client.info.id && mayRun(client, task.job),
+  );
   const lease = slow[at];
   if (!lease) return false;
   slow.splice(at, 1);
   const task = leaseTask(state, client, lease.task);
   state.counts.speculativeLeases += 1;
-  state.out.push({ type: "sendLease", client: client.info.id, job: lease.task.job.info.descriptor, tasks: [task] });
+  state.out.push({
+    type: "sendLease",
+    client: client.info.id,
+    job: lease.task.job.info.descriptor,
+    tasks: [task],
+  });
   return true;
 }
 
@@ -70,7 +84,8 @@ function slowLeasesOf(job: Job, now: number): Lease[] {
   for (const task of job.tasks.values()) {
     const lease = task.leases[0];
     // A task that already went wrong is not spread to a second client at the same time.
-    if (task.leases.length === 1 && lease && !task.triedBy && now - lease.leasedAt >= longMs) slow.push(lease);
+    if (task.leases.length === 1 && lease && !task.triedBy && now - lease.leasedAt >= longMs)
+      slow.push(lease);
   }
   return slow;
 }

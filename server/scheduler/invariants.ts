@@ -15,18 +15,30 @@ export function checkInvariants(state: Readonly<State>): void {
       must((task.place === "queued") === queued.includes(task), `${story}: place and queue disagree`);
       must((task.place === "leased") === task.leases.length > 0, `${story}: place and leases disagree`);
       must(task.leases.length <= 2, `${story} has more than a second lease`);
-      must(new Set(task.leases.map((lease) => lease.client)).size === task.leases.length, `${story}: one client twice`);
+      must(
+        new Set(task.leases.map((lease) => lease.client)).size === task.leases.length,
+        `${story}: one client twice`,
+      );
       // One more, when the other of two leases was handed back instead of failing.
-      must(task.attempts <= job.info.maxAttempts + 1, `${story} was tried more often than ${job.info.maxAttempts} times`);
+      must(
+        task.attempts <= job.info.maxAttempts + 1,
+        `${story} was tried more often than ${job.info.maxAttempts} times`,
+      );
       for (const lease of task.leases)
-        must(state.clients.get(lease.client)?.leases.has(lease) === true, `${story}: client ${lease.client} lacks its lease`);
+        must(
+          state.clients.get(lease.client)?.leases.has(lease) === true,
+          `${story}: client ${lease.client} lacks its lease`,
+        );
     }
   }
   for (const client of state.clients.values())
     for (const lease of client.leases) {
       must(lease.client === client.info.id, `client ${client.info.id} holds a lease of ${lease.client}`);
       must(lease.task.leases.includes(lease), `client ${client.info.id} holds a lease that its task lacks`);
-      must(state.jobs.get(lease.task.job.id) === lease.task.job, `client ${client.info.id} holds a lease of a job that ended`);
+      must(
+        state.jobs.get(lease.task.job.id) === lease.task.job,
+        `client ${client.info.id} holds a lease of a job that ended`,
+      );
     }
 }
 

@@ -16,7 +16,12 @@ interface Batch {
 }
 
 /** Takes what a client computed: into the store when it ends a task, back into the queue when it does not. */
-export function receiveResults(state: State, client: ClientId, jobId: JobId, results: readonly TaskResult[]): void {
+export function receiveResults(
+  state: State,
+  client: ClientId,
+  jobId: JobId,
+  results: readonly TaskResult[],
+): void {
   const job = state.jobs.get(jobId);
   const sender = state.clients.get(client);
   if (!job || !sender || !mayRun(sender, job)) {
@@ -96,7 +101,12 @@ export function loseAttempt(state: State, task: Task, client: ClientId, message:
       acknowledge: [],
     });
   } else {
-    state.out.push({ type: "storeAttempts", job: job.id, attempts: [{ index, attempts: task.attempts }], acknowledge: [] });
+    state.out.push({
+      type: "storeAttempts",
+      job: job.id,
+      attempts: [{ index, attempts: task.attempts }],
+      acknowledge: [],
+    });
     requeue(task);
   }
   quarantineIfDeadly(state, job, failure, task);
@@ -131,21 +141,42 @@ function judge(state: State, task: Task, failure: AttemptFailure): TaskFailure |
 function quarantineIfDeadly(state: State, job: Job, failure: AttemptFailure, task: Task): void {
   if (job.everDone || job.killed.size < state.config.quarantineAfter) return;
   const message = `Quarantined: the kernel took down ${job.killed.size} distinct clients and finished no task. Last: ${failure.message}`;
-  const reason = { ...failure, kind: "quarantined" as const, message, index: task.index, attempts: task.attempts };
+  const reason = {
+    ...failure,
+    kind: "quarantined" as const,
+    message,
+    index: task.index,
+    attempts: task.attempts,
+  };
   state.out.push({ type: "quarantineJob", job: job.id, reason });
 }
 
 function send(state: State, job: Job, client: ClientId, batch: Batch): void {
   if (batch.outcomes.length > 0)
-    state.out.push({ type: "storeOutcomes", job: job.id, outcomes: batch.outcomes, acknowledge: batch.outcomeAcks });
+    state.out.push({
+      type: "storeOutcomes",
+      job: job.id,
+      outcomes: batch.outcomes,
+      acknowledge: batch.outcomeAcks,
+    });
   if (batch.attempts.length > 0)
-    state.out.push({ type: "storeAttempts", job: job.id, attempts: batch.attempts, acknowledge: batch.attemptAcks });
+    state.out.push({
+      type: "storeAttempts",
+      job: job.id,
+      attempts: batch.attempts,
+      acknowledge: batch.attemptAcks,
+    });
   if (batch.ackNow.length > 0)
     state.out.push({ type: "sendAccepted", client, job: job.id, indexes: batch.ackNow });
 }
 
 /** The store has these ends: the tasks are over. */
-export function finishSettling(state: State, job: Job, accepted: readonly number[], dropped: readonly number[]): void {
+export function finishSettling(
+  state: State,
+  job: Job,
+  accepted: readonly number[],
+  dropped: readonly number[],
+): void {
   state.counts.droppedResults += dropped.length;
   for (const index of accepted) job.tasks.delete(index);
   for (const index of dropped) job.tasks.delete(index);

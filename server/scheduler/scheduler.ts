@@ -14,7 +14,14 @@ import {
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, speculate } from "./expiry.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
-import { newJob, type Client, type Job, type SchedulerConfig, type SchedulerCounts, type State } from "./state.ts";
+import {
+  newJob,
+  type Client,
+  type Job,
+  type SchedulerConfig,
+  type SchedulerCounts,
+  type State,
+} from "./state.ts";
 
 /**
  * Decides which client computes which task. Pure: events in, instructions out; time is an argument, nothing is read or
@@ -74,7 +81,9 @@ export class Scheduler {
 
 /** Events after which a task may find a client, or a client a task. */
 function changesSupply(event: SchedulerEvent): boolean {
-  return event.type !== "progressReceived" && event.type !== "checkpointReceived" && event.type !== "cacheChanged";
+  return (
+    event.type !== "progressReceived" && event.type !== "checkpointReceived" && event.type !== "cacheChanged"
+  );
 }
 
 function apply(state: State, event: SchedulerEvent): void {

@@ -56,21 +56,32 @@ export class ClientGate {
     if (hello.token === undefined) {
       if (this.#volunteers === "open") return { trusted: false };
       if (this.#volunteers === "invite")
-        throw new PlatformError("INVITE_REQUIRED", "This server takes invited volunteers only, and no invitation came along.");
+        throw new PlatformError(
+          "INVITE_REQUIRED",
+          "This server takes invited volunteers only, and no invitation came along.",
+        );
       throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers, and no token came along.");
     }
     const principal = await this.#access.authenticate(hello.token);
-    if (!principal) throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
+    if (!principal)
+      throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
     if (principal.role === "client" || principal.role === "admin") return { trusted: true };
     if (principal.role === "customer")
-      throw new PlatformError("FORBIDDEN", "A customer token submits jobs; a computing client needs a client token.");
-    if (this.#volunteers === "off") throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers at present.");
+      throw new PlatformError(
+        "FORBIDDEN",
+        "A customer token submits jobs; a computing client needs a client token.",
+      );
+    if (this.#volunteers === "off")
+      throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers at present.");
     return { trusted: false };
   }
 
   async #refuseBanned(client: ClientId, address: string): Promise<void> {
     for (const { subject, reason } of await this.#store.listBans())
       if (subject === client || subject === address)
-        throw new PlatformError("BANNED", `This client was banned from the server: ${reason || "no reason given"}.`);
+        throw new PlatformError(
+          "BANNED",
+          `This client was banned from the server: ${reason || "no reason given"}.`,
+        );
   }
 }

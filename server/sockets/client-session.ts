@@ -79,10 +79,14 @@ export class ClientSession implements ClientConnection {
   #received(data: RawData, isBinary: boolean): void {
     this.#alive = true;
     try {
-      if (!isBinary) throw new PlatformError("MALFORMED_FRAME", "A text frame; expected a binary MessagePack frame.");
+      if (!isBinary)
+        throw new PlatformError("MALFORMED_FRAME", "A text frame; expected a binary MessagePack frame.");
       const messages = decodeClientFrame(toBytes(data));
       if (!this.#bucket.take(Math.max(1, messages.length), performance.now()))
-        throw new PlatformError("TOO_MANY", "This client sends more messages a second than the server takes.");
+        throw new PlatformError(
+          "TOO_MANY",
+          "This client sends more messages a second than the server takes.",
+        );
       for (const message of messages) this.#handle(message);
     } catch (error) {
       this.#failed(error);
@@ -91,26 +95,36 @@ export class ClientSession implements ClientConnection {
 
   #failed(error: unknown): void {
     const refusal = PlatformError.from(error);
-    if (refusal.code === "INTERNAL") this.#services.log.error({ err: error, address: this.#address }, "client message failed");
+    if (refusal.code === "INTERNAL")
+      this.#services.log.error({ err: error, address: this.#address }, "client message failed");
     else this.#services.log.info({ code: refusal.code, address: this.#address }, refusal.message);
-    this.refuse(refusal.code === "INTERNAL" ? new PlatformError("INTERNAL", "The server failed on this message.") : refusal);
+    this.refuse(
+      refusal.code === "INTERNAL"
+        ? new PlatformError("INTERNAL", "The server failed on this message.")
+        : refusal,
+    );
   }
 
   #handle(message: ClientMessage): void {
     switch (this.#state.state) {
       case "greeting":
         if (message.type !== "hello")
-          throw new PlatformError("MALFORMED_FRAME", `The first message was ${message.type}; expected hello.`);
+          throw new PlatformError(
+            "MALFORMED_FRAME",
+            `The first message was ${message.type}; expected hello.`,
+          );
         clearTimeout(this.#helloTimer);
         this.#state = { state: "admitting" };
         this.#admit(message).catch((error: unknown) => this.#failed(error));
         return;
       case "admitting":
-        if (this.#waiting.length >= 1000) throw new PlatformError("TOO_MANY", "Too many messages before the welcome.");
+        if (this.#waiting.length >= 1000)
+          throw new PlatformError("TOO_MANY", "Too many messages before the welcome.");
         this.#waiting.push(message);
         return;
       case "joined":
-        if (message.type === "hello") throw new PlatformError("MALFORMED_FRAME", "A second hello on one connection.");
+        if (message.type === "hello")
+          throw new PlatformError("MALFORMED_FRAME", "A second hello on one connection.");
         this.#services.onMessage(this.#state.client, message);
         return;
       case "closed":
@@ -128,8 +142,20 @@ export class ClientSession implements ClientConnection {
     if (this.#state.state !== "admitting") return;
     const ticket = randomBytes(24).toString("base64url");
     this.#state = { state: "joined", client: hello.client };
-    const dropped = this.#services.onJoin({ hello, connection: this, address: this.#address, ticket, ...admission });
-    this.#outbound.release({ type: "welcome", version, ticket, heartbeatMs: this.#services.options.heartbeatMs, dropped });
+    const dropped = this.#services.onJoin({
+      hello,
+      connection: this,
+      address: this.#address,
+      ticket,
+      ...admission,
+    });
+    this.#outbound.release({
+      type: "welcome",
+      version,
+      ticket,
+      heartbeatMs: this.#services.options.heartbeatMs,
+      dropped,
+    });
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const message of waiting) this.#handle(message);

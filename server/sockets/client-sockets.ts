@@ -84,7 +84,10 @@ export class ClientSockets {
   #addressOf(request: IncomingMessage): string {
     const forwarded = this.#services.options.trustProxy ? request.headers["x-forwarded-for"] : undefined;
     // The last entry is the one our own proxy wrote; the others came from the client.
-    const last = String(forwarded ?? "").split(",").at(-1)?.trim();
+    const last = String(forwarded ?? "")
+      .split(",")
+      .at(-1)
+      ?.trim();
     return last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
   }
 }

@@ -1,0 +1,242 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { pino, type Logger } from "pino";
+import { PlatformError } from "../shared/errors.ts";
+import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
+import { startServer, type RunningServer } from "./server.ts";
+
+export { startServer, type RunningServer } from "./server.ts";
+
+const gib = 1024 ** 3;
+
+/** `manyhands server`: every flag has an environment variable, shown by --help. */
+export function serverCommand(): Command {
+  const command = new Command("server").description(
+    "Start a server: keeps jobs and results, hands tasks to clients.",
+  );
+  const add = (
+    flags: string,
+    variable: string,
+    text: string,
+    value: unknown,
+    parse?: (text: string) => unknown,
+  ): void => {
+    const option = new Option(flags, text).env(variable).default(value);
+    if (parse) option.argParser(parse);
+    command.addOption(option);
+  };
+  add(
+    "--host <address>",
+    "MANYHANDS_HOST",
+    "address to listen on; 0.0.0.0 lets other machines in",
+    defaults.host,
+  );
+  add(
+    "--port <number>",
+    "MANYHANDS_PORT",
+    "port to listen on; 0 picks a free one",
+    defaults.port,
+    whole(0, 65_535),
+  );
+  add(
+    "--data <directory>",
+    "MANYHANDS_DATA",
+    "where jobs, results and blobs are kept",
+    defaults.dataDirectory,
+  );
+  add("--tls-cert <file>", "MANYHANDS_TLS_CERT", "TLS certificate (PEM); needs --tls-key", undefined);
+  add("--tls-key <file>", "MANYHANDS_TLS_KEY", "TLS private key (PEM); needs --tls-cert", undefined);
+  command.addOption(
+    new Option("--volunteers <mode>", "who may compute without a token")
+      .env("MANYHANDS_VOLUNTEERS")
+      .choices(["open", "invite", "off"])
+      .default(defaults.volunteers),
+  );
+  add(
+    "--trust-proxy",
+    "MANYHANDS_TRUST_PROXY",
+    "believe the X-Forwarded-* headers of a proxy in front",
+    false,
+  );
+  add(
+    "--blob-quota-gb <n>",
+    "MANYHANDS_BLOB_QUOTA_GB",
+    "disk for blobs, in GiB",
+    defaults.blobQuotaBytes / gib,
+    positive,
+  );
+  add(
+    "--blob-keep-hours <n>",
+    "MANYHANDS_BLOB_KEEP_HOURS",
+    "keep unreferenced blobs this long",
+    defaults.blobKeepMs / 3.6e6,
+    positive,
+  );
+  add(
+    "--max-connections <n>",
+    "MANYHANDS_MAX_CONNECTIONS",
+    "clients at once",
+    defaults.maxConnections,
+    whole(1, 1e6),
+  );
+  add(
+    "--max-connections-per-address <n>",
+    "MANYHANDS_MAX_CONNECTIONS_PER_ADDRESS",
+    "clients at once from one address",
+    defaults.maxConnectionsPerAddress,
+    whole(1, 1e6),
+  );
+  add(
+    "--requests-per-minute <n>",
+    "MANYHANDS_REQUESTS_PER_MINUTE",
+    "HTTP requests a minute from one address",
+    defaults.requestsPerMinutePerAddress,
+    whole(1, 1e9),
+  );
+  add(
+    "--messages-per-second <n>",
+    "MANYHANDS_MESSAGES_PER_SECOND",
+    "messages a second from one client",
+    defaults.messagesPerSecondPerClient,
+    whole(1, 1e9),
+  );
+  add(
+    "--grace-seconds <n>",
+    "MANYHANDS_GRACE_SECONDS",
+    "a client that vanished keeps its tasks this long",
+    defaults.graceMs / 1000,
+    positive,
+  );
+  add(
+    "--heartbeat-seconds <n>",
+    "MANYHANDS_HEARTBEAT_SECONDS",
+    "how often clients are pinged",
+    defaults.heartbeatMs / 1000,
+    positive,
+  );
+  add(
+    "--quarantine-after <n>",
+    "MANYHANDS_QUARANTINE_AFTER",
+    "distinct clients a task may kill",
+    defaults.quarantineAfter,
+    whole(1, 100),
+  );
+  add(
+    "--no-speculate",
+    "MANYHANDS_NO_SPECULATE",
+    "give no second lease to the last slow tasks of a job",
+    true,
+  );
+  command.addOption(
+    new Option("--log-level <level>", "how much is logged")
+      .env("MANYHANDS_LOG_LEVEL")
+      .choices(["trace", "debug", "info", "warn", "error", "silent"])
+      .default(defaults.logLevel),
+  );
+  command.addOption(
+    new Option("--json", "log JSON lines, and print the start-up summary as JSON").env("MANYHANDS_JSON"),
+  );
+  command.action(async (flags: Record<string, unknown>) => {
+    process.exitCode = await runServer(readOptions(flags), flags["json"] === true);
+  });
+  return command;
+}
+
+/** Starts a server and stops it on SIGTERM or SIGINT. @returns the exit code */
+export async function runServer(options: ServerOptions, json: boolean): Promise<number> {
+  const log = makeLogger(options.logLevel, json);
+  let server: RunningServer;
+  try {
+    server = await startServer({ ...options, log });
+  } catch (error) {
+    const refusal = PlatformError.from(error);
+    if (refusal.code === "INTERNAL") throw error;
+    process.stderr.write(`manyhands server: ${refusal.message} ${refusal.remedy}\n`);
+    return 2;
+  }
+  announce(server, options, json);
+  await new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+  // A second signal ends the process at once: what was acknowledged is on disk either way.
+  process.once("SIGINT", () => process.exit(130));
+  await server.close();
+  return 0;
+}
+
+function announce(server: RunningServer, options: ServerOptions, json: boolean): void {
+  const { url, volunteerUrls, adminUrl, tokenFile } = server;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ url, volunteerUrls, adminUrl, tokenFile })}\n`);
+    return;
+  }
+  const volunteers = {
+    open: "anyone may compute",
+    invite: "by invitation: manyhands invite",
+    off: "no volunteers",
+  }[options.volunteers];
+  const lines = [
+    "",
+    `  Manyhands is ready.`,
+    "",
+    `  Volunteers  ${volunteerUrls.join("\n              ")}   (${volunteers})`,
+    `  Admin       ${adminUrl}`,
+    `  Token       in ${tokenFile}; programs on this machine find it by themselves`,
+    ...(volunteerUrls.length === 1 && url.includes("localhost")
+      ? ["", "  Only this machine can reach it. Let others in with --host 0.0.0.0"]
+      : []),
+    "",
+    "",
+  ];
+  process.stdout.write(lines.join("\n"));
+}
+
+function makeLogger(level: string, json: boolean): Logger {
+  if (json || !process.stdout.isTTY) return pino({ level }, pino.destination(2));
+  return pino({
+    level,
+    transport: { target: "pino-pretty", options: { destination: 2, ignore: "pid,hostname" } },
+  });
+}
+
+function readOptions(flags: Record<string, unknown>): ServerOptions {
+  const number = (name: string): number => Number(flags[name]);
+  const text = (name: string): string | undefined => flags[name] as string | undefined;
+  if ((text("tlsCert") === undefined) !== (text("tlsKey") === undefined))
+    throw new PlatformError("BAD_REQUEST", "--tls-cert and --tls-key go together; one of them is missing.");
+  return {
+    host: String(flags["host"]),
+    port: number("port"),
+    dataDirectory: String(flags["data"]),
+    tlsCertificate: text("tlsCert"),
+    tlsKey: text("tlsKey"),
+    volunteers: flags["volunteers"] as ServerOptions["volunteers"],
+    logLevel: flags["logLevel"] as ServerOptions["logLevel"],
+    trustProxy: flags["trustProxy"] === true,
+    blobQuotaBytes: number("blobQuotaGb") * gib,
+    blobKeepMs: number("blobKeepHours") * 3.6e6,
+    maxConnections: number("maxConnections"),
+    maxConnectionsPerAddress: number("maxConnectionsPerAddress"),
+    requestsPerMinutePerAddress: number("requestsPerMinute"),
+    messagesPerSecondPerClient: number("messagesPerSecond"),
+    graceMs: number("graceSeconds") * 1000,
+    heartbeatMs: number("heartbeatSeconds") * 1000,
+    quarantineAfter: number("quarantineAfter"),
+    speculate: flags["speculate"] !== false,
+  };
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}

@@ -1,0 +1,168 @@
+import { readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createServer as createHttpServer, type Server } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { pino, type Logger } from "pino";
+import { PlatformError } from "../shared/errors.ts";
+import { createAccess, type Access } from "./access/access.ts";
+import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
+import { LocalPlatform } from "./dispatch/local-platform.ts";
+import { configureHttpServer, createHttpApp } from "./http/app.ts";
+import { defaultServerOptions, type ServerOptions } from "./options.ts";
+import { reachableUrls } from "./reachable-urls.ts";
+import { ClientSockets } from "./sockets/client-sockets.ts";
+import { openSqliteStore } from "./store/sqlite/open.ts";
+import type { Store } from "./store/store.ts";
+
+/** A running server. */
+export interface RunningServer {
+  /** Where it is reached from this machine, without a slash at the end. */
+  readonly url: string;
+  /** Every address volunteers can open. */
+  readonly volunteerUrls: readonly string[];
+  readonly adminUrl: string;
+  readonly port: number;
+  /** File that holds the token of this machine (mode 0600). */
+  readonly tokenFile: string;
+  /** Admin token of this machine. */
+  readonly token: string;
+  /** No new leases; commits, tells clients to come back, closes. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** How long the server waits for requests and sockets to end by themselves. */
+const closeMs = 3000;
+const collectEveryMs = 10 * 60 * 1000;
+
+/**
+ * Starts a server: store, blobs, access, HTTP and client sockets on one port.
+ * @throws PlatformError DATA_DIRECTORY and others that say what to do; nothing is left open then
+ */
+export async function startServer(
+  given: Partial<ServerOptions> & { log?: Logger } = {},
+): Promise<RunningServer> {
+  const { log = pino({ level: given.logLevel ?? "info" }), ...rest } = given;
+  const options: ServerOptions = { ...defaultServerOptions, ...rest };
+  await makeDataDirectory(options.dataDirectory);
+  const store = await openSqliteStore(options.dataDirectory);
+  try {
+    return await startOn(store, options, log);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function startOn(store: Store, options: ServerOptions, log: Logger): Promise<RunningServer> {
+  const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
+  const blobs = await openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
+  const access = createAccess(store, { volunteers: options.volunteers });
+  let volunteerUrls: string[] = [];
+  const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => volunteerUrls });
+  const webRoot = join(import.meta.dirname, "..", "dist", "web");
+  const app = createHttpApp({ platform, blobs, access, options, webRoot, log });
+  const http = options.tlsCertificate
+    ? createHttpsServer(
+        { cert: readFileSync(options.tlsCertificate), key: readFileSync(options.tlsKey ?? "") },
+        app,
+      )
+    : createHttpServer(app);
+  configureHttpServer(http);
+  const sockets = new ClientSockets(access, store, platform.sessionServices(log));
+  sockets.attach(http);
+  await listen(http, options);
+  const { port } = http.address() as AddressInfo;
+  volunteerUrls = reachableUrls(options.host, port, options.tlsCertificate !== undefined);
+  const url = volunteerUrls[0] ?? `http://localhost:${port}`;
+  const local = await access.ensureLocalToken(options.dataDirectory, { url, port });
+  const collector = collectRegularly(blobs, log);
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= stop({ http, sockets, platform, store, blobs, access, port, collector, log }));
+  return {
+    url,
+    volunteerUrls,
+    adminUrl: `${url}/admin`,
+    port,
+    tokenFile: local.file,
+    token: local.token,
+    close,
+  };
+}
+
+interface Running {
+  readonly http: Server;
+  readonly sockets: ClientSockets;
+  readonly platform: LocalPlatform;
+  readonly store: Store;
+  readonly blobs: BlobDirectory;
+  readonly access: Access;
+  readonly port: number;
+  readonly collector: NodeJS.Timeout;
+  readonly log: Logger;
+}
+
+async function stop({
+  http,
+  sockets,
+  platform,
+  store,
+  access,
+  port,
+  collector,
+  log,
+}: Running): Promise<void> {
+  clearInterval(collector);
+  platform.dispatcher.stopLeasing();
+  sockets.close("The server is shutting down; it will be back.", 1000);
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+  http.closeIdleConnections();
+  const timer = setTimeout(() => {
+    sockets.terminate();
+    http.closeAllConnections();
+  }, closeMs);
+  await closed;
+  clearTimeout(timer);
+  await access.forgetLocalToken(port);
+  await store.close();
+  log.info("stopped; everything accepted is on disk");
+}
+
+async function makeDataDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError(
+      "DATA_DIRECTORY",
+      `The data directory ${directory} cannot be made: ${reason}.`,
+      error,
+    );
+  }
+}
+
+function listen(http: Server, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once("error", (error: NodeJS.ErrnoException) => {
+      const taken =
+        error.code === "EADDRINUSE"
+          ? "another program listens there; choose --port or stop it"
+          : error.message;
+      reject(new PlatformError("BAD_REQUEST", `Cannot listen on ${host} port ${port}: ${taken}.`, error));
+    });
+    http.listen(port, host, resolve);
+  });
+}
+
+function collectRegularly(blobs: BlobDirectory, log: Logger): NodeJS.Timeout {
+  const collect = (): void => {
+    blobs.collect().then(
+      ({ removed, bytes }) => removed > 0 && log.info({ removed, bytes }, "collected unreferenced blobs"),
+      (error: unknown) => log.error({ err: error }, "could not collect blobs"),
+    );
+  };
+  return setInterval(collect, collectEveryMs).unref();
+}

@@ -1,0 +1,409 @@
+import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../shared/hash.ts";
+import { leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
+
+const indexesOf = (h: SchedulerHarness): number[] => leasesIn(h.last).map(({ index }) => index);
+
+describe("leases", () => {
+  test("[FLOW-1] a client gets what it asked for and no more, in order of index", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    h.claim(job, [0, 1, 2, 3, 4]);
+    h.join(3);
+    expect(indexesOf(h)).toEqual([0, 1, 2]);
+  });
+
+  test("asks the store for tasks only once somebody could compute them, and again when the window runs low", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    expect(h.last).toEqual([]);
+    h.join(1);
+    h.feed({ type: "tasksAdded", job });
+    // Asked at the join already; a claim is under way.
+    expect(ofType(h.last, "claimTasks")).toEqual([]);
+    h.feed({ type: "tasksClaimed", job, tasks: [], limit: 512 });
+    expect(h.last).toEqual([]);
+    h.feed({ type: "tasksAdded", job });
+    expect(ofType(h.last, "claimTasks")).toHaveLength(1);
+  });
+
+  test("[LEASE-3] a vanished client keeps its tasks for the grace time, then they return and the attempt counts", () => {
+    const h = new SchedulerHarness({ graceMs: 30_000 });
+    const job = h.addJob();
+    const lost = h.join(1);
+    h.claim(job, [0]);
+    h.feed({ type: "clientVanished", client: lost });
+    h.join(1);
+    h.pass(29_000);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.pass(1500);
+    expect(leasesIn(h.last)).toMatchObject([{ index: 0, attempt: 2 }]);
+    expect(ofType(h.last, "storeAttempts")).toMatchObject([{ attempts: [{ index: 0, attempts: 1 }] }]);
+  });
+
+  test("[LEASE-3] of a vanished client's leases only as many as it has slots count as attempts", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const lost = h.join(5, { slots: 2 });
+    h.claim(job, [0, 1, 2, 3, 4]);
+    h.feed({ type: "clientVanished", client: lost });
+    h.pass(31_000);
+    const counted = ofType(h.last, "storeAttempts").flatMap(({ attempts }) =>
+      attempts.map(({ index }) => index),
+    );
+    expect(counted).toEqual([0, 1]);
+  });
+
+  test("[LEASE-4] a goodbye returns the tasks at once and counts nothing", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const leaving = h.join(2);
+    h.claim(job, [0, 1]);
+    const other = h.join(2);
+    h.feed({ type: "clientLeft", client: leaving });
+    expect(leasesIn(h.last).map(({ client, index }) => [client, index])).toEqual([
+      [other, 0],
+      [other, 1],
+    ]);
+    expect(ofType(h.last, "storeAttempts")).toEqual([]);
+  });
+
+  test("[LEASE-3] a lease lapses although its client lives, once the kernel's timeout is long over", () => {
+    const h = new SchedulerHarness({ speculate: false });
+    const job = h.addJob({ timeoutMs: 1000 });
+    const stuck = h.join(1);
+    h.claim(job, [0]);
+    h.pass(60_000);
+    expect(h.last).toEqual([]);
+    h.pass(2000);
+    expect(ofType(h.last, "sendCancel")).toMatchObject([{ client: stuck, indexes: [0] }]);
+    expect(ofType(h.last, "storeAttempts")).toHaveLength(1);
+  });
+
+  test("[LEASE-5] a late result of an open task is taken and its other holder is cancelled", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const late = h.join(1);
+    h.claim(job, [0]);
+    h.feed({ type: "clientVanished", client: late });
+    const second = h.join(1);
+    h.pass(31_000);
+    h.join(0, { id: late });
+    h.finish(late, job, 0, 1);
+    expect(ofType(h.last, "storeOutcomes")).toMatchObject([{ outcomes: [{ state: "done", index: 0 }] }]);
+    expect(ofType(h.last, "sendCancel")).toMatchObject([{ client: second, indexes: [0] }]);
+  });
+
+  test("[LEASE-6] after a restart a client's held leases are its own again, before and after the claim", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    h.claim(job, [0]);
+    const client = h.join();
+    const info = h.scheduler.client(client)!.info;
+    const held = [
+      { job, index: 0, attempt: 3 },
+      { job, index: 7, attempt: 2 },
+    ];
+    h.feed({ type: "clientConnected", client: info, held, cached: [] });
+    expect(ofType(h.last, "sendDropped")).toEqual([]);
+    h.join(5);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.claim(job, [7, 8]);
+    expect(indexesOf(h)).toEqual([8]);
+  });
+
+  test("[LEASE-6] a held lease of a task that ended, or of a job that is gone, is dropped", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1]);
+    h.finish(client, job, 0);
+    h.stored(job, [0]);
+    const gone = { job: h.addJob(), index: 0, attempt: 1 };
+    h.feed({ type: "jobEnded", job: gone.job });
+    const held = [{ job, index: 0, attempt: 1 }, { job, index: 1, attempt: 1 }, gone];
+    h.feed({ type: "clientConnected", client: h.scheduler.client(client)!.info, held, cached: [] });
+    expect(ofType(h.last, "sendDropped")).toEqual([{ type: "sendDropped", client, leases: [held[0], gone] }]);
+  });
+
+  test("nothing is leased during the hold after a restart", () => {
+    const h = new SchedulerHarness({ holdUntil: 5000 });
+    const job = h.addJob();
+    h.join(1);
+    h.claim(job, [0]);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.pass(4001);
+    expect(indexesOf(h)).toEqual([0]);
+  });
+});
+
+describe("results", () => {
+  test("[DUR-2] a result is acknowledged with its storing, not before, and frees credit at once", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1]);
+    h.finish(client, job, 0);
+    expect(ofType(h.last, "sendAccepted")).toEqual([]);
+    expect(ofType(h.last, "storeOutcomes")).toMatchObject([{ acknowledge: [{ client, index: 0 }] }]);
+    expect(indexesOf(h)).toEqual([1]);
+  });
+
+  test("[ONCE-2] a result sent twice is stored as two outcomes of which the store takes one; the drop is counted", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0]);
+    h.finish(client, job, 0);
+    h.finish(client, job, 0);
+    h.stored(job, [0]);
+    h.stored(job, [], [0]);
+    expect(h.scheduler.counts.droppedResults).toBe(1);
+  });
+
+  test("[DUR-2] when the store refuses, the task is open again", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0]);
+    h.finish(client, job, 0);
+    h.feed({ type: "outcomesRefused", job, indexes: [0] });
+    expect(indexesOf(h)).toEqual([0]);
+  });
+
+  test("a result stored while its claim was under way does not bring the task back", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    expect(h.scheduler.state.jobs.get(job)?.claiming).toBe(true);
+    h.finish(client, job, 0);
+    h.claim(job, [0, 1]);
+    expect(indexesOf(h)).toEqual([1]);
+  });
+
+  test("results of a job that is gone are acknowledged, so that clients forget them", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0]);
+    h.feed({ type: "jobEnded", job });
+    expect(ofType(h.last, "sendCancel")).toMatchObject([{ client, indexes: undefined }]);
+    h.finish(client, job, 0);
+    expect(ofType(h.last, "sendAccepted")).toMatchObject([{ indexes: [0] }]);
+  });
+
+  test("a volunteer's result for a job that asks for trusted clients is not taken", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ requires: { trusted: true } });
+    const volunteer = h.join(1, { trusted: false });
+    h.claim(job, [0]);
+    h.finish(volunteer, job, 0);
+    expect(ofType(h.last, "storeOutcomes")).toEqual([]);
+  });
+});
+
+describe("failures", () => {
+  test("[FAIL-1] an attempt that fails is tried again, on another client when there is one, up to maxAttempts", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ maxAttempts: 3 });
+    const a = h.join(1);
+    const b = h.join(0);
+    h.claim(job, [0]);
+    h.want(b, 1);
+    h.fail(a, job, 0, 1);
+    expect(leasesIn(h.last)).toMatchObject([{ client: b, index: 0, attempt: 2 }]);
+    h.fail(b, job, 0, 2);
+    const [third] = leasesIn(h.last);
+    expect(third).toMatchObject({ attempt: 3 });
+    h.fail(third!.client, job, 0, 3);
+    expect(ofType(h.last, "storeOutcomes")).toMatchObject([
+      {
+        outcomes: [
+          {
+            state: "failed",
+            index: 0,
+            failure: { kind: "error", message: "boom", stack: "at kernel", attempts: 3 },
+          },
+        ],
+      },
+    ]);
+  });
+
+  test("attempts made before a restart count", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ maxAttempts: 3 });
+    const client = h.join(1);
+    h.claim(job, [0], { attempts: 2 });
+    h.fail(client, job, 0, 3);
+    expect(ofType(h.last, "storeOutcomes")).toHaveLength(1);
+  });
+
+  test("[FAIL-4] a task that took down three distinct clients is quarantined although attempts are left", () => {
+    const h = new SchedulerHarness({ quarantineAfter: 3 });
+    const job = h.addJob({ everDone: true, maxAttempts: 50 });
+    const clients = [h.join(1), h.join(1), h.join(1)];
+    h.claim(job, [0]);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const holder = clients.find((client) => (h.scheduler.client(client)?.leases.size ?? 0) > 0)!;
+      h.fail(holder, job, 0, attempt, "crash");
+    }
+    expect(ofType(h.last, "storeOutcomes")).toMatchObject([
+      { outcomes: [{ failure: { kind: "quarantined", attempts: 3 } }] },
+    ]);
+    expect(ofType(h.last, "quarantineJob")).toEqual([]);
+  });
+
+  test("[FAIL-4] a kernel that takes down three clients and never finished a task stops as a whole", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const clients = [h.join(1), h.join(1), h.join(1)];
+    h.claim(job, [0, 1, 2, 3, 4]);
+    clients.forEach((client, index) => h.fail(client, job, index, 1, "crash"));
+    expect(ofType(h.last, "quarantineJob")).toMatchObject([{ job, reason: { kind: "quarantined" } }]);
+  });
+
+  test("a lab that loses its network does not quarantine the kernel", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const clients = [h.join(1), h.join(1), h.join(1), h.join(1)];
+    h.claim(job, [0, 1, 2, 3]);
+    for (const client of clients) h.feed({ type: "clientVanished", client });
+    h.pass(31_000);
+    expect(ofType(h.last, "quarantineJob")).toEqual([]);
+    expect(ofType(h.last, "storeAttempts")).toHaveLength(4);
+  });
+});
+
+describe("order", () => {
+  test("priority first, then the customer that was served least, then the older job", () => {
+    const h = new SchedulerHarness();
+    const old = h.addJob({ createdAt: 1, customer: "ada" });
+    const young = h.addJob({ createdAt: 2, customer: "ada" });
+    const urgent = h.addJob({ createdAt: 3, customer: "ada", priority: 5 });
+    for (const job of [old, young, urgent]) h.claim(job, [0]);
+    const client = h.join(3);
+    const order = leasesIn(h.last)
+      .filter((lease) => lease.client === client)
+      .map(({ job }) => job);
+    expect(order).toEqual([urgent, old, young]);
+  });
+
+  test("two customers with equal tasks share a client evenly although one came first with much more", () => {
+    const h = new SchedulerHarness();
+    const big = h.addJob({ customer: "ada", createdAt: 1 });
+    const small = h.addJob({ customer: "bob", createdAt: 2 });
+    h.claim(big, [...Array(100).keys()]);
+    h.claim(small, [...Array(100).keys()]);
+    const client = h.join(1);
+    const got = { [big]: 0, [small]: 0 };
+    for (let round = 0; round < 40; round++) {
+      const held = [...h.scheduler.client(client)!.leases][0]!;
+      const { id } = held.task.job;
+      got[id]! += 1;
+      const { index } = held.task;
+      h.feed({ type: "resultsReceived", client, job: id, results: [{ ...resultOf(index), elapsedMs: 100 }] });
+      h.stored(id, [index]);
+    }
+    expect(Math.abs(got[big]! - got[small]!)).toBeLessThanOrEqual(2);
+  });
+
+  test("among the next few tasks a client gets the one whose data it has", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const blob = (n: number) => ({ sha256: sha256Hex(new Uint8Array([n])), size: 1000 });
+    const client = h.join();
+    h.feed({ type: "cacheChanged", client, added: [blob(2).sha256], removed: [] });
+    const tasks = [0, 1, 2].map((index) => ({
+      index,
+      input: new Uint8Array(1),
+      refs: [blob(index)],
+      attempts: 0,
+      checkpoint: undefined,
+    }));
+    h.feed({ type: "tasksClaimed", job, tasks, limit: 1000 });
+    h.want(client, 1);
+    expect(indexesOf(h)).toEqual([2]);
+  });
+
+  test("requirements are kept: kind, memory, WebGPU, trust", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ requires: { kind: "browser", memoryMb: 2048, webgpu: true, trusted: true } });
+    h.claim(job, [0]);
+    const fit = { kind: "browser", memoryMb: 4096, webgpu: true, trusted: true } as const;
+    for (const unfit of [
+      { kind: "node" },
+      { memoryMb: 1024 },
+      { webgpu: false },
+      { trusted: false },
+    ] as const) {
+      h.join(1, { ...fit, ...unfit });
+      expect(leasesIn(h.last)).toEqual([]);
+    }
+    h.join(1, fit);
+    expect(indexesOf(h)).toEqual([0]);
+  });
+
+  test("the last tasks of a job are shared out instead of piling up at the first who asks", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const [a, b] = [h.join(0), h.join(0)];
+    h.want(a, 100);
+    h.want(b, 100);
+    h.claim(job, [0, 1, 2, 3, 4, 5]);
+    expect(h.scheduler.client(a)!.leases.size).toBe(3);
+    expect(h.scheduler.client(b)!.leases.size).toBe(3);
+  });
+
+  test("a paused job is not leased until it is resumed; what runs goes on", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1]);
+    h.feed({ type: "jobChanged", job, paused: true });
+    h.finish(client, job, 0);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.feed({ type: "jobChanged", job, paused: false });
+    expect(indexesOf(h)).toEqual([1]);
+  });
+});
+
+describe("backup tasks", () => {
+  test("the last slow task gets a second lease on an idle client; the first result wins and the other is cancelled", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const slow = h.join(1);
+    h.claim(job, [0, 1]);
+    const fast = h.join(1);
+    h.finish(fast, job, 1);
+    h.stored(job, [1]);
+    h.pass(500);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.pass(1000);
+    expect(leasesIn(h.last)).toMatchObject([{ client: fast, index: 0, attempt: 2 }]);
+    h.finish(fast, job, 0, 2);
+    expect(ofType(h.last, "sendCancel")).toMatchObject([{ client: slow, indexes: [0] }]);
+  });
+
+  test("none while other tasks wait, none when it is turned off, never a third", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const [a, b] = [h.join(1), h.join(1)];
+    h.claim(job, [0, 1]);
+    h.finish(a, job, 0);
+    h.stored(job, [0]);
+    h.pass(5000);
+    expect(leasesIn(h.last)).toHaveLength(1);
+    h.join(1);
+    h.pass(5000);
+    expect(leasesIn(h.last)).toEqual([]);
+    expect(h.scheduler.client(b)!.leases.size).toBe(1);
+  });
+});
+
+function resultOf(index: number): {
+  index: number;
+  attempt: number;
+  outcome: { state: "done"; output: Uint8Array };
+} {
+  return { index, attempt: 1, outcome: { state: "done", output: new Uint8Array([1]) } };
+}
