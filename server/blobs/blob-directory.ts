@@ -1,0 +1,217 @@
+import { rm } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import type { BlobName } from "../../shared/data-reference.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
+import type { Store } from "../store/store.ts";
+import { blobError } from "./failure.ts";
+import { BlobFiles } from "./files.ts";
+import { KeyedLocks } from "./locks.ts";
+import { Quota } from "./quota.ts";
+import { readBlob } from "./read.ts";
+import { blobTooLarge, receive, type ByteSource } from "./receive.ts";
+
+export interface BlobDirectoryOptions {
+  /** Most bytes of blobs. */
+  readonly quotaBytes: number;
+  /** A blob that no job refers to is kept this long after it was last uploaded or asked for. */
+  readonly keepMs: number;
+  /** Records which blobs there are and which jobs refer to them. */
+  readonly store: Pick<Store, "touchBlob" | "getBlob" | "blobUsage" | "unreferencedBlobs" | "forgetBlob">;
+  /** Milliseconds since the epoch; the same as the store's. */
+  readonly clock?: () => number;
+}
+
+/** Blobs looked up in one step of a collection. */
+const collectAtOnce = 500;
+/** Blobs whose last touch is remembered, so that asking again writes nothing. */
+const rememberedTouches = 10_000;
+
+/** Opens a directory of blobs, which is made when it is not there. @throws PlatformError DATA_DIRECTORY */
+export function openBlobDirectory(directory: string, options: BlobDirectoryOptions): BlobDirectory {
+  return new BlobDirectory(new BlobFiles(directory), options);
+}
+
+/** Immutable bytes by their SHA-256, as files. What it hands out and takes in is streamed, never held whole. */
+export class BlobDirectory {
+  readonly #files: BlobFiles;
+  readonly #store: BlobDirectoryOptions["store"];
+  readonly #keepMs: number;
+  readonly #clock: () => number;
+  readonly #quota: Quota;
+  readonly #touched = new Map<Sha256, number>();
+  /** Publishing a blob and collecting it exclude each other. */
+  readonly #locks = new KeyedLocks<Sha256>();
+
+  constructor(files: BlobFiles, { quotaBytes, keepMs, store, clock = Date.now }: BlobDirectoryOptions) {
+    this.#files = files;
+    this.#store = store;
+    this.#keepMs = keepMs;
+    this.#clock = clock;
+    this.#quota = new Quota(quotaBytes);
+  }
+
+  /**
+   * Stores a blob; it is verified, on disk and recorded when this resolves. A blob that is there already is not written
+   * again, and `source` is then left unread: the caller drains it.
+   * @param declaredSize - what the sender announced, in bytes; a quota that it exceeds refuses at once
+   * @throws PlatformError HASH_MISMATCH, TOO_LARGE, STORE_FULL, STORE_FAILED, BAD_REQUEST (the upload broke off); then
+   * nothing is left behind
+   */
+  async write(
+    sha256: Sha256,
+    source: ByteSource,
+    declaredSize?: number,
+  ): Promise<BlobName & { created: boolean }> {
+    if (declaredSize !== undefined && declaredSize > limits.blobBytes) throw blobTooLarge(sha256);
+    try {
+      const known = await this.#locks.run(sha256, () => this.#reuse(sha256));
+      if (known) return { ...known, created: false };
+      return await this.#receive(sha256, source, declaredSize);
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /** Name and size of a blob, undefined when it is not here. Counts as a use: it will not be collected for `keepMs`. */
+  async stat(sha256: Sha256): Promise<BlobName | undefined> {
+    try {
+      // Most answers need no lock: a blob touched a moment ago is not up for collection.
+      if (this.#wasTouchedLately(sha256)) return await this.#files.find(sha256);
+      return await this.#locks.run(sha256, () => this.#reuse(sha256));
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /**
+   * Streams a blob, or the bytes `[start, end)` of it. The stream fails with PlatformError NOT_FOUND when the blob is not
+   * here; a range beyond its end is cut off, so check it against {@link BlobDirectory.stat} first.
+   */
+  open(sha256: Sha256, range?: readonly [start: number, end: number]): Readable {
+    return readBlob(this.#files.path(sha256), sha256, range);
+  }
+
+  /** Removes the blobs that no job refers to and that were not touched for `keepMs`. @throws PlatformError STORE_FAILED, STORE_FULL */
+  async collect(): Promise<{ removed: number; bytes: number }> {
+    const before = this.#clock() - this.#keepMs;
+    const sum = { removed: 0, bytes: 0 };
+    try {
+      for (;;) {
+        const candidates = await this.#store.unreferencedBlobs(before, collectAtOnce);
+        for (const { sha256, size } of candidates)
+          if (await this.#locks.run(sha256, () => this.#remove(sha256, before))) {
+            sum.removed++;
+            sum.bytes += size;
+          }
+        if (candidates.length < collectAtOnce) return sum;
+      }
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /**
+   * Compares files and records, for the start of a server. A file without a record (the server died between the two) is
+   * recorded; it was verified before it got its name. Records without a file cannot come from a crash: their blobs are
+   * reported as `missing`, answer `stat` with undefined, and are mended by uploading them again.
+   */
+  async check(): Promise<{ adopted: number; missing: { count: number; bytes: number } }> {
+    let adopted = 0;
+    const there = { count: 0, bytes: 0 };
+    for await (const file of this.#files.list()) {
+      const recorded = await this.#store.getBlob(file.sha256);
+      if (recorded && recorded.size !== file.size) {
+        // Not what it was: better missing than wrong.
+        await this.#files.remove(file.sha256);
+        continue;
+      }
+      if (!recorded) {
+        await this.#store.touchBlob(file);
+        adopted++;
+      }
+      there.count++;
+      there.bytes += file.size;
+    }
+    const recorded = await this.#store.blobUsage();
+    return {
+      adopted,
+      missing: { count: recorded.count - there.count, bytes: recorded.bytes - there.bytes },
+    };
+  }
+
+  async #receive(
+    sha256: Sha256,
+    source: ByteSource,
+    declaredSize: number | undefined,
+  ): Promise<BlobName & { created: boolean }> {
+    let reserved = 0;
+    const reserve = async (bytes: number) => {
+      await this.#reserve(bytes);
+      reserved += bytes;
+    };
+    const path = this.#files.incomingPath(sha256);
+    try {
+      if (declaredSize !== undefined) await reserve(declaredSize);
+      const room = declaredSize === undefined ? reserve : async () => {};
+      const size = await receive(path, sha256, source, declaredSize, room);
+      return await this.#locks.run(sha256, () => this.#publish(path, { sha256, size }));
+    } finally {
+      this.#quota.release(reserved);
+    }
+  }
+
+  /** A full quota first lets go of what nobody needs. */
+  async #reserve(bytes: number): Promise<void> {
+    try {
+      this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
+    } catch (full) {
+      if ((await this.collect()).removed === 0) throw full;
+      this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
+    }
+  }
+
+  /** Under the blob's lock: the blob if it is here, marked as used. */
+  async #reuse(sha256: Sha256): Promise<BlobName | undefined> {
+    const found = await this.#files.find(sha256);
+    if (found && !this.#wasTouchedLately(sha256)) await this.#touch(found);
+    return found;
+  }
+
+  /** Under the blob's lock. */
+  async #publish(path: string, name: BlobName): Promise<BlobName & { created: boolean }> {
+    try {
+      const earlier = await this.#reuse(name.sha256);
+      if (!earlier) {
+        await this.#files.publish(path, name.sha256);
+        await this.#touch(name);
+      }
+      return { ...name, created: !earlier };
+    } finally {
+      // Gone already when it was published.
+      await rm(path, { force: true });
+    }
+  }
+
+  /** Under the blob's lock. The record goes first: a file without one is adopted at the next start. */
+  async #remove(sha256: Sha256, before: number): Promise<boolean> {
+    if (!(await this.#store.forgetBlob(sha256, before))) return false;
+    this.#touched.delete(sha256);
+    await this.#files.remove(sha256);
+    return true;
+  }
+
+  async #touch(name: BlobName): Promise<void> {
+    await this.#store.touchBlob(name);
+    this.#touched.delete(name.sha256);
+    this.#touched.set(name.sha256, this.#clock());
+    // A Map keeps its order: the first is the one touched longest ago.
+    if (this.#touched.size > rememberedTouches) this.#touched.delete(this.#touched.keys().next().value!);
+  }
+
+  /** Recently enough that the recorded time need not move: a collection is far off. */
+  #wasTouchedLately(sha256: Sha256): boolean {
+    const at = this.#touched.get(sha256);
+    return at !== undefined && this.#clock() - at < this.#keepMs / 4;
+  }
+}

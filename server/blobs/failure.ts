@@ -1,0 +1,34 @@
+import { PlatformError } from "../../shared/errors.ts";
+
+function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+export function isMissing(error: unknown): boolean {
+  return systemCode(error) === "ENOENT";
+}
+
+/** What a verb of the blob directory rejects with when the file system failed. */
+export function blobError(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  switch (systemCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new PlatformError(
+        "STORE_FULL",
+        `The blob was not stored: the disk of the data directory is full (${said}).`,
+        error,
+      );
+    case "EROFS":
+    case "EACCES":
+    case "EPERM":
+      return new PlatformError(
+        "STORE_FULL",
+        `The blob was not stored: the data directory cannot be written (${said}).`,
+        error,
+      );
+    default:
+      return new PlatformError("STORE_FAILED", `The blob directory failed: ${said}.`, error);
+  }
+}

@@ -1,0 +1,92 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { PlatformError } from "../../shared/errors.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
+import * as v from "valibot";
+import { isMissing } from "./failure.ts";
+
+/**
+ * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `incoming/` for uploads
+ * under way. A file outside `incoming/` is whole and has been verified.
+ */
+export class BlobFiles {
+  readonly #directory: string;
+  readonly #incoming: string;
+  readonly #folders = new Set<string>();
+
+  /** Removes what uploads left behind when the server died. @throws PlatformError DATA_DIRECTORY */
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#incoming = join(directory, "incoming");
+    try {
+      rmSync(this.#incoming, { recursive: true, force: true });
+      mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      throw new PlatformError(
+        "DATA_DIRECTORY",
+        `The blob directory ${directory} cannot be written (${said}). Expected a directory that this user may write.`,
+        error,
+      );
+    }
+  }
+
+  path(sha256: Sha256): string {
+    return join(this.#directory, sha256.slice(0, 2), sha256);
+  }
+
+  /** A fresh path for an upload. */
+  incomingPath(sha256: Sha256): string {
+    return join(this.#incoming, `${sha256}.${randomUUID()}`);
+  }
+
+  async find(sha256: Sha256): Promise<BlobName | undefined> {
+    try {
+      return { sha256, size: (await stat(this.path(sha256))).size };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes a received file the blob; it survives a power cut when this resolves. */
+  async publish(received: string, sha256: Sha256): Promise<void> {
+    const folder = join(this.#directory, sha256.slice(0, 2));
+    if (!this.#folders.has(folder)) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await syncDirectory(this.#directory);
+      this.#folders.add(folder);
+    }
+    await rename(received, this.path(sha256));
+    await syncDirectory(folder);
+  }
+
+  async remove(sha256: Sha256): Promise<void> {
+    await rm(this.path(sha256), { force: true });
+  }
+
+  /** Every blob there is, folder by folder. */
+  async *list(): AsyncGenerator<BlobName> {
+    for (const folder of await readdir(this.#directory)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+      for (const file of await readdir(join(this.#directory, folder))) {
+        const name = v.safeParse(sha256Schema, file);
+        const found = name.success && (await this.find(name.output));
+        if (found) yield found;
+      }
+    }
+  }
+}
+
+/** A rename is on disk when its directory is. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
