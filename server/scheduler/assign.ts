@@ -1,5 +1,5 @@
 import type { LeasedTask } from "../../shared/protocol.ts";
-import { addLease, type Client, type Job, type State, type Task } from "./state.ts";
+import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
 
 /** A batch goes out when its tasks are about this long in all, so that no customer waits long for its turn. */
 const turnMs = 50;
@@ -16,25 +16,14 @@ const maxWindowTasks = 4096;
  * customers, then oldest job, then task index; among the next few tasks the one whose data the client has cached.
  */
 export function assignTasks(state: State): void {
-  let hungry = [...state.clients.values()].filter((client) => spareCredit(client) > 0);
-  while (hungry.length > 0) {
+  while (state.hungry.size > 0) {
     const jobs = [...state.jobs.values()].filter((job) => !job.info.paused && job.queue.size > 0);
-    if (jobs.length === 0) break;
-    const before = hungry.length;
-    const still: Client[] = [];
+    if (jobs.length === 0) return;
+    const clients = [...state.hungry];
     let gave = false;
-    for (const client of hungry) {
-      if (giveTurn(state, client, jobs, before)) gave = true;
-      if (spareCredit(client) > 0) still.push(client);
-    }
-    if (!gave) break;
-    hungry = still;
+    for (const client of clients) if (giveTurn(state, client, jobs, clients.length)) gave = true;
+    if (!gave) return;
   }
-}
-
-/** Leases the client would still take. */
-export function spareCredit(client: Client): number {
-  return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
 }
 
 /** Asks the store for more tasks of the jobs whose window runs low while somebody may want them. */

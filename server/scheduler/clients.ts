@@ -2,7 +2,16 @@ import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/protocol.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { loseAttempt } from "./results.ts";
-import { addLease, removeLease, requeue, type Client, type Job, type Lease, type State } from "./state.ts";
+import {
+  addLease,
+  noteCredit,
+  removeLease,
+  requeue,
+  type Client,
+  type Job,
+  type Lease,
+  type State,
+} from "./state.ts";
 
 /** Names that may stand in a client's cache list, so that a client cannot make the server big. */
 const cachedNames = 8192;
@@ -35,6 +44,7 @@ export function connectClient(
   client.cached.clear();
   addCached(client, cached);
   state.clients.set(info.id, client);
+  noteCredit(state, client);
 
   const stale = new Set(client.leases);
   const dropped: LeaseKey[] = [];
@@ -84,6 +94,7 @@ export function vanishClient(state: State, id: ClientId): void {
   if (!client) return;
   client.vanishedAt ??= state.now;
   client.wanted = 0;
+  noteCredit(state, client);
 }
 
 /** It left for good and said so, or was banned: nothing it held counts as an attempt. */
@@ -93,6 +104,7 @@ export function removeClient(state: State, id: ClientId): void {
   for (const lease of client.leases) giveBack(state, lease);
   forgetAdopted(state, id);
   state.clients.delete(id);
+  state.hungry.delete(client);
 }
 
 export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKey[]): void {
@@ -123,6 +135,7 @@ export function loseClient(state: State, client: Client): void {
   }
   forgetAdopted(state, id);
   state.clients.delete(id);
+  state.hungry.delete(client);
 }
 
 export function changeCache(client: Client, added: readonly Sha256[], removed: readonly Sha256[]): void {

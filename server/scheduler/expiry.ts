@@ -1,7 +1,7 @@
-import { leaseTask, mayRun, spareCredit } from "./assign.ts";
+import { leaseTask, mayRun } from "./assign.ts";
 import { loseClient } from "./clients.ts";
 import { loseAttempt } from "./results.ts";
-import { removeLease, type Client, type Job, type Lease, type State } from "./state.ts";
+import { removeLease, spareCredit, type Client, type Job, type Lease, type State } from "./state.ts";
 
 /** A lease younger than this gets no second one: the time a result needs to travel. */
 const speculateAfterMs = 1000;
@@ -39,9 +39,7 @@ function lapse(state: State, lease: Lease): void {
  */
 export function speculate(state: State): void {
   if (!state.config.speculate) return;
-  const idle = [...state.clients.values()].filter(
-    (client) => client.leases.size < client.slots && spareCredit(client) > 0,
-  );
+  const idle = [...state.hungry].filter((client) => client.leases.size < client.slots);
   if (idle.length === 0) return;
   const slow = slowLeases(state);
   for (const client of idle) {

@@ -1,4 +1,4 @@
-import type { State } from "./state.ts";
+import { spareCredit, type State } from "./state.ts";
 
 /**
  * Everything that must hold after every event. Run by tests; a violation carries the whole story of the thing that is wrong.
@@ -31,7 +31,13 @@ export function checkInvariants(state: Readonly<State>): void {
         );
     }
   }
-  for (const client of state.clients.values())
+  for (const client of state.hungry)
+    must(state.clients.get(client.info.id) === client, `client ${client.info.id} is gone and still hungry`);
+  for (const client of state.clients.values()) {
+    must(
+      state.hungry.has(client) === spareCredit(client) > 0,
+      `client ${client.info.id}: credit and hunger disagree`,
+    );
     for (const lease of client.leases) {
       must(lease.client === client.info.id, `client ${client.info.id} holds a lease of ${lease.client}`);
       must(lease.task.leases.includes(lease), `client ${client.info.id} holds a lease that its task lacks`);
@@ -40,6 +46,7 @@ export function checkInvariants(state: Readonly<State>): void {
         `client ${client.info.id} holds a lease of a job that ended`,
       );
     }
+  }
 }
 
 function must(holds: boolean, story: string): void {

@@ -16,6 +16,7 @@ import { expire, speculate } from "./expiry.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
   newJob,
+  noteCredit,
   type Client,
   type Job,
   type SchedulerConfig,
@@ -35,6 +36,7 @@ export class Scheduler {
       config,
       jobs: new Map(),
       clients: new Map(),
+      hungry: new Set(),
       served: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
       now: 0,
@@ -115,6 +117,7 @@ function apply(state: State, event: SchedulerEvent): void {
       return withClient(state, event.client, (client) => {
         client.wanted = event.tasks;
         client.slots = event.slots;
+        noteCredit(state, client);
       });
     case "cacheChanged":
       return withClient(state, event.client, (client) => changeCache(client, event.added, event.removed));

@@ -97,6 +97,8 @@ export interface State {
   readonly config: SchedulerConfig;
   readonly jobs: Map<JobId, Job>;
   readonly clients: Map<ClientId, Client>;
+  /** Clients that would take more leases; kept up to date, so that an event costs nothing for the many that are content. */
+  readonly hungry: Set<Client>;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
   readonly counts: SchedulerCounts;
@@ -141,13 +143,28 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   task.lastAttempt = Math.max(task.lastAttempt, attempt);
   task.leases.push(lease);
   client.leases.add(lease);
+  noteCredit(state, client);
   return lease;
 }
 
 /** Unties a lease from both sides. What becomes of the task is the caller's to say. */
 export function removeLease(state: State, lease: Lease): void {
   lease.task.leases = lease.task.leases.filter((other) => other !== lease);
-  state.clients.get(lease.client)?.leases.delete(lease);
+  const client = state.clients.get(lease.client);
+  if (!client) return;
+  client.leases.delete(lease);
+  noteCredit(state, client);
+}
+
+/** Leases the client would still take. */
+export function spareCredit(client: Client): number {
+  return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
+}
+
+/** To be called after anything that changes what a client would take. */
+export function noteCredit(state: State, client: Client): void {
+  if (spareCredit(client) > 0) state.hungry.add(client);
+  else state.hungry.delete(client);
 }
 
 /** Puts a task back in its queue unless another lease still holds it. */
