@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { onTestFinished } from "vitest";
+
+const root = join(import.meta.dirname, "..", "..");
+const launcher = join(root, "bin", "manyhands.js");
+
+/** A process of the product, started as a user starts it. */
+export interface Running {
+  readonly process: ChildProcess;
+  /** What it printed on standard error so far. */
+  log(): string;
+  /** Ends it as `kill -9` does and waits until it is gone. */
+  kill(): Promise<void>;
+  /** Ends it as a service manager does; resolves with its exit code. */
+  terminate(): Promise<number | null>;
+}
+
+export interface RunningServerProcess extends Running {
+  readonly url: string;
+  readonly port: number;
+  readonly token: string;
+}
+
+/** A new empty directory, removed when the test is over. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "manyhands-test-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+  return directory;
+}
+
+/** Starts `manyhands server` and waits until it is ready. */
+export async function startServerProcess(data: string, flags: readonly string[] = []): Promise<RunningServerProcess> {
+  const args = ["server", "--json", "--port", "0", "--data", data, "--log-level", "warn", ...flags];
+  const running = run(args, { XDG_STATE_HOME: join(data, "state") });
+  const ready = await firstLine(running);
+  const { url, tokenFile } = JSON.parse(ready) as { url: string; tokenFile: string };
+  const token = (await readFile(tokenFile, "utf8")).trim();
+  return { ...running, url, token, port: Number(new URL(url).port) };
+}
+
+/** Starts `manyhands client` with a cache of its own. */
+export async function startClientProcess(
+  server: { url: string; token: string },
+  flags: readonly string[] = [],
+  cache?: string,
+): Promise<Running> {
+  const directory = cache ?? (await temporaryDirectory());
+  const args = ["client", "--server", server.url, "--slots", "1", "--cache-dir", directory, "--log-level", "info", ...flags];
+  return run(args, { MANYHANDS_TOKEN: server.token });
+}
+
+/** Starts any manyhands command. It is killed when the test is over. */
+export function run(args: readonly string[], env: Record<string, string> = {}): Running {
+  const child = spawn(process.execPath, [launcher, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const exited = once(child, "exit");
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await exited;
+  };
+  const terminate = async (): Promise<number | null> => {
+    child.kill("SIGTERM");
+    const [code] = (await exited) as [number | null];
+    return code;
+  };
+  onTestFinished(kill);
+  return { process: child, log: () => errors, kill, terminate };
+}
+
+async function firstLine(running: Running): Promise<string> {
+  const lines = createInterface({ input: running.process.stdout! });
+  const line = await Promise.race([
+    once(lines, "line").then(([text]) => text as string),
+    once(running.process, "exit").then(() => {
+      throw new Error(`the process ended before it was ready: ${running.log()}`);
+    }),
+  ]);
+  // Nobody reads on: let it flow, so that the process never blocks on its own output.
+  running.process.stdout!.resume();
+  return line;
+}
+
+/** Waits until a condition holds, asking every 20 ms. */
+export async function until<T>(ask: () => T | Promise<T>, timeoutMs = 30_000): Promise<NonNullable<T>> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`this did not come true within ${timeoutMs} ms: ${ask.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
