@@ -1,0 +1,197 @@
+import { expect } from "vitest";
+import { seededRandom } from "../../shared/random.ts";
+import type { JobId } from "../../shared/ids.ts";
+import type { JobState } from "../../shared/rest.ts";
+import type { Store } from "../../server/store/store.ts";
+import { done, failed, inputOf, jobId, newJob, task } from "./store-fixtures.ts";
+
+/** What a job should be, said as plainly as possible. */
+interface ModelJob {
+  readonly id: JobId;
+  state: JobState;
+  readonly tasks: Set<number>;
+  readonly claimed: Set<number>;
+  /** In order of seq. */
+  outcomes: { seq: number; index: number; state: "done" | "failed" }[];
+  lastSeq: number;
+}
+
+/** How many operations run side by side, so that they share commits. */
+const concurrency = 4;
+const maxIndex = 60;
+
+/**
+ * Runs seeded operations on a store and on a model of it and compares them after each round. In the end every job is
+ * worked off: what was submitted has ended exactly once.
+ * @returns the store as it stands after restarts
+ */
+export async function runRandomOperations(
+  store: Store,
+  restart: (() => Promise<Store>) | undefined,
+  seed: string,
+  rounds: number,
+): Promise<Store> {
+  const random = seededRandom(`store ${seed}`);
+  const pick = (count: number) => Math.floor(random() * count);
+  const jobs = new Map<JobId, ModelJob>();
+  let current = store;
+
+  const anyIndexes = () => Array.from({ length: 1 + pick(8) }, () => pick(maxIndex));
+  const someJob = () => [...jobs.values()][pick(jobs.size)]!;
+
+  /** Each changes the model at once, in the order in which the store is asked, and gives back the check of the answer. */
+  const operations: ((job: ModelJob) => Promise<void>)[] = [
+    async (job) => {
+      const indexes = anyIndexes();
+      const fresh = new Set(indexes.filter((index) => !job.tasks.has(index)));
+      const asked = current.submit(
+        job.id,
+        indexes.map((index) => task(index)),
+      );
+      if (fresh.size > 0 && job.state !== "open") {
+        await expect(asked).rejects.toMatchObject({ code: "WRONG_STATE" });
+        return;
+      }
+      for (const index of fresh) job.tasks.add(index);
+      const answer = { added: fresh.size, repeated: indexes.length - fresh.size, total: job.tasks.size };
+      expect(await asked).toEqual(answer);
+    },
+    async (job) => {
+      const index = pick(maxIndex);
+      if (!job.tasks.has(index)) return;
+      const asked = current.submit(job.id, [task(200), task(index, { input: inputOf(-1) })]);
+      await expect(asked).rejects.toMatchObject({ code: "CONFLICT" });
+    },
+    async (job) => {
+      const indexes = anyIndexes();
+      const outcomes = indexes.map((index) => (random() < 0.3 ? failed(index) : done(index)));
+      const asked = current.complete(job.id, outcomes);
+      const answer = completeInModel(job, outcomes);
+      expect(await asked).toMatchObject(answer);
+    },
+    async (job) => {
+      const indexes = anyIndexes().filter((index) => job.claimed.has(index));
+      for (const index of indexes) job.claimed.delete(index);
+      await current.unclaim(job.id, indexes);
+    },
+  ];
+  const rare: ((job: ModelJob) => Promise<void>)[] = [
+    async (job) => {
+      const asked = current.closeJob(job.id);
+      if (job.state === "open") job.state = "closed";
+      finishInModel(job);
+      expect((await asked).state).toBe(job.state);
+    },
+    async (job) => {
+      const asked = current.endJob(job.id, "quarantined");
+      if (isActive(job)) {
+        job.state = "quarantined";
+        job.claimed.clear();
+      }
+      expect((await asked).state).toBe(job.state);
+    },
+    async (job) => {
+      await current.deleteJob(job.id);
+      jobs.delete(job.id);
+    },
+  ];
+
+  let made = 0;
+  const addJob = async () => {
+    const id = jobId(++made);
+    await current.createJob(newJob({ id }));
+    jobs.set(id, { id, state: "open", tasks: new Set(), claimed: new Set(), outcomes: [], lastSeq: 0 });
+  };
+
+  for (let round = 0; round < rounds; round++) {
+    while (jobs.size < 3) await addJob();
+    const dice = random();
+    if (dice < 0.02 && restart) {
+      current = await restart();
+      for (const job of jobs.values()) job.claimed.clear();
+    } else if (dice < 0.06) await rare[pick(rare.length)]!(someJob());
+    else if (dice < 0.1) await requeue(current, someJob());
+    else if (dice < 0.4) await claim(current, someJob(), 1 + pick(6));
+    else
+      await Promise.all(
+        Array.from({ length: 1 + pick(concurrency) }, () => operations[pick(operations.length)]!(someJob())),
+      );
+    for (const job of jobs.values()) await compare(current, job);
+  }
+  for (const job of jobs.values()) await workOff(current, job);
+  return current;
+}
+
+/** The lowest open, unclaimed tasks, each of them once. */
+async function claim(store: Store, job: ModelJob, limit: number): Promise<void> {
+  const ended = new Set(job.outcomes.map(({ index }) => index));
+  const open = [...job.tasks].filter((index) => !ended.has(index) && !job.claimed.has(index));
+  const expected = isActive(job) ? open.sort((a, b) => a - b).slice(0, limit) : [];
+  const claimed = await store.claim(job.id, limit);
+  expect(claimed.map(({ index }) => index)).toEqual(expected);
+  for (const { index, input } of claimed) expect(input).toEqual(inputOf(index));
+  for (const index of expected) job.claimed.add(index);
+}
+
+async function requeue(store: Store, job: ModelJob): Promise<void> {
+  const failures = job.outcomes.filter(({ state }) => state === "failed").length;
+  const unended = job.state === "quarantined" ? job.tasks.size - job.outcomes.length : 0;
+  if (job.state === "quarantined" || (job.state === "finished" && failures > 0)) job.state = "closed";
+  job.outcomes = job.outcomes.filter(({ state }) => state === "done");
+  finishInModel(job);
+  expect((await store.requeueFailed(job.id)).requeued).toBe(failures + unended);
+}
+
+function completeInModel(job: ModelJob, outcomes: readonly { index: number; state: "done" | "failed" }[]) {
+  const accepted: number[] = [];
+  const dropped: number[] = [];
+  const active = isActive(job);
+  for (const { index, state } of outcomes) {
+    job.claimed.delete(index);
+    const open = active && job.tasks.has(index) && !job.outcomes.some((outcome) => outcome.index === index);
+    (open ? accepted : dropped).push(index);
+    if (open) job.outcomes.push({ seq: ++job.lastSeq, index, state });
+  }
+  if (accepted.length > 0) finishInModel(job);
+  return { accepted, dropped };
+}
+
+function finishInModel(job: ModelJob): void {
+  if (job.state !== "closed" || job.outcomes.length < job.tasks.size) return;
+  job.state = "finished";
+  job.claimed.clear();
+}
+
+function isActive({ state }: ModelJob): boolean {
+  return state === "open" || state === "closed";
+}
+
+async function compare(store: Store, job: ModelJob): Promise<void> {
+  const count = (state: string) => job.outcomes.filter((outcome) => outcome.state === state).length;
+  expect(await store.getJob(job.id)).toMatchObject({
+    state: job.state,
+    total: job.tasks.size,
+    done: count("done"),
+    failed: count("failed"),
+    lastSeq: job.lastSeq,
+  });
+  const results = await store.results(job.id, 0, 1000, Infinity);
+  expect(results.map(({ seq, index, state }) => ({ seq, index, state }))).toEqual(job.outcomes);
+}
+
+async function workOff(store: Store, job: ModelJob): Promise<void> {
+  if (!isActive(job)) return;
+  await store.closeJob(job.id);
+  await store.unclaim(job.id, [...job.claimed]);
+  for (;;) {
+    const claimed = await store.claim(job.id, 7);
+    if (claimed.length === 0) break;
+    await store.complete(
+      job.id,
+      claimed.map(({ index }) => done(index)),
+    );
+  }
+  const ended = (await store.results(job.id, 0, 1000, Infinity)).map(({ index }) => index);
+  expect(ended.sort((a, b) => a - b)).toEqual([...job.tasks].sort((a, b) => a - b));
+  expect((await store.getJob(job.id))?.state).toBe("finished");
+}

@@ -1,0 +1,668 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
+import type { JobId } from "../../shared/ids.ts";
+import type { ClaimedTask, JobRow, ResultRow, Store } from "../../server/store/store.ts";
+import {
+  blob,
+  done,
+  failed,
+  failure,
+  inputOf,
+  jobId,
+  newJob,
+  sha256,
+  task,
+  tasks,
+} from "./store-fixtures.ts";
+import { runRandomOperations } from "./store-model.ts";
+
+/** How a contract suite gets at an implementation; every call of `open` starts from nothing. */
+export interface StoreHarness {
+  readonly open: (options: { clock: () => number }) => Promise<{
+    readonly store: Store;
+    /** Closes the store and opens it again on what it left; undefined when it leaves nothing. */
+    readonly reopen: (() => Promise<Store>) | undefined;
+  }>;
+  readonly durable: boolean;
+}
+
+const all = 1_000_000;
+
+/** What every Store keeps, whatever it stands on. Names carry the rule ids of SPEC.md. */
+export function storeContract(name: string, harness: StoreHarness): void {
+  describe(`${name}: the store contract`, () => {
+    let store: Store;
+    let reopen: (() => Promise<Store>) | undefined;
+    let now = 10_000;
+    const id = jobId(1);
+
+    beforeEach(async () => {
+      now = 10_000;
+      ({ store, reopen } = await harness.open({ clock: () => now }));
+    });
+    afterEach(() => store.close());
+
+    const restart = async () => (store = await reopen!());
+    const start = async (count: number, changes = {}) => {
+      const { job } = await store.createJob(newJob(changes));
+      if (count > 0) await store.submit(job.id, tasks(0, count));
+      return job;
+    };
+    const claimIndexes = async (limit: number, job = id) => indexesOf(await store.claim(job, limit));
+    const readAll = (job = id) => store.results(job, 0, all, Infinity);
+
+    describe("jobs", () => {
+      it("[RETRY-1] makes a job once for the same customer and key", async () => {
+        const first = await store.createJob(newJob({ key: "k" }));
+        const again = await store.createJob(newJob({ key: "k", id: jobId(2) }));
+        expect(first.created).toBe(true);
+        expect(again).toEqual({ created: false, job: first.job });
+        const other = await store.createJob(newJob({ key: "k", id: jobId(3), customer: "bob" }));
+        expect(other.created).toBe(true);
+        expect(await store.listJobs()).toHaveLength(2);
+      });
+
+      it("[RETRY-1] makes a job once when both requests share a commit", async () => {
+        const [one, two] = await Promise.all([
+          store.createJob(newJob({ key: "k" })),
+          store.createJob(newJob({ key: "k", id: jobId(2) })),
+        ]);
+        expect([one.created, two.created]).toEqual([true, false]);
+        expect(two.job.id).toBe(one.job.id);
+      });
+
+      it("[RETRY-1] refuses the key of another kernel, and an id that is taken", async () => {
+        await store.createJob(newJob({ key: "k" }));
+        await refuses("CONFLICT", store.createJob(newJob({ key: "k", kernel: blob("other"), id: jobId(2) })));
+        await refuses("CONFLICT", store.createJob(newJob({ key: "l" })));
+      });
+
+      it("keeps every option of a job", async () => {
+        const job = newJob({ key: "k" });
+        await store.createJob(job);
+        expect(await store.getJob(id)).toEqual({
+          ...job,
+          state: "open",
+          paused: false,
+          total: 0,
+          done: 0,
+          failed: 0,
+          lastSeq: 0,
+          endedAt: undefined,
+          reason: undefined,
+        } satisfies JobRow);
+      });
+
+      it("lists newest first, by customer and by activity", async () => {
+        await start(0);
+        await start(0, { id: jobId(2), customer: "bob" });
+        await start(0, { id: jobId(3) });
+        await store.endJob(jobId(3), "cancelled");
+        const list = async (filter?: Parameters<Store["listJobs"]>[0]) =>
+          (await store.listJobs(filter)).map((job) => job.id);
+        expect(await list()).toEqual([jobId(3), jobId(2), jobId(1)]);
+        expect(await list({ customer: "ada" })).toEqual([jobId(3), jobId(1)]);
+        expect(await list({ customer: "ada", active: true })).toEqual([jobId(1)]);
+        expect(await list({ active: false })).toEqual([jobId(3)]);
+      });
+
+      it("pauses, resumes and reprioritises", async () => {
+        await start(0);
+        expect((await store.setPaused(id, true)).paused).toBe(true);
+        expect((await store.setPriority(id, -7)).priority).toBe(-7);
+        expect(await store.getJob(id)).toMatchObject({ paused: true, priority: -7 });
+        expect((await store.setPaused(id, false)).paused).toBe(false);
+      });
+
+      it("refuses verbs on a job that does not exist", async () => {
+        expect(await store.getJob(id)).toBeUndefined();
+        await refuses("NOT_FOUND", store.submit(id, [task(0)]));
+        await refuses("NOT_FOUND", store.closeJob(id));
+        await refuses("NOT_FOUND", store.claim(id, 1));
+        await refuses("NOT_FOUND", store.complete(id, [done(0)]));
+        await refuses("NOT_FOUND", store.results(id, 0, 1, 1));
+        await refuses("NOT_FOUND", store.requeueFailed(id));
+        await store.unclaim(id, [0]);
+        await store.checkpoint(id, 0, inputOf(0));
+        await store.recordAttempts(id, [{ index: 0, attempts: 1 }]);
+        await store.deleteJob(id);
+      });
+    });
+
+    describe("submitting", () => {
+      it("[RETRY-2] counts a repeated task once", async () => {
+        await start(0);
+        expect(await store.submit(id, tasks(0, 10))).toEqual({ added: 10, repeated: 0, total: 10 });
+        expect(await store.submit(id, tasks(5, 15))).toEqual({ added: 5, repeated: 5, total: 15 });
+        expect(await store.submit(id, [task(20), task(20)])).toEqual({ added: 1, repeated: 1, total: 16 });
+        expect(await claimIndexes(all)).toEqual([...range(0, 15), 20]);
+      });
+
+      it("[RETRY-2] counts tasks once when a repeat shares the commit of the first", async () => {
+        await start(0);
+        const both = await Promise.all([store.submit(id, tasks(0, 10)), store.submit(id, tasks(0, 10))]);
+        expect(both.map(({ added }) => added)).toEqual([10, 0]);
+        expect((await store.getJob(id))?.total).toBe(10);
+      });
+
+      it("[RETRY-2] adds nothing when one input differs, and names the task", async () => {
+        await start(3);
+        const wrong = [task(4), task(1, { input: inputOf(99) }), task(5)];
+        await refuses("CONFLICT", store.submit(id, wrong), /Task 1 /);
+        await refuses("CONFLICT", store.submit(id, [task(7), task(7, { input: inputOf(99) })]), /Task 7 /);
+        await refuses("CONFLICT", store.submit(id, [task(2, { input: blob("x") })]), /Task 2 /);
+        expect((await store.getJob(id))?.total).toBe(3);
+        expect(await claimIndexes(all)).toEqual([0, 1, 2]);
+      });
+
+      it("[GROUP-1] a refused verb harms none of those that share its commit", async () => {
+        await start(1);
+        const verbs = await Promise.allSettled([
+          store.submit(id, [task(1)]),
+          store.submit(id, [task(0, { input: inputOf(9) })]),
+          store.complete(jobId(9), [done(0)]),
+          store.submit(id, [task(2)]),
+          store.complete(id, [done(1)]),
+        ]);
+        expect(verbs.map(({ status }) => status)).toEqual([
+          "fulfilled",
+          "rejected",
+          "rejected",
+          "fulfilled",
+          "fulfilled",
+        ]);
+        expect(await store.getJob(id)).toMatchObject({ total: 3, done: 1 });
+      });
+
+      it("[RETRY-3] takes repeats, and nothing new, once the job is closed", async () => {
+        await start(3);
+        await store.closeJob(id);
+        expect(await store.submit(id, tasks(0, 3))).toEqual({ added: 0, repeated: 3, total: 3 });
+        await refuses("WRONG_STATE", store.submit(id, tasks(2, 4)), /closed/);
+        expect((await store.getJob(id))?.total).toBe(3);
+      });
+
+      it("keeps sparse and high indexes, references and inputs that are blobs", async () => {
+        await start(0);
+        for (const text of ["one", "two", "input"]) await store.touchBlob(blob(text));
+        const sparse = [
+          task(2 ** 40, { refs: [blob("one"), blob("two")] }),
+          task(7, { input: blob("input"), refs: [blob("input")] }),
+          task(0, { input: new Uint8Array() }),
+        ];
+        await store.submit(id, sparse);
+        const claimed = await store.claim(id, all);
+        const expected = sparse.toReversed().map((one) => ({ ...one, attempts: 0, checkpoint: undefined }));
+        expect(claimed).toEqual(expected);
+      });
+
+      it("[BLOB-1] refuses an input whose blob is not recorded", async () => {
+        await start(0);
+        await refuses("UNKNOWN_BLOB", store.submit(id, [task(0), task(1, { refs: [blob("x")] })]));
+        await refuses("UNKNOWN_BLOB", store.submit(id, [task(0, { input: blob("x") })]));
+        expect((await store.getJob(id))?.total).toBe(0);
+      });
+    });
+
+    describe("claiming", () => {
+      it("[CLAIM-1] gives the lowest open tasks, each once", async () => {
+        await start(10);
+        expect(await claimIndexes(3)).toEqual([0, 1, 2]);
+        const both = await Promise.all([claimIndexes(4), claimIndexes(4)]);
+        expect(both.flat()).toEqual(range(3, 10));
+        expect(await claimIndexes(5)).toEqual([]);
+        expect(await claimIndexes(0)).toEqual([]);
+      });
+
+      it("[CLAIM-1] gives tasks that were submitted below those already claimed", async () => {
+        await start(0);
+        await store.submit(id, tasks(10, 12));
+        expect(await claimIndexes(5)).toEqual([10, 11]);
+        await store.submit(id, tasks(0, 2));
+        await store.submit(id, [task(20), task(5)]);
+        expect(await claimIndexes(3)).toEqual([0, 1, 5]);
+        expect(await claimIndexes(3)).toEqual([20]);
+      });
+
+      it("[CLAIM-2] gives unclaimed tasks again, lowest first", async () => {
+        await start(10);
+        await claimIndexes(6);
+        await store.unclaim(id, [4, 1, 3, 1, 8]);
+        expect(await claimIndexes(2)).toEqual([1, 3]);
+        expect(await claimIndexes(all)).toEqual([4, 6, 7, 8, 9]);
+        await store.complete(id, [done(4)]);
+        await store.unclaim(id, [4]);
+        expect(await claimIndexes(all)).toEqual([]);
+      });
+
+      it("[CLAIM-2] skips a returned task that ended meanwhile", async () => {
+        await start(3);
+        await claimIndexes(3);
+        await store.unclaim(id, [0, 1]);
+        await store.complete(id, [done(0)]);
+        expect(await claimIndexes(all)).toEqual([1]);
+      });
+
+      it.runIf(harness.durable)("[CLAIM-2] gives the tasks of a server that died again", async () => {
+        await start(10);
+        await claimIndexes(6);
+        await store.complete(id, [done(0), done(4)]);
+        await restart();
+        expect(await claimIndexes(all)).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
+      });
+
+      it("gives nothing of a job that has ended", async () => {
+        await start(3);
+        await store.endJob(id, "cancelled");
+        expect(await claimIndexes(all)).toEqual([]);
+      });
+
+      it("[ATT-1] gives attempts and the newest checkpoint along, until the task ends", async () => {
+        await start(3);
+        await claimIndexes(all);
+        await store.recordAttempts(id, [
+          { index: 0, attempts: 1 },
+          { index: 1, attempts: 2 },
+          { index: 99, attempts: 2 },
+        ]);
+        await store.recordAttempts(id, [{ index: 1, attempts: 3 }]);
+        await store.checkpoint(id, 1, inputOf(50));
+        await store.checkpoint(id, 1, inputOf(51));
+        await store.checkpoint(id, 99, inputOf(51));
+        if (harness.durable) await restart();
+        else await store.unclaim(id, [0, 1, 2]);
+        const claimed = await store.claim(id, all);
+        expect(claimed.map(({ attempts }) => attempts)).toEqual([1, 3, 0]);
+        expect(claimed.map(({ checkpoint }) => checkpoint)).toEqual([undefined, inputOf(51), undefined]);
+        await store.complete(id, [failed(1)]);
+        await store.checkpoint(id, 1, inputOf(52));
+        await store.recordAttempts(id, [{ index: 1, attempts: 4 }]);
+        await store.requeueFailed(id);
+        expect(await store.claim(id, all)).toEqual([{ ...task(1), attempts: 0, checkpoint: undefined }]);
+      });
+    });
+
+    describe("completing", () => {
+      it("[ONCE-1] accepts one outcome a task, ever", async () => {
+        await start(3);
+        await claimIndexes(all);
+        const first = await store.complete(id, [done(0), failed(1), done(0)]);
+        expect(first).toMatchObject({
+          accepted: [0, 1],
+          dropped: [0],
+          job: { done: 1, failed: 1, lastSeq: 2 },
+        });
+        const again = await store.complete(id, [failed(0), done(1), done(2)]);
+        expect(again).toMatchObject({
+          accepted: [2],
+          dropped: [0, 1],
+          job: { done: 2, failed: 1, lastSeq: 3 },
+        });
+        expect(await readAll()).toEqual([
+          { ...done(0), seq: 1 },
+          { ...failed(1), seq: 2 },
+          { ...done(2), seq: 3 },
+        ]);
+      });
+
+      it("[ONCE-1] accepts one of two outcomes that share a commit", async () => {
+        await start(1);
+        const both = await Promise.all([store.complete(id, [done(0)]), store.complete(id, [failed(0)])]);
+        expect(both.map(({ accepted }) => accepted)).toEqual([[0], []]);
+        expect(await store.getJob(id)).toMatchObject({ done: 1, failed: 0 });
+      });
+
+      it("[ONCE-2] takes the late result of a task nobody claims, and drops one for no task", async () => {
+        await start(3);
+        expect(await store.complete(id, [done(1), done(77)])).toMatchObject({ accepted: [1], dropped: [77] });
+        expect(await claimIndexes(all)).toEqual([0, 2]);
+      });
+
+      it("[END-1] finishes a job exactly when it is closed and every task has ended", async () => {
+        await start(2);
+        expect((await store.complete(id, [done(0), failed(1)])).job.state).toBe("open");
+        now = 20_000;
+        expect(await store.closeJob(id)).toMatchObject({ state: "finished", endedAt: 20_000 });
+        now = 30_000;
+        expect(await store.closeJob(id)).toMatchObject({ state: "finished", endedAt: 20_000 });
+
+        const other = jobId(2);
+        await start(2, { id: other });
+        expect((await store.closeJob(other)).state).toBe("closed");
+        expect((await store.complete(other, [done(0)])).job.state).toBe("closed");
+        expect((await store.complete(other, [done(1)])).job).toMatchObject({
+          state: "finished",
+          endedAt: now,
+        });
+      });
+
+      it("[END-1] a job closed without tasks is finished", async () => {
+        await start(0);
+        expect((await store.closeJob(id)).state).toBe("finished");
+      });
+
+      it("[END-2] a cancelled job takes no more outcomes and stays cancelled", async () => {
+        await start(3);
+        await store.complete(id, [done(0)]);
+        expect(await store.endJob(id, "cancelled")).toMatchObject({ state: "cancelled", endedAt: now });
+        expect(await store.complete(id, [done(1)])).toMatchObject({ accepted: [], dropped: [1] });
+        expect((await store.endJob(id, "quarantined", failure(0))).state).toBe("cancelled");
+        expect((await store.closeJob(id)).state).toBe("cancelled");
+        await refuses("WRONG_STATE", store.requeueFailed(id));
+        await refuses("WRONG_STATE", store.submit(id, [task(9)]));
+        expect(await readAll()).toHaveLength(1);
+      });
+
+      it("[END-2] a quarantined job keeps its reason, and requeueing opens it again", async () => {
+        await start(4);
+        await claimIndexes(all);
+        await store.complete(id, [done(0), failed(1)]);
+        await store.recordAttempts(id, [{ index: 2, attempts: 3 }]);
+        const reason = { ...failure(2), kind: "quarantined" as const };
+        expect(await store.endJob(id, "quarantined", reason)).toMatchObject({ state: "quarantined", reason });
+        expect(await store.complete(id, [done(2)])).toMatchObject({ dropped: [2] });
+        const { requeued, job } = await store.requeueFailed(id);
+        expect(requeued).toBe(3);
+        expect(job).toMatchObject({ state: "closed", reason: undefined, endedAt: undefined, failed: 0 });
+        const claimed = await store.claim(id, all);
+        expect(claimed.map(({ index, attempts }) => [index, attempts])).toEqual([
+          [1, 0],
+          [2, 0],
+          [3, 0],
+        ]);
+      });
+    });
+
+    describe("requeueing failures", () => {
+      it("[END-3] opens failed tasks again, with new sequence numbers", async () => {
+        await start(4);
+        await claimIndexes(all);
+        await store.closeJob(id);
+        await store.complete(id, [failed(0), done(1), failed(2), done(3)]);
+        expect(await store.failures(id, 1)).toEqual([failure(0)]);
+        expect(await store.failures(id, 9)).toEqual([failure(0), failure(2)]);
+        const { requeued, job } = await store.requeueFailed(id);
+        expect(requeued).toBe(2);
+        expect(job).toMatchObject({ state: "closed", done: 2, failed: 0, lastSeq: 4, endedAt: undefined });
+        expect(await store.failures(id, 9)).toEqual([]);
+        expect(await claimIndexes(all)).toEqual([0, 2]);
+        const ended = await store.complete(id, [done(2), done(0)]);
+        expect(ended.job).toMatchObject({ state: "finished", done: 4 });
+        expect((await readAll()).map(({ seq, index }) => [seq, index])).toEqual([
+          [2, 1],
+          [4, 3],
+          [5, 2],
+          [6, 0],
+        ]);
+      });
+
+      it("[END-3] does nothing to a job without failures", async () => {
+        await start(1);
+        await store.complete(id, [done(0)]);
+        await store.closeJob(id);
+        expect(await store.requeueFailed(id)).toMatchObject({ requeued: 0, job: { state: "finished" } });
+      });
+
+      it("[END-3] requeues more failures than fit one transaction, while the job works on", async () => {
+        await start(0);
+        await store.submit(id, tasks(0, 5000));
+        await claimIndexes(all);
+        await store.complete(id, range(0, 4990).map(failed));
+        expect(await store.requeueFailed(id)).toMatchObject({ requeued: 4990, job: { failed: 0 } });
+        expect(await claimIndexes(all)).toEqual(range(0, 4990));
+        await store.complete(id, range(0, 5000).map(done));
+        expect(await store.closeJob(id)).toMatchObject({ state: "finished", done: 5000, failed: 0 });
+      });
+    });
+
+    describe("results", () => {
+      it("[ONCE-3] come in order of completion, page by page, from any sequence number", async () => {
+        await start(20);
+        const order = [3, 1, 2, 0, 19, 18, ...range(4, 18)];
+        for (const index of order) await store.complete(id, [index % 5 === 0 ? failed(index) : done(index)]);
+        const whole = await readAll();
+        expect(whole.map(({ index }) => index)).toEqual(order);
+        expect(whole.map(({ seq }) => seq)).toEqual(range(1, 21));
+        for (const after of [0, 1, 7, 19])
+          expect(await pages(store, id, after, 3)).toEqual(whole.slice(after));
+        expect(await store.results(id, 20, 10, all)).toEqual([]);
+        expect(await store.results(id, 99, 10, all)).toEqual([]);
+      });
+
+      it("[ONCE-3] a page holds about maxBytes, and at least one item", async () => {
+        await start(10);
+        const output = new Uint8Array(10_000);
+        await store.complete(
+          id,
+          range(0, 10).map((index) => ({ state: "done", index, output, refs: [] })),
+        );
+        expect(await store.results(id, 0, all, 1)).toHaveLength(1);
+        expect(await store.results(id, 0, all, 35_000)).toHaveLength(3);
+        expect(await store.results(id, 8, all, 35_000)).toHaveLength(2);
+      });
+
+      it("keep outputs that are blobs, empty, or refer to blobs", async () => {
+        await start(3);
+        const outcomes = [
+          { state: "done", index: 0, output: blob("large"), refs: [blob("large")] },
+          { state: "done", index: 1, output: new Uint8Array(), refs: [] },
+          { state: "done", index: 2, output: inputOf(2), refs: [blob("a"), blob("b")] },
+        ] as const;
+        await store.complete(id, outcomes);
+        expect(await readAll()).toEqual(outcomes.map((outcome, k) => ({ ...outcome, seq: k + 1 })));
+      });
+    });
+
+    describe("deleting", () => {
+      it("forgets everything of a job and nothing of another", async () => {
+        await store.touchBlob(blob("mine"));
+        await store.touchBlob(blob("shared"));
+        await start(0, { key: "k" });
+        await start(0, { id: jobId(2) });
+        await store.submit(id, [...tasks(0, 500), task(500, { refs: [blob("mine"), blob("shared")] })]);
+        await store.submit(jobId(2), [task(0, { refs: [blob("shared")] })]);
+        await claimIndexes(100);
+        await store.recordAttempts(id, [{ index: 1, attempts: 2 }]);
+        await store.checkpoint(id, 1, inputOf(1));
+        await store.complete(id, range(2, 90).map(done));
+        await store.deleteJob(id);
+        expect(await store.getJob(id)).toBeUndefined();
+        await refuses("NOT_FOUND", store.complete(id, [done(1)]));
+        expect(await store.unreferencedBlobs(now + 1, 10)).toEqual([blob("mine")]);
+        expect(await claimIndexes(9, jobId(2))).toEqual([0]);
+        expect((await store.createJob(newJob({ key: "k" }))).created).toBe(true);
+        expect(await claimIndexes(all)).toEqual([]);
+        expect(await readAll()).toEqual([]);
+      });
+    });
+
+    describe("blobs", () => {
+      it("[BLOB-1] lists as unreferenced what no job needs and nobody touched", async () => {
+        for (const text of ["input", "ref", "output", "outref", "loose", "fresh"]) {
+          now += 1000;
+          await store.touchBlob(blob(text));
+        }
+        await start(0);
+        await store.submit(id, [task(0, { input: blob("input"), refs: [blob("ref")] })]);
+        await store.complete(id, [
+          { state: "done", index: 0, output: blob("output"), refs: [blob("outref")] },
+        ]);
+        expect(await store.unreferencedBlobs(now, 10)).toEqual([blob("loose")]);
+        expect(await store.unreferencedBlobs(now + 1, 10)).toEqual([blob("loose"), blob("fresh")]);
+        expect(await store.unreferencedBlobs(now + 1, 1)).toEqual([blob("loose")]);
+        expect(await store.forgetBlob(blob("input").sha256)).toBe(false);
+        expect(await store.forgetBlob(blob("output").sha256)).toBe(false);
+        await store.deleteJob(id);
+        expect(await store.unreferencedBlobs(now + 1, 10)).toHaveLength(6);
+      });
+
+      it("[BLOB-1] forgets a blob only when it was not touched since", async () => {
+        await store.touchBlob(blob("a"));
+        now = 20_000;
+        await store.touchBlob(blob("a"));
+        expect(await store.forgetBlob(blob("a").sha256, 20_000)).toBe(false);
+        expect(await store.forgetBlob(blob("a").sha256, 20_001)).toBe(true);
+        expect(await store.forgetBlob(blob("a").sha256)).toBe(false);
+        expect(await store.getBlob(blob("a").sha256)).toBeUndefined();
+      });
+
+      it("[BLOB-1] a submission and a collection that share a commit agree", async () => {
+        await store.touchBlob(blob("a"));
+        await start(0);
+        const [forgotten, submitted] = await Promise.allSettled([
+          store.forgetBlob(blob("a").sha256),
+          store.submit(id, [task(0, { refs: [blob("a")] })]),
+        ]);
+        expect(forgotten).toMatchObject({ value: true });
+        expect(submitted).toMatchObject({ reason: { code: "UNKNOWN_BLOB" } });
+      });
+
+      it("counts what is recorded", async () => {
+        expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
+        await store.touchBlob(blob("four"));
+        await store.touchBlob(blob("seven77"));
+        await store.touchBlob(blob("four"));
+        expect(await store.blobUsage()).toEqual({ count: 2, bytes: 11 });
+        await store.forgetBlob(blob("four").sha256);
+        expect(await store.blobUsage()).toEqual({ count: 1, bytes: 7 });
+        expect(await store.getBlob(blob("seven77").sha256)).toEqual(blob("seven77"));
+      });
+    });
+
+    describe("kernels, tokens and bans", () => {
+      it("keeps kernels", async () => {
+        const source = inputOf(1);
+        await store.putKernel(sha256("one"), source);
+        await store.putKernel(sha256("one"), source);
+        await store.putKernel(sha256("two"), inputOf(22));
+        expect(await store.getKernel(sha256("one"))).toEqual(source);
+        expect(await store.getKernel(sha256("none"))).toBeUndefined();
+        expect(await store.listKernels()).toEqual([
+          { sha256: sha256("one"), size: source.length },
+          { sha256: sha256("two"), size: inputOf(22).length },
+        ]);
+      });
+
+      it("keeps tokens by the hash of their secret", async () => {
+        const token = {
+          id: "t1",
+          hash: sha256("secret"),
+          role: "customer",
+          name: "ada",
+          createdAt: 1,
+          expiresAt: undefined,
+          lastUsedAt: undefined,
+        } as const;
+        await store.createToken(token);
+        await refuses("CONFLICT", store.createToken({ ...token, id: "t2" }));
+        await refuses("CONFLICT", store.createToken({ ...token, hash: sha256("b") }));
+        await store.createToken({ ...token, id: "t2", hash: sha256("b"), role: "admin", expiresAt: 99 });
+        expect(await store.findToken(sha256("secret"))).toEqual(token);
+        expect(await store.findToken(sha256("wrong"))).toBeUndefined();
+        await expect
+          .poll(async () => (await store.listTokens()).map(({ id, lastUsedAt }) => [id, lastUsedAt]))
+          .toEqual([
+            ["t1", now],
+            ["t2", undefined],
+          ]);
+        expect(await store.revokeToken("t1")).toBe(true);
+        expect(await store.revokeToken("t1")).toBe(false);
+        expect(await store.findToken(sha256("secret"))).toBeUndefined();
+        expect(await store.listTokens()).toMatchObject([{ id: "t2", role: "admin", expiresAt: 99 }]);
+      });
+
+      it("keeps bans with their newest reason", async () => {
+        await store.ban("c_a", "rude");
+        now++;
+        await store.ban("1.2.3.4", "floods");
+        now++;
+        await store.ban("c_a", "very rude");
+        expect(await store.listBans()).toEqual([
+          { subject: "1.2.3.4", reason: "floods", at: now - 1 },
+          { subject: "c_a", reason: "very rude", at: now },
+        ]);
+        expect(await store.unban("c_a")).toBe(true);
+        expect(await store.unban("c_a")).toBe(false);
+        expect(await store.listBans()).toHaveLength(1);
+      });
+    });
+
+    describe("closing", () => {
+      it("finishes what was asked before, refuses what comes after", async () => {
+        await start(1);
+        const last = store.complete(id, [done(0)]);
+        await Promise.all([store.close(), store.close()]);
+        expect((await last).accepted).toEqual([0]);
+        await refuses("SHUTTING_DOWN", store.getJob(id));
+        await refuses("SHUTTING_DOWN", store.complete(id, [done(0)]));
+      });
+
+      it.runIf(harness.durable)("[DUR-1] everything acknowledged is there after a restart", async () => {
+        await store.touchBlob(blob("a"));
+        await store.putKernel(sha256("one"), inputOf(1));
+        await store.ban("c_a", "rude");
+        await start(0, { key: "k" });
+        await store.submit(id, [...tasks(0, 9), task(9, { refs: [blob("a")] })]);
+        await claimIndexes(5);
+        await store.complete(id, [done(4), failed(2)]);
+        await store.setPaused(id, true);
+        const before = [
+          await store.getJob(id),
+          await readAll(),
+          await store.listBans(),
+          await store.blobUsage(),
+        ];
+        await restart();
+        const after = [
+          await store.getJob(id),
+          await readAll(),
+          await store.listBans(),
+          await store.blobUsage(),
+        ];
+        expect(after).toEqual(before);
+        expect(await store.getKernel(sha256("one"))).toEqual(inputOf(1));
+        expect(await store.unreferencedBlobs(now + 1, 9)).toEqual([]);
+        expect(await store.submit(id, tasks(0, 9))).toMatchObject({ added: 0, repeated: 9 });
+        expect(await store.complete(id, [done(2), done(0)])).toMatchObject({
+          accepted: [0],
+          job: { lastSeq: 3 },
+        });
+      });
+    });
+
+    describe("random operations against a model", () => {
+      it.each(["1", "2", "3", "4", "5", "6", "7", "8"])(
+        "[ONCE-1] [CLAIM-1] [CLAIM-2] seed %s",
+        async (seed) => {
+          store = await runRandomOperations(store, harness.durable ? restart : undefined, seed, 300);
+        },
+      );
+    });
+  });
+}
+
+async function refuses(code: ErrorCode, verb: Promise<unknown>, message = /./): Promise<void> {
+  const error: unknown = await verb.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(PlatformError);
+  expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
+}
+
+async function pages(store: Store, id: JobId, after: number, size: number): Promise<ResultRow[]> {
+  const rows: ResultRow[] = [];
+  for (;;) {
+    const page = await store.results(id, rows.at(-1)?.seq ?? after, size, all);
+    if (page.length === 0) return rows;
+    rows.push(...page);
+  }
+}
+
+function indexesOf(claimed: readonly ClaimedTask[]): number[] {
+  return claimed.map(({ index }) => index);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, k) => from + k);
+}
