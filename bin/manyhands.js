@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// Plain JavaScript on purpose: this file runs under whatever Node the machine has, and hands over to the pinned one.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const neededMajor = 26;
+
+if (Number(process.versions.node.split(".")[0]) >= neededMajor) await import("./main.ts");
+else runPinned();
+
+/** The pinned Node of this package's node_modules, or undefined. */
+function findPinned() {
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve("node/package.json"));
+    const binary = join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
+    return existsSync(binary) ? binary : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs the same command under the pinned Node: signals go through, and the exit status is the child's. */
+function runPinned() {
+  const pinned = findPinned();
+  if (!pinned) {
+    console.error(
+      `manyhands needs Node ${neededMajor} or newer; this is ${process.version}, and the pinned one is not installed. ` +
+        "Run `npm ci` in the folder of manyhands, or install a newer Node.",
+    );
+    process.exitCode = 2;
+    return;
+  }
+  const script = fileURLToPath(import.meta.url);
+  const child = spawn(pinned, [...process.execArgv, script, ...process.argv.slice(2)], { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]) {
+    if (process.platform === "win32" && !["SIGINT", "SIGTERM"].includes(signal)) continue;
+    process.on(signal, () => {
+      // Ctrl-C reaches every process of the terminal's group by itself: forwarded as well it would count twice.
+      if (signal === "SIGINT" && process.stdin.isTTY) return;
+      child.kill(signal);
+    });
+  }
+  child.on("error", (error) => {
+    console.error(`manyhands could not start ${pinned}: ${error.message}`);
+    process.exitCode = 2;
+  });
+  child.on("exit", (code, signal) => {
+    process.exitCode = signal ? 128 + (constants.signals[signal] ?? 0) : (code ?? 1);
+  });
+}

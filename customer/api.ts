@@ -1,0 +1,149 @@
+import * as v from "valibot";
+import { PlatformError } from "../shared/errors.ts";
+import type { JobId, Sha256 } from "../shared/ids.ts";
+import {
+  clientInfoSchema,
+  contentTypes,
+  createdTokenSchema,
+  jobSchema,
+  kernelInfoSchema,
+  statusSchema,
+  submittedSchema,
+  tokenInfoSchema,
+  type ClientInfo,
+  type CreatedToken,
+  type JobInfo,
+  type JobOptionsInput,
+  type Role,
+  type ServerStatus,
+  type Submitted,
+  type TokenInfo,
+} from "../shared/rest.ts";
+import type { HttpClient, Request } from "./http.ts";
+
+/** One line that a kernel wrote with `ctx.log`. */
+export interface LogLine {
+  /** ms since the Unix epoch. */
+  readonly at: number;
+  readonly index: number;
+  readonly client: string;
+  readonly line: string;
+}
+
+const logLineSchema = v.object({ at: v.number(), index: v.number(), client: v.string(), line: v.string() });
+
+type Call = Pick<Request, "signal" | "patienceMs">;
+
+/** The REST interface of a server, one verb a method; replies are checked against shared/rest.ts. */
+export class Api {
+  readonly http: HttpClient;
+
+  constructor(http: HttpClient) {
+    this.http = http;
+  }
+
+  status(call: Call = {}): Promise<ServerStatus> {
+    return this.#ask({ method: "GET", path: "api/status", ...call }, statusSchema);
+  }
+
+  clients(): Promise<ClientInfo[]> {
+    return this.#ask({ method: "GET", path: "api/clients" }, v.array(clientInfoSchema));
+  }
+
+  jobs(): Promise<JobInfo[]> {
+    return this.#ask({ method: "GET", path: "api/jobs" }, v.array(jobSchema));
+  }
+
+  job(id: JobId, call: Call = {}): Promise<JobInfo> {
+    return this.#ask({ method: "GET", path: `api/jobs/${id}`, ...call }, jobSchema);
+  }
+
+  putKernel(source: string, call: Call = {}): Promise<{ sha256: Sha256; size: number }> {
+    const headers = { "content-type": "text/javascript" };
+    return this.#ask(
+      { method: "POST", path: "api/kernels", body: source, headers, ...call },
+      kernelInfoSchema,
+    );
+  }
+
+  /** Makes a job, or finds the one that was made with the same key before. */
+  createJob(options: JobOptionsInput & { kernel: Sha256; key: string }, call: Call = {}): Promise<JobInfo> {
+    return this.#ask({ method: "POST", path: "api/jobs", ...json(options), ...call }, jobSchema);
+  }
+
+  /** Adds tasks: `body` is concatenated MessagePack of `taskItemSchema`. Idempotent by index. */
+  submit(id: JobId, body: Uint8Array<ArrayBuffer>, call: Call = {}): Promise<Submitted> {
+    const headers = { "content-type": contentTypes.msgpack };
+    return this.#ask(
+      { method: "POST", path: `api/jobs/${id}/tasks`, body, headers, ...call },
+      submittedSchema,
+    );
+  }
+
+  /** One of the verbs that need nothing but the job. */
+  act(id: JobId, verb: "close" | "pause" | "resume" | "cancel", call: Call = {}): Promise<JobInfo> {
+    return this.#ask({ method: "POST", path: `api/jobs/${id}/${verb}`, ...call }, jobSchema);
+  }
+
+  setPriority(id: JobId, priority: number): Promise<JobInfo> {
+    return this.#ask({ method: "POST", path: `api/jobs/${id}/priority`, ...json({ priority }) }, jobSchema);
+  }
+
+  async requeueFailed(id: JobId): Promise<number> {
+    const schema = v.object({ requeued: v.number() });
+    return (await this.#ask({ method: "POST", path: `api/jobs/${id}/requeue-failed` }, schema)).requeued;
+  }
+
+  deleteJob(id: JobId): Promise<void> {
+    return this.#tell({ method: "DELETE", path: `api/jobs/${id}` });
+  }
+
+  logs(id: JobId): Promise<LogLine[]> {
+    return this.#ask({ method: "GET", path: `api/jobs/${id}/logs` }, v.array(logLineSchema));
+  }
+
+  createToken(role: Role, name: string, expiresInSeconds?: number): Promise<CreatedToken> {
+    const body = json({ role, name, expiresInSeconds });
+    return this.#ask({ method: "POST", path: "api/tokens", ...body }, createdTokenSchema);
+  }
+
+  tokens(): Promise<TokenInfo[]> {
+    return this.#ask({ method: "GET", path: "api/tokens" }, v.array(tokenInfoSchema));
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.#tell({ method: "DELETE", path: `api/tokens/${encodeURIComponent(id)}` });
+  }
+
+  disconnectClient(id: string): Promise<void> {
+    return this.#tell({ method: "POST", path: `api/clients/${encodeURIComponent(id)}/disconnect` });
+  }
+
+  banClient(id: string, reason: string): Promise<void> {
+    const path = `api/clients/${encodeURIComponent(id)}/ban`;
+    return this.#tell({ method: "POST", path, ...json({ reason }) });
+  }
+
+  #ask<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
+    const headers = { accept: contentTypes.json, ...request.headers };
+    return this.http.request({ ...request, headers }, async (response) => {
+      const reply: unknown = await response.json();
+      const parsed = v.safeParse(schema, reply);
+      if (parsed.success) return parsed.output;
+      const issue = parsed.issues[0];
+      throw new PlatformError(
+        "UPGRADE_REQUIRED",
+        `The server's answer to ${request.method} ${request.path} is not what this version expects: ` +
+          `${v.getDotPath(issue) ?? "reply"}: ${issue.message}.`,
+      );
+    });
+  }
+
+  async #tell(request: Request): Promise<void> {
+    await this.http.request(request, (response) => response.arrayBuffer());
+  }
+}
+
+function json(body: unknown): { body: string; headers: Record<string, string> } {
+  return { body: JSON.stringify(body), headers: { "content-type": contentTypes.json } };
+}

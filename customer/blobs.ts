@@ -1,0 +1,166 @@
+import { createHash } from "node:crypto";
+import { createWriteStream, openAsBlob } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { DataReference } from "../shared/data-reference.ts";
+import { PlatformError } from "../shared/errors.ts";
+import type { Sha256 } from "../shared/ids.ts";
+import { limits } from "../shared/limits.ts";
+import type { HttpClient, ReplayableBody } from "./http.ts";
+import { pauseMs } from "./retry.ts";
+
+/** What `hands.put` takes: bytes, the path or file URL of a file, a `Blob`, or a stream of bytes. */
+export type PutSource =
+  Uint8Array | ArrayBuffer | string | URL | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Long enough for the largest blob over a slow line; a connection that died is noticed sooner, by the socket. */
+const transferMs = 6 * 3600 * 1000;
+
+/** Stores bytes, a file or a stream under its SHA-256, sending nothing when the server has it. */
+export async function putBlob(
+  http: HttpClient,
+  source: PutSource,
+  signal?: AbortSignal,
+): Promise<DataReference> {
+  if (source instanceof ArrayBuffer) return putBytes(http, new Uint8Array(source), signal);
+  if (source instanceof Uint8Array) return putBytes(http, source, signal);
+  if (source instanceof Blob) return putWebBlob(http, source, signal);
+  if (typeof source === "string" || source instanceof URL)
+    return putFile(http, source instanceof URL ? fileURLToPath(source) : source, signal);
+  return putStream(http, source, signal);
+}
+
+/** Stores bytes that are in memory. */
+export async function putBytes(
+  http: HttpClient,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<DataReference> {
+  const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
+  return upload(http, new DataReference(sha256, bytes.length), bytes as Uint8Array<ArrayBuffer>, signal);
+}
+
+async function putFile(http: HttpClient, path: string, signal?: AbortSignal): Promise<DataReference> {
+  try {
+    // Backed by the file: its bytes are read as they are hashed and sent, and never held whole.
+    return await putWebBlob(http, await openAsBlob(path), signal);
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof PlatformError || signal?.aborted) throw error;
+    throw new PlatformError("BAD_REQUEST", `The file ${path} cannot be read: ${error.message}.`, error);
+  }
+}
+
+async function putWebBlob(http: HttpClient, blob: Blob, signal?: AbortSignal): Promise<DataReference> {
+  const hash = createHash("sha256");
+  for await (const chunk of blob.stream()) {
+    signal?.throwIfAborted();
+    hash.update(chunk);
+  }
+  return upload(http, new DataReference(hash.digest("hex") as Sha256, blob.size), blob, signal);
+}
+
+/** The name of a stream's bytes is known only at its end, so they wait in a temporary file. */
+async function putStream(
+  http: HttpClient,
+  source: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<DataReference> {
+  const folder = await mkdtemp(join(tmpdir(), "manyhands-put-"));
+  try {
+    const path = join(folder, "stream");
+    await pipeline(source, createWriteStream(path), { ...(signal && { signal }) });
+    return await putFile(http, path, signal);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function upload(
+  http: HttpClient,
+  reference: DataReference,
+  body: ReplayableBody,
+  signal: AbortSignal | undefined,
+): Promise<DataReference> {
+  if (reference.size > limits.blobBytes)
+    throw new PlatformError(
+      "TOO_LARGE",
+      `${reference.size} bytes to put; at most ${limits.blobBytes} are allowed.`,
+    );
+  const path = `api/blobs/${reference.sha256}`;
+  if (await exists(http, path, signal)) return reference;
+  const headers = { "content-type": "application/octet-stream" };
+  await http.request({ method: "PUT", path, body, headers, signal, timeoutMs: transferMs }, (response) =>
+    response.arrayBuffer(),
+  );
+  return reference;
+}
+
+async function exists(http: HttpClient, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    return await http.request({ method: "HEAD", path, signal }, () => true);
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === "NOT_FOUND") return false;
+    throw error;
+  }
+}
+
+/** The bytes that a reference stands for; a whole blob is checked against its name. */
+export async function getBlob(
+  http: HttpClient,
+  reference: DataReference,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(reference.length);
+  let at = 0;
+  for await (const chunk of streamBlob(http, reference, signal)) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/**
+ * Streams the bytes that a reference stands for, going on where it was cut. A whole blob is checked against its name at
+ * the end.
+ * @throws PlatformError HASH_MISMATCH, NOT_FOUND
+ */
+export async function* streamBlob(
+  http: HttpClient,
+  reference: DataReference,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const [start, end] = reference.range ?? [0, reference.size];
+  const hash = reference.range ? undefined : createHash("sha256");
+  let at = start;
+  for (let cuts = 0; at < end;) {
+    const response = await http.open({
+      method: "GET",
+      path: `api/blobs/${reference.sha256}`,
+      headers: at > 0 || end < reference.size ? { range: `bytes=${at}-${end - 1}` } : {},
+      signal,
+    });
+    try {
+      for await (const chunk of response.body ?? []) {
+        if (at + chunk.length > end) throw mismatch(reference);
+        at += chunk.length;
+        cuts = 0;
+        hash?.update(chunk);
+        yield chunk;
+      }
+    } catch (error) {
+      if (error instanceof PlatformError || signal?.aborted) throw error;
+    }
+    if (at < end) await new Promise((resolve) => setTimeout(resolve, pauseMs(++cuts)));
+  }
+  if (hash && hash.digest("hex") !== reference.sha256) throw mismatch(reference);
+}
+
+function mismatch(reference: DataReference): PlatformError {
+  return new PlatformError(
+    "HASH_MISMATCH",
+    `The bytes received for blob ${reference.sha256} are not those of that name.`,
+  );
+}

@@ -1,0 +1,241 @@
+import { createHash, randomUUID } from "node:crypto";
+import { basename, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import * as v from "valibot";
+import type { Value } from "../shared/codec.ts";
+import type { DataReference } from "../shared/data-reference.ts";
+import { PlatformError } from "../shared/errors.ts";
+import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
+import { limits } from "../shared/limits.ts";
+import type { ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
+import { Api } from "./api.ts";
+import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
+import type { HttpClient } from "./http.ts";
+import { Job, type WatchOptions } from "./job.ts";
+import { bundleKernel } from "./kernel/bundle.ts";
+import { moduleOfFunction } from "./kernel/function-source.ts";
+import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
+import { submitInputs, type Inputs } from "./submission.ts";
+import { hasEnded } from "./progress.ts";
+
+/** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
+export interface MapOptions extends JobOptionsInput, WatchOptions {
+  /**
+   * Names the job across restarts of this program: run again with the same key, kernel and inputs, it goes on with the
+   * job instead of making another, and gets every result from the first.
+   */
+  readonly key?: string;
+  /**
+   * At most this many tasks that have not ended are on the server; for inputs without an end. Absent: everything is
+   * submitted as fast as the server takes it (it keeps tasks on disk).
+   */
+  readonly window?: number;
+}
+
+type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown> | string | URL;
+
+/** A connection to a server: the customer's verbs. Made by `connect`. */
+export class Hands {
+  readonly #http: HttpClient;
+  readonly #api: Api;
+  /** Kernels that the server is known to have. */
+  readonly #kernels = new Set<Sha256>();
+  readonly #name: string | undefined;
+
+  constructor(http: HttpClient, name?: string) {
+    this.#http = http;
+    this.#api = new Api(http);
+    this.#name = name;
+  }
+
+  /** Address of the server. */
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /** The REST interface beneath, for what the verbs here do not cover (tokens, clients). */
+  get api(): Api {
+    return this.#api;
+  }
+
+  /**
+   * Applies a kernel to every input on the clients of the server. Returns at once; await the job for an array in the
+   * order of the inputs, or iterate it as tasks complete.
+   *
+   * A kernel function travels as its source text: it sees `input`, `ctx` and the language, not the variables around it.
+   * Inputs may be endless or slow; they are enumerated as fast as the server takes them.
+   *
+   * With `key`, a job that has all its inputs already is gone on with and `inputs` is not enumerated; one that has not
+   * gets them sent again from the first, which the server recognises by position (CONFLICT when one differs).
+   */
+  map<Input, Output>(
+    kernel: KernelFunction<Input, Output>,
+    inputs: Inputs<Input>,
+    options?: MapOptions,
+  ): Job<Output>;
+  map<Input, Output>(
+    kernel: KernelModule<Input, Output>,
+    inputs: Inputs<Input>,
+    options?: MapOptions,
+  ): Job<Output>;
+  map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions): Job;
+  map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}): Job<unknown> {
+    const over = new AbortController();
+    const created = this.#create(kernel, options, over.signal);
+    const id = created.then((job) => job.id);
+    const giveUp = (): void => over.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", giveUp, { once: true });
+    if (options.signal?.aborted) giveUp();
+    const submitted = this.#submit(created, inputs as Inputs<Value>, options, over);
+    return new Job<unknown>(this.#api, { id, submitted, over }, options);
+  }
+
+  /** A job that was made before, by this program or another. `Output` is what its kernel returns. */
+  job<Output = Value>(id: string, options: WatchOptions = {}): Job<Output> {
+    const parsed = v.safeParse(jobIdSchema, id);
+    if (!parsed.success)
+      throw new PlatformError("NOT_FOUND", `"${id}" is no job id; expected one such as j_abcdefghij234567.`);
+    const over = new AbortController();
+    options.signal?.addEventListener("abort", () => over.abort(options.signal?.reason), { once: true });
+    if (options.signal?.aborted) over.abort(options.signal.reason);
+    return new Job<Output>(
+      this.#api,
+      { id: Promise.resolve(parsed.output), submitted: Promise.resolve(), over },
+      options,
+    );
+  }
+
+  /** Your jobs (an administrator's: everybody's), newest first. */
+  jobs(): Promise<JobInfo[]> {
+    return this.#api.jobs();
+  }
+
+  /**
+   * Stores bytes on the server under their SHA-256 and returns the reference to pass in inputs; bytes that the server has
+   * are not sent. A string is the path of a file. Files are never held whole; a stream waits in a temporary file, because
+   * its name is known only at its end.
+   */
+  put(source: PutSource, options: { signal?: AbortSignal } = {}): Promise<DataReference> {
+    return putBlob(this.#http, source, options.signal);
+  }
+
+  /** The bytes that a reference stands for. @throws PlatformError NOT_FOUND, HASH_MISMATCH */
+  get(reference: DataReference, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    return getBlob(this.#http, reference, options.signal);
+  }
+
+  /** The same in chunks, for what should not be held whole. */
+  stream(
+    reference: DataReference,
+    options: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return streamBlob(this.#http, reference, options.signal);
+  }
+
+  /** The clients that the server knows. */
+  clients(): Promise<ClientInfo[]> {
+    return this.#api.clients();
+  }
+
+  /** The server as a whole. */
+  status(): Promise<ServerStatus> {
+    return this.#api.status();
+  }
+
+  /** Ends this connection: whatever waits on it rejects. Jobs go on. */
+  close(): void {
+    this.#http.close();
+  }
+
+  /** `await using hands = await connect()` closes by itself. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  async #create(kernel: AnyKernel, options: MapOptions, signal: AbortSignal): Promise<JobInfo> {
+    signal.throwIfAborted();
+    const source = await sourceOf(kernel);
+    const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
+    const { onProgress: _, signal: __, failFast: ___, window: ____, ...jobOptions } = options;
+    const request = {
+      ...jobOptions,
+      name: options.name ?? this.#name ?? nameOf(kernel),
+      // A random key costs nothing and makes a repeated request find the job that the lost reply had made.
+      key: options.key ?? `once-${randomUUID()}`,
+      kernel: sha256,
+    };
+    if (!this.#kernels.has(sha256)) await this.#putKernel(source, sha256, signal);
+    try {
+      return await this.#api.createJob(request, { signal });
+    } catch (error) {
+      // A server that was set up anew since then.
+      if (!(error instanceof PlatformError) || error.code !== "UNKNOWN_KERNEL") throw error;
+      await this.#putKernel(source, sha256, signal);
+      return this.#api.createJob(request, { signal });
+    }
+  }
+
+  async #putKernel(source: string, sha256: Sha256, signal: AbortSignal): Promise<void> {
+    if (Buffer.byteLength(source) > limits.kernelBytes)
+      throw new PlatformError(
+        "TOO_LARGE",
+        `The kernel is ${Buffer.byteLength(source)} bytes; at most ${limits.kernelBytes} are allowed. Put large data with hands.put().`,
+      );
+    await this.#api.putKernel(source, { signal });
+    this.#kernels.add(sha256);
+  }
+
+  async #submit(
+    created: Promise<JobInfo>,
+    inputs: Inputs<Value>,
+    options: MapOptions,
+    over: AbortController,
+  ): Promise<void> {
+    let id: JobId | undefined;
+    try {
+      const job = await created;
+      ({ id } = job);
+      if (job.state !== "open") return checkSameLength(job, inputs);
+      await submitInputs(this.#api, id, inputs, { signal: over.signal, window: options.window });
+      await this.#api.act(id, "close", { signal: over.signal });
+    } catch (error) {
+      if (id && (await this.#endedElsewhere(id, error))) return;
+      over.abort(error);
+      // Without a key nobody can go on with it; given up, nobody wants it.
+      if (id && (options.key === undefined || options.signal?.aborted))
+        await this.#api.act(id, "cancel", { patienceMs: 0 }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A job that was cancelled while its inputs were still coming refuses them; its results say what happened. */
+  async #endedElsewhere(id: JobId, error: unknown): Promise<boolean> {
+    if (!(error instanceof PlatformError) || error.code !== "WRONG_STATE") return false;
+    const job = await this.#api.job(id, { patienceMs: 0 }).catch(() => undefined);
+    return job !== undefined && hasEnded(job.state);
+  }
+}
+
+function checkSameLength(job: JobInfo, inputs: Inputs<Value>): void {
+  if (!Array.isArray(inputs) || inputs.length === job.counts.total) return;
+  throw new PlatformError(
+    "CONFLICT",
+    `The key "${job.key}" stands for job ${job.id} of ${job.counts.total} inputs; ${inputs.length} were given now. Use another key for other inputs.`,
+  );
+}
+
+async function sourceOf(kernel: AnyKernel): Promise<string> {
+  if (typeof kernel === "function") return moduleOfFunction(kernel);
+  return bundleKernel(urlOf(kernel));
+}
+
+function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>): URL {
+  if (kernel instanceof URL) return kernel;
+  if (typeof kernel !== "string") return kernel.url;
+  return kernel.startsWith("file:") ? new URL(kernel) : pathToFileURL(resolve(kernel));
+}
+
+function nameOf(kernel: AnyKernel): string {
+  if (typeof kernel === "function") return kernel.name || "job";
+  return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";
+}

@@ -1,0 +1,157 @@
+import { PlatformError } from "../shared/errors.ts";
+import { version } from "../shared/version.ts";
+import { OutageWatch } from "./outage.ts";
+import { persist, RetryAfterError } from "./retry.ts";
+
+/** A body that can be sent again when its reply was lost. */
+export type ReplayableBody = string | Uint8Array<ArrayBuffer> | Blob;
+
+/** One request; `path` is relative to the server's address, without a leading slash. */
+export interface Request {
+  readonly method: "GET" | "POST" | "PUT" | "HEAD" | "DELETE";
+  readonly path: string;
+  readonly body?: ReplayableBody;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal | undefined;
+  /** An attempt without an answer after this long is given up and made again; absent: a minute. */
+  readonly timeoutMs?: number;
+  /** How long to go on trying; absent: the connection's patience. */
+  readonly patienceMs?: number;
+}
+
+export interface HttpOptions {
+  readonly url: string;
+  /** Finds the token; asked again when the server refuses it, because a restarted server may have left a new one. */
+  readonly findToken: () => Promise<string | undefined>;
+  readonly patienceMs: number;
+  readonly log: (line: string) => void;
+}
+
+const attemptMs = 60_000;
+
+/**
+ * Requests to one server. Every request of this interface is idempotent, so each is repeated with back-off whenever its
+ * reply is lost or its refusal is retryable.
+ */
+export class HttpClient {
+  readonly url: string;
+  readonly outage: OutageWatch;
+  readonly #options: HttpOptions;
+  readonly #closed = new AbortController();
+  #token: Promise<string | undefined>;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+    this.url = options.url;
+    this.#token = options.findToken();
+    this.outage = new OutageWatch(options.url, options.log);
+  }
+
+  /** Sends a request and reads its reply with `read`; both are repeated together, so a reply cut in the middle is too. */
+  request<T>(request: Request, read: (response: Response) => Promise<T> | T): Promise<T> {
+    const signal = this.#until(request.signal);
+    return persist(
+      async () => {
+        const timeout = AbortSignal.timeout(request.timeoutMs ?? attemptMs);
+        const response = await this.#attempt(request, AbortSignal.any([signal, timeout]));
+        try {
+          return await read(response);
+        } catch (error) {
+          throw error instanceof PlatformError ? error : this.#lost(error);
+        }
+      },
+      { patienceMs: request.patienceMs ?? this.#options.patienceMs, signal, outage: this.outage },
+    );
+  }
+
+  /** Opens a streamed reply; the caller reads it, and goes on after a cut in its own way. `signal` ends it. */
+  open(request: Request): Promise<Response> {
+    const signal = this.#until(request.signal);
+    return persist(() => this.#attempt(request, signal), {
+      patienceMs: request.patienceMs ?? this.#options.patienceMs,
+      signal,
+      outage: this.outage,
+    });
+  }
+
+  /** Ends every request with `PlatformError`; nothing can be sent afterwards. */
+  close(): void {
+    this.#closed.abort(new PlatformError("WRONG_STATE", "The connection was closed with hands.close()."));
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([this.#closed.signal, signal]) : this.#closed.signal;
+  }
+
+  async #attempt(request: Request, signal: AbortSignal): Promise<Response> {
+    const token = await this.#token;
+    const response = await this.#fetch(request, token, signal);
+    if (response.ok) return response;
+    const refusal = await refusalOf(response);
+    if (refusal.code !== "UNAUTHENTICATED") throw refusal;
+    this.#token = this.#options.findToken();
+    if ((await this.#token) === token) throw refusal;
+    return this.#attempt(request, signal);
+  }
+
+  async #fetch(request: Request, token: string | undefined, signal: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = { "user-agent": `manyhands-sdk/${version}`, ...request.headers };
+    if (token) headers["authorization"] = `Bearer ${token}`;
+    try {
+      return await fetch(new URL(request.path, this.url), {
+        method: request.method,
+        headers,
+        signal,
+        redirect: "error",
+        ...(request.body !== undefined && { body: request.body }),
+      });
+    } catch (error) {
+      throw this.#lost(error);
+    }
+  }
+
+  #lost(error: unknown): PlatformError {
+    const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+    if (timedOut) return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time.`, error);
+    return new PlatformError("UNREACHABLE", `No answer from ${this.url} (${reasonOf(error)}).`, error);
+  }
+}
+
+/** The innermost reason of a failed fetch: `fetch failed` alone helps nobody. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
+  if (cause instanceof Error) return reasonOf(cause);
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+async function refusalOf(response: Response): Promise<PlatformError> {
+  const retryAfter = Number(response.headers.get("retry-after"));
+  const text = await response.text().catch(() => "");
+  const refusal = parseRefusal(text) ?? fromStatus(response.status, text);
+  if (!(retryAfter > 0)) return refusal;
+  return new RetryAfterError(refusal.code, refusal.message, retryAfter * 1000);
+}
+
+function parseRefusal(text: string): PlatformError | undefined {
+  try {
+    const body = JSON.parse(text) as { code?: unknown; message?: unknown };
+    if (typeof body.code !== "string" || typeof body.message !== "string") return undefined;
+    return PlatformError.fromBody({ code: body.code, message: body.message });
+  } catch {
+    return undefined;
+  }
+}
+
+/** A refusal that Manyhands did not write: a proxy in front, or another program on that port. */
+function fromStatus(status: number, text: string): PlatformError {
+  const message = `The server answered with HTTP status ${status}${text ? `: ${text.slice(0, 200)}` : ""}.`;
+  if (status === 401) return new PlatformError("UNAUTHENTICATED", message);
+  if (status === 403) return new PlatformError("FORBIDDEN", message);
+  if (status === 404) return new PlatformError("NOT_FOUND", message);
+  if (status === 413) return new PlatformError("TOO_LARGE", message);
+  if (status === 416) return new PlatformError("RANGE_NOT_SATISFIABLE", message);
+  if (status === 429) return new PlatformError("TOO_MANY", message);
+  if (status === 502 || status === 503 || status === 504) return new PlatformError("UNREACHABLE", message);
+  return status >= 500 ? new PlatformError("INTERNAL", message) : new PlatformError("BAD_REQUEST", message);
+}

@@ -1,0 +1,36 @@
+/**
+ * The Manyhands SDK: map a function over inputs on every browser and machine that joined a server.
+ *
+ * @example
+ * import { connect } from "manyhands";
+ * const hands = await connect();
+ * console.log(await hands.map((x: number) => x * x, [1, 2, 3])); // [1, 4, 9]
+ *
+ * @packageDocumentation
+ */
+export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
+export { Hands, type MapOptions } from "./hands.ts";
+export { Job, type SettledTask, type WatchOptions } from "./job.ts";
+export type { TaskOutcome } from "./outcomes.ts";
+export type { Progress } from "./progress.ts";
+export type { PutSource } from "./blobs.ts";
+export type { Inputs } from "./submission.ts";
+export {
+  kernelModule,
+  type KernelFunction,
+  type KernelModule,
+  type KernelModuleOf,
+} from "./kernel/kernel-source.ts";
+export { TaskError, TaskFailedError } from "./task-error.ts";
+export { DataReference } from "../shared/data-reference.ts";
+export { PlatformError, type ErrorCode } from "../shared/errors.ts";
+export type { NumericArray, Value } from "../shared/codec.ts";
+export type { Kernel, KernelContext } from "../shared/kernel.ts";
+export type {
+  ClientInfo,
+  JobInfo,
+  JobState,
+  Requirements,
+  ServerStatus,
+  TaskFailure,
+} from "../shared/rest.ts";

@@ -1,0 +1,208 @@
+import type { Value } from "../shared/codec.ts";
+import { PlatformError } from "../shared/errors.ts";
+import type { JobId } from "../shared/ids.ts";
+import type { JobInfo } from "../shared/rest.ts";
+import type { Api, LogLine } from "./api.ts";
+import { streamOutcomes, type JobEnd, type TaskOutcome } from "./outcomes.ts";
+import { watchProgress, type Progress } from "./progress.ts";
+import { TaskError, TaskFailedError } from "./task-error.ts";
+
+/** What is known of one task when its job has ended, whichever way. */
+export type SettledTask<Output> =
+  | { readonly index: number; readonly status: "done"; readonly output: Output }
+  | { readonly index: number; readonly status: "failed"; readonly error: TaskError }
+  | { readonly index: number; readonly status: "cancelled" };
+
+/** Options of one program's view of a job. */
+export interface WatchOptions {
+  /** Called about once a second, and once when a consumer has seen the job end. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Gives up: what waits on the job rejects with its reason, and a job of `hands.map` is cancelled. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaiting rejects, and the job is cancelled, as soon as the first task has failed for good. */
+  readonly failFast?: boolean | undefined;
+}
+
+/**
+ * A job on the server. Await it for the outputs in the order of the inputs; iterate it for outcomes as they are
+ * completed. Both start from the first result, as often as you like, in this process or another (`hands.job(id)`).
+ *
+ * Being awaitable, a job returned from an async function is awaited there: return `{ job }` to hand on the job itself.
+ */
+export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable<TaskOutcome<Output>> {
+  /** The job's id, once the server has made it. */
+  readonly id: Promise<JobId>;
+  /** Resolves when every input is on the server's disk: from then on this program may end, and the job goes on. */
+  readonly submitted: Promise<void>;
+  readonly #api: Api;
+  readonly #options: WatchOptions;
+  /** Aborted when this view of the job is over: the submission failed, or the caller gave up. */
+  readonly #over: AbortController;
+  readonly #watched = new AbortController();
+  #outputs: Promise<Output[]> | undefined;
+
+  /** Made by `hands.map` and `hands.job`. */
+  constructor(
+    api: Api,
+    parts: { id: Promise<JobId>; submitted: Promise<void>; over: AbortController },
+    options: WatchOptions,
+  ) {
+    this.#api = api;
+    this.#options = options;
+    this.#over = parts.over;
+    this.id = parts.id;
+    // Who waits for the id is told when there is none; nobody else has to be.
+    this.id.catch(() => undefined);
+    this.submitted = parts.submitted;
+    if (options.onProgress) void this.#watch(options.onProgress);
+  }
+
+  /** Awaiting: every output, in the order of the inputs. @throws TaskFailedError, PlatformError JOB_CANCELLED, … */
+  // oxlint-disable-next-line unicorn/no-thenable -- `await hands.map(…)` is the point of the interface
+  then<Fulfilled = Output[], Rejected = never>(
+    onFulfilled?: ((outputs: Output[]) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    this.#outputs ??= this.#collect();
+    return this.#outputs.then(onFulfilled, onRejected);
+  }
+
+  /**
+   * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job. A task that is
+   * requeued after it failed comes again.
+   * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED at the end of a job that ended so
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
+    const end = yield* this.#outcomes();
+    await this.#throwUnlessFinished(end);
+  }
+
+  /** Waits for the end of the job and tells how each task ended. Rejects only when the server cannot be asked. */
+  async settled(): Promise<SettledTask<Output>[]> {
+    const tasks: SettledTask<Output>[] = [];
+    const outcomes = this.#outcomes();
+    let step = await outcomes.next();
+    for (; !step.done; step = await outcomes.next()) {
+      const { index, error, output } = step.value;
+      tasks[index] = error ? { index, status: "failed", error } : { index, status: "done", output };
+    }
+    const { counts } = step.value;
+    const reason = step.value.job === "quarantined" ? (await this.status()).failures[0] : undefined;
+    for (let index = 0; index < counts.total; index++)
+      tasks[index] ??= reason
+        ? { index, status: "failed", error: new TaskError({ ...reason, index }) }
+        : { index, status: "cancelled" };
+    return tasks;
+  }
+
+  /** How the job stands: counts by state, rate, estimated end, first failures. */
+  async status(): Promise<JobInfo> {
+    return this.#api.job(await this.id);
+  }
+
+  /** Ends the job: running kernels are terminated; results so far stay. */
+  async cancel(): Promise<JobInfo> {
+    return this.#api.act(await this.id, "cancel");
+  }
+
+  /** Hands out no more tasks until {@link resume}; what runs is finished. */
+  async pause(): Promise<JobInfo> {
+    return this.#api.act(await this.id, "pause");
+  }
+
+  /** Goes on after {@link pause}. */
+  async resume(): Promise<JobInfo> {
+    return this.#api.act(await this.id, "resume");
+  }
+
+  /** Tries the failed tasks once more, with all their attempts. Resolves to how many; await or iterate the job again. */
+  async requeueFailed(): Promise<number> {
+    const requeued = await this.#api.requeueFailed(await this.id);
+    this.#outputs = undefined;
+    return requeued;
+  }
+
+  /** Jobs of higher priority go first; -1000 … 1000, 0 unless said otherwise. */
+  async setPriority(priority: number): Promise<JobInfo> {
+    return this.#api.setPriority(await this.id, priority);
+  }
+
+  /** The newest lines that kernels of this job wrote with `ctx.log`, oldest first. */
+  async logs(): Promise<LogLine[]> {
+    return this.#api.logs(await this.id);
+  }
+
+  /** Makes the server forget the job with its results; what still runs is cancelled. */
+  async delete(): Promise<void> {
+    return this.#api.deleteJob(await this.id);
+  }
+
+  async *#outcomes(): AsyncGenerator<TaskOutcome<Output>, JobEnd, undefined> {
+    // A failed submission ends every consumer through #over, so it is reported.
+    this.submitted.catch(() => undefined);
+    const { signal } = this.#over;
+    const id = await this.id;
+    const end = yield* streamOutcomes(this.#api.http, id, { follow: true, signal }) as AsyncGenerator<
+      TaskOutcome<Output>,
+      JobEnd | undefined
+    >;
+    if (!end) throw new PlatformError("INTERNAL", `The results of job ${id} ended before the job did.`);
+    this.#watched.abort();
+    this.#options.onProgress?.(finalProgress(end));
+    return end;
+  }
+
+  async #collect(): Promise<Output[]> {
+    const outputs: Output[] = [];
+    const failures = new Map<number, TaskError>();
+    const outcomes = this.#outcomes();
+    let step = await outcomes.next();
+    for (; !step.done; step = await outcomes.next()) {
+      const { index, error, output } = step.value;
+      if (error && this.#options.failFast) return this.#failFast(error);
+      if (error) failures.set(index, error);
+      else failures.delete(index);
+      if (!error) outputs[index] = output;
+    }
+    await this.#throwUnlessFinished(step.value);
+    const inOrder = [...failures.values()].sort((a, b) => a.index - b.index);
+    if (inOrder.length > 0) throw new TaskFailedError(inOrder, step.value.counts.total);
+    return outputs;
+  }
+
+  async #failFast(error: TaskError): Promise<never> {
+    const { counts } = await this.cancel();
+    throw new TaskFailedError([error], counts.total);
+  }
+
+  async #throwUnlessFinished(end: JobEnd): Promise<void> {
+    if (end.job === "finished") return;
+    const { total, done } = end.counts;
+    const message = `Job ${await this.id} was ${end.job} with ${done} of ${total} tasks done.`;
+    if (end.job !== "quarantined") throw new PlatformError("JOB_CANCELLED", message);
+    const failures = (await this.status()).failures.map((failure) => new TaskError(failure));
+    throw new PlatformError(
+      "JOB_QUARANTINED",
+      `${message} ${failures[0]?.message ?? ""}`.trim(),
+      new TaskFailedError(failures, total),
+    );
+  }
+
+  async #watch(listener: (progress: Progress) => void): Promise<void> {
+    const id = await this.id.catch(() => undefined);
+    const signal = AbortSignal.any([this.#over.signal, this.#watched.signal]);
+    if (id) await watchProgress(this.#api, id, { signal, listener });
+  }
+}
+
+function finalProgress(end: JobEnd): Progress {
+  return {
+    state: end.job,
+    paused: false,
+    ...end.counts,
+    fraction: 1,
+    rate: 0,
+    estimatedMs: 0,
+    offlineMs: 0,
+  };
+}

@@ -1,0 +1,124 @@
+import { stat } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown, type Plugin, type RolldownOutput } from "rolldown";
+import { PlatformError } from "../../shared/errors.ts";
+
+interface Bundled {
+  readonly source: string;
+  /** The files it was made of, with their modification times. */
+  readonly files: ReadonlyMap<string, number>;
+}
+
+/** Bundles of this process, by the path of the kernel: good as long as none of their files was modified. */
+const cache = new Map<string, Bundled>();
+
+/**
+ * Bundles a kernel module and everything it imports into the text of one ES module that runs in browsers and Node
+ * alike. The same files give the same text, whatever the working directory.
+ * @throws PlatformError BAD_REQUEST when it does not bundle, imports a Node module, or has no default export
+ */
+export async function bundleKernel(url: URL): Promise<string> {
+  if (url.protocol !== "file:")
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `A kernel module is a file; expected a file: URL, not ${url.href}.`,
+    );
+  const path = fileURLToPath(url);
+  const cached = cache.get(path);
+  if (cached && (await isFresh(cached))) return cached.source;
+  const bundled = await bundle(path);
+  cache.set(path, bundled);
+  return bundled.source;
+}
+
+async function isFresh(bundled: Bundled): Promise<boolean> {
+  const times = await Promise.all(
+    [...bundled.files].map(async ([path, time]) => (await modified(path)) === time),
+  );
+  return times.every(Boolean);
+}
+
+async function modified(path: string): Promise<number> {
+  return stat(path).then(
+    (found) => found.mtimeMs,
+    () => -1,
+  );
+}
+
+async function bundle(path: string): Promise<Bundled> {
+  if ((await modified(path)) < 0)
+    throw new PlatformError("BAD_REQUEST", `There is no kernel module ${path}; expected the path of a file.`);
+  const { output } = await build(path);
+  const [chunk] = output;
+  if (!chunk.exports.includes("default"))
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `The kernel module ${path} has no default export; expected \`export default (input, ctx) => …\`.`,
+    );
+  if (chunk.imports.length + chunk.dynamicImports.length > 0)
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `The kernel module ${path} imports ${[...chunk.imports, ...chunk.dynamicImports].join(", ")}, which was not found; install it, or correct the path.`,
+    );
+  const paths = chunk.moduleIds.filter((id) => !id.startsWith("\0"));
+  const files = new Map(await Promise.all(paths.map(async (id) => [id, await modified(id)] as const)));
+  return { source: chunk.code, files };
+}
+
+async function build(path: string): Promise<RolldownOutput> {
+  const refused: PlatformError[] = [];
+  try {
+    const build = await rolldown({
+      input: path,
+      // Paths in the bundle's comments are relative to this: the text must not depend on where the program was started.
+      cwd: dirname(path),
+      platform: "neutral",
+      resolve: {
+        mainFields: ["browser", "module", "main"],
+        conditionNames: ["browser", "import", "default"],
+      },
+      moduleTypes: { ".wasm": "binary" },
+      plugins: [noNodeModules(path, refused)],
+      logLevel: "silent",
+    });
+    try {
+      return await build.generate({ format: "esm", codeSplitting: false, sourcemap: false, minify: false });
+    } finally {
+      await build.close();
+    }
+  } catch (error) {
+    if (refused[0]) throw refused[0];
+    const message = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_REQUEST", `The kernel module ${path} cannot be bundled: ${message}`, error);
+  }
+}
+
+const absent = "\0manyhands:absent:";
+
+/**
+ * Refuses Node's own modules. A `require` or dynamic import of one is let through as a module that throws when it is
+ * reached: packages built for both worlds keep such a branch for Node and never take it here.
+ */
+function noNodeModules(kernel: string, refused: PlatformError[]): Plugin {
+  return {
+    name: "manyhands-no-node-modules",
+    resolveId(id, importer, { kind }) {
+      if (!isBuiltin(id)) return null;
+      if (kind !== "import-statement") return absent + id;
+      const refusal = new PlatformError(
+        "BAD_REQUEST",
+        `${importer ?? kernel} imports "${id}", a module of Node, but a kernel also runs in browsers and reaches no files, ` +
+          "processes or network. Read the data in your program and pass it as input or with hands.put().",
+      );
+      refused.push(refusal);
+      throw refusal;
+    },
+    load(id) {
+      if (!id.startsWith(absent)) return null;
+      const name = JSON.stringify(id.slice(absent.length));
+      return `throw new Error(${name} + " is a module of Node; a kernel does not have it");`;
+    },
+  };
+}

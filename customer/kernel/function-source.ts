@@ -1,0 +1,49 @@
+import { Script } from "node:vm";
+import { PlatformError } from "../../shared/errors.ts";
+
+/**
+ * The ES module that stands for a function written in place: arrow, function, async or method shorthand.
+ * @throws PlatformError BAD_REQUEST for what has no source (native, bound) or is not a plain function (class, generator)
+ */
+export function moduleOfFunction(kernel: (...args: never[]) => unknown): string {
+  const source = Function.prototype.toString.call(kernel);
+  if (/\{\s*\[native code\]\s*\}\s*$/.test(source))
+    throw refusal(
+      kernel,
+      "it is native or bound, so it has no source to send",
+      "write `input => name(input)` instead",
+    );
+  if (/^class\b/.test(source)) throw refusal(kernel, "it is a class", "give a function");
+  if (Object.prototype.toString.call(kernel).endsWith("GeneratorFunction]"))
+    throw refusal(kernel, "it is a generator", "return one output a task");
+  const expression = [`(${source})`, `Object.values({ ${source} })[0]`].find(isExpression);
+  if (expression === undefined)
+    throw refusal(
+      kernel,
+      "its source does not stand alone as a function",
+      "put it into a module and use kernelModule",
+    );
+  return `${namingHelper(source)}export default ${expression};\n`;
+}
+
+function isExpression(text: string): boolean {
+  try {
+    // Compiles and never runs: the customer's function is only looked at.
+    void new Script(`"use strict"; void ${text}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Some TypeScript runners (esbuild with keepNames, as tsx) write calls of a helper of theirs into functions. */
+function namingHelper(source: string): string {
+  return source.includes("__name(") ? "const __name = (value) => value;\n" : "";
+}
+
+function refusal(kernel: { name: string }, why: string, instead: string): PlatformError {
+  return new PlatformError(
+    "BAD_REQUEST",
+    `The function ${kernel.name || "given"} cannot be a kernel: ${why}; ${instead}.`,
+  );
+}

@@ -1,0 +1,82 @@
+import { decodeMultiStream } from "@msgpack/msgpack";
+import { setTimeout as sleep } from "node:timers/promises";
+import * as v from "valibot";
+import { PlatformError } from "../shared/errors.ts";
+import type { JobId } from "../shared/ids.ts";
+import { contentTypes, resultLineSchema, type ResultLine } from "../shared/rest.ts";
+import type { HttpClient } from "./http.ts";
+import { pauseMs } from "./retry.ts";
+
+/** A stream that says nothing for this long is opened again: its connection may be dead without either side knowing. */
+const silenceMs = 60_000;
+
+/**
+ * The results of a job in completion order, from the one after `after`, gapless across lost connections and restarts of
+ * the server: each reopening asks for what follows the last sequence number seen. Ends after the `end` line when
+ * `follow`, else when there is none yet.
+ */
+export async function* streamResults(
+  http: HttpClient,
+  id: JobId,
+  options: { after?: number; follow: boolean; signal: AbortSignal },
+): AsyncGenerator<ResultLine, void, undefined> {
+  let after = options.after ?? 0;
+  for (let cuts = 0; ;) {
+    const attempt = new AbortController();
+    const signal = AbortSignal.any([options.signal, attempt.signal]);
+    try {
+      const response = await http.open({
+        method: "GET",
+        path: `api/jobs/${id}/results?after=${after}&follow=${options.follow ? 1 : 0}`,
+        headers: { accept: contentTypes.msgpack },
+        signal,
+      });
+      for await (const item of decodeMultiStream(chunksOf(response, attempt))) {
+        // A nil is the server's sign of life.
+        if (item === null) continue;
+        const line = v.parse(resultLineSchema, item);
+        if (line.state !== "end") after = line.seq;
+        cuts = 0;
+        yield line;
+        if (line.state === "end") return;
+      }
+      if (!options.follow) return;
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      options.signal.throwIfAborted();
+      if (v.isValiError(error))
+        throw new PlatformError("UPGRADE_REQUIRED", `A result has an unknown form: ${error.message}.`, error);
+      // Anything else is the connection: go on after the last result.
+    } finally {
+      attempt.abort();
+    }
+    await sleep(pauseMs(++cuts), undefined, { signal: options.signal }).catch(() =>
+      options.signal.throwIfAborted(),
+    );
+  }
+}
+
+/** The body's chunks; aborts the request when none comes for a while. A slow consumer does not count as silence. */
+async function* chunksOf(
+  response: Response,
+  attempt: AbortController,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  let waiting = false;
+  const silence = setTimeout(() => waiting && attempt.abort(new Error("silence")), silenceMs);
+  try {
+    for (;;) {
+      silence.refresh();
+      waiting = true;
+      const { done, value } = await reader.read();
+      waiting = false;
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    clearTimeout(silence);
+    // Without this an abandoned stream would go on filling its buffer.
+    await reader.cancel().catch(() => undefined);
+  }
+}

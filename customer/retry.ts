@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { PlatformError, type ErrorCode } from "../shared/errors.ts";
+
+/**
+ * How often a refusal is met before it counts as final, for the retryable codes that time alone seldom mends. The others
+ * (server away, full, busy) are retried for as long as the customer has patience.
+ */
+const attemptsOf: Partial<Record<ErrorCode, number>> = {
+  INTERNAL: 5,
+  HASH_MISMATCH: 3,
+  // These need another request first, so the caller has to act.
+  UNKNOWN_BLOB: 1,
+  UNKNOWN_KERNEL: 1,
+};
+
+/** Longest pause between two attempts: a restarted server is noticed within this. */
+const longestPauseMs = 5_000;
+
+/** The pause before attempt `attempt` (1 is the first retry): exponential from 100 ms, half of it random. */
+export function pauseMs(attempt: number, random: () => number = Math.random): number {
+  const full = Math.min(longestPauseMs, 100 * 2 ** Math.min(attempt - 1, 16));
+  return full / 2 + (random() * full) / 2;
+}
+
+/** What is told while requests fail and when they succeed again. */
+export interface OutageListener {
+  failed(error: PlatformError): void;
+  succeeded(): void;
+}
+
+/**
+ * Repeats `attempt` until it succeeds, with back-off and jitter, as long as its refusals are retryable and
+ * `patienceMs` since the first of them has not passed.
+ * @throws PlatformError the last refusal; or the reason of `signal`
+ */
+export async function persist<T>(
+  attempt: () => Promise<T>,
+  options: { patienceMs: number; signal?: AbortSignal | undefined; outage?: OutageListener },
+): Promise<T> {
+  let failedAt: number | undefined;
+  for (let attempts = 1; ; attempts++) {
+    options.signal?.throwIfAborted();
+    try {
+      const result = await attempt();
+      options.outage?.succeeded();
+      return result;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!(error instanceof PlatformError) || !error.retryable) throw error;
+      failedAt ??= performance.now();
+      const pause = Math.max(pauseMs(attempts), retryAfterOf(error) ?? 0);
+      const patienceLeft = options.patienceMs - (performance.now() - failedAt);
+      if (attempts >= (attemptsOf[error.code] ?? Infinity) || pause > patienceLeft) throw error;
+      await sleep(pause, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
+    }
+  }
+}
+
+/** A refusal that says when to come back (HTTP `Retry-After`). */
+export class RetryAfterError extends PlatformError {
+  readonly retryAfterMs: number;
+  constructor(code: ErrorCode, message: string, retryAfterMs: number) {
+    super(code, message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+function retryAfterOf(error: PlatformError): number | undefined {
+  return error instanceof RetryAfterError ? error.retryAfterMs : undefined;
+}

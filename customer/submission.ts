@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Value } from "../shared/codec.ts";
+import type { JobId } from "../shared/ids.ts";
+import type { Api } from "./api.ts";
+import { TaskBatch } from "./task-batch.ts";
+
+/** Inputs of a job: what is enumerated once, in order; its position is the task's index. */
+export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
+
+/** How often a job with a window looks whether tasks have ended. */
+const windowPollMs = 250;
+
+export interface SubmissionOptions {
+  readonly signal: AbortSignal;
+  /** At most this many tasks that have not ended. */
+  readonly window: number | undefined;
+}
+
+/**
+ * Streams inputs to the server, one request under way while the next fills: a slow server makes the enumeration wait, a
+ * slow enumeration sends what there is. Sent again after a lost reply, the same index with the same input is one task.
+ */
+export async function submitInputs(
+  api: Api,
+  id: JobId,
+  inputs: Inputs<Value>,
+  options: SubmissionOptions,
+): Promise<void> {
+  const sender = new Sender(api, id, options);
+  // The enumeration may be waiting for an input that never comes; a failure must not wait with it.
+  await Promise.race([enumerate(inputs, sender), sender.broken]);
+  await sender.finish();
+}
+
+async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
+  let index = 0;
+  if (Symbol.asyncIterator in inputs) {
+    for await (const input of inputs) await sender.add(index++, input);
+    return;
+  }
+  for (const input of inputs) {
+    // Awaiting every input of a long list would cost more than sending it.
+    const wait = sender.add(index++, input);
+    if (wait) await wait;
+  }
+}
+
+class Sender {
+  readonly #api: Api;
+  readonly #id: JobId;
+  readonly #options: SubmissionOptions;
+  #filling: TaskBatch;
+  /** The request under way; settles with its outcome. */
+  #sending: Promise<void> | undefined;
+  #scheduled = false;
+  readonly #broken = Promise.withResolvers<never>();
+  #failure: { error: unknown } | undefined;
+  #count = 0;
+  #ended = 0;
+
+  constructor(api: Api, id: JobId, options: SubmissionOptions) {
+    this.#api = api;
+    this.#id = id;
+    this.#options = options;
+    this.#filling = this.#emptyBatch();
+    this.#broken.promise.catch(() => undefined);
+    options.signal.addEventListener("abort", () => this.#broken.reject(options.signal.reason), {
+      once: true,
+    });
+  }
+
+  /** Rejects when a request failed for good or the signal was aborted; never resolves. */
+  get broken(): Promise<never> {
+    return this.#broken.promise;
+  }
+
+  /** Takes one input; returns what to wait for before the next one, if anything. */
+  add(index: number, input: Value): Promise<void> | undefined {
+    this.#throwIfFailed();
+    this.#filling.add(index, input);
+    this.#count++;
+    this.#schedule();
+    const { window } = this.#options;
+    if (window !== undefined && this.#count - this.#ended >= window) return this.#waitForWindow(window);
+    return this.#filling.isFull ? this.#waitForRoom() : undefined;
+  }
+
+  async finish(): Promise<void> {
+    while (this.#sending || this.#filling.length > 0) {
+      this.#send();
+      await this.#sending;
+      this.#throwIfFailed();
+    }
+  }
+
+  /** Sends at the end of this turn of the event loop, so that inputs which are there at once travel together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#sending) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#sending || this.#failure || this.#filling.length === 0) return;
+    const batch = this.#filling;
+    this.#filling = this.#emptyBatch();
+    this.#sending = this.#post(batch)
+      .catch((error: unknown) => {
+        this.#failure = { error };
+        this.#broken.reject(error);
+      })
+      .finally(() => {
+        this.#sending = undefined;
+        if (this.#filling.length > 0) this.#schedule();
+      });
+  }
+
+  async #post(batch: TaskBatch): Promise<void> {
+    const { signal } = this.#options;
+    await this.#api.submit(this.#id, await batch.body(), { signal });
+  }
+
+  async #waitForRoom(): Promise<void> {
+    await this.#sending;
+    this.#throwIfFailed();
+    this.#send();
+  }
+
+  async #waitForWindow(window: number): Promise<void> {
+    await this.finish();
+    for (;;) {
+      const { done, failed, cancelled } = (await this.#api.job(this.#id, { signal: this.#options.signal }))
+        .counts;
+      this.#ended = done + failed + cancelled;
+      if (this.#count - this.#ended < window) return;
+      await sleep(windowPollMs, undefined, { signal: this.#options.signal });
+    }
+  }
+
+  #emptyBatch(): TaskBatch {
+    return new TaskBatch(this.#api.http, this.#options.signal);
+  }
+
+  #throwIfFailed(): void {
+    this.#options.signal.throwIfAborted();
+    if (this.#failure) throw this.#failure.error;
+  }
+}

@@ -1,0 +1,69 @@
+import { PlatformError } from "../shared/errors.ts";
+import type { TaskFailure } from "../shared/rest.ts";
+
+/** Why one task failed for good, as the kernel threw it: `stack` is the kernel's own. */
+export class TaskError extends Error {
+  override readonly name = "TaskError";
+  /** Position of the task in its job. */
+  readonly index: number;
+  /** `error`: the kernel threw; the others say how it was ended. */
+  readonly kind: TaskFailure["kind"];
+  /** Attempts that were made. */
+  readonly attempts: number;
+  /** The client of the last attempt. */
+  readonly client: string | undefined;
+
+  constructor(failure: TaskFailure) {
+    super(failure.message + hintFor(failure));
+    this.index = failure.index;
+    this.kind = failure.kind;
+    this.attempts = failure.attempts;
+    this.client = failure.client;
+    if (failure.stack) this.stack = failure.stack;
+  }
+}
+
+/** A function kernel travels as its source, so what it closed over is missing where it runs: say so. */
+function hintFor(failure: TaskFailure): string {
+  const name = /^(?:ReferenceError: )?([\w$]+) is not defined/.exec(failure.message)?.[1];
+  if (failure.kind !== "error" || name === undefined) return "";
+  return (
+    ` (a kernel runs on another machine and sees only its input and ctx, not the variables and imports around it: ` +
+    `pass ${name} in the input, define it inside the kernel, or put the kernel into a module of its own and use kernelModule)`
+  );
+}
+
+/** Some tasks of an awaited job failed. Every other task was computed; `job.settled()` gives those results. */
+export class TaskFailedError extends PlatformError {
+  override readonly name: string = "TaskFailedError";
+  /** Every failed task, by index. */
+  readonly failures: readonly TaskError[];
+  /** How many tasks the job had. */
+  readonly total: number;
+
+  constructor(failures: readonly TaskError[], total: number) {
+    super("TASK_FAILED", describe(failures, total), failures[0]);
+    this.failures = failures;
+    this.total = total;
+  }
+}
+
+function describe(failures: readonly TaskError[], total: number): string {
+  const shown = failures.slice(0, 3).map(describeOne);
+  if (failures.length > shown.length) shown.push(`  … and ${failures.length - shown.length} more`);
+  return [`${failures.length} of ${total} tasks failed.`, ...shown].join("\n");
+}
+
+function describeOne(error: TaskError): string {
+  const where = error.client ? `, last on ${error.client}` : "";
+  const attempts = `${error.attempts} ${error.attempts === 1 ? "attempt" : "attempts"}`;
+  const frames = error.stack
+    ?.split("\n")
+    .filter((line) => /^\s*at /.test(line))
+    .slice(0, 5)
+    .map((line) => `    ${line.trim()}`);
+  return [
+    `  task ${error.index} (${error.kind}, ${attempts}${where}): ${error.message}`,
+    ...(frames ?? []),
+  ].join("\n");
+}

@@ -1,0 +1,6 @@
+/**
+ * Finds a Chrome or Chromium on this machine: `CHROME_PATH` when it is set (and then nothing else), else one on the
+ * PATH, in the usual places of the system, or in Puppeteer's cache.
+ * @returns path of the executable, or undefined
+ */
+export function findBrowser(): string | undefined;
