@@ -1,0 +1,44 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rolldown } from "rolldown";
+import { build } from "vite";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** The pages as the server delivers them, built for one test file. */
+export interface WebBuild {
+  readonly directory: string;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Builds the pages into a directory of their own, so that a test never looks at an old build. With `harness`, a module of
+ * test/web is bundled too and delivered as `/harness.html`, with parts of the page exposed for the test to call.
+ */
+export async function buildWeb(harness?: string): Promise<WebBuild> {
+  const directory = await mkdtemp(join(tmpdir(), "manyhands-web-"));
+  await build({
+    configFile: join(root, "web-client", "vite.config.ts"),
+    build: { outDir: directory },
+    logLevel: "error",
+  });
+  if (harness) await addHarness(directory, harness);
+  return { directory, dispose: () => rm(directory, { recursive: true, force: true }) };
+}
+
+async function addHarness(directory: string, module: string): Promise<void> {
+  const bundle = await rolldown({ input: join(root, "test", "web", module), platform: "browser" });
+  const { output } = await bundle.generate({ format: "esm" });
+  await bundle.close();
+  await writeFile(join(directory, "harness.js"), output[0].code);
+  await writeFile(
+    join(directory, "harness.html"),
+    `<!doctype html><title>harness</title><link rel="icon" href="/favicon.svg"><body><script type="module" src="/harness.js"></script>`,
+  );
+}
+
+/** Every file of a build with its bytes, for what needs sizes. */
+export async function readBuilt(build: WebBuild, file: string): Promise<Buffer> {
+  return readFile(join(build.directory, file));
+}

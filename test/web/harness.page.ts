@@ -1,0 +1,168 @@
+import { encodeValue, decodeValue, type Value } from "../../shared/codec.ts";
+import type { FinishedTask, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { openBlobCache } from "../../web-client/client/blob-cache.ts";
+import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
+import { hashBytes } from "../../web-client/client/hash-bytes.ts";
+import { createOutbox } from "../../web-client/client/outbox.ts";
+import { openStores } from "../../web-client/client/stores.ts";
+import { joinElection } from "../../web-client/client/election.ts";
+import { loadClientId } from "../../web-client/client/identity.ts";
+
+/** Parts of the page, for tests to call: text and numbers in, JSON out. */
+const sandboxes = createFrameSandboxes();
+const made = new Map<number, { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown }>();
+const blob = new TextEncoder().encode("0123456789");
+const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().encode(text));
+
+const harness = {
+  secure: () => ({
+    secure: isSecureContext,
+    subtle: (crypto.subtle as unknown) !== undefined,
+    locks: (navigator.locks as unknown) !== undefined,
+  }),
+
+  /** Makes a sandbox and loads a kernel; returns its number. */
+  async load(source: string): Promise<number> {
+    const reports: SandboxReport[] = [];
+    const sandbox = await sandboxes.create(
+      {
+        data: async (_name, range) => (range ? blob.slice(...range) : blob.slice()),
+        put: async (bytes) => ({ sha256: await hashBytes(bytes), size: bytes.length }),
+        report: (report) => void reports.push(report),
+      },
+      { slot: 0, memoryMb: 512 },
+    );
+    const id = made.size;
+    const entry: { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown } = { sandbox, reports };
+    made.set(id, entry);
+    void sandbox.ended.then((ended) => (entry.ended = ended));
+    await sandbox.load(await nameOf(source), new TextEncoder().encode(source));
+    return id;
+  },
+
+  /** Runs one task a value and returns what was reported of each. */
+  async run(id: number, source: string, inputs: Value[]): Promise<unknown[]> {
+    const { sandbox, reports } = made.get(id)!;
+    reports.length = 0;
+    const tasks = inputs.map((input, index) => ({ index, attempt: 1, input: encodeValue(input) }));
+    await sandbox.run({ kernelSha256: await nameOf(source), seed: "seed", tasks });
+    return reports.flatMap(({ finished }) => finished ?? []).map(describe);
+  },
+
+  /** Loads, runs one task, terminates. */
+  async once(source: string, input: Value = null): Promise<unknown> {
+    const id = await harness.load(source);
+    const [outcome] = await harness.run(id, source, [input]);
+    made.get(id)!.sandbox.terminate();
+    return outcome;
+  },
+
+  /** Starts a task and does not wait. */
+  async begin(id: number, source: string): Promise<void> {
+    const { sandbox } = made.get(id)!;
+    const bundle = {
+      kernelSha256: await nameOf(source),
+      seed: "",
+      tasks: [{ index: 0, attempt: 1, input: encodeValue(null) }],
+    };
+    sandbox.run(bundle).catch(() => undefined);
+  },
+
+  /** What a call says that is under way while the sandbox is terminated, and how long that took. */
+  async terminate(id: number): Promise<{ ended: unknown; rejection: string; ms: number }> {
+    const { sandbox } = made.get(id)!;
+    const pending = sandbox.run({ kernelSha256: "" as Sha256, seed: "", tasks: [] });
+    const startedAt = performance.now();
+    sandbox.terminate();
+    const rejection = await pending.then(
+      () => "none",
+      (error: Error) => error.message,
+    );
+    return { ended: await sandbox.ended, rejection, ms: performance.now() - startedAt };
+  },
+
+  ended: (id: number) => made.get(id)!.ended ?? null,
+  reports: (id: number) => made.get(id)!.reports.map(({ finished: _finished, ...rest }) => rest),
+
+  async cachePut(text: string, quotaBytes?: number): Promise<void> {
+    const cache = await openBlobCache(await openStores(), quotaBytes === undefined ? {} : { quotaBytes });
+    await cache.put(await nameOf(text), new TextEncoder().encode(text));
+  },
+  async cacheGet(text: string): Promise<string | null> {
+    const cache = await openBlobCache(await openStores());
+    const bytes = await cache.get(await nameOf(text));
+    return bytes ? new TextDecoder().decode(bytes) : null;
+  },
+  /** Puts texts one after the other under a quota, reads `used` again in between, and tells what is left. */
+  async cacheFill(texts: string[], quotaBytes: number, used?: string): Promise<string[]> {
+    const cache = await openBlobCache(await openStores(), { quotaBytes });
+    for (const text of texts) {
+      if (used !== undefined) await cache.get(await nameOf(used));
+      await cache.put(await nameOf(text), new TextEncoder().encode(text));
+      // Times of use are whole milliseconds.
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+    const names = await Promise.all(texts.map(nameOf));
+    const held = await cache.list();
+    return texts.filter((_, i) => held.includes(names[i]!));
+  },
+  /** Watches changes that another tab makes. */
+  async cacheWatch(): Promise<void> {
+    const cache = await openBlobCache(await openStores(), { channel: new BroadcastChannel("test") });
+    const seen: unknown[] = [];
+    cache.onChange((change) => seen.push(change));
+    Object.assign(harness, { cacheSeen: () => seen, cacheListed: () => cache.list() });
+  },
+  async cachePutAloud(text: string): Promise<void> {
+    const cache = await openBlobCache(await openStores(), { channel: new BroadcastChannel("test") });
+    await cache.put(await nameOf(text), new TextEncoder().encode(text));
+  },
+
+  async outboxSave(index: number, output: string): Promise<void> {
+    const outbox = createOutbox(await openStores(), console.warn);
+    const frame = encodeValue(`padding ${output}`);
+    const result = {
+      index,
+      attempt: 1,
+      elapsedMs: 1,
+      outcome: { state: "done" as const, output: frame.subarray(0, frame.length) },
+    };
+    await outbox.save([{ job: "j_aaaaaaaaaaaaaaaa" as never, result }]);
+  },
+  async outboxLoad(): Promise<unknown[]> {
+    const outbox = createOutbox(await openStores(), console.warn);
+    return (await outbox.load()).map(({ result }) => [
+      result.index,
+      result.outcome.state === "done" && result.outcome.output instanceof Uint8Array
+        ? decodeValue(result.outcome.output)
+        : null,
+    ]);
+  },
+  async outboxRemove(index: number): Promise<void> {
+    const outbox = createOutbox(await openStores(), console.warn);
+    await outbox.remove([{ job: "j_aaaaaaaaaaaaaaaa" as never, index, attempt: 1 }]);
+  },
+  clientId: async () => loadClientId(await openStores(), true),
+
+  hash: (length: number) => hashBytes(new Uint8Array(length).map((_, i) => i & 255)),
+
+  elect(): void {
+    const states: string[] = [];
+    const leave = joinElection({
+      elected: (exclusive) => states.push(exclusive ? "elected" : "alone"),
+      deposed: () => states.push("deposed"),
+    });
+    addEventListener("pagehide", leave);
+    Object.assign(harness, { electionStates: () => states, leaveElection: leave });
+  },
+};
+
+function describe(task: FinishedTask): unknown {
+  const { outcome } = task;
+  return outcome.state === "done"
+    ? { index: task.index, output: decodeValue(outcome.output) }
+    : { index: task.index, failure: outcome.failure };
+}
+
+Object.assign(globalThis, { harness });

@@ -1,0 +1,53 @@
+import { rolldown } from "rolldown";
+import type { Plugin } from "vite";
+
+/**
+ * Emits `sandbox.html`: one page, one inline classic script, nothing else to load. The page has an opaque origin and a
+ * Content-Security-Policy that lets it fetch nothing, so the source of its workers travels inside the script as a
+ * string.
+ */
+export function sandboxPage(entries: { frame: string; worker: string }): Plugin {
+  return {
+    name: "manyhands-sandbox-page",
+    apply: "build",
+    async generateBundle() {
+      const worker = await bundle(entries.worker);
+      const frame = await bundle(entries.frame, worker);
+      this.emitFile({ type: "asset", fileName: "sandbox.html", source: page(frame) });
+    },
+  };
+}
+
+/** One self-contained classic script; `virtual:worker-source` stands for the source text given. */
+async function bundle(input: string, workerSource?: string): Promise<string> {
+  const build = await rolldown({
+    input,
+    platform: "browser",
+    plugins: [
+      {
+        name: "worker-source",
+        resolveId: (id) => (id === "virtual:worker-source" ? id : null),
+        load: (id) =>
+          id === "virtual:worker-source"
+            ? `export const workerSource = ${JSON.stringify(workerSource)};`
+            : null,
+      },
+    ],
+  });
+  const { output } = await build.generate({ format: "iife", minify: true, comments: false });
+  await build.close();
+  if (output.length !== 1) throw new Error(`${input} did not become one self-contained script`);
+  return output[0].code;
+}
+
+function page(script: string): string {
+  // Inside a script element these two would end it or change how it is read (HTML standard, "script data state").
+  const safe = script.replaceAll(/<(?=\/script|!--|script)/gi, "\\x3c").trim();
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Manyhands sandbox</title>
+<script>${safe}</script>
+</html>
+`;
+}

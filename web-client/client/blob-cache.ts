@@ -1,0 +1,214 @@
+import { delMany, entries, get, set, setMany } from "idb-keyval";
+import type { BlobCache } from "../../shared/client/ports.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { ByteLru } from "./byte-lru.ts";
+import type { Stores } from "./stores.ts";
+
+const mebibyte = 1024 ** 2;
+/** Disk this page takes at most; a browser that tells how much it would grant lowers it to half of that. */
+const maxQuotaBytes = 512 * mebibyte;
+/** Reading a blob of a megabyte from IndexedDB takes some milliseconds: those in constant use stay in memory. */
+const memoryBytes = 64 * mebibyte;
+/** Without IndexedDB memory is all there is. */
+const memoryOnlyBytes = 128 * mebibyte;
+const listed = 4096;
+
+interface Usage {
+  size: number;
+  usedAt: number;
+}
+type Change = { added: Sha256[]; removed: Sha256[] };
+
+export interface CacheOptions {
+  readonly quotaBytes?: number;
+  /** Where to tell other tabs; undefined where the browser has no BroadcastChannel. */
+  readonly channel?: BroadcastChannel | undefined;
+}
+
+/** Blobs in IndexedDB, least recently used out first, shared by the tabs of one browser. A failing disk is a miss. */
+export async function openBlobCache(
+  stores: Stores | undefined,
+  options: CacheOptions = {},
+): Promise<BlobCache> {
+  if (!stores) return new MemoryCache();
+  try {
+    const known = new Map(await entries<Sha256, Usage>(stores.index));
+    return new IndexedDbCache(stores, known, options.quotaBytes ?? (await grantedBytes()), options.channel);
+  } catch {
+    return new MemoryCache();
+  }
+}
+
+async function grantedBytes(): Promise<number> {
+  try {
+    // `navigator.storage` exists in secure contexts only.
+    const quota = (await navigator.storage.estimate()).quota ?? Infinity;
+    return Math.min(maxQuotaBytes, quota / 2);
+  } catch {
+    return maxQuotaBytes;
+  }
+}
+
+class IndexedDbCache implements BlobCache {
+  readonly #stores: Stores;
+  readonly #index: Map<Sha256, Usage>;
+  readonly #quotaBytes: number;
+  readonly #channel: BroadcastChannel | undefined;
+  readonly #memory = new ByteLru(memoryBytes);
+  readonly #touched = new Map<Sha256, Usage>();
+  readonly #listeners: ((change: Change) => void)[] = [];
+  #bytes = 0;
+
+  constructor(
+    stores: Stores,
+    index: Map<Sha256, Usage>,
+    quotaBytes: number,
+    channel: BroadcastChannel | undefined,
+  ) {
+    this.#stores = stores;
+    this.#index = index;
+    this.#quotaBytes = quotaBytes;
+    this.#channel = channel;
+    for (const { size } of index.values()) this.#bytes += size;
+    channel?.addEventListener("message", ({ data }: MessageEvent<Change & { sizes: number[] }>) => {
+      data.removed.forEach((name) => this.#forget(name));
+      data.added.forEach((name, i) => this.#know(name, data.sizes[i] ?? 0));
+      this.#announce({ added: data.added, removed: data.removed });
+    });
+  }
+
+  async get(sha256: Sha256): Promise<Uint8Array | undefined> {
+    const known = this.#index.get(sha256);
+    if (!known) return undefined;
+    const hot = this.#memory.get(sha256);
+    const bytes = hot ?? (await this.#read(sha256));
+    if (bytes?.length !== known.size) {
+      await this.#drop([sha256]);
+      return undefined;
+    }
+    known.usedAt = Date.now();
+    this.#touched.set(sha256, known);
+    if (!hot) this.#memory.put(sha256, bytes);
+    // The caller owns what it gets, and may move it into a worker.
+    return bytes.slice();
+  }
+
+  async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+    if (this.#index.has(sha256) || bytes.length > this.#quotaBytes) return;
+    const own = bytes.slice();
+    this.#know(sha256, own.length);
+    this.#memory.put(sha256, own);
+    const removed = this.#overQuota(sha256);
+    await this.#drop(removed);
+    if (await this.#write(sha256, own)) this.#tell({ added: [sha256], removed: [] });
+    else await this.#drop([sha256]);
+  }
+
+  async list(): Promise<Sha256[]> {
+    const newest = [...this.#index].sort(([, a], [, b]) => b.usedAt - a.usedAt);
+    return newest.slice(0, listed).map(([name]) => name);
+  }
+
+  onChange(listener: (change: Change) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async #read(sha256: Sha256): Promise<Uint8Array | undefined> {
+    try {
+      return await get<Uint8Array>(sha256, this.#stores.blobs);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** False when the browser has no room, even after half of the blobs went. */
+  async #write(sha256: Sha256, bytes: Uint8Array): Promise<boolean> {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        await set(sha256, bytes, this.#stores.blobs);
+        this.#touched.set(sha256, this.#index.get(sha256) ?? { size: bytes.length, usedAt: Date.now() });
+        await this.#saveTouched();
+        return true;
+      } catch {
+        await this.#drop(this.#oldest(this.#bytes / 2, sha256));
+      }
+    }
+    return false;
+  }
+
+  /** Times of use are written with the next blob: a time that is lost costs a slightly worse eviction. */
+  async #saveTouched(): Promise<void> {
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    await setMany(touched, this.#stores.index);
+  }
+
+  #overQuota(except: Sha256): Sha256[] {
+    return this.#bytes <= this.#quotaBytes ? [] : this.#oldest(this.#bytes - this.#quotaBytes, except);
+  }
+
+  #oldest(bytes: number, except: Sha256): Sha256[] {
+    const byUse = [...this.#index].sort(([, a], [, b]) => a.usedAt - b.usedAt);
+    const names: Sha256[] = [];
+    for (const [name, { size }] of byUse) {
+      if (bytes <= 0) break;
+      if (name === except) continue;
+      bytes -= size;
+      names.push(name);
+    }
+    return names;
+  }
+
+  #know(sha256: Sha256, size: number): void {
+    this.#forget(sha256);
+    this.#index.set(sha256, { size, usedAt: Date.now() });
+    this.#bytes += size;
+  }
+
+  #forget(sha256: Sha256): void {
+    this.#bytes -= this.#index.get(sha256)?.size ?? 0;
+    this.#index.delete(sha256);
+    this.#touched.delete(sha256);
+    this.#memory.delete(sha256);
+  }
+
+  async #drop(names: Sha256[]): Promise<void> {
+    if (names.length === 0) return;
+    names.forEach((name) => this.#forget(name));
+    this.#tell({ added: [], removed: names });
+    // The index goes first: a blob without an entry is lost space until it is put again, an entry without a blob a miss.
+    await Promise.allSettled([delMany(names, this.#stores.index), delMany(names, this.#stores.blobs)]);
+  }
+
+  #tell(change: Change): void {
+    const sizes = change.added.map((name) => this.#index.get(name)?.size ?? 0);
+    this.#channel?.postMessage({ ...change, sizes });
+    this.#announce(change);
+  }
+
+  #announce(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+class MemoryCache implements BlobCache {
+  readonly #blobs = new ByteLru(memoryOnlyBytes);
+  readonly #listeners: ((change: Change) => void)[] = [];
+
+  async get(sha256: Sha256): Promise<Uint8Array | undefined> {
+    return this.#blobs.get(sha256)?.slice();
+  }
+
+  async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+    const removed = this.#blobs.put(sha256, bytes.slice());
+    for (const listener of this.#listeners) listener({ added: [sha256], removed });
+  }
+
+  async list(): Promise<Sha256[]> {
+    return this.#blobs.names().slice(0, listed);
+  }
+
+  onChange(listener: (change: Change) => void): void {
+    this.#listeners.push(listener);
+  }
+}

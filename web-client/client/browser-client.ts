@@ -1,0 +1,51 @@
+import { createClient, type Client } from "../../shared/client/client.ts";
+import type { ClientPorts } from "../../shared/client/ports.ts";
+import type { ClientStatus } from "../../shared/client/status.ts";
+import { openBlobCache } from "./blob-cache.ts";
+import { createBlobTransfer } from "./blob-transfer.ts";
+import { createClock } from "./clock.ts";
+import { createFrameSandboxes } from "./frame-sandboxes.ts";
+import { describeBrowser, loadClientId } from "./identity.ts";
+import { createOutbox } from "./outbox.ts";
+import { openStores } from "./stores.ts";
+import { createTransport } from "./transport.ts";
+
+export interface BrowserClientOptions {
+  readonly slots: number;
+  /** Invitation or client token. */
+  readonly token: string | undefined;
+  /** Whether this tab is the only one of its browser that computes, and so may go by the browser's one client id. */
+  readonly exclusive: boolean;
+  readonly onStatus: (status: ClientStatus) => void;
+}
+
+/** The client core on the ports of a browser page. Only the elected tab makes one. */
+export async function openBrowserClient(options: BrowserClientOptions): Promise<Client> {
+  const stores = await openStores();
+  const [cache, client] = await Promise.all([
+    openBlobCache(stores, { channel: openChannel() }),
+    loadClientId(stores, options.exclusive),
+  ]);
+  const ports: ClientPorts = {
+    clock: createClock(),
+    random: Math.random,
+    transport: createTransport(),
+    blobs: createBlobTransfer(),
+    cache,
+    outbox: createOutbox(stores, (message) => log("warn", message)),
+    sandboxes: createFrameSandboxes(),
+    log,
+  };
+  return createClient(ports, describeBrowser(client, options.token), {
+    slots: options.slots,
+    onStatus: options.onStatus,
+  });
+}
+
+function openChannel(): BroadcastChannel | undefined {
+  return typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
+}
+
+const log: ClientPorts["log"] = (level, message, details) => {
+  console[level](`[manyhands] ${message}`, ...(details ? [details] : []));
+};

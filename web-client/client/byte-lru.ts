@@ -1,0 +1,45 @@
+import type { Sha256 } from "../../shared/ids.ts";
+
+/** Least recently used first out, counted in bytes. A `Map` keeps insertion order, so a use is a re-insertion. */
+export class ByteLru {
+  readonly #entries = new Map<Sha256, Uint8Array>();
+  readonly #quotaBytes: number;
+  #bytes = 0;
+
+  constructor(quotaBytes: number) {
+    this.#quotaBytes = quotaBytes;
+  }
+
+  get(sha256: Sha256): Uint8Array | undefined {
+    const bytes = this.#entries.get(sha256);
+    if (!bytes) return undefined;
+    this.#entries.delete(sha256);
+    this.#entries.set(sha256, bytes);
+    return bytes;
+  }
+
+  /** Names that had to go; the blob itself when it does not fit at all. */
+  put(sha256: Sha256, bytes: Uint8Array): Sha256[] {
+    this.delete(sha256);
+    if (bytes.length > this.#quotaBytes) return [sha256];
+    this.#entries.set(sha256, bytes);
+    this.#bytes += bytes.length;
+    const removed: Sha256[] = [];
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.#quotaBytes) break;
+      this.delete(oldest);
+      removed.push(oldest);
+    }
+    return removed;
+  }
+
+  delete(sha256: Sha256): void {
+    this.#bytes -= this.#entries.get(sha256)?.length ?? 0;
+    this.#entries.delete(sha256);
+  }
+
+  /** Most recently used first. */
+  names(): Sha256[] {
+    return [...this.#entries.keys()].reverse();
+  }
+}

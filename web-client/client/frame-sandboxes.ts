@@ -1,0 +1,126 @@
+import { expose, transfer, wrap } from "comlink";
+import type { KernelRunner } from "../../shared/client/runner.ts";
+import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
+import { workerReady } from "../sandbox/frame-messages.ts";
+import { guardPort, type GuardedPort } from "./guarded-port.ts";
+import { SandboxFrame } from "./sandbox-frame.ts";
+
+/** Starting a worker takes some ten milliseconds; a machine that swaps may need a thousand times that. */
+const startMs = 30_000;
+
+type Ended = Awaited<Sandbox["ended"]>;
+
+/**
+ * Sandboxes in workers of one hidden, sandboxed iframe. Page and worker speak comlink over a port of their own.
+ *
+ * @param url - the sandbox page
+ */
+export function createFrameSandboxes(url = "/sandbox.html"): SandboxFactory & { close(): void } {
+  let frame: Promise<SandboxFrame> | undefined;
+
+  async function openFrame(): Promise<SandboxFrame> {
+    const current = await frame?.catch(() => undefined);
+    if (current && !current.closed) return current;
+    const opening = SandboxFrame.open(url);
+    frame = opening;
+    return opening;
+  }
+
+  let opening: Promise<unknown> = Promise.resolve();
+  return {
+    async create(host) {
+      // One at a time, so that the first slots of a page do not open a frame each.
+      const open = opening.then(openFrame);
+      opening = open.catch(() => undefined);
+      const sandbox = new WorkerSandbox(await open, host);
+      await sandbox.ready;
+      return sandbox;
+    },
+    close() {
+      void frame?.then((open) => open.close("The page closed it."));
+    },
+  };
+}
+
+class WorkerSandbox implements Sandbox {
+  readonly ended: Promise<Ended>;
+  readonly ready: Promise<void>;
+  readonly #port: GuardedPort;
+  readonly #runner: ReturnType<typeof wrap<KernelRunner>>;
+  readonly #terminate: () => void;
+  #resolveEnded!: (ended: Ended) => void;
+  /** Rejects when the sandbox ends: no call may wait for an answer that cannot come. */
+  readonly #dead: Promise<never>;
+
+  constructor(frame: SandboxFrame, host: SandboxHost) {
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#dead = this.ended.then(({ reason }) => {
+      throw new Error(reason ?? "The sandbox was terminated.");
+    });
+    this.#dead.catch(() => undefined);
+    const { port1, port2 } = new MessageChannel();
+    const worker = frame.spawn(port2, (reason) => this.#end(reason));
+    this.#terminate = worker.terminate;
+    const greeted = Promise.withResolvers<void>();
+    this.#port = guardPort(port1, {
+      greeting: workerReady,
+      greeted: greeted.resolve,
+      verbs: ["data", "put", "report"],
+      violated: (what) => {
+        worker.terminate();
+        this.#end(what);
+      },
+    });
+    this.ready = this.#within(startMs, greeted.promise);
+    this.#runner = wrap<KernelRunner>(this.#port.endpoint);
+    expose(exposedHost(host), this.#port.endpoint);
+  }
+
+  async load(kernelSha256: string, source: Uint8Array): Promise<void> {
+    await Promise.race([this.#runner.load(kernelSha256, compact(source)), this.#dead]);
+  }
+
+  async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
+    const tasks = bundle.tasks.map((task) => ({
+      ...task,
+      input: compact(task.input),
+      ...(task.resume && { resume: compact(task.resume) }),
+    }));
+    await Promise.race([this.#runner.run({ ...bundle, tasks }), this.#dead]);
+  }
+
+  terminate(): void {
+    this.#terminate();
+    this.#end(undefined);
+  }
+
+  #end(reason: string | undefined): void {
+    this.#port.close();
+    this.#resolveEnded({ reason, kind: "crash" });
+  }
+
+  async #within(ms: number, greeted: Promise<void>): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#terminate();
+      this.#end(`The sandbox's worker did not start within ${ms} ms.`);
+    }, ms);
+    await Promise.race([greeted, this.#dead]).finally(() => clearTimeout(timer));
+  }
+}
+
+/** The host as the worker may call it; what it returns is moved, not copied. */
+function exposedHost(host: SandboxHost): SandboxHost {
+  return {
+    async data(name, range) {
+      const bytes = compact(await host.data(name, range));
+      return transfer(bytes, [bytes.buffer as ArrayBuffer]);
+    },
+    put: (bytes) => host.put(bytes),
+    report: (report) => host.report(report),
+  };
+}
+
+/** A structured clone takes the whole buffer behind a view: a task's 100 bytes would carry their 16 MiB frame along. */
+function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}

@@ -1,0 +1,40 @@
+import { createStore, del, set, type UseStore } from "idb-keyval";
+
+/** The page's IndexedDB stores; one database each, as idb-keyval wants it. */
+export interface Stores {
+  readonly blobs: UseStore;
+  /** Size and time of last use of each blob. */
+  readonly index: UseStore;
+  readonly outbox: UseStore;
+  readonly state: UseStore;
+}
+
+const probeMs = 3_000;
+
+/**
+ * Opens the stores, or tells that this browser keeps nothing (private windows, blocked site data, broken profile): then
+ * everything lives in memory and the page works without.
+ */
+export async function openStores(): Promise<Stores | undefined> {
+  try {
+    const stores: Stores = {
+      blobs: createStore("manyhands-blobs", "blobs"),
+      index: createStore("manyhands-blob-index", "index"),
+      outbox: createStore("manyhands-outbox", "outbox"),
+      state: createStore("manyhands-state", "state"),
+    };
+    // Some browsers fail on the first write only, and some never answer at all.
+    await within(probeMs, set("probe", 1, stores.state));
+    await del("probe", stores.state);
+    return stores;
+  } catch {
+    return undefined;
+  }
+}
+
+function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`IndexedDB did not answer within ${ms} ms`)), ms);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,48 @@
+import type { Transport } from "../../shared/client/ports.ts";
+import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+
+/** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
+const abnormal = 1006;
+
+/** One WebSocket to the server this page came from. */
+export function createTransport(origin: string = location.origin): Transport {
+  const address = new URL(clientSocketPath, origin);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return {
+    connect(handlers) {
+      let closed = false;
+      const close = (code: number, reason: string): void => {
+        if (closed) return;
+        closed = true;
+        handlers.closed(code, reason);
+      };
+      let socket: WebSocket;
+      try {
+        socket = new WebSocket(address, subprotocol);
+      } catch (error) {
+        queueMicrotask(() => close(abnormal, String(error)));
+        return { send: () => undefined, bufferedBytes: 0, close };
+      }
+      socket.binaryType = "arraybuffer";
+      socket.onopen = () => handlers.opened();
+      socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+        // Text frames are not part of the protocol; the core answers an empty frame as it does any malformed one.
+        handlers.received(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array());
+      };
+      socket.onclose = ({ code, reason }) => close(code, reason || "the server could not be reached");
+      return {
+        send(frame) {
+          if (socket.readyState === WebSocket.OPEN) socket.send(frame as Uint8Array<ArrayBuffer>);
+        },
+        get bufferedBytes() {
+          return socket.bufferedAmount;
+        },
+        close(code, reason) {
+          // The close frame carries at most 123 bytes of reason (RFC 6455 §5.5).
+          socket.close(code, reason.slice(0, 40));
+          close(code, reason);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * What a kernel finds in its global scope: the language, and platform objects that only compute. Everything else is
+ * removed before a kernel loads, so that what a future browser adds is absent too.
+ */
+const language = `
+  AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date
+  DisposableStack Error EvalError FinalizationRegistry Float16Array Float32Array Float64Array Function Infinity Int16Array
+  Int32Array Int8Array Intl Iterator JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp
+  Set SharedArrayBuffer String SuppressedError Symbol SyntaxError Temporal TypeError URIError Uint16Array Uint32Array
+  Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet WebAssembly decodeURI decodeURIComponent encodeURI
+  encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt undefined unescape`;
+
+/** The same as the Node client's sandbox offers, so that a kernel that runs on one runs on the other. */
+const platform = `
+  AbortController AbortSignal CompressionStream CustomEvent DOMException DecompressionStream Event EventTarget
+  ReadableStream TextDecoder TextEncoder TransformStream URL URLSearchParams WritableStream addEventListener atob btoa
+  clearInterval clearTimeout constructor dispatchEvent queueMicrotask removeEventListener self setInterval setTimeout
+  structuredClone when`;
+
+const allowed = new Set(`${language} ${platform}`.trim().split(/\s+/));
+
+/**
+ * Removes every other property of the global object and of its prototypes, and puts the replacements there.
+ * @throws Error naming what could not be removed: better no sandbox than a leaky one
+ */
+export function removeGlobals(scope: object, replacements: Record<string, unknown>): void {
+  for (let holder: unknown = scope; holder !== null && holder !== Object.prototype;)
+    holder = clear(holder as object);
+  const { URL } = scope as { URL: { createObjectURL?: unknown; revokeObjectURL?: unknown } };
+  delete URL.createObjectURL;
+  delete URL.revokeObjectURL;
+  for (const [name, value] of Object.entries(replacements))
+    Object.defineProperty(scope, name, { value, writable: true, configurable: true });
+}
+
+function clear(holder: object): unknown {
+  for (const key of Reflect.ownKeys(holder)) {
+    if (typeof key === "symbol" || allowed.has(key) || Reflect.deleteProperty(holder, key)) continue;
+    // What stays (TEMPORARY and PERSISTENT, leftovers of a file system interface) must be a plain constant.
+    const descriptor = Reflect.getOwnPropertyDescriptor(holder, key);
+    if (!descriptor || !("value" in descriptor) || Object(descriptor.value) === descriptor.value)
+      throw new Error(`The sandbox could not remove ${key}.`);
+  }
+  return Reflect.getPrototypeOf(holder);
+}

@@ -1,0 +1,37 @@
+/** Where `console` writes: to the log of the task that runs. */
+export interface ConsoleSink {
+  log(...parts: unknown[]): void;
+}
+
+/** Harmless stand-ins for what kernels may expect, made of what is captured now. */
+export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
+  const { freeze } = Object;
+  return {
+    console: quietConsole(sink),
+    performance: freeze({ now: performance.now.bind(performance), timeOrigin: performance.timeOrigin }),
+    crypto: freeze({ getRandomValues: crypto.getRandomValues.bind(crypto), randomUUID: makeRandomUuid() }),
+  };
+}
+
+/** `crypto.randomUUID` is missing on plain HTTP; a kernel must not depend on the address of the page. */
+function makeRandomUuid(): () => string {
+  const getRandomValues = crypto.getRandomValues.bind(crypto);
+  return () => {
+    const bytes = getRandomValues(new Uint8Array(16));
+    // RFC 9562 §5.4: version 4, variant 10.
+    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  };
+}
+
+function quietConsole(sink: ConsoleSink): object {
+  const log = (...parts: unknown[]): void => sink.log(...parts);
+  const nothing = (): void => undefined;
+  return {
+    ...{ log, info: log, warn: log, error: log, debug: log, trace: log },
+    ...{ assert: nothing, dir: nothing, table: nothing, group: nothing, groupEnd: nothing },
+    ...{ count: nothing, time: nothing, timeEnd: nothing, timeLog: nothing },
+  };
+}

@@ -1,0 +1,69 @@
+import { expose, transfer, wrap } from "comlink";
+import { createKernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
+import type { KernelContext } from "../../shared/kernel.ts";
+import { removeGlobals } from "./allowed-globals.ts";
+import { workerReady } from "./frame-messages.ts";
+import { portEndpoint } from "./port-endpoint.ts";
+import { makeReplacements } from "./replacements.ts";
+
+/**
+ * The worker of one slot. It gets one port, closes every door, and then runs kernels: a kernel shares this realm, so the
+ * order matters, and so does that everything used afterwards was taken before.
+ */
+const now = performance.now.bind(performance);
+const objectUrl = URL.createObjectURL.bind(URL);
+const revoke = URL.revokeObjectURL.bind(URL);
+const BlobOfSource = Blob;
+
+/** Outputs from this size on are moved instead of copied: below, a copy is cheaper than detaching a buffer. */
+const transferBytes = 64 * 1024;
+
+addEventListener("message", function first(event) {
+  removeEventListener("message", first);
+  const port = event.ports[0];
+  if (port) start(port);
+});
+
+function start(port: MessagePort): void {
+  const endpoint = portEndpoint(port);
+  removeGlobals(globalThis, makeReplacements({ log: (...parts) => running?.log(...parts) }));
+  const runner = createKernelRunner({ importModule, host: hostOver(wrap<RunnerHost>(endpoint)), now });
+  expose(runner, endpoint);
+  endpoint.postMessage(workerReady);
+}
+
+type RemoteHost = ReturnType<typeof wrap<RunnerHost>>;
+
+function hostOver(remote: RemoteHost): RunnerHost {
+  return {
+    data: (name, range) => remote.data(name, range),
+    put: (bytes) => remote.put(bytes),
+    report(report) {
+      const buffers: ArrayBuffer[] = [];
+      for (const { outcome } of report.finished ?? [])
+        if (outcome.state === "done" && outcome.output.byteLength >= transferBytes)
+          buffers.push(outcome.output.buffer as ArrayBuffer);
+      return remote.report(buffers.length > 0 ? transfer(report, buffers) : report);
+    },
+  };
+}
+
+/** The runner calls kernels one after the other: `console` speaks for the one called last. */
+let running: KernelContext | undefined;
+
+async function importModule(source: Uint8Array): Promise<{ default?: unknown }> {
+  const url = objectUrl(new BlobOfSource([source as Uint8Array<ArrayBuffer>], { type: "text/javascript" }));
+  try {
+    const { default: kernel } = (await import(/* @vite-ignore */ url)) as { default?: unknown };
+    if (typeof kernel !== "function") return { default: kernel };
+    const call = kernel as (input: unknown, ctx: KernelContext) => unknown;
+    return {
+      default: (input: unknown, ctx: KernelContext): unknown => {
+        running = ctx;
+        return call(input, ctx);
+      },
+    };
+  } finally {
+    revoke(url);
+  }
+}
