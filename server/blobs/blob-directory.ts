@@ -184,12 +184,22 @@ export class BlobDirectory {
       const earlier = await this.#reuse(name.sha256);
       if (!earlier) {
         await this.#files.publish(path, name.sha256);
-        await this.#touch(name);
+        await this.#recordNew(name);
       }
       return { ...name, created: !earlier };
     } finally {
       // Gone already when it was published.
       await rm(path, { force: true });
+    }
+  }
+
+  async #recordNew(name: BlobName): Promise<void> {
+    try {
+      await this.#touch(name);
+    } catch (error) {
+      // The sender is told that it failed, so no file stays that no quota counts.
+      await this.#files.remove(name.sha256);
+      throw error;
     }
   }
 

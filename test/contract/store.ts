@@ -251,6 +251,18 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await claimIndexes(all)).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
       });
 
+      it.runIf(harness.durable)(
+        "[CLAIM-2] finds a low task again that was submitted in the commit of higher outcomes",
+        async () => {
+          await start(0);
+          await store.submit(id, tasks(10, 12));
+          await claimIndexes(all);
+          await Promise.all([store.submit(id, [task(0)]), store.complete(id, [done(10), done(11)])]);
+          await restart();
+          expect(await claimIndexes(all)).toEqual([0]);
+        },
+      );
+
       it("gives nothing of a job that has ended", async () => {
         await start(3);
         await store.endJob(id, "cancelled");

@@ -51,6 +51,11 @@ export function storeError(error: unknown): PlatformError {
   return PlatformError.from(error);
 }
 
+/** The operating system's name of a failure, as Node's file system calls report it. */
+function systemCode(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
 /** What opening a data directory rejects with. */
 export function openError(directory: string, error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
@@ -59,7 +64,7 @@ export function openError(directory: string, error: unknown): PlatformError {
 
 function openMessage(directory: string, error: unknown): string {
   const said = error instanceof Error ? error.message : String(error);
-  switch (resultCode(error)) {
+  switch (resultCode(error) ?? systemCode(error)) {
     case busy:
       return `Another Manyhands server is using the data directory ${directory}. Stop it, or give this one a directory of its own.`;
     case notADatabase:
@@ -67,9 +72,13 @@ function openMessage(directory: string, error: unknown): string {
     case corrupt:
       return `The database in the data directory ${directory} is damaged (${said}). Restore it from a backup, or move it away to start afresh.`;
     case full:
+    case "ENOSPC":
       return `The disk of the data directory ${directory} is full: the server needs room to record its work.`;
     case readOnly:
     case cannotOpen:
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
       return `The data directory ${directory} cannot be written (${said}). Expected a directory that this user may write.`;
     default:
       return `The data directory ${directory} cannot be used: ${said}.`;

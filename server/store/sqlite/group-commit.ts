@@ -29,6 +29,8 @@ const transactionMs = 25;
  * Group commit: write verbs issued in one turn of the event loop share one transaction and one flush to disk. It adapts by
  * itself: SQLite is synchronous, so while a commit runs the sockets collect the verbs of the next one.
  *
+ * When the disk fails, every verb that ran in the transaction is refused, and those behind it are tried in the next.
+ *
  * No savepoints: verbs refuse before they write. One that broke this rule, or failed for a reason of its own, has the
  * whole group rolled back and each verb run again in a transaction of its own.
  */

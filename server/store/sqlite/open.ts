@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Store } from "../store.ts";
@@ -42,7 +42,10 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
   let connection: DatabaseSync | undefined;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    connection = new DatabaseSync(join(directory, databaseName), { timeout: lockWaitMs });
+    const path = join(directory, databaseName);
+    // SQLite opens a file that it may not write all the same, and fails later with an "I/O error".
+    accessSync(existsSync(path) ? path : directory, constants.R_OK | constants.W_OK);
+    connection = new DatabaseSync(path, { timeout: lockWaitMs });
     connection.exec(filePragmas);
     // Takes the write lock now, so that a directory in use or read-only is refused at start, not at the first job.
     connection.exec("BEGIN IMMEDIATE; COMMIT");

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Database } from "../../server/store/sqlite/database.ts";
+import { migrate } from "../../server/store/sqlite/schema.ts";
+import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
+import { done, inputOf, jobId, newJob, task, tasks } from "../contract/store-fixtures.ts";
+
+const id = jobId(1);
+const megabyte = new Uint8Array(2 ** 20);
+let directory: string;
+let connection: DatabaseSync;
+let store: SqliteStore;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "manyhands-failure-"));
+  connection = new DatabaseSync(join(directory, "store.sqlite"));
+  connection.exec("PRAGMA journal_mode = WAL");
+  const db = new Database(connection);
+  migrate(db, directory);
+  store = new SqliteStore(db, { clock: Date.now, markEvery: 1 });
+  await store.createJob(newJob());
+  await store.submit(id, tasks(0, 10));
+});
+afterEach(async () => {
+  await store.close();
+  await rm(directory, { recursive: true });
+});
+
+/** SQLite itself refuses pages beyond this, with the same SQLITE_FULL as a full disk. */
+function limitPages(pages: number): void {
+  connection.exec(`PRAGMA max_page_count = ${pages}`);
+}
+
+describe("[DUR-2] a commit that fails changes nothing and harms nothing that comes after", () => {
+  it("on a full disk every verb of the commit is refused, and the store goes on", async () => {
+    limitPages(100);
+    const claimed = await store.claim(id, 5);
+    const verbs = await Promise.allSettled([
+      store.complete(id, [done(0)]),
+      store.setPaused(id, true),
+      store.submit(id, [task(50, { input: megabyte })]),
+    ]);
+    const full = { status: "rejected", reason: { code: "STORE_FULL" } };
+    expect(verbs).toMatchObject([full, full, full]);
+    expect(await store.getJob(id)).toMatchObject({ total: 10, done: 0, lastSeq: 0, paused: false });
+
+    // What was claimed stays claimed, and the same outcome is taken later.
+    expect((await store.claim(id, 1))[0]?.index).toBe(claimed.length);
+    expect(await store.complete(id, [done(0)])).toMatchObject({ accepted: [0], job: { lastSeq: 1 } });
+    limitPages(1_000_000);
+    expect(await store.submit(id, [task(50, { input: megabyte })])).toMatchObject({ added: 1, total: 11 });
+  });
+
+  it("deleting a job makes room on a full disk", async () => {
+    await store.createJob(newJob({ id: jobId(2) }));
+    await store.submit(jobId(2), [task(0, { input: megabyte })]);
+    const { page_count: pages } = connection.prepare("PRAGMA page_count").get() as { page_count: number };
+    limitPages(pages + 5);
+    await expect(store.submit(id, [task(50, { input: megabyte })])).rejects.toMatchObject({
+      code: "STORE_FULL",
+    });
+    await store.deleteJob(jobId(2));
+    expect(await store.submit(id, [task(50, { input: megabyte })])).toMatchObject({ added: 1 });
+  });
+
+  it("when the database turns read-only the refusal says so", async () => {
+    connection.exec("PRAGMA query_only = ON");
+    await expect(store.complete(id, [done(0)])).rejects.toMatchObject({
+      code: "STORE_FULL",
+      message: expect.stringMatching(/read-only/) as string,
+    });
+    expect(await store.results(id, 0, 10, Infinity)).toEqual([]);
+    connection.exec("PRAGMA query_only = OFF");
+    expect(await store.complete(id, [done(0)])).toMatchObject({ accepted: [0] });
+  });
+
+  it("[GROUP-1] a verb that breaks half way takes back its own writes and no others", async () => {
+    const verbs = await Promise.allSettled([
+      store.complete(id, [done(0)]),
+      // Not a value SQLite takes: fails at the third row, after two were written.
+      store.submit(id, [task(20), task(21), task(22, { input: {} as never })]),
+      store.complete(id, [done(1)]),
+    ]);
+    expect(verbs.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await store.getJob(id)).toMatchObject({ total: 10, done: 2, lastSeq: 2 });
+    expect(await store.submit(id, [task(20)])).toMatchObject({ added: 1, total: 11 });
+  });
+
+  it("verbs of many turns each get their own commit in order", async () => {
+    const order: number[] = [];
+    const verbs = Array.from({ length: 2000 }, (_, k) =>
+      store.submit(id, [task(100 + k, { input: inputOf(k) })]).then(() => order.push(k)),
+    );
+    await Promise.all(verbs);
+    expect(order).toEqual(Array.from({ length: 2000 }, (_, k) => k));
+  });
+});
+
+it("goes on with a deletion that was cut short", async () => {
+  await store.submit(id, tasks(10, 3000));
+  const deletion = store.deleteJob(id).catch((error: unknown) => error);
+  await store.getJob(id);
+  // The job is gone with the first commit; closing cuts the sweeps off.
+  await store.close();
+  expect(await deletion).toMatchObject({ code: "SHUTTING_DOWN" });
+  connection = new DatabaseSync(join(directory, "store.sqlite"));
+  store = new SqliteStore(new Database(connection), { clock: Date.now, markEvery: 1 });
+  expect(await store.getJob(id)).toBeUndefined();
+  const rows = () =>
+    (
+      connection.prepare("SELECT count(*) + (SELECT count(*) FROM forgottenJobs) AS n FROM tasks").get() as {
+        n: number;
+      }
+    ).n;
+  await expect.poll(rows).toBe(0);
+});
