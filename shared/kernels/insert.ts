@@ -27,9 +27,9 @@ export type InsertInput = {
 /** What `packSphere` made of the partial volume, and how many images are in it. */
 export type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
 
-/** Radius of the sphere that travels, in samples of the padded transform: one more than slices reach, for interpolation. */
+/** Radius of the sphere that travels, in samples of the padded transform: two more than slices reach, so that every corner of the interpolation is inside. */
 export function packedRadius(box: number, maxRadius: number): number {
-  return Math.min(maxRadius, box / 2) * (paddedSize(box) / box) + 1;
+  return Math.min(maxRadius, box / 2) * (paddedSize(box) / box) + 2;
 }
 
 /** Direct Fourier inversion's first half: adds every particle's central slice to a weighted sum. */

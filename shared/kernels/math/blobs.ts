@@ -6,10 +6,16 @@ import { fourierVolume, type FourierVolume } from "./fourier-volume.ts";
  * The little-endian 32-bit numbers a data reference stands for.
  * @throws RangeError when there are not `count` of them
  */
-export async function readFloats(ctx: KernelContext, ref: DataReference, count: number): Promise<Float32Array> {
+export async function readFloats(
+  ctx: KernelContext,
+  ref: DataReference,
+  count: number,
+): Promise<Float32Array> {
   const bytes = await ctx.data(ref);
   if (bytes.length !== 4 * count)
-    throw new RangeError(`the data reference has ${bytes.length} bytes; ${count} 32-bit numbers were expected`);
+    throw new RangeError(
+      `the data reference has ${bytes.length} bytes; ${count} 32-bit numbers were expected`,
+    );
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   return new Float32Array(aligned.buffer, aligned.byteOffset, count);
 }
@@ -21,7 +27,11 @@ let lastVolume: FourierVolume | undefined;
  * The padded transform of a map. The last one is kept, because a warm worker gets task after task with the same map:
  * making one of box 64 takes as long as aligning dozens of particles.
  */
-export async function readFourierVolume(ctx: KernelContext, ref: DataReference, box: number): Promise<FourierVolume> {
+export async function readFourierVolume(
+  ctx: KernelContext,
+  ref: DataReference,
+  box: number,
+): Promise<FourierVolume> {
   const key = `${ref.sha256} ${ref.range?.join() ?? ""} ${box}`;
   if (lastVolume && lastKey === key) return lastVolume;
   const volume = fourierVolume(await readFloats(ctx, ref, box ** 3), box);

@@ -55,9 +55,7 @@ export function eulerAngles(m: Matrix3): { rot: number; tilt: number; psi: numbe
 /** `a·b`. */
 export function multiply(a: Matrix3, b: Matrix3): Matrix3 {
   const cell = (row: 0 | 3 | 6, column: 0 | 1 | 2): number =>
-    a[row] * b[column] +
-    a[(row + 1) as 1] * b[(column + 3) as 3] +
-    a[(row + 2) as 2] * b[(column + 6) as 6];
+    a[row] * b[column] + a[(row + 1) as 1] * b[(column + 3) as 3] + a[(row + 2) as 2] * b[(column + 6) as 6];
   return [
     cell(0, 0),
     cell(0, 1),

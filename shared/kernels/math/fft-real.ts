@@ -36,7 +36,8 @@ export function inverse2(half: Float32Array, n: number, out: Float32Array): void
 export function forward3(cube: Float32Array, n: number, out: Float32Array): void {
   rowsForward(cube, n, n * n, out);
   const plane = (n + 2) * n;
-  for (let z = 0; z < n; z++) linesInPlace(out.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "forward");
+  for (let z = 0; z < n; z++)
+    linesInPlace(out.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "forward");
   linesInPlace(out, n, (n / 2 + 1) * n, plane, "forward");
   centre(out, n, n);
 }
@@ -46,7 +47,8 @@ export function inverse3(half: Float32Array, n: number, out: Float32Array): void
   const plane = (n + 2) * n;
   centre(half, n, n);
   linesInPlace(half, n, (n / 2 + 1) * n, plane, "inverse");
-  for (let z = 0; z < n; z++) linesInPlace(half.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "inverse");
+  for (let z = 0; z < n; z++)
+    linesInPlace(half.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "inverse");
   rowsInverse(half, n, n * n, out);
 }
 

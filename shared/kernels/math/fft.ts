@@ -21,7 +21,8 @@ const plans = new Map<number, Fft>();
 export function fft(size: number): Fft {
   const known = plans.get(size);
   if (known) return known;
-  if (!Number.isInteger(size) || size < 2) throw new RangeError(`a transform of ${size} points; at least 2 are needed`);
+  if (!Number.isInteger(size) || size < 2)
+    throw new RangeError(`a transform of ${size} points; at least 2 are needed`);
   const plan = isPowerOfTwo(size) ? radix4(size) : bluestein(size);
   plans.set(size, plan);
   return plan;

@@ -1,0 +1,47 @@
+import { DataReference } from "../shared/data-reference.ts";
+import { sha256Hex } from "../shared/hash.ts";
+import type { KernelContext } from "../shared/kernel.ts";
+import { seededRandom } from "../shared/random.ts";
+import type { Compute, Finished, KernelInput, KernelName, KernelOutput } from "./compute.ts";
+
+/** Runs kernels one after the other in this process: the same program without a server. */
+export function computeHere(): Compute {
+  const blobs = new Map<string, Uint8Array>();
+  const put = (bytes: Uint8Array): Promise<DataReference> => {
+    const name = sha256Hex(bytes);
+    blobs.set(name, bytes);
+    return Promise.resolve(new DataReference(name, bytes.length));
+  };
+  const data = (ref: DataReference): Promise<Uint8Array> => {
+    const bytes = blobs.get(ref.sha256);
+    if (!bytes) return Promise.reject(new Error(`no blob ${ref.sha256}`));
+    return Promise.resolve(bytes.slice(...(ref.range ?? [0, bytes.length])));
+  };
+  return {
+    put,
+    async *map<K extends KernelName>(
+      kernel: K,
+      inputs: readonly KernelInput<K>[],
+      { onProgress }: { onProgress?: (fraction: number) => void },
+    ): AsyncGenerator<Finished<KernelOutput<K>>> {
+      const module = (await import(`../shared/kernels/${kernel}.ts`)) as {
+        default: (input: KernelInput<K>, ctx: KernelContext) => Promise<KernelOutput<K>>;
+      };
+      for (const [index, input] of inputs.entries()) {
+        const ctx: KernelContext = {
+          data,
+          put,
+          progress: (fraction) => onProgress?.((index + fraction) / inputs.length),
+          checkpoint: () => {},
+          resume: undefined,
+          signal: new AbortController().signal,
+          random: seededRandom(`0/${index}`),
+          log: () => {},
+          index,
+          attempt: 1,
+        };
+        yield { index, output: await module.default(input, ctx) };
+      }
+    },
+  };
+}

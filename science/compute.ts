@@ -1,0 +1,41 @@
+import type { DataReference } from "../shared/data-reference.ts";
+import type align from "../shared/kernels/align.ts";
+import type insert from "../shared/kernels/insert.ts";
+import type project from "../shared/kernels/project.ts";
+import type refine from "../shared/kernels/refine.ts";
+
+/** One finished task. */
+export interface Finished<Output> {
+  readonly index: number;
+  readonly output: Output;
+}
+
+/** The kernels of the reconstruction; each is `shared/kernels/<name>.ts`. */
+export type KernelName = "project" | "align" | "refine" | "insert";
+
+/**
+ * What the reconstruction needs from whatever computes for it: a server with volunteers, or this process. Outputs arrive
+ * in the order in which tasks finish.
+ */
+export interface Compute {
+  /** Makes bytes available to kernels. */
+  put(bytes: Uint8Array): Promise<DataReference>;
+  /** Runs a kernel over inputs. `onProgress` is told the fraction done, 0 … 1, as often as it changes. */
+  map<K extends KernelName>(
+    kernel: K,
+    inputs: readonly KernelInput<K>[],
+    options: { readonly name: string; readonly onProgress?: (fraction: number) => void },
+  ): AsyncIterable<Finished<KernelOutput<K>>>;
+}
+
+interface Kernels {
+  project: typeof project;
+  align: typeof align;
+  refine: typeof refine;
+  insert: typeof insert;
+}
+
+/** What a kernel takes. */
+export type KernelInput<K extends KernelName> = Parameters<Kernels[K]>[0];
+/** What a kernel gives. */
+export type KernelOutput<K extends KernelName> = Awaited<ReturnType<Kernels[K]>>;

@@ -1,0 +1,66 @@
+import { inverse3 } from "../shared/kernels/math/fft-real.ts";
+import { triangleTransform } from "../shared/kernels/math/fourier-volume.ts";
+import type { PartialVolume } from "../shared/kernels/math/partial-volume.ts";
+import { forEachFrequency } from "./fourier-filter.ts";
+import { cropVolume, type Volume } from "./volume.ts";
+
+/** Where fewer slices than this part of its shell's mean weight met, a sample is damped instead of blown up. */
+const leastWeight = 1e-3;
+
+/**
+ * The map of summed Fourier slices: divides by the weights, transforms back, corrects for the interpolation.
+ *
+ * @param sum - of the insertion kernel's partial volumes; is changed
+ * @param box - voxels a side of the map
+ * @param pixelSize - Å
+ * @param maxRadius - cycles per box; frequencies from here on are zero
+ */
+export function reconstruct(sum: PartialVolume, box: number, pixelSize: number, maxRadius: number): Volume {
+  const { padded, data } = sum;
+  addHermitianPartners(sum);
+  divideByWeights(sum, maxRadius * (padded / box));
+  const cube = new Float32Array(padded ** 3);
+  inverse3(data, padded, cube);
+  const volume = cropVolume({ size: padded, pixelSize, data: cube }, box);
+  const correction = triangleTransform(box, padded);
+  for (let z = 0, i = 0; z < box; z++)
+    for (let y = 0; y < box; y++)
+      for (let x = 0; x < box; x++, i++) volume.data[i]! /= correction[z]! * correction[y]! * correction[x]!;
+  return volume;
+}
+
+/** On the plane kx = 0 both numbers of a Hermitian pair are kept, and each slice went into only one of them. */
+function addHermitianPartners({ padded, data, weights }: PartialVolume): void {
+  const row = padded / 2 + 1;
+  for (let z = 0; z < padded; z++) {
+    for (let y = 0; y < padded; y++) {
+      const a = (z * padded + y) * row;
+      const b = (((padded - z) % padded) * padded + ((padded - y) % padded)) * row;
+      if (a > b) continue;
+      const re = data[2 * a]! + data[2 * b]!;
+      const im = data[2 * a + 1]! - data[2 * b + 1]!;
+      const weight = weights[a]! + weights[b]!;
+      data.set([re, a === b ? 0 : im], 2 * a);
+      data.set([re, a === b ? 0 : -im], 2 * b);
+      weights[a] = weight;
+      weights[b] = weight;
+    }
+  }
+}
+
+function divideByWeights({ padded, data, weights }: PartialVolume, radiusLimit: number): void {
+  const total = new Float64Array(padded);
+  const count = new Float64Array(padded);
+  forEachFrequency(padded, (index, radius) => {
+    total[Math.round(radius)]! += weights[index]!;
+    count[Math.round(radius)]! += 1;
+  });
+  forEachFrequency(padded, (index, radius) => {
+    const shell = Math.round(radius);
+    const floor = (leastWeight * total[shell]!) / count[shell]!;
+    const weight = Math.max(weights[index]!, floor);
+    const factor = radius < radiusLimit && weight > 0 ? 1 / weight : 0;
+    data[2 * index]! *= factor;
+    data[2 * index + 1]! *= factor;
+  });
+}

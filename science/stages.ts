@@ -1,0 +1,210 @@
+import type { DataReference } from "../shared/data-reference.ts";
+import { packedRadius } from "../shared/kernels/insert.ts";
+import { packCandidates, unpackCandidates, type Candidate } from "../shared/kernels/math/candidates.ts";
+import type { Matrix3, Pose } from "../shared/kernels/math/euler.ts";
+import { paddedSize } from "../shared/kernels/math/fourier-volume.ts";
+import { addPacked, emptyPartialVolume, type PartialVolume } from "../shared/kernels/math/partial-volume.ts";
+import { packPoses } from "../shared/kernels/math/poses.ts";
+import type { Compute } from "./compute.ts";
+import type { View } from "./orientations.ts";
+import { packOperators } from "./symmetry.ts";
+import type { Volume } from "./volume.ts";
+
+/** Images of one size that kernels can read. */
+export interface ImageStack {
+  /** Their 32-bit pixels, image after image. */
+  readonly ref: DataReference;
+  readonly count: number;
+  /** Pixels a side. */
+  readonly box: number;
+}
+
+/** What every stage takes: a name for its job, and who wants to know how far it is (0 … 1). */
+export interface StageOptions {
+  readonly name: string;
+  readonly onProgress?: (fraction: number) => void;
+}
+
+/** The bytes of numbers as blobs hold them (all machines that run this are little-endian). */
+export function bytesOf(numbers: Float32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+/** `count` things in blocks of at most `size`, as [start, end) pairs of nearly equal length. */
+export function blocksOf(count: number, size: number): [start: number, end: number][] {
+  const blocks = Math.ceil(count / size);
+  return Array.from({ length: blocks }, (_, i) => [
+    Math.round((i * count) / blocks),
+    Math.round(((i + 1) * count) / blocks),
+  ]);
+}
+
+/** The images [start, end) of a stack. */
+export function imagesOf({ ref, box }: ImageStack, start: number, end: number): DataReference {
+  const bytes = 4 * box * box;
+  return ref.slice(start * bytes, end * bytes);
+}
+
+/** Projections of a map in many poses, in their order. */
+export async function projectStage(
+  compute: Compute,
+  map: Volume,
+  poses: readonly Pose[],
+  options: StageOptions & { readonly maxRadius: number; readonly block: number },
+): Promise<Float32Array> {
+  const ref = await compute.put(bytesOf(map.data));
+  const blocks = blocksOf(poses.length, options.block);
+  const inputs = blocks.map(([start, end]) => ({
+    map: ref,
+    box: map.size,
+    poses: packPoses(poses.slice(start, end)),
+    maxRadius: options.maxRadius,
+  }));
+  const images = new Float32Array(poses.length * map.size ** 2);
+  for await (const { index, output } of compute.map("project", inputs, options))
+    images.set(output, blocks[index]![0] * map.size ** 2);
+  return images;
+}
+
+/** How the search over all orientations is done; lengths in pixels, rings in cycles per box. */
+export interface SearchSettings {
+  readonly minRing: number;
+  readonly maxRing: number;
+  readonly particleRadius: number;
+  readonly shiftRadius: number;
+  readonly shiftStep: number;
+  /** Candidates kept for each particle. */
+  readonly keep: number;
+  /** Size of a task: particles × references. */
+  readonly particleBlock: number;
+  readonly referenceBlock: number;
+}
+
+/** The similarity matrix in blocks: each particle's best candidates among all references, best first. */
+export async function searchStage(
+  compute: Compute,
+  particles: ImageStack,
+  references: ImageStack,
+  views: readonly View[],
+  options: StageOptions & SearchSettings,
+): Promise<Candidate[][]> {
+  const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, keep } = options;
+  const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
+    blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
+  );
+  const inputs = blocks.map(({ start, end, first, last }) => ({
+    particles: imagesOf(particles, start, end),
+    references: imagesOf(references, first, last),
+    views: Float64Array.from(views.slice(first, last).flatMap(({ rot, tilt }) => [rot, tilt])),
+    firstReference: first,
+    box: particles.box,
+    minRing,
+    maxRing,
+    particleRadius,
+    shiftRadius,
+    shiftStep,
+    keep,
+  }));
+  const found: Candidate[][] = Array.from({ length: particles.count }, () => []);
+  for await (const { index, output } of compute.map("align", inputs, options))
+    unpackCandidates(output, keep).forEach((candidates, i) =>
+      found[blocks[index]!.start + i]!.push(...candidates),
+    );
+  // Ties are broken by reference, so that the order in which tasks finished leaves no trace.
+  return found.map((candidates) =>
+    candidates.sort((a, b) => b.score - a.score || a.reference - b.reference).slice(0, keep),
+  );
+}
+
+/** How poses are refined; steps in degrees, rings in cycles per box. */
+export interface RefineSettings {
+  readonly minRing: number;
+  readonly maxRing: number;
+  readonly step: number;
+  readonly endStep: number;
+  readonly block: number;
+}
+
+/** One pose a particle, refined from its candidates; `maps` are the references of equal parts of the stack. */
+export async function refineStage(
+  compute: Compute,
+  particles: ImageStack,
+  maps: readonly Volume[],
+  candidates: readonly (readonly Candidate[])[],
+  options: StageOptions & RefineSettings,
+): Promise<Candidate[]> {
+  const { minRing, maxRing, step, endStep } = options;
+  const keep = Math.max(...candidates.map((list) => list.length));
+  const refs = await Promise.all(maps.map((map) => compute.put(bytesOf(map.data))));
+  const blocks = partsOf(particles.count, maps.length).flatMap(([from, to], part) =>
+    blocksOf(to - from, options.block).map(([start, end]) => ({
+      part,
+      start: from + start,
+      end: from + end,
+    })),
+  );
+  const inputs = blocks.map(({ part, start, end }) => ({
+    map: refs[part]!,
+    particles: imagesOf(particles, start, end),
+    box: particles.box,
+    candidates: packCandidates(candidates.slice(start, end), keep),
+    keep,
+    minRing,
+    maxRing,
+    step,
+    endStep,
+  }));
+  const refined: Candidate[] = Array.from({ length: particles.count });
+  for await (const { index, output } of compute.map("refine", inputs, options))
+    unpackCandidates(output, 1).forEach(([best], i) => (refined[blocks[index]!.start + i] = best!));
+  return refined;
+}
+
+/** A stack in equal parts, as [start, end): halves for gold-standard refinement. */
+export function partsOf(count: number, parts: number): [start: number, end: number][] {
+  return blocksOf(count, Math.ceil(count / parts));
+}
+
+/** Inserts particles into one Fourier volume for each of `parts` equal parts of the stack. */
+export async function insertStage(
+  compute: Compute,
+  particles: ImageStack,
+  poses: readonly Pose[],
+  options: StageOptions & {
+    readonly symmetry: readonly Matrix3[];
+    readonly maxRadius: number;
+    readonly parts: number;
+    readonly block: number;
+    /** One for each particle; 1 when absent. */
+    readonly weights?: readonly number[];
+  },
+): Promise<PartialVolume[]> {
+  const { box } = particles;
+  const blocks = partsOf(particles.count, options.parts).flatMap(([from, to], part) =>
+    blocksOf(to - from, options.block).map(([start, end]) => ({
+      part,
+      start: from + start,
+      end: from + end,
+    })),
+  );
+  const inputs = blocks.map(({ start, end }) => ({
+    particles: [imagesOf(particles, start, end)],
+    box,
+    poses: packPoses(poses.slice(start, end)),
+    weights: Float64Array.from({ length: end - start }, (_, i) => options.weights?.[start + i] ?? 1),
+    symmetry: packOperators(options.symmetry),
+    maxRadius: options.maxRadius,
+  }));
+  const sums = Array.from({ length: options.parts }, () => emptyPartialVolume(paddedSize(box)));
+  // Sums of 32-bit numbers depend on their order: added in the order of tasks, whatever order they finish in.
+  const waiting = new Map<number, Float32Array>();
+  let next = 0;
+  for await (const { index, output } of compute.map("insert", inputs, options)) {
+    waiting.set(index, output.packed);
+    for (let packed = waiting.get(next); packed; packed = waiting.get(next)) {
+      addPacked(sums[blocks[next]!.part]!, packed, packedRadius(box, options.maxRadius));
+      waiting.delete(next++);
+    }
+  }
+  return sums;
+}
