@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import {
@@ -100,6 +101,14 @@ export class Api {
 
   logs(id: JobId): Promise<LogLine[]> {
     return this.#ask({ method: "GET", path: `api/jobs/${id}/logs` }, v.array(logLineSchema));
+  }
+
+  /** What the server knows of a blob. @throws PlatformError NOT_FOUND */
+  blob(sha256: Sha256): Promise<DataReference> {
+    return this.http.request(
+      { method: "HEAD", path: `api/blobs/${sha256}` },
+      ({ headers }) => new DataReference(sha256, Number(headers.get("content-length"))),
+    );
   }
 
   createToken(role: Role, name: string, expiresInSeconds?: number): Promise<CreatedToken> {

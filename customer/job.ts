@@ -67,20 +67,30 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#outputs.then(onFulfilled, onRejected);
   }
 
+  /** Iterating: the same as {@link outcomes}. */
+  [Symbol.asyncIterator](): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
+    return this.outcomes();
+  }
+
   /**
    * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job. A task that is
    * requeued after it failed comes again.
+   *
+   * @param options.after - start behind the outcome with this `seq`; 0 is the beginning
+   * @param options.follow - false: end with what there is now, instead of with the job
    * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED at the end of a job that ended so
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
-    const end = yield* this.#outcomes();
-    await this.#throwUnlessFinished(end);
+  async *outcomes(
+    options: { after?: number; follow?: boolean } = {},
+  ): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
+    const end = yield* this.#outcomes(options);
+    if (end) await this.#throwUnlessFinished(end);
   }
 
   /** Waits for the end of the job and tells how each task ended. Rejects only when the server cannot be asked. */
   async settled(): Promise<SettledTask<Output>[]> {
     const tasks: SettledTask<Output>[] = [];
-    const outcomes = this.#outcomes();
+    const outcomes = this.#untilEnd();
     let step = await outcomes.next();
     for (; !step.done; step = await outcomes.next()) {
       const { index, error, output } = step.value;
@@ -137,16 +147,28 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.deleteJob(await this.id);
   }
 
-  async *#outcomes(): AsyncGenerator<TaskOutcome<Output>, JobEnd, undefined> {
+  async *#untilEnd(): AsyncGenerator<TaskOutcome<Output>, JobEnd, undefined> {
+    const end = yield* this.#outcomes({});
+    if (end) return end;
+    throw new PlatformError("INTERNAL", `The results of job ${await this.id} ended before the job did.`);
+  }
+
+  async *#outcomes({
+    after = 0,
+    follow = true,
+  }: {
+    after?: number;
+    follow?: boolean;
+  }): AsyncGenerator<TaskOutcome<Output>, JobEnd | undefined, undefined> {
     // A failed submission ends every consumer through #over, so it is reported.
     this.submitted.catch(() => undefined);
     const { signal } = this.#over;
     const id = await this.id;
-    const end = yield* streamOutcomes(this.#api.http, id, { follow: true, signal }) as AsyncGenerator<
+    const end = yield* streamOutcomes(this.#api.http, id, { after, follow, signal }) as AsyncGenerator<
       TaskOutcome<Output>,
       JobEnd | undefined
     >;
-    if (!end) throw new PlatformError("INTERNAL", `The results of job ${id} ended before the job did.`);
+    if (!end) return undefined;
     this.#watched.abort();
     this.#options.onProgress?.(finalProgress(end));
     return end;
@@ -155,7 +177,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   async #collect(): Promise<Output[]> {
     const outputs: Output[] = [];
     const failures = new Map<number, TaskError>();
-    const outcomes = this.#outcomes();
+    const outcomes = this.#untilEnd();
     let step = await outcomes.next();
     for (; !step.done; step = await outcomes.next()) {
       const { index, error, output } = step.value;

@@ -10,11 +10,11 @@ import { TaskError } from "./task-error.ts";
 
 /**
  * How one task ended: `error` is undefined exactly when the task is done.
- * `if (outcome.error) … else use(outcome.output)`
+ * `if (outcome.error) … else use(outcome.output)`. `seq` numbers the outcomes of a job in the order of their completion.
  */
 export type TaskOutcome<Output> =
-  | { readonly index: number; readonly output: Output; readonly error?: undefined }
-  | { readonly index: number; readonly error: TaskError; readonly output?: undefined };
+  | { readonly seq: number; readonly index: number; readonly output: Output; readonly error?: undefined }
+  | { readonly seq: number; readonly index: number; readonly error: TaskError; readonly output?: undefined };
 
 /** The last line of a job's results. */
 export type JobEnd = Extract<ResultLine, { state: "end" }>;
@@ -83,13 +83,14 @@ function outcomeOf(
   line: TaskLine,
   signal: AbortSignal,
 ): TaskOutcome<Value> | Promise<TaskOutcome<Value>> {
-  const { index } = line;
-  if (line.state === "failed") return { index, error: new TaskError(line) };
-  if (line.output instanceof Uint8Array) return { index, output: decodeValue(line.output) };
+  const { seq, index } = line;
+  if (line.state === "failed") return { seq, index, error: new TaskError(line) };
+  if (line.output instanceof Uint8Array) return { seq, index, output: decodeValue(line.output) };
   const blob = line.outputBlob ?? (line.output as BlobName | undefined);
   if (!blob?.sha256)
     throw new PlatformError("UPGRADE_REQUIRED", `The output of task ${index} came in an unknown form.`);
   return getBlob(http, new DataReference(blob.sha256, blob.size), signal).then((bytes) => ({
+    seq,
     index,
     output: decodeValue(bytes),
   }));

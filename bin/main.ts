@@ -1,0 +1,64 @@
+import { Command } from "commander";
+import { customerCommands, describeError, exitCodeOf, exitCodesHelp } from "../customer/cli/commands.ts";
+import { serverEnvironment } from "../customer/cli/command.ts";
+import { version } from "../shared/version.ts";
+
+/**
+ * The parts that bring many modules with them: imported only when they are called, so that `manyhands jobs` starts fast
+ * and a broken part breaks nothing else.
+ */
+const parts: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  server: {
+    summary: "Start a server: keeps jobs and results, hands tasks to clients",
+    load: async () => (await import("../server/main.ts")).serverCommand(),
+  },
+  client: {
+    summary: "Compute for a server on this machine, without a browser",
+    load: async () => (await import("../node-client/main.ts")).clientCommand({ resolveToken }),
+  },
+  demo: {
+    summary: "Reconstruct a molecule from noisy images on this machine, and on every browser that joins",
+    load: async () => (await import("../demo/main.ts")).demoCommand(),
+  },
+};
+
+/** The token of a server on this machine, or of the environment. */
+async function resolveToken(server: string): Promise<string | undefined> {
+  return (await serverEnvironment({ server }))["MANYHANDS_TOKEN"];
+}
+
+async function makeProgram(called: string | undefined): Promise<Command> {
+  const program = new Command("manyhands")
+    .description("Map a function over inputs on every browser and machine you have.")
+    .version(version)
+    .enablePositionalOptions()
+    .showHelpAfterError("(see --help)")
+    .configureHelp({ showGlobalOptions: false });
+  program.addHelpText("after", exitCodesHelp);
+  for (const [name, { summary, load }] of Object.entries(parts))
+    program.addCommand(name === called ? await load() : new Command(name).description(summary));
+  for (const command of customerCommands((code) => (process.exitCode = code)))
+    program.addCommand(command.addHelpText("after", exitCodesHelp));
+  throwInsteadOfExit(program);
+  return program;
+}
+
+/** Commander would exit with 1 on wrong usage; here that is 2. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwInsteadOfExit(child);
+}
+
+// A reader that has seen enough (`manyhands results … | head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 2));
+
+try {
+  const words = process.argv.slice(2);
+  const named = words[0] === "help" ? words[1] : words.find((word) => !word.startsWith("-"));
+  const program = await makeProgram(named);
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+  const text = describeError(error, process.argv.includes("--json"));
+  if (text !== undefined) process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,58 @@
+import { Command, InvalidArgumentError } from "commander";
+import { connect, defaultServerUrl } from "../connect.ts";
+import type { Hands } from "../hands.ts";
+import { parseServerUrl } from "../connect.ts";
+import { findLocalToken } from "../local-token.ts";
+
+/** Options of every command that talks to a server. */
+export interface ServerFlags {
+  readonly server?: string;
+  readonly token?: string;
+  readonly json?: boolean;
+}
+
+/** A command that talks to a server, with the options that all of those have. */
+export function serverCommand(name: string, summary: string): Command {
+  return new Command(name)
+    .description(summary)
+    .option("--server <url>", `address of the server (MANYHANDS_SERVER; else ${defaultServerUrl})`)
+    .option(
+      "--token <token>",
+      "access token (MANYHANDS_TOKEN; on the server's own machine it is found by itself)",
+    )
+    .option("--json", "write JSON for programs instead of text for people");
+}
+
+/** Runs `action` with a connection, and closes it. */
+export async function withHands<T>(flags: ServerFlags, action: (hands: Hands) => Promise<T>): Promise<T> {
+  const hands = await connect(flags.server, { token: flags.token });
+  try {
+    return await action(hands);
+  } finally {
+    hands.close();
+  }
+}
+
+/** Address and token as the environment of a program, so that its `connect()` finds the same server. */
+export async function serverEnvironment(flags: ServerFlags): Promise<Record<string, string>> {
+  const url = parseServerUrl(flags.server ?? process.env["MANYHANDS_SERVER"] ?? defaultServerUrl);
+  const token = flags.token ?? (process.env["MANYHANDS_TOKEN"] || (await findLocalToken(url)));
+  return { MANYHANDS_SERVER: url.replace(/\/$/, ""), ...(token && { MANYHANDS_TOKEN: token }) };
+}
+
+/** Parses an option that is a whole number in a range. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^-?\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`);
+  };
+}
+
+/** Parses a time such as `90`, `90s`, `5m`, `2h` or `1d`; seconds without a unit. Gives milliseconds. */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? "s"];
+  if (match?.[1] && unit) return Math.round(Number(match[1]) * unit);
+  throw new InvalidArgumentError("expected a time such as 90s, 5m, 2h or 1d");
+}

@@ -1,0 +1,69 @@
+import type { Value } from "../../shared/codec.ts";
+import type { Job } from "../job.ts";
+import type { TaskOutcome } from "../outcomes.ts";
+import type { TaskError } from "../task-error.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { writeLine } from "./output.ts";
+import { describeFailure, resultWriter } from "./result-writer.ts";
+
+const failuresShown = 5;
+
+/** Writes outcomes of a job as they come, then says what failed. @returns the exit status */
+export async function writeOutcomes(
+  job: Job,
+  outcomes: AsyncIterable<TaskOutcome<Value>>,
+  options: { out: string | undefined; ordered: boolean; quiet: boolean },
+): Promise<number> {
+  const failures: TaskError[] = [];
+  const writer = resultWriter(options.out);
+  const waiting = new Map<number, TaskOutcome<Value>>();
+  let nextIndex = 0;
+  try {
+    for await (const outcome of outcomes) {
+      if (outcome.error) failures.push(outcome.error);
+      if (!options.ordered) await writer.write(outcome);
+      else waiting.set(outcome.index, outcome);
+      for (let next = waiting.get(nextIndex); next; next = waiting.get(++nextIndex)) {
+        waiting.delete(nextIndex);
+        await writer.write(next);
+      }
+    }
+  } finally {
+    for (const outcome of [...waiting.values()].sort((a, b) => a.index - b.index))
+      await writer.write(outcome);
+    await writer.close();
+  }
+  if (failures.length === 0) return exitCodes.ok;
+  if (!options.quiet) await reportFailures(await job.id, failures);
+  return exitCodes.failed;
+}
+
+async function reportFailures(id: string, failures: readonly TaskError[]): Promise<void> {
+  const { stderr } = process;
+  await writeLine(`${failures.length} ${failures.length === 1 ? "task" : "tasks"} failed:`, stderr);
+  for (const failure of failures.slice(0, failuresShown)) await writeLine(describeFailure(failure), stderr);
+  await writeLine(`Try them again with \`manyhands requeue ${id}\`.`, stderr);
+}
+
+/** Ctrl-C leaves a job that has all its inputs (or a key to go on with) to the server, and cancels one that has not. */
+export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): void {
+  let leave = options.mayGoOn;
+  void job.submitted.then(
+    () => (leave = true),
+    () => undefined,
+  );
+  process.once("SIGINT", () => {
+    // A second Ctrl-C ends the program at once, as if this handler did not exist.
+    void leaveOrCancel(job, leave).finally(() => process.exit(130));
+  });
+}
+
+async function leaveOrCancel(job: Job, leave: boolean): Promise<void> {
+  const id = await job.id;
+  if (!leave) await job.cancel();
+  process.stderr.write(
+    leave
+      ? `\nJob ${id} goes on; \`manyhands results ${id} --follow\` shows its results.\n`
+      : `\nJob ${id} is cancelled: it did not have all its inputs yet.\n`,
+  );
+}

@@ -1,0 +1,180 @@
+import type { Command } from "commander";
+import { limits } from "../../shared/limits.ts";
+import type { JobInfo } from "../../shared/rest.ts";
+import type { Job } from "../job.ts";
+import { hasEnded } from "../progress.ts";
+import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { writeOutcomes } from "./follow.ts";
+import { ago, printable, rate, span, table, writeJson, writeLine } from "./output.ts";
+import { progressView } from "./progress-bar.ts";
+import { describeFailure } from "./result-writer.ts";
+
+type Exit = (code: number) => void;
+
+/** Commands that look at jobs and steer them. */
+export function jobCommands(exit: Exit): Command[] {
+  return [
+    jobsCommand(),
+    jobCommand(exit),
+    resultsCommand(exit),
+    logsCommand(),
+    verb("cancel", "End a job; its results so far stay", (job) => job.cancel()),
+    verb("pause", "Hand out no more tasks of a job; what runs is finished", (job) => job.pause()),
+    verb("resume", "Go on with a paused job", (job) => job.resume()),
+    priorityCommand(),
+    requeueCommand(),
+    deleteCommand(),
+  ];
+}
+
+function jobsCommand(): Command {
+  return serverCommand("jobs", "List your jobs, newest first")
+    .option("--active", "only those that have not ended")
+    .action(async (flags: ServerFlags & { active?: boolean }) => {
+      const all = await withHands(flags, (hands) => hands.jobs());
+      const jobs = flags.active ? all.filter((job) => !hasEnded(job.state)) : all;
+      if (flags.json) return writeJson(jobs);
+      return writeLine(jobs.length > 0 ? jobTable(jobs) : "No jobs.");
+    });
+}
+
+function jobTable(jobs: readonly JobInfo[]): string {
+  return table(jobs, [
+    { head: "JOB", cell: (job) => job.id },
+    { head: "NAME", cell: (job) => job.name },
+    { head: "CUSTOMER", cell: (job) => job.customer },
+    { head: "STATE", cell: (job) => (job.paused ? `${job.state}, paused` : job.state) },
+    { head: "DONE", cell: (job) => `${job.counts.done}/${job.counts.total}`, right: true },
+    { head: "FAILED", cell: (job) => job.counts.failed, right: true },
+    { head: "RUNNING", cell: (job) => job.counts.running, right: true },
+    { head: "RATE", cell: (job) => rate(job.rate), right: true },
+    { head: "LEFT", cell: (job) => (job.estimatedMs === null ? "" : span(job.estimatedMs)), right: true },
+    { head: "MADE", cell: (job) => ago(job.createdAt) },
+  ]);
+}
+
+function jobCommand(exit: Exit): Command {
+  return serverCommand("job", "Show one job: counts, rate, estimated end, failures")
+    .argument("<id>", "the job's id")
+    .option("--wait", "wait until it has ended, with progress")
+    .action(async (id: string, flags: ServerFlags & { wait?: boolean }) => {
+      const job = await withHands(flags, async (hands) => {
+        if (flags.wait) await waitFor(id, (options) => hands.job(id, options));
+        return hands.job(id).status();
+      });
+      await (flags.json ? writeJson(job) : writeLine(describeJob(job)));
+      if (flags.wait)
+        exit(job.state === "finished" && job.counts.failed === 0 ? exitCodes.ok : exitCodes.failed);
+    });
+}
+
+async function waitFor(
+  id: string,
+  open: (options: {
+    onProgress: (progress: Parameters<ReturnType<typeof progressView>["show"]>[0]) => void;
+  }) => Job,
+): Promise<void> {
+  const view = progressView(id, false);
+  try {
+    await open({ onProgress: (progress) => view.show(progress) }).settled();
+  } finally {
+    view.stop();
+  }
+}
+
+function describeJob(job: JobInfo): string {
+  const { counts } = job;
+  const lines = [
+    `${job.id}  ${job.name}  (${job.customer})`,
+    `state     ${job.state}${job.paused ? ", paused" : ""}, priority ${job.priority}`,
+    `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.cancelled} cancelled of ${counts.total}`,
+    `rate      ${rate(job.rate)}${job.estimatedMs === null ? "" : `, ${span(job.estimatedMs)} left`}`,
+    `kernel    ${job.kernel.sha256}`,
+    `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
+    ...(job.key === undefined ? [] : [`key       ${job.key}`]),
+  ];
+  const failures = job.failures.map(describeFailure);
+  return printable([...lines, ...(failures.length > 0 ? ["failures", ...failures] : [])].join("\n"));
+}
+
+function resultsCommand(exit: Exit): Command {
+  return serverCommand("results", "Write a job's results as lines of JSON, in completion order")
+    .argument("<id>", "the job's id")
+    .option("--follow", "go on until the job has ended")
+    .option(
+      "--after <seq>",
+      "only results after this sequence number",
+      wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    )
+    .option("--ordered", "in the order of the inputs; needs --follow")
+    .option("--out <file>", "where results go (standard output)")
+    .action(async (id: string, flags: ServerFlags & ResultFlags) => {
+      const { out, ordered = false, after = 0 } = flags;
+      await withHands(flags, async (hands) => {
+        const job = hands.job(id);
+        const outcomes = job.outcomes({ after, follow: flags.follow === true });
+        exit(await writeOutcomes(job, outcomes, { out, ordered, quiet: flags.json === true }));
+      });
+    });
+}
+
+interface ResultFlags {
+  readonly follow?: boolean;
+  readonly after?: number;
+  readonly ordered?: boolean;
+  readonly out?: string;
+}
+
+function logsCommand(): Command {
+  return serverCommand("logs", "Show the newest lines that a job's kernels wrote with ctx.log")
+    .argument("<id>", "the job's id")
+    .action(async (id: string, flags: ServerFlags) => {
+      const lines = await withHands(flags, (hands) => hands.job(id).logs());
+      if (flags.json) return writeJson(lines);
+      for (const { at, index, client, line } of lines)
+        await writeLine(printable(`${new Date(at).toISOString()} task ${index} on ${client}: ${line}`));
+    });
+}
+
+function verb(name: string, summary: string, act: (job: Job) => Promise<JobInfo>): Command {
+  return serverCommand(name, summary)
+    .argument("<id>", "the job's id")
+    .action(async (id: string, flags: ServerFlags) => {
+      const job = await withHands(flags, (hands) => act(hands.job(id)));
+      await (flags.json ? writeJson(job) : writeLine(describeJob(job)));
+    });
+}
+
+function priorityCommand(): Command {
+  return serverCommand("priority", "Change a job's priority; higher goes first")
+    .argument("<id>", "the job's id")
+    .argument(
+      "<priority>",
+      `${limits.minPriority} … ${limits.maxPriority}`,
+      wholeNumber(limits.minPriority, limits.maxPriority),
+    )
+    .addHelpText("after", "\nA negative one stands after two dashes: manyhands priority ID -- -5")
+    .action(async (id: string, priority: number, flags: ServerFlags) => {
+      const job = await withHands(flags, (hands) => hands.job(id).setPriority(priority));
+      await (flags.json ? writeJson(job) : writeLine(describeJob(job)));
+    });
+}
+
+function requeueCommand(): Command {
+  return serverCommand("requeue", "Try a job's failed tasks once more")
+    .argument("<id>", "the job's id")
+    .action(async (id: string, flags: ServerFlags) => {
+      const requeued = await withHands(flags, (hands) => hands.job(id).requeueFailed());
+      await (flags.json ? writeJson({ requeued }) : writeLine(`${requeued} tasks are queued again.`));
+    });
+}
+
+function deleteCommand(): Command {
+  return serverCommand("delete", "Forget a job with its results; what still runs is cancelled")
+    .argument("<id>", "the job's id")
+    .action(async (id: string, flags: ServerFlags) => {
+      await withHands(flags, (hands) => hands.job(id).delete());
+      await (flags.json ? writeJson({ deleted: id }) : writeLine(`${id} is forgotten.`));
+    });
+}

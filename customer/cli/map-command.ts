@@ -1,0 +1,122 @@
+import { Option, type Command } from "commander";
+import { PlatformError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import type { Value } from "../../shared/codec.ts";
+import type { MapOptions } from "../hands.ts";
+import type { Progress } from "../progress.ts";
+import type { Requirements } from "../../shared/rest.ts";
+import { duration, serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
+import { writeOutcomes, leaveOnInterrupt } from "./follow.ts";
+import { readInputs, readRange } from "./input-file.ts";
+import { writeJson, writeLine } from "./output.ts";
+import { progressView } from "./progress-bar.ts";
+
+interface MapFlags extends ServerFlags {
+  readonly inputs?: string;
+  readonly range?: string;
+  readonly out?: string;
+  readonly ordered?: boolean;
+  readonly detach?: boolean;
+  readonly key?: string;
+  readonly name?: string;
+  readonly priority?: number;
+  readonly maxAttempts?: number;
+  readonly timeout?: number;
+  readonly memory?: number;
+  readonly seed?: string;
+  readonly window?: number;
+  readonly kind?: "browser" | "node";
+  readonly trusted?: boolean;
+  readonly quiet?: boolean;
+}
+
+const help = `
+Examples:
+  manyhands map square.ts --range 0:1000
+  manyhands map blur.ts --inputs images.ndjson --out blurred.ndjson --key blur-1
+  generate | manyhands map score.ts --inputs - > scores.ndjson
+
+Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
+{"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
+With --key, the same command run again after a kill goes on with the job it began.`;
+
+/** `manyhands map <kernel>`: a kernel module over inputs from a file. */
+export function mapCommand(run: (code: number) => void): Command {
+  return serverCommand("map", "Run a kernel module over inputs and write the results")
+    .argument(
+      "<kernel>",
+      "module whose default export is (input, ctx) => output; bundled with what it imports",
+    )
+    .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
+    .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
+    .option("--out <file>", "where results go (standard output)")
+    .option("--ordered", "write results in the order of the inputs")
+    .option("--detach", "print the job's id once all inputs are on the server, and leave")
+    .option("--key <key>", "name the job, so that the same command goes on with it")
+    .option("--name <name>", "what people see (the kernel's file name)")
+    .option("--priority <n>", "higher goes first", wholeNumber(limits.minPriority, limits.maxPriority))
+    .option("--max-attempts <n>", "tries of a task before it has failed", wholeNumber(1, limits.maxAttempts))
+    .option("--timeout <time>", "longest a task may take, e.g. 90s, 5m, 2h", duration)
+    .option("--memory <MiB>", "memory a task may take", wholeNumber(limits.minMemoryMb, limits.maxMemoryMb))
+    .option("--seed <text>", "seeds ctx.random")
+    .option(
+      "--window <n>",
+      "most unfinished tasks on the server, for endless inputs",
+      wholeNumber(1, 2 ** 31),
+    )
+    .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
+    .option("--trusted", "only clients that joined with a token")
+    .option("--quiet", "no progress, no list of failures")
+    .addHelpText("after", help)
+    .action(async (kernel: string, flags: MapFlags) => {
+      run(await map(kernel, flags));
+    });
+}
+
+async function map(kernel: string, flags: MapFlags): Promise<number> {
+  const inputs = inputsOf(flags);
+  const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
+  const view = progressView(name, flags.quiet === true);
+  return withHands(flags, async (hands) => {
+    try {
+      const onProgress = (progress: Progress): void => view.show(progress);
+      const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
+      leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
+      if (flags.detach) {
+        await job.submitted;
+        const id = await job.id;
+        await (flags.json ? writeJson({ id }) : writeLine(id));
+        return 0;
+      }
+      const { out, ordered = false, quiet = false } = flags;
+      return await writeOutcomes(job, job, { out, ordered, quiet });
+    } finally {
+      view.stop();
+    }
+  });
+}
+
+function inputsOf(flags: MapFlags): Iterable<Value> | AsyncIterable<Value> {
+  if ((flags.inputs === undefined) === (flags.range === undefined))
+    throw new PlatformError("BAD_REQUEST", "Give either --inputs FILE or --range FROM:TO.");
+  return flags.range !== undefined ? readRange(flags.range) : readInputs(flags.inputs ?? "-");
+}
+
+function jobOptionsOf(flags: MapFlags): MapOptions {
+  const requires: Requirements = {
+    ...(flags.kind && { kind: flags.kind }),
+    ...(flags.trusted && { trusted: true }),
+  };
+  const { key, name, priority, maxAttempts, timeout, memory, seed, window } = flags;
+  return {
+    requires,
+    ...(key !== undefined && { key }),
+    ...(name !== undefined && { name }),
+    ...(priority !== undefined && { priority }),
+    ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(memory !== undefined && { memoryMb: memory }),
+    ...(seed !== undefined && { seed }),
+    ...(window !== undefined && { window }),
+  };
+}

@@ -1,0 +1,74 @@
+/** Writes a line to standard output; waits when the reader (a pipe) is behind. */
+export async function writeLine(line: string, stream: NodeJS.WritableStream = process.stdout): Promise<void> {
+  if (!stream.write(`${line}\n`)) await new Promise<void>((resolve) => stream.once("drain", resolve));
+}
+
+/** Writes a value as one JSON document. */
+export function writeJson(value: unknown): Promise<void> {
+  return writeLine(JSON.stringify(value, null, process.stdout.isTTY ? 2 : 0));
+}
+
+/** A column of a table: its heading and how a row shows in it. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly cell: (row: Row) => string | number;
+  /** Numbers stand to the right. */
+  readonly right?: boolean;
+}
+
+/** Rows as aligned text under headings. */
+export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = [
+    columns.map((column) => column.head),
+    ...rows.map((row) => columns.map((column) => printable(String(column.cell(row))))),
+  ];
+  const widths = columns.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
+  return cells
+    .map((line) =>
+      line
+        .map((cell, at) =>
+          columns[at]?.right ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** What others wrote (names, log lines, errors) must not steer this terminal: control characters become visible. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) =>
+    character === "\n" || character === "\t"
+      ? character
+      : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** A time span for people: `340 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function span(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.round(minutes / 60 / 24)} days`;
+}
+
+/** A size for people, in binary units. */
+export function size(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
+}
+
+/** How long ago a time was. */
+export function ago(time: number): string {
+  return `${span(Math.max(0, Date.now() - time))} ago`;
+}
+
+/** A rate for people. */
+export function rate(perSecond: number): string {
+  return perSecond >= 10 ? `${Math.round(perSecond)}/s` : `${perSecond.toFixed(perSecond < 1 ? 2 : 1)}/s`;
+}

@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { serverEnvironment, type ServerFlags } from "./command.ts";
+
+const help = `
+The program finds the server by itself: connect() without arguments reads MANYHANDS_SERVER and MANYHANDS_TOKEN, which are
+set for it, and \`import { connect } from "manyhands"\` works wherever its file is. JavaScript and TypeScript are run by
+this Node; anything else is run as it is, with the same environment. Its exit status is kept.
+
+To run a single kernel module over a file of inputs without writing a program, see \`manyhands map\`.`;
+
+/** `manyhands run <program>`: a customer's program, with server and token in its environment. */
+export function runCommand(run: (code: number) => void): Command {
+  return new Command("run")
+    .description("Run a customer program against a server")
+    .argument("<program>", "a program that uses the SDK (.ts, .js), or any executable")
+    .argument("[args...]", "its arguments")
+    .option("--server <url>", "address of the server (MANYHANDS_SERVER)")
+    .option("--token <token>", "access token (MANYHANDS_TOKEN)")
+    .passThroughOptions()
+    .addHelpText("after", help)
+    .action(async (program: string, args: string[], flags: ServerFlags) => {
+      run(await runProgram(program, args, flags));
+    });
+}
+
+async function runProgram(program: string, args: readonly string[], flags: ServerFlags): Promise<number> {
+  const env = { ...process.env, ...(await serverEnvironment(flags)) };
+  const isScript = /\.[cm]?[jt]s$/.test(program);
+  const resolver = fileURLToPath(new URL("sdk-import.ts", import.meta.url));
+  const [command, all] = isScript
+    ? [process.execPath, ["--import", resolver, program, ...args]]
+    : [program, [...args]];
+  const child = spawn(command, all, { stdio: "inherit", env });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => {
+      // A terminal's Ctrl-C has reached the program already.
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+    });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+  });
+}

@@ -1,0 +1,18 @@
+import { registerHooks } from "node:module";
+
+/**
+ * Loaded before a program of `manyhands run`: `import … from "manyhands"` finds this SDK when the program's own folder
+ * has none installed.
+ */
+const sdk = new URL("../index.ts", import.meta.url).href;
+
+registerHooks({
+  resolve(specifier, context, next) {
+    if (specifier !== "manyhands") return next(specifier, context);
+    try {
+      return next(specifier, context);
+    } catch {
+      return { url: sdk, shortCircuit: true };
+    }
+  },
+});

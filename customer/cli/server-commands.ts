@@ -1,0 +1,140 @@
+import { Option, type Command } from "commander";
+import { roles, type ClientInfo, type Role, type ServerStatus } from "../../shared/rest.ts";
+import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
+import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
+
+/** Commands about the server itself: status, clients, tokens, invitations. */
+export function serverCommands(): Command[] {
+  return [statusCommand(), clientsCommand(), tokenCommand(), inviteCommand()];
+}
+
+function statusCommand(): Command {
+  return serverCommand("status", "Show how the server stands").action(async (flags: ServerFlags) => {
+    const status = await withHands(flags, (hands) => hands.status());
+    await (flags.json ? writeJson(status) : writeLine(describeStatus(status)));
+  });
+}
+
+function describeStatus({ clients, tasks, blobs, ...status }: ServerStatus): string {
+  return [
+    `version     ${status.version}, up since ${new Date(status.startedAt).toLocaleString()}`,
+    `volunteers  ${status.volunteers}: ${status.volunteerUrls.join("  ")}`,
+    `clients     ${clients.browser} browsers, ${clients.node} nodes; ${clients.busy} of ${clients.slots} slots busy`,
+    `jobs        ${status.jobs}`,
+    `tasks       ${tasks.queued} queued, ${tasks.running} running, ${tasks.done} done, ${tasks.failed} failed; ${rate(status.rate)}`,
+    `blobs       ${blobs.count}, ${size(blobs.bytes)} of ${size(blobs.quotaBytes)}`,
+  ].join("\n");
+}
+
+interface ClientFlags extends ServerFlags {
+  readonly disconnect?: string;
+  readonly ban?: string;
+  readonly reason?: string;
+}
+
+function clientsCommand(): Command {
+  return serverCommand("clients", "List the clients, or be rid of one")
+    .option("--disconnect <id>", "close a client's connection; it may come back")
+    .option("--ban <id>", "disconnect a client and refuse it from now on")
+    .option("--reason <text>", "what a banned client is told", "by the administrator")
+    .action(async (flags: ClientFlags) => {
+      const clients = await withHands(flags, async (hands) => {
+        if (flags.disconnect !== undefined) await hands.api.disconnectClient(flags.disconnect);
+        if (flags.ban !== undefined) await hands.api.banClient(flags.ban, flags.reason ?? "");
+        return hands.clients();
+      });
+      if (flags.json) return writeJson(clients);
+      return writeLine(clients.length > 0 ? clientTable(clients) : "No clients.");
+    });
+}
+
+function clientTable(clients: readonly ClientInfo[]): string {
+  return table(clients, [
+    { head: "CLIENT", cell: (client) => client.id },
+    { head: "NAME", cell: (client) => client.name },
+    { head: "KIND", cell: (client) => (client.trusted ? `${client.kind}, trusted` : client.kind) },
+    { head: "SLOTS", cell: (client) => client.slots, right: true },
+    { head: "TASKS", cell: (client) => client.leases, right: true },
+    { head: "DONE", cell: (client) => client.done, right: true },
+    { head: "FAILED", cell: (client) => client.failed, right: true },
+    {
+      head: "CACHE",
+      cell: ({ cacheHitRatio }) => (cacheHitRatio === null ? "" : `${Math.round(cacheHitRatio * 100)}%`),
+      right: true,
+    },
+    { head: "SEEN", cell: (client) => (client.connected ? "now" : ago(client.lastSeenAt)) },
+  ]);
+}
+
+function tokenCommand(): Command {
+  const command = serverCommand("token", "Make, list and revoke access tokens");
+  command
+    .addCommand(createCommand())
+    .addCommand(
+      serverCommand("list", "List the tokens; their secrets are nowhere").action(
+        async (flags: ServerFlags) => {
+          const tokens = await withHands(flags, (hands) => hands.api.tokens());
+          if (flags.json) return writeJson(tokens);
+          return writeLine(
+            table(tokens, [
+              { head: "TOKEN", cell: (token) => token.id },
+              { head: "ROLE", cell: (token) => token.role },
+              { head: "NAME", cell: (token) => token.name },
+              { head: "MADE", cell: (token) => ago(token.createdAt) },
+              {
+                head: "EXPIRES",
+                cell: ({ expiresAt }) => (expiresAt ? new Date(expiresAt).toLocaleString() : ""),
+              },
+              { head: "USED", cell: ({ lastUsedAt }) => (lastUsedAt ? ago(lastUsedAt) : "never") },
+            ]),
+          );
+        },
+      ),
+    )
+    .addCommand(
+      serverCommand("revoke", "Make a token worthless from now on")
+        .argument("<id>", "the token's id, as `token list` shows it")
+        .action(async (id: string, flags: ServerFlags) => {
+          await withHands(flags, (hands) => hands.api.revokeToken(id));
+          await (flags.json ? writeJson({ revoked: id }) : writeLine(`${id} is revoked.`));
+        }),
+    );
+  return command;
+}
+
+interface CreateFlags extends ServerFlags {
+  readonly role: Role;
+  readonly name: string;
+  readonly expires?: number;
+}
+
+function createCommand(): Command {
+  return serverCommand("create", "Make a token and show it, this once")
+    .addOption(new Option("--role <role>", "what it allows").choices([...roles]).makeOptionMandatory())
+    .requiredOption("--name <name>", "whose it is; jobs show it as their customer")
+    .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
+    .action(async (flags: CreateFlags) => {
+      const created = await withHands(flags, (hands) =>
+        hands.api.createToken(flags.role, flags.name, seconds(flags.expires)),
+      );
+      if (flags.json) return writeJson(created);
+      await writeLine(created.token);
+      if (created.inviteUrl) await writeLine(created.inviteUrl);
+    });
+}
+
+function inviteCommand(): Command {
+  return serverCommand("invite", "Make a link that lets its holder volunteer")
+    .option("--name <name>", "whom it is for", "invitation")
+    .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
+    .action(async (flags: ServerFlags & { name: string; expires?: number }) => {
+      const created = await withHands(flags, (hands) =>
+        hands.api.createToken("volunteer", flags.name, seconds(flags.expires)),
+      );
+      await (flags.json ? writeJson(created) : writeLine(created.inviteUrl ?? created.token));
+    });
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : Math.max(1, Math.round(ms / 1000));
+}
