@@ -1,0 +1,122 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import type { Role, TokenInfo } from "../../shared/rest.ts";
+import type { Store, TokenRow } from "../store/store.ts";
+import { ensureLocalToken, forgetLocalToken, type LocalToken, type ServerAddress } from "./local-token.ts";
+import type { Principal } from "./principal.ts";
+import { PrincipalCache } from "./principal-cache.ts";
+import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
+import { Sessions } from "./sessions.ts";
+
+export interface NewToken {
+  readonly role: Role;
+  readonly name: string;
+  readonly expiresInSeconds?: number | undefined;
+}
+
+/** Tokens and browser sessions: who is asking. What they may do is in rules.ts. */
+export interface Access {
+  /** Who a secret belongs to; undefined for none, a wrong, expired or revoked one. */
+  authenticate(secret: string | undefined): Promise<Principal | undefined>;
+  /** Makes a token. The secret is in this answer and nowhere else. @throws PlatformError VOLUNTEERS_OFF */
+  createToken(token: NewToken): Promise<{ secret: string; info: TokenInfo }>;
+  /** False when there is no such token. */
+  revoke(id: string): Promise<boolean>;
+  list(): Promise<TokenInfo[]>;
+  /** Tells when a token was revoked, so that open connections made with it can be closed. */
+  onRevoked(listener: (tokenId: string) => void): void;
+
+  /** Signs a browser in; undefined when the secret is no good. */
+  openSession(secret: string): Promise<{ id: string; principal: Principal; expiresAt: number } | undefined>;
+  /** Who a session belongs to: nobody any more once its token is revoked or has expired. */
+  authenticateSession(id: string | undefined): Promise<Principal | undefined>;
+  closeSession(id: string): void;
+
+  /** Makes or keeps the admin token of this machine (see local-token.ts). */
+  ensureLocalToken(dataDirectory: string, address: ServerAddress): Promise<LocalToken>;
+  /** Takes back what told programs of this machine about it; the token itself stays for the next start. */
+  forgetLocalToken(port: number): Promise<void>;
+}
+
+export interface AccessOptions {
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number;
+  readonly sessionLifetimeMs?: number;
+  /** With "off", no invitations are made. */
+  readonly volunteers?: "open" | "invite" | "off";
+}
+
+/** Access over the tokens of a store. */
+export function createAccess(store: Store, options: AccessOptions = {}): Access {
+  const { clock = Date.now, sessionLifetimeMs = 12 * 3600 * 1000 } = options;
+  const cache = new PrincipalCache(clock);
+  const sessions = new Sessions(clock, sessionLifetimeMs);
+  const listeners: ((tokenId: string) => void)[] = [];
+
+  async function byHash(hash: Sha256): Promise<Principal | undefined> {
+    const cached = cache.get(hash);
+    if (cached) return cached;
+    const generation = cache.generation;
+    const row = await store.findToken(hash);
+    if (!row || isExpired(row, clock())) return undefined;
+    const principal = { tokenId: row.id, role: row.role, name: row.name, expiresAt: row.expiresAt };
+    // A token revoked while the store was asked must not enter the cache.
+    if (generation === cache.generation) cache.set(hash, principal);
+    return principal;
+  }
+
+  async function authenticate(secret: string | undefined): Promise<Principal | undefined> {
+    return secret !== undefined && isSecret(secret) ? byHash(hashSecret(secret)) : undefined;
+  }
+
+  return {
+    authenticate,
+    async createToken({ role, name, expiresInSeconds }) {
+      if (role === "volunteer" && options.volunteers === "off")
+        throw new PlatformError(
+          "VOLUNTEERS_OFF",
+          "No invitation is made while the server takes no volunteers.",
+        );
+      const secret = makeSecret(role);
+      const createdAt = clock();
+      const row: TokenRow = {
+        id: `t_${randomText(16)}`,
+        hash: hashSecret(secret),
+        role,
+        name,
+        createdAt,
+        expiresAt: expiresInSeconds === undefined ? undefined : createdAt + expiresInSeconds * 1000,
+        lastUsedAt: undefined,
+      };
+      await store.createToken(row);
+      return { secret, info: infoOf(row) };
+    },
+    async revoke(id) {
+      const revoked = await store.revokeToken(id);
+      cache.drop(id);
+      if (revoked) for (const listener of listeners) listener(id);
+      return revoked;
+    },
+    list: async () => (await store.listTokens()).map(infoOf),
+    onRevoked: (listener) => listeners.push(listener),
+    async openSession(secret) {
+      const principal = await authenticate(secret);
+      return principal && { ...sessions.open(hashSecret(secret)), principal };
+    },
+    async authenticateSession(id) {
+      const hash = id === undefined ? undefined : sessions.find(id);
+      return hash && byHash(hash);
+    },
+    closeSession: (id) => sessions.close(id),
+    ensureLocalToken: (dataDirectory, address) => ensureLocalToken(store, dataDirectory, address),
+    forgetLocalToken,
+  };
+}
+
+function isExpired({ expiresAt }: TokenRow, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
+}
+
+function infoOf({ id, role, name, createdAt, expiresAt, lastUsedAt }: TokenRow): TokenInfo {
+  return { id, role, name, createdAt, expiresAt: expiresAt ?? null, lastUsedAt: lastUsedAt ?? null };
+}

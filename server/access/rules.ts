@@ -1,0 +1,85 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { Role } from "../../shared/rest.ts";
+import type { Principal } from "./principal.ts";
+
+/** Who sends a request: the holder of a token, or a connected client with the ticket of its connection. */
+export type Caller =
+  | ({ readonly kind: "token" } & Principal)
+  | { readonly kind: "ticket"; readonly client: string; readonly trusted: boolean };
+
+type Rule = "open" | readonly (Role | "ticket")[];
+
+const admin = ["admin"] as const;
+const customers = ["admin", "customer"] as const;
+const data = ["admin", "customer", "ticket"] as const;
+
+/**
+ * Every route of the interface and who may use it; nothing is served that is not here. On jobs, customers act on their own
+ * only (see {@link maySee}). Clients and volunteers use their tokens on the socket alone, and over HTTP the ticket of
+ * their connection, for blobs only.
+ */
+export const rules = {
+  "POST /api/jobs": customers,
+  "GET /api/jobs": customers,
+  "GET /api/jobs/{id}": customers,
+  "DELETE /api/jobs/{id}": customers,
+  "POST /api/jobs/{id}/tasks": customers,
+  "POST /api/jobs/{id}/close": customers,
+  "POST /api/jobs/{id}/pause": customers,
+  "POST /api/jobs/{id}/resume": customers,
+  "POST /api/jobs/{id}/cancel": customers,
+  "POST /api/jobs/{id}/requeue-failed": customers,
+  "POST /api/jobs/{id}/priority": customers,
+  "GET /api/jobs/{id}/results": customers,
+  "GET /api/jobs/{id}/logs": customers,
+  "PUT /api/blobs/{sha256}": data,
+  "GET /api/blobs/{sha256}": data,
+  "HEAD /api/blobs/{sha256}": data,
+  "POST /api/kernels": customers,
+  "GET /api/kernels": customers,
+  "GET /api/kernels/{sha256}": customers,
+  "GET /api/clients": customers,
+  "POST /api/clients/{id}/disconnect": admin,
+  "POST /api/clients/{id}/ban": admin,
+  "DELETE /api/bans/{subject}": admin,
+  "GET /api/tokens": admin,
+  "POST /api/tokens": admin,
+  "DELETE /api/tokens/{id}": admin,
+  "GET /api/status": customers,
+  "GET /api/events": admin,
+  "POST /api/session": "open",
+  "GET /api/session": "open",
+  "DELETE /api/session": "open",
+  "GET /api/openapi.json": "open",
+  "GET /healthz": "open",
+  "GET /metrics": admin,
+} as const satisfies Record<string, Rule>;
+
+/** A route of the interface, as `METHOD /path/{parameter}`. */
+export type RouteName = keyof typeof rules;
+
+export const routeNames = Object.keys(rules) as RouteName[];
+
+/**
+ * Lets a caller through, or not.
+ * @throws PlatformError UNAUTHENTICATED without a valid token, FORBIDDEN when its role does not allow the route
+ */
+export function authorise(route: RouteName, caller: Caller | undefined): void {
+  const rule: Rule = rules[route];
+  if (rule === "open") return;
+  const expected = `${route} is for ${rule.map(nounOf).join(" and ")}`;
+  if (!caller)
+    throw new PlatformError("UNAUTHENTICATED", `No valid token came with this request; ${expected}.`);
+  const role = caller.kind === "ticket" ? "ticket" : caller.role;
+  if (!rule.includes(role))
+    throw new PlatformError("FORBIDDEN", `This token is of ${nounOf(role)}; ${expected}.`);
+}
+
+/** Whether a caller may see and change the jobs of a customer. */
+export function maySee(caller: Principal, customer: string): boolean {
+  return caller.role === "admin" || caller.name === customer;
+}
+
+function nounOf(role: Role | "ticket"): string {
+  return role === "ticket" ? "connected clients" : `${role}s`;
+}

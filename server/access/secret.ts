@@ -1,0 +1,32 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Sha256 } from "../../shared/ids.ts";
+import type { Role } from "../../shared/rest.ts";
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+const letters: Record<Role, string> = { admin: "a", customer: "c", client: "n", volunteer: "v" };
+const form = /^mh_[acnv]_[a-z2-7]{32}$/;
+
+/** `length` random characters of 5 bits each. */
+export function randomText(length: number): string {
+  let text = "";
+  for (const byte of randomBytes(length)) text += alphabet[byte & 31];
+  return text;
+}
+
+/**
+ * A new token: `mh_`, the letter of its role (a, c, n for a node client, v) so that a person can tell tokens apart, and
+ * 160 random bits.
+ */
+export function makeSecret(role: Role): string {
+  return `mh_${letters[role]}_${randomText(32)}`;
+}
+
+/** Whether a text can be a token at all: spares the store a look-up of everything that is not. */
+export function isSecret(text: string): boolean {
+  return form.test(text);
+}
+
+/** What the store keeps of a token. Plain SHA-256 is enough: 160 random bits cannot be guessed from it. */
+export function hashSecret(secret: string): Sha256 {
+  return createHash("sha256").update(secret).digest("hex") as Sha256;
+}

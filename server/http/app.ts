@@ -1,0 +1,130 @@
+import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import { PlatformError } from "../../shared/errors.ts";
+import { clientSocketPath } from "../../shared/protocol.ts";
+import { authorise, routeNames, type RouteName } from "../access/rules.ts";
+import { callerOf, findCaller, identifyCaller } from "./callers.ts";
+import type { Handler, HttpParts, Routes } from "./context.ts";
+import { errorHandler } from "./errors.ts";
+import { createMetrics } from "./metrics.ts";
+import { pages } from "./pages.ts";
+import { rateLimits } from "./rate-limits.ts";
+import { blobRoutes } from "./routes/blobs.ts";
+import { clientRoutes } from "./routes/clients.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { kernelRoutes } from "./routes/kernels.ts";
+import { resultRoutes } from "./routes/results.ts";
+import { sessionRoutes } from "./routes/session.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { taskRoutes } from "./routes/tasks.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+import { isSameOrigin } from "./same-origin.ts";
+import { securityHeaders } from "./security-headers.ts";
+
+export { configureHttpServer } from "./configure-server.ts";
+
+/** The HTTP side of a server: the REST interface, the pages, health and metrics. Give it to `http.createServer`. */
+export function createHttpApp(parts: HttpParts): Express {
+  const { access, platform, options, stopping } = parts;
+  const metrics = parts.metrics ?? createMetrics();
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("trust proxy", options.trustProxy);
+  app.set("query parser", "simple");
+  app.set("case sensitive routing", true);
+  app.use(metrics.time, securityHeaders, refuseForeign);
+  app.use((req, res, next) => {
+    if (stopping?.aborted && req.path !== "/healthz") {
+      res.setHeader("Connection", "close");
+      throw new PlatformError("SHUTTING_DOWN", "The server is going down.");
+    }
+    next();
+  });
+  app.use("/api", identifyCaller(access, platform));
+  app.use("/metrics", identifyCaller(access, platform));
+  app.use(rateLimits(options.requestsPerMinutePerAddress));
+
+  const routes: Routes<RouteName> = {
+    ...jobRoutes(parts),
+    ...taskRoutes(parts),
+    ...resultRoutes(parts),
+    ...blobRoutes(parts),
+    ...kernelRoutes(parts),
+    ...clientRoutes(parts),
+    ...tokenRoutes(parts),
+    ...sessionRoutes(parts),
+    ...statusRoutes(parts, metrics),
+  };
+  for (const name of routeNames) addRoute(app, name, routes[name], parts);
+  refuseOtherMethods(app);
+  app.get(clientSocketPath, () => {
+    throw new PlatformError(
+      "UPGRADE_REQUIRED",
+      "This address speaks WebSocket only; expected an upgrade request.",
+    );
+  });
+  app.use(pages(parts.webRoot));
+  app.use((req) => {
+    throw new PlatformError("NOT_FOUND", `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`);
+  });
+  app.use(errorHandler(parts.log));
+  return app;
+}
+
+/** Pages of other origins reach nothing but pages. There are no CORS headers anywhere. */
+function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
+  // A link from elsewhere may lead to the pages, and to nothing that has an effect.
+  const isLink = req.method === "GET" && req.headers["sec-fetch-mode"] === "navigate";
+  const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
+  if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) next();
+  else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
+}
+
+function splitName(name: RouteName): { method: string; path: string } {
+  const at = name.indexOf(" ");
+  return { method: name.slice(0, at), path: name.slice(at + 1) };
+}
+
+const pathPattern = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
+
+function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpParts): void {
+  const { method, path } = splitName(name);
+  const verb = method.toLowerCase() as "get" | "head" | "post" | "put" | "delete";
+  app[verb](pathPattern(path), async (req, res, next) => {
+    // Express gives HEAD to GET's handler; streams and listeners have no use for it.
+    if (req.method !== method) {
+      next();
+      return;
+    }
+    res.locals["route"] = path;
+    const caller = callerOf(req);
+    authorise(name, caller);
+    const gone = new AbortController();
+    res.once("close", () => gone.abort());
+    const signal = parts.stopping ? AbortSignal.any([gone.signal, parts.stopping]) : gone.signal;
+    const stillAllowed = async (): Promise<boolean> =>
+      caller === undefined || (await findCaller(req, parts.access, parts.platform)) !== undefined;
+    try {
+      await handler({ req, res, caller, signal, stillAllowed });
+    } catch (error) {
+      next(error);
+    }
+  });
+}
+
+function refuseOtherMethods(app: Express): void {
+  const methods = new Map<string, string[]>();
+  for (const name of routeNames) {
+    const { method, path } = splitName(name);
+    methods.set(path, [...(methods.get(path) ?? []), method]);
+  }
+  for (const [path, allowed] of methods)
+    app.all(pathPattern(path), (req, res) => {
+      res.locals["route"] = path;
+      res.setHeader("Allow", allowed.join(", "));
+      throw new PlatformError(
+        "METHOD_NOT_ALLOWED",
+        `${req.method} is not possible at ${path}; expected ${allowed.join(" or ")}.`,
+      );
+    });
+}

@@ -1,0 +1,97 @@
+import { decode } from "@msgpack/msgpack";
+import express, { type Request, type Response } from "express";
+import * as v from "valibot";
+import { PlatformError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import { contentTypes } from "../../shared/rest.ts";
+
+/** Which of the types the body has. @throws PlatformError UNSUPPORTED_TYPE */
+export function bodyType<const T extends string>(req: Request, types: readonly T[], whenAbsent?: T): T {
+  const found = types.find((type) => req.is(type));
+  if (found !== undefined) return found;
+  const given = req.headers["content-type"];
+  if (given === undefined && whenAbsent !== undefined) return whenAbsent;
+  throw new PlatformError(
+    "UNSUPPORTED_TYPE",
+    `The body's Content-Type is ${given ?? "absent"}; expected ${types.join(", ")}.`,
+  );
+}
+
+/** The whole body, inflated when it came compressed. @throws PlatformError TOO_LARGE */
+export function readBody(req: Request, res: Response, maxBytes: number = limits.bodyBytes): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    express.raw({ type: () => true, limit: maxBytes })(req, res, (error?: unknown) => {
+      if (error) reject(error as Error);
+      else resolve(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0));
+    });
+  });
+}
+
+/**
+ * The body as what a schema describes, from JSON or MessagePack.
+ * @throws PlatformError BAD_REQUEST naming the first thing that is wrong, TOO_LARGE, UNSUPPORTED_TYPE
+ */
+export async function parseBody<S extends v.GenericSchema>(
+  req: Request,
+  res: Response,
+  schema: S,
+  maxBytes?: number,
+): Promise<v.InferOutput<S>> {
+  const type = bodyType(req, [contentTypes.json, contentTypes.msgpack], contentTypes.json);
+  const bytes = await readBody(req, res, maxBytes);
+  return check(
+    schema,
+    type === contentTypes.json ? parseJson(bytes, "body") : parseMessagePack(bytes),
+    "body",
+  );
+}
+
+/** Like {@link parseBody}, but a request without a body counts as `{}`. */
+export async function parseOptionalBody<S extends v.GenericSchema>(
+  req: Request,
+  res: Response,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  const isEmpty = req.headers["content-length"] === "0" || !hasBody(req);
+  return isEmpty ? check(schema, {}, "body") : parseBody(req, res, schema);
+}
+
+function hasBody(req: Request): boolean {
+  return req.headers["transfer-encoding"] !== undefined || req.headers["content-length"] !== undefined;
+}
+
+/** @throws PlatformError BAD_REQUEST naming the first thing that is wrong */
+export function check<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const path = v.getDotPath(issue);
+  throw new PlatformError(
+    "BAD_REQUEST",
+    `In the ${what}${path ? ` at ${path}` : ""}: ${issue.message}.`.slice(0, limits.messageChars),
+  );
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** @throws PlatformError BAD_REQUEST */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes)) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_REQUEST", `The ${what} is not JSON in UTF-8: ${reason}.`, error);
+  }
+}
+
+/** Bounds of a body in MessagePack; a count above what the bytes can hold would reserve memory for nothing. */
+const msgpackBounds = { maxArrayLength: 100_000, maxMapLength: 1_000, maxExtLength: 0 };
+
+function parseMessagePack(bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes, msgpackBounds);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_REQUEST", `The body is not one MessagePack value: ${reason}.`, error);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Request, Response } from "express";
+import type { Logger } from "pino";
+import type { Access } from "../access/access.ts";
+import type { Caller, RouteName } from "../access/rules.ts";
+import type { BlobDirectory } from "../blobs/blob-directory.ts";
+import type { ServerOptions } from "../options.ts";
+import type { Platform } from "../platform.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** What HTTP needs of the blob directory. */
+export type Blobs = Pick<BlobDirectory, "write" | "stat" | "open">;
+
+/** What the HTTP side is made of. */
+export interface HttpParts {
+  readonly platform: Platform;
+  readonly blobs: Blobs;
+  readonly access: Access;
+  readonly options: ServerOptions;
+  /** Directory of the built pages; may be missing. */
+  readonly webRoot: string;
+  readonly log: Logger;
+  /** Absent: metrics of its own. */
+  readonly metrics?: Metrics;
+  /** Aborted when the server is going down: streams that follow a job end, new requests are refused. */
+  readonly stopping?: AbortSignal;
+}
+
+/** One request that its rule let through. */
+export interface Call {
+  readonly req: Request;
+  readonly res: Response;
+  /** Undefined on open routes only. */
+  readonly caller: Caller | undefined;
+  /** Aborted when the other side has gone or the server is going down. */
+  readonly signal: AbortSignal;
+  /** Whether the caller's token or ticket is still good, for replies that last. */
+  readonly stillAllowed: () => Promise<boolean>;
+}
+
+export type Handler = (call: Call) => Promise<void> | void;
+
+/** Handlers of some routes; together they cover every {@link RouteName}. */
+export type Routes<Names extends RouteName> = Record<Names, Handler>;

@@ -1,0 +1,86 @@
+import type { ErrorRequestHandler, NextFunction, Request, Response } from "express";
+import type { Logger } from "pino";
+import { PlatformError } from "../../shared/errors.ts";
+
+/** How long a refused upload may go on before its connection is cut: long enough to read the refusal. */
+const lingerMs = 5_000;
+
+/**
+ * The one place where errors become replies: a refusal as its status and body, anything else as INTERNAL, whose details
+ * are for the log alone.
+ */
+export function errorHandler(log: Logger): ErrorRequestHandler {
+  // Express tells an error handler by its four parameters.
+  return (error: unknown, req: Request, res: Response, _next: NextFunction) => {
+    const isCutOff = !(error instanceof PlatformError) && req.destroyed && !req.complete;
+    const refusal = isCutOff
+      ? new PlatformError("BAD_REQUEST", "The request was cut off.", error)
+      : refusalOf(error);
+    const details = { err: refusal.cause ?? refusal, code: refusal.code, method: req.method, path: req.path };
+    if (refusal.status >= 500 && refusal.code !== "SHUTTING_DOWN") log.error(details, "request failed");
+    else log.debug(details, "request refused");
+    if (res.headersSent) {
+      // The reply has begun: cutting the connection is the only way left to say that it is not whole.
+      res.destroy();
+      return;
+    }
+    linger(req);
+    sendRefusal(res, refusal);
+  };
+}
+
+/** Writes a refusal. */
+export function sendRefusal(res: Response, refusal: PlatformError): void {
+  for (const name of ["Content-Encoding", "Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges"])
+    res.removeHeader(name);
+  if (refusal.status === 401) res.setHeader("WWW-Authenticate", 'Bearer realm="manyhands"');
+  if ((refusal.status === 429 || refusal.status === 503) && !res.hasHeader("Retry-After"))
+    res.setHeader("Retry-After", refusal.code === "TOO_MANY" ? "10" : "2");
+  res.setHeader("Cache-Control", "no-store");
+  res.status(refusal.status).json(refusal.toBody());
+}
+
+/**
+ * An upload may still be under way. Reading on for a moment lets the other side see the refusal instead of a reset; without
+ * "Connection: close", at which Node cuts right after the reply.
+ */
+function linger(req: Request): void {
+  if (req.complete) return;
+  const cut = setTimeout(() => {
+    if (!req.complete) req.socket.destroy();
+  }, lingerMs);
+  cut.unref();
+  req.once("close", () => clearTimeout(cut));
+  req.resume();
+}
+
+interface LibraryError {
+  readonly status?: unknown;
+  readonly type?: unknown;
+  readonly message: string;
+}
+
+function refusalOf(error: unknown): PlatformError {
+  if (error instanceof PlatformError)
+    return error.code === "INTERNAL" ? internal(error.cause ?? error) : error;
+  if (!(error instanceof Error)) return internal(error);
+  return fromLibrary(error) ?? internal(error);
+}
+
+function internal(error: unknown): PlatformError {
+  return new PlatformError("INTERNAL", "The server failed to answer this request.", error);
+}
+
+/** What Express and its body parser throw carries a status, and the parser's a type. */
+function fromLibrary(error: Error): PlatformError | undefined {
+  const { status, type, message } = error as LibraryError;
+  if (typeof status !== "number" || status < 400 || status >= 500) return undefined;
+  if (status === 413) return new PlatformError("TOO_LARGE", `The body is too large: ${message}.`, error);
+  if (status === 415)
+    return new PlatformError("UNSUPPORTED_TYPE", `The body cannot be read: ${message}.`, error);
+  if (status === 416)
+    return new PlatformError("RANGE_NOT_SATISFIABLE", "The range is outside the file.", error);
+  if (status === 404 || (status === 403 && type === undefined))
+    return new PlatformError("NOT_FOUND", "There is nothing at this address.", error);
+  return new PlatformError("BAD_REQUEST", `The request cannot be read: ${message}.`, error);
+}

@@ -1,0 +1,73 @@
+import type { RequestHandler } from "express";
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Platform } from "../platform.ts";
+
+/** Prometheus metrics of one server; other parts may register theirs in `registry`. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** Times every request under its route. */
+  readonly time: RequestHandler;
+  /** All metrics in the text format, those of the platform fresh. */
+  scrape(platform: Platform): Promise<string>;
+}
+
+const durations = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+
+/** Makes the metrics of a server: its own, and the process's (memory, garbage collection, event-loop lag). */
+export function createMetrics(registry = new Registry()): Metrics {
+  collectDefaultMetrics({ register: registry });
+  const gauge = <const Label extends string = never>(name: string, help: string, labelNames: Label[] = []) =>
+    new Gauge({ name: `manyhands_${name}`, help, labelNames, registers: [registry] });
+  const jobs = gauge("jobs", "Jobs kept");
+  const tasks = gauge("tasks", "Tasks by state", ["state"]);
+  const leases = gauge("leases", "Tasks held by clients");
+  const results = gauge("results", "Outcomes accepted: tasks done and failed");
+  const dropped = gauge("dropped_results", "Results dropped because their task had ended");
+  const rate = gauge("results_per_second", "Results a second over the last ten seconds");
+  const clients = gauge("clients", "Connected clients by kind", ["kind"]);
+  const slots = gauge("slots", "Slots of the connected clients by use", ["use"]);
+  const blobs = gauge("blobs", "Blobs kept");
+  const blobBytes = gauge("blob_bytes", "Bytes of the blobs kept");
+  const blobQuota = gauge("blob_quota_bytes", "Bytes that blobs may take");
+  const seconds = new Histogram({
+    name: "manyhands_http_request_duration_seconds",
+    help: "Time from a request's head to the end of its reply",
+    labelNames: ["method", "route", "status"] as const,
+    buckets: durations,
+    registers: [registry],
+  });
+
+  return {
+    registry,
+    time: (req, res, next) => {
+      const started = performance.now();
+      res.once("close", () => {
+        // The route's pattern, never the path: each label value costs memory for ever.
+        const route = (res.locals["route"] as string | undefined) ?? "other";
+        const method = knownMethods.has(req.method) ? req.method : "other";
+        seconds.observe({ method, route, status: res.statusCode }, (performance.now() - started) / 1000);
+      });
+      next();
+    },
+    async scrape(platform) {
+      const status = await platform.status();
+      jobs.set(status.jobs);
+      for (const state of ["queued", "running", "done", "failed"] as const)
+        tasks.set({ state }, status.tasks[state]);
+      leases.set(status.tasks.running);
+      results.set(status.tasks.done + status.tasks.failed);
+      dropped.set(status.tasks.droppedResults);
+      rate.set(status.rate);
+      clients.set({ kind: "browser" }, status.clients.browser);
+      clients.set({ kind: "node" }, status.clients.node);
+      slots.set({ use: "busy" }, status.clients.busy);
+      slots.set({ use: "idle" }, Math.max(0, status.clients.slots - status.clients.busy));
+      blobs.set(status.blobs.count);
+      blobBytes.set(status.blobs.bytes);
+      blobQuota.set(status.blobs.quotaBytes);
+      return registry.metrics();
+    },
+  };
+}
+
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]);

@@ -1,0 +1,222 @@
+import type { RouteName } from "../access/rules.ts";
+import type { SchemaName } from "./openapi-schemas.ts";
+
+/** Bodies by content type. Of NDJSON and MessagePack streams `of` is one item. */
+export type Content = Record<string, "bytes" | "text" | { readonly of: SchemaName; readonly many?: boolean }>;
+
+/** What the OpenAPI document says of a route besides its rule and its path parameters. */
+export interface Operation {
+  readonly id: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly query?: readonly object[];
+  readonly headers?: readonly object[];
+  readonly body?: Content;
+  readonly bodyRequired?: boolean;
+  readonly replies: Record<number, { readonly description: string; readonly content?: Content }>;
+}
+
+const either = (of: SchemaName, many = false): Content => ({
+  "application/json": { of, many },
+  "application/x-msgpack": { of, many },
+});
+const ok = (of: SchemaName, many = false) => ({ 200: { description: "OK", content: either(of, many) } });
+const made = (of: SchemaName) => ({
+  200: { description: "It was there already.", content: either(of) },
+  201: { description: "Made.", content: either(of) },
+});
+const done = { 204: { description: "Done." } };
+const jobVerb = (id: string, summary: string): Operation => ({ id, summary, replies: ok("Job") });
+const bytes: Content = { "application/octet-stream": "bytes" };
+
+const blobReplies = {
+  200: { description: "The whole blob. ETag is its SHA-256; it never changes.", content: bytes },
+  206: { description: "The range asked for.", content: bytes },
+  304: { description: "If-None-Match names it: nothing is sent." },
+};
+const blobHeaders = [
+  { name: "Range", in: "header", schema: { type: "string" }, description: "One range, `bytes=FIRST-LAST`." },
+  { name: "If-None-Match", in: "header", schema: { type: "string" } },
+];
+
+const resultQuery = [
+  {
+    name: "after",
+    in: "query",
+    schema: { type: "integer", minimum: 0, default: 0 },
+    description: "Only results with a greater sequence number: how a reader goes on after a cut.",
+  },
+  {
+    name: "follow",
+    in: "query",
+    schema: { type: "string", enum: ["0", "1"], default: "0" },
+    description: "1: wait for what comes and end with the `end` item when the job has ended.",
+  },
+];
+
+/** Every route, described. */
+export const operations: Record<RouteName, Operation> = {
+  "POST /api/jobs": {
+    id: "createJob",
+    summary: "Make a job, with or without its inputs",
+    description:
+      "With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
+    body: either("CreateJob"),
+    replies: made("Job"),
+  },
+  "GET /api/jobs": { id: "listJobs", summary: "Jobs, newest first", replies: ok("Job", true) },
+  "GET /api/jobs/{id}": { id: "getJob", summary: "One job: counts, rate, failures", replies: ok("Job") },
+  "DELETE /api/jobs/{id}": {
+    id: "deleteJob",
+    summary: "Cancel a job if it runs, and forget it with its results",
+    replies: done,
+  },
+  "POST /api/jobs/{id}/tasks": {
+    id: "submitTasks",
+    summary: "Add tasks",
+    description:
+      "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays.",
+    body: {
+      "application/x-ndjson": { of: "TaskLine" },
+      "application/x-msgpack": { of: "TaskItem" },
+      "application/json": { of: "TaskLine", many: true },
+    },
+    replies: ok("Submitted"),
+  },
+  "POST /api/jobs/{id}/close": jobVerb("closeJob", "No more tasks: the job ends with the last of them"),
+  "POST /api/jobs/{id}/pause": jobVerb("pauseJob", "Hand out no more tasks for now"),
+  "POST /api/jobs/{id}/resume": jobVerb("resumeJob", "Hand out tasks again"),
+  "POST /api/jobs/{id}/cancel": jobVerb("cancelJob", "End the job; what has not ended is cancelled"),
+  "POST /api/jobs/{id}/requeue-failed": {
+    id: "requeueFailed",
+    summary: "Try the failed tasks again",
+    replies: ok("Requeued"),
+  },
+  "POST /api/jobs/{id}/priority": {
+    id: "setPriority",
+    summary: "Change the priority",
+    body: either("Priority"),
+    replies: ok("Job"),
+  },
+  "GET /api/jobs/{id}/results": {
+    id: "readResults",
+    summary: "Results in order of completion",
+    description:
+      "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. While nothing happens a blank line (MessagePack: nil) is sent every 15 s; skip it. A reply that breaks off is not whole: go on with `after`.",
+    query: resultQuery,
+    replies: {
+      200: {
+        description: "Results so far, or all of them.",
+        content: {
+          "application/x-ndjson": { of: "ResultLine" },
+          "application/x-msgpack": { of: "ResultLine" },
+          "application/json": { of: "ResultLine", many: true },
+        },
+      },
+    },
+  },
+  "GET /api/jobs/{id}/logs": {
+    id: "readLogs",
+    summary: "Newest log lines of the job's kernels",
+    replies: ok("LogLine", true),
+  },
+  "PUT /api/blobs/{sha256}": {
+    id: "putBlob",
+    summary: "Store bytes under their SHA-256",
+    body: { "*/*": "bytes" },
+    replies: made("BlobName"),
+  },
+  "GET /api/blobs/{sha256}": {
+    id: "getBlob",
+    summary: "The bytes of a blob or kernel",
+    headers: blobHeaders,
+    replies: blobReplies,
+  },
+  "HEAD /api/blobs/{sha256}": {
+    id: "headBlob",
+    summary: "Whether a blob is here, and its size",
+    headers: blobHeaders,
+    replies: {
+      200: { description: "It is here." },
+      206: { description: "The range is." },
+      304: blobReplies[304],
+    },
+  },
+  "POST /api/kernels": {
+    id: "postKernel",
+    summary: "Store a kernel: an ES module whose default export is the function",
+    body: { "text/javascript": "text", "application/javascript": "text", ...either("PostKernel") },
+    replies: made("BlobName"),
+  },
+  "GET /api/kernels": { id: "listKernels", summary: "Kernels", replies: ok("BlobName", true) },
+  "GET /api/kernels/{sha256}": {
+    id: "getKernel",
+    summary: "Source of a kernel",
+    replies: { 200: { description: "The module.", content: { "text/javascript": "text" } } },
+  },
+  "GET /api/clients": {
+    id: "listClients",
+    summary: "Connected clients",
+    description: "`address` is empty for customers.",
+    replies: ok("Client", true),
+  },
+  "POST /api/clients/{id}/disconnect": {
+    id: "disconnectClient",
+    summary: "Close a client's connection; it may come back",
+    replies: done,
+  },
+  "POST /api/clients/{id}/ban": {
+    id: "banClient",
+    summary: "Disconnect a client and refuse it from now on",
+    body: either("Ban"),
+    bodyRequired: false,
+    replies: done,
+  },
+  "DELETE /api/bans/{subject}": { id: "liftBan", summary: "Lift a ban", replies: done },
+  "GET /api/tokens": {
+    id: "listTokens",
+    summary: "Tokens, without their secrets",
+    replies: ok("Token", true),
+  },
+  "POST /api/tokens": {
+    id: "createToken",
+    summary: "Make a token; its secret is in this reply and nowhere else",
+    body: either("CreateToken"),
+    replies: { 201: { description: "Made.", content: either("CreatedToken") } },
+  },
+  "DELETE /api/tokens/{id}": { id: "revokeToken", summary: "Revoke a token", replies: done },
+  "GET /api/status": { id: "getStatus", summary: "The server at a glance", replies: ok("Status") },
+  "GET /api/events": {
+    id: "watch",
+    summary: "Snapshots about once a second, as server-sent events",
+    description: "The data of each event is a `Snapshot`.",
+    replies: { 200: { description: "Events.", content: { "text/event-stream": "text" } } },
+  },
+  "POST /api/session": {
+    id: "signIn",
+    summary: "Exchange a token for a cookie (browsers)",
+    body: either("SignIn"),
+    replies: ok("Session"),
+  },
+  "GET /api/session": {
+    id: "getSession",
+    summary: "Who is asking; nulls for nobody",
+    replies: ok("Session"),
+  },
+  "DELETE /api/session": { id: "signOut", summary: "Forget the cookie", replies: done },
+  "GET /api/openapi.json": {
+    id: "getOpenApi",
+    summary: "This document",
+    replies: { 200: { description: "OpenAPI 3.1", content: { "application/json": "bytes" } } },
+  },
+  "GET /healthz": {
+    id: "getHealth",
+    summary: "Whether the server answers",
+    replies: { 200: { description: "It does.", content: { "application/json": { of: "Health" } } } },
+  },
+  "GET /metrics": {
+    id: "getMetrics",
+    summary: "Prometheus metrics",
+    replies: { 200: { description: "Text format.", content: { "text/plain": "text" } } },
+  },
+};

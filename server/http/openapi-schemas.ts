@@ -1,0 +1,59 @@
+import * as v from "valibot";
+import { blobNameSchema } from "../../shared/data-reference.ts";
+import { errorCodes } from "../../shared/errors.ts";
+import {
+  clientInfoSchema,
+  createdTokenSchema,
+  createJobSchema,
+  createTokenSchema,
+  jobSchema,
+  prioritySchema,
+  resultLineSchema,
+  snapshotSchema,
+  statusSchema,
+  submittedSchema,
+  taskItemSchema,
+  taskLineSchema,
+  tokenInfoSchema,
+} from "../../shared/rest.ts";
+import { banSchema } from "./routes/clients.ts";
+import { postKernelSchema } from "./routes/kernels.ts";
+import { sessionSchema, signInSchema } from "./routes/session.ts";
+
+/** What a server sends; every named schema of the document. */
+export const sent = {
+  Job: jobSchema,
+  Requeued: v.strictObject({ requeued: v.number(), job: jobSchema }),
+  Submitted: submittedSchema,
+  ResultLine: resultLineSchema,
+  LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
+  BlobName: blobNameSchema,
+  Client: clientInfoSchema,
+  Status: statusSchema,
+  Snapshot: snapshotSchema,
+  Token: tokenInfoSchema,
+  CreatedToken: createdTokenSchema,
+  Session: sessionSchema,
+  Health: v.strictObject({ status: v.literal("ok"), version: v.string() }),
+  Error: v.strictObject({
+    code: v.picklist(errorCodes),
+    message: v.string(),
+    remedy: v.string(),
+    retryable: v.boolean(),
+  }),
+} as const;
+
+/** What a server takes: fields with a default may be left out. */
+export const taken = {
+  CreateJob: createJobSchema,
+  TaskLine: taskLineSchema,
+  TaskItem: taskItemSchema,
+  Priority: prioritySchema,
+  PostKernel: postKernelSchema,
+  Ban: banSchema,
+  CreateToken: createTokenSchema,
+  SignIn: signInSchema,
+} as const;
+
+/** A named schema of the document. */
+export type SchemaName = keyof typeof sent | keyof typeof taken;

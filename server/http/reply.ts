@@ -1,0 +1,26 @@
+import { encode } from "@msgpack/msgpack";
+import { PlatformError } from "../../shared/errors.ts";
+import { contentTypes } from "../../shared/rest.ts";
+import type { Call } from "./context.ts";
+
+/** Replies with a value: as JSON, or as MessagePack to who prefers it. */
+export function reply({ req, res }: Call, value: object, status = 200): void {
+  res.status(status).setHeader("Vary", "Accept");
+  if (req.accepts([contentTypes.json, contentTypes.msgpack]) === contentTypes.msgpack)
+    res.type(contentTypes.msgpack).send(Buffer.from(encode(value, { ignoreUndefined: true })));
+  else res.json(value);
+}
+
+/** A path parameter; the route says which there are. */
+export function parameter({ req }: Call, name: string): string {
+  const value = req.params[name];
+  if (typeof value !== "string") throw new Error(`route without parameter ${name}`);
+  return value;
+}
+
+/** One value of the query. @throws PlatformError BAD_REQUEST when it is given twice */
+export function query({ req }: Call, name: string): string | undefined {
+  const value: unknown = req.query[name];
+  if (value === undefined || typeof value === "string") return value;
+  throw new PlatformError("BAD_REQUEST", `?${name}= is given more than once; expected one value.`);
+}

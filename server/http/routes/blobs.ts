@@ -1,0 +1,124 @@
+import { finished, pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
+import { PlatformError } from "../../../shared/errors.ts";
+import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
+import { check } from "../body.ts";
+import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
+import { parameter, reply } from "../reply.ts";
+
+type Names = "PUT /api/blobs/{sha256}" | "GET /api/blobs/{sha256}" | "HEAD /api/blobs/{sha256}";
+
+/** Blobs by hash. Kernels are served here too, so that a client fetches all it needs in one way. */
+export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
+  const send = async (call: Call): Promise<void> => {
+    const sha256 = hashOf(call);
+    const source = (await blobSource(blobs, sha256)) ?? (await kernelSource(platform, sha256));
+    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+    await sendBytes(call, sha256, source);
+  };
+  return {
+    "PUT /api/blobs/{sha256}": (call) => put(call, blobs),
+    "GET /api/blobs/{sha256}": send,
+    "HEAD /api/blobs/{sha256}": send,
+  };
+}
+
+interface Source {
+  readonly size: number;
+  read(start: number, end: number): Readable;
+}
+
+async function blobSource(blobs: Blobs, sha256: Sha256): Promise<Source | undefined> {
+  const found = await blobs.stat(sha256);
+  return found && { size: found.size, read: (start, end) => blobs.open(sha256, [start, end]) };
+}
+
+async function kernelSource(platform: HttpParts["platform"], sha256: Sha256): Promise<Source | undefined> {
+  const bytes = await platform.kernel(sha256);
+  return (
+    bytes && {
+      size: bytes.length,
+      read: (start, end) => Readable.from([Buffer.from(bytes.subarray(start, end))]),
+    }
+  );
+}
+
+async function put(call: Call, blobs: Blobs): Promise<void> {
+  const { req } = call;
+  const sha256 = hashOf(call);
+  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
+    throw new PlatformError(
+      "UNSUPPORTED_TYPE",
+      "A blob cannot come compressed: its name is that of its bytes.",
+    );
+  const length = req.headers["content-length"];
+  // Leaving the loop early must not destroy the request: its reply has yet to be sent.
+  const bytes = req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  const { size, created } = await blobs.write(
+    sha256,
+    bytes,
+    length === undefined ? undefined : Number(length),
+  );
+  // Of a blob that was here already nothing was read; senders want to be rid of their bytes before they listen.
+  if (!req.complete) await finished(req.resume());
+  reply(call, { sha256, size }, created ? 201 : 200);
+}
+
+async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<void> {
+  const { req, res, signal } = call;
+  const { size } = source;
+  const etag = `"${sha256}"`;
+  res.set({
+    ETag: etag,
+    // Never another's bytes under this name; private, because who may read is decided here.
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Accept-Ranges": "bytes",
+    "Content-Type": "application/octet-stream",
+    "Content-Disposition": "attachment",
+  });
+  if (names(req.headers["if-none-match"], etag)) {
+    res.removeHeader("Content-Type");
+    res.status(304).end();
+    return;
+  }
+  const part = partOf(call, size, etag);
+  if (part) res.status(206).set("Content-Range", `bytes ${part.start}-${part.end - 1}/${size}`);
+  const { start, end } = part ?? { start: 0, end: size };
+  res.set("Content-Length", String(end - start));
+  if (req.method === "HEAD" || start === end) {
+    res.end();
+    return;
+  }
+  try {
+    await pipeline(source.read(start, end), res, { signal });
+  } catch (error) {
+    // Clients leave in the middle all the time: a closed tab, a task that was cancelled.
+    if (!signal.aborted && !res.destroyed) throw error;
+    res.destroy();
+  }
+}
+
+/** The one range that is asked for, `end` exclusive; undefined for the whole blob. @throws PlatformError RANGE_NOT_SATISFIABLE */
+function partOf({ req, res }: Call, size: number, etag: string): { start: number; end: number } | undefined {
+  const ifRange = req.headers["if-range"];
+  if (req.headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
+  const ranges = req.range(size);
+  const [range] = typeof ranges === "object" && ranges.type === "bytes" ? ranges : [];
+  if (range && typeof ranges === "object" && ranges.length === 1)
+    return { start: range.start, end: range.end + 1 };
+  res.set("Content-Range", `bytes */${size}`);
+  throw new PlatformError(
+    "RANGE_NOT_SATISFIABLE",
+    `Range: ${req.headers.range} cannot be served; expected one range bytes=FIRST-LAST inside the ${size} bytes.`,
+  );
+}
+
+function names(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  const tags = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return tags.includes("*") || tags.includes(etag);
+}
+
+function hashOf(call: Call): Sha256 {
+  return check(sha256Schema, parameter(call, "sha256"), "address");
+}

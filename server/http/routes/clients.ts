@@ -1,0 +1,51 @@
+import * as v from "valibot";
+import { PlatformError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
+import { check, parseOptionalBody } from "../body.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
+import { principalOf } from "../ownership.ts";
+import { parameter, reply } from "../reply.ts";
+
+type Names =
+  | "GET /api/clients"
+  | "POST /api/clients/{id}/disconnect"
+  | "POST /api/clients/{id}/ban"
+  | "DELETE /api/bans/{subject}";
+
+/** Body of `POST /api/clients/{id}/ban`; may be left out. */
+export const banSchema = v.strictObject({
+  reason: v.optional(v.pipe(v.string(), v.maxLength(limits.messageChars)), "by the administrator"),
+});
+
+const subjectSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameChars));
+
+/** Clients: who computes, and how to be rid of one. */
+export function clientRoutes({ platform }: HttpParts): Routes<Names> {
+  return {
+    "GET /api/clients": (call) => {
+      const isAdmin = principalOf(call).role === "admin";
+      const clients = platform.clients();
+      // Where volunteers sit is no business of customers.
+      reply(call, isAdmin ? clients : clients.map((client) => ({ ...client, address: "" })));
+    },
+    "POST /api/clients/{id}/disconnect": (call) => {
+      platform.disconnectClient(subjectOf(call, "id"));
+      call.res.status(204).end();
+    },
+    "POST /api/clients/{id}/ban": async (call) => {
+      const { reason } = await parseOptionalBody(call.req, call.res, banSchema);
+      await platform.banClient(subjectOf(call, "id"), reason);
+      call.res.status(204).end();
+    },
+    "DELETE /api/bans/{subject}": async (call) => {
+      const subject = subjectOf(call, "subject");
+      if (!(await platform.unbanClient(subject)))
+        throw new PlatformError("NOT_FOUND", `There is no ban on ${subject}.`);
+      call.res.status(204).end();
+    },
+  };
+}
+
+function subjectOf(call: Call, name: string): string {
+  return check(subjectSchema, parameter(call, name), "address");
+}

@@ -1,0 +1,93 @@
+import { limits } from "../../../shared/limits.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import { createJobSchema, prioritySchema, type JobInfo } from "../../../shared/rest.ts";
+import { parseBody } from "../body.ts";
+import type { Call, Handler, HttpParts, Routes } from "../context.ts";
+import { jobOf, principalOf } from "../ownership.ts";
+import { reply } from "../reply.ts";
+import { TaskBatcher } from "../submit-stream.ts";
+import { taskOfJsonInput } from "../task-items.ts";
+
+type Names =
+  | "POST /api/jobs"
+  | "GET /api/jobs"
+  | "GET /api/jobs/{id}"
+  | "DELETE /api/jobs/{id}"
+  | "POST /api/jobs/{id}/close"
+  | "POST /api/jobs/{id}/pause"
+  | "POST /api/jobs/{id}/resume"
+  | "POST /api/jobs/{id}/cancel"
+  | "POST /api/jobs/{id}/requeue-failed"
+  | "POST /api/jobs/{id}/priority"
+  | "GET /api/jobs/{id}/logs";
+
+/** A job may carry its kernel's source and its inputs. */
+const createJobBytes = limits.kernelBytes + limits.bodyBytes;
+
+/** Jobs: made, listed, looked at and steered. Tasks and results have files of their own. */
+export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
+  /** A verb that changes a job and answers with it. */
+  const verb =
+    (change: (id: JobId) => Promise<JobInfo>): Handler =>
+    async (call) => {
+      const { id } = await jobOf(call, platform);
+      reply(call, await change(id));
+    };
+
+  return {
+    "POST /api/jobs": (call) => createJob(call, platform, blobs),
+    "GET /api/jobs": async (call) => {
+      const { role, name } = principalOf(call);
+      reply(call, await platform.jobs(role === "admin" ? {} : { customer: name }));
+    },
+    "GET /api/jobs/{id}": async (call) => reply(call, await jobOf(call, platform)),
+    "DELETE /api/jobs/{id}": async (call) => {
+      const { id } = await jobOf(call, platform);
+      await platform.deleteJob(id);
+      call.res.status(204).end();
+    },
+    "POST /api/jobs/{id}/close": verb((id) => platform.closeJob(id)),
+    "POST /api/jobs/{id}/pause": verb((id) => platform.pause(id)),
+    "POST /api/jobs/{id}/resume": verb((id) => platform.resume(id)),
+    "POST /api/jobs/{id}/cancel": verb((id) => platform.cancel(id)),
+    "POST /api/jobs/{id}/requeue-failed": async (call) => {
+      const { id } = await jobOf(call, platform);
+      reply(call, await platform.requeueFailed(id));
+    },
+    "POST /api/jobs/{id}/priority": async (call) => {
+      const { id } = await jobOf(call, platform);
+      const { priority } = await parseBody(call.req, call.res, prioritySchema);
+      reply(call, await platform.setPriority(id, priority));
+    },
+    "GET /api/jobs/{id}/logs": async (call) => {
+      const { id } = await jobOf(call, platform);
+      reply(call, platform.logs(id));
+    },
+  };
+}
+
+/**
+ * Makes a job, with its inputs when they are given. Each step may be repeated (the job by its key, the tasks by index,
+ * closing by nature), so a request whose reply was lost can be sent again.
+ */
+async function createJob(
+  call: Call,
+  platform: HttpParts["platform"],
+  blobs: HttpParts["blobs"],
+): Promise<void> {
+  const customer = principalOf(call).name;
+  const body = await parseBody(call.req, call.res, createJobSchema, createJobBytes);
+  const { kernel, inputs, open, ...options } = body;
+  const sha256 =
+    typeof kernel === "string" ? kernel : (await platform.putKernel(Buffer.from(kernel.source))).sha256;
+  const { job, created } = await platform.createJob({ ...options, customer, kernel: sha256 });
+  if (inputs) {
+    const batcher = new TaskBatcher((tasks) => platform.submit(job.id, tasks), "Input", job.counts.total);
+    let index = 0;
+    await batcher.take(inputs, (input) => taskOfJsonInput(blobs, index++, input));
+    await batcher.finish();
+  }
+  const whole = inputs && !open ? await platform.closeJob(job.id) : inputs ? await platform.job(job.id) : job;
+  call.res.setHeader("Location", `/api/jobs/${job.id}`);
+  reply(call, whole, created ? 201 : 200);
+}

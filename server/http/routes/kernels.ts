@@ -1,0 +1,54 @@
+import * as v from "valibot";
+import { PlatformError } from "../../../shared/errors.ts";
+import { sha256Schema } from "../../../shared/ids.ts";
+import { limits } from "../../../shared/limits.ts";
+import { contentTypes } from "../../../shared/rest.ts";
+import { bodyType, check, parseBody, readBody } from "../body.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
+import { parameter, reply } from "../reply.ts";
+
+type Names = "POST /api/kernels" | "GET /api/kernels" | "GET /api/kernels/{sha256}";
+
+/** Body of `POST /api/kernels` in JSON. */
+export const postKernelSchema = v.strictObject({
+  source: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.kernelBytes)),
+});
+
+const scriptTypes = ["text/javascript", "application/javascript"] as const;
+/** JSON escapes at most double an ordinary source. */
+const jsonKernelBytes = limits.kernelBytes * 2;
+
+/** Kernels: code by hash. */
+export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
+  return {
+    "POST /api/kernels": async (call) => {
+      const { sha256, size, created } = await platform.putKernel(await sourceOf(call));
+      reply(call, { sha256, size }, created ? 201 : 200);
+    },
+    "GET /api/kernels": async (call) => reply(call, await platform.kernels()),
+    "GET /api/kernels/{sha256}": async (call) => {
+      const sha256 = check(sha256Schema, parameter(call, "sha256"), "address");
+      const source = await platform.kernel(sha256);
+      if (!source) throw new PlatformError("NOT_FOUND", `There is no kernel ${sha256}.`);
+      call.res.set({
+        "Content-Type": "text/javascript; charset=utf-8",
+        "Cache-Control": "private, max-age=31536000, immutable",
+        ETag: `"${sha256}"`,
+      });
+      call.res.send(Buffer.from(source));
+    },
+  };
+}
+
+async function sourceOf({ req, res }: Call): Promise<Uint8Array> {
+  const type = bodyType(req, [...scriptTypes, contentTypes.json, contentTypes.msgpack]);
+  const isScript = scriptTypes.some((script) => script === type);
+  const bytes = isScript
+    ? await readBody(req, res, limits.kernelBytes)
+    : Buffer.from((await parseBody(req, res, postKernelSchema, jsonKernelBytes)).source);
+  if (bytes.length > 0 && bytes.length <= limits.kernelBytes) return bytes;
+  throw new PlatformError(
+    bytes.length > 0 ? "TOO_LARGE" : "BAD_REQUEST",
+    `The kernel has ${bytes.length} bytes; expected 1 to ${limits.kernelBytes}.`,
+  );
+}

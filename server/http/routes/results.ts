@@ -1,0 +1,183 @@
+import type { Response } from "express";
+import { PlatformError } from "../../../shared/errors.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import { contentTypes, type JobState } from "../../../shared/rest.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
+import { jobOf } from "../ownership.ts";
+import { query } from "../reply.ts";
+import { jsonResults, msgpackResults, ndjsonResults, type ResultFormat } from "../result-items.ts";
+
+/** Proxies cut a silent connection after 30 to 60 s. */
+const keepAliveMs = 15_000;
+/** Written at once: fewer, larger writes, yet a small part of a page. */
+const chunkBytes = 64 * 1024;
+
+/** Results of a job: a page after another, in order of completion, to the reader's own pace. */
+export function resultRoutes({ platform, log }: HttpParts): Routes<"GET /api/jobs/{id}/results"> {
+  return {
+    "GET /api/jobs/{id}/results": async (call) => {
+      const { id } = await jobOf(call, platform);
+      const after = afterOf(call);
+      const follow = flag(call, "follow");
+      const format = formatOf(call, follow);
+      const { res } = call;
+      // A reader that takes its time is not idle. The server's own timeout comes back with the next request.
+      res.setTimeout(0);
+      res.status(200).set({
+        "Content-Type": format.contentType,
+        "Cache-Control": "no-store",
+        Vary: "Accept",
+        // nginx would hold results back until its buffer is full.
+        "X-Accel-Buffering": "no",
+      });
+      res.flushHeaders();
+      const writer = new ResultWriter(res, format, call.signal);
+      try {
+        await stream(call, platform, id, after, follow, writer);
+      } catch (error) {
+        if (!call.signal.aborted) throw error;
+        log.debug({ job: id }, "reader of results went away");
+      }
+      if (!res.destroyed) res.end();
+    },
+  };
+}
+
+async function stream(
+  { signal, stillAllowed }: Call,
+  platform: HttpParts["platform"],
+  id: JobId,
+  start: number,
+  follow: boolean,
+  writer: ResultWriter,
+): Promise<void> {
+  let after = start;
+  let isNews = true;
+  writer.open();
+  while (!signal.aborted) {
+    // Asked before the page: once a job has ended, an empty page means that nothing will follow.
+    const job = await platform.job(id);
+    const page = await platform.results(id, after);
+    for (const row of page) {
+      const full = writer.write(writer.format.item(row));
+      if (full) await full;
+      after = row.seq;
+    }
+    if (page.length > 0) {
+      isNews = true;
+      continue;
+    }
+    if (hasEnded(job.state)) {
+      await writer.write(writer.format.end(job));
+      break;
+    }
+    if (!follow) break;
+    if (!isNews) writer.keepAlive();
+    await writer.flush();
+    isNews = false;
+    await platform.resultsChanged(id, after, AbortSignal.any([signal, AbortSignal.timeout(keepAliveMs)]));
+    if (!(await stillAllowed()))
+      throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
+  }
+  await writer.close();
+}
+
+/** Writes items in chunks and waits whenever the reader is behind. */
+class ResultWriter {
+  readonly format: ResultFormat;
+  readonly #res: Response;
+  readonly #signal: AbortSignal;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  #items = 0;
+
+  constructor(res: Response, format: ResultFormat, signal: AbortSignal) {
+    this.#res = res;
+    this.format = format;
+    this.#signal = signal;
+  }
+
+  open(): void {
+    this.#push(this.format.opening);
+  }
+
+  /** Takes one item; returns what to wait for before the next one, if anything. */
+  write(item: Uint8Array | string): Promise<void> | undefined {
+    if (this.#items++ > 0) this.#push(this.format.separator);
+    this.#push(item);
+    return this.#bytes >= chunkBytes ? this.flush() : undefined;
+  }
+
+  keepAlive(): void {
+    this.#push(this.format.keepAlive);
+  }
+
+  async close(): Promise<void> {
+    this.#push(this.format.closing);
+    await this.flush();
+  }
+
+  /** Resolves when the reader has room again, or has gone. */
+  async flush(): Promise<void> {
+    if (this.#bytes === 0 || this.#signal.aborted) return;
+    const chunk = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#bytes = 0;
+    if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
+  }
+
+  #push(part: Uint8Array | string): void {
+    if (part.length === 0) return;
+    const bytes = typeof part === "string" ? Buffer.from(part) : part;
+    this.#parts.push(bytes);
+    this.#bytes += bytes.length;
+  }
+}
+
+function drained(res: Response, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      res.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    res.once("drain", done);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+function hasEnded(state: JobState): boolean {
+  return state !== "open" && state !== "closed";
+}
+
+function afterOf(call: Call): number {
+  const text = query(call, "after") ?? "0";
+  const after = Number(text);
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(after)) return after;
+  throw new PlatformError(
+    "BAD_REQUEST",
+    `?after=${text} is no sequence number; expected a whole number from 0.`,
+  );
+}
+
+function flag(call: Call, name: string): boolean {
+  const text = query(call, name);
+  if (text === undefined || text === "0" || text === "false") return false;
+  if (text === "1" || text === "true" || text === "") return true;
+  throw new PlatformError("BAD_REQUEST", `?${name}=${text} is not understood; expected 1 or 0.`);
+}
+
+function formatOf({ req }: Call, follow: boolean): ResultFormat {
+  const best = req.accepts([contentTypes.ndjson, contentTypes.msgpack, contentTypes.json]);
+  if (best === contentTypes.msgpack) return msgpackResults;
+  if (best === contentTypes.ndjson) return ndjsonResults;
+  if (best === contentTypes.json && !follow) return jsonResults;
+  throw new PlatformError(
+    "UNSUPPORTED_TYPE",
+    `Results cannot be sent as ${req.headers.accept ?? "nothing"}${follow ? " while following" : ""}; expected Accept: ${contentTypes.ndjson} or ${contentTypes.msgpack}${follow ? "" : ` or ${contentTypes.json}`}.`,
+  );
+}

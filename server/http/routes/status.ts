@@ -1,0 +1,28 @@
+import { version } from "../../../shared/version.ts";
+import type { HttpParts, Routes } from "../context.ts";
+import { EventStream } from "../event-stream.ts";
+import type { Metrics } from "../metrics.ts";
+import { openApiDocument } from "../openapi.ts";
+import { reply } from "../reply.ts";
+
+type Names =
+  "GET /api/status" | "GET /api/events" | "GET /api/openapi.json" | "GET /healthz" | "GET /metrics";
+
+/** The server about itself. */
+export function statusRoutes({ platform, log }: HttpParts, metrics: Metrics): Routes<Names> {
+  const events = new EventStream(() => platform.snapshot(), log);
+  return {
+    "GET /api/status": async (call) => reply(call, await platform.status()),
+    "GET /api/events": (call) => events.add(call),
+    "GET /api/openapi.json": ({ res }) => {
+      res.json(openApiDocument());
+    },
+    "GET /healthz": ({ res }) => {
+      res.set("Cache-Control", "no-store").json({ status: "ok", version });
+    },
+    "GET /metrics": async ({ res }) => {
+      const text = await metrics.scrape(platform);
+      res.set({ "Content-Type": metrics.registry.contentType, "Cache-Control": "no-store" }).end(text);
+    },
+  };
+}

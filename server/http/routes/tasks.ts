@@ -1,0 +1,62 @@
+import { PlatformError } from "../../../shared/errors.ts";
+import { contentTypes } from "../../../shared/rest.ts";
+import { bodyType, parseJson, readBody } from "../body.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
+import { splitLines, splitMessagePack, type Framing } from "../framing.ts";
+import { jobOf } from "../ownership.ts";
+import { reply } from "../reply.ts";
+import { TaskBatcher } from "../submit-stream.ts";
+import { lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
+
+/** Submission of tasks: NDJSON or MessagePack as a stream of any length, or one JSON array. */
+export function taskRoutes({ platform, blobs }: HttpParts): Routes<"POST /api/jobs/{id}/tasks"> {
+  return {
+    "POST /api/jobs/{id}/tasks": async (call) => {
+      const { id, counts } = await jobOf(call, platform);
+      const type = bodyType(call.req, [contentTypes.ndjson, contentTypes.msgpack, contentTypes.json]);
+      const isLines = type === contentTypes.ndjson;
+      const noun = isLines ? "Line" : "Item";
+      const batcher = new TaskBatcher((tasks) => platform.submit(id, tasks), noun, counts.total);
+      if (type === contentTypes.json) {
+        const list = parseJson(await readBody(call.req, call.res), "body");
+        if (!Array.isArray(list))
+          throw new PlatformError("BAD_REQUEST", "The body is not a JSON array of {index?, input}.");
+        await batcher.take(list as unknown[], taskFromJson(blobs, counts.total));
+      } else if (isLines) await takeStream(call, splitLines, lineReader(blobs, counts.total), batcher);
+      else await takeStream(call, splitMessagePack, readTaskItem, batcher);
+      reply(call, await batcher.finish());
+    },
+  };
+}
+
+/**
+ * Feeds the body to the batcher. While a batch is on its way to disk nothing is read, so the sender is slowed down by TCP.
+ */
+async function takeStream(
+  { req, res }: Call,
+  framing: Framing,
+  read: TaskReader,
+  batcher: TaskBatcher,
+): Promise<void> {
+  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
+    throw new PlatformError(
+      "UNSUPPORTED_TYPE",
+      "A stream of tasks cannot come compressed; send it as it is.",
+    );
+  // A customer may think for an hour between two tasks. The server's idle timeout comes back with the next request.
+  res.setTimeout(0);
+  // Leaving the loop must not destroy the request: its refusal has yet to be sent.
+  const raws = framing(req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>);
+  const iterator = raws[Symbol.asyncIterator]();
+  for (;;) {
+    let next: IteratorResult<Uint8Array[]>;
+    try {
+      next = await iterator.next();
+    } catch (error) {
+      if (req.destroyed && !req.complete) throw error;
+      throw await batcher.broken(error, batcher.position + 1);
+    }
+    if (next.done) return;
+    await batcher.take(next.value, read);
+  }
+}

@@ -1,0 +1,41 @@
+import { PlatformError } from "../../../shared/errors.ts";
+import { createTokenSchema, type CreatedToken } from "../../../shared/rest.ts";
+import { parseBody } from "../body.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
+import { parameter, reply } from "../reply.ts";
+
+type Names = "GET /api/tokens" | "POST /api/tokens" | "DELETE /api/tokens/{id}";
+
+/** Tokens: made (the secret is shown this once), listed, revoked. */
+export function tokenRoutes({ access, platform }: HttpParts): Routes<Names> {
+  return {
+    "GET /api/tokens": async (call) => reply(call, await access.list()),
+    "POST /api/tokens": async (call) => {
+      const wanted = await parseBody(call.req, call.res, createTokenSchema);
+      const { secret, info } = await access.createToken(wanted);
+      const created: CreatedToken = { ...info, token: secret };
+      if (info.role === "volunteer") {
+        const { volunteerUrls } = await platform.status();
+        created.inviteUrl = inviteUrl(volunteerUrls[0] ?? ownUrl(call), secret);
+      }
+      call.res.set("Cache-Control", "no-store");
+      reply(call, created, 201);
+    },
+    "DELETE /api/tokens/{id}": async (call) => {
+      const id = parameter(call, "id");
+      if (!(await access.revoke(id))) throw new PlatformError("NOT_FOUND", `There is no token ${id}.`);
+      call.res.status(204).end();
+    },
+  };
+}
+
+/** The link that lets its holder volunteer. */
+export function inviteUrl(volunteerUrl: string, secret: string): string {
+  const url = new URL("/", volunteerUrl);
+  url.searchParams.set("invite", secret);
+  return url.href;
+}
+
+function ownUrl({ req }: Call): string {
+  return `${req.protocol}://${req.host}/`;
+}

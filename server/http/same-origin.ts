@@ -1,0 +1,28 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/**
+ * Whether a request comes from a page of this server, or from no page at all (curl, the SDK, a client process). Browsers
+ * tell by `Origin`, and on secure origins by `Sec-Fetch-Site` also where they send no `Origin`.
+ * @param host - the name and port under which the request reached the server (behind a trusted proxy: the proxy's)
+ */
+export function isSameOrigin(headers: IncomingHttpHeaders, host: string | undefined): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin" && site !== "none") return false;
+  const { origin } = headers;
+  return origin === undefined || hostOf(origin) === host?.toLowerCase();
+}
+
+/** Whether a browser says that its request comes from a page of this server: asked of requests that carry a cookie. */
+export function provesSameOrigin(headers: IncomingHttpHeaders, host: string | undefined): boolean {
+  const isTold = headers.origin !== undefined || headers["sec-fetch-site"] !== undefined;
+  return isTold && headers["sec-fetch-site"] !== "none" && isSameOrigin(headers, host);
+}
+
+/** Scheme aside: a proxy that ends TLS makes `https` of the page `http` of the request. */
+function hostOf(origin: string): string | undefined {
+  try {
+    return new URL(origin).host;
+  } catch {
+    return undefined;
+  }
+}

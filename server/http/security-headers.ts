@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import type { Request, RequestHandler, Response } from "express";
+import helmet from "helmet";
+
+const common = {
+  contentSecurityPolicy: false,
+  // HSTS counts for a host with all its ports: it would lock a lab out of its other services.
+  strictTransportSecurity: false,
+  // Both are ignored with a warning on plain-HTTP lab origins, and the pages open no windows.
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+} as const;
+
+const standard = helmet({ ...common, xFrameOptions: { action: "deny" } });
+/** The volunteer page frames this one; who may is said by frame-ancestors, X-Frame-Options has no opaque origins in mind. */
+const framed = helmet({ ...common, xFrameOptions: false });
+
+/** What every reply that is no page gets: if a browser shows it, nothing in it runs. */
+const nothingPolicy =
+  "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
+
+/** Security headers of every reply; pages replace the policy by their own. */
+export const securityHeaders: RequestHandler = (req, res, next) => {
+  res.setHeader("Content-Security-Policy", nothingPolicy);
+  const headers = req.path === "/sandbox.html" ? framed : standard;
+  headers(req, res, next);
+};
+
+/** Policy of the volunteer and admin pages: their own files and this server, no inline code. */
+export function setPagePolicy(req: Request, res: Response): void {
+  // Not every browser counts a WebSocket to the page's own host as 'self'.
+  const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
+  const sockets = host ? ` ws://${host} wss://${host}` : "";
+  res.setHeader(
+    "Content-Security-Policy",
+    [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "img-src 'self' data: blob:",
+      "font-src 'self'",
+      `connect-src 'self'${sockets}`,
+      "worker-src 'self'",
+      "manifest-src 'self'",
+      "frame-src 'self'",
+      "frame-ancestors 'none'",
+      "base-uri 'none'",
+      "form-action 'self'",
+    ].join("; "),
+  );
+}
+
+/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (DESIGN: the sandbox). */
+export function sandboxPolicy(html: string): string {
+  const scripts = [...html.matchAll(/<script\b[^>]*>([\s\S]*?)<\/script>/gi)].map(
+    ([, source = ""]) => source,
+  );
+  const hashes = scripts
+    .filter((source) => source.trim() !== "")
+    .map((source) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`);
+  return [
+    "sandbox allow-scripts",
+    "default-src 'none'",
+    `script-src ${[...hashes, "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"].join(" ")}`,
+    "worker-src blob:",
+    "connect-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'self'",
+  ].join("; ");
+}

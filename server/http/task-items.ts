@@ -1,0 +1,102 @@
+import { decode } from "@msgpack/msgpack";
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import { encodeWithReferences, valueFromJson } from "../../shared/codec.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import type { Sha256, TaskIndex } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
+import { taskItemSchema, taskLineSchema } from "../../shared/rest.ts";
+import type { NewTask } from "../store/store.ts";
+import { check, parseJson } from "./body.ts";
+import type { Blobs } from "./context.ts";
+
+/** Reads one raw item of a stream of tasks; undefined for one that carries none (a blank line). */
+export type TaskReader = (raw: Uint8Array) => Promise<NewTask> | NewTask | undefined;
+
+/** Reads lines of JSON. A line without an index gets the one after the line before it, from `firstIndex` on. */
+export function lineReader(blobs: Blobs, firstIndex: number): TaskReader {
+  const read = taskFromJson(blobs, firstIndex);
+  return (raw) => (isBlank(raw) ? undefined : read(parseJson(raw, "line")));
+}
+
+/** Reads tasks that are parsed from JSON already: `{index?, input}`. */
+export function taskFromJson(
+  blobs: Blobs,
+  firstIndex: number,
+): (json: unknown) => Promise<NewTask> | NewTask {
+  let next = firstIndex;
+  return (json) => {
+    const line = check(taskLineSchema, json, "task");
+    const index = line.index ?? next;
+    next = index + 1;
+    return taskOfJsonInput(blobs, index, line.input);
+  };
+}
+
+/**
+ * A task whose input came as JSON: encoded here, and stored as a blob when it is large.
+ * @throws PlatformError BAD_REQUEST, UNSERIALISABLE, TOO_LARGE
+ */
+export function taskOfJsonInput(blobs: Blobs, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {
+  const { bytes, refs } = encodeJson(json);
+  if (bytes.length <= limits.inlineValueBytes) return { index, input: bytes, refs: bounded(refs) };
+  return putInput(blobs, bytes).then((input) => blobTask(index, input, refs));
+}
+
+/** Reads the MessagePack items of customers' programs. The input's bytes pass through as they are. */
+export function readTaskItem(raw: Uint8Array): NewTask {
+  const { index, input, refs = [] } = check(taskItemSchema, decodeItem(raw), "item");
+  if (!(input instanceof Uint8Array)) return blobTask(index, input, refs);
+  if (input.length > limits.inlineValueBytes)
+    throw new PlatformError(
+      "TOO_LARGE",
+      `The input has ${input.length} bytes; over ${limits.inlineValueBytes} it has to be put as a blob and named.`,
+    );
+  return { index, input, refs };
+}
+
+function encodeJson(json: unknown): { bytes: Uint8Array; refs: BlobName[] } {
+  try {
+    return encodeWithReferences(valueFromJson(json));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new PlatformError(
+      "UNSERIALISABLE",
+      "The input is nested too deeply; at most 200 levels are allowed.",
+    );
+  }
+}
+
+async function putInput(blobs: Blobs, bytes: Uint8Array): Promise<BlobName> {
+  const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
+  await blobs.write(sha256, Readable.from([bytes]), bytes.length);
+  return { sha256, size: bytes.length };
+}
+
+/** A task whose input stands in a blob, which is then one of the task's references. */
+function blobTask(index: TaskIndex, input: BlobName, refs: readonly BlobName[]): NewTask {
+  const isNamed = refs.some(({ sha256 }) => sha256 === input.sha256);
+  return { index, input, refs: bounded(isNamed ? refs : [...refs, input]) };
+}
+
+function bounded(refs: readonly BlobName[]): readonly BlobName[] {
+  if (refs.length <= limits.refsPerTask) return refs;
+  throw new PlatformError(
+    "TOO_LARGE",
+    `The input needs ${refs.length} blobs; at most ${limits.refsPerTask} are allowed.`,
+  );
+}
+
+function decodeItem(raw: Uint8Array): unknown {
+  try {
+    return decode(raw);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_REQUEST", `The item cannot be decoded: ${reason}.`, error);
+  }
+}
+
+function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => byte === 13 || byte === 32 || byte === 9);
+}
