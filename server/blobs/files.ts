@@ -8,6 +8,9 @@ import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import * as v from "valibot";
 import { isMissing } from "./failure.ts";
 
+/** Files whose size is asked for side by side. */
+const lookAtOnce = 64;
+
 /**
  * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `incoming/` for uploads
  * under way. A file outside `incoming/` is whole and has been verified.
@@ -72,11 +75,13 @@ export class BlobFiles {
   async *list(): AsyncGenerator<BlobName> {
     for (const folder of await readdir(this.#directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
-      for (const file of await readdir(join(this.#directory, folder))) {
-        const name = v.safeParse(sha256Schema, file);
-        const found = name.success && (await this.find(name.output));
-        if (found) yield found;
-      }
+      const files = await readdir(join(this.#directory, folder));
+      const names = files.filter((file): file is Sha256 => v.is(sha256Schema, file));
+      for (let at = 0; at < names.length; at += lookAtOnce)
+        for (const found of await Promise.all(
+          names.slice(at, at + lookAtOnce).map((name) => this.find(name)),
+        ))
+          if (found) yield found;
     }
   }
 }

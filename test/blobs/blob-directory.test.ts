@@ -70,7 +70,7 @@ async function untouched(): Promise<void> {
   expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
 }
 
-describe("[BLOB-2] a blob is verified before it can be seen", () => {
+describe("[DATA-1] a blob is verified before it can be seen", () => {
   it("stores what arrives, in whatever pieces", async () => {
     for (const size of [0, 1, 999, 1000, 300_000]) {
       const one = content(size);
@@ -180,7 +180,7 @@ describe("[BLOB-2] a blob is verified before it can be seen", () => {
   });
 });
 
-describe("[BLOB-5] ranges", () => {
+describe("[DATA-6] ranges", () => {
   it("reads the bytes [start, end)", async () => {
     const one = content(700_000);
     await put(one);
@@ -209,7 +209,7 @@ describe("[BLOB-5] ranges", () => {
   });
 });
 
-describe("[BLOB-3] the quota", () => {
+describe("[DATA-4] the quota", () => {
   it("refuses an upload that would exceed it, before it reads", async () => {
     blobs = open(10_000);
     await put(content(6000));
@@ -249,7 +249,7 @@ describe("[BLOB-3] the quota", () => {
   });
 });
 
-describe("[BLOB-1] collection", () => {
+describe("[DATA-3] collection", () => {
   it("removes blobs that no job refers to and nobody asked for lately", async () => {
     const [kept, asked, loose] = [content(10), content(20), content(30)];
     for (const one of [kept, asked, loose]) await put(one);
@@ -304,7 +304,7 @@ describe("[BLOB-1] collection", () => {
   });
 });
 
-describe("[BLOB-4] after a crash", () => {
+describe("[DATA-5] after a crash", () => {
   it("removes uploads that were under way", async () => {
     await writeFile(join(root, "incoming", "half"), "half");
     open();

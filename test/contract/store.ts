@@ -52,7 +52,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     const readAll = (job = id) => store.results(job, 0, all, Infinity);
 
     describe("jobs", () => {
-      it("[RETRY-1] makes a job once for the same customer and key", async () => {
+      it("[ONCE-2] makes a job once for the same customer and key", async () => {
         const first = await store.createJob(newJob({ key: "k" }));
         const again = await store.createJob(newJob({ key: "k", id: jobId(2) }));
         expect(first.created).toBe(true);
@@ -62,7 +62,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.listJobs()).toHaveLength(2);
       });
 
-      it("[RETRY-1] makes a job once when both requests share a commit", async () => {
+      it("[ONCE-2] makes a job once when both requests share a commit", async () => {
         const [one, two] = await Promise.all([
           store.createJob(newJob({ key: "k" })),
           store.createJob(newJob({ key: "k", id: jobId(2) })),
@@ -71,7 +71,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(two.job.id).toBe(one.job.id);
       });
 
-      it("[RETRY-1] refuses the key of another kernel, and an id that is taken", async () => {
+      it("[ONCE-3] refuses the key of another kernel, and an id that is taken", async () => {
         await store.createJob(newJob({ key: "k" }));
         await refuses("CONFLICT", store.createJob(newJob({ key: "k", kernel: blob("other"), id: jobId(2) })));
         await refuses("CONFLICT", store.createJob(newJob({ key: "l" })));
@@ -130,7 +130,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     });
 
     describe("submitting", () => {
-      it("[RETRY-2] counts a repeated task once", async () => {
+      it("[ONCE-2] counts a repeated task once", async () => {
         await start(0);
         expect(await store.submit(id, tasks(0, 10))).toEqual({ added: 10, repeated: 0, total: 10 });
         expect(await store.submit(id, tasks(5, 15))).toEqual({ added: 5, repeated: 5, total: 15 });
@@ -138,14 +138,14 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await claimIndexes(all)).toEqual([...range(0, 15), 20]);
       });
 
-      it("[RETRY-2] counts tasks once when a repeat shares the commit of the first", async () => {
+      it("[ONCE-2] counts tasks once when a repeat shares the commit of the first", async () => {
         await start(0);
         const both = await Promise.all([store.submit(id, tasks(0, 10)), store.submit(id, tasks(0, 10))]);
         expect(both.map(({ added }) => added)).toEqual([10, 0]);
         expect((await store.getJob(id))?.total).toBe(10);
       });
 
-      it("[RETRY-2] adds nothing when one input differs, and names the task", async () => {
+      it("[ONCE-3] adds nothing when one input differs, and names the task", async () => {
         await start(3);
         const wrong = [task(4), task(1, { input: inputOf(99) }), task(5)];
         await refuses("CONFLICT", store.submit(id, wrong), /Task 1 /);
@@ -155,7 +155,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await claimIndexes(all)).toEqual([0, 1, 2]);
       });
 
-      it("[GROUP-1] a refused verb harms none of those that share its commit", async () => {
+      it("[DUR-3] a refused verb harms none of those that share its commit", async () => {
         await start(1);
         const verbs = await Promise.allSettled([
           store.submit(id, [task(1)]),
@@ -174,7 +174,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.getJob(id)).toMatchObject({ total: 3, done: 1 });
       });
 
-      it("[RETRY-3] takes repeats, and nothing new, once the job is closed", async () => {
+      it("[ONCE-2] takes repeats, and nothing new, once the job is closed", async () => {
         await start(3);
         await store.closeJob(id);
         expect(await store.submit(id, tasks(0, 3))).toEqual({ added: 0, repeated: 3, total: 3 });
@@ -196,7 +196,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(claimed).toEqual(expected);
       });
 
-      it("[BLOB-1] refuses an input whose blob is not recorded", async () => {
+      it("[DATA-3] refuses an input whose blob is not recorded", async () => {
         await start(0);
         await refuses("UNKNOWN_BLOB", store.submit(id, [task(0), task(1, { refs: [blob("x")] })]));
         await refuses("UNKNOWN_BLOB", store.submit(id, [task(0, { input: blob("x") })]));
@@ -269,7 +269,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await claimIndexes(all)).toEqual([]);
       });
 
-      it("[ATT-1] gives attempts and the newest checkpoint along, until the task ends", async () => {
+      it("[FAIL-3] gives attempts and the newest checkpoint along, until the task ends", async () => {
         await start(3);
         await claimIndexes(all);
         await store.recordAttempts(id, [
@@ -324,7 +324,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.getJob(id)).toMatchObject({ done: 1, failed: 0 });
       });
 
-      it("[ONCE-2] takes the late result of a task nobody claims, and drops one for no task", async () => {
+      it("[LEASE-5] takes the late result of a task nobody claims, and drops one for no task", async () => {
         await start(3);
         expect(await store.complete(id, [done(1), done(77)])).toMatchObject({ accepted: [1], dropped: [77] });
         expect(await claimIndexes(all)).toEqual([0, 2]);
@@ -428,7 +428,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     });
 
     describe("results", () => {
-      it("[ONCE-3] come in order of completion, page by page, from any sequence number", async () => {
+      it("[ONCE-4] come in order of completion, page by page, from any sequence number", async () => {
         await start(20);
         const order = [3, 1, 2, 0, 19, 18, ...range(4, 18)];
         for (const index of order) await store.complete(id, [index % 5 === 0 ? failed(index) : done(index)]);
@@ -441,7 +441,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.results(id, 99, 10, all)).toEqual([]);
       });
 
-      it("[ONCE-3] a page holds about maxBytes, and at least one item", async () => {
+      it("[ONCE-4] a page holds about maxBytes, and at least one item", async () => {
         await start(10);
         const output = new Uint8Array(10_000);
         await store.complete(
@@ -489,7 +489,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     });
 
     describe("blobs", () => {
-      it("[BLOB-1] lists as unreferenced what no job needs and nobody touched", async () => {
+      it("[DATA-3] lists as unreferenced what no job needs and nobody touched", async () => {
         for (const text of ["input", "ref", "output", "outref", "loose", "fresh"]) {
           now += 1000;
           await store.touchBlob(blob(text));
@@ -508,7 +508,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.unreferencedBlobs(now + 1, 10)).toHaveLength(6);
       });
 
-      it("[BLOB-1] forgets a blob only when it was not touched since", async () => {
+      it("[DATA-3] forgets a blob only when it was not touched since", async () => {
         await store.touchBlob(blob("a"));
         now = 20_000;
         await store.touchBlob(blob("a"));
@@ -518,7 +518,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.getBlob(blob("a").sha256)).toBeUndefined();
       });
 
-      it("[BLOB-1] a submission and a collection that share a commit agree", async () => {
+      it("[DATA-3] a submission and a collection that share a commit agree", async () => {
         await store.touchBlob(blob("a"));
         await start(0);
         const [forgotten, submitted] = await Promise.allSettled([
@@ -609,37 +609,40 @@ export function storeContract(name: string, harness: StoreHarness): void {
         await refuses("SHUTTING_DOWN", store.complete(id, [done(0)]));
       });
 
-      it.runIf(harness.durable)("[DUR-1] everything acknowledged is there after a restart", async () => {
-        await store.touchBlob(blob("a"));
-        await store.putKernel(sha256("one"), inputOf(1));
-        await store.ban("c_a", "rude");
-        await start(0, { key: "k" });
-        await store.submit(id, [...tasks(0, 9), task(9, { refs: [blob("a")] })]);
-        await claimIndexes(5);
-        await store.complete(id, [done(4), failed(2)]);
-        await store.setPaused(id, true);
-        const before = [
-          await store.getJob(id),
-          await readAll(),
-          await store.listBans(),
-          await store.blobUsage(),
-        ];
-        await restart();
-        const after = [
-          await store.getJob(id),
-          await readAll(),
-          await store.listBans(),
-          await store.blobUsage(),
-        ];
-        expect(after).toEqual(before);
-        expect(await store.getKernel(sha256("one"))).toEqual(inputOf(1));
-        expect(await store.unreferencedBlobs(now + 1, 9)).toEqual([]);
-        expect(await store.submit(id, tasks(0, 9))).toMatchObject({ added: 0, repeated: 9 });
-        expect(await store.complete(id, [done(2), done(0)])).toMatchObject({
-          accepted: [0],
-          job: { lastSeq: 3 },
-        });
-      });
+      it.runIf(harness.durable)(
+        "[DUR-1] [DUR-2] everything acknowledged is there after a restart",
+        async () => {
+          await store.touchBlob(blob("a"));
+          await store.putKernel(sha256("one"), inputOf(1));
+          await store.ban("c_a", "rude");
+          await start(0, { key: "k" });
+          await store.submit(id, [...tasks(0, 9), task(9, { refs: [blob("a")] })]);
+          await claimIndexes(5);
+          await store.complete(id, [done(4), failed(2)]);
+          await store.setPaused(id, true);
+          const before = [
+            await store.getJob(id),
+            await readAll(),
+            await store.listBans(),
+            await store.blobUsage(),
+          ];
+          await restart();
+          const after = [
+            await store.getJob(id),
+            await readAll(),
+            await store.listBans(),
+            await store.blobUsage(),
+          ];
+          expect(after).toEqual(before);
+          expect(await store.getKernel(sha256("one"))).toEqual(inputOf(1));
+          expect(await store.unreferencedBlobs(now + 1, 9)).toEqual([]);
+          expect(await store.submit(id, tasks(0, 9))).toMatchObject({ added: 0, repeated: 9 });
+          expect(await store.complete(id, [done(2), done(0)])).toMatchObject({
+            accepted: [0],
+            job: { lastSeq: 3 },
+          });
+        },
+      );
     });
 
     describe("random operations against a model", () => {

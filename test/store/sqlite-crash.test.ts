@@ -47,7 +47,7 @@ async function everyResult(store: Store): Promise<Map<number, number>> {
   }
 }
 
-it("[DUR-1] [ONCE-1] everything acknowledged before kill -9 is there, once, and the next server starts", async () => {
+it("[DUR-1] [DUR-2] [ONCE-1] everything acknowledged before kill -9 is there, once, and the next server starts", async () => {
   const accepted = new Set<number>();
   let submitted = 0;
   for (const lines of [1, 60, 200, 333]) {

@@ -35,7 +35,7 @@ function openElsewhere(options: { uid?: number; gid?: number } = {}) {
   return { child, said, closed: once(child, "close") };
 }
 
-describe("[DUR-3] a data directory that cannot be used is refused in plain words", () => {
+describe("[DUR-4] a data directory that cannot be used is refused in plain words", () => {
   it("makes a directory that is not there", async () => {
     const store = await openSqliteStore(join(directory, "a", "b"));
     await store.createJob(newJob());

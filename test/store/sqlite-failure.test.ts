@@ -34,7 +34,7 @@ function limitPages(pages: number): void {
   connection.exec(`PRAGMA max_page_count = ${pages}`);
 }
 
-describe("[DUR-2] a commit that fails changes nothing and harms nothing that comes after", () => {
+describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing that comes after", () => {
   it("on a full disk every verb of the commit is refused, and the store goes on", async () => {
     limitPages(100);
     const claimed = await store.claim(id, 5);
@@ -77,7 +77,7 @@ describe("[DUR-2] a commit that fails changes nothing and harms nothing that com
     expect(await store.complete(id, [done(0)])).toMatchObject({ accepted: [0] });
   });
 
-  it("[GROUP-1] a verb that breaks half way takes back its own writes and no others", async () => {
+  it("[DUR-3] a verb that breaks half way takes back its own writes and no others", async () => {
     const verbs = await Promise.allSettled([
       store.complete(id, [done(0)]),
       // Not a value SQLite takes: fails at the third row, after two were written.

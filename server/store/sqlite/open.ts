@@ -31,6 +31,7 @@ const filePragmas = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA cache_size = -32768;
+  PRAGMA journal_size_limit = 67108864;
 `;
 
 /**

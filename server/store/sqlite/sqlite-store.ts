@@ -28,7 +28,14 @@ import { submit } from "./verbs/submit.ts";
 import * as tokens from "./verbs/tokens.ts";
 import { unclaim } from "./verbs/unclaim.ts";
 
-/** The Store on one SQLite connection, which owns its database. Made by `openSqliteStore` and `openMemoryStore`. */
+/**
+ * The Store on one SQLite connection, which owns its database. Made by `openSqliteStore` and `openMemoryStore`.
+ *
+ * `node bench/store.ts` on two shared cores, 100-byte values in batches of 500, each awaited and flushed to disk:
+ * submit 220,000-270,000 tasks/s, claim 250,000, complete 160,000-195,000, all three 73,000; results 270,000-320,000. One
+ * outcome a verb, 500 verbs a commit: 52,000/s. 10^6 tasks: open in 1 ms; the first claim after a restart takes 2 ms, and
+ * 1 s (in turns of 18 ms) when task 0 is still open and all the others have ended; resident memory 234 MiB.
+ */
 export class SqliteStore implements Store {
   readonly #session: Session;
   readonly #group: GroupCommit;
