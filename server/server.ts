@@ -6,10 +6,12 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
-import { createAccess, type Access } from "./access/access.ts";
+import { createAccess } from "./access/access.ts";
+import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
-import { configureHttpServer, createHttpApp } from "./http/app.ts";
+import { createHttpApp } from "./http/app.ts";
+import { configureHttpServer } from "./http/configure-server.ts";
 import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
@@ -57,12 +59,16 @@ export async function startServer(
 
 async function startOn(store: Store, options: ServerOptions, log: Logger): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
-  const blobs = await openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
-  const access = createAccess(store, { volunteers: options.volunteers });
+  const blobs = openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
+  const { adopted, missing } = await blobs.check();
+  if (adopted > 0) log.info({ adopted }, "took in blobs that were complete when the server was last killed");
+  if (missing.count > 0) log.warn(missing, "blobs are recorded but not on disk; their customers have to put them again");
+  const access = createAccess(store);
   let volunteerUrls: string[] = [];
   const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => volunteerUrls });
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
-  const app = createHttpApp({ platform, blobs, access, options, webRoot, log });
+  const stopping = new AbortController();
+  const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });
   const http = options.tlsCertificate
     ? createHttpsServer(
         { cert: readFileSync(options.tlsCertificate), key: readFileSync(options.tlsKey ?? "") },
@@ -76,18 +82,18 @@ async function startOn(store: Store, options: ServerOptions, log: Logger): Promi
   const { port } = http.address() as AddressInfo;
   volunteerUrls = reachableUrls(options.host, port, options.tlsCertificate !== undefined);
   const url = volunteerUrls[0] ?? `http://localhost:${port}`;
-  const local = await access.ensureLocalToken(options.dataDirectory, { url, port });
+  const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
   const collector = collectRegularly(blobs, log);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    (closing ??= stop({ http, sockets, platform, store, blobs, access, port, collector, log }));
+    (closing ??= stop({ http, sockets, platform, store, stopping, local, collector, log }));
   return {
     url,
     volunteerUrls,
     adminUrl: `${url}/admin`,
     port,
-    tokenFile: local.file,
+    tokenFile: local.tokenFile,
     token: local.token,
     close,
   };
@@ -98,25 +104,16 @@ interface Running {
   readonly sockets: ClientSockets;
   readonly platform: LocalPlatform;
   readonly store: Store;
-  readonly blobs: BlobDirectory;
-  readonly access: Access;
-  readonly port: number;
+  readonly stopping: AbortController;
+  readonly local: LocalToken;
   readonly collector: NodeJS.Timeout;
   readonly log: Logger;
 }
 
-async function stop({
-  http,
-  sockets,
-  platform,
-  store,
-  access,
-  port,
-  collector,
-  log,
-}: Running): Promise<void> {
+async function stop({ http, sockets, platform, store, stopping, local, collector, log }: Running): Promise<void> {
   clearInterval(collector);
   platform.dispatcher.stopLeasing();
+  stopping.abort();
   sockets.close("The server is shutting down; it will be back.", 1000);
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
   http.closeIdleConnections();
@@ -126,7 +123,7 @@ async function stop({
   }, closeMs);
   await closed;
   clearTimeout(timer);
-  await access.forgetLocalToken(port);
+  await local.remove();
   await store.close();
   log.info("stopped; everything accepted is on disk");
 }

@@ -50,7 +50,6 @@ export class LocalPlatform implements Platform {
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
   readonly #watch = new JobWatch();
-  readonly #blobs: KnownBlobs;
   readonly #throughput = new RateWindow(300, Date.now());
   readonly #recent = new RateWindow(10, Date.now());
   readonly #startedAt = Date.now();
@@ -74,8 +73,7 @@ export class LocalPlatform implements Platform {
       },
     });
     this.#registry = new ClientRegistry(this.dispatcher.scheduler, graceMs);
-    this.#blobs = new KnownBlobs(store);
-    this.#messages = new ClientMessages(this.dispatcher, this.#registry, this.#blobs, this.#watch, log);
+    this.#messages = new ClientMessages(this.dispatcher, this.#registry, new KnownBlobs(store), this.#watch, log);
     if (hold) setTimeout(() => this.dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
@@ -121,7 +119,6 @@ export class LocalPlatform implements Platform {
   }
 
   async submit(id: JobId, tasks: readonly NewTask[]): Promise<Submitted> {
-    await this.#blobs.requireAll(tasks.flatMap((task) => task.refs));
     const submitted = await this.#store.submit(id, tasks);
     if (submitted.added > 0) {
       this.#watch.update(await this.#row(id));
