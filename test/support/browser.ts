@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import puppeteer, { defaultArgs, type Browser, type Page } from "puppeteer";
+import { defaultArgs, launch, type Browser, type Page } from "puppeteer";
 import { findBrowser } from "../../scripts/find-browser.js";
 
 /** A name that resolves to this machine and is no secure context, as a lab's server under plain HTTP. */
@@ -34,7 +34,7 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
   ];
   const features = (await defaultArgs()).find((flag) => flag.startsWith("--disable-features="));
   const isolate = options.isolateSandboxes && features;
-  const browser = await puppeteer.launch({
+  const browser = await launch({
     executablePath,
     userDataDir,
     args: isolate ? [...args, features.replace(/IsolateSandboxedIframes,?/, "")] : args,

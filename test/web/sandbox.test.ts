@@ -42,4 +42,211 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
       { index: 2, output: 18 },
     ]);
   });
+
+  it("gives a kernel its context: data, put, progress, checkpoint, log, resume-able randomness", async () => {
+    const source = `export default async (input, ctx) => {
+      ctx.progress(0.5); ctx.log("hello", 1); console.log("console too"); ctx.checkpoint({ at: 1 });
+      const ref = await ctx.put(new Uint8Array(3));
+      const bytes = await ctx.data(ref.slice(1, 3));
+      return { size: ref.size, bytes: [...bytes], random: ctx.random(), now: typeof performance.now(), uuid: crypto.randomUUID().length };
+    }`;
+    const id = await callHarness<number>(page, "load", source);
+    const [outcome] = await callHarness<{ output: Record<string, unknown> }[]>(page, "run", id, source, [
+      null,
+    ]);
+    expect(outcome?.output).toMatchObject({ size: 3, bytes: [49, 50], now: "number", uuid: 36 });
+    const again = await callHarness<{ output: Record<string, unknown> }[]>(page, "run", id, source, [null]);
+    expect(again[0]?.output["random"]).toBe(outcome?.output["random"]);
+    const reports = JSON.stringify(await callHarness(page, "reports", id));
+    for (const expected of ['"fraction":0.5', "hello 1", "console too", '"checkpoint"'])
+      expect(reports).toContain(expected);
+  });
+
+  it("[KERNEL] reports a throw as this task's failure, and runs the next one", async () => {
+    const source = "export default (x) => { if (x === 1) throw new RangeError('bad x'); return x; }";
+    const id = await callHarness<number>(page, "load", source);
+    const outcomes = await callHarness<unknown[]>(page, "run", id, source, [0, 1, 2]);
+    expect(outcomes[1]).toMatchObject({ failure: { kind: "error", message: "RangeError: bad x" } });
+    expect(outcomes[2]).toEqual({ index: 2, output: 2 });
+  });
+
+  it("says why a module does not load", async () => {
+    await expect(callHarness(page, "load", "export default (")).rejects.toThrow(/Unexpected/);
+    await expect(callHarness(page, "load", "export const a = 1")).rejects.toThrow(
+      /no default-exported function/,
+    );
+  });
+
+  it("runs WebAssembly", async () => {
+    const source = `export default async () => {
+      const wasm = Uint8Array.of(0,97,115,109,1,0,0,0,1,7,1,96,2,127,127,1,127,3,2,1,0,7,7,1,3,97,100,100,0,0,10,9,1,7,0,32,0,32,1,106,11);
+      return (await WebAssembly.instantiate(wasm)).instance.exports.add(2, 40);
+    }`;
+    expect(await callHarness(page, "once", source)).toEqual({ index: 0, output: 42 });
+  });
+
+  it("terminates a kernel that hangs at once, and what waits for it rejects", async () => {
+    const source = "export default () => { for (;;); }";
+    const id = await callHarness<number>(page, "load", source);
+    await callHarness(page, "begin", id, source);
+    const { ended, rejection, ms } = await callHarness<{ ended: object; rejection: string; ms: number }>(
+      page,
+      "terminate",
+      id,
+    );
+    expect(ended).toEqual({ kind: "crash" });
+    expect(rejection).toBe("The sandbox was terminated.");
+    expect(ms).toBeLessThan(100);
+    expect(await callHarness(page, "once", "export default () => 'next'")).toEqual({
+      index: 0,
+      output: "next",
+    });
+  });
+
+  it("ends with the message of an error that nobody caught", async () => {
+    const source =
+      "export default () => { setTimeout(() => { throw new Error('stray') }); return new Promise(() => {}); }";
+    const id = await callHarness<number>(page, "load", source);
+    await callHarness(page, "begin", id, source);
+    await page.waitForFunction(`window.harness.ended(${id}) !== null`);
+    expect(await callHarness(page, "ended", id)).toMatchObject({ kind: "crash", reason: /stray/ });
+  });
+
+  it("[KERNEL] lets a kernel reach nothing", async () => {
+    const before = server.requests.length;
+    const { output } = await callHarness<{ output: Record<string, string> }>(page, "once", escapes, {
+      url: `http://${host}:${server.port}/stolen`,
+      ws: `ws://${host}:${server.port}/stolen`,
+    });
+    const escaped = Object.entries(output).filter(([, how]) => !how.startsWith("blocked"));
+    expect(escaped).toEqual([]);
+    expect(Object.keys(output).length).toBeGreaterThan(25);
+    // Without policies the first of these requests would have arrived long before the last attempt was over.
+    expect(server.requests.slice(before)).toEqual([]);
+  });
+
+  it("[KERNEL] ends a kernel that tampers with the connection to the page, and the page is unharmed", async () => {
+    const calls = [
+      "{ id: 'x', type: 'APPLY', path: ['constructor', 'constructor'], argumentList: [{ type: 'RAW', value: 'globalThis.pwned = 1' }] }",
+      "{ id: 'x', type: 'CONSTRUCT', path: ['data', 'constructor'], argumentList: [{ type: 'RAW', value: 'pwned = 1' }] }",
+      "{ id: 'x', type: 'SET', path: ['__proto__', 'pwned'], value: { type: 'RAW', value: 1 } }",
+      "{ id: 'x', type: 'APPLY', path: ['report'], argumentList: [{ type: 'HANDLER', name: 'proxy', value: 1 }] }",
+      "{ id: 'x', type: 'RAW', value: 'an answer to no question' }",
+      "'manyhands:ready'",
+    ];
+    for (const call of calls) {
+      const source = thief(call);
+      const id = await callHarness<number>(page, "load", source);
+      await callHarness(page, "begin", id, source);
+      await page.waitForFunction(`window.harness.ended(${id}) !== null`);
+      expect(await callHarness(page, "ended", id)).toMatchObject({ reason: /tampered/ });
+    }
+    expect(await page.evaluate("globalThis.pwned ?? ({}).pwned ?? 'unharmed'")).toBe("unharmed");
+  });
+
+  it("ends a kernel that floods the page", async () => {
+    const source = thief("0").replace("endpoint.postMessage(0);", flood);
+    const id = await callHarness<number>(page, "load", source);
+    await callHarness(page, "begin", id, source);
+    await page.waitForFunction(`window.harness.ended(${id}) !== null`);
+    expect(await callHarness(page, "ended", id)).toMatchObject({ reason: /flooded/ });
+    expect(await callHarness(page, "once", "export default () => 1")).toEqual({ index: 0, output: 1 });
+  });
+
+  it("serves a kernel that asks for thousands of things at once", async () => {
+    const source = `export default async (_, ctx) => {
+      const ref = await ctx.put(new Uint8Array(10));
+      const parts = await Promise.all(Array.from({ length: 5000 }, (_, i) => ctx.data(ref.slice(i % 10, i % 10 + 1))));
+      return parts.reduce((sum, [byte]) => sum + byte - 48, 0);
+    }`;
+    expect(await callHarness(page, "once", source)).toEqual({ index: 0, output: 22_500 });
+  });
 });
+
+/** Calls without waiting, past the limit that the worker keeps. */
+const flood = `for (let i = 0; i < 2000; i++) endpoint.postMessage({
+  id: "x" + i, type: "APPLY", path: ["data"],
+  argumentList: [{ type: "RAW", value: { sha256: "", size: 0 } }, { type: "RAW" }],
+});`;
+
+/** Catches the endpoint that comlink keeps in a WeakMap, and says what it wants to the page. */
+const thief = (message: string): string => `
+  let endpoint;
+  const set = WeakMap.prototype.set;
+  WeakMap.prototype.set = function (key, value) {
+    if (key && typeof key.postMessage === "function") endpoint = key;
+    return set.call(this, key, value);
+  };
+  export default async (_, ctx) => {
+    ctx.log("makes comlink make a proxy");
+    if (!endpoint) throw new Error("no endpoint was caught: the test proves nothing");
+    endpoint.postMessage(${message});
+    await new Promise(() => {});
+  };`;
+
+/** Tries every way out that a worker may have; each attempt must be blocked. */
+const escapes = `
+  const attempts = {
+    fetch: ({ url }) => fetch(url),
+    request: ({ url }) => new Request(url),
+    xhr: ({ url }) => { const x = new XMLHttpRequest(); x.open("GET", url, false); x.send(); },
+    webSocket: ({ ws }) => new WebSocket(ws),
+    webSocketStream: ({ ws }) => new WebSocketStream(ws),
+    eventSource: ({ url }) => new EventSource(url),
+    webTransport: () => new WebTransport("https://localhost:1/"),
+    rtc: () => new RTCPeerConnection(),
+    importScripts: ({ url }) => importScripts(url),
+    importRemote: ({ url }) => import(url),
+    importData: () => import("data:text/javascript,export default 1"),
+    evalImport: ({ url }) => (0, eval)("import(" + JSON.stringify(url) + ")"),
+    functionImport: ({ url }) => new Function("url", "return import(url)")(url),
+    wasmStreaming: ({ url }) => WebAssembly.compileStreaming(fetch(url)),
+    indexedDb: () => indexedDB.open("x"),
+    caches: () => caches.open("x"),
+    storage: () => navigator.storage.getDirectory(),
+    fileSystem: () => webkitRequestFileSystemSync(0, 1),
+    broadcast: () => new BroadcastChannel("manyhands-blobs"),
+    notification: () => Notification.permission.length,
+    worker: () => new Worker("data:text/javascript,1"),
+    blobWorker: () => new Worker(URL.createObjectURL(new Blob(["1"]))),
+    sharedWorker: () => new SharedWorker("/arbiter.js"),
+    navigator: () => navigator.userAgent.length,
+    beacon: ({ url }) => navigator.sendBeacon(url),
+    locks: () => navigator.locks.request("manyhands-computing", () => 1),
+    gpu: () => navigator.gpu.requestAdapter(),
+    location: () => location.href,
+    origin: () => origin.length,
+    parent: () => parent.length,
+    top: () => top.length,
+    opener: () => opener.length,
+    document: () => document.title,
+    window: () => window.name,
+    postMessage: () => postMessage("forged"),
+    selfPostMessage: () => self.postMessage("forged"),
+    prototypePostMessage: () => Object.getPrototypeOf(globalThis).postMessage.call(globalThis, "forged"),
+    close: () => close(),
+    channel: () => new MessageChannel(),
+    fontFace: ({ url }) => new FontFace("x", "url(" + url + ")").load(),
+    canvas: () => new OffscreenCanvas(1, 1),
+    imageBitmap: () => createImageBitmap(new ImageData(1, 1)),
+    fileReader: () => new FileReaderSync(),
+    objectUrl: () => URL.createObjectURL(new Blob([])),
+    reportError: () => reportError(new Error("x")),
+    scheduler: () => scheduler.postTask(() => 1),
+    trustedTypes: () => trustedTypes.createPolicy("x", {}),
+    name: () => name.length,
+    require: () => require("fs"),
+    process: () => process.env,
+  };
+  export default async (where) => {
+    const found = {};
+    for (const [name, attempt] of Object.entries(attempts)) {
+      try {
+        const value = await attempt(where);
+        found[name] = "ESCAPED: " + String(value).slice(0, 50);
+      } catch (error) {
+        found[name] = "blocked: " + error.message;
+      }
+    }
+    return found;
+  };`;

@@ -50,5 +50,6 @@ function heard(port: MessagePort, message: ToArbiter): void {
 addEventListener("connect", (event) => {
   const port = (event as MessageEvent).ports[0];
   if (!port) return;
-  port.onmessage = ({ data }: MessageEvent<ToArbiter>) => heard(port, data);
+  port.addEventListener("message", ({ data }: MessageEvent<ToArbiter>) => heard(port, data));
+  port.start();
 });

@@ -7,7 +7,8 @@ import type { Clock } from "../../shared/client/ports.ts";
 export function createClock(): Clock {
   const due: (() => void)[] = [];
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => due.shift()?.();
+  port1.addEventListener("message", () => due.shift()?.());
+  port1.start();
   return {
     now: () => performance.now(),
     setTimer(ms, callback) {

@@ -67,14 +67,14 @@ function electByArbiter(arbiter: SharedWorker, handlers: ElectionHandlers): () =
   const poking = setInterval(() => {
     if (!elected) tell("poke");
   }, pokeMs);
-  arbiter.port.onmessage = ({ data }: MessageEvent<FromArbiter>) => {
+  arbiter.port.addEventListener("message", ({ data }: MessageEvent<FromArbiter>) => {
     if (left) return;
     if (data === "alive?") return tell("alive");
     if (elected === (data === "elected")) return;
     elected = data === "elected";
     if (elected) handlers.elected(true);
     else handlers.deposed();
-  };
+  });
   arbiter.addEventListener("error", () => {
     if (left) return;
     leave();

@@ -2,11 +2,8 @@ import type { Endpoint } from "comlink";
 
 type Listener = (event: { data: unknown }) => void;
 
-/**
- * Messages a second above which a worker is ended. A worker that floods would starve the page; honest ones coalesce,
- * and stay three orders of magnitude below.
- */
-const maxMessagesPerSecond = 50_000;
+/** Calls a worker may have under way. An honest one waits at 64 (sandbox/worker.ts) and sends reports besides. */
+const maxCalls = 1_000;
 
 export interface GuardOptions {
   /** First message of the other end, before anything else. */
@@ -31,44 +28,44 @@ export interface GuardedPort {
  */
 export function guardPort(port: MessagePort, options: GuardOptions): GuardedPort {
   const listeners = new Set<Listener>();
+  /** Our calls that wait for an answer, and theirs that do. */
+  const asked = new Set<unknown>();
+  const answering = new Set<unknown>();
   let greeted = false;
-  let windowStart = performance.now();
-  let inWindow = 0;
 
-  const flooded = (): boolean => {
-    if (++inWindow <= maxMessagesPerSecond) return false;
-    const now = performance.now();
-    if (now - windowStart < 1000) return true;
-    windowStart = now;
-    inWindow = 0;
-    return false;
-  };
-
-  const violated = (what: string): void => {
-    port.onmessage = null;
-    options.violated(what);
-  };
-  port.onmessage = ({ data }: MessageEvent<unknown>) => {
+  const hear = ({ data }: MessageEvent<unknown>): void => {
     if (!greeted && data === options.greeting) {
       greeted = true;
       return options.greeted();
     }
-    if (flooded()) return violated("The kernel flooded the page with messages.");
     // comlink says this when the garbage collector took a proxy; there is nothing to release here.
     if (isRecord(data) && data["type"] === "RELEASE") return;
     const clean = greeted ? admit(data, options.verbs) : undefined;
-    if (!clean) return violated("The kernel tampered with the sandbox's connection.");
+    if (!clean || (clean["type"] !== "APPLY" && !asked.delete(clean["id"])))
+      return violated("The kernel tampered with the sandbox's connection.");
+    if (clean["type"] === "APPLY" && answering.add(clean["id"]).size > maxCalls)
+      return violated("The kernel flooded the page with calls.");
     for (const listener of listeners) listener({ data: clean });
   };
+  const violated = (what: string): void => {
+    port.removeEventListener("message", hear);
+    options.violated(what);
+  };
+  port.addEventListener("message", hear);
+  port.start();
   return {
     endpoint: {
-      postMessage: (message: unknown, transfer?: Transferable[]) => port.postMessage(message, transfer ?? []),
+      postMessage(message: { id: string; type: string }, transfer?: Transferable[]) {
+        if (message.type === "APPLY") asked.add(message.id);
+        else answering.delete(message.id);
+        port.postMessage(message, transfer ?? []);
+      },
       addEventListener: (_type: string, listener: unknown) => void listeners.add(listener as Listener),
       removeEventListener: (_type: string, listener: unknown) => void listeners.delete(listener as Listener),
     },
     close() {
       listeners.clear();
-      port.onmessage = null;
+      port.removeEventListener("message", hear);
       port.close();
     },
   };

@@ -25,10 +25,12 @@ export async function hashBytes(bytes: Uint8Array): Promise<Sha256> {
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
+    const turned = (): void => {
       port1.close();
       resolve();
     };
+    port1.addEventListener("message", turned);
+    port1.start();
     port2.postMessage(0);
   });
 }

@@ -40,10 +40,10 @@ export class SandboxFrame {
   private constructor(element: HTMLIFrameElement, control: MessagePort) {
     this.#element = element;
     this.#control = control;
-    control.onmessage = ({ data }: MessageEvent<FromFrame>) => {
+    control.addEventListener("message", ({ data }: MessageEvent<FromFrame>) => {
       if (data.type === "pong") this.#pongs = data.count;
       else if (data.type === "died") this.#died.get(data.id)?.(data.reason);
-    };
+    });
   }
 
   get closed(): boolean {
@@ -78,7 +78,7 @@ export class SandboxFrame {
     this.#closed = true;
     this.#stopPinging();
     this.#element.remove();
-    for (const died of [...this.#died.values()]) died(reason);
+    this.#died.forEach((died) => died(reason));
     this.#control.close();
   }
 
@@ -132,10 +132,12 @@ function greeted(element: HTMLIFrameElement): Promise<MessagePort> {
   return new Promise((resolve, reject) => {
     const { port1, port2 } = new MessageChannel();
     const timer = setTimeout(() => reject(unreachable("did not start")), readyMs);
-    port1.onmessage = () => {
+    const ready = (): void => {
       clearTimeout(timer);
       resolve(port1);
     };
+    port1.addEventListener("message", ready, { once: true });
+    port1.start();
     // The frame's origin is opaque, which "*" alone matches; what is sent is a port that only this frame can use.
     element.contentWindow?.postMessage("manyhands:control", "*", [port2]);
   });

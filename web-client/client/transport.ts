@@ -24,12 +24,14 @@ export function createTransport(origin: string = location.origin): Transport {
         return { send: () => undefined, bufferedBytes: 0, close };
       }
       socket.binaryType = "arraybuffer";
-      socket.onopen = () => handlers.opened();
-      socket.onmessage = ({ data }: MessageEvent<unknown>) => {
+      socket.addEventListener("open", () => handlers.opened());
+      socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
         // Text frames are not part of the protocol; the core answers an empty frame as it does any malformed one.
-        handlers.received(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array());
-      };
-      socket.onclose = ({ code, reason }) => close(code, reason || "the server could not be reached");
+        if (!closed) handlers.received(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array());
+      });
+      socket.addEventListener("close", ({ code, reason }) =>
+        close(code, reason || "the server could not be reached"),
+      );
       return {
         send(frame) {
           if (socket.readyState === WebSocket.OPEN) socket.send(frame as Uint8Array<ArrayBuffer>);

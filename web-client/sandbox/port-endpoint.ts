@@ -9,9 +9,8 @@ type Listener = (event: { data: unknown }) => void;
  */
 export function portEndpoint(port: MessagePort): Endpoint {
   const post = port.postMessage.bind(port) as (message: unknown, transfer?: Transferable[]) => void;
-  const getter = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "data")?.get;
-  if (!getter) throw new Error("This browser has no MessageEvent.prototype.data.");
-  const dataOf = Function.prototype.call.bind(getter) as (event: MessageEvent) => unknown;
+  const accessor = Object.getOwnPropertyDescriptor(MessageEvent.prototype, "data") as { get: () => unknown };
+  const dataOf = Function.prototype.call.bind(accessor.get) as (event: MessageEvent) => unknown;
   const listeners: Listener[] = [];
   port.addEventListener("message", (event) => {
     const data = dataOf(event);

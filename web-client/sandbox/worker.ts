@@ -18,6 +18,9 @@ const BlobOfSource = Blob;
 /** Outputs from this size on are moved instead of copied: below, a copy is cheaper than detaching a buffer. */
 const transferBytes = 64 * 1024;
 
+/** Calls of `ctx.data` and `ctx.put` under way in the page for this worker. */
+const callsAtOnce = 64;
+
 addEventListener("message", function first(event) {
   removeEventListener("message", first);
   const port = event.ports[0];
@@ -35,9 +38,10 @@ function start(port: MessagePort): void {
 type RemoteHost = ReturnType<typeof wrap<RunnerHost>>;
 
 function hostOver(remote: RemoteHost): RunnerHost {
+  const inTurn = limitConcurrency(callsAtOnce);
   return {
-    data: (name, range) => remote.data(name, range),
-    put: (bytes) => remote.put(bytes),
+    data: (name, range) => inTurn(() => remote.data(name, range)),
+    put: (bytes) => inTurn(() => remote.put(bytes)),
     report(report) {
       const buffers: ArrayBuffer[] = [];
       for (const { outcome } of report.finished ?? [])
@@ -45,6 +49,23 @@ function hostOver(remote: RemoteHost): RunnerHost {
           buffers.push(outcome.output.buffer as ArrayBuffer);
       return remote.report(buffers.length > 0 ? transfer(report, buffers) : report);
     },
+  };
+}
+
+/** A kernel that asks for more at once than the page can serve waits here, in its own memory. */
+function limitConcurrency(limit: number): <T>(call: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (call) => {
+    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await call();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
   };
 }
 
