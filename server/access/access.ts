@@ -1,8 +1,6 @@
-import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import type { Role, TokenInfo } from "../../shared/rest.ts";
 import type { Store, TokenRow } from "../store/store.ts";
-import { ensureLocalToken, forgetLocalToken, type LocalToken, type ServerAddress } from "./local-token.ts";
 import type { Principal } from "./principal.ts";
 import { PrincipalCache } from "./principal-cache.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
@@ -18,7 +16,7 @@ export interface NewToken {
 export interface Access {
   /** Who a secret belongs to; undefined for none, a wrong, expired or revoked one. */
   authenticate(secret: string | undefined): Promise<Principal | undefined>;
-  /** Makes a token. The secret is in this answer and nowhere else. @throws PlatformError VOLUNTEERS_OFF */
+  /** Makes a token. The secret is in this answer and nowhere else. */
   createToken(token: NewToken): Promise<{ secret: string; info: TokenInfo }>;
   /** False when there is no such token. */
   revoke(id: string): Promise<boolean>;
@@ -31,19 +29,12 @@ export interface Access {
   /** Who a session belongs to: nobody any more once its token is revoked or has expired. */
   authenticateSession(id: string | undefined): Promise<Principal | undefined>;
   closeSession(id: string): void;
-
-  /** Makes or keeps the admin token of this machine (see local-token.ts). */
-  ensureLocalToken(dataDirectory: string, address: ServerAddress): Promise<LocalToken>;
-  /** Takes back what told programs of this machine about it; the token itself stays for the next start. */
-  forgetLocalToken(port: number): Promise<void>;
 }
 
 export interface AccessOptions {
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
   readonly sessionLifetimeMs?: number;
-  /** With "off", no invitations are made. */
-  readonly volunteers?: "open" | "invite" | "off";
 }
 
 /** Access over the tokens of a store. */
@@ -72,11 +63,6 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
   return {
     authenticate,
     async createToken({ role, name, expiresInSeconds }) {
-      if (role === "volunteer" && options.volunteers === "off")
-        throw new PlatformError(
-          "VOLUNTEERS_OFF",
-          "No invitation is made while the server takes no volunteers.",
-        );
       const secret = makeSecret(role);
       const createdAt = clock();
       const row: TokenRow = {
@@ -108,8 +94,6 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
       return hash && byHash(hash);
     },
     closeSession: (id) => sessions.close(id),
-    ensureLocalToken: (dataDirectory, address) => ensureLocalToken(store, dataDirectory, address),
-    forgetLocalToken,
   };
 }
 

@@ -4,9 +4,10 @@ import { dirname, join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 
-/** Where a server is reached from its own machine. */
+/** Where a server listens, and its URL for programs of its own machine. */
 export interface ServerAddress {
   readonly url: string;
+  readonly host: string;
   readonly port: number;
 }
 
@@ -14,9 +15,11 @@ export interface ServerAddress {
 export interface LocalToken {
   readonly token: string;
   /** Where it is kept: `<data>/local-token`. */
-  readonly file: string;
-  /** Undefined when it could not be written; then programs on this machine have to be given a token. */
+  readonly tokenFile: string;
+  /** Undefined when there is none; then programs on this machine have to be given a token. */
   readonly discoveryFile: string | undefined;
+  /** Removes the discovery file if it is still this process's. The token stays for the next start. */
+  remove(): Promise<void>;
 }
 
 const idPrefix = "t_local_";
@@ -33,18 +36,16 @@ function discoveryPath(port: number): string {
 export async function ensureLocalToken(
   store: Store,
   dataDirectory: string,
-  { url, port }: ServerAddress,
+  address: ServerAddress,
 ): Promise<LocalToken> {
-  const file = join(dataDirectory, "local-token");
-  const token = (await keptToken(store, file)) ?? (await newToken(store, file));
-  const discoveryFile = await writeDiscovery(port, { url, token, dataDirectory: resolve(dataDirectory) });
-  return { token, file, discoveryFile };
-}
-
-/** Removes the discovery file if it is still this process's. */
-export async function forgetLocalToken(port: number): Promise<void> {
-  const file = discoveryPath(port);
-  if ((await ownerOf(file)) === process.pid) await rm(file, { force: true });
+  const tokenFile = join(dataDirectory, "local-token");
+  const token = (await keptToken(store, tokenFile)) ?? (await newToken(store, tokenFile));
+  const discoveryFile = await writeDiscovery(address, { token, dataDirectory: resolve(dataDirectory) });
+  const remove = async (): Promise<void> => {
+    if (discoveryFile && (await ownerOf(discoveryFile)) === process.pid)
+      await rm(discoveryFile, { force: true });
+  };
+  return { token, tokenFile, discoveryFile, remove };
 }
 
 async function keptToken(store: Store, file: string): Promise<string | undefined> {
@@ -76,16 +77,20 @@ async function newToken(store: Store, file: string): Promise<string> {
   return token;
 }
 
+/** Hosts under which a server is reached as localhost. */
+const reachedLocally = new Set(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"]);
+
 async function writeDiscovery(
-  port: number,
-  content: { url: string; token: string; dataDirectory: string },
+  { url, host, port }: ServerAddress,
+  secret: { token: string; dataDirectory: string },
 ): Promise<string | undefined> {
+  if (!reachedLocally.has(host)) return undefined;
   const file = discoveryPath(port);
   const directory = dirname(file);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await chmod(directory, 0o700);
-    await writePrivate(file, JSON.stringify({ ...content, pid: process.pid }));
+    await writePrivate(file, JSON.stringify({ url, ...secret, pid: process.pid }));
     return file;
   } catch {
     // A home directory that cannot be written (a service account) takes a convenience away, not the server.

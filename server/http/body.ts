@@ -20,8 +20,8 @@ export function bodyType<const T extends string>(req: Request, types: readonly T
 /** The whole body, inflated when it came compressed. @throws PlatformError TOO_LARGE */
 export function readBody(req: Request, res: Response, maxBytes: number = limits.bodyBytes): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    express.raw({ type: () => true, limit: maxBytes })(req, res, (error?: unknown) => {
-      if (error) reject(error as Error);
+    express.raw({ type: () => true, limit: maxBytes })(req, res, (error?: Error) => {
+      if (error) reject(error);
       else resolve(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0));
     });
   });

@@ -1,76 +1,58 @@
 import express, { type Request, type RequestHandler, type Response } from "express";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PrecompressedFiles } from "./precompressed.ts";
-import { sandboxPolicy, setPagePolicy } from "./security-headers.ts";
+import { setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
 const immutable = "public, max-age=31536000, immutable";
+
+type Policy = (req: Request, res: Response, html: string) => void;
 
 /** The built pages: the volunteer page at `/`, the admin page at `/admin`, the sandbox in which browsers run kernels. */
 export function pages(webRoot: string): express.Router {
   const router = express.Router();
   const files = new PrecompressedFiles();
-  const send = async (req: Request, res: Response, name: string): Promise<boolean> =>
-    files.send(req, res, join(webRoot, name));
-
   const page =
-    (name: string): RequestHandler =>
+    (name: string, setPolicy: Policy): RequestHandler =>
     async (req, res) => {
-      setPagePolicy(req, res);
+      const path = join(webRoot, name);
+      const html = await readFile(path, "utf8").catch(() => "");
+      setPolicy(req, res, html);
       res.setHeader("Cache-Control", noCache);
-      if (!(await send(req, res, name))) sendNotBuilt(res);
+      if (!html || !(await files.send(req, res, path))) sendNotBuilt(res);
     };
-  const sandbox: RequestHandler = async (req, res) => {
-    res.setHeader("Cache-Control", noCache);
-    const html = await readFile(join(webRoot, "sandbox.html"), "utf8").catch(() => undefined);
-    if (html !== undefined) res.setHeader("Content-Security-Policy", sandboxPolicy(html));
-    if (html === undefined || !(await send(req, res, "sandbox.html"))) sendNotBuilt(res);
-  };
-  router.get("/", page("index.html"));
-  router.get("/admin", page("admin.html"));
-
-  router.get("/sandbox.html", sandbox);
-
+  router.get("/", page("index.html", setPagePolicy));
+  router.get("/admin", page("admin.html", setPagePolicy));
+  router.get("/sandbox.html", page("sandbox.html", setSandboxPolicy));
   // Names of files under assets/ carry a hash of their content.
-  router.use("/assets", setCaching(immutable), compressed(files, join(webRoot, "assets")));
-  router.use(setCaching(noCache), compressed(files, webRoot));
+  router.use("/assets", directory(files, join(webRoot, "assets"), immutable));
+  router.use(directory(files, webRoot, noCache));
   return router;
 }
 
-function setCaching(value: string): RequestHandler {
-  return (req, res, next) => {
-    if (req.method === "GET" || req.method === "HEAD") {
-      res.locals["caching"] = value;
-      // A worker is bound by the policy of its own script, not by the page's.
-      setPagePolicy(req, res);
-    }
-    next();
-  };
-}
-
 /** Files of a directory: scripts and styles compressed, the others (and every odd path) left to express.static. */
-function compressed(files: PrecompressedFiles, directory: string): RequestHandler {
-  const plain = express.static(directory, {
+function directory(files: PrecompressedFiles, root: string, caching: string): RequestHandler {
+  const setHeaders = (res: Response): void => {
+    res.setHeader("Cache-Control", caching);
+    // A worker is bound by the policy of its own script, not by the page's.
+    setPagePolicy(res.req, res);
+  };
+  const plain = express.static(root, {
     index: false,
     redirect: false,
     dotfiles: "ignore",
     cacheControl: false,
-    setHeaders: (res) => {
-      const { locals } = res;
-      res.setHeader("Cache-Control", locals["caching"] as string);
-    },
+    setHeaders: (res) => setHeaders(res as Response),
   });
   const simpleName = /^\/[\w-][\w.-]*\.(?:js|css|svg|webmanifest|json)$/;
   return async (req, res, next) => {
-    if ((req.method === "GET" || req.method === "HEAD") && simpleName.test(req.path)) {
-      res.setHeader("Cache-Control", res.locals["caching"] as string);
-      if (await files.send(req, res, join(directory, req.path))) return;
-      res.removeHeader("Cache-Control");
+    if (req.method !== "GET" && req.method !== "HEAD") {
+      next();
+      return;
     }
-    if (existsSync(directory)) await plain(req, res, next);
-    else next();
+    const path = simpleName.test(req.path) ? join(root, req.path) : undefined;
+    if (!path || !(await files.send(req, res, path, setHeaders))) await plain(req, res, next);
   };
 }
 

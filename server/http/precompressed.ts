@@ -25,10 +25,16 @@ const zip = promisify(gzip);
 export class PrecompressedFiles {
   readonly #entries = new Map<string, Entry>();
 
-  /** Sends a file; false when there is none (or it is too large to keep), and then nothing was sent. */
-  async send(req: Request, res: Response, path: string): Promise<boolean> {
+  /** Sends a file; false when there is none (or it is too large to keep), and then nothing was sent or set. */
+  async send(
+    req: Request,
+    res: Response,
+    path: string,
+    setHeaders?: (res: Response) => void,
+  ): Promise<boolean> {
     const entry = await this.#entry(path);
     if (!entry) return false;
+    setHeaders?.(res);
     const encoding = (req.acceptsEncodings(["br", "gzip", "identity"]) || "identity") as Encoding;
     const body = await (entry.bodies[encoding] ??= compress(await entry.bodies.identity!, encoding));
     res.type(extname(path)).set({ ETag: `W/"${entry.etag}"`, Vary: "Accept-Encoding" });

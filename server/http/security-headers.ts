@@ -51,14 +51,14 @@ export function setPagePolicy(req: Request, res: Response): void {
 }
 
 /** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (DESIGN: the sandbox). */
-export function sandboxPolicy(html: string): string {
+export function setSandboxPolicy(_req: Request, res: Response, html: string): void {
   const scripts = [...html.matchAll(/<script\b[^>]*>([\s\S]*?)<\/script>/gi)].map(
     ([, source = ""]) => source,
   );
   const hashes = scripts
     .filter((source) => source.trim() !== "")
     .map((source) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`);
-  return [
+  const policy = [
     "sandbox allow-scripts",
     "default-src 'none'",
     `script-src ${[...hashes, "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"].join(" ")}`,
@@ -67,5 +67,6 @@ export function sandboxPolicy(html: string): string {
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'self'",
-  ].join("; ");
+  ];
+  res.setHeader("Content-Security-Policy", policy.join("; "));
 }

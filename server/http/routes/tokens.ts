@@ -7,11 +7,16 @@ import { parameter, reply } from "../reply.ts";
 type Names = "GET /api/tokens" | "POST /api/tokens" | "DELETE /api/tokens/{id}";
 
 /** Tokens: made (the secret is shown this once), listed, revoked. */
-export function tokenRoutes({ access, platform }: HttpParts): Routes<Names> {
+export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Names> {
   return {
     "GET /api/tokens": async (call) => reply(call, await access.list()),
     "POST /api/tokens": async (call) => {
       const wanted = await parseBody(call.req, call.res, createTokenSchema);
+      if (wanted.role === "volunteer" && options.volunteers === "off")
+        throw new PlatformError(
+          "VOLUNTEERS_OFF",
+          "No invitation is made while the server takes no volunteers.",
+        );
       const { secret, info } = await access.createToken(wanted);
       const created: CreatedToken = { ...info, token: secret };
       if (info.role === "volunteer") {
