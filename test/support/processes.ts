@@ -34,7 +34,10 @@ export async function temporaryDirectory(): Promise<string> {
 }
 
 /** Starts `manyhands server` and waits until it is ready. */
-export async function startServerProcess(data: string, flags: readonly string[] = []): Promise<RunningServerProcess> {
+export async function startServerProcess(
+  data: string,
+  flags: readonly string[] = [],
+): Promise<RunningServerProcess> {
   const args = ["server", "--json", "--port", "0", "--data", data, "--log-level", "warn", ...flags];
   const running = run(args, { XDG_STATE_HOME: join(data, "state") });
   const ready = await firstLine(running);
@@ -50,7 +53,18 @@ export async function startClientProcess(
   cache?: string,
 ): Promise<Running> {
   const directory = cache ?? (await temporaryDirectory());
-  const args = ["client", "--server", server.url, "--slots", "1", "--cache-dir", directory, "--log-level", "info", ...flags];
+  const args = [
+    "client",
+    "--server",
+    server.url,
+    "--slots",
+    "1",
+    "--cache-dir",
+    directory,
+    "--log-level",
+    "info",
+    ...flags,
+  ];
   return run(args, { MANYHANDS_TOKEN: server.token });
 }
 

@@ -1,0 +1,277 @@
+import { encode } from "@msgpack/msgpack";
+import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../shared/hash.ts";
+import { limits } from "../../shared/limits.ts";
+import { until } from "../support/processes.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+const kernel = { source: "export default (x) => x * x" };
+
+async function submit(server: TestServer, inputs: unknown[], options: object = {}): Promise<string> {
+  const job = await server.api("POST", "/api/jobs", { kernel, inputs, ...options });
+  return job["id"] as unknown as string;
+}
+
+const join = (server: TestServer, overrides = {}): Promise<RawClient> =>
+  new RawClient(server.url).join(overrides);
+
+describe("hello", () => {
+  test("[PROTO-1] another protocol version is refused with what to do", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).opened();
+    client.hello({ protocol: 0, version: "0.0.1" });
+    expect(await client.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED", retryable: false });
+    expect(await client.closed).toMatchObject({ code: 4426 });
+  });
+
+  test("[ACCESS-2] volunteers open, invite, off; a client token makes trusted", async () => {
+    for (const [volunteers, code] of [
+      ["invite", "INVITE_REQUIRED"],
+      ["off", "VOLUNTEERS_OFF"],
+    ] as const) {
+      const server = await startTestServer({ volunteers });
+      const refused = await new RawClient(server.url).opened();
+      refused.hello();
+      expect(await refused.next("refuse")).toMatchObject({ code });
+      const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "node" });
+      await join(server, { token });
+      const clients = (await server.api("GET", "/api/clients")) as unknown as { trusted: boolean }[];
+      expect(clients).toMatchObject([{ trusted: true }]);
+    }
+  });
+
+  test("[ACCESS-2] an invitation lets a volunteer in, untrusted; a wrong token and a customer's do not", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const invite = await server.api("POST", "/api/tokens", { role: "volunteer", name: "open day" });
+    await join(server, { token: invite["token"] });
+    const clients = (await server.api("GET", "/api/clients")) as unknown as { trusted: boolean }[];
+    expect(clients).toMatchObject([{ trusted: false }]);
+    const customer = await server.api("POST", "/api/tokens", { role: "customer", name: "ada" });
+    for (const [token, code] of [
+      ["mh_v_nonsense", "UNAUTHENTICATED"],
+      [customer["token"], "FORBIDDEN"],
+    ] as const) {
+      const client = await new RawClient(server.url).opened();
+      client.hello({ token });
+      expect(await client.next("refuse")).toMatchObject({ code });
+    }
+  });
+
+  test("[ACCESS-4] a page of another origin cannot open the socket", async () => {
+    const server = await startTestServer();
+    const foreign = new RawClient(server.url, { origin: "https://evil.example" });
+    expect(await foreign.closed).toMatchObject({ code: 1006 });
+    const own = new RawClient(server.url, { origin: server.url });
+    await own.join();
+  });
+
+  test("a banned client is disconnected and refused from then on", async () => {
+    const server = await startTestServer();
+    const client = await join(server);
+    await server.api("POST", `/api/clients/${client.id}/ban`, { reason: "wrong results" });
+    expect(await client.next("refuse")).toMatchObject({ code: "BANNED" });
+    const again = await new RawClient(server.url, { id: client.id }).opened();
+    again.hello();
+    expect(await again.next("refuse")).toMatchObject({
+      code: "BANNED",
+      message: expect.stringContaining("wrong results"),
+    });
+  });
+
+  test("the same client connecting anew replaces its old connection", async () => {
+    const server = await startTestServer();
+    const first = await join(server);
+    await new RawClient(server.url, { id: first.id }).join();
+    await first.next("bye");
+    await first.closed;
+    const clients = (await server.api("GET", "/api/clients")) as unknown as { connected: boolean }[];
+    expect(clients).toMatchObject([{ connected: true }]);
+  });
+});
+
+describe("malformed frames", () => {
+  const bad: [string, (client: RawClient) => void][] = [
+    ["no MessagePack", (client) => client.socket.send(new Uint8Array([0xc1, 0xff]))],
+    ["an unknown message", (client) => client.socket.send(encode([{ type: "mine-bitcoin" }]))],
+    ["a missing field", (client) => client.socket.send(encode([{ type: "want" }]))],
+    ["a surplus field", (client) => client.socket.send(encode([{ type: "goodbye", and: "thanks" }]))],
+    ["not an array", (client) => client.socket.send(encode({ type: "goodbye" }))],
+    ["a text frame", (client) => client.socket.send("hello")],
+    ["a second hello", (client) => client.hello()],
+    [
+      "a job id out of form",
+      (client) => client.socket.send(encode([{ type: "results", job: "../x", results: [] }])),
+    ],
+    ["a negative want", (client) => client.socket.send(encode([{ type: "want", tasks: -1, slots: 1 }]))],
+  ];
+  test.each(bad)("[PROTO-2] %s ends that connection with a reason and nothing else", async (_name, send) => {
+    const server = await startTestServer();
+    const other = await join(server);
+    const client = await join(server);
+    send(client);
+    expect(await client.next("refuse")).toMatchObject({ code: "MALFORMED_FRAME" });
+    expect(await client.closed).toMatchObject({ code: 4400 });
+    await submit(server, [3]);
+    expect((await other.lease()).tasks).toHaveLength(1);
+  });
+
+  test("[PROTO-2] a frame over the limit ends that connection", async () => {
+    const server = await startTestServer();
+    const client = await join(server);
+    client.socket.send(new Uint8Array(limits.frameBytes + 1));
+    expect(await client.closed).toMatchObject({ code: 1009 });
+  });
+
+  test("a first message that is not hello, and none at all, are refused", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).opened();
+    client.send({ type: "goodbye" });
+    expect(await client.next("refuse")).toMatchObject({ code: "MALFORMED_FRAME" });
+  });
+
+  test("a client that floods the server is cut off", async () => {
+    const server = await startTestServer({ messagesPerSecondPerClient: 10 });
+    const client = await join(server);
+    for (let i = 0; i < 200; i++) client.send({ type: "want", tasks: 0, slots: 1 });
+    expect(await client.next("refuse")).toMatchObject({ code: "TOO_MANY" });
+  });
+});
+
+describe("leases over the socket", () => {
+  test("[FLOW-1] [DUR-2] lease, result, acknowledgement; and the customer's side of it", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1, 2, 3]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease(2);
+    expect(tasks.map(({ index }) => index)).toEqual([0, 1]);
+    for (const task of tasks) client.finish(job, task);
+    const accepted = [...(await client.next("accepted")).indexes];
+    if (accepted.length < 2) accepted.push(...(await client.next("accepted")).indexes);
+    expect(accepted.sort((a, b) => a - b)).toEqual([0, 1]);
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 2, total: 3 } });
+  });
+
+  test("[ONCE-2] a result sent three times is acknowledged three times and counted once", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1, 2]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    for (let i = 0; i < 3; i++) {
+      client.finish(job, tasks[0]!);
+      expect((await client.next("accepted")).indexes).toEqual([0]);
+    }
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 1 }, lastSeq: 1 });
+    expect(await server.api("GET", "/api/status")).toMatchObject({ tasks: { droppedResults: 2 } });
+  });
+
+  test("[LEASE-4] goodbye gives the tasks to another client at once", async () => {
+    const server = await startTestServer();
+    await submit(server, [1]);
+    const leaving = await join(server);
+    await leaving.lease();
+    const other = await join(server);
+    other.send({ type: "want", tasks: 1, slots: 1 });
+    leaving.send({ type: "goodbye" });
+    expect((await other.next("lease")).tasks).toMatchObject([{ index: 0 }]);
+  });
+
+  test("[LEASE-3] a connection that breaks costs the grace time", async () => {
+    const server = await startTestServer({ graceMs: 300 });
+    await submit(server, [1]);
+    const lost = await join(server);
+    await lost.lease();
+    lost.socket.terminate();
+    const other = await join(server);
+    other.send({ type: "want", tasks: 1, slots: 1 });
+    expect((await other.next("lease")).tasks).toMatchObject([{ index: 0, attempt: 2 }]);
+  });
+
+  test("[LEASE-2] a client that comes back within the grace time keeps its lease and delivers", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    client.socket.terminate();
+    await client.closed;
+    const back = new RawClient(server.url, { id: client.id });
+    await back.opened();
+    const { index, attempt } = tasks[0]!;
+    back.hello({ held: [{ job, index, attempt }] });
+    expect((await back.next("welcome")).dropped).toEqual([]);
+    back.finish(job, tasks[0]!);
+    await back.next("accepted");
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ state: "finished" });
+  });
+
+  test("[CANCEL-1] a cancelled job is taken from its clients within a second", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1, 2]);
+    const client = await join(server);
+    await client.lease(2);
+    const at = performance.now();
+    await server.api("POST", `/api/jobs/${id}/cancel`);
+    expect(await client.next("cancel")).toMatchObject({ job: id });
+    expect(performance.now() - at).toBeLessThan(1000);
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({
+      state: "cancelled",
+      counts: { cancelled: 2 },
+    });
+  });
+
+  test("a checkpoint goes with the task to the next client, also through a restart of the server", async () => {
+    const server = await startTestServer();
+    await submit(server, [1]);
+    const first = await join(server);
+    const { job, tasks } = await first.lease();
+    const { index, attempt } = tasks[0]!;
+    first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([7, 7]) });
+    first.send({ type: "goodbye" });
+    await until(
+      async () =>
+        ((await server.api("GET", "/api/clients")) as unknown as { connected: boolean }[])[0]?.connected ===
+        false,
+    );
+    await server.close();
+    const again = await startTestServer({ dataDirectory: server.dataDirectory });
+    const second = await join(again);
+    expect((await second.lease()).tasks).toMatchObject([{ index: 0, resume: new Uint8Array([7, 7]) }]);
+  });
+
+  test("an output that names a blob nobody uploaded fails the attempt instead of losing the task", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1], { maxAttempts: 1 });
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    const { index, attempt } = tasks[0]!;
+    const output = { sha256: sha256Hex(new Uint8Array([9])), size: 1 };
+    client.send({
+      type: "results",
+      job,
+      results: [{ index, attempt, elapsedMs: 1, outcome: { state: "done", output } }],
+    });
+    await client.next("accepted");
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({
+      failures: [{ kind: "data", index: 0 }],
+    });
+  });
+
+  test("[LEASE-6] after a restart of the server clients keep what they compute, and nobody else gets it", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1, 2]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    await server.close();
+    const again = await startTestServer({ dataDirectory: server.dataDirectory });
+    const other = await join(again);
+    other.send({ type: "want", tasks: 5, slots: 1 });
+    const back = await new RawClient(again.url, { id: client.id }).opened();
+    const { index, attempt } = tasks[0]!;
+    back.hello({ held: [{ job, index, attempt }] });
+    await back.next("welcome");
+    expect((await other.next("lease")).tasks.map((task) => task.index)).toEqual([1]);
+    back.finish(job, tasks[0]!);
+    await back.next("accepted");
+    expect(await again.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 1 } });
+  });
+});

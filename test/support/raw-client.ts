@@ -1,0 +1,104 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { makeClientId, type ClientId } from "../../shared/ids.ts";
+import {
+  clientSocketPath,
+  decodeServerFrame,
+  encodeFrame,
+  protocolVersion,
+  subprotocol,
+  type ClientMessage,
+  type LeasedTask,
+  type LeaseKey,
+  type ServerMessage,
+} from "../../shared/protocol.ts";
+import { version } from "../../shared/version.ts";
+import { until } from "./processes.ts";
+
+type Hello = Extract<ClientMessage, { type: "hello" }>;
+
+/** A client that does exactly what a test says: real socket, real frames, no behaviour of its own. */
+export class RawClient {
+  readonly socket: WebSocket;
+  readonly id: ClientId;
+  readonly received: ServerMessage[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+
+  constructor(url: string, options: { id?: ClientId; origin?: string } = {}) {
+    this.id = options.id ?? makeClientId(randomBytes);
+    this.socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
+      perMessageDeflate: false,
+      ...(options.origin && { origin: options.origin }),
+    });
+    this.socket.binaryType = "nodebuffer";
+    this.socket.on("message", (data: Buffer) =>
+      this.received.push(...decodeServerFrame(new Uint8Array(data))),
+    );
+    this.socket.on("error", () => {});
+    this.closed = new Promise((resolve) =>
+      this.socket.on("close", (code: number, reason: Buffer) => resolve({ code, reason: String(reason) })),
+    );
+    onTestFinished(() => this.socket.terminate());
+  }
+
+  async opened(): Promise<this> {
+    if (this.socket.readyState === WebSocket.CONNECTING) await once(this.socket, "open");
+    return this;
+  }
+
+  send(...messages: ClientMessage[]): void {
+    this.socket.send(encodeFrame(messages));
+  }
+
+  hello(overrides: Partial<Hello> = {}): void {
+    this.send({
+      type: "hello",
+      protocol: protocolVersion,
+      version,
+      client: this.id,
+      kind: "node",
+      name: "raw",
+      slots: 1,
+      memoryMb: 1024,
+      webgpu: false,
+      held: [],
+      cached: [],
+      ...overrides,
+    });
+  }
+
+  /** Connects, says hello and waits for the welcome. */
+  async join(overrides: Partial<Hello> = {}): Promise<this> {
+    await this.opened();
+    this.hello(overrides);
+    await this.next("welcome");
+    return this;
+  }
+
+  /** The oldest message of a type that was not taken yet. */
+  async next<T extends ServerMessage["type"]>(type: T): Promise<Extract<ServerMessage, { type: T }>> {
+    const at = await until(() => {
+      const found = this.received.findIndex((message) => message.type === type);
+      return found < 0 ? undefined : { found };
+    }, 10_000);
+    return this.received.splice(at.found, 1)[0] as Extract<ServerMessage, { type: T }>;
+  }
+
+  /** Asks for tasks and takes what comes in the next lease message. */
+  async lease(tasks = 1): Promise<{ job: LeaseKey["job"]; tasks: LeasedTask[] }> {
+    this.send({ type: "want", tasks, slots: 1 });
+    const lease = await this.next("lease");
+    return { job: lease.job.id, tasks: lease.tasks };
+  }
+
+  finish(job: LeaseKey["job"], task: LeasedTask, output: Uint8Array = new Uint8Array([1])): void {
+    const { index, attempt } = task;
+    this.send({
+      type: "results",
+      job,
+      results: [{ index, attempt, elapsedMs: 1, outcome: { state: "done", output } }],
+    });
+  }
+}
