@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -25,14 +25,27 @@ async function refusal(at = directory): Promise<string> {
   return message;
 }
 
-/** Opens the directory in a process of its own; `said` is its first line. */
-function openElsewhere(options: { uid?: number; gid?: number } = {}) {
+/** Opens the directory in a process of its own; `said` is its first line, empty when it could not even start. */
+function openElsewhere(rights: { uid?: number; gid?: number } = {}) {
   const child = spawn(process.execPath, [join(import.meta.dirname, "open-once.ts"), directory], {
     stdio: ["pipe", "pipe", "inherit"],
-    ...options,
+    ...rights,
   });
-  const said = once(child.stdout, "data").then(([data]) => String(data).trim());
-  return { child, said, closed: once(child, "close") };
+  const closed = once(child, "close");
+  const firstLine = once(child.stdout, "data").then(([data]) => String(data).trim());
+  return { child, closed, said: Promise.race([firstLine, closed.then(() => "")]) };
+}
+
+/** Root may write anywhere, so a test of missing rights runs as nobody, who must be able to read the program. */
+const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+
+async function canRunUnprivileged(): Promise<boolean> {
+  await chmod(directory, 0o777);
+  const { child, said, closed } = openElsewhere(unprivileged);
+  const ran = (await said) === "open";
+  child.stdin.end();
+  await closed;
+  return ran;
 }
 
 describe("[DUR-4] a data directory that cannot be used is refused in plain words", () => {
@@ -99,22 +112,20 @@ describe("[DUR-4] a data directory that cannot be used is refused in plain words
     expect(await refusal(join(directory, "file"))).toMatch(/cannot be used: .*EEXIST/);
   });
 
-  it("refuses a directory that it may not write", async () => {
-    // Root may write anywhere, so it opens the directory as nobody, who may enter it but not write.
-    const rights = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  it("refuses a directory that it may not write", async ({ skip }) => {
+    if (!(await canRunUnprivileged())) skip("the program is not readable for other users");
+    await rm(path());
     await chmod(directory, 0o555);
-    const child = openElsewhere(rights);
+    const child = openElsewhere(unprivileged);
     expect(await child.said).toMatch(/^DATA_DIRECTORY The data directory .* cannot be written/);
     await child.closed;
     await chmod(directory, 0o755);
   });
 
-  it("refuses a database file that it may not write", async () => {
-    await (await openSqliteStore(directory)).close();
-    const rights = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    if (rights.uid !== undefined) await chown(directory, rights.uid, rights.gid);
+  it("refuses a database file that it may not write", async ({ skip }) => {
+    if (!(await canRunUnprivileged())) skip("the program is not readable for other users");
     await chmod(path(), 0o444);
-    const child = openElsewhere(rights);
+    const child = openElsewhere(unprivileged);
     expect(await child.said).toMatch(/^DATA_DIRECTORY The data directory .* cannot be written/);
     await child.closed;
   });
