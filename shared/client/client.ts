@@ -1,4 +1,15 @@
-import type { ClientIdentity, ClientPorts } from "./ports.ts";
+import { PlatformError } from "../errors.ts";
+import { decodeServerFrame } from "../protocol.ts";
+import { BlobAccess } from "./blob-access.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { OutboxKeeper } from "./outbox-keeper.ts";
+import type { ClientIdentity, ClientPorts, TransportConnection } from "./ports.ts";
+import { describeThrown } from "./runner-failure.ts";
+import { SandboxDriver } from "./sandbox-driver.ts";
+import { isUploadWanted } from "./session-delivery.ts";
+import type { SessionEvent, SessionInstruction } from "./session-events.ts";
+import { statusOf } from "./session-status.ts";
+import { Session } from "./session.ts";
 import type { ClientStatus } from "./status.ts";
 
 export interface ClientOptions {
@@ -27,10 +38,222 @@ export interface Client {
 }
 
 /** Makes a client; nothing happens before `start`. */
-export function createClient(
-  _ports: ClientPorts,
-  _identity: ClientIdentity,
-  _options: ClientOptions,
-): Client {
-  throw new Error("not built yet");
+export function createClient(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions): Client {
+  return new ClientRuntime(ports, identity, options);
+}
+
+const networkBehindMs = 50;
+const longestTimerMs = 3_600_000;
+
+interface Link {
+  connection: TransportConnection | undefined;
+  writer: FrameWriter | undefined;
+}
+
+/** Carries out the session's instructions through the ports and tells it what happened. */
+class ClientRuntime implements Client {
+  readonly #ports: ClientPorts;
+  readonly #session: Session;
+  readonly #onStatus: ((status: ClientStatus) => void) | undefined;
+  readonly #blobs: BlobAccess;
+  readonly #sandboxes: SandboxDriver;
+  readonly #outbox: OutboxKeeper;
+  readonly #events: SessionEvent[] = [];
+  readonly #onStopped: (() => void)[] = [];
+  #handling = false;
+  #turnScheduled = false;
+  #statusShown = "";
+  #timer: { at: number; cancel: () => void } | undefined;
+  /** Handlers of an earlier connection find another link here and stay silent. */
+  #link: Link | undefined;
+
+  constructor(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions) {
+    this.#ports = ports;
+    this.#onStatus = options.onStatus;
+    const { slots, checkpointIntervalMs = 5000 } = options;
+    this.#session = new Session({ identity, slots, checkpointIntervalMs, random: ports.random });
+    this.#blobs = new BlobAccess(ports);
+    this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
+    this.#outbox = new OutboxKeeper(ports);
+    ports.cache.onChange(({ added, removed }) => this.#dispatch({ type: "cacheChanged", added, removed }));
+  }
+
+  start(): void {
+    this.#dispatch({ type: "startAsked" });
+  }
+  pause(): void {
+    this.#dispatch({ type: "pauseAsked" });
+  }
+  resume(): void {
+    this.#dispatch({ type: "resumeAsked" });
+  }
+  setSlots(slots: number): void {
+    this.#dispatch({ type: "slotsChosen", slots });
+  }
+  async drain(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onStopped.push(resolve);
+    this.#dispatch({ type: "drainAsked" });
+    await promise;
+    await this.#outbox.settled();
+  }
+  stop(): void {
+    this.#dispatch({ type: "stopAsked" });
+    this.#endTurn();
+  }
+  get status(): ClientStatus {
+    return statusOf(this.#session.state);
+  }
+
+  #dispatch(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#handling) return;
+    this.#handling = true;
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift())
+        for (const instruction of this.#session.handle(next, this.#ports.clock.now()))
+          this.#carryOut(instruction);
+    } finally {
+      this.#handling = false;
+    }
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    queueMicrotask(() => this.#endTurn());
+  }
+
+  #carryOut(instruction: SessionInstruction): void {
+    switch (instruction.type) {
+      case "loadState":
+        return this.#loadState();
+      case "openConnection":
+        return this.#openConnection();
+      case "closeConnection":
+        return this.#closeConnection(instruction.code, instruction.reason);
+      case "sendMessage":
+        return this.#link?.writer?.push(instruction.message);
+      case "useTicket":
+        return this.#blobs.useTicket(instruction.ticket);
+      case "openSandbox":
+        return this.#sandboxes.open(instruction);
+      case "closeSandbox":
+        return this.#sandboxes.close(instruction.sandbox);
+      case "runTasks":
+        return this.#sandboxes.run(instruction);
+      case "prefetchData":
+        return this.#blobs.prefetch(instruction.blobs);
+      case "uploadOutput":
+        return this.#upload(instruction.upload, instruction.bytes);
+      case "saveResults":
+        return this.#outbox.save(instruction.entries);
+      case "forgetResults":
+        return this.#outbox.remove(instruction.keys);
+      case "writeLog":
+        return this.#ports.log(instruction.level, instruction.message, instruction.details);
+      case "finishStop":
+        this.#blobs.close();
+        for (const resolve of this.#onStopped.splice(0)) resolve();
+        return;
+    }
+  }
+
+  #loadState(): void {
+    const cached = this.#ports.cache.list().catch((error: unknown) => {
+      this.#ports.log("warn", `The blob cache could not be read: ${describeThrown(error).message}`);
+      return [];
+    });
+    Promise.all([this.#outbox.load(), cached]).then(
+      ([outbox, cached]) => this.#dispatch({ type: "stateLoaded", outbox, cached }),
+      () => undefined,
+    );
+  }
+
+  #openConnection(): void {
+    const link: Link = { connection: undefined, writer: undefined };
+    this.#link = link;
+    const isCurrent = () => this.#link === link;
+    const connection = this.#ports.transport.connect({
+      opened: () => isCurrent() && this.#dispatch({ type: "connectionOpened" }),
+      received: (frame) => isCurrent() && this.#receive(frame),
+      heard: () => isCurrent() && this.#dispatch({ type: "serverHeard" }),
+      closed: (code, reason) => {
+        if (!isCurrent()) return;
+        this.#link = undefined;
+        this.#blobs.disconnected();
+        this.#dispatch({ type: "connectionClosed", code, reason });
+      },
+    });
+    link.connection = connection;
+    link.writer = new FrameWriter(connection);
+  }
+
+  #closeConnection(code: number, reason: string): void {
+    const link = this.#link;
+    this.#link = undefined;
+    this.#blobs.disconnected();
+    link?.writer?.flush(true);
+    link?.connection?.close(code, reason);
+  }
+
+  #receive(frame: Uint8Array): void {
+    let messages;
+    try {
+      messages = decodeServerFrame(frame);
+    } catch (cause) {
+      const error = PlatformError.from(cause);
+      this.#ports.log("warn", `The server sent something this client does not understand: ${error.message}`);
+      this.#closeConnection(error.closeCode, error.code);
+      this.#dispatch({ type: "connectionClosed", code: error.closeCode, reason: error.message });
+      return;
+    }
+    for (const message of messages) this.#dispatch({ type: "messageReceived", message });
+  }
+
+  #upload(upload: number, bytes: Uint8Array): void {
+    const { state } = this.#session;
+    this.#blobs
+      .upload(bytes, () => isUploadWanted(state, upload))
+      .then(
+        (name) => this.#dispatch({ type: "outputUploaded", upload, name }),
+        (error: unknown) => {
+          // A client that stops keeps the output in its outbox.
+          if (state.mode === "stopped") return;
+          const message = `The output could not be stored: ${describeThrown(error).message}`;
+          this.#dispatch({ type: "outputRefused", upload, failure: { kind: "data", message } });
+        },
+      );
+  }
+
+  /** Once a turn of the event loop: one frame, one status, one timer. */
+  #endTurn(): void {
+    this.#turnScheduled = false;
+    const behind = this.#link?.writer?.flush() === false;
+    this.#showStatus();
+    this.#setTimer(behind);
+  }
+
+  #showStatus(): void {
+    if (!this.#onStatus) return;
+    const status = this.status;
+    const shown = JSON.stringify(status);
+    if (shown === this.#statusShown) return;
+    this.#statusShown = shown;
+    this.#onStatus(status);
+  }
+
+  #setTimer(networkBehind: boolean): void {
+    const now = this.#ports.clock.now();
+    const { wakeAt } = this.#session.state;
+    const at = Math.min(wakeAt, networkBehind ? now + networkBehindMs : Infinity);
+    if (this.#timer && (at === Infinity || at < this.#timer.at)) {
+      this.#timer.cancel();
+      this.#timer = undefined;
+    }
+    // A timer that fires too early does no harm, and sets the next.
+    if (this.#timer || at === Infinity) return;
+    const cancel = this.#ports.clock.setTimer(Math.min(longestTimerMs, Math.max(0, at - now)), () => {
+      this.#timer = undefined;
+      this.#dispatch({ type: "timePassed" });
+    });
+    this.#timer = { at, cancel };
+  }
 }

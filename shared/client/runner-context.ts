@@ -13,6 +13,7 @@ import type { RunnerHost } from "./runner.ts";
 const { freeze } = Object;
 const { isFinite: isFiniteNumber } = Number;
 const { stringify } = JSON;
+const asText: (value: unknown) => string = String;
 const isView = ArrayBuffer.isView.bind(ArrayBuffer);
 const isReference = DataReference.is.bind(DataReference);
 
@@ -114,7 +115,7 @@ function formatPart(part: unknown): string {
     // A whole image written out as numbers would help nobody.
     if (isView(part)) return `${part.constructor.name}(${part.byteLength} bytes)`;
     if (typeof part === "object") return stringify(part);
-    return String(part);
+    return asText(part);
   } catch {
     return "[unprintable]";
   }

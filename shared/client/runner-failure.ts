@@ -46,10 +46,12 @@ export function describeThrown(error: unknown): { message: string; stack?: strin
   }
 }
 
+const asText: (value: unknown) => string = String;
+
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "object") return JSON.stringify(value);
-  return String(value);
+  return asText(value);
 }
 
 /** Cuts text to `max` characters, with a mark where it was cut. */

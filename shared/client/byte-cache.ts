@@ -1,0 +1,37 @@
+/** Byte arrays by name, least recently used first out, bounded by their total size. */
+export class ByteCache {
+  readonly #maxBytes: number;
+  readonly #entries = new Map<string, Uint8Array>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
+  }
+
+  get(name: string): Uint8Array | undefined {
+    const found = this.#entries.get(name);
+    if (!found) return undefined;
+    this.#entries.delete(name);
+    this.#entries.set(name, found);
+    return found;
+  }
+
+  put(name: string, bytes: Uint8Array): void {
+    this.#remove(name);
+    this.#entries.set(name, bytes);
+    this.#bytes += bytes.length;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.#maxBytes) break;
+      this.#remove(oldest);
+    }
+  }
+
+  #remove(name: string): void {
+    this.#bytes -= this.#entries.get(name)?.length ?? 0;
+    this.#entries.delete(name);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * First in, first out, with a fast lane for what has to run again. Entries are not removed when they are cancelled or
+ * released: `isLive` says no, and they are skipped, so every operation is O(1) on average.
+ */
+export class LeaseQueue<T> {
+  readonly #isLive: (entry: T) => boolean;
+  #again: T[] = [];
+  #entries: T[] = [];
+  #head = 0;
+
+  constructor(isLive: (entry: T) => boolean) {
+    this.#isLive = isLive;
+  }
+
+  push(entry: T): void {
+    this.#entries.push(entry);
+  }
+
+  /** Before everything that was pushed. */
+  pushAgain(entry: T): void {
+    this.#again.push(entry);
+  }
+
+  peek(): T | undefined {
+    while (this.#again.length > 0) {
+      const entry = this.#again[0] as T;
+      if (this.#isLive(entry)) return entry;
+      this.#again.shift();
+    }
+    while (this.#head < this.#entries.length) {
+      const entry = this.#entries[this.#head] as T;
+      if (this.#isLive(entry)) return entry;
+      this.#head++;
+    }
+    this.#entries = [];
+    this.#head = 0;
+    return undefined;
+  }
+
+  /** Takes what `peek` shows. */
+  take(): T | undefined {
+    const entry = this.peek();
+    if (entry === undefined) return undefined;
+    if (this.#again.length > 0) this.#again.shift();
+    else if (++this.#head > 1024 && this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+    return entry;
+  }
+
+  /** Takes the newest entry. */
+  takeLast(): T | undefined {
+    while (this.#entries.length > this.#head) {
+      const entry = this.#entries.pop() as T;
+      if (this.#isLive(entry)) return entry;
+    }
+    while (this.#again.length > 0) {
+      const entry = this.#again.pop() as T;
+      if (this.#isLive(entry)) return entry;
+    }
+    return undefined;
+  }
+
+  /** Those that are live, in order. */
+  list(): T[] {
+    return [...this.#again, ...this.#entries.slice(this.#head)].filter(this.#isLive);
+  }
+}

@@ -1,0 +1,82 @@
+import * as v from "valibot";
+import { limits } from "../limits.ts";
+import { clientMessageSchema, type LeaseKey } from "../protocol.ts";
+import type { ClientPorts, OutboxEntry } from "./ports.ts";
+import { describeThrown } from "./runner-failure.ts";
+
+/** Writes to the outbox one after the other, so that what is saved and then forgotten stays forgotten. */
+export class OutboxKeeper {
+  readonly #ports: Pick<ClientPorts, "outbox" | "log">;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(ports: Pick<ClientPorts, "outbox" | "log">) {
+    this.#ports = ports;
+  }
+
+  /** What an earlier run left behind; an outbox that cannot be read is taken for empty. */
+  async load(): Promise<OutboxEntry[]> {
+    await this.#last;
+    try {
+      const entries: unknown[] = await this.#ports.outbox.load();
+      return entries.filter(isEntry);
+    } catch (error) {
+      this.#warn("The outbox could not be read", error);
+      return [];
+    }
+  }
+
+  save(entries: readonly OutboxEntry[]): void {
+    this.#then("A finished result could not be kept", () => this.#ports.outbox.save(entries));
+  }
+
+  remove(keys: readonly LeaseKey[]): void {
+    this.#then("A delivered result could not be removed", () => this.#ports.outbox.remove(keys));
+  }
+
+  /** Resolves when everything asked so far is done. */
+  settled(): Promise<void> {
+    return this.#last;
+  }
+
+  #then(failure: string, action: () => Promise<void>): void {
+    // Begun at once when nothing is before it: a page that is being closed has no later.
+    this.#pending++;
+    const done =
+      this.#pending === 1
+        ? this.#attempt(failure, action)
+        : this.#last.then(() => this.#attempt(failure, action));
+    this.#last = done.then(() => {
+      this.#pending--;
+    });
+  }
+
+  #pending = 0;
+
+  async #attempt(failure: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.#warn(failure, error);
+    }
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#ports.log("warn", `${message}: ${describeThrown(error).message}`);
+  }
+}
+
+/** What stands on a disk may be of another version, or damaged: the server would refuse this client for it. */
+function isEntry(raw: unknown): raw is OutboxEntry {
+  if (typeof raw !== "object" || raw === null || !("job" in raw) || !("result" in raw)) return false;
+  const message = { type: "results", job: raw.job, results: [withSmallOutput(raw.result)] };
+  return v.is(clientMessageSchema, message);
+}
+
+/** An output that has not become a blob yet is larger than the wire allows, and is no less a result. */
+function withSmallOutput(result: unknown): unknown {
+  if (typeof result !== "object" || result === null || !("outcome" in result)) return result;
+  const { outcome } = result;
+  if (typeof outcome !== "object" || outcome === null || !("output" in outcome)) return result;
+  const large = outcome.output instanceof Uint8Array && outcome.output.length > limits.inlineValueBytes;
+  return large ? { ...result, outcome: { ...outcome, output: new Uint8Array() } } : result;
+}
