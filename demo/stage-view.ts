@@ -1,0 +1,44 @@
+import cliProgress from "cli-progress";
+import type { RunStage } from "./experiment.ts";
+
+/** How long a stage took. */
+export interface StageTime {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** Shows one progress bar a stage on a terminal, one line a stage elsewhere, and takes the times. */
+export function stageView(stream: NodeJS.WriteStream): { run: RunStage; times: StageTime[] } {
+  const times: StageTime[] = [];
+  const run: RunStage = async (name, work) => {
+    const bar = stream.isTTY ? startBar(name, stream) : undefined;
+    const started = performance.now();
+    try {
+      const result = await work((fraction) => bar?.update(fraction));
+      const seconds = (performance.now() - started) / 1000;
+      times.push({ name, seconds });
+      bar?.update(1);
+      if (!bar) stream.write(`  ${name.padEnd(nameWidth)} ${seconds.toFixed(1)} s\n`);
+      return result;
+    } finally {
+      bar?.stop();
+    }
+  };
+  return { run, times };
+}
+
+const nameWidth = 38;
+
+function startBar(name: string, stream: NodeJS.WriteStream): cliProgress.SingleBar {
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `  ${name.padEnd(nameWidth)} {bar} {percentage}% {duration_formatted}`,
+      hideCursor: true,
+      stream,
+      fps: 10,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  bar.start(1, 0);
+  return bar;
+}

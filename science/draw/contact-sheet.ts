@@ -1,0 +1,95 @@
+import type { Volume } from "../volume.ts";
+import { Canvas, type Colour } from "./canvas.ts";
+import { drawSurface, enclosingLevel } from "./surface.ts";
+
+/** A row of images of one size with a heading. */
+export interface SheetRow {
+  readonly heading: string;
+  readonly images: readonly Float32Array[];
+}
+
+const dark: Colour = [22, 25, 31];
+const pale: Colour = [214, 219, 228];
+const muted: Colour = [138, 146, 160];
+const margin = 40;
+const gap = 10;
+const side = 150;
+const columns = 8;
+const width = 2 * margin + columns * side + (columns - 1) * gap;
+
+/**
+ * The whole experiment on one sheet: rows of images, central slices of the true and the recovered map, and the surfaces of
+ * both; as a PNG.
+ *
+ * @param box - pixels of an image, voxels of a map, a side
+ * @param molecule - volume of the molecule, Å³, which sets the level of the surfaces
+ */
+export function drawContactSheet(
+  title: string,
+  rows: readonly SheetRow[],
+  maps: { readonly truth: Volume; readonly recovered: Volume; readonly molecule: number },
+): Uint8Array {
+  const box = maps.truth.size;
+  const half = (width - 2 * margin - 40) / 2;
+  const slice = Math.floor((half - 2 * gap) / 3);
+  const surface = Math.floor((half - gap) / 2);
+  const top = 92;
+  const mapsTop = top + rows.length * (side + 44);
+  const canvas = new Canvas(width, mapsTop + slice + surface + 96, dark);
+  canvas.text(title, margin, 54, { font: "title", colour: pale });
+  rows.forEach(({ heading, images }, i) => {
+    const y = top + i * (side + 44);
+    canvas.text(heading, margin, y + 20, { colour: muted });
+    images
+      .slice(0, columns)
+      .forEach((image, column) =>
+        canvas.greys(image, box, { x: margin + column * (side + gap), y: y + 32, side }, spread(image)),
+      );
+  });
+  for (const [name, volume, left, colour] of [
+    ["True map", maps.truth, margin, [158, 196, 232]],
+    ["Recovered map", maps.recovered, margin + half + 40, [240, 190, 120]],
+  ] as const) {
+    canvas.text(`${name}: slices across z, y and x; surface from two sides`, margin && left, mapsTop + 20, {
+      colour: muted,
+    });
+    centralSlices(volume).forEach((image, i) =>
+      canvas.greys(image, box, { x: left + i * (slice + gap), y: mapsTop + 32, side: slice }, spread(image)),
+    );
+    const level = enclosingLevel(volume, maps.molecule);
+    views.forEach((view, i) => {
+      const place = { x: left + i * (surface + gap), y: mapsTop + slice + 48, side: surface };
+      drawSurface(canvas, volume, level, place, { view, zoom: 0.86, colour });
+    });
+  }
+  return canvas.encode();
+}
+
+const views = [
+  [0, 90, 90],
+  [60, 55, 20],
+] as const;
+
+/** Greys from two and a half standard deviations below the mean to four above: density is bright. */
+function spread(image: Float32Array): [number, number] {
+  let sum = 0;
+  let squares = 0;
+  for (const value of image) {
+    sum += value;
+    squares += value * value;
+  }
+  const mean = sum / image.length;
+  const deviation = Math.sqrt(squares / image.length - mean * mean) || 1;
+  return [mean - 2.5 * deviation, mean + 4 * deviation];
+}
+
+function centralSlices({ size, data }: Volume): Float32Array[] {
+  const middle = size / 2;
+  const image = (at: (a: number, b: number) => number): Float32Array =>
+    Float32Array.from({ length: size * size }, (_, i) => data[at(i % size, Math.floor(i / size))]!);
+  return [
+    image((x, y) => (middle * size + y) * size + x),
+    image((x, z) => (z * size + middle) * size + x),
+    image((y, z) => (z * size + y) * size + middle),
+  ];
+}
