@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { findPackageJSON } from "node:module";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "..", "..");
+const entry = join(here, "entry.ts");
+/** What the runner imports; a package may be hoisted out of this package's own node_modules. */
+const packages = ["comlink", "@msgpack/msgpack", "valibot"];
+
+/**
+ * Memory a sandbox process takes beside the kernel's own: Node itself (42 MB measured when idle), V8's young generation and
+ * compiled code.
+ */
+export const processOverheadMb = 192;
+
+/** Writable address space an idle Node process has reserved: 572 MB measured, nearly all of it V8's code range. */
+const reservedMb = 640;
+
+/** Program and arguments that start one sandbox process. */
+export function childCommand(memoryMb: number): { program: string; parameters: string[] } {
+  const launcher = [...limitsLauncher(memoryMb), ...deathLauncher()];
+  const [program = "", ...parameters] = [...launcher, process.execPath, ...nodeFlags(memoryMb), entry];
+  return { program, parameters };
+}
+
+function nodeFlags(memoryMb: number): string[] {
+  return [
+    "--permission",
+    ...readable().map((path) => `--allow-fs-read=${path}`),
+    `--max-old-space-size=${memoryMb}`,
+    "--no-addons",
+    "--disable-sigusr1",
+    "--no-experimental-global-navigator",
+    "--no-warnings",
+  ];
+}
+
+let readablePaths: string[] | undefined;
+
+/** The runner's own files and nothing else; the right to read these is given up before a kernel loads. */
+function readable(): string[] {
+  readablePaths ??= [
+    join(here, "/"),
+    join(root, "shared", "/"),
+    join(root, "package.json"),
+    ...packages.map((name) => {
+      const found = findPackageJSON(name, import.meta.url);
+      if (!found) throw new Error(`The package ${name} is not installed; run npm ci.`);
+      return join(dirname(found), "/");
+    }),
+  ];
+  return readablePaths;
+}
+
+/**
+ * Has Linux kill the sandbox when its client dies: a kernel in an endless loop would not notice a closed channel, and
+ * nobody is left to end it. Elsewhere only the closed channel ends a sandbox whose client was killed.
+ */
+function deathLauncher(): string[] {
+  const found = launcher("setpriv", ["--pdeathsig", "KILL", "--no-new-privs"]);
+  return found ?? [];
+}
+
+/**
+ * A bound that holds between two looks of the memory watch, and no core dumps. Twice the kernel's share, so that it is
+ * the watch that speaks first.
+ */
+function limitsLauncher(memoryMb: number): string[] {
+  const bytes = (reservedMb + processOverheadMb + 2 * memoryMb) * 1024 ** 2;
+  const tried = launcher("prlimit", [`--data=${64 * 1024 ** 3}`, "--core=0"]);
+  return tried ? [tried[0]!, `--data=${bytes}`, "--core=0"] : [];
+}
+
+const launchers = new Map<string, string[] | undefined>();
+
+/** A launcher of util-linux with its options, when it is there and understands them (busybox has lesser ones). */
+function launcher(name: string, options: string[]): string[] | undefined {
+  if (!launchers.has(name)) launchers.set(name, findLauncher(name, options));
+  return launchers.get(name);
+}
+
+function findLauncher(name: string, options: string[]): string[] | undefined {
+  if (process.platform !== "linux") return undefined;
+  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter)) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+    } catch {
+      continue;
+    }
+    const tried = spawnSync(path, [...options, "true"], { stdio: "ignore", timeout: 5000 });
+    if (tried.status === 0) return [path, ...options];
+  }
+  return undefined;
+}

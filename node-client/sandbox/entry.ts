@@ -1,0 +1,80 @@
+/**
+ * What a sandbox process runs: loads the kernel runner, gives up every way out, then tells its parent that it is ready.
+ * The order matters: after `lock` nothing here may look up a global or a property of `process`.
+ */
+import * as comlink from "comlink";
+import type { KernelContext } from "../../shared/kernel.ts";
+import { createKernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
+import { frameEndpoint, type Frame } from "./frames.ts";
+import { makeProcessHarmless } from "./harmless-process.ts";
+import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
+import { importKernel, refuseImports } from "./kernel-modules.ts";
+import { lockObjectPrototype } from "./lock-prototype.ts";
+import { makeStructuredClone } from "./structured-clone.ts";
+
+const { reallyExit } = process as unknown as { reallyExit(code: number): never };
+const die = reallyExit.bind(process, 0);
+const post = capturePost();
+const runnerChannel = frameEndpoint("runner", post);
+const hostChannel = frameEndpoint("host", post);
+
+let running: KernelContext | undefined;
+const consoleSink = { log: (...parts: unknown[]): void => running?.log(...parts) };
+
+/** The runner calls kernels one after the other: `console` speaks for the one called last. */
+async function importModule(source: Uint8Array, sha256: string): Promise<{ default?: unknown }> {
+  const { default: kernel } = await importKernel(source, sha256);
+  if (typeof kernel !== "function") return { default: kernel };
+  const call = kernel as (input: unknown, ctx: KernelContext) => unknown;
+  return {
+    default: (input: unknown, ctx: KernelContext): unknown => {
+      running = ctx;
+      return call(input, ctx);
+    },
+  };
+}
+
+const host = comlink.wrap<RunnerHost>(hostChannel.endpoint) as unknown as RunnerHost;
+const now = performance.now.bind(performance);
+comlink.expose(createKernelRunner({ importModule, host, now }), runnerChannel.endpoint);
+
+process.on("message", (frame: Frame) => {
+  if (frame[0] === "runner") runnerChannel.deliver(frame[1]);
+  if (frame[0] === "host") hostChannel.deliver(frame[1]);
+});
+// As in a browser's worker: a promise that nobody looked at harms nobody, an exception that nobody caught is the end.
+process.on("unhandledRejection", () => undefined);
+process.on("uncaughtException", (error: unknown) => post(["fatal", describe(error)]));
+
+// Node has business with the real channel one tick after a first listener came.
+await new Promise((resolve) => setImmediate(resolve));
+lock();
+post(["ready"]);
+
+/** IPC without `process`: what a kernel could steal from there is gone, and only frames can be sent. */
+function capturePost(): (frame: Frame) => void {
+  const { send, _send } = process as unknown as Record<"send" | "_send", (...parts: unknown[]) => unknown>;
+  if (!send || !_send) throw new Error("A sandbox process is started by a client, not by hand.");
+  const line = { connected: true, channel: {}, _handleQueue: null, _send, emit: () => undefined };
+  const sendFrame = send.bind(line);
+  return (frame) => void sendFrame(frame);
+}
+
+function lock(): void {
+  const replacements = makeReplacements(consoleSink);
+  replacements["structuredClone"] = makeStructuredClone();
+  const { permission } = process as unknown as { permission: { drop(scope: string): void } };
+  refuseImports();
+  permission.drop("fs.read");
+  stripGlobals(replacements);
+  makeProcessHarmless(die);
+  lockObjectPrototype();
+}
+
+function describe(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } catch {
+    return "an exception that cannot be described";
+  }
+}

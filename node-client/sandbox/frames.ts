@@ -1,0 +1,33 @@
+import type { Endpoint } from "comlink";
+
+/**
+ * What crosses the IPC channel between a client and one sandbox process. Two comlink channels share it, because comlink
+ * cannot hand a MessagePort to another process: `runner` is exposed by the child, `host` by the parent.
+ */
+export type Frame =
+  | readonly ["runner" | "host", unknown]
+  /** Child to parent, once: the runner is loaded and everything else is gone. */
+  | readonly ["ready"]
+  /** Child to parent: an exception that nothing caught; the process is of no more use. */
+  | readonly ["fatal", string];
+
+export interface FrameEndpoint {
+  readonly endpoint: Endpoint;
+  /** Gives comlink a message that came in on this channel. */
+  deliver(message: unknown): void;
+}
+
+/** One comlink endpoint on a shared line. */
+export function frameEndpoint(channel: "runner" | "host", post: (frame: Frame) => void): FrameEndpoint {
+  const listeners = new Set<(event: { data: unknown; origin: string }) => void>();
+  return {
+    endpoint: {
+      postMessage: (message: unknown) => post([channel, message]),
+      addEventListener: (_type, listener) => void listeners.add(listener as () => void),
+      removeEventListener: (_type, listener) => void listeners.delete(listener as () => void),
+    },
+    deliver(message) {
+      for (const listener of listeners) listener({ data: message, origin: channel });
+    },
+  };
+}

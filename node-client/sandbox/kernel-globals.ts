@@ -1,0 +1,120 @@
+/**
+ * What a kernel finds on the global object: the language, and the few platform objects that a browser's worker has too
+ * and that reach nothing. A list of what stays, not of what goes: a global that a new Node version brings is gone until
+ * somebody has thought about it.
+ */
+const language = [
+  ...["Object", "Function", "Array", "Number", "Boolean", "String", "Symbol", "BigInt", "Date", "RegExp"],
+  ...["Error", "AggregateError", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError"],
+  ...["URIError", "SuppressedError", "Promise", "Proxy", "Reflect", "JSON", "Math", "Intl", "Temporal"],
+  ...["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "FinalizationRegistry", "Iterator", "DisposableStack"],
+  ...["AsyncDisposableStack", "ArrayBuffer", "SharedArrayBuffer", "Atomics", "DataView", "Int8Array"],
+  ...["Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"],
+  ...["Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "WebAssembly"],
+  ...["globalThis", "Infinity", "NaN", "undefined", "eval", "isFinite", "isNaN", "parseFloat", "parseInt"],
+  ...["decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape"],
+];
+
+/**
+ * Not here on purpose: MessageChannel, Blob and the rest of what `postMessage` can clone. Node clones such an object by
+ * loading an internal module that the object names, which handed a test kernel `FileHandle` and `EventEmitter`.
+ */
+const platform = [
+  ...["AbortController", "AbortSignal", "Event", "EventTarget", "CustomEvent", "DOMException"],
+  ...["TextEncoder", "TextDecoder", "URL", "URLSearchParams", "atob", "btoa", "queueMicrotask"],
+  ...["ReadableStream", "WritableStream", "TransformStream", "CompressionStream", "DecompressionStream"],
+];
+
+const kept = new Set<PropertyKey>([...language, ...platform, Symbol.toStringTag]);
+
+/** Where `console` writes: to the log of the task that runs. */
+export interface ConsoleSink {
+  log(...parts: unknown[]): void;
+}
+
+/** Strips the global object, then gives back in a harmless form what kernels may expect. */
+export function stripGlobals(replacements: Record<string, unknown>): void {
+  // Some are made on first use, from parts of Node that will not be in working order later: make them now.
+  for (const name of platform) void (globalThis as Record<string, unknown>)[name];
+  new CompressionStream("gzip");
+  for (const key of Reflect.ownKeys(globalThis)) if (!kept.has(key)) Reflect.deleteProperty(globalThis, key);
+  for (const [name, value] of Object.entries(replacements))
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  const statics = globalThis as unknown as Record<string, object>;
+  for (const name of ["createObjectURL", "revokeObjectURL"]) Reflect.deleteProperty(statics["URL"]!, name);
+  for (const name of ["compileStreaming", "instantiateStreaming"])
+    Reflect.deleteProperty(statics["WebAssembly"]!, name);
+  const left = Reflect.ownKeys(globalThis).filter((key) => !kept.has(key) && !(String(key) in replacements));
+  if (left.length > 0) throw new Error(`These globals could not be removed: ${left.map(String).join(", ")}.`);
+}
+
+/** Harmless stand-ins, made of what is captured now. */
+export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
+  return {
+    self: globalThis,
+    ...timers(),
+    console: quietConsole(sink),
+    performance: Object.freeze({
+      now: performance.now.bind(performance),
+      timeOrigin: performance.timeOrigin,
+    }),
+    crypto: Object.freeze({
+      getRandomValues: crypto.getRandomValues.bind(crypto),
+      randomUUID: crypto.randomUUID.bind(crypto),
+    }),
+  };
+}
+
+/**
+ * Timers by number, as in a browser: Node's timer objects, which callbacks get as `this`, are linked to those of other
+ * timers.
+ */
+function timers(): Record<string, unknown> {
+  const native = { setTimeout, setInterval, clearTimeout, clearInterval };
+  const live = new Map<number, NodeJS.Timeout>();
+  const { get, set, delete: remove } = Map.prototype;
+  const lookUp = get.bind(live);
+  const keep = set.bind(live);
+  const forget = remove.bind(live);
+  let last = 0;
+  const callable = (callback: unknown): ((...parts: unknown[]) => unknown) => {
+    if (typeof callback !== "function") throw new TypeError("A timer expects a function.");
+    return callback as () => unknown;
+  };
+  const cancel = (id: unknown): void => {
+    const timer = lookUp(Number(id));
+    if (timer) native.clearTimeout(timer as NodeJS.Timeout);
+    forget(Number(id));
+  };
+  return {
+    setTimeout(callback: unknown, ms?: number, ...parts: unknown[]) {
+      const run = callable(callback);
+      const id = ++last;
+      const fire = (): void => {
+        forget(id);
+        run(...parts);
+      };
+      keep(id, native.setTimeout(fire, ms));
+      return id;
+    },
+    setInterval(callback: unknown, ms?: number, ...parts: unknown[]) {
+      const run = callable(callback);
+      const id = ++last;
+      const fire = (): void => void run(...parts);
+      keep(id, native.setInterval(fire, ms));
+      return id;
+    },
+    clearTimeout: cancel,
+    clearInterval: cancel,
+  };
+}
+
+function quietConsole(sink: ConsoleSink): object {
+  const log = (...parts: unknown[]): void => sink.log(...parts);
+  const nothing = (): void => undefined;
+  return {
+    ...{ log, info: log, warn: log, error: log, debug: log, trace: log },
+    ...{ assert: nothing, dir: nothing, table: nothing, group: nothing, groupEnd: nothing },
+    ...{ count: nothing, time: nothing, timeEnd: nothing, timeLog: nothing },
+  };
+}

@@ -1,0 +1,201 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { setPriority } from "node:os";
+import * as comlink from "comlink";
+import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
+import type { KernelRunner } from "../../shared/client/runner.ts";
+import { childCommand, processOverheadMb } from "./child-command.ts";
+import { frameEndpoint, type Frame } from "./frames.ts";
+import { watchMemory } from "./memory-watch.ts";
+import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
+
+type Ended = Awaited<Sandbox["ended"]>;
+
+/** A process that is not up by now will not come up. */
+const startDeadlineMs = 30_000;
+/** Calls of `data` and `put` that may be open at once; a kernel that asks for more is not reading. */
+const maxOpenCalls = 1024;
+const keptErrorOutput = 4096;
+
+/** Sandboxes that live; none outlives this process, however it ends in JavaScript. */
+const living = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
+interface StartOptions {
+  readonly memoryMb: number;
+  readonly niceness: number;
+}
+
+/**
+ * Starts one sandbox process and resolves when it is ready for a kernel.
+ * @throws Error when the process does not start
+ */
+export async function startProcessSandbox(host: SandboxHost, options: StartOptions): Promise<Sandbox> {
+  const sandbox = new ProcessSandbox(host, options);
+  await sandbox.ready;
+  return sandbox;
+}
+
+class ProcessSandbox implements Sandbox {
+  readonly ended: Promise<Ended>;
+  readonly ready: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #runner: comlink.Remote<KernelRunner>;
+  readonly #died: Promise<never>;
+  readonly #stopWatching: () => void;
+  /** Why it was ended from this side; an exit without it is the process's own doing. */
+  #verdict: Ended | undefined;
+  #errorOutput = "";
+  #openCalls = 0;
+  #becomeReady: () => void = () => undefined;
+
+  constructor(host: SandboxHost, { memoryMb, niceness }: StartOptions) {
+    const { program, parameters } = childCommand(memoryMb);
+    this.#child = spawn(program, parameters, {
+      // Nothing of the client's environment: tokens, paths, names. A fixed time zone, so that a kernel learns none.
+      env: { TZ: "UTC" },
+      cwd: "/",
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      serialization: "advanced",
+      windowsHide: true,
+    });
+    living.add(this.#child);
+    const post = (frame: Frame): void => {
+      // An error here means that the process is gone, which `ended` tells.
+      if (this.#child.connected) this.#child.send(frame, () => undefined);
+    };
+    const runnerChannel = frameEndpoint("runner", post);
+    const hostChannel = frameEndpoint("host", post);
+    this.#runner = comlink.wrap<KernelRunner>(runnerChannel.endpoint);
+    comlink.expose(this.#guardedHost(host), hostChannel.endpoint);
+    this.#child.on("message", (frame: unknown) =>
+      this.#receive(frame, runnerChannel.deliver, hostChannel.deliver),
+    );
+    this.ended = this.#watchEnd();
+    this.#died = this.ended.then(({ reason }) => {
+      throw new Error(reason ?? "The sandbox was ended.");
+    });
+    this.#died.catch(() => undefined);
+    this.ready = this.#watchStart(niceness);
+    this.#stopWatching = watchMemory(this.#child.pid ?? 0, memoryMb + processOverheadMb, (residentMb) =>
+      this.#kill({
+        kind: "memory",
+        reason: `The kernel used ${Math.round(residentMb - processOverheadMb)} MiB; the job allows ${memoryMb} MiB (memoryMb).`,
+      }),
+    );
+    void this.ended.then(this.#stopWatching);
+  }
+
+  load(...call: Parameters<Sandbox["load"]>): Promise<void> {
+    return Promise.race([this.#runner.load(...call), this.#died]);
+  }
+
+  run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
+    return Promise.race([this.#runner.run(bundle), this.#died]);
+  }
+
+  terminate(): void {
+    this.#kill({ kind: "crash", reason: undefined });
+  }
+
+  #kill(verdict: Ended): void {
+    this.#verdict ??= verdict;
+    this.#child.kill("SIGKILL");
+  }
+
+  #violated(what: string): void {
+    this.#kill({ kind: "crash", reason: `The kernel tampered with its sandbox: ${what}.` });
+  }
+
+  #receive(frame: unknown, toRunner: (message: unknown) => void, toHost: (message: unknown) => void): void {
+    if (this.#verdict) return;
+    if (!Array.isArray(frame)) return this.#violated("an unknown message");
+    const [channel, message] = frame as unknown[];
+    if (channel === "ready") return this.#becomeReady();
+    if (channel === "fatal")
+      return this.#kill({
+        kind: "crash",
+        reason: `Uncaught in the kernel: ${String(message).slice(0, 16_000)}`,
+      });
+    if (isRelease(message)) return;
+    if (channel === "runner" && isRunnerAnswer(message)) return toRunner(message);
+    if (channel === "host" && isHostCall(message)) return toHost(message);
+    this.#violated(`a ${String(channel).slice(0, 20)} message that the runner does not send`);
+  }
+
+  /** The host as the child may call it: a bounded number at a time, and errors without this side's stack. */
+  #guardedHost(host: SandboxHost): SandboxHost {
+    const guard = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (this.#openCalls >= maxOpenCalls) throw new Error(`More than ${maxOpenCalls} data calls at once.`);
+      this.#openCalls++;
+      try {
+        return await call();
+      } catch (error) {
+        const plain = new Error(error instanceof Error ? error.message : String(error));
+        plain.stack = plain.message;
+        throw plain;
+      } finally {
+        this.#openCalls--;
+      }
+    };
+    return {
+      data: (name, range) => guard(() => host.data(name, range)),
+      put: (bytes) => guard(() => host.put(bytes)),
+      report: (report) => {
+        try {
+          host.report(report);
+        } catch (error) {
+          this.#violated(error instanceof Error ? error.message : String(error));
+        }
+      },
+    };
+  }
+
+  #watchStart(niceness: number): Promise<void> {
+    const started = new Promise<void>((resolve) => (this.#becomeReady = resolve));
+    const deadline = setTimeout(
+      () =>
+        this.#kill({ kind: "crash", reason: `The sandbox did not start in ${startDeadlineMs / 1000} s.` }),
+      startDeadlineMs,
+    );
+    const ready = Promise.race([started, this.#died]).finally(() => clearTimeout(deadline));
+    this.#child.once("spawn", () => lowerPriority(this.#child.pid, niceness));
+    return ready;
+  }
+
+  #watchEnd(): Promise<Ended> {
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#errorOutput = (this.#errorOutput + text).slice(-keptErrorOutput);
+    });
+    return new Promise((resolve) => {
+      const end = (own: Ended): void => {
+        living.delete(this.#child);
+        resolve(this.#verdict ?? own);
+      };
+      this.#child.once("error", (error) =>
+        end({ kind: "crash", reason: `The sandbox did not start: ${error.message}` }),
+      );
+      // `close` comes after the last of stderr, which tells why V8 gave up.
+      this.#child.once("close", (code, signal) => end(judgeExit(code, signal, this.#errorOutput)));
+    });
+  }
+}
+
+function judgeExit(code: number | null, signal: NodeJS.Signals | null, errorOutput: string): Ended {
+  if (/heap out of memory|Fatal process out of memory|Allocation failed/i.test(errorOutput))
+    return { kind: "memory", reason: "The kernel filled its JavaScript heap (memoryMb)." };
+  const how = signal ? `signal ${signal}` : `exit code ${code}`;
+  const said = errorOutput.trim().split("\n").slice(0, 5).join(" ").slice(0, 500);
+  return { kind: "crash", reason: `The sandbox process ended with ${how}${said ? `: ${said}` : ""}.` };
+}
+
+/** Kernels yield to the people and programs of the machine. Not being allowed to say so is no reason to fail. */
+function lowerPriority(pid: number | undefined, niceness: number): void {
+  if (pid === undefined || niceness === 0) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // Without the right or the process: then as it is.
+  }
+}

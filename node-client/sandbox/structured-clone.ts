@@ -1,0 +1,21 @@
+import { deserialize, serialize } from "node:v8";
+
+/**
+ * A `structuredClone` for kernels: language values only, through V8's own serialiser. Node's clones platform objects by
+ * loading whatever internal module the object names, which is a way out of the sandbox.
+ */
+export function makeStructuredClone(): (value: unknown, options?: { transfer?: ArrayBuffer[] }) => unknown {
+  const { transfer } = ArrayBuffer.prototype;
+  const { apply } = Reflect;
+  return (value, options) => {
+    let copy: unknown;
+    try {
+      copy = deserialize(serialize(value));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "the value cannot be cloned";
+      throw new DOMException(reason, "DataCloneError");
+    }
+    for (const buffer of options?.transfer ?? []) apply(transfer, buffer, []);
+    return copy;
+  };
+}
