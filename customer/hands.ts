@@ -199,7 +199,9 @@ export class Hands {
       await submitInputs(this.#api, id, inputs, { signal: over.signal, window: options.window });
       await this.#api.act(id, "close", { signal: over.signal });
     } catch (error) {
-      if (id && (await this.#endedElsewhere(id, error))) return;
+      // Its results say what happened, so those who read them are left to it.
+      if (id && (await this.#endedElsewhere(id, error)))
+        throw new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
       over.abort(error);
       // Without a key nobody can go on with it; given up, nobody wants it.
       if (id && (options.key === undefined || options.signal?.aborted))
@@ -208,7 +210,7 @@ export class Hands {
     }
   }
 
-  /** A job that was cancelled while its inputs were still coming refuses them; its results say what happened. */
+  /** A job that was cancelled while its inputs were still coming refuses them. */
   async #endedElsewhere(id: JobId, error: unknown): Promise<boolean> {
     if (!(error instanceof PlatformError) || error.code !== "WRONG_STATE") return false;
     const job = await this.#api.job(id, { patienceMs: 0 }).catch(() => undefined);

@@ -112,6 +112,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
 
   /** Ends the job: running kernels are terminated; results so far stay. */
   async cancel(): Promise<JobInfo> {
+    // Inputs that were still coming are refused now, which is no surprise.
+    this.submitted.catch(() => undefined);
     return this.#api.act(await this.id, "cancel");
   }
 

@@ -54,6 +54,7 @@ export async function* streamOutcomes(
   } finally {
     own.abort();
     if (next) void handled(next);
+    void handled(lines.return());
   }
 }
 

@@ -49,7 +49,7 @@ function jobTable(jobs: readonly JobInfo[]): string {
     { head: "FAILED", cell: (job) => job.counts.failed, right: true },
     { head: "RUNNING", cell: (job) => job.counts.running, right: true },
     { head: "RATE", cell: (job) => rate(job.rate), right: true },
-    { head: "LEFT", cell: (job) => (job.estimatedMs === null ? "" : span(job.estimatedMs)), right: true },
+    { head: "LEFT", cell: (job) => (job.estimatedMs ? span(job.estimatedMs) : ""), right: true },
     { head: "MADE", cell: (job) => ago(job.createdAt) },
   ]);
 }
@@ -89,7 +89,7 @@ function describeJob(job: JobInfo): string {
     `${job.id}  ${job.name}  (${job.customer})`,
     `state     ${job.state}${job.paused ? ", paused" : ""}, priority ${job.priority}`,
     `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.cancelled} cancelled of ${counts.total}`,
-    `rate      ${rate(job.rate)}${job.estimatedMs === null ? "" : `, ${span(job.estimatedMs)} left`}`,
+    `rate      ${rate(job.rate)}${job.estimatedMs ? `, ${span(job.estimatedMs)} left` : ""}`,
     `kernel    ${job.kernel.sha256}`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
     ...(job.key === undefined ? [] : [`key       ${job.key}`]),

@@ -50,25 +50,33 @@ async function modified(path: string): Promise<number> {
 async function bundle(path: string): Promise<Bundled> {
   if ((await modified(path)) < 0)
     throw new PlatformError("BAD_REQUEST", `There is no kernel module ${path}; expected the path of a file.`);
-  const { output } = await build(path);
+  const watch: Watch = { files: new Set(), refused: undefined };
+  const { output } = await build(path, watch);
   const [chunk] = output;
   if (!chunk.exports.includes("default"))
     throw new PlatformError(
       "BAD_REQUEST",
       `The kernel module ${path} has no default export; expected \`export default (input, ctx) => …\`.`,
     );
-  if (chunk.imports.length + chunk.dynamicImports.length > 0)
+  const missing = [...chunk.imports, ...chunk.dynamicImports].filter((name) => name !== chunk.fileName);
+  if (missing.length > 0)
     throw new PlatformError(
       "BAD_REQUEST",
-      `The kernel module ${path} imports ${[...chunk.imports, ...chunk.dynamicImports].join(", ")}, which was not found; install it, or correct the path.`,
+      `The kernel module ${path} imports ${missing.join(", ")}, which was not found; install it, or correct the path.`,
     );
-  const paths = chunk.moduleIds.filter((id) => !id.startsWith("\0"));
-  const files = new Map(await Promise.all(paths.map(async (id) => [id, await modified(id)] as const)));
-  return { source: chunk.code, files };
+  const files = [...watch.files].map(async (file) => [file, await modified(file)] as const);
+  return { source: chunk.code, files: new Map(await Promise.all(files)) };
 }
 
-async function build(path: string): Promise<RolldownOutput> {
-  const refused: PlatformError[] = [];
+/** What the bundler was seen to do. */
+interface Watch {
+  /** Files it read, also those of which nothing is left in the bundle. */
+  readonly files: Set<string>;
+  /** Kept here, because the bundler changes what is thrown in a plugin. */
+  refused: PlatformError | undefined;
+}
+
+async function build(path: string, watch: Watch): Promise<RolldownOutput> {
   try {
     const build = await rolldown({
       input: path,
@@ -80,7 +88,7 @@ async function build(path: string): Promise<RolldownOutput> {
         conditionNames: ["browser", "import", "default"],
       },
       moduleTypes: { ".wasm": "binary" },
-      plugins: [noNodeModules(path, refused)],
+      plugins: [noNodeModules(path, watch)],
       logLevel: "silent",
     });
     try {
@@ -89,7 +97,7 @@ async function build(path: string): Promise<RolldownOutput> {
       await build.close();
     }
   } catch (error) {
-    if (refused[0]) throw refused[0];
+    if (watch.refused) throw watch.refused;
     const message = error instanceof Error ? error.message : String(error);
     throw new PlatformError("BAD_REQUEST", `The kernel module ${path} cannot be bundled: ${message}`, error);
   }
@@ -101,21 +109,21 @@ const absent = "\0manyhands:absent:";
  * Refuses Node's own modules. A `require` or dynamic import of one is let through as a module that throws when it is
  * reached: packages built for both worlds keep such a branch for Node and never take it here.
  */
-function noNodeModules(kernel: string, refused: PlatformError[]): Plugin {
+function noNodeModules(kernel: string, watch: Watch): Plugin {
   return {
     name: "manyhands-no-node-modules",
     resolveId(id, importer, { kind }) {
       if (!isBuiltin(id)) return null;
       if (kind !== "import-statement") return absent + id;
-      const refusal = new PlatformError(
+      watch.refused ??= new PlatformError(
         "BAD_REQUEST",
         `${importer ?? kernel} imports "${id}", a module of Node, but a kernel also runs in browsers and reaches no files, ` +
           "processes or network. Read the data in your program and pass it as input or with hands.put().",
       );
-      refused.push(refusal);
-      throw refusal;
+      throw new Error(`${id} is a module of Node`);
     },
     load(id) {
+      if (!id.startsWith("\0")) watch.files.add(id);
       if (!id.startsWith(absent)) return null;
       const name = JSON.stringify(id.slice(absent.length));
       return `throw new Error(${name} + " is a module of Node; a kernel does not have it");`;

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DataReference, type Hands } from "../../customer/index.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { LivePlatform } from "./live-platform.ts";
+
+let platform: LivePlatform;
+let hands: Hands;
+beforeAll(async () => {
+  platform = await LivePlatform.start({ slots: 1 });
+  hands = await platform.connect();
+});
+afterAll(() => platform.close());
+
+const bytes = new Uint8Array(1_234_567).map((_, index) => index * 7);
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+
+describe("putting data", () => {
+  it("gives the same reference for the same bytes, whatever they came from", async () => {
+    const path = join(platform.directory, "data.bin");
+    await writeFile(path, bytes);
+    const inPieces = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += 50_000) yield bytes.subarray(at, at + 50_000);
+    };
+    const sources = [bytes, bytes.buffer, path, pathToFileURL(path), new Blob([bytes]), inPieces()];
+    for (const source of [...sources, new Blob([bytes]).stream()]) {
+      const { sha256: name, size } = await hands.put(source);
+      expect({ name, size }).toEqual({ name: sha256, size: bytes.length });
+    }
+    expect((await hands.status()).blobs.count).toBe(1);
+  });
+
+  it("says which file is not there", async () => {
+    await expect(hands.put(join(platform.directory, "none"))).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining("none") as string,
+    });
+  });
+});
+
+describe("getting data", () => {
+  it("gives the bytes back, whole, in part and in chunks", async () => {
+    const reference = await hands.put(bytes);
+    expect(await hands.get(reference)).toEqual(bytes);
+    expect(await hands.get(reference.slice(10, 20))).toEqual(bytes.slice(10, 20));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of hands.stream(reference)) chunks.push(chunk);
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+    expect(await hands.get(await hands.put(new Uint8Array(0)))).toHaveLength(0);
+  });
+
+  it("of an unknown blob is refused", async () => {
+    const unknown = new DataReference("0".repeat(64) as Sha256, 3);
+    await expect(hands.get(unknown)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+describe("data references in inputs", () => {
+  it("are read by the kernel, whole or a slice", async () => {
+    const reference = await hands.put(new TextEncoder().encode("many hands make light work"));
+    const inputs = [{ ref: reference }, { ref: reference.slice(5, 10) }];
+    const read = hands.map(async ({ ref }, ctx) => String.fromCharCode(...(await ctx.data(ref))), inputs);
+    expect(await read).toEqual(["many hands make light work", "hands"]);
+  });
+
+  it("to nothing are refused, saying what to put", async () => {
+    const unknown = new DataReference("f".repeat(64) as Sha256, 3);
+    await expect(hands.map((ref) => ref, [unknown])).rejects.toMatchObject({ code: "UNKNOWN_BLOB" });
+  });
+});

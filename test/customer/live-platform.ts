@@ -1,0 +1,78 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, type ConnectOptions, type Hands } from "../../customer/index.ts";
+import { startServer, type RunningServer } from "../../server/main.ts";
+
+export const root = join(import.meta.dirname, "..", "..");
+export const launcher = join(root, "bin", "manyhands.js");
+
+/** A real server in this process and, with `slots`, a real client in its own; for all tests of a file. */
+export class LivePlatform {
+  readonly directory: string;
+  server: RunningServer;
+  #client: ChildProcess | undefined;
+  readonly #connections: Hands[] = [];
+
+  private constructor(directory: string, server: RunningServer) {
+    this.directory = directory;
+    this.server = server;
+  }
+
+  static async start(options: { slots: number } = { slots: 2 }): Promise<LivePlatform> {
+    const directory = await mkdtemp(join(tmpdir(), "manyhands-test-"));
+    // The discovery file belongs into the test's own directory, and customers of this process look for it there.
+    process.env["XDG_STATE_HOME"] = join(directory, "state");
+    const platform = new LivePlatform(directory, await startIn(directory, 0));
+    if (options.slots > 0) platform.startClient(options.slots);
+    return platform;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  /** Environment of processes that find this server by themselves. */
+  get environment(): NodeJS.ProcessEnv {
+    return { ...process.env, MANYHANDS_SERVER: this.url, MANYHANDS_TOKEN: this.server.token };
+  }
+
+  async connect(options: ConnectOptions & { url?: string } = {}): Promise<Hands> {
+    const { url = this.url, ...rest } = options;
+    const hands = await connect(url, { token: this.server.token, ...rest });
+    this.#connections.push(hands);
+    return hands;
+  }
+
+  startClient(slots: number): void {
+    const cache = join(this.directory, "cache");
+    const args = [launcher, "client", "--server", this.url, "--slots", `${slots}`, "--cache-dir", cache];
+    if (process.env["BOOT"]) args.splice(0, 99, "/tmp/sdk-try/client.ts", this.url, this.server.token);
+    this.#client = spawn(process.execPath, args, { env: this.environment, stdio: "ignore" });
+  }
+
+  /** Stops the server and starts another on the same port and data. */
+  async restart(whileDown: () => Promise<void> = async () => undefined): Promise<void> {
+    const { port } = this.server;
+    await this.server.close();
+    await whileDown();
+    this.server = await startIn(this.directory, port);
+  }
+
+  async close(): Promise<void> {
+    for (const hands of this.#connections) hands.close();
+    if (this.#client?.exitCode === null) {
+      const exited = once(this.#client, "exit");
+      this.#client.kill("SIGKILL");
+      await exited;
+    }
+    await this.server.close();
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function startIn(directory: string, port: number): Promise<RunningServer> {
+  return startServer({ port, dataDirectory: join(directory, "data"), logLevel: "silent" });
+}

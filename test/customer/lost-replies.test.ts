@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seededRandom } from "../../shared/random.ts";
+import { FlakyProxy } from "../support/flaky-proxy.ts";
+import { LivePlatform } from "./live-platform.ts";
+
+let platform: LivePlatform;
+let proxy: FlakyProxy;
+beforeAll(async () => {
+  platform = await LivePlatform.start();
+  proxy = await FlakyProxy.start(platform.url);
+});
+afterAll(async () => {
+  await proxy.close();
+  await platform.close();
+});
+
+describe("replies that are lost", () => {
+  it.each(["1", "2", "3"])("never duplicate a job, a task or a result, and lose none (seed %s)", async (seed) => {
+    const random = seededRandom(seed);
+    const hands = await platform.connect({ url: proxy.url, log: () => undefined });
+    const before = new Set((await hands.jobs()).map(({ id }) => id));
+    proxy.cuts = 0;
+    proxy.cutAfter = () => (random() < 0.6 ? Math.floor(random() * 600) : 4000 + Math.floor(random() * 20_000));
+    proxy.cutAll();
+
+    const inputs = Array.from({ length: 3000 }, (_, index) => index);
+    const slowly = (async function* () {
+      for (const input of inputs) {
+        // Many small requests, so that many replies can be lost.
+        if (input % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        yield input;
+      }
+    })();
+    const job = hands.map((x: number) => x * 3, slowly);
+    const seen: number[] = [];
+    for await (const outcome of job) {
+      if (outcome.error) throw outcome.error;
+      expect(outcome.output).toBe(outcome.index * 3);
+      seen.push(outcome.index);
+    }
+    await job.submitted;
+
+    proxy.cutAfter = () => undefined;
+    expect(proxy.cuts).toBeGreaterThan(5);
+    expect(seen.toSorted((a, b) => a - b)).toEqual(inputs);
+    const made = (await hands.jobs()).filter(({ id }) => !before.has(id));
+    expect(made).toHaveLength(1);
+    expect(made[0]).toMatchObject({ state: "finished", lastSeq: 3000, counts: { total: 3000, done: 3000 } });
+  });
+
+  it("of blobs are asked for again, from where they were cut", async () => {
+    const hands = await platform.connect({ url: proxy.url, log: () => undefined });
+    const bytes = new Uint8Array(2_000_000).map((_, index) => index * 31);
+    const reference = await hands.put(bytes);
+    proxy.cuts = 0;
+    proxy.cutAfter = (connection) => 100_000 + (connection % 7) * 100_000;
+    proxy.cutAll();
+    expect(await hands.get(reference)).toEqual(bytes);
+    expect(await hands.get(reference.slice(1_000, 1_500_000))).toEqual(bytes.slice(1_000, 1_500_000));
+    expect(proxy.cuts).toBeGreaterThan(3);
+    proxy.cutAfter = () => undefined;
+  });
+});

@@ -1,0 +1,332 @@
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import {
+  kernelModule,
+  TaskFailedError,
+  type Hands,
+  type Job,
+  type Progress,
+  type Value,
+} from "../../customer/index.ts";
+import { LivePlatform } from "./live-platform.ts";
+
+let platform: LivePlatform;
+let hands: Hands;
+beforeAll(async () => {
+  platform = await LivePlatform.start();
+  hands = await platform.connect();
+});
+afterAll(() => platform.close());
+
+const meanModule = kernelModule<typeof import("./kernels/mean.ts")>(
+  new URL("./kernels/mean.ts", import.meta.url),
+);
+
+describe("awaiting a job", () => {
+  it("gives every output in the order of the inputs", async () => {
+    const inputs = Array.from({ length: 500 }, (_, index) => index);
+    expect(await hands.map((x) => x * x, inputs)).toEqual(inputs.map((x) => x * x));
+  });
+
+  it("gives nothing for no inputs", async () => {
+    expect(await hands.map((x: number) => x, [])).toEqual([]);
+  });
+
+  it("twice reads the results once", async () => {
+    const job = hands.map((x) => x + 1, [1]);
+    expect(await job).toBe(await job);
+  });
+
+  it("carries every kind of value both ways, large ones too", async () => {
+    const values: Value[] = [
+      null,
+      true,
+      "text ✓",
+      -1.5,
+      [1, [2, { three: 3 }]],
+      new Uint8Array([1, 2, 3]),
+      new Float32Array([0.5, -2]),
+      new BigInt64Array([2n ** 60n]),
+      new Uint8Array(700_000).fill(9),
+      new Float64Array(100_000).fill(Math.PI),
+    ];
+    const outputs = await hands.map((value: Value) => value, values);
+    expect(outputs).toHaveLength(values.length);
+    for (const [index, output] of outputs.entries()) expect(output).toEqual(values[index]);
+  });
+
+  it("runs a module with its imports and types", async () => {
+    const job = hands.map(meanModule, [{ values: Float64Array.of(1, 2, 6), label: "a" }]);
+    expect(await job).toEqual([{ label: "a", mean: 3, index: 0 }]);
+    expect((await job.logs()).map(({ line }) => line)).toContain("mean of 3");
+    expect((await job.status()).name).toBe("mean");
+  });
+
+  it("is refused before anything is sent when an input is no value", async () => {
+    const job = hands.map((x: unknown) => String(x), [1, new Map()]);
+    await expect(job).rejects.toMatchObject({
+      code: "UNSERIALISABLE",
+      message: expect.stringContaining("Input 1") as string,
+    });
+    await expect.poll(async () => (await job.status()).state).toBe("cancelled");
+  });
+});
+
+describe("iterating a job", () => {
+  it("gives each outcome once, numbered in the order of completion", async () => {
+    const seen = new Map<number, number>();
+    const seqs: number[] = [];
+    for await (const outcome of hands.map((x) => x * 2, [10, 20, 30])) {
+      if (outcome.error) throw outcome.error;
+      seen.set(outcome.index, outcome.output);
+      seqs.push(outcome.seq);
+    }
+    expect([...seen].sort()).toEqual([
+      [0, 20],
+      [1, 40],
+      [2, 60],
+    ]);
+    expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+  });
+
+  it("left early, leaves the job alone; another process reads it from the first result", async () => {
+    const job = hands.map((x) => -x, [1, 2, 3, 4]);
+    for await (const outcome of job) {
+      expect(outcome.error).toBeUndefined();
+      break;
+    }
+    const other = await platform.connect();
+    expect(await other.job<number>(await job.id)).toEqual([-1, -2, -3, -4]);
+  });
+
+  it("starts behind any outcome, and ends with what there is when it is not to follow", async () => {
+    const job = hands.map((x) => x, ["a", "b", "c"]);
+    await job;
+    const later: string[] = [];
+    for await (const { output } of job.outcomes({ after: 2, follow: false })) later.push(output ?? "");
+    expect(later).toHaveLength(1);
+  });
+});
+
+describe("failed tasks", () => {
+  const fussy = (x: number): number => {
+    if (x % 2 === 0) throw new RangeError(`no even numbers: ${x}`);
+    return x;
+  };
+
+  it("reject the awaited job with the kernel's message and stack, after the others were computed", async () => {
+    const job = hands.map(fussy, [1, 2, 3, 4], { maxAttempts: 2 });
+    const error: unknown = await job.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof TaskFailedError)) throw new Error(`expected a TaskFailedError, not ${String(error)}`);
+    expect(error.code).toBe("TASK_FAILED");
+    expect(error.failures.map(({ index, attempts, kind }) => ({ index, attempts, kind }))).toEqual([
+      { index: 1, attempts: 2, kind: "error" },
+      { index: 3, attempts: 2, kind: "error" },
+    ]);
+    expect(error.message).toContain("2 of 4 tasks failed");
+    expect(error.failures[0]?.stack).toMatch(/no even numbers: 2[\s\S]*at /);
+    expect(error.failures[0]?.client).toMatch(/^c_/);
+    expect((await job.status()).counts).toMatchObject({ done: 2, failed: 2 });
+    expect(await job.settled()).toMatchObject([
+      { index: 0, status: "done", output: 1 },
+      { index: 1, status: "failed" },
+      { index: 2, status: "done", output: 3 },
+      { index: 3, status: "failed" },
+    ]);
+  });
+
+  it("come as outcomes with an error when the job is iterated", async () => {
+    const failed: number[] = [];
+    for await (const { index, error } of hands.map(fussy, [1, 2], { maxAttempts: 1 }))
+      if (error) failed.push(index);
+    expect(failed).toEqual([1]);
+  });
+
+  it("explain what a function kernel cannot see", async () => {
+    const outside = 3;
+    const job = hands.map((x: number) => x + outside, [1], { maxAttempts: 1 });
+    await expect(job).rejects.toThrow(/is not defined[\s\S]*sees only its input and ctx/);
+  });
+
+  it("are tried again when they are requeued, and the same job then succeeds or not", async () => {
+    const job = hands.map(fussy, [1, 2], { maxAttempts: 1 });
+    await expect(job).rejects.toThrow("1 of 2 tasks failed");
+    expect(await job.requeueFailed()).toBe(1);
+    await expect(job).rejects.toThrow("1 of 2 tasks failed");
+    expect((await job.status()).lastSeq).toBeGreaterThan(2);
+  });
+
+  it("end the job at the first when it is to fail fast", async () => {
+    const endless = (async function* () {
+      yield 2;
+      for (;;) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        yield 1;
+      }
+    })();
+    const job = hands.map(fussy, endless, { maxAttempts: 1, failFast: true });
+    await expect(job).rejects.toBeInstanceOf(TaskFailedError);
+    expect((await job.status()).state).toBe("cancelled");
+  });
+});
+
+describe("steering a job", () => {
+  it("cancelled, it rejects and says how far it was", async () => {
+    const job = hands.map(async (x: number) => x, [1, 2], { requires: { webgpu: true } });
+    await job.submitted;
+    await job.cancel();
+    await expect(job).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    expect(await job.settled()).toEqual([
+      { index: 0, status: "cancelled" },
+      { index: 1, status: "cancelled" },
+    ]);
+  });
+
+  it("paused, it waits, and takes another priority", async () => {
+    const job = hands.map((x) => x, [1], { requires: { webgpu: true } });
+    expect((await job.pause()).paused).toBe(true);
+    expect((await job.setPriority(7)).priority).toBe(7);
+    expect((await job.resume()).paused).toBe(false);
+    await job.cancel();
+  });
+
+  it("given up through its signal, it rejects with the reason and is cancelled", async () => {
+    const controller = new AbortController();
+    const reason = new Error("changed my mind");
+    const job = hands.map(
+      (x) => x,
+      (async function* () {
+        yield 1;
+        controller.abort(reason);
+        await new Promise(() => undefined);
+      })(),
+      { signal: controller.signal, requires: { webgpu: true } },
+    );
+    await expect(job).rejects.toBe(reason);
+    await expect.poll(async () => (await hands.job(await job.id).status()).state).toBe("cancelled");
+  });
+
+  it("deleted, it is gone", async () => {
+    const job = hands.map((x) => x, [1]);
+    await job;
+    await job.delete();
+    await expect(job.status()).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("tells its progress, and the end once", async () => {
+    const seen: Progress[] = [];
+    await hands.map((x) => x, [1, 2, 3], { onProgress: (progress) => seen.push(progress) });
+    expect(seen.at(-1)).toMatchObject({ state: "finished", total: 3, done: 3, fraction: 1, offlineMs: 0 });
+    expect(seen.filter(({ state }) => state === "finished")).toHaveLength(1);
+  });
+});
+
+describe("inputs", () => {
+  it("are enumerated as the server takes them, not all at once", async () => {
+    let enumerated = 0;
+    const job = hands.map(
+      (bytes: Uint8Array) => bytes.length,
+      (function* () {
+        for (; enumerated < 200; enumerated++) yield new Uint8Array(100_000);
+      })(),
+    );
+    await job.id;
+    // What is filling and what is under way: two requests of about 1 MiB.
+    expect(enumerated).toBeLessThan(30);
+    expect(await job).toHaveLength(200);
+  });
+
+  it("that come slowly are computed as they come", async () => {
+    const next = Promise.withResolvers<void>();
+    const job = hands.map(
+      (x: number) => x * 10,
+      (async function* () {
+        yield 1;
+        await next.promise;
+        yield 2;
+      })(),
+    );
+    const seen: number[] = [];
+    for await (const { output } of job) {
+      seen.push(output ?? -1);
+      next.resolve();
+    }
+    expect(seen).toEqual([10, 20]);
+  });
+
+  it("without an end stay within the window", async () => {
+    let enumerated = 0;
+    const job = hands.map(
+      (x: number) => x,
+      (function* () {
+        for (;;) yield enumerated++;
+      })(),
+      { window: 50 },
+    );
+    let done = 0;
+    for await (const _ of job) {
+      expect(enumerated).toBeLessThanOrEqual(done + 50 + 50);
+      if (++done === 200) break;
+    }
+    await job.cancel();
+    await expect(job.submitted).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  });
+
+  it("that fail end the job and its waiters with their error", async () => {
+    const broken = new Error("the detector is off");
+    const job = hands.map(
+      (x: number) => x,
+      (async function* () {
+        yield 1;
+        throw broken;
+      })(),
+    );
+    await expect(job).rejects.toBe(broken);
+    await expect.poll(async () => (await job.status()).state).toBe("cancelled");
+  });
+});
+
+describe("a key", () => {
+  it("finds the job again with all its results, and does not enumerate inputs it has", async () => {
+    const key = "again";
+    const first = hands.map((x) => x + 1, [1, 2, 3], { key });
+    expect(await first).toEqual([2, 3, 4]);
+    const other = await platform.connect();
+    const second = other.map(
+      (x) => x + 1,
+      (function* (): Generator<number> {
+        throw new Error("not needed");
+      })(),
+      { key },
+    );
+    expect(await second).toEqual([2, 3, 4]);
+    expect(await second.id).toBe(await first.id);
+  });
+
+  it("refuses other inputs and other kernels", async () => {
+    const key = "taken";
+    await hands.map((x) => x, [1, 2], { key });
+    await expect(hands.map((x) => x, [1, 2, 3], { key })).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(hands.map((x) => x + 0, [1, 2], { key })).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+});
+
+describe("types", () => {
+  it("flow from kernel and inputs to outputs", () => {
+    // Never called: what it proves, it proves when the tests are compiled.
+    const compiled = (): void => {
+      expectTypeOf(hands.map((x) => `${x}`, [1, 2])).toEqualTypeOf<Job<string>>();
+      expectTypeOf(hands.map(async (x) => [x], new Set([true]))).toEqualTypeOf<Job<boolean[]>>();
+      const module = hands.map(meanModule, [{ values: new Float64Array(1), label: "" }]);
+      expectTypeOf(module).toEqualTypeOf<Job<{ label: string; mean: number; index: number }>>();
+      expectTypeOf(hands.map("./kernel.ts", [1])).toEqualTypeOf<Job<Value>>();
+      // @ts-expect-error -- the module takes objects, not numbers
+      hands.map(meanModule, [1]);
+      // @ts-expect-error -- the inputs are strings
+      hands.map((x: number) => x, ["a"]);
+    };
+    expect(compiled).toBeTypeOf("function");
+  });
+});

@@ -1,0 +1,73 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+/** What happens to one connection: how many bytes of reply get through before it is cut; undefined lets it live. */
+export type CutPolicy = (connection: number) => number | undefined;
+
+/** A TCP proxy that loses replies: the server has done the work, and the customer never hears of it. */
+export class FlakyProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Decides over connections made from now on. */
+  cutAfter: CutPolicy;
+  cuts = 0;
+  connections = 0;
+
+  private constructor(targetPort: number, cutAfter: CutPolicy) {
+    this.cutAfter = cutAfter;
+    this.#server = createServer((customer) => this.#join(customer, connect(targetPort, "127.0.0.1")));
+  }
+
+  static async start(target: string, cutAfter: CutPolicy = () => undefined): Promise<FlakyProxy> {
+    const proxy = new FlakyProxy(Number(new URL(target).port), cutAfter);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Cuts every connection there is. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    this.cutAll();
+    await once(this.#server, "close");
+  }
+
+  #join(customer: Socket, server: Socket): void {
+    let left = this.cutAfter(this.connections++);
+    this.#sockets.add(customer).add(server);
+    const cut = (): void => {
+      customer.resetAndDestroy();
+      server.destroy();
+    };
+    server.on("data", (bytes: Buffer) => {
+      if (left === undefined || bytes.length <= left) {
+        if (left !== undefined) left -= bytes.length;
+        customer.write(bytes);
+        return;
+      }
+      this.cuts++;
+      customer.write(bytes.subarray(0, left), cut);
+      left = 0;
+    });
+    customer.on("data", (bytes: Buffer) => server.write(bytes));
+    for (const [one, other] of [
+      [customer, server],
+      [server, customer],
+    ] as const) {
+      one.on("error", () => other.destroy());
+      one.on("end", () => other.end());
+      one.on("close", () => {
+        other.destroy();
+        this.#sockets.delete(one);
+      });
+    }
+  }
+}
