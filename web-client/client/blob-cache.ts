@@ -7,8 +7,6 @@ import type { Stores } from "./stores.ts";
 const mebibyte = 1024 ** 2;
 /** Disk this page takes at most; a browser that tells how much it would grant lowers it to half of that. */
 const maxQuotaBytes = 512 * mebibyte;
-/** Reading a blob of a megabyte from IndexedDB takes some milliseconds: those in constant use stay in memory. */
-const memoryBytes = 64 * mebibyte;
 /** Without IndexedDB memory is all there is. */
 const memoryOnlyBytes = 128 * mebibyte;
 const listed = 4096;
@@ -54,7 +52,6 @@ class IndexedDbCache implements BlobCache {
   readonly #index: Map<Sha256, Usage>;
   readonly #quotaBytes: number;
   readonly #channel: BroadcastChannel | undefined;
-  readonly #memory = new ByteLru(memoryBytes);
   readonly #touched = new Map<Sha256, Usage>();
   readonly #listeners: ((change: Change) => void)[] = [];
   #bytes = 0;
@@ -80,24 +77,21 @@ class IndexedDbCache implements BlobCache {
   async get(sha256: Sha256): Promise<Uint8Array | undefined> {
     const known = this.#index.get(sha256);
     if (!known) return undefined;
-    const hot = this.#memory.get(sha256);
-    const bytes = hot ?? (await this.#read(sha256));
+    const bytes = await this.#read(sha256);
     if (bytes?.length !== known.size) {
       await this.#drop([sha256]);
       return undefined;
     }
     known.usedAt = Date.now();
     this.#touched.set(sha256, known);
-    if (!hot) this.#memory.put(sha256, bytes);
-    // The caller owns what it gets, and may move it into a worker.
-    return bytes.slice();
+    return bytes;
   }
 
   async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
     if (this.#index.has(sha256) || bytes.length > this.#quotaBytes) return;
+    // The caller may move its bytes elsewhere while this waits for the disk.
     const own = bytes.slice();
     this.#know(sha256, own.length);
-    this.#memory.put(sha256, own);
     const removed = this.#overQuota(sha256);
     await this.#drop(removed);
     if (await this.#write(sha256, own)) this.#tell({ added: [sha256], removed: [] });
@@ -169,7 +163,6 @@ class IndexedDbCache implements BlobCache {
     this.#bytes -= this.#index.get(sha256)?.size ?? 0;
     this.#index.delete(sha256);
     this.#touched.delete(sha256);
-    this.#memory.delete(sha256);
   }
 
   async #drop(names: Sha256[]): Promise<void> {

@@ -19,11 +19,18 @@ export interface BrowserClientOptions {
   readonly onStatus: (status: ClientStatus) => void;
 }
 
+/** What the page keeps from one client to the next: a person may stop and start as often as they like. */
+const sandboxes = createFrameSandboxes();
+const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
+let opening: ReturnType<typeof openStores> | undefined;
+
 /** The client core on the ports of a browser page. Only the elected tab makes one. */
 export async function openBrowserClient(options: BrowserClientOptions): Promise<Client> {
-  const stores = await openStores();
+  // The sandbox page loads while the socket connects; should it fail, the first task says so.
+  sandboxes.warmUp();
+  const stores = await (opening ??= openStores());
   const [cache, client] = await Promise.all([
-    openBlobCache(stores, { channel: openChannel() }),
+    openBlobCache(stores, { channel }),
     loadClientId(stores, options.exclusive),
   ]);
   const ports: ClientPorts = {
@@ -33,17 +40,13 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     blobs: createBlobTransfer(),
     cache,
     outbox: createOutbox(stores, (message) => log("warn", message)),
-    sandboxes: createFrameSandboxes(),
+    sandboxes,
     log,
   };
   return createClient(ports, describeBrowser(client, options.token), {
     slots: options.slots,
     onStatus: options.onStatus,
   });
-}
-
-function openChannel(): BroadcastChannel | undefined {
-  return typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 }
 
 const log: ClientPorts["log"] = (level, message, details) => {

@@ -10,12 +10,19 @@ const startMs = 30_000;
 
 type Ended = Awaited<Sandbox["ended"]>;
 
+export interface FrameSandboxes extends SandboxFactory {
+  /** Loads the sandbox page ahead of the first sandbox. */
+  warmUp(): void;
+  /** Ends every sandbox. */
+  close(): void;
+}
+
 /**
  * Sandboxes in workers of one hidden, sandboxed iframe. Page and worker speak comlink over a port of their own.
  *
  * @param url - the sandbox page
  */
-export function createFrameSandboxes(url = "/sandbox.html"): SandboxFactory & { close(): void } {
+export function createFrameSandboxes(url = "/sandbox.html"): FrameSandboxes {
   let frame: Promise<SandboxFrame> | undefined;
 
   async function openFrame(): Promise<SandboxFrame> {
@@ -27,14 +34,21 @@ export function createFrameSandboxes(url = "/sandbox.html"): SandboxFactory & { 
   }
 
   let opening: Promise<unknown> = Promise.resolve();
+  /** One at a time, so that the first slots of a page do not open a frame each. */
+  function inTurn(): Promise<SandboxFrame> {
+    const open = opening.then(openFrame);
+    opening = open.catch(() => undefined);
+    return open;
+  }
+
   return {
     async create(host) {
-      // One at a time, so that the first slots of a page do not open a frame each.
-      const open = opening.then(openFrame);
-      opening = open.catch(() => undefined);
-      const sandbox = new WorkerSandbox(await open, host);
+      const sandbox = new WorkerSandbox(await inTurn(), host);
       await sandbox.ready;
       return sandbox;
+    },
+    warmUp() {
+      inTurn().catch(() => undefined);
     },
     close() {
       void frame?.then((open) => open.close("The page closed it."));

@@ -1,1 +1,13 @@
-document.body.textContent = "";
+import { render } from "preact";
+import "../ui/base.css";
+import "./volunteer.css";
+import { App } from "./app.tsx";
+import { loadSettings, takeAddress } from "./settings.ts";
+import { Volunteer } from "./volunteer.ts";
+
+const root = document.getElementById("app");
+const settings = loadSettings();
+const { autoStart, invite } = takeAddress();
+const volunteer = new Volunteer(settings, invite);
+if (root) render(<App volunteer={volunteer} settings={settings} />, root);
+if (autoStart) volunteer.start();

@@ -1,0 +1,63 @@
+/** Choices of the person at this browser, kept across visits where the browser keeps anything. */
+export interface Settings {
+  readonly slots: number;
+  readonly keepAwake: boolean;
+}
+
+const key = "manyhands.settings";
+const inviteKey = "manyhands.invite";
+
+/** Logical processors of this machine. */
+export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
+
+/** One core stays free for the person. */
+const defaults: Settings = { slots: Math.max(1, cores - 1), keepAwake: false };
+
+/** Reads the kept choices; what is missing, broken or impossible here becomes the default. */
+export function loadSettings(): Settings {
+  const kept = recall(localStore, key);
+  try {
+    const { slots, keepAwake } = JSON.parse(kept ?? "{}") as Partial<Settings>;
+    const possible = typeof slots === "number" && Number.isInteger(slots) && slots >= 1 && slots <= cores;
+    return { slots: possible ? slots : defaults.slots, keepAwake: keepAwake === true };
+  } catch {
+    return defaults;
+  }
+}
+
+export function saveSettings(settings: Settings): void {
+  remember(localStore, key, JSON.stringify(settings));
+}
+
+/** What the page's address asks for. The invitation leaves the address bar, so that nobody passes it on unaware. */
+export function takeAddress(): { autoStart: boolean; invite: string | undefined } {
+  const { searchParams } = new URL(location.href);
+  const autoStart = ["1", "true", "yes"].includes(searchParams.get("auto") ?? "");
+  const invite = searchParams.get("invite");
+  if (invite === null) return { autoStart, invite: recall(tabStore, inviteKey) };
+  remember(tabStore, inviteKey, invite);
+  searchParams.delete("invite");
+  const rest = searchParams.size > 0 ? `?${searchParams}` : "";
+  history.replaceState(history.state, "", `${location.pathname}${rest}${location.hash}`);
+  return { autoStart, invite };
+}
+
+// Merely touching these throws where site data is blocked.
+const localStore = (): Storage => localStorage;
+const tabStore = (): Storage => sessionStorage;
+
+function recall(store: () => Storage, name: string): string | undefined {
+  try {
+    return store().getItem(name) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function remember(store: () => Storage, name: string, value: string): void {
+  try {
+    store().setItem(name, value);
+  } catch {
+    // Kept for this page only, then.
+  }
+}

@@ -1,0 +1,155 @@
+import type { Client } from "../../shared/client/client.ts";
+import type { ClientStatus } from "../../shared/client/status.ts";
+import { openBrowserClient } from "../client/browser-client.ts";
+import { joinElection } from "../client/election.ts";
+import type { Phase, RecentWork } from "./phase.ts";
+import type { Settings } from "./settings.ts";
+import { keepAwake } from "./wake-lock.ts";
+
+/** How long an election may take before the page says that another tab has it. */
+const electionMs = 400;
+/** A hundred tiny tasks a second are not worth a hundred renderings. */
+const renderMs = 200;
+
+/** The volunteer's side of this page: one client at a time, from the press of the button to its stop. */
+export class Volunteer {
+  /** Called with every change of {@link phase}. */
+  onPhase: ((phase: Phase) => void) | undefined;
+  #phase: Phase = { state: "ready" };
+  readonly #token: string | undefined;
+  #settings: Settings;
+  #client: Client | undefined;
+  #leave: (() => void) | undefined;
+  /** Counts starts and stops, so that what was begun before the last of them knows that it is over. */
+  #era = 0;
+  #resumeOnShow = false;
+
+  constructor(settings: Settings, token: string | undefined) {
+    this.#settings = settings;
+    this.#token = token;
+    addEventListener("pagehide", () => this.#hide());
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && this.#resumeOnShow) this.start();
+    });
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  start(): void {
+    this.#end();
+    const era = ++this.#era;
+    this.#become({ state: "starting" });
+    const waiting = setTimeout(() => {
+      if (era === this.#era && !this.#client) this.#become({ state: "otherTab" });
+    }, electionMs);
+    this.#leave = joinElection({
+      elected: (exclusive) => {
+        clearTimeout(waiting);
+        if (era === this.#era) void this.#compute(era, exclusive);
+      },
+      deposed: () => {
+        if (era !== this.#era) return;
+        this.#client?.stop();
+        this.#client = undefined;
+        this.#become({ state: "otherTab" });
+      },
+    });
+  }
+
+  pause(): void {
+    this.#client?.pause();
+  }
+
+  resume(): void {
+    this.#client?.resume();
+  }
+
+  /** Takes over what the person chose. */
+  choose(settings: Settings): void {
+    this.#settings = settings;
+    this.#client?.setSlots(settings.slots);
+    keepAwake(settings.keepAwake && this.#client !== undefined);
+  }
+
+  /** Lets what runs finish and delivers it, then stops. */
+  async finish(): Promise<void> {
+    const era = this.#era;
+    await this.#client?.drain();
+    if (era === this.#era) this.stop();
+  }
+
+  /** Stops at once; the server hears of it before this returns. */
+  stop(): void {
+    const done = this.#client?.status.done ?? 0;
+    this.#end();
+    this.#become({ state: "stopped", done });
+  }
+
+  async #compute(era: number, exclusive: boolean): Promise<void> {
+    this.#become({ state: "starting" });
+    try {
+      const show = this.#painter(era);
+      const client = await openBrowserClient({
+        slots: this.#settings.slots,
+        token: this.#token,
+        exclusive,
+        onStatus: show,
+      });
+      if (era !== this.#era) return;
+      this.#client = client;
+      this.choose(this.#settings);
+      client.start();
+      show(client.status);
+    } catch (error) {
+      if (era !== this.#era) return;
+      this.#end();
+      this.#become({ state: "broken", message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** Takes every status, and shows the newest a few times a second while somebody can see it. */
+  #painter(era: number): (status: ClientStatus) => void {
+    let recent: RecentWork = { customers: [], at: -Infinity };
+    let newest: ClientStatus | undefined;
+    let waiting = false;
+    const paint = (): void => {
+      waiting = false;
+      if (era === this.#era && newest && this.#client)
+        this.#become({ state: "running", status: newest, recent });
+    };
+    return (status) => {
+      newest = status;
+      const customers = customersOf(status);
+      if (customers.length > 0) recent = { customers, at: performance.now() };
+      if (waiting) return;
+      waiting = true;
+      setTimeout(paint, renderMs);
+    };
+  }
+
+  #become(phase: Phase): void {
+    this.#phase = phase;
+    this.onPhase?.(phase);
+  }
+
+  #hide(): void {
+    this.#resumeOnShow = this.#leave !== undefined;
+    if (this.#resumeOnShow) this.#end();
+  }
+
+  #end(): void {
+    this.#era++;
+    this.#client?.stop();
+    this.#client = undefined;
+    keepAwake(false);
+    this.#leave?.();
+    this.#leave = undefined;
+  }
+}
+
+function customersOf(status: ClientStatus): string[] {
+  const names = status.slots.flatMap((slot) => (slot.state === "running" ? [slot.job.customer] : []));
+  return [...new Set(names)].sort();
+}
