@@ -43,7 +43,7 @@ function directory(files: PrecompressedFiles, root: string, caching: string): Re
     redirect: false,
     dotfiles: "ignore",
     cacheControl: false,
-    setHeaders: (res) => setHeaders(res as Response),
+    setHeaders,
   });
   const simpleName = /^\/[\w-][\w.-]*\.(?:js|css|svg|webmanifest|json)$/;
   return async (req, res, next) => {

@@ -55,6 +55,8 @@ async function stream(
   let isNews = true;
   writer.open();
   while (!signal.aborted) {
+    if (!(await stillAllowed()))
+      throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
     // Asked before the page: once a job has ended, an empty page means that nothing will follow.
     const job = await platform.job(id);
     const page = await platform.results(id, after);
@@ -76,8 +78,6 @@ async function stream(
     await writer.flush();
     isNews = false;
     await platform.resultsChanged(id, after, AbortSignal.any([signal, AbortSignal.timeout(keepAliveMs)]));
-    if (!(await stillAllowed()))
-      throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
   }
   await writer.close();
 }

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { routeNames, type RouteName } from "../../server/access/rules.ts";
+import { openTestServer } from "../support/http-server.ts";
+
+// Written out once more on purpose: a change of the rules has to be meant twice.
+const open: RouteName[] = [
+  "GET /healthz",
+  "GET /api/openapi.json",
+  "GET /api/session",
+  "POST /api/session",
+  "DELETE /api/session",
+];
+const adminOnly: RouteName[] = [
+  "GET /api/tokens",
+  "POST /api/tokens",
+  "DELETE /api/tokens/{id}",
+  "POST /api/clients/{id}/disconnect",
+  "POST /api/clients/{id}/ban",
+  "DELETE /api/bans/{subject}",
+  "GET /api/events",
+  "GET /metrics",
+];
+const data: RouteName[] = ["GET /api/blobs/{sha256}", "HEAD /api/blobs/{sha256}", "PUT /api/blobs/{sha256}"];
+
+const callers = ["nobody", "wrong", "admin", "customer", "client", "volunteer", "ticket"] as const;
+
+function mayUse(route: RouteName, caller: (typeof callers)[number]): boolean {
+  if (open.includes(route)) return true;
+  if (caller === "admin") return true;
+  if (caller === "ticket") return data.includes(route);
+  return caller === "customer" && !adminOnly.includes(route);
+}
+
+const pathOf = (route: RouteName): string =>
+  route
+    .slice(route.indexOf(" ") + 1)
+    .replace("{sha256}", "0".repeat(64))
+    .replace(/^(\/api\/jobs\/)\{id\}/, "$1j_aaaaaaaaaaaaaaaa")
+    .replace(/\{\w+\}/, "someone");
+
+describe("[ACCESS-3] every route, every caller", () => {
+  const matrix = routeNames.flatMap((route) => callers.map((caller) => ({ route, caller })));
+
+  // One server for the whole table: it changes nothing but a few refused requests.
+  let ask: (route: RouteName, secret: string | null) => Promise<Response>;
+  let secrets: Record<(typeof callers)[number], string | null>;
+  let afterClose: () => Promise<void>;
+  afterAll(() => afterClose());
+  beforeAll(async () => {
+    const { server, close } = await openTestServer();
+    afterClose = close;
+    ask = (route, token) =>
+      server.request(pathOf(route), {
+        method: route.slice(0, route.indexOf(" ")),
+        token,
+        signal: AbortSignal.timeout(10_000),
+        ...(/^(POST|PUT)/.test(route) && { body: "{", headers: { "content-type": "application/json" } }),
+      });
+    secrets = {
+      ...server.tokens,
+      nobody: null,
+      wrong: `mh_a_${"a".repeat(32)}`,
+      ticket: server.client().ticket,
+    };
+  });
+
+  test.each(matrix)("$route by $caller", async ({ route, caller }) => {
+    const response = await ask(route, secrets[caller]);
+    const text = response.headers.get("content-type")?.startsWith("text/event-stream")
+      ? ""
+      : await response.text();
+    if (!text) await response.body?.cancel().catch(() => undefined);
+    expect(text).not.toMatch(/\.ts:\d|node:internal|    at /);
+    expect(response.status).not.toBe(500);
+    if (mayUse(route, caller)) {
+      // An open route may still find a token wanting: signing in with rubbish.
+      expect([401, 403]).not.toContain(response.status);
+      return;
+    }
+    expect(response.status).toBe(caller === "nobody" || caller === "wrong" ? 401 : 403);
+    if (!route.startsWith("HEAD"))
+      expect(JSON.parse(text)).toEqual({
+        code: response.status === 401 ? "UNAUTHENTICATED" : "FORBIDDEN",
+        message: expect.stringContaining(" is for "),
+        remedy: expect.any(String),
+        retryable: false,
+      });
+  });
+});

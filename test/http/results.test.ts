@@ -1,0 +1,232 @@
+import { decodeMulti, encode } from "@msgpack/msgpack";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { describe, expect, test, vi } from "vitest";
+import { decodeValue, encodeValue } from "../../shared/codec.ts";
+import type { JobId } from "../../shared/ids.ts";
+import type { ResultLine } from "../../shared/rest.ts";
+import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { createJob, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
+
+/** A response that is read only when the test says so. */
+function open(
+  server: TestServer,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const authorization = `Bearer ${server.tokens.customer}`;
+    get(`${server.url}${path}`, { headers: { authorization, ...headers }, agent: false }, resolve).on(
+      "error",
+      reject,
+    );
+  });
+}
+
+/** Reads on, and waits until what came so far contains the text. */
+function reader(response: IncomingMessage): (text: string) => Promise<void> {
+  let all = "";
+  response.on("data", (chunk) => (all += String(chunk)));
+  return (text) => vi.waitFor(() => expect(all).toContain(text));
+}
+
+describe("forms", () => {
+  test("NDJSON by default, a JSON array or MessagePack by Accept; outputs pass through MessagePack untouched", async () => {
+    const server = await startTestServer();
+    server.client((x) => ({ twice: (x as number) * 2, bytes: Uint8Array.of(1) }));
+    const { id } = await createJob(server, { inputs: [1, 2] });
+    const path = `/api/jobs/${id}/results`;
+    const asLines = await lines(await server.request(`${path}?follow=1`));
+    expect(asLines.map(({ state }) => state)).toEqual(["done", "done", "end"]);
+    expect(asLines[0]).toMatchObject({ seq: 1, output: { twice: 2, bytes: { $bytes: "AQ==" } } });
+
+    const array = await server.request(path, { headers: { accept: "application/json" } });
+    expect(array.headers.get("content-type")).toMatch("application/json");
+    expect(await array.json()).toEqual(asLines);
+
+    const packed = await server.request(path, { headers: { accept: "application/x-msgpack" } });
+    const items = [...decodeMulti(await packed.arrayBuffer())] as ResultLine[];
+    expect(items.map(({ state }) => state)).toEqual(["done", "done", "end"]);
+    const [first] = items;
+    expect(first?.state === "done" && decodeValue(first.output as Uint8Array)).toEqual({
+      twice: 2,
+      bytes: Uint8Array.of(1),
+    });
+    const refused = await server.request(`${path}?follow=1`, { headers: { accept: "application/json" } });
+    await refusal(refused, 415, "UNSUPPORTED_TYPE");
+    await refusal(await server.request(path, { headers: { accept: "text/html" } }), 415, "UNSUPPORTED_TYPE");
+  });
+
+  test("an output that is a blob is named", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server, { inputs: [1] });
+    const name = { sha256: "0".repeat(64), size: 300_000 };
+    await server.store.touchBlob(name as never);
+    await server.store.claim(id, 1);
+    await server.store.complete(id, [{ state: "done", index: 0, output: name as never, refs: [] }]);
+    expect((await lines(await server.request(`/api/jobs/${id}/results`)))[0]).toMatchObject({
+      outputBlob: name,
+    });
+    const packed = await server.request(`/api/jobs/${id}/results`, {
+      headers: { accept: "application/x-msgpack" },
+    });
+    expect([...decodeMulti(await packed.arrayBuffer())][0]).toMatchObject({ output: name });
+  });
+
+  test("an output that is no value ends no stream: its bytes are handed on", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server, { inputs: [1] });
+    await server.store.claim(id, 1);
+    await server.store.complete(id, [{ state: "done", index: 0, output: Uint8Array.of(0xc1), refs: [] }]);
+    expect((await lines(await server.request(`/api/jobs/${id}/results`)))[0]).toMatchObject({
+      output: { $bytes: "wQ==" },
+    });
+  });
+
+  test.each([
+    "after=x",
+    "after=-1",
+    "after=1.5",
+    "after=99999999999999999999",
+    "follow=maybe",
+    "after=1&after=2",
+  ])("?%s is refused", async (query) => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    await refusal(await server.request(`/api/jobs/${id}/results?${query}`), 400, "BAD_REQUEST");
+  });
+});
+
+describe("reading on", () => {
+  test("without follow a running job gives what there is; `after` goes on from there", async () => {
+    const server = await startTestServer();
+    server.client();
+    const { id } = await createJob(server, { inputs: [1, 2], open: true });
+    await vi.waitFor(async () =>
+      expect(await lines(await server.request(`/api/jobs/${id}/results`))).toHaveLength(2),
+    );
+    expect(await lines(await server.request(`/api/jobs/${id}/results?after=1`))).toMatchObject([{ seq: 2 }]);
+    expect(await lines(await server.request(`/api/jobs/${id}/results?after=2`))).toEqual([]);
+    await server.request(`/api/jobs/${id}/close`, { method: "POST" });
+    expect(await lines(await server.request(`/api/jobs/${id}/results?after=2`))).toMatchObject([
+      { state: "end" },
+    ]);
+  });
+
+  test("a follower gets each result as it comes, and the end when the job is cancelled", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
+    const until = reader(response);
+    const ended = once(response, "end");
+    server.client();
+    await server.request(`/api/jobs/${id}/tasks`, ndjson('{"input":"first"}'));
+    await until('"first"');
+    await server.request(`/api/jobs/${id}/tasks`, ndjson('{"input":"second"}'));
+    await until('"second"');
+    await server.request(`/api/jobs/${id}/cancel`, { method: "POST" });
+    await until('"cancelled"');
+    await ended;
+  });
+
+  test("a follower that goes away leaves nothing behind", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const signals: AbortSignal[] = [];
+    const real = server.platform.resultsChanged.bind(server.platform);
+    server.platform.resultsChanged = (job, after, signal) => {
+      signals.push(signal);
+      return real(job, after, signal);
+    };
+    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
+    await vi.waitFor(() => expect(signals).toHaveLength(1));
+    response.destroy();
+    await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true));
+    expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test("a follower whose token is revoked is cut off at the next news", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
+    const token = (await server.access.list()).find(({ role }) => role === "customer");
+    await server.access.revoke(token!.id);
+    const cut = new Promise((resolve) => response.once("error", resolve));
+    let text = "";
+    response.on("data", (chunk) => (text += String(chunk)));
+    await server.platform.submit(id, [{ index: 0, input: encodeValue("secret"), refs: [] }]);
+    server.client();
+    expect(String(await cut)).toContain("aborted");
+    expect(text).toBe("");
+  });
+
+  test("when the server goes down a follower's stream ends without `end`", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
+    const ended = once(response, "end");
+    let text = "";
+    response.on("data", (chunk) => (text += String(chunk)));
+    server.stop();
+    await ended;
+    expect(text.trim()).toBe("");
+    const refused = await server.request("/api/status");
+    expect(refused.headers.get("retry-after")).toBe("2");
+    await refusal(refused, 503, "SHUTTING_DOWN");
+    expect((await server.request("/healthz")).status).toBe(200);
+  });
+
+  test("a job deleted under its reader cuts the stream, so that nobody takes it for whole", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
+    const cut = new Promise((resolve) => response.once("error", resolve));
+    response.resume();
+    await server.request(`/api/jobs/${id}`, { method: "DELETE" });
+    expect(String(await cut)).toContain("aborted");
+  });
+});
+
+test("a reader that stops reading makes the server no bigger, and gets everything when it goes on", async () => {
+  const server = await startTestServer();
+  const { id } = await createJob(server);
+  const count = 1200;
+  const output = encode(new Uint8Array(50_000).fill(7));
+  const tasks = Array.from({ length: count }, (_, index) => encode({ index, input: Uint8Array.of(1) }));
+  await server.request(`/api/jobs/${id}/tasks`, msgpack(...tasks));
+  await server.request(`/api/jobs/${id}/close`, { method: "POST" });
+  for (;;) {
+    const claimed = await server.store.claim(id, 200);
+    if (claimed.length === 0) break;
+    const done = claimed.map(({ index }) => ({ state: "done", index, output, refs: [] }) as const);
+    await server.store.complete(id, done);
+  }
+  let pages = 0;
+  let served = 0;
+  const real = server.platform.results.bind(server.platform);
+  server.platform.results = async (job: JobId, after: number) => {
+    const page = await real(job, after);
+    pages++;
+    served += page.length;
+    return page;
+  };
+  const response = await open(server, `/api/jobs/${id}/results`, { accept: "application/x-msgpack" });
+  response.pause();
+  // It stands still once the sockets are full: the same page count over many turns of the event loop.
+  let before = -1;
+  await vi.waitFor(
+    () => {
+      const stands = before === pages && pages > 0;
+      before = pages;
+      expect(stands).toBe(true);
+    },
+    { interval: 200, timeout: 20_000 },
+  );
+  expect(served).toBeLessThan(count / 2);
+  let states = 0;
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for (const item of decodeMulti(Buffer.concat(chunks)))
+    states += (item as ResultLine).state === "done" ? 1 : 0;
+  expect(states).toBe(count);
+});

@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { createAccess, type Access } from "../../server/access/access.ts";
+import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
+import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
+import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
+import { createMetrics } from "../../server/http/metrics.ts";
+import { defaultServerOptions, type ServerOptions } from "../../server/options.ts";
+import { openMemoryStore } from "../../server/store/sqlite/open.ts";
+import type { Store } from "../../server/store/store.ts";
+import type { Role } from "../../shared/rest.ts";
+import { TestClient } from "./test-client.ts";
+
+export interface TestServerSettings extends Partial<ServerOptions> {
+  /** Directory of built pages. */
+  readonly webRoot?: string;
+}
+
+/** The HTTP side over the real platform, store and blobs, in this process, on a free port. */
+export interface TestServer {
+  readonly url: string;
+  readonly tokens: Record<Role, string>;
+  readonly access: Access;
+  readonly store: Store;
+  readonly platform: LocalPlatform;
+  /** What was logged, parsed. */
+  readonly logged: readonly Record<string, unknown>[];
+  /** As the server does first when it goes down. */
+  stop(): void;
+  /** A connected client, which computes what it is told to. */
+  client(kernel?: (input: unknown, index: number) => unknown): TestClient;
+  /** A request with a token (the customer's unless told otherwise). */
+  request(path: string, init?: RequestInit & { token?: string | null }): Promise<Response>;
+}
+
+/** Starts a server that is stopped when the test is over. */
+export async function startTestServer(settings: TestServerSettings = {}): Promise<TestServer> {
+  const { server, close } = await openTestServer(settings);
+  onTestFinished(close);
+  return server;
+}
+
+/** Starts a server that the caller closes: for many tests on one. */
+export async function openTestServer(
+  settings: TestServerSettings = {},
+): Promise<{ server: TestServer; close: () => Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), "manyhands-http-"));
+  const { webRoot = join(directory, "no-web"), ...given } = settings;
+  const options: ServerOptions = { ...defaultServerOptions, port: 0, dataDirectory: directory, ...given };
+  const logged: Record<string, unknown>[] = [];
+  const log = pino(
+    { level: "debug" },
+    { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
+  );
+  const store = await openMemoryStore();
+  const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
+  const blobs = openBlobDirectory(join(directory, "blobs"), { quotaBytes, keepMs, store });
+  const access = createAccess(store);
+  const stopping = new AbortController();
+  let url = "";
+  const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => [url] });
+  const http = createServer(
+    createHttpApp({
+      platform,
+      blobs,
+      access,
+      options,
+      webRoot,
+      log,
+      metrics: createMetrics(),
+      stopping: stopping.signal,
+    }),
+  );
+  configureHttpServer(http);
+  http.listen(0, "127.0.0.1");
+  await once(http, "listening");
+  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const close = async (): Promise<void> => {
+    stopping.abort();
+    http.closeAllConnections();
+    http.close();
+    await store.close();
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const token = async (role: Role): Promise<string> =>
+    (await access.createToken({ role, name: role === "customer" ? "ada" : role })).secret;
+  const tokens = {
+    admin: await token("admin"),
+    customer: await token("customer"),
+    client: await token("client"),
+    volunteer: await token("volunteer"),
+  };
+  const server: TestServer = {
+    url,
+    tokens,
+    access,
+    store,
+    platform,
+    logged,
+    stop: () => stopping.abort(),
+    client: (kernel) => new TestClient(platform, log, kernel),
+    request: (path, { token = tokens.customer, headers, ...init } = {}) =>
+      fetch(`${url}${path}`, {
+        ...init,
+        headers: {
+          ...(token && { authorization: `Bearer ${token}` }),
+          ...(headers as Record<string, string>),
+        },
+      }),
+  };
+  return { server, close };
+}

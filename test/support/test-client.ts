@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { makeClientId, type ClientId } from "../../shared/ids.ts";
+import type { ServerMessage, TaskOutcome } from "../../shared/protocol.ts";
+
+/**
+ * A client without a socket: it joins the platform in this process, computes each task at once, and reports it. Inputs that
+ * are blobs reach the kernel as their names.
+ */
+export class TestClient {
+  readonly id: ClientId = makeClientId(randomBytes);
+  readonly ticket = `ticket-${this.id}`;
+  readonly #services: ReturnType<LocalPlatform["sessionServices"]>;
+  readonly #kernel: (input: unknown, index: number) => unknown;
+  /** Whether the server ended the connection. */
+  closed = false;
+
+  constructor(
+    platform: LocalPlatform,
+    log: Logger,
+    kernel: (input: unknown, index: number) => unknown = (input) => input,
+  ) {
+    this.#services = platform.sessionServices(log);
+    this.#kernel = kernel;
+    this.#services.onJoin({
+      hello: {
+        type: "hello",
+        protocol: 1,
+        version: "test",
+        client: this.id,
+        kind: "node",
+        name: "bench 7",
+        slots: 2,
+        memoryMb: 4096,
+        webgpu: false,
+        held: [],
+        cached: [],
+      },
+      trusted: true,
+      address: "127.0.0.1",
+      ticket: this.ticket,
+      connection: {
+        send: (message) => this.#receive(message),
+        refuse: () => (this.closed = true),
+        bye: () => (this.closed = true),
+      },
+    });
+    this.#services.onMessage(this.id, { type: "want", tasks: 1000, slots: 2 });
+  }
+
+  /** Sends a log line of a task. */
+  log(job: Parameters<LocalPlatform["logs"]>[0], index: number, line: string): void {
+    this.#services.onMessage(this.id, { type: "log", job, index, lines: [line] });
+  }
+
+  #receive(message: ServerMessage): void {
+    if (message.type !== "lease") return;
+    const results = message.tasks.map(({ index, attempt, input }) => ({
+      index,
+      attempt,
+      elapsedMs: 1,
+      outcome: this.#outcome(input, index),
+    }));
+    // A client answers over a socket, never from inside the server's own call.
+    setImmediate(() => this.#services.onMessage(this.id, { type: "results", job: message.job.id, results }));
+  }
+
+  #outcome(input: Uint8Array | object, index: number): TaskOutcome {
+    try {
+      const value = input instanceof Uint8Array ? decodeValue(input) : input;
+      return { state: "done", output: encodeValue(this.#kernel(value, index) as Value) };
+    } catch (error) {
+      return { state: "failed", failure: { kind: "error", message: String(error), stack: "at kernel.js:1" } };
+    }
+  }
+}
