@@ -8,6 +8,7 @@ import { describeThrown } from "./runner-failure.ts";
 import { SandboxDriver } from "./sandbox-driver.ts";
 import { isUploadWanted } from "./session-delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
+import type { SessionState } from "./session-state.ts";
 import { statusOf } from "./session-status.ts";
 import { Session } from "./session.ts";
 import type { ClientStatus } from "./status.ts";
@@ -19,6 +20,8 @@ export interface ClientOptions {
   readonly onStatus?: (status: ClientStatus) => void;
   /** A task's checkpoints are sent at most this often; 5,000 ms unless told. */
   readonly checkpointIntervalMs?: number;
+  /** Called after every event with the session's state: for invariant checks and diagnostics. */
+  readonly onEvent?: (event: SessionEvent, state: Readonly<SessionState>) => void;
 }
 
 /** A client that computes for a server, on whatever platform the ports come from. */
@@ -55,6 +58,7 @@ class ClientRuntime implements Client {
   readonly #ports: ClientPorts;
   readonly #session: Session;
   readonly #onStatus: ((status: ClientStatus) => void) | undefined;
+  readonly #onEvent: ClientOptions["onEvent"];
   readonly #blobs: BlobAccess;
   readonly #sandboxes: SandboxDriver;
   readonly #outbox: OutboxKeeper;
@@ -70,6 +74,7 @@ class ClientRuntime implements Client {
   constructor(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions) {
     this.#ports = ports;
     this.#onStatus = options.onStatus;
+    this.#onEvent = options.onEvent;
     const { slots, checkpointIntervalMs = 5000 } = options;
     this.#session = new Session({ identity, slots, checkpointIntervalMs, random: ports.random });
     this.#blobs = new BlobAccess(ports);
@@ -110,9 +115,11 @@ class ClientRuntime implements Client {
     if (this.#handling) return;
     this.#handling = true;
     try {
-      for (let next = this.#events.shift(); next; next = this.#events.shift())
-        for (const instruction of this.#session.handle(next, this.#ports.clock.now()))
-          this.#carryOut(instruction);
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        const instructions = this.#session.handle(next, this.#ports.clock.now());
+        this.#onEvent?.(next, this.#session.state);
+        for (const instruction of instructions) this.#carryOut(instruction);
+      }
     } finally {
       this.#handling = false;
     }

@@ -6,7 +6,8 @@ import type { SessionState } from "./session-state.ts";
 /** When the session wants a `timePassed` if nothing else happens; Infinity: never. */
 export function nextWake(state: SessionState): number {
   const { connection } = state;
-  let at = Math.min(state.outboxCheckAt, nextReportAt(state), nextCreditAt(state));
+  let at = Math.min(nextReportAt(state), nextCreditAt(state));
+  if (connection.state === "connected") at = Math.min(at, state.outboxCheckAt);
   if (connection.state === "waiting") at = Math.min(at, connection.retryAt);
   at = Math.min(at, connectionDeadline(state) ?? Infinity);
   for (const { work } of state.slots.values()) {

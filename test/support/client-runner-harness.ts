@@ -1,0 +1,66 @@
+import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { FinishedTask, SandboxReport } from "../../shared/client/ports.ts";
+import { createKernelRunner } from "../../shared/client/runner.ts";
+
+export const kernelSha256 = sha256Hex(new Uint8Array());
+
+/** A runner in this realm, with a clock that moves only when told, or by `stepMs` at each reading. */
+export class RunnerHarness {
+  readonly reports: SandboxReport[] = [];
+  readonly blobs = new Map<string, Uint8Array>();
+  now = 0;
+  stepMs = 0;
+  readonly runner = createKernelRunner({
+    importModule: (source) =>
+      import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`),
+    now: () => (this.now += this.stepMs),
+    host: {
+      data: async ({ sha256 }: BlobName, range) => {
+        const bytes = this.blobs.get(sha256);
+        if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
+        return range ? bytes.slice(...range) : bytes.slice();
+      },
+      put: async (bytes) => {
+        const sha256 = sha256Hex(bytes);
+        this.blobs.set(sha256, bytes);
+        return { sha256, size: bytes.length };
+      },
+      report: (report) => this.reports.push(report),
+    },
+  });
+
+  /** Loads a kernel given as source of its default export and runs it over the inputs. */
+  async run(source: string, inputs: readonly Value[], resume?: Value): Promise<FinishedTask[]> {
+    const module = new TextEncoder().encode(`export default ${source}`);
+    const sha256 = sha256Hex(module);
+    await this.runner.load(sha256, module);
+    await this.runner.run({
+      kernelSha256: sha256,
+      seed: "seed",
+      tasks: inputs.map((input, index) => ({
+        index,
+        attempt: 1,
+        input: encodeValue(input),
+        ...(resume !== undefined && { resume: encodeValue(resume) }),
+      })),
+    });
+    return this.finished;
+  }
+
+  get finished(): FinishedTask[] {
+    return this.reports.flatMap(({ finished = [] }) => finished);
+  }
+}
+
+export function outputOf(task: FinishedTask | undefined): Value {
+  if (task?.outcome.state !== "done") throw new Error(`not done: ${JSON.stringify(task)}`);
+  return decodeValue(task.outcome.output);
+}
+
+export function failureOf(task: FinishedTask | undefined) {
+  if (task?.outcome.state !== "failed") throw new Error(`not failed: ${JSON.stringify(task)}`);
+  return task.outcome.failure;
+}

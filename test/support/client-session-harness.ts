@@ -1,0 +1,151 @@
+import { sha256Hex } from "../../shared/hash.ts";
+import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { ClientMessage, JobDescriptor, LeasedTask, ServerMessage } from "../../shared/protocol.ts";
+import type { FinishedTask, SandboxReport } from "../../shared/client/ports.ts";
+import type { SessionEvent, SessionInstruction } from "../../shared/client/session-events.ts";
+import { checkInvariants } from "../../shared/client/session-invariants.ts";
+import type { Bundle } from "../../shared/client/session-state.ts";
+import { Session, type SessionOptions } from "../../shared/client/session.ts";
+
+export const clientId = "c_aaaaaaaaaaaaaaaa" as ClientId;
+export const kernelName = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };
+
+export function descriptor(overrides: Partial<JobDescriptor> = {}): JobDescriptor {
+  return {
+    id: "j_aaaaaaaaaaaaaaaa" as JobId,
+    name: "job",
+    customer: "ada",
+    kernel: kernelName,
+    seed: "0",
+    timeoutMs: 60_000,
+    memoryMb: 64,
+    ...overrides,
+  };
+}
+
+export function leased(index: number, overrides: Partial<LeasedTask> = {}): LeasedTask {
+  return { index, attempt: 1, input: new Uint8Array([index]), ...overrides };
+}
+
+export function finished(index: number, elapsedMs = 10, output = new Uint8Array([index])): FinishedTask {
+  return { index, elapsedMs, outcome: { state: "done", output, refs: [] } };
+}
+
+/** A session on a clock of its own whose invariants are checked after every event. */
+export class SessionHarness {
+  readonly session: Session;
+  now = 1000;
+
+  constructor(options: Partial<SessionOptions> & { token?: string } = {}) {
+    const { token, ...rest } = options;
+    this.session = new Session({
+      identity: {
+        client: clientId,
+        kind: "node",
+        name: "test",
+        memoryMb: 1024,
+        webgpu: false,
+        version: "0.1.0",
+        ...(token !== undefined && { token }),
+      },
+      slots: 2,
+      checkpointIntervalMs: 5000,
+      random: () => 0.5,
+      ...rest,
+    });
+  }
+
+  feed(event: SessionEvent): SessionInstruction[] {
+    const out = this.session.handle(event, this.now);
+    checkInvariants(this.session.state);
+    return out;
+  }
+
+  pass(ms: number): SessionInstruction[] {
+    this.now += ms;
+    return this.feed({ type: "timePassed" });
+  }
+
+  hear(message: ServerMessage): SessionInstruction[] {
+    return this.feed({ type: "messageReceived", message });
+  }
+
+  welcome(dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = []): SessionInstruction[] {
+    return this.hear({ type: "welcome", version: "0.1.0", ticket: "ticket", heartbeatMs: 15_000, dropped });
+  }
+
+  /** Starts and is welcomed. */
+  join(): SessionInstruction[] {
+    return [
+      ...this.feed({ type: "startAsked" }),
+      ...this.feed({ type: "stateLoaded", outbox: [], cached: [] }),
+      ...this.feed({ type: "connectionOpened" }),
+      ...this.welcome(),
+    ];
+  }
+
+  /** Loses the connection and comes back; what is said on the new one. */
+  rejoin(dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = []): SessionInstruction[] {
+    this.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    this.pass(30_000);
+    return [...this.feed({ type: "connectionOpened" }), ...this.welcome(dropped)];
+  }
+
+  lease(tasks: readonly LeasedTask[], job = descriptor()): SessionInstruction[] {
+    return this.hear({ type: "lease", job, tasks: [...tasks] });
+  }
+
+  bundleOf(slot: number): Bundle {
+    const work = this.session.state.slots.get(slot)?.work;
+    if (work?.state !== "bundled") throw new Error(`slot ${slot} is ${work?.state}`);
+    return work;
+  }
+
+  /** The slot's kernel is loaded and its bundle begins. */
+  begin(slot: number): SessionInstruction[] {
+    const { run } = this.bundleOf(slot);
+    return [
+      ...this.feed({ type: "loadStarted", slot, run }),
+      ...this.feed({ type: "bundleStarted", slot, run }),
+    ];
+  }
+
+  report(slot: number, report: SandboxReport): SessionInstruction[] {
+    const sandbox = this.session.state.slots.get(slot)?.sandbox?.id ?? 0;
+    return this.feed({ type: "tasksReported", slot, sandbox, report });
+  }
+
+  crash(slot: number, kind: "crash" | "memory" = "crash", reason = "it died"): SessionInstruction[] {
+    const sandbox = this.session.state.slots.get(slot)?.sandbox?.id ?? 0;
+    return this.feed({ type: "sandboxEnded", slot, sandbox, kind, reason });
+  }
+
+  /** Teaches the session that tasks of this job are tiny, by finishing some. */
+  teach(elapsedMs: number, job = descriptor()): void {
+    for (let index = 1000; index < 1006; index++) {
+      this.lease([leased(index)], job);
+      this.begin(0);
+      this.now += elapsedMs;
+      this.report(0, { finished: [finished(index, elapsedMs)] });
+      this.hear({ type: "accepted", job: job.id, indexes: [index] });
+    }
+  }
+}
+
+export function ofType<T extends SessionInstruction["type"]>(
+  instructions: readonly SessionInstruction[],
+  type: T,
+): Extract<SessionInstruction, { type: T }>[] {
+  return instructions.filter(
+    (instruction): instruction is Extract<SessionInstruction, { type: T }> => instruction.type === type,
+  );
+}
+
+export function sent<T extends ClientMessage["type"]>(
+  instructions: readonly SessionInstruction[],
+  type: T,
+): Extract<ClientMessage, { type: T }>[] {
+  return ofType(instructions, "sendMessage")
+    .map(({ message }) => message)
+    .filter((message): message is Extract<ClientMessage, { type: T }> => message.type === type);
+}
