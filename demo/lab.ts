@@ -59,11 +59,8 @@ export class Lab {
   }
 
   async #startServer(host: string, port: number): Promise<LabServer> {
-    const data = join(this.#directory, "server");
-    const child = this.#spawn("server", [
-      ...["--json", "--log-level", "error", "--host", host],
-      ...["--port", String(port), "--data", data],
-    ]);
+    const where = ["--host", host, "--port", String(port), "--data", join(this.#directory, "server")];
+    const child = this.#spawn("server", ["--json", "--log-level", "error", ...where]);
     const errors = collect(child);
     const line = await Promise.race([
       once(createInterface({ input: child.stdout! }), "line").then(([first]) => String(first)),

@@ -40,8 +40,10 @@ function addHermitianPartners({ padded, data, weights }: PartialVolume): void {
       const re = data[2 * a]! + data[2 * b]!;
       const im = data[2 * a + 1]! - data[2 * b + 1]!;
       const weight = weights[a]! + weights[b]!;
-      data.set([re, a === b ? 0 : im], 2 * a);
-      data.set([re, a === b ? 0 : -im], 2 * b);
+      data[2 * a] = re;
+      data[2 * a + 1] = im;
+      data[2 * b] = re;
+      data[2 * b + 1] = -im;
       weights[a] = weight;
       weights[b] = weight;
     }

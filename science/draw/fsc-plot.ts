@@ -13,7 +13,7 @@ export interface PlottedCurve {
 const ink: Colour = [40, 44, 52];
 const faint: Colour = [226, 229, 234];
 const muted: Colour = [110, 116, 128];
-const frame = { left: 110, right: 1160, top: 96, bottom: 640 };
+const frame = { left: 110, right: 1128, top: 132, bottom: 640 };
 
 /** Resolutions that make good tick marks, Å. */
 const tickResolutions = [
@@ -58,7 +58,7 @@ export function drawFscPlot(title: string, curves: readonly PlottedCurve[]): Uin
   canvas.text("Resolution (Å)", (frame.left + frame.right) / 2, frame.bottom + 76, { align: "middle" });
   for (const threshold of [0.5, 0.143]) {
     canvas.dashed([frame.left, y(threshold)], [frame.right, y(threshold)], muted, 1.4);
-    canvas.text(String(threshold), frame.right + 6, y(threshold) + 5, { font: "small", colour: muted });
+    canvas.text(String(threshold), frame.right + 8, y(threshold) + 5, { font: "small", colour: muted });
   }
   for (const { curve, colour } of curves)
     canvas.polyline(
@@ -110,25 +110,20 @@ function markResolution(
   canvas.polyline([at, at], colour, 12);
 }
 
+/** One line above the plot, where no curve can run through it. */
 function drawLegend(canvas: Canvas, curves: readonly PlottedCurve[]): void {
-  const lines = curves.map(
-    ({ label, curve, threshold }) =>
-      `${label}: ${resolutionAt(curve, threshold).toFixed(1)} Å at ${threshold}`,
-  );
-  const width = Math.max(...lines.map((line) => textWidth(line))) + 76;
-  const left = frame.right - width;
-  const height = 34 * lines.length + 16;
-  canvas.rectangle(Math.round(left), frame.top + 6, Math.round(width), height, [255, 255, 255], 0.92);
-  lines.forEach((line, i) => {
-    const baseline = frame.top + 40 + 34 * i;
+  let left = frame.left;
+  for (const { label, curve, threshold, colour } of curves) {
+    const line = `${label}: ${resolutionAt(curve, threshold).toFixed(1)} Å at ${threshold}`;
     canvas.polyline(
       [
-        [left + 14, baseline - 7],
-        [left + 48, baseline - 7],
+        [left, 91],
+        [left + 34, 91],
       ],
-      curves[i]!.colour,
+      colour,
       4,
     );
-    canvas.text(line, left + 60, baseline);
-  });
+    canvas.text(line, left + 44, 98);
+    left += textWidth(line) + 84;
+  }
 }

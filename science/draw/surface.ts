@@ -33,14 +33,19 @@ export function drawSurface(
     for (let column = 0; column < place.side; column++) {
       const u = ((column + 0.5) / place.side - 0.5) * size * look.zoom;
       const v = ((row + 0.5) / place.side - 0.5) * size * look.zoom;
-      const at = (depth: number): [number, number, number] => [
-        size / 2 + u * m[0] + v * m[3] + depth * m[6],
-        size / 2 + u * m[1] + v * m[4] + depth * m[7],
-        size / 2 + u * m[2] + v * m[5] + depth * m[8],
+      const start: Vector = [
+        size / 2 + u * m[0] + v * m[3],
+        size / 2 + u * m[1] + v * m[4],
+        size / 2 + u * m[2] + v * m[5],
       ];
-      const depth = firstHit((d) => density(volume, at(d)), level, reach);
+      const depth = firstHit(volume, start, [m[6], m[7], m[8]], level, reach);
       if (depth === undefined) continue;
-      const [gx, gy, gz] = gradient(volume, at(depth));
+      const [gx, gy, gz] = gradient(
+        volume,
+        start[0] + depth * m[6],
+        start[1] + depth * m[7],
+        start[2] + depth * m[8],
+      );
       // The normal in the frame of the picture; densities fall outwards.
       const normal = normalised([
         -(gx * m[0] + gy * m[1] + gz * m[2]),
@@ -56,11 +61,21 @@ export function drawSurface(
   }
 }
 
-/** Where a ray from the near side first meets the level, refined between two steps. */
-function firstHit(along: (depth: number) => number, level: number, reach: number): number | undefined {
+type Vector = readonly [number, number, number];
+
+/** Where a ray from the near side first meets the level, interpolated between two steps. */
+function firstHit(
+  volume: Volume,
+  start: Vector,
+  along: Vector,
+  level: number,
+  reach: number,
+): number | undefined {
+  const [x, y, z] = start;
+  const [dx, dy, dz] = along;
   let before = -Infinity;
   for (let depth = -reach; depth <= reach; depth += 1 / stepsPerVoxel) {
-    const value = along(depth);
+    const value = density(volume, x + depth * dx, y + depth * dy, z + depth * dz);
     if (value >= level) {
       const part = Number.isFinite(before) ? (value - level) / (value - before) : 0;
       return depth - part / stepsPerVoxel;
@@ -70,25 +85,32 @@ function firstHit(along: (depth: number) => number, level: number, reach: number
   return undefined;
 }
 
-function gradient(volume: Volume, [x, y, z]: readonly [number, number, number]): [number, number, number] {
+function gradient(volume: Volume, x: number, y: number, z: number): Vector {
   return [
-    density(volume, [x + 1, y, z]) - density(volume, [x - 1, y, z]),
-    density(volume, [x, y + 1, z]) - density(volume, [x, y - 1, z]),
-    density(volume, [x, y, z + 1]) - density(volume, [x, y, z - 1]),
+    density(volume, x + 1, y, z) - density(volume, x - 1, y, z),
+    density(volume, x, y + 1, z) - density(volume, x, y - 1, z),
+    density(volume, x, y, z + 1) - density(volume, x, y, z - 1),
   ];
 }
 
-function density({ size, data }: Volume, [x, y, z]: readonly [number, number, number]): number {
+function density({ size, data }: Volume, x: number, y: number, z: number): number {
   if (!(x >= 0 && y >= 0 && z >= 0 && x < size - 1 && y < size - 1 && z < size - 1)) return -Infinity;
-  const [x0, y0, z0] = [Math.floor(x), Math.floor(y), Math.floor(z)];
-  const [fx, fy, fz] = [x - x0, y - y0, z - z0];
-  const line = (at: number): number => data[at]! * (1 - fx) + data[at + 1]! * fx;
-  const plane = (at: number): number => line(at) * (1 - fy) + line(at + size) * fy;
+  const x0 = Math.floor(x);
+  const y0 = Math.floor(y);
+  const z0 = Math.floor(z);
   const at = (z0 * size + y0) * size + x0;
-  return plane(at) * (1 - fz) + plane(at + size * size) * fz;
+  const fx = x - x0;
+  const low = plane(data, at, size, fx, y - y0);
+  return low + (plane(data, at + size * size, size, fx, y - y0) - low) * (z - z0);
 }
 
-function normalised([x, y, z]: readonly [number, number, number]): [number, number, number] {
+function plane(data: Float32Array, at: number, row: number, fx: number, fy: number): number {
+  const near = data[at]! + (data[at + 1]! - data[at]!) * fx;
+  const far = data[at + row]! + (data[at + row + 1]! - data[at + row]!) * fx;
+  return near + (far - near) * fy;
+}
+
+function normalised([x, y, z]: Vector): Vector {
   const length = Math.hypot(x, y, z) || 1;
   return [x / length, y / length, z / length];
 }

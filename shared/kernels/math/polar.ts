@@ -34,7 +34,7 @@ export function polarGrid(box: number, minRing: number, maxRing: number, particl
   const highest = (ring: number): number => Math.ceil((2 * Math.PI * ring * particleRadius) / box) + 2;
   const rings = maxRing - minRing + 1;
   let angles = 16;
-  while (angles < 2.5 * highest(maxRing)) angles *= 2;
+  while (angles <= 2 * highest(maxRing)) angles *= 2;
   const harmonics = Math.min(highest(maxRing), angles / 2 - 1);
   const firstRing = Int32Array.from({ length: harmonics + 1 }, (_, m) => {
     let ring = 0;

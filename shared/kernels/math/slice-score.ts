@@ -1,4 +1,4 @@
-import type { Band } from "./band.ts";
+import { PhaseTable, type Band } from "./band.ts";
 import type { Matrix3 } from "./euler.ts";
 import { sliceBand, type FourierVolume } from "./fourier-volume.ts";
 
@@ -21,6 +21,8 @@ export class SliceScore {
   readonly #slice: Float64Array;
   /** Particle times conjugated slice. */
   readonly #product: Float64Array;
+  readonly #alongX: PhaseTable;
+  readonly #alongY: PhaseTable;
   #particle: Float64Array;
   #norm = 1;
   // Value, gradient and Hessian of the correlation at a shift, left here by #expand.
@@ -36,6 +38,8 @@ export class SliceScore {
     this.#band = band;
     this.#slice = new Float64Array(2 * band.u.length);
     this.#product = new Float64Array(2 * band.u.length);
+    this.#alongX = new PhaseTable(band.box);
+    this.#alongY = new PhaseTable(band.box);
     this.#particle = this.#slice;
   }
 
@@ -86,20 +90,31 @@ export class SliceScore {
     const { u, v, box } = this.#band;
     const product = this.#product;
     const unit = (2 * Math.PI) / box;
-    const [ax, ay] = [unit * x, unit * y];
-    let [f, fx, fy, fxx, fxy, fyy] = [0, 0, 0, 0, 0, 0];
+    this.#alongX.set(x);
+    this.#alongY.set(y);
+    const px = this.#alongX.values;
+    const py = this.#alongY.values;
+    let f = 0;
+    let fx = 0;
+    let fy = 0;
+    let fxx = 0;
+    let fxy = 0;
+    let fyy = 0;
     for (let i = 0; i < u.length; i++) {
-      const angle = u[i]! * ax + v[i]! * ay;
-      const cos = Math.cos(angle);
-      const sin = Math.sin(angle);
+      const kx = u[i]!;
+      const ky = v[i]!;
+      const a = box + 2 * kx;
+      const b = box + 2 * ky;
+      const cos = px[a]! * py[b]! - px[a + 1]! * py[b + 1]!;
+      const sin = px[a]! * py[b + 1]! + px[a + 1]! * py[b]!;
       const re = product[2 * i]! * cos + product[2 * i + 1]! * sin;
       const im = product[2 * i + 1]! * cos - product[2 * i]! * sin;
       f += re;
-      fx += u[i]! * im;
-      fy += v[i]! * im;
-      fxx -= u[i]! * u[i]! * re;
-      fxy -= u[i]! * v[i]! * re;
-      fyy -= v[i]! * v[i]! * re;
+      fx += kx * im;
+      fy += ky * im;
+      fxx -= kx * kx * re;
+      fxy -= kx * ky * re;
+      fyy -= ky * ky * re;
     }
     this.#f = f;
     this.#fx = unit * fx;
