@@ -35,7 +35,7 @@ export class PrecompressedFiles {
     const entry = await this.#entry(path);
     if (!entry) return false;
     setHeaders?.(res);
-    const encoding = (req.acceptsEncodings(["br", "gzip", "identity"]) || "identity") as Encoding;
+    const encoding = bestEncoding(req);
     const body = await (entry.bodies[encoding] ??= compress(await entry.bodies.identity!, encoding));
     res.type(extname(path)).set({ ETag: `W/"${entry.etag}"`, Vary: "Accept-Encoding" });
     if (encoding !== "identity") res.setHeader("Content-Encoding", encoding);
@@ -57,6 +57,12 @@ export class PrecompressedFiles {
     this.#entries.set(path, entry);
     return entry;
   }
+}
+
+/** The smallest the browser takes; browsers list theirs in no useful order. */
+function bestEncoding(req: Request): Encoding {
+  if (req.acceptsEncodings("br")) return "br";
+  return req.acceptsEncodings("gzip") ? "gzip" : "identity";
 }
 
 async function compress(body: Buffer, encoding: Encoding): Promise<Buffer> {

@@ -57,10 +57,12 @@ describe("making jobs", () => {
 
   test("in MessagePack, answered in MessagePack", async () => {
     const server = await startTestServer();
-    const init = msgpack(encode({ kernel, name: "packed", priority: 7 }));
+    const body = Buffer.from(encode({ kernel, name: "packed", priority: 7 }));
+    const type = "application/x-msgpack";
     const response = await server.request("/api/jobs", {
-      ...init,
-      headers: { ...init.headers, accept: "application/x-msgpack" } as Record<string, string>,
+      method: "POST",
+      body,
+      headers: { "content-type": type, accept: type },
     });
     expect(response.status).toBe(201);
     expect(response.headers.get("content-type")).toMatch("application/x-msgpack");

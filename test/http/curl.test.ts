@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import type { JobInfo, ResultLine } from "../../shared/rest.ts";
+import { startTestServer } from "../support/http-server.ts";
+import { temporaryDirectory } from "../support/processes.ts";
+import { sha256 } from "../support/rest.ts";
+
+const exec = promisify(execFile);
+const hasCurl = await exec("curl", ["--version"]).then(
+  () => true,
+  () => false,
+);
+
+test.skipIf(!hasCurl)("a whole job with curl alone", async () => {
+  const server = await startTestServer();
+  const directory = await temporaryDirectory();
+  const curl = async (...parts: string[]): Promise<string> => {
+    const common = ["-sS", "--fail-with-body", "-H", `Authorization: Bearer ${server.tokens.customer}`];
+    return (await exec("curl", [...common, ...parts], { cwd: directory })).stdout;
+  };
+  await writeFile(join(directory, "kernel.js"), "export default ({ n }) => n * n;\n");
+  await writeFile(join(directory, "inputs.ndjson"), [1, 2, 3].map((n) => `{"input":{"n":${n}}}\n`).join(""));
+  await writeFile(join(directory, "map.mrc"), Buffer.alloc(3_000_000, 1));
+  const blob = sha256(Buffer.alloc(3_000_000, 1));
+
+  await curl("-T", "map.mrc", `${server.url}/api/blobs/${blob}`);
+  const posted = await curl(
+    "--data-binary",
+    "@kernel.js",
+    "-H",
+    "Content-Type: text/javascript",
+    `${server.url}/api/kernels`,
+  );
+  const { sha256: kernel } = JSON.parse(posted) as { sha256: string };
+  const made = await curl("--json", JSON.stringify({ kernel, name: "squares" }), `${server.url}/api/jobs`);
+  const { id } = JSON.parse(made) as JobInfo;
+  const job = `${server.url}/api/jobs/${id}`;
+  const submitted = await curl(
+    "--data-binary",
+    "@inputs.ndjson",
+    "-H",
+    "Content-Type: application/x-ndjson",
+    `${job}/tasks`,
+  );
+  expect(JSON.parse(submitted)).toEqual({ added: 3, repeated: 0, total: 3 });
+  await curl("-X", "POST", `${job}/close`);
+  server.client((input) => (input as { n: number }).n ** 2);
+  const results = (await curl("-N", `${job}/results?follow=1`))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as ResultLine);
+  expect(results.map((line) => (line.state === "done" ? line.output : line.state))).toEqual([1, 4, 9, "end"]);
+  expect(JSON.parse(await curl(job))).toMatchObject({ state: "finished", counts: { done: 3 } });
+  expect(await curl("-r", "0-9", `${server.url}/api/blobs/${blob}`)).toHaveLength(10);
+  await curl("-X", "DELETE", job);
+  await expect(curl(job)).rejects.toMatchObject({ stdout: expect.stringContaining("NOT_FOUND") });
+});

@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { describe, expect, test, vi } from "vitest";
+import type { ClientInfo } from "../../shared/rest.ts";
+import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { createJob, refusal } from "../support/rest.ts";
+
+function listen(server: TestServer): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${server.tokens.admin}` };
+    get(`${server.url}/api/events`, { headers, agent: false }, resolve).on("error", reject);
+  });
+}
+
+describe("events", () => {
+  test("one computation serves all listeners, and none is made when the last has gone", async () => {
+    const server = await startTestServer();
+    let computed = 0;
+    const real = server.platform.snapshot.bind(server.platform);
+    server.platform.snapshot = () => {
+      computed++;
+      return real();
+    };
+    const listeners = await Promise.all(Array.from({ length: 10 }, () => listen(server)));
+    const events = listeners.map((listener) => {
+      let count = 0;
+      listener.on("data", (chunk) => (count += String(chunk).split("\n\n").length - 1));
+      return () => count;
+    });
+    await vi.waitFor(() => expect(Math.min(...events.map((count) => count()))).toBeGreaterThanOrEqual(2), {
+      timeout: 10_000,
+    });
+    expect(computed).toBeLessThanOrEqual(5);
+    for (const listener of listeners) listener.destroy();
+    server.platform.snapshot = () => Promise.reject(new Error("nobody listens"));
+    await vi.waitFor(async () => {
+      const before = computed;
+      await (
+        await listenOnce(server, real)
+      ).next;
+      expect(computed).toBe(before);
+    });
+  });
+
+  test("a listener whose token is revoked is cut off", async () => {
+    const server = await startTestServer();
+    const listener = await listen(server);
+    const cut = new Promise((resolve) => listener.once("error", resolve));
+    listener.resume();
+    const admin = (await server.access.list()).find(({ role }) => role === "admin")!;
+    await server.access.revoke(admin.id);
+    expect(String(await cut)).toContain("aborted");
+  });
+
+  test("a snapshot that fails ends no listener", async () => {
+    const server = await startTestServer();
+    const real = server.platform.snapshot.bind(server.platform);
+    let failures = 0;
+    server.platform.snapshot = () => (failures++ === 0 ? Promise.reject(new Error("busy")) : real());
+    const listener = await listen(server);
+    const [chunk] = (await once(listener, "data")) as [Buffer];
+    expect(String(chunk)).toMatch(/^data: \{"status"/);
+    listener.destroy();
+  });
+});
+
+async function listenOnce(server: TestServer, snapshot: TestServer["platform"]["snapshot"]) {
+  server.platform.snapshot = snapshot;
+  const listener = await listen(server);
+  const next = once(listener, "data").then(() => listener.destroy());
+  return { next };
+}
+
+describe("what the server tells of itself", () => {
+  test("metrics: jobs, tasks, clients, blobs, request times, event loop; labels are bounded", async () => {
+    const server = await startTestServer();
+    server.client();
+    await createJob(server, { inputs: [1, 2] });
+    await server.request("/api/jobs/j_aaaaaaaaaaaaaaaa");
+    await server.request("/random/path/7");
+    const response = await server.request("/metrics", { token: server.tokens.admin });
+    expect(response.headers.get("content-type")).toMatch("text/plain");
+    const text = await response.text();
+    for (const line of [
+      /^manyhands_tasks\{state="(queued|done)"\} \d/m,
+      /^manyhands_clients\{kind="node"\} 1$/m,
+      /^manyhands_slots\{use="\w+"\} \d/m,
+      /^manyhands_dropped_results 0$/m,
+      /^manyhands_blob_bytes 0$/m,
+      /^manyhands_leases \d/m,
+      /^manyhands_http_request_duration_seconds_count\{method="GET",route="\/api\/jobs\/\{id\}",status="404"\} 1$/m,
+      /^nodejs_eventloop_lag_p99_seconds/m,
+    ])
+      expect(text).toMatch(line);
+    expect(text).not.toContain("random");
+  });
+
+  test("health needs no token and tells nothing", async () => {
+    const server = await startTestServer();
+    const response = await server.request("/healthz", { token: null });
+    expect(await response.json()).toEqual({ status: "ok", version: expect.any(String) });
+  });
+
+  test("customers do not see where volunteers sit", async () => {
+    const server = await startTestServer();
+    server.client();
+    const addresses = async (token: string): Promise<string[]> =>
+      ((await (await server.request("/api/clients", { token })).json()) as ClientInfo[]).map(
+        ({ address }) => address,
+      );
+    expect(await addresses(server.tokens.customer)).toEqual([""]);
+    expect(await addresses(server.tokens.admin)).toEqual(["127.0.0.1"]);
+  });
+
+  test("clients are disconnected and banned by name", async () => {
+    const server = await startTestServer();
+    const client = server.client();
+    const asAdmin = (path: string, method = "POST") =>
+      server.request(path, { method, token: server.tokens.admin });
+    await refusal(await asAdmin("/api/clients/c_nobody/disconnect"), 404, "NOT_FOUND");
+    expect((await asAdmin(`/api/clients/${client.id}/disconnect`)).status).toBe(204);
+    expect(client.closed).toBe(true);
+    expect((await asAdmin(`/api/clients/${client.id}/ban`)).status).toBe(204);
+    expect(await server.store.listBans()).toMatchObject([
+      { subject: client.id, reason: "by the administrator" },
+    ]);
+    expect((await asAdmin(`/api/bans/${client.id}`, "DELETE")).status).toBe(204);
+    await refusal(await asAdmin(`/api/bans/${client.id}`, "DELETE"), 404, "NOT_FOUND");
+  });
+});
