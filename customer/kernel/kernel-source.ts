@@ -13,20 +13,24 @@ export interface KernelModule<Input, Output> {
   readonly types?: (input: Input) => Output;
 }
 
-/** The {@link KernelModule} type of a module namespace, e.g. `KernelModuleOf<typeof import("./blur.ts")>`. */
-export type KernelModuleOf<Namespace> = Namespace extends {
-  default: (input: infer Input, ctx: KernelContext) => infer Output;
-}
-  ? KernelModule<Input, Awaited<Output>>
-  : never;
+/** The {@link KernelModule} type of a kernel, or of the namespace of the module whose default export it is. */
+export type KernelModuleOf<Kernel> = Kernel extends { default: infer Exported }
+  ? KernelModuleOf<Exported>
+  : Kernel extends (input: infer Input, ctx: KernelContext) => infer Output
+    ? KernelModule<Input, Awaited<Output>>
+    : never;
 
 /**
- * Names a kernel module, with its types:
- * `kernelModule<typeof import("./blur.ts")>(new URL("./blur.ts", import.meta.url))`.
+ * Names a kernel module, with its types.
+ *
+ * @example
+ * import type blur from "./kernels/blur.ts"; // the type alone: the module is not loaded here
+ * kernelModule<typeof blur>(new URL("./kernels/blur.ts", import.meta.url));
+ * // or, without a name: kernelModule<typeof import("./kernels/blur.ts")>(…)
  *
  * Its default export is the kernel. TypeScript, JSON, `.wasm` (as bytes) and npm packages can be imported; Node's own
  * modules cannot, because a kernel runs in browsers too.
  */
-export function kernelModule<Namespace>(url: URL | string): KernelModuleOf<Namespace> {
-  return { url: new URL(url) } as KernelModuleOf<Namespace>;
+export function kernelModule<Kernel>(url: URL | string): KernelModuleOf<Kernel> {
+  return { url: new URL(url) } as KernelModuleOf<Kernel>;
 }

@@ -59,7 +59,10 @@ describe("a kernel module", () => {
 
   it("is bundled again when a file it imports has changed", async () => {
     await file("changing.ts", "export const answer = 1;");
-    const url = await file("uses-changing.ts", 'import { answer } from "./changing.ts"; export default () => answer;');
+    const url = await file(
+      "uses-changing.ts",
+      'import { answer } from "./changing.ts"; export default () => answer;',
+    );
     expect(await runBundle(url, 0)).toBe(1);
     const changed = await file("changing.ts", "export const answer = 2;");
     await utimes(changed, new Date(), new Date(Date.now() + 5000));
@@ -68,7 +71,10 @@ describe("a kernel module", () => {
 
   it("is refused when it, or what it imports, imports a module of Node", async () => {
     await file("reads.ts", 'import { readFileSync } from "node:fs"; export const read = readFileSync;');
-    const url = await file("indirect.ts", 'import { read } from "./reads.ts"; export default (x: string) => read(x);');
+    const url = await file(
+      "indirect.ts",
+      'import { read } from "./reads.ts"; export default (x: string) => read(x);',
+    );
     await expect(bundleKernel(url)).rejects.toMatchObject({
       code: "BAD_REQUEST",
       message: expect.stringMatching(/reads\.ts imports "node:fs", a module of Node/) as string,
@@ -86,13 +92,19 @@ describe("a kernel module", () => {
 
   it.each([
     ["without a default export", "export const kernel = (x: number) => x;", /has no default export/],
-    ["with an import that is not there", 'import x from "not-installed"; export default () => x;', /not-installed/],
+    [
+      "with an import that is not there",
+      'import x from "not-installed"; export default () => x;',
+      /not-installed/,
+    ],
     ["with a syntax error", "export default (x => ;", /cannot be bundled/],
   ])("is refused %s", async (name, text, reason) => {
     await expect(bundleKernel(await file(`${name.replaceAll(" ", "-")}.ts`, text))).rejects.toThrow(reason);
   });
 
   it("is refused when there is no such file", async () => {
-    await expect(bundleKernel(pathToFileURL(join(folder, "none.ts")))).rejects.toThrow(/There is no kernel module/);
+    await expect(bundleKernel(pathToFileURL(join(folder, "none.ts")))).rejects.toThrow(
+      /There is no kernel module/,
+    );
   });
 });

@@ -7,6 +7,7 @@ import {
   type Progress,
   type Value,
 } from "../../customer/index.ts";
+import type mean from "./kernels/mean.ts";
 import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -17,9 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-const meanModule = kernelModule<typeof import("./kernels/mean.ts")>(
-  new URL("./kernels/mean.ts", import.meta.url),
-);
+const meanModule = kernelModule<typeof mean>(new URL("./kernels/mean.ts", import.meta.url));
 
 describe("awaiting a job", () => {
   it("gives every output in the order of the inputs", async () => {
@@ -80,7 +79,7 @@ describe("iterating a job", () => {
       seen.set(outcome.index, outcome.output);
       seqs.push(outcome.seq);
     }
-    expect([...seen].sort()).toEqual([
+    expect([...seen].sort(([a], [b]) => a - b)).toEqual([
       [0, 20],
       [1, 40],
       [2, 60],
@@ -119,7 +118,8 @@ describe("failed tasks", () => {
       () => undefined,
       (reason: unknown) => reason,
     );
-    if (!(error instanceof TaskFailedError)) throw new Error(`expected a TaskFailedError, not ${String(error)}`);
+    if (!(error instanceof TaskFailedError))
+      throw new Error(`expected a TaskFailedError, not ${String(error)}`);
     expect(error.code).toBe("TASK_FAILED");
     expect(error.failures.map(({ index, attempts, kind }) => ({ index, attempts, kind }))).toEqual([
       { index: 1, attempts: 2, kind: "error" },
@@ -296,9 +296,11 @@ describe("a key", () => {
     const other = await platform.connect();
     const second = other.map(
       (x) => x + 1,
-      (function* (): Generator<number> {
-        throw new Error("not needed");
-      })(),
+      {
+        [Symbol.iterator]: (): Iterator<number> => {
+          throw new Error("not needed");
+        },
+      },
       { key },
     );
     expect(await second).toEqual([2, 3, 4]);

@@ -28,7 +28,9 @@ describe("persisting", () => {
 
   it("does not repeat for ever what is a defect or needs another request first", async () => {
     const defect = refusedWith("INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL");
-    await expect(persist(defect.attempt, { patienceMs: Infinity })).rejects.toMatchObject({ code: "INTERNAL" });
+    await expect(persist(defect.attempt, { patienceMs: Infinity })).rejects.toMatchObject({
+      code: "INTERNAL",
+    });
     expect(defect.calls()).toBe(5);
     const unknown = refusedWith("UNKNOWN_KERNEL");
     await expect(persist(unknown.attempt, { patienceMs: Infinity })).rejects.toMatchObject({

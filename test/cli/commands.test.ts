@@ -1,0 +1,201 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JobInfo } from "../../customer/index.ts";
+import { launcher, LivePlatform } from "../customer/live-platform.ts";
+
+let platform: LivePlatform;
+let folder: string;
+beforeAll(async () => {
+  platform = await LivePlatform.start();
+  folder = platform.directory;
+  await writeFile(join(folder, "twice.ts"), "export default (x: number) => 2 * x;\n");
+  await writeFile(
+    join(folder, "fussy.ts"),
+    'export default (x: number) => { if (x === 1) throw new Error("not one"); return x; };\n',
+  );
+});
+afterAll(() => platform.close());
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command to its end, with the server in its environment. */
+async function manyhands(
+  args: readonly string[],
+  input?: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [launcher, ...args], {
+    cwd: folder,
+    env: { ...platform.environment, ...env },
+  });
+  let [out, err] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  child.stdin.end(input);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, out, err };
+}
+
+function lines(text: string): Record<string, unknown>[] {
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe("manyhands map", () => {
+  it("writes a line of JSON for each result, in the order of the inputs when asked", async () => {
+    const { code, out } = await manyhands(["map", "twice.ts", "--range", "0:5", "--ordered", "--quiet"]);
+    expect(code).toBe(0);
+    expect(lines(out).map(({ index, output }) => [index, output])).toEqual([
+      [0, 0],
+      [1, 2],
+      [2, 4],
+      [3, 6],
+      [4, 8],
+    ]);
+  });
+
+  it("takes inputs from standard input, an array or a file of lines", async () => {
+    await writeFile(join(folder, "inputs.json"), "[1, 2]");
+    await writeFile(join(folder, "inputs.ndjson"), "1\n\n2\n");
+    for (const [file, input] of [["inputs.json"], ["inputs.ndjson"], ["-", "1\n2\n"]] as const) {
+      const { code, out } = await manyhands(["map", "twice.ts", "--inputs", file ?? "", "--ordered"], input);
+      expect({ code, outputs: lines(out).map(({ output }) => output) }).toEqual({ code: 0, outputs: [2, 4] });
+    }
+  });
+
+  it("writes to a file, with plain lines of progress beside it", async () => {
+    const { code, out, err } = await manyhands(["map", "twice.ts", "--range", "0:3", "--out", "out.ndjson"]);
+    expect({ code, out }).toEqual({ code: 0, out: "" });
+    expect(err).toMatch(/^twice\.ts: 3\/3 \(finished/m);
+    expect(lines(await readFile(join(folder, "out.ndjson"), "utf8"))).toHaveLength(3);
+  });
+
+  it("ends with 1 when a task failed, and says why", async () => {
+    const { code, out, err } = await manyhands(["map", "fussy.ts", "--range", "0:3", "--max-attempts", "1"]);
+    expect(code).toBe(1);
+    expect(lines(out)).toHaveLength(3);
+    expect(err).toMatch(/1 task failed:\n {2}task 1 failed \(error, 1 attempt\): not one\n {4}at /);
+  });
+
+  it.each([
+    ["no inputs", ["map", "twice.ts"], /either --inputs FILE or --range/],
+    ["a range that is none", ["map", "twice.ts", "--range", "a:b"], /--range a:b is not understood/],
+    ["a file that is not there", ["map", "twice.ts", "--inputs", "none.ndjson"], /none\.ndjson/],
+    ["a line that is no JSON", ["map", "twice.ts", "--inputs", "-"], /line 2 of - is not JSON/],
+    ["a kernel that is not there", ["map", "none.ts", "--range", "0:1"], /There is no kernel module/],
+    ["an unknown option", ["map", "twice.ts", "--rnge", "0:1"], /unknown option '--rnge'/],
+    ["an unknown command", ["mapp"], /unknown command 'mapp'/],
+    ["a time that is none", ["map", "twice.ts", "--range", "0:1", "--timeout", "soon"], /expected a time/],
+  ])("ends with 2 for %s", async (_, args, reason) => {
+    const { code, err } = await manyhands(args, "1\n{oops\n");
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(reason) as string });
+  });
+});
+
+describe("a server that is not there", () => {
+  it("ends with 3, as JSON where JSON is asked for", async () => {
+    const { code, err } = await manyhands(["jobs", "--json", "--server", "localhost:1023"]);
+    expect(code).toBe(3);
+    expect(lines(err)).toMatchObject([{ error: { code: "UNREACHABLE", retryable: true } }]);
+  });
+});
+
+describe("looking at jobs and steering them", () => {
+  it("goes from submission to oblivion", async () => {
+    const detached = await manyhands([
+      "map",
+      "fussy.ts",
+      "--range",
+      "0:3",
+      "--max-attempts",
+      "1",
+      "--detach",
+    ]);
+    const id = detached.out.trim();
+    expect(id).toMatch(/^j_/);
+
+    const waited = await manyhands(["job", id, "--wait", "--json"]);
+    expect(waited.code).toBe(1);
+    expect(JSON.parse(waited.out)).toMatchObject({ id, state: "finished", counts: { done: 2, failed: 1 } });
+
+    const jobs = await manyhands(["jobs"]);
+    expect(jobs.out).toMatch(new RegExp(`^${id} +fussy +local +finished +2/3 +1 `, "m"));
+    const shown = await manyhands(["job", id]);
+    expect(shown.out).toMatch(/task 1 failed \(error, 1 attempt\): not one/);
+
+    const results = await manyhands(["results", id]);
+    expect({ code: results.code, lines: lines(results.out).length }).toEqual({ code: 1, lines: 3 });
+    expect(lines((await manyhands(["results", id, "--after", "2"])).out)).toHaveLength(1);
+
+    expect((await manyhands(["requeue", id])).out).toBe("1 tasks are queued again.\n");
+    expect((await manyhands(["results", id, "--follow"])).code).toBe(1);
+    expect((await manyhands(["delete", id])).code).toBe(0);
+    const gone = await manyhands(["job", id]);
+    expect(gone).toMatchObject({ code: 2, err: expect.stringContaining("manyhands jobs") as string });
+  });
+
+  it("pauses, resumes, reprioritises and cancels", async () => {
+    const args = ["map", "twice.ts", "--range", "0:3", "--kind", "browser", "--detach", "--json"];
+    const { id } = JSON.parse((await manyhands(args)).out) as { id: string };
+    const told = async (...words: string[]): Promise<JobInfo> =>
+      JSON.parse((await manyhands([...words, "--json"])).out) as JobInfo;
+    expect((await told("pause", id)).paused).toBe(true);
+    expect((await told("resume", id)).paused).toBe(false);
+    expect((await told("priority", id, "12")).priority).toBe(12);
+    expect((await told("cancel", id)).state).toBe("cancelled");
+    expect((await manyhands(["results", id, "--follow"])).code).toBe(1);
+  });
+});
+
+describe("data, tokens and the rest", () => {
+  it("puts a file and gets it back", async () => {
+    await writeFile(join(folder, "data.txt"), "light work");
+    const put = await manyhands(["put", "data.txt"]);
+    const { $ref } = JSON.parse(put.out) as { $ref: { sha256: string; size: number } };
+    expect($ref.size).toBe(10);
+    expect((await manyhands(["get", $ref.sha256])).out).toBe("light work");
+  });
+
+  it("makes, lists and revokes a token, and invites", async () => {
+    const args = ["token", "create", "--role", "customer", "--name", "anna", "--expires", "1h", "--json"];
+    const { id, token } = JSON.parse((await manyhands(args)).out) as { id: string; token: string };
+    expect((await manyhands(["jobs", "--json"], undefined, { MANYHANDS_TOKEN: token })).out).toBe("[]\n");
+    expect((await manyhands(["token", "list"])).out).toMatch(new RegExp(`^${id} +customer +anna `, "m"));
+    expect((await manyhands(["token", "revoke", id])).code).toBe(0);
+    expect((await manyhands(["jobs"], undefined, { MANYHANDS_TOKEN: token })).code).toBe(2);
+    expect((await manyhands(["invite"])).out).toMatch(/^http:\/\/.*\?invite=/);
+  });
+
+  it("shows the server and its clients", async () => {
+    expect((await manyhands(["status"])).out).toMatch(/^clients +0 browsers, 1 nodes; \d of 2 slots busy$/m);
+    expect(JSON.parse((await manyhands(["clients", "--json"])).out)).toMatchObject([
+      { kind: "node", slots: 2 },
+    ]);
+  });
+});
+
+describe("manyhands run", () => {
+  it("runs a program anywhere, with SDK, server and arguments, and keeps its exit status", async () => {
+    const program = `import { connect } from "manyhands";
+      await using hands = await connect();
+      console.log((await hands.map((x) => x + 1, process.argv.slice(2).map(Number))).join(" "));
+      process.exitCode = 7;`;
+    await writeFile(join(folder, "program.ts"), program);
+    const { code, out } = await manyhands(["run", "program.ts", "1", "2", "--help"]);
+    expect({ code, out }).toEqual({ code: 7, out: "2 3 NaN\n" });
+  });
+
+  it("gives any other program the same environment", async () => {
+    const { code, out } = await manyhands(["run", "printenv", "MANYHANDS_SERVER"]);
+    expect({ code, out }).toEqual({ code: 0, out: `${platform.url}\n` });
+  });
+});
