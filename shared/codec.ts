@@ -1,5 +1,5 @@
 import { decode, encode, ExtensionCodec } from "@msgpack/msgpack";
-import { DataReference, dataReferenceSchema, type BlobName } from "./data-reference.ts";
+import { DataReference, dataReferenceSchema, isDataReferenceShape, type BlobName } from "./data-reference.ts";
 import { PlatformError } from "./errors.ts";
 import type { Sha256 } from "./ids.ts";
 import * as v from "valibot";
@@ -72,7 +72,8 @@ extensionCodec.register({
     const [sha256, size, start, end] = decode(bytes) as [Sha256, number, number?, number?];
     const shape =
       start === undefined || end === undefined ? { sha256, size } : { sha256, size, range: [start, end] };
-    return DataReference.from(v.parse(dataReferenceSchema, shape));
+    if (!isDataReferenceShape(shape)) throw new Error("a data reference that is none");
+    return DataReference.from(shape);
   },
 });
 extensionCodec.register({
@@ -87,8 +88,8 @@ extensionCodec.register({
   decode: (bytes) => {
     const type = numericArrays[bytes[0] ?? -1];
     if (!type) throw new Error(`typed array of unknown kind ${bytes[0]}`);
-    // slice() copies into a fresh buffer, which gives the alignment a typed array needs.
-    return new type(bytes.slice(1).buffer as ArrayBuffer);
+    // Copied into a fresh buffer, which gives the alignment a typed array needs. Not by slice(): Node's Buffer has its own.
+    return new type(new Uint8Array(bytes.subarray(1)).buffer);
   },
 });
 extensionCodec.register({
@@ -143,7 +144,7 @@ export function encodeWithReferences(value: Value): { bytes: Uint8Array; refs: B
  */
 export function decodeValue(bytes: Uint8Array): Value {
   try {
-    return decode(bytes, { extensionCodec }) as Value;
+    return decode(plainBytes(bytes), { extensionCodec }) as Value;
   } catch (error) {
     throw new PlatformError(
       "BAD_REQUEST",
@@ -151,6 +152,12 @@ export function decodeValue(bytes: Uint8Array): Value {
       error,
     );
   }
+}
+
+/** The same bytes as a plain `Uint8Array`, so that what is decoded from them are not views of Node's `Buffer` class. */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { decode, encode } from "@msgpack/msgpack";
 import * as v from "valibot";
+import { plainBytes } from "./codec.ts";
 import { blobNameSchema } from "./data-reference.ts";
 import { errorCodes, PlatformError } from "./errors.ts";
 import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema } from "./ids.ts";
@@ -233,7 +234,7 @@ function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v
     );
   let raw: unknown;
   try {
-    raw = decode(frame);
+    raw = decode(plainBytes(frame));
   } catch (error) {
     throw new PlatformError("MALFORMED_FRAME", "The frame is not MessagePack.", error);
   }
