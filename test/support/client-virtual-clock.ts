@@ -1,0 +1,42 @@
+import type { Clock } from "../../shared/client/ports.ts";
+
+/** A clock whose time passes only when a test lets it: the next timer fires, at the time it asked for. */
+export class VirtualClock implements Clock {
+  #now = 1000;
+  #timers: { at: number; order: number; callback: () => void }[] = [];
+  #order = 0;
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimer(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + Math.max(0, ms), order: this.#order++, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.setTimer(ms, resolve));
+  }
+
+  /** Fires every timer of the next millisecond in which there is one, and lets promises settle. */
+  async step(): Promise<void> {
+    if (this.#timers.length > 0) {
+      const next = Math.min(...this.#timers.map(({ at }) => at));
+      this.#now = Math.max(this.#now, Math.ceil(next));
+      const due = this.#timers.filter(({ at }) => at <= this.#now);
+      this.#timers = this.#timers.filter(({ at }) => at > this.#now);
+      due.sort((a, b) => a.at - b.at || a.order - b.order);
+      for (const { callback } of due) callback();
+    }
+    await settled();
+  }
+}
+
+/** Until every promise that can settle without time passing has. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
