@@ -22,7 +22,7 @@ const reservedMb = 640;
 /** Program and arguments that start one sandbox process. */
 export function childCommand(memoryMb: number): { program: string; parameters: string[] } {
   const launcher = [...limitsLauncher(memoryMb), ...deathLauncher()];
-  const [program = "", ...parameters] = [...launcher, process.execPath, ...nodeFlags(memoryMb), entry];
+  const [program, ...parameters] = [...launcher, process.execPath, ...nodeFlags(memoryMb), entry] as const;
   return { program, parameters };
 }
 

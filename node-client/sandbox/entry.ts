@@ -12,8 +12,8 @@ import { importKernel, refuseImports } from "./kernel-modules.ts";
 import { lockObjectPrototype } from "./lock-prototype.ts";
 import { makeStructuredClone } from "./structured-clone.ts";
 
-const { reallyExit } = process as unknown as { reallyExit(code: number): never };
-const die = reallyExit.bind(process, 0);
+const exits = process as unknown as { reallyExit(code: number): never };
+const die = exits.reallyExit.bind(process, 0);
 const post = capturePost();
 const runnerChannel = frameEndpoint("runner", post);
 const hostChannel = frameEndpoint("host", post);

@@ -2,13 +2,14 @@ import { EventEmitter } from "node:events";
 import process from "node:process";
 
 /** What Node's own code still looks up on `process` while a kernel runs; none of it reaches anything. */
-const needed = new Set<PropertyKey>([
-  ...["nextTick", "emit", "emitWarning", "_fatalException", "_exiting", "exitCode", "domain"],
-  ...["_events", "_eventsCount", "_maxListeners", "connected", "_handleQueue", "_pendingMessage"],
-  ...["platform", "arch", "version", "versions"],
-  // Node does not let these be removed: constants, and `permission`, which can only give up more.
-  ...["features", "argv0", "permission"],
-]);
+const needed = new Set<PropertyKey>(
+  [
+    "nextTick emit emitWarning _fatalException _exiting exitCode domain _events _eventsCount _maxListeners",
+    "connected _handleQueue _pendingMessage platform arch version versions",
+    // Node does not let these be removed: constants, and `permission`, which can only give up more.
+    "features argv0 permission",
+  ].flatMap((line) => line.split(" ")),
+);
 
 /**
  * Takes from `process` all that acts on the world (`kill`, `binding`, `dlopen`, `getBuiltinModule`, `env`, `send` …), so
@@ -18,7 +19,7 @@ const needed = new Set<PropertyKey>([
  */
 export function makeProcessHarmless(die: () => void): void {
   const replacements: Record<string, unknown> = {
-    emit: process.emit,
+    emit: Reflect.get(process, "emit"),
     emitWarning: () => undefined,
     disconnect: die,
     // Only looked at for being there; the channel itself stays with Node and with who captured `send`.

@@ -3,40 +3,41 @@
  * and that reach nothing. A list of what stays, not of what goes: a global that a new Node version brings is gone until
  * somebody has thought about it.
  */
-const language = [
-  ...["Object", "Function", "Array", "Number", "Boolean", "String", "Symbol", "BigInt", "Date", "RegExp"],
-  ...["Error", "AggregateError", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError"],
-  ...["URIError", "SuppressedError", "Promise", "Proxy", "Reflect", "JSON", "Math", "Intl", "Temporal"],
-  ...["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "FinalizationRegistry", "Iterator", "DisposableStack"],
-  ...["AsyncDisposableStack", "ArrayBuffer", "SharedArrayBuffer", "Atomics", "DataView", "Int8Array"],
-  ...["Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"],
-  ...["Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "WebAssembly"],
-  ...["globalThis", "Infinity", "NaN", "undefined", "eval", "isFinite", "isNaN", "parseFloat", "parseInt"],
-  ...["decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape"],
-];
+const language = words(`
+  Object Function Array Number Boolean String Symbol BigInt Date RegExp Error AggregateError EvalError
+  RangeError ReferenceError SyntaxError TypeError URIError SuppressedError Promise Proxy Reflect JSON
+  Math Intl Temporal Map Set WeakMap WeakSet WeakRef FinalizationRegistry Iterator DisposableStack
+  AsyncDisposableStack ArrayBuffer SharedArrayBuffer Atomics DataView Int8Array Uint8Array
+  Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array
+  Float64Array BigInt64Array BigUint64Array WebAssembly globalThis Infinity NaN undefined eval
+  isFinite isNaN parseFloat parseInt decodeURI decodeURIComponent encodeURI encodeURIComponent escape
+  unescape`);
 
 /**
  * Not here on purpose: MessageChannel, Blob and the rest of what `postMessage` can clone. Node clones such an object by
  * loading an internal module that the object names, which handed a test kernel `FileHandle` and `EventEmitter`.
  */
-const platform = [
-  ...["AbortController", "AbortSignal", "Event", "EventTarget", "CustomEvent", "DOMException"],
-  ...["TextEncoder", "TextDecoder", "URL", "URLSearchParams", "atob", "btoa", "queueMicrotask"],
-  ...["ReadableStream", "WritableStream", "TransformStream", "CompressionStream", "DecompressionStream"],
-];
+const platform = words(`
+  AbortController AbortSignal Event EventTarget CustomEvent DOMException TextEncoder TextDecoder URL
+  URLSearchParams atob btoa queueMicrotask ReadableStream WritableStream TransformStream
+  CompressionStream DecompressionStream`);
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
 
 const kept = new Set<PropertyKey>([...language, ...platform, Symbol.toStringTag]);
 
 /** Where `console` writes: to the log of the task that runs. */
 export interface ConsoleSink {
-  log(...parts: unknown[]): void;
+  readonly log: (...parts: unknown[]) => void;
 }
 
 /** Strips the global object, then gives back in a harmless form what kernels may expect. */
 export function stripGlobals(replacements: Record<string, unknown>): void {
   // Some are made on first use, from parts of Node that will not be in working order later: make them now.
   for (const name of platform) void (globalThis as Record<string, unknown>)[name];
-  new CompressionStream("gzip");
+  void new CompressionStream("gzip");
   for (const key of Reflect.ownKeys(globalThis)) if (!kept.has(key)) Reflect.deleteProperty(globalThis, key);
   for (const [name, value] of Object.entries(replacements))
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
@@ -72,10 +73,9 @@ export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
 function timers(): Record<string, unknown> {
   const native = { setTimeout, setInterval, clearTimeout, clearInterval };
   const live = new Map<number, NodeJS.Timeout>();
-  const { get, set, delete: remove } = Map.prototype;
-  const lookUp = get.bind(live);
-  const keep = set.bind(live);
-  const forget = remove.bind(live);
+  const lookUp = live.get.bind(live);
+  const keep = live.set.bind(live);
+  const forget = live.delete.bind(live);
   let last = 0;
   const callable = (callback: unknown): ((...parts: unknown[]) => unknown) => {
     if (typeof callback !== "function") throw new TypeError("A timer expects a function.");
@@ -83,7 +83,7 @@ function timers(): Record<string, unknown> {
   };
   const cancel = (id: unknown): void => {
     const timer = lookUp(Number(id));
-    if (timer) native.clearTimeout(timer as NodeJS.Timeout);
+    if (timer) native.clearTimeout(timer);
     forget(Number(id));
   };
   return {
@@ -109,12 +109,12 @@ function timers(): Record<string, unknown> {
   };
 }
 
-function quietConsole(sink: ConsoleSink): object {
-  const log = (...parts: unknown[]): void => sink.log(...parts);
+function quietConsole({ log: write }: ConsoleSink): object {
+  const log = (...parts: unknown[]): void => write(...parts);
   const nothing = (): void => undefined;
-  return {
-    ...{ log, info: log, warn: log, error: log, debug: log, trace: log },
-    ...{ assert: nothing, dir: nothing, table: nothing, group: nothing, groupEnd: nothing },
-    ...{ count: nothing, time: nothing, timeEnd: nothing, timeLog: nothing },
-  };
+  const methods = (names: string, method: () => void) => words(names).map((name) => [name, method]);
+  return Object.fromEntries([
+    ...methods("log info warn error debug trace", log),
+    ...methods("assert dir table group groupEnd count time timeEnd timeLog", nothing),
+  ]) as object;
 }

@@ -4,7 +4,7 @@ import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import type { KernelRunner } from "../../shared/client/runner.ts";
 import { childCommand, processOverheadMb } from "./child-command.ts";
-import { frameEndpoint, type Frame } from "./frames.ts";
+import { frameEndpoint, type Frame, type FrameEndpoint } from "./frames.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
 
@@ -69,9 +69,7 @@ class ProcessSandbox implements Sandbox {
     const hostChannel = frameEndpoint("host", post);
     this.#runner = comlink.wrap<KernelRunner>(runnerChannel.endpoint);
     comlink.expose(this.#guardedHost(host), hostChannel.endpoint);
-    this.#child.on("message", (frame: unknown) =>
-      this.#receive(frame, runnerChannel.deliver, hostChannel.deliver),
-    );
+    this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));
     this.ended = this.#watchEnd();
     this.#died = this.ended.then(({ reason }) => {
       throw new Error(reason ?? "The sandbox was ended.");
@@ -108,7 +106,7 @@ class ProcessSandbox implements Sandbox {
     this.#kill({ kind: "crash", reason: `The kernel tampered with its sandbox: ${what}.` });
   }
 
-  #receive(frame: unknown, toRunner: (message: unknown) => void, toHost: (message: unknown) => void): void {
+  #receive(frame: unknown, runner: FrameEndpoint, host: FrameEndpoint): void {
     if (this.#verdict) return;
     if (!Array.isArray(frame)) return this.#violated("an unknown message");
     const [channel, message] = frame as unknown[];
@@ -119,8 +117,8 @@ class ProcessSandbox implements Sandbox {
         reason: `Uncaught in the kernel: ${String(message).slice(0, 16_000)}`,
       });
     if (isRelease(message)) return;
-    if (channel === "runner" && isRunnerAnswer(message)) return toRunner(message);
-    if (channel === "host" && isHostCall(message)) return toHost(message);
+    if (channel === "runner" && isRunnerAnswer(message)) return runner.deliver(message);
+    if (channel === "host" && isHostCall(message)) return host.deliver(message);
     this.#violated(`a ${String(channel).slice(0, 20)} message that the runner does not send`);
   }
 

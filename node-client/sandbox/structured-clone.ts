@@ -5,8 +5,9 @@ import { deserialize, serialize } from "node:v8";
  * loading whatever internal module the object names, which is a way out of the sandbox.
  */
 export function makeStructuredClone(): (value: unknown, options?: { transfer?: ArrayBuffer[] }) => unknown {
-  const { transfer } = ArrayBuffer.prototype;
-  const { apply } = Reflect;
+  const detach = Function.prototype.call.bind(Reflect.get(ArrayBuffer.prototype, "transfer")) as (
+    buffer: ArrayBuffer,
+  ) => void;
   return (value, options) => {
     let copy: unknown;
     try {
@@ -15,7 +16,7 @@ export function makeStructuredClone(): (value: unknown, options?: { transfer?: A
       const reason = error instanceof Error ? error.message : "the value cannot be cloned";
       throw new DOMException(reason, "DataCloneError");
     }
-    for (const buffer of options?.transfer ?? []) apply(transfer, buffer, []);
+    for (const buffer of options?.transfer ?? []) detach(buffer);
     return copy;
   };
 }

@@ -1,0 +1,115 @@
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import * as v from "valibot";
+import type { ClientPorts } from "../shared/client/ports.ts";
+import { clientIdSchema, makeClientId, type ClientId } from "../shared/ids.ts";
+
+const fileName = "client.sqlite";
+/** Results of a client that has been away for this long are delivered by another one. */
+const abandonedMs = 60_000;
+const maxClients = 4096;
+
+/** A directory that belongs to this process as long as it lives. */
+export interface ClientDirectory {
+  readonly client: ClientId;
+  readonly database: DatabaseSync;
+  /** Databases of clients that ended with results undelivered; locked while open. */
+  abandoned(): Iterable<DatabaseSync>;
+  close(): void;
+}
+
+/**
+ * Claims a directory `clients/<n>` under the cache directory: the identity of one client and its undelivered results. The
+ * claim is SQLite's exclusive lock, which the system takes back however the process ends; so a client that was killed and
+ * started again is the same client, and two at once are two (also on a file system shared by several machines).
+ */
+export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["log"]): ClientDirectory {
+  const root = join(cacheDirectory, "clients");
+  mkdirSync(root, { recursive: true });
+  for (let n = 1; n <= maxClients; n++) {
+    const database = claim(join(root, String(n)), log);
+    if (!database) continue;
+    return {
+      client: identityOf(database),
+      database,
+      abandoned: () => abandoned(root, String(n), log),
+      close: () => database.close(),
+    };
+  }
+  throw new Error(`All ${maxClients} client directories under ${root} are in use.`);
+}
+
+/** Opens and locks one directory's database; undefined when another process has it. */
+function claim(directory: string, log: ClientPorts["log"]): DatabaseSync | undefined {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, fileName);
+  try {
+    return openLocked(path);
+  } catch (error) {
+    if (isBusy(error)) return undefined;
+    if (!isDamaged(error)) throw error;
+    const aside = `${path}.damaged-${Date.now()}`;
+    renameSync(path, aside);
+    log("warn", "The outbox was damaged and is set aside; its results will be computed again.", { aside });
+    return openLocked(path);
+  }
+}
+
+function openLocked(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // Results are cheap to lose to a power cut (they are computed again), and a sync each would be dear: NORMAL keeps
+    // everything through a killed process and never a damaged file.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    database.exec(`BEGIN IMMEDIATE;
+      CREATE TABLE IF NOT EXISTS identity (client TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS outbox (key TEXT PRIMARY KEY, entry BLOB NOT NULL) STRICT, WITHOUT ROWID;
+      COMMIT`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function identityOf(database: DatabaseSync): ClientId {
+  const stored = v.safeParse(
+    clientIdSchema,
+    database.prepare("SELECT client FROM identity").get()?.["client"],
+  );
+  if (stored.success) return stored.output;
+  const client = makeClientId((count) => randomBytes(count));
+  database.exec("DELETE FROM identity");
+  database.prepare("INSERT INTO identity VALUES (?)").run(client);
+  return client;
+}
+
+function* abandoned(root: string, own: string, log: ClientPorts["log"]): Iterable<DatabaseSync> {
+  for (const name of readdirSync(root)) {
+    if (name === own || !/^\d+$/.test(name)) continue;
+    const path = join(root, name, fileName);
+    const touched = Math.max(changedAt(path), changedAt(`${path}-wal`));
+    if (touched === 0 || Date.now() - touched < abandonedMs) continue;
+    const database = claim(join(root, name), log);
+    if (!database) continue;
+    try {
+      yield database;
+    } finally {
+      database.close();
+    }
+  }
+}
+
+function changedAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function isBusy(error: unknown): boolean {
+  return /locked|busy/i.test(String(error));
+}
+
+function isDamaged(error: unknown): boolean {
+  return /malformed|not a database|corrupt/i.test(String(error));
+}

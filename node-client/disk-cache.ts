@@ -1,0 +1,205 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobCache, ClientPorts } from "../shared/client/ports.ts";
+import { sha256Schema, type Sha256 } from "../shared/ids.ts";
+import * as v from "valibot";
+
+export const defaultQuotaBytes = 4 * 1024 ** 3;
+const listed = 4096;
+/** Files are made room for down to this share, so that not every new blob has to look for room. */
+const roomTo = 0.9;
+/** A memory of more files than this would weigh more than it helps: about 150 bytes each. */
+const maxFiles = 200_000;
+/** How often a use is written to the file's time, by which other clients of this machine see it. */
+const touchEveryMs = 60_000;
+/** How often the directory is looked at for what other clients did. */
+const rescanEveryMs = 5 * 60_000;
+const leftoverMs = 3_600_000;
+
+interface File {
+  size: number;
+  usedAt: number;
+  /** Read and hashed, by this process. */
+  verified: boolean;
+}
+
+export interface DiskCacheOptions {
+  readonly directory: string;
+  readonly quotaBytes?: number;
+  readonly log: ClientPorts["log"];
+}
+
+/**
+ * Blobs as files named by their hash, shared by every client of the machine (any number of processes): written aside and
+ * renamed into place, checked against their name when read, the least recently used removed when over the quota. The
+ * directory is the truth; this process's list of it is a guess that is mended when it is found wrong.
+ */
+export async function openDiskCache(options: DiskCacheOptions): Promise<BlobCache & { close(): void }> {
+  const cache = new DiskCache(options);
+  await cache.open();
+  return cache;
+}
+
+function isSha256(name: string): name is Sha256 {
+  return v.is(sha256Schema, name);
+}
+
+class DiskCache implements BlobCache {
+  readonly #blobs: string;
+  readonly #aside: string;
+  readonly #quotaBytes: number;
+  readonly #log: ClientPorts["log"];
+  /** Least recently used first. */
+  #files = new Map<Sha256, File>();
+  #bytes = 0;
+  #listener: ((change: { added: Sha256[]; removed: Sha256[] }) => void) | undefined;
+  #rescans: NodeJS.Timeout | undefined;
+  #makingRoom: Promise<void> | undefined;
+
+  constructor({ directory, quotaBytes = defaultQuotaBytes, log }: DiskCacheOptions) {
+    this.#blobs = join(directory, "blobs");
+    this.#aside = join(directory, "partial");
+    this.#quotaBytes = quotaBytes;
+    this.#log = log;
+  }
+
+  async open(): Promise<void> {
+    await mkdir(this.#blobs, { recursive: true });
+    await mkdir(this.#aside, { recursive: true });
+    await this.#removeLeftovers();
+    await this.#scan();
+    this.#rescans = setInterval(() => void this.#makeRoom(), rescanEveryMs);
+    this.#rescans.unref();
+  }
+
+  close(): void {
+    clearInterval(this.#rescans);
+  }
+
+  async get(sha256: Sha256): Promise<Uint8Array | undefined> {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(this.#path(sha256));
+    } catch {
+      this.#forget(sha256);
+      return undefined;
+    }
+    const known = this.#files.get(sha256);
+    if (!known?.verified && createHash("sha256").update(bytes).digest("hex") !== sha256) {
+      this.#log("warn", "A cached blob was damaged and is fetched again.", { sha256 });
+      await rm(this.#path(sha256), { force: true });
+      this.#forget(sha256);
+      return undefined;
+    }
+    await this.#used(sha256, bytes.length);
+    return bytes;
+  }
+
+  async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+    if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
+    const aside = join(this.#aside, randomUUID());
+    try {
+      await writeFile(aside, bytes);
+      await mkdir(join(this.#blobs, sha256.slice(0, 2)), { recursive: true });
+      await rename(aside, this.#path(sha256));
+    } catch (error) {
+      await rm(aside, { force: true });
+      throw error;
+    }
+    this.#remember(sha256, { size: bytes.length, usedAt: Date.now(), verified: false });
+    if (this.#bytes > this.#quotaBytes || this.#files.size > maxFiles) await this.#makeRoom();
+  }
+
+  list(): Promise<Sha256[]> {
+    return Promise.resolve([...this.#files.keys()].slice(-listed).reverse());
+  }
+
+  onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void {
+    this.#listener = listener;
+  }
+
+  #path(sha256: Sha256): string {
+    return join(this.#blobs, sha256.slice(0, 2), sha256);
+  }
+
+  async #used(sha256: Sha256, size: number): Promise<void> {
+    const now = Date.now();
+    const usedAt = this.#files.get(sha256)?.usedAt ?? 0;
+    const touch = now - usedAt > touchEveryMs;
+    this.#remember(sha256, { size, usedAt: touch ? now : usedAt, verified: true });
+    if (!touch) return;
+    const seconds = now / 1000;
+    await utimes(this.#path(sha256), seconds, seconds).catch(() => undefined);
+  }
+
+  #remember(sha256: Sha256, file: File): void {
+    const before = this.#files.get(sha256);
+    this.#files.delete(sha256);
+    this.#files.set(sha256, file);
+    this.#bytes += file.size - (before?.size ?? 0);
+    if (!before) this.#listener?.({ added: [sha256], removed: [] });
+  }
+
+  #forget(sha256: Sha256): void {
+    const before = this.#files.get(sha256);
+    if (!before) return;
+    this.#files.delete(sha256);
+    this.#bytes -= before.size;
+    this.#listener?.({ added: [], removed: [sha256] });
+  }
+
+  /** Looks at what is really there, and removes the least recently used until it fits. One at a time. */
+  #makeRoom(): Promise<void> {
+    this.#makingRoom ??= this.#scanAndRemove()
+      .catch((error: unknown) => this.#log("warn", `The blob cache could not be tidied: ${String(error)}`))
+      .finally(() => (this.#makingRoom = undefined));
+    return this.#makingRoom;
+  }
+
+  async #scanAndRemove(): Promise<void> {
+    await this.#scan();
+    if (this.#bytes <= this.#quotaBytes && this.#files.size <= maxFiles) return;
+    for (const [sha256] of this.#files) {
+      if (this.#bytes <= this.#quotaBytes * roomTo && this.#files.size <= maxFiles * roomTo) break;
+      // Another client that reads it meanwhile has it open, and its next look is a miss.
+      await rm(this.#path(sha256), { force: true });
+      this.#forget(sha256);
+    }
+  }
+
+  async #scan(): Promise<void> {
+    const found: [Sha256, File][] = [];
+    for (const folder of await readdir(this.#blobs)) {
+      const names = await readdir(join(this.#blobs, folder)).catch(() => []);
+      for (const name of names) {
+        if (!isSha256(name)) continue;
+        const { size, mtimeMs } = (await stat(this.#path(name)).catch(() => undefined)) ?? {};
+        if (size === undefined || mtimeMs === undefined) continue;
+        const known = this.#files.get(name);
+        const usedAt = Math.max(mtimeMs, known?.usedAt ?? 0);
+        found.push([name, { size, usedAt, verified: known?.verified ?? false }]);
+      }
+    }
+    this.#replace(found.sort(([, a], [, b]) => a.usedAt - b.usedAt));
+  }
+
+  #replace(found: readonly [Sha256, File][]): void {
+    const before = this.#files;
+    this.#files = new Map(found);
+    this.#bytes = found.reduce((sum, [, { size }]) => sum + size, 0);
+    const added = found.flatMap(([name]) => (before.has(name) ? [] : [name]));
+    const removed = [...before.keys()].filter((name) => !this.#files.has(name));
+    for (let at = 0; at < Math.max(added.length, removed.length); at += listed)
+      this.#listener?.({ added: added.slice(at, at + listed), removed: removed.slice(at, at + listed) });
+  }
+
+  /** What a client that was killed in mid-write left behind. */
+  async #removeLeftovers(): Promise<void> {
+    for (const name of await readdir(this.#aside)) {
+      const path = join(this.#aside, name);
+      const { mtimeMs = Date.now() } = (await stat(path).catch(() => undefined)) ?? {};
+      if (Date.now() - mtimeMs > leftoverMs) await rm(path, { force: true });
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import type { ClientPorts, Clock } from "../shared/client/ports.ts";
+import { createBlobTransfer } from "./blob-transfer.ts";
+import { claimClientDirectory } from "./client-directory.ts";
+import { openDiskCache } from "./disk-cache.ts";
+import { createDiskOutbox } from "./disk-outbox.ts";
+import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
+import { createTransport } from "./transport.ts";
+import type { ClientId } from "../shared/ids.ts";
+
+export interface NodePortsOptions {
+  /** Address of the server, http or https. */
+  readonly serverUrl: string;
+  readonly cacheDirectory: string;
+  readonly cacheQuotaBytes?: number;
+  readonly log: ClientPorts["log"];
+}
+
+/** What Node gives the client core, and the identity that goes with the directory it claimed. */
+export interface NodePorts {
+  readonly ports: ClientPorts;
+  readonly client: ClientId;
+  close(): void;
+}
+
+/** Opens cache and outbox, and puts the ports of the Node client together. */
+export async function openNodePorts(options: NodePortsOptions): Promise<NodePorts> {
+  const { serverUrl, cacheDirectory, cacheQuotaBytes, log } = options;
+  const cache = await openDiskCache({
+    directory: cacheDirectory,
+    log,
+    ...(cacheQuotaBytes !== undefined && { quotaBytes: cacheQuotaBytes }),
+  });
+  const directory = claimClientDirectory(cacheDirectory, log);
+  return {
+    client: directory.client,
+    ports: {
+      clock,
+      random: Math.random,
+      transport: createTransport(serverUrl),
+      blobs: createBlobTransfer(serverUrl),
+      cache,
+      outbox: createDiskOutbox(directory, log),
+      sandboxes: createProcessSandboxes(),
+      log,
+    },
+    close() {
+      cache.close();
+      directory.close();
+    },
+  };
+}
+
+const clock: Clock = {
+  now: () => performance.now(),
+  setTimer(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};

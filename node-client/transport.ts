@@ -1,0 +1,64 @@
+import { WebSocket, type ClientOptions } from "ws";
+import type { Transport, TransportConnection, TransportHandlers } from "../shared/client/ports.ts";
+import { limits } from "../shared/limits.ts";
+import { clientSocketPath, subprotocol } from "../shared/protocol.ts";
+
+const connectTimeoutMs = 15_000;
+/** After a close frame the other side has this long to answer before the connection is cut. */
+const closeTimeoutMs = 2_000;
+/** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
+const abnormal = 1006;
+
+/** One WebSocket to the server at `serverUrl` (http or https). */
+export function createTransport(serverUrl: string): Transport {
+  const address = new URL(clientSocketPath, serverUrl);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return { connect: (handlers) => open(address, handlers) };
+}
+
+function open(address: URL, handlers: TransportHandlers): TransportConnection {
+  let failure = "";
+  let ended = false;
+  const options: ClientOptions & { closeTimeout: number } = {
+    // On, it costs 240 KiB a connection and saves nothing: what is large is compressed already.
+    perMessageDeflate: false,
+    maxPayload: limits.frameBytes,
+    handshakeTimeout: connectTimeoutMs,
+    closeTimeout: closeTimeoutMs,
+  };
+  const socket = new WebSocket(address, subprotocol, options);
+  const end = (code: number, reason: string): void => {
+    if (ended) return;
+    ended = true;
+    handlers.closed(code, reason);
+  };
+  socket.binaryType = "nodebuffer";
+  socket.on("open", () => handlers.opened());
+  socket.on("message", (data: Buffer, isBinary) => {
+    // Text frames are not part of the protocol; the core answers an empty frame as it does any malformed one.
+    if (!ended) handlers.received(isBinary ? data : new Uint8Array());
+  });
+  socket.on("ping", () => !ended && handlers.heard());
+  socket.on("error", (error) => (failure = error.message));
+  socket.on("unexpected-response", (request, response) => {
+    failure = `the server answered ${response.statusCode} instead of opening a WebSocket`;
+    request.destroy();
+    end(abnormal, failure);
+  });
+  socket.on("close", (code, reason) =>
+    end(code, reason.toString() || failure || "the connection was closed"),
+  );
+  return {
+    send(frame) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+    },
+    get bufferedBytes() {
+      return socket.bufferedAmount;
+    },
+    close(code, reason) {
+      // The close frame carries at most 123 bytes of reason (RFC 6455 §5.5).
+      socket.close(code, reason.slice(0, 40));
+      end(code, reason);
+    },
+  };
+}
