@@ -1,1 +1,9 @@
-document.body.textContent = "";
+import { render } from "preact";
+import "../ui/base.css";
+import "./admin.css";
+import { App } from "./app.tsx";
+import { open } from "./state.ts";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+void open();

@@ -1,0 +1,41 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { Role } from "../../shared/rest.ts";
+
+export interface Session {
+  readonly role: Role | null;
+  readonly name: string | null;
+}
+
+/**
+ * Sends a request with the session's cookie.
+ * @returns the JSON of the reply, undefined for an empty one
+ * @throws PlatformError the server's refusal, or UNREACHABLE
+ */
+export async function request(method: string, path: string, body?: unknown): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      ...(body !== undefined && {
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+    });
+  } catch (error) {
+    throw new PlatformError("UNREACHABLE", "The server does not answer.", error);
+  }
+  const text = await response.text();
+  if (response.ok) return text === "" ? undefined : (JSON.parse(text) as unknown);
+  throw refusalOf(response.status, text);
+}
+
+function refusalOf(status: number, text: string): PlatformError {
+  try {
+    return PlatformError.fromBody(JSON.parse(text) as { code: string; message: string });
+  } catch {
+    return new PlatformError(
+      "UNREACHABLE",
+      `The server, or a proxy before it, answered with status ${status}.`,
+    );
+  }
+}

@@ -1,0 +1,53 @@
+import type { JSX } from "preact";
+import { Clients } from "./clients.tsx";
+import { ConfirmDialog } from "./confirm.tsx";
+import { Jobs } from "./jobs.tsx";
+import { Notice, StaleBanner } from "./notice.tsx";
+import { SignIn } from "./sign-in.tsx";
+import { session, signOut, snapshot } from "./state.ts";
+import { Throughput } from "./throughput.tsx";
+import { Tiles } from "./tiles.tsx";
+import { VolunteerCard } from "./volunteer-card.tsx";
+
+/** The admin page: sign-in, or everything the server knows. */
+export function App(): JSX.Element {
+  const role = session.value?.role;
+  return (
+    <div class="frame">
+      <header class="topbar">
+        <img src="/favicon.svg" width="28" height="28" alt="" />
+        <h1>Manyhands</h1>
+        {role && (
+          <>
+            <span class="muted who">{session.value?.name}</span>
+            <button type="button" class="button small" onClick={() => void signOut()}>
+              Sign out
+            </button>
+          </>
+        )}
+      </header>
+      <Notice />
+      <main>{content()}</main>
+      <ConfirmDialog />
+    </div>
+  );
+}
+
+function content(): JSX.Element {
+  if (!session.value) return <p class="muted">Asking the server…</p>;
+  if (session.value.role !== "admin") return <SignIn />;
+  const picture = snapshot.value;
+  if (!picture) return <p class="muted">Waiting for the first figures…</p>;
+  return (
+    <>
+      <StaleBanner />
+      <Tiles status={picture.status} />
+      <div class="pair">
+        <Throughput perSecond={picture.throughput} />
+        <VolunteerCard status={picture.status} />
+      </div>
+      <Jobs jobs={picture.jobs} />
+      <Clients clients={picture.clients} jobs={picture.jobs} />
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+interface Question {
+  readonly title: string;
+  readonly text: string;
+  /** What the button that goes ahead says. */
+  readonly verb: string;
+  readonly yes: () => void;
+}
+
+const question = signal<Question | undefined>(undefined);
+
+/** Asks before something that cannot be undone. */
+export function confirmFirst(asked: Question): void {
+  question.value = asked;
+}
+
+export function ConfirmDialog(): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const asked = question.value;
+  useEffect(() => {
+    if (asked) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [asked]);
+  return (
+    <dialog ref={dialog} class="card" aria-labelledby="question" onClose={() => (question.value = undefined)}>
+      <h2 id="question">{asked?.title}</h2>
+      <p>{asked?.text}</p>
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => (question.value = undefined)}>
+          No, leave it
+        </button>
+        <button
+          type="button"
+          class="button danger"
+          onClick={() => {
+            question.value = undefined;
+            asked?.yes();
+          }}
+        >
+          {asked?.verb}
+        </button>
+      </div>
+    </dialog>
+  );
+}

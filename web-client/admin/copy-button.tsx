@@ -1,0 +1,38 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+
+const shownMs = 2_000;
+
+/** Copies a text. */
+export function CopyButton({ text }: { text: string }): JSX.Element {
+  const copied = useSignal(false);
+  const copy = async (): Promise<void> => {
+    copied.value = await copyText(text);
+    setTimeout(() => (copied.value = false), shownMs);
+  };
+  return (
+    <button type="button" class="button small" onClick={() => void copy()}>
+      <span aria-live="polite">{copied.value ? "Copied" : "Copy"}</span>
+    </button>
+  );
+}
+
+async function copyText(text: string): Promise<boolean> {
+  // Declared as always there; exists in secure contexts only, and a lab's server is plain HTTP.
+  const { clipboard } = navigator as { clipboard?: Clipboard };
+  if (clipboard) {
+    return clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  }
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "visually-hidden";
+  document.body.append(field);
+  field.select();
+  // Deprecated, and the only way there is on plain HTTP.
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}

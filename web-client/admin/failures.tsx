@@ -1,0 +1,62 @@
+import type { JSX } from "preact";
+import type { JobInfo, TaskFailure } from "../../shared/rest.ts";
+import { formatCount, plural } from "../ui/format.ts";
+
+/** The first failures of a job, each with what its kernel said. */
+export function Failures({ job }: { job: JobInfo }): JSX.Element {
+  const { failures, counts } = job;
+  return (
+    <div class="failures">
+      <ul>
+        {failures.map((failure) => (
+          <Failure key={failure.index} failure={failure} />
+        ))}
+      </ul>
+      {failures.length < counts.failed && (
+        <p class="muted">
+          The first {formatCount(failures.length)} of {formatCount(counts.failed)} failures; the customer's
+          results have them all.
+        </p>
+      )}
+    </div>
+  );
+}
+
+const kinds: Record<TaskFailure["kind"], string> = {
+  error: "the kernel threw",
+  timeout: "ran into its time limit",
+  crash: "the sandbox crashed",
+  memory: "used too much memory",
+  unserialisable: "returned what cannot be sent",
+  data: "its data could not be had",
+  refused: "refused by the client",
+  lost: "its clients went away",
+  quarantined: "took down several clients",
+};
+
+function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
+  const { index, kind, message, stack, attempts, client } = failure;
+  return (
+    <li>
+      <p>
+        <span class="strong">Task {formatCount(index)}</span>{" "}
+        <span class="muted">
+          {kinds[kind]} · {plural(attempts, "attempt")}
+          {client && (
+            <>
+              {" "}
+              · last on <code>{client}</code>
+            </>
+          )}
+        </span>
+      </p>
+      <p class="message">{message}</p>
+      {stack && (
+        <details>
+          <summary>Stack</summary>
+          <pre>{stack}</pre>
+        </details>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,143 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import type { JobInfo } from "../../shared/rest.ts";
+import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
+import { confirmFirst } from "./confirm.tsx";
+import { Failures } from "./failures.tsx";
+import { jobStateOf } from "./job-state.ts";
+import { Priority } from "./priority.tsx";
+import { act } from "./state.ts";
+
+/** One job, and below it its failures when asked for. */
+export function JobRow({ job }: { job: JobInfo }): JSX.Element {
+  const open = useSignal(false);
+  const { label, tone } = jobStateOf(job);
+  const { counts } = job;
+  const failuresId = `failures-${job.id}`;
+  return (
+    <>
+      <tr>
+        <th scope="row" data-label="Job">
+          <span class="strong">{job.name}</span>
+          <span class="muted sub">
+            {job.customer} · <code>{job.id}</code>
+          </span>
+        </th>
+        <td data-label="State">
+          <span class={`pill ${tone}`}>{label}</span>
+        </td>
+        <td data-label="Progress" class="progress">
+          <ProgressBar job={job} />
+          <span class="sub">
+            <span class="muted">
+              {formatCount(counts.done)} of {formatCount(counts.total)} done
+            </span>
+            {counts.failed > 0 && (
+              <button
+                type="button"
+                class="link bad"
+                aria-expanded={open.value}
+                aria-controls={failuresId}
+                onClick={() => (open.value = !open.value)}
+              >
+                {formatCount(counts.failed)} failed
+              </button>
+            )}
+          </span>
+        </td>
+        <td data-label="Rate" class="number">
+          {job.endedAt === null ? formatRate(job.rate) : "–"}
+        </td>
+        <td data-label="Left" class="number">
+          {job.estimatedMs === null || job.endedAt !== null ? "–" : formatDuration(job.estimatedMs)}
+        </td>
+        <td data-label="Priority" class="number">
+          <Priority job={job} />
+        </td>
+        <td class="actions">
+          <Actions job={job} />
+        </td>
+      </tr>
+      {open.value && counts.failed > 0 && (
+        <tr class="more" id={failuresId}>
+          <td colSpan={7}>
+            <Failures job={job} />
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
+  const { counts } = job;
+  const share = (count: number): string => `${counts.total === 0 ? 0 : (count / counts.total) * 100}%`;
+  const ended = counts.done + counts.failed + counts.cancelled;
+  return (
+    <div
+      class="stack"
+      role="progressbar"
+      aria-label={`${job.name}: ${formatShare(counts.total === 0 ? 0 : ended / counts.total)} ended`}
+      aria-valuemin={0}
+      aria-valuemax={counts.total}
+      aria-valuenow={ended}
+      title={`${formatCount(counts.done)} done, ${formatCount(counts.failed)} failed, ${formatCount(counts.cancelled)} cancelled, ${formatCount(counts.running)} running, ${formatCount(counts.queued)} waiting`}
+    >
+      <span class="done" style={{ width: share(counts.done) }} />
+      <span class="failed" style={{ width: share(counts.failed) }} />
+      <span class="cancelled" style={{ width: share(counts.cancelled) }} />
+      <span class="running" style={{ width: share(counts.running) }} />
+    </div>
+  );
+}
+
+function Actions({ job }: { job: JobInfo }): JSX.Element {
+  const path = `/api/jobs/${job.id}`;
+  const post = (verb: string): void => void act("POST", `${path}/${verb}`);
+  const active = job.endedAt === null;
+  return (
+    <div class="action-list">
+      {active && (
+        <button type="button" class="button small" onClick={() => post(job.paused ? "resume" : "pause")}>
+          {job.paused ? "Resume" : "Pause"}
+        </button>
+      )}
+      {job.counts.failed > 0 && job.state !== "cancelled" && (
+        <button type="button" class="button small" onClick={() => post("requeue-failed")}>
+          Requeue failed
+        </button>
+      )}
+      {active ? (
+        <button
+          type="button"
+          class="button small danger"
+          onClick={() =>
+            confirmFirst({
+              title: `Cancel “${job.name}”?`,
+              text: `${plural(job.counts.queued + job.counts.running, "task")} will not be computed; clients stop those that run. Results so far stay.`,
+              verb: "Cancel the job",
+              yes: () => post("cancel"),
+            })
+          }
+        >
+          Cancel
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="button small danger"
+          onClick={() =>
+            confirmFirst({
+              title: `Delete “${job.name}”?`,
+              text: `The job and ${plural(job.counts.done, "result")} are forgotten for good.`,
+              verb: "Delete the job",
+              yes: () => void act("DELETE", path),
+            })
+          }
+        >
+          Delete
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+import type { JobInfo } from "../../shared/rest.ts";
+
+export interface JobStateLabel {
+  readonly label: string;
+  readonly tone: "busy" | "quiet" | "good" | "warning" | "bad";
+}
+
+/** One word for where a job is, as a person sees it: a job without failures that ended is "done". */
+export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts">): JobStateLabel {
+  const { state, paused, counts } = job;
+  if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
+  if (state === "quarantined") return { label: "quarantined", tone: "bad" };
+  if (state === "finished")
+    return counts.failed > 0
+      ? { label: "ended with failures", tone: "bad" }
+      : { label: "done", tone: "good" };
+  if (paused) return { label: "paused", tone: "warning" };
+  if (counts.running > 0) return { label: "running", tone: "busy" };
+  if (counts.queued > 0) return { label: "waiting", tone: "quiet" };
+  return { label: "open", tone: "quiet" };
+}

@@ -1,0 +1,48 @@
+import type { Signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { formatCount } from "../ui/format.ts";
+
+/** A browser shows this many rows without a noticeable pause every second; the filter finds the others. */
+export const maxRows = 100;
+
+interface FilterProps {
+  readonly text: Signal<string>;
+  readonly label: string;
+}
+
+export function Filter({ text, label }: FilterProps): JSX.Element {
+  return (
+    <input
+      class="filter"
+      type="search"
+      placeholder={label}
+      aria-label={label}
+      value={text}
+      onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+    />
+  );
+}
+
+/** Whether any of the texts contains what the person typed. */
+export function matches(filter: string, texts: readonly string[]): boolean {
+  const wanted = filter.trim().toLowerCase();
+  return wanted === "" || texts.some((text) => text.toLowerCase().includes(wanted));
+}
+
+/** Says that not everything is shown. */
+export function Remainder({
+  shown,
+  of,
+  noun,
+}: {
+  shown: number;
+  of: number;
+  noun: string;
+}): JSX.Element | null {
+  if (shown >= of) return null;
+  return (
+    <p class="muted remainder">
+      The first {formatCount(shown)} of {formatCount(of)} {noun}; type a filter to see others.
+    </p>
+  );
+}

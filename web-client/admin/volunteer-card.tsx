@@ -1,0 +1,73 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import type { CreatedToken, ServerStatus } from "../../shared/rest.ts";
+import { CopyButton } from "./copy-button.tsx";
+import { QrCode } from "./qr-code.tsx";
+import { act } from "./state.ts";
+
+/** How others join: the address as text and for a phone's camera. */
+export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element {
+  const invitation = useSignal<string | undefined>(undefined);
+  const address = invitation.value ?? bestAddress(status.volunteerUrls);
+  const invite = async (): Promise<void> => {
+    const made = await act("POST", "/api/tokens", { role: "volunteer", name: "invitation" });
+    if (made)
+      invitation.value =
+        (made as CreatedToken).inviteUrl ?? `${address}/?invite=${(made as CreatedToken).token}`;
+  };
+  const needsInvitation = status.volunteers === "invite" && invitation.value === undefined;
+  return (
+    <section class="card panel join" aria-labelledby="join">
+      <div class="panel-head">
+        <h2 id="join">Add computers</h2>
+      </div>
+      {status.volunteers === "off" ? (
+        <p class="muted">
+          This server takes no volunteers. Start headless clients with a client token, or start the server
+          with <code>--volunteers open</code>.
+        </p>
+      ) : needsInvitation ? (
+        <>
+          <p class="muted">
+            Volunteers need an invitation. Anybody who has its address can compute, and nothing else.
+          </p>
+          <button type="button" class="button primary" onClick={() => void invite()}>
+            Make an invitation
+          </button>
+        </>
+      ) : (
+        <Address address={address} />
+      )}
+    </section>
+  );
+}
+
+function Address({ address }: { address: string }): JSX.Element {
+  return (
+    <>
+      <p class="muted">Open this address in a browser on any computer, and it helps.</p>
+      <div class="address">
+        <a href={address}>{address}</a>
+        <CopyButton text={address} />
+      </div>
+      {isLocal(address) ? (
+        <p class="muted hint">
+          Only this machine can open it. To let others in, start the server with <code>--host 0.0.0.0</code>.
+        </p>
+      ) : (
+        <QrCode text={address} />
+      )}
+    </>
+  );
+}
+
+/** The address this page was opened at works for others too, unless it is this machine's own name for itself. */
+function bestAddress(urls: readonly string[]): string {
+  if (!isLocal(location.origin)) return location.origin;
+  return urls.find((url) => !isLocal(url)) ?? urls[0] ?? location.origin;
+}
+
+function isLocal(address: string): boolean {
+  const { hostname } = new URL(address);
+  return hostname === "localhost" || hostname.startsWith("127.") || hostname === "[::1]";
+}
