@@ -6,6 +6,8 @@ import type { Sha256 } from "../shared/ids.ts";
 
 /** A transfer that moves nothing for so long is given up; the core tries again. */
 const stalledMs = 60_000;
+/** What an upload is given time for at the least: 50 kB/s, a poor uplink. */
+const slowestBytesPerMs = 50;
 
 /** Blobs to and from the server at `serverUrl`, over HTTP. */
 export function createBlobTransfer(serverUrl: string): BlobTransfer {
@@ -30,7 +32,7 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
         method: "PUT",
         headers: { authorization: `Bearer ${ticket}`, "content-type": "application/octet-stream" },
         body: bytes as Uint8Array<ArrayBuffer>,
-        signal: AbortSignal.timeout(stalledMs + bytes.length / 50),
+        signal: AbortSignal.timeout(stalledMs + Math.ceil(bytes.length / slowestBytesPerMs)),
       });
       return { sha256, size: bytes.length };
     },
