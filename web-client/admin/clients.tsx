@@ -27,7 +27,7 @@ export function Clients({ clients, jobs }: ClientsProps): JSX.Element {
     <section class="card panel" aria-labelledby="clients">
       <div class="panel-head">
         <h2 id="clients">{clients.length === 0 ? "Clients" : plural(clients.length, "client")}</h2>
-        {clients.length > 0 && <Filter text={filter} label="Filter by name, kind, id or address" />}
+        {clients.length > 0 && <Filter text={filter} label="Filter by name, kind or address" />}
       </div>
       {clients.length === 0 ? (
         <NoClients />
@@ -88,7 +88,7 @@ function ClientRow({ client, names }: RowProps): JSX.Element {
       <td data-label="Slots" class="number">
         {formatCount(client.slots)}
       </td>
-      <td data-label="Computes">
+      <td data-label="Computes" class="wide">
         <Current client={client} names={names} />
       </td>
       <td data-label="Done" class="number">

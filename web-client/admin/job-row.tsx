@@ -23,7 +23,7 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
             {job.customer} · <code>{job.id}</code>
           </span>
         </th>
-        <td data-label="State">
+        <td>
           <span class={`pill ${tone}`}>{label}</span>
         </td>
         <td data-label="Progress" class="progress">
@@ -103,8 +103,13 @@ function Actions({ job }: { job: JobInfo }): JSX.Element {
         </button>
       )}
       {job.counts.failed > 0 && job.state !== "cancelled" && (
-        <button type="button" class="button small" onClick={() => post("requeue-failed")}>
-          Requeue failed
+        <button
+          type="button"
+          class="button small"
+          title="Gives the failed tasks another chance"
+          onClick={() => post("requeue-failed")}
+        >
+          Requeue
         </button>
       )}
       {active ? (

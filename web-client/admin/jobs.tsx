@@ -20,7 +20,7 @@ export function Jobs({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
     <section class="card panel" aria-labelledby="jobs">
       <div class="panel-head">
         <h2 id="jobs">{jobs.length === 0 ? "Jobs" : plural(jobs.length, "job")}</h2>
-        {jobs.length > 0 && <Filter text={filter} label="Filter by name, customer, id or state" />}
+        {jobs.length > 0 && <Filter text={filter} label="Filter by name, customer or state" />}
       </div>
       {jobs.length === 0 ? (
         <NoJobs />

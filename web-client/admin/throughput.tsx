@@ -4,8 +4,6 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatRate } from "../ui/format.ts";
 
-const height = 190;
-
 /** Results a second over the last five minutes. */
 export function Throughput({ perSecond }: { perSecond: readonly number[] }): JSX.Element {
   const holder = useRef<HTMLDivElement>(null);
@@ -21,7 +19,7 @@ export function Throughput({ perSecond }: { perSecond: readonly number[] }): JSX
       plot.current = makePlot(element, newest.current);
     };
     draw();
-    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    const resized = new ResizeObserver(() => plot.current?.setSize(sizeOf(element)));
     resized.observe(element);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", draw);
@@ -39,15 +37,20 @@ export function Throughput({ perSecond }: { perSecond: readonly number[] }): JSX
     <section class="card panel chart" aria-labelledby="throughput">
       <div class="panel-head">
         <h2 id="throughput">Throughput</h2>
-        <span class="muted">{formatRate(now)} results, five minutes</span>
+        <span class="muted">{formatRate(now)} now · last five minutes</span>
       </div>
       <div
         ref={holder}
+        class="plot"
         role="img"
         aria-label={`Results a second over the last five minutes: ${formatRate(now)} now, ${formatRate(most)} at most.`}
       />
     </section>
   );
+}
+
+function sizeOf({ clientWidth, clientHeight }: HTMLElement): { width: number; height: number } {
+  return { width: clientWidth, height: clientHeight };
 }
 
 function mean(numbers: readonly number[]): number {
@@ -69,8 +72,7 @@ function makePlot(element: HTMLElement, perSecond: readonly number[]): uPlot {
   };
   return new uPlot(
     {
-      width: element.clientWidth,
-      height,
+      ...sizeOf(element),
       legend: { show: false },
       cursor: { show: false },
       scales: {

@@ -10,7 +10,7 @@ export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
       <Tile label="Clients" value={formatCount(clients.browser + clients.node)}>
         {plural(clients.browser, "browser")}, {formatCount(clients.node)} headless
       </Tile>
-      <Tile label="Slots busy" value={`${formatCount(clients.busy)} of ${formatCount(clients.slots)}`}>
+      <Tile label="Slots busy" value={`${formatCount(clients.busy)} / ${formatCount(clients.slots)}`}>
         {formatRate(status.rate)} results
       </Tile>
       <Tile label="Tasks waiting" value={formatCount(tasks.queued)}>
