@@ -29,11 +29,14 @@ export function createHttpApp(parts: HttpParts): Express {
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  app.set("trust proxy", options.trustProxy);
+  // One proxy, our own: what stands further left in X-Forwarded-For anybody can write.
+  app.set("trust proxy", options.trustProxy ? 1 : false);
   app.set("query parser", "simple");
   app.set("case sensitive routing", true);
   app.use(metrics.time, securityHeaders, refuseForeign);
   app.use((req, res, next) => {
+    // A connection whose last reply began before the stop would stay open, waiting for another request.
+    res.once("finish", () => stopping?.aborted && req.socket.end());
     if (stopping?.aborted && req.path !== "/healthz") {
       res.setHeader("Connection", "close");
       throw new PlatformError("SHUTTING_DOWN", "The server is going down.");

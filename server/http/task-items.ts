@@ -1,4 +1,4 @@
-import { decode } from "@msgpack/msgpack";
+import { Decoder } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { encodeWithReferences, valueFromJson } from "../../shared/codec.ts";
@@ -88,9 +88,11 @@ function bounded(refs: readonly BlobName[]): readonly BlobName[] {
   );
 }
 
+const decoder = new Decoder();
+
 function decodeItem(raw: Uint8Array): unknown {
   try {
-    return decode(raw);
+    return decoder.decode(raw);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError("BAD_REQUEST", `The item cannot be decoded: ${reason}.`, error);

@@ -221,6 +221,15 @@ test("a defect is told in general words, and in the log in full", async () => {
   expect(JSON.stringify(own.logged)).toContain("secret detail");
 });
 
+test("behind a proxy an address counts as the proxy saw it, whatever its owner claims", async () => {
+  const own = await startTestServer({ requestsPerMinutePerAddress: 3, trustProxy: true });
+  const from = (chain: string) =>
+    own.request("/healthz", { token: null, headers: { "x-forwarded-for": chain } });
+  for (let i = 0; i < 3; i++) expect((await from(`10.0.0.${i}, 192.0.2.7`)).status).toBe(200);
+  expect((await from("10.0.0.9, 192.0.2.7")).status).toBe(429);
+  expect((await from("10.0.0.9, 192.0.2.8")).status).toBe(200);
+});
+
 test("too many requests: per address for strangers, per token for the known, none for transfers", async () => {
   const own = await startTestServer({ requestsPerMinutePerAddress: 5 });
   const ask = (path: string, token: string | null) => own.request(path, { token });

@@ -1,6 +1,6 @@
 import { decodeMulti, encode } from "@msgpack/msgpack";
 import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import { decodeValue, encodeValue } from "../../shared/codec.ts";
 import type { JobId } from "../../shared/ids.ts";
@@ -16,7 +16,7 @@ function open(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const authorization = `Bearer ${server.tokens.customer}`;
-    get(`${server.url}${path}`, { headers: { authorization, ...headers }, agent: false }, resolve).on(
+    get(`${server.url}${path}`, { headers: { authorization, ...headers }, agent }, resolve).on(
       "error",
       reject,
     );
@@ -163,11 +163,17 @@ describe("reading on", () => {
   test("when the server goes down a follower's stream ends without `end`", async () => {
     const server = await startTestServer();
     const { id } = await createJob(server);
-    const response = await open(server, `/api/jobs/${id}/results?follow=1`);
-    const ended = once(response, "end");
+    const response = await open(
+      server,
+      `/api/jobs/${id}/results?follow=1`,
+      {},
+      new Agent({ keepAlive: true }),
+    );
+    const ended = Promise.all([once(response, "end"), once(response.socket, "close")]);
     let text = "";
     response.on("data", (chunk) => (text += String(chunk)));
     server.stop();
+    // The connection too: a server that waits for its reuse would never be gone.
     await ended;
     expect(text.trim()).toBe("");
     const refused = await server.request("/api/status");
