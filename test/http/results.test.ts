@@ -13,6 +13,7 @@ function open(
   server: TestServer,
   path: string,
   headers: Record<string, string> = {},
+  agent: Agent | false = false,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const authorization = `Bearer ${server.tokens.customer}`;
