@@ -1,16 +1,22 @@
 #!/usr/bin/env node
 // Plain JavaScript on purpose: this file runs under whatever Node the machine has, and hands over to the pinned one.
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
+import module, { createRequire } from "node:module";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { constants } from "node:os";
+import { constants, homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const neededMajor = 26;
 
-if (Number(process.versions.node.split(".")[0]) >= neededMajor) await import("./main.ts");
-else runPinned();
+if (Number(process.versions.node.split(".")[0]) >= neededMajor) {
+  // Type stripping and compiling is done once: `manyhands --version` takes 0.55 s without, 0.20 s with. In the user's own
+  // folder, because what is there is run, and Node's default is a folder that every user can write to.
+  module.enableCompileCache(
+    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "manyhands", "code"),
+  );
+  await import("./main.ts");
+} else runPinned();
 
 /** The pinned Node of this package's node_modules, or undefined. */
 function findPinned() {

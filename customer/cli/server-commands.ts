@@ -1,4 +1,4 @@
-import { Option, type Command } from "commander";
+import { Command, Option } from "commander";
 import { roles, type ClientInfo, type Role, type ServerStatus } from "../../shared/rest.ts";
 import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
@@ -67,7 +67,7 @@ function clientTable(clients: readonly ClientInfo[]): string {
 }
 
 function tokenCommand(): Command {
-  const command = serverCommand("token", "Make, list and revoke access tokens");
+  const command = new Command("token").description("Make, list and revoke access tokens");
   command
     .addCommand(createCommand())
     .addCommand(

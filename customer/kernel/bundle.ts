@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown, type Plugin, type RolldownOutput } from "rolldown";
+import type { Plugin, RolldownOutput } from "rolldown";
 import { PlatformError } from "../../shared/errors.ts";
 
 interface Bundled {
@@ -77,6 +77,8 @@ interface Watch {
 }
 
 async function build(path: string, watch: Watch): Promise<RolldownOutput> {
+  // Loaded when it is needed: most commands and many programs never bundle.
+  const { rolldown } = await import("rolldown");
   try {
     const build = await rolldown({
       input: path,

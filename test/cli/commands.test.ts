@@ -83,7 +83,7 @@ describe("manyhands map", () => {
     const { code, out, err } = await manyhands(["map", "fussy.ts", "--range", "0:3", "--max-attempts", "1"]);
     expect(code).toBe(1);
     expect(lines(out)).toHaveLength(3);
-    expect(err).toMatch(/1 task failed:\n {2}task 1 failed \(error, 1 attempt\): not one\n {4}at /);
+    expect(err).toMatch(/1 task failed:\n {2}task 1 failed \(error, 1 attempt\): (Error: )?not one\n {4}at /);
   });
 
   it.each([
@@ -130,7 +130,7 @@ describe("looking at jobs and steering them", () => {
     const jobs = await manyhands(["jobs"]);
     expect(jobs.out).toMatch(new RegExp(`^${id} +fussy +local +finished +2/3 +1 `, "m"));
     const shown = await manyhands(["job", id]);
-    expect(shown.out).toMatch(/task 1 failed \(error, 1 attempt\): not one/);
+    expect(shown.out).toMatch(/task 1 failed \(error, 1 attempt\): (Error: )?not one/);
 
     const results = await manyhands(["results", id]);
     expect({ code: results.code, lines: lines(results.out).length }).toEqual({ code: 1, lines: 3 });

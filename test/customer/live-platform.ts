@@ -49,7 +49,6 @@ export class LivePlatform {
   startClient(slots: number): void {
     const cache = join(this.directory, "cache");
     const args = [launcher, "client", "--server", this.url, "--slots", `${slots}`, "--cache-dir", cache];
-    if (process.env["BOOT"]) args.splice(0, 99, "/tmp/sdk-try/client.ts", this.url, this.server.token);
     this.#client = spawn(process.execPath, args, { env: this.environment, stdio: "ignore" });
   }
 
