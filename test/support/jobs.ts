@@ -1,0 +1,76 @@
+import { expect } from "vitest";
+import type { ClientInfo, JobInfo, ResultLine } from "../../shared/rest.ts";
+
+interface Address {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** A request to a server with its admin token. */
+export async function request<T>(server: Address, method: string, path: string, body?: unknown): Promise<T> {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: {
+      accept: "application/json",
+      authorization: `Bearer ${server.token}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return JSON.parse(text || "null") as T;
+}
+
+/** Submits a job over REST as curl would; the kernel is source text. */
+export async function submitJob(
+  server: Address,
+  source: string,
+  inputs: readonly unknown[],
+  options: object = {},
+): Promise<string> {
+  const job = await request<JobInfo>(server, "POST", "/api/jobs", { kernel: { source }, inputs, ...options });
+  return job.id;
+}
+
+export function readJob(server: Address, id: string): Promise<JobInfo> {
+  return request<JobInfo>(server, "GET", `/api/jobs/${id}`);
+}
+
+export function readClients(server: Address): Promise<ClientInfo[]> {
+  return request<ClientInfo[]>(server, "GET", "/api/clients");
+}
+
+/** Every result of a job so far, in the order of their sequence numbers. */
+export async function readResults(server: Address, id: string): Promise<ResultLine[]> {
+  const lines = await request<ResultLine[]>(server, "GET", `/api/jobs/${id}/results`);
+  return lines.filter((line) => line.state !== "end");
+}
+
+/** What every fault test ends with: each task has one result, each is right, none is lost. */
+export async function expectAllOnce(server: Address, id: string, outputs: readonly unknown[]): Promise<void> {
+  const results = await readResults(server, id);
+  const byIndex = results.toSorted((a, b) => indexOf(a) - indexOf(b));
+  expect(byIndex.map(indexOf)).toEqual(outputs.map((_, index) => index));
+  expect(byIndex.map((line) => line.state === "done" && line.output)).toEqual(outputs);
+  expect(results.map((line) => line.state !== "end" && line.seq)).toEqual(outputs.map((_, i) => i + 1));
+}
+
+function indexOf(line: ResultLine): number {
+  return line.state === "end" ? -1 : line.index;
+}
+
+/** A kernel that squares `x` after `ms` milliseconds of waiting, reporting progress. */
+export const slowSquareSource = `export default async ({ x, ms }, ctx) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    ctx.progress(0.5);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return x * x;
+};`;
+
+export const slowInputs = (count: number, ms: number): { x: number; ms: number }[] =>
+  Array.from({ length: count }, (_, x) => ({ x, ms }));
+
+export const squares = (count: number): number[] => Array.from({ length: count }, (_, x) => x * x);
