@@ -1,0 +1,379 @@
+import type { Value } from "../../shared/codec.ts";
+import { DataReference } from "../../shared/data-reference.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { FailureKind } from "../../shared/protocol.ts";
+import { seededRandom } from "../../shared/random.ts";
+
+/**
+ * Kernels and what a sandbox must make of them, whichever platform it is on: the process sandbox and the browser's run
+ * the same vectors. Each is one task in a fresh sandbox.
+ */
+export interface KernelVector {
+  readonly name: string;
+  /** The ES module. */
+  readonly source: string;
+  readonly input: Value;
+  /** Resume state the task starts with. */
+  readonly resume?: Value;
+  /** Blobs the host has. */
+  readonly blobs?: readonly Uint8Array[];
+  readonly memoryMb?: number;
+  readonly expect: Expectation;
+}
+
+export type Expectation = (
+  | { readonly state: "done"; readonly output: Value }
+  | {
+      readonly state: "failed";
+      readonly kind: FailureKind;
+      readonly message: RegExp;
+      readonly stack?: RegExp;
+    }
+  /** `load` rejects. */
+  | { readonly state: "unloadable"; readonly message: RegExp }
+  /** Still computing after a while; `terminate` must end it. */
+  | { readonly state: "hangs" }
+  /** Whatever comes of it, the sandbox can be ended and the client goes on. */
+  | { readonly state: "survives" }
+  /** The sandbox is ended by itself. A browser cannot tell memory from a crash. */
+  | { readonly state: "ended"; readonly kind: "memory" | "crash" }
+) & {
+  readonly progress?: number;
+  readonly checkpoint?: Value;
+  readonly log?: readonly string[];
+};
+
+const abc = new TextEncoder().encode("abc");
+const abcReference = new DataReference(sha256Hex(abc), abc.length);
+
+/** `(func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)` */
+const addWasm =
+  "[0,97,115,109,1,0,0,0,1,7,1,96,2,127,127,1,127,3,2,1,0,7,7,1,3,97,100,100,0,0,10,9,1,7,0,32,0,32,1,106,11]";
+
+/** Seed of every vector. */
+export const vectorSeed = "seed";
+const stream = seededRandom(`${vectorSeed}/0`);
+const firstRandoms = [stream(), stream()];
+
+export const kernelVectors: readonly KernelVector[] = [
+  {
+    name: "synchronous",
+    source: "export default (x) => x * x;",
+    input: 12,
+    expect: { state: "done", output: 144 },
+  },
+  {
+    name: "asynchronous, with a timer",
+    source:
+      "export default async (x) => { await new Promise((resolve) => setTimeout(resolve, 5)); return [x]; };",
+    input: "a",
+    expect: { state: "done", output: ["a"] },
+  },
+  {
+    name: "returns a thenable that is no promise",
+    source: "export default (x) => ({ then: (resolve) => resolve(x + 1) });",
+    input: 1,
+    expect: { state: "done", output: 2 },
+  },
+  {
+    name: "typed arrays and bytes there and back",
+    source:
+      "export default ({ bytes, floats }) => ({ bytes: bytes.map((b) => b + 1), floats: floats.map((f) => f * 2) });",
+    input: { bytes: new Uint8Array([1, 2, 3]), floats: new Float32Array([0.5, 1.5]) },
+    expect: {
+      state: "done",
+      output: { bytes: new Uint8Array([2, 3, 4]), floats: new Float32Array([1, 3]) },
+    },
+  },
+  {
+    name: "WebAssembly inside",
+    source: `export default async (x) => {
+      const { instance } = await WebAssembly.instantiate(new Uint8Array(${addWasm}));
+      return instance.exports.add(x, 2);
+    };`,
+    input: 40,
+    expect: { state: "done", output: 42 },
+  },
+  {
+    name: "throws an error with a stack",
+    source:
+      'function inner() { throw new TypeError("no such particle"); }\nexport default function outer() { inner(); }',
+    input: null,
+    expect: { state: "failed", kind: "error", message: /no such particle/, stack: /inner[\s\S]*outer/ },
+  },
+  {
+    name: "rejects",
+    source: 'export default async () => { await null; throw new Error("later"); };',
+    input: null,
+    expect: { state: "failed", kind: "error", message: /later/ },
+  },
+  {
+    name: "throws what is no error",
+    source: "export default () => { throw { half: true }; };",
+    input: null,
+    expect: { state: "failed", kind: "error", message: /half/ },
+  },
+  {
+    name: "throws an error whose properties throw",
+    source: `export default () => {
+      const error = new Error("x");
+      for (const key of ["message", "stack", "name"]) Object.defineProperty(error, key, { get() { throw new Error(key); } });
+      throw error;
+    };`,
+    input: null,
+    expect: { state: "failed", kind: "error", message: /./ },
+  },
+  {
+    name: "returns a function",
+    source: "export default () => () => 1;",
+    input: null,
+    expect: { state: "failed", kind: "unserialisable", message: /cannot be sent/ },
+  },
+  {
+    name: "returns a cycle",
+    source: "export default () => { const a = []; a.push(a); return a; };",
+    input: null,
+    expect: { state: "failed", kind: "unserialisable", message: /cannot be sent/ },
+  },
+  {
+    name: "has no default export",
+    source: "export const kernel = () => 1;",
+    input: null,
+    expect: { state: "unloadable", message: /default/ },
+  },
+  {
+    name: "has a default export that is no function",
+    source: "export default 7;",
+    input: null,
+    expect: { state: "unloadable", message: /number/ },
+  },
+  {
+    name: "is no JavaScript",
+    source: "export default (x => ;",
+    input: null,
+    expect: { state: "unloadable", message: /./ },
+  },
+  {
+    name: "throws while it loads",
+    source: 'export default () => 1; throw new Error("at the top level");',
+    input: null,
+    expect: { state: "unloadable", message: /at the top level/ },
+  },
+  {
+    name: "hangs in an endless loop",
+    source: "export default () => { for (;;); };",
+    input: null,
+    expect: { state: "hangs" },
+  },
+  {
+    name: "waits for ever",
+    source: "export default () => new Promise(() => {});",
+    input: null,
+    expect: { state: "hangs" },
+  },
+  {
+    name: "leaves a rejected promise behind",
+    source: 'export default async () => { Promise.reject(new Error("nobody looks")); return 1; };',
+    input: null,
+    expect: { state: "done", output: 1 },
+  },
+  {
+    name: "ctx.data reads a blob and a slice of it",
+    source: `export default async (ref, ctx) => {
+      const text = async (part) => new TextDecoder().decode(await ctx.data(part));
+      return [await text(ref), await text(ref.slice(1, 2)), ref.size];
+    };`,
+    input: abcReference,
+    blobs: [abc],
+    expect: { state: "done", output: ["abc", "b", 3] },
+  },
+  {
+    name: "ctx.data of a blob that is nowhere",
+    source: "export default (ref, ctx) => ctx.data(ref);",
+    input: abcReference,
+    expect: { state: "failed", kind: "data", message: /could not be had/ },
+  },
+  {
+    name: "ctx.put gives a reference that can go into the output",
+    source: 'export default async (_, ctx) => ({ ref: await ctx.put(new TextEncoder().encode("abc")) });',
+    input: null,
+    expect: { state: "done", output: { ref: abcReference } },
+  },
+  {
+    name: "ctx.progress, ctx.checkpoint and ctx.log",
+    source: `export default (_, ctx) => {
+      ctx.log("the first of", 2, "lines");
+      console.log("the second");
+      ctx.progress(0.25);
+      ctx.checkpoint({ step: 7 });
+      return ctx.resume === undefined || ctx.resume === null;
+    };`,
+    input: null,
+    expect: {
+      state: "done",
+      output: true,
+      progress: 0.25,
+      checkpoint: { step: 7 },
+      log: ["the first of 2 lines", "the second"],
+    },
+  },
+  {
+    name: "ctx.resume",
+    source: "export default (_, ctx) => ctx.resume.step + 1;",
+    input: null,
+    resume: { step: 7 },
+    expect: { state: "done", output: 8 },
+  },
+  {
+    name: "ctx.random is the same stream everywhere",
+    source: "export default (_, ctx) => [ctx.random(), ctx.random(), ctx.index, ctx.attempt];",
+    input: null,
+    expect: { state: "done", output: [...firstRandoms, 0, 1] },
+  },
+  {
+    name: "ctx.signal is there and not aborted",
+    source: "export default (_, ctx) => ctx.signal.aborted;",
+    input: null,
+    expect: { state: "done", output: false },
+  },
+  {
+    name: "what kernels may expect to find",
+    source: `export default async () => {
+      const names = ["TextEncoder", "TextDecoder", "URL", "atob", "btoa", "structuredClone", "setTimeout", "clearTimeout",
+        "setInterval", "queueMicrotask", "AbortController", "EventTarget", "WebAssembly", "Intl", "performance", "crypto", "self"];
+      const missing = names.filter((name) => typeof globalThis[name] === "undefined");
+      const bytes = crypto.getRandomValues(new Uint8Array(32));
+      const copy = structuredClone({ map: new Map([[1, new Date(5)]]), floats: new Float32Array([1.5]) });
+      const id = setInterval(() => undefined, 1000);
+      clearInterval(id);
+      return {
+        missing,
+        random: bytes.some((byte) => byte > 0),
+        cloned: copy.map.get(1).getTime() + copy.floats[0],
+        now: performance.now() > 0,
+        made: new Function("a", "return a + 1")(1),
+      };
+    };`,
+    input: null,
+    expect: {
+      state: "done",
+      output: { missing: [], random: true, cloned: 6.5, now: true, made: 2 },
+    },
+  },
+  {
+    name: "compresses and decompresses",
+    source: `export default async (text) => {
+      const through = async (bytes, stream) => {
+        const writer = stream.writable.getWriter();
+        writer.write(bytes);
+        writer.close();
+        const parts = [];
+        for (const reader = stream.readable.getReader(); ; ) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          parts.push(...value);
+        }
+        return new Uint8Array(parts);
+      };
+      const packed = await through(new TextEncoder().encode(text), new CompressionStream("gzip"));
+      return new TextDecoder().decode(await through(packed, new DecompressionStream("gzip")));
+    };`,
+    input: "many hands",
+    expect: { state: "done", output: "many hands" },
+  },
+];
+
+/**
+ * Attempts at getting out that make sense on any platform. Each kernel returns what it reached, as text; a sandbox that
+ * holds leaves the list empty.
+ */
+export const hostileVectors: readonly KernelVector[] = [
+  hostile("the network", {
+    fetch: "await fetch(target + '/fetch').then((r) => r.status)",
+    "fetch without cors": "await fetch(target + '/no-cors', { mode: 'no-cors' }).then((r) => r.type)",
+    XMLHttpRequest: `await new Promise((resolve, reject) => {
+      const r = new XMLHttpRequest(); r.open("GET", target + "/xhr"); r.onload = () => resolve(r.status); r.onerror = reject; r.send();
+    })`,
+    WebSocket: `await new Promise((resolve, reject) => {
+      const s = new WebSocket(target.replace("http", "ws")); s.onopen = () => resolve("open"); s.onerror = reject;
+    })`,
+    EventSource: `await new Promise((resolve, reject) => {
+      const s = new EventSource(target); s.onopen = () => resolve("open"); s.onerror = reject;
+    })`,
+    WebTransport: "new WebTransport(target.replace('http:', 'https:'))",
+    RTCPeerConnection: "new RTCPeerConnection()",
+    sendBeacon: "navigator.sendBeacon(target + '/beacon') || undefined",
+    importScripts: "importScripts(target + '/script.js')",
+  }),
+  hostile("imports", {
+    http: "await import(target + '/module.js')",
+    data: "(await import('data:text/javascript,export default 1')).default",
+    blob: `await import(URL.createObjectURL(new Blob(["export default 1"], { type: "text/javascript" })))`,
+    "file of the host": "await import('file:///etc/hostname')",
+    "relative path": "await import('./package.json', { with: { type: 'json' } })",
+    "bare name": "await import('comlink')",
+    builtin: "await import('node:fs')",
+    "builtin without prefix": "await import('fs')",
+    "import made by Function": "await new Function('return import(\"node:fs\")')()",
+    "import made by eval": "await (0, eval)('import(\"node:fs\")')",
+    "import.meta.resolve": "import.meta.resolve?.('node:fs')",
+  }),
+  hostile("storage", {
+    localStorage: "localStorage.setItem('x', '1') ?? 'written'",
+    sessionStorage: "sessionStorage.setItem('x', '1') ?? 'written'",
+    indexedDB: `await new Promise((resolve, reject) => {
+      const r = indexedDB.open("x"); r.onsuccess = () => resolve("open"); r.onerror = reject;
+    })`,
+    caches: "await caches.open('x')",
+    cookie: "document.cookie",
+    "storage directory": "await navigator.storage.getDirectory()",
+  }),
+  hostile("other contexts", {
+    Worker: "new Worker('data:text/javascript,1')",
+    SharedWorker: "new SharedWorker('data:text/javascript,1')",
+    BroadcastChannel: "new BroadcastChannel('manyhands').name",
+    document: "document.title",
+    parent: "parent.location.href",
+    opener: "opener.location.href",
+    serviceWorker: "await navigator.serviceWorker.ready",
+  }),
+  {
+    name: "hostile: stays sane when the kernel breaks the language around it",
+    source: `export default () => {
+      for (const type of [Array, Map, Set, Promise, Uint8Array, String])
+        for (const key of ["map", "push", "set", "get", "then", "slice"])
+          if (key in type.prototype && !(type === Promise && key === "then"))
+            try { type.prototype[key] = () => { throw new Error("broken " + key); }; } catch {}
+      return 1;
+    };`,
+    input: null,
+    expect: { state: "survives" },
+  },
+];
+
+/** A kernel that makes several attempts, each an expression, and returns those that gave something. */
+export function hostile(name: string, attempts: Readonly<Record<string, string>>): KernelVector {
+  const list = Object.entries(attempts).map(
+    ([label, expression]) => `[${JSON.stringify(label)}, async () => (${expression})],`,
+  );
+  return {
+    name: `hostile: ${name}`,
+    // An attempt that neither works nor fails has reached nothing; it must not stop the others.
+    source: `const patience = (promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 1500))]);
+export default async (target) => {
+  const attempts = [
+    ${list.join("\n    ")}
+  ];
+  const reached = [];
+  await Promise.all(attempts.map(async ([label, attempt]) => {
+    try {
+      const got = await patience(attempt());
+      if (got !== undefined && got !== null) reached.push(label + ": " + String(got).slice(0, 100));
+    } catch {}
+  }));
+  return reached;
+};`,
+    input: "http://127.0.0.1:9",
+    expect: { state: "done", output: [] },
+  };
+}
