@@ -27,10 +27,13 @@ export interface LabServer {
 
 /** How long a process is given to end by itself. */
 const patienceMs = 8000;
+/** How long clients are waited for: they start in a second or two, on a busy machine in ten. */
+const joinMs = 45_000;
 
 /** A server and clients of its own, in processes of their own, on a temporary directory: gone without a trace. */
 export class Lab {
   readonly #processes: ChildProcess[] = [];
+  readonly #errors: (() => string)[] = [];
   readonly #directory: string;
   #closing: Promise<void> | undefined;
 
@@ -74,17 +77,23 @@ export class Lab {
   /** Starts one headless client. */
   startClient(url: string, slots: number): void {
     const cache = join(this.#directory, `client-${this.#processes.length}`);
-    collect(this.#spawn("client", ["--server", url, "--slots", String(slots), "--cache-dir", cache]));
+    const where = ["--server", url, "--slots", String(slots), "--cache-dir", cache];
+    const child = this.#spawn("client", [...where, "--log-level", "warn"]);
+    this.#errors.push(collect(child));
   }
 
-  /** Waits until clients have joined. @throws PlatformError TIMED_OUT */
-  async whenJoined(hands: Hands, clients: number, withinMs = 30_000): Promise<void> {
-    const until = performance.now() + withinMs;
+  /** Waits until clients have joined. @throws PlatformError TIMED_OUT with what the clients said */
+  async whenJoined(hands: Hands, clients: number, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + joinMs;
     for (;;) {
+      signal.throwIfAborted();
       const connected = (await hands.clients()).filter((client) => client.connected).length;
       if (connected >= clients) return;
-      if (performance.now() > until)
-        throw new PlatformError("TIMED_OUT", `Only ${connected} of ${clients} clients have joined.`);
+      if (performance.now() > until || this.#processes.some(hasEnded))
+        throw new PlatformError(
+          "TIMED_OUT",
+          `Only ${connected} of ${clients} clients have joined. ${this.#errors.map((errors) => errors()).join("\n")}`,
+        );
       await wait(50);
     }
   }
@@ -126,10 +135,14 @@ function collect(child: ChildProcess): () => string {
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const exited = once(child, "exit");
   child.kill("SIGTERM");
   const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
   await exited;
   clearTimeout(timer);
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }

@@ -16,9 +16,15 @@ import { writeResults } from "./write-results.ts";
 export function demoCommand(): Command {
   return describeDemo().action(async (options: DemoOptions) => {
     const stop = new AbortController();
-    const interrupt = (): void => stop.abort(new Error("interrupted"));
-    process.once("SIGINT", interrupt);
-    process.once("SIGTERM", interrupt);
+    let interruptedAt = Infinity;
+    const interrupt = (): void => {
+      // The same Ctrl-C may come twice at once (from the terminal and from a wrapper); a second one means it.
+      if (performance.now() - interruptedAt > 1000) process.exit(130);
+      interruptedAt = Math.min(interruptedAt, performance.now());
+      stop.abort(new Error("interrupted"));
+    };
+    process.on("SIGINT", interrupt);
+    process.on("SIGTERM", interrupt);
     try {
       await runDemo(options, stop.signal);
     } catch (error) {
@@ -47,10 +53,10 @@ async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<void>
   try {
     const server = await lab.startServer(options.host, options.port);
     for (let i = 0; i < options.clients; i++) lab.startClient(server.url, options.slots);
-    const hands = await connect(server.url, { token: server.token });
+    const hands = await connect(server.url, { token: server.token, patienceMs: 60_000 });
     invite(server, options);
     try {
-      await lab.whenJoined(hands, options.clients);
+      await lab.whenJoined(hands, options.clients, signal);
       await useHands(hands, options, signal, started);
       if (options.keepServing) await untilInterrupted(server, signal);
     } finally {

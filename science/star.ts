@@ -24,10 +24,20 @@ export function particleStar(
   poses: readonly Pose[],
   stack: { readonly images: string; readonly pixelSize: number; readonly box: number },
 ): string {
+  // RELION refuses a file without a microscope. The images have no contrast transfer function: pass no --ctf.
   const optics = starTable(
     "optics",
-    ["rlnOpticsGroup", "rlnOpticsGroupName", "rlnImagePixelSize", "rlnImageSize", "rlnImageDimensionality"],
-    [[1, "opticsGroup1", stack.pixelSize, stack.box, 2]],
+    [
+      "rlnOpticsGroup",
+      "rlnOpticsGroupName",
+      "rlnVoltage",
+      "rlnSphericalAberration",
+      "rlnAmplitudeContrast",
+      "rlnImagePixelSize",
+      "rlnImageSize",
+      "rlnImageDimensionality",
+    ],
+    [[1, "opticsGroup1", 300, 2.7, 0.1, stack.pixelSize, stack.box, 2]],
   );
   const columns = [
     "rlnImageName",
