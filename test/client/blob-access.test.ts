@@ -1,0 +1,201 @@
+import { describe, expect, test } from "vitest";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { BlobAccess } from "../../shared/client/blob-access.ts";
+import { VirtualClock } from "../support/client-virtual-clock.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A server's blobs and a machine's cache, with a record of what was asked of them. */
+class Fixture {
+  readonly clock = new VirtualClock();
+  readonly served = new Map<Sha256, Uint8Array>();
+  readonly cached = new Map<Sha256, Uint8Array>();
+  readonly fetched: string[] = [];
+  /** Errors for the next transfers, one each. */
+  readonly errors: PlatformError[] = [];
+  readonly access = new BlobAccess({
+    clock: this.clock,
+    random: () => 0.5,
+    log: () => undefined,
+    blobs: {
+      fetch: async ({ sha256, size }, range, ticket) => {
+        this.fetched.push(`${ticket}: ${range ? range.join("-") : "all"} of ${size}`);
+        const error = this.errors.shift();
+        if (error) throw error;
+        const bytes = this.served.get(sha256);
+        if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
+        return range ? bytes.slice(...range) : bytes.slice();
+      },
+      upload: async (bytes) => {
+        const error = this.errors.shift();
+        if (error) throw error;
+        return { sha256: sha256Hex(bytes), size: bytes.length };
+      },
+    },
+    cache: {
+      get: async (sha256) => this.cached.get(sha256),
+      put: async (sha256, bytes) => void this.cached.set(sha256, bytes.slice()),
+      list: async () => [],
+      onChange: () => undefined,
+    },
+  });
+
+  add(bytes: Uint8Array): BlobName {
+    const sha256 = `${this.served.size}`.padStart(64, "0") as Sha256;
+    this.served.set(sha256, bytes);
+    return { sha256, size: bytes.length };
+  }
+
+  /** Lets time pass until a promise has settled. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    const noted = promise.finally(() => (state.settled = true));
+    noted.catch(() => undefined);
+    for (let steps = 0; steps < 1000 && !state.settled; steps++) await this.clock.step();
+    expect(state.settled).toBe(true);
+    return noted;
+  }
+}
+
+function ready(): Fixture {
+  const fixture = new Fixture();
+  fixture.access.useTicket("t1");
+  return fixture;
+}
+
+describe("reading blobs", () => {
+  test("a blob is fetched once however many ask, cached, and each asker owns a copy", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1, 2, 3, 4]));
+    const [a, b, part] = await Promise.all([
+      f.access.read(name),
+      f.access.read(name),
+      f.access.read(name, [1, 3]),
+    ]);
+    expect(f.fetched).toEqual(["t1: all of 4"]);
+    expect(part).toEqual(new Uint8Array([2, 3]));
+    a.fill(9);
+    expect(b).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(await f.access.read(name)).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(f.cached.get(name.sha256)).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(f.fetched).toHaveLength(1);
+  });
+
+  test("what the cache has is not fetched; what the cache has in the wrong size is", async () => {
+    const f = ready();
+    const good = f.add(new Uint8Array([1]));
+    const bad = f.add(new Uint8Array([2]));
+    f.cached.set(good.sha256, new Uint8Array([1]));
+    f.cached.set(bad.sha256, new Uint8Array([2, 2]));
+    expect(await f.access.read(good)).toEqual(new Uint8Array([1]));
+    expect(await f.access.read(bad)).toEqual(new Uint8Array([2]));
+    expect(f.fetched).toHaveLength(1);
+  });
+
+  test("of a large blob only the range travels, unless all of it is wanted", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(9 * mebibyte).fill(7));
+    expect(await f.access.read(name, [mebibyte, mebibyte + 3])).toEqual(new Uint8Array([7, 7, 7]));
+    expect(f.cached.size).toBe(0);
+    expect((await f.access.read(name, [0, name.size])).length).toBe(name.size);
+    expect(f.cached.has(name.sha256)).toBe(true);
+    expect(await f.access.read(name, [0, 2])).toEqual(new Uint8Array([7, 7]));
+    expect(f.fetched).toEqual([`t1: ${mebibyte}-${mebibyte + 3} of ${name.size}`, `t1: all of ${name.size}`]);
+  });
+
+  test("a range outside the blob is refused", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(4));
+    for (const range of [
+      [0, 5],
+      [3, 2],
+      [-1, 2],
+      [0.5, 2],
+      [NaN, 2],
+    ] as const)
+      await expect(f.access.read(name, range)).rejects.toMatchObject({ code: "RANGE_NOT_SATISFIABLE" });
+  });
+
+  test("bytes of the wrong length are not taken", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(4));
+    await expect(f.wait(f.access.read({ ...name, size: 5 }))).rejects.toMatchObject({
+      code: "HASH_MISMATCH",
+    });
+  });
+});
+
+describe("when transfers fail", () => {
+  test("a passing failure is retried, a lasting one is not", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(new PlatformError("UNREACHABLE", "down"), new PlatformError("TOO_MANY", "slow down"));
+    expect(await f.wait(f.access.read(name))).toEqual(new Uint8Array([1]));
+    expect(f.fetched).toHaveLength(3);
+    f.served.delete(name.sha256);
+    await expect(f.access.read({ ...name, sha256: "f".repeat(64) as Sha256 })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+  });
+
+  test("it gives up after a while of being connected, and waits while there is no connection", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(...Array.from({ length: 8 }, () => new PlatformError("UNREACHABLE", "down")));
+    await expect(f.wait(f.access.read(name))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    f.access.disconnected();
+    f.errors.push(...Array.from({ length: 50 }, () => new PlatformError("UNREACHABLE", "down")));
+    expect(await f.wait(f.access.read(name))).toEqual(new Uint8Array([1]));
+  });
+
+  test("a ticket that has lapsed is replaced by the next, at once", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(new PlatformError("UNAUTHENTICATED", "lapsed"));
+    const reading = f.access.read(name);
+    reading.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    f.access.useTicket("t2");
+    expect(await reading).toEqual(new Uint8Array([1]));
+    expect(f.fetched).toEqual(["t1: all of 1", "t2: all of 1"]);
+  });
+
+  test("before the first welcome it waits; stopped, it gives up", async () => {
+    const f = new Fixture();
+    const name = f.add(new Uint8Array([1]));
+    const reading = f.access.read(name);
+    reading.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(f.fetched).toEqual([]);
+    f.access.close();
+    await expect(reading).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+  });
+
+  test("a computed output is offered for as long as it is wanted", async () => {
+    const f = ready();
+    f.errors.push(...Array.from({ length: 30 }, () => new PlatformError("STORE_FULL", "full")));
+    expect(await f.wait(f.access.upload(new Uint8Array([1]), () => true))).toMatchObject({ size: 1 });
+    f.errors.push(...Array.from({ length: 30 }, () => new PlatformError("STORE_FULL", "full")));
+    await expect(
+      f.wait(f.access.upload(new Uint8Array([1]), () => f.errors.length > 20)),
+    ).rejects.toMatchObject({
+      code: "STORE_FULL",
+    });
+    await expect(f.wait(f.access.upload(new Uint8Array([1])))).rejects.toMatchObject({ code: "STORE_FULL" });
+  });
+});
+
+test("prefetching fetches small blobs once, a few at a time, and never fails anybody", async () => {
+  const f = ready();
+  const names = Array.from({ length: 20 }, (_, i) => f.add(new Uint8Array([i])));
+  const large = f.add(new Uint8Array(9 * mebibyte));
+  const missing = { sha256: "e".repeat(64) as Sha256, size: 1 };
+  f.access.prefetch([missing, large, ...names, ...names]);
+  while (f.cached.size < 20) await f.clock.step();
+  expect(f.fetched).toHaveLength(21);
+  await Promise.all(names.map((name) => f.access.read(name)));
+  expect(f.fetched).toHaveLength(21);
+});

@@ -1,0 +1,242 @@
+import { describe, expect, test } from "vitest";
+import { encodeValue } from "../../shared/codec.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import {
+  decodeClientFrame,
+  encodeFrame,
+  type ClientMessage,
+  type ServerMessage,
+} from "../../shared/protocol.ts";
+import { createClient } from "../../shared/client/client.ts";
+import type { OutboxEntry, TransportHandlers } from "../../shared/client/ports.ts";
+import type { ClientStatus } from "../../shared/client/status.ts";
+import { clientId, descriptor, leased } from "../support/client-session-harness.ts";
+import { settled, VirtualClock } from "../support/client-virtual-clock.ts";
+import { ModelSandboxes, type PowerfulKernel } from "../support/client-world.ts";
+
+const source = new TextEncoder().encode("kernel");
+const kernel = { sha256: sha256Hex(source), size: source.length };
+const job = descriptor({ kernel });
+const input = (value: number) => encodeValue(value);
+
+/** A client whose server is the test. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly heard: ClientMessage[][] = [];
+  readonly statuses: ClientStatus[] = [];
+  readonly log: string[] = [];
+  readonly blobs = new Map<string, Uint8Array>([[kernel.sha256, source]]);
+  readonly saved: OutboxEntry[] = [];
+  readonly sandboxes: ModelSandboxes;
+  handlers: TransportHandlers | undefined;
+  closed: string | undefined;
+  outboxContent: unknown[] = [];
+  readonly client;
+
+  constructor(run: PowerfulKernel = (x) => x) {
+    this.sandboxes = new ModelSandboxes(this.clock, () => 0.5, new Map([["kernel", run]]));
+    this.client = createClient(
+      {
+        clock: this.clock,
+        random: () => 0.5,
+        transport: {
+          connect: (handlers) => {
+            this.handlers = handlers;
+            return {
+              bufferedBytes: 0,
+              send: (frame) => void this.heard.push(decodeClientFrame(frame)),
+              close: (_code, reason) => (this.closed = reason),
+            };
+          },
+        },
+        blobs: {
+          fetch: async ({ sha256 }) => this.blobs.get(sha256)!.slice(),
+          upload: async (bytes) => {
+            const sha256: Sha256 = sha256Hex(bytes);
+            this.blobs.set(sha256, bytes);
+            return { sha256, size: bytes.length };
+          },
+        },
+        cache: { get: async () => undefined, put: async () => {}, list: async () => [], onChange: () => {} },
+        outbox: {
+          load: async () => this.outboxContent as OutboxEntry[],
+          save: async (entries) => void this.saved.push(...entries),
+          remove: async () => {},
+        },
+        sandboxes: this.sandboxes,
+        log: (_level, message) => void this.log.push(message),
+      },
+      { client: clientId, kind: "node", name: "bench", memoryMb: 64, webgpu: false, version: "0.1.0" },
+      { slots: 1, onStatus: (status) => this.statuses.push(status) },
+    );
+  }
+
+  say(...messages: ServerMessage[]): void {
+    this.handlers?.received(encodeFrame(messages));
+  }
+
+  async join(): Promise<void> {
+    this.client.start();
+    await settled();
+    this.handlers?.opened();
+    this.say({ type: "welcome", version: "0.1.0", ticket: "t", heartbeatMs: 60_000, dropped: [] });
+    await settled();
+  }
+
+  of<T extends ClientMessage["type"]>(type: T): Extract<ClientMessage, { type: T }>[] {
+    return this.heard
+      .flat()
+      .filter((message): message is Extract<ClientMessage, { type: T }> => message.type === type);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    for (let steps = 0; !condition(); steps++) {
+      expect(steps).toBeLessThan(10_000);
+      await this.clock.step();
+    }
+  }
+}
+
+describe("the client over its ports", () => {
+  test("computes a lease and delivers it", async () => {
+    const bench = new Bench((x) => (x as number) * 2);
+    await bench.join();
+    bench.say({ type: "lease", job, tasks: [leased(0, { input: input(21) })] });
+    await bench.until(() => bench.of("results").length > 0);
+    expect(bench.of("results")[0]?.results[0]?.outcome).toEqual({ state: "done", output: encodeValue(42) });
+    bench.say({ type: "accepted", job: job.id, indexes: [0] });
+    expect(bench.client.status).toMatchObject({ done: 1, unsent: 0, connection: { state: "connected" } });
+  });
+
+  test("what happens in one turn of the event loop leaves as one frame", async () => {
+    const bench = new Bench();
+    await bench.join();
+    const frames = bench.heard.length;
+    bench.say({ type: "lease", job, tasks: [leased(0), leased(1)] }, { type: "heartbeat" });
+    bench.client.pause();
+    bench.client.resume();
+    bench.client.pause();
+    await settled();
+    expect(bench.heard).toHaveLength(frames + 1);
+    expect(bench.heard.at(-1)?.map(({ type }) => type)).toContain("release");
+  });
+
+  test("stop: goodbye is on the wire and the sandboxes are dead before it returns", async () => {
+    const bench = new Bench((_x, _ctx, powers) => powers.sleep(1e6).then(() => null));
+    await bench.join();
+    bench.say({ type: "lease", job, tasks: [leased(0)] });
+    await bench.until(
+      () => bench.client.status.slots[0]?.state === "running" && bench.sandboxes.alive.size > 0,
+    );
+    bench.client.stop();
+    expect(bench.heard.at(-1)?.at(-1)).toEqual({ type: "goodbye" });
+    expect(bench.closed).toBe("goodbye");
+    expect(bench.sandboxes.alive.size).toBe(0);
+    bench.handlers?.closed(1000, "");
+    expect(bench.client.status).toMatchObject({ mode: "stopped", connection: { state: "stopped" } });
+  });
+
+  test("drain resolves after what runs is delivered", async () => {
+    const bench = new Bench((x, _ctx, powers) => powers.sleep(1000).then(() => x));
+    await bench.join();
+    bench.say({ type: "lease", job, tasks: [leased(0)] });
+    await bench.until(() => bench.sandboxes.alive.size > 0);
+    const drained: string[] = [];
+    const draining = bench.client.drain().then(() => drained.push("yes"));
+    await bench.until(() => bench.of("results").length > 0);
+    expect(drained).toEqual([]);
+    bench.say({ type: "accepted", job: job.id, indexes: [0] });
+    await draining;
+    expect(bench.of("goodbye")).toHaveLength(1);
+  });
+
+  test("a frame that makes no sense ends the connection, and the client tries again", async () => {
+    const bench = new Bench();
+    await bench.join();
+    bench.handlers?.received(new Uint8Array([0xc1]));
+    expect(bench.closed).toBe("MALFORMED_FRAME");
+    expect(bench.client.status.connection.state).toBe("waiting");
+    const before = bench.handlers;
+    await bench.until(() => bench.handlers !== before);
+    before?.received(new Uint8Array([0xc1]));
+    expect(bench.client.status.connection.state).toBe("connecting");
+  });
+
+  test("an outbox of another version, or a damaged one, is no obstacle", async () => {
+    const bench = new Bench();
+    const result = {
+      index: 3,
+      attempt: 1,
+      elapsedMs: 1,
+      outcome: { state: "done", output: new Uint8Array([1]) },
+    };
+    bench.outboxContent = [
+      null,
+      7,
+      { job: "x", result },
+      { job: job.id, result: { index: 1 } },
+      { job: job.id, result },
+    ];
+    await bench.join();
+    expect(bench.of("results").map(({ results }) => results.map(({ index }) => index))).toEqual([[3]]);
+  });
+
+  test("a kernel that does not load fails its tasks with the loader's message", async () => {
+    const bench = new Bench();
+    const other = new TextEncoder().encode("unknown");
+    const name = { sha256: sha256Hex(other), size: other.length };
+    bench.blobs.set(name.sha256, other);
+    await bench.join();
+    bench.say({ type: "lease", job: { ...job, kernel: name }, tasks: [leased(0)] });
+    await bench.until(() => bench.of("results").length > 0);
+    expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({
+      failure: { kind: "error", message: expect.stringContaining("default-exported") },
+    });
+  });
+
+  test("kernel bytes that are not what their name says are never run", async () => {
+    const bench = new Bench();
+    bench.blobs.set(kernel.sha256, new TextEncoder().encode("lenrek"));
+    await bench.join();
+    bench.say({ type: "lease", job, tasks: [leased(0)] });
+    await bench.until(() => bench.of("results").length > 0);
+    expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({ failure: { kind: "data" } });
+  });
+
+  test("a sandbox that dies while the kernel loads is a crash, not a loading error", async () => {
+    const bench = new Bench();
+    const { create } = bench.sandboxes;
+    Object.assign(bench.sandboxes, {
+      create: async (...parameters: Parameters<typeof create>) => {
+        const sandbox = await create(...parameters);
+        const [dying] = bench.sandboxes.alive;
+        return {
+          ...sandbox,
+          load: () => {
+            dying?.end("out of memory", "memory");
+            return Promise.reject(new Error("channel closed"));
+          },
+        };
+      },
+    });
+    await bench.join();
+    bench.say({ type: "lease", job, tasks: [leased(0)] });
+    await bench.until(() => bench.of("results").length > 0);
+    expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({
+      failure: { kind: "memory", message: "out of memory" },
+    });
+  });
+
+  test("status is told when it changes", async () => {
+    const bench = new Bench();
+    await bench.join();
+    const states = bench.statuses.map(({ connection }) => connection.state);
+    expect(states.at(-1)).toBe("connected");
+    expect(states).toContain("connecting");
+    const count = bench.statuses.length;
+    bench.say({ type: "heartbeat" });
+    await settled();
+    expect(bench.statuses).toHaveLength(count);
+  });
+});
