@@ -33,7 +33,7 @@ const holder = {
 };
 
 class Kernels {
-  static double(this: void, x: number): number {
+  double(this: void, x: number): number {
     return x * 2;
   }
 }
@@ -61,7 +61,7 @@ describe("a function written in place", () => {
     "method with a quoted name": holder["quoted name"],
     "method named get": holder.get,
     "method named async": holder.async,
-    "static method": Kernels.double,
+    "method of an instance": new Kernels().double,
   };
   it.each(Object.entries(kinds))("runs from its text: %s", async (_, kernel) => {
     expect(await runAlone(kernel, 21)).toBe(42);
