@@ -1,6 +1,14 @@
 import type { BlobName } from "../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
-import type { ClientInfo, JobInfo, JobOptions, ServerStatus, Snapshot, Submitted } from "../shared/rest.ts";
+import type {
+  BanInfo,
+  ClientInfo,
+  JobInfo,
+  JobOptions,
+  ServerStatus,
+  Snapshot,
+  Submitted,
+} from "../shared/rest.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
 /**
@@ -49,6 +57,8 @@ export interface Platform {
   disconnectClient(id: string): void;
   /** Disconnects and refuses it from now on. @throws PlatformError NOT_FOUND */
   banClient(id: string, reason: string): Promise<void>;
+  /** Oldest first. */
+  bans(): Promise<BanInfo[]>;
   unbanClient(id: string): Promise<boolean>;
   /** Who a connected client's blob ticket belongs to. */
   clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;

@@ -181,6 +181,14 @@ export const clientInfoSchema = v.strictObject({
 });
 export type ClientInfo = v.InferOutput<typeof clientInfoSchema>;
 
+export const banInfoSchema = v.strictObject({
+  /** Client id or address. */
+  subject: v.string(),
+  reason: v.string(),
+  at: v.number(),
+});
+export type BanInfo = v.InferOutput<typeof banInfoSchema>;
+
 export const statusSchema = v.strictObject({
   version: v.string(),
   startedAt: v.number(),

@@ -41,6 +41,7 @@ export const rules = {
   "GET /api/clients": customers,
   "POST /api/clients/{id}/disconnect": admin,
   "POST /api/clients/{id}/ban": admin,
+  "GET /api/bans": admin,
   "DELETE /api/bans/{subject}": admin,
   "GET /api/tokens": admin,
   "POST /api/tokens": admin,

@@ -6,6 +6,7 @@ import { makeJobId, type ClientId, type JobId, type Sha256 } from "../../shared/
 import { limits } from "../../shared/limits.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type {
+  BanInfo,
   ClientInfo,
   JobInfo,
   JobOptions,
@@ -73,7 +74,13 @@ export class LocalPlatform implements Platform {
       },
     });
     this.#registry = new ClientRegistry(this.dispatcher.scheduler, graceMs);
-    this.#messages = new ClientMessages(this.dispatcher, this.#registry, new KnownBlobs(store), this.#watch, log);
+    this.#messages = new ClientMessages(
+      this.dispatcher,
+      this.#registry,
+      new KnownBlobs(store),
+      this.#watch,
+      log,
+    );
     if (hold) setTimeout(() => this.dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
@@ -236,6 +243,10 @@ export class LocalPlatform implements Platform {
       `This client was banned from the server: ${reason || "no reason given"}.`,
     );
     this.dispatcher.connections.get(client.id)?.refuse(refusal);
+  }
+
+  bans(): Promise<BanInfo[]> {
+    return this.#store.listBans();
   }
 
   unbanClient(id: string): Promise<boolean> {

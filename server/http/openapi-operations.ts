@@ -172,6 +172,7 @@ export const operations: Record<RouteName, Operation> = {
     bodyRequired: false,
     replies: done,
   },
+  "GET /api/bans": { id: "listBans", summary: "Bans, oldest first", replies: ok("BanInfo", true) },
   "DELETE /api/bans/{subject}": { id: "liftBan", summary: "Lift a ban", replies: done },
   "GET /api/tokens": {
     id: "listTokens",

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema } from "../../shared/data-reference.ts";
 import { errorCodes } from "../../shared/errors.ts";
 import {
+  banInfoSchema,
   clientInfoSchema,
   createdTokenSchema,
   createJobSchema,
@@ -29,6 +30,7 @@ export const sent = {
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
   BlobName: blobNameSchema,
   Client: clientInfoSchema,
+  BanInfo: banInfoSchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
   Token: tokenInfoSchema,

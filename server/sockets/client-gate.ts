@@ -11,13 +11,19 @@ type Hello = Extract<ClientMessage, { type: "hello" }>;
 
 /** What the gate needs of the access part. */
 export interface Authenticator {
-  authenticate(secret: string | undefined): Promise<{ role: Role; name: string } | undefined>;
+  authenticate(
+    secret: string | undefined,
+  ): Promise<{ role: Role; name: string; tokenId: string } | undefined>;
+  /** Tells when a token was revoked. */
+  onRevoked(listener: (tokenId: string) => void): void;
 }
 
 /** A client that may join. */
 export interface Admission {
   /** Joined with a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
+  /** The token it came with; the connection ends when that is revoked. */
+  readonly tokenId?: string;
 }
 
 /** A client that joined. */
@@ -65,15 +71,16 @@ export class ClientGate {
     const principal = await this.#access.authenticate(hello.token);
     if (!principal)
       throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
-    if (principal.role === "client" || principal.role === "admin") return { trusted: true };
-    if (principal.role === "customer")
+    const { role, tokenId } = principal;
+    if (role === "client" || role === "admin") return { trusted: true, tokenId };
+    if (role === "customer")
       throw new PlatformError(
         "FORBIDDEN",
         "A customer token submits jobs; a computing client needs a client token.",
       );
     if (this.#volunteers === "off")
       throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers at present.");
-    return { trusted: false };
+    return { trusted: false, tokenId };
   }
 
   async #refuseBanned(client: ClientId, address: string): Promise<void> {

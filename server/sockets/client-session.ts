@@ -15,7 +15,7 @@ type Hello = Extract<ClientMessage, { type: "hello" }>;
 type SessionState =
   | { readonly state: "greeting" }
   | { readonly state: "admitting" }
-  | { readonly state: "joined"; readonly client: ClientId }
+  | { readonly state: "joined"; readonly client: ClientId; readonly tokenId: string | undefined }
   | { readonly state: "closed" };
 
 const helloTimeoutMs = 10_000;
@@ -65,6 +65,12 @@ export class ClientSession implements ClientConnection {
   bye(reason: string, afterMs: number): void {
     this.#outbound.sendLast({ type: "bye", reason, afterMs });
     this.#socket.close(1012, reason.slice(0, 100));
+  }
+
+  /** The token this connection came with was revoked, perhaps. */
+  revoked(tokenId: string): void {
+    if (this.#state.state !== "joined" || this.#state.tokenId !== tokenId) return;
+    this.refuse(new PlatformError("UNAUTHENTICATED", "The token or invitation was revoked."));
   }
 
   /** Pings, and ends the connection of a client that did not answer the last one. */
@@ -141,7 +147,7 @@ export class ClientSession implements ClientConnection {
     const admission = await this.#gate.admit(hello, this.#address);
     if (this.#state.state !== "admitting") return;
     const ticket = randomBytes(24).toString("base64url");
-    this.#state = { state: "joined", client: hello.client };
+    this.#state = { state: "joined", client: hello.client, tokenId: admission.tokenId };
     const dropped = this.#services.onJoin({
       hello,
       connection: this,

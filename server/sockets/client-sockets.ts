@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { isSameOrigin } from "../http/same-origin.ts";
 import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Store } from "../store/store.ts";
@@ -25,6 +26,9 @@ export class ClientSockets {
   constructor(access: Authenticator, store: Store, services: SessionServices) {
     this.#services = services;
     this.#gate = new ClientGate(access, store, services.options.volunteers);
+    access.onRevoked((tokenId) => {
+      for (const session of this.#sessions) session.revoked(tokenId);
+    });
     this.#heartbeat = setInterval(() => {
       for (const session of this.#sessions) session.heartbeat();
     }, services.options.heartbeatMs);
@@ -74,7 +78,8 @@ export class ClientSockets {
     const { options } = this.#services;
     const path = new URL(request.url ?? "/", "http://any").pathname;
     if (path !== clientSocketPath) return "404 Not Found";
-    if (!sameOrigin(request, options.trustProxy)) return "403 Forbidden";
+    // A page of another site may not use a visitor's machine.
+    if (!isSameOrigin(request.headers, hostOf(request, options.trustProxy))) return "403 Forbidden";
     if (this.#sessions.size >= options.maxConnections) return "503 Service Unavailable";
     if ((this.#perAddress.get(this.#addressOf(request)) ?? 0) >= options.maxConnectionsPerAddress)
       return "429 Too Many Requests";
@@ -92,10 +97,8 @@ export class ClientSockets {
   }
 }
 
-/** A page of another site may not use a visitor's machine: browsers say where a script comes from, programs need not. */
-function sameOrigin(request: IncomingMessage, trustProxy: boolean): boolean {
-  const { origin } = request.headers;
-  if (origin === undefined) return true;
-  const host = (trustProxy ? request.headers["x-forwarded-host"] : undefined) ?? request.headers.host;
-  return URL.canParse(origin) && new URL(origin).host === host;
+/** The name under which the request reached the server: the proxy's, when one is trusted. */
+function hostOf(request: IncomingMessage, trustProxy: boolean): string | undefined {
+  const forwarded = trustProxy ? request.headers["x-forwarded-host"] : undefined;
+  return typeof forwarded === "string" ? forwarded : request.headers.host;
 }

@@ -16,6 +16,7 @@ const adminOnly: RouteName[] = [
   "DELETE /api/tokens/{id}",
   "POST /api/clients/{id}/disconnect",
   "POST /api/clients/{id}/ban",
+  "GET /api/bans",
   "DELETE /api/bans/{subject}",
   "GET /api/events",
   "GET /metrics",

@@ -187,6 +187,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/clients", "/api/clients");
     await ask("POST /api/clients/{id}/disconnect", `/api/clients/${client.id}/disconnect`);
     await ask("POST /api/clients/{id}/ban", `/api/clients/${client.id}/ban`, json({ reason: "noise" }));
+    await ask("GET /api/bans", "/api/bans");
     await ask("DELETE /api/bans/{subject}", `/api/bans/${client.id}`);
     const invitation = json({ role: "volunteer", name: "open day", expiresInSeconds: 60 });
     const { id, token } = (await ask("POST /api/tokens", "/api/tokens", invitation)) as CreatedToken;

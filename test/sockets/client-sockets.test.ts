@@ -58,6 +58,14 @@ describe("hello", () => {
     }
   });
 
+  test("revoking a token ends the connections that came with it", async () => {
+    const server = await startTestServer({ volunteers: "off" });
+    const { token, id } = await server.api("POST", "/api/tokens", { role: "client", name: "node" });
+    const client = await join(server, { token });
+    await server.api("DELETE", `/api/tokens/${id as unknown as string}`);
+    expect(await client.next("refuse")).toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
   test("[ACCESS-4] a page of another origin cannot open the socket", async () => {
     const server = await startTestServer();
     const foreign = new RawClient(server.url, { origin: "https://evil.example" });

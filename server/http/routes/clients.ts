@@ -10,6 +10,7 @@ type Names =
   | "GET /api/clients"
   | "POST /api/clients/{id}/disconnect"
   | "POST /api/clients/{id}/ban"
+  | "GET /api/bans"
   | "DELETE /api/bans/{subject}";
 
 /** Body of `POST /api/clients/{id}/ban`; may be left out. */
@@ -37,6 +38,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
       await platform.banClient(subjectOf(call, "id"), reason);
       call.res.status(204).end();
     },
+    "GET /api/bans": async (call) => reply(call, await platform.bans()),
     "DELETE /api/bans/{subject}": async (call) => {
       const subject = subjectOf(call, "subject");
       if (!(await platform.unbanClient(subject)))
