@@ -23,7 +23,7 @@ export function describeDemo(): Command {
     .description(
       "Reconstruct β-galactosidase from noisy images of random orientation, on this machine and every browser that joins.",
     )
-    .option("--particles <n>", "particle images", whole(20, 20_000), 1000)
+    .option("--particles <n>", "particle images", whole(20, 20_000), 1500)
     .option("--box <n>", "pixels of an image a side, even; 64 show 227 Å at 3.54 Å", box, 64)
     .option(
       "--snr <ratio>",

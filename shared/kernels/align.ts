@@ -67,8 +67,8 @@ export default async function align(input: AlignInput, ctx: KernelContext): Prom
 export function shiftGrid(radius: number, step: number): { x: number; y: number }[] {
   const shifts: { x: number; y: number }[] = [];
   const reach = Math.floor(radius / step);
-  for (let y = -reach; y <= reach; y++)
-    for (let x = -reach; x <= reach; x++)
+  for (let y = 0 - reach; y <= reach; y++)
+    for (let x = 0 - reach; x <= reach; x++)
       if (Math.hypot(x, y) * step <= radius + 1e-9) shifts.push({ x: x * step, y: y * step });
   return shifts.sort((a, b) => Math.hypot(a.x, a.y) - Math.hypot(b.x, b.y));
 }

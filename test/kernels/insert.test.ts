@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { loadBetaGal } from "../../demo/betagal.ts";
+import { computeHere } from "../../science/compute-here.ts";
+import { fourierShellCorrelation } from "../../science/fsc.ts";
+import { randomPose } from "../../science/orientations.ts";
+import { reconstruct } from "../../science/reconstruct.ts";
+import * as stages from "../../science/stages.ts";
+import { symmetryOperators } from "../../science/symmetry.ts";
+import type { Volume } from "../../science/volume.ts";
+import type { Pose } from "../../shared/kernels/math/euler.ts";
+import {
+  addPacked,
+  emptyPartialVolume,
+  packSphere,
+  type PartialVolume,
+} from "../../shared/kernels/math/partial-volume.ts";
+import { seededRandom } from "../../shared/random.ts";
+import { phantom } from "../support/phantom.ts";
+
+const compute = computeHere();
+
+async function roundTrip(map: Volume, count: number, symmetry: string, block: number): Promise<Volume> {
+  const random = seededRandom("insert");
+  const poses = Array.from({ length: count }, () => randomPose(random, 2));
+  const maxRadius = map.size / 2;
+  const images = await stages.projectStage(compute, map, poses, { name: "project", maxRadius, block: 1000 });
+  const [sum] = await insert(images, map.size, poses, symmetry, block);
+  return reconstruct(sum!, map.size, map.pixelSize, maxRadius);
+}
+
+async function insert(
+  images: Float32Array,
+  box: number,
+  poses: readonly Pose[],
+  symmetry: string,
+  block: number,
+): Promise<PartialVolume[]> {
+  const stack = { ref: await compute.put(stages.bytesOf(images)), count: poses.length, box };
+  return stages.insertStage(compute, stack, poses, {
+    name: "insert",
+    symmetry: symmetryOperators(symmetry),
+    maxRadius: box / 2,
+    parts: 1,
+    block,
+  });
+}
+
+test("projections of known pose give the real map back, beyond the yardstick of relion_reconstruct", async () => {
+  // 600 projections in a box of 100: RELION 3.1 reaches 0.976 at 7.2 Å, 0.97 of Nyquist. Here 120 in a box of 32, where the same
+  // sampling of orientations reaches the last shells; measured 0.99 and more.
+  const map = await loadBetaGal(32);
+  const recovered = await roundTrip(map, 120, "D2", 50);
+  const { values } = fourierShellCorrelation(map, recovered);
+  for (const value of values.slice(0, 15)) expect(value).toBeGreaterThan(0.98);
+  // Densities come back at their own scale, not at some multiple of it.
+  const peak = Math.max(...map.data);
+  expect(Math.max(...recovered.data) / peak).toBeGreaterThan(0.9);
+  expect(Math.max(...recovered.data) / peak).toBeLessThan(1.1);
+});
+
+test("a particle without symmetry comes back too", async () => {
+  const map = phantom(32);
+  const { values } = fourierShellCorrelation(map, await roundTrip(map, 400, "C1", 400));
+  for (const value of values.slice(0, 9)) expect(value).toBeGreaterThan(0.99);
+});
+
+test("blocks add up to the same as one", async () => {
+  const map = phantom(24);
+  const [one, many] = [await roundTrip(map, 30, "C1", 30), await roundTrip(map, 30, "C1", 7)];
+  const peak = Math.max(...one.data);
+  one.data.forEach((value, i) => expect(Math.abs(value - many.data[i]!)).toBeLessThan(1e-4 * peak));
+});
+
+test("images of weight 0 are left out", async () => {
+  const box = 16;
+  const poses = [1, 2].map((seed) => randomPose(seededRandom(String(seed)), 0));
+  const images = await stages.projectStage(compute, phantom(box), poses, {
+    name: "p",
+    maxRadius: 8,
+    block: 2,
+  });
+  const ref = await compute.put(stages.bytesOf(images));
+  const options = { name: "i", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 1, block: 2 };
+  const [weighted] = await stages.insertStage(compute, { ref, count: 2, box }, poses, {
+    ...options,
+    weights: [1, 0],
+  });
+  const alone = await insert(images.subarray(0, box * box), box, poses.slice(0, 1), "C1", 1);
+  expect(weighted!.data).toEqual(alone[0]!.data);
+  expect(weighted!.weights).toEqual(alone[0]!.weights);
+});
+
+test("the packed sphere holds what is inside and refuses another size", () => {
+  const volume = emptyPartialVolume(16);
+  volume.data.fill(1);
+  volume.weights.fill(2);
+  const packed = packSphere(volume, 5);
+  const back = emptyPartialVolume(16);
+  addPacked(back, packed, 5);
+  addPacked(back, packed, 5);
+  expect(back.weights[0]).toBe(4);
+  expect(back.data[2 * 5]).toBe(2);
+  // Beyond the radius along x.
+  expect(back.weights[6]).toBe(0);
+  expect(() => addPacked(back, packed, 6)).toThrow(/were expected/);
+});
