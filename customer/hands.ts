@@ -83,11 +83,12 @@ export class Hands {
     const over = new AbortController();
     const created = this.#create(kernel, options, over.signal);
     const id = created.then((job) => job.id);
-    const giveUp = (): void => over.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", giveUp, { once: true });
-    if (options.signal?.aborted) giveUp();
+    const ended = onAbort(options.signal, (reason) => {
+      over.abort(reason);
+      id.then((made) => this.#cancelUnwanted(made)).catch(() => undefined);
+    });
     const submitted = this.#submit(created, inputs as Inputs<Value>, options, over);
-    return new Job<unknown>(this.#api, { id, submitted, over }, options);
+    return new Job<unknown>(this.#api, { id, submitted, over, ended }, options);
   }
 
   /** A job that was made before, by this program or another. `Output` is what its kernel returns. */
@@ -96,13 +97,9 @@ export class Hands {
     if (!parsed.success)
       throw new PlatformError("NOT_FOUND", `"${id}" is no job id; expected one such as j_abcdefghij234567.`);
     const over = new AbortController();
-    options.signal?.addEventListener("abort", () => over.abort(options.signal?.reason), { once: true });
-    if (options.signal?.aborted) over.abort(options.signal.reason);
-    return new Job<Output>(
-      this.#api,
-      { id: Promise.resolve(parsed.output), submitted: Promise.resolve(), over },
-      options,
-    );
+    const ended = onAbort(options.signal, (reason) => over.abort(reason));
+    const parts = { id: Promise.resolve(parsed.output), submitted: Promise.resolve(), over, ended };
+    return new Job<Output>(this.#api, parts, options);
   }
 
   /** Your jobs (an administrator's: everybody's), newest first. */
@@ -203,11 +200,15 @@ export class Hands {
       if (id && (await this.#endedElsewhere(id, error)))
         throw new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
       over.abort(error);
-      // Without a key nobody can go on with it; given up, nobody wants it.
-      if (id && (options.key === undefined || options.signal?.aborted))
-        await this.#api.act(id, "cancel", { patienceMs: 0 }).catch(() => undefined);
+      // With a key, somebody can go on with it.
+      if (id && options.key === undefined) await this.#cancelUnwanted(id);
       throw error;
     }
+  }
+
+  /** Cancels a job that nobody waits for; when the server cannot be told, the job stays open for want of inputs. */
+  async #cancelUnwanted(id: JobId): Promise<void> {
+    await this.#api.act(id, "cancel", { patienceMs: 0 }).catch(() => undefined);
   }
 
   /** A job that was cancelled while its inputs were still coming refuses them. */
@@ -216,6 +217,14 @@ export class Hands {
     const job = await this.#api.job(id, { patienceMs: 0 }).catch(() => undefined);
     return job !== undefined && hasEnded(job.state);
   }
+}
+
+/** Calls back when `signal` is aborted, or at once when it is; returns what ends that. */
+function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
+  const listener = (): void => callback(signal?.reason);
+  signal?.addEventListener("abort", listener, { once: true });
+  if (signal?.aborted) listener();
+  return () => signal?.removeEventListener("abort", listener);
 }
 
 function checkSameLength(job: JobInfo, inputs: Inputs<Value>): void {

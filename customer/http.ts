@@ -50,10 +50,13 @@ export class HttpClient {
   /** Sends a request and reads its reply with `read`; both are repeated together, so a reply cut in the middle is too. */
   request<T>(request: Request, read: (response: Response) => Promise<T> | T): Promise<T> {
     const signal = this.#until(request.signal);
+    let repeated = false;
     return persist(
       async () => {
         const timeout = AbortSignal.timeout(request.timeoutMs ?? attemptMs);
-        const response = await this.#attempt(request, AbortSignal.any([signal, timeout]));
+        const given = { ...request, isRepeat: repeated };
+        repeated = true;
+        const response = await this.#attempt(given, AbortSignal.any([signal, timeout]));
         try {
           return await read(response);
         } catch (error) {
@@ -83,11 +86,14 @@ export class HttpClient {
     return signal ? AbortSignal.any([this.#closed.signal, signal]) : this.#closed.signal;
   }
 
-  async #attempt(request: Request, signal: AbortSignal): Promise<Response> {
+  async #attempt(request: Request & { isRepeat?: boolean }, signal: AbortSignal): Promise<Response> {
     const token = await this.#token;
     const response = await this.#fetch(request, token, signal);
     if (response.ok) return response;
     const refusal = await refusalOf(response);
+    // Gone: by the attempt whose reply was lost.
+    if (request.method === "DELETE" && request.isRepeat && refusal.code === "NOT_FOUND")
+      return new Response();
     if (refusal.code !== "UNAUTHENTICATED") throw refusal;
     this.#token = this.#options.findToken();
     if ((await this.#token) === token) throw refusal;

@@ -39,12 +39,14 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** Aborted when this view of the job is over: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
   readonly #watched = new AbortController();
+  /** Called when the job was seen to end. */
+  readonly #ended: () => void;
   #outputs: Promise<Output[]> | undefined;
 
   /** Made by `hands.map` and `hands.job`. */
   constructor(
     api: Api,
-    parts: { id: Promise<JobId>; submitted: Promise<void>; over: AbortController },
+    parts: { id: Promise<JobId>; submitted: Promise<void>; over: AbortController; ended: () => void },
     options: WatchOptions,
   ) {
     this.#api = api;
@@ -54,6 +56,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     // Who waits for the id is told when there is none; nobody else has to be.
     this.id.catch(() => undefined);
     this.submitted = parts.submitted;
+    this.#ended = parts.ended;
     if (options.onProgress) void this.#watch(options.onProgress);
   }
 
@@ -172,6 +175,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     >;
     if (!end) return undefined;
     this.#watched.abort();
+    this.#ended();
     this.#options.onProgress?.(finalProgress(end));
     return end;
   }

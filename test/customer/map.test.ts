@@ -208,6 +208,16 @@ describe("steering a job", () => {
     await expect.poll(async () => (await hands.job(await job.id).status()).state).toBe("cancelled");
   });
 
+  it("given up when all its inputs are there, it is cancelled too", async () => {
+    const controller = new AbortController();
+    const options = { signal: controller.signal, requires: { webgpu: true } };
+    const job = hands.map((x) => x, [1], options);
+    await job.submitted;
+    controller.abort();
+    await expect(job).rejects.toMatchObject({ name: "AbortError" });
+    await expect.poll(async () => (await job.status()).state).toBe("cancelled");
+  });
+
   it("deleted, it is gone", async () => {
     const job = hands.map((x) => x, [1]);
     await job;

@@ -1,0 +1,35 @@
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { LivePlatform, root } from "./live-platform.ts";
+
+let platform: LivePlatform;
+beforeAll(async () => {
+  platform = await LivePlatform.start();
+});
+afterAll(() => platform.close());
+
+/** What each numbered example prints, at its end. */
+const printed: Record<string, RegExp> = {
+  "01-square.ts": /^\[ 1, 4, 9, 16, 25 \]\n$/,
+  "02-stream-and-progress.ts": /^pi is about 3\.14\d* from 1000000 darts\n$/,
+  "03-module-kernel.ts": /signal 2: strongest at frequency 90\n$/,
+  "04-data-references.ts": /as expected\n$/,
+  "05-resume-after-kill.ts": /63951 primes below 800000\n$/,
+  "06-failures.ts": /task 2 \(error, 2 attempts[\s\S]*the others: 1, 2, -, 4\n$/,
+  "07-checkpoint.ts": /started at step 0\n[\s\S]*starts at 837799, 524 steps\n$/,
+};
+
+it.each(Object.entries(printed))("%s runs and prints what it says", async (name, expected) => {
+  const example = join(root, "examples", name);
+  const { stdout } = await promisify(execFile)(process.execPath, [example], { env: platform.environment });
+  expect(stdout).toMatch(expected);
+});
+
+it("every numbered example is tried", async () => {
+  const files = await readdir(join(root, "examples"));
+  const numbered = files.filter((file) => /^0\d-.*\.ts$/.test(file));
+  expect(numbered.toSorted()).toEqual(Object.keys(printed));
+});
