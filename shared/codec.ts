@@ -1,4 +1,5 @@
-import { decode, encode, ExtensionCodec } from "@msgpack/msgpack";
+import { decode, encode, EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
+import { MessagePack } from "./messagepack.ts";
 import { DataReference, dataReferenceSchema, isDataReferenceShape, type BlobName } from "./data-reference.ts";
 import { PlatformError } from "./errors.ts";
 import type { Sha256 } from "./ids.ts";
@@ -93,6 +94,14 @@ extensionCodec.register({
   },
 });
 extensionCodec.register({
+  // In place of the library's own: a Date is not a value, and as JSON it would become something else.
+  type: EXT_TIMESTAMP,
+  encode: () => null,
+  decode: () => {
+    throw new Error("a timestamp is not a value");
+  },
+});
+extensionCodec.register({
   type: refusalExtension,
   encode: (value) => {
     if (value instanceof Uint8Array || Array.isArray(value)) return null;
@@ -106,6 +115,8 @@ extensionCodec.register({
     throw new Error("reserved extension");
   },
 });
+
+const values = new MessagePack({ extensionCodec, maxDepth: 200 });
 
 /**
  * Encodes a value as MessagePack bytes.
@@ -123,7 +134,7 @@ export function encodeWithReferences(value: Value): { bytes: Uint8Array; refs: B
   const found: DataReference[] = [];
   met = found;
   try {
-    const bytes = encode(value, { extensionCodec, ignoreUndefined: true, maxDepth: 200 });
+    const bytes = values.encode(value);
     const unique = new Map(found.map(({ sha256, size }) => [sha256, { sha256, size }]));
     return { bytes, refs: [...unique.values()] };
   } catch (error) {
@@ -144,7 +155,7 @@ export function encodeWithReferences(value: Value): { bytes: Uint8Array; refs: B
  */
 export function decodeValue(bytes: Uint8Array): Value {
   try {
-    return decode(plainBytes(bytes), { extensionCodec }) as Value;
+    return values.decode(plainBytes(bytes)) as Value;
   } catch (error) {
     throw new PlatformError(
       "BAD_REQUEST",
@@ -179,7 +190,7 @@ export function valueToJson(value: Value): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => [key.startsWith("$") ? `$${key}` : key, valueToJson(item as Value)]),
+      .map(([key, item]) => [key.startsWith("$") ? `$${key}` : key, valueToJson(item)]),
   );
 }
 

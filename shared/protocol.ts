@@ -1,10 +1,10 @@
-import { decode, encode } from "@msgpack/msgpack";
 import * as v from "valibot";
 import { plainBytes } from "./codec.ts";
 import { blobNameSchema } from "./data-reference.ts";
 import { errorCodes, PlatformError } from "./errors.ts";
 import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { MessagePack } from "./messagepack.ts";
 
 /**
  * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
@@ -211,9 +211,11 @@ export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
 const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(4096));
 const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(4096));
 
+const frames = new MessagePack({});
+
 /** Encodes messages as one frame. */
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {
-  return encode(messages, { ignoreUndefined: true });
+  return frames.encode(messages);
 }
 
 /** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME */
@@ -234,7 +236,7 @@ function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v
     );
   let raw: unknown;
   try {
-    raw = decode(plainBytes(frame));
+    raw = frames.decode(plainBytes(frame));
   } catch (error) {
     throw new PlatformError("MALFORMED_FRAME", "The frame is not MessagePack.", error);
   }

@@ -174,7 +174,7 @@ export class LocalPlatform implements Platform {
     this.#watch.update(job);
     if (requeued > 0) {
       this.dispatcher.addJob(job);
-      this.dispatcher.feed({ type: "tasksAdded", job: id, again: true });
+      this.dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: true });
     }
     return { requeued, job: await this.#info(job) };
   }

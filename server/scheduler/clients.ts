@@ -15,6 +15,8 @@ import {
 
 /** Names that may stand in a client's cache list, so that a client cannot make the server big. */
 const cachedNames = 8192;
+/** Ended jobs whose lease numbers are remembered: by then no client remembers older ones. */
+const endedJobs = 10_000;
 
 /**
  * A client connects, or comes back. What it says it holds is its lease again where the task is still open; what is not is
@@ -155,9 +157,17 @@ export function endJob(state: State, id: JobId): void {
     }
   for (const { client } of job.adopted.values()) clients.add(client);
   state.jobs.delete(id);
+  rememberAttempts(state, job);
   for (const client of clients) state.out.push({ type: "sendCancel", client, job: id, indexes: undefined });
   if (![...state.jobs.values()].some((other) => other.info.customer === job.info.customer))
     state.served.delete(job.info.customer);
+}
+
+function rememberAttempts(state: State, { id, highestAttempt }: Job): void {
+  state.endedAttempts.delete(id);
+  state.endedAttempts.set(id, highestAttempt);
+  const oldest = state.endedAttempts.keys().next().value;
+  if (state.endedAttempts.size > endedJobs && oldest) state.endedAttempts.delete(oldest);
 }
 
 function giveBack(state: State, lease: Lease): void {

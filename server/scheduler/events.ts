@@ -39,8 +39,16 @@ export type SchedulerEvent =
     }
   /** The job ended (cancelled, quarantined, finished) or was deleted. */
   | { readonly type: "jobEnded"; readonly job: JobId }
-  /** The store has tasks of the job that nobody claimed; `again`: also below those claimed before. */
-  | { readonly type: "tasksAdded"; readonly job: JobId; readonly again?: boolean }
+  /**
+   * The store has tasks of the job that nobody claimed; `again`: also below those claimed before; `requeued`: failed tasks among
+   * them, whose earlier leases clients may remember.
+   */
+  | {
+      readonly type: "tasksAdded";
+      readonly job: JobId;
+      readonly again?: boolean;
+      readonly requeued?: boolean;
+    }
   | {
       readonly type: "tasksClaimed";
       readonly job: JobId;

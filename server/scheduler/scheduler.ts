@@ -36,6 +36,7 @@ export class Scheduler {
       config,
       jobs: new Map(),
       clients: new Map(),
+      endedAttempts: new Map(),
       hungry: new Set(),
       served: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
@@ -93,7 +94,10 @@ function apply(state: State, event: SchedulerEvent): void {
     case "jobAdded":
       if (state.jobs.has(event.job.descriptor.id)) return;
       enterFairShare(state, event.job.customer);
-      state.jobs.set(event.job.descriptor.id, newJob(event.job));
+      state.jobs.set(
+        event.job.descriptor.id,
+        newJob(event.job, state.endedAttempts.get(event.job.descriptor.id) ?? 0),
+      );
       return;
     case "jobChanged":
       return changeJob(state, event);
@@ -103,6 +107,7 @@ function apply(state: State, event: SchedulerEvent): void {
       return withJob(state, event.job, (job) => {
         job.exhausted = false;
         if (event.again) job.claimedBelow = 0;
+        if (event.requeued) job.attemptBase = job.highestAttempt;
       });
     case "tasksClaimed":
       return withJob(state, event.job, (job) => addClaimed(state, job, event.tasks, event.limit));
@@ -175,7 +180,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       claimed,
       place: "queued" as const,
       attempts,
-      lastAttempt: attempts,
+      lastAttempt: Math.max(attempts, job.attemptBase),
       leases: [],
       checkpoint,
       triedBy: undefined,

@@ -52,6 +52,10 @@ export interface Job {
   /** Smoothed size of an input in bytes. */
   meanInputBytes: number;
   everDone: boolean;
+  /** Highest number a lease of this job ever had. */
+  highestAttempt: number;
+  /** Leases are numbered from above this: a task that is requeued must not repeat a number that a client remembers. */
+  attemptBase: number;
   /** Distinct clients taken down since the job last finished a task. */
   readonly killed: Set<ClientId>;
 }
@@ -97,6 +101,8 @@ export interface State {
   readonly config: SchedulerConfig;
   readonly jobs: Map<JobId, Job>;
   readonly clients: Map<ClientId, Client>;
+  /** Highest lease number of jobs that ended lately, for when they are requeued. */
+  readonly endedAttempts: Map<JobId, number>;
   /** Clients that would take more leases; kept up to date, so that an event costs nothing for the many that are content. */
   readonly hungry: Set<Client>;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
@@ -107,7 +113,7 @@ export interface State {
   out: Instruction[];
 }
 
-export function newJob(info: SchedulerJob): Job {
+export function newJob(info: SchedulerJob, attemptBase: number): Job {
   return {
     id: info.descriptor.id,
     info,
@@ -121,6 +127,8 @@ export function newJob(info: SchedulerJob): Job {
     meanMs: undefined,
     meanInputBytes: 16_384,
     everDone: info.everDone,
+    highestAttempt: attemptBase,
+    attemptBase,
     killed: new Set(),
   };
 }
@@ -141,6 +149,7 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   };
   task.place = "leased";
   task.lastAttempt = Math.max(task.lastAttempt, attempt);
+  task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
   task.leases.push(lease);
   client.leases.add(lease);
   noteCredit(state, client);

@@ -229,6 +229,25 @@ describe("failures", () => {
     ]);
   });
 
+  test("[END-3] a requeued task never repeats a lease number that a client may remember", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ maxAttempts: 1 });
+    const client = h.join(1);
+    h.claim(job, [0]);
+    h.feed({ type: "leasesReleased", client, leases: [{ job, index: 0, attempt: 1 }] });
+    h.fail(client, job, 0, 2);
+    h.stored(job, [0]);
+    h.feed({ type: "tasksAdded", job, again: true, requeued: true });
+    h.claim(job, [0]);
+    expect(leasesIn(h.last)).toMatchObject([{ index: 0, attempt: 3 }]);
+    h.finish(client, job, 0, 3);
+    h.stored(job, [0]);
+    h.feed({ type: "jobEnded", job });
+    h.addJob({ id: job });
+    h.claim(job, [0]);
+    expect(leasesIn(h.last)).toMatchObject([{ index: 0, attempt: 4 }]);
+  });
+
   test("attempts made before a restart count", () => {
     const h = new SchedulerHarness();
     const job = h.addJob({ maxAttempts: 3 });

@@ -55,8 +55,14 @@ describe("values", () => {
 
   const unfit: [string, unknown][] = [
     ["a function", () => 1],
-    ["a class instance", new (class Thing {})()],
+    [
+      "a class instance",
+      new (class Thing {
+        readonly x = 1;
+      })(),
+    ],
     ["a Map", new Map()],
+    ["a Date", new Date(0)],
     ["a symbol", Symbol("x")],
   ];
   test.each(unfit)("%s is refused and named", (_name, value) => {

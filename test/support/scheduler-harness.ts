@@ -37,9 +37,8 @@ export class SchedulerHarness {
     return this.feed({ type: "timePassed" });
   }
 
-  addJob(overrides: Partial<SchedulerJob> & { timeoutMs?: number } = {}): JobId {
-    const id = makeJobId(randomBytes);
-    const { timeoutMs = 60_000, ...rest } = overrides;
+  addJob(overrides: Partial<SchedulerJob> & { id?: JobId; timeoutMs?: number } = {}): JobId {
+    const { id = makeJobId(randomBytes), timeoutMs = 60_000, ...rest } = overrides;
     const descriptor = {
       id,
       name: "job",

