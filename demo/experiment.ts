@@ -56,7 +56,7 @@ const maxShift = 14;
 /** Å; fine enough for the refinement to find the summit. */
 const shiftStep = 5.3;
 
-/** Particles, references and images of a task: seconds of work at the least would be better, but a browser should see some. */
+/** Particles, references and images of a task: a fraction of a second each, so that a browser that joins late still gets some. */
 const blocks = { project: 50, particles: 25, references: 100, refine: 25, insert: 125 };
 
 /** Makes particles from a map, and the map from the particles. */

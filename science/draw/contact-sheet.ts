@@ -50,7 +50,7 @@ export function drawContactSheet(
     ["True map", maps.truth, margin, [158, 196, 232]],
     ["Recovered map", maps.recovered, margin + half + 40, [240, 190, 120]],
   ] as const) {
-    canvas.text(`${name}: central slices, and the surface from two sides`, left, mapsTop + 20, {
+    canvas.text(`${name}: central slices, surface from two sides`, left, mapsTop + 20, {
       colour: muted,
     });
     centralSlices(volume).forEach((image, i) =>

@@ -39,11 +39,11 @@ const digest = (numbers: Float32Array): string =>
 test("noisy particles of unknown orientation give the map back", async () => {
   const result = await experiment("1", computeHere(), 150);
   const measures = measure(result);
-  // Measured: 2.9° and 14.6 Å, where the box ends at 14.2 Å.
+  // Measured: 2.2°, 0.8 Å, and correlation above 0.5 up to the last shell of this box, 15.1 Å.
   expect(measures.angleMedian).toBeLessThan(4);
   expect(measures.within10).toBeGreaterThan(0.95);
   expect(measures.shiftMedian).toBeLessThan(2);
-  expect(measures.truthResolution).toBeLessThan(17);
+  expect(measures.truthResolution).toBeLessThan(16);
   expect(result.truthFsc.values[0]).toBe(1);
 });
 
