@@ -9,7 +9,7 @@ import { frameEndpoint, type Frame } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
-import { lockObjectPrototype } from "./lock-prototype.ts";
+import { lockPrototypes } from "./lock-prototypes.ts";
 import { makeStructuredClone } from "./structured-clone.ts";
 
 const exits = process as unknown as { reallyExit(code: number): never };
@@ -68,7 +68,7 @@ function lock(): void {
   permission.drop("fs.read");
   stripGlobals(replacements);
   makeProcessHarmless(die);
-  lockObjectPrototype();
+  lockPrototypes();
 }
 
 function describe(error: unknown): string {

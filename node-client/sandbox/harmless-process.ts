@@ -37,8 +37,15 @@ export function makeProcessHarmless(die: () => void): void {
     Object.defineProperty(process, key, { value, enumerable: false, writable: false, configurable: false });
   for (const key of ["nextTick", "_fatalException"])
     Object.defineProperty(process, key, { writable: false, configurable: false });
-  // `this` of an emitter's method is often `process`: nobody replaces these.
-  Object.freeze(EventEmitter.prototype);
+  lockMethods(EventEmitter.prototype);
   Object.freeze(Object.getPrototypeOf(process));
   Object.preventExtensions(process);
+}
+
+/** `this` of an emitter's method is often `process`: nobody replaces these. Its data properties are every emitter's defaults. */
+function lockMethods(prototype: object): void {
+  for (const key of Reflect.ownKeys(prototype))
+    if (typeof Reflect.get(prototype, key) === "function")
+      Object.defineProperty(prototype, key, { writable: false, configurable: false });
+  Object.preventExtensions(prototype);
 }

@@ -1,10 +1,11 @@
 /**
- * Closes `Object.prototype` against pollution: a getter put there under a name that Node's own code looks up and does not
- * find is called with Node's objects as `this` (the IPC channel, `process`). Nothing can be added, and what is there
- * cannot be replaced; assigning `toString` and the like on other objects works as ever.
- * Measured on array, object and property-access loops: no difference above the noise.
+ * Closes the prototypes that every object of Node's own code inherits from against pollution: an accessor put there under a
+ * name or index that this code looks up or sets for the first time is called with its objects (the IPC channel, `process`,
+ * what waits in `nextTick`'s queue). Nothing can be added; on `Object.prototype` nothing can be replaced either, while
+ * assigning `toString` and the like on other objects works as ever.
+ * Measured on loops over holey arrays, objects and properties: no difference above the noise.
  */
-export function lockObjectPrototype(): void {
+export function lockPrototypes(): void {
   const { prototype, defineProperty, preventExtensions } = Object;
   for (const key of Reflect.ownKeys(prototype)) {
     const found = Reflect.getOwnPropertyDescriptor(prototype, key);
@@ -30,5 +31,5 @@ export function lockObjectPrototype(): void {
       },
     });
   }
-  preventExtensions(prototype);
+  for (const closed of [prototype, Array.prototype, Function.prototype]) preventExtensions(closed);
 }
