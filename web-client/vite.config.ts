@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
-import { sandboxPage } from "./build/sandbox-page.ts";
+import { standaloneScripts } from "./build/standalone-scripts.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -8,7 +8,13 @@ export default defineConfig({
   root: here("."),
   publicDir: here("public"),
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [sandboxPage({ frame: here("sandbox/frame.ts"), worker: here("sandbox/worker.ts") })],
+  plugins: [
+    standaloneScripts({
+      frame: here("sandbox/frame.ts"),
+      worker: here("sandbox/worker.ts"),
+      arbiter: here("client/arbiter.ts"),
+    }),
+  ],
   build: {
     outDir: here("../dist/web"),
     emptyOutDir: true,
@@ -17,15 +23,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     rolldownOptions: {
-      input: {
-        volunteer: here("index.html"),
-        admin: here("admin.html"),
-        // Loaded by `new SharedWorker`: every build of the page has to name the same one, so its name carries no hash.
-        arbiter: here("client/arbiter.ts"),
-      },
-      output: {
-        entryFileNames: ({ name }) => (name === "arbiter" ? "arbiter.js" : "assets/[name]-[hash].js"),
-      },
+      input: { volunteer: here("index.html"), admin: here("admin.html") },
     },
   },
 });

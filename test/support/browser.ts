@@ -32,13 +32,13 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
     `--host-resolver-rules=MAP ${labHost} 127.0.0.1`,
     ...(options.args ?? []),
   ];
-  const features = (await defaultArgs()).find((flag) => flag.startsWith("--disable-features="));
-  const isolate = options.isolateSandboxes && features;
+  // Only the whole flag can be left out; what else it disables does not matter here.
+  const features = (await defaultArgs()).filter((flag) => flag.startsWith("--disable-features="));
   const browser = await launch({
     executablePath,
     userDataDir,
-    args: isolate ? [...args, features.replace(/IsolateSandboxedIframes,?/, "")] : args,
-    ...(isolate && { ignoreDefaultArgs: [features] }),
+    args,
+    ignoreDefaultArgs: options.isolateSandboxes ? features : false,
   });
   browser.on("disconnected", () => void rm(userDataDir, { recursive: true, force: true, maxRetries: 5 }));
   return browser;

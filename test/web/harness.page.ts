@@ -15,7 +15,83 @@ const made = new Map<number, { sandbox: Sandbox; reports: SandboxReport[]; ended
 const blob = new TextEncoder().encode("0123456789");
 const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().encode(text));
 
+/** What a kernel vector (test/contract/kernel-vectors.ts) needs, with values encoded as base64. */
+interface VectorRequest {
+  readonly source: string;
+  readonly input: string;
+  readonly resume?: string;
+  readonly blobs: readonly string[];
+  /** How long a kernel may be silent before it counts as hanging. */
+  readonly silentMs: number;
+}
+
+const toBytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const toText = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+
+/** Runs one vector in a sandbox of its own and tells everything that came out. */
+async function runVector(request: VectorRequest): Promise<Record<string, unknown>> {
+  const blobs = new Map<string, Uint8Array>();
+  for (const text of request.blobs) blobs.set(await hashBytes(toBytes(text)), toBytes(text));
+  const reports: SandboxReport[] = [];
+  const sandbox = await sandboxes.create(
+    {
+      data: async ({ sha256 }, range) => {
+        const bytes = blobs.get(sha256);
+        if (!bytes) throw new Error(`Blob ${sha256} does not exist.`);
+        return bytes.slice(...(range ?? []));
+      },
+      put: async (bytes) => {
+        const sha256 = await hashBytes(bytes);
+        blobs.set(sha256, bytes);
+        return { sha256, size: bytes.length };
+      },
+      report: (report) => void reports.push(report),
+    },
+    { slot: 0, memoryMb: 512 },
+  );
+  try {
+    const outcome = await outcomeOf(sandbox, request, reports);
+    const log = reports.flatMap((report) => report.log?.lines ?? []);
+    const progress = reports.findLast((report) => report.progress)?.progress?.fraction;
+    const checkpoint = reports.findLast((report) => report.checkpoint)?.checkpoint?.state;
+    return { ...outcome, log, progress, ...(checkpoint && { checkpoint: toText(checkpoint) }) };
+  } finally {
+    sandbox.terminate();
+    await sandbox.ended;
+  }
+}
+
+async function outcomeOf(
+  sandbox: Sandbox,
+  request: VectorRequest,
+  reports: readonly SandboxReport[],
+): Promise<Record<string, unknown>> {
+  const kernelSha256 = await nameOf(request.source);
+  try {
+    await sandbox.load(kernelSha256, new TextEncoder().encode(request.source));
+  } catch (error) {
+    return { state: "unloadable", message: error instanceof Error ? error.message : String(error) };
+  }
+  const task = {
+    index: 0,
+    attempt: 1,
+    input: toBytes(request.input),
+    ...(request.resume && { resume: toBytes(request.resume) }),
+  };
+  const ran = sandbox.run({ kernelSha256, seed: "seed", tasks: [task] });
+  ran.catch(() => undefined);
+  const silence = new Promise<"hangs">((resolve) => setTimeout(() => resolve("hangs"), request.silentMs));
+  const first = await Promise.race([ran.then(() => "ran" as const), sandbox.ended, silence]);
+  if (first === "hangs") return { state: "hangs" };
+  if (first !== "ran") return { state: "ended", kind: first.kind, message: first.reason };
+  const outcome = reports.flatMap(({ finished }) => finished ?? [])[0]?.outcome;
+  if (outcome?.state === "done") return { state: "done", output: toText(outcome.output) };
+  return { state: "failed", ...outcome?.failure };
+}
+
 const harness = {
+  vector: runVector,
+
   secure: () => ({
     secure: isSecureContext,
     subtle: (crypto.subtle as unknown) !== undefined,

@@ -1,4 +1,10 @@
-/** Tab → arbiter. `poke`: please look whether the elected tab still lives. */
-export type ToArbiter = "join" | "leave" | "poke" | "alive";
-/** Arbiter → tab. */
-export type FromArbiter = "elected" | "deposed" | "alive?";
+/**
+ * Tab → arbiter. `rejoin`: join, by a tab that computes already (its arbiter died). `poke`: are you there, and does the
+ * elected tab still live?
+ */
+export type ToArbiter = "join" | "rejoin" | "leave" | "poke" | "alive";
+/** Arbiter → tab. `here` answers `poke`. */
+export type FromArbiter = "elected" | "deposed" | "here" | "alive?";
+
+/** BroadcastChannel on which a new arbiter makes itself known. */
+export const arbiterChannel = "manyhands-arbiter";

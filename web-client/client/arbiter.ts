@@ -1,4 +1,4 @@
-import type { FromArbiter, ToArbiter } from "./arbiter-messages.ts";
+import { arbiterChannel, type FromArbiter, type ToArbiter } from "./arbiter-messages.ts";
 
 /**
  * The shared worker that elects the computing tab where the browser has no Web Locks (plain HTTP). Tabs queue up; the first
@@ -6,6 +6,8 @@ import type { FromArbiter, ToArbiter } from "./arbiter-messages.ts";
  */
 const answerMs = 5_000;
 const queue: MessagePort[] = [];
+/** Tabs that computed before this arbiter started, and so have work to lose. */
+const incumbents = new WeakSet<MessagePort>();
 let doubt: ReturnType<typeof setTimeout> | undefined;
 
 const say = (port: MessagePort | undefined, message: FromArbiter): void => port?.postMessage(message);
@@ -36,15 +38,32 @@ function lookAfterFirst(): void {
   }, answerMs);
 }
 
-function heard(port: MessagePort, message: ToArbiter): void {
-  if (message === "leave") remove(port);
-  else if (message === "alive" && port === queue[0]) trust();
-  else if (message === "poke") lookAfterFirst();
-  else if (message === "join" && !queue.includes(port)) {
-    queue.push(port);
-    if (queue.length === 1) say(port, "elected");
-    else lookAfterFirst();
+function join(port: MessagePort): void {
+  queue.push(port);
+  if (queue.length === 1) say(port, "elected");
+  else lookAfterFirst();
+}
+
+function rejoin(port: MessagePort): void {
+  const [first] = queue;
+  if (first && incumbents.has(first)) {
+    say(port, "deposed");
+    return join(port);
   }
+  incumbents.add(port);
+  trust();
+  say(first, "deposed");
+  queue.unshift(port);
+}
+
+function heard(port: MessagePort, message: ToArbiter): void {
+  if (message === "leave") return remove(port);
+  if (message === "alive" && port === queue[0]) return trust();
+  if (message === "join") return join(port);
+  if (message === "rejoin") return rejoin(port);
+  if (message !== "poke") return;
+  say(port, "here");
+  if (port !== queue[0]) lookAfterFirst();
 }
 
 addEventListener("connect", (event) => {
@@ -53,3 +72,6 @@ addEventListener("connect", (event) => {
   port.addEventListener("message", ({ data }: MessageEvent<ToArbiter>) => heard(port, data));
   port.start();
 });
+
+// The browser may have ended an earlier arbiter together with the tab that started it; its tabs are to come here.
+new BroadcastChannel(arbiterChannel).postMessage("new");

@@ -1,4 +1,4 @@
-import type { FromArbiter, ToArbiter } from "./arbiter-messages.ts";
+import { ArbiterMember } from "./arbiter-member.ts";
 
 export interface ElectionHandlers {
   /** This tab may compute. `exclusive` is false where the browser has no way to ask the other tabs. */
@@ -8,8 +8,6 @@ export interface ElectionHandlers {
 }
 
 const lockName = "manyhands-computing";
-/** How often a waiting tab has the arbiter look after the elected one; matters only after a crash. */
-const pokeMs = 15_000;
 
 /**
  * Lets one tab of this browser compute at a time. Web Locks where they exist (secure contexts), else a shared worker that
@@ -22,7 +20,8 @@ export function joinElection(handlers: ElectionHandlers): () => void {
   if (locks) return electByLock(locks, handlers);
   if (typeof SharedWorker === "function") {
     try {
-      return electByArbiter(new SharedWorker("/arbiter.js", { name: "manyhands" }), handlers);
+      const member = new ArbiterMember(handlers);
+      return () => member.leave();
     } catch {
       // A browser that refuses shared workers here is one that has none.
     }
@@ -51,36 +50,4 @@ function electByLock(locks: LockManager, handlers: ElectionHandlers): () => void
     waiting.abort();
     held.resolve();
   };
-}
-
-function electByArbiter(arbiter: SharedWorker, handlers: ElectionHandlers): () => void {
-  let elected = false;
-  let left = false;
-  const tell = (message: ToArbiter): void => arbiter.port.postMessage(message);
-  const leave = (): void => {
-    if (left) return;
-    left = true;
-    clearInterval(poking);
-    tell("leave");
-    arbiter.port.close();
-  };
-  const poking = setInterval(() => {
-    if (!elected) tell("poke");
-  }, pokeMs);
-  arbiter.port.addEventListener("message", ({ data }: MessageEvent<FromArbiter>) => {
-    if (left) return;
-    if (data === "alive?") return tell("alive");
-    if (elected === (data === "elected")) return;
-    elected = data === "elected";
-    if (elected) handlers.elected(true);
-    else handlers.deposed();
-  });
-  arbiter.addEventListener("error", () => {
-    if (left) return;
-    leave();
-    handlers.elected(false);
-  });
-  arbiter.port.start();
-  tell("join");
-  return leave;
 }

@@ -1,4 +1,4 @@
 declare module "virtual:worker-source" {
-  /** The bundled source of sandbox/worker.ts; see build/sandbox-page.ts. */
+  /** The bundled source of sandbox/worker.ts; see build/standalone-scripts.ts. */
   export const workerSource: string;
 }

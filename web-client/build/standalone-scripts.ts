@@ -2,18 +2,21 @@ import { rolldown } from "rolldown";
 import type { Plugin } from "vite";
 
 /**
- * Emits `sandbox.html`: one page, one inline classic script, nothing else to load. The page has an opaque origin and a
- * Content-Security-Policy that lets it fetch nothing, so the source of its workers travels inside the script as a
- * string.
+ * Emits what must be one self-contained classic script each, whatever else is bundled:
+ *
+ * - `sandbox.html`: one page, one inline script, nothing else to load. The page has an opaque origin and a
+ *   Content-Security-Policy that lets it fetch nothing, so the source of its workers travels inside the script as a string.
+ * - `arbiter.js`, a shared worker: every build of the page has to name the same one, so its name carries no hash.
  */
-export function sandboxPage(entries: { frame: string; worker: string }): Plugin {
+export function standaloneScripts(entries: { frame: string; worker: string; arbiter: string }): Plugin {
   return {
-    name: "manyhands-sandbox-page",
+    name: "manyhands-standalone-scripts",
     apply: "build",
     async generateBundle() {
       const worker = await bundle(entries.worker);
       const frame = await bundle(entries.frame, worker);
       this.emitFile({ type: "asset", fileName: "sandbox.html", source: page(frame) });
+      this.emitFile({ type: "asset", fileName: "arbiter.js", source: await bundle(entries.arbiter) });
     },
   };
 }

@@ -1,0 +1,115 @@
+import type { Browser, Page } from "puppeteer";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { sha256Hex } from "../../shared/hash.ts";
+import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
+import { startStaticServer, type StaticServer } from "../support/static-server.ts";
+import { buildWeb, type WebBuild } from "../support/web-build.ts";
+
+let build: WebBuild;
+let server: StaticServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  build = await buildWeb("harness.page.ts");
+  server = await startStaticServer(build.directory);
+  browser = await launchBrowser();
+});
+afterEach(async () => {
+  // With many pages open, browsers put several into one process.
+  for (const context of browser.browserContexts().slice(1)) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await build?.dispose();
+});
+
+/** A page on a profile of its own: nothing stored yet. */
+async function freshPage(host: string, before?: string): Promise<Page> {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  if (before) await page.evaluateOnNewDocument(before);
+  await openHarness(page, server.port, host);
+  return page;
+}
+
+describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
+  it("keeps blobs across a reload", async () => {
+    const page = await freshPage(host);
+    expect(await callHarness(page, "cacheGet", "a blob")).toBeNull();
+    await callHarness(page, "cachePut", "a blob");
+    await openHarness(page, server.port, host);
+    expect(await callHarness(page, "cacheGet", "a blob")).toBe("a blob");
+  });
+
+  it("evicts by bytes what was not used for longest", async () => {
+    const page = await freshPage(host);
+    const texts = ["first", "second", "third", "fourth"].map((text) => text.padEnd(10));
+    expect(await callHarness(page, "cacheFill", texts, 30)).toEqual(texts.slice(1));
+    const others = await freshPage(host);
+    const kept = await callHarness(others, "cacheFill", texts, 30, texts[0]);
+    expect(kept).toEqual([texts[0], texts[2], texts[3]]);
+  });
+
+  it("does not keep what is larger than the quota", async () => {
+    const page = await freshPage(host);
+    await callHarness(page, "cachePut", "0123456789", 5);
+    expect(await callHarness(page, "cacheGet", "0123456789")).toBeNull();
+  });
+
+  it("tells other tabs what changed", async () => {
+    const context = await browser.createBrowserContext();
+    const [one, other] = [await context.newPage(), await context.newPage()];
+    await openHarness(one, server.port, host);
+    await openHarness(other, server.port, host);
+    await callHarness(other, "cacheWatch");
+    await callHarness(one, "cachePutAloud", "shared");
+    await other.waitForFunction("window.harness.cacheSeen().length > 0", { polling: 50 });
+    const sha256 = sha256Hex(new TextEncoder().encode("shared"));
+    expect(await callHarness(other, "cacheSeen")).toEqual([{ added: [sha256], removed: [] }]);
+    expect(await callHarness(other, "cacheListed")).toEqual([sha256]);
+  });
+
+  it("[OUTBOX-1] keeps results across a reload, until they are removed", async () => {
+    const page = await freshPage(host);
+    await callHarness(page, "outboxSave", 1, "one");
+    await callHarness(page, "outboxSave", 2, "two");
+    await openHarness(page, server.port, host);
+    expect(await callHarness(page, "outboxLoad")).toEqual([
+      [1, "padding one"],
+      [2, "padding two"],
+    ]);
+    await callHarness(page, "outboxRemove", 1);
+    await openHarness(page, server.port, host);
+    expect(await callHarness(page, "outboxLoad")).toEqual([[2, "padding two"]]);
+  });
+
+  it("is the same client after a reload", async () => {
+    const page = await freshPage(host);
+    const id = await callHarness<string>(page, "clientId");
+    expect(id).toMatch(/^c_[a-z2-7]{16}$/);
+    await openHarness(page, server.port, host);
+    expect(await callHarness(page, "clientId")).toBe(id);
+    expect(await callHarness(await freshPage(host), "clientId")).not.toBe(id);
+  });
+
+  it.each([
+    ["is missing", "Object.defineProperty(window, 'indexedDB', { value: undefined });"],
+    ["refuses", "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError'); };"],
+    ["fails later", "IDBDatabase.prototype.transaction = () => { throw new DOMException('broken'); };"],
+  ])("works without IndexedDB when it %s", async (_how, before) => {
+    const page = await freshPage(host, before);
+    await callHarness(page, "cachePut", "x");
+    expect(await callHarness(page, "outboxLoad")).toEqual([]);
+    await callHarness(page, "outboxSave", 1, "one");
+    const id = await callHarness<string>(page, "clientId");
+    await openHarness(page, server.port, host);
+    expect(await callHarness(page, "clientId")).toBe(id);
+  });
+
+  it.each([0, 1, 1024 ** 2, 1024 ** 2 + 1, 3 * 1024 ** 2])("hashes %d bytes right", async (length) => {
+    const page = await freshPage(host);
+    const expected = sha256Hex(new Uint8Array(length).map((_, i) => i & 255));
+    expect(await callHarness(page, "hash", length)).toBe(expected);
+  });
+});
