@@ -26,7 +26,7 @@ export function connectIfDue(state: SessionState): void {
 export function connectionOpened(state: SessionState): void {
   const { connection, options } = state;
   if (connection.state !== "connecting") return;
-  state.connection = { ...connection, state: "greeting" };
+  state.connection = { ...connection, state: "greeting", released: [] };
   const { identity } = options;
   send(state, {
     type: "hello",
@@ -92,6 +92,7 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
     returnAfterMs: undefined,
   };
   state.out.push({ type: "useTicket", ticket: message.ticket });
+  if (connection.released.length > 0) send(state, { type: "release", leases: connection.released });
   dropLeases(state, message.dropped);
   deliverOutbox(state);
 }

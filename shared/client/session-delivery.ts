@@ -126,7 +126,9 @@ export function acknowledge(state: SessionState, job: JobId, indexes: readonly T
       entry.staleAcknowledgements--;
       continue;
     }
-    if (!measured && entry.sentAt !== undefined) {
+    // Said of an earlier attempt once more: this one is still being uploaded.
+    if (entry.sentAt === undefined) continue;
+    if (!measured) {
       state.roundTripMs = updateRoundTrip(state.roundTripMs, state.now - entry.sentAt);
       measured = true;
     }

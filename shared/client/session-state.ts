@@ -17,8 +17,16 @@ export type Connection =
   | { readonly state: "stopped" }
   /** Reading outbox and cache; then it connects. */
   | { readonly state: "loading" }
-  /** The socket is being opened (`greeting`: hello is sent) and the server must have said welcome by `deadline`. */
-  | { readonly state: "connecting" | "greeting"; readonly deadline: number; readonly attempt: number }
+  /** The socket is being opened; the server must have said welcome by `deadline`. */
+  | { readonly state: "connecting"; readonly deadline: number; readonly attempt: number }
+  /** Hello is sent. */
+  | {
+      readonly state: "greeting";
+      readonly deadline: number;
+      readonly attempt: number;
+      /** Named in hello, and handed back since. */
+      readonly released: LeaseKey[];
+    }
   | {
       readonly state: "connected";
       readonly since: number;

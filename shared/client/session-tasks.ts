@@ -1,5 +1,5 @@
 import type { LeaseKey } from "../protocol.ts";
-import { gone, isConnected, keyOf, queued, send, type HeldTask, type SessionState } from "./session-state.ts";
+import { gone, keyOf, queued, send, type HeldTask, type SessionState } from "./session-state.ts";
 
 /** Leases that are not finished. */
 export function heldCount(state: SessionState): number {
@@ -54,7 +54,8 @@ export function releaseTasks(state: SessionState, tasks: readonly HeldTask[]): v
   const leases: LeaseKey[] = tasks.map(keyOf);
   for (const task of tasks) forget(state, task);
   // Without a connection nothing needs to be said: what the next hello does not name goes back to the queue.
-  if (isConnected(state)) send(state, { type: "release", leases });
+  if (state.connection.state === "connected") send(state, { type: "release", leases });
+  if (state.connection.state === "greeting") state.connection.released.push(...leases);
 }
 
 export function forgetQueued(state: SessionState): void {

@@ -180,6 +180,20 @@ describe("[RESUME] after a lost connection", () => {
     expect(ofType(out, "runTasks")[0]?.tasks.map(({ index }) => index)).toEqual([0, 2]);
   });
 
+  test("what is handed back between hello and welcome is said after the welcome", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    h.pass(30_000);
+    h.feed({ type: "connectionOpened" });
+    expect(sent(h.feed({ type: "pauseAsked" }), "release")).toEqual([]);
+    expect(sent(h.welcome(), "release")).toEqual([
+      { type: "release", leases: [{ job: job.id, index: 1, attempt: 1 }] },
+    ]);
+  });
+
   test("work goes on while there is no connection", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();

@@ -130,6 +130,13 @@ describe("large outputs", () => {
     expect(h.feed({ type: "outputUploaded", upload: upload!.upload, name })).toEqual([]);
   });
 
+  test("are not forgotten because an earlier attempt is acknowledged again", () => {
+    const h = joined();
+    compute(h, 0, 10, large);
+    h.hear({ type: "accepted", job: job.id, indexes: [0] });
+    expect(statusOf(h.session.state).unsent).toBe(1);
+  });
+
   test("refused, they fail the task", () => {
     const h = joined();
     const [upload] = ofType(compute(h, 0, 10, large), "uploadOutput");
