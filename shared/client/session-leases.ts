@@ -3,7 +3,7 @@ import type { JobId, TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey } from "../protocol.ts";
 import { forgetResult, redeliver } from "./session-delivery.ts";
-import { rerunBundle } from "./session-slots.ts";
+import { rerunBundle } from "./session-bundles.ts";
 import {
   newJob,
   queued,

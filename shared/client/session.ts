@@ -11,8 +11,6 @@ import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 import { askDrain, askStart, askStop, finishDrain, pause, restore } from "./session-modes.ts";
 import { changeCache, sendDueReports } from "./session-reports.ts";
 import {
-  assignSlots,
-  changeSlots,
   endBundle,
   endSandbox,
   failSandbox,
@@ -22,7 +20,8 @@ import {
   startLoad,
   takeReport,
   watchSlots,
-} from "./session-slots.ts";
+} from "./session-bundles.ts";
+import { assignSlots, changeSlots } from "./session-slots.ts";
 import { newState, type SessionOptions, type SessionState } from "./session-state.ts";
 import { forgiveSleep, nextWake } from "./session-wake.ts";
 

@@ -24,7 +24,7 @@ describe("kernels", () => {
     await expect(load("this is not JavaScript")).rejects.toThrow();
   });
 
-  test("what a kernel throws fails its task with message and stack, whatever it is", async () => {
+  test("[FAIL-1] what a kernel throws fails its task with message and stack, whatever it is", async () => {
     const thrown = [
       "new TypeError('bad')",
       "'text'",
@@ -86,7 +86,7 @@ describe("kernels", () => {
     expect(outputOf(handled)).toBe("handled");
   });
 
-  test("ctx.data gives the bytes of the range, and refuses what is no reference", async () => {
+  test("[DATA-6] ctx.data gives the bytes of the range, and refuses what is no reference", async () => {
     const h = new RunnerHarness();
     const bytes = new Uint8Array([1, 2, 3, 4]);
     h.blobs.set(sha256Hex(bytes), bytes);
@@ -100,7 +100,7 @@ describe("kernels", () => {
     });
   });
 
-  test("random is the task's own stream, seeded by job and index", async () => {
+  test("[KERNEL-3] random is the task's own stream, seeded by job and index", async () => {
     const h = new RunnerHarness();
     const results = await h.run("(_, ctx) => [ctx.random(), ctx.random()]", [0, 0]);
     const second = seededRandom("seed/1");

@@ -65,7 +65,7 @@ test.each([
   ]);
 });
 
-test("everything is cut to the protocol's bounds", () => {
+test("[KERNEL-4] everything is cut to the protocol's bounds", () => {
   const failure = { kind: "nonsense", message: "m".repeat(1e5), stack: "s".repeat(1e5) };
   const { finished = [], log } = readReport({
     finished: Array.from({ length: limits.tasksPerMessage + 1 }, () => ({

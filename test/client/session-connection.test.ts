@@ -81,7 +81,7 @@ describe("connecting", () => {
     expect(lost(h)).toBeGreaterThanOrEqual(5000);
   });
 
-  test("a refusal that a retry cannot mend stops trying until a person starts it again", () => {
+  test("[PROTO-1] a refusal that a retry cannot mend stops trying until a person starts it again", () => {
     const h = new SessionHarness();
     h.feed({ type: "startAsked" });
     h.feed({ type: "stateLoaded", outbox: [], cached: [] });
@@ -147,7 +147,7 @@ describe("connecting", () => {
   });
 });
 
-describe("[RESUME] after a lost connection", () => {
+describe("[LEASE-6] after a lost connection", () => {
   test("what runs, waits and is finished is named, and goes on", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();

@@ -26,7 +26,7 @@ function compute(h: SessionHarness, index: number, elapsedMs: number, output?: U
   return h.report(0, { finished: [finished(index, elapsedMs, output)] });
 }
 
-describe("[OUTBOX] results until the server has them", () => {
+describe("[OUTBOX-1] [OUTBOX-2] results until the server has them", () => {
   test("a cheap result is sent and kept in memory only; acknowledged, it is gone", () => {
     const h = joined();
     const out = compute(h, 0, 10);
@@ -119,7 +119,7 @@ describe("large outputs", () => {
   const large = new Uint8Array(limits.inlineValueBytes + 1);
   const name = { sha256: job.kernel.sha256, size: large.length };
 
-  test("become a blob first; then the result follows", () => {
+  test("[DATA-2] become a blob first; then the result follows", () => {
     const h = joined();
     const out = compute(h, 0, 10, large);
     expect(sent(out, "results")).toEqual([]);

@@ -12,7 +12,7 @@ import {
 
 const job = descriptor();
 
-describe("[CREDIT] how much a client asks for", () => {
+describe("[FLOW-1] how much a client asks for", () => {
   test("unknown tasks: as many as there are slots; long ones: next to nothing beyond; tiny ones: hundreds", () => {
     const base = { slots: 4, roundTripMs: 10, inputBytes: 100 };
     expect(queueBeyondSlots({ ...base, meanMs: undefined })).toBe(0);
@@ -125,7 +125,7 @@ describe("pause, drain, stop", () => {
     expect(ofType(out, "finishStop")).toHaveLength(1);
   });
 
-  test("stop says goodbye at once, keeps unacknowledged results, ends every sandbox, and may be repeated", () => {
+  test("[LEASE-4] stop says goodbye at once, keeps unacknowledged results, ends every sandbox, and may be repeated", () => {
     const h = new SessionHarness({ slots: 2 });
     h.join();
     h.lease([leased(0), leased(1), leased(2)]);

@@ -63,7 +63,7 @@ describe("running tasks", () => {
     expect(ofType(next, "runTasks")[0]?.kernel).toEqual(other.kernel);
   });
 
-  test("[SANDBOX] no kernel meets the traces of another: another kernel or customer gets a new sandbox", () => {
+  test("[KERNEL-2] no kernel meets the traces of another: another kernel or customer gets a new sandbox", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     const bobs = descriptor({ id: "j_cccccccccccccccc" as JobId, customer: "bob" });
@@ -97,7 +97,7 @@ describe("running tasks", () => {
     expect(ofType(out, "runTasks")[0]?.kernel).toEqual(other.kernel);
   });
 
-  test("nonsense from a sandbox is ignored: unknown tasks, second finishes, foreign sandboxes", () => {
+  test("[KERNEL-4] nonsense from a sandbox is ignored: unknown tasks, second finishes, foreign sandboxes", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0), leased(1)]);
@@ -150,7 +150,7 @@ describe("running tasks", () => {
   });
 });
 
-describe("[FAIL] kernels that misbehave", () => {
+describe("[FAIL-2] kernels that misbehave", () => {
   test("a task over its timeout is ended and fails", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
@@ -250,7 +250,7 @@ describe("[FAIL] kernels that misbehave", () => {
   });
 });
 
-describe("[CANCEL] what is no longer wanted", () => {
+describe("[CANCEL-1] what is no longer wanted", () => {
   test("a waiting task is forgotten, a running one terminated at once, nothing is reported", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();

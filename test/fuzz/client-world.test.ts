@@ -180,7 +180,7 @@ class World {
 
 describe("seeded worlds", () => {
   test.each([...pinned, ...fresh])(
-    "[ONCE] seed %i: every task ends with one result, nothing is left behind",
+    "[ONCE-1] [OUTBOX-2] seed %i: every task ends with one result, nothing is left behind",
     async (seed) => {
       const world = new World(seed);
       for (let i = 0; i < 12 && world.open > 0; i++) {
