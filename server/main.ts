@@ -202,8 +202,6 @@ function makeLogger(level: string, json: boolean): Logger {
 function readOptions(flags: Record<string, unknown>): ServerOptions {
   const number = (name: string): number => Number(flags[name]);
   const text = (name: string): string | undefined => flags[name] as string | undefined;
-  if ((text("tlsCert") === undefined) !== (text("tlsKey") === undefined))
-    throw new PlatformError("BAD_REQUEST", "--tls-cert and --tls-key go together; one of them is missing.");
   return {
     host: String(flags["host"]),
     port: number("port"),

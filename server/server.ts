@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -9,6 +8,7 @@ import { PlatformError } from "../shared/errors.ts";
 import { createAccess } from "./access/access.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
+import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
 import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
@@ -47,17 +47,23 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { log = pino({ level: given.logLevel ?? "info" }), ...rest } = given;
   const options: ServerOptions = { ...defaultServerOptions, ...rest };
+  const tls = readTls(options);
   await makeDataDirectory(options.dataDirectory);
   const store = await openSqliteStore(options.dataDirectory);
   try {
-    return await startOn(store, options, log);
+    return await startOn(store, options, tls, log);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-async function startOn(store: Store, options: ServerOptions, log: Logger): Promise<RunningServer> {
+async function startOn(
+  store: Store,
+  options: ServerOptions,
+  tls: TlsFiles | undefined,
+  log: Logger,
+): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
   checkBlobs(blobs, log);
@@ -67,18 +73,13 @@ async function startOn(store: Store, options: ServerOptions, log: Logger): Promi
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
   const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });
-  const http = options.tlsCertificate
-    ? createHttpsServer(
-        { cert: readFileSync(options.tlsCertificate), key: readFileSync(options.tlsKey ?? "") },
-        app,
-      )
-    : createHttpServer(app);
+  const http = tls ? createHttpsServer(tls, app) : createHttpServer(app);
   configureHttpServer(http);
   const sockets = new ClientSockets(access, store, platform.sessionServices(log));
   sockets.attach(http);
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
-  volunteerUrls = reachableUrls(options.host, port, options.tlsCertificate !== undefined);
+  volunteerUrls = reachableUrls(options.host, port, tls !== undefined);
   const url = volunteerUrls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
   const collector = collectRegularly(blobs, log);
@@ -155,7 +156,7 @@ function listen(http: Server, { host, port }: ServerOptions): Promise<void> {
         error.code === "EADDRINUSE"
           ? "another program listens there; choose --port or stop it"
           : error.message;
-      reject(new PlatformError("BAD_REQUEST", `Cannot listen on ${host} port ${port}: ${taken}.`, error));
+      reject(new PlatformError("BAD_OPTION", `Cannot listen on ${host} port ${port}: ${taken}.`, error));
     });
     http.listen(port, host, resolve);
   });
@@ -170,7 +171,11 @@ function checkBlobs(blobs: BlobDirectory, log: Logger): void {
       if (missing.count > 0)
         log.warn(missing, "blobs are recorded but not on disk; their customers have to put them again");
     },
-    (error: unknown) => log.error({ err: error }, "could not check the blobs"),
+    (error: unknown) => {
+      // The server was stopped again before it was through.
+      if (PlatformError.from(error).code !== "SHUTTING_DOWN")
+        log.error({ err: error }, "could not check the blobs");
+    },
   );
 }
 

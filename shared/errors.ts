@@ -20,6 +20,7 @@ const table = {
     4400,
     "Correct the request; GET /api/openapi.json describes what is expected.",
   ),
+  BAD_OPTION: row(false, 400, 4400, "Correct the option; --help lists them all."),
   MALFORMED_FRAME: row(
     false,
     400,

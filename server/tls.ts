@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import { PlatformError } from "../shared/errors.ts";
+import type { ServerOptions } from "./options.ts";
+
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/**
+ * Reads the certificate and its key, and tries that they belong together; undefined when the server is to speak plain HTTP.
+ * @throws PlatformError BAD_OPTION naming the file that is wrong
+ */
+export function readTls({ tlsCertificate, tlsKey }: ServerOptions): TlsFiles | undefined {
+  if (tlsCertificate === undefined && tlsKey === undefined) return undefined;
+  if (tlsCertificate === undefined || tlsKey === undefined)
+    throw new PlatformError("BAD_OPTION", "--tls-cert and --tls-key go together; one of them is missing.");
+  const files = { cert: readPem(tlsCertificate, "--tls-cert"), key: readPem(tlsKey, "--tls-key") };
+  try {
+    createSecureContext(files);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError(
+      "BAD_OPTION",
+      `${tlsCertificate} and ${tlsKey} are not a certificate and its key in PEM form: ${reason}.`,
+      error,
+    );
+  }
+  return files;
+}
+
+function readPem(file: string, flag: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_OPTION", `The file of ${flag} cannot be read: ${reason}.`, error);
+  }
+}

@@ -1,0 +1,107 @@
+import { execFileSync } from "node:child_process";
+import { request } from "node:https";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { version } from "../../shared/version.ts";
+import { reachableUrls } from "../../server/reachable-urls.ts";
+import { startServer } from "../../server/server.ts";
+import { run, startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { startTestServer } from "../support/server.ts";
+
+const refused = (options: object): Promise<unknown> =>
+  startServer({ port: 0, logLevel: "silent", ...options });
+
+describe("starting", () => {
+  test("[DUR-4] a second server on the same directory is refused and says why; the first goes on", async () => {
+    const server = await startTestServer();
+    const { dataDirectory } = server;
+    await expect(refused({ dataDirectory })).rejects.toMatchObject({
+      code: "DATA_DIRECTORY",
+      message: expect.stringContaining(dataDirectory),
+    });
+    expect(await server.api("GET", "/api/status")).toMatchObject({ version });
+  });
+
+  test("a port that is taken is refused by name, and nothing stays open", async () => {
+    const { port } = await startTestServer();
+    const dataDirectory = await temporaryDirectory();
+    await expect(refused({ port, dataDirectory })).rejects.toMatchObject({
+      code: "BAD_OPTION",
+      message: expect.stringContaining(String(port)),
+    });
+    await startTestServer({ dataDirectory });
+  });
+
+  test("certificates that cannot be read, are none, or come alone are refused by name", async () => {
+    const dataDirectory = await temporaryDirectory();
+    const file = join(dataDirectory, "no.pem");
+    await writeFile(file, "not a certificate");
+    for (const options of [
+      { tlsCertificate: file },
+      { tlsCertificate: "/does/not/exist", tlsKey: file },
+      { tlsCertificate: file, tlsKey: file },
+    ])
+      await expect(refused({ dataDirectory, ...options })).rejects.toMatchObject({ code: "BAD_OPTION" });
+  });
+
+  test("speaks HTTPS with a certificate", async () => {
+    const directory = await temporaryDirectory();
+    const [tlsKey, tlsCertificate] = [join(directory, "key.pem"), join(directory, "cert.pem")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const files = ["-keyout", tlsKey, "-out", tlsCertificate];
+    execFileSync(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...files, ...subject],
+      {
+        stdio: "ignore",
+      },
+    );
+    const server = await startTestServer({ tlsCertificate, tlsKey });
+    expect(server.url).toMatch(/^https:/);
+    const ca = await readFile(tlsCertificate);
+    const status = await new Promise((resolve, reject) => {
+      request(`${server.url}/healthz`, { ca }, (response) => resolve(response.resume().statusCode))
+        .on("error", reject)
+        .end();
+    });
+    expect(status).toBe(200);
+  });
+
+  test("wrong options on the command line end with exit code 2 and one clear sentence", async () => {
+    for (const [flags, sentence] of [
+      [["--port", "99999"], "whole number from 0 to 65535"],
+      [["--volunteers", "maybe"], "open, invite, off"],
+      [["--tls-cert", "/does/not/exist"], "go together"],
+    ] as const) {
+      const server = run(["server", "--data", await temporaryDirectory(), ...flags]);
+      const code = await new Promise((resolve) => server.process.once("exit", resolve));
+      expect(code).toBe(2);
+      expect(server.log()).toContain(sentence);
+      expect(server.log()).not.toContain("    at ");
+    }
+  });
+
+  test("the start-up summary names what a person needs, and no token", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    expect(server.url).toBe(`http://localhost:${server.port}`);
+    expect(server.token).toMatch(/^mh_a_/);
+    expect(server.log()).not.toContain(server.token);
+    expect(await server.terminate()).toBe(0);
+  });
+});
+
+describe("the addresses a server says it is reached on", () => {
+  test("one for a single host, all that others can use for every host", () => {
+    expect(reachableUrls("127.0.0.1", 9990, false)).toEqual(["http://localhost:9990"]);
+    expect(reachableUrls("10.0.0.7", 80, true)).toEqual(["https://10.0.0.7:80"]);
+    const all = reachableUrls("0.0.0.0", 9990, false);
+    expect(all[0]).toBe("http://localhost:9990");
+    expect(all.every((url) => URL.canParse(url))).toBe(true);
+  });
+});
+
+test("the version is the package's", async () => {
+  const text = await readFile(join(import.meta.dirname, "..", "..", "package.json"), "utf8");
+  expect((JSON.parse(text) as { version: string }).version).toBe(version);
+});
