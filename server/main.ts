@@ -144,6 +144,11 @@ export function serverCommand(): Command {
 /** Starts a server and stops it on SIGTERM or SIGINT. @returns the exit code */
 export async function runServer(options: ServerOptions, json: boolean): Promise<number> {
   const log = makeLogger(options.logLevel, json);
+  // Listened for from the first moment: a service manager may change its mind while the server starts.
+  const stopRequested = new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
   let server: RunningServer;
   try {
     server = await startServer({ ...options, log });
@@ -154,10 +159,7 @@ export async function runServer(options: ServerOptions, json: boolean): Promise<
     return 2;
   }
   announce(server, options, json);
-  await new Promise<void>((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
+  await stopRequested;
   // A second signal ends the process at once: what was acknowledged is on disk either way.
   process.once("SIGINT", () => process.exit(130));
   await server.close();
