@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, realpathSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,8 @@ export function childCommand(memoryMb: number): { program: string; parameters: s
 function nodeFlags(memoryMb: number): string[] {
   return [
     "--permission",
+    // Else Node looks at every folder on the way to a package, which it may not.
+    "--preserve-symlinks",
     ...readable().map((path) => `--allow-fs-read=${path}`),
     `--max-old-space-size=${memoryMb}`,
     "--no-addons",
@@ -46,10 +48,11 @@ function readable(): string[] {
     join(here, "/"),
     join(root, "shared", "/"),
     join(root, "package.json"),
-    ...packages.map((name) => {
+    ...packages.flatMap((name) => {
       const found = findPackageJSON(name, import.meta.url);
       if (!found) throw new Error(`The package ${name} is not installed; run npm ci.`);
-      return join(dirname(found), "/");
+      // Where node_modules is made of links, both ends are looked at.
+      return [dirname(found), realpathSync(dirname(found))].map((path) => join(path, "/"));
     }),
   ];
   return readablePaths;
