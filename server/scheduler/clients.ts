@@ -4,6 +4,7 @@ import type { SchedulerClientInfo } from "./events.ts";
 import { loseAttempt } from "./results.ts";
 import {
   addLease,
+  forgetAdopted,
   noteCredit,
   removeLease,
   requeue,
@@ -104,7 +105,7 @@ export function removeClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
   if (!client) return;
   for (const lease of client.leases) giveBack(state, lease);
-  forgetAdopted(state, id);
+  forgetAllAdopted(state, id);
   state.clients.delete(id);
   state.hungry.delete(client);
 }
@@ -112,7 +113,9 @@ export function removeClient(state: State, id: ClientId): void {
 export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKey[]): void {
   for (const key of keys) {
     const lease = findLease(state, id, key);
+    const job = state.jobs.get(key.job);
     if (lease) giveBack(state, lease);
+    else if (job) forgetAdopted(job, id, key.index);
   }
 }
 
@@ -135,7 +138,7 @@ export function loseClient(state: State, client: Client): void {
     else requeue(lease.task);
     running -= 1;
   }
-  forgetAdopted(state, id);
+  forgetAllAdopted(state, id);
   state.clients.delete(id);
   state.hungry.delete(client);
 }
@@ -175,7 +178,7 @@ function giveBack(state: State, lease: Lease): void {
   requeue(lease.task);
 }
 
-function forgetAdopted(state: State, id: ClientId): void {
+function forgetAllAdopted(state: State, id: ClientId): void {
   for (const job of state.jobs.values())
     for (const [index, { client }] of job.adopted) if (client === id) job.adopted.delete(index);
 }

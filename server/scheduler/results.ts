@@ -4,7 +4,7 @@ import type { TaskFailure } from "../../shared/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import type { Acknowledgement } from "./events.ts";
-import { removeLease, requeue, type Job, type State, type Task } from "./state.ts";
+import { forgetAdopted, removeLease, requeue, type Job, type State, type Task } from "./state.ts";
 
 /** What one message of results becomes, per job. */
 interface Batch {
@@ -37,6 +37,7 @@ export function receiveResults(
 
 function receiveResult(state: State, client: ClientId, job: Job, result: TaskResult, batch: Batch): void {
   const { index, outcome } = result;
+  forgetAdopted(job, client, index);
   const task = job.tasks.get(index);
   const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
   if (outcome.state === "done") {

@@ -176,6 +176,11 @@ export function noteCredit(state: State, client: Client): void {
   else state.hungry.delete(client);
 }
 
+/** A lease brought back before its task was claimed is over before that, too. */
+export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): void {
+  if (job.adopted.get(index)?.client === client) job.adopted.delete(index);
+}
+
 /** Puts a task back in its queue unless another lease still holds it. */
 export function requeue(task: Task): void {
   if (task.leases.length > 0 || task.place === "settling") return;

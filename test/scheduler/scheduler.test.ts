@@ -126,6 +126,20 @@ describe("leases", () => {
     expect(ofType(h.last, "sendDropped")).toEqual([{ type: "sendDropped", client, leases: [held[0], gone] }]);
   });
 
+  test("[LEASE-6] a held lease that ended before its task was claimed is not given to the client once more", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join();
+    const held = [0, 1].map((index) => ({ job, index, attempt: 1 }));
+    h.feed({ type: "clientConnected", client: h.scheduler.client(client)!.info, held, cached: [] });
+    h.fail(client, job, 0, 1);
+    h.feed({ type: "leasesReleased", client, leases: [held[1]!] });
+    h.claim(job, [0, 1]);
+    expect(h.scheduler.client(client)!.leases.size).toBe(0);
+    h.want(client, 2);
+    expect(indexesOf(h)).toEqual([0, 1]);
+  });
+
   test("nothing is leased during the hold after a restart", () => {
     const h = new SchedulerHarness({ holdUntil: 5000 });
     const job = h.addJob();
