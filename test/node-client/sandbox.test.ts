@@ -15,7 +15,7 @@ describe("process sandbox", () => {
 
 describe("process sandbox against hostile kernels", () => {
   /** Answers everything, so that an attempt that gets through is one that reached something. */
-  const server = createServer((request, response) => response.end("export default 1"));
+  const server = createServer((_request, response) => response.end("export default 1"));
   let connections = 0;
   server.on("connection", () => connections++);
   let origin = "";

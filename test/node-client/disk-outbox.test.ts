@@ -1,0 +1,144 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { readdir, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { claimClientDirectory, type ClientDirectory } from "../../node-client/client-directory.ts";
+import { createDiskOutbox } from "../../node-client/disk-outbox.ts";
+import type { OutboxEntry } from "../../shared/client/ports.ts";
+import type { JobId } from "../../shared/ids.ts";
+import { temporaryDirectory } from "../support/processes.ts";
+
+const job = "j_abcdefghij234567" as JobId;
+
+describe("disk outbox", () => {
+  it("[OUTBOX-1] keeps results until they are removed, across a restart as the same client", async () => {
+    const directory = await temporaryDirectory();
+    const first = open(directory);
+    await first.outbox.save([entry(1), entry(2), entry(3)]);
+    await first.outbox.remove([key(2)]);
+    first.close();
+    const second = open(directory);
+    expect(second.claimed.client).toBe(first.claimed.client);
+    expect(await second.outbox.load()).toEqual([entry(1), entry(3)]);
+  });
+
+  it("a result saved again stands once, with its newest content", async () => {
+    const { outbox } = open(await temporaryDirectory());
+    await outbox.save([entry(1, 10)]);
+    await outbox.save([entry(1, 20)]);
+    expect(await outbox.load()).toEqual([entry(1, 20)]);
+  });
+
+  it("keeps outputs of any size", async () => {
+    const directory = await temporaryDirectory();
+    const { outbox, close } = open(directory);
+    await outbox.save([entry(1, 5_000_000)]);
+    close();
+    const [kept] = await open(directory).outbox.load();
+    expect(kept).toEqual(entry(1, 5_000_000));
+  });
+
+  it("two clients at once on one directory are two clients, each with results of its own", async () => {
+    const directory = await temporaryDirectory();
+    const one = open(directory);
+    const other = open(directory);
+    expect(one.claimed.client).not.toBe(other.claimed.client);
+    await one.outbox.save([entry(1)]);
+    await other.outbox.save([entry(2)]);
+    expect(await one.outbox.load()).toEqual([entry(1)]);
+    expect(await other.outbox.load()).toEqual([entry(2)]);
+  });
+
+  it("[OUTBOX-1] a client killed in mid-work leaves its results and its name to the next", async () => {
+    const directory = await temporaryDirectory();
+    const holder = fork(join(import.meta.dirname, "outbox-holder.ts"), [directory], {
+      serialization: "advanced",
+    });
+    onTestFinished(() => void holder.kill("SIGKILL"));
+    const [client] = (await once(holder, "message")) as [string];
+    expect(open(directory).claimed.client).not.toBe(client);
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
+    const after = open(directory);
+    expect(after.claimed.client).toBe(client);
+    expect(await after.outbox.load()).toEqual([entry(7)]);
+  });
+
+  it("delivers for a client that has been gone for a while, once", async () => {
+    const directory = await temporaryDirectory();
+    const stays = open(directory);
+    const goes = open(directory);
+    await goes.outbox.save([entry(5)]);
+    goes.close();
+    expect(await stays.outbox.load()).toEqual([]);
+    for (const name of await readdir(join(directory, "clients", "2")))
+      await utimes(join(directory, "clients", "2", name), 1000, 1000);
+    expect(await stays.outbox.load()).toEqual([entry(5)]);
+    expect(await open(directory).outbox.load()).toEqual([]);
+    expect(await stays.outbox.load()).toEqual([entry(5)]);
+  });
+
+  it("drops a damaged entry with a line in the log, and keeps the others", async () => {
+    const { claimed, outbox, warnings } = open(await temporaryDirectory());
+    await outbox.save([entry(1), entry(2)]);
+    claimed.database
+      .prepare("UPDATE outbox SET entry = ? WHERE key = ?")
+      .run(new Uint8Array([0xc1]), `${job} 1 1`);
+    expect(await outbox.load()).toEqual([entry(2)]);
+    expect(warnings).toHaveLength(1);
+    expect(await outbox.load()).toEqual([entry(2)]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it("sets a damaged file aside and goes on as a new client", async () => {
+    const directory = await temporaryDirectory();
+    const first = open(directory);
+    await first.outbox.save([entry(1)]);
+    first.close();
+    await writeFile(join(directory, "clients", "1", "client.sqlite"), "not a database at all ".repeat(1000));
+    const second = open(directory);
+    expect(second.warnings).toHaveLength(1);
+    expect(await second.outbox.load()).toEqual([]);
+    await second.outbox.save([entry(2)]);
+    expect(await second.outbox.load()).toEqual([entry(2)]);
+  });
+});
+
+interface Opened {
+  readonly claimed: ClientDirectory;
+  readonly outbox: ReturnType<typeof createDiskOutbox>;
+  readonly warnings: string[];
+  readonly close: () => void;
+}
+
+function open(directory: string): Opened {
+  const warnings: string[] = [];
+  const log = (level: string, message: string): void => {
+    if (level === "warn") warnings.push(message);
+  };
+  const claimed = claimClientDirectory(directory, log);
+  let closed = false;
+  const close = (): void => {
+    if (!closed) claimed.close();
+    closed = true;
+  };
+  onTestFinished(close);
+  return { claimed, outbox: createDiskOutbox(claimed, log), warnings, close };
+}
+
+function entry(index: number, size = 3): OutboxEntry {
+  return {
+    job,
+    result: {
+      index,
+      attempt: 1,
+      elapsedMs: 1.5,
+      outcome: { state: "done", output: new Uint8Array(size).fill(index) },
+    },
+  };
+}
+
+function key(index: number): { job: JobId; index: number; attempt: number } {
+  return { job, index, attempt: 1 };
+}

@@ -1,0 +1,21 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+
+it("[KERNEL] `process` is an empty shell for a kernel that gets hold of it all the same", async () => {
+  const child = fork(join(import.meta.dirname, "stripped-process.ts"), { serialization: "advanced" });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [found] = (await once(child, "message")) as [Record<string, string[]>];
+  expect(found["callable"]!.sort()).toEqual([
+    "_fatalException",
+    "disconnect",
+    "emit",
+    "emitWarning",
+    "nextTick",
+  ]);
+  // What is left are constants: names and versions, and the listeners' own table.
+  const objects = new Set(found["readable"]!.map((path) => path.split(".")[0]));
+  expect([...objects].sort()).toEqual(["_events", "features", "versions"]);
+  expect(found).toMatchObject({ replaced: [], inherited: [] });
+});

@@ -1,0 +1,30 @@
+/** Strips its own `process`, and tells what a kernel that held it would still hold. */
+import { makeProcessHarmless } from "../../node-client/sandbox/harmless-process.ts";
+
+const line = {
+  connected: true,
+  channel: {},
+  _handleQueue: null,
+  _send: Reflect.get(process, "_send") as unknown,
+  emit: () => undefined,
+};
+const send = process.send!.bind(line as unknown as NodeJS.Process);
+const held = process;
+await new Promise((resolve) => setImmediate(resolve));
+makeProcessHarmless(() => undefined);
+
+const callable: string[] = [];
+const readable: string[] = [];
+for (const key of Reflect.ownKeys(held)) {
+  const value: unknown = Reflect.get(held, key);
+  if (typeof value === "function") callable.push(String(key));
+  else if (typeof value === "object" && value !== null)
+    readable.push(...Reflect.ownKeys(value).map((inner) => `${String(key)}.${String(inner)}`));
+}
+const replaced = ["nextTick", "emit", "_fatalException"].filter((key) =>
+  Reflect.set(held, key, () => undefined),
+);
+const inherited = ["emit", "on", "addListener"].filter((key) =>
+  Reflect.set(Object.getPrototypeOf(Object.getPrototypeOf(held)) as object, key, () => undefined),
+);
+send({ callable, readable, replaced, inherited });
