@@ -57,7 +57,7 @@ function describeClient(status: ClientStatus, recent: RecentWork, now: number): 
   if (mode === "stopped" || connection.state === "stopped") return quiet("Stopped.");
   if (connection.state === "connecting") return quiet("Connecting to the server…");
   if (connection.state === "waiting") {
-    const wait = `Not connected (${connection.reason}); trying again in ${secondsUntil(connection.retryAt, now)} s.`;
+    const wait = `Not connected (${withoutStop(connection.reason)}); trying again in ${secondsUntil(connection.retryAt, now)} s.`;
     return { tone: "warning", text: busy ? `${wait} What was begun goes on.` : wait };
   }
   if (mode === "draining") return quiet(drainSentence(status, busy));
@@ -73,7 +73,7 @@ function describeWork(status: ClientStatus, recent: RecentWork, now: number): Se
   if (broken)
     return {
       tone: "warning",
-      text: `The sandbox could not start (${broken.reason}); trying again in ${secondsUntil(broken.retryAt, now)} s.`,
+      text: `The sandbox could not start (${withoutStop(broken.reason)}); trying again in ${secondsUntil(broken.retryAt, now)} s.`,
     };
   if (status.queued > 0) return quiet("Fetching the next task…");
   return quiet("No work right now; this page waits, and starts by itself when there is some.");
@@ -82,6 +82,11 @@ function describeWork(status: ClientStatus, recent: RecentWork, now: number): Se
 function drainSentence(status: ClientStatus, busy: boolean): string {
   if (busy) return "Finishing the tasks that run, then stopping.";
   return status.unsent > 0 ? "Delivering the last results, then stopping." : "Stopping…";
+}
+
+/** A reason is a sentence of its own; here it stands inside another. */
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, "");
 }
 
 function secondsUntil(at: number, now: number): number {

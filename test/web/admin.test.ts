@@ -1,0 +1,152 @@
+import type { Browser, Page } from "puppeteer";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { labHost, launchBrowser } from "../support/browser.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterEach(async () => {
+  for (const context of browser.browserContexts().slice(1)) await context.close();
+});
+afterAll(() => browser?.close());
+
+async function openAdmin(server: TestServer, host: string): Promise<Page> {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.goto(`http://${host}:${server.port}/admin`);
+  return page;
+}
+
+async function signIn(page: Page, token: string): Promise<void> {
+  const field = await page.waitForSelector("input[name=token]");
+  await field?.type(token);
+  await page.keyboard.press("Enter");
+}
+
+const untilText = (page: Page, text: RegExp): Promise<unknown> =>
+  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
+
+const press = (page: Page, label: string): Promise<void> =>
+  page.locator(`::-p-xpath(//button[normalize-space()='${label}'])`).click();
+
+const failing = "export default (x) => { if (x > 1) throw new Error('no particle ' + x); return x; }";
+
+async function submit(server: TestServer, options: object = {}): Promise<string> {
+  const job = await server.api("POST", "/api/jobs", {
+    name: "picky job",
+    kernel: { source: failing },
+    inputs: [1, 2, 3],
+    maxAttempts: 1,
+    ...options,
+  });
+  return String(job["id"]);
+}
+
+describe.each(["localhost", labHost])("the admin page on %s", (host) => {
+  it("lets nobody in without an administrator's token, and says what to do", async () => {
+    const server = await startTestServer();
+    const page = await openAdmin(server, host);
+    await signIn(page, "wrong");
+    await untilText(page, /wrong, revoked or expired[\s\S]*MANYHANDS_TOKEN/);
+    const { token } = await server.api("POST", "/api/tokens", { role: "customer", name: "carol" });
+    await page.reload();
+    await signIn(page, String(token));
+    await untilText(page, /needs the token of an administrator/);
+  });
+
+  it("signs in, shows an empty server with what to do next, stays signed in, signs out", async () => {
+    const server = await startTestServer();
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /No jobs yet[\s\S]*Nobody computes yet/);
+    await page.reload();
+    await untilText(page, /No jobs yet/);
+    await press(page, "Sign out");
+    await untilText(page, /Sign in/);
+    await page.reload();
+    await untilText(page, /Sign in/);
+  });
+
+  it("shows a job's failures with stack, requeues them, sets its priority, cancels and deletes it", async () => {
+    const server = await startTestServer();
+    const id = await submit(server);
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /picky job[\s\S]*waiting/);
+    await page.$eval("input.priority", (input) => (input as { focus(): void }).focus());
+    await page.keyboard.type("7\n");
+    await untilPriority(server, id, 7);
+
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await untilText(page, /2 failed/);
+    await press(page, "2 failed");
+    await untilText(page, /the kernel threw[\s\S]*no particle 2/);
+    await page.locator("summary").click();
+    expect(await page.$eval(".failures pre", (pre) => pre.textContent)).toContain("Error: no particle");
+    await untilText(page, /1 client\b[\s\S]*on Linux/);
+
+    await press(page, "Requeue");
+    await untilText(page, /ended with failures|running|waiting/);
+    await untilText(page, /2 failed/);
+    await press(page, "Delete");
+    await press(page, "No, leave it");
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ id });
+    await press(page, "Delete");
+    await press(page, "Delete the job");
+    await untilText(page, /No jobs yet/);
+  });
+
+  it("cancels a job after asking", async () => {
+    const server = await startTestServer();
+    const id = await submit(server);
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /picky job/);
+    await press(page, "Pause");
+    await untilText(page, /paused/);
+    await press(page, "Cancel");
+    await untilText(page, /3 tasks will not be computed/);
+    await press(page, "Cancel the job");
+    await untilText(page, /cancelled/);
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ state: "cancelled" });
+  });
+
+  it("bans a client, whose page says so", async () => {
+    const server = await startTestServer();
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /Nobody computes yet/);
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await untilText(page, /on Linux/);
+    await press(page, "Ban");
+    await press(page, "Ban the client");
+    await untilText(volunteer, /banned by the administrator/);
+  });
+
+  it("says that its figures are old when the server is gone", async () => {
+    const server = await startTestServer();
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /No jobs yet/);
+    await server.close();
+    await untilText(page, /These figures are \d+ s old/);
+    const { dataDirectory, port } = server;
+    await startTestServer({ dataDirectory, port });
+    await page.waitForFunction("!/These figures are/.test(document.body.innerText)", { polling: 100 });
+  });
+});
+
+async function untilPriority(server: TestServer, id: string, priority: number): Promise<void> {
+  for (;;) {
+    const job = (await server.api("GET", `/api/jobs/${id}`)) as Record<string, unknown>;
+    if (job["priority"] === priority) return;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}

@@ -1,0 +1,216 @@
+import type { Browser, Page } from "puppeteer";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { JobInfo } from "../../shared/rest.ts";
+import { labHost, launchBrowser } from "../support/browser.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchBrowser({ isolateSandboxes: true });
+});
+afterEach(async () => {
+  for (const context of browser.browserContexts().slice(1)) await context.close();
+});
+afterAll(() => browser?.close());
+
+/** A kernel that takes its time, and tells its progress. */
+const slow = (ms: number, output = "x * x"): string => `export default async (x, ctx) => {
+  const end = performance.now() + ${ms};
+  while (performance.now() < end) {
+    ctx.progress(1 - (end - performance.now()) / ${ms});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return ${output};
+};`;
+
+async function submit(server: TestServer, source: string, inputs: unknown[], options = {}): Promise<string> {
+  const job = await server.api("POST", "/api/jobs", {
+    name: "squares",
+    kernel: { source },
+    inputs,
+    ...options,
+  });
+  return String(job["id"]);
+}
+
+type Job = Pick<JobInfo, "state" | "counts" | "failures">;
+
+async function jobOf(server: TestServer, id: string): Promise<Job> {
+  return (await server.api("GET", `/api/jobs/${id}`)) as unknown as Job;
+}
+
+async function open(server: TestServer, host: string, path = "/", like?: Page): Promise<Page> {
+  const context = like?.browserContext() ?? (await browser.createBrowserContext());
+  const page = await context.newPage();
+  await page.goto(`http://${host}:${server.port}${path}`);
+  return page;
+}
+
+/** Timers, because a tab in the background is painted no frames. */
+const untilText = (page: Page, text: RegExp): Promise<unknown> =>
+  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
+
+async function press(page: Page, label: string): Promise<void> {
+  await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);
+  await page.evaluate(
+    `[...document.querySelectorAll("button")].find((button) => button.innerText.trim() === ${JSON.stringify(label)}).click()`,
+  );
+}
+
+async function untilJob(server: TestServer, id: string, ready: (job: Job) => boolean): Promise<void> {
+  for (;;) {
+    if (ready(await jobOf(server, id))) return;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+async function outputs(server: TestServer, id: string): Promise<unknown[]> {
+  const response = await fetch(`${server.url}/api/jobs/${id}/results`, {
+    headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
+  });
+  const lines = (await response.text()).trim().split("\n");
+  const results = lines.map((line) => JSON.parse(line) as { state: string; index: number; output: unknown });
+  return results
+    .filter(({ state }) => state === "done")
+    .sort((a, b) => a.index - b.index)
+    .map(({ output }) => output);
+}
+
+describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
+  it("computes after one click, shows for whom and what, and says when there is no work", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, slow(300), [1, 2, 3, 4]);
+    const page = await open(server, host);
+    await press(page, "Start computing");
+    await untilText(page, /Computing for local\./);
+    await untilText(page, /squares/);
+    const hash = await page.$eval(".slot-foot code", (code) => code.getAttribute("title"));
+    expect(hash).toMatch(/[0-9a-f]{64}/);
+    await untilJob(server, id, ({ state }) => state === "finished");
+    expect(await outputs(server, id)).toEqual([1, 4, 9, 16]);
+    await untilText(page, /No work right now/);
+    await untilText(page, /Tasks done\s+4/);
+  });
+
+  it("starts by itself with ?auto=1, pauses, resumes, finishes and stops", async () => {
+    const server = await startTestServer();
+    const page = await open(server, host, "/?auto=1");
+    await untilText(page, /No work right now/);
+    await press(page, "Pause");
+    await untilText(page, /Paused until you press Resume/);
+    const id = await submit(server, slow(200), [1, 2]);
+    await press(page, "Resume");
+    await untilJob(server, id, ({ counts }) => counts.running > 0);
+    await press(page, "Finish and stop");
+    await untilText(page, /Thank you for your help/);
+    const { counts } = await jobOf(server, id);
+    expect(counts.done).toBeGreaterThan(0);
+    expect(counts.running).toBe(0);
+  });
+
+  it("lets one tab compute; the next takes over the moment that tab closes, and its task with it", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, slow(1_500), [7]);
+    const first = await open(server, host, "/?auto=1");
+    await untilJob(server, id, ({ counts }) => counts.running === 1);
+    const second = await open(server, host, "/?auto=1", first);
+    await untilText(second, /Another tab of this browser is computing already/);
+    const closedAt = performance.now();
+    await first.close({ runBeforeUnload: false });
+    await untilJob(server, id, ({ state }) => state === "finished");
+    // Without a goodbye the task would wait for the grace time of 30 seconds.
+    expect(performance.now() - closedAt).toBeLessThan(15_000);
+    expect(await outputs(server, id)).toEqual([49]);
+  });
+
+  it("[OUTBOX-1] delivers after a reload what was finished while the server was away", async () => {
+    const server = await startTestServer({ graceMs: 60_000 });
+    const id = await submit(server, slow(2_500, "Date.now()"), [5]);
+    const page = await open(server, host, "/?auto=1");
+    // Progress: the kernel has been fetched and runs.
+    await untilText(page, /squares\s+\d+ %/);
+    const { dataDirectory, port } = server;
+    await server.close();
+    await page.waitForFunction("document.body.innerText.includes('Waiting for delivery')", { polling: 50 });
+    const again = await startTestServer({ dataDirectory, port, graceMs: 60_000 });
+    const restartedAt = Date.now();
+    await page.reload();
+    await untilJob(again, id, ({ state }) => state === "finished");
+    // The very result that was finished before, and not one computed again.
+    const [finishedAt] = await outputs(again, id);
+    expect(finishedAt).toBeLessThan(restartedAt);
+    const { counts } = await jobOf(again, id);
+    expect(counts.done).toBe(1);
+  });
+});
+
+describe("the volunteer page", () => {
+  it("says why it is refused and what to do", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const page = await open(server, "localhost", "/?auto=1");
+    await untilText(page, /Open the invitation link/);
+  });
+
+  it("passes an invitation on, and takes it out of the address bar", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const { token } = await server.api("POST", "/api/tokens", { role: "volunteer", name: "class" });
+    const page = await open(server, "localhost", `/?invite=${token}&auto=1`);
+    await untilText(page, /No work right now/);
+    expect(page.url()).not.toContain("invite");
+    await page.reload();
+    await untilText(page, /No work right now/);
+  });
+
+  it("ends a kernel that hangs by its time limit, and computes on", async () => {
+    const server = await startTestServer();
+    const hanging = await submit(server, "export default () => { for (;;); }", [1], {
+      timeoutMs: 500,
+      maxAttempts: 1,
+    });
+    const honest = await submit(server, slow(50), [3]);
+    await open(server, "localhost", "/?auto=1");
+    await untilJob(server, hanging, ({ counts }) => counts.failed === 1);
+    await untilJob(server, honest, ({ state }) => state === "finished");
+    const { failures } = await jobOf(server, hanging);
+    expect(failures[0]?.kind).toBe("timeout");
+  });
+
+  it("[CANCEL-1] stops a cancelled task within a second", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, "export default () => { for (;;); }", [1]);
+    const page = await open(server, "localhost", "/?auto=1");
+    await untilText(page, /Computing for local/);
+    await server.api("POST", `/api/jobs/${id}/cancel`);
+    const cancelledAt = performance.now();
+    await page.waitForFunction("document.querySelector('.slot.idle') !== null", { polling: 20 });
+    expect(performance.now() - cancelledAt).toBeLessThan(1_000);
+  });
+
+  it("keeps the number of cores that was chosen", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "localhost");
+    await page.evaluate(
+      "{ const slider = document.querySelector('input[type=range]'); slider.value = slider.max; slider.dispatchEvent(new Event('input', { bubbles: true })); }",
+    );
+    const chosen = await page.$eval("output", (output) => output.textContent);
+    await page.reload();
+    expect(await page.$eval("output", (output) => output.textContent)).toBe(chosen);
+  });
+
+  it("transfers at most 60 KB before its first task", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "localhost", "/");
+    const session = await page.createCDPSession();
+    await session.send("Network.enable");
+    await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+    await page.setExtraHTTPHeaders({ "accept-encoding": "gzip" });
+    let bytes = 0;
+    session.on("Network.dataReceived", ({ encodedDataLength }) => (bytes += encodedDataLength));
+    await page.goto(`http://localhost:${server.port}/?auto=1`);
+    await untilText(page, /No work right now/);
+    await page.waitForFunction("document.querySelector('iframe') !== null");
+    expect(bytes).toBeGreaterThan(30_000);
+    expect(bytes).toBeLessThan(60 * 1024);
+  });
+});
