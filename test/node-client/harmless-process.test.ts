@@ -16,6 +16,6 @@ it("[KERNEL] `process` is an empty shell for a kernel that gets hold of it all t
   ]);
   // What is left are constants: names and versions, and the listeners' own table.
   const objects = new Set(found["readable"]!.map((path) => path.split(".")[0]));
-  expect([...objects].sort()).toEqual(["_events", "features", "versions"]);
+  expect([...objects].toSorted((a, b) => (a! < b! ? -1 : 1))).toEqual(["_events", "features", "versions"]);
   expect(found).toMatchObject({ replaced: [], inherited: [] });
 });

@@ -1,0 +1,115 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createBlobTransfer } from "../../node-client/blob-transfer.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { startTestServer } from "../support/server.ts";
+
+describe("blob transfer with the real server", () => {
+  it("uploads, fetches whole and in ranges", async () => {
+    const server = await startTestServer();
+    const transfer = createBlobTransfer(server.url);
+    const bytes = randomBytes(3_000_000);
+    const name = await transfer.upload(bytes, server.token);
+    expect(name).toEqual(nameOf(bytes));
+    expect(await transfer.upload(bytes, server.token)).toEqual(name);
+    expect(await transfer.fetch(name, undefined, server.token)).toEqual(new Uint8Array(bytes));
+    const part = await transfer.fetch(name, [1_000_000, 1_000_010], server.token);
+    expect(part).toEqual(new Uint8Array(bytes.subarray(1_000_000, 1_000_010)));
+    expect(await transfer.fetch(name, [5, 5], server.token)).toEqual(new Uint8Array());
+  });
+
+  it("an empty blob is a blob", async () => {
+    const server = await startTestServer();
+    const transfer = createBlobTransfer(server.url);
+    const name = await transfer.upload(new Uint8Array(), server.token);
+    expect(name.size).toBe(0);
+    expect(await transfer.fetch(name, undefined, server.token)).toEqual(new Uint8Array());
+  });
+
+  it("passes refusals on with their code", async () => {
+    const server = await startTestServer();
+    const transfer = createBlobTransfer(server.url);
+    const unknown = nameOf(randomBytes(10));
+    await refused(transfer.fetch(unknown, undefined, server.token), "NOT_FOUND");
+    await refused(transfer.upload(randomBytes(10), "no such ticket"), "UNAUTHENTICATED");
+  });
+});
+
+describe("blob transfer with a server that misbehaves", () => {
+  const bytes = randomBytes(10_000);
+  const name = nameOf(bytes);
+
+  it.each<[string, RequestListener, string]>([
+    ["sends other bytes", (_, response) => response.end(randomBytes(10_000)), "HASH_MISMATCH"],
+    ["sends too few bytes", (_, response) => response.end(bytes.subarray(1)), "HASH_MISMATCH"],
+    ["never stops sending", (_, response) => void pour(response), "HASH_MISMATCH"],
+    [
+      "breaks off in the middle",
+      (_, response) => {
+        response.writeHead(200, { "content-length": 10_000 });
+        response.write(bytes.subarray(0, 5000), () => response.destroy());
+      },
+      "UNREACHABLE",
+    ],
+    [
+      "is a proxy that fails",
+      (_, response) => response.writeHead(502).end("<h1>Bad Gateway</h1>"),
+      "UNREACHABLE",
+    ],
+    ["redirects", (_, response) => response.writeHead(302, { location: "/elsewhere" }).end(), "UNREACHABLE"],
+  ])("%s", async (_what, listener, code) => {
+    const transfer = createBlobTransfer(await serve(listener));
+    await refused(transfer.fetch(name, undefined, "ticket"), code);
+  });
+
+  it("ignores the range: the part is cut here, from verified bytes", async () => {
+    const transfer = createBlobTransfer(await serve((_, response) => response.end(bytes)));
+    expect(await transfer.fetch(name, [100, 200], "ticket")).toEqual(
+      new Uint8Array(bytes.subarray(100, 200)),
+    );
+  });
+
+  it("is not there", async () => {
+    const url = await serve((_, response) => response.end(), true);
+    await refused(createBlobTransfer(url).fetch(name, undefined, "ticket"), "UNREACHABLE");
+  });
+});
+
+async function pour(response: { write(bytes: Buffer): boolean; destroyed: boolean }): Promise<void> {
+  while (!response.destroyed) {
+    response.write(randomBytes(10_000));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function refused(promise: Promise<unknown>, code: string): Promise<void> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  expect(error).toBeInstanceOf(PlatformError);
+  expect(error).toMatchObject({ code });
+}
+
+function nameOf(bytes: Uint8Array): BlobName {
+  return { sha256: createHash("sha256").update(bytes).digest("hex") as Sha256, size: bytes.length };
+}
+
+/** Origin of a server with this listener; `closed` when it is to be gone already. */
+async function serve(listener: RequestListener, closed = false): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  if (closed) await close();
+  else onTestFinished(close);
+  return `http://127.0.0.1:${port}`;
+}

@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { readClients, readJob, request, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
+import {
+  run,
+  startClientProcess,
+  startServerProcess,
+  temporaryDirectory,
+  until,
+  type Running,
+} from "../support/processes.ts";
+import { once } from "node:events";
+
+describe("manyhands client", () => {
+  it("computes with every slot under its own name, and logs JSON lines where there is no terminal", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const client = await startClientProcess(server, [
+      "--slots",
+      "2",
+      "--name",
+      "node 7",
+      "--memory-mb",
+      "300",
+    ]);
+    const id = await submitJob(server, slowSquareSource, slowInputs(4, 100));
+    await until(async () => (await readJob(server, id)).state === "finished");
+    const [info] = await readClients(server);
+    expect(info).toMatchObject({ name: "node 7", slots: 2, memoryMb: 300, kind: "node", trusted: true });
+    const lines = client.log().trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toContain(
+      `Connected to ${server.url}.`,
+    );
+  });
+
+  it("exits 2 with the remedy when the server refuses it for good", async () => {
+    const server = await startServerProcess(await temporaryDirectory(), ["--volunteers", "off"]);
+    const client = await startClientProcess({ url: server.url, token: "mh_nobody_knows_this_token" });
+    expect(await exitCode(client)).toBe(2);
+    expect(client.log()).toMatch(/refuses this client.*--token/);
+  });
+
+  it.each([
+    [["--slots", "0"], /whole number from 1/],
+    [["--server", "ftp://x/"], /server address/],
+    [["--cache-quota-gb", "-1"], /above 0/],
+    [["--log-level", "loud"], /Allowed choices/],
+  ])("exits 2 and says what it expected: %s", async (flags, message) => {
+    const client = run(["client", "--cache-dir", await temporaryDirectory(), ...flags]);
+    expect(await exitCode(client)).toBe(2);
+    expect(client.log()).toMatch(message);
+  });
+
+  it("waits for a server that is not there, and joins it when it comes", async () => {
+    const data = await temporaryDirectory();
+    const first = await startServerProcess(data);
+    await first.kill();
+    const client = await startClientProcess(first);
+    await until(() => /Not connected/.test(client.log()));
+    const again = await startServerProcess(data, ["--port", String(first.port)]);
+    await until(async () => (await readClients(again)).some(({ connected }) => connected));
+  });
+
+  it("ends at once on a second signal, and takes a hanging kernel with it", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const client = await startClientProcess(server);
+    const id = await submitJob(server, "export default () => { for (;;); }", [null]);
+    await until(async () => (await readJob(server, id)).counts.running === 1);
+    const [sandbox] = await until(() => {
+      const found = childrenOf(client.process.pid!);
+      return found.length > 0 ? found : undefined;
+    });
+    const exited = exitCode(client);
+    client.process.kill("SIGINT");
+    await until(() => /once more/.test(client.log()));
+    client.process.kill("SIGINT");
+    expect(await exited).toBe(130);
+    await until(() => !isAlive(sandbox!));
+    await until(async () => (await readJob(server, id)).counts.queued === 1);
+  });
+
+  it("[CANCEL] a cancelled task's process is gone within a second, however busy", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const client = await startClientProcess(server);
+    const id = await submitJob(server, "export default (_, ctx) => { ctx.log('on'); for (;;); }", [null]);
+    await until(async () => (await readClients(server))[0]?.current.length === 1);
+    const [sandbox] = await until(() => {
+      const found = childrenOf(client.process.pid!);
+      return found.length > 0 ? found : undefined;
+    });
+    const at = performance.now();
+    await request(server, "POST", `/api/jobs/${id}/cancel`);
+    await until(() => !isAlive(sandbox!));
+    expect(performance.now() - at).toBeLessThan(3000);
+  });
+});
+
+async function exitCode({ process: child }: Running): Promise<number | null> {
+  if (child.exitCode !== null) return child.exitCode;
+  const [code] = (await once(child, "exit")) as [number | null];
+  return code;
+}
+
+/** Children of a process; those of the client are its sandboxes. */
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
+  return children.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
