@@ -19,7 +19,7 @@ export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
       <Tile label="Tasks done" value={formatCount(tasks.done)}>
         {tasks.droppedResults > 0
           ? `${formatCount(tasks.droppedResults)} late results dropped`
-          : plural(status.jobs, "job")}
+          : `${plural(status.jobs, "job")} under way`}
       </Tile>
       <Tile label="Tasks failed" value={formatCount(tasks.failed)} bad={tasks.failed > 0}>
         {tasks.failed > 0 ? "see the jobs below" : "none"}
