@@ -17,7 +17,7 @@ const packages = ["comlink", "@msgpack/msgpack", "valibot"];
 export const processOverheadMb = 192;
 
 /** Writable address space an idle Node process has reserved: 572 MB measured, nearly all of it V8's code range. */
-const reservedMb = 640;
+const reservedMb = 1024;
 
 /** Program and arguments that start one sandbox process. */
 export function childCommand(memoryMb: number): { program: string; parameters: string[] } {
@@ -60,11 +60,15 @@ function readable(): string[] {
 
 /**
  * Has Linux kill the sandbox when its client dies: a kernel in an endless loop would not notice a closed channel, and
- * nobody is left to end it. Elsewhere only the closed channel ends a sandbox whose client was killed.
+ * nobody is left to end it.
  */
 function deathLauncher(): string[] {
-  const found = launcher("setpriv", ["--pdeathsig", "KILL", "--no-new-privs"]);
-  return found ?? [];
+  return launcher("setpriv", ["--pdeathsig", "KILL", "--no-new-privs"]) ?? [];
+}
+
+/** Whether the system itself ends a sandbox with its client; else an orphan guard has to. */
+export function diesWithParent(): boolean {
+  return deathLauncher().length > 0;
 }
 
 /**

@@ -3,18 +3,20 @@ import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import type { KernelRunner } from "../../shared/client/runner.ts";
-import { childCommand, processOverheadMb } from "./child-command.ts";
+import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
 import { frameEndpoint, type Frame, type FrameEndpoint } from "./frames.ts";
 import { watchMemory } from "./memory-watch.ts";
+import { guardHost } from "./guarded-host.ts";
 import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
+import { guardAgainstOrphaning } from "./orphan-guard.ts";
+import { PendingCalls } from "./pending-calls.ts";
 
 type Ended = Awaited<Sandbox["ended"]>;
 
 /** A process that is not up by now will not come up. */
 const startDeadlineMs = 30_000;
-/** Calls of `data` and `put` that may be open at once; a kernel that asks for more is not reading. */
-const maxOpenCalls = 1024;
 const keptErrorOutput = 4096;
+const keptReason = 2000;
 
 /** Sandboxes that live; none outlives this process, however it ends in JavaScript. */
 const living = new Set<ChildProcess>();
@@ -42,12 +44,10 @@ class ProcessSandbox implements Sandbox {
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
   readonly #runner: comlink.Remote<KernelRunner>;
-  readonly #died: Promise<never>;
-  readonly #stopWatching: () => void;
+  readonly #calls = new PendingCalls();
   /** Why it was ended from this side; an exit without it is the process's own doing. */
   #verdict: Ended | undefined;
   #errorOutput = "";
-  #openCalls = 0;
   #becomeReady: () => void = () => undefined;
 
   constructor(host: SandboxHost, { memoryMb, niceness }: StartOptions) {
@@ -61,6 +61,7 @@ class ProcessSandbox implements Sandbox {
       windowsHide: true,
     });
     living.add(this.#child);
+    if (!diesWithParent()) guardAgainstOrphaning(this.#child);
     const post = (frame: Frame): void => {
       // An error here means that the process is gone, which `ended` tells.
       if (this.#child.connected) this.#child.send(frame, () => undefined);
@@ -68,29 +69,29 @@ class ProcessSandbox implements Sandbox {
     const runnerChannel = frameEndpoint("runner", post);
     const hostChannel = frameEndpoint("host", post);
     this.#runner = comlink.wrap<KernelRunner>(runnerChannel.endpoint);
-    comlink.expose(this.#guardedHost(host), hostChannel.endpoint);
+    const guarded = guardHost(host, (what) => this.#violated(what));
+    comlink.expose(guarded, hostChannel.endpoint);
     this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));
     this.ended = this.#watchEnd();
-    this.#died = this.ended.then(({ reason }) => {
-      throw new Error(reason ?? "The sandbox was ended.");
-    });
-    this.#died.catch(() => undefined);
     this.ready = this.#watchStart(niceness);
-    this.#stopWatching = watchMemory(this.#child.pid ?? 0, memoryMb + processOverheadMb, (residentMb) =>
-      this.#kill({
-        kind: "memory",
-        reason: `The kernel used ${Math.round(residentMb - processOverheadMb)} MiB; the job allows ${memoryMb} MiB (memoryMb).`,
-      }),
-    );
-    void this.ended.then(this.#stopWatching);
+    const stopWatching = watchMemory({
+      pid: this.#child.pid ?? 0,
+      limitMb: memoryMb + processOverheadMb,
+      isBusy: () => this.#calls.size > 0,
+      exceeded: (residentMb) => this.#exceeded(residentMb, memoryMb),
+    });
+    void this.ended.then(({ reason = "The sandbox was ended." }) => {
+      stopWatching();
+      this.#calls.die(new Error(reason));
+    });
   }
 
   load(...call: Parameters<Sandbox["load"]>): Promise<void> {
-    return Promise.race([this.#runner.load(...call), this.#died]);
+    return this.#calls.call(() => this.#runner.load(...call));
   }
 
   run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    return Promise.race([this.#runner.run(bundle), this.#died]);
+    return this.#calls.call(() => this.#runner.run(bundle));
   }
 
   terminate(): void {
@@ -100,6 +101,12 @@ class ProcessSandbox implements Sandbox {
   #kill(verdict: Ended): void {
     this.#verdict ??= verdict;
     this.#child.kill("SIGKILL");
+  }
+
+  #exceeded(residentMb: number, memoryMb: number): void {
+    const usedMb = Math.round(residentMb - processOverheadMb);
+    const reason = `The kernel used ${usedMb} MiB; the job allows ${memoryMb} MiB (memoryMb).`;
+    this.#kill({ kind: "memory", reason });
   }
 
   #violated(what: string): void {
@@ -114,40 +121,12 @@ class ProcessSandbox implements Sandbox {
     if (channel === "fatal")
       return this.#kill({
         kind: "crash",
-        reason: `Uncaught in the kernel: ${String(message).slice(0, 16_000)}`,
+        reason: `Uncaught in the kernel: ${String(message).slice(0, keptReason)}`,
       });
     if (isRelease(message)) return;
     if (channel === "runner" && isRunnerAnswer(message)) return runner.deliver(message);
     if (channel === "host" && isHostCall(message)) return host.deliver(message);
     this.#violated(`a ${String(channel).slice(0, 20)} message that the runner does not send`);
-  }
-
-  /** The host as the child may call it: a bounded number at a time, and errors without this side's stack. */
-  #guardedHost(host: SandboxHost): SandboxHost {
-    const guard = async <T>(call: () => Promise<T>): Promise<T> => {
-      if (this.#openCalls >= maxOpenCalls) throw new Error(`More than ${maxOpenCalls} data calls at once.`);
-      this.#openCalls++;
-      try {
-        return await call();
-      } catch (error) {
-        const plain = new Error(error instanceof Error ? error.message : String(error));
-        plain.stack = plain.message;
-        throw plain;
-      } finally {
-        this.#openCalls--;
-      }
-    };
-    return {
-      data: (name, range) => guard(() => host.data(name, range)),
-      put: (bytes) => guard(() => host.put(bytes)),
-      report: (report) => {
-        try {
-          host.report(report);
-        } catch (error) {
-          this.#violated(error instanceof Error ? error.message : String(error));
-        }
-      },
-    };
   }
 
   #watchStart(niceness: number): Promise<void> {
@@ -157,9 +136,8 @@ class ProcessSandbox implements Sandbox {
         this.#kill({ kind: "crash", reason: `The sandbox did not start in ${startDeadlineMs / 1000} s.` }),
       startDeadlineMs,
     );
-    const ready = Promise.race([started, this.#died]).finally(() => clearTimeout(deadline));
     this.#child.once("spawn", () => lowerPriority(this.#child.pid, niceness));
-    return ready;
+    return this.#calls.call(() => started).finally(() => clearTimeout(deadline));
   }
 
   #watchEnd(): Promise<Ended> {
