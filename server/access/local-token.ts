@@ -1,5 +1,5 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
@@ -68,7 +68,7 @@ async function newToken(store: Store, file: string): Promise<string> {
     id: `${idPrefix}${randomText(16)}`,
     hash: hashSecret(token),
     role: "admin",
-    name: "local",
+    name: nameOfUser(),
     createdAt: Date.now(),
     expiresAt: undefined,
     lastUsedAt: undefined,
@@ -79,6 +79,16 @@ async function newToken(store: Store, file: string): Promise<string> {
 
 /** Hosts under which a server is reached as localhost. */
 const reachedLocally = new Set(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"]);
+
+/** Jobs are shown as computed for whoever submits them; on their own machine that is the user of the server. */
+function nameOfUser(): string {
+  try {
+    return userInfo().username || "local";
+  } catch {
+    // A container may run under a number that has no name.
+    return "local";
+  }
+}
 
 async function writeDiscovery(
   { url, host, port }: ServerAddress,

@@ -1,4 +1,5 @@
 import { chmod, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createAccess } from "../../server/access/access.ts";
@@ -32,7 +33,7 @@ test("the token of this machine is an admin's, private, and kept over restarts",
   const { data, state } = await directories();
   const local = await ensureLocalToken(store, data, address);
   const access = createAccess(store);
-  expect(await access.authenticate(local.token)).toMatchObject({ role: "admin", name: "local" });
+  expect(await access.authenticate(local.token)).toMatchObject({ role: "admin", name: userInfo().username });
   expect(await readFile(join(data, "local-token"), "utf8")).toBe(`${local.token}\n`);
   expect(await mode(local.tokenFile)).toBe(0o600);
 
