@@ -40,7 +40,7 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
       blobs: createBlobTransfer(serverUrl),
       cache,
       outbox: createDiskOutbox(directory, log),
-      sandboxes: createProcessSandboxes(),
+      sandboxes: createProcessSandboxes({ cacheDirectory }),
       log,
     },
     close() {

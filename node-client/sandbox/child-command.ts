@@ -1,14 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, realpathSync } from "node:fs";
-import { findPackageJSON } from "node:module";
-import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const here = dirname(fileURLToPath(import.meta.url));
-const root = join(here, "..", "..");
-const entry = join(here, "entry.ts");
-/** What the runner imports; a package may be hoisted out of this package's own node_modules. */
-const packages = ["comlink", "@msgpack/msgpack", "valibot"];
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 
 /**
  * Memory a sandbox process takes beside the kernel's own: Node itself (42 MB measured when idle), V8's young generation and
@@ -19,43 +11,26 @@ export const processOverheadMb = 192;
 /** Writable address space an idle Node process has reserved: 572 MB measured, nearly all of it V8's code range. */
 const reservedMb = 1024;
 
-/** Program and arguments that start one sandbox process. */
+/** Program and arguments that start one sandbox process, which reads its code from standard input. */
 export function childCommand(memoryMb: number): { program: string; parameters: string[] } {
   const launcher = [...limitsLauncher(memoryMb), ...deathLauncher()];
-  const [program, ...parameters] = [...launcher, process.execPath, ...nodeFlags(memoryMb), entry] as const;
-  return { program, parameters };
+  const [program = process.execPath, ...rest] = launcher;
+  const flags = nodeFlags(memoryMb);
+  return { program, parameters: launcher.length > 0 ? [...rest, process.execPath, ...flags] : flags };
 }
 
 function nodeFlags(memoryMb: number): string[] {
   return [
+    // Without a single --allow-…: no file, network, process, worker or addon.
     "--permission",
-    // Else Node looks at every folder on the way to a package, which it may not.
-    "--preserve-symlinks",
-    ...readable().map((path) => `--allow-fs-read=${path}`),
     `--max-old-space-size=${memoryMb}`,
     "--no-addons",
     "--disable-sigusr1",
     "--no-experimental-global-navigator",
     "--no-warnings",
+    "--input-type=module",
+    "-",
   ];
-}
-
-let readablePaths: string[] | undefined;
-
-/** The runner's own files and nothing else; the right to read these is given up before a kernel loads. */
-function readable(): string[] {
-  readablePaths ??= [
-    join(here, "/"),
-    join(root, "shared", "/"),
-    join(root, "package.json"),
-    ...packages.flatMap((name) => {
-      const found = findPackageJSON(name, import.meta.url);
-      if (!found) throw new Error(`The package ${name} is not installed; run npm ci.`);
-      // Where node_modules is made of links, both ends are looked at.
-      return [dirname(found), realpathSync(dirname(found))].map((path) => join(path, "/"));
-    }),
-  ];
-  return readablePaths;
 }
 
 /**

