@@ -40,6 +40,10 @@ export function checkInvariants(state: Readonly<State>): void {
     );
     for (const lease of client.leases) {
       must(lease.client === client.info.id, `client ${client.info.id} holds a lease of ${lease.client}`);
+      must(
+        lease.task.job.tasks.get(lease.task.index) === lease.task,
+        `client ${client.info.id} holds a lease of a task that ended`,
+      );
       must(lease.task.leases.includes(lease), `client ${client.info.id} holds a lease that its task lacks`);
       must(
         state.jobs.get(lease.task.job.id) === lease.task.job,

@@ -179,8 +179,19 @@ export function finishSettling(
   dropped: readonly number[],
 ): void {
   state.counts.droppedResults += dropped.length;
-  for (const index of accepted) job.tasks.delete(index);
-  for (const index of dropped) job.tasks.delete(index);
+  for (const index of accepted) removeTask(state, job, index);
+  for (const index of dropped) removeTask(state, job, index);
+}
+
+/**
+ * The task has ended, wherever it is: an end that the store refused may have put it back, and another copy of the same
+ * result been taken since.
+ */
+function removeTask(state: State, job: Job, index: number): void {
+  const task = job.tasks.get(index);
+  if (!task) return;
+  settle(state, task, undefined);
+  job.tasks.delete(index);
 }
 
 /** The store refused these ends: the tasks are open still, and whoever computed them sends them again. */

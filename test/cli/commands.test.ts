@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
@@ -128,7 +129,7 @@ describe("looking at jobs and steering them", () => {
     expect(JSON.parse(waited.out)).toMatchObject({ id, state: "finished", counts: { done: 2, failed: 1 } });
 
     const jobs = await manyhands(["jobs"]);
-    expect(jobs.out).toMatch(new RegExp(`^${id} +fussy +local +finished +2/3 +1 `, "m"));
+    expect(jobs.out).toMatch(new RegExp(`^${id} +fussy +${userInfo().username} +finished +2/3 +1 `, "m"));
     const shown = await manyhands(["job", id]);
     expect(shown.out).toMatch(/task 1 failed \(error, 1 attempt\): (Error: )?not one/);
 

@@ -185,6 +185,20 @@ describe("results", () => {
     expect(indexesOf(h)).toEqual([0]);
   });
 
+  test("[ONCE-1] a copy of a result that is taken after the first was refused ends the task wherever it is by then", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0]);
+    h.finish(client, job, 0);
+    h.finish(client, job, 0);
+    h.feed({ type: "outcomesRefused", job, indexes: [0] });
+    expect(leasesIn(h.last)).toMatchObject([{ index: 0, attempt: 2 }]);
+    h.stored(job, [0]);
+    expect(ofType(h.last, "sendCancel")).toMatchObject([{ client, indexes: [0] }]);
+    expect(h.scheduler.client(client)!.leases.size).toBe(0);
+  });
+
   test("a result stored while its claim was under way does not bring the task back", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();

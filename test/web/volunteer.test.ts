@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { JobInfo } from "../../shared/rest.ts";
@@ -83,7 +84,7 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
     const id = await submit(server, slow(300), [1, 2, 3, 4]);
     const page = await open(server, host);
     await press(page, "Start computing");
-    await untilText(page, /Computing for local\./);
+    await untilText(page, new RegExp(`Computing for ${userInfo().username}\\.`));
     await untilText(page, /squares/);
     const hash = await page.$eval(".slot-foot code", (code) => code.getAttribute("title"));
     expect(hash).toMatch(/[0-9a-f]{64}/);
@@ -180,7 +181,7 @@ describe("the volunteer page", () => {
     const server = await startTestServer();
     const id = await submit(server, "export default () => { for (;;); }", [1]);
     const page = await open(server, "localhost", "/?auto=1");
-    await untilText(page, /Computing for local/);
+    await untilText(page, /Computing for /);
     await server.api("POST", `/api/jobs/${id}/cancel`);
     const cancelledAt = performance.now();
     await page.waitForFunction("document.querySelector('.slot.idle') !== null", { polling: 20 });
