@@ -34,6 +34,8 @@ export const limits = {
   minPriority: -1000,
   maxPriority: 1000,
   maxAttempts: 100,
+  /** Leases of one task are numbered up to here, those handed back and requeued included. */
+  maxAttemptNumber: 1_000_000,
   minTimeoutMs: 10,
   maxTimeoutMs: 7 * 24 * 3600 * 1000,
   minMemoryMb: 16,

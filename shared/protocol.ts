@@ -28,11 +28,13 @@ const bytes = (max: number) =>
 const list = <const S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
 
+const attemptSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.maxAttemptNumber));
+
 /** Names one lease: a task and which attempt at it. */
 export const leaseKeySchema = v.strictObject({
   job: jobIdSchema,
   index: taskIndexSchema,
-  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  attempt: attemptSchema,
 });
 export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
 
@@ -75,7 +77,7 @@ export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
 
 export const leasedTaskSchema = v.strictObject({
   index: taskIndexSchema,
-  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  attempt: attemptSchema,
   input: payloadSchema,
   /** Blobs the input refers to, so that their bytes can be fetched while another task computes. */
   refs: v.optional(list(blobNameSchema, limits.refsPerTask)),
@@ -86,9 +88,9 @@ export type LeasedTask = v.InferOutput<typeof leasedTaskSchema>;
 
 const resultSchema = v.strictObject({
   index: taskIndexSchema,
-  attempt: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  attempt: attemptSchema,
   /** Time the kernel took, in ms. */
-  elapsedMs: v.pipe(v.number(), v.minValue(0)),
+  elapsedMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
   outcome: v.variant("state", [
     v.strictObject({
       state: v.literal("done"),

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { ClientId } from "../../shared/ids.ts";
+import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/protocol.ts";
 import type { Joining, SessionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
@@ -20,6 +20,8 @@ export class ClientMessages {
   readonly #blobs: KnownBlobs;
   readonly #watch: JobWatch;
   readonly #log: Logger;
+  /** Clients with a result whose blobs are being looked up, and when that and all behind it is done. */
+  readonly #checking = new Map<ClientId, Promise<void>>();
 
   constructor(
     dispatcher: Dispatcher,
@@ -47,13 +49,16 @@ export class ClientMessages {
 
   readonly onMessage = (client: ClientId, message: Message): void => {
     this.#registry.seen(client, message.type === "want" ? message.slots : undefined);
-    if (message.type === "results") return this.#receiveResults(client, message);
-    if (message.type === "log") {
-      this.#watch.log(message.job, message.index, this.#registry.name(client), message.lines);
-      return;
+    const before = this.#checking.get(client);
+    if (before)
+      this.#inOrder(
+        client,
+        before.then(() => this.#handle(client, message)),
+      );
+    else {
+      const checking = this.#handle(client, message);
+      if (checking) this.#inOrder(client, checking);
     }
-    for (const event of toEvents(client, message)) this.#dispatcher.feed(event);
-    if (message.type === "goodbye") this.#registry.left(client);
   };
 
   readonly onClose = (client: ClientId, connection: ClientConnection): void => {
@@ -62,17 +67,44 @@ export class ClientMessages {
     this.#dispatcher.feed({ type: "clientVanished", client });
   };
 
-  #receiveResults(client: ClientId, { job, results }: Results): void {
-    const named = results.filter(namesBlobs);
-    if (named.length === 0) {
-      this.#dispatcher.feed({ type: "resultsReceived", client, job, results });
-      return;
+  /** Messages of one client take effect in the order they came, also while the blobs of a result are looked up. */
+  #inOrder(client: ClientId, done: Promise<void>): void {
+    const settled = done
+      .catch((error: unknown) =>
+        this.#log.error({ err: error, client }, "a client's message failed; it keeps its results"),
+      )
+      .finally(() => {
+        if (this.#checking.get(client) === settled) this.#checking.delete(client);
+      });
+    this.#checking.set(client, settled);
+  }
+
+  #handle(client: ClientId, message: Message): Promise<void> | undefined {
+    if (message.type === "results") return this.#receiveResults(client, message);
+    if (message.type === "log") {
+      // Only of a task that it was given: the log is read by the job's customer.
+      if (this.#holds(client, message.job, message.index))
+        this.#watch.log(message.job, message.index, this.#registry.name(client), message.lines);
+      return undefined;
     }
-    this.#withBlobs(results).then(
-      (checked) => this.#dispatcher.feed({ type: "resultsReceived", client, job, results: checked }),
-      (error: unknown) =>
-        this.#log.error({ err: error, job }, "could not check the blobs of results; the client keeps them"),
-    );
+    for (const event of toEvents(client, message)) this.#dispatcher.feed(event);
+    if (message.type === "goodbye") this.#registry.left(client);
+    return undefined;
+  }
+
+  #holds(client: ClientId, job: JobId, index: TaskIndex): boolean {
+    const task = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks.get(index);
+    return task?.leases.some((lease) => lease.client === client) ?? false;
+  }
+
+  #receiveResults(client: ClientId, { job, results }: Results): Promise<void> | undefined {
+    if (!results.some(namesBlobs)) {
+      this.#dispatcher.feed({ type: "resultsReceived", client, job, results });
+      return undefined;
+    }
+    return this.#withBlobs(results).then((checked) => {
+      this.#dispatcher.feed({ type: "resultsReceived", client, job, results: checked });
+    });
   }
 
   /** A result that names a blob which is not here would lose the task: it counts as a failed attempt. */

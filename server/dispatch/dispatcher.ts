@@ -140,7 +140,9 @@ export class Dispatcher {
     this.#store.complete(job, outcomes).then(
       ({ accepted, dropped, job: row }) => {
         this.#acknowledge(job, acknowledge);
-        this.feed({ type: "outcomesStored", job, accepted, dropped });
+        const taken = new Set(accepted);
+        const done = outcomes.filter(({ state, index }) => state === "done" && taken.has(index)).length;
+        this.feed({ type: "outcomesStored", job, accepted, dropped, done });
         this.#listener.outcomesStored(
           row,
           outcomes,

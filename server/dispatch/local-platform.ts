@@ -34,6 +34,8 @@ const resultPageItems = 5000;
 const jobsShown = 200;
 /** How long clients are given to come back after a restart before their tasks are handed out again. */
 const rejoinMs = 2500;
+/** How long after a restart clients are believed what they say they hold; they try to come back every 30 s at the latest. */
+const believeMs = 120_000;
 
 interface Parts {
   readonly store: Store;
@@ -65,10 +67,11 @@ export class LocalPlatform implements Platform {
     this.#volunteerUrls = parts.volunteerUrls;
     const { graceMs, quarantineAfter, speculate } = options;
     const holdUntil = hold ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
+    const believeUntil = hold ? performance.now() + believeMs : 0;
     this.dispatcher = new Dispatcher({
       store,
       log,
-      scheduler: { graceMs, quarantineAfter, speculate, holdUntil },
+      scheduler: { graceMs, quarantineAfter, speculate, holdUntil, believeUntil },
       listener: {
         outcomesStored: (row, outcomes, accepted, by) => this.#outcomesStored(row, outcomes, accepted, by),
       },

@@ -5,10 +5,13 @@ import { addLease, spareCredit, type Client, type Job, type State, type Task } f
 const turnMs = 50;
 /** What a job's task is taken to cost before the first result. */
 const unknownTaskMs = 20;
+/** A task is charged this at the least: handing it out is work, too. */
+const leastTaskMs = 0.05;
 /** How far down the queue the scheduler looks for a task whose data the client has. */
 const lookahead = 16;
-/** Bytes of inputs that may wait in memory for one job. */
-const windowBytes = 8 * 1024 * 1024;
+/** Bytes of inputs that may wait in memory, of all jobs together; and what each job may have at the least. */
+const windowBytes = 32 * 1024 * 1024;
+const leastWindowBytes = 1024 * 1024;
 const maxWindowTasks = 4096;
 
 /**
@@ -16,37 +19,52 @@ const maxWindowTasks = 4096;
  * customers, then oldest job, then task index; among the next few tasks the one whose data the client has cached.
  */
 export function assignTasks(state: State): void {
-  while (state.hungry.size > 0) {
+  // After an event that brought no task, only those whose credit grew can find one they could not find before.
+  let clients = [...(state.supplyChanged ? state.hungry : state.newlyHungry)];
+  state.supplyChanged = false;
+  state.newlyHungry.clear();
+  while (clients.length > 0) {
     const jobs = [...state.jobs.values()].filter((job) => !job.info.paused && job.queue.size > 0);
     if (jobs.length === 0) return;
-    const clients = [...state.hungry];
-    let gave = false;
-    for (const client of clients) if (giveTurn(state, client, jobs, clients.length)) gave = true;
-    if (!gave) return;
+    const served = clients.filter((client) => giveTurn(state, client, jobs));
+    if (served.length === 0) return;
+    clients = clients.filter((client) => state.hungry.has(client));
   }
 }
 
 /** Asks the store for more tasks of the jobs whose window runs low while somebody may want them. */
 export function refillWindows(state: State): void {
   if (state.clients.size === 0) return;
+  const bytes = Math.max(leastWindowBytes, windowBytes / Math.max(1, state.jobs.size));
   for (const job of state.jobs.values()) {
     if (job.claiming || job.exhausted || job.info.paused) continue;
-    const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(windowBytes / job.meanInputBytes)));
+    const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(bytes / job.inputBytes)));
     if (job.queue.size > window / 2) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
   }
 }
 
-/** One turn of one client: tasks of one job, about {@link turnMs} of work. */
-function giveTurn(state: State, client: Client, jobs: readonly Job[], hungryClients: number): boolean {
-  const job = chooseJob(state, client, jobs);
-  if (!job) return false;
+/**
+ * One turn of one client: tasks of one job, about {@link turnMs} of work; of the next job when the first has none that
+ * this client should have.
+ */
+function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
+  const candidates = jobs.filter((job) => job.queue.size > 0 && mayRun(client, job));
+  while (candidates.length > 0) {
+    const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
+    if (giveTasks(state, client, job)) return true;
+    candidates.splice(candidates.indexOf(job), 1);
+  }
+  return false;
+}
+
+function giveTasks(state: State, client: Client, job: Job): boolean {
   const taskMs = job.meanMs ?? unknownTaskMs;
   // Near the end of a job the rest is shared out, so that no client sits on a queue while another is idle; but a client's
   // slots are filled in one turn.
-  const share = job.exhausted ? Math.ceil(job.queue.size / hungryClients) : Infinity;
-  const turn = Math.max(1, Math.floor((turnMs * Math.max(1, client.slots)) / Math.max(taskMs, 0.01)));
+  const share = job.exhausted ? Math.ceil(job.queue.size / Math.max(1, state.hungry.size)) : Infinity;
+  const turn = Math.max(1, Math.floor((turnMs * Math.max(1, client.slots)) / Math.max(taskMs, leastTaskMs)));
   const count = Math.min(spareCredit(client), turn, Math.max(share, client.slots - client.leases.size, 1));
   const tasks: LeasedTask[] = [];
   while (tasks.length < count) {
@@ -56,7 +74,7 @@ function giveTurn(state: State, client: Client, jobs: readonly Job[], hungryClie
   }
   if (tasks.length === 0) return false;
   const weight = state.config.weightOf?.(job.info.customer) ?? 1;
-  charge(state, job.info.customer, (taskMs * tasks.length) / weight);
+  charge(state, job.info.customer, (Math.max(taskMs, leastTaskMs) * tasks.length) / weight);
   state.out.push({ type: "sendLease", client: client.info.id, job: job.info.descriptor, tasks });
   return true;
 }
@@ -77,15 +95,6 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
     ...(refs.length > 0 && { refs: [...refs] }),
     ...(task.checkpoint && { resume: task.checkpoint }),
   };
-}
-
-function chooseJob(state: State, client: Client, jobs: readonly Job[]): Job | undefined {
-  let best: Job | undefined;
-  for (const job of jobs) {
-    if (job.queue.size === 0 || !mayRun(client, job)) continue;
-    if (!best || comesBefore(state, job, best)) best = job;
-  }
-  return best;
 }
 
 function comesBefore(state: State, a: Job, b: Job): boolean {
@@ -128,17 +137,11 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   return best;
 }
 
-/** Whether a task that went wrong on this client should wait for a client that has not tried it. */
+/** Whether a task that went wrong on this client should go to one that has room for it and has not tried it. */
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   if (!task.triedBy?.has(client.info.id)) return false;
-  for (const other of state.clients.values())
-    if (
-      other.wanted > 0 &&
-      other.vanishedAt === undefined &&
-      !task.triedBy.has(other.info.id) &&
-      mayRun(other, task.job)
-    )
-      return true;
+  for (const other of state.hungry)
+    if (other !== client && !task.triedBy.has(other.info.id) && mayRun(other, task.job)) return true;
   return false;
 }
 
@@ -148,12 +151,15 @@ function charge(state: State, customer: string, cost: number): void {
 
 /**
  * A customer that comes (back) starts level with the least served of those at work: time in which it asked for nothing
- * is no credit.
+ * is no credit. To be called before its first task is there.
  */
 export function enterFairShare(state: State, customer: string): void {
   let least = Infinity;
-  for (const job of state.jobs.values())
-    if (job.info.customer !== customer) least = Math.min(least, state.served.get(job.info.customer) ?? 0);
+  for (const job of state.jobs.values()) {
+    if (job.tasks.size === 0) continue;
+    if (job.info.customer === customer) return;
+    least = Math.min(least, state.served.get(job.info.customer) ?? 0);
+  }
   const own = state.served.get(customer) ?? 0;
   state.served.set(customer, least === Infinity ? own : Math.max(own, least));
 }

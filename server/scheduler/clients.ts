@@ -2,8 +2,10 @@ import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/protocol.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { loseAttempt } from "./results.ts";
+import { mayRun } from "./assign.ts";
 import {
   addLease,
+  believes,
   forgetAdopted,
   noteCredit,
   removeLease,
@@ -18,6 +20,9 @@ import {
 const cachedNames = 8192;
 /** Ended jobs whose lease numbers are remembered: by then no client remembers older ones. */
 const endedJobs = 10_000;
+/** What one client may bring back, and what may wait for its claim in one job: far above what honest clients hold of tasks worth keeping. */
+const adoptedLeases = 1024;
+const adoptedPerJob = 16_384;
 
 /**
  * A client connects, or comes back. What it says it holds is its lease again where the task is still open; what is not is
@@ -64,17 +69,21 @@ export function connectClient(
 
 /** Makes a lease of one that this server did not give: it was restarted, or took the task back meanwhile. */
 function adopt(state: State, client: Client, key: LeaseKey): boolean {
+  const { id } = client.info;
   const job = state.jobs.get(key.job);
-  if (!job) return false;
+  if (!job || !mayRun(client, job) || client.leases.size >= adoptedLeases) return false;
   const task = job.tasks.get(key.index);
+  if (!believes(state) && !task?.triedBy?.has(id)) return false;
   if (!task) {
     // Below the claimed part and unknown here: the task has ended.
-    if (key.index < job.claimedBelow || job.adopted.has(key.index)) return false;
-    job.adopted.set(key.index, { client: client.info.id, attempt: key.attempt });
+    if (key.index < job.claimedBelow) return false;
+    const earlier = job.adopted.get(key.index);
+    if (earlier ? earlier.client !== id : job.adopted.size >= adoptedPerJob) return false;
+    job.adopted.set(key.index, { client: id, attempt: key.attempt });
     return true;
   }
   if (task.place === "settling" || task.leases.length > 1) return false;
-  if (task.leases.some((lease) => lease.client === client.info.id)) return false;
+  if (task.leases.some((lease) => lease.client === id)) return false;
   if (task.place === "queued") job.queue.take(task);
   addLease(state, task, client, key.attempt);
   return true;
@@ -97,7 +106,22 @@ export function vanishClient(state: State, id: ClientId): void {
   if (!client) return;
   client.vanishedAt ??= state.now;
   client.wanted = 0;
+  // Said anew when it comes back.
+  client.cached.clear();
   noteCredit(state, client);
+  // Nothing to wait for.
+  if (client.leases.size === 0 && !hasAdopted(state, id)) removeClient(state, id);
+}
+
+function hasAdopted(state: State, id: ClientId): boolean {
+  for (const job of state.jobs.values())
+    for (const { client } of job.adopted.values()) if (client === id) return true;
+  return false;
+}
+
+/** Once clients are no longer believed, what was brought back and never claimed is open to all. */
+export function forgetUnclaimed(state: State): void {
+  if (!believes(state)) for (const job of state.jobs.values()) job.adopted.clear();
 }
 
 /** It left for good and said so, or was banned: nothing it held counts as an attempt. */
@@ -108,6 +132,7 @@ export function removeClient(state: State, id: ClientId): void {
   forgetAllAdopted(state, id);
   state.clients.delete(id);
   state.hungry.delete(client);
+  state.newlyHungry.delete(client);
 }
 
 export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKey[]): void {
@@ -135,12 +160,13 @@ export function loseClient(state: State, client: Client): void {
     state.counts.lostLeases += 1;
     if (running > 0)
       loseAttempt(state, lease.task, id, "The client that computed it vanished and did not come back.");
-    else requeue(lease.task);
+    else requeue(state, lease.task);
     running -= 1;
   }
   forgetAllAdopted(state, id);
   state.clients.delete(id);
   state.hungry.delete(client);
+  state.newlyHungry.delete(client);
 }
 
 export function changeCache(client: Client, added: readonly Sha256[], removed: readonly Sha256[]): void {
@@ -175,7 +201,7 @@ function rememberAttempts(state: State, { id, highestAttempt }: Job): void {
 
 function giveBack(state: State, lease: Lease): void {
   removeLease(state, lease);
-  requeue(lease.task);
+  requeue(state, lease.task);
 }
 
 function forgetAllAdopted(state: State, id: ClientId): void {

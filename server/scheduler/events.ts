@@ -103,6 +103,8 @@ export type SchedulerEvent =
       readonly job: JobId;
       readonly accepted: readonly TaskIndex[];
       readonly dropped: readonly TaskIndex[];
+      /** How many of the accepted are outputs; the others are failures. */
+      readonly done: number;
     }
   /** The store refused them (disk full): the tasks are open still. */
   | { readonly type: "outcomesRefused"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }

@@ -4,7 +4,16 @@ import type { TaskFailure } from "../../shared/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import type { Acknowledgement } from "./events.ts";
-import { forgetAdopted, removeLease, requeue, type Job, type State, type Task } from "./state.ts";
+import {
+  believes,
+  forgetAdopted,
+  removeLease,
+  requeue,
+  type Client,
+  type Job,
+  type State,
+  type Task,
+} from "./state.ts";
 
 /** What one message of results becomes, per job. */
 interface Batch {
@@ -24,6 +33,8 @@ export function receiveResults(
 ): void {
   const job = state.jobs.get(jobId);
   const sender = state.clients.get(client);
+  // It left in the meantime: not acknowledged, so that it sends them again when it is back.
+  if (job && !sender) return;
   if (!job || !sender || !mayRun(sender, job)) {
     // The job ended or was deleted, or asks for other clients: nobody wants these; the client may forget them.
     state.counts.droppedResults += results.length;
@@ -31,33 +42,55 @@ export function receiveResults(
     return;
   }
   const batch: Batch = { outcomes: [], outcomeAcks: [], attempts: [], attemptAcks: [], ackNow: [] };
-  for (const result of results) receiveResult(state, client, job, result, batch);
+  for (const result of results) receiveResult(state, sender, job, result, batch);
   send(state, job, client, batch);
 }
 
-function receiveResult(state: State, client: ClientId, job: Job, result: TaskResult, batch: Batch): void {
+function receiveResult(state: State, sender: Client, job: Job, result: TaskResult, batch: Batch): void {
   const { index, outcome } = result;
+  const client = sender.info.id;
   forgetAdopted(job, client, index);
   const task = job.tasks.get(index);
   const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
-  if (outcome.state === "done") {
-    job.meanMs = smooth(job.meanMs, result.elapsedMs);
-    job.everDone = true;
-    job.killed.clear();
-    batch.outcomeAcks.push({ client, index });
-    // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
-    if (task) settle(state, task, client);
-    else if (job.claiming) job.settledMeanwhile.add(index);
-    batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? [] });
+  if (outcome.state === "failed") {
+    // A failure that belongs to no lease says nothing about the task: it ended, or is with somebody else by now.
+    if (!task || !lease) {
+      batch.ackNow.push(index);
+      return;
+    }
+    removeLease(state, lease);
+    failAttempt(state, task, client, outcome.failure, batch);
     return;
   }
-  if (!task || !lease || task.place === "settling") {
-    // A failure that belongs to no lease says nothing about the task: it ended, or is with somebody else by now.
+  if (lease) {
+    const elapsedMs = Math.min(result.elapsedMs, state.now - lease.leasedAt);
+    job.meanMs = smooth(job.meanMs, elapsedMs);
+  } else if (!mayEndUnleased(state, sender, job, index)) {
+    state.counts.droppedResults += 1;
     batch.ackNow.push(index);
     return;
   }
-  removeLease(state, lease);
-  failAttempt(state, task, client, outcome.failure, batch);
+  batch.outcomeAcks.push({ client, index });
+  // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
+  if (task) settle(state, task, client);
+  else job.endingUnclaimed.set(index, (job.endingUnclaimed.get(index) ?? 0) + 1);
+  batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? [] });
+}
+
+/**
+ * Whether a result without a lease may end its task (SPEC.md [LEASE-5]): from a trusted client, from one that had the task
+ * before, or soon after a restart, when leases are not known; and a repeat of one that is on its way. Not from a volunteer
+ * who was never given the task.
+ */
+function mayEndUnleased(state: State, sender: Client, job: Job, index: number): boolean {
+  const task = job.tasks.get(index);
+  return (
+    sender.info.trusted ||
+    task?.place === "settling" ||
+    task?.triedBy?.has(sender.info.id) === true ||
+    job.endingUnclaimed.has(index) ||
+    believes(state)
+  );
 }
 
 /** The task's end is on its way to disk: nobody else needs to compute it. */
@@ -82,7 +115,7 @@ function failAttempt(state: State, task: Task, client: ClientId, failure: Failur
   } else {
     batch.attempts.push({ index, attempts: task.attempts });
     batch.attemptAcks.push({ client, index });
-    requeue(task);
+    requeue(state, task);
   }
   quarantineIfDeadly(state, job, { ...failure, client }, task);
 }
@@ -108,7 +141,7 @@ export function loseAttempt(state: State, task: Task, client: ClientId, message:
       attempts: [{ index, attempts: task.attempts }],
       acknowledge: [],
     });
-    requeue(task);
+    requeue(state, task);
   }
   quarantineIfDeadly(state, job, failure, task);
 }
@@ -171,16 +204,32 @@ function send(state: State, job: Job, client: ClientId, batch: Batch): void {
     state.out.push({ type: "sendAccepted", client, job: job.id, indexes: batch.ackNow });
 }
 
-/** The store has these ends: the tasks are over. */
+/** The store has these ends: the tasks are over. `done` of them are outputs. */
 export function finishSettling(
   state: State,
   job: Job,
   accepted: readonly number[],
   dropped: readonly number[],
+  done: number,
 ): void {
   state.counts.droppedResults += dropped.length;
-  for (const index of accepted) removeTask(state, job, index);
-  for (const index of dropped) removeTask(state, job, index);
+  if (done > 0) {
+    job.everDone = true;
+    job.killed.clear();
+  }
+  for (const index of [...accepted, ...dropped]) {
+    endUnclaimed(job, index);
+    removeTask(state, job, index);
+  }
+}
+
+/** One of the ends of an unclaimed task has come back from the store. True when the task was one. */
+function endUnclaimed(job: Job, index: number): boolean {
+  const count = job.endingUnclaimed.get(index);
+  if (count === undefined) return false;
+  if (count > 1) job.endingUnclaimed.set(index, count - 1);
+  else job.endingUnclaimed.delete(index);
+  return true;
 }
 
 /**
@@ -196,17 +245,22 @@ function removeTask(state: State, job: Job, index: number): void {
 
 /** The store refused these ends: the tasks are open still, and whoever computed them sends them again. */
 export function reopenSettling(state: State, job: Job, indexes: readonly number[]): void {
-  const unknown: number[] = [];
+  const unclaimed: number[] = [];
   for (const index of indexes) {
+    if (endUnclaimed(job, index)) unclaimed.push(index);
     const task = job.tasks.get(index);
-    if (!task) unknown.push(index);
     if (task?.place !== "settling") continue;
     task.place = "leased";
-    requeue(task);
+    requeue(state, task);
   }
-  if (unknown.length === 0) return;
+  if (unclaimed.length === 0) return;
+  // A claim may have brought them meanwhile, and they were not handed out.
   job.exhausted = false;
-  state.out.push({ type: "unclaimTasks", job: job.id, indexes: unknown });
+  state.out.push({
+    type: "unclaimTasks",
+    job: job.id,
+    indexes: unclaimed.filter((index) => !job.tasks.has(index)),
+  });
 }
 
 function smooth(mean: number | undefined, sample: number): number {

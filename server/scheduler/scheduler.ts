@@ -6,6 +6,7 @@ import {
   connectClient,
   endJob,
   findLease,
+  forgetUnclaimed,
   releaseLeases,
   removeClient,
   takeAdopted,
@@ -38,6 +39,8 @@ export class Scheduler {
       clients: new Map(),
       endedAttempts: new Map(),
       hungry: new Set(),
+      newlyHungry: new Set(),
+      supplyChanged: false,
       served: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
       now: 0,
@@ -105,6 +108,7 @@ function apply(state: State, event: SchedulerEvent): void {
       return endJob(state, event.job);
     case "tasksAdded":
       return withJob(state, event.job, (job) => {
+        enterFairShare(state, job.info.customer);
         job.exhausted = false;
         if (event.again) job.claimedBelow = 0;
         if (event.requeued) job.attemptBase = job.highestAttempt;
@@ -114,7 +118,6 @@ function apply(state: State, event: SchedulerEvent): void {
     case "claimFailed":
       return withJob(state, event.job, (job) => {
         job.claiming = false;
-        job.settledMeanwhile.clear();
       });
     case "clientConnected":
       return connectClient(state, event.client, event.held, event.cached);
@@ -142,17 +145,23 @@ function apply(state: State, event: SchedulerEvent): void {
     case "checkpointReceived": {
       const lease = findLease(state, event.client, event.lease);
       if (!lease) return;
-      lease.task.checkpoint = event.state;
+      // A copy: the state is a view of the frame it came in, which would be kept with it.
+      lease.task.checkpoint = new Uint8Array(event.state);
       const { job, index } = event.lease;
       state.out.push({ type: "storeCheckpoint", job, index, state: event.state });
       return;
     }
     case "outcomesStored":
-      return withJob(state, event.job, (job) => finishSettling(state, job, event.accepted, event.dropped));
+      return withJob(state, event.job, (job) =>
+        finishSettling(state, job, event.accepted, event.dropped, event.done),
+      );
     case "outcomesRefused":
       return withJob(state, event.job, (job) => reopenSettling(state, job, event.indexes));
     case "timePassed":
+      forgetUnclaimed(state);
       expire(state);
+      // Whom a task should rather go to changes with time, too.
+      state.supplyChanged = true;
       return speculate(state);
   }
 }
@@ -161,6 +170,7 @@ function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChan
   withJob(state, event.job, (job) => {
     const { paused = job.info.paused, priority = job.info.priority } = event;
     if (job.info.paused && !paused) enterFairShare(state, job.info.customer);
+    state.supplyChanged = true;
     job.info = { ...job.info, paused, priority };
   });
 }
@@ -173,7 +183,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
     const { index, attempts, checkpoint, input } = claimed;
     bytes += input instanceof Uint8Array ? input.length : 128;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);
-    if (job.settledMeanwhile.has(index) || job.tasks.has(index)) continue;
+    if (job.endingUnclaimed.has(index) || job.tasks.has(index)) continue;
     const task = {
       job,
       index,
@@ -187,10 +197,11 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       killed: undefined,
     };
     job.tasks.set(index, task);
-    if (!takeAdopted(state, job, index)) job.queue.append(task);
+    if (takeAdopted(state, job, index)) continue;
+    job.queue.append(task);
+    state.supplyChanged = true;
   }
-  if (tasks.length > 0) job.meanInputBytes = Math.max(256, (job.meanInputBytes + bytes / tasks.length) / 2);
-  job.settledMeanwhile.clear();
+  if (tasks.length > 0) job.inputBytes = Math.max(256, bytes / tasks.length, job.inputBytes / 4);
 }
 
 function withJob(state: State, id: JobId, change: (job: Job) => void): void {

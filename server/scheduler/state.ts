@@ -1,4 +1,5 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { TaskQueue } from "./task-queue.ts";
@@ -43,14 +44,17 @@ export interface Job {
   claiming: boolean;
   /** Every task below is claimed or has ended, so a held lease below it that is unknown here is of a task that ended. */
   claimedBelow: TaskIndex;
-  /** Ends that were stored without a claim here (late results), while a claim was under way. */
-  readonly settledMeanwhile: Set<TaskIndex>;
+  /**
+   * Ends on their way to disk of tasks that are not claimed here (late results), with how many each: a claim that brings
+   * such a task must not hand it out.
+   */
+  readonly endingUnclaimed: Map<TaskIndex, number>;
   /** Leases a client brought back after a restart, of tasks not claimed yet. */
   readonly adopted: Map<TaskIndex, { client: ClientId; attempt: number }>;
   /** Smoothed run time in ms of one task; undefined before the first result. */
   meanMs: number | undefined;
-  /** Smoothed size of an input in bytes. */
-  meanInputBytes: number;
+  /** What an input takes in bytes, on the safe side: falls slowly, so that a window of small tasks is no licence for large ones. */
+  inputBytes: number;
   everDone: boolean;
   /** Highest number a lease of this job ever had. */
   highestAttempt: number;
@@ -93,6 +97,11 @@ export interface SchedulerConfig {
    * come back and say so, instead of their tasks being computed twice.
    */
   readonly holdUntil?: number;
+  /**
+   * Until this time a client is believed when it says that it holds a lease: after a restart the server does not know
+   * better. Later only for tasks that this server once leased to it.
+   */
+  readonly believeUntil?: number;
   /** Share of a customer; 1 for all unless told. */
   readonly weightOf?: (customer: string) => number;
 }
@@ -105,6 +114,10 @@ export interface State {
   readonly endedAttempts: Map<JobId, number>;
   /** Clients that would take more leases; kept up to date, so that an event costs nothing for the many that are content. */
   readonly hungry: Set<Client>;
+  /** Of those, the ones whose credit grew since tasks were last assigned. */
+  readonly newlyHungry: Set<Client>;
+  /** Whether a task became available since then. */
+  supplyChanged: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
   readonly counts: SchedulerCounts;
@@ -122,10 +135,10 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     exhausted: false,
     claiming: false,
     claimedBelow: 0,
-    settledMeanwhile: new Set(),
+    endingUnclaimed: new Map(),
     adopted: new Map(),
     meanMs: undefined,
-    meanInputBytes: 16_384,
+    inputBytes: limits.inlineValueBytes,
     everDone: info.everDone,
     highestAttempt: attemptBase,
     attemptBase,
@@ -172,8 +185,13 @@ export function spareCredit(client: Client): number {
 
 /** To be called after anything that changes what a client would take. */
 export function noteCredit(state: State, client: Client): void {
-  if (spareCredit(client) > 0) state.hungry.add(client);
-  else state.hungry.delete(client);
+  if (spareCredit(client) > 0) {
+    state.hungry.add(client);
+    state.newlyHungry.add(client);
+    return;
+  }
+  state.hungry.delete(client);
+  state.newlyHungry.delete(client);
 }
 
 /** A lease brought back before its task was claimed is over before that, too. */
@@ -181,9 +199,15 @@ export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): voi
   if (job.adopted.get(index)?.client === client) job.adopted.delete(index);
 }
 
+/** Whether clients are believed what they say they hold (see {@link SchedulerConfig.believeUntil}). */
+export function believes(state: State): boolean {
+  return state.now < (state.config.believeUntil ?? 0);
+}
+
 /** Puts a task back in its queue unless another lease still holds it. */
-export function requeue(task: Task): void {
+export function requeue(state: State, task: Task): void {
   if (task.leases.length > 0 || task.place === "settling") return;
+  state.supplyChanged = true;
   task.place = "queued";
   task.job.queue.putBack(task);
 }

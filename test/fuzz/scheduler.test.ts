@@ -106,7 +106,8 @@ class World {
       this.feed({ type: "outcomesRefused", job, indexes: outcomes.map(({ index }) => index) });
       return;
     }
-    this.feed({ type: "outcomesStored", job, ...this.stores.get(job)!.complete(outcomes) });
+    const stored = this.stores.get(job)!.complete(outcomes);
+    this.feed({ type: "outcomesStored", job, ...stored, done: stored.accepted.length });
   }
 
   settle(): void {

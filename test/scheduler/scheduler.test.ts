@@ -321,6 +321,141 @@ describe("failures", () => {
   });
 });
 
+describe("hostile clients", () => {
+  test("a run time that cannot be is not believed", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1, 2]);
+    h.now += 50;
+    const results = [{ ...resultOf(0), elapsedMs: 1e15 }];
+    h.feed({ type: "resultsReceived", client, job, results });
+    expect(h.scheduler.state.jobs.get(job)!.meanMs).toBe(50);
+  });
+
+  test("a volunteer who was never given a task cannot end it; a trusted client's late result counts", () => {
+    const h = new SchedulerHarness({ believeUntil: 0 });
+    const job = h.addJob();
+    const owner = h.join(1);
+    h.claim(job, [0, 1]);
+    const forger = h.join(0, { trusted: false });
+    h.finish(forger, job, 0, 1);
+    h.finish(forger, job, 1, 999);
+    h.finish(forger, job, 10 ** 9, 1);
+    expect(ofType(h.last, "storeOutcomes")).toEqual([]);
+    expect(h.scheduler.state.jobs.get(job)!.everDone).toBe(false);
+    expect(h.scheduler.client(owner)!.leases.size).toBe(1);
+    h.finish(h.join(0), job, 1, 1);
+    expect(ofType(h.last, "storeOutcomes")).toHaveLength(1);
+  });
+
+  test("a volunteer who lost its lease and comes back may still deliver", () => {
+    const h = new SchedulerHarness({ believeUntil: 0 });
+    const job = h.addJob();
+    const late = h.join(1, { trusted: false });
+    h.claim(job, [0]);
+    h.feed({ type: "clientVanished", client: late });
+    h.pass(31_000);
+    h.join(0, { id: late, trusted: false });
+    h.finish(late, job, 0, 1);
+    expect(ofType(h.last, "storeOutcomes")).toHaveLength(1);
+  });
+
+  test("what a client says it holds is believed only after a restart, within bounds, and of jobs it may run", () => {
+    const hello = (
+      h: SchedulerHarness,
+      trusted: boolean,
+      count: number,
+      job: ReturnType<typeof h.addJob>,
+    ) => {
+      const client = h.join(0, { trusted });
+      const held = Array.from({ length: count }, (_, index) => ({ job, index, attempt: 1 }));
+      h.feed({ type: "clientConnected", client: h.scheduler.client(client)!.info, held, cached: [] });
+      return ofType(h.last, "sendDropped").flatMap(({ leases }) => leases).length;
+    };
+    const calm = new SchedulerHarness({ believeUntil: 0 });
+    const known = calm.addJob();
+    calm.claim(known, [0, 1, 2]);
+    expect(hello(calm, false, 3, known)).toBe(3);
+    const restarted = new SchedulerHarness({ believeUntil: 10_000 });
+    const job = restarted.addJob();
+    const guarded = restarted.addJob({ requires: { trusted: true } });
+    restarted.claim(job, [...Array(3000).keys()]);
+    expect(hello(restarted, false, 3000, job)).toBe(3000 - 1024);
+    expect(hello(restarted, false, 3, guarded)).toBe(3);
+    expect(hello(restarted, true, 3, guarded)).toBe(0);
+    restarted.now = 10_001;
+    restarted.feed({ type: "timePassed" });
+    expect(restarted.scheduler.state.jobs.get(guarded)!.adopted.size).toBe(0);
+  });
+
+  test("[LEASE-6] coming back twice before the claim keeps the lease", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join();
+    for (let i = 0; i < 2; i++) {
+      const held = [{ job, index: 4, attempt: 1 }];
+      h.feed({ type: "clientConnected", client: h.scheduler.client(client)!.info, held, cached: [] });
+      expect(ofType(h.last, "sendDropped")).toEqual([]);
+      h.feed({ type: "clientVanished", client });
+    }
+  });
+
+  test("a client that failed what is in front is given what is behind, also of other jobs", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const other = h.addJob({ createdAt: 9999 });
+    const failing = h.join(1);
+    const busy = h.join(1);
+    h.claim(job, [...Array(20).keys()]);
+    h.claim(other, [0]);
+    for (let i = 0; i < 16; i++) {
+      const [lease] = [...h.scheduler.client(failing)!.leases];
+      h.fail(failing, lease!.task.job.id, lease!.task.index, lease!.attempt);
+    }
+    // The other client is busy with one task all the time: nothing waits for it.
+    expect(h.scheduler.client(busy)!.leases.size).toBe(1);
+    expect(h.scheduler.client(failing)!.leases.size).toBe(1);
+  });
+
+  test("a customer with an empty job gathers no credit while others work", () => {
+    const h = new SchedulerHarness();
+    const idle = h.addJob({ customer: "alice", createdAt: 1 });
+    const busy = h.addJob({ customer: "bob", createdAt: 2 });
+    h.claim(busy, [...Array(100).keys()]);
+    const client = h.join(1);
+    const turn = (): string => {
+      const [lease] = [...h.scheduler.client(client)!.leases];
+      const { job, index } = lease!.task;
+      h.now += 1000;
+      h.feed({
+        type: "resultsReceived",
+        client,
+        job: job.id,
+        results: [{ ...resultOf(index), attempt: lease!.attempt }],
+      });
+      h.stored(job.id, [index]);
+      return job.info.customer;
+    };
+    for (let i = 0; i < 20; i++) turn();
+    h.feed({ type: "tasksAdded", job: idle });
+    h.claim(idle, [...Array(100).keys()]);
+    const turns = Array.from({ length: 20 }, turn);
+    expect(turns.filter((customer) => customer === "bob").length).toBeGreaterThanOrEqual(8);
+  });
+
+  test("windows of large inputs are small from the start", () => {
+    const h = new SchedulerHarness();
+    for (let i = 0; i < 4; i++) h.addJob();
+    h.join(0);
+    const limits = [...h.scheduler.state.jobs.values()].map(({ inputBytes }) => inputBytes);
+    expect(limits.every((bytes) => bytes === 256 * 1024)).toBe(true);
+    const claims = ofType(h.last, "claimTasks").map(({ limit }) => limit);
+    expect(claims).toHaveLength(4);
+    expect(Math.max(...claims) * 256 * 1024 * 4).toBeLessThanOrEqual(40 * 1024 * 1024);
+  });
+});
+
 describe("order", () => {
   test("priority first, then the customer that was served least, then the older job", () => {
     const h = new SchedulerHarness();
@@ -450,7 +585,8 @@ describe("backup tasks", () => {
 function resultOf(index: number): {
   index: number;
   attempt: number;
+  elapsedMs: number;
   outcome: { state: "done"; output: Uint8Array };
 } {
-  return { index, attempt: 1, outcome: { state: "done", output: new Uint8Array([1]) } };
+  return { index, attempt: 1, elapsedMs: 1, outcome: { state: "done", output: new Uint8Array([1]) } };
 }

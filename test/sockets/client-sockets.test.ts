@@ -283,3 +283,45 @@ describe("leases over the socket", () => {
     expect(await again.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 1 } });
   });
 });
+
+describe("order and ownership", () => {
+  test("[DUR-2] a result whose blob is looked up is taken although goodbye stands behind it in the frame", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    const bytes = new Uint8Array([0xc0]);
+    const output = { sha256: sha256Hex(bytes), size: 1 };
+    await fetch(`${server.url}/api/blobs/${output.sha256}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${server.token}` },
+      body: bytes,
+    });
+    const { index, attempt } = tasks[0]!;
+    const outcome = { state: "done" as const, output };
+    client.send(
+      { type: "results", job, results: [{ index, attempt, elapsedMs: 1, outcome }] },
+      { type: "goodbye" },
+    );
+    await client.next("accepted");
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({
+      state: "finished",
+      counts: { done: 1 },
+    });
+  });
+
+  test("a client writes to the log of a job only for a task that it holds", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1]);
+    const holder = await join(server);
+    const { job } = await holder.lease();
+    const other = await join(server);
+    other.send({ type: "log", job, index: 0, lines: ["forged"] }, { type: "want", tasks: 0, slots: 1 });
+    holder.send({ type: "log", job, index: 0, lines: ["honest"] });
+    const logs = await until(async () => {
+      const lines = (await server.api("GET", `/api/jobs/${id}/logs`)) as unknown as { line: string }[];
+      return lines.length > 0 ? lines : undefined;
+    });
+    expect(logs.map(({ line }) => line)).toEqual(["honest"]);
+  });
+});

@@ -90,7 +90,8 @@ export class ModelServer {
   }
 
   #newScheduler(): Scheduler {
-    return new Scheduler({ graceMs, quarantineAfter: 50, speculate: true });
+    const believeUntil = this.#clock.now() + 120_000;
+    return new Scheduler({ graceMs, quarantineAfter: 50, speculate: true, believeUntil });
   }
 
   /** The jobs are there once the scheduler is. */
@@ -251,7 +252,8 @@ export class ModelServer {
         return this.#later(() => {
           if (this.#random() < this.refusals)
             return this.feed({ type: "outcomesRefused", job, indexes: outcomes.map(({ index }) => index) });
-          this.feed({ type: "outcomesStored", job, ...this.#store(job).complete(outcomes) });
+          const stored = this.#store(job).complete(outcomes);
+          this.feed({ type: "outcomesStored", job, ...stored, done: stored.accepted.length });
           this.#accept(acknowledge, job);
         });
       }

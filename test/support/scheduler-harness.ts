@@ -23,7 +23,13 @@ export class SchedulerHarness {
   last: Instruction[] = [];
 
   constructor(config: Partial<SchedulerConfig> = {}) {
-    this.scheduler = new Scheduler({ graceMs: 30_000, quarantineAfter: 3, speculate: true, ...config });
+    this.scheduler = new Scheduler({
+      graceMs: 30_000,
+      quarantineAfter: 3,
+      speculate: true,
+      believeUntil: Infinity,
+      ...config,
+    });
   }
 
   feed(event: SchedulerEvent): Instruction[] {
@@ -115,7 +121,7 @@ export class SchedulerHarness {
   }
 
   stored(job: JobId, accepted: readonly number[], dropped: readonly number[] = []): Instruction[] {
-    return this.feed({ type: "outcomesStored", job, accepted, dropped });
+    return this.feed({ type: "outcomesStored", job, accepted, dropped, done: accepted.length });
   }
 }
 
