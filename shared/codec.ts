@@ -1,4 +1,4 @@
-import { decode, encode, EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
+import { EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
 import { MessagePack } from "./messagepack.ts";
 import { DataReference, dataReferenceSchema, isDataReferenceShape, type BlobName } from "./data-reference.ts";
 import { PlatformError } from "./errors.ts";
@@ -61,16 +61,17 @@ function isNumericArray(value: unknown): value is NumericArray {
 /** References met while encoding; set only for the duration of one synchronous encode. */
 let met: DataReference[] | undefined;
 
+const references = new MessagePack({});
 const extensionCodec = new ExtensionCodec();
 extensionCodec.register({
   type: referenceExtension,
   encode: (value) => {
     if (!DataReference.is(value)) return null;
     met?.push(value);
-    return encode([value.sha256, value.size, ...(value.range ?? [])]);
+    return references.encode([value.sha256, value.size, ...(value.range ?? [])]);
   },
   decode: (bytes) => {
-    const [sha256, size, start, end] = decode(bytes) as [Sha256, number, number?, number?];
+    const [sha256, size, start, end] = references.decode(bytes) as [Sha256, number, number?, number?];
     const shape =
       start === undefined || end === undefined ? { sha256, size } : { sha256, size, range: [start, end] };
     if (!isDataReferenceShape(shape)) throw new Error("a data reference that is none");

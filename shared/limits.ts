@@ -15,6 +15,10 @@ export const limits = {
   blobBytes: 16 * 1024 ** 3,
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
+  /** Messages in one frame. */
+  messagesPerFrame: 4096,
+  /** Largest first frame of a client: `hello` with all it may hold and have cached. */
+  helloBytes: 2 * 1024 * 1024,
   /** Tasks in one message or one request item batch. */
   tasksPerMessage: 4096,
   /** Tasks a client may ask to hold at once. */

@@ -1,7 +1,9 @@
 import { Decoder, Encoder, type ExtensionCodec } from "@msgpack/msgpack";
+import { checkMessagePack } from "./messagepack-bounds.ts";
 
 /** A larger buffer is not kept for the next value. */
 const keptBytes = 1024 * 1024;
+const defaultDepth = 32;
 
 interface Options {
   readonly extensionCodec?: ExtensionCodec;
@@ -14,13 +16,13 @@ interface Options {
  */
 export class MessagePack {
   readonly #options: Options & { readonly ignoreUndefined: true };
-  readonly #decoder: Decoder;
+  #decoder: Decoder;
   #encoder: Encoder;
 
   constructor(options: Options) {
     this.#options = { ...options, ignoreUndefined: true };
     this.#encoder = new Encoder(this.#options);
-    this.#decoder = new Decoder(options);
+    this.#decoder = new Decoder(this.#options);
   }
 
   /** The bytes are the caller's own. */
@@ -30,8 +32,18 @@ export class MessagePack {
     return bytes;
   }
 
-  /** Byte arrays in the value are views into `bytes`. */
+  /**
+   * Byte arrays in the value are views into `bytes`.
+   * @throws Error when the bytes are not one value, or announce more than there is
+   */
   decode(bytes: Uint8Array): unknown {
-    return this.#decoder.decode(bytes);
+    checkMessagePack(bytes, this.#options.maxDepth ?? defaultDepth);
+    try {
+      return this.#decoder.decode(bytes);
+    } catch (error) {
+      // One that failed midway keeps what it had read.
+      this.#decoder = new Decoder(this.#options);
+      throw error;
+    }
   }
 }

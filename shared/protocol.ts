@@ -210,8 +210,8 @@ export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
 /** Server → client. */
 export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
 
-const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(4096));
-const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(4096));
+const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(limits.messagesPerFrame));
+const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(limits.messagesPerFrame));
 
 const frames = new MessagePack({});
 

@@ -61,10 +61,11 @@ export class ClientMessages {
     }
   };
 
-  readonly onClose = (client: ClientId, connection: ClientConnection): void => {
+  readonly onClose = (client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void => {
     if (!this.#dispatcher.connections.remove(client, connection)) return;
     this.#registry.left(client);
-    this.#dispatcher.feed({ type: "clientVanished", client });
+    if (how === "refused") this.#registry.revokeTicket(client);
+    this.#dispatcher.feed({ type: how === "refused" ? "clientLeft" : "clientVanished", client });
   };
 
   /** Messages of one client take effect in the order they came, also while the blobs of a result are looked up. */

@@ -66,6 +66,12 @@ export class ClientRegistry {
     record.lastSeenAt = Date.now();
   }
 
+  /** Its blob transfers are refused from now on. */
+  revokeTicket(id: ClientId): void {
+    const record = this.#records.get(id);
+    if (record) this.#tickets.delete(record.ticket);
+  }
+
   count(id: ClientId, state: "done" | "failed"): void {
     const record = this.#records.get(id);
     if (record) record[state] += 1;

@@ -184,8 +184,8 @@ export class LocalPlatform implements Platform {
 
   async deleteJob(id: JobId): Promise<void> {
     await this.#row(id);
-    this.dispatcher.feed({ type: "jobEnded", job: id });
     await this.#store.deleteJob(id);
+    this.dispatcher.feed({ type: "jobEnded", job: id });
     this.#watch.forget(id);
   }
 

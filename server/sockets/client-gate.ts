@@ -41,7 +41,8 @@ export interface SessionServices {
   /** @returns the held leases that are not the client's any more */
   onJoin(joining: Joining): LeaseKey[];
   onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;
-  onClose(client: ClientId, connection: ClientConnection): void;
+  /** `refused`: for good, it is not waited for; `broken`: it may come back within its grace time. */
+  onClose(client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void;
 }
 
 /** Decides who may compute (SPEC.md [ACCESS-2]). */

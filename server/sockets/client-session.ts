@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/protocol.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "../dispatch/connections.ts";
@@ -16,9 +17,16 @@ type SessionState =
   | { readonly state: "greeting" }
   | { readonly state: "admitting" }
   | { readonly state: "joined"; readonly client: ClientId; readonly tokenId: string | undefined }
-  | { readonly state: "closed" };
+  /** Refused or told to come back: what it still sends is not read. */
+  | { readonly state: "leaving" };
 
 const helloTimeoutMs = 10_000;
+/** How long a connection that is over may take to close. */
+const closeTimeoutMs = 2000;
+/** Heartbeats that a client may leave unanswered: its answer waits behind what it is sending. */
+const missedHeartbeats = 2;
+/** A client that lets more than this pile up does not read; what it sends is then no sign of life. */
+const readingBytes = 1024 * 1024;
 
 /** One client connection: from `hello` to the close frame. */
 export class ClientSession implements ClientConnection {
@@ -32,7 +40,7 @@ export class ClientSession implements ClientConnection {
   #state: SessionState = { state: "greeting" };
   /** Messages that came while `hello` was being checked. */
   #waiting: ClientMessage[] = [];
-  #alive = true;
+  #missed = 0;
 
   constructor(socket: WebSocket, address: string, gate: ClientGate, services: SessionServices) {
     this.#socket = socket;
@@ -46,7 +54,7 @@ export class ClientSession implements ClientConnection {
       helloTimeoutMs,
     );
     socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
-    socket.on("pong", () => (this.#alive = true));
+    socket.on("pong", () => (this.#missed = 0));
     socket.on("close", () => this.#closed());
     socket.on("error", (error) => services.log.debug({ err: error, address }, "client socket error"));
   }
@@ -58,13 +66,26 @@ export class ClientSession implements ClientConnection {
   }
 
   refuse(error: PlatformError): void {
+    this.#leave(error.retryable ? "broken" : "refused");
     this.#outbound.sendLast({ type: "refuse", ...error.toBody() });
     this.#socket.close(error.closeCode, error.code);
   }
 
   bye(reason: string, afterMs: number): void {
+    this.#leave("broken");
     this.#outbound.sendLast({ type: "bye", reason, afterMs });
     this.#socket.close(1012, reason.slice(0, 100));
+  }
+
+  /** Nothing it sends counts from now on, although its messages may arrive until the close is through. */
+  #leave(how: "broken" | "refused"): void {
+    clearTimeout(this.#helloTimer);
+    const was = this.#state;
+    this.#state = { state: "leaving" };
+    this.#waiting = [];
+    if (was.state === "leaving") return;
+    setTimeout(() => this.#socket.terminate(), closeTimeoutMs).unref();
+    if (was.state === "joined") this.#services.onClose(was.client, this, how);
   }
 
   /** The token this connection came with was revoked, perhaps. */
@@ -75,28 +96,34 @@ export class ClientSession implements ClientConnection {
 
   /** Pings, and ends the connection of a client that did not answer the last one. */
   heartbeat(): void {
-    if (!this.#alive) return this.#socket.terminate();
-    this.#alive = false;
+    if (this.#missed >= missedHeartbeats) return this.#socket.terminate();
+    this.#missed += 1;
     this.#socket.ping();
     // A page cannot see pings: this is how its watchdog hears that the server lives.
     if (this.#state.state === "joined") this.send({ type: "heartbeat" });
   }
 
   #received(data: RawData, isBinary: boolean): void {
-    this.#alive = true;
+    if (this.#state.state === "leaving") return;
+    if (this.#socket.bufferedAmount < readingBytes) this.#missed = 0;
     try {
       if (!isBinary)
         throw new PlatformError("MALFORMED_FRAME", "A text frame; expected a binary MessagePack frame.");
-      const messages = decodeClientFrame(toBytes(data));
-      if (!this.#bucket.take(Math.max(1, messages.length), performance.now()))
-        throw new PlatformError(
-          "TOO_MANY",
-          "This client sends more messages a second than the server takes.",
-        );
+      const frame = toBytes(data);
+      if (this.#state.state === "greeting" && frame.length > limits.helloBytes)
+        throw new PlatformError("MALFORMED_FRAME", `A hello of more than ${limits.helloBytes} bytes.`);
+      this.#pay(1);
+      const messages = decodeClientFrame(frame);
+      this.#pay(messages.reduce((sum, message) => sum + costOf(message), 0));
       for (const message of messages) this.#handle(message);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #pay(cost: number): void {
+    if (!this.#bucket.take(cost, performance.now()))
+      throw new PlatformError("TOO_MANY", "This client sends more messages a second than the server takes.");
   }
 
   #failed(error: unknown): void {
@@ -133,7 +160,7 @@ export class ClientSession implements ClientConnection {
           throw new PlatformError("MALFORMED_FRAME", "A second hello on one connection.");
         this.#services.onMessage(this.#state.client, message);
         return;
-      case "closed":
+      case "leaving":
         return;
     }
   }
@@ -170,8 +197,24 @@ export class ClientSession implements ClientConnection {
   #closed(): void {
     clearTimeout(this.#helloTimer);
     const was = this.#state;
-    this.#state = { state: "closed" };
-    if (was.state === "joined") this.#services.onClose(was.client, this);
+    this.#state = { state: "leaving" };
+    if (was.state === "joined") this.#services.onClose(was.client, this, "broken");
+  }
+}
+
+/** What a message counts against the limit: results are bounded by leases, reports about running tasks are not. */
+function costOf(message: ClientMessage): number {
+  switch (message.type) {
+    case "progress":
+      return message.progress.length / 16;
+    case "log":
+      return message.lines.length / 4;
+    case "cached":
+      return 1 + (message.added.length + message.removed.length) / 64;
+    case "checkpoint":
+      return 1 + message.state.length / 4096;
+    default:
+      return 1;
   }
 }
 

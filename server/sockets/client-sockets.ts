@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
+import { ipKeyGenerator } from "express-rate-limit";
 import { WebSocketServer } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
@@ -39,18 +40,30 @@ export class ClientSockets {
   attach(http: Server): void {
     http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on("error", () => socket.destroy());
-      const refusal = this.#refusalOf(request);
-      if (refusal) {
-        socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-        return;
+      try {
+        this.#upgrade(request, socket, head);
+      } catch (error) {
+        // Whatever a stranger sends: it ends that connection and nothing else.
+        this.#services.log.error({ err: error }, "an upgrade request failed");
+        socket.destroy();
       }
-      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        const address = this.#addressOf(request);
-        const session = new ClientSession(webSocket, address, this.#gate, this.#services);
-        this.#sessions.add(session);
-        this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-        webSocket.on("close", () => this.#closed(session, address));
-      });
+    });
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const refusal = this.#refusalOf(request);
+    if (refusal) {
+      // A peer that keeps its half open would hold the connection, and the end of the server, for ever.
+      socket.once("finish", () => socket.destroy());
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      const address = this.#addressOf(request);
+      const session = new ClientSession(webSocket, address, this.#gate, this.#services);
+      this.#sessions.add(session);
+      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+      webSocket.on("close", () => this.#closed(session, address));
     });
   }
 
@@ -76,7 +89,7 @@ export class ClientSockets {
   /** The status line of a refusal before the upgrade, or undefined. */
   #refusalOf(request: IncomingMessage): string | undefined {
     const { options } = this.#services;
-    const path = new URL(request.url ?? "/", "http://any").pathname;
+    const path = (request.url ?? "/").split("?", 1)[0];
     if (path !== clientSocketPath) return "404 Not Found";
     // A page of another site may not use a visitor's machine.
     if (!isSameOrigin(request.headers, hostOf(request, options.trustProxy))) return "403 Forbidden";
@@ -93,7 +106,7 @@ export class ClientSockets {
       .split(",")
       .at(-1)
       ?.trim();
-    return last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
+    return ipKeyGenerator(last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, ""));
   }
 }
 

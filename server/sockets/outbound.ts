@@ -1,8 +1,9 @@
 import type { WebSocket } from "ws";
+import { limits } from "../../shared/limits.ts";
 import { encodeFrame, type ServerMessage } from "../../shared/protocol.ts";
 
 /** A client that lets this much pile up reads too slowly to be served; what it holds goes to others (SPEC.md [FLOW-2]). */
-const maxBufferedBytes = 64 * 1024 * 1024;
+const maxBufferedBytes = 16 * 1024 * 1024;
 /** A frame is sent when its inline values reach this, so that one never comes near the frame limit. */
 const flushBytes = 4 * 1024 * 1024;
 
@@ -50,12 +51,16 @@ export class Outbound {
     const messages = this.#queue;
     this.#queue = [];
     this.#bytes = 0;
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(encodeFrame(messages));
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    for (let at = 0; at < messages.length; at += limits.messagesPerFrame)
+      this.#socket.send(encodeFrame(messages.slice(at, at + limits.messagesPerFrame)));
   }
 }
 
 /** Rough: only values can be large. */
 function sizeOf(message: ServerMessage): number {
+  if (message.type === "accepted" || message.type === "cancel")
+    return 64 + 9 * (message.indexes?.length ?? 0);
   if (message.type !== "lease") return 64;
   let bytes = 256;
   for (const task of message.tasks) {

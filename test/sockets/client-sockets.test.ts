@@ -1,6 +1,8 @@
 import { encode } from "@msgpack/msgpack";
-import { describe, expect, test } from "vitest";
+import { connect } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
+import type { JobId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -323,5 +325,99 @@ describe("order and ownership", () => {
       return lines.length > 0 ? lines : undefined;
     });
     expect(logs.map(({ line }) => line)).toEqual(["honest"]);
+  });
+});
+
+describe("attacks", () => {
+  /** Bytes as they are, on a plain TCP connection; resolves with what came back when it is over. */
+  const raw = (server: TestServer, text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const socket = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }, () =>
+        socket.write(text),
+      );
+      let answer = "";
+      socket.on("data", (data) => (answer += data.toString()));
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(answer));
+      // Its own half stays open until the server destroys the connection.
+      socket.on("end", () => setTimeout(() => socket.destroy(), 3000).unref());
+      onTestFinished(() => void socket.destroy());
+    });
+  const upgrade = (path: string): string =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+
+  test.each(["//", "http://[", "/nope", "/%", "/socket/../socket"])(
+    "an upgrade of %s ends that connection only",
+    async (path) => {
+      const server = await startTestServer();
+      expect(await raw(server, upgrade(path))).toMatch(/^HTTP\/1.1 (404|400)/);
+      expect(await server.api("GET", "/api/status")).toMatchObject({ jobs: 0 });
+    },
+  );
+
+  test("a refused upgrade that keeps its half open does not keep the server from stopping", async () => {
+    const server = await startTestServer();
+    const held = raw(server, upgrade("/nope"));
+    await until(async () => (await server.api("GET", "/api/status"))["jobs"] !== undefined);
+    const at = performance.now();
+    await server.close();
+    expect(performance.now() - at).toBeLessThan(5000);
+    await held;
+  });
+
+  test("bytes that announce gigabytes are refused before hello", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).opened();
+    client.socket.send(
+      new Uint8Array(Array.from({ length: 40 }, () => [0xdd, 0x01, 0xc0, 0x00, 0x00]).flat()),
+    );
+    expect(await client.next("refuse")).toMatchObject({ code: "MALFORMED_FRAME" });
+    await join(server);
+  });
+
+  test("what a refused client sends after its refusal is not read; its ticket is worth nothing", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1]);
+    const client = await new RawClient(server.url).opened();
+    client.hello();
+    const { ticket } = await client.next("welcome");
+    const { job, tasks } = await client.lease();
+    await server.api("POST", `/api/clients/${client.id}/ban`, { reason: "test" });
+    client.finish(job, tasks[0]!);
+    await client.closed;
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 0, queued: 1 } });
+    const bytes = new Uint8Array([1, 2, 3]);
+    const put = await fetch(`${server.url}/api/blobs/${sha256Hex(bytes)}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${ticket}` },
+      body: bytes,
+    });
+    expect(put.status).toBe(401);
+  });
+
+  test("more messages than a frame may hold leave as several frames", async () => {
+    const server = await startTestServer({ messagesPerSecondPerClient: 100_000 });
+    await submit(server, [1]);
+    const client = await join(server);
+    const { job, tasks } = await client.lease();
+    const { index, attempt } = tasks[0]!;
+    const outcome = { state: "done" as const, output: new Uint8Array([1]) };
+    const message = { type: "results" as const, job, results: [{ index, attempt, elapsedMs: 1, outcome }] };
+    for (let frame = 0; frame < 2; frame++) client.send(...Array.from({ length: 4096 }, () => message));
+    await until(() => client.received.filter(({ type }) => type === "accepted").length >= 8192);
+  });
+
+  test("large frames of reports are bounded by their items", async () => {
+    const server = await startTestServer();
+    const client = await join(server);
+    const progress = Array.from({ length: 4096 }, (_, index) => ({
+      job: "j_aaaaaaaaaaaaaaaa" as JobId,
+      index,
+      attempt: 1,
+      fraction: 0.5,
+    }));
+    for (let frame = 0; frame < 3; frame++)
+      client.send(...Array.from({ length: 60 }, () => ({ type: "progress" as const, progress })));
+    expect(await client.next("refuse")).toMatchObject({ code: "TOO_MANY" });
   });
 });
