@@ -111,7 +111,7 @@ export function serverCommand(): Command {
     "MANYHANDS_HEARTBEAT_SECONDS",
     "how often clients are pinged",
     defaults.heartbeatMs / 1000,
-    positive,
+    heartbeat,
   );
   add(
     "--quarantine-after <n>",
@@ -136,6 +136,9 @@ export function serverCommand(): Command {
     new Option("--json", "log JSON lines, and print the start-up summary as JSON").env("MANYHANDS_JSON"),
   );
   command.action(async (flags: Record<string, unknown>) => {
+    // To commander every value of a switch's variable means yes, "false" included.
+    for (const [name, off] of Object.entries({ trustProxy: false, json: false, speculate: true }))
+      if (command.getOptionValueSource(name) === "env" && saysNo(command, name)) flags[name] = off;
     process.exitCode = await runServer(readOptions(flags), flags["json"] === true);
   });
   return command;
@@ -219,11 +222,16 @@ function readOptions(flags: Record<string, unknown>): ServerOptions {
     maxConnectionsPerAddress: number("maxConnectionsPerAddress"),
     requestsPerMinutePerAddress: number("requestsPerMinute"),
     messagesPerSecondPerClient: number("messagesPerSecond"),
-    graceMs: number("graceSeconds") * 1000,
-    heartbeatMs: number("heartbeatSeconds") * 1000,
+    graceMs: Math.round(number("graceSeconds") * 1000),
+    heartbeatMs: Math.max(100, Math.round(number("heartbeatSeconds") * 1000)),
     quarantineAfter: number("quarantineAfter"),
     speculate: flags["speculate"] !== false,
   };
+}
+
+function saysNo(command: Command, name: string): boolean {
+  const variable = command.options.find((option) => option.attributeName() === name)?.envVar ?? "";
+  return ["", "0", "false", "no", "off"].includes((process.env[variable] ?? "").toLowerCase());
 }
 
 function whole(min: number, max: number): (text: string) => number {
@@ -238,5 +246,11 @@ function whole(min: number, max: number): (text: string) => number {
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+function heartbeat(text: string): number {
+  const value = positive(text);
+  if (value > 600) throw new InvalidArgumentError("Expected at most 600 seconds.");
   return value;
 }

@@ -72,6 +72,7 @@ describe("starting", () => {
     for (const [flags, sentence] of [
       [["--port", "99999"], "whole number from 0 to 65535"],
       [["--volunteers", "maybe"], "open, invite, off"],
+      [["--heartbeat-seconds", "700"], "at most 600"],
       [["--tls-cert", "/does/not/exist"], "go together"],
     ] as const) {
       const server = run(["server", "--data", await temporaryDirectory(), ...flags]);
