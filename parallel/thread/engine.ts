@@ -4,7 +4,6 @@ import { totalmem } from "node:os";
 import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { pino } from "pino";
-import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
 import { createAccess } from "../../server/access/access.ts";
 import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
@@ -14,7 +13,7 @@ import { defaultServerOptions, type ServerOptions } from "../../server/options.t
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { createClient, type Client } from "../../shared/client/client.ts";
-import type { BlobCache, Clock, Outbox } from "../../shared/client/ports.ts";
+import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/client/ports.ts";
 import { makeClientId } from "../../shared/ids.ts";
 import { jobDefaults } from "../../shared/limits.ts";
 import { version } from "../../shared/version.ts";
@@ -24,6 +23,7 @@ import type { EngineOptions } from "./messages.ts";
 import { createOwnTransfer } from "./own-blobs.ts";
 import { PortStream } from "./port-stream.ts";
 import { nameOfUser, openScratch } from "./scratch.ts";
+import type { WarmSandboxes } from "./warm-sandboxes.ts";
 
 /** Server and client of one program. */
 export interface Engine {
@@ -49,7 +49,7 @@ const serverOptions: ServerOptions = {
  * a socket between them. Blobs in memory may take half of the machine's.
  * @throws PlatformError DATA_DIRECTORY
  */
-export async function openEngine(engine: EngineOptions): Promise<Engine> {
+export async function openEngine(engine: EngineOptions, sandboxes: WarmSandboxes): Promise<Engine> {
   const log = pino({ level: "silent" });
   const { store, directory } = await openStore(engine);
   const blobs = openBlobs(store, directory);
@@ -69,7 +69,7 @@ export async function openEngine(engine: EngineOptions): Promise<Engine> {
   });
   const http = createServer(app);
   http.requestTimeout = 0;
-  const client = startClient(engine, platform, blobs);
+  const client = startClient(engine.threads, sandboxes, platform, blobs);
   return {
     token,
     accept: (port) => void http.emit("connection", new PortStream(port)),
@@ -77,6 +77,7 @@ export async function openEngine(engine: EngineOptions): Promise<Engine> {
       platform.dispatcher.stopLeasing();
       stopping.abort();
       client.stop();
+      sandboxes.end();
       // What the stop wrote is taken in within two turns.
       await new Promise((resolve) => setTimeout(resolve));
       http.closeAllConnections();
@@ -113,7 +114,8 @@ async function freshToken(access: ReturnType<typeof createAccess>): Promise<stri
 }
 
 function startClient(
-  { threads, cacheDirectory }: EngineOptions,
+  threads: number,
+  sandboxes: SandboxFactory,
   platform: LocalPlatform,
   blobs: Blobs,
 ): Client {
@@ -127,8 +129,7 @@ function startClient(
       blobs: createOwnTransfer(blobs, platform),
       cache: noCache,
       outbox: noOutbox,
-      // The program's own work: nobody else's is to come first.
-      sandboxes: createProcessSandboxes({ niceness: 0, cacheDirectory }),
+      sandboxes,
       log: () => undefined,
     },
     {
