@@ -31,18 +31,18 @@ export async function connectThread(
     cacheDirectory: spec.options.cache ?? defaultCacheDirectory(),
   });
   const token = await engine.ready;
-  const { fetch, close } = createFetch(() => engine.connect());
+  const requests = createFetch(() => engine.connect());
   const http = new HttpClient({
     url: "http://thread.localhost/",
     findToken: async () => token,
     patienceMs: options.patienceMs ?? Infinity,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
-    fetch,
+    fetch: requests.fetch,
   });
   engine.onGone((reason) => http.close(reason));
   const end = async (): Promise<void> => {
     http.close();
-    close();
+    requests.close();
     await engine.end();
   };
   return new ThreadHands(http, end, options.name, options.priority);
@@ -58,6 +58,8 @@ class ThreadHands extends Hands {
   }
 
   /** Ends what computes; resolves when it is gone. With SCRATCH, jobs stay there. */
+  // Elsewhere nothing has to be waited for, so its type promises nothing; who wants to wait may.
+  // oxlint-disable-next-line typescript/no-misused-promises
   override close(): Promise<void> {
     return this.#end();
   }
@@ -96,14 +98,14 @@ class EngineThread {
     return new PortStream(port1);
   }
 
-  /** Calls back when the engine ends although nobody asked it to. */
-  onGone(callback: (reason: PlatformError) => void): void {
+  /** Tells when the engine ends although nobody asked it to. */
+  onGone(tell: (reason: PlatformError) => void): void {
     let cause: unknown;
     this.#worker.on("error", (error) => (cause = error));
-    void this.#exited.then(() => {
+    this.#worker.once("exit", () => {
       if (this.#ending) return;
       const why = cause instanceof Error ? cause.message : "it ended by itself";
-      callback(new PlatformError("INTERNAL", `The thread that schedules failed: ${why}.`, cause));
+      tell(new PlatformError("INTERNAL", `The thread that schedules failed: ${why}.`, cause));
     });
   }
 

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ClientConnection } from "../../server/dispatch/connections.ts";
 import type { SessionServices } from "../../server/sockets/client-gate.ts";
 import type { Transport, TransportConnection, TransportHandlers } from "../../shared/client/ports.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import type { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import {
   decodeClientFrame,

@@ -18,7 +18,7 @@ describe("[THREAD-1] threads end with the program", () => {
     await until(() => !sandboxes.some(isAlive));
   });
 
-  it("close() resolves when nothing it started is left", async () => {
+  it("what closes it resolves when nothing it started is left", async () => {
     const before = new Set(descendantsOf(process.pid));
     const hands = await connect("thread:2");
     await hands.map((x: number) => x, [1, 2, 3]);
@@ -29,7 +29,7 @@ describe("[THREAD-1] threads end with the program", () => {
     }, [1]);
     await endless.id;
     const refused = expect(endless).rejects.toMatchObject({ code: "WRONG_STATE" });
-    await hands.close();
+    await hands[Symbol.asyncDispose]();
     await until(() => !started.some(isAlive));
     await expect(hands.status()).rejects.toMatchObject({ code: "WRONG_STATE" });
     await refused;
@@ -80,8 +80,8 @@ describe("[THREAD-3] a kernel that goes wrong fails its task, not the program", 
     const hands = await open("thread:2");
     const bad = (x: number): number => {
       const hoard: unknown[] = [];
-      while (x === 1) hoard.push(new Float64Array(1e6).fill(1));
-      while (x === 2);
+      if (x === 1) for (;;) hoard.push(new Float64Array(1e6).fill(1));
+      if (x === 2) for (;;);
       if (x === 3) throw new RangeError("no threes");
       return x;
     };
@@ -118,7 +118,7 @@ it("refuses a SCRATCH that cannot be used", async () => {
 
 async function open(spec: string): Promise<Hands> {
   const hands = await connect(spec);
-  onTestFinished(async () => hands.close());
+  onTestFinished(() => hands[Symbol.asyncDispose]());
   return hands;
 }
 
