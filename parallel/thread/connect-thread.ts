@@ -71,7 +71,7 @@ class ThreadHands extends Hands {
 
 /**
  * The thread that schedules. Not the program's own: while a program kept that busy for 2 s, one slot finished 173 tasks of
- * 10 ms (of 200 possible, on two loaded cores); on its own it would have run out after the tasks that waited in the sandbox.
+ * 10 ms (of 200 possible, on two loaded cores).
  * Not a process: what a kernel can break is in processes of its own already, and a thread cannot be left behind.
  */
 class EngineThread {
