@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { customerCommands, describeError, exitCodeOf, exitCodesHelp } from "../customer/cli/commands.ts";
 import { serverEnvironment } from "../customer/cli/command.ts";
+import { parallelOption } from "../parallel/option.ts";
 import { version } from "../shared/version.ts";
 
 /**
@@ -37,7 +38,7 @@ async function makeProgram(called: string | undefined): Promise<Command> {
   program.addHelpText("after", exitCodesHelp);
   for (const [name, { summary, load }] of Object.entries(parts))
     program.addCommand(name === called ? await load() : new Command(name).description(summary));
-  for (const command of customerCommands((code) => (process.exitCode = code)))
+  for (const command of customerCommands((code) => (process.exitCode = code), parallelOption))
     program.addCommand(command.addHelpText("after", exitCodesHelp));
   throwInsteadOfExit(program);
   return program;

@@ -6,7 +6,7 @@
  * prints
  *     [ 1, 4, 9, 16, 25 ]
  */
-import { connect } from "../customer/index.ts";
+import { connect } from "../parallel/index.ts";
 
 await using hands = await connect(); // MANYHANDS_SERVER, else http://localhost:9990
 

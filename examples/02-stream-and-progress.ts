@@ -8,7 +8,7 @@
  * prints a line a second on standard error, and in the end
  *     pi is about 3.14… from 1000000 darts
  */
-import { connect } from "../customer/index.ts";
+import { connect } from "../parallel/index.ts";
 
 await using hands = await connect();
 

@@ -8,7 +8,7 @@
  *     signal 1: strongest at frequency 17
  *     signal 2: strongest at frequency 90
  */
-import { connect, kernelModule } from "../customer/index.ts";
+import { connect, kernelModule } from "../parallel/index.ts";
 import type powerSpectrumKernel from "./kernels/power-spectrum.ts"; // the type alone
 
 await using hands = await connect();

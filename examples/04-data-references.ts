@@ -8,7 +8,7 @@
  *     sums of the 4 quarters: …
  *     their total is …, as expected
  */
-import { connect } from "../customer/index.ts";
+import { connect } from "../parallel/index.ts";
 
 await using hands = await connect();
 

@@ -8,7 +8,7 @@
  *     1/40 2/40 …
  *     40 counts; the last: 63951 primes below 800000
  */
-import { connect } from "../customer/index.ts";
+import { connect } from "../parallel/index.ts";
 
 await using hands = await connect();
 

@@ -9,7 +9,7 @@
  *         at …
  *     the others: 1, 2, -, 4
  */
-import { connect, TaskFailedError } from "../customer/index.ts";
+import { connect, TaskFailedError } from "../parallel/index.ts";
 
 await using hands = await connect();
 

@@ -7,7 +7,7 @@
  *     started at step 0        (or later, when a client left in the middle)
  *     the longest Collatz sequence below 1000000 starts at 837799, 524 steps
  */
-import { connect } from "../customer/index.ts";
+import { connect } from "../parallel/index.ts";
 
 await using hands = await connect();
 

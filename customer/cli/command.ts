@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { connect, defaultServerUrl } from "../connect.ts";
+import { connect, defaultServerUrl, type ConnectOptions } from "../connect.ts";
 import type { Hands } from "../hands.ts";
 import { parseServerUrl } from "../connect.ts";
 import { findLocalToken } from "../local-token.ts";
@@ -10,6 +10,13 @@ export interface ServerFlags {
   readonly token?: string;
   readonly json?: boolean;
 }
+
+/**
+ * Gives a command the option `--parallel`, and what connects it to wherever that says. Handed in: the SDK knows servers,
+ * and not the other surroundings that a program can run in.
+ */
+export type ParallelOption = (command: Command) => Connector;
+export type Connector = (options: ConnectOptions) => Promise<Hands>;
 
 /** A command that talks to a server, with the options that all of those have. */
 export function serverCommand(name: string, summary: string): Command {
@@ -23,14 +30,17 @@ export function serverCommand(name: string, summary: string): Command {
     .option("--json", "write JSON for programs instead of text for people");
 }
 
-/** Runs `action` with a connection, and closes it. */
-export async function withHands<T>(flags: ServerFlags, action: (hands: Hands) => Promise<T>): Promise<T> {
-  const hands = await connect(flags.server, { token: flags.token });
-  try {
-    return await action(hands);
-  } finally {
-    hands.close();
-  }
+/** Runs `action` with a connection, and closes it. `connectTo` comes in where no server is named. */
+export async function withHands<T>(
+  flags: ServerFlags,
+  action: (hands: Hands) => Promise<T>,
+  connectTo?: Connector,
+): Promise<T> {
+  const { token, server } = flags;
+  await using hands = await (connectTo && server === undefined
+    ? connectTo({ token })
+    : connect(server, { token }));
+  return await action(hands);
 }
 
 /** Address and token as the environment of a program, so that its `connect()` finds the same server. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { ParallelOption } from "./command.ts";
 import { dataCommands } from "./data-commands.ts";
 import { jobCommands } from "./job-commands.ts";
 import { mapCommand } from "./map-command.ts";
@@ -8,7 +9,16 @@ import { serverCommands } from "./server-commands.ts";
 export { describeError, exitCodeOf, exitCodesHelp } from "./exit-codes.ts";
 export { serverEnvironment } from "./command.ts";
 
-/** Every command of a customer. `exit` is told the exit status of those that have more than success. */
-export function customerCommands(exit: (code: number) => void): Command[] {
-  return [runCommand(exit), mapCommand(exit), ...jobCommands(exit), ...dataCommands(), ...serverCommands()];
+/**
+ * Every command of a customer. `exit` is told the exit status of those that have more than success; `parallel` adds
+ * `--parallel` to those that compute.
+ */
+export function customerCommands(exit: (code: number) => void, parallel: ParallelOption): Command[] {
+  return [
+    runCommand(exit, parallel),
+    mapCommand(exit, parallel),
+    ...jobCommands(exit),
+    ...dataCommands(),
+    ...serverCommands(),
+  ];
 }

@@ -2,10 +2,18 @@ import { Option, type Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Value } from "../../shared/codec.ts";
-import type { MapOptions } from "../hands.ts";
+import type { Hands, MapOptions } from "../hands.ts";
 import type { Progress } from "../progress.ts";
 import type { Requirements } from "../../shared/rest.ts";
-import { duration, serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
+import {
+  duration,
+  serverCommand,
+  wholeNumber,
+  withHands,
+  type Connector,
+  type ParallelOption,
+  type ServerFlags,
+} from "./command.ts";
 import { writeOutcomes, leaveOnInterrupt } from "./follow.ts";
 import { readInputs, readRange } from "./input-file.ts";
 import { writeJson, writeLine } from "./output.ts";
@@ -35,14 +43,17 @@ Examples:
   manyhands map square.ts --range 0:1000
   manyhands map blur.ts --inputs images.ndjson --out blurred.ndjson --key blur-1
   generate | manyhands map score.ts --inputs - > scores.ndjson
+  manyhands map square.ts --range 0:1000 --parallel thread:auto
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
 {"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
 With --key, the same command run again after a kill goes on with the job it began.`;
 
 /** `manyhands map <kernel>`: a kernel module over inputs from a file. */
-export function mapCommand(run: (code: number) => void): Command {
-  return serverCommand("map", "Run a kernel module over inputs and write the results")
+export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
+  const command = serverCommand("map", "Run a kernel module over inputs and write the results");
+  const connectTo = parallel(command);
+  return command
     .argument(
       "<kernel>",
       "module whose default export is (input, ctx) => output; bundled with what it imports",
@@ -69,15 +80,15 @@ export function mapCommand(run: (code: number) => void): Command {
     .option("--quiet", "no progress, no list of failures")
     .addHelpText("after", help)
     .action(async (kernel: string, flags: MapFlags) => {
-      run(await map(kernel, flags));
+      run(await map(kernel, flags, connectTo));
     });
 }
 
-async function map(kernel: string, flags: MapFlags): Promise<number> {
+async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
   const inputs = inputsOf(flags);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
-  return withHands(flags, async (hands) => {
+  const work = async (hands: Hands): Promise<number> => {
     try {
       const onProgress = (progress: Progress): void => view.show(progress);
       const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
@@ -93,7 +104,8 @@ async function map(kernel: string, flags: MapFlags): Promise<number> {
     } finally {
       view.stop();
     }
-  });
+  };
+  return withHands(flags, work, connectTo);
 }
 
 function inputsOf(flags: MapFlags): Iterable<Value> | AsyncIterable<Value> {

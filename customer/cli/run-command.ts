@@ -2,18 +2,20 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { serverEnvironment, type ServerFlags } from "./command.ts";
+import { serverEnvironment, type ParallelOption, type ServerFlags } from "./command.ts";
 
 const help = `
-The program finds the server by itself: connect() without arguments reads MANYHANDS_SERVER and MANYHANDS_TOKEN, which are
-set for it, and \`import { connect } from "manyhands"\` works wherever its file is. JavaScript and TypeScript are run by
+The program finds by itself where to compute: connect() without arguments reads MANYHANDS_PARALLEL, or MANYHANDS_SERVER and
+MANYHANDS_TOKEN, which are set for it, and \`import { connect } from "manyhands"\` works wherever its file is. JavaScript and TypeScript are run by
 this Node; anything else is run as it is, with the same environment. Its exit status is kept.
 
 To run a single kernel module over a file of inputs without writing a program, see \`manyhands map\`.`;
 
 /** `manyhands run <program>`: a customer's program, with server and token in its environment. */
-export function runCommand(run: (code: number) => void): Command {
-  return new Command("run")
+export function runCommand(run: (code: number) => void, parallel: ParallelOption): Command {
+  const command = new Command("run");
+  parallel(command);
+  return command
     .description("Run a customer program against a server")
     .argument("<program>", "a program that uses the SDK (.ts, .js), or any executable")
     .argument("[args...]", "its arguments")
@@ -21,13 +23,17 @@ export function runCommand(run: (code: number) => void): Command {
     .option("--token <token>", "access token (MANYHANDS_TOKEN)")
     .passThroughOptions()
     .addHelpText("after", help)
-    .action(async (program: string, args: string[], flags: ServerFlags) => {
+    .action(async (program: string, args: string[], flags: RunFlags) => {
       run(await runProgram(program, args, flags));
     });
 }
 
-async function runProgram(program: string, args: readonly string[], flags: ServerFlags): Promise<number> {
-  const env = { ...process.env, ...(await serverEnvironment(flags)) };
+interface RunFlags extends ServerFlags {
+  readonly parallel?: string;
+}
+
+async function runProgram(program: string, args: readonly string[], flags: RunFlags): Promise<number> {
+  const env = { ...process.env, ...(await surroundings(flags)) };
   const isScript = /\.[cm]?[jt]s$/.test(program);
   const resolver = fileURLToPath(new URL("sdk-import.ts", import.meta.url));
   const [command, all] = isScript
@@ -43,4 +49,12 @@ async function runProgram(program: string, args: readonly string[], flags: Serve
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
   });
+}
+
+/** An address that is named comes before `--parallel`, which may come from the environment. */
+async function surroundings(flags: RunFlags): Promise<Record<string, string>> {
+  const { parallel, server, token } = flags;
+  if (parallel === undefined || server !== undefined)
+    return { ...(await serverEnvironment(flags)), MANYHANDS_PARALLEL: "" };
+  return { MANYHANDS_PARALLEL: parallel, ...(token !== undefined && { MANYHANDS_TOKEN: token }) };
 }

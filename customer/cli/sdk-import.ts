@@ -4,7 +4,7 @@ import { registerHooks } from "node:module";
  * Loaded before a program of `manyhands run`: `import … from "manyhands"` finds this SDK when the program's own folder
  * has none installed.
  */
-const sdk = new URL("../index.ts", import.meta.url).href;
+const sdk = import.meta.resolve("manyhands");
 
 registerHooks({
   resolve(specifier, context, next) {

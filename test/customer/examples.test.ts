@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform, root } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -22,10 +22,14 @@ const printed: Record<string, RegExp> = {
   "07-checkpoint.ts": /started at step 0\n[\s\S]*starts at 837799, 524 steps\n$/,
 };
 
-it.each(Object.entries(printed))("%s runs and prints what it says", async (name, expected) => {
-  const example = join(root, "examples", name);
-  const { stdout } = await promisify(execFile)(process.execPath, [example], { env: platform.environment });
-  expect(stdout).toMatch(expected);
+describe.each(["a server", "threads"])("with %s", (where) => {
+  it.each(Object.entries(printed))("%s runs and prints what it says", async (name, expected) => {
+    const example = join(root, "examples", name);
+    const env =
+      where === "threads" ? { ...process.env, MANYHANDS_PARALLEL: "thread:2" } : platform.environment;
+    const { stdout } = await promisify(execFile)(process.execPath, [example], { env });
+    expect(stdout).toMatch(expected);
+  });
 });
 
 it("every numbered example is tried", async () => {

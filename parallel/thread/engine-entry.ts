@@ -1,0 +1,32 @@
+import { enableCompileCache } from "node:module";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { PlatformError } from "../../shared/errors.ts";
+import { jobDefaults } from "../../shared/limits.ts";
+import type { EngineOptions, FromEngine, ToEngine } from "./messages.ts";
+
+const options = workerData as EngineOptions;
+const tell = (message: FromEngine): void => parentPort?.postMessage(message);
+
+// Compiled once for all programs. In the user's own folder, because what is there is run.
+enableCompileCache(join(options.cacheDirectory, "code"));
+try {
+  const { threads, cacheDirectory } = options;
+  const { createProcessSandboxes } = await import("../../node-client/sandbox/process-sandboxes.ts");
+  const { warmUp } = await import("./warm-sandboxes.ts");
+  // The program's own work: nobody else's comes first.
+  const factory = createProcessSandboxes({ niceness: 0, cacheDirectory });
+  const sandboxes = warmUp(factory, Math.min(threads, availableParallelism()), jobDefaults.memoryMb);
+  const { openEngine } = await import("./engine.ts");
+  const engine = await openEngine(options, sandboxes);
+  parentPort?.on("message", (message: ToEngine) => {
+    if (message.type === "connection") engine.accept(message.port);
+    // The listener goes, so that the thread ends when nothing is left to do.
+    else void engine.close().finally(() => parentPort?.close());
+  });
+  tell({ type: "ready", token: engine.token });
+} catch (error) {
+  const { code, message } = PlatformError.from(error);
+  tell({ type: "refused", error: { code, message } });
+}

@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import type { MessagePort } from "node:worker_threads";
+import { pino } from "pino";
+import { createAccess } from "../../server/access/access.ts";
+import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
+import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
+import { createHttpApp } from "../../server/http/app.ts";
+import type { Blobs } from "../../server/http/context.ts";
+import { defaultServerOptions, type ServerOptions } from "../../server/options.ts";
+import { openMemoryStore } from "../../server/store/sqlite/open.ts";
+import type { Store } from "../../server/store/store.ts";
+import { createClient, type Client } from "../../shared/client/client.ts";
+import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/client/ports.ts";
+import { makeClientId } from "../../shared/ids.ts";
+import { jobDefaults } from "../../shared/limits.ts";
+import { version } from "../../shared/version.ts";
+import { MemoryBlobs } from "./memory-blobs.ts";
+import { createMemoryTransport } from "./memory-transport.ts";
+import type { EngineOptions } from "./messages.ts";
+import { createOwnTransfer } from "./own-blobs.ts";
+import { PortStream } from "./port-stream.ts";
+import { nameOfUser, openScratch } from "./scratch.ts";
+import type { WarmSandboxes } from "./warm-sandboxes.ts";
+
+/** Server and client of one program. */
+export interface Engine {
+  readonly token: string;
+  /** Speaks HTTP on a port between threads. */
+  accept(port: MessagePort): void;
+  /** Ends kernels and store; resolves when nothing is left. */
+  close(): Promise<void>;
+}
+
+const serverOptions: ServerOptions = {
+  ...defaultServerOptions,
+  volunteers: "off",
+  logLevel: "silent",
+  // A program may ask its own thread as often as it likes.
+  requestsPerMinutePerAddress: 1e9,
+  // Nobody comes back who was here before: after a restart tasks are handed out at once.
+  graceMs: 1,
+};
+
+/**
+ * Everything a server and a client are, for one program: the same scheduler, store, REST interface and client core, without
+ * a socket between them. Blobs in memory may take half of the machine's.
+ * @throws PlatformError DATA_DIRECTORY
+ */
+export async function openEngine(engine: EngineOptions, sandboxes: WarmSandboxes): Promise<Engine> {
+  const log = pino({ level: "silent" });
+  const { store, directory } = await openStore(engine);
+  const blobs = openBlobs(store, directory);
+  const options = { ...serverOptions, blobQuotaBytes: directory ? 2 ** 50 : memoryBytes() / 2 };
+  const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => [] });
+  const access = createAccess(store);
+  const token = await freshToken(access);
+  const stopping = new AbortController();
+  const app = createHttpApp({
+    platform,
+    blobs,
+    access,
+    options,
+    webRoot: join(import.meta.dirname, "none"),
+    log,
+    stopping: stopping.signal,
+  });
+  const http = createServer(app);
+  http.requestTimeout = 0;
+  const client = startClient(engine.threads, sandboxes, platform, blobs);
+  return {
+    token,
+    accept: (port) => void http.emit("connection", new PortStream(port)),
+    async close() {
+      platform.dispatcher.stopLeasing();
+      stopping.abort();
+      client.stop();
+      sandboxes.end();
+      // What the stop wrote is taken in within two turns.
+      await new Promise((resolve) => setTimeout(resolve));
+      http.closeAllConnections();
+      await store.close();
+    },
+  };
+}
+
+async function openStore({
+  scratch,
+  program,
+}: EngineOptions): Promise<{ store: Store; directory: string | undefined }> {
+  if (scratch !== undefined) return openScratch(scratch, program);
+  return { store: await openMemoryStore(), directory: undefined };
+}
+
+function openBlobs(store: Store, directory: string | undefined): Blobs {
+  if (directory === undefined) return new MemoryBlobs(store, memoryBytes() / 2);
+  const { blobKeepMs: keepMs } = serverOptions;
+  const blobs = openBlobDirectory(join(directory, "blobs"), { quotaBytes: 2 ** 50, keepMs, store });
+  // Beside the work: a blob that is not recorded yet is found all the same, and what cannot be checked is told when it is used.
+  blobs
+    .check()
+    .then(() => blobs.collect())
+    .catch(() => undefined);
+  return blobs;
+}
+
+/** Tokens of one name are one customer, so a program finds its jobs with a new one; those of earlier runs end. */
+async function freshToken(access: ReturnType<typeof createAccess>): Promise<string> {
+  for (const { id } of await access.list()) await access.revoke(id);
+  const { secret } = await access.createToken({ role: "admin", name: nameOfUser() });
+  return secret;
+}
+
+function startClient(
+  threads: number,
+  sandboxes: SandboxFactory,
+  platform: LocalPlatform,
+  blobs: Blobs,
+): Client {
+  // A slot's memory is a bound and not a reservation: many threads on a small machine still take ordinary jobs.
+  const share = Math.floor((memoryBytes() * 0.8) / threads / 1024 ** 2);
+  const client = createClient(
+    {
+      clock,
+      random: Math.random,
+      transport: createMemoryTransport(platform.sessionServices(pino({ level: "silent" }))),
+      blobs: createOwnTransfer(blobs, platform),
+      cache: noCache,
+      outbox: noOutbox,
+      sandboxes,
+      log: () => undefined,
+    },
+    {
+      client: makeClientId((count) => randomBytes(count)),
+      kind: "node",
+      name: "this machine",
+      memoryMb: Math.max(jobDefaults.memoryMb, share),
+      webgpu: false,
+      version,
+    },
+    { slots: threads },
+  );
+  client.start();
+  return client;
+}
+
+function memoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  return Math.min(totalmem(), constrained > 0 ? constrained : Infinity);
+}
+
+const clock: Clock = {
+  now: () => performance.now(),
+  setTimer(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Blobs are read from where they are kept, in the same thread. */
+const noCache: BlobCache = {
+  get: async () => undefined,
+  put: async () => undefined,
+  list: async () => [],
+  onChange: () => undefined,
+};
+
+/** A result is in the store in the next turn; what is lost with the process is computed again. */
+const noOutbox: Outbox = {
+  load: async () => [],
+  save: async () => undefined,
+  remove: async () => undefined,
+};

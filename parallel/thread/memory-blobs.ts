@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
+import type { ByteSource } from "../../server/blobs/receive.ts";
+import type { Store } from "../../server/store/store.ts";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+
+/** A blob that no job refers to is let go of after this long, when the room is needed. */
+const keepMs = 10 * 60_000;
+
+/** Blobs of a program that keeps nothing: in memory, gone with it. */
+export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open"> {
+  readonly #blobs = new Map<Sha256, Buffer>();
+  readonly #store: Store;
+  readonly #quotaBytes: number;
+  #usedBytes = 0;
+
+  constructor(store: Store, quotaBytes: number) {
+    this.#store = store;
+    this.#quotaBytes = quotaBytes;
+  }
+
+  /** @throws PlatformError HASH_MISMATCH, STORE_FULL, BAD_REQUEST (the upload broke off); then nothing is kept */
+  async write(
+    sha256: Sha256,
+    source: ByteSource,
+    declaredSize = 0,
+  ): Promise<BlobName & { created: boolean }> {
+    const known = await this.stat(sha256);
+    if (known) {
+      await this.#store.touchBlob(known);
+      return { ...known, created: false };
+    }
+    await this.#makeRoom(declaredSize);
+    const bytes = await this.#receive(source);
+    const found = createHash("sha256").update(bytes).digest("hex");
+    if (found !== sha256)
+      throw new PlatformError(
+        "HASH_MISMATCH",
+        `The ${bytes.length} bytes uploaded as blob ${sha256} have the SHA-256 ${found}.`,
+      );
+    const name = { sha256, size: bytes.length };
+    if (!this.#blobs.has(sha256)) this.#usedBytes += bytes.length;
+    this.#blobs.set(sha256, bytes);
+    await this.#store.touchBlob(name);
+    return { ...name, created: true };
+  }
+
+  async stat(sha256: Sha256): Promise<BlobName | undefined> {
+    const bytes = this.#blobs.get(sha256);
+    return bytes && { sha256, size: bytes.length };
+  }
+
+  open(sha256: Sha256, [start, end]: readonly [number, number] = [0, Infinity]): Readable {
+    const bytes = this.#blobs.get(sha256);
+    if (bytes) return Readable.from([bytes.subarray(start, end)], { objectMode: false });
+    return new Readable().destroy(new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`));
+  }
+
+  async #receive(source: ByteSource): Promise<Buffer> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of source as AsyncIterable<Uint8Array>) {
+        size += chunk.length;
+        await this.#makeRoom(size);
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      throw new PlatformError("BAD_REQUEST", `The upload ended early, after ${size} bytes.`, error);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    if (this.#usedBytes + bytes <= this.#quotaBytes) return;
+    const before = Date.now() - keepMs;
+    for (const { sha256, size } of await this.#store.unreferencedBlobs(before, 1000))
+      if ((await this.#store.forgetBlob(sha256, before)) && this.#blobs.delete(sha256))
+        this.#usedBytes -= size;
+    if (this.#usedBytes + bytes <= this.#quotaBytes) return;
+    throw new PlatformError(
+      "STORE_FULL",
+      `No room for ${bytes} more bytes of blobs in memory: ${this.#usedBytes} of ${this.#quotaBytes} are taken. Give a scratch directory: thread:N:SCRATCH.`,
+    );
+  }
+}

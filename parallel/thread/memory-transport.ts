@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import type { ClientConnection } from "../../server/dispatch/connections.ts";
+import type { SessionServices } from "../../server/sockets/client-gate.ts";
+import type { Transport, TransportConnection, TransportHandlers } from "../../shared/client/ports.ts";
+import type { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import {
+  decodeClientFrame,
+  encodeFrame,
+  type ClientMessage,
+  type ServerMessage,
+} from "../../shared/protocol.ts";
+import { version } from "../../shared/version.ts";
+
+/** The client's watchdog is told this often that the server, which is in the same thread, lives. */
+const heartbeatMs = 15_000;
+
+/** Joins a client to a scheduler of the same thread: the protocol's frames, and nothing beneath. */
+export function createMemoryTransport(services: SessionServices): Transport {
+  return { connect: (handlers) => new MemoryConnection(handlers, services) };
+}
+
+/** Both ends of one connection. */
+class MemoryConnection implements TransportConnection, ClientConnection {
+  readonly bufferedBytes = 0;
+  readonly #handlers: TransportHandlers;
+  readonly #services: SessionServices;
+  readonly #heartbeat: NodeJS.Timeout;
+  #client: ClientId | undefined;
+  #queue: ServerMessage[] = [];
+  #scheduled = false;
+  #open = true;
+
+  constructor(handlers: TransportHandlers, services: SessionServices) {
+    this.#handlers = handlers;
+    this.#services = services;
+    this.#heartbeat = setInterval(() => this.#open && handlers.heard(), heartbeatMs).unref();
+    setImmediate(() => this.#open && handlers.opened());
+  }
+
+  /** A frame of the client. Taken in a turn of its own: neither end is called from inside its own call. */
+  send(frame: Uint8Array): void;
+  /** A message of the server; those of one turn leave as one frame. */
+  send(message: ServerMessage): void;
+  send(sent: Uint8Array | ServerMessage): void {
+    if (!this.#open) return;
+    if (sent instanceof Uint8Array) return void setImmediate(() => this.#take(sent));
+    this.#queue.push(sent);
+    this.#schedule();
+  }
+
+  close(code: number, reason: string): void {
+    this.#end(code, reason);
+  }
+
+  refuse(error: PlatformError): void {
+    this.#queue.push({ type: "refuse", ...error.toBody() });
+    this.#flush();
+    this.#end(error.closeCode, error.code);
+  }
+
+  bye(reason: string, afterMs: number): void {
+    this.#queue.push({ type: "bye", reason, afterMs });
+    this.#flush();
+    this.#end(1012, reason);
+  }
+
+  #take(frame: Uint8Array): void {
+    if (!this.#open) return;
+    for (const message of decodeClientFrame(frame))
+      if (message.type === "hello") this.#join(message);
+      else if (this.#client) this.#services.onMessage(this.#client, message);
+  }
+
+  #join(hello: Extract<ClientMessage, { type: "hello" }>): void {
+    const ticket = randomBytes(24).toString("base64url");
+    this.#client = hello.client;
+    const joining = { hello, connection: this, address: "127.0.0.1", ticket, trusted: true };
+    const dropped = this.#services.onJoin(joining);
+    // In front of the leases that the join brought about.
+    this.#queue.unshift({ type: "welcome", version, ticket, heartbeatMs, dropped });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (!this.#open || this.#queue.length === 0) return;
+    const frame = encodeFrame(this.#queue);
+    this.#queue = [];
+    this.#handlers.received(frame);
+  }
+
+  #end(code: number, reason: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    clearInterval(this.#heartbeat);
+    if (this.#client) this.#services.onClose(this.#client, this);
+    this.#handlers.closed(code, reason);
+  }
+}
