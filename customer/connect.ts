@@ -9,6 +9,8 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /** Name that jobs get when they are given none; else that of their kernel. */
   readonly name?: string | undefined;
+  /** Priority of jobs that are given none; 0 unless said otherwise. */
+  readonly priority?: number | undefined;
   /** How long to try to reach the server at first, in ms; 5 s unless said otherwise. */
   readonly connectMs?: number | undefined;
   /**
@@ -38,7 +40,7 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
     patienceMs: options.patienceMs ?? Infinity,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
   });
-  const hands = new Hands(http, options.name);
+  const hands = new Hands(http, options.name, options.priority);
   try {
     await hands.api.status({ patienceMs: options.connectMs ?? 5000 });
     return hands;

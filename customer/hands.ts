@@ -41,11 +41,13 @@ export class Hands {
   /** Kernels that the server is known to have. */
   readonly #kernels = new Set<Sha256>();
   readonly #name: string | undefined;
+  readonly #priority: number | undefined;
 
-  constructor(http: HttpClient, name?: string) {
+  constructor(http: HttpClient, name?: string, priority?: number) {
     this.#http = http;
     this.#api = new Api(http);
     this.#name = name;
+    this.#priority = priority;
   }
 
   /** Address of the server. */
@@ -155,6 +157,7 @@ export class Hands {
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
     const { onProgress: _, signal: __, failFast: ___, window: ____, ...jobOptions } = options;
     const request = {
+      ...(this.#priority !== undefined && { priority: this.#priority }),
       ...jobOptions,
       name: options.name ?? this.#name ?? nameOf(kernel),
       // A random key costs nothing and makes a repeated request find the job that the lost reply had made.

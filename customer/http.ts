@@ -25,6 +25,8 @@ export interface HttpOptions {
   readonly findToken: () => Promise<string | undefined>;
   readonly patienceMs: number;
   readonly log: (line: string) => void;
+  /** Sends requests in another way than over the network; absent: the global `fetch`. */
+  readonly fetch?: (url: URL, init: RequestInit) => Promise<Response>;
 }
 
 const attemptMs = 60_000;
@@ -77,9 +79,9 @@ export class HttpClient {
     });
   }
 
-  /** Ends every request with `PlatformError`; nothing can be sent afterwards. */
-  close(): void {
-    this.#closed.abort(new PlatformError("WRONG_STATE", "The connection was closed with hands.close()."));
+  /** Ends every request with `PlatformError` (`reason`); nothing can be sent afterwards. */
+  close(reason = new PlatformError("WRONG_STATE", "The connection was closed with hands.close().")): void {
+    this.#closed.abort(reason);
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {
@@ -104,7 +106,8 @@ export class HttpClient {
     const headers: Record<string, string> = { "user-agent": `manyhands-sdk/${version}`, ...request.headers };
     if (token) headers["authorization"] = `Bearer ${token}`;
     try {
-      return await fetch(new URL(request.path, this.url), {
+      const { fetch: send = fetch } = this.#options;
+      return await send(new URL(request.path, this.url), {
         method: request.method,
         headers,
         signal,
