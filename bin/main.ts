@@ -17,6 +17,10 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
     summary: "Compute for a server on this machine, without a browser",
     load: async () => (await import("../node-client/main.ts")).clientCommand({ resolveToken }),
   },
+  cluster: {
+    summary: "Print scripts that put clients on the nodes of a batch system",
+    load: async () => (await import("../parallel/cluster/command.ts")).clusterCommand(),
+  },
   demo: {
     summary: "Reconstruct a molecule from noisy images on this machine, and on every browser that joins",
     load: async () => (await import("../demo/main.ts")).demoCommand(),

@@ -17,6 +17,11 @@ const touchEveryMs = 60_000;
 const rescanEveryMs = 5 * 60_000;
 const leftoverMs = 3_600_000;
 
+/** Blobs that are being written, and locks of those that are being fetched; what is old here was left behind. */
+export function partialDirectory(cacheDirectory: string): string {
+  return join(cacheDirectory, "partial");
+}
+
 interface File {
   size: number;
   usedAt: number;
@@ -59,7 +64,7 @@ class DiskCache implements BlobCache {
 
   constructor({ directory, quotaBytes = defaultQuotaBytes, log }: DiskCacheOptions) {
     this.#blobs = join(directory, "blobs");
-    this.#aside = join(directory, "partial");
+    this.#aside = partialDirectory(directory);
     this.#quotaBytes = quotaBytes;
     this.#log = log;
   }

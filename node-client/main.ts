@@ -1,7 +1,10 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { limits } from "../shared/limits.ts";
-import { logLevels, type LogLevel } from "./log.ts";
-import { runClient } from "./run-client.ts";
+import { parseMemory } from "./memory-plan.ts";
+import { nextTimeOfDay, parseTimeOfDay } from "./presence/until.ts";
+import { meet } from "./rendezvous.ts";
+import { createLogger, logLevels, type LogLevel } from "./log.ts";
+import { runClient, type RunClientOptions } from "./run-client.ts";
 
 export { runClient, type RunClientOptions } from "./run-client.ts";
 
@@ -18,6 +21,14 @@ interface Flags {
   readonly cacheQuotaGb?: number;
   readonly name?: string;
   readonly memoryMb?: number;
+  readonly maxMemory?: number;
+  readonly nice?: number;
+  readonly idleOnly?: boolean;
+  readonly until?: Date;
+  readonly rendezvous?: string;
+  readonly rendezvousWait: number;
+  readonly exitWhenServerGone?: number;
+  readonly drainSeconds?: number;
   readonly logLevel: LogLevel;
   readonly json?: boolean;
 }
@@ -54,28 +65,103 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
       ).argParser(wholeNumber(limits.minMemoryMb, limits.maxMemoryMb)),
     )
     .addOption(
+      option(
+        "--max-memory <size>",
+        "memory of all slots together, e.g. 8G; fewer slots when it is little",
+        "MAX_MEMORY",
+      ).argParser(memorySize),
+    )
+    .addOption(
+      option("--nice <n>", "priority of kernels, 0 to 19 (default: 5)", "NICE").argParser(wholeNumber(0, 19)),
+    )
+    .addOption(option("--idle-only", "compute only while nobody else uses this machine", "IDLE_ONLY"))
+    .addOption(
+      option("--until <hh:mm>", "finish what runs and end at this local time", "UNTIL").argParser(timeOfDay),
+    )
+    .addOption(
+      option("--rendezvous <file>", "find server and token in the file that a server writes", "RENDEZVOUS"),
+    )
+    .addOption(
+      option(
+        "--rendezvous-wait <seconds>",
+        "how long to wait for that file and its server; then exit 3",
+        "RENDEZVOUS_WAIT",
+      )
+        .argParser(positiveNumber)
+        .default(600),
+    )
+    .addOption(
+      option(
+        "--exit-when-server-gone <seconds>",
+        "exit 3 when nobody listens at the server's address for so long, or it is silent ten times that (default: wait for ever)",
+        "EXIT_WHEN_SERVER_GONE",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
+      option(
+        "--drain-seconds <n>",
+        "how long kernels may run on when told to end (default: 8)",
+        "DRAIN_SECONDS",
+      ).argParser(positiveNumber),
+    )
+    .addOption(
       option("--log-level <level>", "how much to tell", "LOG_LEVEL").choices(logLevels).default("info"),
     )
     .option("--json", "log as JSON lines, also on a terminal")
     .addHelpText(
       "after",
       "\nSIGTERM and Ctrl-C finish or hand back what runs within ten seconds; a second one ends at once.\n" +
-        "Exit status: 0 ended as asked, 2 the server refuses this client.",
+        "Exit status: 0 ended as asked, 2 the server refuses this client, 3 no server, or it is gone.",
     )
     .action(async (flags: Flags) => {
-      const token = flags.token ?? (await resolveToken?.(flags.server));
-      process.exitCode = await runClient({
-        server: flags.server,
-        logLevel: flags.logLevel,
-        json: flags.json ?? false,
-        ...(token !== undefined && { token }),
-        ...(flags.slots !== undefined && { slots: flags.slots }),
-        ...(flags.cacheDir !== undefined && { cacheDirectory: flags.cacheDir }),
-        ...(flags.cacheQuotaGb !== undefined && { cacheQuotaBytes: flags.cacheQuotaGb * 1024 ** 3 }),
-        ...(flags.name !== undefined && { name: flags.name }),
-        ...(flags.memoryMb !== undefined && { memoryMb: flags.memoryMb }),
-      });
+      process.exitCode = await runClient({ ...limitsOf(flags), ...(await serverOf(flags, resolveToken)) });
     });
+}
+
+/** Where to go, by what is nearest: the rendezvous file, or address and token. */
+async function serverOf(
+  { rendezvous, rendezvousWait, server, token, logLevel, json = false }: Flags,
+  resolveToken: ClientCommandOptions["resolveToken"],
+): Promise<{ server: string; token?: string }> {
+  if (rendezvous !== undefined) {
+    const logger = createLogger(logLevel, json);
+    const log = (message: string): void => logger.info(message);
+    const { url, token: left } = await meet(rendezvous, { waitMs: rendezvousWait * 1000, log });
+    // Not a token of the environment: that is of whatever server the person works with otherwise.
+    return { server: url, token: left };
+  }
+  const found = token ?? (await resolveToken?.(server));
+  return { server, ...(found !== undefined && { token: found }) };
+}
+
+function limitsOf(flags: Flags): Omit<RunClientOptions, "server" | "token"> {
+  return {
+    logLevel: flags.logLevel,
+    json: flags.json ?? false,
+    idleOnly: flags.idleOnly ?? false,
+    ...(flags.slots !== undefined && { slots: flags.slots }),
+    ...(flags.cacheDir !== undefined && { cacheDirectory: flags.cacheDir }),
+    ...(flags.cacheQuotaGb !== undefined && { cacheQuotaBytes: flags.cacheQuotaGb * 1024 ** 3 }),
+    ...(flags.name !== undefined && { name: flags.name }),
+    ...(flags.memoryMb !== undefined && { memoryMb: flags.memoryMb }),
+    ...(flags.maxMemory !== undefined && { maxMemoryMb: flags.maxMemory }),
+    ...(flags.nice !== undefined && { niceness: flags.nice }),
+    ...(flags.until !== undefined && { until: flags.until }),
+    ...(flags.exitWhenServerGone !== undefined && { exitWhenServerGoneMs: flags.exitWhenServerGone * 1000 }),
+    ...(flags.drainSeconds !== undefined && { drainMs: flags.drainSeconds * 1000 }),
+  };
+}
+
+function memorySize(text: string): number {
+  const mb = parseMemory(text);
+  if (mb !== undefined) return mb;
+  throw new InvalidArgumentError("expected a size such as 8G or 8192M");
+}
+
+function timeOfDay(text: string): Date {
+  const minutes = parseTimeOfDay(text);
+  if (minutes !== undefined) return nextTimeOfDay(minutes, new Date());
+  throw new InvalidArgumentError("expected a local time of day such as 07:00");
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

@@ -1,7 +1,8 @@
 import type { ClientPorts, Clock } from "../shared/client/ports.ts";
 import { createBlobTransfer } from "./blob-transfer.ts";
 import { claimClientDirectory } from "./client-directory.ts";
-import { openDiskCache } from "./disk-cache.ts";
+import { fetchOnce } from "./fetch-once.ts";
+import { defaultQuotaBytes, openDiskCache, partialDirectory } from "./disk-cache.ts";
 import { createDiskOutbox } from "./disk-outbox.ts";
 import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
 import { createTransport } from "./transport.ts";
@@ -12,6 +13,8 @@ export interface NodePortsOptions {
   readonly serverUrl: string;
   readonly cacheDirectory: string;
   readonly cacheQuotaBytes?: number;
+  /** Scheduling priority of the sandboxes, 0 … 19. */
+  readonly niceness?: number;
   readonly log: ClientPorts["log"];
 }
 
@@ -24,7 +27,7 @@ export interface NodePorts {
 
 /** Opens cache and outbox, and puts the ports of the Node client together. */
 export async function openNodePorts(options: NodePortsOptions): Promise<NodePorts> {
-  const { serverUrl, cacheDirectory, cacheQuotaBytes, log } = options;
+  const { serverUrl, cacheDirectory, cacheQuotaBytes, niceness, log } = options;
   const cache = await openDiskCache({
     directory: cacheDirectory,
     log,
@@ -37,10 +40,17 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
       clock,
       random: Math.random,
       transport: createTransport(serverUrl),
-      blobs: createBlobTransfer(serverUrl),
+      blobs: fetchOnce(createBlobTransfer(serverUrl), {
+        cache,
+        lockDirectory: partialDirectory(cacheDirectory),
+        quotaBytes: cacheQuotaBytes ?? defaultQuotaBytes,
+      }),
       cache,
       outbox: createDiskOutbox(directory, log),
-      sandboxes: createProcessSandboxes({ cacheDirectory }),
+      sandboxes: createProcessSandboxes({
+        cacheDirectory,
+        ...(niceness !== undefined && { niceness }),
+      }),
       log,
     },
     close() {

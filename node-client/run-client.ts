@@ -7,6 +7,9 @@ import { version } from "../shared/version.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
 import { openNodePorts } from "./ports.ts";
+import { clientsOnThisMachine, planMemory } from "./memory-plan.ts";
+import { Presence } from "./presence/presence.ts";
+import { lookAround } from "./presence/sighting.ts";
 import { parseServerUrl } from "./server-url.ts";
 
 export interface RunClientOptions {
@@ -21,51 +24,84 @@ export interface RunClientOptions {
   readonly name?: string;
   /** Memory one slot has, in MiB; default: its share of four fifths of the machine's. */
   readonly memoryMb?: number;
+  /** Memory of all slots together, in MiB; as many slots as fit into it. */
+  readonly maxMemoryMb?: number;
+  /** Scheduling priority of kernels, 0 (as any program) … 19 (only what nobody else wants); default 5. */
+  readonly niceness?: number;
+  /** Compute only while nobody uses the machine. */
+  readonly idleOnly?: boolean;
+  /** Drain and end at this moment. */
+  readonly until?: Date;
+  /** End when nobody has listened at the server's address for so long; default: never. */
+  readonly exitWhenServerGoneMs?: number;
+  /** Work under way has this long to finish once the client is told to end; default 8 s. */
+  readonly drainMs?: number;
   readonly logLevel?: LogLevel;
   readonly json?: boolean;
   /** Ends the client as SIGTERM does; a second abort is a second signal. */
   readonly signal?: AbortSignal;
 }
 
-/** Work under way has this long to finish once the client is told to end; service managers wait ten seconds. */
-const drainMs = 8_000;
+/** Service managers wait ten seconds before they kill. */
+const defaultDrainMs = 8_000;
 const summaryEveryMs = 60_000;
 
-export const exitCodes = { done: 0, refused: 2, impatient: 130 } as const;
+export const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
 
 /**
  * Runs a client until it is told to end (SIGTERM, SIGINT) or the server refuses it for good.
  *
- * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 130 ended at once by a second signal
- * @throws PlatformError BAD_REQUEST when the address of the server is none; Error when the cache directory is unusable
+ * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 130 ended at once by a
+ *   second signal
+ * @throws PlatformError BAD_REQUEST when the address of the server is none, BAD_OPTION; Error when the cache directory is unusable
  */
 export async function runClient(options: RunClientOptions): Promise<number> {
   const logger = createLogger(options.logLevel ?? "info", options.json ?? false);
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
   const serverUrl = parseServerUrl(options.server);
-  const slots = options.slots ?? availableParallelism();
+  const { slots, memoryMb } = resources(options);
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
   const opened = await openNodePorts({
     serverUrl,
     cacheDirectory,
     log,
     ...(options.cacheQuotaBytes !== undefined && { cacheQuotaBytes: options.cacheQuotaBytes }),
+    ...(options.niceness !== undefined && { niceness: options.niceness }),
   });
-  const refused = Promise.withResolvers<number>();
-  const report = statusReporter(log, serverUrl, () => refused.resolve(exitCodes.refused));
-  const client = createClient(opened.ports, identity(opened.client, slots, options), {
+  const over = Promise.withResolvers<number>();
+  const report = statusReporter(log, serverUrl, () => over.resolve(exitCodes.refused));
+  const client = createClient(opened.ports, identity(opened.client, memoryMb, options), {
     slots,
-    onStatus: (status) => report.status(status),
+    onStatus: (status) => {
+      report.status(status);
+      presence.statusChanged(status);
+    },
   });
   log("info", `Joining ${serverUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
     client: opened.client,
     cache: cacheDirectory,
   });
-  const ending = endWhenAsked(client, log, options.signal);
+  const ending = endWhenAsked(client, log, options);
+  const { idleOnly = false, until, exitWhenServerGoneMs: goneMs } = options;
+  const presence = new Presence(
+    { idleOnly, until, goneMs },
+    {
+      client,
+      log,
+      lookAround,
+      onUntil: () => ending.drain("The time to end has come"),
+      onGone: () => {
+        log("warn", `The server at ${serverUrl} is gone.`);
+        over.resolve(exitCodes.gone);
+      },
+    },
+  );
   client.start();
+  presence.begin();
   try {
-    return await Promise.race([refused.promise, ending.done]);
+    return await Promise.race([over.promise, ending.done]);
   } finally {
+    presence.end();
     client.stop();
     ending.forget();
     report.end();
@@ -75,20 +111,28 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   }
 }
 
-function identity(
-  client: ClientIdentity["client"],
-  slots: number,
-  options: RunClientOptions,
-): ClientIdentity {
+/** Slots, and the memory of each in MiB: what was asked for, or this client's share of the machine. */
+function resources(options: RunClientOptions): { slots: number; memoryMb: number } {
+  const { slots = availableParallelism(), maxMemoryMb, memoryMb } = options;
+  if (maxMemoryMb !== undefined)
+    return planMemory({ maxMemoryMb, slots, ...(memoryMb !== undefined && { memoryMb }) });
   const constrained = process.constrainedMemory();
   const available = Math.min(totalmem(), constrained > 0 ? constrained : Infinity);
-  const share = Math.floor((available * 0.8) / slots / 1024 ** 2);
+  const share = Math.floor((available * 0.8) / clientsOnThisMachine(process.env) / slots / 1024 ** 2);
+  return { slots, memoryMb: memoryMb ?? Math.max(limits.minMemoryMb, share) };
+}
+
+function identity(
+  client: ClientIdentity["client"],
+  memoryMb: number,
+  options: RunClientOptions,
+): ClientIdentity {
   return {
     client,
     kind: "node",
     name: (options.name ?? hostname()).slice(0, limits.nameChars),
     ...(options.token !== undefined && { token: options.token }),
-    memoryMb: options.memoryMb ?? Math.max(limits.minMemoryMb, share),
+    memoryMb,
     webgpu: false,
     version,
   };
@@ -98,26 +142,30 @@ function identity(
 function endWhenAsked(
   client: Client,
   log: ClientPorts["log"],
-  signal: AbortSignal | undefined,
-): { done: Promise<number>; forget(): void } {
+  { signal, drainMs = defaultDrainMs }: RunClientOptions,
+): { done: Promise<number>; drain(why: string): void; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<number>();
   let asked = 0;
   let deadline: NodeJS.Timeout | undefined;
-  const ask = (): void => {
-    asked++;
-    if (asked > 1) return resolve(exitCodes.impatient);
-    log("info", "Finishing what runs and handing back the rest; once more to end at once.");
+  const drain = (why: string): void => {
+    if (deadline) return;
+    log("info", `${why}: finishing what runs and handing back the rest.`);
     deadline = setTimeout(() => {
       log("info", `Handing back what did not finish in ${drainMs / 1000} s.`);
       resolve(exitCodes.done);
     }, drainMs);
     void client.drain().then(() => resolve(exitCodes.done));
   };
+  const ask = (): void => {
+    if (++asked > 1) return resolve(exitCodes.impatient);
+    drain("Told to end (once more to end at once)");
+  };
   const signals = ["SIGTERM", "SIGINT"] as const;
   for (const name of signals) process.on(name, ask);
   signal?.addEventListener("abort", ask);
   return {
     done: promise,
+    drain,
     forget() {
       clearTimeout(deadline);
       for (const name of signals) process.off(name, ask);

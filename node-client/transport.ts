@@ -39,7 +39,7 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
     if (!ended) handlers.received(isBinary ? data : new Uint8Array());
   });
   socket.on("ping", () => !ended && handlers.heard());
-  socket.on("error", (error) => (failure = error.message));
+  socket.on("error", (error) => (failure = messageOf(error)));
   socket.on("unexpected-response", (request, response) => {
     failure = `the server answered ${response.statusCode} instead of opening a WebSocket`;
     request.destroy();
@@ -61,4 +61,10 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
       end(code, reason);
     },
   };
+}
+
+/** Of a name with several addresses all failed: the error itself says nothing then. */
+function messageOf(error: Error): string {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  return error.message || (first instanceof Error ? first.message : error.name);
 }

@@ -126,6 +126,12 @@ export function serverCommand(): Command {
     "give no second lease to the last slow tasks of a job",
     true,
   );
+  add(
+    "--rendezvous <file>",
+    "MANYHANDS_RENDEZVOUS",
+    "leave address and client token in this file while the server runs, for `manyhands client --rendezvous`",
+    defaults.rendezvous,
+  );
   command.addOption(
     new Option("--log-level <level>", "how much is logged")
       .env("MANYHANDS_LOG_LEVEL")
@@ -226,6 +232,7 @@ function readOptions(flags: Record<string, unknown>): ServerOptions {
     heartbeatMs: Math.max(100, Math.round(number("heartbeatSeconds") * 1000)),
     quarantineAfter: number("quarantineAfter"),
     speculate: flags["speculate"] !== false,
+    rendezvous: text("rendezvous"),
   };
 }
 

@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly quarantineAfter: number;
   /** Extra leases for the last running tasks of a job when slots idle. */
   readonly speculate: boolean;
+  /** Where to leave address and client token for clients on a shared file system; removed when the server stops. */
+  readonly rendezvous: string | undefined;
 }
 
 export const defaultServerOptions: ServerOptions = {
@@ -45,4 +47,5 @@ export const defaultServerOptions: ServerOptions = {
   heartbeatMs: 15_000,
   quarantineAfter: 3,
   speculate: true,
+  rendezvous: undefined,
 };

@@ -14,6 +14,7 @@ import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
+import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 import type { Store } from "./store/store.ts";
@@ -50,10 +51,27 @@ export async function startServer(
   const tls = readTls(options);
   await makeDataDirectory(options.dataDirectory);
   const store = await openSqliteStore(options.dataDirectory);
+  let server: RunningServer;
   try {
-    return await startOn(store, options, tls, log);
+    server = await startOn(store, options, tls, log);
   } catch (error) {
     await store.close();
+    throw error;
+  }
+  return options.rendezvous === undefined ? server : await withRendezvous(server, store, options);
+}
+
+/** Tells clients of a shared file system about the server as long as it runs. */
+async function withRendezvous(
+  server: RunningServer,
+  store: Store,
+  { rendezvous: file = "", dataDirectory }: ServerOptions,
+): Promise<RunningServer> {
+  try {
+    const left = await writeRendezvous(store, { file, dataDirectory, urls: server.volunteerUrls });
+    return { ...server, close: () => left.remove().then(() => server.close()) };
+  } catch (error) {
+    await server.close();
     throw error;
   }
 }

@@ -106,6 +106,12 @@ const table = {
   ),
   SHUTTING_DOWN: row(true, 503, 4503, "Wait: the server is restarting, and clients reconnect by themselves."),
   UNREACHABLE: row(true, 503, 4503, "Check that the server runs and that the address and port are right."),
+  RANKS_GONE: row(
+    false,
+    503,
+    4503,
+    "Read what the launcher said; MANYHANDS_MPIRUN and MANYHANDS_MPIOPTS change how ranks are started. The same program with the same key goes on where it stopped.",
+  ),
   TIMED_OUT: row(true, 504, 4504, "Try again; raise the limit if it keeps happening."),
   TASK_FAILED: row(
     false,

@@ -8,6 +8,7 @@ export type CutPolicy = (connection: number) => number | undefined;
 export class FlakyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #frozen = false;
   /** Decides over connections made from now on. */
   cutAfter: CutPolicy;
   cuts = 0;
@@ -27,6 +28,21 @@ export class FlakyProxy {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /**
+   * Nothing goes through any more, and nobody is told: a network that drops packets. New connections come about (the far
+   * end's system answers) and stay silent.
+   */
+  freeze(): void {
+    this.#frozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** What was held back arrives, as retransmission has it when a network is back. */
+  thaw(): void {
+    this.#frozen = false;
+    for (const socket of this.#sockets) socket.resume();
   }
 
   /** Cuts every connection there is. */
@@ -58,6 +74,8 @@ export class FlakyProxy {
       left = 0;
     });
     customer.on("data", (bytes: Buffer) => server.write(bytes));
+    // A listener for data sets a socket flowing.
+    if (this.#frozen) for (const socket of [customer, server]) socket.pause();
     for (const [one, other] of [
       [customer, server],
       [server, customer],

@@ -1,0 +1,118 @@
+import { readFile, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PlatformError } from "../shared/errors.ts";
+import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/rendezvous.ts";
+
+/** How often the file is looked for: a network file system shows a new one only after some seconds anyway. */
+const lookEveryMs = 500;
+const probeTimeoutMs = 5_000;
+
+/** Where a rendezvous file leads to. */
+export interface Meeting {
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface MeetOptions {
+  /** How long to wait for a file whose server answers. */
+  readonly waitMs: number;
+  /** Told once for every new reason to go on waiting. */
+  readonly log?: (message: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits for a rendezvous file whose server lives, and gives the first of its addresses that answers. A file that a dead
+ * server left behind is waited past: it is recognised by its process (on the same host), by nobody answering, or by
+ * another server that does not know its token.
+ * @throws PlatformError BAD_OPTION when the file is something else or readable by others, UNREACHABLE when the time is over
+ */
+export async function meet(file: string, { waitMs, log, signal }: MeetOptions): Promise<Meeting> {
+  const end = performance.now() + waitMs;
+  let told = "";
+  for (;;) {
+    const found = await look(file);
+    if (typeof found !== "string") return found;
+    if (found !== told) log?.(`Waiting for a server: ${found}.`);
+    told = found;
+    if (performance.now() >= end)
+      throw new PlatformError(
+        "UNREACHABLE",
+        `No server was met through ${file} within ${Math.round(waitMs / 1000)} s: ${found}.`,
+      );
+    await sleep(lookEveryMs, undefined, { signal });
+  }
+}
+
+/** The server to join, or why there is none yet. */
+async function look(file: string): Promise<Meeting | string> {
+  const rendezvous = await read(file);
+  if (typeof rendezvous === "string") return rendezvous;
+  const { host, pid, token } = rendezvous;
+  if (host === hostname() && !isAlive(pid))
+    return `${file} is of a server that is gone (process ${pid} of ${host})`;
+  const answers = await Promise.all(
+    addresses(rendezvous).map(async (url) => ({ url, said: await probe(url, token) })),
+  );
+  const taken = answers.find(({ said }) => said === "known");
+  if (taken) return { url: taken.url, token };
+  if (answers.some(({ said }) => said === "stranger"))
+    return `another server answers at ${answers.map(({ url }) => url).join(", ")}; ${file} is out of date`;
+  return `nobody answers at ${answers.map(({ url, said }) => `${url} (${said})`).join(", ")}`;
+}
+
+async function read(file: string): Promise<Rendezvous | string> {
+  let text: string;
+  try {
+    const { mode, size } = await stat(file);
+    if (size > maxRendezvousBytes)
+      throw new PlatformError("BAD_OPTION", `${file} is no rendezvous file: it has ${size} bytes.`);
+    if (process.platform !== "win32" && (mode & 0o077) !== 0)
+      throw new PlatformError(
+        "BAD_OPTION",
+        `${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}); expected mode 600, because it holds a token.`,
+      );
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return `there is no ${file} yet`;
+    // Network file systems say so of a file that was replaced while it was read.
+    if ((error as NodeJS.ErrnoException).code === "ESTALE") return `${file} is being replaced`;
+    if (error instanceof PlatformError) throw error;
+    throw new PlatformError("BAD_OPTION", `${file} cannot be read: ${(error as Error).message}.`, error);
+  }
+  return parseRendezvous(text, file);
+}
+
+/** A name that means another machine elsewhere is of use on the server's own host only; there it is the best. */
+function addresses({ urls, host }: Rendezvous): string[] {
+  const isLocal = (url: string): boolean => /^https?:\/\/(localhost|127\.|\[::1\])/.test(url);
+  if (host === hostname()) return [...urls.filter(isLocal), ...urls.filter((url) => !isLocal(url))];
+  return urls.filter((url) => !isLocal(url) || urls.every(isLocal));
+}
+
+/** "known": the server of this token. Otherwise why not. */
+async function probe(url: string, token: string): Promise<string> {
+  try {
+    const response = await fetch(new URL("/api/status", url), {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(probeTimeoutMs),
+    });
+    await response.body?.cancel();
+    // A client token may not read this, and is told so; a token that nobody knows is told something else.
+    return response.status === 403 || response.ok ? "known" : "stranger";
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is alive all the same.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { ConnectOptions } from "../../customer/connect.ts";
+import { Hands } from "../../customer/hands.ts";
+import { HttpClient } from "../../customer/http.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import { launchCommand, launchEnvironment } from "./launcher.ts";
+import { ownAddress } from "./own-address.ts";
+import { Ranks } from "./ranks.ts";
+import { openScratch, programName, type Scratch } from "./scratch.ts";
+import { startServerThread, type ServerThread } from "./server-thread.ts";
+
+/** `mpi:N:SCRATCH` as it was parsed. */
+export interface MpiSpec {
+  readonly type: "mpi";
+  readonly ranks: number;
+  /** A directory that every node sees. */
+  readonly scratch: string;
+  readonly options: {
+    readonly name?: string;
+    /** A directory on each node for its cache; else one a host under SCRATCH. */
+    readonly cache?: string;
+  };
+}
+
+const launcherFile = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
+const rankFile = join(import.meta.dirname, "rank.sh");
+/** Servers of programs of one name that run at the same time from one SCRATCH. */
+const maxServers = 64;
+/** Ranks of a program that was killed end after this long; a connection that only broke is back by then. */
+const serverGoneSeconds = 20;
+
+/**
+ * Opens a server in a thread of this process, for its own ranks alone, and starts them under mpirun, mpiexec or srun; each is a client
+ * that finds the server through a rendezvous file in SCRATCH. Jobs are kept in SCRATCH, so a program that is run again goes
+ * on with the jobs it gave a key. `hands.close()` ends ranks and server.
+ *
+ * A rank that is killed is started again. When all are gone, everything that waits on `hands` rejects with RANKS_GONE and
+ * what the launcher said.
+ *
+ * Environment: `MANYHANDS_MPIRUN` the launcher, `MANYHANDS_MPIOPTS` its options instead of `-n N`, `MANYHANDS_MPI_HOST` the
+ * address to listen on, `MANYHANDS_SLOTS` slots a rank (1).
+ * @throws PlatformError BAD_OPTION without a launcher, DATA_DIRECTORY when SCRATCH cannot be used
+ */
+export async function connectMpi(spec: MpiSpec, options: ConnectOptions): Promise<MpiHands> {
+  const command = launchCommand(spec.ranks, process.env);
+  const name = options.name ?? spec.options.name;
+  const program = name ?? programName(process.argv);
+  const scratch = await openScratch(spec.scratch, program, randomBytes(6).toString("hex"));
+  const server = await startFreeServer(scratch, await ownAddress(process.env), (error) => http.close(error));
+  const http = new HttpClient({
+    url: `${server.url}/`,
+    findToken: async () => server.token,
+    patienceMs: options.patienceMs ?? Infinity,
+    log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
+  });
+  const ranks = new Ranks({
+    command: [...command, ...rankCommand(spec, scratch)],
+    env: launchEnvironment(process.env, process.getuid?.() === 0),
+    onGone: (error) => {
+      http.close(error);
+      void server.close();
+    },
+  });
+  return new MpiHands(http, { ranks, server }, { ...options, name });
+}
+
+interface Surroundings {
+  readonly ranks: Ranks;
+  readonly server: ServerThread;
+}
+
+/** A connection to ranks of its own. */
+export class MpiHands extends Hands {
+  readonly #surroundings: Surroundings;
+  readonly #closeHttp: () => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(http: HttpClient, surroundings: Surroundings, { name, priority }: ConnectOptions) {
+    super(http, name, priority);
+    this.#surroundings = surroundings;
+    this.#closeHttp = () => http.close();
+  }
+
+  /** Ends the ranks and the server; resolves when they are gone. Jobs stay in SCRATCH. */
+  // oxlint-disable-next-line typescript/no-misused-promises -- whoever does not wait loses nothing: nothing rejects here
+  override close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closeHttp();
+    // Ranks first: they say goodbye to a server that is still there.
+    await this.#surroundings.ranks.end();
+    await this.#surroundings.server.close();
+  }
+}
+
+/** What each rank runs. One slot a rank, as MPI counts; the Node that runs this program runs the ranks too. */
+function rankCommand(spec: MpiSpec, scratch: Scratch): string[] {
+  const cache = spec.options.cache ?? scratch.caches;
+  const slots = process.env["MANYHANDS_SLOTS"] ?? "1";
+  const gone = process.env["MANYHANDS_EXIT_WHEN_SERVER_GONE"] ?? String(serverGoneSeconds);
+  const client = ["client", "--rendezvous", scratch.rendezvousFile, "--slots", slots];
+  const ending = ["--rendezvous-wait", "60", "--exit-when-server-gone", gone, "--log-level", "warn"];
+  return ["sh", rankFile, cache, process.execPath, launcherFile, ...client, ...ending];
+}
+
+/** The first data directory of this program that no other server has. */
+async function startFreeServer(
+  { dataDirectory, rendezvousFile: rendezvous }: Scratch,
+  host: string,
+  onDied: (error: PlatformError) => void,
+): Promise<ServerThread> {
+  const fixed = { host, port: 0, rendezvous, volunteers: "off", logLevel: "silent" } as const;
+  for (let nth = 1; ; nth++) {
+    try {
+      return await startServerThread({ ...fixed, dataDirectory: dataDirectory(nth) }, onDied);
+    } catch (error) {
+      const inUse =
+        error instanceof PlatformError && error.message.startsWith("Another Manyhands server is using");
+      if (!inUse || nth >= maxServers) throw error;
+    }
+  }
+}

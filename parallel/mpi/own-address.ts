@@ -1,0 +1,18 @@
+import { lookup } from "node:dns/promises";
+import { hostname, networkInterfaces } from "node:os";
+
+/**
+ * The address under which other nodes of a cluster reach this one: what its host name stands for, when that is an address
+ * of this machine (Debian gives 127.0.1.1), else that of its first network; 127.0.0.1 on a machine without any.
+ * `MANYHANDS_MPI_HOST` decides where there are several networks.
+ */
+export async function ownAddress(env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const given = env["MANYHANDS_MPI_HOST"];
+  if (given) return given;
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, family }) => !internal && family === "IPv4")
+    .map(({ address }) => address);
+  const named = await lookup(hostname(), { family: 4 }).catch(() => undefined);
+  return addresses.find((address) => address === named?.address) ?? addresses[0] ?? "127.0.0.1";
+}

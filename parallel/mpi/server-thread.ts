@@ -1,0 +1,56 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { ServerOptions } from "../../server/options.ts";
+import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
+
+export type FromServerThread =
+  | { readonly type: "started"; readonly url: string; readonly token: string }
+  | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string };
+
+/** A server of this program's own. */
+export interface ServerThread {
+  readonly url: string;
+  /** Admin token. */
+  readonly token: string;
+  /** Resolves when it has stopped in order. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server in a thread of this process: it answers its ranks also while the program computes between two results, and
+ * is gone with the program however that ends.
+ * @throws PlatformError what `startServer` refuses
+ */
+export async function startServerThread(
+  options: Partial<ServerOptions>,
+  onDied: (error: PlatformError) => void,
+): Promise<ServerThread> {
+  const worker = new Worker(new URL("server-entry.ts", import.meta.url), { workerData: options });
+  const exited = once(worker, "exit").catch(() => undefined);
+  const first = await Promise.race([
+    once(worker, "message").then(([message]) => message as FromServerThread),
+    exited.then(() => undefined),
+  ]);
+  if (first?.type !== "started") {
+    await exited;
+    throw new PlatformError(
+      first?.code ?? "INTERNAL",
+      first?.message ?? "The server's thread did not start.",
+    );
+  }
+  worker.on("error", (error) =>
+    onDied(new PlatformError("INTERNAL", "The server of this program died.", error)),
+  );
+  let closing: Promise<unknown> | undefined;
+  return {
+    url: first.url,
+    token: first.token,
+    async close() {
+      if (!closing) {
+        closing = exited;
+        worker.postMessage("close");
+      }
+      await closing;
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { chmod, open, readFile, rename, rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { PlatformError } from "../shared/errors.ts";
+import { formatRendezvous } from "../shared/rendezvous.ts";
+import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts";
+import type { Store } from "./store/store.ts";
+
+/** A rendezvous file that tells clients where the server is, as long as it runs. */
+export interface RendezvousFile {
+  /** Removes it, if it is still this server's. */
+  remove(): Promise<void>;
+}
+
+export interface RendezvousOptions {
+  readonly file: string;
+  readonly dataDirectory: string;
+  /** Every address of the server, that for its own machine first. */
+  readonly urls: readonly string[];
+}
+
+/**
+ * Writes a rendezvous file (mode 0600, in one step) with a client token. The token is kept with the data: clients that are
+ * connected when the server is restarted come back with the one they have.
+ * @throws PlatformError BAD_OPTION when the file cannot be written
+ */
+export async function writeRendezvous(store: Store, options: RendezvousOptions): Promise<RendezvousFile> {
+  const token = await clientToken(store, join(options.dataDirectory, "rendezvous-token"));
+  const file = resolve(options.file);
+  const session = randomUUID();
+  const [own, ...others] = options.urls;
+  const text = formatRendezvous({
+    manyhands: 1,
+    // The address for this machine alone comes last: elsewhere it is another machine, or none.
+    urls: [...others, ...(own === undefined ? [] : [own])],
+    token,
+    session,
+    host: hostname(),
+    pid: process.pid,
+  });
+  try {
+    await replacePrivate(file, text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_OPTION", `The rendezvous file ${file} cannot be written: ${reason}.`, error);
+  }
+  return {
+    async remove() {
+      const written = await readFile(file, "utf8").catch(() => "");
+      if (written.includes(session)) await rm(file, { force: true });
+    },
+  };
+}
+
+async function clientToken(store: Store, file: string): Promise<string> {
+  const kept = await readFile(file, "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+  if (isSecret(kept)) {
+    const row = await store.findToken(hashSecret(kept));
+    if (row?.role === "client" && row.expiresAt === undefined) {
+      await chmod(file, 0o600);
+      return kept;
+    }
+  }
+  const token = makeSecret("client");
+  await store.createToken({
+    id: `t_rendezvous_${randomText(16)}`,
+    hash: hashSecret(token),
+    role: "client",
+    name: "rendezvous",
+    createdAt: Date.now(),
+    expiresAt: undefined,
+    lastUsedAt: undefined,
+  });
+  await replacePrivate(file, `${token}\n`);
+  return token;
+}
+
+/** Whoever reads the file sees the old one or the new one, whole; it is never readable by others, not for a moment. */
+async function replacePrivate(file: string, text: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    const handle = await open(aside, "wx", 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, file);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+#!/bin/bash
+# Clients under a real Slurm: a cluster of this one machine is started, and a job array of clients joins a server through a
+# rendezvous file. Checked: the jobs are computed; a requeued client comes back; clients that Slurm tells to end before
+# their time is over drain and exit 0; nothing is lost. Takes about three minutes (a wall-clock limit has to pass), so it is
+# no part of the test suite. Needs root and Debian's slurm-wlm and munge.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PATH="$PWD/node_modules/.bin:$PATH"
+
+for tool in slurmctld slurmd sbatch munged; do
+  command -v "$tool" >/dev/null || { echo "skipped: $tool is missing (apt-get install slurm-wlm munge)"; exit 0; }
+done
+[ "$(id -u)" = 0 ] || { echo "skipped: a Slurm of one's own needs root"; exit 0; }
+
+work=$(mktemp -d)
+pids=()
+cleanup() {
+  scancel --user root 2>/dev/null || true
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+host=$(hostname -s)
+mkdir -p "$work"/{ctld,d,jobs,munge}
+dd if=/dev/urandom bs=1 count=1024 of="$work/munge/key" 2>/dev/null
+chmod 700 "$work/munge"
+chmod 600 "$work/munge/key"
+cat >"$work/slurm.conf" <<CONF
+ClusterName=manyhands
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+SlurmctldPort=16817
+SlurmdPort=16818
+AuthType=auth/munge
+AuthInfo=socket=$work/munge/socket
+CredType=cred/munge
+StateSaveLocation=$work/ctld
+SlurmdSpoolDir=$work/d
+SlurmctldPidFile=$work/ctld.pid
+SlurmdPidFile=$work/d.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerParameters=batch_sched_delay=1,sched_interval=2
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+ReturnToService=2
+KillWait=5
+NodeName=$host NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+CONF
+export SLURM_CONF=$work/slurm.conf
+
+munged --foreground --force --key-file "$work/munge/key" --socket "$work/munge/socket" \
+  --pid-file "$work/munge/pid" --log-file "$work/munge/log" --seed-file "$work/munge/seed" &
+pids+=($!)
+wait_for() {
+  local what=$1 seconds=$2
+  shift 2
+  for ((i = 0; i < seconds * 5; i++)); do
+    if "$@" >/dev/null 2>&1; then return; fi
+    sleep 0.2
+  done
+  echo "FAILED: $what did not come true in $seconds s"
+  tail -n 30 "$work"/*.log "$work"/jobs/*.log 2>/dev/null || true
+  exit 1
+}
+wait_for "munge" 10 test -S "$work/munge/socket"
+slurmctld -D >"$work/slurmctld.log" 2>&1 &
+pids+=($!)
+slurmd -D -N "$host" >"$work/slurmd.log" 2>&1 &
+pids+=($!)
+wait_for "an idle node" 30 sh -c 'sinfo -h -o %T | grep -q idle'
+echo "ok: Slurm $(sinfo --version) runs"
+
+manyhands() { node bin/manyhands.js "$@"; }
+export XDG_STATE_HOME=$work/state
+node bin/manyhands.js server --port 0 --data "$work/data" --volunteers off --rendezvous "$work/server.json" \
+  --grace-seconds 5 --json --log-level warn >"$work/server.log" 2>&1 &
+pids+=($!)
+wait_for "the server" 30 test -s "$work/server.json"
+MANYHANDS_SERVER=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).urls[0]' "$work/server.json")
+MANYHANDS_TOKEN=$(cat "$work/data/local-token")
+export MANYHANDS_SERVER MANYHANDS_TOKEN
+
+# The token of the file is what clients come with, not the customer's in this environment.
+submit() { (cd "$work/jobs" && env -u MANYHANDS_TOKEN -u MANYHANDS_SERVER sbatch --parsable); }
+manyhands cluster slurm --nodes 2 --time 2 --cpus 1 --drain 20 --server-gone 30 --rendezvous "$work/server.json" \
+  --cache-directory "$work/cache" >"$work/script.sh"
+array=$(submit <"$work/script.sh")
+clients() { manyhands clients --json | node -p 'JSON.parse(require("fs").readFileSync(0)).filter((c) => c.connected).length'; }
+two_clients() { [ "$(clients)" = 2 ]; }
+wait_for "two clients of the array" 30 two_clients
+echo "ok: both clients of array $array joined"
+
+cat >"$work/square.ts" <<'KERNEL'
+export default async (x: number): Promise<number> => {
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  return x * x;
+};
+KERNEL
+seq 0 899 >"$work/inputs.ndjson"
+manyhands map "$work/square.ts" --inputs "$work/inputs.ndjson" --out "$work/out.ndjson" --key squares \
+  >"$work/map.log" 2>&1 &
+map=$!
+pids+=("$map")
+first=$(squeue -h -r -o %A -j "$array" | head -n 1)
+done_tasks() { manyhands jobs --json | node -p 'JSON.parse(require("fs").readFileSync(0))[0].counts.done'; }
+some_done() { [ "$(done_tasks)" -ge 5 ]; }
+wait_for "the first results" 30 some_done
+scontrol requeue "$first"
+is_requeued() { [ "$(scontrol show job "$first" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p' | head -n 1)" = 1 ]; }
+wait_for "the requeue" 30 is_requeued
+echo "ok: one client was requeued in mid-job"
+
+# 900 tasks of 250 ms on at most two clients outlast this array: Slurm ends it, and another one goes on.
+array_over() { [ -z "$(squeue -h -j "$array" -t RUNNING,COMPLETING,PENDING -o %A 2>/dev/null | grep -v "^$first$")" ]; }
+wait_for "the end of a client by its wall-clock limit" 180 array_over
+state=$(scontrol show job "${array}_2" | sed -n 's/.*JobState=\([A-Z]*\).*ExitCode=\([0-9:]*\).*/\1 \2/p;s/.*JobState=\([A-Z]*\).*/\1/p' | head -n 1)
+grep -h "Told to end" "$work"/jobs/*.log >/dev/null || { echo "FAILED: no client says that it was told to end"; exit 1; }
+[ "$state" != TIMEOUT ] || { echo "FAILED: Slurm had to kill the client"; exit 1; }
+echo "ok: a client that was told before its limit drained and ended ($state)"
+submit <"$work/script.sh" >/dev/null
+wait_for "the end of the job" 180 sh -c "! kill -0 $map"
+wait "$map"
+node -e '
+  const lines = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  const outputs = lines.map((line) => line.output ?? line);
+  const right = outputs.length === 900 && new Set(outputs).size === 900 && outputs.every((y) => Number.isInteger(Math.sqrt(y)));
+  if (!right) { console.log("FAILED: results", lines.slice(0, 3)); process.exit(1); }
+' "$work/out.ndjson"
+echo "ok: every task has its one result"
+failed=$(manyhands jobs --json | node -p 'JSON.parse(require("fs").readFileSync(0))[0].counts.failed')
+[ "$failed" = 0 ] || { echo "FAILED: $failed tasks failed"; exit 1; }
+echo "passed"
