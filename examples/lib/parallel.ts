@@ -1,0 +1,20 @@
+import { connect, PlatformError, type Hands } from "../../customer/index.ts";
+
+/** Help text of `--parallel`. */
+export const parallelHelp =
+  "what computes: dc:HOST:PORT or http://HOST:PORT, a server with its clients (default: MANYHANDS_SERVER, or the one on this machine)";
+
+/**
+ * Connects to what `--parallel` names.
+ * @throws PlatformError BAD_REQUEST when it names something else
+ */
+export async function connectParallel(spec: string | undefined): Promise<Hands> {
+  if (spec === undefined || spec === "dc") return connect();
+  if (/^https?:\/\//i.test(spec)) return connect(spec);
+  const server = /^dc:(?:([^:/]+)|(\[[^\]]+\]))(?::(\d+))?$/i.exec(spec);
+  if (server) return connect(`http://${server[1] ?? server[2]}:${server[3] ?? 9990}`);
+  throw new PlatformError(
+    "BAD_REQUEST",
+    `--parallel ${spec}: expected dc:HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
+  );
+}
