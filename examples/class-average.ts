@@ -14,7 +14,7 @@ import { imageName, particleStar, starTable } from "../science/star.ts";
 import { addAligned } from "../shared/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
 import { readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, part, runProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { describeProgram, part, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
@@ -23,17 +23,23 @@ interface Options extends ProgramOptions, ComparisonOptions {
   readonly keep: number;
 }
 
-const command = addComparisonOptions(
-  describeProgram("class-average", "Align and average the particles of each class.", "class-averages"),
-)
+const program = describeProgram(
+  "class-average",
+  "Align and average the particles of each class.",
+  "class-averages",
+);
+await addComparisonOptions(program.command)
   .argument("[particles]", "RELION 3.1 .star with rlnClassNumber, or a .mrcs stack, which is one class")
-  .option("--references <file>", "stack that class n begins with image n of (default: classes find their own)")
+  .option(
+    "--references <file>",
+    "stack that class n begins with image n of (default: classes find their own)",
+  )
   .option("--iterations <n>", "rounds of alignment and averaging", whole(1), 4)
   .option("--keep <part>", "part of each class that is averaged, the best-matching ones", part, 0.9)
   .action((particles: string | undefined, options: Options) =>
-    runProgram("class-average", options, (at) => classAverage(at, particles, options)),
-  );
-await command.parseAsync();
+    program.run((at) => classAverage(at, particles, options)),
+  )
+  .parseAsync();
 
 async function classAverage(
   { compute, stage }: Workplace,
@@ -66,7 +72,9 @@ async function inputFiles(
   { sample, box, snr, out, references }: Options,
 ): Promise<{ references?: string; particles: string }> {
   if (sample !== undefined)
-    return { particles: (await writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr })).particles };
+    return {
+      particles: (await writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr })).particles,
+    };
   if (particles !== undefined) return { particles, ...(references !== undefined && { references }) };
   throw new RangeError("particles were expected, or --sample; --help tells more");
 }
@@ -74,7 +82,9 @@ async function inputFiles(
 /** The classes 1 … n of the particles, each with its reference when there are any. */
 function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): ParticleClass[] {
   if (references && references.box !== box)
-    throw new RangeError(`references of ${references.box} pixels, particles of ${box}: equal boxes were expected`);
+    throw new RangeError(
+      `references of ${references.box} pixels, particles of ${box}: equal boxes were expected`,
+    );
   const last = rows.reduce((most, row) => Math.max(most, row.class ?? 1), references?.count ?? 1);
   if (references && last > references.count)
     throw new RangeError(`class ${last} has no reference; there are ${references.count}`);
@@ -90,14 +100,21 @@ function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): P
   }));
 }
 
-async function writeResults(out: string, particles: ImageSet, averages: readonly ClassAverage[]): Promise<void> {
+async function writeResults(
+  out: string,
+  particles: ImageSet,
+  averages: readonly ClassAverage[],
+): Promise<void> {
   await mkdir(out, { recursive: true });
   const { box, pixelSize } = particles;
   const stack = new Float32Array(averages.length * box * box);
   averages.forEach(({ average }, i) => stack.set(average, i * box * box));
   const dimensions = [box, box, averages.length] as const;
   const labels = ["Class averages"];
-  await writeFile(join(out, "averages.mrcs"), writeMrc(stack, { dimensions, pixelSize, stack: true, labels }));
+  await writeFile(
+    join(out, "averages.mrcs"),
+    writeMrc(stack, { dimensions, pixelSize, stack: true, labels }),
+  );
   const table = averages.map(({ members }, i) => [
     imageName(i, "averages.mrcs"),
     members.length / particles.count,
@@ -112,7 +129,11 @@ async function writeResults(out: string, particles: ImageSet, averages: readonly
   await writeFile(join(out, "averages.png"), drawAverages(particles, averages));
 }
 
-function alignedStar(out: string, { rows, pixelSize, box }: ImageSet, averages: readonly ClassAverage[]): string {
+function alignedStar(
+  out: string,
+  { rows, pixelSize, box }: ImageSet,
+  averages: readonly ClassAverage[],
+): string {
   const aligned = averages
     .flatMap(({ members }, i) => members.map((member) => ({ ...member, class: i + 1 })))
     .sort((a, b) => a.particle - b.particle);

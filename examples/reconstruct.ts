@@ -25,7 +25,7 @@ import {
 import { imageName, particleStar, starTable } from "../science/star.ts";
 import type { Volume } from "../science/volume.ts";
 import { readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, positive, runProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { describeProgram, positive, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writePoseSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions {
@@ -42,9 +42,17 @@ interface Options extends ProgramOptions {
   readonly snr: number;
 }
 
-const command = describeProgram("reconstruct", "Reconstruct a map from particles, gold standard.", "reconstruct")
+const program = describeProgram(
+  "reconstruct",
+  "Reconstruct a map from particles, gold standard.",
+  "reconstruct",
+);
+await program.command
   .argument("[particles]", "RELION 3.1 .star (rlnRandomSubset makes the halves), or a .mrcs stack")
-  .option("--map <file.mrc>", "the first reference; without one the poses of the particles are taken as they are")
+  .option(
+    "--map <file.mrc>",
+    "the first reference; without one the poses of the particles are taken as they are",
+  )
   .option("--sym <group>", "C1, C2, … or D2, D3, …", "C1")
   .option("--iterations <n>", "rounds of refinement; 0 takes the poses as they are", whole(0), 2)
   .option("--start-resolution <Å>", "the first reference is seen no finer than this", positive, 30)
@@ -56,9 +64,9 @@ const command = describeProgram("reconstruct", "Reconstruct a map from particles
   .option("--box <n>", "pixels of the sample's images, even", whole(24), 64)
   .option("--snr <ratio>", "signal-to-noise ratio of the sample's images", positive, 0.2)
   .action((particles: string | undefined, options: Options) =>
-    runProgram("reconstruct", options, (at) => reconstruct(at, particles, options)),
-  );
-await command.parseAsync();
+    program.run((at) => reconstruct(at, particles, options)),
+  )
+  .parseAsync();
 
 async function reconstruct(
   { compute, stage }: Workplace,
@@ -67,7 +75,8 @@ async function reconstruct(
 ): Promise<string> {
   const files = await inputFiles(particleFile, options);
   const particles = await readImages(files.particles);
-  const start = files.map === undefined ? undefined : await readMap(files.map, particles);
+  const start =
+    files.map !== undefined && options.iterations > 0 ? await readMap(files.map, particles) : undefined;
   const settings = settingsOf(particles, options);
   const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
   let halves = await halfSets(
@@ -78,8 +87,9 @@ async function reconstruct(
     subsets.length === particles.count ? subsets : undefined,
   );
   let result: Reconstruction | undefined;
-  for (let round = 1; start && round <= options.iterations; round++) {
-    const before = { start, round, ...(result && { before: result }) };
+  const rounds = start ? options.iterations : 0;
+  for (let round = 1; round <= rounds; round++) {
+    const before = { start: start!, round, ...(result && { before: result }) };
     const next = await refinementRound(compute, halves, before, settings, stage);
     ({ halves } = next);
     result = next.reconstruction;
@@ -171,6 +181,11 @@ function fscStar({ fsc }: Reconstruction): string {
     (shell === 0 ? 999 : fsc.boxLength / shell).toFixed(6),
     value.toFixed(6),
   ]);
-  const columns = ["rlnSpectralIndex", "rlnResolution", "rlnAngstromResolution", "rlnFourierShellCorrelationMaskedMaps"];
+  const columns = [
+    "rlnSpectralIndex",
+    "rlnResolution",
+    "rlnAngstromResolution",
+    "rlnFourierShellCorrelationMaskedMaps",
+  ];
   return `# version 30001\n\n# FSC 0.143 at ${resolutionAt(fsc, 0.143).toFixed(2)} Å\n\n${starTable("fsc", columns, rows)}`;
 }

@@ -16,23 +16,31 @@ import { imageName, particleStar } from "../science/star.ts";
 import { addAligned } from "../shared/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
 import { readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, runProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { describeProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
   readonly block: number;
 }
 
-const command = addComparisonOptions(
-  describeProgram("simmx", "Score, shift, angle and mirror of every particle against every reference.", "simmx"),
-)
+const program = describeProgram(
+  "simmx",
+  "Score, shift, angle and mirror of every particle against every reference.",
+  "simmx",
+);
+await addComparisonOptions(program.command)
   .argument("[references]", "stack of reference images: .mrcs, or a RELION 3.1 .star")
   .argument("[particles]", "stack of particles: .mrcs or .star")
-  .option("--block <n>", "particles of a task; it compares them with up to 4 times as many references", whole(1), 25)
+  .option(
+    "--block <n>",
+    "particles of a task; it compares them with up to 4 times as many references",
+    whole(1),
+    25,
+  )
   .action((references: string | undefined, particles: string | undefined, options: Options) =>
-    runProgram("simmx", options, (at) => simmx(at, references, particles, options)),
-  );
-await command.parseAsync();
+    program.run((at) => simmx(at, references, particles, options)),
+  )
+  .parseAsync();
 
 async function simmx(
   { compute, stage }: Workplace,
@@ -43,8 +51,14 @@ async function simmx(
   const files = await inputFiles(referenceFile, particleFile, options);
   const [references, particles] = [await readImages(files.references), await readImages(files.particles)];
   if (references.box !== particles.box)
-    throw new RangeError(`references of ${references.box} pixels, particles of ${particles.box}: equal boxes were expected`);
-  const put = async ({ images, count, box }: ImageSet) => ({ ref: await compute.put(bytesOf(images)), count, box });
+    throw new RangeError(
+      `references of ${references.box} pixels, particles of ${particles.box}: equal boxes were expected`,
+    );
+  const put = async ({ images, count, box }: ImageSet) => ({
+    ref: await compute.put(bytesOf(images)),
+    count,
+    box,
+  });
   const stacks = [await put(references), await put(particles)] as const;
   const matrix = await stage("Compare", (onProgress) =>
     similarityMatrix(compute, ...stacks, {
@@ -103,13 +117,25 @@ async function writeResults(
   });
   await writeFile(join(out, "classes.star"), star);
   await writeFile(join(out, "matches.png"), drawMatches(references, particles, best));
-  const title = `${matrix.particles} particles against ${matrix.references} references`;
-  const shape = { columns: matrix.references, rows: matrix.particles };
-  const axes = { columns: "References", rows: "Particles", values: "Score" };
-  await writeFile(join(out, "scores.png"), drawMatrix(title, matrix.score, shape, axes));
+  await writeFile(join(out, "scores.png"), drawScores(matrix, best));
 }
 
-/** References, and under each some of the particles that match it best, as they came and aligned. */
+/** The scores, particles in the order of the references they match best: a good matrix shows a staircase. */
+function drawScores(
+  { score, references, particles }: SimilarityMatrix,
+  best: readonly BestMatch[],
+): Uint8Array {
+  const order = best.map((_, i) => i).sort((a, b) => best[a]!.reference - best[b]!.reference || a - b);
+  const sorted = new Float32Array(score.length);
+  order.forEach((particle, row) =>
+    sorted.set(score.subarray(particle * references, (particle + 1) * references), row * references),
+  );
+  const title = `${particles} particles against ${references} references`;
+  const axes = { columns: "References", rows: "Particles, by best reference", values: "Score" };
+  return drawMatrix(title, sorted, { columns: references, rows: particles }, axes);
+}
+
+/** References, and beside each some of the particles that match it best, as they came and aligned. */
 function drawMatches(references: ImageSet, particles: ImageSet, best: readonly BestMatch[]): Uint8Array {
   const { box } = particles;
   const area = box * box;
@@ -122,8 +148,14 @@ function drawMatches(references: ImageSet, particles: ImageSet, best: readonly B
       addAligned(image(particles, i), box, best[i]!, aligned);
       return [image(particles, i), aligned];
     });
-    return { label: `${reference + 1}\n${members.length} match`, images: [image(references, reference), ...shown] };
+    return {
+      label: `${reference + 1}\n${members.length} match`,
+      images: [image(references, reference), ...shown],
+    };
   });
-  const headings = ["Reference", ...["Best particle", "Second", "Third"].flatMap((name) => [name, "aligned"])];
+  const headings = [
+    "Reference",
+    ...["Best particle", "Second", "Third"].flatMap((name) => [name, "aligned"]),
+  ];
   return drawImageRows("Particles and the references they match best", rows, { box, headings });
 }

@@ -47,7 +47,9 @@ export async function classAverages(
     busy.map(async (i) => {
       const { members, reference } = classes[i]!;
       const stack = new Float32Array(members.length * area);
-      members.forEach((member, at) => stack.set(images.subarray(member * area, (member + 1) * area), at * area));
+      members.forEach((member, at) =>
+        stack.set(images.subarray(member * area, (member + 1) * area), at * area),
+      );
       return {
         ...settings,
         particles: await compute.put(bytesOf(stack)),
@@ -57,7 +59,10 @@ export async function classAverages(
     }),
   );
   const averages = classes.map((): ClassAverage => ({ average: new Float32Array(area), members: [] }));
-  for await (const { index, output } of compute.map("average", inputs, { name, ...(onProgress && { onProgress }) })) {
+  for await (const { index, output } of compute.map("average", inputs, {
+    name,
+    ...(onProgress && { onProgress }),
+  })) {
     const which = busy[index]!;
     averages[which] = {
       average: output.average,

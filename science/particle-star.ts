@@ -60,12 +60,14 @@ export function readParticleStar(text: string): ParticleTable {
 
 function column(table: StarTable, name: string): string[] {
   const at = table.columns.indexOf(name);
-  if (at < 0) throw new StarError(`no column _${name}; there are ${table.columns.map((c) => `_${c}`).join(", ")}`);
+  if (at < 0)
+    throw new StarError(`no column _${name}; there are ${table.columns.map((c) => `_${c}`).join(", ")}`);
   return table.rows.map((row) => row[at]!);
 }
 
 function imageName(name: string): { index: number; stack: string } {
   const match = /^(\d+)@(.+)$/.exec(name);
-  if (!match || Number(match[1]) < 1) throw new StarError(`image "${name}"; such as 000001@stack.mrcs was expected`);
+  if (!match || Number(match[1]) < 1)
+    throw new StarError(`image "${name}"; such as 000001@stack.mrcs was expected`);
   return { index: Number(match[1]) - 1, stack: match[2]! };
 }

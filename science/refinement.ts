@@ -92,7 +92,11 @@ export async function reconstructHalves(
 export async function refinementRound(
   compute: Compute,
   halves: readonly [HalfSet, HalfSet],
-  { start, before, round }: { readonly start: Volume; readonly before?: Reconstruction; readonly round: number },
+  {
+    start,
+    before,
+    round,
+  }: { readonly start: Volume; readonly before?: Reconstruction; readonly round: number },
   settings: RefinementSettings,
   stage: RunStage,
 ): Promise<{ halves: [HalfSet, HalfSet]; reconstruction: Reconstruction }> {

@@ -55,7 +55,9 @@ export async function similarityMatrix(
     let from = 0;
     for (let particle = start; particle < end; particle++)
       for (let reference = first; reference < last; reference++, from += elementLength)
-        matrices.forEach((values, i) => (values[particle * references.count + reference] = output[from + i]!));
+        matrices.forEach(
+          (values, i) => (values[particle * references.count + reference] = output[from + i]!),
+        );
   }
   const [score, originX, originY, psi, hand] = matrices;
   return {

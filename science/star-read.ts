@@ -53,9 +53,12 @@ function addLine(block: Block, words: string[], line: number): void {
     (block.rows[0] ??= []).push(value);
     return;
   }
-  if (!block.loop) throw new StarError(`line ${line}: "${first}"; "loop_" or an item such as _rlnName was expected`);
+  if (!block.loop)
+    throw new StarError(`line ${line}: "${first}"; "loop_" or an item such as _rlnName was expected`);
   if (words.length !== block.columns.length)
-    throw new StarError(`line ${line}: ${words.length} values; ${block.columns.length} columns were announced`);
+    throw new StarError(
+      `line ${line}: ${words.length} values; ${block.columns.length} columns were announced`,
+    );
   block.rows.push(words);
 }
 

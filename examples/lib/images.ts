@@ -29,7 +29,9 @@ export async function readImages(path: string): Promise<ImageSet> {
   const boxes = new Set([...stacks.values()].map(({ box }) => box));
   const [box] = boxes;
   if (box === undefined || boxes.size > 1)
-    throw new RangeError(`${path}: images of ${[...boxes].join(", ") || "no"} pixels; all of one size were expected`);
+    throw new RangeError(
+      `${path}: images of ${[...boxes].join(", ") || "no"} pixels; all of one size were expected`,
+    );
   const images = new Float32Array(table.rows.length * box * box);
   const rows = table.rows.map((row, i) => {
     const stack = stacks.get(row.stack)!;

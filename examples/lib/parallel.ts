@@ -1,14 +1,16 @@
+import type { Command } from "commander";
 import { connect, PlatformError, type Hands } from "../../customer/index.ts";
 
-/** Help text of `--parallel`. */
-export const parallelHelp =
-  "what computes: dc:HOST:PORT or http://HOST:PORT, a server with its clients (default: MANYHANDS_SERVER, or the one on this machine)";
+/** Gives a program the option `--parallel`; what it returns connects to what the option names. */
+export function parallelOption(command: Command): () => Promise<Hands> {
+  command.option(
+    "--parallel <spec>",
+    "what computes: dc:HOST:PORT or http://HOST:PORT, a server with its clients (default: MANYHANDS_SERVER, or the one on this machine)",
+  );
+  return () => connectParallel(command.opts<{ parallel?: string }>().parallel);
+}
 
-/**
- * Connects to what `--parallel` names.
- * @throws PlatformError BAD_REQUEST when it names something else
- */
-export async function connectParallel(spec: string | undefined): Promise<Hands> {
+async function connectParallel(spec: string | undefined): Promise<Hands> {
   if (spec === undefined || spec === "dc") return connect();
   if (/^https?:\/\//i.test(spec)) return connect(spec);
   const server = /^dc:(?:([^:/]+)|(\[[^\]]+\]))(?::(\d+))?$/i.exec(spec);

@@ -4,25 +4,11 @@ import type { Hands } from "../../customer/index.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import type { RunStage } from "../../science/refinement.ts";
-import { connectParallel, parallelHelp } from "./parallel.ts";
+import { parallelOption } from "./parallel.ts";
 
 /** Options that every program has. */
 export interface ProgramOptions {
-  readonly parallel?: string;
   readonly out: string;
-}
-
-/** A command with the options that every program has. */
-export function describeProgram(name: string, summary: string, out: string): Command {
-  return new Command(name)
-    .description(summary)
-    .option("--parallel <spec>", parallelHelp)
-    .option("--out <directory>", "where the results go", out)
-    .addHelpText(
-      "after",
-      "\nWhen it is killed, the same command goes on where it stopped: finished tasks are on the server.\n",
-    )
-    .showHelpAfterError("(--help shows what is expected)");
 }
 
 /** What a program works with. */
@@ -31,15 +17,35 @@ export interface Workplace {
   readonly stage: RunStage;
 }
 
-/** Connects, lets the program work, and says how it ended: a refusal is one line, not a stack. */
-export async function runProgram(
+/** A program's command, and what runs its work. */
+export interface Program {
+  readonly command: Command;
+  /** Connects, lets the program work, prints what it returns; a refusal is one line, not a stack. */
+  readonly run: (work: (workplace: Workplace) => Promise<string>) => Promise<void>;
+}
+
+/** A program with the options that all have. */
+export function describeProgram(name: string, summary: string, out: string): Program {
+  const command = new Command(name)
+    .description(summary)
+    .option("--out <directory>", "where the results go", out)
+    .showHelpAfterError("(--help shows what is expected)");
+  const connect = parallelOption(command);
+  command.addHelpText(
+    "after",
+    "\nWhen it was killed, the same command goes on where it stopped: what is computed stays on the server.",
+  );
+  return { command, run: (work) => runProgram(name, connect, work) };
+}
+
+async function runProgram(
   name: string,
-  { parallel }: ProgramOptions,
+  connect: () => Promise<Hands>,
   work: (workplace: Workplace) => Promise<string>,
 ): Promise<void> {
   let hands: Hands | undefined;
   try {
-    hands = await connectParallel(parallel);
+    hands = await connect();
     const compute = computeOnHands(hands, { name, resumable: true });
     const summary = await work({ compute, stage: showStage(process.stderr) });
     process.stdout.write(`${summary}\n`);

@@ -29,9 +29,7 @@ export function drawImageRows(
   const width = Math.max(960, left + columns * (side + gap) - gap + margin);
   const canvas = new Canvas(width, top + 24 + rows.length * (side + gap) + margin - gap, dark);
   canvas.text(title, margin, 54, { font: "title", colour: pale });
-  headings.forEach((heading, i) =>
-    canvas.text(heading, left + i * (side + gap), top + 6, { colour: muted }),
-  );
+  headings.forEach((heading, i) => canvas.text(heading, left + i * (side + gap), top + 6, { colour: muted }));
   rows.forEach(({ label, images }, row) => {
     const y = top + 24 + row * (side + gap);
     label
@@ -77,8 +75,7 @@ export function drawMatrix(
   const bottom = top + rows * height;
   canvas.text(labels.columns, left, bottom + 28, { colour: muted });
   const bar = { x: left, y: bottom + 46, width: 240 };
-  for (let i = 0; i < bar.width; i++)
-    canvas.rectangle(bar.x + i, bar.y, 1, 14, ramp(i / (bar.width - 1)));
+  for (let i = 0; i < bar.width; i++) canvas.rectangle(bar.x + i, bar.y, 1, 14, ramp(i / (bar.width - 1)));
   canvas.text(
     `${labels.values}: ${low.toFixed(2)} … ${high.toFixed(2)}`,
     bar.x + bar.width + 16,

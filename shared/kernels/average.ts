@@ -66,9 +66,7 @@ export default async function average(input: AverageInput, ctx: KernelContext): 
   const first = before?.round ?? 0;
   let reference =
     before?.reference ??
-    (input.reference
-      ? await readFloats(ctx, input.reference, area)
-      : bootstrap(particles, box, matchTo));
+    (input.reference ? await readFloats(ctx, input.reference, area) : bootstrap(particles, box, matchTo));
   let alignments = new Float64Array();
   for (let round = first; round < iterations; round++) {
     const match = matchTo(reference);
@@ -79,7 +77,8 @@ export default async function average(input: AverageInput, ctx: KernelContext): 
     const kept = bestPart(matches, input.keep);
     reference = mean(particles, box, matches, kept);
     alignments = packAlignments(matches, kept);
-    if (4 * area < largestCheckpoint && round + 1 < iterations) ctx.checkpoint({ round: round + 1, reference });
+    if (4 * area < largestCheckpoint && round + 1 < iterations)
+      ctx.checkpoint({ round: round + 1, reference });
   }
   return { average: reference, alignments };
 }
