@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Command } from "commander";
 import { connect, type Hands } from "../customer/index.ts";
+import { computeOnHands } from "../science/compute-hands.ts";
 import { loadBetaGal } from "./betagal.ts";
-import { computeOnHands } from "./compute-hands.ts";
 import { runExperiment } from "./experiment.ts";
 import { Lab, type LabServer } from "./lab.ts";
 import { measure } from "./measure.ts";
@@ -89,7 +89,7 @@ async function useHands(
 ): Promise<void> {
   const before = await hands.clients();
   const truth = await loadBetaGal(options.box);
-  const compute = computeOnHands(hands, signal);
+  const compute = computeOnHands(hands, { name: "demo", signal });
   const view = stageView(process.stderr);
   const experiment = await runExperiment(compute, truth, options, view.run);
   const measures = measure(experiment);

@@ -1,8 +1,10 @@
 import type { DataReference } from "../shared/data-reference.ts";
 import type align from "../shared/kernels/align.ts";
+import type average from "../shared/kernels/average.ts";
 import type insert from "../shared/kernels/insert.ts";
 import type project from "../shared/kernels/project.ts";
 import type refine from "../shared/kernels/refine.ts";
+import type simmx from "../shared/kernels/simmx.ts";
 
 /** One finished task. */
 export interface Finished<Output> {
@@ -10,11 +12,11 @@ export interface Finished<Output> {
   readonly output: Output;
 }
 
-/** The kernels of the reconstruction; each is `shared/kernels/<name>.ts`. */
-export type KernelName = "project" | "align" | "refine" | "insert";
+/** The kernels of cryo-EM; each is `shared/kernels/<name>.ts`. */
+export type KernelName = "project" | "align" | "refine" | "insert" | "simmx" | "average";
 
 /**
- * What the reconstruction needs from whatever computes for it: a server with volunteers, or this process. Outputs arrive
+ * What the cryo-EM programs need from whatever computes for it: a server with volunteers, or this process. Outputs arrive
  * in the order in which tasks finish.
  */
 export interface Compute {
@@ -33,6 +35,8 @@ interface Kernels {
   align: typeof align;
   refine: typeof refine;
   insert: typeof insert;
+  simmx: typeof simmx;
+  average: typeof average;
 }
 
 /** What a kernel takes. */

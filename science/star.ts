@@ -15,15 +15,23 @@ export function starTable(
   return [`data_${name}`, "", "loop_", ...head, ...body, "", ""].join("\n");
 }
 
-/**
- * Particles and their poses as RELION 3.1 reads them: angles in degrees, origins in Å.
- *
- * @param images - name of the stack file, beside the STAR file
- */
-export function particleStar(
-  poses: readonly Pose[],
-  stack: { readonly images: string; readonly pixelSize: number; readonly box: number },
-): string {
+/** What {@link particleStar} is told besides the poses. */
+export interface ParticleStarContents {
+  /** Name of the stack file, from the directory of the STAR file; or the image name of each particle. */
+  readonly images: string | readonly string[];
+  /** Å. */
+  readonly pixelSize: number;
+  /** Pixels. */
+  readonly box: number;
+  /** 1 or 2 for each particle; unless given, the first half is 1. */
+  readonly subsets?: readonly number[];
+  /** Further columns by label, one value for each particle. */
+  readonly columns?: Readonly<Record<string, readonly (string | number)[]>>;
+}
+
+/** Particles and their poses as RELION 3.1 reads them: angles in degrees, origins in Å. */
+export function particleStar(poses: readonly Pose[], contents: ParticleStarContents): string {
+  const { images, pixelSize, box, subsets, columns: more = {} } = contents;
   // RELION refuses a file without a microscope. The images have no contrast transfer function: pass no --ctf.
   const optics = starTable(
     "optics",
@@ -37,7 +45,7 @@ export function particleStar(
       "rlnImageSize",
       "rlnImageDimensionality",
     ],
-    [[1, "opticsGroup1", 300, 2.7, 0.1, stack.pixelSize, stack.box, 2]],
+    [[1, "opticsGroup1", 300, 2.7, 0.1, pixelSize, box, 2]],
   );
   const columns = [
     "rlnImageName",
@@ -48,16 +56,23 @@ export function particleStar(
     "rlnOriginYAngst",
     "rlnRandomSubset",
     "rlnOpticsGroup",
+    ...Object.keys(more),
   ];
   const rows = poses.map(({ rot, tilt, psi, originX, originY }, i) => [
-    `${String(i + 1).padStart(6, "0")}@${stack.images}`,
+    typeof images === "string" ? imageName(i, images) : images[i]!,
     rot,
     tilt,
     psi,
-    originX * stack.pixelSize,
-    originY * stack.pixelSize,
-    i < poses.length / 2 ? 1 : 2,
+    originX * pixelSize,
+    originY * pixelSize,
+    subsets?.[i] ?? (i < poses.length / 2 ? 1 : 2),
     1,
+    ...Object.values(more).map((values) => values[i]!),
   ]);
   return `# version 30001\n\n${optics}# version 30001\n\n${starTable("particles", columns, rows)}`;
+}
+
+/** How RELION names an image of a stack; `index` counts from 0. */
+export function imageName(index: number, stack: string): string {
+  return `${String(index + 1).padStart(6, "0")}@${stack}`;
 }

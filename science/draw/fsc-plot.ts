@@ -98,23 +98,29 @@ function drawResolutionTicks(canvas: Canvas, highest: number, x: (frequency: num
   }
 }
 
-/** A dot where the curve crosses its threshold. */
+/** A dot where the curve crosses its threshold; none on a curve that never does. */
 function markResolution(
   canvas: Canvas,
   { curve, colour, threshold }: PlottedCurve,
   x: (frequency: number) => number,
   y: (fsc: number) => number,
 ): void {
+  if (!crosses(curve, threshold)) return;
   const at: [number, number] = [x(1 / resolutionAt(curve, threshold)), y(threshold)];
   canvas.polyline([at, at], [255, 255, 255], 17);
   canvas.polyline([at, at], colour, 12);
+}
+
+function crosses({ values }: FscCurve, threshold: number): boolean {
+  return values.some((value) => value < threshold);
 }
 
 /** One line above the plot, where no curve can run through it. */
 function drawLegend(canvas: Canvas, curves: readonly PlottedCurve[]): void {
   let left = frame.left;
   for (const { label, curve, threshold, colour } of curves) {
-    const line = `${label}: ${resolutionAt(curve, threshold).toFixed(1)} Å at ${threshold}`;
+    const where = crosses(curve, threshold) ? ` at ${threshold}` : `, nowhere below ${threshold}`;
+    const line = `${label}: ${resolutionAt(curve, threshold).toFixed(1)} Å${where}`;
     canvas.polyline(
       [
         [left, 91],

@@ -4,7 +4,7 @@ import { addNoise } from "../../science/noise.ts";
 import { evenViews, randomPose } from "../../science/orientations.ts";
 import * as stages from "../../science/stages.ts";
 import { orientationError, symmetryOperators } from "../../science/symmetry.ts";
-import { shiftGrid } from "../../shared/kernels/align.ts";
+import { shiftGrid } from "../../shared/kernels/math/rotational-search.ts";
 import { packCandidates, unpackCandidates, type Candidate } from "../../shared/kernels/math/candidates.ts";
 import { eulerMatrix, type Pose } from "../../shared/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";

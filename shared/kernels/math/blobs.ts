@@ -16,7 +16,8 @@ export async function readFloats(
     throw new RangeError(
       `the data reference has ${bytes.length} bytes; ${count} 32-bit numbers were expected`,
     );
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  // Not `slice`, which in a Buffer of Node would be a view of the same odd offset.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Float32Array(aligned.buffer, aligned.byteOffset, count);
 }
 

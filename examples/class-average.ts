@@ -1,0 +1,174 @@
+/**
+ * Class averages: the particles of each class are aligned to their average and averaged again, a few times over, as
+ * EMAN2's e2classaverage.py. One task is one class.
+ *
+ *     node examples/class-average.ts --sample 400                    (makes its own data from data/betaGal.mrc)
+ *     node examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { classAverages, type ClassAverage, type ParticleClass } from "../science/class-average.ts";
+import { drawImageRows } from "../science/draw/image-sheet.ts";
+import { writeMrc } from "../science/mrc.ts";
+import { imageName, particleStar, starTable } from "../science/star.ts";
+import { addAligned } from "../shared/kernels/math/transform-image.ts";
+import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
+import { readImages, type ImageSet } from "./lib/images.ts";
+import { describeProgram, part, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { writeClassSample } from "./lib/sample.ts";
+
+interface Options extends ProgramOptions, ComparisonOptions {
+  readonly references?: string;
+  readonly iterations: number;
+  readonly keep: number;
+}
+
+const program = describeProgram(
+  "class-average",
+  "Align and average the particles of each class.",
+  "class-averages",
+);
+await addComparisonOptions(program.command)
+  .argument("[particles]", "RELION 3.1 .star with rlnClassNumber, or a .mrcs stack, which is one class")
+  .option(
+    "--references <file>",
+    "stack that class n begins with image n of (default: classes find their own)",
+  )
+  .option("--iterations <n>", "rounds of alignment and averaging", whole(1), 4)
+  .option("--keep <part>", "part of each class that is averaged, the best-matching ones", part, 0.9)
+  .action((particles: string | undefined, options: Options) =>
+    program.run((at) => classAverage(at, particles, options)),
+  )
+  .parseAsync();
+
+async function classAverage(
+  { compute, stage }: Workplace,
+  particleFile: string | undefined,
+  options: Options,
+): Promise<string> {
+  const files = await inputFiles(particleFile, options);
+  const particles = await readImages(files.particles);
+  const references = files.references === undefined ? undefined : await readImages(files.references);
+  const classes = classesOf(particles, references);
+  const averages = await stage("Average classes", (onProgress) =>
+    classAverages(compute, particles.images, particles.box, classes, {
+      name: "Average classes",
+      onProgress,
+      ...comparisonSettings(particles, options),
+      iterations: options.iterations,
+      keep: options.keep,
+    }),
+  );
+  await writeResults(options.out, particles, averages);
+  const used = averages.flatMap(({ members }) => members).filter(({ kept }) => kept).length;
+  return [
+    `${averages.length} averages of ${used} of ${particles.count} particles`,
+    `${options.out}/: averages.mrcs, averages.star, aligned.star, averages.png`,
+  ].join("\n");
+}
+
+async function inputFiles(
+  particles: string | undefined,
+  { sample, box, snr, out, references }: Options,
+): Promise<{ references?: string; particles: string }> {
+  if (sample !== undefined)
+    return {
+      particles: (await writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr })).particles,
+    };
+  if (particles !== undefined) return { particles, ...(references !== undefined && { references }) };
+  throw new RangeError("particles were expected, or --sample; --help tells more");
+}
+
+/** The classes 1 … n of the particles, each with its reference when there are any. */
+function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): ParticleClass[] {
+  if (references && references.box !== box)
+    throw new RangeError(
+      `references of ${references.box} pixels, particles of ${box}: equal boxes were expected`,
+    );
+  const last = rows.reduce((most, row) => Math.max(most, row.class ?? 1), references?.count ?? 1);
+  if (references && last > references.count)
+    throw new RangeError(`class ${last} has no reference; there are ${references.count}`);
+  const members = Array.from({ length: last }, (): number[] => []);
+  rows.forEach((row, i) => {
+    const own = members[(row.class ?? 1) - 1];
+    if (!own) throw new RangeError(`particle ${i + 1} is of class ${row.class}; classes count from 1`);
+    own.push(i);
+  });
+  return members.map((own, i) => ({
+    members: own,
+    ...(references && { reference: references.images.subarray(i * box * box, (i + 1) * box * box) }),
+  }));
+}
+
+async function writeResults(
+  out: string,
+  particles: ImageSet,
+  averages: readonly ClassAverage[],
+): Promise<void> {
+  await mkdir(out, { recursive: true });
+  const { box, pixelSize } = particles;
+  const stack = new Float32Array(averages.length * box * box);
+  averages.forEach(({ average }, i) => stack.set(average, i * box * box));
+  const dimensions = [box, box, averages.length] as const;
+  const labels = ["Class averages"];
+  await writeFile(
+    join(out, "averages.mrcs"),
+    writeMrc(stack, { dimensions, pixelSize, stack: true, labels }),
+  );
+  const table = averages.map(({ members }, i) => [
+    imageName(i, "averages.mrcs"),
+    members.length / particles.count,
+    members.filter(({ kept }) => kept).length,
+  ]);
+  const columns = ["rlnReferenceImage", "rlnClassDistribution", "rlnNrOfSignificantSamples"];
+  await writeFile(
+    join(out, "averages.star"),
+    `# version 30001\n\n${starTable("model_classes", columns, table)}`,
+  );
+  await writeFile(join(out, "aligned.star"), alignedStar(out, particles, averages));
+  await writeFile(join(out, "averages.png"), drawAverages(particles, averages));
+}
+
+function alignedStar(
+  out: string,
+  { rows, pixelSize, box }: ImageSet,
+  averages: readonly ClassAverage[],
+): string {
+  const aligned = averages
+    .flatMap(({ members }, i) => members.map((member) => ({ ...member, class: i + 1 })))
+    .sort((a, b) => a.particle - b.particle);
+  const poses = aligned.map(({ psi, originX, originY }) => ({ rot: 0, tilt: 0, psi, originX, originY }));
+  return particleStar(poses, {
+    images: aligned.map(({ particle }) =>
+      imageName(rows[particle]!.index, relative(resolve(out), rows[particle]!.stack)),
+    ),
+    pixelSize,
+    box,
+    subsets: aligned.map(({ particle }) => rows[particle]!.subset ?? (particle % 2) + 1),
+    columns: {
+      rlnClassNumber: aligned.map((member) => member.class),
+      rlnIsFlip: aligned.map(({ mirror }) => (mirror ? 1 : 0)),
+      rlnAutopickFigureOfMerit: aligned.map(({ score }) => score),
+      rlnSelected: aligned.map(({ kept }) => (kept ? 1 : 0)),
+    },
+  });
+}
+
+/** Each of the largest classes: its average, and its best particles aligned. */
+function drawAverages({ images, box }: ImageSet, averages: readonly ClassAverage[]): Uint8Array {
+  const area = box * box;
+  const largest = averages
+    .map(({ average, members }, i) => ({ average, members, number: i + 1 }))
+    .sort((a, b) => b.members.length - a.members.length || a.number - b.number)
+    .slice(0, 8);
+  const rows = largest.map(({ average, members, number }) => {
+    const best = [...members].sort((a, b) => b.score - a.score).slice(0, 6);
+    const aligned = best.map((member) => {
+      const image = new Float32Array(area);
+      addAligned(images.subarray(member.particle * area, (member.particle + 1) * area), box, member, image);
+      return image;
+    });
+    return { label: `Class ${number}\n${members.length} images`, images: [average, ...aligned] };
+  });
+  return drawImageRows("Class averages", rows, { box, headings: ["Average", "Best particles, aligned"] });
+}

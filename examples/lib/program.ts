@@ -1,0 +1,108 @@
+import cliProgress from "cli-progress";
+import { Command, InvalidArgumentError } from "commander";
+import type { Hands } from "../../customer/index.ts";
+import { computeOnHands } from "../../science/compute-hands.ts";
+import type { Compute } from "../../science/compute.ts";
+import type { RunStage } from "../../science/refinement.ts";
+import { parallelOption } from "./parallel.ts";
+
+/** Options that every program has. */
+export interface ProgramOptions {
+  readonly out: string;
+}
+
+/** What a program works with. */
+export interface Workplace {
+  readonly compute: Compute;
+  readonly stage: RunStage;
+}
+
+/** A program's command, and what runs its work. */
+export interface Program {
+  readonly command: Command;
+  /** Connects, lets the program work, prints what it returns; a refusal is one line, not a stack. */
+  readonly run: (work: (workplace: Workplace) => Promise<string>) => Promise<void>;
+}
+
+/** A program with the options that all have. */
+export function describeProgram(name: string, summary: string, out: string): Program {
+  const command = new Command(name)
+    .description(summary)
+    .option("--out <directory>", "where the results go", out)
+    .showHelpAfterError("(--help shows what is expected)");
+  const connect = parallelOption(command);
+  command.addHelpText(
+    "after",
+    "\nWhen it was killed, the same command goes on where it stopped: what is computed stays on the server.",
+  );
+  return { command, run: (work) => runProgram(name, connect, work) };
+}
+
+async function runProgram(
+  name: string,
+  connect: () => Promise<Hands>,
+  work: (workplace: Workplace) => Promise<string>,
+): Promise<void> {
+  let hands: Hands | undefined;
+  try {
+    hands = await connect();
+    const compute = computeOnHands(hands, { name, resumable: true });
+    const summary = await work({ compute, stage: showStage(process.stderr) });
+    process.stdout.write(`${summary}\n`);
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  } finally {
+    await hands?.[Symbol.asyncDispose]();
+  }
+}
+
+const nameWidth = 32;
+
+/** One progress bar a stage on a terminal, one line a stage elsewhere. */
+function showStage(stream: NodeJS.WriteStream): RunStage {
+  return async (name, work) => {
+    const started = performance.now();
+    const bar = stream.isTTY
+      ? new cliProgress.SingleBar(
+          {
+            format: `${name.padEnd(nameWidth)} {bar} {percentage}% {duration_formatted}`,
+            hideCursor: true,
+            stream,
+          },
+          cliProgress.Presets.shades_classic,
+        )
+      : undefined;
+    bar?.start(1, 0);
+    try {
+      const result = await work((fraction) => bar?.update(fraction));
+      bar?.update(1);
+      return result;
+    } finally {
+      bar?.stop();
+      if (!bar)
+        stream.write(`${name.padEnd(nameWidth)} ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+    }
+  };
+}
+
+/** Option parser: a number above 0. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("a number above 0 was expected");
+}
+
+/** Option parser: a whole number from `min` on. */
+export function whole(min: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number(text) >= min) return Number(text);
+    throw new InvalidArgumentError(`a whole number from ${min} was expected`);
+  };
+}
+
+/** Option parser: above 0, at most 1. */
+export function part(text: string): number {
+  if (positive(text) <= 1) return Number(text);
+  throw new InvalidArgumentError("a number above 0, at most 1, was expected");
+}

@@ -1,0 +1,191 @@
+/**
+ * A 3-D map from particles: each half of them is matched with projections of a reference, refined, and inserted into a
+ * map, a few rounds over, and the halves never meet before their maps are compared (gold standard). With poses that are
+ * known already it only inserts.
+ *
+ *     node examples/reconstruct.ts --sample 600 --sym D2               (makes its own data from data/betaGal.mrc)
+ *     node examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
+ *     node examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { drawFscPlot } from "../science/draw/fsc-plot.ts";
+import { drawMaps } from "../science/draw/image-sheet.ts";
+import { resolutionAt } from "../science/fsc.ts";
+import { halfSets, type HalfSet } from "../science/half-sets.ts";
+import { readMrc, volumeOf, writeMrc } from "../science/mrc.ts";
+import {
+  posesOf,
+  presentable,
+  reconstructHalves,
+  refinementRound,
+  type Reconstruction,
+  type RefinementSettings,
+} from "../science/refinement.ts";
+import { imageName, particleStar, starTable } from "../science/star.ts";
+import type { Volume } from "../science/volume.ts";
+import { readImages, type ImageSet } from "./lib/images.ts";
+import { describeProgram, positive, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { writePoseSample } from "./lib/sample.ts";
+
+interface Options extends ProgramOptions {
+  readonly map?: string;
+  readonly sym: string;
+  readonly iterations: number;
+  readonly startResolution: number;
+  readonly viewStep: number;
+  readonly maxShift: number;
+  readonly radius?: number;
+  readonly mass?: number;
+  readonly sample?: number;
+  readonly box: number;
+  readonly snr: number;
+}
+
+const program = describeProgram(
+  "reconstruct",
+  "Reconstruct a map from particles, gold standard.",
+  "reconstruct",
+);
+await program.command
+  .argument("[particles]", "RELION 3.1 .star (rlnRandomSubset makes the halves), or a .mrcs stack")
+  .option(
+    "--map <file.mrc>",
+    "the first reference; without one the poses of the particles are taken as they are",
+  )
+  .option("--sym <group>", "C1, C2, … or D2, D3, …", "C1")
+  .option("--iterations <n>", "rounds of refinement; 0 takes the poses as they are", whole(0), 2)
+  .option("--start-resolution <Å>", "the first reference is seen no finer than this", positive, 30)
+  .option("--view-step <degrees>", "between the directions that are searched at first", positive, 7.5)
+  .option("--max-shift <Å>", "particles lie up to so far from the centre", positive, 14)
+  .option("--radius <Å>", "radius of the particle (default: 0.42 of the box)", positive)
+  .option("--mass <kDa>", "mass of the molecule, for the surface in the picture", positive)
+  .option("--sample <n>", "make n images of β-galactosidase in random poses and use these", whole(16))
+  .option("--box <n>", "pixels of the sample's images, even", whole(24), 64)
+  .option("--snr <ratio>", "signal-to-noise ratio of the sample's images", positive, 0.2)
+  .action((particles: string | undefined, options: Options) =>
+    program.run((at) => reconstruct(at, particles, options)),
+  )
+  .parseAsync();
+
+async function reconstruct(
+  { compute, stage }: Workplace,
+  particleFile: string | undefined,
+  options: Options,
+): Promise<string> {
+  const files = await inputFiles(particleFile, options);
+  const particles = await readImages(files.particles);
+  const start =
+    files.map !== undefined && options.iterations > 0 ? await readMap(files.map, particles) : undefined;
+  const settings = settingsOf(particles, options);
+  const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
+  let halves = await halfSets(
+    compute,
+    particles.images,
+    particles.box,
+    particles.rows.map(({ pose }) => pose),
+    subsets.length === particles.count ? subsets : undefined,
+  );
+  let result: Reconstruction | undefined;
+  const rounds = start ? options.iterations : 0;
+  for (let round = 1; round <= rounds; round++) {
+    const before = { start: start!, round, ...(result && { before: result }) };
+    const next = await refinementRound(compute, halves, before, settings, stage);
+    ({ halves } = next);
+    result = next.reconstruction;
+    process.stderr.write(`  ${result.resolution.toFixed(1)} Å between the halves\n`);
+  }
+  result ??= await reconstructHalves(compute, halves, settings, stage);
+  await writeResults(particles, halves, result, settings, { ...options, start });
+  return [
+    `${particles.count} particles, ${options.sym}: ${result.resolution.toFixed(1)} Å between the halves (FSC 0.143)`,
+    `${options.out}/: map.mrc, map-filtered.mrc, half1.mrc, half2.mrc, fsc.star, poses.star, map.png, fsc.png`,
+  ].join("\n");
+}
+
+async function inputFiles(
+  particles: string | undefined,
+  { sample, box, snr, out, map, iterations }: Options,
+): Promise<{ map?: string; particles: string }> {
+  if (sample !== undefined) {
+    const made = await writePoseSample(join(out, "sample"), { particles: sample, box, snr });
+    return { particles: made.particles, ...(iterations > 0 && { map: made.start }) };
+  }
+  if (particles !== undefined) return { particles, ...(map !== undefined && { map }) };
+  throw new RangeError("particles were expected, or --sample; --help tells more");
+}
+
+async function readMap(path: string, { box, pixelSize }: ImageSet): Promise<Volume> {
+  const map = volumeOf(readMrc(await readFile(path)));
+  if (map.size === box && Math.abs(map.pixelSize - pixelSize) < 1e-3 * pixelSize) return map;
+  throw new RangeError(
+    `${path}: ${map.size} voxels of ${map.pixelSize} Å; ${box} of ${pixelSize} Å were expected, as the particles have`,
+  );
+}
+
+function settingsOf({ box, pixelSize }: ImageSet, options: Options): RefinementSettings {
+  return {
+    symmetry: options.sym,
+    pixelSize,
+    maskRadius: options.radius ?? 0.42 * box * pixelSize,
+    startResolution: options.startResolution,
+    viewStep: options.viewStep,
+    maxShift: options.maxShift,
+  };
+}
+
+async function writeResults(
+  particles: ImageSet,
+  halves: readonly HalfSet[],
+  result: Reconstruction,
+  { maskRadius }: RefinementSettings,
+  { out, start, mass }: Options & { readonly start: Volume | undefined },
+): Promise<void> {
+  await mkdir(out, { recursive: true });
+  const { box, pixelSize } = particles;
+  const seen = presentable(result, maskRadius);
+  const dimensions = [box, box, box] as const;
+  const maps = { map: result.whole, "map-filtered": seen, half1: result.halves[0], half2: result.halves[1] };
+  for (const [name, { data }] of Object.entries(maps))
+    await writeFile(join(out, `${name}.mrc`), writeMrc(data, { dimensions, pixelSize, labels: [name] }));
+  await writeFile(join(out, "poses.star"), posesStar(out, particles, halves));
+  const title = `${particles.count} particles: ${result.resolution.toFixed(1)} Å`;
+  await writeFile(join(out, "fsc.star"), fscStar(result));
+  const curve = { curve: result.fsc, label: "Half maps", colour: [46, 110, 180], threshold: 0.143 } as const;
+  await writeFile(join(out, "fsc.png"), drawFscPlot(title, [curve]));
+  // 1.21 Å³ a dalton; a fifth of the mask is what a compact particle fills.
+  const enclosed = mass === undefined ? 0.2 * (4 / 3) * Math.PI * maskRadius ** 3 : mass * 1210;
+  const shown = [
+    ...(start ? [{ heading: "What it began with", volume: start, colour: [158, 196, 232] as const }] : []),
+    { heading: "The map", volume: seen, colour: [240, 190, 120] as const },
+  ];
+  await writeFile(join(out, "map.png"), drawMaps(title, shown, enclosed));
+}
+
+function posesStar(out: string, particles: ImageSet, halves: readonly HalfSet[]): string {
+  const subsets: number[] = [];
+  halves.forEach(({ members }, half) => members.forEach((member) => (subsets[member] = half + 1)));
+  return particleStar(posesOf(halves), {
+    images: particles.rows.map(({ index, stack }) => imageName(index, relative(resolve(out), stack))),
+    pixelSize: particles.pixelSize,
+    box: particles.box,
+    subsets,
+  });
+}
+
+/** The curve as relion_postprocess writes it. */
+function fscStar({ fsc }: Reconstruction): string {
+  const rows = fsc.values.map((value, shell) => [
+    shell,
+    (shell / fsc.boxLength).toFixed(6),
+    (shell === 0 ? 999 : fsc.boxLength / shell).toFixed(6),
+    value.toFixed(6),
+  ]);
+  const columns = [
+    "rlnSpectralIndex",
+    "rlnResolution",
+    "rlnAngstromResolution",
+    "rlnFourierShellCorrelationMaskedMaps",
+  ];
+  return `# version 30001\n\n# FSC 0.143 at ${resolutionAt(fsc, 0.143).toFixed(2)} Å\n\n${starTable("fsc", columns, rows)}`;
+}

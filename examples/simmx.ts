@@ -1,0 +1,161 @@
+/**
+ * The similarity matrix of particles and references: how well each particle matches each reference, and by which shift,
+ * rotation and hand, as EMAN2's e2simmx.py. One task compares a block of particles with a block of references.
+ *
+ *     node examples/simmx.ts --sample 400                       (makes its own data from data/betaGal.mrc)
+ *     node examples/simmx.ts references.mrcs particles.star --out simmx
+ *     node examples/simmx.ts --parallel dc:head:9990 references.mrcs particles.star
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { drawImageRows, drawMatrix } from "../science/draw/image-sheet.ts";
+import { writeMrc } from "../science/mrc.ts";
+import { bestMatches, similarityMatrix, type BestMatch, type SimilarityMatrix } from "../science/simmx.ts";
+import { bytesOf } from "../science/stages.ts";
+import { imageName, particleStar } from "../science/star.ts";
+import { addAligned } from "../shared/kernels/math/transform-image.ts";
+import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
+import { readImages, type ImageSet } from "./lib/images.ts";
+import { describeProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { writeClassSample } from "./lib/sample.ts";
+
+interface Options extends ProgramOptions, ComparisonOptions {
+  readonly block: number;
+}
+
+const program = describeProgram(
+  "simmx",
+  "Score, shift, angle and mirror of every particle against every reference.",
+  "simmx",
+);
+await addComparisonOptions(program.command)
+  .argument("[references]", "stack of reference images: .mrcs, or a RELION 3.1 .star")
+  .argument("[particles]", "stack of particles: .mrcs or .star")
+  .option(
+    "--block <n>",
+    "particles of a task; it compares them with up to 4 times as many references",
+    whole(1),
+    25,
+  )
+  .action((references: string | undefined, particles: string | undefined, options: Options) =>
+    program.run((at) => simmx(at, references, particles, options)),
+  )
+  .parseAsync();
+
+async function simmx(
+  { compute, stage }: Workplace,
+  referenceFile: string | undefined,
+  particleFile: string | undefined,
+  options: Options,
+): Promise<string> {
+  const files = await inputFiles(referenceFile, particleFile, options);
+  const [references, particles] = [await readImages(files.references), await readImages(files.particles)];
+  if (references.box !== particles.box)
+    throw new RangeError(
+      `references of ${references.box} pixels, particles of ${particles.box}: equal boxes were expected`,
+    );
+  const put = async ({ images, count, box }: ImageSet) => ({
+    ref: await compute.put(bytesOf(images)),
+    count,
+    box,
+  });
+  const stacks = [await put(references), await put(particles)] as const;
+  const matrix = await stage("Compare", (onProgress) =>
+    similarityMatrix(compute, ...stacks, {
+      name: "Compare",
+      onProgress,
+      ...comparisonSettings(particles, options),
+      particleBlock: options.block,
+      referenceBlock: 4 * options.block,
+    }),
+  );
+  const best = bestMatches(matrix);
+  await writeResults(options.out, references, particles, matrix, best);
+  const mirrored = best.filter(({ mirror }) => mirror).length;
+  return [
+    `${matrix.particles} particles × ${matrix.references} references; ${mirrored} match best as mirror images`,
+    `${options.out}/: simmx.mrcs (score, dx, dy, angle, mirror), classes.star, matches.png, scores.png`,
+  ].join("\n");
+}
+
+async function inputFiles(
+  references: string | undefined,
+  particles: string | undefined,
+  { sample, box, snr, out }: Options,
+): Promise<{ references: string; particles: string }> {
+  if (sample !== undefined) return writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr });
+  if (references !== undefined && particles !== undefined) return { references, particles };
+  throw new RangeError("references and particles were expected, or --sample; --help tells more");
+}
+
+async function writeResults(
+  out: string,
+  references: ImageSet,
+  particles: ImageSet,
+  matrix: SimilarityMatrix,
+  best: readonly BestMatch[],
+): Promise<void> {
+  await mkdir(out, { recursive: true });
+  const { box, pixelSize } = particles;
+  const layers = [matrix.score, matrix.originX, matrix.originY, matrix.psi, matrix.mirror];
+  const all = new Float32Array(layers.length * matrix.score.length);
+  layers.forEach((layer, i) => all.set(layer, i * layer.length));
+  const dimensions = [matrix.references, matrix.particles, layers.length] as const;
+  const labels = ["Similarity: score, dx, dy (pixels), angle (degrees), mirror"];
+  await writeFile(join(out, "simmx.mrcs"), writeMrc(all, { dimensions, pixelSize: 1, stack: true, labels }));
+  const poses = best.map(({ psi, originX, originY }) => ({ rot: 0, tilt: 0, psi, originX, originY }));
+  const star = particleStar(poses, {
+    images: particles.rows.map(({ index, stack }) => imageName(index, relative(resolve(out), stack))),
+    pixelSize,
+    box,
+    subsets: particles.rows.map(({ subset }, i) => subset ?? (i % 2) + 1),
+    columns: {
+      rlnClassNumber: best.map(({ reference }) => reference + 1),
+      rlnIsFlip: best.map(({ mirror }) => (mirror ? 1 : 0)),
+      rlnAutopickFigureOfMerit: best.map(({ score }) => score),
+    },
+  });
+  await writeFile(join(out, "classes.star"), star);
+  await writeFile(join(out, "matches.png"), drawMatches(references, particles, best));
+  await writeFile(join(out, "scores.png"), drawScores(matrix, best));
+}
+
+/** The scores, particles in the order of the references they match best: a good matrix shows a staircase. */
+function drawScores(
+  { score, references, particles }: SimilarityMatrix,
+  best: readonly BestMatch[],
+): Uint8Array {
+  const order = best.map((_, i) => i).sort((a, b) => best[a]!.reference - best[b]!.reference || a - b);
+  const sorted = new Float32Array(score.length);
+  order.forEach((particle, row) =>
+    sorted.set(score.subarray(particle * references, (particle + 1) * references), row * references),
+  );
+  const title = `${particles} particles against ${references} references`;
+  const axes = { columns: "References", rows: "Particles, by best reference", values: "Score" };
+  return drawMatrix(title, sorted, { columns: references, rows: particles }, axes);
+}
+
+/** References, and beside each some of the particles that match it best, as they came and aligned. */
+function drawMatches(references: ImageSet, particles: ImageSet, best: readonly BestMatch[]): Uint8Array {
+  const { box } = particles;
+  const area = box * box;
+  const image = (set: ImageSet, i: number): Float32Array => set.images.subarray(i * area, (i + 1) * area);
+  const order = best.map((_, i) => i).sort((a, b) => best[b]!.score - best[a]!.score);
+  const rows = Array.from({ length: Math.min(8, references.count) }, (_, reference) => {
+    const members = order.filter((i) => best[i]!.reference === reference);
+    const shown = members.slice(0, 3).flatMap((i) => {
+      const aligned = new Float32Array(area);
+      addAligned(image(particles, i), box, best[i]!, aligned);
+      return [image(particles, i), aligned];
+    });
+    return {
+      label: `${reference + 1}\n${members.length} match`,
+      images: [image(references, reference), ...shown],
+    };
+  });
+  const headings = [
+    "Reference",
+    ...["Best particle", "Second", "Third"].flatMap((name) => [name, "aligned"]),
+  ];
+  return drawImageRows("Particles and the references they match best", rows, { box, headings });
+}

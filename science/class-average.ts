@@ -1,0 +1,89 @@
+import { alignmentLength } from "../shared/kernels/average.ts";
+import type { Match } from "../shared/kernels/math/rotational-search.ts";
+import type { Compute } from "./compute.ts";
+import type { ComparisonSettings } from "./simmx.ts";
+import { bytesOf, type StageOptions } from "./stages.ts";
+
+/** Particles that are to become one average. */
+export interface ParticleClass {
+  /** Indices of its images. */
+  readonly members: readonly number[];
+  /** What the first round aligns to, `box`² pixels; absent: the class finds its own. */
+  readonly reference?: Float32Array;
+}
+
+/** How one particle went into an average. */
+export interface ClassMember extends Match {
+  readonly particle: number;
+  /** Whether it is among the best that the average was made of. */
+  readonly kept: boolean;
+}
+
+export interface ClassAverage {
+  readonly average: Float32Array;
+  readonly members: readonly ClassMember[];
+}
+
+/** How classes are averaged; lengths in pixels, rings in cycles per box. */
+export interface AveragingSettings extends ComparisonSettings {
+  readonly iterations: number;
+  /** Part of each class that is averaged: the best-matching ones. */
+  readonly keep: number;
+}
+
+/** Aligns and averages classes, one a task. Empty ones are left out of the work and give an empty average. */
+export async function classAverages(
+  compute: Compute,
+  images: Float32Array,
+  box: number,
+  classes: readonly ParticleClass[],
+  options: StageOptions & AveragingSettings,
+): Promise<ClassAverage[]> {
+  const { name, onProgress, ...settings } = options;
+  const area = box * box;
+  const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
+  // A blob a class: its members lie scattered over the stack, and a task may name only so many references.
+  const inputs = await Promise.all(
+    busy.map(async (i) => {
+      const { members, reference } = classes[i]!;
+      const stack = new Float32Array(members.length * area);
+      members.forEach((member, at) =>
+        stack.set(images.subarray(member * area, (member + 1) * area), at * area),
+      );
+      return {
+        ...settings,
+        particles: await compute.put(bytesOf(stack)),
+        reference: reference ? await compute.put(bytesOf(reference)) : null,
+        box,
+      };
+    }),
+  );
+  const averages = classes.map((): ClassAverage => ({ average: new Float32Array(area), members: [] }));
+  for await (const { index, output } of compute.map("average", inputs, {
+    name,
+    ...(onProgress && { onProgress }),
+  })) {
+    const which = busy[index]!;
+    averages[which] = {
+      average: output.average,
+      members: classes[which]!.members.map((particle, at) => memberAt(output.alignments, at, particle)),
+    };
+  }
+  return averages;
+}
+
+function memberAt(packed: Float64Array, at: number, particle: number): ClassMember {
+  const [score, originX, originY, psi, mirror, kept] = packed.subarray(
+    at * alignmentLength,
+    (at + 1) * alignmentLength,
+  );
+  return {
+    particle,
+    score: score!,
+    originX: originX!,
+    originY: originY!,
+    psi: psi!,
+    mirror: mirror === 1,
+    kept: kept === 1,
+  };
+}

@@ -1,0 +1,96 @@
+import { bundleKernel } from "../customer/kernel/bundle.ts";
+import { kernelModule, type Hands, type Job } from "../customer/index.ts";
+import { encodeValue, type Value } from "../shared/codec.ts";
+import { sha256Hex } from "../shared/hash.ts";
+import type * as align from "../shared/kernels/align.ts";
+import type * as average from "../shared/kernels/average.ts";
+import type * as insert from "../shared/kernels/insert.ts";
+import type * as project from "../shared/kernels/project.ts";
+import type * as refine from "../shared/kernels/refine.ts";
+import type * as simmx from "../shared/kernels/simmx.ts";
+import type { Compute, Finished, KernelInput, KernelName, KernelOutput } from "./compute.ts";
+
+const kernelUrl = (name: KernelName): URL => new URL(`../shared/kernels/${name}.ts`, import.meta.url);
+
+const kernels = {
+  project: kernelModule<typeof project>(kernelUrl("project")),
+  align: kernelModule<typeof align>(kernelUrl("align")),
+  refine: kernelModule<typeof refine>(kernelUrl("refine")),
+  insert: kernelModule<typeof insert>(kernelUrl("insert")),
+  simmx: kernelModule<typeof simmx>(kernelUrl("simmx")),
+  average: kernelModule<typeof average>(kernelUrl("average")),
+};
+
+export interface ComputeOnHandsOptions {
+  /** Of the program; jobs are called by it and the stage. */
+  readonly name: string;
+  /** Aborting it cancels the job that runs. */
+  readonly signal?: AbortSignal;
+  /**
+   * Jobs get keys made of kernel and inputs: a program that was killed and runs again goes on with the jobs it had begun,
+   * and tries those of their tasks again that had failed.
+   */
+  readonly resumable?: boolean;
+}
+
+/** Runs kernels on the clients of a server. */
+export function computeOnHands(
+  hands: Hands,
+  { name: program, signal, resumable = false }: ComputeOnHandsOptions,
+): Compute & { readonly tasks: number } {
+  let tasks = 0;
+  return {
+    get tasks() {
+      return tasks;
+    },
+    put: (bytes) => hands.put(bytes, signal && { signal }),
+    async *map<K extends KernelName>(
+      kernel: K,
+      inputs: readonly KernelInput<K>[],
+      { name: stage, onProgress }: { name: string; onProgress?: (fraction: number) => void },
+    ): AsyncGenerator<Finished<KernelOutput<K>>> {
+      // The table gives each name its own kernel, which TypeScript cannot follow through K.
+      const module = kernels[kernel] as unknown as Parameters<
+        typeof hands.map<KernelInput<K>, KernelOutput<K>>
+      >[0];
+      const name = `${program}: ${stage}`;
+      const start = (key?: string): Job<KernelOutput<K>> =>
+        hands.map(module, inputs, { name, ...(signal && { signal }), ...(key !== undefined && { key }) });
+      const { job } = resumable ? await goOn(start, await keyOf(program, kernel, inputs)) : { job: start() };
+      let done = 0;
+      for await (const { index, output, error } of job) {
+        if (error) {
+          await job.cancel();
+          throw error;
+        }
+        tasks++;
+        onProgress?.(++done / inputs.length);
+        yield { index, output };
+      }
+    },
+  };
+}
+
+/** Everything the outputs depend on. */
+async function keyOf(program: string, kernel: KernelName, inputs: readonly unknown[]): Promise<string> {
+  const source = await bundleKernel(kernelUrl(kernel));
+  return `${program}-${sha256Hex(encodeValue([source, inputs as Value]))}`;
+}
+
+/**
+ * The job of a key, ready to be read: one that was given up before is made anew, since a cancelled job never goes on.
+ * Wrapped, because a job itself is awaited for its outputs.
+ */
+async function goOn<Output>(
+  start: (key: string) => Job<Output>,
+  key: string,
+): Promise<{ readonly job: Job<Output> }> {
+  const job = start(key);
+  const { state, counts } = await job.status();
+  if (state === "cancelled" || state === "quarantined") {
+    await job.delete();
+    return { job: start(key) };
+  }
+  if (counts.failed > 0) await job.requeueFailed();
+  return { job };
+}

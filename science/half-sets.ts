@@ -1,0 +1,38 @@
+import type { Pose } from "../shared/kernels/math/euler.ts";
+import type { Compute } from "./compute.ts";
+import { bytesOf, type ImageStack } from "./stages.ts";
+
+/** One of the two halves of a data set, which never see each other (Scheres & Chen, Nat. Methods 9 (2012) 853). */
+export interface HalfSet {
+  readonly stack: ImageStack;
+  readonly poses: readonly Pose[];
+  /** Positions of its particles in the whole data set. */
+  readonly members: readonly number[];
+}
+
+/**
+ * Splits particles into halves and puts each where kernels can read it.
+ * @param subsets - 1 or 2 for each particle; else every other one
+ * @throws RangeError when a half is empty
+ */
+export async function halfSets(
+  compute: Compute,
+  images: Float32Array,
+  box: number,
+  poses: readonly Pose[],
+  subsets?: readonly number[],
+): Promise<[HalfSet, HalfSet]> {
+  const half = async (subset: 1 | 2): Promise<HalfSet> => {
+    const members = poses.map((_, i) => i).filter((i) => (subsets?.[i] ?? (i % 2) + 1) === subset);
+    if (members.length === 0) throw new RangeError(`half ${subset} has no particles; both halves need some`);
+    const area = box * box;
+    const own = new Float32Array(members.length * area);
+    members.forEach((member, at) => own.set(images.subarray(member * area, (member + 1) * area), at * area));
+    return {
+      stack: { ref: await compute.put(bytesOf(own)), count: members.length, box },
+      poses: members.map((member) => poses[member]!),
+      members,
+    };
+  };
+  return [await half(1), await half(2)];
+}

@@ -1,0 +1,217 @@
+import type { Candidate } from "../shared/kernels/math/candidates.ts";
+import type { Pose } from "../shared/kernels/math/euler.ts";
+import type { PartialVolume } from "../shared/kernels/math/partial-volume.ts";
+import type { Compute } from "./compute.ts";
+import { filterVolume, lowPass } from "./fourier-filter.ts";
+import { figureOfMerit, fourierShellCorrelation, resolutionAt, type FscCurve } from "./fsc.ts";
+import type { HalfSet } from "./half-sets.ts";
+import { evenViews } from "./orientations.ts";
+import { reconstruct } from "./reconstruct.ts";
+import * as stages from "./stages.ts";
+import { symmetryOperators } from "./symmetry.ts";
+import { maskVolume, softSphere, type Volume } from "./volume.ts";
+
+/** What the maps of two halves are made with; lengths in Å. */
+export interface ReconstructionSettings {
+  readonly symmetry: string;
+  readonly pixelSize: number;
+  /** Radius of the soft sphere that maps are compared within. */
+  readonly maskRadius: number;
+}
+
+/** How poses are found; angles in degrees, lengths in Å. */
+export interface RefinementSettings extends ReconstructionSettings {
+  /** The first reference is seen no finer than this. */
+  readonly startResolution: number;
+  readonly viewStep: number;
+  /** Particles lie up to so far from the centre of their image. */
+  readonly maxShift: number;
+}
+
+/** The two halves' maps, what all particles give together, and how far the halves agree inside the mask. */
+export interface Reconstruction {
+  readonly halves: readonly [Volume, Volume];
+  /** Of all particles, neither filtered nor masked. */
+  readonly whole: Volume;
+  readonly fsc: FscCurve;
+  /** Å, where the halves' correlation falls below 0.143. */
+  readonly resolution: number;
+}
+
+/** Runs one named stage; whoever gives this shows its progress (0 … 1). */
+export type RunStage = <T>(
+  name: string,
+  work: (onProgress: (fraction: number) => void) => Promise<T>,
+) => Promise<T>;
+
+/** Images, particles and references of a task: a fraction of a second each (as measured for the demo). */
+const blocks = { project: 50, particles: 25, references: 100, refine: 25, insert: 125 };
+/** Candidates the search leaves to the refinement, which is enough for 99 % of particles at 7.5° a view. */
+const keep = 3;
+/** Å; fine enough for the refinement to find the summit. */
+const searchShiftStep = 5.3;
+
+/** The maps of particles whose poses are known. */
+export async function reconstructHalves(
+  compute: Compute,
+  halves: readonly [HalfSet, HalfSet],
+  settings: ReconstructionSettings,
+  stage: RunStage,
+  name = "Insert",
+): Promise<Reconstruction> {
+  const { pixelSize } = settings;
+  const { box } = halves[0].stack;
+  const symmetry = symmetryOperators(settings.symmetry);
+  const sums = await stage(name, (onProgress) =>
+    bothHalves(halves, onProgress, async ({ stack, poses }, half, progress) => {
+      const [sum] = await stages.insertStage(compute, stack, poses, {
+        name: `${name}, half ${half}`,
+        onProgress: progress,
+        symmetry,
+        maxRadius: box / 2,
+        parts: 1,
+        block: blocks.insert,
+      });
+      return sum!;
+    }),
+  );
+  const total = addSums(sums[0], sums[1]);
+  const map = (sum: PartialVolume): Volume => reconstruct(sum, box, pixelSize, box / 2);
+  const maps = [map(sums[0]), map(sums[1])] as const;
+  const mask = maskOf(maps[0], settings.maskRadius);
+  const fsc = fourierShellCorrelation(maskVolume(maps[0], mask), maskVolume(maps[1], mask));
+  return { halves: maps, whole: map(total), fsc, resolution: resolutionAt(fsc, 0.143) };
+}
+
+/**
+ * One round of gold-standard refinement: new poses for both halves, each against its own reference, and the maps they give.
+ *
+ * The first round (no `before`) searches all orientations with projections of `start`, the same for both halves but no finer
+ * than `startResolution`; later ones start from the poses before and compare each half with its own map.
+ */
+export async function refinementRound(
+  compute: Compute,
+  halves: readonly [HalfSet, HalfSet],
+  {
+    start,
+    before,
+    round,
+  }: { readonly start: Volume; readonly before?: Reconstruction; readonly round: number },
+  settings: RefinementSettings,
+  stage: RunStage,
+): Promise<{ halves: [HalfSet, HalfSet]; reconstruction: Reconstruction }> {
+  const low = filterVolume(start, lowPass(settings.startResolution));
+  const candidates = before
+    ? halves.map(({ poses }) => poses.map((pose) => [{ ...pose, score: 0, reference: 0 }]))
+    : await searchAll(compute, halves, low, settings, stage);
+  const references = before ? before.halves.map((map) => referenceOf(map, before, settings)) : [low, low];
+  const resolution = before?.resolution ?? settings.startResolution;
+  const poses = await stage(`Refine, round ${round}`, (onProgress) =>
+    bothHalves(halves, onProgress, ({ stack }, half, progress) =>
+      stages.refineStage(compute, stack, [references[half - 1]!], candidates[half - 1]!, {
+        name: `Refine, round ${round}, half ${half}`,
+        onProgress: progress,
+        minRing: 1,
+        maxRing: ringAt(start, resolution),
+        step: 3,
+        endStep: 0.3,
+        block: blocks.refine,
+      }),
+    ),
+  );
+  const refined = halves.map((half, i): HalfSet => ({ ...half, poses: poses[i]! })) as [HalfSet, HalfSet];
+  const reconstruction = await reconstructHalves(compute, refined, settings, stage, `Insert, round ${round}`);
+  return { halves: refined, reconstruction };
+}
+
+/** The map of all particles as it is best looked at: each shell as far as it can be trusted, the surroundings masked. */
+export function presentable({ whole, fsc }: Reconstruction, maskRadius: number): Volume {
+  return maskVolume(filterVolume(whole, figureOfMerit(fsc)), maskOf(whole, maskRadius));
+}
+
+/** Poses of the whole data set, in its order. */
+export function posesOf(halves: readonly HalfSet[]): Pose[] {
+  const poses: Pose[] = [];
+  for (const half of halves) half.members.forEach((member, i) => (poses[member] = half.poses[i]!));
+  return poses;
+}
+
+async function searchAll(
+  compute: Compute,
+  halves: readonly [HalfSet, HalfSet],
+  start: Volume,
+  settings: RefinementSettings,
+  stage: RunStage,
+): Promise<Candidate[][][]> {
+  const { pixelSize, maxShift } = settings;
+  const views = evenViews(settings.viewStep, symmetryOperators(settings.symmetry));
+  const projections = await stage("Project the first reference", (onProgress) =>
+    stages.projectStage(
+      compute,
+      start,
+      views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 })),
+      { name: "Project the first reference", onProgress, maxRadius: start.size / 2, block: blocks.project },
+    ),
+  );
+  const references = {
+    ref: await compute.put(stages.bytesOf(projections)),
+    count: views.length,
+    box: start.size,
+  };
+  return stage("Match all orientations", (onProgress) =>
+    bothHalves(halves, onProgress, ({ stack }, half, progress) =>
+      stages.searchStage(compute, stack, references, views, {
+        name: `Match, half ${half}`,
+        onProgress: progress,
+        minRing: 2,
+        maxRing: ringAt(start, settings.startResolution),
+        particleRadius: settings.maskRadius / pixelSize,
+        shiftRadius: (maxShift + searchShiftStep / 2) / pixelSize,
+        shiftStep: searchShiftStep / pixelSize,
+        keep,
+        particleBlock: blocks.particles,
+        referenceBlock: blocks.references,
+      }),
+    ),
+  );
+}
+
+/** A half map as the next round's reference: signal ÷ (signal + noise) of its own amplitudes, masked. */
+function referenceOf(map: Volume, { fsc }: Reconstruction, { maskRadius }: ReconstructionSettings): Volume {
+  const merit = figureOfMerit(fsc);
+  return filterVolume(maskVolume(map, maskOf(map, maskRadius)), (frequency) => merit(frequency) ** 2);
+}
+
+/** Does the same with both halves at once, their jobs side by side, and shows it as one. */
+async function bothHalves<T>(
+  halves: readonly [HalfSet, HalfSet],
+  onProgress: (fraction: number) => void,
+  work: (half: HalfSet, number: 1 | 2, progress: (fraction: number) => void) => Promise<T>,
+): Promise<[T, T]> {
+  const done = [0, 0];
+  const progress =
+    (at: 0 | 1) =>
+    (fraction: number): void => {
+      done[at] = fraction;
+      onProgress((done[0]! + done[1]!) / 2);
+    };
+  return Promise.all([work(halves[0], 1, progress(0)), work(halves[1], 2, progress(1))]);
+}
+
+function addSums(a: PartialVolume, b: PartialVolume): PartialVolume {
+  return {
+    padded: a.padded,
+    data: a.data.map((value, i) => value + b.data[i]!),
+    weights: a.weights.map((value, i) => value + b.weights[i]!),
+  };
+}
+
+function maskOf({ size, pixelSize }: Volume, maskRadius: number): Float32Array {
+  const edge = 14 / pixelSize;
+  return softSphere(size, Math.min(maskRadius / pixelSize, size / 2 - edge - 1), edge);
+}
+
+/** The ring just beyond a resolution, cycles per box; inside Nyquist. */
+function ringAt({ size, pixelSize }: Volume, resolution: number): number {
+  return Math.min(size / 2 - 1, Math.ceil((size * pixelSize) / resolution) + 1);
+}

@@ -1,0 +1,94 @@
+import { elementLength } from "../shared/kernels/simmx.ts";
+import type { Match } from "../shared/kernels/math/rotational-search.ts";
+import type { Compute } from "./compute.ts";
+import { blocksOf, imagesOf, type ImageStack, type StageOptions } from "./stages.ts";
+
+/** How images are compared; lengths in pixels, rings in cycles per box. */
+export interface ComparisonSettings {
+  readonly minRing: number;
+  readonly maxRing: number;
+  readonly particleRadius: number;
+  readonly shiftRadius: number;
+  readonly shiftStep: number;
+  readonly mirror: boolean;
+}
+
+/** A similarity matrix: for every particle (row) and reference (column) how they match. */
+export interface SimilarityMatrix {
+  readonly references: number;
+  readonly particles: number;
+  /** `Match` as numbers, one matrix each, references fastest: score, origin x, origin y (pixels), psi (degrees), mirror (0 or 1). */
+  readonly score: Float32Array;
+  readonly originX: Float32Array;
+  readonly originY: Float32Array;
+  readonly psi: Float32Array;
+  readonly mirror: Float32Array;
+}
+
+/** Compares every particle with every reference, in blocks of `particleBlock` × `referenceBlock` a task. */
+export async function similarityMatrix(
+  compute: Compute,
+  references: ImageStack,
+  particles: ImageStack,
+  options: StageOptions &
+    ComparisonSettings & { readonly particleBlock: number; readonly referenceBlock: number },
+): Promise<SimilarityMatrix> {
+  const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror } = options;
+  const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
+    blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
+  );
+  const inputs = blocks.map(({ start, end, first, last }) => ({
+    particles: imagesOf(particles, start, end),
+    references: imagesOf(references, first, last),
+    box: particles.box,
+    minRing,
+    maxRing,
+    particleRadius,
+    shiftRadius,
+    shiftStep,
+    mirror,
+  }));
+  const matrix = (): Float32Array => new Float32Array(particles.count * references.count);
+  const matrices = [matrix(), matrix(), matrix(), matrix(), matrix()] as const;
+  for await (const { index, output } of compute.map("simmx", inputs, options)) {
+    const { start, end, first, last } = blocks[index]!;
+    let from = 0;
+    for (let particle = start; particle < end; particle++)
+      for (let reference = first; reference < last; reference++, from += elementLength)
+        matrices.forEach(
+          (values, i) => (values[particle * references.count + reference] = output[from + i]!),
+        );
+  }
+  const [score, originX, originY, psi, hand] = matrices;
+  return {
+    references: references.count,
+    particles: particles.count,
+    score,
+    originX,
+    originY,
+    psi,
+    mirror: hand,
+  };
+}
+
+/** The reference that matches a particle best. */
+export interface BestMatch extends Match {
+  readonly reference: number;
+}
+
+/** For each particle its best reference; the first of equals. */
+export function bestMatches(matrix: SimilarityMatrix): BestMatch[] {
+  const { references, particles, score } = matrix;
+  return Array.from({ length: particles }, (_, particle) => {
+    let best = particle * references;
+    for (let at = best + 1; at < (particle + 1) * references; at++) if (score[at]! > score[best]!) best = at;
+    return {
+      reference: best - particle * references,
+      score: score[best]!,
+      originX: matrix.originX[best]!,
+      originY: matrix.originY[best]!,
+      psi: matrix.psi[best]!,
+      mirror: matrix.mirror[best] === 1,
+    };
+  });
+}

@@ -1,0 +1,152 @@
+import type { DataReference } from "../data-reference.ts";
+import type { KernelContext } from "../kernel.ts";
+import { readFloats } from "./math/blobs.ts";
+import { polarGrid } from "./math/polar.ts";
+import { referenceSpectra, RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
+import { addAligned } from "./math/transform-image.ts";
+
+/** One class, to be aligned and averaged. */
+export type AverageInput = {
+  /** The class's images: `box`² 32-bit pixels each, x fastest. */
+  readonly particles: DataReference;
+  /** What the first round aligns to; null lets the class find its own, from pairs, pairs of pairs, and so on. */
+  readonly reference: DataReference | null;
+  readonly box: number;
+  /** Band that is compared, cycles per box. */
+  readonly minRing: number;
+  readonly maxRing: number;
+  /** Radius of the particle, pixels; outside is background. */
+  readonly particleRadius: number;
+  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
+  readonly shiftRadius: number;
+  readonly shiftStep: number;
+  readonly mirror: boolean;
+  /** Rounds of alignment and averaging, at least 1. */
+  readonly iterations: number;
+  /** Part of the particles, the best-matching ones, that each average is made of; above 0, at most 1. */
+  readonly keep: number;
+};
+
+/** Numbers of one particle's alignment: score, origin x and y (pixels), psi (degrees), mirror (0 or 1), in the average (0 or 1). */
+export const alignmentLength = 6;
+
+export type AverageOutput = {
+  /** `box`² pixels; the background of each particle has mean 0 and variance 1. */
+  readonly average: Float32Array;
+  /** One alignment a particle, to the average before the last. What its numbers mean is said at `Match`. */
+  readonly alignments: Float64Array;
+};
+
+/** Four times the angles of the band: 1.4° a step at most, so that the rim of a particle of 30 pixels' radius is blurred by less than half a pixel. */
+const finer = 4;
+
+/** A checkpoint must fit into 256 KiB. */
+const largestCheckpoint = 200_000;
+
+/** Iterative alignment and averaging of a class, as EMAN2's `e2classaverage.py` does it. */
+export default async function average(input: AverageInput, ctx: KernelContext): Promise<AverageOutput> {
+  const { box, iterations } = input;
+  const area = box * box;
+  const stack = await readFloats(ctx, input.particles, input.particles.length / 4);
+  const particles = Array.from({ length: stack.length / area }, (_, i) =>
+    normalised(stack.subarray(i * area, (i + 1) * area), box, input.particleRadius),
+  );
+  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
+  const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
+  const search = new RotationalSearch(grid, shifts, { mirror: input.mirror, finer });
+  const matchTo = (reference: Float32Array): ((particle: Float32Array) => Match) => {
+    const [spectrum] = referenceSpectra(reference, grid);
+    return (particle) => {
+      search.setParticle(particle);
+      return search.match(spectrum!);
+    };
+  };
+
+  const before = ctx.resume as { round: number; reference: Float32Array } | undefined;
+  const first = before?.round ?? 0;
+  let reference =
+    before?.reference ??
+    (input.reference ? await readFloats(ctx, input.reference, area) : bootstrap(particles, box, matchTo));
+  let alignments = new Float64Array();
+  for (let round = first; round < iterations; round++) {
+    const match = matchTo(reference);
+    const matches = particles.map((particle, i) => {
+      ctx.progress((round + (i + 1) / particles.length) / iterations);
+      return match(particle);
+    });
+    const kept = bestPart(matches, input.keep);
+    reference = mean(particles, box, matches, kept);
+    alignments = packAlignments(matches, kept);
+    if (4 * area < largestCheckpoint && round + 1 < iterations)
+      ctx.checkpoint({ round: round + 1, reference });
+  }
+  return { average: reference, alignments };
+}
+
+/**
+ * A reference out of nothing: particles are averaged in pairs, the second aligned to the first, then these averages in
+ * pairs, until one is left (as in Penczek, Radermacher & Frank, Ultramicroscopy 40 (1992) 33, in tree order).
+ */
+function bootstrap(
+  particles: readonly Float32Array[],
+  box: number,
+  matchTo: (reference: Float32Array) => (particle: Float32Array) => Match,
+): Float32Array {
+  let level: Float32Array[] = particles.map((particle) => particle.slice());
+  while (level.length > 1) {
+    const next: Float32Array[] = [];
+    for (let i = 0; i < level.length; i += 2) {
+      const [sum, other] = [level[i]!, level[i + 1]];
+      if (other) addAligned(other, box, matchTo(sum)(other), sum);
+      next.push(sum);
+    }
+    level = next;
+  }
+  return level[0] ?? new Float32Array(box * box);
+}
+
+/** Background to mean 0 and variance 1. */
+function normalised(image: Float32Array, box: number, radius: number): Float32Array {
+  let [count, sum, squares] = [0, 0, 0];
+  for (let i = 0; i < image.length; i++) {
+    if (Math.hypot((i % box) - box / 2, Math.floor(i / box) - box / 2) <= radius) continue;
+    count++;
+    sum += image[i]!;
+    squares += image[i]! ** 2;
+  }
+  const middle = sum / (count || 1);
+  const deviation = Math.sqrt(squares / (count || 1) - middle * middle) || 1;
+  return image.map((value) => (value - middle) / deviation);
+}
+
+/** Which particles belong to the best-scoring part; at least one. */
+function bestPart(matches: readonly Match[], part: number): Set<number> {
+  const order = matches.map((_, i) => i).sort((a, b) => matches[b]!.score - matches[a]!.score || a - b);
+  return new Set(order.slice(0, Math.max(1, Math.round(part * order.length))));
+}
+
+function mean(
+  particles: readonly Float32Array[],
+  box: number,
+  matches: readonly Match[],
+  kept: ReadonlySet<number>,
+): Float32Array {
+  const sum = new Float64Array(box * box);
+  particles.forEach((particle, i) => {
+    if (kept.has(i)) addAligned(particle, box, matches[i]!, sum);
+  });
+  return Float32Array.from(sum, (value) => value / kept.size);
+}
+
+function packAlignments(matches: readonly Match[], kept: ReadonlySet<number>): Float64Array<ArrayBuffer> {
+  return Float64Array.from(
+    matches.flatMap(({ score, originX, originY, psi, mirror }, i) => [
+      score,
+      originX,
+      originY,
+      psi,
+      mirror ? 1 : 0,
+      kept.has(i) ? 1 : 0,
+    ]),
+  );
+}
