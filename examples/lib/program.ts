@@ -4,7 +4,7 @@ import type { Hands } from "../../customer/index.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import type { RunStage } from "../../science/refinement.ts";
-import { parallelOption } from "./parallel.ts";
+import { parallelOption } from "../../parallel/option.ts";
 
 /** Options that every program has. */
 export interface ProgramOptions {
