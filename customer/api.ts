@@ -3,6 +3,7 @@ import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import {
+  cancelledGroupSchema,
   clientInfoSchema,
   contentTypes,
   createdTokenSchema,
@@ -11,6 +12,7 @@ import {
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
+  type CancelledGroup,
   type ClientInfo,
   type CreatedToken,
   type JobInfo,
@@ -51,8 +53,14 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/clients" }, v.array(clientInfoSchema));
   }
 
-  jobs(): Promise<JobInfo[]> {
-    return this.#ask({ method: "GET", path: "api/jobs" }, v.array(jobSchema));
+  jobs(filter: { group?: string | undefined } = {}): Promise<JobInfo[]> {
+    const query = filter.group === undefined ? "" : `?group=${encodeURIComponent(filter.group)}`;
+    return this.#ask({ method: "GET", path: `api/jobs${query}` }, v.array(jobSchema));
+  }
+
+  cancelGroup(group: string): Promise<CancelledGroup> {
+    const path = `api/groups/${encodeURIComponent(group)}/cancel`;
+    return this.#ask({ method: "POST", path }, cancelledGroupSchema);
   }
 
   job(id: JobId, call: Call = {}): Promise<JobInfo> {

@@ -17,7 +17,7 @@ import type { NewTask, ResultRow } from "./store/store.ts";
  * `customer` narrows what is visible.
  */
 export interface Platform {
-  /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel) */
+  /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel), NOT_FOUND (a job it is to come after) */
   createJob(
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }>;
@@ -30,8 +30,10 @@ export interface Platform {
   /** @throws PlatformError NOT_FOUND */
   job(id: JobId): Promise<JobInfo>;
   /** Newest first; of all customers without `customer`. */
-  jobs(filter?: { customer?: string }): Promise<JobInfo[]>;
+  jobs(filter?: { customer?: string; group?: string }): Promise<JobInfo[]>;
   cancel(id: JobId): Promise<JobInfo>;
+  /** Cancels the jobs of a group that have not ended; of all customers without `customer`. */
+  cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]>;
   pause(id: JobId): Promise<JobInfo>;
   resume(id: JobId): Promise<JobInfo>;
   setPriority(id: JobId, priority: number): Promise<JobInfo>;

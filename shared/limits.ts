@@ -25,6 +25,8 @@ export const limits = {
   slotsPerClient: 1024,
   /** Highest task index, so that an index is always an exact integer in every store. */
   maxTaskIndex: 2 ** 40,
+  /** Jobs that one job may come after. */
+  afterJobs: 1024,
   nameChars: 200,
   messageChars: 4_000,
   stackChars: 16_000,

@@ -70,7 +70,9 @@ function lines(name: string): ProgressView {
 
 function describe(progress: Progress): string {
   if (progress.offlineMs > 0) return `server away for ${span(progress.offlineMs)}, still trying`;
-  const parts = [progress.paused ? "paused" : progress.state];
+  const { length: first } = progress.waitingFor;
+  const waits = `waiting for ${first} ${first === 1 ? "job" : "jobs"}`;
+  const parts = [progress.paused ? "paused" : first > 0 ? waits : progress.state];
   if (progress.running > 0) parts.push(`${progress.running} running`);
   if (progress.failed > 0) parts.push(`${progress.failed} failed`);
   if (progress.rate > 0) parts.push(rate(progress.rate));

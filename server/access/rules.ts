@@ -32,6 +32,7 @@ export const rules = {
   "POST /api/jobs/{id}/priority": customers,
   "GET /api/jobs/{id}/results": customers,
   "GET /api/jobs/{id}/logs": customers,
+  "POST /api/groups/{group}/cancel": customers,
   "PUT /api/blobs/{sha256}": data,
   "GET /api/blobs/{sha256}": data,
   "HEAD /api/blobs/{sha256}": data,

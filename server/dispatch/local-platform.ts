@@ -84,6 +84,7 @@ export class LocalPlatform implements Platform {
       this.#watch,
       log,
     );
+    store.onDependents((row) => this.#dependentChanged(row));
     if (hold) setTimeout(() => this.dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
@@ -96,7 +97,7 @@ export class LocalPlatform implements Platform {
     );
     for (const row of active) {
       platform.#watch.update(row);
-      platform.dispatcher.addJob(row);
+      platform.#schedule(row);
     }
     return platform;
   }
@@ -123,7 +124,7 @@ export class LocalPlatform implements Platform {
     });
     if (created) {
       this.#watch.update(job);
-      this.dispatcher.addJob(job);
+      this.#schedule(job);
     }
     return { job: await this.#info(job), created };
   }
@@ -145,13 +146,20 @@ export class LocalPlatform implements Platform {
     return this.#info(await this.#row(id));
   }
 
-  async jobs(filter: { customer?: string } = {}): Promise<JobInfo[]> {
+  async jobs(filter: { customer?: string; group?: string } = {}): Promise<JobInfo[]> {
     const rows = await this.#store.listJobs(filter);
     return Promise.all(rows.map((row) => this.#info(row)));
   }
 
   async cancel(id: JobId): Promise<JobInfo> {
     return this.#changed(await this.#store.endJob(id, "cancelled"));
+  }
+
+  async cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]> {
+    const rows = await this.#store.listJobs({ ...filter, active: true });
+    // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
+    const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
+    return Promise.all(ended.map((row) => this.#changed(row)));
   }
 
   async pause(id: JobId): Promise<JobInfo> {
@@ -175,8 +183,8 @@ export class LocalPlatform implements Platform {
   async requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }> {
     const { requeued, job } = await this.#store.requeueFailed(id);
     this.#watch.update(job);
+    this.#schedule(job);
     if (requeued > 0) {
-      this.dispatcher.addJob(job);
       this.dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: true });
     }
     return { requeued, job: await this.#info(job) };
@@ -196,7 +204,7 @@ export class LocalPlatform implements Platform {
   async resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const row = await this.#row(id);
-      if (row.lastSeq > after || (row.state !== "open" && row.state !== "closed")) return;
+      if (row.lastSeq > after || !isActive(row)) return;
       if (!this.#watch.row(id)) this.#watch.update(row);
       await this.#watch.changed(id, signal);
     }
@@ -287,7 +295,7 @@ export class LocalPlatform implements Platform {
 
   async snapshot(): Promise<Snapshot> {
     const rows = await this.#store.listJobs();
-    const active = rows.filter((row) => row.state === "open" || row.state === "closed");
+    const active = rows.filter(isActive);
     const shown = [...active, ...rows.filter((row) => !active.includes(row))].slice(0, jobsShown);
     return {
       status: await this.status(),
@@ -311,9 +319,19 @@ export class LocalPlatform implements Platform {
   /** A job was changed from outside: whoever waits is told, and an ended job leaves the scheduler. */
   async #changed(row: JobRow): Promise<JobInfo> {
     this.#watch.update(row);
-    if (row.state !== "open" && row.state !== "closed")
-      this.dispatcher.feed({ type: "jobEnded", job: row.id });
+    if (!isActive(row)) this.dispatcher.feed({ type: "jobEnded", job: row.id });
     return this.#info(row);
+  }
+
+  /** A job that waits for another is none of the scheduler's business yet. */
+  #schedule(row: JobRow): void {
+    if (isActive(row) && row.waitingFor.length === 0) this.dispatcher.addJob(row);
+  }
+
+  /** The end of another job released this one, or blocked it. */
+  #dependentChanged(row: JobRow): void {
+    this.#watch.update(row);
+    this.#schedule(row);
   }
 
   #outcomesStored(
@@ -335,6 +353,10 @@ export class LocalPlatform implements Platform {
       if (client) this.#registry.count(client as ClientId, state);
     });
   }
+}
+
+function isActive({ state }: JobRow): boolean {
+  return state === "open" || state === "closed";
 }
 
 function isLoopback(address: string): boolean {

@@ -54,17 +54,31 @@ const resultQuery = [
   },
 ];
 
+const groupQuery = [
+  {
+    name: "group",
+    in: "query",
+    schema: { type: "string", minLength: 1 },
+    description: "Only jobs of this group.",
+  },
+];
+
 /** Every route, described. */
 export const operations: Record<RouteName, Operation> = {
   "POST /api/jobs": {
     id: "createJob",
     summary: "Make a job, with or without its inputs",
     description:
-      "With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
+      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
     body: either("CreateJob"),
     replies: made("Job"),
   },
-  "GET /api/jobs": { id: "listJobs", summary: "Jobs, newest first", replies: ok("Job", true) },
+  "GET /api/jobs": {
+    id: "listJobs",
+    summary: "Jobs, newest first",
+    query: groupQuery,
+    replies: ok("Job", true),
+  },
   "GET /api/jobs/{id}": { id: "getJob", summary: "One job: counts, rate, failures", replies: ok("Job") },
   "DELETE /api/jobs/{id}": {
     id: "deleteJob",
@@ -114,6 +128,12 @@ export const operations: Record<RouteName, Operation> = {
         },
       },
     },
+  },
+  "POST /api/groups/{group}/cancel": {
+    id: "cancelGroup",
+    summary: "Cancel every job of a group that has not ended",
+    description: "A customer's own jobs; an admin's: everybody's. A group without such jobs is no error.",
+    replies: ok("CancelledGroup"),
   },
   "GET /api/jobs/{id}/logs": {
     id: "readLogs",

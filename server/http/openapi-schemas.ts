@@ -3,6 +3,7 @@ import { blobNameSchema } from "../../shared/data-reference.ts";
 import { errorCodes } from "../../shared/errors.ts";
 import {
   banInfoSchema,
+  cancelledGroupSchema,
   clientInfoSchema,
   createdTokenSchema,
   createJobSchema,
@@ -25,6 +26,7 @@ import { sessionSchema, signInSchema } from "./routes/session.ts";
 export const sent = {
   Job: jobSchema,
   Requeued: v.strictObject({ requeued: v.number(), job: jobSchema }),
+  CancelledGroup: cancelledGroupSchema,
   Submitted: submittedSchema,
   ResultLine: resultLineSchema,
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),

@@ -165,6 +165,9 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs", "/api/jobs");
+    await createJob(server, { group: "a group", after: [job.id] });
+    await ask("GET /api/jobs", "/api/jobs?group=a%20group");
+    await ask("POST /api/groups/{group}/cancel", "/api/groups/a%20group/cancel");
     client.log(job.id, 0, "a line");
     await ask("GET /api/jobs/{id}/logs", `${at}/logs`);
     await ask("POST /api/jobs/{id}/requeue-failed", `${at}/requeue-failed`);

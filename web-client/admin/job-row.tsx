@@ -20,7 +20,8 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
         <th scope="row" data-label="Job">
           <span class="strong">{job.name}</span>
           <span class="muted sub">
-            {job.customer} · <code>{job.id}</code>
+            {job.customer} · {job.group !== undefined && `${job.group} · `}
+            <code>{job.id}</code>
           </span>
         </th>
         <td>
