@@ -4,6 +4,7 @@ import { PlatformError } from "../shared/errors.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import {
   cancelledGroupSchema,
+  capacitySchema,
   clientInfoSchema,
   contentTypes,
   createdTokenSchema,
@@ -13,6 +14,7 @@ import {
   submittedSchema,
   tokenInfoSchema,
   type CancelledGroup,
+  type Capacity,
   type ClientInfo,
   type CreatedToken,
   type JobInfo,
@@ -47,6 +49,10 @@ export class Api {
 
   status(call: Call = {}): Promise<ServerStatus> {
     return this.#ask({ method: "GET", path: "api/status", ...call }, statusSchema);
+  }
+
+  capacity(): Promise<Capacity> {
+    return this.#ask({ method: "GET", path: "api/capacity" }, capacitySchema);
   }
 
   clients(): Promise<ClientInfo[]> {

@@ -7,7 +7,7 @@ import type { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
-import type { ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
+import type { Capacity, ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
 import { Api } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
@@ -143,6 +143,11 @@ export class Hands {
   /** The clients that the server knows. */
   clients(): Promise<ClientInfo[]> {
     return this.#api.clients();
+  }
+
+  /** What the clients can do together: slots, busy ones, measured and expected tasks a second, by kind of client. */
+  capacity(): Promise<Capacity> {
+    return this.#api.capacity();
   }
 
   /** The server as a whole. */

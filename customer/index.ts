@@ -28,6 +28,7 @@ export { PlatformError, type ErrorCode } from "../shared/errors.ts";
 export type { NumericArray, Value } from "../shared/codec.ts";
 export type { Kernel, KernelContext } from "../shared/kernel.ts";
 export type {
+  Capacity,
   ClientInfo,
   JobInfo,
   JobState,

@@ -2,6 +2,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import type {
   BanInfo,
+  Capacity,
   ClientInfo,
   JobInfo,
   JobOptions,
@@ -65,6 +66,8 @@ export interface Platform {
   /** Who a connected client's blob ticket belongs to. */
   clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;
 
+  /** What the connected clients can do together. */
+  capacity(): Capacity;
   status(): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;
 }

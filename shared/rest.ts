@@ -141,6 +141,8 @@ export const jobSchema = v.strictObject({
   /** Of `after`, the jobs that have not finished yet. While there are any, nothing of this job is computed. */
   waitingFor: v.array(jobIdSchema),
   counts: jobCountsSchema,
+  /** Work that is over, 0 … 1: tasks that have ended, and of running ones the share that their kernels last told. */
+  fraction: v.number(),
   /** Tasks per second over the last minute. */
   rate: v.number(),
   /** Milliseconds until the job ends at this rate; null when unknown. */
@@ -231,6 +233,32 @@ export const statusSchema = v.strictObject({
   blobs: v.strictObject({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
+
+const kindCapacitySchema = v.strictObject({
+  /** Connected now. */
+  clients: v.number(),
+  slots: v.number(),
+  /** Slots that have a task. */
+  busy: v.number(),
+  /** Run time of a task on one slot in ms, over the tasks done most recently (half-life a minute); null before the first. */
+  meanTaskMs: v.nullable(v.number()),
+});
+
+/** What `GET /api/capacity` answers: the computer that the clients make together. */
+export const capacitySchema = v.strictObject({
+  clients: v.number(),
+  slots: v.number(),
+  busy: v.number(),
+  /** Measured: tasks done a second over the last ten seconds. */
+  rate: v.number(),
+  /**
+   * Expected: tasks a second if every slot computed tasks such as those done lately, each kind of client at its own measured
+   * speed; dispatch and transfers are not in it. Null before the first task is done.
+   */
+  tasksPerSecond: v.nullable(v.number()),
+  kinds: v.strictObject({ browser: kindCapacitySchema, node: kindCapacitySchema }),
+});
+export type Capacity = v.InferOutput<typeof capacitySchema>;
 
 /** What the admin page is pushed (server-sent events, `GET /api/events`): the whole picture, about once a second. */
 export const snapshotSchema = v.strictObject({

@@ -11,6 +11,9 @@ export interface ProgressView {
 /** Where standard error is no terminal, a line is written this often at most. */
 const lineEveryMs = 5000;
 
+/** The bar moves with the fraction, so that it also shows what long tasks have done of themselves. */
+const barSteps = 1000;
+
 /** A bar on a terminal, plain lines now and then elsewhere, nothing when `quiet`. */
 export function progressView(name: string, quiet: boolean): ProgressView {
   if (quiet) return { show: () => undefined, stop: () => undefined };
@@ -20,7 +23,7 @@ export function progressView(name: string, quiet: boolean): ProgressView {
 function bar(name: string): ProgressView {
   const view = new cliProgress.SingleBar(
     {
-      format: `${name} {bar} {percentage}% | {value}/{total} | {details}`,
+      format: `${name} {bar} {percentage}% | {tasks} | {details}`,
       hideCursor: true,
       clearOnComplete: false,
       stream: process.stderr,
@@ -31,12 +34,11 @@ function bar(name: string): ProgressView {
   let started = false;
   return {
     show(progress) {
-      const ended = progress.done + progress.failed + progress.cancelled;
-      const details = { details: describe(progress) };
-      if (!started) view.start(progress.total, ended, details);
+      const payload = { tasks: tasksOf(progress), details: describe(progress) };
+      const value = Math.floor(progress.fraction * barSteps);
+      if (!started) view.start(barSteps, value, payload);
       started = true;
-      view.setTotal(progress.total);
-      view.update(ended, details);
+      view.update(value, payload);
     },
     stop() {
       if (started) view.stop();
@@ -56,8 +58,8 @@ function lines(name: string): ProgressView {
   };
   return {
     show(progress) {
-      const ended = progress.done + progress.failed + progress.cancelled;
-      const line = `${name}: ${ended}/${progress.total} (${describe(progress)})`;
+      const percent = progress.running > 0 ? `, ${Math.floor(progress.fraction * 100)}%` : "";
+      const line = `${name}: ${tasksOf(progress)}${percent} (${describe(progress)})`;
       if (line === last) return;
       if (performance.now() - shownAt >= lineEveryMs) write(line);
       else pending = line;
@@ -66,6 +68,11 @@ function lines(name: string): ProgressView {
       if (pending !== undefined) write(pending);
     },
   };
+}
+
+/** Tasks that have ended, of all. */
+function tasksOf({ done, failed, cancelled, total }: Progress): string {
+  return `${done + failed + cancelled}/${total}`;
 }
 
 function describe(progress: Progress): string {

@@ -48,6 +48,7 @@ export const rules = {
   "POST /api/tokens": admin,
   "DELETE /api/tokens/{id}": admin,
   "GET /api/status": customers,
+  "GET /api/capacity": customers,
   "GET /api/events": admin,
   "POST /api/session": "open",
   "GET /api/session": "open",

@@ -7,6 +7,7 @@ import { limits } from "../../shared/limits.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type {
   BanInfo,
+  Capacity,
   ClientInfo,
   JobInfo,
   JobOptions,
@@ -268,6 +269,10 @@ export class LocalPlatform implements Platform {
     return this.#registry.ofTicket(ticket);
   }
 
+  capacity(): Capacity {
+    return this.#registry.capacity(this.#recent.perSecond(Date.now()));
+  }
+
   async status(): Promise<ServerStatus> {
     const active = await this.#store.listJobs({ active: true });
     const blobs = await this.#store.blobUsage();
@@ -313,7 +318,7 @@ export class LocalPlatform implements Platform {
 
   async #info(row: JobRow): Promise<JobInfo> {
     const failures = row.failed > 0 ? await this.#store.failures(row.id, 20) : [];
-    return describeJob(row, this.dispatcher.scheduler.running(row.id), this.#watch.rate(row.id), failures);
+    return describeJob(row, this.dispatcher.scheduler.progress(row.id), this.#watch.rate(row.id), failures);
   }
 
   /** A job was changed from outside: whoever waits is told, and an ended job leaves the scheduler. */

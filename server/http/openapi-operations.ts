@@ -207,6 +207,11 @@ export const operations: Record<RouteName, Operation> = {
   },
   "DELETE /api/tokens/{id}": { id: "revokeToken", summary: "Revoke a token", replies: done },
   "GET /api/status": { id: "getStatus", summary: "The server at a glance", replies: ok("Status") },
+  "GET /api/capacity": {
+    id: "getCapacity",
+    summary: "Clients by kind, slots, busy slots, measured and expected tasks a second",
+    replies: ok("Capacity"),
+  },
   "GET /api/events": {
     id: "watch",
     summary: "Snapshots about once a second, as server-sent events",

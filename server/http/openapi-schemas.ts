@@ -4,6 +4,7 @@ import { errorCodes } from "../../shared/errors.ts";
 import {
   banInfoSchema,
   cancelledGroupSchema,
+  capacitySchema,
   clientInfoSchema,
   createdTokenSchema,
   createJobSchema,
@@ -33,6 +34,7 @@ export const sent = {
   BlobName: blobNameSchema,
   Client: clientInfoSchema,
   BanInfo: banInfoSchema,
+  Capacity: capacitySchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
   Token: tokenInfoSchema,

@@ -215,6 +215,9 @@ describe("data, tokens and the rest", () => {
   });
 
   it("shows the server and its clients", async () => {
+    expect((await manyhands(["capacity"])).out).toMatch(
+      /^all +1 +2 +\d[^]*^tasks: .* now; expected \d.*every slot busy$/m,
+    );
     expect((await manyhands(["status"])).out).toMatch(/^clients +0 browsers, 1 nodes; \d of 2 slots busy$/m);
     expect(JSON.parse((await manyhands(["clients", "--json"])).out)).toMatchObject([
       { kind: "node", slots: 2 },

@@ -165,7 +165,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs", "/api/jobs");
-    await createJob(server, { group: "a group", after: [job.id] });
+    await ask("POST /api/jobs", "/api/jobs", json({ kernel, group: "a group", after: [job.id] }));
     await ask("GET /api/jobs", "/api/jobs?group=a%20group");
     await ask("POST /api/groups/{group}/cancel", "/api/groups/a%20group/cancel");
     client.log(job.id, 0, "a line");
@@ -198,6 +198,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/tokens", "/api/tokens");
     await ask("DELETE /api/tokens/{id}", `/api/tokens/${id}`);
     await ask("GET /api/status", "/api/status");
+    await ask("GET /api/capacity", "/api/capacity");
     await ask("POST /api/session", "/api/session", json({ token: server.tokens.admin }));
     await ask("GET /api/session", "/api/session");
     await ask("DELETE /api/session", "/api/session");
