@@ -36,6 +36,7 @@ export const rules = {
   "PUT /api/blobs/{sha256}": data,
   "GET /api/blobs/{sha256}": data,
   "HEAD /api/blobs/{sha256}": data,
+  "GET /api/blobs/{sha256}/chunks": data,
   "POST /api/kernels": customers,
   "GET /api/kernels": customers,
   "GET /api/kernels/{sha256}": customers,

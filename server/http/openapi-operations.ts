@@ -162,6 +162,13 @@ export const operations: Record<RouteName, Operation> = {
       304: blobReplies[304],
     },
   },
+  "GET /api/blobs/{sha256}/chunks": {
+    id: "readBlobChunks",
+    summary: "SHA-256 of each chunk of a blob, for whoever reads ranges of it",
+    description:
+      "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed once, together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
+    replies: { 200: { description: "The digests.", content: bytes } },
+  },
   "POST /api/kernels": {
     id: "postKernel",
     summary: "Store a kernel: an ES module whose default export is the function",

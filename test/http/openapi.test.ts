@@ -182,6 +182,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/blobs/{sha256}", path);
     await ask("GET /api/blobs/{sha256}", path, { headers: { range: "bytes=1-2" } });
     await ask("HEAD /api/blobs/{sha256}", path);
+    await ask("GET /api/blobs/{sha256}/chunks", `${path}/chunks`);
   });
 
   test("clients, tokens, session, status", async () => {
