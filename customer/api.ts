@@ -3,6 +3,8 @@ import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import {
+  cancelledGroupSchema,
+  capacitySchema,
   clientInfoSchema,
   contentTypes,
   createdTokenSchema,
@@ -11,6 +13,8 @@ import {
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
+  type CancelledGroup,
+  type Capacity,
   type ClientInfo,
   type CreatedToken,
   type JobInfo,
@@ -47,12 +51,22 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/status", ...call }, statusSchema);
   }
 
+  capacity(): Promise<Capacity> {
+    return this.#ask({ method: "GET", path: "api/capacity" }, capacitySchema);
+  }
+
   clients(): Promise<ClientInfo[]> {
     return this.#ask({ method: "GET", path: "api/clients" }, v.array(clientInfoSchema));
   }
 
-  jobs(): Promise<JobInfo[]> {
-    return this.#ask({ method: "GET", path: "api/jobs" }, v.array(jobSchema));
+  jobs(filter: { group?: string | undefined } = {}): Promise<JobInfo[]> {
+    const query = filter.group === undefined ? "" : `?group=${encodeURIComponent(filter.group)}`;
+    return this.#ask({ method: "GET", path: `api/jobs${query}` }, v.array(jobSchema));
+  }
+
+  cancelGroup(group: string): Promise<CancelledGroup> {
+    const path = `api/groups/${encodeURIComponent(group)}/cancel`;
+    return this.#ask({ method: "POST", path }, cancelledGroupSchema);
   }
 
   job(id: JobId, call: Call = {}): Promise<JobInfo> {

@@ -7,11 +7,12 @@ import type { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
-import type { ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
+import type { Capacity, ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
 import { Api } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
-import { Job, type WatchOptions } from "./job.ts";
+import { Group } from "./group.ts";
+import { Job, whyBlocked, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
 import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
@@ -19,7 +20,7 @@ import { submitInputs, type Inputs } from "./submission.ts";
 import { hasEnded } from "./progress.ts";
 
 /** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
-export interface MapOptions extends JobOptionsInput, WatchOptions {
+export interface MapOptions extends Omit<JobOptionsInput, "after">, WatchOptions {
   /**
    * Names the job across restarts of this program: run again with the same key, kernel and inputs, it goes on with the
    * job instead of making another, and gets every result from the first.
@@ -30,6 +31,11 @@ export interface MapOptions extends JobOptionsInput, WatchOptions {
    * submitted as fast as the server takes it (it keeps tasks on disk).
    */
   readonly window?: number;
+  /**
+   * Jobs (or their ids) that must finish without a failed task before any task of this one is computed, so that a program of
+   * several stages submits them all and leaves. When one ends otherwise this job ends as `blocked`, and says why.
+   */
+  readonly after?: readonly (string | Job<unknown>)[];
 }
 
 type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown> | string | URL;
@@ -109,6 +115,11 @@ export class Hands {
     return this.#api.jobs();
   }
 
+  /** The jobs that were submitted with this `group`: listed and cancelled together. */
+  group(name: string): Group {
+    return new Group(this.#api, name);
+  }
+
   /**
    * Stores bytes on the server under their SHA-256 and returns the reference to pass in inputs; bytes that the server has
    * are not sent. A string is the path of a file. Files are never held whole; a stream waits in a temporary file, because
@@ -136,6 +147,11 @@ export class Hands {
     return this.#api.clients();
   }
 
+  /** What the clients can do together: slots, busy ones, measured and expected tasks a second, by kind of client. */
+  capacity(): Promise<Capacity> {
+    return this.#api.capacity();
+  }
+
   /** The server as a whole. */
   status(): Promise<ServerStatus> {
     return this.#api.status();
@@ -155,10 +171,11 @@ export class Hands {
     signal.throwIfAborted();
     const source = await sourceOf(kernel);
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
-    const { onProgress: _, signal: __, failFast: ___, window: ____, ...jobOptions } = options;
+    const { onProgress: _, signal: __, failFast: ___, window: ____, after = [], ...jobOptions } = options;
     const request = {
       ...(this.#priority !== undefined && { priority: this.#priority }),
       ...jobOptions,
+      ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
       name: options.name ?? this.#name ?? nameOf(kernel),
       // A random key costs nothing and makes a repeated request find the job that the lost reply had made.
       key: options.key ?? `once-${randomUUID()}`,
@@ -195,11 +212,14 @@ export class Hands {
     try {
       const job = await created;
       ({ id } = job);
+      // Before it had a single input: whoever awaits the job is told the same.
+      if (job.state === "blocked") throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
       if (job.state !== "open") return checkSameLength(job, inputs);
       await submitInputs(this.#api, id, inputs, { signal: over.signal, window: options.window });
       await this.#api.act(id, "close", { signal: over.signal });
     } catch (error) {
       // Its results say what happened, so those who read them are left to it.
+      if (error instanceof PlatformError && error.code === "JOB_BLOCKED") throw error;
       if (id && (await this.#endedElsewhere(id, error)))
         throw new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
       over.abort(error);
@@ -228,6 +248,10 @@ function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) =>
   signal?.addEventListener("abort", listener, { once: true });
   if (signal?.aborted) listener();
   return () => signal?.removeEventListener("abort", listener);
+}
+
+async function idOf(job: string | Job<unknown>): Promise<string> {
+  return typeof job === "string" ? job : job.id;
 }
 
 function checkSameLength(job: JobInfo, inputs: Inputs<Value>): void {

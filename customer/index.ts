@@ -10,6 +10,7 @@
  */
 export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
 export { Hands, type MapOptions } from "./hands.ts";
+export { Group } from "./group.ts";
 export { Job, type SettledTask, type WatchOptions } from "./job.ts";
 export type { TaskOutcome } from "./outcomes.ts";
 export type { Progress } from "./progress.ts";
@@ -27,6 +28,7 @@ export { PlatformError, type ErrorCode } from "../shared/errors.ts";
 export type { NumericArray, Value } from "../shared/codec.ts";
 export type { Kernel, KernelContext } from "../shared/kernel.ts";
 export type {
+  Capacity,
   ClientInfo,
   JobInfo,
   JobState,

@@ -81,7 +81,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
    *
    * @param options.after - start behind the outcome with this `seq`; 0 is the beginning
    * @param options.follow - false: end with what there is now, instead of with the job
-   * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED at the end of a job that ended so
+   * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED at the end of a job that ended so
    */
   async *outcomes(
     options: { after?: number; follow?: boolean } = {},
@@ -100,7 +100,9 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       tasks[index] = error ? { index, status: "failed", error } : { index, status: "done", output };
     }
     const { counts } = step.value;
-    const reason = step.value.job === "quarantined" ? (await this.status()).failures[0] : undefined;
+    // Neither gives every task a failure of its own: one reason stands for all that had not ended.
+    const asWhole = step.value.job === "quarantined" || step.value.job === "blocked";
+    const reason = asWhole ? (await this.status()).failures.at(-1) : undefined;
     for (let index = 0; index < counts.total; index++)
       tasks[index] ??= reason
         ? { index, status: "failed", error: new TaskError({ ...reason, index }) }
@@ -207,6 +209,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     if (end.job === "finished") return;
     const { total, done } = end.counts;
     const message = `Job ${await this.id} was ${end.job} with ${done} of ${total} tasks done.`;
+    if (end.job === "blocked") throw new PlatformError("JOB_BLOCKED", whyBlocked(await this.status()));
     if (end.job !== "quarantined") throw new PlatformError("JOB_CANCELLED", message);
     const failures = (await this.status()).failures.map((failure) => new TaskError(failure));
     throw new PlatformError(
@@ -223,10 +226,17 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   }
 }
 
+/** Why a job that is blocked can not run, for people. */
+export function whyBlocked(job: JobInfo): string {
+  const reason = job.failures.find(({ kind }) => kind === "blocked");
+  return `Job ${job.id} is blocked: ${reason?.message ?? "a job it comes after did not finish well."}`;
+}
+
 function finalProgress(end: JobEnd): Progress {
   return {
     state: end.job,
     paused: false,
+    waitingFor: [],
     ...end.counts,
     fraction: 1,
     rate: 0,

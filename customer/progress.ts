@@ -7,6 +7,8 @@ import type { JobId } from "../shared/ids.ts";
 export interface Progress {
   readonly state: JobState;
   readonly paused: boolean;
+  /** Jobs that must finish first. */
+  readonly waitingFor: readonly string[];
   /** Tasks submitted so far; grows until the inputs are at their end. */
   readonly total: number;
   readonly queued: number;
@@ -14,7 +16,7 @@ export interface Progress {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** Tasks that have ended, as a share of `total`, 0 … 1. */
+  /** Work that is over, 0 … 1: tasks that have ended, and of running ones the share that their kernels last told. */
   readonly fraction: number;
   /** Tasks per second over the last minute. */
   readonly rate: number;
@@ -28,10 +30,8 @@ const everyMs = 1000;
 
 /** The {@link Progress} of what the server tells of a job. */
 export function progressOf(job: JobInfo, offlineMs = 0): Progress {
-  const { state, paused, counts, rate, estimatedMs } = job;
-  const ended = counts.done + counts.failed + counts.cancelled;
-  const fraction = counts.total > 0 ? ended / counts.total : state === "open" ? 0 : 1;
-  return { state, paused, ...counts, fraction, rate, estimatedMs, offlineMs };
+  const { state, paused, waitingFor, counts, fraction, rate, estimatedMs } = job;
+  return { state, paused, waitingFor, ...counts, fraction, rate, estimatedMs, offlineMs };
 }
 
 /** Whether nothing more will happen to a job in this state. */

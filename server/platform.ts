@@ -2,6 +2,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import type {
   BanInfo,
+  Capacity,
   ClientInfo,
   JobInfo,
   JobOptions,
@@ -17,7 +18,7 @@ import type { NewTask, ResultRow } from "./store/store.ts";
  * `customer` narrows what is visible.
  */
 export interface Platform {
-  /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel) */
+  /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel), NOT_FOUND (a job it is to come after) */
   createJob(
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }>;
@@ -30,8 +31,10 @@ export interface Platform {
   /** @throws PlatformError NOT_FOUND */
   job(id: JobId): Promise<JobInfo>;
   /** Newest first; of all customers without `customer`. */
-  jobs(filter?: { customer?: string }): Promise<JobInfo[]>;
+  jobs(filter?: { customer?: string; group?: string }): Promise<JobInfo[]>;
   cancel(id: JobId): Promise<JobInfo>;
+  /** Cancels the jobs of a group that have not ended; of all customers without `customer`. */
+  cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]>;
   pause(id: JobId): Promise<JobInfo>;
   resume(id: JobId): Promise<JobInfo>;
   setPriority(id: JobId, priority: number): Promise<JobInfo>;
@@ -63,6 +66,8 @@ export interface Platform {
   /** Who a connected client's blob ticket belongs to. */
   clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;
 
+  /** What the connected clients can do together. */
+  capacity(): Capacity;
   status(): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;
 }

@@ -126,6 +126,12 @@ const table = {
     4409,
     "The kernel killed every client that tried it; mend it and submit again, or requeue to try once more.",
   ),
+  JOB_BLOCKED: row(
+    false,
+    409,
+    4409,
+    "A job that this one comes after did not finish well; mend and requeue that one first, then this one.",
+  ),
   INTERNAL: row(true, 500, 4500, "This is a defect; the server's log has the details."),
 } as const satisfies Record<string, ErrorRow>;
 

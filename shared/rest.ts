@@ -30,6 +30,9 @@ export const requirementsSchema = v.strictObject({
 });
 export type Requirements = v.InferOutput<typeof requirementsSchema>;
 
+/** Name of a group of jobs. */
+export const groupSchema = text(limits.nameChars);
+
 export const jobOptionsSchema = v.strictObject({
   name: v.optional(text(limits.nameChars), "job"),
   /**
@@ -44,6 +47,13 @@ export const jobOptionsSchema = v.strictObject({
   /** Seeds `ctx.random`: the same seed gives the same streams. */
   seed: v.optional(text(limits.nameChars), "0"),
   requires: v.optional(requirementsSchema, {}),
+  /** Jobs of one group are listed and cancelled together. */
+  group: v.optional(groupSchema),
+  /**
+   * Jobs that must finish without a failed task before any task of this one is handed out. Only jobs that exist can be
+   * named, so there are no cycles. One that ends otherwise blocks this job.
+   */
+  after: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(limits.afterJobs))),
 });
 /** Options of a job with every default filled in. */
 export type JobOptions = v.InferOutput<typeof jobOptionsSchema>;
@@ -91,9 +101,9 @@ export type Submitted = v.InferOutput<typeof submittedSchema>;
 /**
  * `open`: takes more tasks. `closed`: no more tasks, work goes on. `finished`: every task is done or failed.
  * `cancelled`: every task that had not ended is cancelled. `quarantined`: the kernel killed its clients; every task that
- * had not ended is failed.
+ * had not ended is failed. `blocked`: a job that it came `after` did not finish well, so every task is failed.
  */
-export const jobStates = ["open", "closed", "finished", "cancelled", "quarantined"] as const;
+export const jobStates = ["open", "closed", "finished", "cancelled", "quarantined", "blocked"] as const;
 export type JobState = (typeof jobStates)[number];
 
 export const jobCountsSchema = v.strictObject({
@@ -108,14 +118,17 @@ export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
 
 export const taskFailureSchema = v.strictObject({
   index: taskIndexSchema,
-  kind: v.picklist([...failureKinds, "lost", "quarantined"]),
+  kind: v.picklist([...failureKinds, "lost", "quarantined", "blocked"]),
   message: v.string(),
   stack: v.optional(v.string()),
   attempts: v.number(),
   /** The client of the last attempt. */
   client: v.optional(v.string()),
 });
-/** Why a task failed for good. `lost`: its clients went away; `quarantined`: it killed several distinct clients. */
+/**
+ * Why a task failed for good. `lost`: its clients went away; `quarantined`: it killed several distinct clients; `blocked`: a
+ * job that its job came after did not finish well.
+ */
 export type TaskFailure = v.InferOutput<typeof taskFailureSchema>;
 
 export const jobSchema = v.strictObject({
@@ -125,7 +138,11 @@ export const jobSchema = v.strictObject({
   kernel: blobNameSchema,
   state: v.picklist(jobStates),
   paused: v.boolean(),
+  /** Of `after`, the jobs that have not finished yet. While there are any, nothing of this job is computed. */
+  waitingFor: v.array(jobIdSchema),
   counts: jobCountsSchema,
+  /** Work that is over, 0 … 1: tasks that have ended, and of running ones the share that their kernels last told. */
+  fraction: v.number(),
   /** Tasks per second over the last minute. */
   rate: v.number(),
   /** Milliseconds until the job ends at this rate; null when unknown. */
@@ -157,6 +174,14 @@ export const resultLineSchema = v.variant("state", [
   v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates), counts: jobCountsSchema }),
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
+
+/** What `POST /api/groups/{group}/cancel` answers. */
+export const cancelledGroupSchema = v.strictObject({
+  group: v.string(),
+  /** The jobs that were at work or waiting, newest first; those that had ended stay as they are. */
+  cancelled: v.array(jobSchema),
+});
+export type CancelledGroup = v.InferOutput<typeof cancelledGroupSchema>;
 
 export const clientInfoSchema = v.strictObject({
   id: v.string(),
@@ -208,6 +233,32 @@ export const statusSchema = v.strictObject({
   blobs: v.strictObject({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
+
+const kindCapacitySchema = v.strictObject({
+  /** Connected now. */
+  clients: v.number(),
+  slots: v.number(),
+  /** Slots that have a task. */
+  busy: v.number(),
+  /** Run time of a task on one slot in ms, over the tasks done most recently (half-life a minute); null before the first. */
+  meanTaskMs: v.nullable(v.number()),
+});
+
+/** What `GET /api/capacity` answers: the computer that the clients make together. */
+export const capacitySchema = v.strictObject({
+  clients: v.number(),
+  slots: v.number(),
+  busy: v.number(),
+  /** Measured: tasks done a second over the last ten seconds. */
+  rate: v.number(),
+  /**
+   * Expected: tasks a second if every slot computed tasks such as those done lately, each kind of client at its own measured
+   * speed; dispatch and transfers are not in it. Null before the first task is done.
+   */
+  tasksPerSecond: v.nullable(v.number()),
+  kinds: v.strictObject({ browser: kindCapacitySchema, node: kindCapacitySchema }),
+});
+export type Capacity = v.InferOutput<typeof capacitySchema>;
 
 /** What the admin page is pushed (server-sent events, `GET /api/events`): the whole picture, about once a second. */
 export const snapshotSchema = v.strictObject({

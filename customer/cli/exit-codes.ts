@@ -17,7 +17,7 @@ export const exitCodes = {
 export const exitCodesHelp = `
 Exit status:
   0  all is well
-  1  a task failed, or the job was cancelled or quarantined
+  1  a task failed, or the job was cancelled, quarantined or blocked
   2  wrong usage, or the server refused
   3  the server could not be reached`;
 
@@ -26,7 +26,8 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.refused;
   if (error instanceof TaskError) return exitCodes.failed;
   if (!(error instanceof PlatformError)) return exitCodes.refused;
-  if (["TASK_FAILED", "JOB_CANCELLED", "JOB_QUARANTINED"].includes(error.code)) return exitCodes.failed;
+  if (["TASK_FAILED", "JOB_CANCELLED", "JOB_QUARANTINED", "JOB_BLOCKED"].includes(error.code))
+    return exitCodes.failed;
   return ["UNREACHABLE", "TIMED_OUT", "SHUTTING_DOWN"].includes(error.code)
     ? exitCodes.unreachable
     : exitCodes.refused;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { JobInfo } from "../../shared/rest.ts";
 import type { Job } from "../job.ts";
@@ -19,7 +20,7 @@ export function jobCommands(exit: Exit): Command[] {
     jobCommand(exit),
     resultsCommand(exit),
     logsCommand(),
-    verb("cancel", "End a job; its results so far stay", (job) => job.cancel()),
+    cancelCommand(),
     verb("pause", "Hand out no more tasks of a job; what runs is finished", (job) => job.pause()),
     verb("resume", "Go on with a paused job", (job) => job.resume()),
     priorityCommand(),
@@ -31,8 +32,12 @@ export function jobCommands(exit: Exit): Command[] {
 function jobsCommand(): Command {
   return serverCommand("jobs", "List your jobs, newest first")
     .option("--active", "only those that have not ended")
-    .action(async (flags: ServerFlags & { active?: boolean }) => {
-      const all = await withHands(flags, (hands) => hands.jobs());
+    .option("--group <name>", "only those of a group")
+    .action(async (flags: ServerFlags & { active?: boolean; group?: string }) => {
+      const { group } = flags;
+      const all = await withHands(flags, (hands) =>
+        group === undefined ? hands.jobs() : hands.group(group).jobs(),
+      );
       const jobs = flags.active ? all.filter((job) => !hasEnded(job.state)) : all;
       if (flags.json) return writeJson(jobs);
       return writeLine(jobs.length > 0 ? jobTable(jobs) : "No jobs.");
@@ -44,7 +49,7 @@ function jobTable(jobs: readonly JobInfo[]): string {
     { head: "JOB", cell: (job) => job.id },
     { head: "NAME", cell: (job) => job.name },
     { head: "CUSTOMER", cell: (job) => job.customer },
-    { head: "STATE", cell: (job) => (job.paused ? `${job.state}, paused` : job.state) },
+    { head: "STATE", cell: stateOf },
     { head: "DONE", cell: (job) => `${job.counts.done}/${job.counts.total}`, right: true },
     { head: "FAILED", cell: (job) => job.counts.failed, right: true },
     { head: "RUNNING", cell: (job) => job.counts.running, right: true },
@@ -52,6 +57,30 @@ function jobTable(jobs: readonly JobInfo[]): string {
     { head: "LEFT", cell: (job) => (job.estimatedMs ? span(job.estimatedMs) : ""), right: true },
     { head: "MADE", cell: (job) => ago(job.createdAt) },
   ]);
+}
+
+function stateOf({ state, paused, waitingFor }: JobInfo): string {
+  const waits = waitingFor.length > 0 ? `, waits for ${waitingFor.length}` : "";
+  return `${state}${paused ? ", paused" : ""}${waits}`;
+}
+
+function cancelCommand(): Command {
+  return serverCommand("cancel", "End a job, or every job of a group; results so far stay")
+    .argument("[id]", "the job's id")
+    .option("--group <name>", "end every job of this group that has not ended")
+    .action(async (id: string | undefined, flags: ServerFlags & { group?: string }) => {
+      const { group } = flags;
+      if ((id === undefined) === (group === undefined))
+        throw new PlatformError("BAD_OPTION", "Give the id of a job, or --group <name>, and not both.");
+      if (group !== undefined) {
+        const jobs = await withHands(flags, (hands) => hands.group(group).cancel());
+        return flags.json
+          ? writeJson(jobs)
+          : writeLine(jobs.length > 0 ? jobTable(jobs) : "No job to cancel.");
+      }
+      const job = await withHands(flags, (hands) => hands.job(id ?? "").cancel());
+      return flags.json ? writeJson(job) : writeLine(describeJob(job));
+    });
 }
 
 function jobCommand(exit: Exit): Command {
@@ -93,6 +122,8 @@ function describeJob(job: JobInfo): string {
     `kernel    ${job.kernel.sha256}`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
     ...(job.key === undefined ? [] : [`key       ${job.key}`]),
+    ...(job.group === undefined ? [] : [`group     ${job.group}`]),
+    ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
   ];
   const failures = job.failures.map(describeFailure);
   return printable([...lines, ...(failures.length > 0 ? ["failures", ...failures] : [])].join("\n"));

@@ -33,6 +33,8 @@ interface MapFlags extends ServerFlags {
   readonly memory?: number;
   readonly seed?: string;
   readonly window?: number;
+  readonly group?: string;
+  readonly after?: readonly string[];
   readonly kind?: "browser" | "node";
   readonly trusted?: boolean;
   readonly quiet?: boolean;
@@ -75,6 +77,8 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
       "most unfinished tasks on the server, for endless inputs",
       wholeNumber(1, 2 ** 31),
     )
+    .option("--group <name>", "label the job, to list and cancel it with others")
+    .option("--after <id...>", "compute nothing before these jobs have finished without a failed task")
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
     .option("--trusted", "only clients that joined with a token")
     .option("--quiet", "no progress, no list of failures")
@@ -119,7 +123,7 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(flags.kind && { kind: flags.kind }),
     ...(flags.trusted && { trusted: true }),
   };
-  const { key, name, priority, maxAttempts, timeout, memory, seed, window } = flags;
+  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after } = flags;
   return {
     requires,
     ...(key !== undefined && { key }),
@@ -130,5 +134,7 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(memory !== undefined && { memoryMb: memory }),
     ...(seed !== undefined && { seed }),
     ...(window !== undefined && { window }),
+    ...(group !== undefined && { group }),
+    ...(after !== undefined && { after }),
   };
 }

@@ -11,6 +11,9 @@ export interface ProgressView {
 /** Where standard error is no terminal, a line is written this often at most. */
 const lineEveryMs = 5000;
 
+/** The bar moves with the fraction, so that it also shows what long tasks have done of themselves. */
+const barSteps = 1000;
+
 /** A bar on a terminal, plain lines now and then elsewhere, nothing when `quiet`. */
 export function progressView(name: string, quiet: boolean): ProgressView {
   if (quiet) return { show: () => undefined, stop: () => undefined };
@@ -20,7 +23,7 @@ export function progressView(name: string, quiet: boolean): ProgressView {
 function bar(name: string): ProgressView {
   const view = new cliProgress.SingleBar(
     {
-      format: `${name} {bar} {percentage}% | {value}/{total} | {details}`,
+      format: `${name} {bar} {percentage}% | {tasks} | {details}`,
       hideCursor: true,
       clearOnComplete: false,
       stream: process.stderr,
@@ -31,12 +34,11 @@ function bar(name: string): ProgressView {
   let started = false;
   return {
     show(progress) {
-      const ended = progress.done + progress.failed + progress.cancelled;
-      const details = { details: describe(progress) };
-      if (!started) view.start(progress.total, ended, details);
+      const payload = { tasks: tasksOf(progress), details: describe(progress) };
+      const value = Math.floor(progress.fraction * barSteps);
+      if (!started) view.start(barSteps, value, payload);
       started = true;
-      view.setTotal(progress.total);
-      view.update(ended, details);
+      view.update(value, payload);
     },
     stop() {
       if (started) view.stop();
@@ -56,8 +58,8 @@ function lines(name: string): ProgressView {
   };
   return {
     show(progress) {
-      const ended = progress.done + progress.failed + progress.cancelled;
-      const line = `${name}: ${ended}/${progress.total} (${describe(progress)})`;
+      const percent = progress.running > 0 ? `, ${Math.floor(progress.fraction * 100)}%` : "";
+      const line = `${name}: ${tasksOf(progress)}${percent} (${describe(progress)})`;
       if (line === last) return;
       if (performance.now() - shownAt >= lineEveryMs) write(line);
       else pending = line;
@@ -68,9 +70,16 @@ function lines(name: string): ProgressView {
   };
 }
 
+/** Tasks that have ended, of all. */
+function tasksOf({ done, failed, cancelled, total }: Progress): string {
+  return `${done + failed + cancelled}/${total}`;
+}
+
 function describe(progress: Progress): string {
   if (progress.offlineMs > 0) return `server away for ${span(progress.offlineMs)}, still trying`;
-  const parts = [progress.paused ? "paused" : progress.state];
+  const { length: first } = progress.waitingFor;
+  const waits = `waiting for ${first} ${first === 1 ? "job" : "jobs"}`;
+  const parts = [progress.paused ? "paused" : first > 0 ? waits : progress.state];
   if (progress.running > 0) parts.push(`${progress.running} running`);
   if (progress.failed > 0) parts.push(`${progress.failed} failed`);
   if (progress.rate > 0) parts.push(rate(progress.rate));

@@ -50,6 +50,7 @@ export function describeFailure({
   readonly message: string;
   readonly stack?: string | undefined;
 }): string {
+  if (kind === "blocked") return printable(`  every task is blocked: ${message}`);
   const frames = (stack ?? "")
     .split("\n")
     .filter((line) => /^\s*at /.test(line))

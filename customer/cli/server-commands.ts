@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
-import { roles, type ClientInfo, type Role, type ServerStatus } from "../../shared/rest.ts";
+import { roles, type Capacity, type ClientInfo, type Role, type ServerStatus } from "../../shared/rest.ts";
 import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
 
 /** Commands about the server itself: status, clients, tokens, invitations. */
 export function serverCommands(): Command[] {
-  return [statusCommand(), clientsCommand(), tokenCommand(), inviteCommand()];
+  return [statusCommand(), capacityCommand(), clientsCommand(), tokenCommand(), inviteCommand()];
 }
 
 function statusCommand(): Command {
@@ -23,6 +23,40 @@ function describeStatus({ clients, tasks, blobs, ...status }: ServerStatus): str
     `jobs        ${status.jobs}`,
     `tasks       ${tasks.queued} queued, ${tasks.running} running, ${tasks.done} done, ${tasks.failed} failed; ${rate(status.rate)}`,
     `blobs       ${blobs.count}, ${size(blobs.bytes)} of ${size(blobs.quotaBytes)}`,
+  ].join("\n");
+}
+
+function capacityCommand(): Command {
+  return serverCommand("capacity", "Show what the clients can do together").action(
+    async (flags: ServerFlags) => {
+      const capacity = await withHands(flags, (hands) => hands.capacity());
+      await (flags.json ? writeJson(capacity) : writeLine(describeCapacity(capacity)));
+    },
+  );
+}
+
+function describeCapacity({ kinds, clients, slots, busy, ...capacity }: Capacity): string {
+  const { tasksPerSecond } = capacity;
+  const rows = [
+    { kind: "browser", ...kinds.browser },
+    { kind: "node", ...kinds.node },
+    { kind: "all", clients, slots, busy, meanTaskMs: null },
+  ];
+  const expected =
+    tasksPerSecond === null ? "not measured yet" : `${rate(tasksPerSecond)} with every slot busy`;
+  return [
+    table(rows, [
+      { head: "KIND", cell: (row) => row.kind },
+      { head: "CLIENTS", cell: (row) => row.clients, right: true },
+      { head: "SLOTS", cell: (row) => row.slots, right: true },
+      { head: "BUSY", cell: (row) => row.busy, right: true },
+      {
+        head: "MS A TASK",
+        cell: ({ meanTaskMs }) => (meanTaskMs === null ? "" : meanTaskMs.toPrecision(3)),
+        right: true,
+      },
+    ]),
+    `tasks: ${rate(capacity.rate)} now; expected ${expected}`,
   ].join("\n");
 }
 

@@ -4,6 +4,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Store } from "../store/store.ts";
+import { ChunkDigests } from "./chunk-digests.ts";
 import { blobError } from "./failure.ts";
 import { BlobFiles } from "./files.ts";
 import { KeyedLocks } from "./locks.ts";
@@ -35,6 +36,7 @@ export function openBlobDirectory(directory: string, options: BlobDirectoryOptio
 /** Immutable bytes by their SHA-256, as files. What it hands out and takes in is streamed, never held whole. */
 export class BlobDirectory {
   readonly #files: BlobFiles;
+  readonly #digests: ChunkDigests;
   readonly #store: BlobDirectoryOptions["store"];
   readonly #keepMs: number;
   readonly #clock: () => number;
@@ -45,6 +47,7 @@ export class BlobDirectory {
 
   constructor(files: BlobFiles, { quotaBytes, keepMs, store, clock = Date.now }: BlobDirectoryOptions) {
     this.#files = files;
+    this.#digests = new ChunkDigests(files);
     this.#store = store;
     this.#keepMs = keepMs;
     this.#clock = clock;
@@ -90,6 +93,19 @@ export class BlobDirectory {
    */
   open(sha256: Sha256, range?: readonly [start: number, end: number]): Readable {
     return readBlob(this.#files.path(sha256), sha256, range);
+  }
+
+  /**
+   * SHA-256 of each chunk of `limits.chunkBytes`, 32 bytes each, one after another; undefined when the blob is not here.
+   * @throws PlatformError STORE_FAILED when it is damaged on disk
+   */
+  async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
+    const name = await this.stat(sha256);
+    try {
+      return name && (await this.#digests.of(name));
+    } catch (error) {
+      throw blobError(error);
+    }
   }
 
   /** Removes the blobs that no job refers to and that were not touched for `keepMs`. @throws PlatformError STORE_FAILED, STORE_FULL */

@@ -12,7 +12,8 @@ import { isMissing } from "./failure.ts";
 const lookAtOnce = 64;
 
 /**
- * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `incoming/` for uploads
+ * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `ab/abcdef….chunks` for
+ * the digests of its chunks, `incoming/` for uploads
  * under way. A file outside `incoming/` is whole and has been verified.
  */
 export class BlobFiles {
@@ -39,6 +40,11 @@ export class BlobFiles {
 
   path(sha256: Sha256): string {
     return join(this.#directory, sha256.slice(0, 2), sha256);
+  }
+
+  /** Where the digests of a blob's chunks are, once they were asked for. No blob has such a name. */
+  digestsPath(sha256: Sha256): string {
+    return `${this.path(sha256)}.chunks`;
   }
 
   /** A fresh path for an upload. */
@@ -69,6 +75,7 @@ export class BlobFiles {
 
   async remove(sha256: Sha256): Promise<void> {
     await rm(this.path(sha256), { force: true });
+    await rm(this.digestsPath(sha256), { force: true });
   }
 
   /** Every blob there is, folder by folder. */

@@ -94,11 +94,25 @@ export class ClientMessages {
   }
 
   #holds(client: ClientId, job: JobId, index: TaskIndex): boolean {
-    const task = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks.get(index);
-    return task?.leases.some((lease) => lease.client === client) ?? false;
+    return this.#leaseOf(client, job, index) !== undefined;
   }
 
-  #receiveResults(client: ClientId, { job, results }: Results): Promise<void> | undefined {
+  #leaseOf(client: ClientId, job: JobId, index: TaskIndex) {
+    const task = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks.get(index);
+    return task?.leases.find((lease) => lease.client === client);
+  }
+
+  /** For the expected throughput: only of tasks that the client was given, and not longer than it had them. */
+  #noteTimes(client: ClientId, { job, results }: Results): void {
+    for (const { index, outcome, elapsedMs } of results) {
+      const lease = outcome.state === "done" ? this.#leaseOf(client, job, index) : undefined;
+      if (lease) this.#registry.computed(client, Math.min(elapsedMs, performance.now() - lease.leasedAt));
+    }
+  }
+
+  #receiveResults(client: ClientId, message: Results): Promise<void> | undefined {
+    this.#noteTimes(client, message);
+    const { job, results } = message;
     if (!results.some(namesBlobs)) {
       this.#dispatcher.feed({ type: "resultsReceived", client, job, results });
       return undefined;

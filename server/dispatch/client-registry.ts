@@ -1,8 +1,9 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { ClientInfo } from "../../shared/rest.ts";
+import type { Capacity, ClientInfo } from "../../shared/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Joining } from "../sockets/client-gate.ts";
+import { TaskTimes } from "./capacity.ts";
 
 /** What is remembered of a client for people to see. */
 interface ClientRecord {
@@ -31,6 +32,7 @@ export class ClientRegistry {
   readonly #tickets = new Map<string, ClientId>();
   readonly #scheduler: Scheduler;
   readonly #graceMs: number;
+  readonly #times = new TaskTimes();
 
   constructor(scheduler: Scheduler, graceMs: number) {
     this.#scheduler = scheduler;
@@ -104,12 +106,30 @@ export class ClientRegistry {
   }
 
   summary(): { browser: number; node: number; slots: number; busy: number } {
-    const sums = { browser: 0, node: 0, slots: 0, busy: 0 };
+    const { browser, node } = this.#slots();
+    const [slots, busy] = [browser.slots + node.slots, browser.busy + node.busy];
+    return { browser: browser.clients, node: node.clients, slots, busy };
+  }
+
+  /** Notes how long a client took for a task. */
+  computed(id: ClientId, elapsedMs: number): void {
+    const record = this.#records.get(id);
+    if (record) this.#times.add(record.kind, elapsedMs, Date.now());
+  }
+
+  /** @param rate - measured tasks a second */
+  capacity(rate: number): Capacity {
+    return this.#times.capacity(this.#slots(), rate);
+  }
+
+  #slots() {
+    const sums = { browser: { clients: 0, slots: 0, busy: 0 }, node: { clients: 0, slots: 0, busy: 0 } };
     for (const record of this.#records.values()) {
       if (!record.connected) continue;
-      sums[record.kind] += 1;
-      sums.slots += record.slots;
-      sums.busy += Math.min(record.slots, this.#scheduler.client(record.id)?.leases.size ?? 0);
+      const sum = sums[record.kind];
+      sum.clients += 1;
+      sum.slots += record.slots;
+      sum.busy += Math.min(record.slots, this.#scheduler.client(record.id)?.leases.size ?? 0);
     }
     return sums;
   }

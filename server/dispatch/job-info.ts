@@ -4,21 +4,32 @@ import type { JobRow } from "../store/store.ts";
 /** A job as customers and the status page see it. */
 export function describeJob(
   row: JobRow,
-  running: number,
+  progress: { readonly running: number; readonly done: number },
   rate: number,
   failures: readonly TaskFailure[],
 ): JobInfo {
-  const { total: _total, done: _done, failed: _failed, reason, endedAt, ...shown } = row;
-  const counts = countTasks(row, running);
+  const { total: _total, done: _done, failed: _failed, reason, endedAt, waitingFor, ...shown } = row;
+  const counts = countTasks(row, progress.running);
   const left = counts.queued + counts.running;
   return {
     ...shown,
+    waitingFor: [...waitingFor],
     counts,
+    fraction: fractionOf(counts, progress.done, endedAt !== undefined),
     rate,
     estimatedMs: left === 0 ? 0 : rate > 0 && !row.paused ? (left / rate) * 1000 : null,
-    failures: [...failures, ...(reason ? [reason] : [])].slice(0, 20),
+    // The reason that the job as a whole ended stands last.
+    failures: reason ? [...failures.slice(0, 19), reason] : failures.slice(0, 20),
     endedAt: endedAt ?? null,
   };
+}
+
+/** A job without tasks is over only when it has ended. */
+function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean): number {
+  if (hasEnded) return 1;
+  if (counts.total === 0) return 0;
+  const ended = counts.done + counts.failed + counts.cancelled;
+  return (ended + Math.min(doneOfRunning, counts.running)) / counts.total;
 }
 
 /** Tasks by state; what has no outcome follows from the state of the job. */
@@ -27,7 +38,8 @@ export function countTasks(row: JobRow, running: number): JobCounts {
   const open = total - done - failed;
   const ended = { total, done, queued: 0, running: 0 };
   if (state === "cancelled") return { ...ended, failed, cancelled: open };
-  if (state === "quarantined") return { ...ended, failed: failed + open, cancelled: 0 };
+  if (state === "quarantined" || state === "blocked")
+    return { ...ended, failed: failed + open, cancelled: 0 };
   const busy = Math.min(running, open);
   return { total, queued: open - busy, running: busy, done, failed, cancelled: 0 };
 }

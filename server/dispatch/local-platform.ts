@@ -7,6 +7,7 @@ import { limits } from "../../shared/limits.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type {
   BanInfo,
+  Capacity,
   ClientInfo,
   JobInfo,
   JobOptions,
@@ -84,6 +85,7 @@ export class LocalPlatform implements Platform {
       this.#watch,
       log,
     );
+    store.onDependents((row) => this.#dependentChanged(row));
     if (hold) setTimeout(() => this.dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
@@ -96,7 +98,7 @@ export class LocalPlatform implements Platform {
     );
     for (const row of active) {
       platform.#watch.update(row);
-      platform.dispatcher.addJob(row);
+      platform.#schedule(row);
     }
     return platform;
   }
@@ -123,7 +125,7 @@ export class LocalPlatform implements Platform {
     });
     if (created) {
       this.#watch.update(job);
-      this.dispatcher.addJob(job);
+      this.#schedule(job);
     }
     return { job: await this.#info(job), created };
   }
@@ -145,13 +147,20 @@ export class LocalPlatform implements Platform {
     return this.#info(await this.#row(id));
   }
 
-  async jobs(filter: { customer?: string } = {}): Promise<JobInfo[]> {
+  async jobs(filter: { customer?: string; group?: string } = {}): Promise<JobInfo[]> {
     const rows = await this.#store.listJobs(filter);
     return Promise.all(rows.map((row) => this.#info(row)));
   }
 
   async cancel(id: JobId): Promise<JobInfo> {
     return this.#changed(await this.#store.endJob(id, "cancelled"));
+  }
+
+  async cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]> {
+    const rows = await this.#store.listJobs({ ...filter, active: true });
+    // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
+    const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
+    return Promise.all(ended.map((row) => this.#changed(row)));
   }
 
   async pause(id: JobId): Promise<JobInfo> {
@@ -175,8 +184,8 @@ export class LocalPlatform implements Platform {
   async requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }> {
     const { requeued, job } = await this.#store.requeueFailed(id);
     this.#watch.update(job);
+    this.#schedule(job);
     if (requeued > 0) {
-      this.dispatcher.addJob(job);
       this.dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: true });
     }
     return { requeued, job: await this.#info(job) };
@@ -196,7 +205,7 @@ export class LocalPlatform implements Platform {
   async resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const row = await this.#row(id);
-      if (row.lastSeq > after || (row.state !== "open" && row.state !== "closed")) return;
+      if (row.lastSeq > after || !isActive(row)) return;
       if (!this.#watch.row(id)) this.#watch.update(row);
       await this.#watch.changed(id, signal);
     }
@@ -260,6 +269,10 @@ export class LocalPlatform implements Platform {
     return this.#registry.ofTicket(ticket);
   }
 
+  capacity(): Capacity {
+    return this.#registry.capacity(this.#recent.perSecond(Date.now()));
+  }
+
   async status(): Promise<ServerStatus> {
     const active = await this.#store.listJobs({ active: true });
     const blobs = await this.#store.blobUsage();
@@ -287,7 +300,7 @@ export class LocalPlatform implements Platform {
 
   async snapshot(): Promise<Snapshot> {
     const rows = await this.#store.listJobs();
-    const active = rows.filter((row) => row.state === "open" || row.state === "closed");
+    const active = rows.filter(isActive);
     const shown = [...active, ...rows.filter((row) => !active.includes(row))].slice(0, jobsShown);
     return {
       status: await this.status(),
@@ -305,15 +318,25 @@ export class LocalPlatform implements Platform {
 
   async #info(row: JobRow): Promise<JobInfo> {
     const failures = row.failed > 0 ? await this.#store.failures(row.id, 20) : [];
-    return describeJob(row, this.dispatcher.scheduler.running(row.id), this.#watch.rate(row.id), failures);
+    return describeJob(row, this.dispatcher.scheduler.progress(row.id), this.#watch.rate(row.id), failures);
   }
 
   /** A job was changed from outside: whoever waits is told, and an ended job leaves the scheduler. */
   async #changed(row: JobRow): Promise<JobInfo> {
     this.#watch.update(row);
-    if (row.state !== "open" && row.state !== "closed")
-      this.dispatcher.feed({ type: "jobEnded", job: row.id });
+    if (!isActive(row)) this.dispatcher.feed({ type: "jobEnded", job: row.id });
     return this.#info(row);
+  }
+
+  /** A job that waits for another is none of the scheduler's business yet. */
+  #schedule(row: JobRow): void {
+    if (isActive(row) && row.waitingFor.length === 0) this.dispatcher.addJob(row);
+  }
+
+  /** The end of another job released this one, or blocked it. */
+  #dependentChanged(row: JobRow): void {
+    this.#watch.update(row);
+    this.#schedule(row);
   }
 
   #outcomesStored(
@@ -335,6 +358,10 @@ export class LocalPlatform implements Platform {
       if (client) this.#registry.count(client as ClientId, state);
     });
   }
+}
+
+function isActive({ state }: JobRow): boolean {
+  return state === "open" || state === "closed";
 }
 
 function isLoopback(address: string): boolean {

@@ -54,17 +54,31 @@ const resultQuery = [
   },
 ];
 
+const groupQuery = [
+  {
+    name: "group",
+    in: "query",
+    schema: { type: "string", minLength: 1 },
+    description: "Only jobs of this group.",
+  },
+];
+
 /** Every route, described. */
 export const operations: Record<RouteName, Operation> = {
   "POST /api/jobs": {
     id: "createJob",
     summary: "Make a job, with or without its inputs",
     description:
-      "With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
+      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
     body: either("CreateJob"),
     replies: made("Job"),
   },
-  "GET /api/jobs": { id: "listJobs", summary: "Jobs, newest first", replies: ok("Job", true) },
+  "GET /api/jobs": {
+    id: "listJobs",
+    summary: "Jobs, newest first",
+    query: groupQuery,
+    replies: ok("Job", true),
+  },
   "GET /api/jobs/{id}": { id: "getJob", summary: "One job: counts, rate, failures", replies: ok("Job") },
   "DELETE /api/jobs/{id}": {
     id: "deleteJob",
@@ -115,6 +129,12 @@ export const operations: Record<RouteName, Operation> = {
       },
     },
   },
+  "POST /api/groups/{group}/cancel": {
+    id: "cancelGroup",
+    summary: "Cancel every job of a group that has not ended",
+    description: "A customer's own jobs; an admin's: everybody's. A group without such jobs is no error.",
+    replies: ok("CancelledGroup"),
+  },
   "GET /api/jobs/{id}/logs": {
     id: "readLogs",
     summary: "Newest log lines of the job's kernels",
@@ -141,6 +161,13 @@ export const operations: Record<RouteName, Operation> = {
       206: { description: "The range is." },
       304: blobReplies[304],
     },
+  },
+  "GET /api/blobs/{sha256}/chunks": {
+    id: "readBlobChunks",
+    summary: "SHA-256 of each chunk of a blob, for whoever reads ranges of it",
+    description:
+      "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed once, together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
+    replies: { 200: { description: "The digests.", content: bytes } },
   },
   "POST /api/kernels": {
     id: "postKernel",
@@ -187,6 +214,11 @@ export const operations: Record<RouteName, Operation> = {
   },
   "DELETE /api/tokens/{id}": { id: "revokeToken", summary: "Revoke a token", replies: done },
   "GET /api/status": { id: "getStatus", summary: "The server at a glance", replies: ok("Status") },
+  "GET /api/capacity": {
+    id: "getCapacity",
+    summary: "Clients by kind, slots, busy slots, measured and expected tasks a second",
+    replies: ok("Capacity"),
+  },
   "GET /api/events": {
     id: "watch",
     summary: "Snapshots about once a second, as server-sent events",

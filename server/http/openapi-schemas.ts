@@ -3,6 +3,8 @@ import { blobNameSchema } from "../../shared/data-reference.ts";
 import { errorCodes } from "../../shared/errors.ts";
 import {
   banInfoSchema,
+  cancelledGroupSchema,
+  capacitySchema,
   clientInfoSchema,
   createdTokenSchema,
   createJobSchema,
@@ -25,12 +27,14 @@ import { sessionSchema, signInSchema } from "./routes/session.ts";
 export const sent = {
   Job: jobSchema,
   Requeued: v.strictObject({ requeued: v.number(), job: jobSchema }),
+  CancelledGroup: cancelledGroupSchema,
   Submitted: submittedSchema,
   ResultLine: resultLineSchema,
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
   BlobName: blobNameSchema,
   Client: clientInfoSchema,
   BanInfo: banInfoSchema,
+  Capacity: capacitySchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
   Token: tokenInfoSchema,

@@ -1,6 +1,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { jobIdSchema, sha256Schema } from "../../shared/ids.ts";
+import { groupSchema } from "../../shared/rest.ts";
 import { version } from "../../shared/version.ts";
 import { routeNames, rules, type RouteName } from "../access/rules.ts";
 import { operations, type Content, type Operation } from "./openapi-operations.ts";
@@ -8,6 +9,7 @@ import { sent, taken } from "./openapi-schemas.ts";
 
 const parameters: Record<string, v.GenericSchema> = {
   "/api/jobs/{id}": jobIdSchema,
+  "/api/groups/{group}": groupSchema,
   "/api/blobs/{sha256}": sha256Schema,
   "/api/kernels/{sha256}": sha256Schema,
 };

@@ -79,9 +79,20 @@ export class Scheduler {
 
   /** Tasks of a job that are with a client now. */
   running(id: JobId): number {
-    let count = 0;
-    for (const task of this.#state.jobs.get(id)?.tasks.values() ?? []) if (task.leases.length > 0) count += 1;
-    return count;
+    return this.progress(id).running;
+  }
+
+  /** The same, and how much of them is done: each task's fraction (of two leases the one further on), added up. */
+  progress(id: JobId): { running: number; done: number } {
+    const sum = { running: 0, done: 0 };
+    for (const { leases } of this.#state.jobs.get(id)?.tasks.values() ?? []) {
+      if (leases.length === 0) continue;
+      sum.running += 1;
+      let furthest = 0;
+      for (const lease of leases) furthest = Math.max(furthest, lease.progress);
+      sum.done += furthest;
+    }
+    return sum;
   }
 }
 

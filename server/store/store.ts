@@ -13,11 +13,19 @@ import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/rest.
  * them in memory.
  */
 export interface Store {
-  /** Makes a job, or returns the one that the same customer made with the same key. @throws PlatformError CONFLICT when that one differs in kernel */
+  /**
+   * Makes a job, or returns the one that the same customer made with the same key.
+   * @throws PlatformError CONFLICT when that one differs in kernel, NOT_FOUND when it comes `after` a job that is not here
+   */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
   /** Newest first. */
-  listJobs(filter?: { customer?: string; active?: boolean }): Promise<JobRow[]>;
+  listJobs(filter?: { customer?: string; active?: boolean; group?: string }): Promise<JobRow[]>;
+  /**
+   * Calls back, once the change is on disk, with every job that some other job's end released (it waits for nothing any more) or
+   * blocked. A job waits in the store itself, so nothing is lost when nobody listens.
+   */
+  onDependents(listener: (row: JobRow) => void): void;
   /**
    * Adds tasks; a task whose index is there with the same input is counted as repeated.
    * A job that is no longer open still takes repeats, so that a customer that starts again need not know how far it got.
@@ -31,14 +39,18 @@ export interface Store {
   endJob(id: JobId, as: "cancelled" | "quarantined", reason?: TaskFailure): Promise<JobRow>;
   setPaused(id: JobId, paused: boolean): Promise<JobRow>;
   setPriority(id: JobId, priority: number): Promise<JobRow>;
-  /** Removes failed outcomes (and reopens a quarantined job as closed): those tasks are open again with 0 attempts. Returns how many. */
+  /**
+   * Removes failed outcomes (and reopens a quarantined job as closed, a blocked one as it was): those tasks are open again with 0 attempts.
+   * A blocked job waits again for what has not finished. Returns how many.
+   * @throws PlatformError WRONG_STATE when the job was cancelled, or a job it comes after still stands in its way
+   */
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;
   /** Forgets a job with its tasks, results, checkpoints and references. */
   deleteJob(id: JobId): Promise<void>;
 
   /**
    * Takes up to `limit` open, unclaimed tasks of the job, lowest index first, and claims them for this server.
-   * An empty answer means that every open task is claimed already.
+   * An empty answer means that every open task is claimed already, or that the job waits for another.
    */
   claim(id: JobId, limit: number): Promise<ClaimedTask[]>;
   /** Gives claims back without an outcome; the tasks can be claimed again. */
@@ -106,8 +118,10 @@ export interface JobRow extends NewJob {
   /** Sequence number of the newest outcome, 0 before the first. */
   readonly lastSeq: number;
   readonly endedAt: number | undefined;
-  /** Why a quarantined job ended. */
+  /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;
+  /** Of `after`, the jobs that have not finished yet. */
+  readonly waitingFor: readonly JobId[];
 }
 
 export interface NewTask {

@@ -1,10 +1,12 @@
 import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
+import type { Sha256 } from "../ids.ts";
 import { backoffMs } from "./backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
+import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts } from "./ports.ts";
 
-/** Blobs up to this size are fetched whole, kept, and cut from there; of larger ones only the bytes asked for travel. */
+/** Blobs up to this size are fetched whole, kept, and cut from there; of larger ones only chunks with the bytes asked for travel. */
 const wholeBytes = 8 * 1024 * 1024;
 /** Blobs kept in memory beside the shell's cache: many slots, and many ranges of one stack, read the same ones. */
 const memoryBytes = 64 * 1024 * 1024;
@@ -19,6 +21,7 @@ type Range = readonly [number, number];
 export class BlobAccess {
   readonly #ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">;
   readonly #memory = new ByteCache(memoryBytes);
+  readonly #chunks: ChunkReader;
   /** Fetches under way; their bytes are shared, so nobody may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
@@ -30,6 +33,15 @@ export class BlobAccess {
 
   constructor(ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">) {
     this.#ports = ports;
+    const { cache, log } = ports;
+    this.#chunks = new ChunkReader(
+      {
+        digests: (name) => this.#retry((ticket) => ports.blobs.chunks(name, ticket)),
+        fetch: (name, range, check) => this.#fetch(name, range, check),
+        hash: (bytes) => ports.blobs.hash(bytes),
+      },
+      { cache, memory: this.#memory, log },
+    );
   }
 
   /** Credential from the newest welcome; also means that the server is there. */
@@ -67,8 +79,12 @@ export class BlobAccess {
     if (all || name.size <= wholeBytes) return (await this.#whole(name)).slice(start, end);
     const cached = this.#memory.get(name.sha256) ?? (await this.#cached(name));
     if (cached) return cached.slice(start, end);
-    const key = `${name.sha256} ${start} ${end}`;
-    return (await this.#once(key, () => this.#fetch(name, [start, end]))).slice();
+    return this.#chunks.read(name, [start, end]);
+  }
+
+  /** Of names that came into the cache, those that may be whole blobs: the server prefers clients that have a task's data. */
+  wholeBlobs(names: readonly Sha256[]): Sha256[] {
+    return names.filter((name) => !this.#chunks.isStoring(name));
   }
 
   /** Has these in the cache soon, as far as they are small enough to be fetched whole. */
@@ -142,15 +158,21 @@ export class BlobAccess {
     return bytes;
   }
 
-  #fetch(name: BlobName, range: Range | undefined): Promise<Uint8Array> {
+  #fetch(
+    name: BlobName,
+    range: Range | undefined,
+    check?: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
     const expected = range ? range[1] - range[0] : name.size;
     return this.#retry(async (ticket) => {
       const bytes = await this.#ports.blobs.fetch(name, range, ticket);
-      if (bytes.length === expected) return bytes;
-      throw new PlatformError(
-        "HASH_MISMATCH",
-        `${bytes.length} bytes came of blob ${name.sha256}; expected ${expected}.`,
-      );
+      if (bytes.length !== expected)
+        throw new PlatformError(
+          "HASH_MISMATCH",
+          `${bytes.length} bytes came of blob ${name.sha256}; expected ${expected}.`,
+        );
+      await check?.(bytes);
+      return bytes;
     });
   }
 

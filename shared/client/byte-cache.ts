@@ -21,16 +21,16 @@ export class ByteCache {
   }
 
   put(name: string, bytes: Uint8Array): void {
-    this.#remove(name);
+    this.delete(name);
     this.#entries.set(name, bytes);
     this.#bytes += bytes.length;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
-      this.#remove(oldest);
+      this.delete(oldest);
     }
   }
 
-  #remove(name: string): void {
+  delete(name: string): void {
     this.#bytes -= this.#entries.get(name)?.length ?? 0;
     this.#entries.delete(name);
   }

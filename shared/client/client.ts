@@ -80,7 +80,10 @@ class ClientRuntime implements Client {
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
-    ports.cache.onChange(({ added, removed }) => this.#dispatch({ type: "cacheChanged", added, removed }));
+    ports.cache.onChange(({ added, removed }) => {
+      const blobs = this.#blobs.wholeBlobs(added);
+      if (blobs.length + removed.length > 0) this.#dispatch({ type: "cacheChanged", added: blobs, removed });
+    });
   }
 
   start(): void {

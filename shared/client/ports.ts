@@ -57,6 +57,13 @@ export interface BlobTransfer {
    * @throws PlatformError NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
    */
   fetch(name: BlobName, range: readonly [number, number] | undefined, ticket: string): Promise<Uint8Array>;
+  /**
+   * SHA-256 of each chunk (`limits.chunkBytes`) of a blob, 32 bytes each, as the server tells them.
+   * @throws PlatformError NOT_FOUND, HASH_MISMATCH when there are too few or too many, UNREACHABLE, …
+   */
+  chunks(name: BlobName, ticket: string): Promise<Uint8Array>;
+  /** SHA-256 by the fastest means of the platform. */
+  hash(bytes: Uint8Array): Promise<Sha256>;
   /** Stores bytes on the server under their SHA-256; repeating it is harmless. */
   upload(bytes: Uint8Array, ticket: string): Promise<BlobName>;
 }

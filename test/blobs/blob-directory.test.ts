@@ -12,6 +12,7 @@ import { openBlobDirectory, type BlobDirectory } from "../../server/blobs/blob-d
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { jobId, newJob, task } from "../contract/store-fixtures.ts";
+import { chunkDigests } from "../support/chunks.ts";
 
 const keepMs = 1000;
 let root: string;
@@ -69,6 +70,50 @@ async function untouched(): Promise<void> {
   expect(await files()).toEqual([]);
   expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
 }
+
+describe("[DATA-7] digests of a blob's chunks", () => {
+  const { chunkBytes } = limits;
+
+  it("are those of its chunks, kept beside it, and go with it", async () => {
+    for (const size of [0, 1, chunkBytes, chunkBytes + 1, 3 * chunkBytes - 1]) {
+      const one = content(size);
+      await put(one);
+      const digests = await blobs.chunkDigests(one.sha256);
+      expect(digests?.equals(chunkDigests(one.bytes))).toBe(true);
+      const kept = join(root, one.sha256.slice(0, 2), `${one.sha256}.chunks`);
+      expect((await readFile(kept)).equals(chunkDigests(one.bytes))).toBe(true);
+      expect(await open().chunkDigests(one.sha256)).toEqual(digests);
+    }
+    expect(await open().check()).toEqual({ adopted: 0, missing: { count: 0, bytes: 0 } });
+    now += keepMs + 1;
+    await blobs.collect();
+    expect(await files()).toEqual([]);
+  });
+
+  it("are computed again when what was kept is not whole; once for all who ask at a time", async () => {
+    const one = content(2 * chunkBytes);
+    await put(one);
+    const [first, second] = await Promise.all([
+      blobs.chunkDigests(one.sha256),
+      blobs.chunkDigests(one.sha256),
+    ]);
+    expect(first).toBe(second);
+    await truncate(join(root, one.sha256.slice(0, 2), `${one.sha256}.chunks`), 32);
+    expect((await blobs.chunkDigests(one.sha256))?.equals(chunkDigests(one.bytes))).toBe(true);
+  });
+
+  it("are refused of a blob that is damaged on disk, and unknown of one that is not here", async () => {
+    const one = content(2 * chunkBytes);
+    await put(one);
+    await writeFile(join(root, one.sha256.slice(0, 2), one.sha256), one.bytes.fill(1, 5, 9));
+    await expect(blobs.chunkDigests(one.sha256)).rejects.toMatchObject({
+      code: "STORE_FAILED",
+      message: expect.stringMatching(/damaged/) as string,
+    });
+    expect(await files()).toEqual([one.sha256]);
+    expect(await blobs.chunkDigests(content(1).sha256)).toBeUndefined();
+  });
+});
 
 describe("[DATA-1] a blob is verified before it can be seen", () => {
   it("stores what arrives, in whatever pieces", async () => {

@@ -157,6 +157,44 @@ describe("looking at jobs and steering them", () => {
   });
 });
 
+describe("groups and stages", () => {
+  it("submits, lists and cancels them together", async () => {
+    const map = (...more: string[]) =>
+      manyhands([
+        "map",
+        "twice.ts",
+        "--range",
+        "0:3",
+        "--group",
+        "night",
+        "--detach",
+        "--kind",
+        "browser",
+        ...more,
+      ]);
+    const first = (await map()).out.trim();
+    const second = (await map("--after", first)).out.trim();
+    expect((await manyhands(["jobs"])).out).toMatch(new RegExp(`^${second} .*closed, waits for 1 `, "m"));
+    expect((await manyhands(["job", second])).out).toMatch(
+      new RegExp(`^group +night\nwaits for ${first}$`, "m"),
+    );
+    const listed = JSON.parse((await manyhands(["jobs", "--group", "night", "--json"])).out) as JobInfo[];
+    expect(listed.map(({ id }) => id)).toEqual([second, first]);
+    expect((await manyhands(["cancel", "--group", "night"])).out).toMatch(/cancelled[^]*cancelled/);
+    expect((await manyhands(["cancel", "--group", "night"])).out).toBe("No job to cancel.\n");
+    expect(await manyhands(["cancel"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--group") as string,
+    });
+    const late = (await map("--after", first)).out.trim();
+    expect(late).toBe("");
+    const [blocked] = JSON.parse((await manyhands(["jobs", "--group", "night", "--json"])).out) as JobInfo[];
+    expect((await manyhands(["job", blocked?.id ?? ""])).out).toMatch(
+      /every task is blocked: Job j_.* was cancelled/,
+    );
+  });
+});
+
 describe("data, tokens and the rest", () => {
   it("puts a file and gets it back", async () => {
     await writeFile(join(folder, "data.txt"), "light work");
@@ -177,6 +215,9 @@ describe("data, tokens and the rest", () => {
   });
 
   it("shows the server and its clients", async () => {
+    expect((await manyhands(["capacity"])).out).toMatch(
+      /^all +1 +2 +\d[^]*^tasks: .* now; expected \d.*every slot busy$/m,
+    );
     expect((await manyhands(["status"])).out).toMatch(/^clients +0 browsers, 1 nodes; \d of 2 slots busy$/m);
     expect(JSON.parse((await manyhands(["clients", "--json"])).out)).toMatchObject([
       { kind: "node", slots: 2 },

@@ -4,6 +4,8 @@ import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { BlobAccess } from "../../shared/client/blob-access.ts";
+import { limits } from "../../shared/limits.ts";
+import { chunkDigests, hash } from "../support/chunks.ts";
 import { VirtualClock } from "../support/client-virtual-clock.ts";
 
 const mebibyte = 1024 * 1024;
@@ -16,7 +18,12 @@ class Fixture {
   readonly fetched: string[] = [];
   /** Errors for the next transfers, one each. */
   readonly errors: PlatformError[] = [];
-  readonly access = new BlobAccess({
+  readonly listErrors: PlatformError[] = [];
+  /** How often digests were asked for. */
+  lists = 0;
+  /** Changes what the next transfer brings. */
+  damage: ((bytes: Uint8Array) => void) | undefined;
+  readonly #ports: ConstructorParameters<typeof BlobAccess>[0] = {
     clock: this.clock,
     random: () => 0.5,
     log: () => undefined,
@@ -27,8 +34,18 @@ class Fixture {
         if (error) throw error;
         const bytes = this.served.get(sha256);
         if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
-        return range ? bytes.slice(...range) : bytes.slice();
+        const sent = range ? bytes.slice(...range) : bytes.slice();
+        this.damage?.(sent);
+        this.damage = undefined;
+        return sent;
       },
+      chunks: async ({ sha256 }) => {
+        this.lists++;
+        const error = this.listErrors.shift();
+        if (error) throw error;
+        return chunkDigests(this.served.get(sha256) ?? new Uint8Array());
+      },
+      hash,
       upload: async (bytes) => {
         const error = this.errors.shift();
         if (error) throw error;
@@ -41,7 +58,14 @@ class Fixture {
       list: async () => [],
       onChange: () => undefined,
     },
-  });
+  };
+  access = new BlobAccess(this.#ports);
+
+  /** A client that starts anew: nothing is in its memory. */
+  restart(): BlobAccess {
+    this.access = new BlobAccess(this.#ports);
+    return this.access;
+  }
 
   add(bytes: Uint8Array): BlobName {
     const sha256 = `${this.served.size}`.padStart(64, "0") as Sha256;
@@ -95,15 +119,15 @@ describe("reading blobs", () => {
     expect(f.fetched).toHaveLength(1);
   });
 
-  test("of a large blob only the range travels, unless all of it is wanted", async () => {
+  test("of a large blob only the chunk of the range travels, unless all of it is wanted", async () => {
     const f = ready();
     const name = f.add(new Uint8Array(9 * mebibyte).fill(7));
     expect(await f.access.read(name, [mebibyte, mebibyte + 3])).toEqual(new Uint8Array([7, 7, 7]));
-    expect(f.cached.size).toBe(0);
     expect((await f.access.read(name, [0, name.size])).length).toBe(name.size);
     expect(f.cached.has(name.sha256)).toBe(true);
     expect(await f.access.read(name, [0, 2])).toEqual(new Uint8Array([7, 7]));
-    expect(f.fetched).toEqual([`t1: ${mebibyte}-${mebibyte + 3} of ${name.size}`, `t1: all of ${name.size}`]);
+    const chunk = `t1: ${mebibyte}-${mebibyte + limits.chunkBytes} of ${name.size}`;
+    expect(f.fetched).toEqual([chunk, `t1: all of ${name.size}`]);
   });
 
   test("a range outside the blob is refused", async () => {
@@ -125,6 +149,107 @@ describe("reading blobs", () => {
     await expect(f.wait(f.access.read({ ...name, size: 5 }))).rejects.toMatchObject({
       code: "HASH_MISMATCH",
     });
+  });
+});
+
+describe("[DATA-7] ranges of a large blob", () => {
+  const { chunkBytes } = limits;
+  const imageBytes = 1500;
+  const stack = (): Uint8Array =>
+    new Uint8Array(10_000 * imageBytes).map((_, at) => (at * 7 + Math.floor(at / 251)) & 255);
+  const image = (n: number): [number, number] => [n * imageBytes, (n + 1) * imageBytes];
+  const moved = (f: Fixture): number =>
+    f.fetched.reduce((sum, line) => {
+      const [start = 0, end = 0] = (/(\d+)-(\d+)/.exec(line) ?? []).slice(1).map(Number);
+      return sum + end - start;
+    }, 0);
+
+  test("20 images of 10,000 move the few chunks they lie in, once, whoever asks in whatever order", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    const numbers = Array.from({ length: 20 }, (_, i) => 5060 + ((i * 7) % 20));
+    const images = await Promise.all(numbers.map((n) => f.access.read(name, image(n))));
+    expect(images).toEqual(numbers.map((n) => bytes.slice(...image(n))));
+    // Two adjacent chunks, asked for by twenty reads: one request.
+    expect(f.fetched).toHaveLength(1);
+    expect(moved(f)).toBeLessThanOrEqual(2 * chunkBytes);
+    await f.access.read(name, [image(5063)[0], image(5077)[1]]);
+    expect(f.fetched).toHaveLength(1);
+    expect(f.lists).toBe(1);
+    images[0]?.fill(9);
+    expect(await f.access.read(name, image(numbers[0] ?? 0))).toEqual(bytes.slice(...image(numbers[0] ?? 0)));
+  });
+
+  test("missing chunks that lie side by side come in one request, around those that are there", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    await f.access.read(name, [3 * chunkBytes, 3 * chunkBytes + 1]);
+    const range = [chunkBytes + 5, 7 * chunkBytes - 5] as const;
+    expect(Buffer.compare(await f.access.read(name, range), bytes.subarray(...range))).toBe(0);
+    expect(f.fetched.map((line) => line.slice(4, line.indexOf(" of")))).toEqual([
+      `${3 * chunkBytes}-${4 * chunkBytes}`,
+      `${chunkBytes}-${3 * chunkBytes}`,
+      `${4 * chunkBytes}-${7 * chunkBytes}`,
+    ]);
+  });
+
+  test("the last chunk is shorter, an empty range moves nothing, a long one comes in pieces", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    expect(await f.access.read(name, [7, 7])).toEqual(new Uint8Array());
+    expect(f.fetched).toEqual([]);
+    expect(await f.access.read(name, [name.size - 3, name.size])).toEqual(bytes.slice(-3));
+    expect(Buffer.compare(await f.access.read(name, [1, name.size]), bytes.subarray(1))).toBe(0);
+    expect(f.fetched.length).toBeGreaterThan(2);
+    expect(moved(f)).toBe(name.size);
+  });
+
+  test("the cache holds chunks under their own hash, also for the next start; a damaged one is not taken", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    await f.access.read(name, [0, 2 * chunkBytes]);
+    await expect.poll(() => f.cached.size).toBe(2);
+    for (const [sha256, chunk] of f.cached) expect(await hash(chunk)).toBe(sha256);
+    const [, second] = f.cached.keys();
+    f.restart().useTicket("t2");
+    expect(await f.access.read(name, image(3))).toEqual(bytes.slice(...image(3)));
+    expect(f.fetched).toHaveLength(1);
+    f.cached.set(second as Sha256, new Uint8Array(3));
+    f.restart().useTicket("t3");
+    expect(await f.access.read(name, [chunkBytes, chunkBytes + 2])).toEqual(
+      bytes.slice(chunkBytes, chunkBytes + 2),
+    );
+    expect(f.fetched).toHaveLength(2);
+  });
+
+  test("bytes damaged on the way are fetched again, and given up when they stay so", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    f.damage = (sent) => (sent[100] = (sent[100] ?? 0) ^ 1);
+    expect(await f.wait(f.access.read(name, image(0)))).toEqual(bytes.slice(...image(0)));
+    expect(f.fetched).toHaveLength(2);
+    f.served.set(name.sha256, stack().fill(1));
+    // Digests of other bytes than those that are served: what came before stays good.
+    await expect(f.wait(f.access.read(name, [chunkBytes, chunkBytes + 1]))).rejects.toMatchObject({
+      code: "HASH_MISMATCH",
+    });
+    // The next read asks for the digests anew.
+    expect(await f.access.read(name, [chunkBytes, chunkBytes + 1])).toEqual(new Uint8Array([1]));
+  });
+
+  test("digests are asked for again after a passing failure; a lasting one is told", async () => {
+    const f = ready();
+    const name = f.add(stack());
+    f.listErrors.push(new PlatformError("UNREACHABLE", "down"));
+    expect(await f.wait(f.access.read(name, image(0)))).toHaveLength(imageBytes);
+    f.restart().useTicket("t2");
+    f.listErrors.push(new PlatformError("NOT_FOUND", "gone"));
+    await expect(f.access.read(name, image(0))).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });
 

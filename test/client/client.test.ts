@@ -14,6 +14,7 @@ import type { ClientStatus } from "../../shared/client/status.ts";
 import { clientId, descriptor, leased } from "../support/client-session-harness.ts";
 import { settled, VirtualClock } from "../support/client-virtual-clock.ts";
 import { ModelSandboxes, type PowerfulKernel } from "../support/client-world.ts";
+import { chunkDigests, hash } from "../support/chunks.ts";
 
 const source = new TextEncoder().encode("kernel");
 const kernel = { sha256: sha256Hex(source), size: source.length };
@@ -52,6 +53,8 @@ class Bench {
         },
         blobs: {
           fetch: async ({ sha256 }) => this.blobs.get(sha256)!.slice(),
+          chunks: async ({ sha256 }) => chunkDigests(this.blobs.get(sha256)!),
+          hash,
           upload: async (bytes) => {
             const sha256: Sha256 = sha256Hex(bytes);
             this.blobs.set(sha256, bytes);

@@ -90,6 +90,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
           lastSeq: 0,
           endedAt: undefined,
           reason: undefined,
+          waitingFor: [],
         } satisfies JobRow);
       });
 
@@ -126,6 +127,138 @@ export function storeContract(name: string, harness: StoreHarness): void {
         await store.checkpoint(id, 0, inputOf(0));
         await store.recordAttempts(id, [{ index: 0, attempts: 1 }]);
         await store.deleteJob(id);
+      });
+    });
+
+    describe("groups and dependencies", () => {
+      const first = jobId(1);
+      const second = jobId(2);
+      const third = jobId(3);
+      const after = (n: number, ...others: JobId[]) => start(2, { id: jobId(n), after: others });
+      const finish = async (job: JobId, outcomes = [done(0), done(1)]) => {
+        await store.closeJob(job);
+        await store.complete(job, outcomes);
+      };
+      const told = () => {
+        const rows: JobRow[] = [];
+        store.onDependents((row) => rows.push(row));
+        return () => rows.map((row) => [row.id, row.state, row.waitingFor.length]);
+      };
+
+      it("[GROUP-1] lists a group, by customer and by activity", async () => {
+        await start(0, { group: "a" });
+        await start(0, { id: second, group: "b" });
+        await start(0, { id: third, group: "a", customer: "bob" });
+        await store.endJob(first, "cancelled");
+        const list = async (filter: Parameters<Store["listJobs"]>[0]) =>
+          (await store.listJobs(filter)).map((job) => job.id);
+        expect(await list({ group: "a" })).toEqual([third, first]);
+        expect(await list({ group: "a", customer: "ada" })).toEqual([first]);
+        expect(await list({ group: "a", active: true })).toEqual([third]);
+        expect(await list({ group: "c" })).toEqual([]);
+      });
+
+      it("[AFTER-1] gives out nothing of a job before those it comes after are finished", async () => {
+        await start(2);
+        await after(2);
+        await after(3, first, second, first);
+        const heard = told();
+        expect((await store.getJob(third))?.waitingFor).toEqual([first, second]);
+        expect(await claimIndexes(10, third)).toEqual([]);
+        await finish(first);
+        expect(await claimIndexes(10, third)).toEqual([]);
+        expect(heard()).toEqual([]);
+        await finish(second);
+        expect(heard()).toEqual([[third, "open", 0]]);
+        expect(await claimIndexes(10, third)).toEqual([0, 1]);
+      });
+
+      it("[AFTER-1] does not wait for what has finished, and does not finish before what it waits for", async () => {
+        await start(2);
+        await start(0, { id: second, after: [first] });
+        await store.closeJob(second);
+        await start(0, { id: third, after: [second] });
+        await store.closeJob(third);
+        expect((await store.getJob(second))?.state).toBe("closed");
+        await finish(first);
+        expect((await store.getJob(third))?.state).toBe("finished");
+        expect((await after(4, first, third)).waitingFor).toEqual([]);
+      });
+
+      it.runIf(harness.durable)("[AFTER-1] remembers across restarts what waits for what", async () => {
+        await start(2);
+        await after(2, first);
+        await restart();
+        expect((await store.getJob(second))?.waitingFor).toEqual([first]);
+        expect((await store.listJobs({ active: true }))[0]?.waitingFor).toEqual([first]);
+        expect(await claimIndexes(10, second)).toEqual([]);
+        await finish(first);
+        await restart();
+        expect((await store.getJob(second))?.waitingFor).toEqual([]);
+        expect(await claimIndexes(10, second)).toEqual([0, 1]);
+      });
+
+      const ends: [string, RegExp, () => Promise<unknown>][] = [
+        ["finished with a failed task", /1 of 2 tasks failed/, () => finish(first, [done(0), failed(1)])],
+        ["was cancelled", /was cancelled/, () => store.endJob(first, "cancelled")],
+        ["was quarantined", /quarantined: no 0/, () => store.endJob(first, "quarantined", failure(0))],
+        ["was deleted", /deleted/, () => store.deleteJob(first)],
+      ];
+      it.each(ends)("[AFTER-2] blocks what comes after a job that %s", async (_, reason, end) => {
+        await start(2);
+        await after(2, first);
+        await after(3, second);
+        const heard = told();
+        now = 77;
+        await end();
+        for (const id of [second, third])
+          expect(await store.getJob(id)).toMatchObject({
+            state: "blocked",
+            endedAt: 77,
+            waitingFor: [],
+            reason: { kind: "blocked", message: expect.stringMatching(reason) as string },
+          });
+        expect(heard()).toEqual([
+          [second, "blocked", 0],
+          [third, "blocked", 0],
+        ]);
+        expect(await store.complete(third, [done(0)])).toMatchObject({ dropped: [0] });
+        expect(await claimIndexes(10, third)).toEqual([]);
+        await refuses("WRONG_STATE", store.submit(third, [task(9)]));
+      });
+
+      it("[AFTER-2] blocks from the start what comes after a job that failed; a chain of any length", async () => {
+        await start(1);
+        await store.endJob(first, "cancelled");
+        expect(await store.createJob(newJob({ id: second, after: [first] }))).toMatchObject({
+          job: { state: "blocked", reason: { message: expect.stringContaining(first) as string } },
+        });
+        await start(1, { id: jobId(10) });
+        for (let n = 11; n < 2011; n++) await start(0, { id: jobId(n), after: [jobId(n - 1)] });
+        await store.endJob(jobId(10), "cancelled");
+        expect((await store.getJob(jobId(2010)))?.reason?.message).toContain(jobId(10));
+      });
+
+      it("[AFTER-3] refuses a job that comes after one that is not here, and makes nothing", async () => {
+        await refuses("NOT_FOUND", store.createJob(newJob({ after: [second] })), new RegExp(second));
+        expect(await store.getJob(first)).toBeUndefined();
+      });
+
+      it("[AFTER-4] lets a requeued job wait again, open or closed as it was", async () => {
+        await start(2);
+        await after(2, first);
+        await after(3, first);
+        await store.closeJob(second);
+        await finish(first, [done(0), failed(1)]);
+        await refuses("WRONG_STATE", store.requeueFailed(second), /tasks failed/);
+        await store.requeueFailed(first);
+        expect(await store.requeueFailed(second)).toMatchObject({
+          requeued: 2,
+          job: { state: "closed", waitingFor: [first], reason: undefined },
+        });
+        expect((await store.requeueFailed(third)).job).toMatchObject({ state: "open", waitingFor: [first] });
+        await store.complete(first, [done(1)]);
+        expect(await claimIndexes(10, second)).toEqual([0, 1]);
       });
     });
 

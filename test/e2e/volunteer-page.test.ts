@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from "node:crypto";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { labHost, launchBrowser } from "../support/browser.ts";
@@ -41,6 +42,29 @@ const finished = (server: RunningServerProcess, id: string) => async (): Promise
   (await readJob(server, id)).state === "finished";
 
 describe("the volunteer page", () => {
+  test("[DATA-7] reads ranges of a large blob on a lab's plain-HTTP origin, where hashing is done in JavaScript", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const stack = randomBytes(12_000_000);
+    const sha256 = createHash("sha256").update(stack).digest("hex");
+    const put = await fetch(`${server.url}/api/blobs/${sha256}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${server.token}` },
+      body: stack,
+    });
+    expect(put.status).toBe(201);
+    const starts = [0, 262_140, 300_000, 11_999_000];
+    const kernel = "export default async (ref, ctx) => Array.from(await ctx.data(ref));";
+    const inputs = starts.map((at) => ({ $ref: { sha256, size: stack.length, range: [at, at + 1000] } }));
+    const id = await submitJob(server, kernel, inputs);
+    await openPage({ url: `http://${labHost}:${server.port}` });
+    await until(finished(server, id));
+    await expectAllOnce(
+      server,
+      id,
+      starts.map((at) => [...stack.subarray(at, at + 1000)]),
+    );
+  });
+
   test("one click starts it; it computes, shows for whom, and says when there is nothing to do", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const id = await submitJob(server, slowSquareSource, slowInputs(6, 150), { name: "squares for Ada" });

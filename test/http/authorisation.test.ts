@@ -21,7 +21,12 @@ const adminOnly: RouteName[] = [
   "GET /api/events",
   "GET /metrics",
 ];
-const data: RouteName[] = ["GET /api/blobs/{sha256}", "HEAD /api/blobs/{sha256}", "PUT /api/blobs/{sha256}"];
+const data: RouteName[] = [
+  "GET /api/blobs/{sha256}",
+  "GET /api/blobs/{sha256}/chunks",
+  "HEAD /api/blobs/{sha256}",
+  "PUT /api/blobs/{sha256}",
+];
 
 const callers = ["nobody", "wrong", "admin", "customer", "client", "volunteer", "ticket"] as const;
 

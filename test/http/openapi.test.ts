@@ -165,6 +165,9 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs", "/api/jobs");
+    await ask("POST /api/jobs", "/api/jobs", json({ kernel, group: "a group", after: [job.id] }));
+    await ask("GET /api/jobs", "/api/jobs?group=a%20group");
+    await ask("POST /api/groups/{group}/cancel", "/api/groups/a%20group/cancel");
     client.log(job.id, 0, "a line");
     await ask("GET /api/jobs/{id}/logs", `${at}/logs`);
     await ask("POST /api/jobs/{id}/requeue-failed", `${at}/requeue-failed`);
@@ -179,6 +182,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/blobs/{sha256}", path);
     await ask("GET /api/blobs/{sha256}", path, { headers: { range: "bytes=1-2" } });
     await ask("HEAD /api/blobs/{sha256}", path);
+    await ask("GET /api/blobs/{sha256}/chunks", `${path}/chunks`);
   });
 
   test("clients, tokens, session, status", async () => {
@@ -195,6 +199,7 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/tokens", "/api/tokens");
     await ask("DELETE /api/tokens/{id}", `/api/tokens/${id}`);
     await ask("GET /api/status", "/api/status");
+    await ask("GET /api/capacity", "/api/capacity");
     await ask("POST /api/session", "/api/session", json({ token: server.tokens.admin }));
     await ask("GET /api/session", "/api/session");
     await ask("DELETE /api/session", "/api/session");

@@ -19,6 +19,7 @@ import { createKernelRunner } from "../../shared/client/runner.ts";
 import { checkInvariants } from "../../shared/client/session-invariants.ts";
 import type { ModelServer } from "./client-model-server.ts";
 import type { VirtualClock } from "./client-virtual-clock.ts";
+import { chunkDigests, hash } from "./chunks.ts";
 
 /** Blobs of the server, over an HTTP that is slow and sometimes fails. */
 export class ModelBlobs implements BlobTransfer {
@@ -50,6 +51,15 @@ export class ModelBlobs implements BlobTransfer {
     const bytes = this.blobs.get(sha256);
     if (!bytes) throw new PlatformError("NOT_FOUND", `no blob ${sha256}`);
     return range ? bytes.slice(...range) : bytes.slice();
+  }
+
+  async chunks({ sha256 }: BlobName): Promise<Uint8Array> {
+    await this.#travel();
+    return chunkDigests(this.blobs.get(sha256) ?? new Uint8Array());
+  }
+
+  hash(bytes: Uint8Array): Promise<Sha256> {
+    return hash(bytes);
   }
 
   async upload(bytes: Uint8Array): Promise<BlobName> {

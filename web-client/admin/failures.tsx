@@ -32,6 +32,7 @@ const kinds: Record<TaskFailure["kind"], string> = {
   refused: "refused by the client",
   lost: "its clients went away",
   quarantined: "took down several clients",
+  blocked: "a job it comes after did not finish well",
 };
 
 function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
@@ -39,7 +40,7 @@ function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
   return (
     <li>
       <p>
-        <span class="strong">Task {formatCount(index)}</span>{" "}
+        <span class="strong">{kind === "blocked" ? "Every task" : `Task ${formatCount(index)}`}</span>{" "}
         <span class="muted">
           {kinds[kind]} · {plural(attempts, "attempt")}
           {client && (

@@ -20,7 +20,8 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
         <th scope="row" data-label="Job">
           <span class="strong">{job.name}</span>
           <span class="muted sub">
-            {job.customer} · <code>{job.id}</code>
+            {job.customer} · {job.group !== undefined && `${job.group} · `}
+            <code>{job.id}</code>
           </span>
         </th>
         <td>
@@ -72,15 +73,14 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
 function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
   const { counts } = job;
   const share = (count: number): string => `${counts.total === 0 ? 0 : (count / counts.total) * 100}%`;
-  const ended = counts.done + counts.failed + counts.cancelled;
   return (
     <div
       class="stack"
       role="progressbar"
-      aria-label={`${job.name}: ${formatShare(counts.total === 0 ? 0 : ended / counts.total)} ended`}
+      aria-label={`${job.name}: ${formatShare(job.fraction)} of the work over`}
       aria-valuemin={0}
-      aria-valuemax={counts.total}
-      aria-valuenow={ended}
+      aria-valuemax={100}
+      aria-valuenow={Math.floor(job.fraction * 100)}
       title={`${formatCount(counts.done)} done, ${formatCount(counts.failed)} failed, ${formatCount(counts.cancelled)} cancelled, ${formatCount(counts.running)} running, ${formatCount(counts.queued)} waiting`}
     >
       <span class="done" style={{ width: share(counts.done) }} />

@@ -1,4 +1,5 @@
 import type { JobInfo } from "../../shared/rest.ts";
+import { plural } from "../ui/format.ts";
 
 export interface JobStateLabel {
   readonly label: string;
@@ -6,15 +7,17 @@ export interface JobStateLabel {
 }
 
 /** One word for where a job is, as a person sees it: a job without failures that ended is "done". */
-export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts">): JobStateLabel {
-  const { state, paused, counts } = job;
+export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor">): JobStateLabel {
+  const { state, paused, counts, waitingFor } = job;
   if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
   if (state === "quarantined") return { label: "quarantined", tone: "bad" };
   if (state === "finished")
     return counts.failed > 0
       ? { label: "ended with failures", tone: "bad" }
       : { label: "done", tone: "good" };
+  if (state === "blocked") return { label: "blocked", tone: "bad" };
   if (paused) return { label: "paused", tone: "warning" };
+  if (waitingFor.length > 0) return { label: `waits for ${plural(waitingFor.length, "job")}`, tone: "quiet" };
   if (counts.running > 0) return { label: "running", tone: "busy" };
   if (counts.queued > 0) return { label: "waiting", tone: "quiet" };
   return { label: "open", tone: "quiet" };

@@ -1,3 +1,4 @@
+import { digestListBytes } from "../../shared/client/chunk-reader.ts";
 import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
@@ -17,6 +18,18 @@ export function createBlobTransfer(origin: string = location.origin): BlobTransf
       await verify(bytes, name, range, response.status);
       return response.status === 200 && range ? bytes.slice(range[0], range[1]) : bytes;
     },
+    async chunks(name, ticket) {
+      const headers = { authorization: `Bearer ${ticket}` };
+      const response = await request(`${address(name.sha256)}/chunks`, { headers, cache: "no-store" });
+      const digests = await body(response);
+      const expected = digestListBytes(name.size);
+      if (digests.length === expected) return digests;
+      throw new PlatformError(
+        "HASH_MISMATCH",
+        `Blob ${name.sha256} came with ${digests.length} bytes of digests; ${expected} were expected.`,
+      );
+    },
+    hash: hashBytes,
     async upload(bytes, ticket) {
       const sha256 = await hashBytes(bytes);
       await request(address(sha256), {

@@ -1,12 +1,17 @@
 import { finished, pipeline } from "node:stream/promises";
 import { Readable } from "node:stream";
 import { PlatformError } from "../../../shared/errors.ts";
+import { limits } from "../../../shared/limits.ts";
 import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
 import { check } from "../body.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
 import { parameter, reply } from "../reply.ts";
 
-type Names = "PUT /api/blobs/{sha256}" | "GET /api/blobs/{sha256}" | "HEAD /api/blobs/{sha256}";
+type Names =
+  | "PUT /api/blobs/{sha256}"
+  | "GET /api/blobs/{sha256}"
+  | "HEAD /api/blobs/{sha256}"
+  | "GET /api/blobs/{sha256}/chunks";
 
 /** Blobs by hash. Kernels are served here too, so that a client fetches all it needs in one way. */
 export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
@@ -20,6 +25,17 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "PUT /api/blobs/{sha256}": (call) => put(call, blobs),
     "GET /api/blobs/{sha256}": send,
     "HEAD /api/blobs/{sha256}": send,
+    "GET /api/blobs/{sha256}/chunks": async (call) => {
+      const sha256 = hashOf(call);
+      const digests = await blobs.chunkDigests(sha256);
+      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+      call.res.set({
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Type": "application/octet-stream",
+        "X-Chunk-Bytes": String(limits.chunkBytes),
+      });
+      call.res.end(digests);
+    },
   };
 }
 

@@ -1,10 +1,13 @@
 import { limits } from "../../../shared/limits.ts";
 import type { JobId } from "../../../shared/ids.ts";
-import { createJobSchema, prioritySchema, type JobInfo } from "../../../shared/rest.ts";
-import { parseBody } from "../body.ts";
+import { PlatformError } from "../../../shared/errors.ts";
+import { createJobSchema, groupSchema, prioritySchema, type JobInfo } from "../../../shared/rest.ts";
+import type { Principal } from "../../access/principal.ts";
+import { maySee } from "../../access/rules.ts";
+import { check, parseBody } from "../body.ts";
 import type { Call, Handler, HttpParts, Routes } from "../context.ts";
 import { jobOf, principalOf } from "../ownership.ts";
-import { reply } from "../reply.ts";
+import { parameter, query, reply } from "../reply.ts";
 import { TaskBatcher } from "../submit-stream.ts";
 import { taskOfJsonInput } from "../task-items.ts";
 
@@ -19,7 +22,8 @@ type Names =
   | "POST /api/jobs/{id}/cancel"
   | "POST /api/jobs/{id}/requeue-failed"
   | "POST /api/jobs/{id}/priority"
-  | "GET /api/jobs/{id}/logs";
+  | "GET /api/jobs/{id}/logs"
+  | "POST /api/groups/{group}/cancel";
 
 /** A job may carry its kernel's source and its inputs. */
 const createJobBytes = limits.kernelBytes + limits.bodyBytes;
@@ -37,8 +41,9 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   return {
     "POST /api/jobs": (call) => createJob(call, platform, blobs),
     "GET /api/jobs": async (call) => {
-      const { role, name } = principalOf(call);
-      reply(call, await platform.jobs(role === "admin" ? {} : { customer: name }));
+      const group = query(call, "group");
+      const ofGroup = group === undefined ? {} : { group: check(groupSchema, group, "query") };
+      reply(call, await platform.jobs({ ...visibleTo(principalOf(call)), ...ofGroup }));
     },
     "GET /api/jobs/{id}": async (call) => reply(call, await jobOf(call, platform)),
     "DELETE /api/jobs/{id}": async (call) => {
@@ -63,7 +68,30 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
       const { id } = await jobOf(call, platform);
       reply(call, platform.logs(id));
     },
+    "POST /api/groups/{group}/cancel": async (call) => {
+      const group = check(groupSchema, parameter(call, "group"), "address");
+      const cancelled = await platform.cancelGroup({ ...visibleTo(principalOf(call)), group });
+      reply(call, { group, cancelled });
+    },
   };
+}
+
+/** Of the jobs of a group, or of all, those that the caller may see. */
+function visibleTo({ role, name }: Principal): { customer?: string } {
+  return role === "admin" ? {} : { customer: name };
+}
+
+/** Another customer's job does not exist for a customer; whether a job exists at all is the store's to say. */
+async function mayWaitFor(platform: HttpParts["platform"], principal: Principal, id: JobId): Promise<void> {
+  const job = await platform.job(id).catch((error: unknown) => {
+    if (PlatformError.from(error).code === "NOT_FOUND") return undefined;
+    throw error;
+  });
+  if (job && !maySee(principal, job.customer))
+    throw new PlatformError(
+      "NOT_FOUND",
+      `This job is to run after job ${id}, and there is no such job. Expected jobs that exist.`,
+    );
 }
 
 /**
@@ -75,13 +103,16 @@ async function createJob(
   platform: HttpParts["platform"],
   blobs: HttpParts["blobs"],
 ): Promise<void> {
-  const customer = principalOf(call).name;
+  const principal = principalOf(call);
+  const customer = principal.name;
   const body = await parseBody(call.req, call.res, createJobSchema, createJobBytes);
   const { kernel, inputs, open, ...options } = body;
+  for (const id of options.after ?? []) await mayWaitFor(platform, principal, id);
   const sha256 =
     typeof kernel === "string" ? kernel : (await platform.putKernel(Buffer.from(kernel.source))).sha256;
   const { job, created } = await platform.createJob({ ...options, customer, kernel: sha256 });
-  if (inputs) {
+  // A job that is blocked from the start takes no inputs; its state says why.
+  if (inputs && job.state !== "blocked") {
     const batcher = new TaskBatcher((tasks) => platform.submit(job.id, tasks), "Input", job.counts.total);
     let index = 0;
     await batcher.take(inputs, (input) => taskOfJsonInput(blobs, index++, input));

@@ -6,13 +6,19 @@ import { openApiDocument } from "../openapi.ts";
 import { reply } from "../reply.ts";
 
 type Names =
-  "GET /api/status" | "GET /api/events" | "GET /api/openapi.json" | "GET /healthz" | "GET /metrics";
+  | "GET /api/status"
+  | "GET /api/capacity"
+  | "GET /api/events"
+  | "GET /api/openapi.json"
+  | "GET /healthz"
+  | "GET /metrics";
 
 /** The server about itself. */
 export function statusRoutes({ platform, log }: HttpParts, metrics: Metrics): Routes<Names> {
   const events = new EventStream(() => platform.snapshot(), log);
   return {
     "GET /api/status": async (call) => reply(call, await platform.status()),
+    "GET /api/capacity": (call) => reply(call, platform.capacity()),
     "GET /api/events": (call) => events.add(call),
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());

@@ -39,7 +39,13 @@ interface JobColumns {
   readonly endedAt: number | null;
   readonly reason: string | null;
   readonly lowWater: number;
+  /** JSON array of job ids. */
+  readonly waitingFor: string;
 }
+
+/** A job's row with the jobs that it waits for. */
+const selectJobs = `SELECT *, (SELECT json_group_array(first.id) FROM waits JOIN jobs AS first ON first.number = waits.after
+  WHERE waits.job = jobs.number) AS waitingFor FROM jobs`;
 
 /** Entries kept between commits. A row is about a kilobyte; a lab has dozens of jobs at work, not thousands. */
 const maxCached = 1024;
@@ -62,7 +68,7 @@ export class JobCache {
   find(id: JobId): CachedJob | undefined {
     const cached = this.#jobs.get(id);
     if (cached) return cached;
-    const columns = this.#db.get<JobColumns>("SELECT * FROM jobs WHERE id = ?", id);
+    const columns = this.#db.get<JobColumns>(`${selectJobs} WHERE id = ?`, id);
     if (!columns) return undefined;
     const job = this.#load(columns);
     this.#jobs.set(id, job);
@@ -79,7 +85,7 @@ export class JobCache {
   /** Rows straight from the database, newest first: listing a thousand old jobs leaves the cache alone. */
   list(where: string, ...values: (string | number)[]): JobRow[] {
     return this.#db
-      .all<JobColumns>(`SELECT * FROM jobs WHERE ${where} ORDER BY number DESC`, ...values)
+      .all<JobColumns>(`${selectJobs} WHERE ${where} ORDER BY number DESC`, ...values)
       .map(rowOf);
   }
 
@@ -173,5 +179,6 @@ function rowOf(columns: JobColumns): JobRow {
     lastSeq: columns.lastSeq,
     endedAt: columns.endedAt ?? undefined,
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
+    waitingFor: JSON.parse(columns.waitingFor) as JobId[],
   };
 }

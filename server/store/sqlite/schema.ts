@@ -107,6 +107,20 @@ const migrations: readonly string[] = [
 
   CREATE TABLE bans (subject TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
   `,
+  `
+  ALTER TABLE jobs ADD COLUMN jobGroup TEXT;
+  -- A job that was blocked before it had all its tasks takes more of them once it is requeued.
+  ALTER TABLE jobs ADD COLUMN blockedOpen INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX jobs_group ON jobs (jobGroup) WHERE jobGroup IS NOT NULL;
+
+  -- A job that waits for another to finish: the row goes when it does, or when the job that waits ends.
+  CREATE TABLE waits (
+    job  INTEGER NOT NULL,
+    after INTEGER NOT NULL,
+    PRIMARY KEY (job, after)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX waits_after ON waits (after);
+  `,
 ];
 
 /** The schema version this build writes. */

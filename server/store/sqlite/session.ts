@@ -1,3 +1,4 @@
+import type { JobRow } from "../store.ts";
 import type { JobClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
 import type { JobCache } from "./job-cache.ts";
@@ -20,6 +21,8 @@ export interface Session {
   blobUsage: { count: number; bytes: number } | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Tells whoever listens of a job that another one's end released or blocked. */
+  dependents: (row: JobRow) => void;
   /** Runs when the transaction is on disk, before the verbs resolve; not at all when it is rolled back. */
   afterCommit(effect: () => void): void;
 }

@@ -2,7 +2,7 @@ import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/rest.ts";
-import type { ClaimedTask, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
+import type { ClaimedTask, JobRow, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
 import type { Database } from "./database.ts";
 import { storeError } from "./failure.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -49,6 +49,7 @@ export class SqliteStore implements Store {
       claims: new Map(),
       reopened: new Set(),
       blobUsage: undefined,
+      dependents: () => {},
       afterCommit: (effect) => effects.push(effect),
       ...options,
     };
@@ -77,12 +78,17 @@ export class SqliteStore implements Store {
     return this.#read((session) => session.jobs.find(id)?.row);
   }
 
-  listJobs(filter: { customer?: string; active?: boolean } = {}) {
-    const { customer, active } = filter;
+  listJobs(filter: { customer?: string; active?: boolean; group?: string } = {}) {
+    const { customer, active, group } = filter;
     const ofCustomer = customer === undefined ? "1" : "customer = ?";
+    const ofGroup = group === undefined ? "1" : "jobGroup = ?";
     const inState = active === undefined ? "1" : `state ${active ? "IN" : "NOT IN"} ('open', 'closed')`;
-    const values = customer === undefined ? [] : [customer];
-    return this.#read(({ jobs }) => jobs.list(`${ofCustomer} AND ${inState}`, ...values));
+    const values = [customer, group].filter((value) => value !== undefined);
+    return this.#read(({ jobs }) => jobs.list(`${ofCustomer} AND ${ofGroup} AND ${inState}`, ...values));
+  }
+
+  onDependents(listener: (row: JobRow) => void) {
+    this.#session.dependents = listener;
   }
 
   submit(id: JobId, tasks: readonly NewTask[]) {

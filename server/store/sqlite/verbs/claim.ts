@@ -25,7 +25,7 @@ export function claimStride(
   limit: number,
 ): { tasks: ClaimedTask[]; more: boolean } {
   const job = session.jobs.need(id);
-  if (!isActive(job) || limit < 1) return { tasks: [], more: false };
+  if (!isActive(job) || job.row.waitingFor.length > 0 || limit < 1) return { tasks: [], more: false };
   let claims = session.claims.get(job.number);
   if (!claims) {
     claims = new JobClaims(job.lowWater);

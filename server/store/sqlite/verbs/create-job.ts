@@ -1,17 +1,20 @@
 import { PlatformError } from "../../../../shared/errors.ts";
+import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow, NewJob } from "../../store.ts";
 import { hashColumn } from "../columns.ts";
 import type { Session } from "../session.ts";
 import { keepBlobs } from "./keep-blobs.ts";
+import { waitForOthers } from "./dependents.ts";
 
 export function createJob(session: Session, job: NewJob): { job: JobRow; created: boolean } {
   const { db, jobs } = session;
   const earlier = findEarlier(session, job);
   if (earlier) return { job: earlier, created: false };
+  for (const before of job.after ?? []) mustExist(session, before);
   const { id, customer, key, kernel, priority, createdAt, ...options } = job;
   db.run(
-    `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt, jobGroup)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     customer,
     key ?? null,
@@ -20,10 +23,20 @@ export function createJob(session: Session, job: NewJob): { job: JobRow; created
     JSON.stringify(options),
     priority,
     createdAt,
+    options.group ?? null,
   );
   const made = jobs.need(id);
   keepBlobs(session, made.number, [kernel]);
+  waitForOthers(session, made);
   return { job: made.row, created: true };
+}
+
+function mustExist({ jobs }: Session, before: JobId): void {
+  if (!jobs.find(before))
+    throw new PlatformError(
+      "NOT_FOUND",
+      `This job is to run after job ${before}, and there is no such job. Expected jobs that exist.`,
+    );
 }
 
 function findEarlier({ db, jobs }: Session, { id, customer, key, kernel }: NewJob): JobRow | undefined {

@@ -1,5 +1,6 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import type { Session } from "../session.ts";
+import { settleDependents } from "./dependents.ts";
 import { dropClaims } from "./ending.ts";
 
 /** Rows removed between two looks at the clock. */
@@ -12,6 +13,7 @@ export function forgetJob(session: Session, id: JobId): number | undefined {
   const { db, jobs } = session;
   const job = jobs.find(id);
   if (!job) return undefined;
+  settleDependents(session, job, true);
   jobs.forget(id);
   db.run("DELETE FROM jobs WHERE number = ?", job.number);
   db.run("INSERT INTO forgottenJobs (number) VALUES (?)", job.number);

@@ -2,6 +2,7 @@ import type { JobId } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { Session } from "../session.ts";
+import { settleDependents } from "./dependents.ts";
 import { dropClaims, isActive } from "./ending.ts";
 
 export function endJob(
@@ -15,5 +16,6 @@ export function endJob(
   session.jobs.change(job, { state: as, endedAt: session.clock(), reason });
   if (job.hasSideRows) session.db.run("DELETE FROM checkpoints WHERE job = ?", job.number);
   dropClaims(session, job);
+  settleDependents(session, job);
   return job.row;
 }

@@ -1,12 +1,20 @@
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
+import { settleDependents } from "./dependents.ts";
 
-/** A closed job whose tasks have all ended is finished. */
-export function finishIfEnded(session: Session, job: CachedJob): void {
-  const { state, done, failed, total } = job.row;
-  if (state !== "closed" || done + failed < total) return;
-  session.jobs.change(job, { state: "finished", endedAt: session.clock() });
-  dropClaims(session, job);
+/**
+ * A closed job whose tasks have all ended is finished, unless it waits for another (a job without tasks does, too). What
+ * waited for it goes on; of that, jobs without tasks are finished as well.
+ */
+export function finishIfEnded(session: Session, first: CachedJob): void {
+  const queue = [first];
+  for (let job = queue.pop(); job; job = queue.pop()) {
+    const { state, done, failed, total, waitingFor } = job.row;
+    if (state !== "closed" || done + failed < total || waitingFor.length > 0) continue;
+    session.jobs.change(job, { state: "finished", endedAt: session.clock() });
+    dropClaims(session, job);
+    queue.push(...settleDependents(session, job));
+  }
 }
 
 /** Nothing of this job will be claimed again, unless it is reopened. */
@@ -14,7 +22,7 @@ export function dropClaims(session: Session, job: CachedJob): void {
   session.afterCommit(() => session.claims.delete(job.number));
 }
 
-/** Whether the job's open tasks may be computed. */
+/** Whether the job's open tasks may end. */
 export function isActive({ row }: CachedJob): boolean {
   return row.state === "open" || row.state === "closed";
 }

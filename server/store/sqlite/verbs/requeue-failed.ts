@@ -3,6 +3,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
+import { waitAgain } from "./dependents.ts";
 import { finishIfEnded } from "./ending.ts";
 
 /** Failures requeued in one transaction (14 ms), so that requeueing 10^6 does not hold up everything else. */
@@ -30,6 +31,7 @@ export function requeueStride(
       "WRONG_STATE",
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
+  if (job.row.state === "blocked") return { requeued: unblock(session, job), more: false, job: job.row };
   const failed = db.all<{ seq: number; idx: TaskIndex }>(
     "SELECT seq, idx FROM outcomes WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
     job.number,
@@ -43,6 +45,19 @@ export function requeueStride(
   walkAgain(session, job, Math.min(...failed.map(({ idx }) => idx)));
   finishIfEnded(session, job);
   return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
+}
+
+/** Nothing of a blocked job was ever computed: all of it waits again, or may start. */
+function unblock(session: Session, job: CachedJob): number {
+  waitAgain(session, job);
+  const columns = session.db.get<{ blockedOpen: number }>(
+    "SELECT blockedOpen FROM jobs WHERE number = ?",
+    job.number,
+  );
+  const state = columns?.blockedOpen === 1 ? "open" : "closed";
+  session.jobs.change(job, { state, endedAt: undefined, reason: undefined });
+  finishIfEnded(session, job);
+  return job.row.total;
 }
 
 function reopen({ db, jobs }: Session, job: CachedJob, requeued: number): void {

@@ -1,0 +1,29 @@
+import { groupSchema, type JobInfo } from "../shared/rest.ts";
+import * as v from "valibot";
+import { PlatformError } from "../shared/errors.ts";
+import { limits } from "../shared/limits.ts";
+import type { Api } from "./api.ts";
+
+/** The jobs that were submitted with one `group`. Made by `hands.group(name)`; a group needs no making of its own. */
+export class Group {
+  readonly name: string;
+  readonly #api: Api;
+
+  /** @throws PlatformError BAD_OPTION */
+  constructor(api: Api, name: string) {
+    if (!v.is(groupSchema, name))
+      throw new PlatformError("BAD_OPTION", `A group's name has 1 to ${limits.nameChars} characters.`);
+    this.#api = api;
+    this.name = name;
+  }
+
+  /** Your jobs of this group (an administrator's: everybody's), newest first. */
+  jobs(): Promise<JobInfo[]> {
+    return this.#api.jobs({ group: this.name });
+  }
+
+  /** Ends every job of the group that has not ended; resolves to those. Results so far stay. */
+  async cancel(): Promise<JobInfo[]> {
+    return (await this.#api.cancelGroup(this.name)).cancelled;
+  }
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Hands } from "../../customer/index.ts";
+import { LivePlatform } from "./live-platform.ts";
+
+let platform: LivePlatform;
+let hands: Hands;
+beforeAll(async () => {
+  platform = await LivePlatform.start();
+  hands = await platform.connect();
+});
+afterAll(() => platform.close());
+
+describe("a program of several stages", () => {
+  it("[AFTER-1] submits them all at once and reads the last", async () => {
+    const started = Date.now();
+    const stamp = async (ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return Date.now();
+    };
+    const first = hands.map(stamp, [150, 150, 150], { group: "stages" });
+    const second = hands.map(stamp, [1, 1], { group: "stages", after: [first] });
+    const third = hands.map(stamp, [1], { group: "stages", after: [second, await first.id] });
+    const [last] = await third;
+    const [ones, twos] = [await first, await second];
+    expect(Math.min(...ones)).toBeGreaterThan(started);
+    expect(Math.min(...twos)).toBeGreaterThanOrEqual(Math.max(...ones));
+    expect(last).toBeGreaterThanOrEqual(Math.max(...twos));
+    expect((await hands.group("stages").jobs()).map(({ state }) => state)).toEqual(Array(3).fill("finished"));
+  });
+
+  it("[AFTER-2] a stage that fails fails what waits on it: awaited, iterated, settled, each with the reason", async () => {
+    const first = hands.map(
+      () => {
+        throw new Error("bad stage");
+      },
+      [1],
+      { name: "stage one", maxAttempts: 1 },
+    );
+    const second = hands.map((x: number) => x, [1, 2], { after: [first] });
+    await expect(second).rejects.toMatchObject({
+      code: "JOB_BLOCKED",
+      message: expect.stringMatching(/stage one.*1 of 1 tasks failed/),
+    });
+    await expect(first).rejects.toMatchObject({ code: "TASK_FAILED" });
+    await expect(second.outcomes().next()).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+    const settled = await second.settled();
+    expect(settled.map((task) => task.status === "failed" && task.error.kind)).toEqual([
+      "blocked",
+      "blocked",
+    ]);
+
+    const late = hands.map((x: number) => x, [1, 2], { after: [second] });
+    await expect(late).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+    await expect(late.submitted).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+  });
+
+  it("[AFTER-3] naming a job that is not there is refused", async () => {
+    const job = hands.map((x: number) => x, [1], { after: ["j_aaaaaaaaaaaaaaaa"] });
+    await expect(job).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("[GROUP-1] cancelled as one", async () => {
+    const forever = () => new Promise<number>(() => undefined);
+    const first = hands.map(forever, [1], { group: "doomed" });
+    const second = hands.map((x: number) => x, [1], { group: "doomed", after: [first] });
+    await second.submitted;
+    const progress = await second.status();
+    expect(progress.waitingFor).toEqual([await first.id]);
+    expect(await hands.group("doomed").cancel()).toHaveLength(2);
+    await expect(first).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    await expect(second).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    expect(() => hands.group("")).toThrow(/1 to 200/);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import type { CancelledGroup, JobInfo } from "../../shared/rest.ts";
+import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
+
+const post: RequestInit = { method: "POST" };
+
+async function read(server: TestServer, id: string): Promise<JobInfo> {
+  return (await (await server.request(`/api/jobs/${id}`)).json()) as JobInfo;
+}
+
+const whole = (server: TestServer, id: string) =>
+  server.request(`/api/jobs/${id}/results?follow=1`).then(lines);
+
+describe("jobs after jobs", () => {
+  test("[AFTER-1] nothing is leased before its time; then it is, without anybody asking", async () => {
+    const server = await startTestServer();
+    const computed: unknown[] = [];
+    const first = await createJob(server, { name: "first", inputs: [1, 2] });
+    const second = await createJob(server, { name: "second", inputs: [3], after: [first.id] });
+    const third = await createJob(server, { name: "third", inputs: [4], after: [first.id, second.id] });
+    expect([second.waitingFor, third.waitingFor]).toEqual([[first.id], [first.id, second.id]]);
+    server.client((x) => {
+      computed.push(x);
+      return x;
+    });
+    expect((await whole(server, third.id)).at(-1)).toMatchObject({ job: "finished", counts: { done: 1 } });
+    expect(computed).toEqual([1, 2, 3, 4]);
+    expect((await read(server, second.id)).waitingFor).toEqual([]);
+  });
+
+  test("[AFTER-2] who reads results of a job that becomes blocked is told at once, with the reason", async () => {
+    const server = await startTestServer();
+    server.client(() => {
+      throw new Error("no particle");
+    });
+    const first = await createJob(server, { open: true, inputs: [1], maxAttempts: 1, name: "picking" });
+    const second = await createJob(server, { inputs: [1, 2], after: [first.id] });
+    const reading = whole(server, second.id);
+    await server.request(`/api/jobs/${first.id}/close`, post);
+    expect((await reading).at(-1)).toMatchObject({ job: "blocked", counts: { failed: 2, done: 0 } });
+    const [reason] = (await read(server, second.id)).failures;
+    expect(reason).toMatchObject({ kind: "blocked", message: expect.stringMatching(/picking.*1 of 1/) });
+    const late = await server.request("/api/jobs", json({ kernel, inputs: [1], after: [second.id] }));
+    expect([late.status, await late.json()]).toMatchObject([201, { state: "blocked" }]);
+  });
+
+  test("[AFTER-4] requeued from the beginning of the line, everything is computed", async () => {
+    const server = await startTestServer();
+    const first = await createJob(server, { inputs: [1] });
+    const second = await createJob(server, { inputs: [2], after: [first.id] });
+    await server.request(`/api/jobs/${first.id}/cancel`, post);
+    const refused = await server.request(`/api/jobs/${second.id}/requeue-failed`, post);
+    expect(await refusal(refused, 409, "WRONG_STATE")).toContain(first.id);
+  });
+
+  test("[AFTER-3] unknown jobs and those of others are refused in the same words", async () => {
+    const server = await startTestServer();
+    const theirs = await server.request("/api/jobs", { ...json({ kernel }), token: server.tokens.admin });
+    const { id } = (await theirs.json()) as JobInfo;
+    const ask = (after: string) => server.request("/api/jobs", json({ kernel, after: [after] }));
+    const unknown = await refusal(await ask("j_aaaaaaaaaaaaaaaa"), 404, "NOT_FOUND");
+    expect((await refusal(await ask(id), 404, "NOT_FOUND")).replace(id, "j_aaaaaaaaaaaaaaaa")).toBe(unknown);
+    await refusal(await ask("nonsense"), 400, "BAD_REQUEST");
+  });
+});
+
+describe("groups", () => {
+  test("[GROUP-1] are listed and cancelled together, each customer's own", async () => {
+    const server = await startTestServer();
+    const group = "run 7/ä";
+    const first = await createJob(server, { group, inputs: [1] });
+    const second = await createJob(server, { group, inputs: [2], after: [first.id] });
+    const other = await createJob(server, { inputs: [3] });
+    const theirs = await server.request("/api/jobs", {
+      ...json({ kernel, group, inputs: [4] }),
+      token: server.tokens.admin,
+    });
+    const { id: theirId } = (await theirs.json()) as JobInfo;
+    const listed = await server.request(`/api/jobs?group=${encodeURIComponent(group)}`);
+    expect(((await listed.json()) as JobInfo[]).map(({ id }) => id)).toEqual([second.id, first.id]);
+
+    const cancel = await server.request(`/api/groups/${encodeURIComponent(group)}/cancel`, post);
+    const { cancelled } = (await cancel.json()) as CancelledGroup;
+    expect(cancelled.map(({ id, state }) => [id, state])).toEqual([
+      [second.id, "cancelled"],
+      [first.id, "cancelled"],
+    ]);
+    expect((await read(server, other.id)).state).toBe("closed");
+    expect((await server.platform.job(theirId)).state).toBe("closed");
+    const again = await server.request(`/api/groups/${encodeURIComponent(group)}/cancel`, post);
+    expect(await again.json()).toEqual({ group, cancelled: [] });
+  });
+});
