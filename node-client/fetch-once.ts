@@ -26,8 +26,10 @@ export function fetchOnce(
 ): BlobTransfer {
   return {
     upload: (bytes, ticket) => transfer.upload(bytes, ticket),
+    chunks: (name, ticket) => transfer.chunks(name, ticket),
+    hash: (bytes) => transfer.hash(bytes),
     async fetch(name, range, ticket) {
-      // Ranges of large blobs are not cached.
+      // Ranges of large blobs are cached in chunks, by whoever asks for them.
       if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket);
       const path = join(lockDirectory, `${name.sha256}.lock`);
       const lock = await turn(path, name, cache);

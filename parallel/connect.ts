@@ -1,6 +1,6 @@
 import { connect as connectServer, type ConnectOptions } from "../customer/connect.ts";
 import type { Hands } from "../customer/hands.ts";
-import { parseParallel, type ParallelSpec } from "./spec.ts";
+import { parseParallel } from "./spec.ts";
 
 /**
  * Connects a program to whatever computes for it: a server, threads of this machine, or ranks under MPI. `hands.close()`
@@ -29,14 +29,6 @@ export async function connect(spec?: string, options: ConnectOptions = {}): Prom
     case "thread":
       return (await import("./thread/connect-thread.ts")).connectThread(parsed, all);
     case "mpi":
-      return (await loadMpi()).connectMpi(parsed, all);
+      return (await import("./mpi/connect-mpi.ts")).connectMpi(parsed, all);
   }
-}
-
-interface MpiModule {
-  connectMpi(spec: Extract<ParallelSpec, { type: "mpi" }>, options: ConnectOptions): Promise<Hands>;
-}
-
-async function loadMpi(): Promise<MpiModule> {
-  return (await import(new URL("mpi/connect-mpi.ts", import.meta.url).href)) as MpiModule;
 }

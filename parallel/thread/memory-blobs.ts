@@ -6,12 +6,13 @@ import type { Store } from "../../server/store/store.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 
 /** A blob that no job refers to is let go of after this long, when the room is needed. */
 const keepMs = 10 * 60_000;
 
 /** Blobs of a program that keeps nothing: in memory, gone with it. */
-export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open"> {
+export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open" | "chunkDigests"> {
   readonly #blobs = new Map<Sha256, Buffer>();
   readonly #store: Store;
   readonly #quotaBytes: number;
@@ -57,6 +58,19 @@ export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open
     const bytes = this.#blobs.get(sha256);
     if (bytes) return Readable.from([bytes.subarray(start, end)], { objectMode: false });
     return new Readable().destroy(new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`));
+  }
+
+  async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
+    const bytes = this.#blobs.get(sha256);
+    if (!bytes) return undefined;
+    const digests: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += limits.chunkBytes)
+      digests.push(
+        createHash("sha256")
+          .update(bytes.subarray(at, at + limits.chunkBytes))
+          .digest(),
+      );
+    return Buffer.concat(digests);
   }
 
   async #receive(source: ByteSource): Promise<Buffer> {

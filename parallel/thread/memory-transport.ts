@@ -100,7 +100,7 @@ class MemoryConnection implements TransportConnection, ClientConnection {
     if (!this.#open) return;
     this.#open = false;
     clearInterval(this.#heartbeat);
-    if (this.#client) this.#services.onClose(this.#client, this);
+    if (this.#client) this.#services.onClose(this.#client, this, "broken");
     this.#handlers.closed(code, reason);
   }
 }

@@ -16,6 +16,12 @@ export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel
       if (range || digest(bytes) === name.sha256) return bytes;
       throw new PlatformError("HASH_MISMATCH", `Blob ${name.sha256} is not what it was when it was stored.`);
     },
+    async chunks({ sha256 }) {
+      const digests = await blobs.chunkDigests(sha256);
+      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+      return new Uint8Array(digests);
+    },
+    hash: (bytes) => Promise.resolve(digest(bytes)),
     async upload(bytes) {
       const name = { sha256: digest(bytes), size: bytes.length };
       await blobs.write(name.sha256, once(bytes), bytes.length);
@@ -30,7 +36,7 @@ async function read(
   { sha256 }: BlobName,
   range: readonly [number, number] | undefined,
 ): Promise<Uint8Array> {
-  if (await blobs.stat(sha256)) return buffer(blobs.open(sha256, range));
+  if (await blobs.stat(sha256)) return new Uint8Array(await buffer(blobs.open(sha256, range)));
   const kernel = await platform.kernel(sha256);
   if (kernel) return range ? kernel.slice(...range) : kernel;
   throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);

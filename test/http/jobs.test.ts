@@ -260,14 +260,18 @@ describe("steering jobs", () => {
   test("failures carry the kernel's message and can be requeued; logs are kept", async () => {
     const server = await startTestServer();
     let healthy = false;
+    let id = "";
     const client = server.client((x) => {
+      client.log(id as JobInfo["id"], 0, "iteration 7");
       if (!healthy) throw new Error("no convergence");
       return x;
     });
-    const job = await createJob(server, { inputs: [1], maxAttempts: 1 });
+    const job = await createJob(server, { maxAttempts: 1 });
+    id = job.id;
+    await server.request(`/api/jobs/${job.id}/tasks`, ndjson('{"index":0,"input":1}'));
+    await server.request(`/api/jobs/${job.id}/close`, { method: "POST" });
     const failed = await lines(await server.request(`/api/jobs/${job.id}/results?follow=1`));
     expect(failed[0]).toMatchObject({ state: "failed", index: 0, kind: "error", stack: "at kernel.js:1" });
-    client.log(job.id, 0, "iteration 7");
     const logs = await server.request(`/api/jobs/${job.id}/logs`);
     expect(await logs.json()).toMatchObject([{ index: 0, line: "iteration 7" }]);
     healthy = true;
