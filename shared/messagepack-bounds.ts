@@ -3,7 +3,8 @@
  * as its length is read, so that five bytes could ask for gigabytes (`dd 01 c0 00 00`, again and again). Allocates nothing
  * but a stack of at most `maxDepth` numbers.
  *
- * Measured beside the decoding itself: 0.3 µs on a value of 100 bytes, 15 % of decoding a frame of 400 results.
+ * Measured beside the decoding itself: 0.24-0.55 µs on a value of 84 bytes (13 % of decoding it), 0.13-0.18 ms on a frame of
+ * 400 results of 100 bytes (21-28 %).
  *
  * @throws Error when a length goes beyond the end, or containers nest deeper than `maxDepth`
  */

@@ -12,7 +12,7 @@ interface Options {
 
 /**
  * MessagePack with one encoder and one decoder for all calls: the library's `encode()` makes a new encoder each time,
- * which costs more than a small value (measured: 1.9 µs against 0.6 µs for 100 bytes).
+ * which costs more than a small value (measured: 3.2 µs against 1.1 µs for 80 bytes).
  */
 export class MessagePack {
   readonly #options: Options & { readonly ignoreUndefined: true };
