@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
@@ -93,6 +93,7 @@ async function startOn(
   const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });
   const http = tls ? createHttpsServer(tls, app) : createHttpServer(app);
   configureHttpServer(http);
+  const open = trackConnections(http);
   const sockets = new ClientSockets(access, store, platform.sessionServices(log));
   sockets.attach(http);
   await listen(http, options);
@@ -104,7 +105,7 @@ async function startOn(
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    (closing ??= stop({ http, sockets, platform, store, stopping, local, collector, log }));
+    (closing ??= stop({ http, open, sockets, platform, store, stopping, local, collector, log }));
   return {
     url,
     volunteerUrls,
@@ -118,6 +119,8 @@ async function startOn(
 
 interface Running {
   readonly http: Server;
+  /** Every connection, also those that were upgraded: `closeAllConnections` does not know them. */
+  readonly open: ReadonlySet<Socket>;
   readonly sockets: ClientSockets;
   readonly platform: LocalPlatform;
   readonly store: Store;
@@ -129,6 +132,7 @@ interface Running {
 
 async function stop({
   http,
+  open,
   sockets,
   platform,
   store,
@@ -146,12 +150,22 @@ async function stop({
   const timer = setTimeout(() => {
     sockets.terminate();
     http.closeAllConnections();
+    for (const socket of open) socket.destroy();
   }, closeMs);
   await closed;
   clearTimeout(timer);
   await local.remove();
   await store.close();
   log.info("stopped; everything accepted is on disk");
+}
+
+function trackConnections(http: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  http.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  return open;
 }
 
 async function makeDataDirectory(directory: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
@@ -7,6 +8,7 @@ import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../sh
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "../dispatch/connections.ts";
 import type { ClientGate, SessionServices } from "./client-gate.ts";
+import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
 import { TokenBucket } from "./rate-limit.ts";
 
@@ -23,10 +25,6 @@ type SessionState =
 const helloTimeoutMs = 10_000;
 /** How long a connection that is over may take to close. */
 const closeTimeoutMs = 2000;
-/** Heartbeats that a client may leave unanswered: its answer waits behind what it is sending. */
-const missedHeartbeats = 2;
-/** A client that lets more than this pile up does not read; what it sends is then no sign of life. */
-const readingBytes = 1024 * 1024;
 
 /** One client connection: from `hello` to the close frame. */
 export class ClientSession implements ClientConnection {
@@ -36,25 +34,31 @@ export class ClientSession implements ClientConnection {
   readonly #gate: ClientGate;
   readonly #outbound: Outbound;
   readonly #bucket: TokenBucket;
+  readonly #liveness: Liveness;
   readonly #helloTimer: NodeJS.Timeout;
   #state: SessionState = { state: "greeting" };
   /** Messages that came while `hello` was being checked. */
   #waiting: ClientMessage[] = [];
-  #missed = 0;
 
-  constructor(socket: WebSocket, address: string, gate: ClientGate, services: SessionServices) {
+  constructor(
+    socket: WebSocket,
+    network: Duplex,
+    address: string,
+    gate: ClientGate,
+    services: SessionServices,
+  ) {
     this.#socket = socket;
     this.#address = address;
     this.#gate = gate;
     this.#services = services;
     this.#outbound = new Outbound(socket);
     this.#bucket = new TokenBucket(services.options.messagesPerSecondPerClient, performance.now());
+    this.#liveness = new Liveness(socket, network);
     this.#helloTimer = setTimeout(
       () => this.refuse(new PlatformError("TIMED_OUT", "No hello arrived within ten seconds of connecting.")),
       helloTimeoutMs,
     );
     socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
-    socket.on("pong", () => (this.#missed = 0));
     socket.on("close", () => this.#closed());
     socket.on("error", (error) => services.log.debug({ err: error, address }, "client socket error"));
   }
@@ -94,18 +98,25 @@ export class ClientSession implements ClientConnection {
     this.refuse(new PlatformError("UNAUTHENTICATED", "The token or invitation was revoked."));
   }
 
-  /** Pings, and ends the connection of a client that did not answer the last one. */
+  /** Bytes of a message that has begun and is not complete. */
+  get unfinishedBytes(): number {
+    return this.#liveness.unfinishedBytes;
+  }
+
+  /** Ends the connection without a word. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Pings, and ends the connection of a client that does not answer or does not finish what it says. */
   heartbeat(): void {
-    if (this.#missed >= missedHeartbeats) return this.#socket.terminate();
-    this.#missed += 1;
-    this.#socket.ping();
+    if (!this.#liveness.beat(performance.now())) return this.terminate();
     // A page cannot see pings: this is how its watchdog hears that the server lives.
     if (this.#state.state === "joined") this.send({ type: "heartbeat" });
   }
 
   #received(data: RawData, isBinary: boolean): void {
     if (this.#state.state === "leaving") return;
-    if (this.#socket.bufferedAmount < readingBytes) this.#missed = 0;
     try {
       if (!isBinary)
         throw new PlatformError("MALFORMED_FRAME", "A text frame; expected a binary MessagePack frame.");

@@ -9,6 +9,11 @@ import { ClientGate, type Authenticator, type SessionServices } from "./client-g
 import { ClientSession } from "./client-session.ts";
 import type { Store } from "../store/store.ts";
 
+/** What messages that have begun may hold, of all connections together: a few frames of the largest kind. */
+const maxUnfinishedBytes = 128 * 1024 * 1024;
+/** Less than this on a connection is not worth a look at all of them. */
+const smallBytes = 1024 * 1024;
+
 /** The one WebSocket endpoint: bounds connections, checks origins, keeps them alive. */
 export class ClientSockets {
   // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (DESIGN).
@@ -60,11 +65,25 @@ export class ClientSockets {
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const address = this.#addressOf(request);
-      const session = new ClientSession(webSocket, address, this.#gate, this.#services);
+      const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services);
       this.#sessions.add(session);
-      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-      webSocket.on("close", () => this.#closed(session, address));
+      const key = ipKeyGenerator(address);
+      this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+      socket.on("data", () => this.#boundUnfinished(session));
+      webSocket.on("close", () => this.#closed(session, key));
     });
+  }
+
+  /** Messages that have begun hold memory of everybody: when it is too much, the largest of them ends. */
+  #boundUnfinished(session: ClientSession): void {
+    if (session.unfinishedBytes < smallBytes) return;
+    let sum = 0;
+    let largest = session;
+    for (const other of this.#sessions) {
+      sum += other.unfinishedBytes;
+      if (other.unfinishedBytes > largest.unfinishedBytes) largest = other;
+    }
+    if (sum > maxUnfinishedBytes) largest.terminate();
   }
 
   /** Tells every client that the server goes, and closes. */
@@ -79,11 +98,11 @@ export class ClientSockets {
     for (const socket of this.#server.clients) socket.terminate();
   }
 
-  #closed(session: ClientSession, address: string): void {
+  #closed(session: ClientSession, key: string): void {
     this.#sessions.delete(session);
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    const left = (this.#perAddress.get(key) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(key, left);
+    else this.#perAddress.delete(key);
   }
 
   /** The status line of a refusal before the upgrade, or undefined. */
@@ -94,8 +113,9 @@ export class ClientSockets {
     // A page of another site may not use a visitor's machine.
     if (!isSameOrigin(request.headers, hostOf(request, options.trustProxy))) return "403 Forbidden";
     if (this.#sessions.size >= options.maxConnections) return "503 Service Unavailable";
-    if ((this.#perAddress.get(this.#addressOf(request)) ?? 0) >= options.maxConnectionsPerAddress)
-      return "429 Too Many Requests";
+    // One line at home has a whole network of IPv6 addresses: they count as one, as for requests.
+    const key = ipKeyGenerator(this.#addressOf(request));
+    if ((this.#perAddress.get(key) ?? 0) >= options.maxConnectionsPerAddress) return "429 Too Many Requests";
     return undefined;
   }
 
@@ -106,12 +126,14 @@ export class ClientSockets {
       .split(",")
       .at(-1)
       ?.trim();
-    return ipKeyGenerator(last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, ""));
+    return last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
   }
 }
 
 /** The name under which the request reached the server: the proxy's, when one is trusted. */
 function hostOf(request: IncomingMessage, trustProxy: boolean): string | undefined {
   const forwarded = trustProxy ? request.headers["x-forwarded-host"] : undefined;
-  return typeof forwarded === "string" ? forwarded : request.headers.host;
+  // The first entry, which is what Express takes for requests.
+  const first = typeof forwarded === "string" ? forwarded.split(",", 1)[0]?.trimEnd() : undefined;
+  return first || request.headers.host;
 }

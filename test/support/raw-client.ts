@@ -26,11 +26,15 @@ export class RawClient {
   readonly received: ServerMessage[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
 
-  constructor(url: string, options: { id?: ClientId; origin?: string } = {}) {
+  constructor(
+    url: string,
+    options: { id?: ClientId; origin?: string; headers?: Record<string, string> } = {},
+  ) {
     this.id = options.id ?? makeClientId(randomBytes);
     this.socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
       perMessageDeflate: false,
       ...(options.origin && { origin: options.origin }),
+      ...(options.headers && { headers: options.headers }),
     });
     this.socket.binaryType = "nodebuffer";
     this.socket.on("message", (data: Buffer) =>

@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { startServer } from "../../server/server.ts";
+import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { temporaryDirectory, until } from "../support/processes.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+interface Listed {
+  readonly id: string;
+  readonly connected: boolean;
+}
+
+const connected = async (server: TestServer): Promise<string[]> =>
+  ((await server.api("GET", "/api/clients")) as unknown as Listed[])
+    .filter((client) => client.connected)
+    .map(({ id }) => id);
+
+/** The TCP socket under a client's WebSocket. */
+function networkOf(client: RawClient): Socket {
+  return (client.socket as unknown as { _socket: Socket })._socket;
+}
+
+/** The head of a masked binary frame of 16 MiB, or of a part of one that is to go on. */
+function headOf(last: boolean, bytes: number): Buffer {
+  const head = Buffer.alloc(14);
+  head[0] = last ? 0x82 : 0x02;
+  head[1] = 0xff;
+  head.writeBigUInt64BE(BigInt(bytes), 2);
+  return head;
+}
+
+/** Opens the socket as a browser behind a proxy would; whether it was let in. */
+async function letIn(server: TestServer, headers: Record<string, string>): Promise<boolean> {
+  const socket = new WebSocket(server.url.replace("http", "ws") + clientSocketPath, subprotocol, { headers });
+  onTestFinished(() => socket.terminate());
+  return once(socket, "open").then(
+    () => true,
+    () => false,
+  );
+}
+
+describe("clients that do not read or do not finish", () => {
+  test("a client that asks for tasks and never answers a ping is cut off; one that answers stays", async () => {
+    const server = await startTestServer({ heartbeatMs: 50 });
+    const deaf = await new RawClient(server.url).join();
+    const honest = await new RawClient(server.url).join();
+    networkOf(deaf).pause();
+    const asking = setInterval(() => deaf.send({ type: "want", tasks: 0, slots: 1 }), 10);
+    onTestFinished(() => clearInterval(asking));
+    await until(async () => !(await connected(server)).includes(deaf.id), 5000);
+    expect(await connected(server)).toEqual([honest.id]);
+  });
+
+  test.each([
+    ["frames", true],
+    ["fragmented messages", false],
+  ])("%s that were begun and not finished are bounded over all connections", async (_what, last) => {
+    const server = await startTestServer();
+    const honest = await new RawClient(server.url).join();
+    const body = Buffer.alloc(15 * 1024 * 1024);
+    const size = last ? 16 * 1024 * 1024 : body.length;
+    const hostile: RawClient[] = [];
+    for (let i = 0; i < 10; i++) {
+      const client = await new RawClient(server.url).join();
+      networkOf(client).write(headOf(last, size));
+      networkOf(client).write(body);
+      hostile.push(client);
+    }
+    await until(async () => (await connected(server)).length <= 9, 10_000);
+    expect(await connected(server)).toContain(honest.id);
+  });
+});
+
+describe("addresses", () => {
+  test("[ACCESS-4] of several forwarded hosts the first counts, as for requests", async () => {
+    const server = await startTestServer({ trustProxy: true });
+    const hosts = { "x-forwarded-host": "compute.example, inner.example" };
+    expect(await letIn(server, { ...hosts, origin: "https://compute.example" })).toBe(true);
+    expect(await letIn(server, { ...hosts, origin: "https://inner.example" })).toBe(false);
+  });
+
+  test("addresses of one IPv6 network count together, those of another do not", async () => {
+    const server = await startTestServer({ trustProxy: true, maxConnectionsPerAddress: 1 });
+    expect(await letIn(server, { "x-forwarded-for": "2001:db8:1:2::1" })).toBe(true);
+    expect(await letIn(server, { "x-forwarded-for": "2001:db8:1:3::2" })).toBe(false);
+    expect(await letIn(server, { "x-forwarded-for": "2001:db8:ffff::1" })).toBe(true);
+  });
+
+  test("a ban on a client of the server's own machine bans nobody else there, also over IPv6", async () => {
+    const server = await startTestServer({ trustProxy: true });
+    const joinFrom = (): Promise<RawClient> =>
+      new RawClient(server.url, { headers: { "x-forwarded-for": "::1" } }).join();
+    const banned = await joinFrom();
+    await server.api("POST", `/api/clients/${banned.id}/ban`, { reason: "test" });
+    await banned.closed;
+    await joinFrom();
+  });
+});
+
+test("a connection that never finishes its TLS handshake does not keep the server from stopping", async () => {
+  const directory = await temporaryDirectory();
+  const [tlsKey, tlsCertificate] = [join(directory, "key.pem"), join(directory, "cert.pem")];
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", tlsKey];
+  const certificate = ["-out", tlsCertificate, "-days", "1", "-subj", "/CN=localhost"];
+  execFileSync("openssl", ["req", "-x509", ...key, ...certificate], { stdio: "ignore" });
+  const server = await startServer({
+    port: 0,
+    logLevel: "silent",
+    dataDirectory: await temporaryDirectory(),
+    tlsKey,
+    tlsCertificate,
+  });
+  const silent = connect({ port: server.port, host: "127.0.0.1" });
+  onTestFinished(() => void silent.destroy());
+  // It is reset in the end.
+  silent.on("error", () => {});
+  await once(silent, "connect");
+  const at = performance.now();
+  await server.close();
+  expect(performance.now() - at).toBeLessThan(6000);
+}, 15_000);
