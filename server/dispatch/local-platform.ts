@@ -250,6 +250,7 @@ export class LocalPlatform implements Platform {
     // A client chooses its own id, so its address is banned too; but on the server's own machine everybody has the same.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
     this.dispatcher.feed({ type: "clientLeft", client: client.id });
+    this.#registry.revokeTicket(client.id);
     const refusal = new PlatformError(
       "BANNED",
       `This client was banned from the server: ${reason || "no reason given"}.`,
