@@ -9,9 +9,11 @@ import { ModelStore } from "../support/client-model-store.ts";
 import { VirtualClock } from "../support/client-virtual-clock.ts";
 import { Machine, ModelBlobs, type PowerfulKernel } from "../support/client-world.ts";
 
-/** Seeds that once failed stay here; the others are new in every run. */
-const pinned = [445116373, 1, 2, 3, 4, 5, 6, 7, 8, 946851234, 1201247304, 1930782420];
-const fresh = Array.from({ length: Number(process.env["FUZZ_RUNS"] ?? 190) }, () =>
+/** Seeds that once failed stay here. */
+const pinned = [1926596036, 445116373, 1, 2, 3, 4, 5, 6, 7, 8, 946851234, 1201247304, 1930782420];
+/** The same worlds in every run, so that a change and nothing else makes one fail; FUZZ_RUNS adds new ones. */
+const fixed = Array.from({ length: 180 }, (_, i) => 1000 + i);
+const fresh = Array.from({ length: Number(process.env["FUZZ_RUNS"] ?? 0) }, () =>
   Math.floor(Math.random() * 2 ** 31),
 );
 
@@ -176,7 +178,7 @@ class World {
 }
 
 describe("seeded worlds", () => {
-  test.each([...pinned, ...fresh])(
+  test.each([...pinned, ...fixed, ...fresh])(
     "[ONCE-1] [OUTBOX-2] seed %i: every task ends with one result, nothing is left behind",
     async (seed) => {
       const world = new World(seed);
@@ -189,7 +191,10 @@ describe("seeded worlds", () => {
       const settledBy = world.clock.now() + 55_000;
       const busy = () =>
         world.open > 0 ||
-        world.machines.some(({ client, disk }) => client.status.unsent > 0 || disk.entries.size > 0);
+        // A cancel of what another client finished may still be on its way.
+        world.machines.some(
+          ({ client: { status }, disk }) => status.queued > 0 || status.unsent > 0 || disk.entries.size > 0,
+        );
       while (busy() && world.clock.now() < settledBy) await world.clock.step();
       const story = world.machines.map(({ client, log }) => ({ status: client.status, log: log.slice(-20) }));
       expect(world.open, JSON.stringify(story, null, 1)).toBe(0);
