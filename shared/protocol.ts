@@ -2,15 +2,33 @@ import * as v from "valibot";
 import { plainBytes } from "./codec.ts";
 import { blobNameSchema } from "./data-reference.ts";
 import { errorCodes, PlatformError } from "./errors.ts";
-import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema } from "./ids.ts";
+import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { MessagePack } from "./messagepack.ts";
+import { bytes, leaseKeySchema, text } from "./task.ts";
+import { leaseColumns, leasedTasksSchema, resultColumns, taskResultsSchema } from "./task-columns.ts";
+import { isColumn } from "./value-pack.ts";
+
+export {
+  failureKinds,
+  failureSchema,
+  leaseKeySchema,
+  payloadSchema,
+  taskResultSchema,
+  type Failure,
+  type FailureKind,
+  type LeasedTask,
+  type LeaseKey,
+  type Payload,
+  type TaskOutcome,
+  type TaskResult,
+} from "./task.ts";
 
 /**
  * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
  * array of messages. This file is the one definition of every message; types are inferred from it.
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
 export const subprotocol = "manyhands";
@@ -18,49 +36,9 @@ export const subprotocol = "manyhands";
 /** Path of the client WebSocket. */
 export const clientSocketPath = "/socket";
 
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
-const bytes = (max: number) =>
-  v.pipe(
-    v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
-    v.check((value) => value.length <= max, `expected at most ${max} bytes`),
-  );
 const list = <const S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
-
-const attemptSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.maxAttemptNumber));
-
-/** Names one lease: a task and which attempt at it. */
-export const leaseKeySchema = v.strictObject({
-  job: jobIdSchema,
-  index: taskIndexSchema,
-  attempt: attemptSchema,
-});
-export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
-
-/** How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`. */
-export const failureKinds = [
-  "error",
-  "timeout",
-  "crash",
-  "memory",
-  "unserialisable",
-  "data",
-  "refused",
-] as const;
-export type FailureKind = (typeof failureKinds)[number];
-
-/** Why an attempt failed, as the kernel's author needs it. */
-export const failureSchema = v.strictObject({
-  kind: v.picklist(failureKinds),
-  message: text(limits.messageChars),
-  stack: v.optional(text(limits.stackChars)),
-});
-export type Failure = v.InferOutput<typeof failureSchema>;
-
-/** An encoded value inline, or the blob that holds the encoded value when it is over 256 KiB. */
-export const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
-export type Payload = v.InferOutput<typeof payloadSchema>;
 
 /** What a client needs to know of a job to run its tasks and to show for whom it computes. */
 export const jobDescriptorSchema = v.strictObject({
@@ -75,36 +53,14 @@ export const jobDescriptorSchema = v.strictObject({
 });
 export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
 
-export const leasedTaskSchema = v.strictObject({
-  index: taskIndexSchema,
-  attempt: attemptSchema,
-  input: payloadSchema,
-  /** Blobs the input refers to, so that their bytes can be fetched while another task computes. */
-  refs: v.optional(list(blobNameSchema, limits.refsPerTask)),
-  /** Newest stored checkpoint of the task (an encoded value). */
-  resume: v.optional(bytes(limits.checkpointBytes)),
-});
-export type LeasedTask = v.InferOutput<typeof leasedTaskSchema>;
-
-const resultSchema = v.strictObject({
-  index: taskIndexSchema,
-  attempt: attemptSchema,
-  /** Time the kernel took, in ms. */
-  elapsedMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
-  outcome: v.variant("state", [
-    v.strictObject({
-      state: v.literal("done"),
-      output: payloadSchema,
-      refs: v.optional(list(blobNameSchema, limits.refsPerTask)),
-    }),
-    v.strictObject({ state: v.literal("failed"), failure: failureSchema }),
-  ]),
-});
-/** One finished attempt, as the client reports it. */
-export type TaskResult = v.InferOutput<typeof resultSchema>;
-export type TaskOutcome = TaskResult["outcome"];
-
-const indexes = list(taskIndexSchema, limits.tasksPerMessage);
+/** Checked by a loop: a schema a number costs 0.1 µs a task. */
+const indexes = v.custom<TaskIndex[]>(
+  (value) =>
+    Array.isArray(value) &&
+    value.length <= limits.tasksPerMessage &&
+    isColumn(value, value.length, 0, limits.maxTaskIndex),
+  "expected a list of task indexes",
+);
 
 const clientMessages = [
   v.strictObject({
@@ -136,7 +92,7 @@ const clientMessages = [
   v.strictObject({
     type: v.literal("results"),
     job: jobIdSchema,
-    results: list(resultSchema, limits.tasksPerMessage),
+    results: taskResultsSchema,
   }),
   v.strictObject({
     type: v.literal("progress"),
@@ -192,7 +148,7 @@ const serverMessages = [
   v.strictObject({
     type: v.literal("lease"),
     job: jobDescriptorSchema,
-    tasks: list(leasedTaskSchema, limits.tasksPerMessage),
+    tasks: leasedTasksSchema,
   }),
   /** These results are on disk (or were dropped as duplicates): the client may forget them. */
   v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
@@ -217,7 +173,13 @@ const frames = new MessagePack({});
 
 /** Encodes messages as one frame. */
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {
-  return frames.encode(messages);
+  return frames.encode(messages.map(toWire));
+}
+
+function toWire(message: ClientMessage | ServerMessage): unknown {
+  if (message.type === "lease") return { ...message, tasks: leaseColumns(message.tasks) };
+  if (message.type === "results") return { ...message, results: resultColumns(message.results) };
+  return message;
 }
 
 /** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME */

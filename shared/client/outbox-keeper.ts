@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { limits } from "../limits.ts";
-import { clientMessageSchema, type LeaseKey } from "../protocol.ts";
+import { jobIdSchema } from "../ids.ts";
+import { taskResultSchema, type LeaseKey } from "../protocol.ts";
 import type { ClientPorts, OutboxEntry } from "./ports.ts";
 import { describeThrown } from "./runner-failure.ts";
 
@@ -68,8 +69,7 @@ export class OutboxKeeper {
 /** What stands on a disk may be of another version, or damaged: the server would refuse this client for it. */
 function isEntry(raw: unknown): raw is OutboxEntry {
   if (typeof raw !== "object" || raw === null || !("job" in raw) || !("result" in raw)) return false;
-  const message = { type: "results", job: raw.job, results: [withSmallOutput(raw.result)] };
-  return v.is(clientMessageSchema, message);
+  return v.is(jobIdSchema, raw.job) && v.is(taskResultSchema, withSmallOutput(raw.result));
 }
 
 /** An output that has not become a blob yet is larger than the wire allows, and is no less a result. */
