@@ -10,8 +10,11 @@ export interface ValuePack {
   readonly bytes: Uint8Array;
 }
 
-/** Puts values together; the bytes are a copy of their own. */
+/** Puts values together. The bytes are a copy of their own, except for one value that fills its buffer by itself. */
 export function packValues(values: readonly Uint8Array[]): ValuePack {
+  const [first] = values;
+  if (first && values.length === 1 && first.length === first.buffer.byteLength)
+    return { sizes: [first.length], bytes: first };
   const sizes = new Array<number>(values.length);
   let total = 0;
   for (let i = 0; i < values.length; i++) total += sizes[i] = values[i]!.length;

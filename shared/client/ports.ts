@@ -1,6 +1,7 @@
 import type { BlobName } from "../data-reference.ts";
 import type { ClientId, Sha256 } from "../ids.ts";
 import type { Failure, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../protocol.ts";
+import type { FinishedPack, TaskPack } from "./sandbox-packs.ts";
 
 /**
  * What a shell (browser page, Node process) gives the client core. Everything the core does to the world goes through
@@ -103,7 +104,12 @@ export interface SandboxHost {
   /** Stores bytes as a blob and returns its name. */
   put(bytes: Uint8Array): Promise<BlobName>;
   /** Reports from the running bundle, coalesced by the runner. */
-  report(report: SandboxReport): void;
+  report(report: RunnerReport): void;
+}
+
+/** A report as the runner makes it. What crosses the boundary may be anything: it is read by `readReport`. */
+export interface RunnerReport extends Omit<SandboxReport, "finished"> {
+  readonly finished?: FinishedPack;
 }
 
 export interface SandboxReport {
@@ -136,7 +142,7 @@ export interface SandboxTask {
 export interface SandboxBundle {
   readonly kernelSha256: Sha256;
   readonly seed: string;
-  readonly tasks: readonly SandboxTask[];
+  readonly tasks: TaskPack;
 }
 
 /** A running sandbox. Every call rejects when the sandbox dies. */

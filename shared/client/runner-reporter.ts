@@ -1,4 +1,5 @@
-import type { FinishedTask, SandboxReport } from "./ports.ts";
+import type { FinishedTask, RunnerReport } from "./ports.ts";
+import { packFinished } from "./sandbox-packs.ts";
 
 /** A finished tiny task may wait this long for company; an idle sandbox flushes at once. */
 const finishedEveryMs = 20;
@@ -9,26 +10,28 @@ const promptLines = 20;
 const linesHeld = 50;
 const maxLines = 1000;
 const finishedBytes = 1024 * 1024;
+/** An output of this size travels alone, and so is not copied into a pack. */
+const largeBytes = 64 * 1024;
 
 /**
  * Coalesces what one bundle has to tell into few reports. Without timers: a kernel that computes without a pause would
  * not let one fire.
  */
 export class RunnerReporter {
-  readonly #host: { report(report: SandboxReport): unknown };
+  readonly #host: { report(report: RunnerReport): unknown };
   readonly #now: () => number;
   #finished: FinishedTask[] = [];
   #finishedBytes = 0;
   #finishedSentAt: number;
-  #progress: SandboxReport["progress"];
+  #progress: RunnerReport["progress"];
   #progressSentAt = -Infinity;
-  #checkpoint: SandboxReport["checkpoint"];
+  #checkpoint: RunnerReport["checkpoint"];
   #checkpointSentAt = -Infinity;
   #lines: string[] = [];
   #lineCount = 0;
   #linesSentAt = -Infinity;
 
-  constructor(host: { report(report: SandboxReport): unknown }, now: () => number) {
+  constructor(host: { report(report: RunnerReport): unknown }, now: () => number) {
     this.#host = host;
     this.#now = now;
     this.#finishedSentAt = now();
@@ -59,10 +62,12 @@ export class RunnerReporter {
     this.#lineCount = 0;
     this.#progressSentAt = -Infinity;
     this.#checkpointSentAt = -Infinity;
+    const bytes = task.outcome.state === "done" ? task.outcome.output.length : 0;
+    if (bytes >= largeBytes) this.flush();
     this.#finished.push(task);
-    if (task.outcome.state === "done") this.#finishedBytes += task.outcome.output.length;
-    if (this.#now() - this.#finishedSentAt >= finishedEveryMs || this.#finishedBytes >= finishedBytes)
-      this.flush();
+    this.#finishedBytes += bytes;
+    const due = this.#now() - this.#finishedSentAt >= finishedEveryMs;
+    if (due || bytes >= largeBytes || this.#finishedBytes >= finishedBytes) this.flush();
   }
 
   /** Sends the finished tasks that wait. */
@@ -100,13 +105,13 @@ export class RunnerReporter {
     return lines;
   }
 
-  #send(report: SandboxReport): void {
+  #send(report: RunnerReport): void {
     const finished = this.#finished;
     if (finished.length > 0) {
       this.#finished = [];
       this.#finishedBytes = 0;
       this.#finishedSentAt = this.#now();
-      report = { ...report, finished };
+      report = { ...report, finished: packFinished(finished) };
     }
     const sent = this.#host.report(report);
     // Nobody waits for it: a sandbox that is being ended must not leave an unhandled rejection behind.

@@ -3,17 +3,18 @@ import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
 import type { Kernel } from "../kernel.ts";
 import { limits } from "../limits.ts";
-import type { FinishedTask, SandboxBundle, SandboxReport, SandboxTask } from "./ports.ts";
+import type { FinishedTask, RunnerReport, SandboxBundle, SandboxTask } from "./ports.ts";
 import { createTaskContext } from "./runner-context.ts";
 import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
+import { unpackTasks } from "./sandbox-packs.ts";
 
 /** `SandboxHost` as seen from inside the sandbox: every call may cross a boundary (comlink's `Remote<SandboxHost>` fits). */
 export interface RunnerHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
   put(bytes: Uint8Array): Promise<BlobName> | BlobName;
   /** Fire and forget: the runner never waits for it. */
-  report(report: SandboxReport): unknown;
+  report(report: RunnerReport): unknown;
 }
 
 export interface KernelRunnerOptions {
@@ -60,7 +61,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
     const reporter = new RunnerReporter(options.host, now);
     // One clock reading a task: the end of one is the start of the next, so coarse browser clocks still add up.
     let startedAt = now();
-    for (const task of bundle.tasks) {
+    for (const task of unpackTasks(bundle.tasks)) {
       const ran = runTask(kernel, bundle.seed, task, options.host, reporter);
       const outcome = ran instanceof Promise ? await ran : ran;
       const endedAt = now();

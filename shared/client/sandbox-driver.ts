@@ -7,6 +7,7 @@ import type { Failure, LeasedTask } from "../protocol.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { ClientPorts, Sandbox, SandboxHost, SandboxTask } from "./ports.ts";
 import { describeThrown } from "./runner-failure.ts";
+import { packTasks } from "./sandbox-packs.ts";
 import { readReport } from "./sandbox-report.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 
@@ -109,7 +110,7 @@ export class SandboxDriver {
     const inline = instruction.tasks.every(({ input }) => input instanceof Uint8Array);
     // The usual case takes no turn of the event loop at all.
     if (entry.sandbox && entry.kernelLoaded && inline)
-      this.#runNow(entry, entry.sandbox, instruction, instruction.tasks.map(sandboxTask));
+      this.#runNow(entry, entry.sandbox, instruction, instruction.tasks as readonly SandboxTask[]);
     else
       this.#prepare(entry, instruction).catch((error: unknown) => {
         const { slot, run } = instruction;
@@ -180,11 +181,11 @@ export class SandboxDriver {
     for (const task of leased) {
       const { input, index } = task;
       if (input instanceof Uint8Array) {
-        tasks.push(sandboxTask(task));
+        tasks.push({ ...task, input });
         continue;
       }
       try {
-        tasks.push(sandboxTask({ ...task, input: await this.#blobs.read(input) }));
+        tasks.push({ ...task, input: await this.#blobs.read(input) });
       } catch (error) {
         const message = `The input could not be fetched: ${describeThrown(error).message}`;
         failures.push({ index, failure: { kind: "data", message: message.slice(0, limits.messageChars) } });
@@ -200,7 +201,7 @@ export class SandboxDriver {
     tasks: readonly SandboxTask[],
   ): void {
     this.#dispatch({ type: "bundleStarted", slot, run });
-    sandbox.run({ kernelSha256: kernel.sha256, seed, tasks }).then(
+    sandbox.run({ kernelSha256: kernel.sha256, seed, tasks: packTasks(tasks) }).then(
       () => this.#dispatch({ type: "bundleEnded", slot, run }),
       (error: unknown) => {
         if (!entry.closed)
@@ -223,18 +224,6 @@ export class SandboxDriver {
       },
     };
   }
-}
-
-/** A structured clone copies a view's whole buffer, and inputs are views of the frame they came in. */
-function sandboxTask({ index, attempt, input, resume }: LeasedTask): SandboxTask {
-  const bytes = compact(input as Uint8Array);
-  return resume
-    ? { index, attempt, input: bytes, resume: compact(resume) }
-    : { index, attempt, input: bytes };
-}
-
-function compact(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }
 
 // What comes from a sandbox may be anything.

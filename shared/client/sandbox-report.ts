@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { limits } from "../limits.ts";
 import { failureKinds, type Failure, type FailureKind } from "../protocol.ts";
+import { isColumn, isDurationColumn, isValuePack, unpackValues } from "../value-pack.ts";
 import type { FinishedTask, SandboxReport } from "./ports.ts";
 import { clip } from "./runner-failure.ts";
 
@@ -14,7 +15,7 @@ export function readReport(raw: unknown): SandboxReport {
   if (!isRecord(raw)) return {};
   const { finished, progress, checkpoint, log } = raw;
   return {
-    ...(Array.isArray(finished) && { finished: readAll(finished, limits.tasksPerMessage, readFinished) }),
+    ...(isRecord(finished) && { finished: readFinished(finished) }),
     ...(isRecord(progress) &&
       isIndex(progress["index"]) &&
       readProgress(progress["index"], progress["fraction"])),
@@ -43,22 +44,34 @@ function readLog(index: number, lines: unknown): Pick<SandboxReport, "log"> {
   return { log: { index, lines: read } };
 }
 
-function readFinished(raw: unknown): FinishedTask | undefined {
-  if (!isRecord(raw) || !isIndex(raw["index"]) || !isRecord(raw["outcome"])) return undefined;
-  const elapsedMs = typeof raw["elapsedMs"] === "number" && raw["elapsedMs"] >= 0 ? raw["elapsedMs"] : 0;
-  const outcome = readOutcome(raw["outcome"]);
-  return { index: raw["index"], elapsedMs, outcome };
+/** Columns that do not fit together are no report of any task: what they may have meant runs again. */
+function readFinished({ indexes, elapsedMs, sizes, bytes, extras }: Record<string, unknown>): FinishedTask[] {
+  const count = Array.isArray(indexes) ? indexes.length : 0;
+  if (count > limits.tasksPerMessage) return [];
+  if (!isColumn(indexes, count, 0, limits.maxTaskIndex) || !isDurationColumn(elapsedMs, count)) return [];
+  if (!isValuePack(sizes, bytes, count, limits.blobBytes)) return [];
+  const outputs = unpackValues({ sizes: sizes as number[], bytes: bytes as Uint8Array });
+  const finished = indexes.map((index, i): FinishedTask => {
+    return { index, elapsedMs: elapsedMs[i]!, outcome: { state: "done", output: outputs[i]!, refs: [] } };
+  });
+  if (Array.isArray(extras)) for (const extra of extras.slice(0, count)) readExtra(extra, finished);
+  return finished;
 }
 
 /** A task that says it finished has finished: when the rest makes no sense, it has failed. */
-function readOutcome(raw: Record<string, unknown>): FinishedTask["outcome"] {
-  const { state, output, refs, failure } = raw;
-  if (state === "failed" && isRecord(failure)) return { state, failure: readFailure(failure) };
+function readExtra(raw: unknown, finished: FinishedTask[]): void {
+  if (!isRecord(raw) || !isIndex(raw["at"])) return;
+  const { at, failure, refs } = raw;
+  const task = finished[raw["at"]];
+  if (task?.outcome.state !== "done") return;
   const names = Array.isArray(refs) ? readRefs(refs) : undefined;
-  if (state === "done" && output instanceof Uint8Array && names) return { state, output, refs: names };
-  const message = "The sandbox reported a result that is none.";
-  return { state: "failed", failure: { kind: "unserialisable", message } };
+  const outcome: FinishedTask["outcome"] = names
+    ? { state: "done", output: task.outcome.output, refs: names }
+    : { state: "failed", failure: isRecord(failure) ? readFailure(failure) : nonsense };
+  finished[at as number] = { ...task, outcome };
 }
+
+const nonsense: Failure = { kind: "unserialisable", message: "The sandbox reported a result that is none." };
 
 function readRefs(refs: readonly unknown[]): BlobName[] | undefined {
   if (refs.length === 0) return [];

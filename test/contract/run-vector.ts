@@ -8,6 +8,8 @@ import type {
   SandboxHost,
   SandboxReport,
 } from "../../shared/client/ports.ts";
+import { packTasks } from "../../shared/client/sandbox-packs.ts";
+import { readReport } from "../../shared/client/sandbox-report.ts";
 import { vectorSeed, type KernelVector } from "./kernel-vectors.ts";
 
 /** What a sandbox made of a vector; plain values, so that it can come out of a browser. */
@@ -73,7 +75,7 @@ async function compute(
     } catch (error) {
       return { state: "unloadable", message: error instanceof Error ? error.message : String(error) };
     }
-    await sandbox.run({ kernelSha256, seed: vectorSeed, tasks: [task] });
+    await sandbox.run({ kernelSha256, seed: vectorSeed, tasks: packTasks([task]) });
     return outcomeOf(reports.flatMap(({ finished = [] }) => finished)[0]);
   };
   const brief = ["hangs", "survives"].includes(vector.expect.state);
@@ -103,6 +105,6 @@ function hostOf({ blobs = [] }: KernelVector, reports: SandboxReport[]): Sandbox
       held.set(sha256, bytes);
       return { sha256, size: bytes.length };
     },
-    report: (report) => void reports.push(report),
+    report: (report) => void reports.push(readReport(report)),
   };
 }

@@ -1,5 +1,6 @@
 /** A client whose kernel hangs: prints the sandbox's process id, then stays until it is killed. */
 import { readFileSync } from "node:fs";
+import { packTasks } from "../../shared/client/sandbox-packs.ts";
 import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
 import { encodeValue } from "../../shared/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
@@ -17,7 +18,7 @@ const sandbox = await createProcessSandboxes().create(
 );
 await sandbox.load(kernelSha256, source);
 const task = { index: 0, attempt: 1, input: encodeValue(null) };
-sandbox.run({ kernelSha256, seed: "0", tasks: [task] }).catch(() => undefined);
+sandbox.run({ kernelSha256, seed: "0", tasks: packTasks([task]) }).catch(() => undefined);
 await running;
 process.stdout.write(
   readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "latin1").trim().split(" ").at(-1) + "\n",

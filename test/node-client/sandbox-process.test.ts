@@ -8,6 +8,8 @@ import { createProcessSandboxes } from "../../node-client/sandbox/process-sandbo
 import { encodeValue } from "../../shared/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sandbox, SandboxHost, SandboxReport } from "../../shared/client/ports.ts";
+import { packTasks } from "../../shared/client/sandbox-packs.ts";
+import { readReport } from "../../shared/client/sandbox-report.ts";
 import type { KernelVector } from "../contract/kernel-vectors.ts";
 import { runVector } from "../contract/run-vector.ts";
 import { until } from "../support/processes.ts";
@@ -137,7 +139,7 @@ async function open(source: string): Promise<Opened> {
   const host: SandboxHost = {
     data: () => Promise.reject(new Error("no data here")),
     put: () => Promise.reject(new Error("no room here")),
-    report: (report) => void reports.push(report),
+    report: (report) => void reports.push(readReport(report)),
   };
   const sandbox = await sandboxes.create(host, { slot: 0, memoryMb: 256 });
   onTestFinished(() => sandbox.terminate());
@@ -151,7 +153,7 @@ async function open(source: string): Promise<Opened> {
       sandbox.run({
         kernelSha256,
         seed: "0",
-        tasks: inputs.map((input, index) => ({ index, attempt: 1, input: encodeValue(input) })),
+        tasks: packTasks(inputs.map((input, index) => ({ index, attempt: 1, input: encodeValue(input) }))),
       }),
   };
 }

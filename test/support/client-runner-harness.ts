@@ -3,6 +3,8 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { FinishedTask, SandboxReport } from "../../shared/client/ports.ts";
+import { packTasks } from "../../shared/client/sandbox-packs.ts";
+import { readReport } from "../../shared/client/sandbox-report.ts";
 import { createKernelRunner } from "../../shared/client/runner.ts";
 
 export const kernelSha256 = sha256Hex(new Uint8Array());
@@ -28,7 +30,7 @@ export class RunnerHarness {
         this.blobs.set(sha256, bytes);
         return { sha256, size: bytes.length };
       },
-      report: (report) => this.reports.push(report),
+      report: (report) => this.reports.push(readReport(report)),
     },
   });
 
@@ -40,12 +42,14 @@ export class RunnerHarness {
     await this.runner.run({
       kernelSha256: sha256,
       seed: "seed",
-      tasks: inputs.map((input, index) => ({
-        index,
-        attempt: 1,
-        input: encodeValue(input),
-        ...(resume !== undefined && { resume: encodeValue(resume) }),
-      })),
+      tasks: packTasks(
+        inputs.map((input, index) => ({
+          index,
+          attempt: 1,
+          input: encodeValue(input),
+          ...(resume !== undefined && { resume: encodeValue(resume) }),
+        })),
+      ),
     });
     return this.finished;
   }

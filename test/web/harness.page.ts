@@ -1,5 +1,7 @@
 import { encodeValue, decodeValue, type Value } from "../../shared/codec.ts";
 import type { FinishedTask, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import { packTasks } from "../../shared/client/sandbox-packs.ts";
+import { readReport } from "../../shared/client/sandbox-report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { openBlobCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
@@ -45,7 +47,7 @@ async function runVector(request: VectorRequest): Promise<Record<string, unknown
         blobs.set(sha256, bytes);
         return { sha256, size: bytes.length };
       },
-      report: (report) => void reports.push(report),
+      report: (report) => void reports.push(readReport(report)),
     },
     { slot: 0, memoryMb: 512 },
   );
@@ -78,7 +80,7 @@ async function outcomeOf(
     input: toBytes(request.input),
     ...(request.resume && { resume: toBytes(request.resume) }),
   };
-  const ran = sandbox.run({ kernelSha256, seed: "seed", tasks: [task] });
+  const ran = sandbox.run({ kernelSha256, seed: "seed", tasks: packTasks([task]) });
   ran.catch(() => undefined);
   const silence = new Promise<"hangs">((resolve) => setTimeout(() => resolve("hangs"), request.silentMs));
   const first = await Promise.race([ran.then(() => "ran" as const), sandbox.ended, silence]);
@@ -107,7 +109,7 @@ const harness = {
         data: async ({ size }, range) =>
           size === 0 ? new Promise(() => undefined) : range ? blob.slice(...range) : blob.slice(),
         put: async (bytes) => ({ sha256: await hashBytes(bytes), size: bytes.length }),
-        report: (report) => void reports.push(report),
+        report: (report) => void reports.push(readReport(report)),
       },
       { slot: 0, memoryMb: 512 },
     );
@@ -124,7 +126,7 @@ const harness = {
     const { sandbox, reports } = made.get(id)!;
     reports.length = 0;
     const tasks = inputs.map((input, index) => ({ index, attempt: 1, input: encodeValue(input) }));
-    await sandbox.run({ kernelSha256: await nameOf(source), seed: "seed", tasks });
+    await sandbox.run({ kernelSha256: await nameOf(source), seed: "seed", tasks: packTasks(tasks) });
     return reports.flatMap(({ finished }) => finished ?? []).map(describe);
   },
 
@@ -142,7 +144,7 @@ const harness = {
     const bundle = {
       kernelSha256: await nameOf(source),
       seed: "",
-      tasks: [{ index: 0, attempt: 1, input: encodeValue(null) }],
+      tasks: packTasks([{ index: 0, attempt: 1, input: encodeValue(null) }]),
     };
     sandbox.run(bundle).catch(() => undefined);
   },
@@ -150,7 +152,7 @@ const harness = {
   /** What a call says that is under way while the sandbox is terminated, and how long that took. */
   async terminate(id: number): Promise<{ ended: unknown; rejection: string; ms: number }> {
     const { sandbox } = made.get(id)!;
-    const pending = sandbox.run({ kernelSha256: "" as Sha256, seed: "", tasks: [] });
+    const pending = sandbox.run({ kernelSha256: "" as Sha256, seed: "", tasks: packTasks([]) });
     const startedAt = performance.now();
     sandbox.terminate();
     const rejection = await pending.then(

@@ -95,12 +95,7 @@ class WorkerSandbox implements Sandbox {
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    const tasks = bundle.tasks.map((task) => ({
-      ...task,
-      input: compact(task.input),
-      ...(task.resume && { resume: compact(task.resume) }),
-    }));
-    await Promise.race([this.#runner.run({ ...bundle, tasks }), this.#dead]);
+    await Promise.race([this.#runner.run(bundle), this.#dead]);
   }
 
   terminate(): void {

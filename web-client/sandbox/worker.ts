@@ -43,11 +43,9 @@ function hostOver(remote: RemoteHost): RunnerHost {
     data: (name, range) => inTurn(() => remote.data(name, range)),
     put: (bytes) => inTurn(() => remote.put(bytes)),
     report(report) {
-      const buffers: ArrayBuffer[] = [];
-      for (const { outcome } of report.finished ?? [])
-        if (outcome.state === "done" && outcome.output.byteLength >= transferBytes)
-          buffers.push(outcome.output.buffer as ArrayBuffer);
-      return remote.report(buffers.length > 0 ? transfer(report, buffers) : report);
+      const { bytes } = report.finished ?? {};
+      const moved = bytes && bytes.byteLength >= transferBytes;
+      return remote.report(moved ? transfer(report, [bytes.buffer as ArrayBuffer]) : report);
     },
   };
 }
