@@ -132,12 +132,20 @@ export function encodeValue(value: Value): Uint8Array {
  * @throws PlatformError UNSERIALISABLE naming the offending part
  */
 export function encodeWithReferences(value: Value): { bytes: Uint8Array; refs: BlobName[] } {
+  const { bytes, refs } = encodeShared(value);
+  return { bytes: new Uint8Array(bytes), refs };
+}
+
+/**
+ * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded, and
+ * then gone. For who puts many small values together (a buffer a value costs more than to encode it).
+ */
+export function encodeShared(value: Value): { bytes: Uint8Array; refs: BlobName[] } {
   const found: DataReference[] = [];
   met = found;
   try {
-    const bytes = values.encode(value);
-    const unique = new Map(found.map(({ sha256, size }) => [sha256, { sha256, size }]));
-    return { bytes, refs: [...unique.values()] };
+    const bytes = values.encodeShared(value);
+    return { bytes, refs: found.length === 0 ? [] : withoutRepeats(found) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError(
@@ -148,6 +156,11 @@ export function encodeWithReferences(value: Value): { bytes: Uint8Array; refs: B
   } finally {
     met = undefined;
   }
+}
+
+function withoutRepeats(references: readonly DataReference[]): BlobName[] {
+  const unique = new Map(references.map(({ sha256, size }) => [sha256, { sha256, size }]));
+  return [...unique.values()];
 }
 
 /**

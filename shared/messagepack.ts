@@ -32,6 +32,13 @@ export class MessagePack {
     return bytes;
   }
 
+  /** As {@link encode}, without a copy: the bytes are good until the next call of either. */
+  encodeShared(value: unknown): Uint8Array {
+    const bytes = this.#encoder.encodeSharedRef(value);
+    if (bytes.length > keptBytes) this.#encoder = new Encoder(this.#options);
+    return bytes;
+  }
+
   /**
    * Byte arrays in the value are views into `bytes`.
    * @throws Error when the bytes are not one value, or announce more than there is

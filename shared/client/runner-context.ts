@@ -26,77 +26,108 @@ interface ContextParts {
 }
 
 /**
- * Makes the second argument of a kernel for one task. `end` is called when the task has its outcome: from then on the
- * context is dead, so that a promise the kernel left behind cannot speak for the next task.
+ * The second argument of a kernel for one task. Its methods are own properties, so that a kernel may take them apart
+ * (`({ data }) => …`) or spread them into a context of its own; `signal` is not, because an accessor in an object literal
+ * costs 1.5 µs to define, more than the rest of a tiny task (with all of it on the prototype: 0.3 µs; as it is: 0.3 µs).
  */
-export function createTaskContext(parts: ContextParts): { ctx: KernelContext; end: () => void } {
-  const { task, host, reporter } = parts;
-  const { index, attempt } = task;
-  let ended = false;
-  let random: (() => number) | undefined;
-  let controller: AbortController | undefined;
+class TaskContext implements KernelContext {
+  readonly index: number;
+  readonly attempt: number;
+  readonly resume: Value;
+  readonly data: KernelContext["data"];
+  readonly put: KernelContext["put"];
+  readonly progress: KernelContext["progress"];
+  readonly checkpoint: KernelContext["checkpoint"];
+  readonly random: KernelContext["random"];
+  readonly log: KernelContext["log"];
+  #ended = false;
+  #random: (() => number) | undefined;
+  #controller: AbortController | undefined;
 
-  const ctx: KernelContext = freeze({
-    index,
-    attempt,
-    resume: parts.resume,
-    async data(ref: DataReference): Promise<Uint8Array> {
+  constructor({ task, seed, resume, host, reporter }: ContextParts) {
+    const { index, attempt } = task;
+    this.index = index;
+    this.attempt = attempt;
+    this.resume = resume;
+    this.data = async (ref) => {
       if (!isReference(ref))
         throw new TypeError(
           "ctx.data expects a data reference, as it stands in the input or comes from ctx.put.",
         );
-      const { sha256, size, range } = ref;
-      if (ended) throw new Error("ctx.data was called after the task had ended.");
-      let bytes: unknown;
-      try {
-        bytes = await host.data({ sha256, size }, range && [range[0], range[1]]);
-      } catch (error) {
-        throw dataFailure(`Data ${sha256.slice(0, 12)}… could not be had`, error);
-      }
-      if (!(bytes instanceof Uint8Array)) throw dataFailure("Data could not be had", "no bytes came");
-      return bytes;
-    },
-    async put(bytes: Uint8Array): Promise<DataReference> {
+      if (this.#ended) throw new Error("ctx.data was called after the task had ended.");
+      return fetchData(host, ref);
+    };
+    this.put = async (bytes) => {
       if (!(bytes instanceof Uint8Array)) throw new TypeError("ctx.put expects a Uint8Array.");
-      if (ended) throw new Error("ctx.put was called after the task had ended.");
-      try {
-        const { sha256, size } = await host.put(bytes);
-        return new DataReference(sha256, size);
-      } catch (error) {
-        throw dataFailure(`${bytes.length} bytes could not be stored`, error);
-      }
-    },
-    progress(fraction: number): void {
-      if (ended || !isFiniteNumber(fraction)) return;
+      if (this.#ended) throw new Error("ctx.put was called after the task had ended.");
+      return storeData(host, bytes);
+    };
+    this.progress = (fraction) => {
+      if (this.#ended || !isFiniteNumber(fraction)) return;
       reporter.addProgress(index, fraction < 0 ? 0 : fraction > 1 ? 1 : fraction);
-    },
-    checkpoint(state: Value): void {
-      if (ended) return;
-      const bytes = encodeValue(state);
-      if (bytes.length > limits.checkpointBytes)
-        throw new PlatformError(
-          "TOO_LARGE",
-          `The checkpoint has ${bytes.length} bytes; at most ${limits.checkpointBytes} are allowed. Store large state with ctx.put and checkpoint its reference.`,
-        );
-      reporter.addCheckpoint(index, bytes.slice());
-    },
-    get signal(): AbortSignal {
-      controller ??= new AbortController();
-      return controller.signal;
-    },
-    random(): number {
-      random ??= seededRandom(`${parts.seed}/${index}`);
-      return random();
-    },
-    log(...logged: unknown[]): void {
-      if (!ended) reporter.addLine(index, formatLine(logged));
-    },
-  });
-  const end = (): void => {
-    ended = true;
-    controller?.abort(new Error("The task has ended."));
-  };
-  return { ctx, end };
+    };
+    this.checkpoint = (state) => {
+      if (!this.#ended) reporter.addCheckpoint(index, encodeCheckpoint(state));
+    };
+    this.random = () => (this.#random ??= seededRandom(`${seed}/${index}`))();
+    this.log = (...logged) => {
+      if (!this.#ended) reporter.addLine(index, formatLine(logged));
+    };
+    freeze(this);
+  }
+
+  get signal(): AbortSignal {
+    return (this.#controller ??= new AbortController()).signal;
+  }
+
+  static end(context: TaskContext): void {
+    context.#ended = true;
+    context.#controller?.abort(new Error("The task has ended."));
+  }
+}
+
+const { end } = TaskContext;
+// A kernel has the object, and has no business with its class.
+Reflect.deleteProperty(TaskContext.prototype, "constructor");
+freeze(TaskContext.prototype);
+
+/**
+ * Makes the context of one task. `end` is called when the task has its outcome: from then on the context is dead, so that
+ * a promise the kernel left behind cannot speak for the next task.
+ */
+export function createTaskContext(parts: ContextParts): { ctx: KernelContext; end: () => void } {
+  const ctx = new TaskContext(parts);
+  return { ctx, end: () => end(ctx) };
+}
+
+async function fetchData(host: RunnerHost, { sha256, size, range }: DataReference): Promise<Uint8Array> {
+  let bytes: unknown;
+  try {
+    bytes = await host.data({ sha256, size }, range && [range[0], range[1]]);
+  } catch (error) {
+    throw dataFailure(`Data ${sha256.slice(0, 12)}… could not be had`, error);
+  }
+  if (!(bytes instanceof Uint8Array)) throw dataFailure("Data could not be had", "no bytes came");
+  return bytes;
+}
+
+async function storeData(host: RunnerHost, bytes: Uint8Array): Promise<DataReference> {
+  try {
+    const { sha256, size } = await host.put(bytes);
+    return new DataReference(sha256, size);
+  } catch (error) {
+    throw dataFailure(`${bytes.length} bytes could not be stored`, error);
+  }
+}
+
+function encodeCheckpoint(state: Value): Uint8Array {
+  const bytes = encodeValue(state);
+  if (bytes.length > limits.checkpointBytes)
+    throw new PlatformError(
+      "TOO_LARGE",
+      `The checkpoint has ${bytes.length} bytes; at most ${limits.checkpointBytes} are allowed. Store large state with ctx.put and checkpoint its reference.`,
+    );
+  return bytes;
 }
 
 function formatLine(parts: readonly unknown[]): string {

@@ -1,5 +1,5 @@
 import type { FinishedTask, RunnerReport } from "./ports.ts";
-import { packFinished } from "./sandbox-packs.ts";
+import { FinishedWriter } from "./finished-writer.ts";
 
 /** A finished tiny task may wait this long for company; an idle sandbox flushes at once. */
 const finishedEveryMs = 20;
@@ -10,8 +10,6 @@ const promptLines = 20;
 const linesHeld = 50;
 const maxLines = 1000;
 const finishedBytes = 1024 * 1024;
-/** An output of this size travels alone, and so is not copied into a pack. */
-const largeBytes = 64 * 1024;
 
 /**
  * Coalesces what one bundle has to tell into few reports. Without timers: a kernel that computes without a pause would
@@ -20,8 +18,7 @@ const largeBytes = 64 * 1024;
 export class RunnerReporter {
   readonly #host: { report(report: RunnerReport): unknown };
   readonly #now: () => number;
-  #finished: FinishedTask[] = [];
-  #finishedBytes = 0;
+  readonly #finished = new FinishedWriter();
   #finishedSentAt: number;
   #progress: RunnerReport["progress"];
   #progressSentAt = -Infinity;
@@ -54,26 +51,23 @@ export class RunnerReporter {
     this.#sendDue(index);
   }
 
-  addFinished(task: FinishedTask): void {
+  /** The output's bytes are copied. */
+  addFinished(index: number, elapsedMs: number, outcome: FinishedTask["outcome"]): void {
     // Its last progress and checkpoint say nothing any more; its last words do.
     this.#progress = undefined;
     this.#checkpoint = undefined;
-    if (this.#lines.length > 0) this.#send({ log: { index: task.index, lines: this.#takeLines() } });
+    if (this.#lines.length > 0) this.#send({ log: { index, lines: this.#takeLines() } });
     this.#lineCount = 0;
     this.#progressSentAt = -Infinity;
     this.#checkpointSentAt = -Infinity;
-    const bytes = task.outcome.state === "done" ? task.outcome.output.length : 0;
-    if (bytes >= largeBytes) this.flush();
-    this.#finished.push(task);
-    this.#finishedBytes += bytes;
-    const due = this.#now() - this.#finishedSentAt >= finishedEveryMs;
-    if (due || bytes >= largeBytes || this.#finishedBytes >= finishedBytes) this.flush();
+    this.#finished.add(index, elapsedMs, outcome);
+    if (this.#now() - this.#finishedSentAt >= finishedEveryMs || this.#finished.bytes >= finishedBytes)
+      this.flush();
   }
 
   /** Sends the finished tasks that wait. */
   flush(): void {
-    if (this.#finished.length === 0) return;
-    this.#send({});
+    if (this.#finished.count > 0) this.#send({});
   }
 
   #sendDue(index: number): void {
@@ -106,12 +100,9 @@ export class RunnerReporter {
   }
 
   #send(report: RunnerReport): void {
-    const finished = this.#finished;
-    if (finished.length > 0) {
-      this.#finished = [];
-      this.#finishedBytes = 0;
+    if (this.#finished.count > 0) {
       this.#finishedSentAt = this.#now();
-      report = { ...report, finished: packFinished(finished) };
+      report = { ...report, finished: this.#finished.take() };
     }
     const sent = this.#host.report(report);
     // Nobody waits for it: a sandbox that is being ended must not leave an unhandled rejection behind.

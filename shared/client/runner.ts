@@ -1,4 +1,4 @@
-import { decodeValue, encodeWithReferences, type Value } from "../codec.ts";
+import { decodeValue, encodeShared, type Value } from "../codec.ts";
 import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
 import type { Kernel } from "../kernel.ts";
@@ -65,7 +65,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
       const ran = runTask(kernel, bundle.seed, task, options.host, reporter);
       const outcome = ran instanceof Promise ? await ran : ran;
       const endedAt = now();
-      reporter.addFinished({ index: task.index, elapsedMs: Math.max(0, endedAt - startedAt), outcome });
+      reporter.addFinished(task.index, Math.max(0, endedAt - startedAt), outcome);
       startedAt = endedAt;
     }
     reporter.flush();
@@ -106,8 +106,7 @@ function runTask(
   const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
   try {
     const returned: unknown = kernel(input, ctx);
-    if (isThenable(returned)) return settle(returned, end);
-    return outcomeOf(returned as Value, end);
+    return isThenable(returned) ? settle(returned, end) : outcomeOf(returned as Value, end);
   } catch (error) {
     return failureOf(error, end);
   }
@@ -115,7 +114,9 @@ function runTask(
 
 async function settle(returned: PromiseLike<unknown>, end: () => void): Promise<Outcome> {
   try {
-    return outcomeOf((await returned) as Value, end);
+    const outcome = outcomeOf((await returned) as Value, end);
+    // It is on its way through promises now, and another value may be encoded meanwhile.
+    return outcome.state === "done" ? { ...outcome, output: new Uint8Array(outcome.output) } : outcome;
   } catch (error) {
     return failureOf(error, end);
   }
@@ -125,16 +126,17 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
+/** The output's bytes are good until the next value is encoded. */
 function outcomeOf(value: Value, end: () => void): Outcome {
   end();
   try {
-    const { bytes, refs } = encodeWithReferences(value);
+    const { bytes, refs } = encodeShared(value);
     if (refs.length > limits.refsPerTask)
       throw new PlatformError(
         "UNSERIALISABLE",
         `The output names ${refs.length} blobs; at most ${limits.refsPerTask} are allowed.`,
       );
-    return { state: "done", output: compact(bytes), refs };
+    return { state: "done", output: bytes, refs };
   } catch (error) {
     return { state: "failed", failure: { kind: "unserialisable", ...describeThrown(error) } };
   }
@@ -144,9 +146,4 @@ function failureOf(error: unknown, end: () => void): Outcome {
   end();
   const kind = isDataFailure(error) ? "data" : "error";
   return { state: "failed", failure: { kind, ...describeThrown(error) } };
-}
-
-/** A structured clone copies a view's whole buffer, and the encoder hands out a view of one of 2 KiB or more. */
-function compact(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

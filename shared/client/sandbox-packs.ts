@@ -27,8 +27,6 @@ export type FinishedExtra = { readonly at: number } & (
   | { readonly refs: Extract<FinishedTask["outcome"], { state: "done" }>["refs"] }
 );
 
-const nothing = new Uint8Array();
-
 export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
   const resumes: { at: number; state: Uint8Array }[] = [];
   // A copy: a clone takes the whole buffer behind a view along, and a checkpoint is a view of the frame it came in.
@@ -48,22 +46,4 @@ export function unpackTasks({ indexes, attempts, resumes = [], ...pack }: TaskPa
   const tasks = indexes.map((index, i): SandboxTask => ({ index, attempt: attempts[i]!, input: inputs[i]! }));
   for (const { at, state } of resumes) tasks[at] = { ...tasks[at]!, resume: state };
   return tasks;
-}
-
-export function packFinished(finished: readonly FinishedTask[]): FinishedPack {
-  const extras: FinishedExtra[] = [];
-  const outputs = finished.map(({ outcome }, at) => {
-    if (outcome.state === "failed") {
-      extras.push({ at, failure: outcome.failure });
-      return nothing;
-    }
-    if (outcome.refs.length > 0) extras.push({ at, refs: outcome.refs });
-    return outcome.output;
-  });
-  return {
-    indexes: finished.map(({ index }) => index),
-    elapsedMs: finished.map(({ elapsedMs }) => elapsedMs),
-    ...packValues(outputs),
-    ...(extras.length > 0 && { extras }),
-  };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
 import type { FinishedTask } from "../../shared/client/ports.ts";
-import { packFinished } from "../../shared/client/sandbox-packs.ts";
+import { FinishedWriter } from "../../shared/client/finished-writer.ts";
 import { readReport } from "../../shared/client/sandbox-report.ts";
 import { kernelName } from "../support/client-session-harness.ts";
 
@@ -26,7 +26,10 @@ test("a report of the runner comes through as it is", () => {
     checkpoint: { index: 2, state: new Uint8Array([1]) },
     log: { index: 2, lines: ["a"] },
   };
-  expect(readReport({ ...report, finished: packFinished(finished) })).toEqual({ ...report, finished });
+  const writer = new FinishedWriter();
+  for (const { index, elapsedMs, outcome } of finished) writer.add(index, elapsedMs, outcome);
+  expect(readReport({ ...report, finished: writer.take() })).toEqual({ ...report, finished });
+  expect(writer.count).toBe(0);
 });
 
 test.each([
