@@ -22,7 +22,7 @@ export class Outbound {
 
   /** False when the client reads too slowly and is to be cut off. */
   send(message: ServerMessage): boolean {
-    this.#queue.push(message);
+    this.#push(message);
     this.#bytes += sizeOf(message);
     if (this.#bytes > flushBytes) this.flush();
     else if (!this.#scheduled) {
@@ -30,6 +30,18 @@ export class Outbound {
       setImmediate(() => this.flush());
     }
     return this.#socket.bufferedAmount < maxBufferedBytes;
+  }
+
+  /** Leases of one job become one message: before its first result a job is handed out a few tasks a turn. */
+  #push(message: ServerMessage): void {
+    const last = this.#queue.at(-1);
+    const fits =
+      message.type === "lease" &&
+      last?.type === "lease" &&
+      last.job === message.job &&
+      last.tasks.length + message.tasks.length <= limits.tasksPerMessage;
+    if (fits) last.tasks.push(...message.tasks);
+    else this.#queue.push(message);
   }
 
   /** Lets the queue go, with this message in front. */
