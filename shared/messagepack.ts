@@ -8,6 +8,8 @@ const defaultDepth = 32;
 interface Options {
   readonly extensionCodec?: ExtensionCodec;
   readonly maxDepth?: number;
+  /** Of all containers of a value together. */
+  readonly maxElements?: number;
 }
 
 /**
@@ -44,7 +46,7 @@ export class MessagePack {
    * @throws Error when the bytes are not one value, or announce more than there is
    */
   decode(bytes: Uint8Array): unknown {
-    checkMessagePack(bytes, this.#options.maxDepth ?? defaultDepth);
+    checkMessagePack(bytes, this.#options.maxDepth ?? defaultDepth, this.#options.maxElements);
     try {
       return this.#decoder.decode(bytes);
     } catch (error) {

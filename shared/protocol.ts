@@ -169,7 +169,12 @@ export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
 const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(limits.messagesPerFrame));
 const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(limits.messagesPerFrame));
 
-const frames = new MessagePack({});
+/**
+ * Elements of a frame. The largest of ours, 4 MiB of tiny results, has 300,000; a hostile one of 16 MB of progress reports
+ * would have 2,300,000 and keep the server busy for 1.5 s.
+ */
+const maxElements = 512 * 1024;
+const frames = new MessagePack({ maxElements });
 
 /** Encodes messages as one frame. */
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {

@@ -25,6 +25,14 @@ describe("bounds before decoding", () => {
     expect(() => decodeClientFrame(new Uint8Array(15_000_000).fill(0x91))).toThrow();
   });
 
+  test("[FLOW-2] a frame of more elements than any honest one is refused before it is decoded", () => {
+    const report = { job: "j_aaaaaaaaaaaaaaaa", index: 0, attempt: 1, fraction: 0.5 };
+    const frame = (messages: number) =>
+      encode(Array(messages).fill({ type: "progress", progress: Array(4096).fill(report) }));
+    expect(decodeClientFrame(frame(4))).toHaveLength(4);
+    expect(() => decodeClientFrame(frame(20))).toThrow(expect.objectContaining({ code: "MALFORMED_FRAME" }));
+  });
+
   test.each([
     ["a string", [0xd9, 5, 65]],
     ["bytes", [0xc4, 9, 1, 2]],
