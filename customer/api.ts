@@ -86,9 +86,9 @@ export class Api {
     return this.#ask({ method: "POST", path: "api/jobs", ...json(options), ...call }, jobSchema);
   }
 
-  /** Adds tasks: `body` is concatenated MessagePack of `taskItemSchema`. Idempotent by index. */
+  /** Adds tasks: `body` is a pack (shared/task-pack.ts). Idempotent by index. */
   submit(id: JobId, body: Uint8Array<ArrayBuffer>, call: Call = {}): Promise<Submitted> {
-    const headers = { "content-type": contentTypes.msgpack };
+    const headers = { "content-type": contentTypes.taskPack };
     return this.#ask(
       { method: "POST", path: `api/jobs/${id}/tasks`, body, headers, ...call },
       submittedSchema,

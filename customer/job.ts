@@ -3,7 +3,8 @@ import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { JobInfo } from "../shared/rest.ts";
 import type { Api, LogLine } from "./api.ts";
-import { streamOutcomes, type JobEnd, type TaskOutcome } from "./outcomes.ts";
+import { Flattened } from "./flattened.ts";
+import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
@@ -83,25 +84,20 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
    * @param options.follow - false: end with what there is now, instead of with the job
    * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED at the end of a job that ended so
    */
-  async *outcomes(
+  outcomes(
     options: { after?: number; follow?: boolean } = {},
   ): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
-    const end = yield* this.#outcomes(options);
-    if (end) await this.#throwUnlessFinished(end);
+    return new Flattened(this.#untilFinished(options));
   }
 
   /** Waits for the end of the job and tells how each task ended. Rejects only when the server cannot be asked. */
   async settled(): Promise<SettledTask<Output>[]> {
     const tasks: SettledTask<Output>[] = [];
-    const outcomes = this.#untilEnd();
-    let step = await outcomes.next();
-    for (; !step.done; step = await outcomes.next()) {
-      const { index, error, output } = step.value;
+    const { job, counts } = await this.#eachOutcome(({ index, error, output }) => {
       tasks[index] = error ? { index, status: "failed", error } : { index, status: "done", output };
-    }
-    const { counts } = step.value;
+    });
     // Neither gives every task a failure of its own: one reason stands for all that had not ended.
-    const asWhole = step.value.job === "quarantined" || step.value.job === "blocked";
+    const asWhole = job === "quarantined" || job === "blocked";
     const reason = asWhole ? (await this.status()).failures.at(-1) : undefined;
     for (let index = 0; index < counts.total; index++)
       tasks[index] ??= reason
@@ -154,25 +150,40 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.deleteJob(await this.id);
   }
 
-  async *#untilEnd(): AsyncGenerator<TaskOutcome<Output>, JobEnd, undefined> {
-    const end = yield* this.#outcomes({});
-    if (end) return end;
+  /** Calls back with every outcome until the job has ended. */
+  async #eachOutcome(callback: (outcome: TaskOutcome<Output>) => void): Promise<JobEnd> {
+    const batches = this.#batches({});
+    try {
+      let step = await batches.next();
+      for (; !step.done; step = await batches.next()) for (const outcome of step.value) callback(outcome);
+      if (step.value) return step.value;
+    } finally {
+      await batches.return(undefined);
+    }
     throw new PlatformError("INTERNAL", `The results of job ${await this.id} ended before the job did.`);
   }
 
-  async *#outcomes({
+  async *#untilFinished(options: {
+    after?: number;
+    follow?: boolean;
+  }): AsyncGenerator<OutcomeBatch<Output>, void, undefined> {
+    const end = yield* this.#batches(options);
+    if (end) await this.#throwUnlessFinished(end);
+  }
+
+  async *#batches({
     after = 0,
     follow = true,
   }: {
     after?: number;
     follow?: boolean;
-  }): AsyncGenerator<TaskOutcome<Output>, JobEnd | undefined, undefined> {
+  }): AsyncGenerator<OutcomeBatch<Output>, JobEnd | undefined, undefined> {
     // A failed submission ends every consumer through #over, so it is reported.
     this.submitted.catch(() => undefined);
     const { signal } = this.#over;
     const id = await this.id;
     const end = yield* streamOutcomes(this.#api.http, id, { after, follow, signal }) as AsyncGenerator<
-      TaskOutcome<Output>,
+      OutcomeBatch<Output>,
       JobEnd | undefined
     >;
     if (!end) return undefined;
@@ -185,18 +196,23 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   async #collect(): Promise<Output[]> {
     const outputs: Output[] = [];
     const failures = new Map<number, TaskError>();
-    const outcomes = this.#untilEnd();
-    let step = await outcomes.next();
-    for (; !step.done; step = await outcomes.next()) {
-      const { index, error, output } = step.value;
-      if (error && this.#options.failFast) return this.#failFast(error);
-      if (error) failures.set(index, error);
-      else failures.delete(index);
-      if (!error) outputs[index] = output;
+    let end: JobEnd;
+    try {
+      end = await this.#eachOutcome(({ index, error, output }) => {
+        if (error && this.#options.failFast) throw error;
+        if (error) failures.set(index, error);
+        else {
+          if (failures.size > 0) failures.delete(index);
+          outputs[index] = output;
+        }
+      });
+    } catch (error) {
+      if (error instanceof TaskError) return this.#failFast(error);
+      throw error;
     }
-    await this.#throwUnlessFinished(step.value);
+    await this.#throwUnlessFinished(end);
     const inOrder = [...failures.values()].sort((a, b) => a.index - b.index);
-    if (inOrder.length > 0) throw new TaskFailedError(inOrder, step.value.counts.total);
+    if (inOrder.length > 0) throw new TaskFailedError(inOrder, end.counts.total);
     return outputs;
   }
 

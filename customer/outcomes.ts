@@ -1,7 +1,7 @@
 import { decodeValue, type Value } from "../shared/codec.ts";
 import { DataReference, type BlobName } from "../shared/data-reference.ts";
-import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
+import type { ResultPack } from "../shared/result-pack.ts";
 import type { ResultLine } from "../shared/rest.ts";
 import { getBlob } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
@@ -16,35 +16,40 @@ export type TaskOutcome<Output> =
   | { readonly seq: number; readonly index: number; readonly output: Output; readonly error?: undefined }
   | { readonly seq: number; readonly index: number; readonly error: TaskError; readonly output?: undefined };
 
+/** Outcomes that are there together; each is decoded when it is taken. */
+export type OutcomeBatch<Output> = Iterable<TaskOutcome<Output>>;
+
 /** The last line of a job's results. */
 export type JobEnd = Extract<ResultLine, { state: "end" }>;
-type TaskLine = Exclude<ResultLine, JobEnd>;
 
 /** Large outputs that are fetched while earlier ones are used: hides the round trip, bounds the memory. */
 const fetchedAhead = 4;
+/** Parts of packs that wait behind a large output. */
+const partsAhead = 2 * fetchedAhead;
+
+type Batch = OutcomeBatch<Value>;
+/** Outcomes in a row that are there, or what fetches a large one. */
+type Part = Batch | (() => Promise<Batch>);
 
 /** Outcomes of a job in completion order; returns how the job ended (undefined without `follow`). */
 export async function* streamOutcomes(
   http: HttpClient,
   id: JobId,
   options: { after?: number; follow: boolean; signal: AbortSignal },
-): AsyncGenerator<TaskOutcome<Value>, JobEnd | undefined, undefined> {
+): AsyncGenerator<Batch, JobEnd | undefined, undefined> {
   const own = new AbortController();
   const signal = AbortSignal.any([options.signal, own.signal]);
-  const lines = streamResults(http, id, { ...options, signal });
-  const queue: Promise<TaskOutcome<Value>>[] = [];
+  const parts = partsOf(http, id, { ...options, signal });
+  const queue: (Batch | Promise<Batch>)[] = [];
   let end: JobEnd | undefined;
-  let next: Promise<IteratorResult<ResultLine, void>> | undefined = lines.next();
+  let next: Promise<IteratorResult<Part, JobEnd | undefined>> | undefined = parts.next();
   try {
     while (next || queue.length > 0) {
-      if (next && queue.length < fetchedAhead && (await isFirst(next, queue[0]))) {
-        const line: ResultLine | undefined = (await next).value ?? undefined;
-        if (line?.state === "end") end = line;
-        next = line === undefined || line.state === "end" ? undefined : lines.next();
-        if (line === undefined || line.state === "end") continue;
-        const outcome = outcomeOf(http, line, signal);
-        if (!(outcome instanceof Promise) && queue.length === 0) yield outcome;
-        else queue.push(handled(Promise.resolve(outcome)));
+      if (next && hasRoom(queue) && (await isFirst(next, queue[0]))) {
+        const step: IteratorResult<Part, JobEnd | undefined> = await next;
+        next = step.done ? undefined : parts.next();
+        if (step.done) end = step.value;
+        else queue.push(typeof step.value === "function" ? handled(step.value()) : step.value);
         continue;
       }
       const head = queue.shift();
@@ -54,13 +59,20 @@ export async function* streamOutcomes(
   } finally {
     own.abort();
     if (next) void handled(next);
-    void handled(lines.return());
+    void handled(parts.return(undefined));
   }
 }
 
-/** Whether `next` settles before `head` does, where there is a head. */
-async function isFirst(next: Promise<unknown>, head: Promise<unknown> | undefined): Promise<boolean> {
+function hasRoom(queue: readonly unknown[]): boolean {
+  if (queue.length === 0) return true;
+  const fetching = queue.filter((part) => part instanceof Promise).length;
+  return fetching < fetchedAhead && queue.length < partsAhead;
+}
+
+/** Whether there is nothing to hand on before `next`: no part is there, and `next` settles before the first does. */
+async function isFirst(next: Promise<unknown>, head: Batch | Promise<Batch> | undefined): Promise<boolean> {
   if (!head) return true;
+  if (!(head instanceof Promise)) return false;
   return Promise.race([
     head.then(
       () => false,
@@ -79,20 +91,62 @@ function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-function outcomeOf(
+async function* partsOf(
   http: HttpClient,
-  line: TaskLine,
+  id: JobId,
+  options: { after?: number; follow: boolean; signal: AbortSignal },
+): AsyncGenerator<Part, JobEnd | undefined, undefined> {
+  for await (const line of streamResults(http, id, options)) {
+    if (line.state === "pack") yield* partsOfPack(http, line, options.signal);
+    else if (line.state === "end") return line;
+  }
+  return undefined;
+}
+
+/** A pack, cut at its large outputs. */
+function* partsOfPack(
+  http: HttpClient,
+  pack: ResultPack,
   signal: AbortSignal,
-): TaskOutcome<Value> | Promise<TaskOutcome<Value>> {
-  const { seq, index } = line;
-  if (line.state === "failed") return { seq, index, error: new TaskError(line) };
-  if (line.output instanceof Uint8Array) return { seq, index, output: decodeValue(line.output) };
-  const blob = line.outputBlob ?? (line.output as BlobName | undefined);
-  if (!blob?.sha256)
-    throw new PlatformError("UPGRADE_REQUIRED", `The output of task ${index} came in an unknown form.`);
-  return getBlob(http, new DataReference(blob.sha256, blob.size), signal).then((bytes) => ({
-    seq,
-    index,
-    output: decodeValue(bytes),
-  }));
+): Generator<Part, void, undefined> {
+  const count = pack.seqs.length;
+  let from = 0;
+  let at = 0;
+  for (const [position, blob] of [...pack.large, [count, undefined] as const]) {
+    if (position > from) yield inlineOutcomes(pack, from, position, at);
+    for (; from < position; from++) at += pack.sizes[from]!;
+    if (blob) yield () => fetchOutcome(http, pack, position, blob, signal);
+    from = position + 1;
+  }
+}
+
+/** Outcomes from position `from` to `to`, whose outputs begin at byte `start`. */
+function* inlineOutcomes(
+  pack: ResultPack,
+  from: number,
+  to: number,
+  start: number,
+): Generator<TaskOutcome<Value>, void, undefined> {
+  const { seqs, indexes, sizes, bytes, failures } = pack;
+  let at = start;
+  for (let position = from; position < to; position++) {
+    const seq = seqs[position]!;
+    const index = indexes[position]!;
+    const end = at + sizes[position]!;
+    const failure = end === at ? failures.get(position) : undefined;
+    if (failure) yield { seq, index, error: new TaskError(failure) };
+    else yield { seq, index, output: decodeValue(bytes.subarray(at, end)) };
+    at = end;
+  }
+}
+
+async function fetchOutcome(
+  http: HttpClient,
+  pack: ResultPack,
+  position: number,
+  blob: BlobName,
+  signal: AbortSignal,
+): Promise<Batch> {
+  const bytes = await getBlob(http, new DataReference(blob.sha256, blob.size), signal);
+  return [{ seq: pack.seqs[position]!, index: pack.indexes[position]!, output: decodeValue(bytes) }];
 }

@@ -1,9 +1,9 @@
-import { decodeMultiStream } from "@msgpack/msgpack";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import { contentTypes, resultLineSchema, type ResultLine } from "../shared/rest.ts";
+import { contentTypes } from "../shared/rest.ts";
+import { readResultFrame, type JobLine, type ResultPack } from "../shared/result-pack.ts";
+import { FrameSplitter } from "./frames.ts";
 import type { HttpClient } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 
@@ -11,7 +11,7 @@ import { pauseMs } from "./retry.ts";
 const silenceMs = 60_000;
 
 /**
- * The results of a job in completion order, from the one after `after`, gapless across lost connections and restarts of
+ * The results of a job in completion order, pack by pack, from the one after `after`, gapless across lost connections and restarts of
  * the server: each reopening asks for what follows the last sequence number seen. Ends after the `end` line when
  * `follow`, else when there is none yet.
  */
@@ -19,7 +19,7 @@ export async function* streamResults(
   http: HttpClient,
   id: JobId,
   options: { after?: number; follow: boolean; signal: AbortSignal },
-): AsyncGenerator<ResultLine, void, undefined> {
+): AsyncGenerator<ResultPack | JobLine, void, undefined> {
   let after = options.after ?? 0;
   for (let cuts = 0; ;) {
     const attempt = new AbortController();
@@ -28,24 +28,21 @@ export async function* streamResults(
       const response = await http.open({
         method: "GET",
         path: `api/jobs/${id}/results?after=${after}&follow=${options.follow ? 1 : 0}`,
-        headers: { accept: contentTypes.msgpack },
+        headers: { accept: contentTypes.resultPack },
         signal,
       });
-      for await (const item of decodeMultiStream(chunksOf(response, attempt))) {
-        // A nil is the server's sign of life.
-        if (item === null) continue;
-        const line = v.parse(resultLineSchema, item);
-        if (line.state !== "end") after = line.seq;
-        cuts = 0;
-        yield line;
-        if (line.state === "end") return;
-      }
+      const splitter = new FrameSplitter();
+      for await (const chunk of chunksOf(response, attempt))
+        for (const frame of framesOf(splitter, chunk)) {
+          if (frame.state === "pack") after = frame.seqs.at(-1) ?? after;
+          cuts = 0;
+          yield frame;
+          if (frame.state === "end") return;
+        }
       if (!options.follow) return;
     } catch (error) {
       if (error instanceof PlatformError) throw error;
       options.signal.throwIfAborted();
-      if (v.isValiError(error))
-        throw new PlatformError("UPGRADE_REQUIRED", `A result has an unknown form: ${error.message}.`, error);
       // Anything else is the connection: go on after the last result.
     } finally {
       attempt.abort();
@@ -53,6 +50,16 @@ export async function* streamResults(
     await sleep(pauseMs(++cuts), undefined, { signal: options.signal }).catch(() =>
       options.signal.throwIfAborted(),
     );
+  }
+}
+
+/** What the frames that a chunk completed hold. @throws PlatformError UPGRADE_REQUIRED */
+function framesOf(splitter: FrameSplitter, chunk: Uint8Array): (ResultPack | JobLine)[] {
+  try {
+    return [...splitter.push(chunk)].map(readResultFrame);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("UPGRADE_REQUIRED", `Results came in an unknown form: ${reason}.`, error);
   }
 }
 

@@ -2,10 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Value } from "../shared/codec.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { Api } from "./api.ts";
-import { TaskBatch } from "./task-batch.ts";
+import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
 
 /** Inputs of a job: what is enumerated once, in order; its position is the task's index. */
 export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
+
+/** The first request is small, so that clients have something to do at once; each may hold twice as much as the one before. */
+const firstBatchTasks = 128;
 
 /** How often a job with a window looks whether tasks have ended. */
 const windowPollMs = 250;
@@ -33,14 +36,13 @@ export async function submitInputs(
 }
 
 async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
-  let index = 0;
   if (Symbol.asyncIterator in inputs) {
-    for await (const input of inputs) await sender.add(index++, input);
+    for await (const input of inputs) await sender.add(input);
     return;
   }
   for (const input of inputs) {
     // Awaiting every input of a long list would cost more than sending it.
-    const wait = sender.add(index++, input);
+    const wait = sender.add(input);
     if (wait) await wait;
   }
 }
@@ -49,14 +51,15 @@ class Sender {
   readonly #api: Api;
   readonly #id: JobId;
   readonly #options: SubmissionOptions;
+  #count = 0;
+  #ended = 0;
   #filling: TaskBatch;
   /** The request under way; settles with its outcome. */
   #sending: Promise<void> | undefined;
   #scheduled = false;
+  #batchTasks = firstBatchTasks;
   readonly #broken = Promise.withResolvers<never>();
   #failure: { error: unknown } | undefined;
-  #count = 0;
-  #ended = 0;
 
   constructor(api: Api, id: JobId, options: SubmissionOptions) {
     this.#api = api;
@@ -75,9 +78,9 @@ class Sender {
   }
 
   /** Takes one input; returns what to wait for before the next one, if anything. */
-  add(index: number, input: Value): Promise<void> | undefined {
+  add(input: Value): Promise<void> | undefined {
     this.#throwIfFailed();
-    this.#filling.add(index, input);
+    this.#filling.add(input);
     this.#count++;
     this.#schedule();
     const { window } = this.#options;
@@ -141,7 +144,9 @@ class Sender {
   }
 
   #emptyBatch(): TaskBatch {
-    return new TaskBatch(this.#api.http, this.#options.signal);
+    const maxTasks = this.#batchTasks;
+    this.#batchTasks = Math.min(maxTasks * 2, largestBatchTasks);
+    return new TaskBatch(this.#api.http, this.#options.signal, this.#count, maxTasks);
   }
 
   #throwIfFailed(): void {

@@ -1,81 +1,82 @@
-import { encode } from "@msgpack/msgpack";
-import { encodeWithReferences, type Value } from "../shared/codec.ts";
+import { encodeShared, type Value } from "../shared/codec.ts";
+import type { BlobName } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
-import type { TaskItem } from "../shared/rest.ts";
+import { TaskPacker } from "../shared/task-pack.ts";
 import { putBytes } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 
 /** A request holds at most this much, so that a lost reply costs little and the server never holds much. */
-const batchTasks = 2048;
+export const largestBatchTasks = 2048;
 const batchBytes = 1024 * 1024;
 
-/** Tasks on their way to the server as one request. Inputs over 256 KiB are put as blobs of their own. */
+/** Tasks with consecutive indexes on their way to the server as one request. Inputs over 256 KiB are put as blobs of their own. */
 export class TaskBatch {
   readonly #http: HttpClient;
   readonly #signal: AbortSignal;
-  readonly #items: (Uint8Array | undefined)[] = [];
+  readonly #first: number;
+  readonly #maxTasks: number;
+  readonly #tasks: TaskPacker;
   readonly #uploads: Promise<void>[] = [];
-  #bytes = 0;
+  #largeBytes = 0;
 
-  constructor(http: HttpClient, signal: AbortSignal) {
+  /** A batch of the tasks from `first` on, at most `maxTasks` of them. */
+  constructor(http: HttpClient, signal: AbortSignal, first: number, maxTasks: number) {
     this.#http = http;
     this.#signal = signal;
+    this.#first = first;
+    this.#maxTasks = maxTasks;
+    this.#tasks = new TaskPacker(first);
   }
 
   get length(): number {
-    return this.#items.length;
+    return this.#tasks.length;
   }
 
   get isFull(): boolean {
-    return this.#items.length >= batchTasks || this.#bytes >= batchBytes;
+    return (
+      this.length >= this.#maxTasks ||
+      this.#tasks.bytes + this.#largeBytes >= batchBytes ||
+      this.#tasks.isFull
+    );
   }
 
-  /** @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
-  add(index: number, input: Value): void {
+  /** Takes the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
+  add(input: Value): void {
+    const index = this.#first + this.length;
     const { bytes, refs } = this.#encode(index, input);
     if (refs.length > limits.refsPerTask)
       throw new PlatformError(
         "TOO_LARGE",
         `Input ${index} has ${refs.length} data references; at most ${limits.refsPerTask} are allowed.`,
       );
-    this.#bytes += bytes.length;
-    if (bytes.length <= limits.inlineValueBytes) {
-      this.#items.push(itemBytes({ index, input: bytes, ...(refs.length > 0 && { refs }) }));
-      return;
-    }
-    const at = this.#items.push(undefined) - 1;
-    const upload = putBytes(this.#http, bytes, this.#signal).then(({ sha256, size }) => {
-      this.#items[at] = itemBytes({ index, input: { sha256, size }, refs: [{ sha256, size }, ...refs] });
-    });
-    // Awaited in body(); until then a failure is nobody's yet.
-    upload.catch(() => undefined);
-    this.#uploads.push(upload);
+    if (bytes.length <= limits.inlineValueBytes) this.#tasks.add(bytes, refs);
+    else this.#addLarge(bytes.slice(), refs);
   }
 
   /** The request body, once its blobs are stored. */
   async body(): Promise<Uint8Array<ArrayBuffer>> {
     await Promise.all(this.#uploads);
-    const items = this.#items.filter((item) => item !== undefined);
-    const body = new Uint8Array(items.reduce((sum, item) => sum + item.length, 0));
-    let at = 0;
-    for (const item of items) {
-      body.set(item, at);
-      at += item.length;
-    }
-    return body;
+    return this.#tasks.encode();
   }
 
-  #encode(index: number, input: Value): ReturnType<typeof encodeWithReferences> {
+  #addLarge(bytes: Uint8Array, refs: readonly BlobName[]): void {
+    this.#largeBytes += bytes.length;
+    const name = this.#tasks.addLarge(refs);
+    const upload = putBytes(this.#http, bytes, this.#signal).then(({ sha256, size }) =>
+      name({ sha256, size }),
+    );
+    // Awaited in body(); until then a failure is nobody's yet.
+    upload.catch(() => undefined);
+    this.#uploads.push(upload);
+  }
+
+  #encode(index: number, input: Value): ReturnType<typeof encodeShared> {
     try {
-      return encodeWithReferences(input);
+      return encodeShared(input);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       throw new PlatformError(error.code, `Input ${index}: ${error.message}`, error);
     }
   }
-}
-
-function itemBytes(item: TaskItem): Uint8Array {
-  return encode(item);
 }

@@ -1,4 +1,4 @@
-import { Decoder, Encoder, type ExtensionCodec } from "@msgpack/msgpack";
+import { Decoder, Encoder, type ExtensionCodecType } from "@msgpack/msgpack";
 import { checkMessagePack } from "./messagepack-bounds.ts";
 
 /** A larger buffer is not kept for the next value. */
@@ -6,7 +6,7 @@ const keptBytes = 1024 * 1024;
 const defaultDepth = 32;
 
 interface Options {
-  readonly extensionCodec?: ExtensionCodec;
+  readonly extensionCodec?: ExtensionCodecType<undefined>;
   readonly maxDepth?: number;
   /** Of all containers of a value together. */
   readonly maxElements?: number;

@@ -17,6 +17,10 @@ export const contentTypes = {
   json: "application/json",
   ndjson: "application/x-ndjson",
   msgpack: "application/x-msgpack",
+  /** Tasks as columns: shared/task-pack.ts. */
+  taskPack: "application/x-manyhands-tasks",
+  /** Results as columns, in frames: shared/result-pack.ts. */
+  resultPack: "application/x-manyhands-results",
 } as const;
 
 /** Which clients may run a job. */

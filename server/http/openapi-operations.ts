@@ -89,11 +89,12 @@ export const operations: Record<RouteName, Operation> = {
     id: "submitTasks",
     summary: "Add tasks",
     description:
-      "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays.",
+      "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays. Or one pack, `application/x-manyhands-tasks`: tasks with consecutive indexes as columns in one MessagePack map, taken whole or not at all; many small tasks cost a fraction.",
     body: {
       "application/x-ndjson": { of: "TaskLine" },
       "application/x-msgpack": { of: "TaskItem" },
       "application/json": { of: "TaskLine", many: true },
+      "application/x-manyhands-tasks": { of: "TaskPack" },
     },
     replies: ok("Submitted"),
   },
@@ -116,7 +117,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "readResults",
     summary: "Results in order of completion",
     description:
-      "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. While nothing happens a blank line (MessagePack: nil) is sent every 15 s; skip it. A reply that breaks off is not whole: go on with `after`.",
+      "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. While nothing happens a blank line (MessagePack: nil) is sent every 15 s; skip it. As packs, `application/x-manyhands-results`: frames of a length (four bytes, highest first) and that many bytes of MessagePack, `ResultFrame`; an empty frame is the sign of life. A reply that breaks off is not whole: go on with `after`.",
     query: resultQuery,
     replies: {
       200: {
@@ -125,6 +126,7 @@ export const operations: Record<RouteName, Operation> = {
           "application/x-ndjson": { of: "ResultLine" },
           "application/x-msgpack": { of: "ResultLine" },
           "application/json": { of: "ResultLine", many: true },
+          "application/x-manyhands-results": { of: "ResultFrame" },
         },
       },
     },

@@ -19,6 +19,8 @@ import {
   taskLineSchema,
   tokenInfoSchema,
 } from "../../shared/rest.ts";
+import { resultFrameSchema } from "../../shared/result-pack.ts";
+import { taskPackSchema } from "../../shared/task-pack.ts";
 import { banSchema } from "./routes/clients.ts";
 import { postKernelSchema } from "./routes/kernels.ts";
 import { sessionSchema, signInSchema } from "./routes/session.ts";
@@ -30,6 +32,7 @@ export const sent = {
   CancelledGroup: cancelledGroupSchema,
   Submitted: submittedSchema,
   ResultLine: resultLineSchema,
+  ResultFrame: resultFrameSchema,
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
   BlobName: blobNameSchema,
   Client: clientInfoSchema,
@@ -54,6 +57,7 @@ export const taken = {
   CreateJob: createJobSchema,
   TaskLine: taskLineSchema,
   TaskItem: taskItemSchema,
+  TaskPack: taskPackSchema,
   Priority: prioritySchema,
   PostKernel: postKernelSchema,
   Ban: banSchema,

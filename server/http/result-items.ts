@@ -1,12 +1,14 @@
 import { Encoder } from "@msgpack/msgpack";
 import { decodeValue, valueToJson } from "../../shared/codec.ts";
-import type { JobInfo, ResultLine } from "../../shared/rest.ts";
+import { contentTypes, type JobInfo, type ResultLine } from "../../shared/rest.ts";
+import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/result-pack.ts";
 import type { ResultRow } from "../store/store.ts";
 
-/** How results are written: a whole reply is `opening`, items with `separator` between them, `closing`. */
+/** How results are written: a whole reply is `opening`, parts with `separator` between them, `closing`. */
 export interface ResultFormat {
   readonly contentType: string;
-  item(row: ResultRow): Uint8Array | string;
+  /** A page of results: an item each, or several in one part. */
+  parts(rows: readonly ResultRow[]): Iterable<Uint8Array | string>;
   end(job: JobInfo): Uint8Array | string;
   readonly opening: string;
   readonly separator: string;
@@ -15,13 +17,19 @@ export interface ResultFormat {
   readonly keepAlive: Uint8Array | string;
 }
 
+function itemEach<Item>(item: (row: ResultRow) => Item): (rows: readonly ResultRow[]) => Iterable<Item> {
+  return function* (rows) {
+    for (const row of rows) yield item(row);
+  };
+}
+
 const jsonItem = (row: ResultRow): string => JSON.stringify(jsonLine(row));
 const jsonEnd = (job: JobInfo): string => JSON.stringify(endLine(job));
 
 /** A JSON value a line. */
 export const ndjsonResults: ResultFormat = {
   contentType: "application/x-ndjson",
-  item: (row) => `${jsonItem(row)}\n`,
+  parts: itemEach((row) => `${jsonItem(row)}\n`),
   end: (job) => `${jsonEnd(job)}\n`,
   opening: "",
   separator: "",
@@ -32,7 +40,7 @@ export const ndjsonResults: ResultFormat = {
 /** One JSON array. */
 export const jsonResults: ResultFormat = {
   contentType: "application/json; charset=utf-8",
-  item: jsonItem,
+  parts: itemEach(jsonItem),
   end: jsonEnd,
   opening: "[",
   separator: ",\n",
@@ -46,13 +54,43 @@ const encoder = new Encoder({ ignoreUndefined: true });
 /** Concatenated MessagePack values, outputs as the bytes that the client encoded. */
 export const msgpackResults: ResultFormat = {
   contentType: "application/x-msgpack",
-  item: (row) => encoder.encode(plainLine(row)),
+  parts: itemEach((row) => encoder.encode(plainLine(row))),
   end: (job) => encoder.encode(endLine(job)),
   opening: "",
   separator: "",
   closing: "",
   // nil
   keepAlive: Uint8Array.of(0xc0),
+};
+
+/**
+ * A pack ends at this many bytes of outputs or results: a connection that breaks again and again still gets something
+ * through, and a reader begins with the first while the next is written. Beyond that size little is gained: a pack costs 7 µs of
+ * its own to write and read.
+ */
+const packBytes = 64 * 1024;
+const packResults = 1024;
+
+/** Frames of columns. Outputs of 100 bytes cost 0.15 µs each, where items and their joining cost 0.73 µs. */
+export const packedResults: ResultFormat = {
+  contentType: contentTypes.resultPack,
+  *parts(rows) {
+    let from = 0;
+    let bytes = 0;
+    for (const [at, row] of rows.entries()) {
+      bytes += row.state === "done" && row.output instanceof Uint8Array ? row.output.length : 0;
+      if (bytes < packBytes && at + 1 - from < packResults) continue;
+      yield encodeResultPack(rows.slice(from, at + 1));
+      from = at + 1;
+      bytes = 0;
+    }
+    if (from < rows.length) yield encodeResultPack(rows.slice(from));
+  },
+  end: (job) => encodeJobLine(endLine(job)),
+  opening: "",
+  separator: "",
+  closing: "",
+  keepAlive: emptyFrame,
 };
 
 function jsonLine(row: ResultRow): ResultLine {
@@ -76,6 +114,6 @@ function plainLine(row: ResultRow): ResultLine {
   return { state: row.state, seq: row.seq, index: row.index, output: row.output };
 }
 
-function endLine({ state, counts }: JobInfo): ResultLine {
+function endLine({ state, counts }: JobInfo): JobLine {
   return { state: "end", job: state, counts };
 }

@@ -26,7 +26,7 @@ describe("replies that are lost", () => {
         random() < 0.4 ? Math.floor(random() * 600) : 4000 + Math.floor(random() * 20_000);
       proxy.cutAll();
 
-      const inputs = Array.from({ length: 2000 }, (_, index) => index);
+      const inputs = Array.from({ length: 6000 }, (_, index) => index);
       const slowly = (async function* () {
         for (const input of inputs) {
           // Many small requests, so that many replies can be lost.
@@ -50,8 +50,8 @@ describe("replies that are lost", () => {
       expect(made).toHaveLength(1);
       expect(made[0]).toMatchObject({
         state: "finished",
-        lastSeq: 2000,
-        counts: { total: 2000, done: 2000 },
+        lastSeq: 6000,
+        counts: { total: 6000, done: 6000 },
       });
     },
   );

@@ -71,6 +71,25 @@ describe("awaiting a job", () => {
 });
 
 describe("iterating a job", () => {
+  it("keeps the order where some outputs are blobs, and can be left among them", async () => {
+    const job = hands.map(
+      (size: number) => new Uint8Array(size).fill(size % 251),
+      Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? 300_000 + i : i)),
+    );
+    const outputs = await job;
+    let seq = 0;
+    for await (const outcome of job) {
+      expect(outcome.seq).toBe(++seq);
+      expect(outcome.output).toEqual(outputs[outcome.index]);
+      expect(outcome.output?.length).toBe(outcome.index % 3 === 0 ? 300_000 + outcome.index : outcome.index);
+    }
+    expect(seq).toBe(60);
+    for await (const outcome of job.outcomes({ after: 7 })) {
+      expect(outcome.seq).toBe(8);
+      break;
+    }
+  });
+
   it("gives each outcome once, numbered in the order of completion", async () => {
     const seen = new Map<number, number>();
     const seqs: number[] = [];

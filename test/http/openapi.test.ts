@@ -1,12 +1,13 @@
-import { decodeMulti, encode } from "@msgpack/msgpack";
+import { decode, decodeMulti, encode } from "@msgpack/msgpack";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routeNames, type RouteName } from "../../server/access/rules.ts";
 import { openApiDocument } from "../../server/http/openapi.ts";
 import { encodeValue } from "../../shared/codec.ts";
-import type { CreatedToken, JobInfo } from "../../shared/rest.ts";
+import { contentTypes, type CreatedToken, type JobInfo } from "../../shared/rest.ts";
+import { TaskPacker } from "../../shared/task-pack.ts";
 import { openTestServer, type TestServer } from "../support/http-server.ts";
-import { createJob, json, kernel, lines, msgpack, ndjson, sha256 } from "../support/rest.ts";
+import { createJob, frames, json, kernel, lines, msgpack, ndjson, packed, sha256 } from "../support/rest.ts";
 
 interface MediaType {
   schema: object;
@@ -55,7 +56,9 @@ async function documented(route: string, response: Response): Promise<unknown> {
   const validate = validator(media.schema);
   const body = await parsed(response, type);
   const items =
-    type.endsWith("ndjson") || (type.endsWith("msgpack") && Array.isArray(body))
+    type.endsWith("ndjson") ||
+    type.endsWith("manyhands-results") ||
+    (type.endsWith("msgpack") && Array.isArray(body))
       ? (body as unknown[])
       : [body];
   for (const item of items)
@@ -67,6 +70,7 @@ async function documented(route: string, response: Response): Promise<unknown> {
 async function parsed(response: Response, type: string): Promise<unknown> {
   if (type === "application/json") return response.json();
   if (type === "application/x-ndjson") return lines(response);
+  if (type === "application/x-manyhands-results") return frames(await response.arrayBuffer());
   if (type === "application/x-msgpack") return [...decodeMulti(await response.arrayBuffer())];
   return response.text();
 }
@@ -142,6 +146,12 @@ describe("real replies are what the document says", () => {
       `${at}/tasks`,
       msgpack(encode({ index: 9, input: encodeValue(3) })),
     );
+    const packer = new TaskPacker(0);
+    packer.add(encodeValue(1), []);
+    const pack = packer.encode();
+    const described = operationOf("POST /api/jobs/{id}/tasks").requestBody?.content[contentTypes.taskPack];
+    expect(validator(described!.schema)(decode(pack))).toBe(true);
+    await ask("POST /api/jobs/{id}/tasks", `${at}/tasks`, packed(pack));
     await ask("POST /api/jobs/{id}/pause", `${at}/pause`);
     await ask("POST /api/jobs/{id}/resume", `${at}/resume`);
     await ask("POST /api/jobs/{id}/priority", `${at}/priority`, json({ priority: 3 }));
@@ -162,6 +172,10 @@ describe("real replies are what the document says", () => {
         "failed",
       ]);
     }
+    const [results, end] = (await ask("GET /api/jobs/{id}/results", `${at}/results`, {
+      headers: { accept: "application/x-manyhands-results" },
+    })) as [{ seqs: number[]; failures: unknown[] }, { state: string }];
+    expect([results.seqs, results.failures.length, end.state]).toEqual([[1, 2, 3, 4], 1, "end"]);
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs", "/api/jobs");

@@ -6,7 +6,7 @@ import { decodeValue, encodeValue } from "../../shared/codec.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { ResultLine } from "../../shared/rest.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
-import { createJob, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
+import { createJob, frames, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
 
 /** A response that is read only when the test says so. */
 function open(
@@ -194,46 +194,55 @@ describe("reading on", () => {
   });
 });
 
-test("a reader that stops reading makes the server no bigger, and gets everything when it goes on", async () => {
-  const server = await startTestServer();
-  const { id } = await createJob(server);
-  const count = 1200;
-  const output = encode(new Uint8Array(50_000).fill(7));
-  const tasks = Array.from({ length: count }, (_, index) => encode({ index, input: Uint8Array.of(1) }));
-  await server.request(`/api/jobs/${id}/tasks`, msgpack(...tasks));
-  await server.request(`/api/jobs/${id}/close`, { method: "POST" });
-  for (;;) {
-    const claimed = await server.store.claim(id, 200);
-    if (claimed.length === 0) break;
-    const done = claimed.map(({ index }) => ({ state: "done", index, output, refs: [] }) as const);
-    await server.store.complete(id, done);
-  }
-  let pages = 0;
-  let served = 0;
-  const real = server.platform.results.bind(server.platform);
-  server.platform.results = async (job: JobId, after: number) => {
-    const page = await real(job, after);
-    pages++;
-    served += page.length;
-    return page;
-  };
-  const response = await open(server, `/api/jobs/${id}/results`, { accept: "application/x-msgpack" });
-  response.pause();
-  // It stands still once the sockets are full: the same page count over many turns of the event loop.
-  let before = -1;
-  await vi.waitFor(
-    () => {
-      const stands = before === pages && pages > 0;
-      before = pages;
-      expect(stands).toBe(true);
-    },
-    { interval: 200, timeout: 20_000 },
-  );
-  expect(served).toBeLessThan(count / 2);
-  let states = 0;
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  for (const item of decodeMulti(Buffer.concat(chunks)))
-    states += (item as ResultLine).state === "done" ? 1 : 0;
-  expect(states).toBe(count);
-});
+test.each([
+  ["items", "application/x-msgpack", (reply: Buffer) => [...decodeMulti(reply)].length - 1],
+  [
+    "packs",
+    "application/x-manyhands-results",
+    (reply: Buffer) =>
+      (frames(new Uint8Array(reply).buffer) as { seqs?: unknown[] }[]).flatMap(({ seqs = [] }) => seqs)
+        .length,
+  ],
+])(
+  "[FLOW-2] a reader of %s that stops makes the server no bigger, and gets everything when it goes on",
+  async (_, accept, resultsIn) => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const count = 1200;
+    const output = encode(new Uint8Array(50_000).fill(7));
+    const tasks = Array.from({ length: count }, (_, index) => encode({ index, input: Uint8Array.of(1) }));
+    await server.request(`/api/jobs/${id}/tasks`, msgpack(...tasks));
+    await server.request(`/api/jobs/${id}/close`, { method: "POST" });
+    for (;;) {
+      const claimed = await server.store.claim(id, 200);
+      if (claimed.length === 0) break;
+      const done = claimed.map(({ index }) => ({ state: "done", index, output, refs: [] }) as const);
+      await server.store.complete(id, done);
+    }
+    let pages = 0;
+    let served = 0;
+    const real = server.platform.results.bind(server.platform);
+    server.platform.results = async (job: JobId, after: number) => {
+      const page = await real(job, after);
+      pages++;
+      served += page.length;
+      return page;
+    };
+    const response = await open(server, `/api/jobs/${id}/results`, { accept });
+    response.pause();
+    // It stands still once the sockets are full: the same page count over many turns of the event loop.
+    let before = -1;
+    await vi.waitFor(
+      () => {
+        const stands = before === pages && pages > 0;
+        before = pages;
+        expect(stands).toBe(true);
+      },
+      { interval: 200, timeout: 20_000 },
+    );
+    expect(served).toBeLessThan(count / 2);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    expect(resultsIn(Buffer.concat(chunks))).toBe(count);
+  },
+);

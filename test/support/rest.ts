@@ -1,3 +1,4 @@
+import { decode } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../shared/errors.ts";
@@ -21,6 +22,24 @@ export const msgpack = (...items: Uint8Array[]): RequestInit => ({
   headers: { "content-type": "application/x-msgpack" },
   body: Buffer.concat(items),
 });
+
+export const packed = (pack: Uint8Array): RequestInit => ({
+  method: "POST",
+  headers: { "content-type": "application/x-manyhands-tasks" },
+  body: Buffer.from(pack),
+});
+
+/** What the frames of a reply hold, read as another program would. */
+export function frames(reply: ArrayBuffer): unknown[] {
+  const view = new DataView(reply);
+  const bodies: unknown[] = [];
+  for (let at = 0; at < reply.byteLength;) {
+    const size = view.getUint32(at);
+    if (size > 0) bodies.push(decode(new Uint8Array(reply, at + 4, size)));
+    at += 4 + size;
+  }
+  return bodies;
+}
 
 export const sha256 = (bytes: Uint8Array | string): string =>
   createHash("sha256").update(bytes).digest("hex");

@@ -5,7 +5,13 @@ import { contentTypes, type JobState } from "../../../shared/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";
 import { query } from "../reply.ts";
-import { jsonResults, msgpackResults, ndjsonResults, type ResultFormat } from "../result-items.ts";
+import {
+  jsonResults,
+  msgpackResults,
+  ndjsonResults,
+  packedResults,
+  type ResultFormat,
+} from "../result-items.ts";
 
 /** Proxies cut a silent connection after 30 to 60 s. */
 const keepAliveMs = 15_000;
@@ -60,12 +66,12 @@ async function stream(
     // Asked before the page: once a job has ended, an empty page means that nothing will follow.
     const job = await platform.job(id);
     const page = await platform.results(id, after);
-    for (const row of page) {
-      const full = writer.write(writer.format.item(row));
-      if (full) await full;
-      after = row.seq;
-    }
     if (page.length > 0) {
+      for (const part of writer.format.parts(page)) {
+        const full = writer.write(part);
+        if (full) await full;
+      }
+      after = page.at(-1)!.seq;
       isNews = true;
       continue;
     }
@@ -82,14 +88,14 @@ async function stream(
   await writer.close();
 }
 
-/** Writes items in chunks and waits whenever the reader is behind. */
+/** Writes parts in chunks and waits whenever the reader is behind. */
 class ResultWriter {
   readonly format: ResultFormat;
   readonly #res: Response;
   readonly #signal: AbortSignal;
   #parts: Uint8Array[] = [];
   #bytes = 0;
-  #items = 0;
+  #written = 0;
 
   constructor(res: Response, format: ResultFormat, signal: AbortSignal) {
     this.#res = res;
@@ -101,10 +107,10 @@ class ResultWriter {
     this.#push(this.format.opening);
   }
 
-  /** Takes one item; returns what to wait for before the next one, if anything. */
-  write(item: Uint8Array | string): Promise<void> | undefined {
-    if (this.#items++ > 0) this.#push(this.format.separator);
-    this.#push(item);
+  /** Takes one part; returns what to wait for before the next one, if anything. */
+  write(part: Uint8Array | string): Promise<void> | undefined {
+    if (this.#written++ > 0) this.#push(this.format.separator);
+    this.#push(part);
     return this.#bytes >= chunkBytes ? this.flush() : undefined;
   }
 
@@ -120,7 +126,7 @@ class ResultWriter {
   /** Resolves when the reader has room again, or has gone. */
   async flush(): Promise<void> {
     if (this.#bytes === 0 || this.#signal.aborted) return;
-    const chunk = Buffer.concat(this.#parts);
+    const chunk = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
     this.#parts = [];
     this.#bytes = 0;
     if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
@@ -172,12 +178,14 @@ function flag(call: Call, name: string): boolean {
 }
 
 function formatOf({ req }: Call, follow: boolean): ResultFormat {
-  const best = req.accepts([contentTypes.ndjson, contentTypes.msgpack, contentTypes.json]);
-  if (best === contentTypes.msgpack) return msgpackResults;
-  if (best === contentTypes.ndjson) return ndjsonResults;
-  if (best === contentTypes.json && !follow) return jsonResults;
+  const { ndjson, msgpack, json, resultPack } = contentTypes;
+  const best = req.accepts([ndjson, msgpack, json, resultPack]);
+  if (best === resultPack) return packedResults;
+  if (best === msgpack) return msgpackResults;
+  if (best === ndjson) return ndjsonResults;
+  if (best === json && !follow) return jsonResults;
   throw new PlatformError(
     "UNSUPPORTED_TYPE",
-    `Results cannot be sent as ${req.headers.accept ?? "nothing"}${follow ? " while following" : ""}; expected Accept: ${contentTypes.ndjson} or ${contentTypes.msgpack}${follow ? "" : ` or ${contentTypes.json}`}.`,
+    `Results cannot be sent as ${req.headers.accept ?? "nothing"}${follow ? " while following" : ""}; expected Accept: ${ndjson}, ${msgpack}${follow ? "" : `, ${json}`} or ${resultPack}.`,
   );
 }

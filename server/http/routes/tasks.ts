@@ -5,19 +5,26 @@ import type { Call, HttpParts, Routes } from "../context.ts";
 import { splitLines, splitMessagePack, type Framing } from "../framing.ts";
 import { jobOf } from "../ownership.ts";
 import { reply } from "../reply.ts";
-import { TaskBatcher } from "../submit-stream.ts";
+import { TaskBatcher, type SubmitBatch } from "../submit-stream.ts";
 import { lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
+import { takePack } from "../task-pack-body.ts";
 
-/** Submission of tasks: NDJSON or MessagePack as a stream of any length, or one JSON array. */
+/** Submission of tasks: NDJSON or MessagePack as a stream of any length, one JSON array, or one pack. */
 export function taskRoutes({ platform, blobs }: HttpParts): Routes<"POST /api/jobs/{id}/tasks"> {
   return {
     "POST /api/jobs/{id}/tasks": async (call) => {
       const { id, counts } = await jobOf(call, platform);
-      const type = bodyType(call.req, [contentTypes.ndjson, contentTypes.msgpack, contentTypes.json]);
-      const isLines = type === contentTypes.ndjson;
+      const { taskPack, ndjson, msgpack, json } = contentTypes;
+      const type = bodyType(call.req, [taskPack, ndjson, msgpack, json]);
+      const submit: SubmitBatch = (tasks) => platform.submit(id, tasks);
+      if (type === taskPack) {
+        reply(call, await takePack(call, submit));
+        return;
+      }
+      const isLines = type === ndjson;
       const noun = isLines ? "Line" : "Item";
-      const batcher = new TaskBatcher((tasks) => platform.submit(id, tasks), noun, counts.total);
-      if (type === contentTypes.json) {
+      const batcher = new TaskBatcher(submit, noun, counts.total);
+      if (type === json) {
         const list = parseJson(await readBody(call.req, call.res), "body");
         if (!Array.isArray(list))
           throw new PlatformError("BAD_REQUEST", "The body is not a JSON array of {index?, input}.");
