@@ -4,10 +4,13 @@ import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/rest.ts";
 import type { ClaimedTask, JobRow, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
 import type { Database } from "./database.ts";
+import { EndedSets } from "./ended-sets.ts";
 import { storeError } from "./failure.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { JobCache } from "./job-cache.ts";
+import { OutcomePacks } from "./outcome-packs.ts";
 import type { Session } from "./session.ts";
+import { TaskPacks } from "./task-packs.ts";
 import * as bans from "./verbs/bans.ts";
 import * as blobs from "./verbs/blobs.ts";
 import { checkpoint } from "./verbs/checkpoint.ts";
@@ -43,20 +46,30 @@ export class SqliteStore implements Store {
 
   constructor(db: Database, options: { clock: () => number; markEvery: number }) {
     const effects: (() => void)[] = [];
+    const { clock, markEvery } = options;
+    const tasks = new TaskPacks(db);
     const session: Session = {
       db,
-      jobs: new JobCache(db),
+      jobs: new JobCache(db, tasks),
+      tasks,
+      outcomes: new OutcomePacks(db),
+      ended: new EndedSets(db, markEvery),
       claims: new Map(),
       reopened: new Set(),
       blobUsage: undefined,
       dependents: () => {},
       afterCommit: (effect) => effects.push(effect),
-      ...options,
+      clock,
     };
     this.#session = session;
     this.#group = new GroupCommit(db, {
       changes: () => session.jobs.changes,
-      beforeCommit: () => session.jobs.writeChanges(),
+      beforeCommit: () => {
+        session.tasks.flush();
+        session.outcomes.flush();
+        session.ended.flush();
+        session.jobs.writeChanges();
+      },
       committed: () => {
         session.reopened.clear();
         for (const effect of effects.splice(0)) effect();
@@ -65,6 +78,9 @@ export class SqliteStore implements Store {
         session.reopened.clear();
         effects.length = 0;
         session.jobs.clear();
+        session.tasks.clear();
+        session.outcomes.clear();
+        session.ended.clear();
       },
     });
     this.#sweepForgotten();
