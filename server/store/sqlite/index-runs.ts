@@ -7,6 +7,7 @@ import { VarintReader, VarintWriter } from "./varint.ts";
  * the one before and its length. Two bytes a run, so that the indexes of a pack are read without its values.
  */
 export function encodeRuns(indexes: readonly TaskIndex[]): Uint8Array | null {
+  if (indexes.length === 1) return null;
   const writer = new VarintWriter();
   let start = 0;
   for (let at = 1; at <= indexes.length; at++) {
@@ -39,6 +40,7 @@ export function forEachRun(
 
 /** All indexes, in order. */
 export function decodeRuns(first: TaskIndex, count: number, runs: Uint8Array | null): TaskIndex[] {
+  if (count === 1) return [first];
   const indexes: TaskIndex[] = [];
   forEachRun(first, count, runs, (from, length) => {
     for (let index = from; index < from + length; index++) indexes.push(index);

@@ -25,7 +25,7 @@ const packTables = `
     job    INTEGER NOT NULL,
     first  INTEGER NOT NULL,
     count  INTEGER NOT NULL,
-    sizes  BLOB NOT NULL,
+    sizes  BLOB,
     side   TEXT,
     inputs BLOB NOT NULL,
     UNIQUE (job, first)

@@ -12,8 +12,8 @@ const maxBytes = 256 * 1024;
 
 /** Values as one row holds them. */
 export interface PackColumns {
-  /** The size of each value, as varints. */
-  readonly sizes: Uint8Array;
+  /** The size of each value, as varints; null when there is one value. */
+  readonly sizes: Uint8Array | null;
   /** JSON array of {@link Side}s; null when all values are plain bytes without references, which is the rule. */
   readonly side: string | null;
   /** The values, one after the other. */
@@ -28,13 +28,13 @@ export interface PackedValue {
   readonly refs: readonly BlobName[];
 }
 
+const noBytes = new Uint8Array();
 const noRefs: readonly BlobName[] = Object.freeze([]);
 
 /** A pack that is being filled. */
 export class PackBuilder {
   readonly #payloads: Payload[] = [];
-  readonly #sizes = new VarintWriter();
-  readonly #sides: Side[] = [];
+  #sides: Side[] | undefined;
   #bytes = 0;
   #sideBytes = 0;
 
@@ -45,21 +45,19 @@ export class PackBuilder {
   /** Whether the pack is large enough without this value. */
   isFullFor(payload: Payload): boolean {
     if (this.#payloads.length === 0) return false;
-    const size = payload instanceof Uint8Array ? payload.length : 0;
-    return this.#payloads.length >= maxValues || this.#bytes + this.#sideBytes + size > maxBytes;
+    const size = this.#bytes + this.#sideBytes + sizeOf(payload);
+    return this.#payloads.length >= maxValues || size > maxBytes;
   }
 
   add(payload: Payload, refs: readonly BlobName[]): void {
     const isInline = payload instanceof Uint8Array;
     if (!isInline || refs.length > 0) {
       const side: Side = [this.#payloads.length, isInline ? null : nameColumn(payload), refsColumn(refs)];
-      this.#sides.push(side);
+      (this.#sides ??= []).push(side);
       this.#sideBytes += 16 + (side[1]?.length ?? 0) + (side[2]?.length ?? 0);
     }
-    const size = isInline ? payload.length : 0;
     this.#payloads.push(payload);
-    this.#sizes.unsigned(size);
-    this.#bytes += size;
+    this.#bytes += sizeOf(payload);
   }
 
   payload(position: number): Payload {
@@ -67,15 +65,20 @@ export class PackBuilder {
   }
 
   build(): PackColumns {
+    const side = this.#sides === undefined ? null : JSON.stringify(this.#sides);
+    const first = this.#payloads[0]!;
+    if (this.#payloads.length === 1)
+      return { sizes: null, side, bytes: first instanceof Uint8Array ? first : noBytes };
     const bytes = Buffer.allocUnsafe(this.#bytes);
+    const sizes = new VarintWriter();
     let at = 0;
-    for (const payload of this.#payloads)
-      if (payload instanceof Uint8Array) {
-        bytes.set(payload, at);
-        at += payload.length;
-      }
-    const side = this.#sides.length === 0 ? null : JSON.stringify(this.#sides);
-    return { sizes: this.#sizes.finish(), side, bytes };
+    for (const payload of this.#payloads) {
+      sizes.unsigned(sizeOf(payload));
+      if (!(payload instanceof Uint8Array)) continue;
+      bytes.set(payload, at);
+      at += payload.length;
+    }
+    return { sizes: sizes.finish(), side, bytes };
   }
 }
 
@@ -83,14 +86,12 @@ export class PackBuilder {
 export class ValuePack {
   readonly #bytes: Uint8Array;
   /** Where each value begins, and the last one ends. */
-  readonly #offsets: Uint32Array;
+  readonly #offsets: Uint32Array | readonly number[];
   readonly #sides: ReadonlyMap<number, Side> | undefined;
 
   constructor(count: number, { sizes, side, bytes }: PackColumns) {
     this.#bytes = bytes;
-    this.#offsets = new Uint32Array(count + 1);
-    const reader = new VarintReader(sizes);
-    for (let at = 0, end = 0; at < count; at++) this.#offsets[at + 1] = end += reader.unsigned();
+    this.#offsets = sizes === null ? [0, bytes.length] : offsetsOf(count, sizes);
     if (side !== null) this.#sides = new Map((JSON.parse(side) as Side[]).map((one) => [one[0], one]));
   }
 
@@ -131,4 +132,16 @@ export class ValuePack {
         : new Uint8Array(bytes.buffer, bytes.byteOffset + start, this.size(position));
     return { payload, refs: side ? readRefs(side[2]) : noRefs };
   }
+}
+
+function offsetsOf(count: number, sizes: Uint8Array): Uint32Array {
+  const offsets = new Uint32Array(count + 1);
+  const reader = new VarintReader(sizes);
+  for (let at = 0, end = 0; at < count; at++) offsets[at + 1] = end += reader.unsigned();
+  return offsets;
+}
+
+/** Bytes that stand in the pack itself. */
+function sizeOf(payload: Payload): number {
+  return payload instanceof Uint8Array ? payload.length : 0;
 }

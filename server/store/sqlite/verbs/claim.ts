@@ -9,8 +9,8 @@ import { isActive } from "./ending.ts";
 /** Packs looked at before other work gets its turn: about 10 ms when all of their tasks have ended (1 µs each). */
 const stride = 10_000;
 
-/** Packs looked up at a time: a claim mostly needs one or a few. */
-const rangesAtOnce = 64;
+/** Packs looked up at a time, at most; a claim mostly needs one or a few. */
+const maxRanges = 512;
 
 /**
  * Claims tasks as far as one stride goes. `more` tells that the walk has not come to its end, so that fewer tasks than
@@ -75,13 +75,14 @@ function walk(
   limit: number,
   tasks: ClaimedTask[],
 ): boolean {
-  for (let looked = 0; looked < stride;) {
-    const ranges = session.tasks.rangesFrom(job.number, claims.cursor, rangesAtOnce);
+  let asked = 1;
+  for (let looked = 0; looked < stride; asked = Math.min(8 * asked, maxRanges)) {
+    const ranges = session.tasks.rangesFrom(job.number, claims.cursor, asked);
     for (const range of ranges) {
       take(session, job, range, openIn(session, job, claims, range, limit - tasks.length), tasks);
       if (tasks.length >= limit) return true;
     }
-    if (ranges.length < rangesAtOnce) return false;
+    if (ranges.length < asked) return false;
     looked += ranges.length;
   }
   return true;

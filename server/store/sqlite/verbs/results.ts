@@ -10,11 +10,11 @@ interface OutcomeColumns {
   readonly count: number;
   readonly first: TaskIndex;
   readonly runs: Uint8Array | null;
-  /** Null in the row of a failure, as are the other columns of a pack. */
   readonly sizes: Uint8Array | null;
   readonly side: string | null;
-  readonly outputs: Uint8Array;
-  readonly failure: string;
+  /** Null in the row of a failure, which has no outputs. */
+  readonly outputs: Uint8Array | null;
+  readonly failure: string | null;
 }
 
 /** What a result costs besides its output, in bytes: an estimate, for a limit that is one. */
@@ -37,11 +37,15 @@ export function results(
   if (after >= row.lastSeq || limit < 1) return page;
   let bytes = 0;
   for (const columns of packsFrom(session, number, after + 1)) {
-    const skip = Math.max(0, after + 1 - columns.seq);
-    for (const result of readResults(columns, skip)) {
-      bytes += rowBytes + result.bytes;
+    const { seq, count, first, runs, outputs, failure } = columns;
+    const from = Math.max(0, after + 1 - seq);
+    if (from >= count) continue;
+    const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
+    const indexes = decodeRuns(first, count, runs);
+    for (let at = from; at < count; at++) {
+      bytes += rowBytes + (pack ? pack.size(at) : failure!.length);
       if (page.length > 0 && bytes > maxBytes) return page;
-      page.push(result.row);
+      page.push(pack ? doneRow(seq + at, indexes[at]!, pack, at) : failedRow(seq, first, failure!));
       if (page.length >= limit) return page;
     }
   }
@@ -63,23 +67,11 @@ function packsFrom({ db }: Session, job: number, seq: number): Iterable<OutcomeC
   );
 }
 
-function* readResults(columns: OutcomeColumns, skip: number): Iterable<{ row: ResultRow; bytes: number }> {
-  const { seq, count, first, runs, sizes, side, outputs, failure } = columns;
-  if (skip >= count) return;
-  if (sizes === null) {
-    const row: ResultRow = {
-      seq,
-      index: first,
-      state: "failed",
-      failure: JSON.parse(failure) as TaskFailure,
-    };
-    return yield { row, bytes: failure.length };
-  }
-  const indexes = decodeRuns(first, count, runs);
-  const pack = new ValuePack(count, { sizes, side, bytes: outputs });
-  for (let at = skip; at < count; at++) {
-    const { payload, refs } = pack.value(at);
-    const row: ResultRow = { seq: seq + at, index: indexes[at]!, state: "done", output: payload, refs };
-    yield { row, bytes: pack.size(at) };
-  }
+function doneRow(seq: number, index: TaskIndex, pack: ValuePack, at: number): ResultRow {
+  const { payload, refs } = pack.value(at);
+  return { seq, index, state: "done", output: payload, refs };
+}
+
+function failedRow(seq: number, index: TaskIndex, failure: string): ResultRow {
+  return { seq, index, state: "failed", failure: JSON.parse(failure) as TaskFailure };
 }
