@@ -108,7 +108,7 @@ export class SqliteStore implements Store {
   }
 
   submit(id: JobId, tasks: readonly NewTask[]) {
-    return this.#write((session) => submit(session, id, tasks));
+    return this.#write((session) => submit(session, id, tasks), tasks.length);
   }
 
   closeJob(id: JobId) {
@@ -159,11 +159,11 @@ export class SqliteStore implements Store {
   }
 
   complete(id: JobId, outcomes: readonly NewOutcome[]) {
-    return this.#write((session) => complete(session, id, outcomes));
+    return this.#write((session) => complete(session, id, outcomes), outcomes.length);
   }
 
   recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]) {
-    return this.#write((session) => recordAttempts(session, id, attempts));
+    return this.#write((session) => recordAttempts(session, id, attempts), attempts.length);
   }
 
   checkpoint(id: JobId, index: TaskIndex, state: Uint8Array) {
@@ -248,9 +248,9 @@ export class SqliteStore implements Store {
   }
 
   /** Queued for the next commit. */
-  async #write<T>(verb: (session: Session) => T): Promise<T> {
+  async #write<T>(verb: (session: Session) => T, rows = 1): Promise<T> {
     this.#mustBeOpen();
-    return this.#group.write(() => verb(this.#session));
+    return this.#group.write(() => verb(this.#session), rows);
   }
 
   /** At once: between transactions the database and the job cache hold what is committed, and nothing else. */

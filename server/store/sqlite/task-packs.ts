@@ -78,7 +78,8 @@ export class TaskPacks {
   rangesFrom(job: number, from: TaskIndex, limit: number): TaskRange[] {
     const holder = this.#endsAt(job, from) ? undefined : this.#find(job, from);
     if (holder && limit === 1) return [holder];
-    const select = "SELECT number, first, count FROM taskPacks WHERE job = ? AND first >= ? ORDER BY first LIMIT";
+    const select =
+      "SELECT number, first, count FROM taskPacks WHERE job = ? AND first >= ? ORDER BY first LIMIT";
     if (limit > 1) return this.#db.all<TaskRange>(`${select} ?`, job, holder?.first ?? from, limit);
     // One row costs 2.5 µs this way, 7 µs as a list; a claim of a few tasks needs no more.
     const range = this.#db.get<TaskRange>(`${select} 1`, job, from);
