@@ -111,9 +111,9 @@ it("goes on with a deletion that was cut short", async () => {
   expect(await store.getJob(id)).toBeUndefined();
   const rows = () =>
     (
-      connection.prepare("SELECT count(*) + (SELECT count(*) FROM forgottenJobs) AS n FROM tasks").get() as {
-        n: number;
-      }
+      connection
+        .prepare("SELECT count(*) + (SELECT count(*) FROM forgottenJobs) AS n FROM taskPacks")
+        .get() as { n: number }
     ).n;
   await expect.poll(rows).toBe(0);
 });

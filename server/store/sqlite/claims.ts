@@ -1,4 +1,5 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
+import { IndexSet } from "./index-set.ts";
 
 /**
  * Which tasks of one job this server has claimed, and how far it has looked. Kept in memory only: one process owns the
@@ -10,7 +11,7 @@ import type { TaskIndex } from "../../../shared/ids.ts";
 export class JobClaims {
   /** Tasks at or above this index have not been looked at. */
   cursor: TaskIndex;
-  readonly #claimed = new Set<TaskIndex>();
+  readonly #claimed = new IndexSet();
   /** Open tasks below the cursor, highest first once sorted. */
   #returned: TaskIndex[] = [];
   #sorted = true;
@@ -61,10 +62,9 @@ export class JobClaims {
     return this.#returned.pop();
   }
 
-  /** Every task below this index has an outcome. Linear in the claims, so not for every verb. */
+  /** Every task below this index has an outcome. Linear in the returned tasks, so not for every verb. */
   lowWater(): TaskIndex {
-    let low = this.cursor;
-    for (const index of this.#claimed) if (index < low) low = index;
+    let low = Math.min(this.cursor, this.#claimed.lowest());
     for (const index of this.#returned) if (index < low) low = index;
     return low;
   }

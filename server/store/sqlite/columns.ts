@@ -11,15 +11,6 @@ export function readHash(column: Uint8Array): Sha256 {
   return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString("hex") as Sha256;
 }
 
-/** An encoded value as it is stored: its bytes, or (TEXT) the name of the blob that holds them. */
-export function payloadColumn(payload: Payload): Uint8Array | string {
-  return payload instanceof Uint8Array ? payload : nameColumn(payload);
-}
-
-export function readPayload(column: Uint8Array | string): Payload {
-  return typeof column === "string" ? readName(column) : column;
-}
-
 /** References as they are stored: NULL for none, which is the rule. */
 export function refsColumn(refs: readonly BlobName[]): string | null {
   return refs.length === 0 ? null : refs.map(nameColumn).join(" ");
@@ -34,11 +25,12 @@ export function blobsOf(payload: Payload, refs: readonly BlobName[]): readonly B
   return payload instanceof Uint8Array ? refs : [...refs, payload];
 }
 
-function nameColumn({ sha256, size }: BlobName): string {
+/** A blob's name as it is stored in a text. */
+export function nameColumn({ sha256, size }: BlobName): string {
   return `${sha256}:${size}`;
 }
 
-function readName(text: string): BlobName {
+export function readName(text: string): BlobName {
   const [sha256, size] = text.split(":") as [Sha256, string];
   return { sha256, size: Number(size) };
 }

@@ -1,9 +1,12 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import type { Database } from "./database.ts";
 import { isDiskFailure, storeError } from "./failure.ts";
+import { Pacing, tickMs } from "./pacing.ts";
 
 interface Waiting {
   readonly verb: () => unknown;
+  /** Tasks or other things that it writes. */
+  readonly rows: number;
   readonly resolve: (value: never) => void;
   readonly reject: (reason: PlatformError) => void;
 }
@@ -26,8 +29,9 @@ interface Hooks {
 const transactionMs = 25;
 
 /**
- * Group commit: write verbs issued in one turn of the event loop share one transaction and one flush to disk. It adapts by
- * itself: SQLite is synchronous, so while a commit runs the sockets collect the verbs of the next one.
+ * Group commit: write verbs issued in one turn of the event loop share one transaction and one flush to disk. SQLite is
+ * synchronous, so while a commit runs the sockets collect the verbs of the next one; when that is too little, `Pacing`
+ * lets it begin a few milliseconds later.
  *
  * When the disk fails, every verb that ran in the transaction is refused, and those behind it are tried in the next.
  *
@@ -37,7 +41,10 @@ const transactionMs = 25;
 export class GroupCommit {
   readonly #db: Database;
   readonly #hooks: Hooks;
+  readonly #pacing = new Pacing();
   #waiting: Waiting[] = [];
+  /** Of the waiting verbs. */
+  #rows = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
 
@@ -46,10 +53,11 @@ export class GroupCommit {
     this.#hooks = hooks;
   }
 
-  /** Queues a write verb; resolves with what it returned when that is on disk. */
-  write<T>(verb: () => T): Promise<T> {
+  /** Queues a write verb that writes about so many rows; resolves with what it returned when that is on disk. */
+  write<T>(verb: () => T, rows = 1): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ verb, resolve, reject });
+      this.#waiting.push({ verb, rows, resolve, reject });
+      this.#rows += rows;
       this.#schedule();
     });
   }
@@ -62,15 +70,30 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      const group = this.#waiting;
-      this.#waiting = [];
-      const rest = this.#commit(group);
-      this.#waiting = [...rest, ...this.#waiting];
-      if (this.#waiting.length > 0) return this.#schedule();
-      for (const resolve of this.#idle.splice(0)) resolve();
-    });
+    if (this.#pacing.shouldPause(performance.now(), this.#rows)) this.#pause();
+    else setImmediate(() => this.#turn());
+  }
+
+  #pause(): void {
+    const before = this.#waiting.length;
+    setTimeout(() => {
+      const arrived = this.#waiting.length - before;
+      if (this.#pacing.shouldGoOn(performance.now(), arrived, this.#rows)) this.#pause();
+      else this.#turn();
+    }, tickMs);
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    const group = this.#waiting;
+    this.#waiting = [];
+    const rest = this.#commit(group);
+    this.#waiting = [...rest, ...this.#waiting];
+    this.#rows = 0;
+    for (const { rows } of this.#waiting) this.#rows += rows;
+    this.#pacing.ended(performance.now());
+    if (this.#waiting.length > 0) return this.#schedule();
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Runs verbs in one transaction until its time is over; returns those that have to wait for the next. */

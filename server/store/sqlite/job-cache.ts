@@ -4,6 +4,7 @@ import type { JobOptions, JobState, TaskFailure } from "../../../shared/rest.ts"
 import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
 import type { Database } from "./database.ts";
+import type { TaskPacks } from "./task-packs.ts";
 
 /** A job as the verbs work with it. Its counters are written once a commit, however many verbs changed them. */
 export interface CachedJob {
@@ -16,8 +17,6 @@ export interface CachedJob {
   nextIndex: number;
   /** Whether the job has rows in `attempts` or `checkpoints`; most jobs never do. */
   hasSideRows: boolean;
-  /** Outcomes since the low-water mark was last written. */
-  outcomesSinceMark: number;
 }
 
 interface JobColumns {
@@ -58,11 +57,13 @@ export class JobCache {
   /** Changes made so far, so that a caller can tell whether a verb made one before it threw. */
   changes = 0;
   readonly #db: Database;
+  readonly #tasks: TaskPacks;
   readonly #jobs = new Map<JobId, CachedJob>();
   readonly #changed = new Set<CachedJob>();
 
-  constructor(db: Database) {
+  constructor(db: Database, tasks: TaskPacks) {
     this.#db = db;
+    this.#tasks = tasks;
   }
 
   find(id: JobId): CachedJob | undefined {
@@ -99,7 +100,6 @@ export class JobCache {
   /** Moves the low-water mark; written with the commit. */
   mark(job: CachedJob, lowWater: number): void {
     job.lowWater = lowWater;
-    job.outcomesSinceMark = 0;
     this.#changed.add(job);
     this.changes++;
   }
@@ -141,10 +141,6 @@ export class JobCache {
 
   #load(columns: JobColumns): CachedJob {
     const { number, lowWater } = columns;
-    const last = this.#db.get<{ last: number | null }>(
-      "SELECT max(idx) AS last FROM tasks WHERE job = ?",
-      number,
-    )?.last;
     const side = this.#db.get(
       `SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE job = ?1)
          OR EXISTS (SELECT 1 FROM checkpoints WHERE job = ?1)`,
@@ -154,9 +150,8 @@ export class JobCache {
       number,
       row: rowOf(columns),
       lowWater,
-      nextIndex: (last ?? -1) + 1,
+      nextIndex: this.#tasks.nextIndex(number),
       hasSideRows: side !== undefined,
-      outcomesSinceMark: 0,
     };
   }
 }

@@ -24,6 +24,9 @@ export const databaseName = "manyhands.sqlite";
  */
 const lockWaitMs = 500;
 
+// Checkpoints every 4,000 pages (16 MiB, 20-30 ms) instead of 1,000: a page that is written often is copied less often, and
+// three of four flushes are spared. 500 tasks a commit: 3.6 µs of processor time a task instead of 3.8-4.1; 16,000 pages no
+// better. Pages of 8 or 16 KiB: no better at 500 a commit, and 15-25 % dearer at one.
 // EXCLUSIVE refuses a second process, whose end (kill -9 included) gives the lock back, and spares WAL its shared-memory
 // file. synchronous=FULL flushes the log at every commit: acknowledged is on disk.
 const filePragmas = `
@@ -32,6 +35,7 @@ const filePragmas = `
   PRAGMA synchronous = FULL;
   PRAGMA cache_size = -32768;
   PRAGMA journal_size_limit = 67108864;
+  PRAGMA wal_autocheckpoint = 4000;
 `;
 
 /**

@@ -1,22 +1,65 @@
 import type { Database } from "./database.ts";
 import { PlatformError } from "../../../shared/errors.ts";
+import { packRows } from "./pack-rows.ts";
 
 /** "MHNDS" cut to 32 bits: tells our database from any other SQLite file. */
 const applicationId = 0x4d484e44;
 
+type Migration = string | ((db: Database) => void);
+
+/**
+ * Tasks and outcomes since version 3. A pack is what the verbs of one transaction wrote of one job: consecutive tasks, or
+ * outputs with consecutive sequence numbers; at most 1,024 values and 256 KiB, or one larger value. A failure is an outcome
+ * of its own row, because requeueing removes it. `first` is the first task's index; `runs` has the indexes of outputs that
+ * are not one run; what readers of indexes need stands before the values, in the row's own page.
+ *
+ * What a task *is* follows from two rows: its pack (it was submitted) and its outcome's (it ended). No row says "queued" or
+ * "cancelled", so cancelling a job of 10^6 tasks writes one row. That a task has one outcome is kept by EndedSets, which
+ * `endedSets` lets start quickly.
+ *
+ * NUMBERS
+ */
+const packTables = `
+  CREATE TABLE taskPacks (
+    number INTEGER PRIMARY KEY,
+    job    INTEGER NOT NULL,
+    first  INTEGER NOT NULL,
+    count  INTEGER NOT NULL,
+    sizes  BLOB,
+    side   TEXT,
+    inputs BLOB NOT NULL,
+    UNIQUE (job, first)
+  ) STRICT;
+
+  CREATE TABLE outcomePacks (
+    number  INTEGER PRIMARY KEY,
+    job     INTEGER NOT NULL,
+    seq     INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    runs    BLOB,
+    failure TEXT,
+    sizes   BLOB,
+    side    TEXT,
+    outputs BLOB,
+    UNIQUE (job, seq)
+  ) STRICT;
+  CREATE INDEX outcomePacks_failed ON outcomePacks (job, seq) WHERE failure IS NOT NULL;
+
+  CREATE TABLE endedSets (
+    job     INTEGER PRIMARY KEY,
+    lastSeq INTEGER NOT NULL,
+    tasks   BLOB NOT NULL
+  ) STRICT;
+`;
+
 /**
  * Every schema version, oldest first; number n brings a database from version n to n + 1. Append, never edit.
  *
- * What a task *is* follows from two rows: `tasks` (it was submitted) and `outcomes` (it ended). No row says "queued" or
- * "cancelled", so cancelling a job of 10^6 tasks writes one row. UNIQUE (job, idx) on `outcomes` is the rule that a task
- * has one accepted outcome. `input` and `output` are ANY: a BLOB is the encoded value itself, a TEXT names the blob that
- * holds it.
- *
- * Tried for tasks and outcomes, inserts/s in transactions of 500 with 100-byte values: (job, idx) WITHOUT ROWID
- * 280,000-400,000 tasks and 220,000-330,000 outcomes; one integer key made of job and index 360,000-550,000 and
- * 230,000-300,000. Kept the first: it reads plainly, allows any number of jobs, and the store is not the bottleneck.
+ * The first version has a row a task in `tasks` and a row an outcome in `outcomes`, and says with UNIQUE (job, idx) that a
+ * task has one outcome. `input` and `output` are ANY: a BLOB is the encoded value itself, a TEXT names the blob that holds it.
  */
-const migrations: readonly string[] = [
+const migrations: readonly Migration[] = [
   `
   CREATE TABLE jobs (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -121,16 +164,20 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX waits_after ON waits (after);
   `,
+  (db) => {
+    db.exec(packTables);
+    packRows(db);
+  },
 ];
 
 /** The schema version this build writes. */
 export const schemaVersion = migrations.length;
 
 /**
- * Brings the database to {@link schemaVersion}, one transaction a version.
+ * Brings the database to {@link schemaVersion}, one transaction a version (`upTo` an earlier one, for tests).
  * @throws PlatformError DATA_DIRECTORY when a newer build, or another program, made it
  */
-export function migrate(db: Database, directory: string): void {
+export function migrate(db: Database, directory: string, upTo = schemaVersion): void {
   const pragma = (name: string) => Number(db.get<Record<string, number>>(`PRAGMA ${name}`)?.[name]);
   const version = pragma("user_version");
   const owner = pragma("application_id");
@@ -144,10 +191,18 @@ export function migrate(db: Database, directory: string): void {
       "DATA_DIRECTORY",
       `The data directory ${directory} has schema version ${version}, made by a newer Manyhands; this one knows versions up to ${schemaVersion}. Start the newer Manyhands, or choose another directory.`,
     );
-  for (let next = version; next < schemaVersion; next++)
-    db.exec(
-      `BEGIN IMMEDIATE; ${migrations[next]}; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${next + 1}; COMMIT`,
-    );
+  for (let next = version; next < upTo; next++) {
+    const migration = migrations[next]!;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      if (typeof migration === "string") db.exec(migration);
+      else migration(db);
+      db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${next + 1}; COMMIT`);
+    } catch (error) {
+      if (db.inTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
 }
 
 function hasTables(db: Database): boolean {

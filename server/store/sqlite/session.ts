@@ -1,22 +1,27 @@
 import type { JobRow } from "../store.ts";
 import type { JobClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
+import type { EndedSets } from "./ended-sets.ts";
 import type { JobCache } from "./job-cache.ts";
+import type { OutcomePacks } from "./outcome-packs.ts";
+import type { TaskPacks } from "./task-packs.ts";
 
 /**
  * What a verb works with. The rules that let many verbs share one transaction:
  * - a verb refuses (throws a PlatformError) before its first write, never after;
- * - what it changes in memory besides the job cache, it changes in `afterCommit`.
+ * - what it changes in memory besides the job cache, the packs and the ended sets, it changes in `afterCommit`. Those
+ *   three show a transaction's changes to its later verbs, write them before COMMIT, and forget all on a rollback.
  */
 export interface Session {
   readonly db: Database;
   readonly jobs: JobCache;
+  readonly tasks: TaskPacks;
+  readonly outcomes: OutcomePacks;
+  readonly ended: EndedSets;
   /** By the job's number. */
   readonly claims: Map<number, JobClaims>;
   /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */
   readonly reopened: Set<number>;
-  /** Outcomes after which a job's low-water mark is written again. */
-  readonly markEvery: number;
   /** Total of the recorded blobs, once it was asked for. */
   blobUsage: { count: number; bytes: number } | undefined;
   /** Milliseconds since the epoch. */

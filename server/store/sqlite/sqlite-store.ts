@@ -4,10 +4,13 @@ import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/rest.ts";
 import type { ClaimedTask, JobRow, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
 import type { Database } from "./database.ts";
+import { EndedSets } from "./ended-sets.ts";
 import { storeError } from "./failure.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { JobCache } from "./job-cache.ts";
+import { OutcomePacks } from "./outcome-packs.ts";
 import type { Session } from "./session.ts";
+import { TaskPacks } from "./task-packs.ts";
 import * as bans from "./verbs/bans.ts";
 import * as blobs from "./verbs/blobs.ts";
 import { checkpoint } from "./verbs/checkpoint.ts";
@@ -43,20 +46,30 @@ export class SqliteStore implements Store {
 
   constructor(db: Database, options: { clock: () => number; markEvery: number }) {
     const effects: (() => void)[] = [];
+    const { clock, markEvery } = options;
+    const tasks = new TaskPacks(db);
     const session: Session = {
       db,
-      jobs: new JobCache(db),
+      jobs: new JobCache(db, tasks),
+      tasks,
+      outcomes: new OutcomePacks(db),
+      ended: new EndedSets(db, markEvery),
       claims: new Map(),
       reopened: new Set(),
       blobUsage: undefined,
       dependents: () => {},
       afterCommit: (effect) => effects.push(effect),
-      ...options,
+      clock,
     };
     this.#session = session;
     this.#group = new GroupCommit(db, {
       changes: () => session.jobs.changes,
-      beforeCommit: () => session.jobs.writeChanges(),
+      beforeCommit: () => {
+        session.tasks.flush();
+        session.outcomes.flush();
+        session.ended.flush();
+        session.jobs.writeChanges();
+      },
       committed: () => {
         session.reopened.clear();
         for (const effect of effects.splice(0)) effect();
@@ -65,6 +78,9 @@ export class SqliteStore implements Store {
         session.reopened.clear();
         effects.length = 0;
         session.jobs.clear();
+        session.tasks.clear();
+        session.outcomes.clear();
+        session.ended.clear();
       },
     });
     this.#sweepForgotten();
@@ -92,7 +108,7 @@ export class SqliteStore implements Store {
   }
 
   submit(id: JobId, tasks: readonly NewTask[]) {
-    return this.#write((session) => submit(session, id, tasks));
+    return this.#write((session) => submit(session, id, tasks), tasks.length);
   }
 
   closeJob(id: JobId) {
@@ -143,11 +159,11 @@ export class SqliteStore implements Store {
   }
 
   complete(id: JobId, outcomes: readonly NewOutcome[]) {
-    return this.#write((session) => complete(session, id, outcomes));
+    return this.#write((session) => complete(session, id, outcomes), outcomes.length);
   }
 
   recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]) {
-    return this.#write((session) => recordAttempts(session, id, attempts));
+    return this.#write((session) => recordAttempts(session, id, attempts), attempts.length);
   }
 
   checkpoint(id: JobId, index: TaskIndex, state: Uint8Array) {
@@ -232,9 +248,9 @@ export class SqliteStore implements Store {
   }
 
   /** Queued for the next commit. */
-  async #write<T>(verb: (session: Session) => T): Promise<T> {
+  async #write<T>(verb: (session: Session) => T, rows = 1): Promise<T> {
     this.#mustBeOpen();
-    return this.#group.write(() => verb(this.#session));
+    return this.#group.write(() => verb(this.#session), rows);
   }
 
   /** At once: between transactions the database and the job cache hold what is committed, and nothing else. */

@@ -1,23 +1,23 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { ClaimedTask } from "../../store.ts";
 import { JobClaims } from "../claims.ts";
-import { readPayload, readRefs } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
+import type { TaskRange } from "../task-packs.ts";
 import { isActive } from "./ending.ts";
 
-interface TaskColumns {
-  readonly idx: TaskIndex;
-  readonly input: Uint8Array | string;
-  readonly refs: string | null;
-}
-
-/** Tasks looked at before other work gets its turn: about 10 ms when all of them have ended (1 µs each). */
+/** Packs looked at before other work gets its turn: about 10 ms when all of their tasks have ended (1 µs each). */
 const stride = 10_000;
+
+/** Packs looked up at a time, at most; a claim mostly needs one or a few. */
+const maxRanges = 512;
 
 /**
  * Claims tasks as far as one stride goes. `more` tells that the walk has not come to its end, so that fewer tasks than
  * `limit` do not mean that there are no more: call again.
+ *
+ * Inputs are views into their packs when most of a pack is claimed at once, otherwise copies (see ValuePack.values): a
+ * claimed window holds at most four times the bytes of its tasks.
  */
 export function claimStride(
   session: Session,
@@ -32,72 +32,115 @@ export function claimStride(
     session.claims.set(job.number, claims);
   }
   const tasks: ClaimedTask[] = [];
-  const take = (columns: TaskColumns | undefined) => {
-    if (!columns || claims.has(columns.idx)) return;
-    claims.add(columns.idx);
-    tasks.push(claimed(session, job, columns));
+  takeReturned(session, job, claims, limit, tasks);
+  const more = tasks.length < limit && walk(session, job, claims, limit, tasks);
+  return { tasks, more };
+}
+
+/** Tasks below the cursor, lowest first: mostly several of a pack in turn. */
+function takeReturned(
+  session: Session,
+  job: CachedJob,
+  claims: JobClaims,
+  limit: number,
+  tasks: ClaimedTask[],
+): void {
+  const ended = session.ended.of(job);
+  let range: TaskRange | undefined;
+  let indexes: TaskIndex[] = [];
+  const read = () => {
+    if (range) take(session, job, range, indexes, tasks);
+    indexes = [];
   };
-  while (tasks.length < limit) {
+  while (tasks.length + indexes.length < limit) {
     const index = claims.takeReturned();
     if (index === undefined) break;
-    take(readOpen(session, job, index));
+    if (claims.has(index) || ended.has(index)) continue;
+    if (!range || index < range.first || index >= range.first + range.count) {
+      read();
+      range = session.tasks.rangeOf(job.number, index);
+      if (!range) continue;
+    }
+    claims.add(index);
+    indexes.push(index);
   }
-  const more = tasks.length < limit && walk(session, job, claims, limit - tasks.length, take);
-  return { tasks, more };
+  read();
 }
 
 /** Walks on from the cursor; tells whether there is more to walk. */
 function walk(
-  { db }: Session,
+  session: Session,
   job: CachedJob,
   claims: JobClaims,
   limit: number,
-  take: (columns: TaskColumns) => void,
+  tasks: ClaimedTask[],
 ): boolean {
-  const from = claims.cursor;
-  const rows = db.all<TaskColumns>(
-    `SELECT idx, input, refs FROM
-       (SELECT idx, input, refs FROM tasks WHERE job = ?1 AND idx >= ?2 ORDER BY idx LIMIT ?4) AS task
-     WHERE NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.job = ?1 AND outcomes.idx = task.idx)
-     ORDER BY idx LIMIT ?3`,
-    job.number,
-    from,
-    limit,
-    stride,
-  );
-  for (const row of rows) take(row);
-  if (rows.length === limit) {
-    claims.cursor = rows.at(-1)!.idx + 1;
-    return true;
+  let asked = 1;
+  for (let looked = 0; looked < stride; asked = Math.min(8 * asked, maxRanges)) {
+    const ranges = session.tasks.rangesFrom(job.number, claims.cursor, asked);
+    for (const range of ranges) {
+      take(session, job, range, openIn(session, job, claims, range, limit - tasks.length), tasks);
+      if (tasks.length >= limit) return true;
+    }
+    if (ranges.length < asked) return false;
+    looked += ranges.length;
   }
-  const end = db.get<{ last: TaskIndex | null; looked: number }>(
-    `SELECT max(idx) AS last, count(*) AS looked FROM
-       (SELECT idx FROM tasks WHERE job = ? AND idx >= ? ORDER BY idx LIMIT ?)`,
-    job.number,
-    from,
-    stride,
-  );
-  if (end?.last != null) claims.cursor = end.last + 1;
-  return end?.looked === stride;
+  return true;
 }
 
-function readOpen({ db }: Session, job: CachedJob, index: TaskIndex): TaskColumns | undefined {
-  return db.get<TaskColumns>(
-    `SELECT idx, input, refs FROM tasks WHERE job = ?1 AND idx = ?2
-       AND NOT EXISTS (SELECT 1 FROM outcomes WHERE job = ?1 AND idx = ?2)`,
-    job.number,
-    index,
-  );
+/** Claims what is open in a pack from the cursor on, and moves the cursor behind it. */
+function openIn(
+  session: Session,
+  job: CachedJob,
+  claims: JobClaims,
+  { first, count }: TaskRange,
+  limit: number,
+): TaskIndex[] {
+  const ended = session.ended.of(job);
+  const indexes: TaskIndex[] = [];
+  const end = first + count;
+  let index = ended.nextMissing(Math.max(first, claims.cursor));
+  while (index < end && indexes.length < limit) {
+    if (!claims.has(index)) {
+      claims.add(index);
+      indexes.push(index);
+    }
+    index = ended.nextMissing(index + 1);
+  }
+  // Tasks that have ended are passed as well: a pack is never looked at again for their sake.
+  claims.cursor = Math.min(index, end);
+  return indexes;
 }
 
-function claimed({ db }: Session, job: CachedJob, { idx, input, refs }: TaskColumns): ClaimedTask {
-  const task = { index: idx, input: readPayload(input), refs: readRefs(refs) };
-  if (!job.hasSideRows) return { ...task, attempts: 0, checkpoint: undefined };
+/** Reads claimed tasks of one pack. */
+function take(
+  session: Session,
+  job: CachedJob,
+  range: TaskRange,
+  indexes: readonly TaskIndex[],
+  tasks: ClaimedTask[],
+): void {
+  if (indexes.length === 0) return;
+  const pack = session.tasks.read(job.number, range);
+  const values = pack.values(indexes.map((index) => index - range.first));
+  for (const [at, { payload, refs }] of values.entries()) {
+    const task = { index: indexes[at]!, input: payload, refs };
+    tasks.push(job.hasSideRows ? withSideRows(session, job, task) : withoutSideRows(task));
+  }
+}
+
+type Task = Pick<ClaimedTask, "index" | "input" | "refs">;
+
+function withoutSideRows({ index, input, refs }: Task): ClaimedTask {
+  return { index, input, refs, attempts: 0, checkpoint: undefined };
+}
+
+function withSideRows({ db }: Session, job: CachedJob, { index, input, refs }: Task): ClaimedTask {
   const side = db.get<{ attempts: number | null; state: Uint8Array | null }>(
     `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts,
             (SELECT state FROM checkpoints WHERE job = ?1 AND idx = ?2) AS state`,
     job.number,
-    idx,
+    index,
   );
-  return { ...task, attempts: side?.attempts ?? 0, checkpoint: side?.state ?? undefined };
+  return { index, input, refs, attempts: side?.attempts ?? 0, checkpoint: side?.state ?? undefined };
 }

@@ -1,9 +1,9 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { JobRow, NewOutcome } from "../../store.ts";
-import { blobsOf, payloadColumn, refsColumn } from "../columns.ts";
+import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
-import { finishIfEnded, isActive } from "./ending.ts";
+import { finishIfEnded, isActive, isOpen } from "./ending.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 export function complete(
@@ -14,23 +14,23 @@ export function complete(
   const job = session.jobs.need(id);
   const accepted: TaskIndex[] = [];
   const dropped: TaskIndex[] = [];
-  const counts = { done: 0, failed: 0 };
+  let failed = 0;
   const active = isActive(job);
   for (const outcome of outcomes) {
-    const seq = job.row.lastSeq + accepted.length + 1;
-    if (!(active && exists(session, job, outcome.index) && record(session, job, seq, outcome)))
-      dropped.push(outcome.index);
+    const { index } = outcome;
+    if (!active || !isOpen(session, job, index)) dropped.push(index);
     else {
-      accepted.push(outcome.index);
-      counts[outcome.state]++;
+      accepted.push(index);
+      record(session, job, job.row.lastSeq + accepted.length, outcome);
+      if (outcome.state === "failed") failed++;
     }
   }
   if (accepted.length > 0) {
-    const { done, failed, lastSeq } = job.row;
+    const { row } = job;
     session.jobs.change(job, {
-      done: done + counts.done,
-      failed: failed + counts.failed,
-      lastSeq: lastSeq + accepted.length,
+      done: row.done + accepted.length - failed,
+      failed: row.failed + failed,
+      lastSeq: row.lastSeq + accepted.length,
     });
     if (job.hasSideRows) for (const index of accepted) dropSideRows(session, job, index);
     moveMark(session, job, accepted.length);
@@ -40,28 +40,14 @@ export function complete(
   return { accepted, dropped, job: job.row };
 }
 
-/** A claim proves that the task exists without a look at the disk. */
-function exists({ db, claims }: Session, job: CachedJob, index: TaskIndex): boolean {
-  if (claims.get(job.number)?.has(index)) return true;
-  return db.get("SELECT 1 FROM tasks WHERE job = ? AND idx = ?", job.number, index) !== undefined;
-}
-
-/** False when the task has an outcome already: UNIQUE (job, idx) decides. */
-function record(session: Session, job: CachedJob, seq: number, outcome: NewOutcome): boolean {
-  const done = outcome.state === "done";
-  const recorded = session.db.run(
-    `INSERT INTO outcomes (job, seq, idx, output, refs, failure) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (job, idx) DO NOTHING`,
-    job.number,
-    seq,
-    outcome.index,
-    done ? payloadColumn(outcome.output) : null,
-    done ? refsColumn(outcome.refs) : null,
-    done ? null : JSON.stringify(outcome.failure),
-  );
-  if (recorded === 0) return false;
-  if (done) keepBlobs(session, job.number, blobsOf(outcome.output, outcome.refs));
-  return true;
+/** From here on the task has its one outcome ([ONCE-1]); see EndedSets. */
+function record(session: Session, job: CachedJob, seq: number, outcome: NewOutcome): void {
+  session.ended.of(job).add(outcome.index);
+  if (outcome.state === "failed")
+    return session.outcomes.addFailed(job.number, seq, outcome.index, outcome.failure);
+  session.outcomes.addDone(job.number, seq, outcome.index, outcome.output, outcome.refs);
+  const blobs = blobsOf(outcome.output, outcome.refs);
+  if (blobs.length > 0) keepBlobs(session, job.number, blobs);
 }
 
 function dropSideRows({ db }: Session, job: CachedJob, index: TaskIndex): void {
@@ -69,12 +55,15 @@ function dropSideRows({ db }: Session, job: CachedJob, index: TaskIndex): void {
   db.run("DELETE FROM checkpoints WHERE job = ? AND idx = ?", job.number, index);
 }
 
-/** The mark stays behind the claims as they were before this transaction: it may be too low, never too high. */
+/**
+ * Now and then writes down what is known of the whole job, for the next start. The mark stays behind the claims as they were
+ * before this transaction: it may be too low, never too high.
+ */
 function moveMark(session: Session, job: CachedJob, outcomes: number): void {
-  job.outcomesSinceMark += outcomes;
+  if (!session.ended.count(job, outcomes) || session.reopened.has(job.number)) return;
+  session.ended.save(job);
   const claims = session.claims.get(job.number);
-  if (!claims || job.outcomesSinceMark < session.markEvery || session.reopened.has(job.number)) return;
-  session.jobs.mark(job, claims.lowWater());
+  if (claims) session.jobs.mark(job, claims.lowWater());
 }
 
 function releaseClaims(session: Session, job: CachedJob, outcomes: readonly NewOutcome[]): void {

@@ -1,3 +1,4 @@
+import type { TaskIndex } from "../../../../shared/ids.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
 import { settleDependents } from "./dependents.ts";
@@ -19,7 +20,16 @@ export function finishIfEnded(session: Session, first: CachedJob): void {
 
 /** Nothing of this job will be claimed again, unless it is reopened. */
 export function dropClaims(session: Session, job: CachedJob): void {
-  session.afterCommit(() => session.claims.delete(job.number));
+  session.afterCommit(() => {
+    session.claims.delete(job.number);
+    session.ended.drop(job);
+  });
+}
+
+/** Whether there is such a task and it has no outcome. A claim proves that it exists without a look at the disk. */
+export function isOpen({ claims, ended, tasks }: Session, job: CachedJob, index: TaskIndex): boolean {
+  if (ended.of(job).has(index)) return false;
+  return claims.get(job.number)?.has(index) === true || tasks.has(job.number, index);
 }
 
 /** Whether the job's open tasks may end. */

@@ -5,7 +5,7 @@ import type { Session } from "../session.ts";
 export function failures({ db, jobs }: Session, id: JobId, limit: number): TaskFailure[] {
   return db
     .all<{ failure: string }>(
-      "SELECT failure FROM outcomes WHERE job = ? AND failure IS NOT NULL ORDER BY seq LIMIT ?",
+      "SELECT failure FROM outcomePacks WHERE job = ? AND failure IS NOT NULL ORDER BY seq LIMIT ?",
       jobs.need(id).number,
       limit,
     )

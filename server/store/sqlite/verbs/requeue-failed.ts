@@ -12,7 +12,7 @@ const stride = 2000;
 /** The newest failure that there is when requeueing starts: what fails anew meanwhile stays failed. */
 export function newestFailure({ db, jobs }: Session, id: JobId): number {
   const found = db.get<{ seq: number | null }>(
-    "SELECT max(seq) AS seq FROM outcomes WHERE job = ? AND failure IS NOT NULL",
+    "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND failure IS NOT NULL",
     jobs.need(id).number,
   );
   return found?.seq ?? 0;
@@ -32,17 +32,19 @@ export function requeueStride(
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
   if (job.row.state === "blocked") return { requeued: unblock(session, job), more: false, job: job.row };
-  const failed = db.all<{ seq: number; idx: TaskIndex }>(
-    "SELECT seq, idx FROM outcomes WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
+  const failed = db.all<{ seq: number; first: TaskIndex }>(
+    "SELECT seq, first FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
     job.number,
     newest,
     stride,
   );
   // Every task of a quarantined job that had no outcome counted as failed.
   const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
-  for (const { seq } of failed) db.run("DELETE FROM outcomes WHERE job = ? AND seq = ?", job.number, seq);
+  for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
+  const indexes = failed.map(({ first }) => first);
+  if (indexes.length > 0) session.ended.reopen(job, indexes);
   reopen(session, job, failed.length);
-  walkAgain(session, job, Math.min(...failed.map(({ idx }) => idx)));
+  walkAgain(session, job, Math.min(...indexes));
   finishIfEnded(session, job);
   return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
 }

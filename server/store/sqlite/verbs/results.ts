@@ -1,47 +1,77 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/rest.ts";
 import type { ResultRow } from "../../store.ts";
-import { readPayload, readRefs } from "../columns.ts";
+import { decodeRuns } from "../index-runs.ts";
 import type { Session } from "../session.ts";
+import { ValuePack } from "../value-pack.ts";
 
 interface OutcomeColumns {
   readonly seq: number;
-  readonly idx: TaskIndex;
-  readonly output: Uint8Array | string | null;
-  readonly refs: string | null;
+  readonly count: number;
+  readonly first: TaskIndex;
+  readonly runs: Uint8Array | null;
+  readonly sizes: Uint8Array | null;
+  readonly side: string | null;
+  /** Null in the row of a failure, which has no outputs. */
+  readonly outputs: Uint8Array | null;
   readonly failure: string | null;
 }
 
 /** What a result costs besides its output, in bytes: an estimate, for a limit that is one. */
 const rowBytes = 64;
 
+/**
+ * Outputs are views into their packs, not copies: a page is read, sent and let go, and keeps at most the rest of its first
+ * and last pack (256 KiB each) alive meanwhile.
+ */
 export function results(
-  { db, jobs }: Session,
+  session: Session,
   id: JobId,
   after: number,
   limit: number,
   maxBytes: number,
 ): ResultRow[] {
-  const { number, row } = jobs.need(id);
+  const { number, row } = session.jobs.need(id);
   const page: ResultRow[] = [];
   // Customers that follow a job ask again and again at its end.
   if (after >= row.lastSeq || limit < 1) return page;
   let bytes = 0;
-  for (const columns of db.iterate<OutcomeColumns>(
-    "SELECT seq, idx, output, refs, failure FROM outcomes WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?",
-    number,
-    after,
-    limit,
-  )) {
-    bytes += rowBytes + (columns.output?.length ?? 0) + (columns.failure?.length ?? 0);
-    if (page.length > 0 && bytes > maxBytes) break;
-    page.push(readResult(columns));
+  for (const columns of packsFrom(session, number, after + 1)) {
+    const { seq, count, first, runs, outputs, failure } = columns;
+    const from = Math.max(0, after + 1 - seq);
+    if (from >= count) continue;
+    const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
+    const indexes = decodeRuns(first, count, runs);
+    for (let at = from; at < count; at++) {
+      bytes += rowBytes + (pack ? pack.size(at) : failure!.length);
+      if (page.length > 0 && bytes > maxBytes) return page;
+      page.push(pack ? doneRow(seq + at, indexes[at]!, pack, at) : failedRow(seq, first, failure!));
+      if (page.length >= limit) return page;
+    }
   }
   return page;
 }
 
-function readResult({ seq, idx, output, refs, failure }: OutcomeColumns): ResultRow {
-  if (output === null)
-    return { seq, index: idx, state: "failed", failure: JSON.parse(failure ?? "") as TaskFailure };
-  return { seq, index: idx, state: "done", output: readPayload(output), refs: readRefs(refs) };
+/** The packs that hold results from `seq` on, in order. */
+function packsFrom({ db }: Session, job: number, seq: number): Iterable<OutcomeColumns> {
+  const found = db.get<{ seq: number | null }>(
+    "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND seq <= ?",
+    job,
+    seq,
+  );
+  return db.iterate<OutcomeColumns>(
+    `SELECT seq, count, first, runs, sizes, side, outputs, failure FROM outcomePacks
+     WHERE job = ? AND seq >= ? ORDER BY seq`,
+    job,
+    found?.seq ?? seq,
+  );
+}
+
+function doneRow(seq: number, index: TaskIndex, pack: ValuePack, at: number): ResultRow {
+  const { payload, refs } = pack.value(at);
+  return { seq, index, state: "done", output: payload, refs };
+}
+
+function failedRow(seq: number, index: TaskIndex, failure: string): ResultRow {
+  return { seq, index, state: "failed", failure: JSON.parse(failure) as TaskFailure };
 }

@@ -1,8 +1,9 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { Payload } from "../../../../shared/protocol.ts";
 import type { NewTask } from "../../store.ts";
-import { blobsOf, hashColumn, payloadColumn, refsColumn } from "../columns.ts";
+import { blobsOf, hashColumn } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
 import { keepBlobs } from "./keep-blobs.ts";
@@ -12,21 +13,14 @@ export function submit(
   id: JobId,
   tasks: readonly NewTask[],
 ): { added: number; repeated: number; total: number } {
-  const { db, jobs } = session;
+  const { jobs } = session;
   const job = jobs.need(id);
   const fresh = withoutRepeats(session, job, tasks);
   if (fresh.length > 0) {
     mustBeOpen(job);
     const blobs = fresh.flatMap(({ input, refs }) => blobsOf(input, refs));
     mustBeThere(session, blobs);
-    for (const { index, input, refs } of fresh)
-      db.run(
-        "INSERT INTO tasks (job, idx, input, refs) VALUES (?, ?, ?, ?)",
-        job.number,
-        index,
-        payloadColumn(input),
-        refsColumn(refs),
-      );
+    for (const { index, input, refs } of fresh) session.tasks.add(job.number, index, input, refs);
     keepBlobs(session, job.number, blobs);
     jobs.change(job, { total: job.row.total + fresh.length });
     open(session, job, fresh);
@@ -34,37 +28,44 @@ export function submit(
   return { added: fresh.length, repeated: tasks.length - fresh.length, total: job.row.total };
 }
 
-/** The tasks that are not there yet. @throws PlatformError CONFLICT */
-function withoutRepeats(session: Session, job: CachedJob, tasks: readonly NewTask[]): NewTask[] {
-  const seen = new Map<TaskIndex, Uint8Array | string>();
-  return tasks.filter(({ index, input }) => {
-    const column = payloadColumn(input);
-    const known = seen.get(index) ?? storedInput(session, job, index);
-    if (known === undefined) {
-      seen.set(index, column);
-      return true;
-    }
-    if (!equal(known, column))
-      throw new PlatformError(
-        "CONFLICT",
-        `Task ${index} of job ${job.row.id} was submitted with another input. Expected the same input, or an index that is free (${job.nextIndex} is).`,
-      );
-    return false;
-  });
+/** The tasks that are not there yet, lowest index first. @throws PlatformError CONFLICT */
+function withoutRepeats(session: Session, job: CachedJob, tasks: readonly NewTask[]): readonly NewTask[] {
+  if (goOn(job, tasks)) return tasks;
+  const seen = new Map<TaskIndex, Payload>();
+  return tasks
+    .filter(({ index, input }) => {
+      const known = seen.get(index) ?? storedInput(session, job, index);
+      if (known === undefined) {
+        seen.set(index, input);
+        return true;
+      }
+      if (!equal(known, input))
+        throw new PlatformError(
+          "CONFLICT",
+          `Task ${index} of job ${job.row.id} was submitted with another input. Expected the same input, or an index that is free (${job.nextIndex} is).`,
+        );
+      return false;
+    })
+    .sort((a, b) => a.index - b.index);
 }
 
-function storedInput({ db }: Session, job: CachedJob, index: TaskIndex): Uint8Array | string | undefined {
-  if (index >= job.nextIndex) return undefined;
-  return db.get<{ input: Uint8Array | string }>(
-    "SELECT input FROM tasks WHERE job = ? AND idx = ?",
-    job.number,
-    index,
-  )?.input;
+/** Whether all tasks are above those that are there, in order: the rule, and then there is nothing to compare. */
+function goOn(job: CachedJob, tasks: readonly NewTask[]): boolean {
+  let next = job.nextIndex;
+  for (const { index } of tasks) {
+    if (index < next) return false;
+    next = index + 1;
+  }
+  return true;
 }
 
-function equal(a: Uint8Array | string, b: Uint8Array | string): boolean {
-  if (typeof a === "string" || typeof b === "string") return a === b;
-  return Buffer.compare(a, b) === 0;
+function storedInput({ tasks }: Session, job: CachedJob, index: TaskIndex): Payload | undefined {
+  return index >= job.nextIndex ? undefined : tasks.input(job.number, index);
+}
+
+function equal(a: Payload, b: Payload): boolean {
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  return !(b instanceof Uint8Array) && a.sha256 === b.sha256 && a.size === b.size;
 }
 
 function mustBeOpen({ row }: CachedJob): void {

@@ -1,0 +1,78 @@
+import type { BlobName } from "../../../shared/data-reference.ts";
+import type { TaskIndex } from "../../../shared/ids.ts";
+import type { Payload } from "../../../shared/protocol.ts";
+import type { TaskFailure } from "../../../shared/rest.ts";
+import type { Database } from "./database.ts";
+import { encodeRuns } from "./index-runs.ts";
+import { PackBuilder } from "./value-pack.ts";
+
+/** Outputs of one job that this transaction recorded and that are not written yet. */
+interface Tail {
+  /** The sequence number of the first. */
+  readonly seq: number;
+  readonly indexes: TaskIndex[];
+  readonly pack: PackBuilder;
+}
+
+/**
+ * Records ends of tasks: outputs in packs of consecutive sequence numbers, across the verbs of a transaction; each failure in
+ * a row of its own, because requeueing takes it away again.
+ */
+export class OutcomePacks {
+  readonly #db: Database;
+  /** By the job's number. */
+  readonly #tails = new Map<number, Tail>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** On disk with the commit. */
+  addDone(job: number, seq: number, index: TaskIndex, output: Payload, refs: readonly BlobName[]): void {
+    let tail = this.#tails.get(job);
+    if (!tail || seq !== tail.seq + tail.indexes.length || tail.pack.isFullFor(output)) {
+      if (tail) this.#write(job, tail);
+      tail = { seq, indexes: [], pack: new PackBuilder() };
+      this.#tails.set(job, tail);
+    }
+    tail.indexes.push(index);
+    tail.pack.add(output, refs);
+  }
+
+  addFailed(job: number, seq: number, index: TaskIndex, failure: TaskFailure): void {
+    this.#db.run(
+      "INSERT INTO outcomePacks (job, seq, count, first, failure) VALUES (?, ?, 1, ?, ?)",
+      job,
+      seq,
+      index,
+      JSON.stringify(failure),
+    );
+  }
+
+  /** Writes what was recorded, inside the transaction. */
+  flush(): void {
+    for (const [job, tail] of this.#tails) this.#write(job, tail);
+    this.#tails.clear();
+  }
+
+  /** After a rollback: what was recorded never happened. */
+  clear(): void {
+    this.#tails.clear();
+  }
+
+  #write(job: number, { seq, indexes, pack }: Tail): void {
+    const { sizes, side, bytes } = pack.build();
+    this.#db.run(
+      `INSERT INTO outcomePacks (job, seq, count, first, runs, sizes, side, outputs)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      job,
+      seq,
+      indexes.length,
+      indexes[0]!,
+      encodeRuns(indexes),
+      sizes,
+      side,
+      bytes,
+    );
+  }
+}

@@ -1,0 +1,215 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hashColumn } from "../../server/store/sqlite/columns.ts";
+import { Database } from "../../server/store/sqlite/database.ts";
+import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
+import { migrate } from "../../server/store/sqlite/schema.ts";
+import type { Store } from "../../server/store/store.ts";
+import {
+  blob,
+  done,
+  failed,
+  failure,
+  inputOf,
+  jobId,
+  newJob,
+  outputOf,
+  task,
+  tasks,
+} from "../contract/store-fixtures.ts";
+
+let directory: string;
+let old: Database;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "manyhands-versions-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** Makes the directory as an earlier version did: by its own migrations. */
+function openOld(version: number): void {
+  const connection = new DatabaseSync(join(directory, databaseName));
+  connection.exec("PRAGMA journal_mode = WAL");
+  old = new Database(connection);
+  migrate(old, directory, version);
+}
+
+interface OldJob {
+  readonly number: number;
+  readonly state: string;
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly lastSeq: number;
+  readonly lowWater: number;
+}
+
+function addJob({ number, state, total, done, failed, lastSeq, lowWater }: OldJob): void {
+  const { customer, kernel, priority, createdAt, ...options } = newJob({ id: jobId(number) });
+  old.run(
+    `INSERT INTO jobs (number, id, customer, kernel, kernelSize, options, priority, createdAt, state, total, done, failed,
+       lastSeq, lowWater) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    number,
+    jobId(number),
+    customer,
+    hashColumn(kernel.sha256),
+    kernel.size,
+    JSON.stringify(options),
+    priority,
+    createdAt,
+    state,
+    total,
+    done,
+    failed,
+    lastSeq,
+    lowWater,
+  );
+}
+
+function addTask(
+  job: number,
+  index: number,
+  input: Uint8Array | string = inputOf(index),
+  refs: string | null = null,
+): void {
+  old.run("INSERT INTO tasks (job, idx, input, refs) VALUES (?, ?, ?, ?)", job, index, input, refs);
+}
+
+/** An outcome with its own output, another one, or (undefined) a failure. */
+function addOutcome(
+  job: number,
+  seq: number,
+  index: number,
+  output?: Uint8Array | string,
+  refs: string | null = null,
+): void {
+  old.run(
+    "INSERT INTO outcomes (job, seq, idx, output, refs, failure) VALUES (?, ?, ?, ?, ?, ?)",
+    job,
+    seq,
+    index,
+    output ?? null,
+    refs,
+    output === undefined ? JSON.stringify(failure(index)) : null,
+  );
+}
+
+async function opened<T>(use: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openSqliteStore(directory);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
+const nameOf = (text: string) => `${blob(text).sha256}:${blob(text).size}`;
+
+describe("a directory of an earlier version opens and keeps its jobs", () => {
+  it("version 1: no groups, nothing that waits", async () => {
+    openOld(1);
+    addJob({ number: 1, state: "open", total: 3, done: 0, failed: 0, lastSeq: 0, lowWater: 0 });
+    for (const index of [0, 1, 2]) addTask(1, index);
+    old.close();
+    await opened(async (store) => {
+      expect(await store.getJob(jobId(1))).toMatchObject({ total: 3, waitingFor: [] });
+      const { job } = await store.createJob(newJob({ id: jobId(2), after: [jobId(1)], group: "g" }));
+      expect(job.waitingFor).toEqual([jobId(1)]);
+      expect((await store.claim(jobId(1), 9)).map(({ index }) => index)).toEqual([0, 1, 2]);
+    });
+  });
+
+  it("version 2: a row a task and an outcome become packs", async () => {
+    const count = 3000;
+    openOld(2);
+    addJob({
+      number: 1,
+      state: "closed",
+      total: count,
+      done: count - 3,
+      failed: 2,
+      lastSeq: count,
+      lowWater: 5,
+    });
+    for (let index = 0; index < count; index++) addTask(1, index);
+    // Task 5 is open; the others ended from the last one down, without number 7, which a requeued failure once had.
+    let seq = 0;
+    for (let index = count - 1; index >= 0; index--) {
+      if (index === 5) continue;
+      if (++seq === 7) seq++;
+      addOutcome(1, seq, index, index === 10 || index === 2000 ? undefined : outputOf(index));
+    }
+    old.close();
+    await opened(async (store) => {
+      const id = jobId(1);
+      const results = await store.results(id, 0, count, Infinity);
+      const order = [...Array(count).keys()].reverse().filter((index) => index !== 5);
+      expect(results).toEqual(
+        order.map((index, at) => ({
+          ...(index === 10 || index === 2000 ? failed(index) : done(index)),
+          seq: at + 1 + (at >= 6 ? 1 : 0),
+        })),
+      );
+      expect(await store.failures(id, 9)).toEqual([failure(2000), failure(10)]);
+      expect(await store.submit(id, tasks(0, count))).toMatchObject({ added: 0, repeated: count });
+      expect(await store.complete(id, [done(0), done(10)])).toMatchObject({ dropped: [0, 10] });
+      expect(await store.claim(id, 9)).toMatchObject([{ index: 5, input: inputOf(5) }]);
+      expect((await store.requeueFailed(id)).requeued).toBe(2);
+      expect((await store.claim(id, 9)).map(({ index }) => index)).toEqual([10, 2000]);
+      const ended = await store.complete(id, [done(5), done(10), done(2000)]);
+      expect(ended.job).toMatchObject({ state: "finished", done: count, lastSeq: count + 3 });
+    });
+  });
+
+  it("version 2: blobs, references, gaps, attempts, checkpoints, and a deletion under way", async () => {
+    openOld(2);
+    for (const [job, lastSeq] of [
+      [1, 1],
+      [2, 0],
+      [3, 0],
+    ] as const)
+      addJob({ number: job, state: "open", total: 3, done: lastSeq, failed: 0, lastSeq, lowWater: 0 });
+    for (const text of ["input", "ref", "output"])
+      old.run(
+        "INSERT INTO blobs (sha256, size, touchedAt) VALUES (?, ?, 1)",
+        hashColumn(blob(text).sha256),
+        blob(text).size,
+      );
+    addTask(1, 0, nameOf("input"), `${nameOf("ref")} ${nameOf("output")}`);
+    addTask(1, 1, new Uint8Array());
+    addTask(1, 2 ** 40, inputOf(3), nameOf("ref"));
+    addOutcome(1, 1, 1, nameOf("output"), nameOf("ref"));
+    old.run("INSERT INTO attempts (job, idx, attempts) VALUES (1, 0, 2)");
+    old.run("INSERT INTO checkpoints (job, idx, state) VALUES (1, 0, ?)", inputOf(9));
+    for (const index of [3, 5, 7]) addTask(2, index);
+    old.run("DELETE FROM jobs WHERE number = 3");
+    old.run("INSERT INTO forgottenJobs (number) VALUES (3)");
+    addTask(3, 0);
+    old.close();
+    await opened(async (store) => {
+      const plain = { attempts: 0, checkpoint: undefined };
+      expect(await store.claim(jobId(1), 9)).toEqual([
+        {
+          index: 0,
+          input: blob("input"),
+          refs: [blob("ref"), blob("output")],
+          attempts: 2,
+          checkpoint: inputOf(9),
+        },
+        { ...task(2 ** 40, { input: inputOf(3), refs: [blob("ref")] }), ...plain },
+      ]);
+      expect(await store.results(jobId(1), 0, 9, Infinity)).toEqual([
+        { seq: 1, index: 1, state: "done", output: blob("output"), refs: [blob("ref")] },
+      ]);
+      expect(await store.claim(jobId(2), 9)).toEqual(
+        [3, 5, 7].map((index) => ({ ...task(index), ...plain })),
+      );
+      expect(await store.getJob(jobId(3))).toBeUndefined();
+    });
+    const connection = new DatabaseSync(join(directory, databaseName));
+    expect(connection.prepare("SELECT DISTINCT job FROM taskPacks").all()).toEqual([{ job: 1 }, { job: 2 }]);
+    connection.close();
+  });
+});
