@@ -157,6 +157,18 @@ export const jobSchema = v.strictObject({
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
 
+/** How a job stands: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that moves. */
+export const jobProgressSchema = v.strictObject({
+  state: jobSchema.entries.state,
+  paused: jobSchema.entries.paused,
+  waitingFor: jobSchema.entries.waitingFor,
+  counts: jobSchema.entries.counts,
+  fraction: jobSchema.entries.fraction,
+  rate: jobSchema.entries.rate,
+  estimatedMs: jobSchema.entries.estimatedMs,
+});
+export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
+
 /**
  * One item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value (or `outputBlob` names the
  * blob of its encoding); in MessagePack `output` is encoded bytes or `{sha256, size}`.

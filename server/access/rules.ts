@@ -31,6 +31,7 @@ export const rules = {
   "POST /api/jobs/{id}/requeue-failed": customers,
   "POST /api/jobs/{id}/priority": customers,
   "GET /api/jobs/{id}/results": customers,
+  "GET /api/jobs/{id}/progress": customers,
   "GET /api/jobs/{id}/logs": customers,
   "POST /api/groups/{group}/cancel": customers,
   "PUT /api/blobs/{sha256}": data,

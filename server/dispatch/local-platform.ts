@@ -11,6 +11,7 @@ import type {
   ClientInfo,
   JobInfo,
   JobOptions,
+  JobProgress,
   ServerStatus,
   Snapshot,
   Submitted,
@@ -23,7 +24,8 @@ import type { JobRow, NewTask, ResultRow, Store } from "../store/store.ts";
 import { ClientRegistry } from "./client-registry.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { describeJob } from "./job-info.ts";
+import { describeJob, progressOf } from "./job-info.ts";
+import { JobNews } from "./job-news.ts";
 import { JobWatch } from "./job-watch.ts";
 import { KnownBlobs } from "./known-blobs.ts";
 import { RateWindow } from "./rates.ts";
@@ -53,7 +55,8 @@ export class LocalPlatform implements Platform {
   readonly #options: ServerOptions;
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
-  readonly #watch = new JobWatch();
+  readonly #news = new JobNews();
+  readonly #watch = new JobWatch(this.#news);
   readonly #throughput = new RateWindow(300, Date.now());
   readonly #recent = new RateWindow(10, Date.now());
   readonly #startedAt = Date.now();
@@ -75,6 +78,7 @@ export class LocalPlatform implements Platform {
       scheduler: { graceMs, quarantineAfter, speculate, holdUntil, believeUntil },
       listener: {
         outcomesStored: (row, outcomes, accepted, by) => this.#outcomesStored(row, outcomes, accepted, by),
+        jobMoved: (id) => this.#news.tell(id),
       },
     });
     this.#registry = new ClientRegistry(this.dispatcher.scheduler, graceMs);
@@ -209,6 +213,15 @@ export class LocalPlatform implements Platform {
       if (!this.#watch.row(id)) this.#watch.update(row);
       await this.#watch.changed(id, signal);
     }
+  }
+
+  async progress(id: JobId): Promise<JobProgress> {
+    const row = this.#watch.row(id) ?? (await this.#row(id));
+    return progressOf(row, this.dispatcher.scheduler.progress(id), this.#watch.rate(id));
+  }
+
+  moved(id: JobId, signal: AbortSignal): Promise<void> {
+    return this.#news.next(id, signal);
   }
 
   logs(id: JobId): ReturnType<Platform["logs"]> {

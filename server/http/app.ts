@@ -6,11 +6,13 @@ import { callerOf, findCaller, identifyCaller } from "./callers.ts";
 import type { Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { createMetrics } from "./metrics.ts";
+import { NewsStreams } from "./news-streams.ts";
 import { pages } from "./pages.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { jobRoutes } from "./routes/jobs.ts";
+import { progressRoutes } from "./routes/progress.ts";
 import { kernelRoutes } from "./routes/kernels.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { sessionRoutes } from "./routes/session.ts";
@@ -51,6 +53,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
     ...resultRoutes(parts),
+    ...progressRoutes(parts, new NewsStreams()),
     ...blobRoutes(parts),
     ...kernelRoutes(parts),
     ...clientRoutes(parts),

@@ -129,6 +129,15 @@ export const operations: Record<RouteName, Operation> = {
       },
     },
   },
+  "GET /api/jobs/{id}/progress": {
+    id: "watchJob",
+    summary: "How a job stands, pushed as it changes",
+    description:
+      "NDJSON: a line now and one with each change, at most four a second, until the job has ended or is deleted. Each is the whole picture: a reader that is behind misses lines and gets the newest. A blank line every 15 s is a sign of life; skip it.",
+    replies: {
+      200: { description: "The lines.", content: { "application/x-ndjson": { of: "JobProgress" } } },
+    },
+  },
   "POST /api/groups/{group}/cancel": {
     id: "cancelGroup",
     summary: "Cancel every job of a group that has not ended",

@@ -9,6 +9,7 @@ import {
   createdTokenSchema,
   createJobSchema,
   createTokenSchema,
+  jobProgressSchema,
   jobSchema,
   prioritySchema,
   resultLineSchema,
@@ -26,6 +27,7 @@ import { sessionSchema, signInSchema } from "./routes/session.ts";
 /** What a server sends; every named schema of the document. */
 export const sent = {
   Job: jobSchema,
+  JobProgress: jobProgressSchema,
   Requeued: v.strictObject({ requeued: v.number(), job: jobSchema }),
   CancelledGroup: cancelledGroupSchema,
   Submitted: submittedSchema,

@@ -164,6 +164,7 @@ describe("real replies are what the document says", () => {
     }
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
+    await ask("GET /api/jobs/{id}/progress", `${at}/progress`);
     await ask("GET /api/jobs", "/api/jobs");
     await ask("POST /api/jobs", "/api/jobs", json({ kernel, group: "a group", after: [job.id] }));
     await ask("GET /api/jobs", "/api/jobs?group=a%20group");

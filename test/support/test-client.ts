@@ -16,6 +16,8 @@ export class TestClient {
   readonly #kernel: (input: unknown, index: number) => unknown;
   /** Whether the server ended the connection. */
   closed = false;
+  /** False: it keeps what it is given and reports nothing by itself. */
+  answering = true;
 
   constructor(
     platform: LocalPlatform,
@@ -55,8 +57,13 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "log", job, index, lines: [line] });
   }
 
+  /** Tells how far the first attempt at a task is. */
+  progress(job: Parameters<LocalPlatform["logs"]>[0], index: number, fraction: number): void {
+    this.#services.onMessage(this.id, { type: "progress", progress: [{ job, index, attempt: 1, fraction }] });
+  }
+
   #receive(message: ServerMessage): void {
-    if (message.type !== "lease") return;
+    if (message.type !== "lease" || !this.answering) return;
     const results = message.tasks.map(({ index, attempt, input }) => ({
       index,
       attempt,
