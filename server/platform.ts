@@ -11,6 +11,7 @@ import type {
   Snapshot,
   Submitted,
 } from "../shared/rest.ts";
+import type { Wanted, WishRequest } from "./dispatch/precaches.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
 /**
@@ -55,6 +56,9 @@ export interface Platform {
   moved(id: JobId, signal: AbortSignal): Promise<void>;
   /** The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory. */
   logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
+
+  /** Asks clients to have data in their caches, until it is ended. @throws PlatformError TOO_MANY */
+  precache(wish: WishRequest): Wanted;
 
   putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
   kernel(sha256: Sha256): Promise<Uint8Array | undefined>;

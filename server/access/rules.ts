@@ -38,6 +38,7 @@ export const rules = {
   "GET /api/blobs/{sha256}": data,
   "HEAD /api/blobs/{sha256}": data,
   "GET /api/blobs/{sha256}/chunks": data,
+  "POST /api/precache": customers,
   "POST /api/kernels": customers,
   "GET /api/kernels": customers,
   "GET /api/kernels/{sha256}": customers,

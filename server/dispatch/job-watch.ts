@@ -1,6 +1,6 @@
 import type { JobId } from "../../shared/ids.ts";
 import type { JobRow } from "../store/store.ts";
-import type { JobNews } from "./job-news.ts";
+import type { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";
 
 /** What is remembered of a job while it is looked at: newest row, speed, who waits for its results, its log. */
@@ -24,10 +24,10 @@ const jobsWithLogs = 200;
 export class JobWatch {
   readonly #jobs = new Map<JobId, Watched>();
   readonly #logs = new Map<JobId, LogLine[]>();
-  readonly #news: JobNews;
+  readonly #news: News<JobId>;
 
   /** @param news - is told of every change, too */
-  constructor(news: JobNews) {
+  constructor(news: News<JobId>) {
     this.#news = news;
   }
 

@@ -25,9 +25,10 @@ import { ClientRegistry } from "./client-registry.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { describeJob, progressOf } from "./job-info.ts";
-import { JobNews } from "./job-news.ts";
 import { JobWatch } from "./job-watch.ts";
 import { KnownBlobs } from "./known-blobs.ts";
+import { News } from "./news.ts";
+import { Precaches, type Wanted, type WishRequest } from "./precaches.ts";
 import { RateWindow } from "./rates.ts";
 
 /** A page of results is about this large. */
@@ -55,8 +56,9 @@ export class LocalPlatform implements Platform {
   readonly #options: ServerOptions;
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
-  readonly #news = new JobNews();
+  readonly #news = new News<JobId>();
   readonly #watch = new JobWatch(this.#news);
+  readonly #precaches = new Precaches((client, message) => this.dispatcher.connections.send(client, message));
   readonly #throughput = new RateWindow(300, Date.now());
   readonly #recent = new RateWindow(10, Date.now());
   readonly #startedAt = Date.now();
@@ -87,6 +89,7 @@ export class LocalPlatform implements Platform {
       this.#registry,
       new KnownBlobs(store),
       this.#watch,
+      this.#precaches,
       log,
     );
     store.onDependents((row) => this.#dependentChanged(row));
@@ -226,6 +229,10 @@ export class LocalPlatform implements Platform {
 
   logs(id: JobId): ReturnType<Platform["logs"]> {
     return this.#watch.logs(id);
+  }
+
+  precache(wish: WishRequest): Wanted {
+    return this.#precaches.want(wish);
   }
 
   async putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }> {

@@ -12,8 +12,9 @@ import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { jobRoutes } from "./routes/jobs.ts";
-import { progressRoutes } from "./routes/progress.ts";
 import { kernelRoutes } from "./routes/kernels.ts";
+import { precacheRoutes } from "./routes/precache.ts";
+import { progressRoutes } from "./routes/progress.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -49,11 +50,13 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use("/metrics", identifyCaller(access, platform));
   app.use(rateLimits(options.requestsPerMinutePerAddress));
 
+  const streams = new NewsStreams();
   const routes: Routes<RouteName> = {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
     ...resultRoutes(parts),
-    ...progressRoutes(parts, new NewsStreams()),
+    ...progressRoutes(parts, streams),
+    ...precacheRoutes(parts, streams),
     ...blobRoutes(parts),
     ...kernelRoutes(parts),
     ...clientRoutes(parts),

@@ -14,7 +14,7 @@ const stalledMs = 120_000;
 const maxStreams = 1_000;
 
 /** What a stream tells of. */
-export interface News<T> {
+export interface Pictures<T> {
   /** The whole picture as it is now. */
   read(): Promise<T> | T;
   /** Resolves when there may be another one. */
@@ -31,12 +31,12 @@ export class NewsStreams {
   #open = 0;
 
   /** Resolves when the reply is over. @throws PlatformError TOO_MANY; and what `read` throws, before the first line */
-  async send<T>(call: Call, news: News<T>): Promise<void> {
+  async send<T>(call: Call, pictures: Pictures<T>): Promise<void> {
     if (this.#open >= maxStreams)
       throw new PlatformError("TOO_MANY", `${maxStreams} readers follow progress here already.`);
     this.#open++;
     try {
-      await push(call, news);
+      await push(call, pictures);
       call.res.end();
     } catch (error) {
       if (!call.res.headersSent) throw error;
@@ -59,19 +59,19 @@ function begin({ res }: Call): void {
   res.flushHeaders();
 }
 
-async function push<T>(call: Call, news: News<T>): Promise<void> {
+async function push<T>(call: Call, pictures: Pictures<T>): Promise<void> {
   const { res, signal, stillAllowed } = call;
   let told = "";
   let toldAt = 0;
   let checkedAt = performance.now();
   while (!signal.aborted) {
     // Listened for before it is read, so that nothing falls in between.
-    const change = news.changed(AbortSignal.any([signal, AbortSignal.timeout(lookMs)]));
-    const picture = await news.read();
+    const change = pictures.changed(AbortSignal.any([signal, AbortSignal.timeout(lookMs)]));
+    const picture = await pictures.read();
     if (!res.headersSent) begin(call);
     const now = performance.now();
     const line = `${JSON.stringify(picture)}\n`;
-    if (news.isLast(picture)) return void res.write(line);
+    if (pictures.isLast(picture)) return void res.write(line);
     if (res.writableNeedDrain) {
       if (now - toldAt > stalledMs) return void res.destroy();
     } else if (line !== told || now - toldAt >= keepAliveMs) {
