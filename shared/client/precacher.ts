@@ -6,7 +6,6 @@ import { precacheBytes, type PrecacheItem } from "../precache.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import { runBytes, runsOf, type Chunk } from "./chunk-reader.ts";
 import type { AheadCache, ClientPorts } from "./ports.ts";
-import { describeThrown } from "./runner-failure.ts";
 
 /** Of the quota, what wishes and the data of tasks here may take together: below what caches make room down to. */
 const shareOfQuota = 0.8;
@@ -14,6 +13,8 @@ const shareOfQuota = 0.8;
 const largestWholeBytes = 1024 ** 3;
 /** Longest that one transfer gives way to those that tasks wait for: a client that is never quiet gets its data, too. */
 const giveWayMs = 1_000;
+/** A blob that comes with another hash is fetched again, up to so often in all. */
+const maxFetches = 3;
 /** What tasks here need is looked up this often at most: data that came since is the newest in the cache. */
 const heldEveryMs = 1_000;
 
@@ -123,7 +124,7 @@ export class Precacher {
       else await this.#bringWhole(wish, cache, item);
     } catch (error) {
       const missed = precacheBytes(item) - (wish.haveBytes + wish.missedBytes - settled);
-      this.#miss(wish, missed, describeThrown(error).message);
+      this.#miss(wish, missed, PlatformError.from(error).message);
     }
     this.#tell(wish);
   }
@@ -148,18 +149,26 @@ export class Precacher {
     else this.#missForRoom(wish, cache, size);
   }
 
-  /** In runs, so that what tasks wait for gets its turn in between. Undefined when it is not wanted any more. */
+  /** Undefined when it is not wanted any more. */
   async #fetchWhole(wish: Wish, name: BlobName): Promise<Uint8Array | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const bytes = await this.#fetchInRuns(wish, name);
+      if (!bytes || (await this.#ports.blobs.hash(bytes)) === name.sha256) return bytes;
+      if (attempt === maxFetches)
+        throw new PlatformError("HASH_MISMATCH", `Blob ${name.sha256} came with bytes of another hash.`);
+    }
+  }
+
+  /** In runs, so that what tasks wait for gets its turn in between. Of a part only its length can be checked. */
+  async #fetchInRuns(wish: Wish, name: BlobName): Promise<Uint8Array | undefined> {
     const all = new Uint8Array(name.size);
     for (let at = 0; at < name.size; at += runBytes) {
       await this.#clear(wish);
       if (!this.#isWanted(wish)) return undefined;
       const end = Math.min(name.size, at + runBytes);
-      // Of a part only its length can be checked; the whole is, below.
       all.set(await this.#blobs.fetchAhead(name, [at, end], async () => undefined), at);
     }
-    if ((await this.#ports.blobs.hash(all)) === name.sha256) return all;
-    throw new PlatformError("HASH_MISMATCH", `Blob ${name.sha256} came with bytes of another hash.`);
+    return all;
   }
 
   async #bringRanges(
