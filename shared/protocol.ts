@@ -11,7 +11,7 @@ import { MessagePack } from "./messagepack.ts";
  * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
  * array of messages. This file is the one definition of every message; types are inferred from it.
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
 export const subprotocol = "manyhands";

@@ -11,6 +11,8 @@ import { News } from "./news.ts";
 const maxWishes = 32;
 const maxWishesPerCustomer = 8;
 const problemsShown = 20;
+/** A client that tells nothing for so long is not waited for: its slowest step, 8 MiB over 50 kB/s, takes three minutes. */
+const silentMs = 10 * 60_000;
 
 /** Data that somebody wants clients to have. */
 export interface WishRequest {
@@ -38,6 +40,7 @@ interface Part {
   haveBytes: number;
   missedBytes: number;
   reason: string;
+  heardAt: number;
 }
 
 interface Wish extends WishRequest {
@@ -52,10 +55,15 @@ export class Precaches {
   readonly #clients = new Map<ClientId, { readonly info: SchedulerClientInfo; readonly name: string }>();
   readonly #wishes = new Map<number, Wish>();
   readonly #news = new News<number>();
+  readonly #clock: () => number;
   #nextId = 1;
 
-  constructor(send: (client: ClientId, message: ServerMessage) => void) {
+  constructor(
+    send: (client: ClientId, message: ServerMessage) => void,
+    clock: () => number = () => performance.now(),
+  ) {
     this.#send = send;
+    this.#clock = clock;
   }
 
   /** Asks every client that is there, and those that join, until the wish is ended. @throws PlatformError TOO_MANY */
@@ -67,7 +75,7 @@ export class Precaches {
     this.#wishes.set(id, wish);
     for (const client of this.#clients.keys()) this.#ask(wish, client);
     return {
-      progress: () => progressOf(wish),
+      progress: () => progressOf(wish, this.#clock()),
       changed: (signal) => this.#news.next(id, signal),
       end: () => this.#end(wish),
     };
@@ -93,13 +101,15 @@ export class Precaches {
     part.haveBytes = Math.min(haveBytes, wish.bytes);
     part.missedBytes = Math.min(missedBytes, wish.bytes - part.haveBytes);
     part.reason = reason;
+    part.heardAt = this.#clock();
     this.#news.tell(id);
   }
 
   #ask(wish: Wish, id: ClientId): void {
     const client = this.#clients.get(id);
     if (!client || !meets(client.info, wish.requires)) return;
-    wish.parts.set(id, { name: client.name, state: "asked", haveBytes: 0, missedBytes: 0, reason: "" });
+    const nothing = { haveBytes: 0, missedBytes: 0, reason: "", heardAt: this.#clock() };
+    wish.parts.set(id, { name: client.name, state: "asked", ...nothing });
     this.#send(id, { type: "precache", wish: wish.id, blobs: [...wish.items] });
     this.#news.tell(wish.id);
   }
@@ -119,17 +129,21 @@ export class Precaches {
   }
 }
 
-function progressOf({ bytes, parts, atLeast }: Wish): PrecacheProgress {
+function progressOf({ bytes, parts, atLeast }: Wish, now: number): PrecacheProgress {
   const sum = { have: 0, short: 0, paused: 0, haveBytes: 0, underWay: 0 };
   const problems: PrecacheProgress["problems"] = [];
-  for (const [client, { name, state, haveBytes, missedBytes, reason }] of parts) {
+  for (const [client, part] of parts) {
+    const { name, haveBytes } = part;
     sum.haveBytes += haveBytes;
-    if (state === "asked" || state === "fetching") sum.underWay++;
-    else if (state === "paused") sum.paused++;
-    else if (haveBytes >= bytes) sum.have++;
-    else sum.short++;
-    if (state === "done" && haveBytes < bytes && problems.length < problemsShown)
-      problems.push({ client, name, missedBytes, message: reason });
+    const isSilent = now - part.heardAt > silentMs;
+    const isShort = (part.state === "done" || isSilent) && haveBytes < bytes && part.state !== "paused";
+    if (part.state === "paused") sum.paused++;
+    else if (isShort) sum.short++;
+    else if (part.state === "done") sum.have++;
+    else sum.underWay++;
+    if (!isShort || problems.length >= problemsShown) continue;
+    const message = part.state === "done" ? part.reason : "It told nothing for ten minutes.";
+    problems.push({ client, name, missedBytes: bytes - haveBytes, message });
   }
   const { underWay, ...counts } = sum;
   const done = underWay === 0 && counts.have + counts.short >= atLeast;

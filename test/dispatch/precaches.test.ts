@@ -8,7 +8,11 @@ const items = [{ sha256: "a".repeat(64) as Sha256, size: 100 }];
 
 class Fixture {
   readonly sent: [ClientId, ServerMessage][] = [];
-  readonly precaches = new Precaches((client, message) => this.sent.push([client, message]));
+  now = 0;
+  readonly precaches = new Precaches(
+    (client, message) => this.sent.push([client, message]),
+    () => this.now,
+  );
 
   join(id: ClientId, info: { trusted?: boolean; kind?: "browser" | "node" } = {}): void {
     const { trusted = true, kind = "node" } = info;
@@ -114,6 +118,25 @@ describe("[PRECACHE-3] what does not go well", () => {
       short: 1,
       problems: [{ client: ada, name: "name of a", missedBytes: 40, message: "no room" }],
     });
+  });
+
+  test("a client that lives and tells nothing is not waited for, until it tells something", () => {
+    const f = new Fixture();
+    f.join(ada);
+    const wanted = f.want();
+    f.now += 9 * 60_000;
+    f.report(ada, { haveBytes: 50 });
+    f.now += 9 * 60_000;
+    expect(wanted.progress()).toMatchObject({ done: false, short: 0 });
+    f.now += 2 * 60_000;
+    expect(wanted.progress()).toMatchObject({
+      done: true,
+      short: 1,
+      problems: [{ missedBytes: 50, message: expect.stringContaining("ten minutes") }],
+    });
+    f.report(ada, { state: "done", haveBytes: 100 });
+    f.now += 20 * 60_000;
+    expect(wanted.progress()).toMatchObject({ done: true, have: 1, short: 0 });
   });
 
   test("what a client claims beyond what it was asked counts for nothing", () => {

@@ -184,6 +184,12 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/blobs/{sha256}", path, { headers: { range: "bytes=1-2" } });
     await ask("HEAD /api/blobs/{sha256}", path);
     await ask("GET /api/blobs/{sha256}/chunks", `${path}/chunks`);
+    const refs = [{ sha256: sha256("bytes"), size: 5, range: [1, 2] }];
+    await ask(
+      "POST /api/precache",
+      "/api/precache",
+      json({ refs, requires: { kind: "browser" }, atLeast: 0 }),
+    );
   });
 
   test("clients, tokens, session, status", async () => {
