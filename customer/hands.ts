@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as v from "valibot";
 import type { Value } from "../shared/codec.ts";
-import type { DataReference } from "../shared/data-reference.ts";
+import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
@@ -16,6 +16,7 @@ import { Job, whyBlocked, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
 import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
+import { Precache, type PrecacheOptions } from "./precache.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 import { hasEnded } from "./progress.ts";
 
@@ -127,6 +128,18 @@ export class Hands {
    */
   put(source: PutSource, options: { signal?: AbortSignal } = {}): Promise<DataReference> {
     return putBlob(this.#http, source, options.signal);
+  }
+
+  /**
+   * Pushes data to clients before tasks need it, in the background, behind what their tasks fetch: to all that are connected,
+   * and those that join meanwhile. Whole blobs or slices. Await it until each has it, or as much as its cache takes (`short`
+   * counts those that have not all of it, `problems` says why); with no client connected it waits for the first, as a job does.
+   *
+   * @param refs - as {@link put} returns them, or slices of those; up to 4,096
+   * @throws PlatformError NOT_FOUND when the server has not got one of them, TOO_MANY, BAD_REQUEST; the reason of `signal`
+   */
+  precache(refs: DataReference | Iterable<DataReference>, options: PrecacheOptions = {}): Precache {
+    return new Precache(this.#http, DataReference.is(refs) ? [refs] : [...refs], options);
   }
 
   /** The bytes that a reference stands for. @throws PlatformError NOT_FOUND, HASH_MISMATCH */

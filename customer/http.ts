@@ -1,5 +1,6 @@
 import { PlatformError } from "../shared/errors.ts";
 import { version } from "../shared/version.ts";
+import { backgroundFetch } from "./background-fetch.ts";
 import { OutageWatch } from "./outage.ts";
 import { persist, RetryAfterError } from "./retry.ts";
 
@@ -17,6 +18,8 @@ export interface Request {
   readonly timeoutMs?: number;
   /** How long to go on trying; absent: the connection's patience. */
   readonly patienceMs?: number;
+  /** A reply that lasts and that nobody waits for: it does not keep the program running. */
+  readonly background?: boolean;
 }
 
 export interface HttpOptions {
@@ -26,8 +29,11 @@ export interface HttpOptions {
   readonly patienceMs: number;
   readonly log: (line: string) => void;
   /** Sends requests in another way than over the network; absent: the global `fetch`. */
-  readonly fetch?: (url: URL, init: RequestInit) => Promise<Response>;
+  readonly fetch?: Fetch;
 }
+
+/** The part of `fetch` that is used; `background`: the connection does not keep the process alive. */
+export type Fetch = (url: URL, init: RequestInit, background?: boolean) => Promise<Response>;
 
 const attemptMs = 60_000;
 
@@ -106,14 +112,16 @@ export class HttpClient {
     const headers: Record<string, string> = { "user-agent": `manyhands-sdk/${version}`, ...request.headers };
     if (token) headers["authorization"] = `Bearer ${token}`;
     try {
-      const { fetch: send = fetch } = this.#options;
-      return await send(new URL(request.path, this.url), {
+      const { background = false } = request;
+      const { fetch: send = background ? backgroundFetch : fetch } = this.#options;
+      const init: RequestInit = {
         method: request.method,
         headers,
         signal,
         redirect: "error",
         ...(request.body !== undefined && { body: request.body }),
-      });
+      };
+      return await send(new URL(request.path, this.url), init, background);
     } catch (error) {
       throw this.#lost(error);
     }

@@ -14,6 +14,7 @@ export { Group } from "./group.ts";
 export { Job, type SettledTask, type WatchOptions } from "./job.ts";
 export type { TaskOutcome } from "./outcomes.ts";
 export type { Progress } from "./progress.ts";
+export { Precache, type PrecacheOptions } from "./precache.ts";
 export type { PutSource } from "./blobs.ts";
 export type { Inputs } from "./submission.ts";
 export {
@@ -32,6 +33,7 @@ export type {
   ClientInfo,
   JobInfo,
   JobState,
+  PrecacheProgress,
   Requirements,
   ServerStatus,
   TaskFailure,

@@ -16,7 +16,7 @@ export type SettledTask<Output> =
 
 /** Options of one program's view of a job. */
 export interface WatchOptions {
-  /** Called about once a second, and once when a consumer has seen the job end. */
+  /** Called as the job moves, at most four times a second, and once when a consumer has seen the job end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Gives up: what waits on the job rejects with its reason, and a job of `hands.map` is cancelled. */
   readonly signal?: AbortSignal | undefined;

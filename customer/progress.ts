@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JobInfo, JobState } from "../shared/rest.ts";
+import * as v from "valibot";
+import { PlatformError } from "../shared/errors.ts";
+import { jobProgressSchema, type JobProgress, type JobState } from "../shared/rest.ts";
 import type { Api } from "./api.ts";
+import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";
 
-/** How a job stands; given to `onProgress` about once a second and once at the end. */
+/** How a job stands; pushed to `onProgress` as it changes, at most four times a second, and once at the end. */
 export interface Progress {
   readonly state: JobState;
   readonly paused: boolean;
@@ -26,10 +29,11 @@ export interface Progress {
   readonly offlineMs: number;
 }
 
+/** How often it is asked for where it is not pushed, and how often an outage is told of. */
 const everyMs = 1000;
 
 /** The {@link Progress} of what the server tells of a job. */
-export function progressOf(job: JobInfo, offlineMs = 0): Progress {
+export function progressOf(job: JobProgress, offlineMs = 0): Progress {
   const { state, paused, waitingFor, counts, fraction, rate, estimatedMs } = job;
   return { state, paused, waitingFor, ...counts, fraction, rate, estimatedMs, offlineMs };
 }
@@ -39,22 +43,43 @@ export function hasEnded(state: JobState): boolean {
   return state !== "open" && state !== "closed";
 }
 
-/** Tells `listener` how the job stands until it has ended or `signal` is aborted. Does not keep the process alive. */
+/**
+ * Tells `listener` how the job stands until it has ended or `signal` is aborted: the server pushes it. While there is no
+ * connection, or the server has too many readers, it is asked once a second. Does not keep the process alive.
+ */
 export async function watchProgress(
   api: Api,
   id: JobId,
   options: { signal: AbortSignal; listener: (progress: Progress) => void },
 ): Promise<void> {
   const { signal, listener } = options;
-  let job: JobInfo | undefined;
-  while (!signal.aborted) {
+  let newest: JobProgress | undefined;
+  const tell = (job: JobProgress): void => {
+    newest = job;
+    if (!signal.aborted) listener(progressOf(job));
+  };
+  const isOver = (): boolean => signal.aborted || (newest !== undefined && hasEnded(newest.state));
+  while (!isOver()) {
     // The job's own requests say what is wrong, if it stays so; here an outage only shows.
-    const answer = await api.job(id, { signal, patienceMs: 0 }).catch(() => undefined);
-    const offlineMs = answer ? 0 : api.http.outage.ms;
-    job = answer ?? job;
-    if (signal.aborted) return;
-    if (job && (answer || offlineMs > 0)) listener(progressOf(job, offlineMs));
-    if (answer && hasEnded(answer.state)) return;
+    const refusal = await follow(api, id, signal, tell).catch((error: unknown) => error);
+    if (isOver()) return;
+    if (refusal instanceof PlatformError && !refusal.retryable) return;
+    if (refusal instanceof PlatformError && refusal.code === "TOO_MANY")
+      await api.job(id, { signal, patienceMs: 0 }).then(tell, () => undefined);
+    const offlineMs = api.http.outage.ms;
+    if (newest && offlineMs > 0 && !isOver()) listener(progressOf(newest, offlineMs));
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
+}
+
+/** Tells each picture that the server pushes. @throws PlatformError when it refuses, is away, or goes away */
+async function follow(
+  api: Api,
+  id: JobId,
+  signal: AbortSignal,
+  tell: (job: JobProgress) => void,
+): Promise<void> {
+  const path = `api/jobs/${id}/progress`;
+  const response = await api.http.open({ method: "GET", path, signal, patienceMs: 0, background: true });
+  for await (const line of jsonLines(response)) tell(v.parse(jobProgressSchema, line));
 }

@@ -47,6 +47,8 @@ export async function persist<T>(
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof PlatformError) || !error.retryable) throw error;
+      // What another request has to mend first says nothing about the server.
+      if (attemptsOf[error.code] === undefined) options.outage?.failed(error);
       failedAt ??= performance.now();
       const pause = Math.max(pauseMs(attempts), retryAfterOf(error) ?? 0);
       const patienceLeft = options.patienceMs - (performance.now() - failedAt);

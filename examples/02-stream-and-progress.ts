@@ -5,7 +5,7 @@
  * run it twice, and pi comes out the same to the last digit.
  *
  *     node examples/02-stream-and-progress.ts
- * prints a line a second on standard error, and in the end
+ * prints a line whenever something moved on standard error (at most four a second), and in the end
  *     pi is about 3.14… from 1000000 darts
  */
 import { connect } from "../parallel/index.ts";

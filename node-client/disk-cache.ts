@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BlobCache, ClientPorts } from "../shared/client/ports.ts";
+import type { AheadCache, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import * as v from "valibot";
+import { takeTurn } from "./turn.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
 const listed = 4096;
@@ -50,7 +51,14 @@ function isSha256(name: string): name is Sha256 {
   return v.is(sha256Schema, name);
 }
 
+/** Names that must stay; for data that tasks need nothing but the order of use counts. */
+interface Keep {
+  has(name: Sha256): boolean;
+}
+const keepNothing: Keep = { has: () => false };
+
 class DiskCache implements BlobCache {
+  readonly ahead: AheadCache;
   readonly #blobs: string;
   readonly #aside: string;
   readonly #quotaBytes: number;
@@ -67,6 +75,12 @@ class DiskCache implements BlobCache {
     this.#aside = partialDirectory(directory);
     this.#quotaBytes = quotaBytes;
     this.#log = log;
+    this.ahead = {
+      quotaBytes,
+      touch: (names) => this.#touch(names),
+      put: (sha256, bytes, keep) => this.#putAhead(sha256, bytes, keep),
+      turn: (key, action) => takeTurn(join(this.#aside, `${key}.lock`), action),
+    };
   }
 
   async open(): Promise<void> {
@@ -103,6 +117,11 @@ class DiskCache implements BlobCache {
 
   async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
     if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
+    await this.#write(sha256, bytes);
+    if (this.#bytes > this.#quotaBytes || this.#files.size > maxFiles) await this.#makeRoom();
+  }
+
+  async #write(sha256: Sha256, bytes: Uint8Array): Promise<void> {
     const aside = join(this.#aside, randomUUID());
     try {
       await writeFile(aside, bytes);
@@ -113,7 +132,35 @@ class DiskCache implements BlobCache {
       throw error;
     }
     this.#remember(sha256, { size: bytes.length, usedAt: Date.now(), verified: false });
-    if (this.#bytes > this.#quotaBytes || this.#files.size > maxFiles) await this.#makeRoom();
+  }
+
+  /** Room is made first, so that nothing of `keep` is ever in its way. */
+  async #putAhead(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
+    if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
+    const fits = () => this.#bytes + bytes.length <= this.#quotaBytes && this.#files.size < maxFiles;
+    if (!fits()) {
+      // Who makes room at this moment does not know what is to stay.
+      while (this.#makingRoom) await this.#makingRoom;
+      await this.#makeRoom(keep, bytes.length);
+    }
+    if (fits()) await this.#write(sha256, bytes);
+  }
+
+  async #touch(names: readonly Sha256[]): Promise<Sha256[]> {
+    const here: Sha256[] = [];
+    const now = Date.now();
+    for (const sha256 of names) {
+      // Another client of this machine may have brought it, or removed it.
+      const { size } = (await stat(this.#path(sha256)).catch(() => undefined)) ?? {};
+      if (size === undefined) this.#forget(sha256);
+      else {
+        await utimes(this.#path(sha256), now / 1000, now / 1000).catch(() => undefined);
+        const verified = this.#files.get(sha256)?.verified ?? false;
+        this.#remember(sha256, { size, usedAt: now, verified });
+        here.push(sha256);
+      }
+    }
+    return here;
   }
 
   list(): Promise<Sha256[]> {
@@ -155,18 +202,21 @@ class DiskCache implements BlobCache {
   }
 
   /** Looks at what is really there, and removes the least recently used until it fits. One at a time. */
-  #makeRoom(): Promise<void> {
-    this.#makingRoom ??= this.#scanAndRemove()
+  #makeRoom(keep = keepNothing, forBytes = 0): Promise<void> {
+    this.#makingRoom ??= this.#scanAndRemove(keep, forBytes)
       .catch((error: unknown) => this.#log("warn", `The blob cache could not be tidied: ${String(error)}`))
       .finally(() => (this.#makingRoom = undefined));
     return this.#makingRoom;
   }
 
-  async #scanAndRemove(): Promise<void> {
+  async #scanAndRemove(keep: Keep, forBytes: number): Promise<void> {
     await this.#scan();
-    if (this.#bytes <= this.#quotaBytes && this.#files.size <= maxFiles) return;
+    const isOver = (share: number): boolean =>
+      this.#bytes + forBytes > this.#quotaBytes * share || this.#files.size > maxFiles * share;
+    if (!isOver(1) && (forBytes === 0 || this.#files.size < maxFiles)) return;
     for (const [sha256] of this.#files) {
-      if (this.#bytes <= this.#quotaBytes * roomTo && this.#files.size <= maxFiles * roomTo) break;
+      if (!isOver(roomTo)) break;
+      if (keep.has(sha256)) continue;
       // Another client that reads it meanwhile has it open, and its next look is a miss.
       await rm(this.#path(sha256), { force: true });
       this.#forget(sha256);

@@ -6,10 +6,12 @@ import type {
   ClientInfo,
   JobInfo,
   JobOptions,
+  JobProgress,
   ServerStatus,
   Snapshot,
   Submitted,
 } from "../shared/rest.ts";
+import type { Wanted, WishRequest } from "./dispatch/precaches.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
 /**
@@ -48,8 +50,15 @@ export interface Platform {
    * Resolves when there is an outcome after `after`, or the job has ended, or `signal` is aborted. Cheap: holds no results.
    */
   resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void>;
+  /** How the job stands; as cheap as that can be, for who asks often. @throws PlatformError NOT_FOUND */
+  progress(id: JobId): Promise<JobProgress>;
+  /** Resolves when {@link progress} may have something new to tell, or `signal` is aborted. */
+  moved(id: JobId, signal: AbortSignal): Promise<void>;
   /** The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory. */
   logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
+
+  /** Asks clients to have data in their caches, until it is ended. @throws PlatformError TOO_MANY */
+  precache(wish: WishRequest): Wanted;
 
   putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
   kernel(sha256: Sha256): Promise<Uint8Array | undefined>;

@@ -19,6 +19,10 @@ export const limits = {
    * 256 KiB, 35.7 at 1 MiB; scattered ones 33, 114 and 163. A task of a whole pass took 29, 10 and 8 ms: kept the middle one.
    */
   chunkBytes: 256 * 1024,
+  /** Blobs up to this size are fetched and cached whole, and ranges cut from there; of larger ones only chunks with the bytes asked for travel. */
+  wholeBytes: 8 * 1024 * 1024,
+  /** Data references of one wish to have data in clients' caches. */
+  precacheRefs: 4096,
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
   /** Messages in one frame. */

@@ -4,6 +4,7 @@ import { blobNameSchema } from "./data-reference.ts";
 import { errorCodes, PlatformError } from "./errors.ts";
 import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { precacheItemSchema } from "./precache.ts";
 import { MessagePack } from "./messagepack.ts";
 import { bytes, leaseKeySchema, text } from "./task.ts";
 import { leaseColumns, leasedTasksSchema, resultColumns, taskResultsSchema } from "./task-columns.ts";
@@ -122,6 +123,18 @@ const clientMessages = [
     added: list(sha256Schema, 4096),
     removed: list(sha256Schema, 4096),
   }),
+  /**
+   * How far a `precache` wish is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it
+   * is under way any more. Coalesced.
+   */
+  v.strictObject({
+    type: v.literal("precached"),
+    wish: count(Number.MAX_SAFE_INTEGER),
+    state: v.picklist(["fetching", "paused", "done"]),
+    haveBytes: count(Number.MAX_SAFE_INTEGER),
+    missedBytes: count(Number.MAX_SAFE_INTEGER),
+    reason: v.optional(text(limits.messageChars)),
+  }),
   /** The client is going for good: everything it holds returns at once. */
   v.strictObject({ type: v.literal("goodbye") }),
 ] as const;
@@ -154,6 +167,14 @@ const serverMessages = [
   v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
   /** Stop these tasks: the worker is terminated, nothing is reported. Absent `indexes`: every task of the job. */
   v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
+  /** Somebody wants these in the cache before tasks need them. It stands until `precacheEnd`, or the end of the connection. */
+  v.strictObject({
+    type: v.literal("precache"),
+    wish: count(Number.MAX_SAFE_INTEGER),
+    blobs: list(precacheItemSchema, limits.precacheRefs),
+  }),
+  /** Nobody wants it any more; what is cached stays as any blob does. */
+  v.strictObject({ type: v.literal("precacheEnd"), wish: count(Number.MAX_SAFE_INTEGER) }),
   v.strictObject({ type: v.literal("heartbeat") }),
   /** The server closes this connection; reconnect after about `afterMs`. */
   v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),

@@ -161,6 +161,18 @@ export const jobSchema = v.strictObject({
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
 
+/** How a job stands: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that moves. */
+export const jobProgressSchema = v.strictObject({
+  state: jobSchema.entries.state,
+  paused: jobSchema.entries.paused,
+  waitingFor: jobSchema.entries.waitingFor,
+  counts: jobSchema.entries.counts,
+  fraction: jobSchema.entries.fraction,
+  rate: jobSchema.entries.rate,
+  estimatedMs: jobSchema.entries.estimatedMs,
+});
+export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
+
 /**
  * One item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value (or `outputBlob` names the
  * blob of its encoding); in MessagePack `output` is encoded bytes or `{sha256, size}`.
@@ -178,6 +190,42 @@ export const resultLineSchema = v.variant("state", [
   v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates), counts: jobCountsSchema }),
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
+
+/** What `POST /api/precache` takes. */
+export const precacheSchema = v.strictObject({
+  /** Whole blobs, or ranges of them. */
+  refs: v.pipe(v.array(dataReferenceSchema), v.minLength(1), v.maxLength(limits.precacheRefs)),
+  /** Which clients are to have it; absent: all. */
+  requires: v.optional(requirementsSchema, {}),
+  /** Wait until so many clients have it, or as much of it as they will; with 0 nobody need be there. */
+  atLeast: v.optional(integer(0, 1_000_000), 1),
+  /** Go on when all have it, for clients that join later, until the request is ended. */
+  stay: v.optional(v.boolean(), false),
+});
+export type PrecacheInput = v.InferInput<typeof precacheSchema>;
+
+/** How a wish to have data in clients' caches stands: a line of what `POST /api/precache` answers. */
+export const precacheProgressSchema = v.strictObject({
+  /** Nobody is at it any more, and enough clients were. */
+  done: v.boolean(),
+  /** Bytes that each client is to have: parts that overlap count once, ranges of large blobs in whole chunks. */
+  bytes: v.number(),
+  /** Clients that are asked: those connected now. */
+  clients: v.number(),
+  /** Of those, the ones that have all of it. */
+  have: v.number(),
+  /** The ones that will not have all of it: too small a cache, a fetch that failed. `problems` says why. */
+  short: v.number(),
+  /** The ones whose person paused them; they are not waited for. */
+  paused: v.number(),
+  /** Bytes that the clients have of it, all together; of `bytes` × `clients`. */
+  haveBytes: v.number(),
+  /** The first of those that are short, up to 20. */
+  problems: v.array(
+    v.strictObject({ client: v.string(), name: v.string(), missedBytes: v.number(), message: v.string() }),
+  ),
+});
+export type PrecacheProgress = v.InferOutput<typeof precacheProgressSchema>;
 
 /** What `POST /api/groups/{group}/cancel` answers. */
 export const cancelledGroupSchema = v.strictObject({

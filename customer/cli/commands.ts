@@ -18,7 +18,7 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     runCommand(exit, parallel),
     mapCommand(exit, parallel),
     ...jobCommands(exit),
-    ...dataCommands(),
+    ...dataCommands(exit),
     ...serverCommands(),
   ];
 }

@@ -6,10 +6,11 @@ import { PlatformError } from "../../shared/errors.ts";
 import { sha256Schema } from "../../shared/ids.ts";
 import { serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { writeLine } from "./output.ts";
+import { precacheCommand } from "./precache-command.ts";
 
 /** Commands that move blobs. */
-export function dataCommands(): Command[] {
-  return [putCommand(), getCommand()];
+export function dataCommands(exit: (code: number) => void): Command[] {
+  return [putCommand(), getCommand(), precacheCommand(exit)];
 }
 
 function putCommand(): Command {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
+import { KeptNames } from "../../server/blobs/kept-names.ts";
 import type { ByteSource } from "../../server/blobs/receive.ts";
 import type { Store } from "../../server/store/store.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
@@ -12,8 +13,9 @@ import { limits } from "../../shared/limits.ts";
 const keepMs = 10 * 60_000;
 
 /** Blobs of a program that keeps nothing: in memory, gone with it. */
-export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open" | "chunkDigests"> {
+export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open" | "chunkDigests" | "keep"> {
   readonly #blobs = new Map<Sha256, Buffer>();
+  readonly #kept = new KeptNames();
   readonly #store: Store;
   readonly #quotaBytes: number;
   #usedBytes = 0;
@@ -73,6 +75,11 @@ export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open
     return Buffer.concat(digests);
   }
 
+  /** Keeps blobs from being let go of, until what is returned is called. */
+  keep(names: readonly Sha256[]): () => void {
+    return this.#kept.add(names);
+  }
+
   async #receive(source: ByteSource): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -93,7 +100,11 @@ export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open
     if (this.#usedBytes + bytes <= this.#quotaBytes) return;
     const before = Date.now() - keepMs;
     for (const { sha256, size } of await this.#store.unreferencedBlobs(before, 1000))
-      if ((await this.#store.forgetBlob(sha256, before)) && this.#blobs.delete(sha256))
+      if (
+        !this.#kept.has(sha256) &&
+        (await this.#store.forgetBlob(sha256, before)) &&
+        this.#blobs.delete(sha256)
+      )
         this.#usedBytes -= size;
     if (this.#usedBytes + bytes <= this.#quotaBytes) return;
     throw new PlatformError(

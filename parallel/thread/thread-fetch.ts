@@ -1,23 +1,22 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Duplex } from "node:stream";
-
-/** What the SDK asks of `fetch`. */
-export type Fetch = (url: URL, init: RequestInit) => Promise<Response>;
+import type { Fetch } from "../../customer/http.ts";
+import type { PortStream } from "./port-stream.ts";
 
 /** Connections kept for the next request. */
 const idleConnections = 8;
 
 /** `fetch` over connections that `connect` makes, instead of sockets: HTTP as it is spoken to any server. */
-export function createFetch(connect: () => Duplex): { fetch: Fetch; close(): void } {
+export function createFetch(connect: () => PortStream): { fetch: Fetch; close(): void } {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections });
   agent.createConnection = () => connect();
-  const fetch: Fetch = async (url, init) => {
+  const fetch: Fetch = async (url, init, background = false) => {
     const { signal } = init;
     signal?.throwIfAborted();
     const sent = request(url, {
-      agent,
+      // One of its own, so that no other request is given a connection that keeps nothing alive.
+      ...(background ? { createConnection: () => connect().unref() } : { agent }),
       method: init.method ?? "GET",
       headers: { "accept-encoding": "identity", ...(init.headers as Record<string, string>) },
     });

@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import { ChunkDigests } from "./chunk-digests.ts";
 import { blobError } from "./failure.ts";
 import { BlobFiles } from "./files.ts";
+import { KeptNames } from "./kept-names.ts";
 import { KeyedLocks } from "./locks.ts";
 import { Quota } from "./quota.ts";
 import { readBlob } from "./read.ts";
@@ -42,6 +43,8 @@ export class BlobDirectory {
   readonly #clock: () => number;
   readonly #quota: Quota;
   readonly #touched = new Map<Sha256, number>();
+  /** Blobs that must stay although no job may refer to them, and how many want that. */
+  readonly #kept = new KeptNames();
   /** Publishing a blob and collecting it exclude each other. */
   readonly #locks = new KeyedLocks<Sha256>();
 
@@ -108,6 +111,11 @@ export class BlobDirectory {
     }
   }
 
+  /** Keeps blobs from being collected, until what is returned is called. */
+  keep(names: readonly Sha256[]): () => void {
+    return this.#kept.add(names);
+  }
+
   /** Removes the blobs that no job refers to and that were not touched for `keepMs`. @throws PlatformError STORE_FAILED, STORE_FULL */
   async collect(): Promise<{ removed: number; bytes: number }> {
     const before = this.#clock() - this.#keepMs;
@@ -116,7 +124,7 @@ export class BlobDirectory {
       for (;;) {
         const candidates = await this.#store.unreferencedBlobs(before, collectAtOnce);
         for (const { sha256, size } of candidates)
-          if (await this.#locks.run(sha256, () => this.#remove(sha256, before))) {
+          if (await this.#locks.run(sha256, () => this.#remove({ sha256, size }, before))) {
             sum.removed++;
             sum.bytes += size;
           }
@@ -220,7 +228,12 @@ export class BlobDirectory {
   }
 
   /** Under the blob's lock. The record goes first: a file without one is adopted at the next start. */
-  async #remove(sha256: Sha256, before: number): Promise<boolean> {
+  async #remove({ sha256, size }: BlobName, before: number): Promise<boolean> {
+    if (this.#kept.has(sha256)) {
+      // In use: so the next look for what is unused does not find it first.
+      await this.#touch({ sha256, size });
+      return false;
+    }
     if (!(await this.#store.forgetBlob(sha256, before))) return false;
     this.#touched.delete(sha256);
     await this.#files.remove(sha256);

@@ -9,6 +9,7 @@ import type { ClientConnection } from "./connections.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { KnownBlobs } from "./known-blobs.ts";
+import type { Precaches } from "./precaches.ts";
 
 type Message = Parameters<SessionServices["onMessage"]>[1];
 type Results = Extract<ClientMessage, { type: "results" }>;
@@ -19,6 +20,7 @@ export class ClientMessages {
   readonly #registry: ClientRegistry;
   readonly #blobs: KnownBlobs;
   readonly #watch: JobWatch;
+  readonly #precaches: Precaches;
   readonly #log: Logger;
   /** Clients with a result whose blobs are being looked up, and when that and all behind it is done. */
   readonly #checking = new Map<ClientId, Promise<void>>();
@@ -28,12 +30,14 @@ export class ClientMessages {
     registry: ClientRegistry,
     blobs: KnownBlobs,
     watch: JobWatch,
+    precaches: Precaches,
     log: Logger,
   ) {
     this.#dispatcher = dispatcher;
     this.#registry = registry;
     this.#blobs = blobs;
     this.#watch = watch;
+    this.#precaches = precaches;
     this.#log = log;
   }
 
@@ -44,7 +48,9 @@ export class ClientMessages {
     this.#registry.join(joining);
     const { client: id, kind, memoryMb, webgpu, slots, held, cached } = hello;
     const client = { id, kind, memoryMb, webgpu, trusted, slots };
-    return this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
+    const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
+    this.#precaches.joined(client, joining.hello.name);
+    return dropped;
   };
 
   readonly onMessage = (client: ClientId, message: Message): void => {
@@ -64,6 +70,7 @@ export class ClientMessages {
   readonly onClose = (client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void => {
     if (!this.#dispatcher.connections.remove(client, connection)) return;
     this.#registry.left(client);
+    this.#precaches.left(client);
     if (how === "refused") this.#registry.revokeTicket(client);
     this.#dispatcher.feed({ type: how === "refused" ? "clientLeft" : "clientVanished", client });
   };
@@ -88,8 +95,15 @@ export class ClientMessages {
         this.#watch.log(message.job, message.index, this.#registry.name(client), message.lines);
       return undefined;
     }
+    if (message.type === "precached") {
+      this.#precaches.reported(client, message);
+      return undefined;
+    }
     for (const event of toEvents(client, message)) this.#dispatcher.feed(event);
-    if (message.type === "goodbye") this.#registry.left(client);
+    if (message.type === "goodbye") {
+      this.#registry.left(client);
+      this.#precaches.left(client);
+    }
     return undefined;
   }
 
@@ -147,7 +161,7 @@ function namesBlobs(result: TaskResult): boolean {
 
 function toEvents(
   client: ClientId,
-  message: Exclude<Message, { type: "results" | "log" }>,
+  message: Exclude<Message, { type: "results" | "log" | "precached" }>,
 ): SchedulerEvent[] {
   switch (message.type) {
     case "want":

@@ -18,6 +18,8 @@ export interface DispatcherListener {
     accepted: readonly TaskIndex[],
     by: readonly string[],
   ): void;
+  /** Tasks of the job began, or told how far they are. Called for each, so it has to be cheap. */
+  jobMoved?(job: JobId): void;
 }
 
 /**
@@ -57,6 +59,7 @@ export class Dispatcher {
     for (const instruction of this.scheduler.handle(event, this.#clock()))
       if (instruction.type === "sendDropped") dropped.push(...instruction.leases);
       else this.#carryOut(instruction);
+    if (event.type === "progressReceived") this.#listener.jobMoved?.(event.lease.job);
     return dropped;
   }
 
@@ -79,6 +82,7 @@ export class Dispatcher {
         return this.#inBackground("unclaim", this.#store.unclaim(instruction.job, instruction.indexes));
       case "sendLease": {
         const { client, job, tasks } = instruction;
+        this.#listener.jobMoved?.(job.id);
         for (let at = 0; at < tasks.length; at += limits.tasksPerMessage)
           this.connections.send(client, {
             type: "lease",

@@ -1,26 +1,42 @@
-import type { JobCounts, JobInfo, TaskFailure } from "../../shared/rest.ts";
+import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
 /** A job as customers and the status page see it. */
 export function describeJob(
   row: JobRow,
-  progress: { readonly running: number; readonly done: number },
+  running: Running,
   rate: number,
   failures: readonly TaskFailure[],
 ): JobInfo {
-  const { total: _total, done: _done, failed: _failed, reason, endedAt, waitingFor, ...shown } = row;
-  const counts = countTasks(row, progress.running);
-  const left = counts.queued + counts.running;
+  const { total: _total, done: _done, failed: _failed, reason, endedAt, ...shown } = row;
   return {
     ...shown,
-    waitingFor: [...waitingFor],
-    counts,
-    fraction: fractionOf(counts, progress.done, endedAt !== undefined),
-    rate,
-    estimatedMs: left === 0 ? 0 : rate > 0 && !row.paused ? (left / rate) * 1000 : null,
+    ...progressOf(row, running, rate),
     // The reason that the job as a whole ended stands last.
     failures: reason ? [...failures.slice(0, 19), reason] : failures.slice(0, 20),
     endedAt: endedAt ?? null,
+  };
+}
+
+/** Tasks that are with clients now, and how much of them is done. */
+interface Running {
+  readonly running: number;
+  readonly done: number;
+}
+
+/** How a job stands. */
+export function progressOf(row: JobRow, { running, done }: Running, rate: number): JobProgress {
+  const { state, paused, waitingFor, endedAt } = row;
+  const counts = countTasks(row, running);
+  const left = counts.queued + counts.running;
+  return {
+    state,
+    paused,
+    waitingFor: [...waitingFor],
+    counts,
+    fraction: fractionOf(counts, done, endedAt !== undefined),
+    rate,
+    estimatedMs: left === 0 ? 0 : rate > 0 && !paused ? (left / rate) * 1000 : null,
   };
 }
 

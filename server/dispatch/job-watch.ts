@@ -1,5 +1,6 @@
 import type { JobId } from "../../shared/ids.ts";
 import type { JobRow } from "../store/store.ts";
+import type { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";
 
 /** What is remembered of a job while it is looked at: newest row, speed, who waits for its results, its log. */
@@ -23,9 +24,16 @@ const jobsWithLogs = 200;
 export class JobWatch {
   readonly #jobs = new Map<JobId, Watched>();
   readonly #logs = new Map<JobId, LogLine[]>();
+  readonly #news: News<JobId>;
+
+  /** @param news - is told of every change, too */
+  constructor(news: News<JobId>) {
+    this.#news = news;
+  }
 
   /** Newest row of a job; wakes whoever waits for a change. */
   update(row: JobRow, finishedNow = 0): void {
+    this.#news.tell(row.id);
     const watched = this.#jobs.get(row.id);
     const now = Date.now();
     if (watched) {
@@ -51,6 +59,7 @@ export class JobWatch {
     for (const wake of this.#jobs.get(id)?.waiters ?? []) wake();
     this.#jobs.delete(id);
     this.#logs.delete(id);
+    this.#news.tell(id);
   }
 
   /** Resolves at the next change of the job, or when aborted. The job must be known. */

@@ -11,6 +11,7 @@ import type {
   ClientInfo,
   JobInfo,
   JobOptions,
+  JobProgress,
   ServerStatus,
   Snapshot,
   Submitted,
@@ -23,9 +24,11 @@ import type { JobRow, NewTask, ResultRow, Store } from "../store/store.ts";
 import { ClientRegistry } from "./client-registry.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { describeJob } from "./job-info.ts";
+import { describeJob, progressOf } from "./job-info.ts";
 import { JobWatch } from "./job-watch.ts";
 import { KnownBlobs } from "./known-blobs.ts";
+import { News } from "./news.ts";
+import { Precaches, type Wanted, type WishRequest } from "./precaches.ts";
 import { RateWindow } from "./rates.ts";
 
 /** A page of results is about this large. */
@@ -53,7 +56,9 @@ export class LocalPlatform implements Platform {
   readonly #options: ServerOptions;
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
-  readonly #watch = new JobWatch();
+  readonly #news = new News<JobId>();
+  readonly #watch = new JobWatch(this.#news);
+  readonly #precaches = new Precaches((client, message) => this.dispatcher.connections.send(client, message));
   readonly #throughput = new RateWindow(300, Date.now());
   readonly #recent = new RateWindow(10, Date.now());
   readonly #startedAt = Date.now();
@@ -75,6 +80,7 @@ export class LocalPlatform implements Platform {
       scheduler: { graceMs, quarantineAfter, speculate, holdUntil, believeUntil },
       listener: {
         outcomesStored: (row, outcomes, accepted, by) => this.#outcomesStored(row, outcomes, accepted, by),
+        jobMoved: (id) => this.#news.tell(id),
       },
     });
     this.#registry = new ClientRegistry(this.dispatcher.scheduler, graceMs);
@@ -83,6 +89,7 @@ export class LocalPlatform implements Platform {
       this.#registry,
       new KnownBlobs(store),
       this.#watch,
+      this.#precaches,
       log,
     );
     store.onDependents((row) => this.#dependentChanged(row));
@@ -211,8 +218,21 @@ export class LocalPlatform implements Platform {
     }
   }
 
+  async progress(id: JobId): Promise<JobProgress> {
+    const row = this.#watch.row(id) ?? (await this.#row(id));
+    return progressOf(row, this.dispatcher.scheduler.progress(id), this.#watch.rate(id));
+  }
+
+  moved(id: JobId, signal: AbortSignal): Promise<void> {
+    return this.#news.next(id, signal);
+  }
+
   logs(id: JobId): ReturnType<Platform["logs"]> {
     return this.#watch.logs(id);
+  }
+
+  precache(wish: WishRequest): Wanted {
+    return this.#precaches.want(wish);
   }
 
   async putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }> {

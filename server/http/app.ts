@@ -6,12 +6,15 @@ import { callerOf, findCaller, identifyCaller } from "./callers.ts";
 import type { Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { createMetrics } from "./metrics.ts";
+import { NewsStreams } from "./news-streams.ts";
 import { pages } from "./pages.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { kernelRoutes } from "./routes/kernels.ts";
+import { precacheRoutes } from "./routes/precache.ts";
+import { progressRoutes } from "./routes/progress.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -47,10 +50,13 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use("/metrics", identifyCaller(access, platform));
   app.use(rateLimits(options.requestsPerMinutePerAddress));
 
+  const streams = new NewsStreams();
   const routes: Routes<RouteName> = {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
     ...resultRoutes(parts),
+    ...progressRoutes(parts, streams),
+    ...precacheRoutes(parts, streams),
     ...blobRoutes(parts),
     ...kernelRoutes(parts),
     ...clientRoutes(parts),

@@ -131,6 +131,15 @@ export const operations: Record<RouteName, Operation> = {
       },
     },
   },
+  "GET /api/jobs/{id}/progress": {
+    id: "watchJob",
+    summary: "How a job stands, pushed as it changes",
+    description:
+      "NDJSON: a line now and one with each change, at most four a second, until the job has ended or is deleted. Each is the whole picture: a reader that is behind misses lines and gets the newest. A blank line every 15 s is a sign of life; skip it.",
+    replies: {
+      200: { description: "The lines.", content: { "application/x-ndjson": { of: "JobProgress" } } },
+    },
+  },
   "POST /api/groups/{group}/cancel": {
     id: "cancelGroup",
     summary: "Cancel every job of a group that has not ended",
@@ -170,6 +179,16 @@ export const operations: Record<RouteName, Operation> = {
     description:
       "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed once, together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
     replies: { 200: { description: "The digests.", content: bytes } },
+  },
+  "POST /api/precache": {
+    id: "precache",
+    summary: "Have data in clients' caches before tasks need it",
+    description:
+      "The wish stands as long as this request: connected clients fetch the data in the background, and so do those that join; the reply is NDJSON, a line now and one with each change (at most four a second), the last one with `done`. With `stay` it goes on after that. End the request to end the wish; what clients have stays in their caches as any data does. The blobs are kept meanwhile. A client whose cache is too small is counted in `short`. A blob that is not here: NOT_FOUND.",
+    body: either("Precache"),
+    replies: {
+      200: { description: "How it goes.", content: { "application/x-ndjson": { of: "PrecacheProgress" } } },
+    },
   },
   "POST /api/kernels": {
     id: "postKernel",

@@ -1,4 +1,5 @@
 import type { LeasedTask } from "../../shared/protocol.ts";
+import { meets } from "./requirements.ts";
 import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
 
 /** A batch goes out when its tasks are about this long in all, so that no customer waits long for its turn. */
@@ -108,14 +109,7 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
 
 /** Whether a client is of the kind that a job asks for. */
 export function mayRun(client: Client, job: Job): boolean {
-  const { kind, memoryMb, webgpu, trusted } = job.info.requires;
-  const { info } = client;
-  return (
-    (kind === undefined || kind === info.kind) &&
-    (memoryMb === undefined || memoryMb <= info.memoryMb) &&
-    (!webgpu || info.webgpu) &&
-    (!trusted || info.trusted)
-  );
+  return meets(client.info, job.info.requires);
 }
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {

@@ -73,6 +73,8 @@ export class Outbound {
 function sizeOf(message: ServerMessage): number {
   if (message.type === "accepted" || message.type === "cancel")
     return 64 + 9 * (message.indexes?.length ?? 0);
+  if (message.type === "precache")
+    return message.blobs.reduce((sum, { ranges = [] }) => sum + 100 + 24 * ranges.length, 64);
   if (message.type !== "lease") return 64;
   let bytes = 256;
   for (const task of message.tasks) {

@@ -1,13 +1,13 @@
 import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
 import type { Sha256 } from "../ids.ts";
+import { limits } from "../limits.ts";
 import { backoffMs } from "./backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts } from "./ports.ts";
 
-/** Blobs up to this size are fetched whole, kept, and cut from there; of larger ones only chunks with the bytes asked for travel. */
-const wholeBytes = 8 * 1024 * 1024;
+const { wholeBytes } = limits;
 /** Blobs kept in memory beside the shell's cache: many slots, and many ranges of one stack, read the same ones. */
 const memoryBytes = 64 * 1024 * 1024;
 const prefetchesAtOnce = 4;
@@ -25,6 +25,9 @@ export class BlobAccess {
   /** Fetches under way; their bytes are shared, so nobody may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
+  /** Transfers that tasks wait for, or will soon; and who waits until there are none. */
+  #busy = 0;
+  readonly #quiet = new Set<() => void>();
   #prefetching = 0;
   #toPrefetch: BlobName[] = [];
   #ticket: string | undefined;
@@ -85,6 +88,30 @@ export class BlobAccess {
   /** Of names that came into the cache, those that may be whole blobs: the server prefers clients that have a task's data. */
   wholeBlobs(names: readonly Sha256[]): Sha256[] {
     return names.filter((name) => !this.#chunks.isStoring(name));
+  }
+
+  /** Chunks of large blobs, for who fetches ahead of need. */
+  get chunks(): Pick<ChunkReader, "chunksOf" | "knownChunks" | "fetchAhead"> {
+    return this.#chunks;
+  }
+
+  /** Bytes that no task waits for; tries again as `read` does. @throws PlatformError */
+  fetchAhead(name: BlobName, range: Range, check: (bytes: Uint8Array) => Promise<void>): Promise<Uint8Array> {
+    return this.#transfer(name, range, check);
+  }
+
+  /** Resolves when nothing moves that tasks wait for, or after `ms`: behind them, and yet not never. */
+  whenQuiet(ms: number): Promise<void> {
+    if (this.#busy === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#quiet.delete(wake);
+        cancel();
+        resolve();
+      };
+      const cancel = this.#ports.clock.setTimer(ms, wake);
+      this.#quiet.add(wake);
+    });
   }
 
   /** Has these in the cache soon, as far as they are small enough to be fetched whole. */
@@ -158,7 +185,20 @@ export class BlobAccess {
     return bytes;
   }
 
-  #fetch(
+  async #fetch(
+    name: BlobName,
+    range: Range | undefined,
+    check?: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
+    this.#busy++;
+    try {
+      return await this.#transfer(name, range, check);
+    } finally {
+      if (--this.#busy === 0) for (const wake of this.#quiet) wake();
+    }
+  }
+
+  #transfer(
     name: BlobName,
     range: Range | undefined,
     check?: (bytes: Uint8Array) => Promise<void>,

@@ -9,7 +9,7 @@ import type { BlobCache, ClientPorts } from "./ports.ts";
 const { chunkBytes } = limits;
 const digestBytes = 32;
 /** Adjacent chunks come in one request up to this size: what a broken connection loses stays small. */
-const runBytes = 8 * 1024 * 1024;
+export const runBytes = 8 * 1024 * 1024;
 /** Ranges of one read that are fetched side by side; a browser opens no more connections to one server. */
 const runsAtOnce = 6;
 /** Digests kept in memory: of blobs of 64 GiB in all. */
@@ -18,7 +18,7 @@ const listBytes = 8 * 1024 * 1024;
 type Range = readonly [start: number, end: number];
 
 /** A piece of a blob, named by its own hash: so every cache holds it as it holds any blob. */
-interface Chunk {
+export interface Chunk {
   readonly sha256: Sha256;
   readonly start: number;
   readonly end: number;
@@ -63,6 +63,33 @@ export class ChunkReader {
   /** Whether this is a chunk on its way into the cache: the server leases by whole blobs and need not hear of it. */
   isStoring(sha256: Sha256): boolean {
     return this.#storing.has(sha256);
+  }
+
+  /** The chunks that hold a range. @throws PlatformError */
+  async chunksOf(name: BlobName, [start, end]: Range): Promise<readonly Chunk[]> {
+    return chunksOf(name, await this.#digests(name), start, end);
+  }
+
+  /** Of a blob whose digests are here, the names of all chunks. */
+  knownChunks({ sha256, size }: BlobName): readonly Sha256[] {
+    const list = this.#lists.get(sha256);
+    return list ? chunksOf({ sha256, size }, list, 0, size).map((chunk) => chunk.sha256) : [];
+  }
+
+  /** Fetches adjacent chunks for the cache alone: in memory is what tasks use now. @throws PlatformError */
+  async fetchAhead(
+    name: BlobName,
+    run: readonly Chunk[],
+    to: { fetch: ChunkSource["fetch"]; put(sha256: Sha256, bytes: Uint8Array): Promise<void> },
+  ): Promise<void> {
+    const [start, end] = [run[0]?.start ?? 0, run.at(-1)?.end ?? 0];
+    const partOf = (bytes: Uint8Array, chunk: Chunk) =>
+      bytes.subarray(chunk.start - start, chunk.end - start);
+    const bytes = await to.fetch(name, [start, end], async (came) => {
+      for (const chunk of run) await this.#verify(name, chunk, partOf(came, chunk));
+    });
+    for (const chunk of run)
+      await this.#whileStoring(chunk.sha256, () => to.put(chunk.sha256, partOf(bytes, chunk)));
   }
 
   /** The bytes of a range that lies inside the blob; the caller owns them. @throws PlatformError */
@@ -196,11 +223,17 @@ export class ChunkReader {
   }
 
   async #store({ sha256 }: Chunk, bytes: Uint8Array): Promise<void> {
-    this.#storing.add(sha256);
     try {
-      await this.#cache.put(sha256, bytes);
+      await this.#whileStoring(sha256, () => this.#cache.put(sha256, bytes));
     } catch (error) {
       this.#log("debug", "A part of a blob could not be cached.", { sha256, error });
+    }
+  }
+
+  async #whileStoring(sha256: Sha256, action: () => Promise<void>): Promise<void> {
+    this.#storing.add(sha256);
+    try {
+      await action();
     } finally {
       this.#storing.delete(sha256);
     }
@@ -222,8 +255,8 @@ function chunksOf({ size }: BlobName, digests: Uint8Array, start: number, end: n
 }
 
 /** Adjacent chunks together. */
-function runsOf(chunks: readonly Wanted[]): Wanted[][] {
-  const runs: Wanted[][] = [];
+export function runsOf<C extends Chunk>(chunks: readonly C[]): C[][] {
+  const runs: C[][] = [];
   for (const chunk of chunks) {
     const run = runs.at(-1);
     const [first, last] = [run?.[0], run?.at(-1)];

@@ -3,9 +3,11 @@ import { decodeServerFrame } from "../protocol.ts";
 import { BlobAccess } from "./blob-access.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { OutboxKeeper } from "./outbox-keeper.ts";
+import { Precacher } from "./precacher.ts";
 import type { ClientIdentity, ClientPorts, TransportConnection } from "./ports.ts";
 import { describeThrown } from "./runner-failure.ts";
 import { SandboxDriver } from "./sandbox-driver.ts";
+import { heldBlobs } from "./session-tasks.ts";
 import { isUploadWanted } from "./session-delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 import type { SessionState } from "./session-state.ts";
@@ -60,6 +62,7 @@ class ClientRuntime implements Client {
   readonly #onStatus: ((status: ClientStatus) => void) | undefined;
   readonly #onEvent: ClientOptions["onEvent"];
   readonly #blobs: BlobAccess;
+  readonly #precacher: Precacher;
   readonly #sandboxes: SandboxDriver;
   readonly #outbox: OutboxKeeper;
   readonly #events: SessionEvent[] = [];
@@ -80,6 +83,10 @@ class ClientRuntime implements Client {
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
+    this.#precacher = new Precacher(ports, this.#blobs, {
+      held: () => heldBlobs(this.#session.state),
+      moved: (wish, far) => this.#dispatch({ type: "precacheMoved", wish, ...far }),
+    });
     ports.cache.onChange(({ added, removed }) => {
       const blobs = this.#blobs.wholeBlobs(added);
       if (blobs.length + removed.length > 0) this.#dispatch({ type: "cacheChanged", added: blobs, removed });
@@ -151,6 +158,10 @@ class ClientRuntime implements Client {
         return this.#sandboxes.run(instruction);
       case "prefetchData":
         return this.#blobs.prefetch(instruction.blobs);
+      case "startPrecache":
+        return this.#precacher.start(instruction.wish, instruction.blobs);
+      case "stopPrecache":
+        return this.#precacher.stop(instruction.wish);
       case "uploadOutput":
         return this.#upload(instruction.upload, instruction.bytes);
       case "saveResults":
@@ -236,6 +247,7 @@ class ClientRuntime implements Client {
   /** Once a turn of the event loop: one frame, one status, one timer. */
   #endTurn(): void {
     this.#turnScheduled = false;
+    this.#precacher.hold(this.#session.state.mode !== "running");
     const behind = this.#link?.writer?.flush() === false;
     this.#showStatus();
     this.#setTimer(behind);

@@ -77,6 +77,23 @@ export interface BlobCache {
   list(): Promise<Sha256[]>;
   /** Called with each change, also those made by another tab or process where that can be told. */
   onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;
+  /** For data that comes before tasks need it; absent where blobs are as near without a cache. */
+  readonly ahead?: AheadCache;
+}
+
+/** The side of a cache for data that nobody needs yet. */
+export interface AheadCache {
+  /** Most bytes that the cache holds. */
+  readonly quotaBytes: number;
+  /** Of these names, those that are here. They count as used now. */
+  touch(names: readonly Sha256[]): Promise<Sha256[]>;
+  /** As `put`, but where that takes removing something of `keep`, it stores nothing. */
+  put(sha256: Sha256, bytes: Uint8Array, keep: { has(name: Sha256): boolean }): Promise<void>;
+  /**
+   * Runs `action` while no other client of this cache runs one of the same key (as far as they live); absent where a cache has
+   * one client. Keys are file names.
+   */
+  turn?<T>(key: string, action: () => Promise<T>): Promise<T>;
 }
 
 /** A finished result that the server has not acknowledged yet. */

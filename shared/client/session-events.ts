@@ -1,5 +1,6 @@
 import type { BlobName } from "../data-reference.ts";
 import type { Sha256, TaskIndex } from "../ids.ts";
+import type { PrecacheItem } from "../precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../protocol.ts";
 import type { OutboxEntry, SandboxReport } from "./ports.ts";
 
@@ -67,6 +68,15 @@ export type SessionEvent =
   | { readonly type: "bundleEnded"; readonly slot: number; readonly run: number; readonly reason?: string }
   | { readonly type: "outputUploaded"; readonly upload: number; readonly name: BlobName }
   | { readonly type: "outputRefused"; readonly upload: number; readonly failure: Failure }
+  /** Of the wish's bytes these are here, and those will not come; `over`: nothing of it is under way any more. */
+  | {
+      readonly type: "precacheMoved";
+      readonly wish: number;
+      readonly haveBytes: number;
+      readonly missedBytes: number;
+      readonly reason: string | undefined;
+      readonly over: boolean;
+    }
   | { readonly type: "timePassed" };
 
 /** What the runtime must do: the only way out of the session. */
@@ -96,6 +106,9 @@ export type SessionInstruction =
     }
   /** Have these in the cache soon. */
   | { readonly type: "prefetchData"; readonly blobs: readonly BlobName[] }
+  /** The same, but behind everything that tasks wait for, and told of by `precacheMoved`; until `stopPrecache`. */
+  | { readonly type: "startPrecache"; readonly wish: number; readonly blobs: readonly PrecacheItem[] }
+  | { readonly type: "stopPrecache"; readonly wish: number }
   | { readonly type: "uploadOutput"; readonly upload: number; readonly bytes: Uint8Array }
   | { readonly type: "saveResults"; readonly entries: readonly OutboxEntry[] }
   | { readonly type: "forgetResults"; readonly keys: readonly LeaseKey[] }

@@ -4,6 +4,7 @@ import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } f
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientIdentity } from "./ports.ts";
 import type { SessionInstruction } from "./session-events.ts";
+import type { HeldWish } from "./session-precache.ts";
 
 export interface SessionOptions {
   readonly identity: ClientIdentity;
@@ -160,6 +161,9 @@ export interface SessionState {
   progressSentAt: number;
   /** Tasks whose newest checkpoint has not been sent. */
   readonly checkpointsPending: Set<HeldTask>;
+  /** Data to have before tasks need it, by the number of the wish. */
+  readonly wishes: Map<number, HeldWish>;
+  wishesSentAt: number;
   /** Log lines that may still be sent in this window. */
   lineBudget: number;
   lineBudgetRenewedAt: number;
@@ -193,6 +197,8 @@ export function newState(options: SessionOptions): SessionState {
     outboxCheckAt: Infinity,
     progressSentAt: -Infinity,
     checkpointsPending: new Set(),
+    wishes: new Map(),
+    wishesSentAt: -Infinity,
     lineBudget: 0,
     lineBudgetRenewedAt: -Infinity,
     nextRun: 1,

@@ -1,3 +1,4 @@
+import type { BlobName } from "../data-reference.ts";
 import type { LeaseKey } from "../protocol.ts";
 import { gone, keyOf, queued, send, type HeldTask, type SessionState } from "./session-state.ts";
 
@@ -6,6 +7,17 @@ export function heldCount(state: SessionState): number {
   let count = 0;
   for (const { tasks } of state.jobs.values()) count += tasks.size;
   return count;
+}
+
+/** Blobs that the leases here need. */
+export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, void, undefined> {
+  for (const { tasks, descriptor } of state.jobs.values()) {
+    if (tasks.size > 0) yield descriptor.kernel;
+    for (const { task } of tasks.values()) {
+      if (!(task.input instanceof Uint8Array)) yield task.input;
+      yield* task.refs ?? [];
+    }
+  }
 }
 
 /** Takes a task out of everything. */

@@ -9,6 +9,7 @@ import { settleCredit } from "./session-credit.ts";
 import { refuseOutput, resendOverdue, takeUploaded } from "./session-delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 import { askDrain, askStart, askStop, finishDrain, pause, restore } from "./session-modes.ts";
+import { noteWish, sendWishes } from "./session-precache.ts";
 import { changeCache, sendDueReports } from "./session-reports.ts";
 import {
   endBundle,
@@ -68,6 +69,7 @@ function passTime(state: SessionState): void {
   connectIfDue(state);
   watchSlots(state);
   sendDueReports(state);
+  sendWishes(state);
   resendOverdue(state);
 }
 
@@ -119,6 +121,8 @@ function apply(state: SessionState, event: SessionEvent): void {
       return takeUploaded(state, event.upload, event.name);
     case "outputRefused":
       return refuseOutput(state, event.upload, event.failure);
+    case "precacheMoved":
+      return noteWish(state, event);
     case "timePassed":
       return;
   }

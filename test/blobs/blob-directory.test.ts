@@ -328,6 +328,24 @@ describe("[DATA-3] collection", () => {
     await untouched();
   });
 
+  it("[PRECACHE-4] leaves what is kept for clients to fetch, as long as that lasts", async () => {
+    const [kept, other] = [content(10), content(20)];
+    for (const one of [kept, other]) await put(one);
+    const [first, second] = [blobs.keep([kept.sha256]), blobs.keep([kept.sha256])];
+    now += keepMs + 1;
+    expect(await blobs.collect()).toEqual({ removed: 1, bytes: 20 });
+    first();
+    first();
+    now += keepMs + 1;
+    expect(await blobs.collect()).toEqual({ removed: 0, bytes: 0 });
+    expect(await read(kept.sha256)).toEqual(kept.bytes);
+    second();
+    // It was in use until now.
+    expect(await blobs.collect()).toEqual({ removed: 0, bytes: 0 });
+    now += keepMs + 1;
+    expect(await blobs.collect()).toEqual({ removed: 1, bytes: 10 });
+  });
+
   it("an upload, a look and a submission beside a collection all agree with it", async () => {
     await store.createJob(newJob());
     for (let round = 0; round < 30; round++) {

@@ -178,6 +178,7 @@ describe("real replies are what the document says", () => {
     expect([results.seqs, results.failures.length, end.state]).toEqual([[1, 2, 3, 4], 1, "end"]);
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
+    await ask("GET /api/jobs/{id}/progress", `${at}/progress`);
     await ask("GET /api/jobs", "/api/jobs");
     await ask("POST /api/jobs", "/api/jobs", json({ kernel, group: "a group", after: [job.id] }));
     await ask("GET /api/jobs", "/api/jobs?group=a%20group");
@@ -197,6 +198,12 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/blobs/{sha256}", path, { headers: { range: "bytes=1-2" } });
     await ask("HEAD /api/blobs/{sha256}", path);
     await ask("GET /api/blobs/{sha256}/chunks", `${path}/chunks`);
+    const refs = [{ sha256: sha256("bytes"), size: 5, range: [1, 2] }];
+    await ask(
+      "POST /api/precache",
+      "/api/precache",
+      json({ refs, requires: { kind: "browser" }, atLeast: 0 }),
+    );
   });
 
   test("clients, tokens, session, status", async () => {

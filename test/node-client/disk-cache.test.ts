@@ -4,7 +4,35 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openDiskCache } from "../../node-client/disk-cache.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { aheadCacheContract } from "../contract/ahead-cache.ts";
 import { temporaryDirectory } from "../support/processes.ts";
+
+describe("[PRECACHE-2] the disk cache, of data that comes ahead of need", () => {
+  aheadCacheContract(async () => {
+    const cache = await open(await temporaryDirectory(), { quotaBytes: 1000 });
+    // The blob's name is its hash, whatever it is called here.
+    const made = new Map<string, Sha256>();
+    const make = (name: string, size: number): [Sha256, Uint8Array] => {
+      const one = blob(size);
+      made.set(name, one[0]);
+      return one;
+    };
+    const of = (name: string): Sha256 => made.get(name) ?? ("0".repeat(64) as Sha256);
+    return {
+      put: (name, size) => cache.put(...make(name, size)),
+      putAhead: (name, size, keep) =>
+        cache.ahead!.put(...make(name, size), new Set(keep.map((one) => of(one)))),
+      async touch(names) {
+        const here = await cache.ahead!.touch(names.map(of));
+        return names.filter((name) => here.includes(of(name)));
+      },
+      async held(names) {
+        const here = await Promise.all(names.map((name) => cache.get(of(name))));
+        return names.filter((_, at) => here[at]);
+      },
+    };
+  });
+});
 
 type Cache = Awaited<ReturnType<typeof openDiskCache>>;
 

@@ -10,6 +10,11 @@ export class VirtualClock implements Clock {
     return this.#now;
   }
 
+  /** Timers that wait. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
   setTimer(ms: number, callback: () => void): () => void {
     const timer = { at: this.#now + Math.max(0, ms), order: this.#order++, callback };
     this.#timers.push(timer);

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
 import { makeClientId, type ClientId } from "../../shared/ids.ts";
-import type { ServerMessage, TaskOutcome } from "../../shared/protocol.ts";
+import type { ClientMessage, ServerMessage, TaskOutcome } from "../../shared/protocol.ts";
 
 /**
  * A client without a socket: it joins the platform in this process, computes each task at once, and reports it. Inputs that
@@ -16,6 +16,8 @@ export class TestClient {
   readonly #kernel: (input: unknown, index: number) => unknown;
   /** Whether the server ended the connection. */
   closed = false;
+  /** False: it keeps what it is given and reports nothing by itself. */
+  answering = true;
 
   constructor(
     platform: LocalPlatform,
@@ -50,13 +52,27 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "want", tasks: 1000, slots: 2 });
   }
 
+  /** What it was asked to have before tasks need it, and told that nobody wants any more; oldest first. */
+  readonly asked: Extract<ServerMessage, { type: "precache" | "precacheEnd" }>[] = [];
+
+  /** Says how far it is with that. */
+  precached(report: Omit<Extract<ClientMessage, { type: "precached" }>, "type">): void {
+    this.#services.onMessage(this.id, { type: "precached", ...report });
+  }
+
   /** Sends a log line of a task. */
   log(job: Parameters<LocalPlatform["logs"]>[0], index: number, line: string): void {
     this.#services.onMessage(this.id, { type: "log", job, index, lines: [line] });
   }
 
+  /** Tells how far the first attempt at a task is. */
+  progress(job: Parameters<LocalPlatform["logs"]>[0], index: number, fraction: number): void {
+    this.#services.onMessage(this.id, { type: "progress", progress: [{ job, index, attempt: 1, fraction }] });
+  }
+
   #receive(message: ServerMessage): void {
-    if (message.type !== "lease") return;
+    if (message.type === "precache" || message.type === "precacheEnd") this.asked.push(message);
+    if (message.type !== "lease" || !this.answering) return;
     const results = message.tasks.map(({ index, attempt, input }) => ({
       index,
       attempt,

@@ -1,5 +1,5 @@
 import { encodeValue, decodeValue, type Value } from "../../shared/codec.ts";
-import type { FinishedTask, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import type { BlobCache, FinishedTask, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
 import { packTasks } from "../../shared/client/sandbox-packs.ts";
 import { readReport } from "../../shared/client/sandbox-report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
@@ -16,6 +16,8 @@ const sandboxes = createFrameSandboxes();
 const made = new Map<number, { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown }>();
 const blob = new TextEncoder().encode("0123456789");
 const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().encode(text));
+
+let aheadCache: BlobCache | undefined;
 
 /** What a kernel vector (test/contract/kernel-vectors.ts) needs, with values encoded as base64. */
 interface VectorRequest {
@@ -188,6 +190,35 @@ const harness = {
     return texts.filter((_, i) => held.includes(names[i] ?? ("" as Sha256)));
   },
   /** Watches changes that another tab makes. */
+  /** Calls of test/contract/ahead-cache.ts on one cache; blobs are texts that repeat their name. */
+  async cacheAhead(calls: [string, ...unknown[]], quotaBytes: number): Promise<string[]> {
+    const text = (name: string, bytes: number): Uint8Array<ArrayBuffer> =>
+      new TextEncoder().encode(name.repeat(Math.ceil(bytes / name.length)).slice(0, bytes));
+    aheadCache ??= await openBlobCache(await openStores(), { quotaBytes });
+    const cache = aheadCache;
+    const [verb, ...given] = calls;
+    const name = async (of: string): Promise<Sha256> => nameOf(of);
+    if (verb === "touch" || verb === "held") {
+      const here: string[] = [];
+      for (const one of given[0] as string[])
+        if (
+          verb === "touch"
+            ? (await cache.ahead?.touch([await name(one)]))?.length
+            : await cache.get(await name(one))
+        )
+          here.push(one);
+      return here;
+    }
+    const [of, bytes, keep = []] = given as [string, number, string[]?];
+    const kept = new Set(await Promise.all(keep.map(name)));
+    await (verb === "put"
+      ? cache.put(await name(of), text(of, bytes))
+      : cache.ahead?.put(await name(of), text(of, bytes), kept));
+    // Times of use are whole milliseconds.
+    const now = Date.now();
+    while (Date.now() === now);
+    return [];
+  },
   async cacheWatch(): Promise<void> {
     const cache = await openBlobCache(await openStores(), { channel: new BroadcastChannel("test") });
     const seen: unknown[] = [];

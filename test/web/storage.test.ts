@@ -1,4 +1,5 @@
 import type { Browser, Page } from "puppeteer";
+import { aheadCacheContract } from "../contract/ahead-cache.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
@@ -32,6 +33,19 @@ async function freshPage(host: string, before?: string): Promise<Page> {
   await openHarness(page, server.port, host);
   return page;
 }
+
+describe("[PRECACHE-2] the page's cache, of data that comes ahead of need", () => {
+  aheadCacheContract(async () => {
+    const page = await freshPage("localhost");
+    const call = (...verb: [string, ...unknown[]]) => callHarness<string[]>(page, "cacheAhead", verb, 1000);
+    return {
+      put: async (name, bytes) => void (await call("put", name, bytes)),
+      putAhead: async (name, bytes, keep) => void (await call("putAhead", name, bytes, keep)),
+      touch: (names) => call("touch", names),
+      held: (names) => call("held", names),
+    };
+  });
+});
 
 describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
   it("keeps blobs across a reload", async () => {

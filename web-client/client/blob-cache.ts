@@ -1,5 +1,5 @@
 import { delMany, entries, get, set, setMany } from "idb-keyval";
-import type { BlobCache } from "../../shared/client/ports.ts";
+import type { AheadCache, BlobCache } from "../../shared/client/ports.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { ByteLru } from "./byte-lru.ts";
 import type { Stores } from "./stores.ts";
@@ -15,6 +15,11 @@ interface Usage {
   size: number;
   usedAt: number;
 }
+/** Names that must stay. */
+interface Keep {
+  has(name: Sha256): boolean;
+}
+const keepNothing: Keep = { has: () => false };
 type Change = { added: Sha256[]; removed: Sha256[] };
 
 export interface CacheOptions {
@@ -48,6 +53,7 @@ async function grantedBytes(): Promise<number> {
 }
 
 class IndexedDbCache implements BlobCache {
+  readonly ahead: AheadCache;
   readonly #stores: Stores;
   readonly #index: Map<Sha256, Usage>;
   readonly #quotaBytes: number;
@@ -66,6 +72,11 @@ class IndexedDbCache implements BlobCache {
     this.#index = index;
     this.#quotaBytes = quotaBytes;
     this.#channel = channel;
+    this.ahead = {
+      quotaBytes,
+      touch: async (names) => this.#touch(names),
+      put: (sha256, bytes, keep) => this.#put(sha256, bytes, keep),
+    };
     for (const { size } of index.values()) this.#bytes += size;
     channel?.addEventListener("message", ({ data }: MessageEvent<Change & { sizes: number[] }>) => {
       data.removed.forEach((name) => this.#forget(name));
@@ -87,15 +98,33 @@ class IndexedDbCache implements BlobCache {
     return bytes;
   }
 
-  async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+  put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
+    return this.#put(sha256, bytes, keepNothing);
+  }
+
+  async #put(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
     if (this.#index.has(sha256) || bytes.length > this.#quotaBytes) return;
+    const over = this.#bytes + bytes.length - this.#quotaBytes;
+    const { names: removed, missing } = this.#oldest(over, keep);
+    // What is left is needed.
+    if (missing > 0) return;
     // The caller may move its bytes elsewhere while this waits for the disk.
     const own = bytes.slice();
     this.#know(sha256, own.length);
-    const removed = this.#overQuota(sha256);
     await this.#drop(removed);
-    if (await this.#write(sha256, own)) this.#tell({ added: [sha256], removed: [] });
+    if (await this.#write(sha256, own, keep)) this.#tell({ added: [sha256], removed: [] });
     else await this.#drop([sha256]);
+  }
+
+  #touch(names: readonly Sha256[]): Sha256[] {
+    const here = names.filter((name) => this.#index.has(name));
+    for (const name of here) {
+      const known = this.#index.get(name);
+      if (!known) continue;
+      known.usedAt = Date.now();
+      this.#touched.set(name, known);
+    }
+    return here;
   }
 
   async list(): Promise<Sha256[]> {
@@ -116,7 +145,7 @@ class IndexedDbCache implements BlobCache {
   }
 
   /** False when the browser has no room, even after half of the blobs went. */
-  async #write(sha256: Sha256, bytes: Uint8Array): Promise<boolean> {
+  async #write(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<boolean> {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
         await set(sha256, bytes, this.#stores.blobs);
@@ -124,7 +153,8 @@ class IndexedDbCache implements BlobCache {
         await this.#saveTouched();
         return true;
       } catch {
-        await this.#drop(this.#oldest(this.#bytes / 2, sha256));
+        const others = { has: (name: Sha256) => name === sha256 || keep.has(name) };
+        await this.#drop(this.#oldest(this.#bytes / 2, others).names);
       }
     }
     return false;
@@ -137,20 +167,18 @@ class IndexedDbCache implements BlobCache {
     await setMany(touched, this.#stores.index);
   }
 
-  #overQuota(except: Sha256): Sha256[] {
-    return this.#bytes <= this.#quotaBytes ? [] : this.#oldest(this.#bytes - this.#quotaBytes, except);
-  }
-
-  #oldest(bytes: number, except: Sha256): Sha256[] {
-    const byUse = [...this.#index].sort(([, a], [, b]) => a.usedAt - b.usedAt);
+  /** The least recently used of that many bytes; `missing` when there are not so many that may go. */
+  #oldest(bytes: number, keep: Keep): { names: Sha256[]; missing: number } {
     const names: Sha256[] = [];
+    if (bytes <= 0) return { names, missing: 0 };
+    const byUse = [...this.#index].sort(([, a], [, b]) => a.usedAt - b.usedAt);
     for (const [name, { size }] of byUse) {
       if (bytes <= 0) break;
-      if (name === except) continue;
+      if (keep.has(name)) continue;
       bytes -= size;
       names.push(name);
     }
-    return names;
+    return { names, missing: bytes };
   }
 
   #know(sha256: Sha256, size: number): void {
@@ -185,6 +213,11 @@ class IndexedDbCache implements BlobCache {
 }
 
 class MemoryCache implements BlobCache {
+  readonly ahead: AheadCache = {
+    quotaBytes: memoryOnlyBytes,
+    touch: async (names) => names.filter((name) => this.#blobs.get(name) !== undefined),
+    put: async (sha256, bytes, keep) => this.#put(sha256, bytes, keep),
+  };
   readonly #blobs = new ByteLru(memoryOnlyBytes);
   readonly #listeners: ((change: Change) => void)[] = [];
 
@@ -193,7 +226,12 @@ class MemoryCache implements BlobCache {
   }
 
   async put(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    const removed = this.#blobs.put(sha256, bytes.slice());
+    this.#put(sha256, bytes, keepNothing);
+  }
+
+  #put(sha256: Sha256, bytes: Uint8Array, keep: Keep): void {
+    const removed = this.#blobs.put(sha256, bytes.slice(), keep);
+    if (removed.includes(sha256)) return;
     for (const listener of this.#listeners) listener({ added: [sha256], removed });
   }
 

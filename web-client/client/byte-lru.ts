@@ -18,18 +18,21 @@ export class ByteLru {
     return bytes;
   }
 
-  /** Names that had to go; the blob itself when it does not fit at all. */
-  put(sha256: Sha256, bytes: Uint8Array): Sha256[] {
+  /** Names that had to go; the blob itself when it does not fit, or not without one that must stay. */
+  put(sha256: Sha256, bytes: Uint8Array, keep?: { has(name: Sha256): boolean }): Sha256[] {
     this.delete(sha256);
-    if (bytes.length > this.#quotaBytes) return [sha256];
-    this.#entries.set(sha256, bytes);
-    this.#bytes += bytes.length;
     const removed: Sha256[] = [];
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#quotaBytes) break;
-      this.delete(oldest);
+    let over = this.#bytes + bytes.length - this.#quotaBytes;
+    for (const [oldest, { length }] of this.#entries) {
+      if (over <= 0) break;
+      if (keep?.has(oldest)) continue;
+      over -= length;
       removed.push(oldest);
     }
+    if (over > 0) return [sha256];
+    for (const name of removed) this.delete(name);
+    this.#entries.set(sha256, bytes);
+    this.#bytes += bytes.length;
     return removed;
   }
 

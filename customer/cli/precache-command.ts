@@ -1,0 +1,126 @@
+import { Option, type Command } from "commander";
+import cliProgress from "cli-progress";
+import * as v from "valibot";
+import { DataReference, dataReferenceSchema } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import { sha256Schema } from "../../shared/ids.ts";
+import type { PrecacheProgress, Requirements } from "../../shared/rest.ts";
+import type { Hands } from "../hands.ts";
+import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { printable, size, writeJson, writeLine } from "./output.ts";
+
+interface PrecacheFlags extends ServerFlags {
+  readonly atLeast?: number;
+  readonly stay?: boolean;
+  readonly kind?: "browser" | "node";
+  readonly trusted?: boolean;
+  readonly quiet?: boolean;
+}
+
+const help = `
+Files are stored on the server first. A reference is a blob's SHA-256, or what \`manyhands put\` prints, with a range if you like:
+{"$ref": {"sha256": …, "size": …, "range": [start, end]}}.
+Ends when every connected client has the data, or as much as its cache takes; Ctrl-C ends it sooner, and clients keep what they have.
+Exit status 1: some clients have not all of it.`;
+
+/** `manyhands precache`: data to clients before tasks need it. */
+export function precacheCommand(exit: (code: number) => void): Command {
+  return serverCommand("precache", "Push files or data to clients before tasks need it")
+    .argument("<data...>", "files, or references to data on the server")
+    .option("--at-least <n>", "wait until so many clients have it (1)", wholeNumber(0, 1_000_000))
+    .option("--stay", "go on for clients that join later, until Ctrl-C")
+    .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
+    .option("--trusted", "only clients that joined with a token")
+    .option("--quiet", "no progress")
+    .addHelpText("after", help)
+    .action(async (data: string[], flags: PrecacheFlags) => {
+      exit(await withHands(flags, (hands) => precache(hands, data, flags)));
+    });
+}
+
+async function precache(hands: Hands, data: readonly string[], flags: PrecacheFlags): Promise<number> {
+  const refs: DataReference[] = [];
+  for (const text of data) refs.push((await parseReference(hands, text)) ?? (await hands.put(text)));
+  const { atLeast, stay = false, quiet = false } = flags;
+  const requires: Requirements = {
+    ...(flags.kind && { kind: flags.kind }),
+    ...(flags.trusted && { trusted: true }),
+  };
+  const view = quiet ? undefined : byteBar();
+  const precaching = hands.precache(refs, {
+    requires,
+    ...(atLeast !== undefined && { atLeast }),
+    stay,
+    onProgress: (progress) => view?.show(progress),
+  });
+  const interrupted = Promise.withResolvers<void>();
+  process.once("SIGINT", () => {
+    precaching.stop();
+    interrupted.resolve();
+  });
+  let end = await precaching.then((progress) => progress).finally(() => !stay && view?.stop());
+  if (stay) {
+    await interrupted.promise;
+    end = precaching.progress ?? end;
+    view?.stop();
+  }
+  await (flags.json ? writeJson(end) : writeLine(describe(end)));
+  return end.done && end.short === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Undefined for what is a file's path. @throws PlatformError BAD_REQUEST, NOT_FOUND */
+async function parseReference(hands: Hands, text: string): Promise<DataReference | undefined> {
+  const name = v.safeParse(sha256Schema, text);
+  if (name.success) return hands.api.blob(name.output);
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    const parsed = JSON.parse(text) as { $ref?: unknown };
+    return DataReference.from(v.parse(dataReferenceSchema, parsed.$ref ?? parsed));
+  } catch (error) {
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `${text} is no data reference: ${error instanceof Error ? error.message : String(error)}.`,
+      error,
+    );
+  }
+}
+
+function describe({ bytes, clients, have, short, paused, problems }: PrecacheProgress): string {
+  const others = [
+    ...(short > 0 ? [`${short} not all of it`] : []),
+    ...(paused > 0 ? [`${paused} paused`] : []),
+  ].map((text) => `, ${text}`);
+  const lines = problems.map(({ name, message }) => `  ${name}: ${message}`);
+  return printable(
+    [`${have} of ${clients} clients have ${size(bytes)}${others.join("")}.`, ...lines].join("\n"),
+  );
+}
+
+/** A bar over the bytes of all clients on a terminal; elsewhere the line at the end says enough. */
+function byteBar(): { show(progress: PrecacheProgress): void; stop(): void } | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const bar = new cliProgress.SingleBar(
+    {
+      format: "precache {bar} {percentage}% | {have}/{clients} clients | {moved} of {all}",
+      hideCursor: true,
+      stream: process.stderr,
+      fps: 5,
+    },
+    cliProgress.Presets.shades_grey,
+  );
+  let started = false;
+  return {
+    show({ bytes, clients, have, haveBytes }) {
+      const all = Math.max(1, bytes * clients);
+      const payload = { have, clients, moved: size(haveBytes), all: size(bytes * clients) };
+      if (!started) bar.start(all, haveBytes, payload);
+      started = true;
+      bar.setTotal(all);
+      bar.update(haveBytes, payload);
+    },
+    stop() {
+      if (started) bar.stop();
+    },
+  };
+}

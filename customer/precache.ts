@@ -1,0 +1,164 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as v from "valibot";
+import type { DataReference } from "../shared/data-reference.ts";
+import { PlatformError } from "../shared/errors.ts";
+import { limits } from "../shared/limits.ts";
+import {
+  contentTypes,
+  precacheProgressSchema,
+  type PrecacheInput,
+  type PrecacheProgress,
+  type Requirements,
+} from "../shared/rest.ts";
+import type { HttpClient } from "./http.ts";
+import { jsonLines } from "./line-stream.ts";
+import { pauseMs } from "./retry.ts";
+
+/** Options of `hands.precache`. */
+export interface PrecacheOptions {
+  /** Only clients of this kind; all unless said otherwise. */
+  readonly requires?: Requirements;
+  /** Wait until at least so many clients have it, or as much as they take; 1 unless said otherwise, 0 waits for nobody. */
+  readonly atLeast?: number;
+  /** Go on for clients that join after all had it, until {@link Precache.stop}; it keeps the program running. */
+  readonly stay?: boolean;
+  /** Called as it moves, at most four times a second. */
+  readonly onProgress?: ((progress: PrecacheProgress) => void) | undefined;
+  /** Ends it: what waits rejects with its reason. Clients keep what they have. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Data on its way to clients. Await it for how it ended. It stands as long as this program wants it: a program that ends,
+ * or is killed, ends it; a server that restarts is asked again.
+ */
+export class Precache implements PromiseLike<PrecacheProgress> {
+  readonly #http: HttpClient;
+  readonly #options: PrecacheOptions;
+  readonly #body: string;
+  readonly #settled = Promise.withResolvers<PrecacheProgress>();
+  /** Aborted when nobody wants it any more. */
+  readonly #over = new AbortController();
+  /** Ends the request that stands for it now; absent while paused. */
+  #request: AbortController | undefined;
+  #paused: PromiseWithResolvers<void> | undefined;
+  #newest: PrecacheProgress | undefined;
+
+  /** Made by `hands.precache`. */
+  constructor(http: HttpClient, refs: readonly DataReference[], options: PrecacheOptions) {
+    this.#http = http;
+    this.#options = options;
+    const { requires = {}, atLeast = 1, stay = false, signal } = options;
+    const input: PrecacheInput = { refs: refs.map((ref) => ref.toJSON()), requires, atLeast, stay };
+    this.#body = JSON.stringify(input);
+    // Who awaits it is told; nobody has to.
+    this.#settled.promise.catch(() => undefined);
+    const given = (): void => this.#fail(signal?.reason);
+    signal?.addEventListener("abort", given, { once: true });
+    this.#over.signal.addEventListener("abort", () => signal?.removeEventListener("abort", given));
+    if (signal?.aborted) given();
+    else if (refs.length === 0 || refs.length > limits.precacheRefs)
+      this.#fail(
+        new PlatformError(
+          "BAD_REQUEST",
+          `${refs.length} references to precache; expected 1 to ${limits.precacheRefs} at one time.`,
+        ),
+      );
+    else void this.#run();
+  }
+
+  /** How it stands; undefined before the server has said. */
+  get progress(): PrecacheProgress | undefined {
+    return this.#newest;
+  }
+
+  /** Awaiting: until every client that is connected has it, or as much as it takes. @throws PlatformError NOT_FOUND, … */
+  // oxlint-disable-next-line unicorn/no-thenable -- `await hands.precache(…)` is the point of the interface
+  then<Fulfilled = PrecacheProgress, Rejected = never>(
+    onFulfilled?: ((progress: PrecacheProgress) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    return this.#settled.promise.then(onFulfilled, onRejected);
+  }
+
+  /** Clients begin no further transfer until {@link resume}; they keep what they have. */
+  pause(): void {
+    this.#paused ??= Promise.withResolvers<void>();
+    this.#request?.abort();
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): void {
+    this.#paused?.resolve();
+    this.#paused = undefined;
+  }
+
+  /** Ends it. Who waits gets how it stands; clients keep what they have. */
+  stop(): void {
+    const nobody = {
+      done: false,
+      bytes: 0,
+      clients: 0,
+      have: 0,
+      short: 0,
+      paused: 0,
+      haveBytes: 0,
+      problems: [],
+    };
+    this.#settled.resolve(this.#newest ?? nobody);
+    this.#end();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#over;
+    for (let cuts = 0; !signal.aborted;) {
+      await this.#paused?.promise;
+      try {
+        for await (const progress of this.#follow()) {
+          cuts = 0;
+          this.#tell(progress);
+        }
+      } catch (error) {
+        if (error instanceof PlatformError && !signal.aborted) return this.#fail(error);
+        // Anything else is the connection, or a pause: the wish is made again.
+      }
+      if (!this.#paused) await sleep(pauseMs(++cuts), undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async *#follow(): AsyncGenerator<PrecacheProgress, void, undefined> {
+    const request = (this.#request = new AbortController());
+    if (this.#over.signal.aborted || this.#paused) return;
+    const response = await this.#http.open({
+      method: "POST",
+      path: "api/precache",
+      body: this.#body,
+      headers: { "content-type": contentTypes.json, accept: contentTypes.ndjson },
+      signal: AbortSignal.any([this.#over.signal, request.signal]),
+    });
+    try {
+      for await (const line of jsonLines(response)) yield v.parse(precacheProgressSchema, line);
+    } finally {
+      request.abort();
+    }
+  }
+
+  #tell(progress: PrecacheProgress): void {
+    if (this.#over.signal.aborted) return;
+    this.#newest = progress;
+    this.#options.onProgress?.(progress);
+    if (!progress.done) return;
+    this.#settled.resolve(progress);
+    if (this.#options.stay !== true) this.#end();
+  }
+
+  #fail(reason: unknown): void {
+    this.#settled.reject(reason);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#over.abort();
+    this.resume();
+  }
+}

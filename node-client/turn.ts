@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { breakIfDead, tryLock, type FetchLock } from "./fetch-lock.ts";
+
+/** First look at how another process's work goes; then less often. */
+const firstLookMs = 10;
+const longestLookMs = 250;
+
+/**
+ * Runs `action` while no other process runs one under the same lock file. A holder that died is noticed; where no lock can
+ * be made (a full disk), everybody works.
+ */
+export async function takeTurn<T>(path: string, action: () => Promise<T>): Promise<T> {
+  const lock = await waitFor(path);
+  try {
+    return await action();
+  } finally {
+    await lock?.release();
+  }
+}
+
+async function waitFor(path: string): Promise<FetchLock | undefined> {
+  const watch = { mtimeMs: 0, since: performance.now() };
+  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(longestLookMs, pauseMs * 1.5)) {
+    try {
+      const lock = await tryLock(path);
+      if (lock) return lock;
+      await breakIfDead(path, watch, performance.now());
+    } catch {
+      return undefined;
+    }
+    await sleep(pauseMs);
+  }
+}

@@ -1,0 +1,61 @@
+import type { BlobName } from "../../../shared/data-reference.ts";
+import { PlatformError } from "../../../shared/errors.ts";
+import { precacheItems } from "../../../shared/precache.ts";
+import { precacheSchema } from "../../../shared/rest.ts";
+import { parseBody } from "../body.ts";
+import type { Blobs, HttpParts, Routes } from "../context.ts";
+import type { NewsStreams } from "../news-streams.ts";
+import { principalOf } from "../ownership.ts";
+
+/** Blobs looked up side by side: each may be a write, and those of a moment share a commit. */
+const lookedUpAtOnce = 64;
+
+/** Data for clients before tasks need it. A wish lives as long as its request, so nobody has to remember to end it. */
+export function precacheRoutes(
+  { platform, blobs }: HttpParts,
+  streams: NewsStreams,
+): Routes<"POST /api/precache"> {
+  return {
+    "POST /api/precache": async (call) => {
+      const { name: customer } = principalOf(call);
+      const { refs, requires, atLeast, stay } = await parseBody(call.req, call.res, precacheSchema);
+      const items = precacheItems(refs);
+      const release = blobs.keep(items.map(({ sha256 }) => sha256));
+      try {
+        await checkAll(blobs, refs);
+        const wanted = platform.precache({ customer, items, requires, atLeast });
+        try {
+          await streams.send(call, {
+            read: () => wanted.progress(),
+            changed: (signal) => wanted.changed(signal),
+            isLast: ({ done }) => done && !stay,
+          });
+        } finally {
+          wanted.end();
+        }
+      } finally {
+        release();
+      }
+    },
+  };
+}
+
+async function checkAll(blobs: Blobs, refs: readonly BlobName[]): Promise<void> {
+  const left = refs.values();
+  const work = async (): Promise<void> => {
+    for (const { sha256, size } of left) {
+      const found = await blobs.stat(sha256);
+      if (!found)
+        throw new PlatformError(
+          "NOT_FOUND",
+          `There is no blob ${sha256} here for clients to fetch; put it first.`,
+        );
+      if (found.size !== size)
+        throw new PlatformError(
+          "BAD_REQUEST",
+          `Blob ${sha256} has ${found.size} bytes; a reference to it says ${size}.`,
+        );
+    }
+  };
+  await Promise.all(Array.from({ length: lookedUpAtOnce }, work));
+}

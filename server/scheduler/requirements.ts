@@ -1,0 +1,13 @@
+import type { Requirements } from "../../shared/rest.ts";
+import type { SchedulerClientInfo } from "./events.ts";
+
+/** Whether a client is what is asked for. */
+export function meets(info: SchedulerClientInfo, requires: Requirements): boolean {
+  const { kind, memoryMb, webgpu, trusted } = requires;
+  return (
+    (kind === undefined || kind === info.kind) &&
+    (memoryMb === undefined || memoryMb <= info.memoryMb) &&
+    (!webgpu || info.webgpu) &&
+    (!trusted || info.trusted)
+  );
+}

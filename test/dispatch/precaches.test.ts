@@ -1,0 +1,162 @@
+import { describe, expect, test } from "vitest";
+import { Precaches, type WishRequest } from "../../server/dispatch/precaches.ts";
+import type { ClientId, Sha256 } from "../../shared/ids.ts";
+import type { ClientMessage, ServerMessage } from "../../shared/protocol.ts";
+
+const [ada, bob] = ["c_aaaaaaaaaaaaaaaa" as ClientId, "c_bbbbbbbbbbbbbbbb" as ClientId];
+const items = [{ sha256: "a".repeat(64) as Sha256, size: 100 }];
+
+class Fixture {
+  readonly sent: [ClientId, ServerMessage][] = [];
+  now = 0;
+  readonly precaches = new Precaches(
+    (client, message) => this.sent.push([client, message]),
+    () => this.now,
+  );
+
+  join(id: ClientId, info: { trusted?: boolean; kind?: "browser" | "node" } = {}): void {
+    const { trusted = true, kind = "node" } = info;
+    this.precaches.joined({ id, kind, memoryMb: 1024, webgpu: false, trusted, slots: 1 }, `name of ${id[2]}`);
+  }
+
+  want(wish: Partial<WishRequest> = {}) {
+    return this.precaches.want({ customer: "ada", items, requires: {}, atLeast: 1, ...wish });
+  }
+
+  report(id: ClientId, report: Partial<Extract<ClientMessage, { type: "precached" }>>): void {
+    const full = { wish: 1, state: "fetching", haveBytes: 0, missedBytes: 0, ...report } as const;
+    this.precaches.reported(id, { type: "precached", ...full });
+  }
+
+  take(): [ClientId, ServerMessage][] {
+    return this.sent.splice(0);
+  }
+}
+
+describe("[PRECACHE-1] who is asked, and when it is done", () => {
+  test("everybody who is there and who joins, until it is ended", () => {
+    const f = new Fixture();
+    f.join(ada);
+    const wanted = f.want();
+    expect(f.take()).toEqual([[ada, { type: "precache", wish: 1, blobs: items }]]);
+    f.join(bob);
+    expect(f.take()).toEqual([[bob, { type: "precache", wish: 1, blobs: items }]]);
+    expect(wanted.progress()).toMatchObject({ done: false, bytes: 100, clients: 2, have: 0 });
+    f.report(ada, { state: "done", haveBytes: 100 });
+    f.report(bob, { haveBytes: 30 });
+    expect(wanted.progress()).toMatchObject({ done: false, have: 1, haveBytes: 130 });
+    f.report(bob, { state: "done", haveBytes: 100 });
+    expect(wanted.progress()).toMatchObject({ done: true, have: 2, haveBytes: 200 });
+    wanted.end();
+    wanted.end();
+    expect(f.take().map(([, { type }]) => type)).toEqual(["precacheEnd", "precacheEnd"]);
+    f.join(ada);
+    expect(f.take()).toEqual([]);
+  });
+
+  test("with nobody there it waits for the first, or for as many as were asked for, or for none", () => {
+    const f = new Fixture();
+    const [one, two, none] = [f.want(), f.want({ atLeast: 2 }), f.want({ atLeast: 0 })];
+    expect([one, two, none].map((wanted) => wanted.progress().done)).toEqual([false, false, true]);
+    f.join(ada);
+    for (const wish of [1, 2, 3]) f.report(ada, { wish, state: "done", haveBytes: 100 });
+    expect([one, two, none].map((wanted) => wanted.progress().done)).toEqual([true, false, true]);
+  });
+
+  test("one that leaves, or is paused, is not waited for; one that comes back is asked anew", () => {
+    const f = new Fixture();
+    f.join(ada);
+    f.join(bob);
+    const wanted = f.want();
+    f.report(ada, { state: "done", haveBytes: 100 });
+    f.report(bob, { state: "paused", haveBytes: 10 });
+    expect(wanted.progress()).toMatchObject({ done: true, paused: 1, have: 1, clients: 2 });
+    f.report(bob, { state: "fetching", haveBytes: 10 });
+    expect(wanted.progress().done).toBe(false);
+    f.precaches.left(bob);
+    expect(wanted.progress()).toMatchObject({ done: true, clients: 1, haveBytes: 100 });
+    f.take();
+    f.join(bob);
+    expect(f.take()).toHaveLength(1);
+    expect(wanted.progress()).toMatchObject({ done: false, clients: 2, haveBytes: 100 });
+  });
+
+  test("only clients that are what is required", () => {
+    const f = new Fixture();
+    f.join(ada, { trusted: false, kind: "browser" });
+    f.join(bob);
+    f.want({ requires: { trusted: true } });
+    f.want({ requires: { kind: "browser" } });
+    expect(f.take().map(([client]) => client)).toEqual([bob, ada]);
+  });
+
+  test("changes wake whoever waits", async () => {
+    const f = new Fixture();
+    const wanted = f.want();
+    const never = new AbortController().signal;
+    for (const change of [
+      () => f.join(ada),
+      () => f.report(ada, { haveBytes: 1 }),
+      () => f.precaches.left(ada),
+    ]) {
+      const changed = wanted.changed(never);
+      change();
+      await changed;
+    }
+  });
+});
+
+describe("[PRECACHE-3] what does not go well", () => {
+  test("a client that will not have all of it is counted and says why; nobody waits for it", () => {
+    const f = new Fixture();
+    f.join(ada);
+    const wanted = f.want();
+    f.report(ada, { state: "done", haveBytes: 60, missedBytes: 40, reason: "no room" });
+    expect(wanted.progress()).toMatchObject({
+      done: true,
+      have: 0,
+      short: 1,
+      problems: [{ client: ada, name: "name of a", missedBytes: 40, message: "no room" }],
+    });
+  });
+
+  test("a client that lives and tells nothing is not waited for, until it tells something", () => {
+    const f = new Fixture();
+    f.join(ada);
+    const wanted = f.want();
+    f.now += 9 * 60_000;
+    f.report(ada, { haveBytes: 50 });
+    f.now += 9 * 60_000;
+    expect(wanted.progress()).toMatchObject({ done: false, short: 0 });
+    f.now += 2 * 60_000;
+    expect(wanted.progress()).toMatchObject({
+      done: true,
+      short: 1,
+      problems: [{ missedBytes: 50, message: expect.stringContaining("ten minutes") }],
+    });
+    f.report(ada, { state: "done", haveBytes: 100 });
+    f.now += 20 * 60_000;
+    expect(wanted.progress()).toMatchObject({ done: true, have: 1, short: 0 });
+  });
+
+  test("what a client claims beyond what it was asked counts for nothing", () => {
+    const f = new Fixture();
+    f.join(ada);
+    const wanted = f.want();
+    f.report(ada, { wish: 99, state: "done", haveBytes: 100 });
+    f.report(bob, { state: "done", haveBytes: 100 });
+    expect(wanted.progress()).toMatchObject({ done: false, clients: 1, haveBytes: 0 });
+    f.report(ada, { state: "done", haveBytes: 1e15, missedBytes: 1e15 });
+    expect(wanted.progress()).toMatchObject({ haveBytes: 100, have: 1, problems: [] });
+  });
+
+  test("wishes are bounded, for each customer and in all; an ended one makes room", () => {
+    const f = new Fixture();
+    const own = Array.from({ length: 8 }, () => f.want());
+    expect(() => f.want()).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
+    for (let n = 0; n < 24; n++) f.want({ customer: `customer ${n % 6}` });
+    expect(() => f.want({ customer: "another" })).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
+    own[0]!.end();
+    f.want({ customer: "another" });
+  });
+});

@@ -1,0 +1,132 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { describe, expect, test, vi } from "vitest";
+import { limits } from "../../shared/limits.ts";
+import type { PrecacheProgress } from "../../shared/rest.ts";
+import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { json, refusal, sha256 } from "../support/rest.ts";
+
+async function put(server: TestServer, text: string): Promise<{ sha256: string; size: number }> {
+  const name = { sha256: sha256(text), size: Buffer.byteLength(text) };
+  await server.request(`/api/blobs/${name.sha256}`, { method: "PUT", body: text });
+  return name;
+}
+
+interface Wish {
+  readonly lines: PrecacheProgress[];
+  readonly ended: Promise<void>;
+  /** As a customer that goes away. */
+  leave(): void;
+}
+
+async function want(server: TestServer, body: object, token = server.tokens.customer): Promise<Wish> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    httpRequest(`${server.url}/api/precache`, { method: "POST", headers, agent: false }, resolve)
+      .on("error", reject)
+      .end(JSON.stringify(body));
+  });
+  expect(response.statusCode).toBe(200);
+  const lines: PrecacheProgress[] = [];
+  response.setEncoding("utf8").on("data", (text: string) => {
+    for (const line of text.split("\n").filter(Boolean)) lines.push(JSON.parse(line) as PrecacheProgress);
+  });
+  response.on("error", () => undefined);
+  const ended = new Promise<void>((resolve) => response.once("close", resolve));
+  return { lines, ended, leave: () => response.destroy() };
+}
+
+describe("[PRECACHE-1] POST /api/precache", () => {
+  test("asks connected clients, tells how it goes, ends when they have it, and tells them so", async () => {
+    const server = await startTestServer();
+    const [one, two] = [await put(server, "one"), await put(server, "twotwo")];
+    const client = server.client();
+    const { lines, ended } = await want(server, { refs: [one, { ...two, range: [1, 2] }] });
+    await vi.waitFor(() => expect(lines[0]).toMatchObject({ done: false, bytes: 9, clients: 1 }));
+    expect(client.asked).toMatchObject([{ type: "precache", blobs: [one, two] }]);
+    const wish = client.asked[0]!.wish;
+    client.precached({ wish, state: "fetching", haveBytes: 3, missedBytes: 0 });
+    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ haveBytes: 3 }));
+    client.precached({ wish, state: "done", haveBytes: 9, missedBytes: 0 });
+    await ended;
+    expect(lines.at(-1)).toMatchObject({ done: true, have: 1, haveBytes: 9 });
+    expect(client.asked.at(-1)).toEqual({ type: "precacheEnd", wish });
+  });
+
+  test("stands as long as the request: a customer that goes away ends it", async () => {
+    const server = await startTestServer();
+    const client = server.client();
+    const wish = await want(server, { refs: [await put(server, "one")], stay: true });
+    await vi.waitFor(() => expect(client.asked).toHaveLength(1));
+    client.precached({ wish: client.asked[0]!.wish, state: "done", haveBytes: 3, missedBytes: 0 });
+    await vi.waitFor(() => expect(wish.lines.at(-1)).toMatchObject({ done: true }));
+    const late = server.client();
+    await vi.waitFor(() => expect(late.asked).toMatchObject([{ type: "precache" }]));
+    await vi.waitFor(() => expect(wish.lines.at(-1)).toMatchObject({ done: false, clients: 2, have: 1 }));
+    wish.leave();
+    await vi.waitFor(() => expect(late.asked.at(-1)).toMatchObject({ type: "precacheEnd" }));
+    expect(server.client().asked).toEqual([]);
+    expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
+  });
+
+  test("a customer's token that is revoked ends it", async () => {
+    const server = await startTestServer();
+    const { secret, info } = await server.access.createToken({ role: "customer", name: "bob" });
+    const refs = [await put(server, "one")];
+    const { ended } = await want(server, { refs }, secret);
+    await server.access.revoke(info.id);
+    await ended;
+  });
+});
+
+describe("[PRECACHE-3] what is refused", () => {
+  test("a blob that is not here, or is of another size; nobody is asked", async () => {
+    const server = await startTestServer();
+    const client = server.client();
+    const refs = [await put(server, "one"), { sha256: "0".repeat(64), size: 5 }];
+    const message = await refusal(await server.request("/api/precache", json({ refs })), 404, "NOT_FOUND");
+    expect(message).toContain("0".repeat(64));
+    const wrong = { refs: [{ sha256: sha256("one"), size: 4 }] };
+    await refusal(await server.request("/api/precache", json(wrong)), 400, "BAD_REQUEST");
+    expect(client.asked).toEqual([]);
+  });
+
+  test("no references, too many, ranges outside, clients and volunteers as customers", async () => {
+    const server = await startTestServer();
+    const ref = await put(server, "one");
+    const many = Array.from({ length: limits.precacheRefs + 1 }, () => ref);
+    for (const refs of [[], many, [{ ...ref, range: [0, 4] }], [{ ...ref, range: [2, 1] }], ["one"]])
+      await refusal(await server.request("/api/precache", json({ refs })), 400, "BAD_REQUEST");
+    for (const token of [server.tokens.client, server.tokens.volunteer, server.client().ticket])
+      await refusal(
+        await server.request("/api/precache", { ...json({ refs: [ref] }), token }),
+        403,
+        "FORBIDDEN",
+      );
+  });
+
+  test("more wishes at one time than a customer may have", async () => {
+    const server = await startTestServer();
+    const refs = [await put(server, "one")];
+    const wishes = await Promise.all(Array.from({ length: 8 }, () => want(server, { refs })));
+    await refusal(await server.request("/api/precache", json({ refs })), 429, "TOO_MANY");
+    wishes[0]!.leave();
+    await vi.waitFor(async () => {
+      const again = await server.request("/api/precache", json({ refs, atLeast: 0 }));
+      expect(again.status).toBe(200);
+    });
+  });
+});
+
+test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
+  const server = await startTestServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
+  const name = await put(server, "five5");
+  const wish = await want(server, { refs: [name] });
+  await vi.waitFor(() => expect(wish.lines).toHaveLength(1));
+  const other = "sixsix";
+  const upload = () => server.request(`/api/blobs/${sha256(other)}`, { method: "PUT", body: other });
+  await refusal(await upload(), 507, "STORE_FULL");
+  expect((await server.request(`/api/blobs/${name.sha256}`)).status).toBe(200);
+  wish.leave();
+  // A full quota lets go of it once nobody wants it.
+  await vi.waitFor(async () => expect((await upload()).status).toBe(201));
+});
