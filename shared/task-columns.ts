@@ -142,9 +142,9 @@ function haveTasks(columns: {
 
 function readLeases({ indexes, attempts, extras, ...pack }: LeaseColumns): LeasedTask[] {
   const inputs = unpackValues(pack);
-  const tasks = new Array<LeasedTask>(indexes.length);
-  for (let i = 0; i < tasks.length; i++)
-    tasks[i] = { index: indexes[i]!, attempt: attempts[i]!, input: inputs[i]! };
+  const tasks = indexes.map((index, i): LeasedTask => {
+    return { index, attempt: attempts[i]!, input: inputs[i]! };
+  });
   for (const { at, input = inputs[at]!, ...rest } of extras ?? [])
     tasks[at] = { ...tasks[at]!, ...rest, input };
   return tasks;
@@ -152,14 +152,10 @@ function readLeases({ indexes, attempts, extras, ...pack }: LeaseColumns): Lease
 
 function readResults({ indexes, attempts, elapsedMs, extras, ...pack }: ResultColumns): TaskResult[] {
   const outputs = unpackValues(pack);
-  const results = new Array<TaskResult>(indexes.length);
-  for (let i = 0; i < results.length; i++)
-    results[i] = {
-      index: indexes[i]!,
-      attempt: attempts[i]!,
-      elapsedMs: elapsedMs[i]!,
-      outcome: { state: "done", output: outputs[i]! },
-    };
+  const results = indexes.map((index, i): TaskResult => {
+    const outcome = { state: "done" as const, output: outputs[i]! };
+    return { index, attempt: attempts[i]!, elapsedMs: elapsedMs[i]!, outcome };
+  });
   for (const extra of extras ?? [])
     results[extra.at] = { ...results[extra.at]!, outcome: readOutcome(extra, outputs[extra.at]!) };
   return results;

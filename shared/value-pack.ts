@@ -15,9 +15,9 @@ export function packValues(values: readonly Uint8Array[]): ValuePack {
   const [first] = values;
   if (first && values.length === 1 && first.length === first.buffer.byteLength)
     return { sizes: [first.length], bytes: first };
-  const sizes = new Array<number>(values.length);
+  const sizes = values.map(({ length }) => length);
   let total = 0;
-  for (let i = 0; i < values.length; i++) total += sizes[i] = values[i]!.length;
+  for (const size of sizes) total += size;
   const bytes = new Uint8Array(total);
   let at = 0;
   for (let i = 0; i < values.length;) {
@@ -51,15 +51,13 @@ function joined(values: readonly Uint8Array[], start: number, end: number): Uint
 
 /** Takes values apart again: views into `bytes`. The caller has checked the pack with {@link isValuePack}. */
 export function unpackValues({ sizes, bytes }: ValuePack): Uint8Array[] {
-  const values = new Array<Uint8Array>(sizes.length);
   const { buffer } = bytes;
   let at = bytes.byteOffset;
-  for (let i = 0; i < sizes.length; i++) {
-    const size = sizes[i]!;
-    values[i] = new Uint8Array(buffer, at, size);
+  return sizes.map((size) => {
+    const value = new Uint8Array(buffer, at, size);
     at += size;
-  }
-  return values;
+    return value;
+  });
 }
 
 /** Whether this is a pack of `count` values of at most `maxBytes` each, nothing missing and nothing left over. */

@@ -80,7 +80,7 @@ class TaskContext implements KernelContext {
     return (this.#controller ??= new AbortController()).signal;
   }
 
-  static end(context: TaskContext): void {
+  static end(this: void, context: TaskContext): void {
     context.#ended = true;
     context.#controller?.abort(new Error("The task has ended."));
   }

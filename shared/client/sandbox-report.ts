@@ -68,7 +68,7 @@ function readExtra(raw: unknown, finished: FinishedTask[]): void {
   const outcome: FinishedTask["outcome"] = names
     ? { state: "done", output: task.outcome.output, refs: names }
     : { state: "failed", failure: isRecord(failure) ? readFailure(failure) : nonsense };
-  finished[at as number] = { ...task, outcome };
+  finished[at] = { ...task, outcome };
 }
 
 const nonsense: Failure = { kind: "unserialisable", message: "The sandbox reported a result that is none." };

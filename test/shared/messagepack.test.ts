@@ -27,8 +27,9 @@ describe("bounds before decoding", () => {
 
   test("[FLOW-2] a frame of more elements than any honest one is refused before it is decoded", () => {
     const report = { job: "j_aaaaaaaaaaaaaaaa", index: 0, attempt: 1, fraction: 0.5 };
+    const progress = Array.from({ length: 4096 }, () => report);
     const frame = (messages: number) =>
-      encode(Array(messages).fill({ type: "progress", progress: Array(4096).fill(report) }));
+      encode(Array.from({ length: messages }, () => ({ type: "progress", progress })));
     expect(decodeClientFrame(frame(4))).toHaveLength(4);
     expect(() => decodeClientFrame(frame(20))).toThrow(expect.objectContaining({ code: "MALFORMED_FRAME" }));
   });

@@ -416,8 +416,8 @@ describe("attacks", () => {
       attempt: 1,
       fraction: 0.5,
     }));
-    for (let frame = 0; frame < 3; frame++)
-      client.send(...Array.from({ length: 60 }, () => ({ type: "progress" as const, progress })));
+    for (let frame = 0; frame < 18; frame++)
+      client.send(...Array.from({ length: 10 }, () => ({ type: "progress" as const, progress })));
     expect(await client.next("refuse")).toMatchObject({ code: "TOO_MANY" });
   });
 });
