@@ -10,6 +10,10 @@ export interface EngineCode {
 
 /**
  * The engine in one file, made by the first program of this user. Where nothing can be kept or bundled, its sources.
+ *
+ * connect() to the first result on two idle cores, medians: from sources, compiled before, 385 ms; in one file 265 ms, of which
+ * sandboxes that come up while the engine is loaded are 80; without the list of media types, and with HTTP loaded beside it
+ * in the program's thread, 205 ms. The first program after a change waits 0.9 s for the bundler.
  */
 export async function loadEngine(cacheDirectory: string): Promise<EngineCode> {
   const entry = join(import.meta.dirname, "engine-entry.ts");
