@@ -1,4 +1,4 @@
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import type { ConnectOptions } from "../customer/connect.ts";
 import type { Hands } from "../customer/hands.ts";
 import { connect } from "./connect.ts";
@@ -17,7 +17,9 @@ import { parallelGrammar, parseParallel } from "./spec.ts";
  * });
  */
 export function parallelOption(program: Command): (options?: ConnectOptions) => Promise<Hands> {
-  const option = new Option("--parallel <spec>", "where it computes: dc:…, thread:… or mpi:… (see below)")
+  // By the program's own commander: who does not use this option does not load one.
+  const option = program
+    .createOption("--parallel <spec>", "where it computes: dc:…, thread:… or mpi:… (see below)")
     .env("MANYHANDS_PARALLEL")
     .argParser((text: string) => {
       parseParallel(text);

@@ -38,7 +38,8 @@ function nodeFlags(memoryMb: number): string[] {
  * nobody is left to end it.
  */
 function deathLauncher(): string[] {
-  return launcher("setpriv", ["--pdeathsig", "KILL", "--no-new-privs"]) ?? [];
+  const { setpriv } = launchers();
+  return setpriv === undefined ? [] : [setpriv, ...deathOptions];
 }
 
 /** Whether the system itself ends a sandbox with its client; else an orphan guard has to. */
@@ -51,30 +52,50 @@ export function diesWithParent(): boolean {
  * the watch that speaks first.
  */
 function limitsLauncher(memoryMb: number): string[] {
+  const { prlimit } = launchers();
   const bytes = (reservedMb + processOverheadMb + 2 * memoryMb) * 1024 ** 2;
-  const tried = launcher("prlimit", [`--data=${64 * 1024 ** 3}`, "--core=0"]);
-  return tried ? [tried[0]!, `--data=${bytes}`, "--core=0"] : [];
+  return prlimit === undefined ? [] : [prlimit, ...limitOptions(bytes)];
 }
 
-const launchers = new Map<string, string[] | undefined>();
+const deathOptions = ["--pdeathsig", "KILL", "--no-new-privs"];
+const limitOptions = (bytes: number): string[] => [`--data=${bytes}`, "--core=0"];
 
-/** A launcher of util-linux with its options, when it is there and understands them (busybox has lesser ones). */
-function launcher(name: string, options: string[]): string[] | undefined {
-  if (!launchers.has(name)) launchers.set(name, findLauncher(name, options));
-  return launchers.get(name);
+/** Paths of launchers of util-linux that are there and understand these options (busybox has lesser ones). */
+interface Launchers {
+  readonly prlimit?: string | undefined;
+  readonly setpriv?: string | undefined;
 }
 
-function findLauncher(name: string, options: string[]): string[] | undefined {
-  if (process.platform !== "linux") return undefined;
-  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter)) {
-    const path = join(directory, name);
-    try {
-      accessSync(path, constants.X_OK);
-    } catch {
-      continue;
-    }
-    const tried = spawnSync(path, [...options, "true"], { stdio: "ignore", timeout: 5000 });
-    if (tried.status === 0) return [path, ...options];
+let found: Launchers | undefined;
+
+function launchers(): Launchers {
+  found ??= process.platform === "linux" ? findLaunchers() : {};
+  return found;
+}
+
+function findLaunchers(): Launchers {
+  const limits = pathsOf("prlimit").map((path) => [path, ...limitOptions(64 * 1024 ** 3)]);
+  const deaths = pathsOf("setpriv").map((path) => [path, ...deathOptions]);
+  // As a rule both are right, and one trial tells: it takes 5 ms, in which everything else here waits.
+  const [limit, death] = [limits[0], deaths[0]];
+  if (limit && death && runs([...limit, ...death])) return { prlimit: limit[0], setpriv: death[0] };
+  return { prlimit: limits.find(runs)?.[0], setpriv: deaths.find(runs)?.[0] };
+}
+
+function pathsOf(name: string): string[] {
+  const directories = (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter);
+  return directories.map((directory) => join(directory, name)).filter(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
-  return undefined;
+}
+
+function runs([program = "", ...parameters]: readonly string[]): boolean {
+  return spawnSync(program, [...parameters, "true"], { stdio: "ignore", timeout: 5000 }).status === 0;
 }

@@ -1,6 +1,4 @@
-import { enableCompileCache } from "node:module";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { PlatformError } from "../../shared/errors.ts";
 import { jobDefaults } from "../../shared/limits.ts";
@@ -9,8 +7,6 @@ import type { EngineOptions, FromEngine, ToEngine } from "./messages.ts";
 const options = workerData as EngineOptions;
 const tell = (message: FromEngine): void => parentPort?.postMessage(message);
 
-// Compiled once for all programs. In the user's own folder, because what is there is run.
-enableCompileCache(join(options.cacheDirectory, "code"));
 try {
   const { threads, cacheDirectory } = options;
   const { createProcessSandboxes } = await import("../../node-client/sandbox/process-sandboxes.ts");
@@ -18,6 +14,8 @@ try {
   // The program's own work: nobody else's comes first.
   const factory = createProcessSandboxes({ niceness: 0, cacheDirectory });
   const sandboxes = warmUp(factory, Math.min(threads, availableParallelism()), jobDefaults.memoryMb);
+  // A turn for them to be started in: loading what follows holds up everything else here.
+  await new Promise((resolve) => setImmediate(resolve));
   const { openEngine } = await import("./engine.ts");
   const engine = await openEngine(options, sandboxes);
   parentPort?.on("message", (message: ToEngine) => {

@@ -54,6 +54,23 @@ describe.skipIf(missing)("mpi:N:SCRATCH under Open MPI", () => {
     await until(() => clientsOf(scratch).filter(({ pid }) => pid !== doomed.pid).length === 2);
   });
 
+  it.for(["mpiexec.openmpi", "mpiexec.hydra"])(
+    "[MPI-2] the same under %s, and nothing stays",
+    async (launcher, { skip }) => {
+      if (spawnSync(launcher, ["--version"]).error)
+        skip(`${launcher} is not installed (Debian: openmpi-bin, mpich)`);
+      const scratch = await temporaryDirectory();
+      vi.stubEnv("MANYHANDS_MPIRUN", launcher);
+      const hands = await open(scratch);
+      const job = hands.map(slowSquare, inputs(12, 300));
+      await until(async () => (await job.status()).counts.done >= 2);
+      process.kill(clientsOf(scratch)[0]!.pid, "SIGKILL");
+      expect(await job).toEqual(squares(12));
+      await hands.close();
+      await until(() => processesWith(scratch).length === 0);
+    },
+  );
+
   it("[MPI-2] a rank killed with -9 together with its supervisor leaves the others at work", async () => {
     const scratch = await temporaryDirectory();
     const hands = await open(scratch);

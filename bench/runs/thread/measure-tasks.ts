@@ -1,0 +1,44 @@
+import { parseArgs } from "node:util";
+
+/** Two, as on the smallest machine worth a second thread. */
+export const threads = 2;
+
+const { values } = parseArgs({
+  options: { ms: { type: "string", default: "10" }, seconds: { type: "string", default: "3" } },
+  strict: false,
+});
+const ms = Number(values.ms);
+/** Tasks of 0 ms have no ideal time to fill: so many instead. */
+const tinyTasks = 20_000;
+
+export interface BurnTask {
+  readonly ms: number;
+}
+
+/** Keeps a thread busy for so long by the clock. It travels to both as its source text. */
+export const burn = ({ ms }: BurnTask): number => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+  return ms;
+};
+
+/**
+ * Runs tasks on a pool that is up, and prints percent of the ideal time (all threads busy from first to last), or tasks a
+ * second when they take no time. Done before with a tenth, so that the path is compiled.
+ */
+export async function measureTasks(run: (tasks: BurnTask[]) => PromiseLike<unknown[]>): Promise<never> {
+  const count = ms === 0 ? tinyTasks : Math.round((Number(values.seconds) * 1000 * threads) / ms);
+  await run(makeTasks(Math.max(threads, Math.round(count / 10))));
+  const start = performance.now();
+  const outputs = await run(makeTasks(count));
+  const tookMs = performance.now() - start;
+  if (outputs.length !== count || outputs.some((output) => output !== ms))
+    throw new Error(`${count} tasks gave ${outputs.length} outputs, or wrong ones`);
+  const value = ms === 0 ? count / (tookMs / 1000) : (100 * ((count * ms) / threads)) / tookMs;
+  process.stdout.write(`${JSON.stringify({ value, tasks: count, tookMs })}\n`);
+  process.exit(0);
+}
+
+function makeTasks(count: number): BurnTask[] {
+  return Array.from({ length: count }, () => ({ ms }));
+}

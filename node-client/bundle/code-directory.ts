@@ -1,0 +1,28 @@
+import { lstatSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/**
+ * Where code is kept that is run later, best first: under the cache directory, and in the system's temporary directory, for
+ * when that belongs to somebody else or is read only.
+ */
+export function codeDirectories(cacheDirectory: string): string[] {
+  const own = join(tmpdir(), `manyhands-code-${process.getuid?.() ?? "user"}`);
+  return [join(cacheDirectory, "bundles"), own];
+}
+
+/** @throws Error when it cannot be made, or others could write to it */
+export function makePrivate(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (!isOwn(directory)) throw new Error(`${directory} is not this user's alone`);
+}
+
+/**
+ * Whether it is this user's alone to change: not another's, not a link, not open to a group.
+ * @throws Error when it is not there
+ */
+export function isOwn(path: string): boolean {
+  const found = lstatSync(path);
+  if (found.isSymbolicLink()) return false;
+  return !process.getuid || (found.uid === process.getuid() && (found.mode & 0o022) === 0);
+}
