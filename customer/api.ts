@@ -86,13 +86,15 @@ export class Api {
     return this.#ask({ method: "POST", path: "api/jobs", ...json(options), ...call }, jobSchema);
   }
 
-  /** Adds tasks: `body` is a pack (shared/task-pack.ts). Idempotent by index. */
-  submit(id: JobId, body: Uint8Array<ArrayBuffer>, call: Call = {}): Promise<Submitted> {
+  /** Adds tasks: `body` is a pack (shared/task-pack.ts). Idempotent by index. With `close` they are the last ones. */
+  submit(
+    id: JobId,
+    body: Uint8Array<ArrayBuffer>,
+    { close, ...call }: Call & { close?: boolean } = {},
+  ): Promise<Submitted> {
     const headers = { "content-type": contentTypes.taskPack };
-    return this.#ask(
-      { method: "POST", path: `api/jobs/${id}/tasks`, body, headers, ...call },
-      submittedSchema,
-    );
+    const path = `api/jobs/${id}/tasks${close ? "?close=1" : ""}`;
+    return this.#ask({ method: "POST", path, body, headers, ...call }, submittedSchema);
   }
 
   /** One of the verbs that need nothing but the job. */

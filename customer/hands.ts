@@ -229,7 +229,6 @@ export class Hands {
       if (job.state === "blocked") throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
       if (job.state !== "open") return checkSameLength(job, inputs);
       await submitInputs(this.#api, id, inputs, { signal: over.signal, window: options.window });
-      await this.#api.act(id, "close", { signal: over.signal });
     } catch (error) {
       // Its results say what happened, so those who read them are left to it.
       if (error instanceof PlatformError && error.code === "JOB_BLOCKED") throw error;

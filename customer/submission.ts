@@ -22,6 +22,7 @@ export interface SubmissionOptions {
 /**
  * Streams inputs to the server, one request under way while the next fills: a slow server makes the enumeration wait, a
  * slow enumeration sends what there is. Sent again after a lost reply, the same index with the same input is one task.
+ * The last request closes the job: a request more would be a third of what a job of one task takes.
  */
 export async function submitInputs(
   api: Api,
@@ -32,7 +33,7 @@ export async function submitInputs(
   const sender = new Sender(api, id, options);
   // The enumeration may be waiting for an input that never comes; a failure must not wait with it.
   await Promise.race([enumerate(inputs, sender), sender.broken]);
-  await sender.finish();
+  await sender.close();
 }
 
 async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
@@ -57,6 +58,9 @@ class Sender {
   /** The request under way; settles with its outcome. */
   #sending: Promise<void> | undefined;
   #scheduled = false;
+  /** Every input is here: what is sent now is the last. */
+  #closing = false;
+  #closed = false;
   #batchTasks = firstBatchTasks;
   readonly #broken = Promise.withResolvers<never>();
   #failure: { error: unknown } | undefined;
@@ -88,7 +92,14 @@ class Sender {
     return this.#filling.isFull ? this.#waitForRoom() : undefined;
   }
 
-  async finish(): Promise<void> {
+  /** Sends what is left and closes the job. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#finish();
+    if (!this.#closed) await this.#api.act(this.#id, "close", { signal: this.#options.signal });
+  }
+
+  async #finish(): Promise<void> {
     while (this.#sending || this.#filling.length > 0) {
       this.#send();
       await this.#sending;
@@ -123,7 +134,9 @@ class Sender {
 
   async #post(batch: TaskBatch): Promise<void> {
     const { signal } = this.#options;
-    await this.#api.submit(this.#id, await batch.body(), { signal });
+    const close = this.#closing;
+    await this.#api.submit(this.#id, await batch.body(), { signal, close });
+    this.#closed = close;
   }
 
   async #waitForRoom(): Promise<void> {
@@ -133,7 +146,7 @@ class Sender {
   }
 
   async #waitForWindow(window: number): Promise<void> {
-    await this.finish();
+    await this.#finish();
     for (;;) {
       const { done, failed, cancelled } = (await this.#api.job(this.#id, { signal: this.#options.signal }))
         .counts;

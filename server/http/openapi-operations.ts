@@ -54,6 +54,15 @@ const resultQuery = [
   },
 ];
 
+const closeQuery = [
+  {
+    name: "close",
+    in: "query",
+    schema: { type: "string", enum: ["0", "1"], default: "0" },
+    description: "1: these are the last; the job is closed once they are stored, as `POST …/close` does.",
+  },
+];
+
 const groupQuery = [
   {
     name: "group",
@@ -90,6 +99,7 @@ export const operations: Record<RouteName, Operation> = {
     summary: "Add tasks",
     description:
       "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays. Or one pack, `application/x-manyhands-tasks`: tasks with consecutive indexes as columns in one MessagePack map, taken whole or not at all; many small tasks cost a fraction.",
+    query: closeQuery,
     body: {
       "application/x-ndjson": { of: "TaskLine" },
       "application/x-msgpack": { of: "TaskItem" },

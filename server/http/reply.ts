@@ -24,3 +24,11 @@ export function query({ req }: Call, name: string): string | undefined {
   if (value === undefined || typeof value === "string") return value;
   throw new PlatformError("BAD_REQUEST", `?${name}= is given more than once; expected one value.`);
 }
+
+/** A switch in the query: absent, `0` or `false` is off. @throws PlatformError BAD_REQUEST */
+export function flag(call: Call, name: string): boolean {
+  const text = query(call, name);
+  if (text === undefined || text === "0" || text === "false") return false;
+  if (text === "1" || text === "true" || text === "") return true;
+  throw new PlatformError("BAD_REQUEST", `?${name}=${text} is not understood; expected 1 or 0.`);
+}

@@ -257,6 +257,25 @@ describe("steering jobs", () => {
     await refusal(await server.request(`/api/jobs/${id}`), 404, "NOT_FOUND");
   });
 
+  test("[ONCE-2] the last tasks may close their job; repeating them changes nothing, and other ones are refused", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const send = (query: string, body: string) =>
+      server.request(`/api/jobs/${id}/tasks${query}`, ndjson(body));
+    await refusal(await send("?close=maybe", '{"input":0}'), 400, "BAD_REQUEST");
+    expect(await (await send("", '{"input":1}')).json()).toMatchObject({ added: 1 });
+    const last = '{"index":1,"input":2}';
+    expect(await (await send("?close=1", last)).json()).toMatchObject({ added: 1, total: 2 });
+    const job = async () => (await (await server.request(`/api/jobs/${id}`)).json()) as JobInfo;
+    expect(await job()).toMatchObject({ state: "closed" });
+    expect(await (await send("?close=1", last)).json()).toMatchObject({ added: 0, repeated: 1, total: 2 });
+    await refusal(await send("?close=1", '{"index":2,"input":3}'), 409, "WRONG_STATE");
+    server.client();
+    await lines(await server.request(`/api/jobs/${id}/results?follow=1`));
+    expect(await (await send("?close=1", last)).json()).toMatchObject({ repeated: 1 });
+    expect(await job()).toMatchObject({ state: "finished" });
+  });
+
   test("failures carry the kernel's message and can be requeued; logs are kept", async () => {
     const server = await startTestServer();
     let healthy = false;

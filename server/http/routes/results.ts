@@ -4,7 +4,7 @@ import type { JobId } from "../../../shared/ids.ts";
 import { contentTypes, type JobState } from "../../../shared/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";
-import { query } from "../reply.ts";
+import { flag, query } from "../reply.ts";
 import {
   jsonResults,
   msgpackResults,
@@ -168,13 +168,6 @@ function afterOf(call: Call): number {
     "BAD_REQUEST",
     `?after=${text} is no sequence number; expected a whole number from 0.`,
   );
-}
-
-function flag(call: Call, name: string): boolean {
-  const text = query(call, name);
-  if (text === undefined || text === "0" || text === "false") return false;
-  if (text === "1" || text === "true" || text === "") return true;
-  throw new PlatformError("BAD_REQUEST", `?${name}=${text} is not understood; expected 1 or 0.`);
 }
 
 function formatOf({ req }: Call, follow: boolean): ResultFormat {

@@ -1,10 +1,11 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { contentTypes } from "../../../shared/rest.ts";
+import type { JobInfo, Submitted } from "../../../shared/rest.ts";
 import { bodyType, parseJson, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { splitLines, splitMessagePack, type Framing } from "../framing.ts";
 import { jobOf } from "../ownership.ts";
-import { reply } from "../reply.ts";
+import { flag, reply } from "../reply.ts";
 import { TaskBatcher, type SubmitBatch } from "../submit-stream.ts";
 import { lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
 import { takePack } from "../task-pack-body.ts";
@@ -13,27 +14,35 @@ import { takePack } from "../task-pack-body.ts";
 export function taskRoutes({ platform, blobs }: HttpParts): Routes<"POST /api/jobs/{id}/tasks"> {
   return {
     "POST /api/jobs/{id}/tasks": async (call) => {
-      const { id, counts } = await jobOf(call, platform);
-      const { taskPack, ndjson, msgpack, json } = contentTypes;
-      const type = bodyType(call.req, [taskPack, ndjson, msgpack, json]);
-      const submit: SubmitBatch = (tasks) => platform.submit(id, tasks);
-      if (type === taskPack) {
-        reply(call, await takePack(call, submit));
-        return;
-      }
-      const isLines = type === ndjson;
-      const noun = isLines ? "Line" : "Item";
-      const batcher = new TaskBatcher(submit, noun, counts.total);
-      if (type === json) {
-        const list = parseJson(await readBody(call.req, call.res), "body");
-        if (!Array.isArray(list))
-          throw new PlatformError("BAD_REQUEST", "The body is not a JSON array of {index?, input}.");
-        await batcher.take(list as unknown[], taskFromJson(blobs, counts.total));
-      } else if (isLines) await takeStream(call, splitLines, lineReader(blobs, counts.total), batcher);
-      else await takeStream(call, splitMessagePack, readTaskItem, batcher);
-      reply(call, await batcher.finish());
+      const job = await jobOf(call, platform);
+      const close = flag(call, "close");
+      const submitted = await takeTasks(call, job, blobs, (tasks) => platform.submit(job.id, tasks));
+      if (close) await platform.closeJob(job.id);
+      reply(call, submitted);
     },
   };
+}
+
+async function takeTasks(
+  call: Call,
+  { counts }: JobInfo,
+  blobs: HttpParts["blobs"],
+  submit: SubmitBatch,
+): Promise<Submitted> {
+  const { taskPack, ndjson, msgpack, json } = contentTypes;
+  const type = bodyType(call.req, [taskPack, ndjson, msgpack, json]);
+  if (type === taskPack) return takePack(call, submit);
+  const isLines = type === ndjson;
+  const noun = isLines ? "Line" : "Item";
+  const batcher = new TaskBatcher(submit, noun, counts.total);
+  if (type === json) {
+    const list = parseJson(await readBody(call.req, call.res), "body");
+    if (!Array.isArray(list))
+      throw new PlatformError("BAD_REQUEST", "The body is not a JSON array of {index?, input}.");
+    await batcher.take(list as unknown[], taskFromJson(blobs, counts.total));
+  } else if (isLines) await takeStream(call, splitLines, lineReader(blobs, counts.total), batcher);
+  else await takeStream(call, splitMessagePack, readTaskItem, batcher);
+  return batcher.finish();
 }
 
 /**
