@@ -13,10 +13,17 @@ const shareOfQuota = 0.8;
 const largestWholeBytes = 1024 ** 3;
 /** Longest that one transfer gives way to those that tasks wait for: a client that is never quiet gets its data, too. */
 const giveWayMs = 1_000;
+/**
+ * Small blobs that are fetched side by side. 1,000 of 16 KiB, server and node client on one busy machine, in two rounds: one at a
+ * time 11.4 and 8.4 s, four 7.0 and 6.0, eight 6.3 and 6.4; over a network, where a round trip is most of it, the gain is larger.
+ */
+const smallAtOnce = 4;
 /** A blob that comes with another hash is fetched again, up to so often in all. */
 const maxFetches = 3;
 /** What tasks here need is looked up this often at most: data that came since is the newest in the cache. */
 const heldEveryMs = 1_000;
+
+type Range = readonly [start: number, end: number];
 
 /** How far a wish is. */
 export interface WishProgress {
@@ -28,7 +35,8 @@ export interface WishProgress {
 
 interface Wish {
   readonly id: number;
-  readonly items: readonly PrecacheItem[];
+  /** What is left to do for it, a transfer or a few small ones at a time. */
+  readonly steps: AsyncGenerator<void, void, undefined>;
   /** What is here because of it. */
   readonly names: Set<Sha256>;
   haveBytes: number;
@@ -38,7 +46,7 @@ interface Wish {
 }
 
 /**
- * Puts data into the cache before tasks need it: one transfer at a time, behind those that tasks wait for, and never at the
+ * Puts data into the cache before tasks need it: few transfers at a time, behind those that tasks wait for, and never at the
  * cost of what tasks here need (SPEC.md [PRECACHE-2]). What does not fit is told, and nothing waits for it.
  */
 export class Precacher {
@@ -51,10 +59,12 @@ export class Precacher {
   /** Names that wishes brought or found here, with their size and how many wishes want them. */
   readonly #kept = new Map<Sha256, { readonly bytes: number; wishes: number }>();
   #keptBytes = 0;
+  /** Of whole blobs that are being fetched. */
+  #underWayBytes = 0;
   #needed = { names: new Set<Sha256>(), bytes: 0, at: -Infinity };
   #working = false;
-  #onHold = false;
-  #resume: (() => void) | undefined;
+  /** There while nothing is to be begun. */
+  #gate: PromiseWithResolvers<void> | undefined;
 
   constructor(
     ports: Pick<ClientPorts, "blobs" | "cache" | "clock">,
@@ -69,8 +79,16 @@ export class Precacher {
   }
 
   start(id: number, items: readonly PrecacheItem[]): void {
-    const wish = { id, items, names: new Set<Sha256>(), haveBytes: 0, missedBytes: 0, reason: undefined };
-    this.#wishes.set(id, { ...wish, over: false });
+    const wish: Wish = {
+      id,
+      steps: this.#stepsOf(() => wish, items),
+      names: new Set(),
+      haveBytes: 0,
+      missedBytes: 0,
+      reason: undefined,
+      over: false,
+    };
+    this.#wishes.set(id, wish);
     if (!this.#working) void this.#work();
   }
 
@@ -85,48 +103,79 @@ export class Precacher {
       this.#kept.delete(name);
       this.#keptBytes -= kept.bytes;
     }
-    this.#resume?.();
+    // Whoever waits for it to go on need not any more.
+    const gate = this.#gate;
+    if (gate) this.#gate = Promise.withResolvers<void>();
+    gate?.resolve();
   }
 
   /** Begins nothing while held. */
   hold(onHold: boolean): void {
-    this.#onHold = onHold;
-    if (!onHold) this.#resume?.();
+    if (onHold) this.#gate ??= Promise.withResolvers<void>();
+    else {
+      this.#gate?.resolve();
+      this.#gate = undefined;
+    }
   }
 
   async #work(): Promise<void> {
     this.#working = true;
     // In a turn of its own: the session is told of it from outside its own call.
     await Promise.resolve();
-    for (let wish = this.#next(); wish; wish = this.#next()) {
-      for (const item of wish.items) if (this.#isWanted(wish)) await this.#bring(wish, item);
-      wish.over = true;
-      this.#tell(wish);
-    }
+    for (let begun = this.#unfinished(); begun.length > 0; begun = this.#unfinished())
+      // In turns, so that a small wish does not wait for another's large one.
+      for (const wish of begun) await this.#step(wish);
     this.#working = false;
   }
 
-  #next(): Wish | undefined {
-    for (const wish of this.#wishes.values()) if (!wish.over) return wish;
-    return undefined;
+  async #step(wish: Wish): Promise<void> {
+    if (!this.#isWanted(wish)) return;
+    wish.over = (await wish.steps.next()).done === true;
+    this.#tell(wish);
+  }
+
+  #unfinished(): Wish[] {
+    return [...this.#wishes.values()].filter(({ over }) => !over);
   }
 
   #isWanted(wish: Wish): boolean {
     return this.#wishes.get(wish.id) === wish;
   }
 
-  async #bring(wish: Wish, item: PrecacheItem): Promise<void> {
-    const cache = this.#cache;
-    const settled = wish.haveBytes + wish.missedBytes;
-    try {
-      if (!cache) wish.haveBytes += precacheBytes(item);
-      else if (item.ranges) await this.#bringRanges(wish, cache, item, item.ranges);
-      else await this.#bringWhole(wish, cache, item);
-    } catch (error) {
-      const missed = precacheBytes(item) - (wish.haveBytes + wish.missedBytes - settled);
-      this.#miss(wish, missed, PlatformError.from(error).message);
+  async *#stepsOf(of: () => Wish, items: readonly PrecacheItem[]): AsyncGenerator<void, void, undefined> {
+    const [wish, cache] = [of(), this.#cache];
+    if (!cache) {
+      for (const item of items) wish.haveBytes += precacheBytes(item);
+      return;
     }
-    this.#tell(wish);
+    const isSmall = ({ size, ranges }: PrecacheItem): boolean => !ranges && size <= limits.wholeBytes;
+    const small = items.filter(isSmall);
+    for (let at = 0; at < small.length; at += smallAtOnce) {
+      const few = small.slice(at, at + smallAtOnce);
+      await Promise.all(
+        few.map((item) => this.#try(wish, item.size, () => this.#bringWhole(wish, cache, item))),
+      );
+      yield;
+    }
+    for (const item of items) {
+      if (isSmall(item)) continue;
+      if (!item.ranges) await this.#try(wish, item.size, () => this.#bringWhole(wish, cache, item));
+      for (const piece of piecesOf(item)) {
+        const bring = () => this.#bringPiece(wish, cache, item, piece);
+        await this.#try(wish, piece[1] - piece[0], bring);
+        yield;
+      }
+      yield;
+    }
+  }
+
+  /** What goes wrong with one thing is told, and stops no other. */
+  async #try(wish: Wish, bytes: number, bring: () => Promise<void>): Promise<void> {
+    try {
+      await bring();
+    } catch (error) {
+      this.#miss(wish, bytes, PlatformError.from(error).message);
+    }
   }
 
   async #bringWhole(wish: Wish, cache: AheadCache, { sha256, size }: PrecacheItem): Promise<void> {
@@ -139,11 +188,16 @@ export class Precacher {
         size,
         `A blob of ${size} bytes is too large to be cached ahead as a whole; name the ranges that tasks read.`,
       );
-    await inTurn(cache, `${sha256}.ahead`, async () => {
-      if (await isHere()) return;
-      const bytes = await this.#fetchWhole(wish, { sha256, size });
-      if (bytes) await cache.put(sha256, bytes, this.#keep());
-    });
+    this.#underWayBytes += size;
+    try {
+      await inTurn(cache, `${sha256}.ahead`, async () => {
+        if (await isHere()) return;
+        const bytes = await this.#fetchWhole(wish, { sha256, size });
+        if (bytes) await cache.put(sha256, bytes, this.#keep());
+      });
+    } finally {
+      this.#underWayBytes -= size;
+    }
     if (!this.#isWanted(wish)) return;
     if (await isHere()) this.#have(wish, sha256, size);
     else this.#missForRoom(wish, cache, size);
@@ -171,31 +225,17 @@ export class Precacher {
     return all;
   }
 
-  async #bringRanges(
-    wish: Wish,
-    cache: AheadCache,
-    name: BlobName,
-    ranges: readonly (readonly [number, number])[],
-  ): Promise<void> {
-    for (const [from, end] of ranges)
-      // Cut at fixed places, so that clients of one cache take turns at the same pieces.
-      for (let start = from; start < end; start = nextPlace(start)) {
-        await this.#clear(wish);
-        if (!this.#isWanted(wish)) return;
-        const piece = [start, Math.min(end, nextPlace(start))] as const;
-        await this.#bringPiece(wish, cache, name, await this.#blobs.chunks.chunksOf(name, piece));
-        this.#tell(wish);
-      }
-  }
-
-  async #bringPiece(wish: Wish, cache: AheadCache, name: BlobName, chunks: readonly Chunk[]): Promise<void> {
+  async #bringPiece(wish: Wish, cache: AheadCache, name: BlobName, piece: Range): Promise<void> {
+    await this.#clear(wish);
+    if (!this.#isWanted(wish)) return;
+    const chunks = await this.#blobs.chunks.chunksOf(name, piece);
     const absent = async () => {
       const here = new Set(await cache.touch(chunks.map(({ sha256 }) => sha256)));
       return chunks.filter(({ sha256 }) => !here.has(sha256));
     };
     const missing = await absent();
     if (missing.length > 0 && this.#fits(cache, bytesOf(missing)))
-      await inTurn(cache, `${name.sha256}-${chunks[0]?.start ?? 0}.ahead`, async () => {
+      await inTurn(cache, `${name.sha256}-${piece[0]}.ahead`, async () => {
         const keep = this.#keep();
         for (const run of runsOf(await absent()))
           await this.#blobs.chunks.fetchAhead(name, run, {
@@ -211,11 +251,7 @@ export class Precacher {
   /** Waits for its turn: nothing that tasks wait for is on its way, and nobody holds it. */
   async #clear(wish: Wish): Promise<void> {
     await this.#blobs.whenQuiet(giveWayMs);
-    while (this.#onHold && this.#isWanted(wish)) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#resume = resolve;
-      await promise;
-    }
+    while (this.#gate && this.#isWanted(wish)) await this.#gate.promise;
   }
 
   /** What the cache must not let go of for the sake of a wish. */
@@ -225,7 +261,10 @@ export class Precacher {
   }
 
   #fits(cache: AheadCache, bytes: number): boolean {
-    return this.#keptBytes + this.#neededNow().bytes + bytes <= cache.quotaBytes * shareOfQuota;
+    return (
+      this.#keptBytes + this.#underWayBytes + this.#neededNow().bytes + bytes <=
+      cache.quotaBytes * shareOfQuota
+    );
   }
 
   #neededNow(): { readonly names: ReadonlySet<Sha256>; readonly bytes: number } {
@@ -280,8 +319,13 @@ function inTurn<T>(cache: AheadCache, key: string, action: () => Promise<T>): Pr
   return cache.turn ? cache.turn(key, action) : action();
 }
 
-function nextPlace(at: number): number {
-  return (Math.floor(at / runBytes) + 1) * runBytes;
+/** Cut at fixed places, so that clients of one cache take turns at the same pieces. */
+function* piecesOf({ ranges = [] }: PrecacheItem): Generator<Range, void, undefined> {
+  for (const [from, end] of ranges)
+    for (let start = from, next; start < end; start = next) {
+      next = (Math.floor(start / runBytes) + 1) * runBytes;
+      yield [start, Math.min(end, next)];
+    }
 }
 
 function bytesOf(chunks: readonly Chunk[]): number {

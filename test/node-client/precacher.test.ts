@@ -48,7 +48,7 @@ async function client(
     ...transfer,
     fetch: async (...call) => {
       fetched.push(`${call[0].sha256} ${call[1]?.join("-") ?? "all"}`);
-      return (transfer.fetch ?? real.fetch)(...call);
+      return transfer.fetch ? transfer.fetch(...call) : real.fetch(...call);
     },
   };
   const ports = { blobs, cache, clock, random: () => 0.5, log: () => undefined };
