@@ -88,11 +88,13 @@ describe("[PROGRESS-2] progress that is pushed", () => {
         program,
         `import { connect } from ${JSON.stringify(join(root, "parallel", "index.ts"))};
       const hands = await connect();
+      const busy = setInterval(() => undefined, 1000);
       await new Promise((told) =>
         hands.map(async () => new Promise(() => undefined), [1], {
           onProgress({ total }) { console.log("total " + total); if (total === 1) told(); },
         }),
-      );`,
+      );
+      clearInterval(busy);`,
       );
       const env =
         where === "threads" ? { ...process.env, MANYHANDS_PARALLEL: "thread:1" } : platform.environment;

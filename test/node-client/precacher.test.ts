@@ -179,6 +179,16 @@ describe("[PRECACHE-2] data ahead of need", () => {
     expect(c.fetched).toEqual([]);
   });
 
+  it("comes by turns, so that a small wish does not wait for another's large one", async () => {
+    const stack = await put(randomBytes(70 * chunkBytes));
+    const small = await put(randomBytes(1000));
+    const c = await client();
+    c.precacher.start(1, [{ ...stack, ranges: [[0, 64 * chunkBytes]] }]);
+    c.precacher.start(2, [small]);
+    await expect.poll(() => c.fetched.length, { timeout: 20_000 }).toBe(3);
+    expect(c.fetched.map((one) => one.slice(0, 64))).toEqual([stack.sha256, small.sha256, stack.sha256]);
+  });
+
   it("keeps large blobs whole, and only with the hash that is their name", async () => {
     const blob = randomBytes(10 * megabyte);
     const name = await put(blob);
