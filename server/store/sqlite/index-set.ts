@@ -87,15 +87,17 @@ export class IndexSet {
     return true;
   }
 
-  /** The lowest index from `from` on that is not in, full pages passed in one step. */
-  nextMissing(from: TaskIndex): TaskIndex {
-    for (let index = from; ;) {
+  /** The lowest index from `from` on that is not in, `end` when all up to there are; full pages are passed in one step. */
+  nextMissing(from: TaskIndex, end: TaskIndex): TaskIndex {
+    let index = from;
+    while (index < end) {
       const page = Math.floor(index / pageBits);
       const slot = this.#pages.get(page);
       if (slot === full) index = (page + 1) * pageBits;
       else if (slot === undefined || !this.has(index)) return index;
       else index++;
     }
+    return end;
   }
 
   /** The lowest index that is in; Infinity when there is none. Linear in the pages. */

@@ -17,7 +17,10 @@ type Migration = string | ((db: Database) => void);
  * "cancelled", so cancelling a job of 10^6 tasks writes one row. That a task has one outcome is kept by EndedSets, which
  * `endedSets` lets start quickly.
  *
- * NUMBERS
+ * Processor time a task, 100-byte values, submit + claim + complete and results, on a RAM disk: rows (version 2) 7.2-8.8 and
+ * 2.4-2.9 µs, packs 2.5-3.3 and 0.3-0.4 µs in verbs of 500; in verbs of one task 63-66 and 3, and 62-65 and 5 µs. Inside,
+ * a row in a b-tree costs 1-2 µs however small it is. Tried: WITHOUT ROWID would spare a verb of one task a page, but holds
+ * four packs a page at most; kept the row's number and one index.
  */
 const packTables = `
   CREATE TABLE taskPacks (

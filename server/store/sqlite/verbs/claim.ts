@@ -99,16 +99,16 @@ function openIn(
   const ended = session.ended.of(job);
   const indexes: TaskIndex[] = [];
   const end = first + count;
-  let index = ended.nextMissing(Math.max(first, claims.cursor));
+  let index = ended.nextMissing(Math.max(first, claims.cursor), end);
   while (index < end && indexes.length < limit) {
     if (!claims.has(index)) {
       claims.add(index);
       indexes.push(index);
     }
-    index = ended.nextMissing(index + 1);
+    index = ended.nextMissing(index + 1, end);
   }
   // Tasks that have ended are passed as well: a pack is never looked at again for their sake.
-  claims.cursor = Math.min(index, end);
+  claims.cursor = index;
   return indexes;
 }
 
