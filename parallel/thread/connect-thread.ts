@@ -35,11 +35,13 @@ export async function connectThread(
   // Meanwhile: HTTP takes 20 ms to load.
   const [token, { createFetch }] = await Promise.all([engine.ready, import("./thread-fetch.ts")]);
   const requests = createFetch(() => engine.connect());
+  const { log = (line: string) => void process.stderr.write(`${line}\n`) } = options;
+  engine.onWarned(log);
   const http = new HttpClient({
     url: "http://thread.localhost/",
     findToken: async () => token,
     patienceMs: options.patienceMs ?? Infinity,
-    log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
+    log,
     fetch: requests.fetch,
   });
   engine.onGone((reason) => http.close(reason));
@@ -102,6 +104,12 @@ class EngineThread {
     return new PortStream(port1);
   }
 
+  onWarned(tell: (message: string) => void): void {
+    this.#worker.on("message", (message: FromEngine) => message.type === "warned" && tell(message.message));
+    // A listener keeps the program alive, and this one alone has no reason to.
+    this.#worker.unref();
+  }
+
   /** Tells when the engine ends although nobody asked it to. */
   onGone(tell: (reason: PlatformError) => void): void {
     let cause: unknown;
@@ -127,7 +135,8 @@ class EngineThread {
     // From here on requests keep the program alive, as those to a server do.
     this.#worker.unref();
     if (first.type === "ready") return first.token;
-    throw new PlatformError(first.error.code, first.error.message);
+    if (first.type === "refused") throw new PlatformError(first.error.code, first.error.message);
+    throw new Error(`the scheduling thread began with "${first.message}"`);
   }
 
   async #end(): Promise<void> {

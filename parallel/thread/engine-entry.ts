@@ -17,7 +17,7 @@ try {
   // A turn for them to be started in: loading what follows holds up everything else here.
   await new Promise((resolve) => setImmediate(resolve));
   const { openEngine } = await import("./engine.ts");
-  const engine = await openEngine(options, sandboxes);
+  const engine = await openEngine(options, sandboxes, (message) => tell({ type: "warned", message }));
   parentPort?.on("message", (message: ToEngine) => {
     if (message.type === "connection") engine.accept(message.port);
     // The listener goes, so that the thread ends when nothing is left to do.

@@ -47,9 +47,15 @@ const serverOptions: ServerOptions = {
 /**
  * Everything a server and a client are, for one program: the same scheduler, store, REST interface and client core, without
  * a socket between them. Blobs in memory may take half of the machine's.
+ *
+ * @param warn - told what the client warns of, such as a sandbox that does not start
  * @throws PlatformError DATA_DIRECTORY
  */
-export async function openEngine(engine: EngineOptions, sandboxes: WarmSandboxes): Promise<Engine> {
+export async function openEngine(
+  engine: EngineOptions,
+  sandboxes: WarmSandboxes,
+  warn: (message: string) => void,
+): Promise<Engine> {
   const log = pino({ level: "silent" });
   const { store, directory } = await openStore(engine);
   const blobs = openBlobs(store, directory);
@@ -69,7 +75,7 @@ export async function openEngine(engine: EngineOptions, sandboxes: WarmSandboxes
   });
   const http = createServer(app);
   http.requestTimeout = 0;
-  const client = startClient(engine.threads, sandboxes, platform, blobs);
+  const client = startClient(engine.threads, sandboxes, platform, blobs, warn);
   return {
     token,
     accept: (port) => void http.emit("connection", new PortStream(port)),
@@ -118,6 +124,7 @@ function startClient(
   sandboxes: SandboxFactory,
   platform: LocalPlatform,
   blobs: Blobs,
+  warn: (message: string) => void,
 ): Client {
   // A slot's memory is a bound and not a reservation: many threads on a small machine still take ordinary jobs.
   const share = Math.floor((memoryBytes() * 0.8) / threads / 1024 ** 2);
@@ -130,7 +137,7 @@ function startClient(
       cache: noCache,
       outbox: noOutbox,
       sandboxes,
-      log: () => undefined,
+      log: (level, message) => level === "warn" && warn(message),
     },
     {
       client: makeClientId((count) => randomBytes(count)),

@@ -19,4 +19,6 @@ export type ToEngine =
 /** Engine → program. */
 export type FromEngine =
   | { readonly type: "ready"; readonly token: string }
-  | { readonly type: "refused"; readonly error: Pick<ErrorBody, "code" | "message"> };
+  | { readonly type: "refused"; readonly error: Pick<ErrorBody, "code" | "message"> }
+  /** Something that the person at the program should know: it may be why nothing is computed. */
+  | { readonly type: "warned"; readonly message: string };
