@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { failure, judge, summarise, type CaseResult, type RunResult } from "./case-result.ts";
+import { measureOnce, type Measurement } from "./fresh-process.ts";
+import type { Services } from "./services/services.ts";
+import type { Case, Run, Topic } from "./topic.ts";
+
+export interface CaseSettings {
+  readonly rounds: number;
+  readonly quick: boolean;
+  /** Which peers take part. */
+  readonly wanted: (peer: string) => boolean;
+  readonly progress: (line: string) => void;
+}
+
+const runsFolder = join(import.meta.dirname, "..", "runs");
+
+/**
+ * Every run in a fresh process, in each round all of them, every other round backwards: what else the machine does meets all
+ * alike. One round before is not counted: it fills the page cache and compiles what is compiled once.
+ */
+export async function runCase(
+  topic: Topic,
+  one: Case,
+  services: Services,
+  settings: CaseSettings,
+): Promise<CaseResult> {
+  const peers = one.peers.filter(({ name }) => settings.wanted(name));
+  const runs = [one.manyhands, ...peers];
+  const measured = new Map<Run, Measurement[]>(runs.map((run) => [run, []]));
+  const failed = new Map<Run, RunResult>();
+  for (let round = settings.quick ? 0 : -1; round < settings.rounds; round++) {
+    for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
+      if (failed.has(run)) continue;
+      settings.progress(`${topic.name} · ${one.name} · ${run.name} · ${roundName(round, settings.rounds)}`);
+      try {
+        const measurement = await measureRun(topic, one, run, services, settings.quick);
+        if (round >= 0) measured.get(run)!.push(measurement);
+      } catch (error) {
+        failed.set(run, failure(run, error));
+      }
+    }
+  }
+  const result = (run: Run): RunResult => failed.get(run) ?? summarise(run, measured.get(run)!);
+  const ours = result(one.manyhands);
+  const theirs = peers.map(result);
+  return {
+    topic: topic.name,
+    case: one.name,
+    unit: one.unit,
+    better: one.better,
+    manyhands: ours,
+    peers: theirs,
+    goals: judge(one, ours, theirs),
+  };
+}
+
+function roundName(round: number, rounds: number): string {
+  return round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`;
+}
+
+async function measureRun(
+  topic: Topic,
+  one: Case,
+  run: Run,
+  services: Services,
+  quick: boolean,
+): Promise<Measurement> {
+  const env = await services.provide([...(topic.services ?? []), ...(run.services ?? [])]);
+  const args = [...(one.args ?? []), ...(quick ? (one.quickArgs ?? []) : []), ...(run.args ?? [])];
+  // What was written before and is still on its way to disk is nobody's cost of this run.
+  execFileSync("sync");
+  const program = run.script.endsWith(".py") ? "python3" : process.execPath;
+  return measureOnce(program, [join(runsFolder, run.script), ...args], { ...env, ...run.env });
+}

@@ -1,0 +1,90 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { CaseResult } from "./case-result.ts";
+import { endRuns } from "./fresh-process.ts";
+import { installPeers } from "./install-peers.ts";
+import { describeMachine, thisMachine } from "./machine.ts";
+import { jsonLines, table } from "./report.ts";
+import { runCase } from "./run-case.ts";
+import { Services } from "./services/services.ts";
+import type { Topic } from "./topic.ts";
+
+/** What the command line asks for. */
+export interface BenchFlags {
+  readonly json: boolean;
+  readonly rounds?: number;
+  readonly quick: boolean;
+  readonly case: readonly string[];
+  readonly peer?: readonly string[];
+  readonly install: boolean;
+  readonly plot: boolean;
+  readonly render: boolean;
+}
+
+const folder = join(import.meta.dirname, "..", "topics");
+
+/** Measures topics and prints what came out. Returns the exit status: 1 when a run of ours failed, or a peer's. */
+export async function runTopics(names: readonly string[], flags: BenchFlags): Promise<number> {
+  const topics = await loadTopics(names);
+  if (flags.install) installPeers();
+  const machine = thisMachine();
+  if (!flags.json) console.log(`${describeMachine(machine)}\n`);
+  const services = new Services();
+  const stop = stopOnSignals(services);
+  const results: CaseResult[] = [];
+  try {
+    for (const topic of topics) {
+      for (const one of topic.cases.filter(({ name }) => contains(flags.case, name))) {
+        const result = await runCase(topic, one, services, {
+          rounds: flags.rounds ?? (flags.quick ? 1 : 5),
+          quick: flags.quick,
+          wanted: (peer) => flags.peer === undefined || contains(flags.peer, peer),
+          progress: showProgress,
+        });
+        showProgress("");
+        results.push(result);
+        console.log(flags.json ? jsonLines(result).join("\n") : `${table(result)}\n`);
+        for (const run of [result.manyhands, ...result.peers])
+          if (run.failed !== undefined) console.error(`${topic.name} · ${one.name} · ${run.name}: ${run.failed}`);
+      }
+    }
+  } finally {
+    await services.stop();
+    stop();
+  }
+  return results.some(({ manyhands, peers }) => [manyhands, ...peers].some((run) => run.failed)) ? 1 : 0;
+}
+
+async function loadTopics(names: readonly string[]): Promise<Topic[]> {
+  const known = readdirSync(folder)
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => file.slice(0, -3));
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new Error(`There is no topic ${unknown.join(", ")}; there are: ${known.join(", ")}.`);
+  const wanted = names.length > 0 ? names : known;
+  return Promise.all(
+    wanted.map(async (name) => ((await import(join(folder, `${name}.ts`))) as { topic: Topic }).topic),
+  );
+}
+
+function contains(parts: readonly string[], text: string): boolean {
+  return parts.length === 0 || parts.some((part) => text.includes(part));
+}
+
+/** The line of what runs now, where somebody watches. */
+function showProgress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1B[2K${line}`);
+}
+
+/** Ctrl-C and the like end runs and services, then this program. Returns what takes that back. */
+function stopOnSignals(services: Services): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const end = (): void => {
+    void endRuns()
+      .then(() => services.stop())
+      .finally(() => process.exit(130));
+  };
+  for (const signal of signals) process.once(signal, end);
+  return () => signals.forEach((signal) => process.off(signal, end));
+}

@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { ServiceName } from "../topic.ts";
+
+interface Need {
+  readonly packages: readonly string[];
+  /** Whether what the packages bring is here. */
+  present(): boolean;
+}
+
+const needs: Readonly<Record<ServiceName, Need>> = {
+  redis: { packages: ["redis-server"], present: () => onPath("redis-server") !== undefined },
+  postgres: { packages: ["postgresql"], present: () => postgresBinaries() !== undefined },
+  nats: { packages: ["nats-server"], present: () => onPath("nats-server") !== undefined },
+  nginx: { packages: ["nginx-light"], present: () => onPath("nginx") !== undefined },
+  dask: {
+    packages: ["python3-distributed"],
+    present: () => spawnSync("python3", ["-c", "import distributed"]).status === 0,
+  },
+  c: {
+    packages: ["gcc", "libc6-dev", "libfftw3-dev"],
+    present: () => onPath("gcc") !== undefined && existsSync("/usr/include/fftw3.h"),
+  },
+  chromium: {
+    packages: ["chromium"],
+    present: () => process.env["CHROME_PATH"] !== undefined || onPath("chromium", "google-chrome") !== undefined,
+  },
+};
+
+/** Installs what is missing from Debian's packages; without the right to, says what to install. */
+export function installMissing(names: readonly ServiceName[]): void {
+  const missing = names.filter((name) => !needs[name].present());
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((name) => needs[name].packages);
+  const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
+  if (onPath("apt-get") === undefined || process.getuid?.() !== 0)
+    throw new Error(`${missing.join(", ")} missing. Install as root: ${command}`);
+  console.error(`Installing ${packages.join(" ")} …`);
+  apt(["update", "-q"]);
+  apt(["install", "-y", "-q", "--no-install-recommends", ...packages]);
+  const still = missing.filter((name) => !needs[name].present());
+  if (still.length > 0) throw new Error(`${still.join(", ")} missing although this worked: ${command}`);
+}
+
+function apt(args: readonly string[]): void {
+  // RUNLEVEL=1: the packages' own services stay down; the ones measured are ours, with data of their own.
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const { status, stderr } = spawnSync("apt-get", args, { env, encoding: "utf8" });
+  if (status !== 0) throw new Error(`apt-get ${args.join(" ")} failed:\n${stderr}`);
+}
+
+/** The first of the programs that is on the path. */
+export function onPath(...programs: readonly string[]): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
+  return programs.flatMap((program) => folders.map((folder) => join(folder, program))).find(existsSync);
+}
+
+/** Where Debian keeps the newest PostgreSQL's programs, which are not on the path. */
+export function postgresBinaries(): string | undefined {
+  const root = "/usr/lib/postgresql";
+  if (!existsSync(root)) return undefined;
+  const versions = readdirSync(root).sort((a, b) => Number(b) - Number(a));
+  return versions.map((version) => join(root, version, "bin")).find((bin) => existsSync(join(bin, "initdb")));
+}

@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { join } from "node:path";
+import { postgresBinaries } from "./debian.ts";
+import { dataDirectory, freePort, startService, type RunningService } from "./service.ts";
+
+/** PostgreSQL as it comes: fsync and synchronous_commit on, so what was committed survives a power cut. */
+export async function startPostgres(): Promise<RunningService> {
+  const binaries = postgresBinaries();
+  if (binaries === undefined) throw new Error("PostgreSQL is not installed.");
+  const [directory, port] = [await dataDirectory("postgres"), await freePort()];
+  const data = join(directory, "data");
+  // It refuses to run as root.
+  const root = process.getuid?.() === 0;
+  if (root) await promisify(execFile)("chown", ["postgres:postgres", directory]);
+  const asUser = (program: string, args: readonly string[]): [string, string[]] =>
+    root
+      ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig", "INT", program, ...args]]
+      : [program, [...args]];
+  const [initdb, initdbArgs] = asUser(join(binaries, "initdb"), [
+    ...["--pgdata", data, "--username", "bench", "--auth", "trust", "--encoding", "UTF8", "--locale", "C"],
+  ]);
+  await promisify(execFile)(initdb, initdbArgs, { cwd: directory });
+  const [program, args] = asUser(join(binaries, "postgres"), [
+    ...["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1"],
+    ...["-c", `unix_socket_directories=${directory}`],
+  ]);
+  return startService({
+    program,
+    args,
+    port,
+    directory,
+    env: { POSTGRES_URL: `postgres://bench@127.0.0.1:${port}/postgres` },
+    // Smart shutdown (SIGTERM) waits for sessions; fast ends them.
+    stopSignal: "SIGINT",
+  });
+}

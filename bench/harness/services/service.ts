@@ -1,0 +1,85 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { boundToUs } from "../fresh-process.ts";
+
+const readyMs = 30_000;
+
+/** A service that runs, with what tells a run where. */
+export interface RunningService {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export interface ServiceCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly port: number;
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** What ends it soonest without damage. */
+  readonly stopSignal?: NodeJS.Signals;
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export async function dataDirectory(name: string): Promise<string> {
+  return mkdtemp(join(tmpdir(), `manyhands-bench-${name}-`));
+}
+
+/** Starts a service and waits until it takes connections. Its data goes when it stops. */
+export async function startService(command: ServiceCommand): Promise<RunningService> {
+  const [program, args] = boundToUs(command.program, command.args);
+  // A process group of its own: Ctrl-C reaches the runs first, the services when those are gone.
+  const child = spawn(program, args, { cwd: command.directory, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let log = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-10_000)));
+  const exited = once(child, "exit");
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(command.stopSignal ?? "SIGTERM");
+      const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      await exited;
+      clearTimeout(late);
+    }
+    await rm(command.directory, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const ended = exited.then(() => Promise.reject(new Error(`${command.program} did not start:\n${log}`)));
+  // Later it is ended by us.
+  ended.catch(() => undefined);
+  try {
+    await Promise.race([listening(command.port), ended]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { env: command.env, stop };
+}
+
+async function listening(port: number): Promise<void> {
+  const end = Date.now() + readyMs;
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    } finally {
+      socket.destroy();
+    }
+  }
+}
