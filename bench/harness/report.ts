@@ -34,7 +34,7 @@ export function table(result: CaseResult): string {
 }
 
 function describeRun(run: RunResult): string {
-  if (run.failed !== undefined) return `failed: ${run.failed}`;
+  if (run.failed !== undefined) return `failed: ${run.failed.split("\n")[0]}`;
   const spread = `${formatNumber(run.lowest)} … ${formatNumber(run.highest)}`;
   const extras = Object.entries(run.extras).map(([name, value]) => `${name} ${formatNumber(value)}`);
   return [formatNumber(run.value).padStart(9), spread.padEnd(21), ...extras].join("  ");

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { failure, judge, summarise, type CaseResult, type RunResult } from "./case-result.ts";
 import { measureOnce, type Measurement } from "./fresh-process.ts";
+import { debianPython } from "./services/debian.ts";
 import type { Services } from "./services/services.ts";
 import type { Case, Run, Topic } from "./topic.ts";
 
@@ -70,6 +71,6 @@ async function measureRun(
   const args = [...(one.args ?? []), ...(quick ? (one.quickArgs ?? []) : []), ...(run.args ?? [])];
   // What was written before and is still on its way to disk is nobody's cost of this run.
   execFileSync("sync");
-  const program = run.script.endsWith(".py") ? "python3" : process.execPath;
+  const program = run.script.endsWith(".py") ? debianPython : process.execPath;
   return measureOnce(program, [join(runsFolder, run.script), ...args], { ...env, ...run.env });
 }

@@ -1,35 +1,88 @@
 import type { Case, Run, Topic } from "../harness/topic.ts";
 
-const durablePeers: readonly Run[] = [
+const graphileWorker = {
+  script: "dispatch/graphile-worker.ts",
+  services: ["postgres"],
+  durable: true,
+} satisfies Partial<Run>;
+const nats = { script: "dispatch/nats.ts", services: ["nats"], durable: true } satisfies Partial<Run>;
+
+const durable: readonly Run[] = [
   {
+    ...graphileWorker,
     name: "graphile-worker",
-    script: "dispatch/graphile-worker.ts",
-    services: ["postgres"],
-    durable: true,
-    note: "0.17 on PostgreSQL (fsync on), localQueue 500, 100 jobs at once, completions batched; the worker is in the customer's process and outputs are handed over in memory",
+    note: "0.17 on PostgreSQL (fsync on), localQueue 500, 100 jobs at once, completions batched; the worker is in the customer's process and nothing keeps the outputs",
   },
   {
-    name: "graphile-worker, outputs in a table",
-    script: "dispatch/graphile-worker.ts",
+    ...graphileWorker,
+    name: "graphile-worker, outputs kept",
     args: ["--outputs", "table"],
-    services: ["postgres"],
-    durable: true,
-    note: "the same with a worker process of its own that keeps outputs in a table, in batches, as Manyhands keeps them",
+    note: "the same with a worker process, and outputs in a table before their tasks count as done, in batches",
   },
   {
+    ...nats,
     name: "NATS JetStream",
-    script: "dispatch/nats.ts",
-    services: ["nats"],
+    args: ["--outputs", "message"],
+    note: "2.9, file storage (flushed every two minutes), a work-queue stream with explicit acknowledgements, a worker process, 5,000 in flight; outputs are plain messages, which nothing keeps",
+  },
+  {
+    ...nats,
+    name: "NATS JetStream, outputs kept",
+    note: "the same with outputs in a second stream before their tasks are acknowledged",
+  },
+  {
+    name: "pg-boss",
+    script: "dispatch/pg-boss.ts",
+    services: ["postgres"],
     durable: true,
-    note: "file storage (flushed every two minutes), work-queue streams for tasks and outputs, explicit acknowledgements, 1,000 in flight",
+    note: "10 on PostgreSQL (fsync on), fetch(100) in the customer's process; nothing keeps the outputs",
   },
 ];
 
 const piscina: Run = {
   name: "piscina, 1 a worker",
   script: "dispatch/piscina.ts",
-  note: "two threads of the customer's process, nothing kept",
+  note: "5, two threads of the customer's process",
 };
+
+const inMemory: readonly Run[] = [
+  {
+    name: "bee-queue",
+    script: "dispatch/bee-queue.ts",
+    services: ["redis"],
+    note: "2 on Redis as it comes (snapshots), two worker processes of 100 jobs at once",
+  },
+  {
+    name: "BullMQ",
+    script: "dispatch/bullmq.ts",
+    services: ["redis"],
+    note: "6 on Redis as it comes (snapshots), a worker process of concurrency 100, jobs added in bulk",
+  },
+  piscina,
+  {
+    ...piscina,
+    name: "piscina, 10 a worker",
+    args: ["--concurrent", "10"],
+    note: "the same with ten tasks at once a thread",
+  },
+  {
+    name: "poolifier",
+    script: "dispatch/poolifier.ts",
+    note: "5, a fixed pool of two threads of the customer's process",
+  },
+  {
+    name: "Dask distributed",
+    script: "dispatch/dask.py",
+    services: ["dask"],
+    note: "Debian's, a scheduler process and a worker process of two threads",
+  },
+  ...[1, 10, 100].map((batch) => ({
+    name: `ws queue, ${batch} a message`,
+    script: "dispatch/ws-queue.ts",
+    args: ["--batch", `${batch}`],
+    note: "customer, server and worker are processes; the server keeps tasks in a Map: the ceiling",
+  })),
+];
 
 const common = {
   unit: "tasks/s",
@@ -53,9 +106,23 @@ export const topic: Topic = {
         name: "manyhands",
         script: "dispatch/manyhands.ts",
         durable: true,
-        note: "server on SQLite (synchronous=FULL), one node client of two slots, the SDK",
+        note: "server on SQLite (synchronous=FULL), a node client of two sandboxed slots, the SDK, a process each; inputs and outputs are kept",
       },
-      peers: [...durablePeers, piscina],
+      peers: [...durable, ...inMemory],
+    },
+    {
+      ...common,
+      name: "Chromium tab",
+      goal: { ratio: 1, of: "durable" },
+      manyhands: {
+        name: "manyhands",
+        script: "dispatch/manyhands.ts",
+        args: ["--client", "chromium"],
+        services: ["chromium"],
+        durable: true,
+        note: "the same with the volunteer page in one Chromium tab, two slots",
+      },
+      peers: durable.filter(({ name }) => !name.includes("kept") && name !== "pg-boss"),
     },
   ],
 };

@@ -3,6 +3,9 @@ import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ServiceName } from "../topic.ts";
 
+/** Debian's own Python, which has Debian's packages; another one may come first on the path. */
+export const debianPython = "/usr/bin/python3";
+
 interface Need {
   readonly packages: readonly string[];
   /** Whether what the packages bring is here. */
@@ -16,7 +19,7 @@ const needs: Readonly<Record<ServiceName, Need>> = {
   nginx: { packages: ["nginx-light"], present: () => onPath("nginx") !== undefined },
   dask: {
     packages: ["python3-distributed"],
-    present: () => spawnSync("python3", ["-c", "import distributed"]).status === 0,
+    present: () => spawnSync(debianPython, ["-c", "import distributed"]).status === 0,
   },
   c: {
     packages: ["gcc", "libc6-dev", "libfftw3-dev"],

@@ -1,20 +1,19 @@
+/** The worker process of nats.ts: a task is acknowledged when its output is stored, or sent where nothing stores it. */
+import { parseArgs } from "node:util";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { makePublisher } from "./nats-publisher.ts";
+import { inFlight, streams } from "./nats-streams.ts";
 
-export const streams = {
-  tasks: { stream: "TASKS", subject: "tasks", consumer: "workers" },
-  outputs: { stream: "OUTPUTS", subject: "outputs", consumer: "customer" },
-} as const;
-
-/** Tried 100, 500, 1000 and 5000; see the runs. */
-export const inFlight = 1000;
-
-if (process.argv[2] === "work") {
-  const connection = await connect({ servers: process.env["NATS_URL"]! });
-  const client = jetstream(connection);
-  const tasks = await client.consumers.get(streams.tasks.stream, streams.tasks.consumer);
-  const messages = await tasks.consume({ max_messages: inFlight });
-  console.log("ready");
-  for await (const message of messages)
-    void client.publish(streams.outputs.subject, message.data).then(() => message.ack());
-}
+const { values } = parseArgs({ options: { outputs: { type: "string", default: "stream" } } });
+const connection = await connect({ servers: process.env["NATS_URL"]! });
+const tasks = await jetstream(connection).consumers.get(streams.tasks.stream, streams.tasks.consumer);
+const publish = makePublisher(connection, streams.outputs.subject);
+const messages = await tasks.consume({ max_messages: inFlight });
+console.log("ready");
+for await (const message of messages)
+  if (values.outputs === "stream") publish(message.data, () => message.ack());
+  else {
+    connection.publish(streams.outputs.subject, message.data);
+    message.ack();
+  }

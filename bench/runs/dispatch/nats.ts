@@ -1,17 +1,38 @@
 /**
  * NATS JetStream, file storage. The customer publishes to a work-queue stream and waits for every confirmation; a worker
- * process takes batches, publishes each output to a second stream, and acknowledges the task when that is confirmed; the
- * customer takes the outputs and acknowledges them.
+ * process publishes each output and acknowledges the task when that is confirmed; the customer takes the outputs.
+ * `--outputs stream`: outputs go through a second stream; `--outputs message`: as plain messages, which nothing keeps.
  */
+import { parseArgs } from "node:util";
 import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { startScript } from "../support/children.ts";
 import { measureDispatch } from "./measure.ts";
-import { inFlight, streams } from "./nats-worker.ts";
+import { makePublisher } from "./nats-publisher.ts";
+import { inFlight, streams } from "./nats-streams.ts";
 
+const { values } = parseArgs({ options: { outputs: { type: "string", default: "stream" } }, strict: false });
 const connection = await connect({ servers: process.env["NATS_URL"]! });
-const manager = await jetstreamManager(connection);
-for (const { stream, subject, consumer } of Object.values(streams)) {
+const publish = makePublisher(connection, streams.tasks.subject);
+await makeStream("tasks");
+if (values.outputs === "stream") await makeStream("outputs");
+const takeOutputs = values.outputs === "stream" ? await fromStream() : fromMessages();
+await startScript("dispatch/nats-worker.ts", ["--outputs", String(values.outputs)]).line();
+
+await measureDispatch(async (inputs) => {
+  let unconfirmed = inputs.length;
+  const stored = Promise.withResolvers<void>();
+  for (const input of inputs) publish(input, () => --unconfirmed === 0 && stored.resolve());
+  const outputs = await takeOutputs(inputs.length);
+  await stored.promise;
+  // Acknowledgements are on their way with the last output; this is when the server has them.
+  await connection.flush();
+  return outputs;
+});
+
+async function makeStream(name: keyof typeof streams): Promise<void> {
+  const { stream, subject, consumer } = streams[name];
+  const manager = await jetstreamManager(connection);
   await manager.streams.delete(stream).catch(() => undefined);
   await manager.streams.add({
     name: stream,
@@ -21,28 +42,34 @@ for (const { stream, subject, consumer } of Object.values(streams)) {
   });
   await manager.consumers.add(stream, { durable_name: consumer, ack_policy: "explicit", max_ack_pending: -1 });
 }
-const client = jetstream(connection);
-await startScript("dispatch/nats-worker.ts", ["work"]).line();
-const outputs = await client.consumers.get(streams.outputs.stream, streams.outputs.consumer);
 
-await measureDispatch(async (inputs) => {
-  const messages = await outputs.consume({ max_messages: inFlight });
-  const published = publishAll(inputs);
-  const results: string[] = [];
-  for await (const message of messages) {
-    results.push(message.string());
-    message.ack();
-    if (results.length === inputs.length) break;
-  }
-  await published;
-  await connection.flush();
-  return results;
-});
+type TakeOutputs = (count: number) => Promise<string[]>;
 
-/** Publishes with at most so many confirmations outstanding: more of them time out. */
-async function publishAll(inputs: readonly string[]): Promise<void> {
-  for (let at = 0; at < inputs.length; at += inFlight)
-    await Promise.all(
-      inputs.slice(at, at + inFlight).map((input) => client.publish(streams.tasks.subject, input)),
-    );
+async function fromStream(): Promise<TakeOutputs> {
+  const { stream, consumer } = streams.outputs;
+  const outputs = await jetstream(connection).consumers.get(stream, consumer);
+  const messages = (await outputs.consume({ max_messages: inFlight }))[Symbol.asyncIterator]();
+  return async (count) => {
+    const results: string[] = [];
+    while (results.length < count) {
+      const { value, done } = await messages.next();
+      if (done) throw new Error("the outputs ended");
+      results.push(value.string());
+      value.ack();
+    }
+    return results;
+  };
+}
+
+function fromMessages(): TakeOutputs {
+  const messages = connection.subscribe(streams.outputs.subject)[Symbol.asyncIterator]();
+  return async (count) => {
+    const results: string[] = [];
+    while (results.length < count) {
+      const { value, done } = await messages.next();
+      if (done) throw new Error("the outputs ended");
+      results.push(value.string());
+    }
+    return results;
+  };
 }
