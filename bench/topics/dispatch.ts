@@ -72,7 +72,7 @@ const inMemory: readonly Run[] = [
   },
   {
     name: "Dask distributed",
-    script: "dispatch/dask.py",
+    script: "dispatch/dask-distributed.py",
     services: ["dask"],
     note: "Debian's, a scheduler process and a worker process of two threads",
   },

@@ -1,0 +1,22 @@
+import { parseArgs } from "node:util";
+import { percentile } from "../../harness/statistics.ts";
+import { report } from "../support/report.ts";
+
+const { values } = parseArgs({
+  options: { samples: { type: "string", default: "1000" }, warm: { type: "string", default: "200" } },
+  strict: false,
+});
+
+/** Half the round trips, in ms, from the submit to the output in the customer, one at a time; p99 beside it. */
+export async function measureLatency(trip: (input: string) => Promise<string>): Promise<never> {
+  const samples: number[] = [];
+  const warm = Number(values.warm);
+  for (let i = 0; i < warm + Number(values.samples); i++) {
+    const input = `${i} `.padEnd(100, ".");
+    const start = performance.now();
+    const output = await trip(input);
+    if (output !== input) throw new Error(`"${input}" came back as "${output}"`);
+    if (i >= warm) samples.push(performance.now() - start);
+  }
+  return report(percentile(samples, 0.5), { p99: percentile(samples, 0.99) });
+}
