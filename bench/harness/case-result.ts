@@ -58,6 +58,7 @@ function naming({ name, durable = false, note }: Run): Pick<RunResult, "name" | 
 
 /** How the goals of a case came out. A goal whose peer gave no number is left out. */
 export function judge(one: Case, manyhands: RunResult, peers: readonly RunResult[]): GoalResult[] {
+  if (manyhands.failed !== undefined) return [];
   const goals: readonly Goal[] = one.goal === undefined ? [] : [one.goal].flat();
   const results = goals.flatMap((goal) => {
     const peer = peerOf(goal, peers, one.better);

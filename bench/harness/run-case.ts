@@ -11,6 +11,8 @@ export interface CaseSettings {
   readonly quick: boolean;
   /** Which peers take part. */
   readonly wanted: (peer: string) => boolean;
+  /** What every run is told. */
+  readonly env: Readonly<Record<string, string>>;
   readonly progress: (line: string) => void;
 }
 
@@ -26,16 +28,17 @@ export async function runCase(
   services: Services,
   settings: CaseSettings,
 ): Promise<CaseResult> {
+  const rounds = Math.min(settings.rounds, one.maxRounds ?? Infinity);
   const peers = one.peers.filter(({ name }) => settings.wanted(name));
   const runs = [one.manyhands, ...peers];
   const measured = new Map<Run, Measurement[]>(runs.map((run) => [run, []]));
   const failed = new Map<Run, RunResult>();
-  for (let round = settings.quick ? 0 : -1; round < settings.rounds; round++) {
+  for (let round = settings.quick ? 0 : -1; round < rounds; round++) {
     for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
       if (failed.has(run)) continue;
-      settings.progress(`${topic.name} · ${one.name} · ${run.name} · ${roundName(round, settings.rounds)}`);
+      settings.progress(`${topic.name} · ${one.name} · ${run.name} · ${roundName(round, rounds)}`);
       try {
-        const measurement = await measureRun(topic, one, run, services, settings.quick);
+        const measurement = await measureRun(topic, one, run, services, settings);
         if (round >= 0) measured.get(run)!.push(measurement);
       } catch (error) {
         failed.set(run, failure(run, error));
@@ -60,17 +63,28 @@ function roundName(round: number, rounds: number): string {
   return round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`;
 }
 
+/** What the runs of a topic are told: the value of its preparation. */
+export async function prepareTopic({ prepare }: Topic): Promise<Record<string, string>> {
+  if (!prepare) return {};
+  const { value } = await measureOnce(process.execPath, [join(runsFolder, prepare.script)], {});
+  return { BENCH_PREPARED: String(value) };
+}
+
 async function measureRun(
   topic: Topic,
   one: Case,
   run: Run,
   services: Services,
-  quick: boolean,
+  settings: CaseSettings,
 ): Promise<Measurement> {
   const env = await services.provide([...(topic.services ?? []), ...(run.services ?? [])]);
-  const args = [...(one.args ?? []), ...(quick ? (one.quickArgs ?? []) : []), ...(run.args ?? [])];
+  const args = [...(one.args ?? []), ...(settings.quick ? (one.quickArgs ?? []) : []), ...(run.args ?? [])];
   // What was written before and is still on its way to disk is nobody's cost of this run.
   execFileSync("sync");
   const program = run.script.endsWith(".py") ? debianPython : process.execPath;
-  return measureOnce(program, [join(runsFolder, run.script), ...args], { ...env, ...run.env });
+  return measureOnce(program, [join(runsFolder, run.script), ...args], {
+    ...settings.env,
+    ...env,
+    ...run.env,
+  });
 }

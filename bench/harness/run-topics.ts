@@ -5,7 +5,7 @@ import { endRuns } from "./fresh-process.ts";
 import { installPeers } from "./install-peers.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
 import { jsonLines, table } from "./report.ts";
-import { runCase } from "./run-case.ts";
+import { prepareTopic, runCase } from "./run-case.ts";
 import { Services } from "./services/services.ts";
 import type { Topic } from "./topic.ts";
 
@@ -34,11 +34,13 @@ export async function runTopics(names: readonly string[], flags: BenchFlags): Pr
   const results: CaseResult[] = [];
   try {
     for (const topic of topics) {
+      const env = await prepareTopic(topic);
       for (const one of topic.cases.filter(({ name }) => contains(flags.case, name))) {
         const result = await runCase(topic, one, services, {
           rounds: flags.rounds ?? (flags.quick ? 1 : 5),
           quick: flags.quick,
           wanted: (peer) => flags.peer === undefined || contains(flags.peer, peer),
+          env,
           progress: showProgress,
         });
         showProgress("");

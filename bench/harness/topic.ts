@@ -48,11 +48,15 @@ export interface Case {
   readonly args?: readonly string[];
   /** The same with `--quick`, after the others: the last one counts. */
   readonly quickArgs?: readonly string[];
+  /** At most so many rounds, for what takes minutes. */
+  readonly maxRounds?: number;
 }
 
 export interface Topic {
   readonly name: string;
   readonly summary: string;
   readonly services?: readonly ServiceName[];
+  /** Measured once before the rest; its value is told to every run of the topic as `BENCH_PREPARED`. */
+  readonly prepare?: Run;
   readonly cases: readonly Case[];
 }

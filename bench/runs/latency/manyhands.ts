@@ -35,7 +35,7 @@ function inOneJob(): (input: string) => Promise<string> {
     give.resolve(input);
     const { value, done } = await results.next();
     if (done) throw new Error("the job ended");
-    if (!value.ok) throw value.error;
+    if (value.error) throw value.error;
     return value.output;
   };
 }

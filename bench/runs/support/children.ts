@@ -26,11 +26,11 @@ export function startProgram(
   const [command, commandArgs] = boundToUs(program, args);
   const child = spawn(command, commandArgs, {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   started.add(child);
   const exited = once(child, "exit").then(() => void started.delete(child));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next();
     if (done) throw new Error(`${args.join(" ")} ended before it said that it is ready`);

@@ -38,10 +38,15 @@ export async function connectTo({ url, token }: Server): Promise<Hands> {
 }
 
 /** Makes one client of a kind compute for the server. It is there when the first task is done. */
-export async function startClient(server: Server, kind: ClientKind, slots: number): Promise<void> {
+export async function startClient(
+  server: Server,
+  kind: ClientKind,
+  slots: number,
+  flags: readonly string[] = [],
+): Promise<void> {
   if (kind === "chromium") return openTab(server, slots);
   const cache = await temporary("cache");
-  const args = ["client", "--server", server.url, "--slots", `${slots}`, "--cache-dir", cache, "--log-level", "warn"];
+  const args = ["client", "--server", server.url, "--slots", `${slots}`, "--cache-dir", cache, "--log-level", "warn", ...flags];
   startProgram(process.execPath, [launcher, ...args], { MANYHANDS_TOKEN: server.token });
 }
 

@@ -1,0 +1,31 @@
+/** The ideal in a browser: the same tasks shared out beforehand to two workers of an empty page. */
+import { openPlainPage } from "../support/plain-page.ts";
+import { report } from "../support/report.ts";
+import { compute, iterations, percentOfIdeal, slots, tasks } from "./arithmetic.ts";
+
+const page = await openPlainPage();
+const worker = `
+  const compute = ${compute.toString()};
+  compute(${iterations});
+  onmessage = () => {
+    for (let i = 0; i < ${tasks / slots}; i++) compute(${iterations});
+    postMessage("done");
+  };
+  postMessage("ready");`;
+const wallMs = await page.evaluate(
+  async (source, count) => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const workers = Array.from({ length: count }, () => new Worker(url));
+    const answers = (): Promise<unknown> =>
+      Promise.all(workers.map((each) => new Promise((resolve) => (each.onmessage = resolve))));
+    await answers();
+    const start = performance.now();
+    const done = answers();
+    for (const each of workers) each.postMessage("go");
+    await done;
+    return performance.now() - start;
+  },
+  worker,
+  slots,
+);
+report(percentOfIdeal(wallMs));

@@ -1,0 +1,38 @@
+/**
+ * `node manyhands.ts --tasks 1000000 [--report rate|memory]`: a job of so many no-op tasks through one node client of two
+ * slots, its results read as they come: tasks a second, or the server's largest resident memory in MiB.
+ */
+import { parseArgs } from "node:util";
+import { peakMemoryMib } from "../support/memory.ts";
+import { connectTo, startClient, startServer } from "../support/platform.ts";
+import { report } from "../support/report.ts";
+
+const { values } = parseArgs({
+  options: { tasks: { type: "string", default: "10000" }, report: { type: "string", default: "rate" } },
+});
+const tasks = Number(values.tasks);
+
+const echo = (input: string): string => input;
+
+function* inputs(count: number): Generator<string> {
+  for (let i = 0; i < count; i++) yield `${i} `.padEnd(100, ".");
+}
+
+const server = await startServer();
+await startClient(server, "node", 2);
+const hands = await connectTo(server);
+await hands.map(echo, inputs(5000));
+
+const start = performance.now();
+let count = 0;
+for await (const { error, index, output } of hands.map(echo, inputs(tasks))) {
+  if (error) throw error;
+  if (!output.startsWith(`${index} `)) throw new Error(`the output of task ${index} is "${output}"`);
+  count++;
+}
+const seconds = (performance.now() - start) / 1000;
+if (count !== tasks) throw new Error(`${tasks} tasks gave ${count} results`);
+const rate = tasks / seconds;
+const peak = peakMemoryMib(server.child.process.pid!);
+if (values.report === "memory") report(peak, { "tasks/s": rate });
+report(rate, { "server MiB": peak });
