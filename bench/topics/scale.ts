@@ -37,7 +37,7 @@ export const topic: Topic = {
     },
     {
       name: "restart with 10⁶ stored tasks",
-      unit: "s until the first lease",
+      unit: "s until ready",
       better: "lower",
       limit: 2,
       maxRounds: 3,
@@ -45,7 +45,7 @@ export const topic: Topic = {
         name: "manyhands",
         script: "scale/restart.ts",
         args: ["--tasks", "1000000"],
-        note: "after kill -9, from the start of the process",
+        note: "after kill -9, from the start of the process until it tells how the job stands",
       },
       peers: [],
     },

@@ -17,6 +17,13 @@ export async function untilFirstLease({ url, token }: Server): Promise<void> {
   const socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
     perMessageDeflate: false,
   });
+  const leased = Promise.withResolvers<void>();
+  socket.on("error", leased.reject);
+  socket.on("message", (frame: Buffer) => {
+    for (const message of decodeServerFrame(new Uint8Array(frame)))
+      if (message.type === "lease") leased.resolve();
+      else if (message.type === "refuse") leased.reject(new Error(JSON.stringify(message)));
+  });
   await once(socket, "open");
   const hello = {
     ...{ type: "hello" as const, protocol: protocolVersion, version, token },
@@ -24,12 +31,6 @@ export async function untilFirstLease({ url, token }: Server): Promise<void> {
     ...{ slots: 1, memoryMb: 1024, webgpu: false, held: [], cached: [] },
   };
   socket.send(encodeFrame([hello, { type: "want", tasks: 1, slots: 1 }]));
-  for (;;) {
-    const [frame] = (await once(socket, "message")) as [Buffer];
-    const messages = decodeServerFrame(new Uint8Array(frame));
-    const refused = messages.find(({ type }) => type === "refuse");
-    if (refused) throw new Error(`the server refuses: ${JSON.stringify(refused)}`);
-    if (messages.some(({ type }) => type === "lease")) break;
-  }
+  await leased.promise;
   socket.close();
 }
