@@ -43,7 +43,9 @@ export function summarise(run: Run, rounds: readonly Measurement[]): RunResult {
     value: median(values),
     lowest: Math.min(...values),
     highest: Math.max(...values),
-    extras: Object.fromEntries(names.map((name) => [name, median(rounds.map((round) => Number(round[name])))])),
+    extras: Object.fromEntries(
+      names.map((name) => [name, median(rounds.map((round) => Number(round[name])))]),
+    ),
   };
 }
 
@@ -72,7 +74,11 @@ export function judge(one: Case, manyhands: RunResult, peers: readonly RunResult
 
 function judgeRatio(goal: number, ratio: number, better: "higher" | "lower", peer: string): GoalResult {
   const higher = better === "higher";
-  return { text: `${higher ? "≥" : "≤"} ${goal} × ${peer}`, ratio, met: higher ? ratio >= goal : ratio <= goal };
+  return {
+    text: `${higher ? "≥" : "≤"} ${goal} × ${peer}`,
+    ratio,
+    met: higher ? ratio >= goal : ratio <= goal,
+  };
 }
 
 function peerOf(

@@ -12,7 +12,9 @@ export function installPeers(): void {
   console.error("Installing the peers (npm ci in bench/) …");
   // The machine's own npm with the machine's own Node: the pinned one brings no npm.
   const pinned = join("node_modules", ".bin");
-  const path = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => !folder.endsWith(sep + pinned));
+  const path = (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.endsWith(sep + pinned));
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     cwd: bench,
     // What npm tells its scripts about itself would make it install into the repository's root.

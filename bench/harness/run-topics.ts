@@ -1,9 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { CaseResult } from "./case-result.ts";
+import type { CaseResult, RunResult } from "./case-result.ts";
 import { endRuns } from "./fresh-process.ts";
 import { installPeers } from "./install-peers.ts";
+import { keep, readKept, type KeptTopic } from "./kept-results.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
+import { render } from "./render.ts";
 import { jsonLines, table } from "./report.ts";
 import { prepareTopic, runCase } from "./run-case.ts";
 import { Services } from "./services/services.ts";
@@ -25,36 +27,65 @@ const folder = join(import.meta.dirname, "..", "topics");
 
 /** Measures topics and prints what came out. Returns the exit status: 1 when a run of ours failed, or a peer's. */
 export async function runTopics(names: readonly string[], flags: BenchFlags): Promise<number> {
+  if (flags.render) {
+    render(readKept());
+    return 0;
+  }
   const topics = await loadTopics(names);
   if (flags.install) installPeers();
   const machine = thisMachine();
   if (!flags.json) console.log(`${describeMachine(machine)}\n`);
   const services = new Services();
   const stop = stopOnSignals(services);
-  const results: CaseResult[] = [];
+  const rounds = flags.rounds ?? (flags.quick ? 1 : 5);
+  const measured: KeptTopic[] = [];
   try {
     for (const topic of topics) {
-      const env = await prepareTopic(topic);
-      for (const one of topic.cases.filter(({ name }) => contains(flags.case, name))) {
-        const result = await runCase(topic, one, services, {
-          rounds: flags.rounds ?? (flags.quick ? 1 : 5),
-          quick: flags.quick,
-          wanted: (peer) => flags.peer === undefined || contains(flags.peer, peer),
-          env,
-          progress: showProgress,
-        });
-        showProgress("");
-        results.push(result);
-        console.log(flags.json ? jsonLines(result).join("\n") : `${table(result)}\n`);
-        for (const run of [result.manyhands, ...result.peers])
-          if (run.failed !== undefined) console.error(`${topic.name} · ${one.name} · ${run.name}: ${run.failed}`);
-      }
+      const results = await runTopic(topic, services, flags, rounds);
+      const { name, summary } = topic;
+      if (results.length > 0) measured.push({ name, summary, machine, rounds, results });
+      // After each topic: what took minutes is not lost when a later one fails.
+      if (flags.plot) render(keep(measured));
     }
   } finally {
     await services.stop();
     stop();
   }
-  return results.some(({ manyhands, peers }) => [manyhands, ...peers].some((run) => run.failed)) ? 1 : 0;
+  return measured.some(({ results }) => results.some(hasFailed)) ? 1 : 0;
+}
+
+async function runTopic(
+  topic: Topic,
+  services: Services,
+  flags: BenchFlags,
+  rounds: number,
+): Promise<CaseResult[]> {
+  const cases = topic.cases.filter(({ name }) => contains(flags.case, name));
+  const env = cases.length > 0 ? await prepareTopic(topic) : {};
+  const results: CaseResult[] = [];
+  for (const one of cases) {
+    const result = await runCase(topic, one, services, {
+      rounds,
+      quick: flags.quick,
+      wanted: (peer) => flags.peer === undefined || contains(flags.peer, peer),
+      env,
+      progress: showProgress,
+    });
+    showProgress("");
+    results.push(result);
+    console.log(flags.json ? jsonLines(result).join("\n") : `${table(result)}\n`);
+    for (const { name, failed } of runsOf(result))
+      if (failed !== undefined) console.error(`${topic.name} · ${one.name} · ${name}: ${failed}`);
+  }
+  return results;
+}
+
+function runsOf({ manyhands, peers }: CaseResult): RunResult[] {
+  return [manyhands, ...peers];
+}
+
+function hasFailed(result: CaseResult): boolean {
+  return runsOf(result).some(({ failed }) => failed !== undefined);
 }
 
 async function loadTopics(names: readonly string[]): Promise<Topic[]> {

@@ -73,8 +73,9 @@ const inMemory: readonly Run[] = [
   {
     name: "Dask distributed",
     script: "dispatch/dask-distributed.py",
+    args: ["--tasks", "5000"],
     services: ["dask"],
-    note: "Debian's, a scheduler process and a worker process of two threads",
+    note: "Debian's, a scheduler process and a worker process of two threads; 5,000 tasks",
   },
   ...[1, 10, 100].map((batch) => ({
     name: `ws queue, ${batch} a message`,

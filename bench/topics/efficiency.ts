@@ -8,7 +8,13 @@ const lengths = [
   { ms: 1000, goal: 0.99 },
 ];
 
-const clients: readonly { name: string; args: readonly string[]; services: Run["services"]; plain: Run; speed: Run }[] = [
+const clients: readonly {
+  name: string;
+  args: readonly string[];
+  services: Run["services"];
+  plain: Run;
+  speed: Run;
+}[] = [
   {
     name: "node client",
     args: [],
@@ -36,21 +42,20 @@ const clients: readonly { name: string; args: readonly string[]; services: Run["
 
 export const topic: Topic = {
   name: "efficiency",
-  summary: "real arithmetic on two slots: wall time against the same work without any platform, and the kernel's own speed",
+  summary:
+    "real arithmetic on two slots: wall time against the same work without any platform, and the kernel's own speed",
   prepare: { name: "calibration", script: "efficiency/calibrate.ts" },
   cases: clients.flatMap(({ name, args, services, plain, speed }): Case[] => [
-    ...lengths.map(
-      ({ ms, goal }): Case => ({
-        name: `${name}, ${ms} ms`,
-        unit: "% of ideal",
-        better: "higher",
-        ...(goal !== undefined && { goal: { ratio: goal } }),
-        args: ["--ms", `${ms}`],
-        quickArgs: ["--seconds", "1"],
-        manyhands: { name: "manyhands", script: "efficiency/manyhands.ts", args, services },
-        peers: [plain],
-      }),
-    ),
+    ...lengths.map(({ ms, goal }): Case => ({
+      name: `${name}, ${ms} ms`,
+      unit: "% of ideal",
+      better: "higher",
+      ...(goal !== undefined && { goal: { ratio: goal } }),
+      args: ["--ms", `${ms}`],
+      quickArgs: ["--seconds", "1"],
+      manyhands: { name: "manyhands", script: "efficiency/manyhands.ts", args, services },
+      peers: [plain],
+    })),
     {
       name: `${name}, the kernel's own speed`,
       unit: "million steps/s",

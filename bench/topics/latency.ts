@@ -22,7 +22,10 @@ export const topic: Topic = {
     {
       ...common,
       name: "node client",
-      manyhands: { ...manyhands, note: "an open job whose inputs come one by one; input and output are kept" },
+      manyhands: {
+        ...manyhands,
+        note: "an open job whose inputs come one by one; input and output are kept",
+      },
     },
     {
       ...common,
@@ -33,7 +36,11 @@ export const topic: Topic = {
       ...common,
       name: "a job of one task",
       goal: [],
-      manyhands: { ...manyhands, args: ["--job", "each"], note: "a job is made, closed and read for each input" },
+      manyhands: {
+        ...manyhands,
+        args: ["--job", "each"],
+        note: "a job is made, closed and read for each input",
+      },
     },
   ],
 };

@@ -27,7 +27,8 @@ const needs: Readonly<Record<ServiceName, Need>> = {
   },
   chromium: {
     packages: ["chromium"],
-    present: () => process.env["CHROME_PATH"] !== undefined || onPath("chromium", "google-chrome") !== undefined,
+    present: () =>
+      process.env["CHROME_PATH"] !== undefined || onPath("chromium", "google-chrome") !== undefined,
   },
 };
 

@@ -15,15 +15,21 @@ export async function startPostgres(): Promise<RunningService> {
   if (root) await promisify(execFile)("chown", ["postgres:postgres", directory]);
   const asUser = (program: string, args: readonly string[]): [string, string[]] =>
     root
-      ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig", "INT", program, ...args]]
+      ? [
+          "setpriv",
+          ["--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig", "INT", program, ...args],
+        ]
       : [program, [...args]];
-  const [initdb, initdbArgs] = asUser(join(binaries, "initdb"), [
-    ...["--pgdata", data, "--username", "bench", "--auth", "trust", "--encoding", "UTF8", "--locale", "C"],
-  ]);
+  const flags = ["--username", "bench", "--auth", "trust", "--encoding", "UTF8", "--locale", "C"];
+  const [initdb, initdbArgs] = asUser(join(binaries, "initdb"), ["--pgdata", data, ...flags]);
   await promisify(execFile)(initdb, initdbArgs, { cwd: directory });
+  const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${directory}`];
   const [program, args] = asUser(join(binaries, "postgres"), [
-    ...["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1"],
-    ...["-c", `unix_socket_directories=${directory}`],
+    "-D",
+    data,
+    "-p",
+    `${port}`,
+    ...settings.flatMap((setting) => ["-c", setting]),
   ]);
   return startService({
     program,

@@ -42,7 +42,11 @@ export async function dataDirectory(name: string): Promise<string> {
 export async function startService(command: ServiceCommand): Promise<RunningService> {
   const [program, args] = boundToUs(command.program, command.args);
   // A process group of its own: Ctrl-C reaches the runs first, the services when those are gone.
-  const child = spawn(program, args, { cwd: command.directory, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(program, args, {
+    cwd: command.directory,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   let log = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-10_000)));

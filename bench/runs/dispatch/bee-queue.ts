@@ -22,7 +22,9 @@ await measureDispatch(async (inputs) => {
   };
   queue.on("job succeeded", take);
   for (let at = 0; at < inputs.length; at += saved) {
-    const errors = await queue.saveAll(inputs.slice(at, at + saved).map((input) => queue.createJob({ input })));
+    const errors = await queue.saveAll(
+      inputs.slice(at, at + saved).map((input) => queue.createJob({ input })),
+    );
     for (const [, error] of errors) throw error;
   }
   await all.promise;

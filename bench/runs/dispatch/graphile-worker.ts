@@ -5,16 +5,18 @@
  */
 import { parseArgs } from "node:util";
 import { makeWorkerUtils, run } from "graphile-worker";
-import pg from "pg";
+import { Pool } from "pg";
 import { startScript } from "../support/children.ts";
 import { measureDispatch } from "./measure.ts";
 import { workerOptions } from "./graphile-worker-options.ts";
 
 const { values } = parseArgs({ options: { outputs: { type: "string", default: "memory" } }, strict: false });
 const batch = 1000;
-const pool = new pg.Pool({ connectionString: process.env["POSTGRES_URL"]! });
+const pool = new Pool({ connectionString: process.env["POSTGRES_URL"]! });
 await pool.query("drop schema if exists graphile_worker cascade; drop table if exists outputs");
-await pool.query("create table outputs (seq bigint generated always as identity primary key, output text not null)");
+await pool.query(
+  "create table outputs (seq bigint generated always as identity primary key, output text not null)",
+);
 const utils = await makeWorkerUtils(workerOptions);
 await utils.migrate();
 await measureDispatch(values.outputs === "table" ? await throughTable() : await throughMemory());

@@ -31,5 +31,7 @@ function makeInputs(count: number, prefix: string): string[] {
 function check(inputs: readonly string[], outputs: readonly string[]): void {
   const missing = new Set(inputs).difference(new Set(outputs));
   if (outputs.length !== inputs.length || missing.size > 0)
-    throw new Error(`${inputs.length} inputs gave ${outputs.length} outputs, ${missing.size} of them missing`);
+    throw new Error(
+      `${inputs.length} inputs gave ${outputs.length} outputs, ${missing.size} of them missing`,
+    );
 }

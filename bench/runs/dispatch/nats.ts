@@ -40,7 +40,11 @@ async function makeStream(name: keyof typeof streams): Promise<void> {
     storage: StorageType.File,
     retention: RetentionPolicy.Workqueue,
   });
-  await manager.consumers.add(stream, { durable_name: consumer, ack_policy: "explicit", max_ack_pending: -1 });
+  await manager.consumers.add(stream, {
+    durable_name: consumer,
+    ack_policy: "explicit",
+    max_ack_pending: -1,
+  });
 }
 
 type TakeOutputs = (count: number) => Promise<string[]>;

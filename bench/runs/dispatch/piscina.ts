@@ -6,7 +6,7 @@ import { measureDispatch } from "./measure.ts";
 
 const { values } = parseArgs({ options: { concurrent: { type: "string", default: "1" } }, strict: false });
 const pool = new Piscina<string, string>({
-  filename: join(import.meta.dirname, "echo-thread.mjs"),
+  filename: join(import.meta.dirname, "kernels", "echo.mjs"),
   minThreads: 2,
   maxThreads: 2,
   concurrentTasksPerWorker: Number(values.concurrent),

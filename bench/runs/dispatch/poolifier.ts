@@ -3,5 +3,5 @@ import { join } from "node:path";
 import { FixedThreadPool } from "poolifier";
 import { measureDispatch } from "./measure.ts";
 
-const pool = new FixedThreadPool<string, string>(2, join(import.meta.dirname, "poolifier-thread.mjs"));
+const pool = new FixedThreadPool<string, string>(2, join(import.meta.dirname, "kernels", "poolifier.mjs"));
 await measureDispatch((inputs) => Promise.all(inputs.map((input) => pool.execute(input))));

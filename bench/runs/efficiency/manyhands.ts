@@ -7,7 +7,10 @@ const server = await startServer();
 // A volunteer's kernels yield to the machine's user; here nothing may come before them, as nothing does in the peer's.
 await startClient(server, clientKind, slots, ["--nice", "0"]);
 const hands = await connectTo(server);
-await hands.map(timedCompute, Array.from({ length: 200 }, () => Math.round(iterations / 100)));
+await hands.map(
+  timedCompute,
+  Array.from({ length: 200 }, () => Math.round(iterations / 100)),
+);
 const inputs = Array.from({ length: tasks }, () => iterations);
 const start = performance.now();
 const results = await hands.map(timedCompute, inputs);

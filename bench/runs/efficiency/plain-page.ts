@@ -12,20 +12,15 @@ const worker = `
     postMessage("done");
   };
   postMessage("ready");`;
-const wallMs = await page.evaluate(
-  async (source, count) => {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    const workers = Array.from({ length: count }, () => new Worker(url));
-    const answers = (): Promise<unknown> =>
-      Promise.all(workers.map((each) => new Promise((resolve) => (each.onmessage = resolve))));
-    await answers();
-    const start = performance.now();
-    const done = answers();
-    for (const each of workers) each.postMessage("go");
-    await done;
-    return performance.now() - start;
-  },
-  worker,
-  slots,
-);
+const wallMs = (await page.evaluate(`(async () => {
+  const url = URL.createObjectURL(new Blob([${JSON.stringify(worker)}], { type: "text/javascript" }));
+  const workers = Array.from({ length: ${slots} }, () => new Worker(url));
+  const answers = () => Promise.all(workers.map((each) => new Promise((resolve) => (each.onmessage = resolve))));
+  await answers();
+  const start = performance.now();
+  const done = answers();
+  for (const each of workers) each.postMessage("go");
+  await done;
+  return performance.now() - start;
+})()`)) as number;
 report(percentOfIdeal(wallMs));

@@ -7,6 +7,9 @@ import { clientKind, iterations, timedCompute } from "./arithmetic.ts";
 const server = await startServer();
 await startClient(server, clientKind, 1, ["--nice", "0"]);
 const hands = await connectTo(server);
-const runs = await hands.map(timedCompute, Array.from({ length: 12 }, () => iterations));
+const runs = await hands.map(
+  timedCompute,
+  Array.from({ length: 12 }, () => iterations),
+);
 // The first ones are compiled while they run.
 report(median(runs.slice(2).map(({ ms }) => iterations / ms / 1000)));

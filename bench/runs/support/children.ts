@@ -30,7 +30,7 @@ export function startProgram(
   });
   started.add(child);
   const exited = once(child, "exit").then(() => void started.delete(child));
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next();
     if (done) throw new Error(`${args.join(" ")} ended before it said that it is ready`);
@@ -44,6 +44,10 @@ export function startProgram(
 }
 
 /** Starts a script of bench/runs with the Node of this process. */
-export function startScript(script: string, args: readonly string[] = [], env?: Record<string, string>): Child {
+export function startScript(
+  script: string,
+  args: readonly string[] = [],
+  env?: Record<string, string>,
+): Child {
   return startProgram(process.execPath, [join(import.meta.dirname, "..", script), ...args], env);
 }

@@ -26,9 +26,18 @@ export async function untilFirstLease({ url, token }: Server): Promise<void> {
   });
   await once(socket, "open");
   const hello = {
-    ...{ type: "hello" as const, protocol: protocolVersion, version, token },
-    ...{ client: makeClientId(randomBytes), kind: "node" as const, name: "bench" },
-    ...{ slots: 1, memoryMb: 1024, webgpu: false, held: [], cached: [] },
+    type: "hello" as const,
+    protocol: protocolVersion,
+    version,
+    token,
+    client: makeClientId(randomBytes),
+    kind: "node" as const,
+    name: "bench",
+    slots: 1,
+    memoryMb: 1024,
+    webgpu: false,
+    held: [],
+    cached: [],
   };
   socket.send(encodeFrame([hello, { type: "want", tasks: 1, slots: 1 }]));
   await leased.promise;

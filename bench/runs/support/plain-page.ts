@@ -6,7 +6,9 @@ import { launchBrowser } from "../../../test/support/browser.ts";
 
 /** An empty page in Chromium, started as the volunteer page's is. */
 export async function openPlainPage(): Promise<Page> {
-  const server = createServer((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html>"));
+  const server = createServer((_, response) =>
+    response.setHeader("content-type", "text/html").end("<!doctype html>"),
+  );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const browser = await launchBrowser({ isolateSandboxes: true });

@@ -21,7 +21,9 @@ export type ClientKind = "node" | "chromium";
 export async function startServer(data?: string): Promise<Server> {
   const directory = data ?? (await temporary("data"));
   const args = ["server", "--json", "--port", "0", "--data", directory, "--log-level", "warn"];
-  const child = startProgram(process.execPath, [launcher, ...args], { XDG_STATE_HOME: join(directory, "state") });
+  const child = startProgram(process.execPath, [launcher, ...args], {
+    XDG_STATE_HOME: join(directory, "state"),
+  });
   const { url, tokenFile } = JSON.parse(await child.line()) as { url: string; tokenFile: string };
   child.process.stdout!.resume();
   return { url, token: (await readFile(tokenFile, "utf8")).trim(), child };
@@ -46,7 +48,18 @@ export async function startClient(
 ): Promise<void> {
   if (kind === "chromium") return openTab(server, slots);
   const cache = await temporary("cache");
-  const args = ["client", "--server", server.url, "--slots", `${slots}`, "--cache-dir", cache, "--log-level", "warn", ...flags];
+  const args = [
+    "client",
+    "--server",
+    server.url,
+    "--slots",
+    `${slots}`,
+    "--cache-dir",
+    cache,
+    "--log-level",
+    "warn",
+    ...flags,
+  ];
   startProgram(process.execPath, [launcher, ...args], { MANYHANDS_TOKEN: server.token });
 }
 
@@ -56,7 +69,7 @@ async function openTab(server: Server, slots: number): Promise<void> {
   process.on("exit", () => browser.process()?.kill("SIGKILL"));
   const page = await browser.newPage();
   // The choice that the page's own slider keeps.
-  const settings = JSON.stringify({ slots, keepAwake: false });
-  await page.evaluateOnNewDocument((kept) => localStorage.setItem("manyhands.settings", kept), settings);
+  const settings = JSON.stringify(JSON.stringify({ slots, keepAwake: false }));
+  await page.evaluateOnNewDocument(`localStorage.setItem("manyhands.settings", ${settings})`);
   await page.goto(`${server.url}/?auto=1`);
 }

@@ -1,0 +1,48 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CaseResult, RunResult } from "./case-result.ts";
+import type { Machine } from "./machine.ts";
+
+/** Where plots and the numbers behind them are kept. */
+export const resultsFolder = join(import.meta.dirname, "..", "..", "docs", "bench");
+const file = join(resultsFolder, "results.json");
+
+/** One topic as it was last measured. */
+export interface KeptTopic {
+  readonly name: string;
+  readonly summary: string;
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly results: readonly CaseResult[];
+}
+
+export function readKept(): KeptTopic[] {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8"), revive) as KeptTopic[]) : [];
+}
+
+/** Replaces what is kept of the topics that were measured; of a topic measured in part, those cases. */
+export function keep(measured: readonly KeptTopic[]): KeptTopic[] {
+  const before = readKept();
+  const names = [...new Set([...before, ...measured].map(({ name }) => name))].sort();
+  const kept = names.map((name) => {
+    const old = before.find((topic) => topic.name === name);
+    const now = measured.find((topic) => topic.name === name);
+    if (!now || !old) return (now ?? old)!;
+    const fresh = new Set(now.results.map((result) => result.case));
+    return { ...now, results: [...now.results, ...old.results.filter((result) => !fresh.has(result.case))] };
+  });
+  mkdirSync(resultsFolder, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(kept, shorten, 2)}\n`);
+  return kept;
+}
+
+/** Five digits are more than any of it is good for. NaN becomes null, as JSON has it. */
+function shorten(_: string, value: unknown): unknown {
+  return typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(5)) : value;
+}
+
+const numbers = new Set<string>(["value", "lowest", "highest"] satisfies (keyof RunResult)[]);
+
+function revive(key: string, value: unknown): unknown {
+  return value === null && numbers.has(key) ? NaN : value;
+}
