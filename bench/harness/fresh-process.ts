@@ -14,27 +14,30 @@ export interface Measurement {
   readonly [extra: string]: number | string;
 }
 
-const running = new Set<ChildProcess>();
-
 /**
  * The command that also ends the program when this process is killed outright: nothing of a benchmark is left behind. Where
  * there is no setpriv (it is Linux's), the program as it is.
  */
 export function boundToUs(program: string, args: readonly string[]): [string, string[]] {
-  hasSetpriv ??= spawnSync("setpriv", ["--pdeathsig", "TERM", "true"]).status === 0;
-  return hasSetpriv ? ["setpriv", ["--pdeathsig", "TERM", program, ...args]] : [program, [...args]];
+  hasSetpriv ??= spawnSync("setpriv", ["--pdeathsig", "INT", "true"]).status === 0;
+  return hasSetpriv ? ["setpriv", ["--pdeathsig", "INT", program, ...args]] : [program, [...args]];
 }
 let hasSetpriv: boolean | undefined;
 
-/** Runs a program in a process group and with a TMPDIR of its own; returns the JSON object of its last line. */
+/**
+ * Runs a program in a process group and with a TMPDIR of its own; returns the JSON object of its last line. When `stop` is
+ * aborted the run is ended, and its reason is thrown once nothing of it is left.
+ */
 export async function measureOnce(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  stop: AbortSignal,
 ): Promise<Measurement> {
+  stop.throwIfAborted();
   const directory = await mkdtemp(join(tmpdir(), "manyhands-bench-run-"));
   try {
-    return await runToEnd(program, args, { ...env, TMPDIR: directory });
+    return await runToEnd(program, args, { ...env, TMPDIR: directory }, stop);
   } finally {
     await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
@@ -44,6 +47,7 @@ async function runToEnd(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  stop: AbortSignal,
 ): Promise<Measurement> {
   const [command, commandArgs] = boundToUs(program, args);
   const child = spawn(command, commandArgs, {
@@ -51,19 +55,37 @@ async function runToEnd(
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  running.add(child);
   let output = "";
   let errors = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-20_000)));
-  const timeout = setTimeout(() => signal(child, "SIGKILL"), longestRunMs);
-  const [code, by] = (await once(child, "close")) as [number | null, string | null];
-  clearTimeout(timeout);
-  running.delete(child);
-  // Whatever it started and left.
-  signal(child, "SIGKILL");
+  const closed = once(child, "close");
+  const { code, by } = await exitOf(child, stop);
+  // Whatever it started and left, which may also hold its output open.
+  signalGroup(child, "SIGKILL");
+  await closed;
+  stop.throwIfAborted();
   if (code !== 0) throw new Error(`${args.join(" ")} ended with ${by ?? code}\n${errors || output}`);
   return parseMeasurement(output, args.join(" "));
+}
+
+/** Waits for a run; ends one that hangs, and one that is not wanted any more. */
+async function exitOf(
+  child: ChildProcess,
+  stop: AbortSignal,
+): Promise<{ code: number | null; by: string | null }> {
+  const end = (): void => signalGroup(child, "SIGKILL");
+  const timers = [setTimeout(end, longestRunMs)];
+  const interrupt = (): void => {
+    // As Ctrl-C in a terminal: Puppeteer ends its browser, which has a process group of its own.
+    signalGroup(child, "SIGINT");
+    timers.push(setTimeout(end, endMs));
+  };
+  stop.addEventListener("abort", interrupt, { once: true });
+  const [code, by] = (await once(child, "exit")) as [number | null, string | null];
+  stop.removeEventListener("abort", interrupt);
+  for (const timer of timers) clearTimeout(timer);
+  return { code, by };
 }
 
 function parseMeasurement(output: string, name: string): Measurement {
@@ -77,19 +99,7 @@ function parseMeasurement(output: string, name: string): Measurement {
   throw new Error(`the last line of ${name} is no {"value": number}: ${line.slice(0, 200)}`);
 }
 
-/** Ends every run under way; they get the time to end what they started. */
-export async function endRuns(): Promise<void> {
-  const ended = [...running].map(async (child) => {
-    const gone = once(child, "close");
-    signal(child, "SIGTERM");
-    const late = setTimeout(() => signal(child, "SIGKILL"), endMs);
-    await gone;
-    clearTimeout(late);
-  });
-  await Promise.all(ended);
-}
-
-function signal(child: ChildProcess, name: NodeJS.Signals): void {
+function signalGroup(child: ChildProcess, name: NodeJS.Signals): void {
   try {
     process.kill(-child.pid!, name);
   } catch {

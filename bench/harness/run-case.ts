@@ -11,6 +11,8 @@ export interface CaseSettings {
   readonly quick: boolean;
   /** Which peers take part. */
   readonly wanted: (peer: string) => boolean;
+  /** Aborted when whoever started this gives up. */
+  readonly stop: AbortSignal;
   /** What every run is told. */
   readonly env: Readonly<Record<string, string>>;
   readonly progress: (line: string) => void;
@@ -41,6 +43,7 @@ export async function runCase(
         const measurement = await measureRun(topic, one, run, services, settings);
         if (round >= 0) measured.get(run)!.push(measurement);
       } catch (error) {
+        settings.stop.throwIfAborted();
         failed.set(run, failure(run, error));
       }
     }
@@ -64,9 +67,9 @@ function roundName(round: number, rounds: number): string {
 }
 
 /** What the runs of a topic are told: the value of its preparation. */
-export async function prepareTopic({ prepare }: Topic): Promise<Record<string, string>> {
+export async function prepareTopic({ prepare }: Topic, stop: AbortSignal): Promise<Record<string, string>> {
   if (!prepare) return {};
-  const { value } = await measureOnce(process.execPath, [join(runsFolder, prepare.script)], {});
+  const { value } = await measureOnce(process.execPath, [join(runsFolder, prepare.script)], {}, stop);
   return { BENCH_PREPARED: String(value) };
 }
 
@@ -82,9 +85,6 @@ async function measureRun(
   // What was written before and is still on its way to disk is nobody's cost of this run.
   execFileSync("sync");
   const program = run.script.endsWith(".py") ? debianPython : process.execPath;
-  return measureOnce(program, [join(runsFolder, run.script), ...args], {
-    ...settings.env,
-    ...env,
-    ...run.env,
-  });
+  const command = [join(runsFolder, run.script), ...args];
+  return measureOnce(program, command, { ...settings.env, ...env, ...run.env }, settings.stop);
 }

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { CaseResult, RunResult } from "./case-result.ts";
-import { endRuns } from "./fresh-process.ts";
 import { installPeers } from "./install-peers.ts";
 import { keep, readKept, type KeptTopic } from "./kept-results.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
@@ -25,7 +24,10 @@ export interface BenchFlags {
 
 const folder = join(import.meta.dirname, "..", "topics");
 
-/** Measures topics and prints what came out. Returns the exit status: 1 when a run of ours failed, or a peer's. */
+/** Exit status of a program that was interrupted, as shells have it. */
+const interrupted = 130;
+
+/** Measures topics and prints what came out. Returns the exit status: 1 when a run failed, 130 when it was interrupted. */
 export async function runTopics(names: readonly string[], flags: BenchFlags): Promise<number> {
   if (flags.render) {
     render(readKept());
@@ -36,20 +38,23 @@ export async function runTopics(names: readonly string[], flags: BenchFlags): Pr
   const machine = thisMachine();
   if (!flags.json) console.log(`${describeMachine(machine)}\n`);
   const services = new Services();
-  const stop = stopOnSignals(services);
+  const interruption = onSignals();
   const rounds = flags.rounds ?? (flags.quick ? 1 : 5);
   const measured: KeptTopic[] = [];
   try {
     for (const topic of topics) {
-      const results = await runTopic(topic, services, flags, rounds);
+      const results = await runTopic(topic, services, flags, rounds, interruption.signal);
       const { name, summary } = topic;
       if (results.length > 0) measured.push({ name, summary, machine, rounds, results });
       // After each topic: what took minutes is not lost when a later one fails.
       if (flags.plot) render(keep(measured));
     }
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    return interrupted;
   } finally {
     await services.stop();
-    stop();
+    interruption.ignore();
   }
   return measured.some(({ results }) => results.some(hasFailed)) ? 1 : 0;
 }
@@ -59,15 +64,17 @@ async function runTopic(
   services: Services,
   flags: BenchFlags,
   rounds: number,
+  stop: AbortSignal,
 ): Promise<CaseResult[]> {
   const cases = topic.cases.filter(({ name }) => contains(flags.case, name));
-  const env = cases.length > 0 ? await prepareTopic(topic) : {};
+  const env = cases.length > 0 ? await prepareTopic(topic, stop) : {};
   const results: CaseResult[] = [];
   for (const one of cases) {
     const result = await runCase(topic, one, services, {
       rounds,
       quick: flags.quick,
       wanted: (peer) => flags.peer === undefined || contains(flags.peer, peer),
+      stop,
       env,
       progress: showProgress,
     });
@@ -110,14 +117,11 @@ function showProgress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1B[2K${line}`);
 }
 
-/** Ctrl-C and the like end runs and services, then this program. Returns what takes that back. */
-function stopOnSignals(services: Services): () => void {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const end = (): void => {
-    void endRuns()
-      .then(() => services.stop())
-      .finally(() => process.exit(130));
-  };
-  for (const signal of signals) process.once(signal, end);
-  return () => signals.forEach((signal) => process.off(signal, end));
+/** Aborts on Ctrl-C and the like, once; what runs then ends by itself, services last. */
+function onSignals(): { signal: AbortSignal; ignore: () => void } {
+  const controller = new AbortController();
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const abort = (): void => controller.abort();
+  for (const name of names) process.on(name, abort);
+  return { signal: controller.signal, ignore: () => names.forEach((name) => process.off(name, abort)) };
 }

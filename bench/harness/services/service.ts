@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { boundToUs } from "../fresh-process.ts";
 
 const readyMs = 30_000;
+const stopMs = 10_000;
 
 /** A service that runs, with what tells a run where. */
 export interface RunningService {
@@ -34,11 +35,24 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+const directories = new Set<string>();
+
+/** A new directory, which {@link removeDirectories} removes. */
 export async function dataDirectory(name: string): Promise<string> {
-  return mkdtemp(join(tmpdir(), `manyhands-bench-${name}-`));
+  const directory = await mkdtemp(join(tmpdir(), `manyhands-bench-${name}-`));
+  directories.add(directory);
+  return directory;
 }
 
-/** Starts a service and waits until it takes connections. Its data goes when it stops. */
+/** Also those of services that never started. */
+export async function removeDirectories(): Promise<void> {
+  await Promise.all(
+    [...directories].map((directory) => rm(directory, { recursive: true, force: true, maxRetries: 5 })),
+  );
+  directories.clear();
+}
+
+/** Starts a service and waits until it takes connections. */
 export async function startService(command: ServiceCommand): Promise<RunningService> {
   const [program, args] = boundToUs(command.program, command.args);
   // A process group of its own: Ctrl-C reaches the runs first, the services when those are gone.
@@ -52,13 +66,11 @@ export async function startService(command: ServiceCommand): Promise<RunningServ
     stream.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-10_000)));
   const exited = once(child, "exit");
   const stop = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill(command.stopSignal ?? "SIGTERM");
-      const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
-      await exited;
-      clearTimeout(late);
-    }
-    await rm(command.directory, { recursive: true, force: true, maxRetries: 5 });
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(command.stopSignal ?? "SIGTERM");
+    const late = setTimeout(() => child.kill("SIGKILL"), stopMs);
+    await exited;
+    clearTimeout(late);
   };
   const ended = exited.then(() => Promise.reject(new Error(`${command.program} did not start:\n${log}`)));
   // Later it is ended by us.
