@@ -32,6 +32,11 @@ await new Command("npm run bench --")
   .option("--plot", "keep the results, and draw plots and tables of them into docs/", false)
   .option("--render", "draw plots and tables of the kept results, without measuring", false)
   .action(async (topics: string[], flags: Flags) => {
-    process.exitCode = await runTopics(topics, flags);
+    try {
+      process.exitCode = await runTopics(topics, flags);
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error);
+      process.exitCode = 2;
+    }
   })
   .parseAsync();

@@ -28,8 +28,9 @@ export function keep(measured: readonly KeptTopic[]): KeptTopic[] {
     const old = before.find((topic) => topic.name === name);
     const now = measured.find((topic) => topic.name === name);
     if (!now || !old) return (now ?? old)!;
-    const fresh = new Set(now.results.map((result) => result.case));
-    return { ...now, results: [...now.results, ...old.results.filter((result) => !fresh.has(result.case))] };
+    const fresh = new Map(now.results.map((result) => [result.case, result]));
+    const results = new Map([...old.results.map((result) => [result.case, result] as const), ...fresh]);
+    return { ...now, results: [...results.values()] };
   });
   mkdirSync(resultsFolder, { recursive: true });
   writeFileSync(file, `${JSON.stringify(kept, shorten, 2)}\n`);

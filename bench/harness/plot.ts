@@ -8,13 +8,14 @@ const rowHeight = 22;
 const headHeight = 34;
 const axisHeight = 26;
 
-// A drawing in an <img> follows the reader's scheme, not the page's: both are in it.
+// A drawing in an <img> follows the reader's scheme, not the page's: both are in it, each with its background.
 const style = `
+  .page { fill: #ffffff; }
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
   .head { font-weight: 600; } .minor { fill: #59636e; font-size: 11px; }
   .ours { fill: #0a7c5a; } .durable { fill: #4c78b8; } .peer { fill: #a3abb5; } .grid { stroke: #d1d9e0; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3; } .minor { fill: #9198a1; }
+    .page { fill: #0d1117; } text { fill: #e6edf3; } .minor { fill: #9198a1; }
     .ours { fill: #35c795; } .durable { fill: #6f9fe0; } .peer { fill: #6b7480; } .grid { stroke: #3d444d; }
   }`;
 
@@ -29,6 +30,7 @@ export function plotTopic(results: readonly CaseResult[]): string {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" role="img">
 <style>${style}</style>
+<rect class="page" width="100%" height="100%" rx="6"/>
 ${panels.join("\n")}
 </svg>
 `;

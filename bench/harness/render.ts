@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { format, resolveConfig } from "prettier";
 import type { CaseResult, RunResult } from "./case-result.ts";
 import { resultsFolder, type KeptTopic } from "./kept-results.ts";
 import { describeMachine } from "./machine.ts";
@@ -11,14 +12,16 @@ const begin = "<!-- results: written by `npm run bench -- --plot`, not by hand -
 const end = "<!-- end of the results -->";
 
 /** Draws the plots, and writes the tables into docs/benchmarks.md between its two marks. */
-export function render(topics: readonly KeptTopic[]): void {
+export async function render(topics: readonly KeptTopic[]): Promise<void> {
   for (const { name, results } of topics)
     writeFileSync(join(resultsFolder, `${name}.svg`), plotTopic(results));
   const text = readFileSync(page, "utf8");
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${page} has lost the marks of its results: ${begin} … ${end}`);
   const tables = topics.map(section).join("\n\n");
-  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${tables}\n\n${text.slice(to)}`);
+  const written = `${text.slice(0, from)}${begin}\n\n${tables}\n\n${text.slice(to)}`;
+  // As the repository keeps its pages: measuring anew is no reason for the format check to fail.
+  writeFileSync(page, await format(written, { ...(await resolveConfig(page)), parser: "markdown" }));
 }
 
 function section({ name, summary, machine, rounds, results }: KeptTopic): string {
@@ -58,12 +61,10 @@ function row(run: RunResult, manyhands: RunResult): string {
 /** How everything in the tables is configured, each once. */
 function notes(results: readonly CaseResult[]): string[] {
   const runs = results.flatMap(({ manyhands, peers }) => [manyhands, ...peers]);
-  const noted = new Map(runs.flatMap(({ name, durable, note }) => (note ? [[name, { durable, note }]] : [])));
-  if (noted.size === 0) return [];
-  const lines = [...noted].map(
-    ([name, { durable, note }]) => `- ${name}${durable ? " (keeps work through a crash)" : ""}: ${note}`,
+  const lines = runs.flatMap(({ name, durable, note }) =>
+    note === undefined ? [] : [`- ${name}${durable ? " (durable)" : ""}: ${note}`],
   );
-  return [lines.join("\n")];
+  return lines.length === 0 ? [] : [[...new Set(lines)].join("\n")];
 }
 
 function upperFirst(text: string): string {

@@ -30,9 +30,13 @@ const interrupted = 130;
 /** Measures topics and prints what came out. Returns the exit status: 1 when a run failed, 130 when it was interrupted. */
 export async function runTopics(names: readonly string[], flags: BenchFlags): Promise<number> {
   if (flags.render) {
-    render(readKept());
+    await render(readKept());
     return 0;
   }
+  if (flags.plot && (flags.quick || flags.peer !== undefined))
+    throw new Error(
+      "--plot keeps results; it goes with neither --quick nor --peer, which give none worth keeping.",
+    );
   const topics = await loadTopics(names);
   if (flags.install) installPeers();
   const machine = thisMachine();
@@ -47,7 +51,7 @@ export async function runTopics(names: readonly string[], flags: BenchFlags): Pr
       const { name, summary } = topic;
       if (results.length > 0) measured.push({ name, summary, machine, rounds, results });
       // After each topic: what took minutes is not lost when a later one fails.
-      if (flags.plot) render(keep(measured));
+      if (flags.plot) await render(keep(measured));
     }
   } catch (error) {
     if (!interruption.signal.aborted) throw error;
