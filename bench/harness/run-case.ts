@@ -81,7 +81,7 @@ async function measureRun(
   settings: CaseSettings,
 ): Promise<Measurement> {
   const env = await services.provide([...(topic.services ?? []), ...(run.services ?? [])]);
-  const args = [...(one.args ?? []), ...(settings.quick ? (one.quickArgs ?? []) : []), ...(run.args ?? [])];
+  const args = [...(one.args ?? []), ...(run.args ?? []), ...(settings.quick ? (one.quickArgs ?? []) : [])];
   // What was written before and is still on its way to disk is nobody's cost of this run.
   execFileSync("sync");
   const program = run.script.endsWith(".py") ? debianPython : process.execPath;

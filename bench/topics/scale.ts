@@ -5,7 +5,8 @@ const run = (tasks: number, name: string, ...args: string[]): Run => ({
   script: "scale/manyhands.ts",
   args: ["--tasks", `${tasks}`, ...args],
 });
-const rate = { unit: "tasks/s", better: "higher", maxRounds: 3 } satisfies Partial<Case>;
+const quickArgs = ["--tasks", "5000"];
+const rate = { unit: "tasks/s", better: "higher", maxRounds: 3, quickArgs } satisfies Partial<Case>;
 const small = run(1e4, "manyhands, 10⁴ tasks");
 
 export const topic: Topic = {
@@ -32,6 +33,7 @@ export const topic: Topic = {
       better: "lower",
       limit: 400,
       maxRounds: 3,
+      quickArgs,
       manyhands: run(1e6, "manyhands", "--report", "memory"),
       peers: [],
     },
@@ -41,6 +43,7 @@ export const topic: Topic = {
       better: "lower",
       limit: 2,
       maxRounds: 3,
+      quickArgs,
       manyhands: {
         name: "manyhands",
         script: "scale/restart.ts",
