@@ -20,8 +20,12 @@ export function readKept(): KeptTopic[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8"), revive) as KeptTopic[]) : [];
 }
 
-/** Replaces what is kept of the topics that were measured; of a topic measured in part, those cases. */
-export function keep(measured: readonly KeptTopic[]): KeptTopic[] {
+/** Replaces what is kept of the topics that were measured; of a topic measured in part, those cases that gave a number. */
+export function keep(topics: readonly KeptTopic[]): KeptTopic[] {
+  const measured = topics.map((topic) => ({
+    ...topic,
+    results: topic.results.filter(({ manyhands }) => manyhands.failed === undefined),
+  }));
   const before = readKept();
   const names = [...new Set([...before, ...measured].map(({ name }) => name))].sort();
   const kept = names.map((name) => {

@@ -119,7 +119,7 @@ async function orchestrate(): Promise<void> {
       console.log(
         `${name.padEnd(8)} customer ${cpu.toFixed(2)} µs, server ${serverCpu.toFixed(2)} µs of CPU a task; ${Math.round(tasksPerSecond)} tasks/s${firstMs ? `, first result after ${Math.round(firstMs)} ms` : ""}`,
       );
-    console.log(JSON.stringify({ value: measured["submit"].cpu + measured["await"].cpu, ...measured }));
+    console.log(JSON.stringify({ value: measured["submit"]!.cpu + measured["await"]!.cpu, ...measured }));
   } finally {
     for (const child of children) {
       const exited = once(child, "exit");
@@ -147,7 +147,7 @@ async function child(phase: string, job?: string): Promise<Measured> {
 
 /** Seconds of CPU that a process has used; Linux counts in hundredths. */
 function cpuOf({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
