@@ -1,14 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";
 
 const bench = join(import.meta.dirname, "..");
 
-/** `npm ci` of the peers, when they are missing or older than the lockfile. */
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly version?: string; readonly optional?: boolean }>>;
+}
+
+/** `npm ci` of the peers, when they are not those of the lockfile. */
 export function installPeers(): void {
-  const present = join(bench, "node_modules", ".package-lock.json");
-  const wanted = join(bench, "package-lock.json");
-  if (existsSync(present) && statSync(present).mtimeMs >= statSync(wanted).mtimeMs) return;
+  if (installed()) return;
   console.error("Installing the peers (npm ci in bench/) …");
   // The machine's own npm with the machine's own Node: the pinned one brings no npm.
   const pinned = join("node_modules", ".bin");
@@ -22,6 +24,20 @@ export function installPeers(): void {
     stdio: ["ignore", 2, 2],
   });
   if (status !== 0) throw new Error("`npm ci` in bench/ failed; the peers can not be measured without.");
+}
+
+/** A checkout touches the lockfile without changing it: what counts is whether the same packages are there. */
+function installed(): boolean {
+  const present = join(bench, "node_modules", ".package-lock.json");
+  if (!existsSync(present)) return false;
+  const have = readLockfile(present);
+  return Object.entries(readLockfile(join(bench, "package-lock.json"))).every(
+    ([path, { version, optional }]) => path === "" || optional || have[path]?.version === version,
+  );
+}
+
+function readLockfile(path: string): Lockfile["packages"] {
+  return (JSON.parse(readFileSync(path, "utf8")) as Lockfile).packages;
 }
 
 function withoutNpm(): NodeJS.ProcessEnv {
