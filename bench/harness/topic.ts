@@ -27,7 +27,7 @@ export interface Run {
   readonly note?: string;
 }
 
-/** What the issue of being fast asks for: manyhands / peer, at least when higher is better, at most when lower is. */
+/** What is to be reached: manyhands / peer, at least when higher is better, at most when lower is. */
 export interface Goal {
   readonly ratio: number;
   /** A peer by name, `"durable"`: the best of those that keep work through a crash; absent: the best of all. */
