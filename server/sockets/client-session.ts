@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
-import type { RawData, WebSocket } from "ws";
+import { WebSocket, type RawData } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
@@ -33,10 +33,15 @@ export interface SessionOwner {
   closed(session: ClientSession): void;
 }
 
+/** A socket that knows its session, so that all of them share their listeners: five closures fewer a connection. */
+export class SessionSocket extends WebSocket {
+  session: ClientSession | undefined;
+}
+
 /** One client connection: from `hello` to the close frame. */
 export class ClientSession implements ClientConnection {
   readonly address: string;
-  readonly #socket: WebSocket;
+  readonly #socket: SessionSocket;
   readonly #network: Duplex;
   readonly #owner: SessionOwner;
   readonly #services: SessionServices;
@@ -51,7 +56,7 @@ export class ClientSession implements ClientConnection {
   #waiting: ClientMessage[] = [];
 
   constructor(
-    socket: WebSocket,
+    socket: SessionSocket,
     network: Duplex,
     address: string,
     gate: ClientGate,
@@ -77,13 +82,24 @@ export class ClientSession implements ClientConnection {
       this.#liveness.received(chunk.length);
       owner.messageGrew(this);
     });
-    socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data, isBinary));
-    socket.on("ping", (data: Buffer) => this.#liveness.pinged(data));
-    socket.on("pong", (data: Buffer) => this.#liveness.ponged(data));
-    socket.on("close", () => this.#closed());
-    socket.on("error", (error) =>
-      this.#services.log.debug({ err: error, address: this.address }, "client socket error"),
-    );
+    socket.session = this;
+    socket.on("message", onMessage);
+    socket.on("ping", onPing);
+    socket.on("pong", onPong);
+    socket.on("close", onClose);
+    socket.on("error", onError);
+  }
+
+  pinged(data: Buffer): void {
+    this.#liveness.pinged(data);
+  }
+
+  ponged(data: Buffer): void {
+    this.#liveness.ponged(data);
+  }
+
+  failed(error: Error): void {
+    this.#services.log.debug({ err: error, address: this.address }, "client socket error");
   }
 
   send(message: Parameters<ClientConnection["send"]>[0]): void {
@@ -149,7 +165,7 @@ export class ClientSession implements ClientConnection {
     this.#network.uncork();
   }
 
-  #received(data: RawData, isBinary: boolean): void {
+  received(data: RawData, isBinary: boolean): void {
     this.#liveness.messageEnded();
     if (this.#state.state === "leaving") return;
     try {
@@ -240,13 +256,38 @@ export class ClientSession implements ClientConnection {
     for (const message of waiting) this.#handle(message);
   }
 
-  #closed(): void {
+  closed(): void {
     this.#greetedOrGone();
     const was = this.#state;
     this.#state = { state: "leaving" };
     if (was.state === "joined") this.#services.onClose(was.client, this, "broken");
     this.#owner.closed(this);
   }
+}
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  sessionOf(this).received(data, isBinary);
+}
+
+function onPing(this: WebSocket, data: Buffer): void {
+  sessionOf(this).pinged(data);
+}
+
+function onPong(this: WebSocket, data: Buffer): void {
+  sessionOf(this).ponged(data);
+}
+
+function onClose(this: WebSocket): void {
+  sessionOf(this).closed();
+}
+
+function onError(this: WebSocket, error: Error): void {
+  sessionOf(this).failed(error);
+}
+
+function sessionOf(socket: WebSocket): ClientSession {
+  if (socket instanceof SessionSocket && socket.session) return socket.session;
+  throw new Error("a socket that is no client's");
 }
 
 /** What a message counts against the limit: results are bounded by leases, reports about running tasks are not. */

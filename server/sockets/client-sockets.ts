@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { ipKeyGenerator } from "express-rate-limit";
-import { WebSocketServer, type WebSocket } from "ws";
+import { WebSocketServer } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
 import { isSameOrigin } from "../http/same-origin.ts";
 import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
-import { ClientSession, type SessionOwner } from "./client-session.ts";
+import { ClientSession, SessionSocket, type SessionOwner } from "./client-session.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
 
@@ -20,6 +20,7 @@ export class ClientSockets {
   // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (DESIGN).
   readonly #server = new WebSocketServer({
     noServer: true,
+    WebSocket: SessionSocket,
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
@@ -73,7 +74,7 @@ export class ClientSockets {
   }
 
   /** A method of its own: a listener made where the request is in scope keeps it, 1.2 KiB, as long as the connection. */
-  #opened(webSocket: WebSocket, socket: Duplex, address: string): void {
+  #opened(webSocket: SessionSocket, socket: Duplex, address: string): void {
     const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services, this.#owner);
     this.#sessions.add(session);
     const key = ipKeyGenerator(address);

@@ -12,9 +12,10 @@ export class Heartbeats<Connection> {
   readonly #beat: (connection: Connection) => void;
   readonly #parts: number;
   readonly #timer: NodeJS.Timeout;
-  /** The round through all; those that join meanwhile come at its end. */
+  /** The way through all of them, begun anew at its end; those that join meanwhile come last. */
   #round: Iterator<Connection>;
-  #part = 0;
+  /** Heartbeats that are due, with the fraction that is not yet. */
+  #due = 0;
 
   /** @param connections - the set that its owner keeps up to date */
   constructor(
@@ -35,16 +36,14 @@ export class Heartbeats<Connection> {
   }
 
   #next(): void {
-    this.#part += 1;
-    const isLast = this.#part === this.#parts;
-    let left = isLast ? Infinity : Math.ceil(this.#connections.size / this.#parts);
-    for (; left > 0; left--) {
-      const { value, done } = this.#round.next();
-      if (done) break;
-      this.#beat(value);
+    this.#due += this.#connections.size / this.#parts;
+    for (; this.#due >= 1 && this.#connections.size > 0; this.#due -= 1) {
+      let next = this.#round.next();
+      if (next.done) {
+        this.#round = this.#connections.values();
+        next = this.#round.next();
+      }
+      if (!next.done) this.#beat(next.value);
     }
-    if (!isLast) return;
-    this.#part = 0;
-    this.#round = this.#connections.values();
   }
 }

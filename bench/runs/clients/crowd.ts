@@ -37,20 +37,19 @@ export class Crowd {
 
   /** Joins so many clients, spread over `overMs`, and waits until all are welcome. */
   async grow(count: number, overMs = 0): Promise<void> {
-    let waiting = count;
+    const state = { waiting: count, failed: false };
     const started = performance.now();
     const all = Promise.withResolvers<void>();
-    let failed = false;
     this.#growing = {
-      welcomed: () => --waiting === 0 && all.resolve(),
+      welcomed: () => --state.waiting === 0 && all.resolve(),
       failed: (error) => {
-        failed = true;
+        state.failed = true;
         all.reject(error);
       },
     };
-    for (let made = 0; made < count && !failed; made++) {
+    for (let made = 0; made < count && !state.failed; made++) {
       this.#join();
-      while (made + 1 - (count - waiting) >= connectingAtOnce && !failed)
+      while (made + 1 - (count - state.waiting) >= connectingAtOnce && !state.failed)
         await new Promise((resolve) => setTimeout(resolve, 1));
       const due = started + (overMs * made) / count;
       if (due > performance.now() + 2)

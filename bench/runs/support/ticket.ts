@@ -11,7 +11,10 @@ import {
 import { version } from "../../../shared/version.ts";
 
 /** Joins a server as a client does, for the ticket that blob transfers carry. */
-export async function joinForTicket(url: string, token: string): Promise<{ ticket: string; leave(): void }> {
+export async function joinForTicket(
+  url: string,
+  token: string,
+): Promise<{ ticket: string; leave: () => void }> {
   const socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
     perMessageDeflate: false,
   });
