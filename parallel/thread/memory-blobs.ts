@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { Readable } from "node:stream";
+import { Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { KeptNames } from "../../server/blobs/kept-names.ts";
 import type { ByteSource } from "../../server/blobs/receive.ts";
@@ -13,7 +14,10 @@ import { limits } from "../../shared/limits.ts";
 const keepMs = 10 * 60_000;
 
 /** Blobs of a program that keeps nothing: in memory, gone with it. */
-export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open" | "chunkDigests" | "keep"> {
+export class MemoryBlobs implements Pick<
+  BlobDirectory,
+  "write" | "stat" | "open" | "send" | "chunkDigests" | "keep"
+> {
   readonly #blobs = new Map<Sha256, Buffer>();
   readonly #kept = new KeptNames();
   readonly #store: Store;
@@ -60,6 +64,10 @@ export class MemoryBlobs implements Pick<BlobDirectory, "write" | "stat" | "open
     const bytes = this.#blobs.get(sha256);
     if (bytes) return Readable.from([bytes.subarray(start, end)], { objectMode: false });
     return new Readable().destroy(new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`));
+  }
+
+  async send(sha256: Sha256, range: readonly [number, number], sink: Writable): Promise<void> {
+    await pipeline(this.open(sha256, range), sink);
   }
 
   async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
@@ -12,6 +12,7 @@ import { KeyedLocks } from "./locks.ts";
 import { Quota } from "./quota.ts";
 import { readBlob } from "./read.ts";
 import { blobTooLarge, receive, type ByteSource } from "./receive.ts";
+import { sendFile } from "./send.ts";
 
 export interface BlobDirectoryOptions {
   /** Most bytes of blobs. */
@@ -96,6 +97,14 @@ export class BlobDirectory {
    */
   open(sha256: Sha256, range?: readonly [start: number, end: number]): Readable {
     return readBlob(this.#files.path(sha256), sha256, range);
+  }
+
+  /**
+   * Writes the bytes `[start, end)` of a blob to `sink` and ends it. Check the range against {@link BlobDirectory.stat} first.
+   * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end
+   */
+  async send(sha256: Sha256, range: readonly [start: number, end: number], sink: Writable): Promise<void> {
+    await sendFile(this.#files.path(sha256), sha256, range, sink);
   }
 
   /**

@@ -19,11 +19,15 @@ export interface LogLine {
 
 const logLinesPerJob = 1000;
 const jobsWithLogs = 200;
+/** Ended jobs whose last row and rate are still at hand, for who looks at them now; 1.3 KiB each. */
+const endedJobs = 200;
 
 /** In-memory side of jobs: everything here can be lost without losing a promise. */
 export class JobWatch {
   readonly #jobs = new Map<JobId, Watched>();
   readonly #logs = new Map<JobId, LogLine[]>();
+  /** Of the jobs, those that ended, the one that ended longest ago first. */
+  readonly #ended = new Set<JobId>();
   readonly #news: News<JobId>;
 
   /** @param news - is told of every change, too */
@@ -40,11 +44,28 @@ export class JobWatch {
       watched.row = row;
       watched.rate.add(finishedNow, now);
       for (const wake of watched.waiters) wake();
-      return;
+    } else {
+      const rate = new RateWindow(60, now);
+      rate.add(finishedNow, now);
+      this.#jobs.set(row.id, { row, rate, waiters: new Set() });
     }
-    const rate = new RateWindow(60, now);
-    rate.add(finishedNow, now);
-    this.#jobs.set(row.id, { row, rate, waiters: new Set() });
+    this.#noteEnd(row);
+  }
+
+  /** How many jobs are at hand. */
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  #noteEnd({ id, state }: JobRow): void {
+    // Requeued tasks open a job again.
+    if (state === "open" || state === "closed") return void this.#ended.delete(id);
+    this.#ended.add(id);
+    const [oldest] = this.#ended;
+    if (this.#ended.size <= endedJobs || oldest === undefined) return;
+    this.#ended.delete(oldest);
+    for (const wake of this.#jobs.get(oldest)?.waiters ?? []) wake();
+    this.#jobs.delete(oldest);
   }
 
   row(id: JobId): JobRow | undefined {
@@ -58,6 +79,7 @@ export class JobWatch {
   forget(id: JobId): void {
     for (const wake of this.#jobs.get(id)?.waiters ?? []) wake();
     this.#jobs.delete(id);
+    this.#ended.delete(id);
     this.#logs.delete(id);
     this.#news.tell(id);
   }

@@ -8,7 +8,7 @@ import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What HTTP needs of the blob directory. */
-export type Blobs = Pick<BlobDirectory, "write" | "stat" | "open" | "chunkDigests" | "keep">;
+export type Blobs = Pick<BlobDirectory, "write" | "stat" | "open" | "send" | "chunkDigests" | "keep">;
 
 /** What the HTTP side is made of. */
 export interface HttpParts {

@@ -8,6 +8,7 @@ import {
   believes,
   forgetAdopted,
   noteCredit,
+  nothingCached,
   removeLease,
   requeue,
   type Client,
@@ -41,7 +42,7 @@ export function connectClient(
     wanted: 0,
     slots: info.slots,
     leases: new Set(),
-    cached: new Set(),
+    cached: nothingCached,
     refsLeased: 0,
     refsCached: 0,
   };
@@ -49,7 +50,7 @@ export function connectClient(
   client.vanishedAt = undefined;
   client.wanted = 0;
   client.slots = info.slots;
-  client.cached.clear();
+  client.cached = nothingCached;
   addCached(client, cached);
   state.clients.set(info.id, client);
   noteCredit(state, client);
@@ -107,7 +108,7 @@ export function vanishClient(state: State, id: ClientId): void {
   client.vanishedAt ??= state.now;
   client.wanted = 0;
   // Said anew when it comes back.
-  client.cached.clear();
+  client.cached = nothingCached;
   noteCredit(state, client);
   // Nothing to wait for.
   if (client.leases.size === 0 && !hasAdopted(state, id)) removeClient(state, id);
@@ -210,6 +211,7 @@ function forgetAllAdopted(state: State, id: ClientId): void {
 }
 
 function addCached(client: Client, names: readonly Sha256[]): void {
+  if (names.length > 0 && client.cached === nothingCached) client.cached = new Set();
   for (const name of names) client.cached.add(name);
   for (const oldest of client.cached) {
     if (client.cached.size <= cachedNames) break;

@@ -73,7 +73,8 @@ export interface Client {
   slots: number;
   /** Oldest first: a client works in the order it was given. */
   readonly leases: Set<Lease>;
-  readonly cached: Set<Sha256>;
+  /** {@link nothingCached} until there is something. */
+  cached: Set<Sha256>;
   refsLeased: number;
   refsCached: number;
 }
@@ -125,6 +126,9 @@ export interface State {
   /** Instructions of the event being handled. */
   out: Instruction[];
 }
+
+/** One for all clients without a cache, never added to: an empty set takes 260 bytes, and most clients have nothing. */
+export const nothingCached: Set<Sha256> = new Set();
 
 export function newJob(info: SchedulerJob, attemptBase: number): Job {
   return {

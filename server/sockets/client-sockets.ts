@@ -6,7 +6,8 @@ import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
 import { isSameOrigin } from "../http/same-origin.ts";
 import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
-import { ClientSession } from "./client-session.ts";
+import { ClientSession, SessionSocket, type SessionOwner } from "./client-session.ts";
+import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
 
 /** What messages that have begun may hold, of all connections together: a few frames of the largest kind. */
@@ -19,15 +20,20 @@ export class ClientSockets {
   // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (DESIGN).
   readonly #server = new WebSocketServer({
     noServer: true,
+    WebSocket: SessionSocket,
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
   readonly #sessions = new Set<ClientSession>();
   readonly #perAddress = new Map<string, number>();
+  readonly #owner: SessionOwner = {
+    messageGrew: (session) => this.#boundUnfinished(session),
+    closed: (session) => this.#closed(session),
+  };
   readonly #services: SessionServices;
   readonly #gate: ClientGate;
-  readonly #heartbeat: NodeJS.Timeout;
+  readonly #heartbeats: Heartbeats<ClientSession>;
 
   constructor(access: Authenticator, store: Store, services: SessionServices) {
     this.#services = services;
@@ -35,16 +41,14 @@ export class ClientSockets {
     access.onRevoked((tokenId) => {
       for (const session of this.#sessions) session.revoked(tokenId);
     });
-    this.#heartbeat = setInterval(() => {
-      for (const session of this.#sessions) session.heartbeat();
-    }, services.options.heartbeatMs);
-    this.#heartbeat.unref();
+    const { heartbeatMs } = services.options;
+    this.#heartbeats = new Heartbeats(this.#sessions, heartbeatMs, (session) => session.heartbeat());
   }
 
   /** Takes the upgrade requests of an HTTP server. */
   attach(http: Server): void {
     http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.on("error", () => socket.destroy());
+      socket.on("error", destroyIt);
       try {
         this.#upgrade(request, socket, head);
       } catch (error) {
@@ -63,15 +67,18 @@ export class ClientSockets {
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const address = this.#addressOf(request);
-      const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services);
-      this.#sessions.add(session);
-      const key = ipKeyGenerator(address);
-      this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
-      socket.on("data", () => this.#boundUnfinished(session));
-      webSocket.on("close", () => this.#closed(session, key));
-    });
+    const address = this.#addressOf(request);
+    this.#server.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#opened(webSocket, socket, address),
+    );
+  }
+
+  /** A method of its own: a listener made where the request is in scope keeps it, 1.2 KiB, as long as the connection. */
+  #opened(webSocket: SessionSocket, socket: Duplex, address: string): void {
+    const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services, this.#owner);
+    this.#sessions.add(session);
+    const key = ipKeyGenerator(address);
+    this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
   }
 
   /** Messages that have begun hold memory of everybody: when it is too much, the largest of them ends. */
@@ -88,7 +95,7 @@ export class ClientSockets {
 
   /** Tells every client that the server goes, and closes. */
   close(reason: string, afterMs: number): void {
-    clearInterval(this.#heartbeat);
+    this.#heartbeats.stop();
     for (const session of this.#sessions) session.bye(reason, afterMs);
     this.#server.close();
   }
@@ -98,8 +105,9 @@ export class ClientSockets {
     for (const socket of this.#server.clients) socket.terminate();
   }
 
-  #closed(session: ClientSession, key: string): void {
+  #closed(session: ClientSession): void {
     this.#sessions.delete(session);
+    const key = ipKeyGenerator(session.address);
     const left = (this.#perAddress.get(key) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(key, left);
     else this.#perAddress.delete(key);
@@ -128,6 +136,11 @@ export class ClientSockets {
       ?.trim();
     return last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
   }
+}
+
+/** One function for all connections: a closure for each would be kept as long as they. */
+function destroyIt(this: Duplex): void {
+  this.destroy();
 }
 
 /** The name under which the request reached the server: the proxy's, when one is trusted. */

@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 
 /** A pong may wait behind a large frame of the client, or the ping behind one of ours. */
@@ -22,24 +21,30 @@ export class Liveness {
   #unfinishedBytes = 0;
   #unfinishedSince: number | undefined;
 
-  constructor(socket: WebSocket, network: Duplex) {
+  constructor(socket: WebSocket) {
     this.#socket = socket;
-    // In front of ws's own listener, which may complete a message with this very chunk.
-    network.prependListener("data", (chunk: Buffer) => {
-      this.#received += chunk.length;
-      this.#unfinishedBytes += chunk.length;
-    });
-    // What follows in the same chunk counts as finished: at most 64 KiB.
-    socket.on("message", () => {
-      this.#unfinishedBytes = 0;
-      this.#unfinishedSince = undefined;
-    });
-    // Control frames may stand between the fragments of a message, and do not finish it.
-    socket.on("ping", (data: Buffer) => this.#control(data));
-    socket.on("pong", (data: Buffer) => {
-      this.#missed = 0;
-      this.#control(data);
-    });
+  }
+
+  /** To be called with each chunk from the network, before a message that it completes. */
+  received(bytes: number): void {
+    this.#received += bytes;
+    this.#unfinishedBytes += bytes;
+  }
+
+  /** A message is complete. What follows in the same chunk counts as finished: at most 64 KiB. */
+  messageEnded(): void {
+    this.#unfinishedBytes = 0;
+    this.#unfinishedSince = undefined;
+  }
+
+  /** Control frames may stand between the fragments of a message, and do not finish it. */
+  pinged(data: Buffer): void {
+    this.#unfinishedBytes = Math.max(0, this.#unfinishedBytes - controlBytes - data.length);
+  }
+
+  ponged(data: Buffer): void {
+    this.#missed = 0;
+    this.pinged(data);
   }
 
   /** Bytes of a message that has begun and is not complete. */
@@ -63,9 +68,5 @@ export class Liveness {
     this.#missed += 1;
     this.#socket.ping();
     return true;
-  }
-
-  #control(data: Buffer): void {
-    this.#unfinishedBytes = Math.max(0, this.#unfinishedBytes - controlBytes - data.length);
   }
 }

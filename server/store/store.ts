@@ -19,8 +19,13 @@ export interface Store {
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
-  /** Newest first. */
-  listJobs(filter?: { customer?: string; active?: boolean; group?: string }): Promise<JobRow[]>;
+  /** Newest first, at most `limit` of them. */
+  listJobs(filter?: {
+    customer?: string;
+    active?: boolean;
+    group?: string;
+    limit?: number;
+  }): Promise<JobRow[]>;
   /**
    * Calls back, once the change is on disk, with every job that some other job's end released (it waits for nothing any more) or
    * blocked. A job waits in the store itself, so nothing is lost when nobody listens.

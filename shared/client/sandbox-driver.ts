@@ -1,7 +1,6 @@
 import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
-import { sha256Hex } from "../hash.ts";
 import { limits } from "../limits.ts";
 import type { Failure, LeasedTask } from "../protocol.ts";
 import type { BlobAccess } from "./blob-access.ts";
@@ -29,13 +28,13 @@ interface Entry {
 
 /** Carries out what the session says about sandboxes, and tells it what they do. */
 export class SandboxDriver {
-  readonly #ports: Pick<ClientPorts, "sandboxes" | "clock" | "log">;
+  readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">;
   readonly #blobs: BlobAccess;
   readonly #dispatch: (event: SessionEvent) => void;
   readonly #entries = new Map<number, Entry>();
 
   constructor(
-    ports: Pick<ClientPorts, "sandboxes" | "clock" | "log">,
+    ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">,
     blobs: BlobAccess,
     dispatch: (event: SessionEvent) => void,
   ) {
@@ -150,7 +149,7 @@ export class SandboxDriver {
     let source: Uint8Array;
     try {
       source = await this.#blobs.read(kernel);
-      if (sha256Hex(source) !== kernel.sha256)
+      if ((await this.#ports.blobs.hash(source)) !== kernel.sha256)
         throw new PlatformError("HASH_MISMATCH", `The bytes of kernel ${kernel.sha256} are not its own.`);
     } catch (error) {
       return { kind: "data", message: `The kernel could not be fetched: ${describeThrown(error).message}` };

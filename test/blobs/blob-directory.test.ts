@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
@@ -251,6 +252,39 @@ describe("[DATA-6] ranges", () => {
     await reader.iterator().next();
     reader.destroy();
     await expect.poll(() => reader.closed).toBe(true);
+  });
+
+  it("are sent in pieces, many at once, without mixing", async () => {
+    const many = [content(1), content(700_000), content(2_000_000)];
+    for (const one of many) await put(one);
+    const sent = async ({ sha256, bytes }: (typeof many)[number], round: number) => {
+      const received: Buffer[] = [];
+      // As a socket does: what is written is looked at later, and let go of with the callback.
+      const write = (chunk: Buffer, _: string, done: () => void): void =>
+        void setImmediate(() => {
+          received.push(Buffer.from(chunk));
+          done();
+        });
+      const range = [Math.min(round, bytes.length - 1), bytes.length] as const;
+      await blobs.send(sha256, range, new Writable({ write }));
+      expect(Buffer.concat(received).equals(bytes.subarray(...range))).toBe(true);
+    };
+    await Promise.all([0, 1, 2, 3, 4].flatMap((round) => many.map((one) => sent(one, round))));
+  });
+
+  it("a sink that closes ends the sending", async () => {
+    const one = content(3_000_000);
+    await put(one);
+    const sink = new PassThrough();
+    const sending = blobs.send(one.sha256, [0, 3_000_000], sink);
+    sink.once("data", () => sink.pause());
+    await once(sink, "data");
+    sink.destroy();
+    await expect(sending).rejects.toThrow("gone");
+    await expect(blobs.send(one.sha256, [0, 1], sink)).rejects.toThrow("gone");
+    await expect(blobs.send(content(1).sha256, [0, 1], new PassThrough())).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
   });
 });
 

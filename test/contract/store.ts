@@ -105,6 +105,9 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await list({ customer: "ada" })).toEqual([jobId(3), jobId(1)]);
         expect(await list({ customer: "ada", active: true })).toEqual([jobId(1)]);
         expect(await list({ active: false })).toEqual([jobId(3)]);
+        expect(await list({ limit: 2 })).toEqual([jobId(3), jobId(2)]);
+        expect(await list({ active: true, limit: 1 })).toEqual([jobId(2)]);
+        expect(await list({ limit: 0 })).toEqual([]);
       });
 
       it("pauses, resumes and reprioritises", async () => {

@@ -29,7 +29,7 @@ export async function buildWeb(harness?: string): Promise<WebBuild> {
 
 async function addHarness(directory: string, module: string): Promise<void> {
   const bundle = await rolldown({ input: join(root, "test", "web", module), platform: "browser" });
-  const { output } = await bundle.generate({ format: "esm" });
+  const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
   await bundle.close();
   await writeFile(join(directory, "harness.js"), output[0].code);
   await writeFile(

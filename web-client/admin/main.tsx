@@ -1,5 +1,4 @@
 import { render } from "preact";
-import "../ui/base.css";
 import "./admin.css";
 import { App } from "./app.tsx";
 import { open } from "./state.ts";

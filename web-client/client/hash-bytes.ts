@@ -1,36 +1,10 @@
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** About ten milliseconds of plain JavaScript on a slow machine: the page answers its user in between. */
-const pieceBytes = 1024 ** 2;
-
-/** SHA-256 with what the browser has: `crypto.subtle` in a secure context, else JavaScript in pieces. */
+/** SHA-256 with what the browser has: `crypto.subtle` in a secure context, else JavaScript, which is loaded only then (2.7 KB). */
 export async function hashBytes(bytes: Uint8Array): Promise<Sha256> {
   // `subtle` is declared as always there, and is missing on plain HTTP.
   const subtle = crypto.subtle as SubtleCrypto | undefined;
-  if (subtle) {
-    const digest = await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-    return bytesToHex(new Uint8Array(digest)) as Sha256;
-  }
-  const hash = sha256.create();
-  for (let at = 0; at < bytes.length; at += pieceBytes) {
-    if (at > 0) await nextTurn();
-    hash.update(bytes.subarray(at, at + pieceBytes));
-  }
-  return bytesToHex(hash.digest()) as Sha256;
-}
-
-/** A turn of the event loop that a hidden tab does not hold back, unlike a timer. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    const turned = (): void => {
-      port1.close();
-      resolve();
-    };
-    port1.addEventListener("message", turned);
-    port1.start();
-    port2.postMessage(0);
-  });
+  if (!subtle) return (await import("./hash-in-javascript.ts")).hashInJavaScript(bytes);
+  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") as Sha256;
 }

@@ -1,5 +1,4 @@
 import { render } from "preact";
-import "../ui/base.css";
 import "./volunteer.css";
 import { App } from "./app.tsx";
 import { loadSettings, takeAddress } from "./settings.ts";

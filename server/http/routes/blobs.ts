@@ -1,5 +1,5 @@
-import { finished, pipeline } from "node:stream/promises";
-import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Writable } from "node:stream";
 import { PlatformError } from "../../../shared/errors.ts";
 import { limits } from "../../../shared/limits.ts";
 import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
@@ -41,12 +41,13 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
 
 interface Source {
   readonly size: number;
-  read(start: number, end: number): Readable;
+  /** Writes `[start, end)` to `sink` and ends it. */
+  send(start: number, end: number, sink: Writable): Promise<void>;
 }
 
 async function blobSource(blobs: Blobs, sha256: Sha256): Promise<Source | undefined> {
   const found = await blobs.stat(sha256);
-  return found && { size: found.size, read: (start, end) => blobs.open(sha256, [start, end]) };
+  return found && { size: found.size, send: (start, end, sink) => blobs.send(sha256, [start, end], sink) };
 }
 
 async function kernelSource(platform: HttpParts["platform"], sha256: Sha256): Promise<Source | undefined> {
@@ -54,7 +55,7 @@ async function kernelSource(platform: HttpParts["platform"], sha256: Sha256): Pr
   return (
     bytes && {
       size: bytes.length,
-      read: (start, end) => Readable.from([Buffer.from(bytes.subarray(start, end))]),
+      send: async (start, end, sink) => void sink.end(bytes.subarray(start, end)),
     }
   );
 }
@@ -105,8 +106,11 @@ async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<vo
     res.end();
     return;
   }
+  const stop = (): void => void res.destroy();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   try {
-    await pipeline(source.read(start, end), res, { signal });
+    await source.send(start, end, res);
   } catch (error) {
     // Clients leave in the middle all the time: a closed tab, a task that was cancelled.
     if (!signal.aborted && !res.destroyed) throw error;

@@ -84,9 +84,10 @@ export class JobCache {
   }
 
   /** Rows straight from the database, newest first: listing a thousand old jobs leaves the cache alone. */
-  list(where: string, ...values: (string | number)[]): JobRow[] {
+  list(where: string, values: readonly (string | number)[], limit?: number): JobRow[] {
+    // SQLite takes -1 for no limit.
     return this.#db
-      .all<JobColumns>(`${selectJobs} WHERE ${where} ORDER BY number DESC`, ...values)
+      .all<JobColumns>(`${selectJobs} WHERE ${where} ORDER BY number DESC LIMIT ?`, ...values, limit ?? -1)
       .map(rowOf);
   }
 

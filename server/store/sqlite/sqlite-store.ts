@@ -97,13 +97,14 @@ export class SqliteStore implements Store {
     return this.#read((session) => session.jobs.find(id)?.row);
   }
 
-  listJobs(filter: { customer?: string; active?: boolean; group?: string } = {}) {
-    const { customer, active, group } = filter;
+  listJobs(filter: { customer?: string; active?: boolean; group?: string; limit?: number } = {}) {
+    const { customer, active, group, limit } = filter;
     const ofCustomer = customer === undefined ? "1" : "customer = ?";
     const ofGroup = group === undefined ? "1" : "jobGroup = ?";
     const inState = active === undefined ? "1" : `state ${active ? "IN" : "NOT IN"} ('open', 'closed')`;
     const values = [customer, group].filter((value) => value !== undefined);
-    return this.#read(({ jobs }) => jobs.list(`${ofCustomer} AND ${ofGroup} AND ${inState}`, ...values));
+    const where = `${ofCustomer} AND ${ofGroup} AND ${inState}`;
+    return this.#read(({ jobs }) => jobs.list(where, values, limit));
   }
 
   onDependents(listener: (row: JobRow) => void) {

@@ -1,0 +1,32 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { temporaryDirectory } from "./processes.ts";
+
+/** What a process uses after a collection of its garbage, in bytes. */
+export interface MemoryReport {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+}
+
+/** Flags and environment that let a Node process be asked, and how to ask it. */
+export async function askableMemory(): Promise<{
+  nodeFlags: string[];
+  env: Record<string, string>;
+  ask(pid: number): Promise<MemoryReport>;
+}> {
+  const file = join(await temporaryDirectory(), "memory.json");
+  return {
+    nodeFlags: ["--expose-gc", "--import", join(import.meta.dirname, "report-memory.ts")],
+    env: { MEMORY_REPORT: file },
+    async ask(pid) {
+      await rm(file, { force: true });
+      process.kill(pid, "SIGUSR2");
+      for (;;) {
+        const text = await readFile(file, "utf8").catch(() => undefined);
+        if (text !== undefined) return JSON.parse(text) as MemoryReport;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+  };
+}
