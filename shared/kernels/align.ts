@@ -3,7 +3,8 @@ import type { KernelContext } from "../kernel.ts";
 import { readFloats } from "./math/blobs.ts";
 import { packCandidates, type Candidate } from "./math/candidates.ts";
 import { polarGrid } from "./math/polar.ts";
-import { referenceSpectra, RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
+import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
+import { withEngine } from "./wasm/engine.ts";
 
 /** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
 export type AlignInput = {
@@ -41,28 +42,27 @@ export type AlignOutput = Float64Array;
  */
 export default async function align(input: AlignInput, ctx: KernelContext): Promise<AlignOutput> {
   const { box } = input;
-  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
-  const views = input.views.length / 2;
-  const references = referenceSpectra(await readFloats(ctx, input.references, views * box * box), grid);
+  const area = box * box;
+  const references = await readFloats(ctx, input.references, (input.views.length / 2) * area);
   const images = await readFloats(ctx, input.particles, input.particles.length / 4);
-  const search = new RotationalSearch(grid, shiftGrid(input.shiftRadius, input.shiftStep));
-  const count = images.length / (box * box);
-  const found: Candidate[][] = [];
-  for (let i = 0; i < count; i++) {
-    search.setParticle(images.subarray(i * box * box, (i + 1) * box * box));
-    found.push(bestOf(search, references, input));
-    ctx.progress((i + 1) / count);
-  }
-  return packCandidates(found, input.keep);
+  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
+  return withEngine((engine) => {
+    const search = new RotationalSearch(engine, grid, shiftGrid(input.shiftRadius, input.shiftStep));
+    search.setReferences(references);
+    const count = images.length / area;
+    const found: Candidate[][] = [];
+    for (let i = 0; i < count; i++) {
+      search.setParticle(images.subarray(i * area, (i + 1) * area));
+      found.push(bestOf(search, input));
+      ctx.progress((i + 1) / count);
+    }
+    return packCandidates(found, input.keep);
+  });
 }
 
 /** The best rotation and shift for each reference, and of these the `keep` best. */
-function bestOf(
-  search: RotationalSearch,
-  references: readonly Float64Array[],
-  { keep, views, firstReference }: AlignInput,
-): Candidate[] {
-  const matches = references.map((reference, index) => ({ index, ...search.match(reference) }));
+function bestOf(search: RotationalSearch, { keep, views, firstReference }: AlignInput): Candidate[] {
+  const matches = search.matches().map((match, index) => ({ ...match, index }));
   matches.sort((a, b) => b.score - a.score);
   return matches.slice(0, keep).map(({ index, score, psi, originX, originY }) => ({
     rot: views[2 * index]!,

@@ -2,8 +2,9 @@ import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
 import { readFloats } from "./math/blobs.ts";
 import { polarGrid } from "./math/polar.ts";
-import { referenceSpectra, RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
+import { RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
 import { addAligned } from "./math/transform-image.ts";
+import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** One class, to be aligned and averaged. */
 export type AverageInput = {
@@ -45,28 +46,38 @@ const largestCheckpoint = 200_000;
 
 /** Iterative alignment and averaging of a class, as EMAN2's `e2classaverage.py` does it. */
 export default async function average(input: AverageInput, ctx: KernelContext): Promise<AverageOutput> {
+  const area = input.box ** 2;
+  const stack = await readFloats(ctx, input.particles, input.particles.length / 4);
+  const reference = input.reference ? await readFloats(ctx, input.reference, area) : undefined;
+  return withEngine((engine) => iterate(engine, input, ctx, stack, reference));
+}
+
+function iterate(
+  engine: Engine,
+  input: AverageInput,
+  ctx: KernelContext,
+  stack: Float32Array,
+  given: Float32Array | undefined,
+): AverageOutput {
   const { box, iterations } = input;
   const area = box * box;
-  const stack = await readFloats(ctx, input.particles, input.particles.length / 4);
   const particles = Array.from({ length: stack.length / area }, (_, i) =>
     normalised(stack.subarray(i * area, (i + 1) * area), box, input.particleRadius),
   );
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
-  const search = new RotationalSearch(grid, shifts, { mirror: input.mirror, finer });
+  const search = new RotationalSearch(engine, grid, shifts, { mirror: input.mirror, finer });
   const matchTo = (reference: Float32Array): ((particle: Float32Array) => Match) => {
-    const [spectrum] = referenceSpectra(reference, grid);
+    search.setReferences(reference);
     return (particle) => {
       search.setParticle(particle);
-      return search.match(spectrum!);
+      return search.matches()[0]!;
     };
   };
 
   const before = ctx.resume as { round: number; reference: Float32Array } | undefined;
   const first = before?.round ?? 0;
-  let reference =
-    before?.reference ??
-    (input.reference ? await readFloats(ctx, input.reference, area) : bootstrap(particles, box, matchTo));
+  let reference = before?.reference ?? given ?? bootstrap(particles, box, matchTo);
   let alignments = new Float64Array();
   for (let round = first; round < iterations; round++) {
     const match = matchTo(reference);

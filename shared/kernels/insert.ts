@@ -1,12 +1,15 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { gatherBand, makeBand, shiftBand } from "./math/band.ts";
+import { makeBand } from "./math/band.ts";
 import { readFloats } from "./math/blobs.ts";
 import { eulerMatrix, multiply, type Matrix3 } from "./math/euler.ts";
-import { forward2, halfLength2 } from "./math/fft-real.ts";
+import { halfLength2, RealTransform } from "./math/fft-real.ts";
 import { paddedSize } from "./math/fourier-volume.ts";
-import { emptyPartialVolume, insertSlice, packSphere } from "./math/partial-volume.ts";
+import { PhaseTables } from "./math/phase-tables.ts";
 import { poseAt, poseLength } from "./math/poses.ts";
+import { putBand, takeValues } from "./math/slice-band.ts";
+import { SliceSum } from "./math/slice-sum.ts";
+import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** Particles with known poses, to be inserted into a Fourier volume. */
 export type InsertInput = {
@@ -24,7 +27,7 @@ export type InsertInput = {
   readonly maxRadius: number;
 };
 
-/** What `packSphere` made of the partial volume, and how many images are in it. */
+/** What `SliceSum.pack` made of the partial volume, and how many images are in it. */
 export type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
 
 /** Radius of the sphere that travels, in samples of the padded transform: two more than slices reach, so that every corner of the interpolation is inside. */
@@ -34,41 +37,78 @@ export function packedRadius(box: number, maxRadius: number): number {
 
 /** Direct Fourier inversion's first half: adds every particle's central slice to a weighted sum. */
 export default async function insert(input: InsertInput, ctx: KernelContext): Promise<InsertOutput> {
-  const { box, poses, weights, maxRadius } = input;
+  const stacks: Float32Array[] = [];
+  for (const ref of input.particles) stacks.push(await readFloats(ctx, ref, ref.length / 4));
+  return withEngine((engine) => insertAll(engine, stacks, input, ctx));
+}
+
+function insertAll(
+  engine: Engine,
+  stacks: readonly Float32Array[],
+  { box, poses, weights, symmetry, maxRadius }: InsertInput,
+  ctx: KernelContext,
+): InsertOutput {
   const padded = paddedSize(box);
-  const volume = emptyPartialVolume(padded);
-  const band = makeBand(padded, 0, maxRadius * (padded / box));
-  const values = new Float64Array(2 * band.u.length);
-  const image = new Float32Array(padded * padded);
-  const half = new Float32Array(halfLength2(padded));
-  const group = operators(input.symmetry);
+  const sum = new SliceSum(engine, padded);
+  const slicer = new ParticleSlicer(engine, box, maxRadius);
+  const group = operators(symmetry);
   const count = poses.length / poseLength;
   let inserted = 0;
   let index = 0;
-  for (const ref of input.particles) {
-    const images = await readFloats(ctx, ref, ref.length / 4);
+  for (const images of stacks) {
     for (let at = 0; at < images.length; at += box * box, index++) {
       const weight = weights[index] ?? 0;
       if (weight === 0) continue;
       const { rot, tilt, psi, originX, originY } = poseAt(poses, index);
-      padImage(images.subarray(at, at + box * box), box, image, padded);
-      forward2(image, padded, half);
-      gatherBand(half, band, values);
-      shiftBand(values, band, originX, originY);
+      slicer.set(images.subarray(at, at + box * box), originX, originY);
       const matrix = eulerMatrix(rot, tilt, psi);
-      for (const operator of group) insertSlice(volume, values, band, multiply(matrix, operator), weight);
+      for (const operator of group)
+        sum.add(slicer.values, slicer.band, multiply(matrix, operator), weight);
       inserted++;
       ctx.progress((index + 1) / count);
     }
   }
-  return { packed: packSphere(volume, packedRadius(box, maxRadius)), inserted };
+  return { packed: sum.pack(packedRadius(box, maxRadius)), inserted };
 }
 
-/** Zeros around an image: its slice is then as finely sampled as the cube it goes into, which leaves no holes near the origin. */
-function padImage(image: Float32Array, box: number, out: Float32Array, padded: number): void {
-  const offset = (padded - box) / 2;
-  for (let y = 0; y < box; y++)
-    out.set(image.subarray(y * box, (y + 1) * box), (y + offset) * padded + offset);
+/** Makes the slices of particles that go into a volume. */
+class ParticleSlicer {
+  readonly band;
+  /** Address of the slice: the particle's centred transform, moved by its origin, on the band. */
+  readonly values;
+  readonly #engine: Engine;
+  readonly #box: number;
+  readonly #padded: number;
+  readonly #transform: RealTransform;
+  readonly #phases: PhaseTables;
+  readonly #half: number;
+
+  constructor(engine: Engine, box: number, maxRadius: number) {
+    const padded = paddedSize(box);
+    this.#engine = engine;
+    this.#box = box;
+    this.#padded = padded;
+    this.band = putBand(engine, makeBand(padded, 0, maxRadius * (padded / box)));
+    this.values = takeValues(engine, this.band);
+    this.#transform = new RealTransform(engine, padded);
+    this.#phases = new PhaseTables(engine, padded);
+    this.#half = engine.take(4 * halfLength2(padded));
+  }
+
+  /** Zeros go around an image: its slice is then as finely sampled as the cube, which leaves no holes near the origin. */
+  set(image: Float32Array, originX: number, originY: number): void {
+    const [box, padded] = [this.#box, this.#padded];
+    const offset = (padded - box) / 2;
+    const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
+    for (let y = 0; y < box; y++)
+      field.set(image.subarray(y * box, (y + 1) * box), (y + offset) * (padded + 2) + offset);
+    this.#transform.forward2(this.#half, { filled: [offset, offset + box] });
+    const { offsets, phases, count } = this.band;
+    const { call } = this.#engine;
+    call.gatherBand(this.#half, offsets, count, this.values);
+    this.#phases.set(-originX, -originY);
+    call.shiftBand(this.values, phases, count, this.#phases.alongX, this.#phases.alongY);
+  }
 }
 
 function operators(packed: Float64Array): Matrix3[] {

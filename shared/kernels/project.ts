@@ -1,11 +1,12 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { makeBand, scatterBand, shiftBand } from "./math/band.ts";
+import { makeBand, scatterBand } from "./math/band.ts";
 import { readFourierVolume } from "./math/blobs.ts";
 import { eulerMatrix } from "./math/euler.ts";
-import { halfLength2, inverse2 } from "./math/fft-real.ts";
-import { sliceBand } from "./math/fourier-volume.ts";
+import { gatherRows, halfLength2, RealTransform } from "./math/fft-real.ts";
+import { PhaseTables } from "./math/phase-tables.ts";
 import { poseAt, poseLength } from "./math/poses.ts";
+import { putBand, SliceTaker, takeValues } from "./math/slice-band.ts";
 
 /** Projections of a map in a block of orientations. */
 export type ProjectInput = {
@@ -26,18 +27,27 @@ export type ProjectOutput = Float32Array;
 export default async function project(input: ProjectInput, ctx: KernelContext): Promise<ProjectOutput> {
   const { box, poses, maxRadius } = input;
   const volume = await readFourierVolume(ctx, input.map, box);
+  const { engine } = volume;
   const band = makeBand(box, 0, maxRadius);
-  const values = new Float64Array(2 * band.u.length);
-  const half = new Float32Array(halfLength2(box));
+  const tables = putBand(engine, band);
+  const slices = new SliceTaker(volume, tables, box);
+  const phases = new PhaseTables(engine, box);
+  const transform = new RealTransform(engine, box);
+  const values = takeValues(engine, tables);
+  const half = engine.take(4 * halfLength2(box));
   const count = poses.length / poseLength;
   const images = new Float32Array(count * box * box);
   for (let i = 0; i < count; i++) {
     const { rot, tilt, psi, originX, originY } = poseAt(poses, i);
-    sliceBand(volume, eulerMatrix(rot, tilt, psi), band, values);
-    if (originX !== 0 || originY !== 0) shiftBand(values, band, -originX, -originY);
-    half.fill(0);
-    scatterBand(values, band, half);
-    inverse2(half, box, images.subarray(i * box * box, (i + 1) * box * box));
+    slices.take(eulerMatrix(rot, tilt, psi), values);
+    if (originX !== 0 || originY !== 0) {
+      phases.set(originX, originY);
+      engine.call.shiftBand(values, tables.phases, tables.count, phases.alongX, phases.alongY);
+    }
+    const field = engine.floats(half, halfLength2(box)).fill(0);
+    scatterBand(engine.floats(values, 2 * tables.count), band, field);
+    transform.inverse2(half);
+    gatherRows(field, box, images.subarray(i * box * box, (i + 1) * box * box));
     ctx.progress((i + 1) / count);
   }
   return images;

@@ -1,10 +1,11 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { gatherBand, makeBand } from "./math/band.ts";
+import { makeBand } from "./math/band.ts";
 import { readFloats, readFourierVolume } from "./math/blobs.ts";
 import { packCandidates, unpackCandidates, type Candidate } from "./math/candidates.ts";
 import { eulerAngles, eulerMatrix, multiply, rotationAbout, type Matrix3 } from "./math/euler.ts";
-import { forward2, halfLength2 } from "./math/fft-real.ts";
+import { halfLength2, RealTransform, spreadRows } from "./math/fft-real.ts";
+import type { FourierVolume } from "./math/fourier-volume.ts";
 import { SliceScore } from "./math/slice-score.ts";
 
 /** Particles whose orientation is roughly known, to be refined against a map. */
@@ -33,23 +34,37 @@ const maxSweeps = 24;
 
 /** Climbs from each starting point in small rotations, the best shift found anew for each, and keeps the best summit. */
 export default async function refine(input: RefineInput, ctx: KernelContext): Promise<RefineOutput> {
-  const { box, keep } = input;
-  const volume = await readFourierVolume(ctx, input.map, box);
-  const starts = unpackCandidates(input.candidates, keep);
-  const images = await readFloats(ctx, input.particles, starts.length * box * box);
-  const band = makeBand(box, input.minRing, input.maxRing);
-  const score = new SliceScore(volume, band);
-  const half = new Float32Array(halfLength2(box));
-  const values = new Float64Array(2 * band.u.length);
-  const refined = starts.map((candidates, i) => {
-    forward2(images.subarray(i * box * box, (i + 1) * box * box), box, half);
-    gatherBand(half, band, values);
-    score.setParticle(values);
-    const summits = candidates.map((candidate) => climb(score, candidate, input.step, input.endStep));
+  const starts = unpackCandidates(input.candidates, input.keep);
+  const images = await readFloats(ctx, input.particles, starts.length * input.box ** 2);
+  // Last: nothing may be awaited while the volume's engine is in use.
+  const volume = await readFourierVolume(ctx, input.map, input.box);
+  return packCandidates(climbAll(volume, images, starts, input, ctx), 1);
+}
+
+/** The highest summit of each particle. */
+function climbAll(
+  volume: FourierVolume,
+  images: Float32Array,
+  starts: readonly (readonly Candidate[])[],
+  { box, minRing, maxRing, step, endStep }: RefineInput,
+  ctx: KernelContext,
+): Candidate[][] {
+  const { engine } = volume;
+  const transform = new RealTransform(engine, box);
+  const score = new SliceScore(volume, makeBand(box, minRing, maxRing));
+  const half = engine.take(4 * halfLength2(box));
+  return starts.map((candidates, i) => {
+    spreadRows(
+      images.subarray(i * box * box, (i + 1) * box * box),
+      box,
+      engine.floats(half, halfLength2(box)),
+    );
+    transform.forward2(half);
+    score.setParticle(half);
+    const summits = candidates.map((candidate) => climb(score, candidate, step, endStep));
     ctx.progress((i + 1) / starts.length);
     return [summits.reduce((best, summit) => (summit.score > best.score ? summit : best))];
   });
-  return packCandidates(refined, 1);
 }
 
 /** Pattern search (Hooke & Jeeves, J. ACM 8 (1961) 212) over rotations about the image's x, y and viewing axes. */

@@ -2,7 +2,8 @@ import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
 import { readFloats } from "./math/blobs.ts";
 import { polarGrid } from "./math/polar.ts";
-import { referenceSpectra, RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
+import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
+import { withEngine } from "./wasm/engine.ts";
 
 /** A block of a similarity matrix: every particle of one run against every reference of another. */
 export type SimmxInput = {
@@ -32,25 +33,24 @@ export type SimmxOutput = Float32Array;
 export default async function simmx(input: SimmxInput, ctx: KernelContext): Promise<SimmxOutput> {
   const { box } = input;
   const area = box * box;
-  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
-  const references = referenceSpectra(
-    await readFloats(ctx, input.references, input.references.length / 4),
-    grid,
-  );
+  const references = await readFloats(ctx, input.references, input.references.length / 4);
   const images = await readFloats(ctx, input.particles, input.particles.length / 4);
+  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
-  const search = new RotationalSearch(grid, shifts, { mirror: input.mirror });
-  const count = images.length / area;
-  const elements = new Float32Array(count * references.length * elementLength);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    search.setParticle(images.subarray(i * area, (i + 1) * area));
-    for (const reference of references) {
-      const { score, originX, originY, psi, mirror } = search.match(reference);
-      elements.set([score, originX, originY, psi, mirror ? 1 : 0], at);
-      at += elementLength;
+  return withEngine((engine) => {
+    const search = new RotationalSearch(engine, grid, shifts, { mirror: input.mirror });
+    search.setReferences(references);
+    const count = images.length / area;
+    const elements = new Float32Array(count * (references.length / area) * elementLength);
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      search.setParticle(images.subarray(i * area, (i + 1) * area));
+      for (const { score, originX, originY, psi, mirror } of search.matches()) {
+        elements.set([score, originX, originY, psi, mirror ? 1 : 0], at);
+        at += elementLength;
+      }
+      ctx.progress((i + 1) / count);
     }
-    ctx.progress((i + 1) / count);
-  }
-  return elements;
+    return elements;
+  });
 }

@@ -34,7 +34,10 @@ export async function readFourierVolume(
   box: number,
 ): Promise<FourierVolume> {
   const key = `${ref.sha256} ${ref.range?.join() ?? ""} ${box}`;
-  if (lastVolume && lastKey === key) return lastVolume;
+  if (lastVolume && lastKey === key) {
+    lastVolume.engine.release(lastVolume.top);
+    return lastVolume;
+  }
   const volume = fourierVolume(await readFloats(ctx, ref, box ** 3), box);
   lastKey = key;
   lastVolume = volume;

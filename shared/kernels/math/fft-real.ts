@@ -1,4 +1,5 @@
-import { fft, type Fft } from "./fft.ts";
+import { Engine, withEngine } from "../wasm/engine.ts";
+import { fftPlan, type FftPlan } from "./fft-plan.ts";
 
 /**
  * Real transforms of square images and cubes, separable over one-dimensional transforms.
@@ -18,129 +19,139 @@ export function halfLength3(n: number): number {
   return (n + 2) * n * n;
 }
 
-/** Centred half transform of an image (`n`, even, pixels a side). */
-export function forward2(image: Float32Array, n: number, out: Float32Array): void {
-  rowsForward(image, n, n, out);
-  linesInPlace(out, n, n / 2 + 1, n + 2, "forward");
-  centre(out, n, 1);
+/** What of a field is not zero before, or wanted after, a transform. Everything when absent. */
+export interface Extent {
+  /** Rows (and planes) that have anything but zeros, as [first, end). */
+  readonly filled?: readonly [first: number, end: number];
+  /** Samples kx = 0 … columns − 1 are wanted. */
+  readonly columns?: number;
 }
 
-/** The image of a centred half transform. Overwrites `half`. */
+/** Transforms of one size in the memory of an engine, in place: rows are n + 2 numbers apart, of which n are pixels. */
+export class RealTransform {
+  readonly #engine: Engine;
+  readonly #n: number;
+  readonly #plan: FftPlan;
+  readonly #spare: number;
+  readonly #rowBytes: number;
+
+  constructor(engine: Engine, n: number) {
+    this.#engine = engine;
+    this.#n = n;
+    this.#plan = fftPlan(engine, n);
+    this.#rowBytes = 4 * (n + 2);
+    this.#spare = engine.take(this.#rowBytes);
+  }
+
+  /** Centred half transform of the image at an address. */
+  forward2(at: number, { filled: [first, end] = [0, this.#n], columns = this.#n / 2 + 1 }: Extent = {}): void {
+    this.#rowsForward(at + first * this.#rowBytes, end - first);
+    this.#linesForward(at, columns, this.#rowBytes);
+  }
+
+  /** The image of the centred half transform at an address. */
+  inverse2(at: number): void {
+    const n = this.#n;
+    this.#linesInverse(at, n / 2 + 1, this.#rowBytes);
+    this.#rowsInverse(at, n, 1 / n ** 2);
+  }
+
+  /** Centred half transform of the cube at an address. Planes and lines are calls of their own, as {@link Engine} wants it. */
+  forward3(at: number, { filled: [first, end] = [0, this.#n] }: Extent = {}): void {
+    const n = this.#n;
+    const planeBytes = n * this.#rowBytes;
+    for (let z = first; z < end; z++) this.forward2(at + z * planeBytes, { filled: [first, end] });
+    for (const [y, rows] of this.#rowBlocks())
+      this.#linesForward(at + y * this.#rowBytes, rows * (n / 2 + 1), planeBytes);
+  }
+
+  /** The cube of the centred half transform at an address. */
+  inverse3(at: number): void {
+    const n = this.#n;
+    const planeBytes = n * this.#rowBytes;
+    for (const [y, rows] of this.#rowBlocks())
+      this.#linesInverse(at + y * this.#rowBytes, rows * (n / 2 + 1), planeBytes);
+    for (let z = 0; z < n; z++) {
+      this.#linesInverse(at + z * planeBytes, n / 2 + 1, this.#rowBytes);
+      this.#rowsInverse(at + z * planeBytes, n, 1 / n ** 3);
+    }
+  }
+
+  /** Rows whose lines along z are transformed in one call: rows follow each other without a gap, so no lane stays empty. */
+  *#rowBlocks(): Generator<[y: number, rows: number]> {
+    for (let y = 0; y < this.#n; y += 4) yield [y, Math.min(4, this.#n - y)];
+  }
+
+  #rowsForward(at: number, rows: number): void {
+    const { at: plan, a, b } = this.#plan;
+    this.#engine.call.rowsForward(plan, at, this.#n, rows, this.#rowBytes, a, b, this.#spare);
+  }
+
+  #rowsInverse(at: number, rows: number, scale: number): void {
+    const { at: plan, a, b } = this.#plan;
+    this.#engine.call.rowsInverse(plan, at, this.#n, rows, this.#rowBytes, scale, a, b, this.#spare);
+  }
+
+  #linesForward(at: number, count: number, stride: number): void {
+    const { at: plan, a, b } = this.#plan;
+    this.#engine.call.linesForward(plan, at, count, stride, a, b);
+  }
+
+  #linesInverse(at: number, count: number, stride: number): void {
+    const { at: plan, a, b } = this.#plan;
+    this.#engine.call.linesInverse(plan, at, count, stride, a, b);
+  }
+}
+
+/** Centred half transform of an image (`n`, even, pixels a side). */
+export function forward2(image: Float32Array, n: number, out: Float32Array): void {
+  withEngine((engine) => {
+    const transform = new RealTransform(engine, n);
+    const at = engine.take(4 * halfLength2(n));
+    spreadRows(image, n, engine.floats(at, halfLength2(n)));
+    transform.forward2(at);
+    out.set(engine.floats(at, halfLength2(n)));
+  });
+}
+
+/** The image of a centred half transform. */
 export function inverse2(half: Float32Array, n: number, out: Float32Array): void {
-  centre(half, n, 1);
-  linesInPlace(half, n, n / 2 + 1, n + 2, "inverse");
-  rowsInverse(half, n, n, out);
+  withEngine((engine) => {
+    const transform = new RealTransform(engine, n);
+    const at = engine.put(half);
+    transform.inverse2(at);
+    gatherRows(engine.floats(at, halfLength2(n)), n, out);
+  });
 }
 
 /** Centred half transform of a cube (`n`, even, voxels a side). */
 export function forward3(cube: Float32Array, n: number, out: Float32Array): void {
-  rowsForward(cube, n, n * n, out);
-  const plane = (n + 2) * n;
-  for (let z = 0; z < n; z++)
-    linesInPlace(out.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "forward");
-  linesInPlace(out, n, (n / 2 + 1) * n, plane, "forward");
-  centre(out, n, n);
+  // Not one that is kept: the memory of a cube is large, and goes with it.
+  const engine = new Engine();
+  const transform = new RealTransform(engine, n);
+  const at = engine.take(4 * halfLength3(n));
+  spreadRows(cube, n, engine.floats(at, halfLength3(n)));
+  transform.forward3(at);
+  out.set(engine.floats(at, halfLength3(n)));
 }
 
-/** The cube of a centred half transform. Overwrites `half`. */
+/** The cube of a centred half transform. */
 export function inverse3(half: Float32Array, n: number, out: Float32Array): void {
-  const plane = (n + 2) * n;
-  centre(half, n, n);
-  linesInPlace(half, n, (n / 2 + 1) * n, plane, "inverse");
-  for (let z = 0; z < n; z++)
-    linesInPlace(half.subarray(z * plane, (z + 1) * plane), n, n / 2 + 1, n + 2, "inverse");
-  rowsInverse(half, n, n * n, out);
+  const engine = new Engine();
+  const transform = new RealTransform(engine, n);
+  const at = engine.put(half);
+  transform.inverse3(at);
+  gatherRows(engine.floats(at, halfLength3(n)), n, out);
 }
 
-/** Two real rows at a time as one complex transform: half the work. */
-function rowsForward(field: Float32Array, n: number, rows: number, out: Float32Array): void {
-  const plan = fft(n);
-  const data = new Float64Array(2 * n);
-  const spectrum = new Float64Array(2 * n);
-  for (let row = 0; row < rows; row += 2) {
-    const a = row * n;
-    for (let x = 0; x < n; x++) {
-      data[2 * x] = field[a + x]!;
-      data[2 * x + 1] = field[a + n + x]!;
-    }
-    plan.forward(spectrum, data);
-    const outA = row * (n + 2);
-    const outB = outA + n + 2;
-    for (let k = 0; k <= n / 2; k++) {
-      const mirror = k === 0 ? 0 : n - k;
-      const re = spectrum[2 * k]!;
-      const im = spectrum[2 * k + 1]!;
-      const mirrorRe = spectrum[2 * mirror]!;
-      const mirrorIm = spectrum[2 * mirror + 1]!;
-      out[outA + 2 * k] = (re + mirrorRe) / 2;
-      out[outA + 2 * k + 1] = (im - mirrorIm) / 2;
-      out[outB + 2 * k] = (im + mirrorIm) / 2;
-      out[outB + 2 * k + 1] = (mirrorRe - re) / 2;
-    }
-  }
+/** Rows of `n` numbers to rows of `n` + 2. */
+export function spreadRows(field: Float32Array, n: number, out: Float32Array): void {
+  for (let from = 0, to = 0; from < field.length; from += n, to += n + 2)
+    out.set(field.subarray(from, from + n), to);
 }
 
-function rowsInverse(half: Float32Array, n: number, rows: number, out: Float32Array): void {
-  const plan = fft(n);
-  const data = new Float64Array(2 * n);
-  const spectrum = new Float64Array(2 * n);
-  for (let row = 0; row < rows; row += 2) {
-    const a = row * (n + 2);
-    const b = a + n + 2;
-    for (let k = 0; k <= n / 2; k++) {
-      // The imaginary parts of kx = 0 and n/2 are zero in the transform of a real row; what stands there is rounding.
-      const edge = k === 0 || k === n / 2 ? 0 : 1;
-      const aRe = half[a + 2 * k]!;
-      const aIm = half[a + 2 * k + 1]! * edge;
-      const bRe = half[b + 2 * k]!;
-      const bIm = half[b + 2 * k + 1]! * edge;
-      spectrum[2 * k] = aRe - bIm;
-      spectrum[2 * k + 1] = aIm + bRe;
-      if (edge === 0) continue;
-      spectrum[2 * (n - k)] = aRe + bIm;
-      spectrum[2 * (n - k) + 1] = bRe - aIm;
-    }
-    plan.inverse(data, spectrum);
-    for (let x = 0; x < n; x++) {
-      out[row * n + x] = data[2 * x]!;
-      out[(row + 1) * n + x] = data[2 * x + 1]!;
-    }
-  }
-}
-
-/** Transforms `count` neighbouring complex lines of `n` points that lie `stride` numbers apart. */
-function linesInPlace(
-  half: Float32Array,
-  n: number,
-  count: number,
-  stride: number,
-  direction: "forward" | "inverse",
-): void {
-  const plan: Fft = fft(n);
-  const data = new Float64Array(2 * n);
-  const spectrum = new Float64Array(2 * n);
-  for (let line = 0; line < count; line++) {
-    for (let j = 0, at = 2 * line; j < 2 * n; j += 2, at += stride) {
-      data[j] = half[at]!;
-      data[j + 1] = half[at + 1]!;
-    }
-    plan[direction](spectrum, data);
-    for (let j = 0, at = 2 * line; j < 2 * n; j += 2, at += stride) {
-      half[at] = spectrum[j]!;
-      half[at + 1] = spectrum[j + 1]!;
-    }
-  }
-}
-
-/** Moves the origin of phases between sample 0 and sample n/2: a factor of −1 at every odd kx + ky + kz. */
-function centre(half: Float32Array, n: number, planes: number): void {
-  for (let z = 0; z < planes; z++) {
-    for (let y = 0; y < n; y++) {
-      const row = (z * n + y) * (n + 2);
-      for (let x = (z + y + 1) & 1; x <= n / 2; x += 2) {
-        half[row + 2 * x] = -half[row + 2 * x]!;
-        half[row + 2 * x + 1] = -half[row + 2 * x + 1]!;
-      }
-    }
-  }
+/** Rows of `n` + 2 numbers to rows of `n`. */
+export function gatherRows(half: Float32Array, n: number, out: Float32Array): void {
+  for (let from = 0, to = 0; to < out.length; from += n + 2, to += n)
+    out.set(half.subarray(from, from + n), to);
 }

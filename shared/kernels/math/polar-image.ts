@@ -1,37 +1,45 @@
-import { forward2, halfLength2 } from "./fft-real.ts";
+import type { Engine } from "../wasm/engine.ts";
+import { halfLength2, RealTransform } from "./fft-real.ts";
 import { paddedSize, triangleTransform } from "./fourier-volume.ts";
-import { samplePolar, type PolarGrid } from "./polar.ts";
+import { polarColumns, polarSamples, polarTable, type PolarGrid } from "./polar.ts";
 
-/** Turns images of one size into polar samples, with buffers of its own. */
+/** Turns images of one size into polar samples, in the memory of an engine. */
 export class PolarSampler {
-  readonly #grid: PolarGrid;
+  /** Address of the samples of the image before: re, im pairs at every angle of half a ring, ring after ring. */
+  readonly samples: number;
+  readonly #engine: Engine;
+  readonly #box: number;
   readonly #padded: number;
-  readonly #image: Float32Array;
-  readonly #half: Float32Array;
   readonly #correction: Float64Array;
+  readonly #transform: RealTransform;
+  readonly #columns: number;
+  readonly #table: number;
+  readonly #count: number;
+  readonly #half: number;
 
-  constructor(grid: PolarGrid) {
-    this.#grid = grid;
+  constructor(engine: Engine, grid: PolarGrid) {
+    this.#engine = engine;
+    this.#box = grid.box;
     this.#padded = paddedSize(grid.box);
-    this.#image = new Float32Array(this.#padded ** 2);
-    this.#half = new Float32Array(halfLength2(this.#padded));
-    this.#correction = triangleTransform(grid.box, this.#padded);
+    this.#correction = triangleTransform(grid.box, this.#padded).map((value) => 1 / value);
+    this.#transform = new RealTransform(engine, this.#padded);
+    this.#columns = polarColumns(grid, this.#padded);
+    this.#table = engine.put(polarTable(grid, this.#padded));
+    this.#count = polarSamples(grid);
+    this.#half = engine.take(4 * halfLength2(this.#padded));
+    this.samples = engine.take(8 * this.#count);
   }
 
-  /**
-   * Polar samples of an image.
-   * @param image - `box`² pixels
-   * @param out - `polarLength(grid)` numbers
-   */
-  sample(image: Float32Array, out: Float64Array): void {
-    const { box } = this.#grid;
-    const offset = (this.#padded - box) / 2;
-    for (let y = 0; y < box; y++) {
-      const to = (y + offset) * this.#padded + offset;
-      for (let x = 0; x < box; x++)
-        this.#image[to + x] = image[y * box + x]! / (this.#correction[y]! * this.#correction[x]!);
+  /** Samples an image of `box`² pixels. */
+  sample(image: Float32Array): void {
+    const [box, padded, correction] = [this.#box, this.#padded, this.#correction];
+    const offset = (padded - box) / 2;
+    const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
+    for (let y = 0, from = 0; y < box; y++) {
+      const to = (y + offset) * (padded + 2) + offset;
+      for (let x = 0; x < box; x++, from++) field[to + x] = image[from]! * correction[y]! * correction[x]!;
     }
-    forward2(this.#image, this.#padded, this.#half);
-    samplePolar(this.#half, this.#padded, this.#grid, out);
+    this.#transform.forward2(this.#half, { filled: [offset, offset + box], columns: this.#columns });
+    this.#engine.call.samplePolar(this.#half, this.#table, this.#count, this.samples);
   }
 }

@@ -1,13 +1,6 @@
-import { fft } from "./fft.ts";
-import {
-  correlateRings,
-  polarLength,
-  polarShift,
-  ringSpectra,
-  weightedPower,
-  weightRings,
-  type PolarGrid,
-} from "./polar.ts";
+import type { Engine } from "../wasm/engine.ts";
+import { fftPlan, type FftPlan } from "./fft-plan.ts";
+import { polarShifts, type PolarGrid } from "./polar.ts";
 import { PolarSampler } from "./polar-image.ts";
 
 /**
@@ -35,33 +28,34 @@ export function shiftGrid(radius: number, step: number): { x: number; y: number 
   return shifts.sort((a, b) => Math.hypot(a.x, a.y) - Math.hypot(b.x, b.y));
 }
 
-/** Spectra of the references, weighted for `correlateRings` and scaled to unit power. */
-export function referenceSpectra(images: Float32Array, grid: PolarGrid): Float64Array[] {
-  const sampler = new PolarSampler(grid);
-  const samples = new Float64Array(polarLength(grid));
-  const area = grid.box ** 2;
-  return Array.from({ length: images.length / area }, (_, i) => {
-    const spectrum = new Float64Array(grid.spectrumLength);
-    sampler.sample(images.subarray(i * area, (i + 1) * area), samples);
-    ringSpectra(samples, undefined, grid, spectrum);
-    weightRings(spectrum, grid, 1 / Math.sqrt(weightedPower(spectrum, grid) || 1));
-    return spectrum;
-  });
-}
+/** Spectra of a group, of which four are made at once. */
+const groupSize = 8;
+const lanes = 4;
+/** References compared in one call, a millisecond or so. */
+const callSize = 128;
 
-/** Finds the in-plane rotation, shift and hand that fit a particle to a reference best, all of them tried. */
+/**
+ * Finds the in-plane rotation, shift and hand that fit a particle to each of a set of references best, all of them tried: a sum
+ * over rings and a short inverse transform give the correlation at all angles. Lives as long as its engine's memory.
+ */
 export class RotationalSearch {
+  readonly #engine: Engine;
   readonly #grid: PolarGrid;
   readonly #shifts: readonly { x: number; y: number }[];
-  readonly #phases: Float64Array[];
-  readonly #sampler: PolarSampler;
-  readonly #samples: Float64Array;
-  /** The particle's spectra: one for each shift, then one for each shift of its mirror image. */
-  readonly #spectra: Float64Array[];
-  readonly #sums: [Float64Array, Float64Array];
-  readonly #packed: Float64Array;
-  readonly #scores: Float64Array;
   readonly #angles: number;
+  readonly #sampler: PolarSampler;
+  /** Of the rings, and of the correlation over all angles. */
+  readonly #rings: FftPlan;
+  readonly #correlation: FftPlan;
+  readonly #firstRing: number;
+  /** Phases and hands of four spectra each, and those of an image as it is. */
+  readonly #moves: readonly { readonly phases: number; readonly hand: number }[];
+  readonly #asItIs: { readonly phases: number; readonly hand: number };
+  readonly #spectra: number;
+  readonly #single: number;
+  readonly #found: number;
+  #references = 0;
+  #count = 0;
   #norm = 1;
 
   /**
@@ -69,86 +63,118 @@ export class RotationalSearch {
    * @param options.finer - a power of two: so many times as many angles as the grid has, interpolated without loss
    */
   constructor(
+    engine: Engine,
     grid: PolarGrid,
     shifts: readonly { x: number; y: number }[],
     { mirror = false, finer = 1 }: { readonly mirror?: boolean; readonly finer?: number } = {},
   ) {
+    this.#engine = engine;
     this.#grid = grid;
     this.#shifts = shifts;
-    this.#phases = shifts.map(({ x, y }) => polarShift(grid, x, y));
-    this.#sampler = new PolarSampler(grid);
-    this.#samples = new Float64Array(polarLength(grid));
     this.#angles = grid.angles * finer;
-    const spectra = shifts.length * (mirror ? 2 : 1);
-    this.#spectra = Array.from({ length: spectra }, () => new Float64Array(grid.spectrumLength));
-    const sum = (): Float64Array => new Float64Array(2 * (grid.harmonics + 1));
-    this.#sums = [sum(), sum()];
-    this.#packed = new Float64Array(2 * this.#angles);
-    this.#scores = new Float64Array(2 * this.#angles);
+    this.#sampler = new PolarSampler(engine, grid);
+    this.#rings = fftPlan(engine, grid.angles);
+    this.#correlation = fftPlan(engine, this.#angles);
+    this.#firstRing = engine.put(Uint32Array.from(grid.firstRing));
+    const count = shifts.length * (mirror ? 2 : 1);
+    this.#moves = Array.from({ length: 2 * Math.ceil(count / groupSize) }, (_, four) =>
+      this.#putMoves(
+        // Lanes beyond the last spectrum repeat it; of equals the first is found.
+        Array.from({ length: lanes }, (__, lane) => Math.min(four * lanes + lane, count - 1)),
+      ),
+    );
+    this.#asItIs = this.#putMoves([0, 0, 0, 0], [{ x: 0, y: 0 }]);
+    this.#spectra = engine.take((this.#moves.length / 2) * this.#groupBytes);
+    this.#single = engine.take(this.#groupBytes);
+    this.#found = engine.take(16 * callSize);
+  }
+
+  /** The images to compare with, in place of those before. */
+  setReferences(images: Float32Array): void {
+    const { box, minRing, rings, harmonics, spectrumLength } = this.#grid;
+    const area = box * box;
+    this.#count = images.length / area;
+    if (this.#references) this.#engine.release(this.#references);
+    this.#references = this.#engine.take(4 * spectrumLength * this.#count);
+    for (let i = 0; i < this.#count; i++) {
+      this.#sampler.sample(images.subarray(i * area, (i + 1) * area));
+      this.#transform(this.#asItIs, this.#single);
+      const to = this.#references + 4 * spectrumLength * i;
+      this.#engine.call.takeReference(this.#single, minRing, rings, harmonics, to);
+    }
   }
 
   setParticle(image: Float32Array): void {
-    this.#sampler.sample(image, this.#samples);
-    this.#phases.forEach((phases, i) => ringSpectra(this.#samples, phases, this.#grid, this.#spectra[i]!));
-    for (let i = this.#phases.length; i < this.#spectra.length; i++)
-      mirrorSpectrum(this.#spectra[i - this.#phases.length]!, this.#grid, this.#spectra[i]!);
-    this.#norm = 1 / Math.sqrt(weightedPower(this.#spectra[0]!, this.#grid) || 1);
+    const { minRing, rings, harmonics } = this.#grid;
+    this.#sampler.sample(image);
+    this.#moves.forEach((move, four) =>
+      this.#transform(move, this.#spectra + (four >> 1) * this.#groupBytes + 32 * (four & 1)),
+    );
+    this.#norm =
+      1 / Math.sqrt(this.#engine.call.particlePower(this.#spectra, minRing, rings, harmonics) || 1);
   }
 
-  match(reference: Float64Array): Match {
-    const scores = this.#scores;
-    let best = -Infinity;
-    let bestAt = 0;
-    let bestSpectrum = 0;
-    for (let i = 0; i < this.#spectra.length; i += 2) {
-      const second = Math.min(i + 1, this.#spectra.length - 1);
-      this.#rotationalCorrelations(reference, i, second);
-      for (let at = 0; at < scores.length; at++) {
-        if (scores[at]! <= best) continue;
-        best = scores[at]!;
-        bestAt = at >> 1;
-        bestSpectrum = at & 1 ? second : i;
-      }
+  /** The best match of the particle to each reference, in their order. */
+  matches(): Match[] {
+    const found: Match[] = [];
+    for (let first = 0; first < this.#count; first += callSize) {
+      const count = Math.min(callSize, this.#count - first);
+      this.#search(first, count);
+      const scores = this.#engine.floats(this.#found, 4 * count);
+      const places = this.#engine.words(this.#found, 4 * count);
+      for (let at = 0; at < 4 * count; at += 4)
+        found.push(this.#match(scores[at]!, places[at + 1]!, places[at + 2]!));
     }
-    const { x, y } = this.#shifts[bestSpectrum % this.#shifts.length]!;
+    return found;
+  }
+
+  #match(correlation: number, angle: number, spectrum: number): Match {
+    const { x, y } = this.#shifts[spectrum % this.#shifts.length]!;
     return {
-      // The inverse transform divided by the number of angles; weightedPower did not.
-      score: best * this.#angles * this.#norm,
-      psi: (bestAt * 360) / this.#angles,
+      score: correlation * this.#norm,
+      psi: (angle * 360) / this.#angles,
       originX: x,
       originY: y,
-      mirror: bestSpectrum >= this.#shifts.length,
+      mirror: spectrum >= this.#shifts.length,
     };
   }
 
-  /** Correlations of two spectra over all angles, as the real and imaginary part of one inverse transform. */
-  #rotationalCorrelations(reference: Float64Array, first: number, second: number): void {
-    const { harmonics } = this.#grid;
-    const [a, b] = this.#sums;
-    const packed = this.#packed;
-    correlateRings(this.#spectra[first]!, reference, this.#grid, a);
-    correlateRings(this.#spectra[second]!, reference, this.#grid, b);
-    packed[0] = a[0]!;
-    packed[1] = b[0]!;
-    for (let m = 1; m <= harmonics; m++) {
-      const k = 2 * m;
-      const mirror = 2 * (this.#angles - m);
-      packed[k] = a[k]! - b[k + 1]!;
-      packed[k + 1] = a[k + 1]! + b[k]!;
-      packed[mirror] = a[k]! + b[k + 1]!;
-      packed[mirror + 1] = b[k]! - a[k + 1]!;
-    }
-    fft(this.#angles).inverse(this.#scores, packed);
+  #search(first: number, count: number): void {
+    const { rings, harmonics, spectrumLength } = this.#grid;
+    const { at, a, b } = this.#correlation;
+    this.#engine.call.matchReferences(
+      at,
+      this.#spectra,
+      this.#moves.length / 2,
+      this.#references + 4 * spectrumLength * first,
+      count,
+      this.#firstRing,
+      rings,
+      harmonics,
+      this.#found,
+      a,
+      b,
+    );
   }
-}
 
-/** The spectrum of an image flipped left to right: its rings run the other way round from the opposite end, h′(θ) = h(π − θ). */
-function mirrorSpectrum(spectrum: Float64Array, { rings, harmonics }: PolarGrid, out: Float64Array): void {
-  for (let m = 0; m <= harmonics; m++) {
-    const sign = m % 2 ? -1 : 1;
-    for (let at = 2 * m * rings; at < 2 * (m + 1) * rings; at += 2) {
-      out[at] = sign * spectrum[at]!;
-      out[at + 1] = -sign * spectrum[at + 1]!;
-    }
+  #transform({ phases, hand }: { readonly phases: number; readonly hand: number }, to: number): void {
+    const { rings, harmonics } = this.#grid;
+    const { at, a, b } = this.#rings;
+    this.#engine.call.ringSpectra(at, this.#sampler.samples, phases, hand, rings, harmonics, to, a, b);
+  }
+
+  #putMoves(
+    spectra: readonly number[],
+    shifts = this.#shifts,
+  ): { readonly phases: number; readonly hand: number } {
+    const moved = spectra.map((spectrum) => shifts[spectrum % shifts.length]!);
+    return {
+      phases: this.#engine.put(polarShifts(this.#grid, moved)),
+      hand: this.#engine.put(Float32Array.from(spectra, (spectrum) => (spectrum < shifts.length ? 1 : -1))),
+    };
+  }
+
+  get #groupBytes(): number {
+    return 4 * groupSize * this.#grid.spectrumLength;
   }
 }

@@ -1,4 +1,8 @@
+import { withEngine } from "../wasm/engine.ts";
 import type { Match } from "./rotational-search.ts";
+
+/** Zeros around an image, so that no sample of it needs a pixel from outside. */
+const margin = 4;
 
 /**
  * Adds a particle to an image, brought into the frame of the reference it matches: moved by its origin, flipped when it is a
@@ -11,56 +15,21 @@ import type { Match } from "./rotational-search.ts";
 export function addAligned(
   image: Float32Array,
   box: number,
-  match: Pick<Match, "psi" | "originX" | "originY" | "mirror">,
+  { psi, originX, originY, mirror }: Pick<Match, "psi" | "originX" | "originY" | "mirror">,
   out: Float64Array | Float32Array,
 ): void {
-  const half = box / 2;
-  const cos = Math.cos((match.psi * Math.PI) / 180);
-  const sin = Math.sin((match.psi * Math.PI) / 180);
-  const hand = match.mirror ? -1 : 1;
-  const wx = new Float64Array(4);
-  const wy = new Float64Array(4);
-  for (let row = 0, at = 0; row < box; row++) {
-    for (let column = 0; column < box; column++, at++) {
-      const x = column - half;
-      const y = row - half;
-      const fromX = hand * (x * cos + y * sin) - match.originX + half;
-      const fromY = y * cos - x * sin - match.originY + half;
-      out[at]! += interpolate(image, box, fromX, fromY, wx, wy);
-    }
-  }
-}
-
-function interpolate(
-  image: Float32Array,
-  box: number,
-  x: number,
-  y: number,
-  wx: Float64Array,
-  wy: Float64Array,
-): number {
-  const x0 = Math.floor(x);
-  const y0 = Math.floor(y);
-  keysWeights(x - x0, wx);
-  keysWeights(y - y0, wy);
-  let sum = 0;
-  for (let j = 0; j < 4; j++) {
-    const row = y0 + j - 1;
-    if (row < 0 || row >= box) continue;
-    for (let i = 0; i < 4; i++) {
-      const column = x0 + i - 1;
-      if (column >= 0 && column < box) sum += wy[j]! * wx[i]! * image[row * box + column]!;
-    }
-  }
-  return sum;
-}
-
-/** Weights of the samples at −1, 0, 1, 2 for a point at `t` in [0, 1). */
-function keysWeights(t: number, out: Float64Array): void {
-  const t2 = t * t;
-  const t3 = t2 * t;
-  out[0] = -0.5 * t3 + t2 - 0.5 * t;
-  out[1] = 1.5 * t3 - 2.5 * t2 + 1;
-  out[2] = -1.5 * t3 + 2 * t2 + 0.5 * t;
-  out[3] = 0.5 * t3 - 0.5 * t2;
+  withEngine((engine) => {
+    const side = box + 2 * margin;
+    const [from, to] = [engine.take(4 * side * side), engine.take(4 * box * box)];
+    const field = engine.floats(from, side * side).fill(0);
+    for (let y = 0; y < box; y++)
+      field.set(image.subarray(y * box, (y + 1) * box), (y + margin) * side + margin);
+    const aligned = engine.floats(to, box * box).fill(0);
+    const angle = (psi * Math.PI) / 180;
+    const middle = box / 2 + margin;
+    const hand = mirror ? -1 : 1;
+    const turn = [Math.cos(angle), Math.sin(angle), hand, middle - originX, middle - originY] as const;
+    engine.call.addAligned(from, side, to, box, ...turn);
+    for (let i = 0; i < aligned.length; i++) out[i]! += aligned[i]!;
+  });
 }
