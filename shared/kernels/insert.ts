@@ -62,8 +62,7 @@ function insertAll(
       const { rot, tilt, psi, originX, originY } = poseAt(poses, index);
       slicer.set(images.subarray(at, at + box * box), originX, originY);
       const matrix = eulerMatrix(rot, tilt, psi);
-      for (const operator of group)
-        sum.add(slicer.values, slicer.band, multiply(matrix, operator), weight);
+      for (const operator of group) sum.add(slicer.values, slicer.band, multiply(matrix, operator), weight);
       inserted++;
       ctx.progress((index + 1) / count);
     }

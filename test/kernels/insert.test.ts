@@ -7,15 +7,20 @@ import { reconstruct } from "../../science/reconstruct.ts";
 import * as stages from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import type { Volume } from "../../science/volume.ts";
-import type { Pose } from "../../shared/kernels/math/euler.ts";
+import { makeBand } from "../../shared/kernels/math/band.ts";
+import { eulerMatrix, type Pose } from "../../shared/kernels/math/euler.ts";
 import {
   addPacked,
   emptyPartialVolume,
-  packSphere,
+  forEachRow,
   type PartialVolume,
 } from "../../shared/kernels/math/partial-volume.ts";
+import { putBand, takeValues } from "../../shared/kernels/math/slice-band.ts";
+import { SliceSum } from "../../shared/kernels/math/slice-sum.ts";
+import { withEngine } from "../../shared/kernels/wasm/engine.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { phantom } from "../support/phantom.ts";
+import { insertSlice } from "../support/reference/insert-slice.ts";
 
 const compute = computeHere();
 
@@ -90,17 +95,41 @@ test("images of weight 0 are left out", async () => {
   expect(weighted!.weights).toEqual(alone[0]!.weights);
 });
 
-test("the packed sphere holds what is inside and refuses another size", () => {
-  const volume = emptyPartialVolume(16);
-  volume.data.fill(1);
-  volume.weights.fill(2);
-  const packed = packSphere(volume, 5);
-  const back = emptyPartialVolume(16);
+test("a sum travels as its sphere, and adds up to what the reference implementation has", () => {
+  const padded = 16;
+  const band = makeBand(padded, 0, padded / 2);
+  const random = seededRandom("slices");
+  const expected = emptyPartialVolume(padded);
+  const packed = withEngine((engine) => {
+    const sum = new SliceSum(engine, padded);
+    const tables = putBand(engine, band);
+    const values = takeValues(engine, tables);
+    for (let slice = 0; slice < 40; slice++) {
+      const numbers = Float64Array.from({ length: 2 * band.u.length }, () => Math.fround(random() - 0.5));
+      const { rot, tilt, psi } = randomPose(random, 0);
+      const matrix = eulerMatrix(rot, tilt, psi);
+      engine.floats(values, numbers.length).set(numbers);
+      sum.add(values, tables, matrix, 0.5 + slice / 40);
+      insertSlice(expected, numbers, band, matrix, 0.5 + slice / 40);
+    }
+    return sum.pack(5);
+  });
+  const back = emptyPartialVolume(padded);
   addPacked(back, packed, 5);
-  addPacked(back, packed, 5);
-  expect(back.weights[0]).toBe(4);
-  expect(back.data[2 * 5]).toBe(2);
+  let inside = 0;
+  forEachRow(padded, 5, (at, count) => {
+    for (let i = at; i < at + count; i++, inside++) {
+      expect(back.weights[i]).toBeCloseTo(expected.weights[i]!, 4);
+      expect(back.data[2 * i]).toBeCloseTo(expected.data[2 * i]!, 4);
+      expect(back.data[2 * i + 1]).toBeCloseTo(expected.data[2 * i + 1]!, 4);
+    }
+  });
+  expect(packed).toHaveLength(3 * inside);
   // Beyond the radius along x.
+  expect(expected.weights[6]).toBeGreaterThan(0);
   expect(back.weights[6]).toBe(0);
+  const once = back.weights[0]!;
+  addPacked(back, packed, 5);
+  expect(back.weights[0]).toBe(2 * once);
   expect(() => addPacked(back, packed, 6)).toThrow(/were expected/);
 });

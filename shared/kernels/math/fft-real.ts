@@ -40,11 +40,14 @@ export class RealTransform {
     this.#n = n;
     this.#plan = fftPlan(engine, n);
     this.#rowBytes = 4 * (n + 2);
-    this.#spare = engine.take(this.#rowBytes);
+    this.#spare = engine.take(this.#rowBytes + 8);
   }
 
   /** Centred half transform of the image at an address. */
-  forward2(at: number, { filled: [first, end] = [0, this.#n], columns = this.#n / 2 + 1 }: Extent = {}): void {
+  forward2(
+    at: number,
+    { filled: [first, end] = [0, this.#n], columns = this.#n / 2 + 1 }: Extent = {},
+  ): void {
     this.#rowsForward(at + first * this.#rowBytes, end - first);
     this.#linesForward(at, columns, this.#rowBytes);
   }

@@ -58,4 +58,3 @@ export function triangleTransform(box: number, padded: number): Float64Array {
     return angle === 0 ? 1 : (Math.sin(angle) / angle) ** 2;
   });
 }
-

@@ -20,11 +20,7 @@ export function emptyPartialVolume(padded: number): PartialVolume {
  * Visits the rows of a half cube inside a sphere, in a fixed order: `at` is the index of the row's first complex number
  * and `count` how many lie inside. What `SliceSum.pack` and {@link addPacked} agree on.
  */
-export function forEachRow(
-  padded: number,
-  radius: number,
-  visit: (at: number, count: number) => void,
-): void {
+export function forEachRow(padded: number, radius: number, visit: (at: number, count: number) => void): void {
   const rowLength = padded / 2 + 1;
   for (let z = 0; z < padded; z++) {
     const kz = z < padded / 2 ? z : z - padded;

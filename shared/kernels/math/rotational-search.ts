@@ -52,6 +52,7 @@ export class RotationalSearch {
   readonly #moves: readonly { readonly phases: number; readonly hand: number }[];
   readonly #asItIs: { readonly phases: number; readonly hand: number };
   readonly #spectra: number;
+  readonly #last: number;
   readonly #single: number;
   readonly #found: number;
   #references = 0;
@@ -77,9 +78,10 @@ export class RotationalSearch {
     this.#correlation = fftPlan(engine, this.#angles);
     this.#firstRing = engine.put(Uint32Array.from(grid.firstRing));
     const count = shifts.length * (mirror ? 2 : 1);
+    this.#last = count - 1;
     this.#moves = Array.from({ length: 2 * Math.ceil(count / groupSize) }, (_, four) =>
       this.#putMoves(
-        // Lanes beyond the last spectrum repeat it; of equals the first is found.
+        // Lanes beyond the last spectrum repeat it.
         Array.from({ length: lanes }, (__, lane) => Math.min(four * lanes + lane, count - 1)),
       ),
     );
@@ -123,7 +125,8 @@ export class RotationalSearch {
       const scores = this.#engine.floats(this.#found, 4 * count);
       const places = this.#engine.words(this.#found, 4 * count);
       for (let at = 0; at < 4 * count; at += 4)
-        found.push(this.#match(scores[at]!, places[at + 1]!, places[at + 2]!));
+        // One of the repeated lanes may have won by rounding.
+        found.push(this.#match(scores[at]!, places[at + 1]!, Math.min(places[at + 2]!, this.#last)));
     }
     return found;
   }

@@ -1,14 +1,7 @@
 import type { PolarGrid } from "../../../shared/kernels/math/polar.ts";
 import type { Match } from "../../../shared/kernels/math/rotational-search.ts";
 import { fft } from "./fft.ts";
-import {
-  correlateRings,
-  polarLength,
-  polarShift,
-  ringSpectra,
-  weightedPower,
-  weightRings,
-} from "./polar.ts";
+import { correlateRings, polarLength, polarShift, ringSpectra, weightedPower, weightRings } from "./polar.ts";
 import { PolarSampler } from "./polar-image.ts";
 
 /** Spectra of the references, weighted for `correlateRings` and scaled to unit power. */

@@ -204,7 +204,12 @@ function oddRadix(
         }
         // exp(−iφ)·u = u·cos φ − i·u·sin φ; what is paired has the opposite angle.
         turned(y + k * near, factors + 8 * (k - 1), f32x4.add(cre, sim), f32x4.sub(cim, sre));
-        turned(y + (radix - k) * near, factors + 8 * (radix - k - 1), f32x4.sub(cre, sim), f32x4.add(cim, sre));
+        turned(
+          y + (radix - k) * near,
+          factors + 8 * (radix - k - 1),
+          f32x4.sub(cre, sim),
+          f32x4.add(cim, sre),
+        );
       }
     }
     y += (radix - 1) * near;

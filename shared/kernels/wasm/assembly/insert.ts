@@ -61,10 +61,7 @@ export function insertSlice(
     let k = f32x4.add(f32x4.mul(u, alongU), f32x4.mul(v, alongV));
     const opposite = f32x4.extract_lane(k, 0) < 0;
     if (opposite) k = f32x4.neg(k);
-    const value = f32x4.add(
-      f32x4.mul(v128.load_zero<f64>(values), opposite ? conjugate : plain),
-      weighed,
-    );
+    const value = f32x4.add(f32x4.mul(v128.load_zero<f64>(values), opposite ? conjugate : plain), weighed);
     const floor = f32x4.floor(k);
     const f = f32x4.sub(k, floor);
     const g = f32x4.sub(one, f);

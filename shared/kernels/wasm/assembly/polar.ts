@@ -48,7 +48,8 @@ export function ringSpectra(
   for (let ring: u32 = 0; ring < rings; ring += 2) {
     const offset = ring * angles;
     hartleyRing(samples + 4 * offset, phases + 16 * offset, angles, a);
-    if (ring + 1 < rings) hartleyRing(samples + 4 * (offset + angles), phases + 16 * (offset + angles), angles, a + 16);
+    if (ring + 1 < rings)
+      hartleyRing(samples + 4 * (offset + angles), phases + 16 * (offset + angles), angles, a + 16);
     else for (let i: u32 = 0; i < angles; i++) v128.store(a + 32 * i, f32x4.splat(0), 16);
     const from = transform4(plan, a, b);
     for (let m: u32 = 0; m <= harmonics; m++) {

@@ -2,7 +2,7 @@
 // once: four transforms, each of one row as its real and another as its imaginary part.
 import { transform4 } from "./fft";
 
-/** Where row `row` is; lanes beyond the last row work on a spare one. */
+/** Where row `row` is; what is beyond the last row works on a spare one, which is zero: two rows share a transform. */
 function rowAt(base: usize, rowBytes: u32, row: u32, rows: u32, spare: usize): usize {
   return row < rows ? base + row * rowBytes : spare;
 }
@@ -51,7 +51,7 @@ function storePairs(re: v128, im: v128, r0: usize, r1: usize, r2: usize, r3: usi
  * @param n - numbers of a row, even
  * @param rowBytes - from row to row, at least 4·(n + 2)
  * @param a - room for n + 4 points (fft.ts), as `b`
- * @param spare - room for a row
+ * @param spare - room for a row and two numbers more
  */
 export function rowsForward(
   plan: usize,
@@ -63,6 +63,7 @@ export function rowsForward(
   b: usize,
   spare: usize,
 ): void {
+  memory.fill(spare, 0, 4 * (n + 4));
   for (let row: u32 = 0; row < rows; row += 8) {
     const r0 = rowAt(base, rowBytes, row, rows, spare);
     const r1 = rowAt(base, rowBytes, row + 1, rows, spare);
@@ -124,6 +125,7 @@ export function rowsInverse(
   b: usize,
   spare: usize,
 ): void {
+  memory.fill(spare, 0, 4 * (n + 4));
   for (let row: u32 = 0; row < rows; row += 8) {
     const r0 = rowAt(base, rowBytes, row, rows, spare);
     const r1 = rowAt(base, rowBytes, row + 1, rows, spare);

@@ -32,7 +32,15 @@ export function matchReferences(
     let bestAt: u32 = 0;
     let bestSpectrum: u32 = 0;
     for (let group: u32 = 0; group < groups; group++) {
-      correlate(spectra + 8 * group * spectrum, references + i * spectrum, firstRing, rings, harmonics, angles, a);
+      correlate(
+        spectra + 8 * group * spectrum,
+        references + i * spectrum,
+        firstRing,
+        rings,
+        harmonics,
+        angles,
+        a,
+      );
       const from = runStages(plan, stages - 1, a, b);
       const highest = lastStage(from, angles);
       if (!(highest > best)) continue;

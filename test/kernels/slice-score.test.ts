@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { randomPose } from "../../science/orientations.ts";
+import { makeBand } from "../../shared/kernels/math/band.ts";
+import { eulerMatrix } from "../../shared/kernels/math/euler.ts";
+import { halfLength2, RealTransform, spreadRows } from "../../shared/kernels/math/fft-real.ts";
+import { fourierVolume } from "../../shared/kernels/math/fourier-volume.ts";
+import { putBand, SliceTaker, takeValues } from "../../shared/kernels/math/slice-band.ts";
+import { SliceScore } from "../../shared/kernels/math/slice-score.ts";
+import { seededRandom } from "../../shared/random.ts";
+import { phantom } from "../support/phantom.ts";
+import { gatherBand } from "../support/reference/band.ts";
+import { forward2 } from "../support/reference/fft-real.ts";
+import * as plain from "../support/reference/fourier-volume.ts";
+import { SliceScore as PlainSliceScore } from "../support/reference/slice-score.ts";
+
+const box = 32;
+const map = phantom(box).data;
+const volume = fourierVolume(map, box);
+const plainVolume = plain.fourierVolume(map, box);
+const random = seededRandom("slices");
+const poses = Array.from({ length: 50 }, () => randomPose(random, 2));
+poses.push({ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 });
+poses.push({ rot: 0, tilt: 90, psi: 180, originX: 0, originY: 0 });
+
+test.each([1, 7, 16])("slices out to ring %i are those of the reference implementation", (maxRing) => {
+  const band = makeBand(box, 0, maxRing);
+  const { engine } = volume;
+  engine.release(volume.top);
+  const tables = putBand(engine, band);
+  const slices = new SliceTaker(volume, tables, box);
+  const values = takeValues(engine, tables);
+  const expected = new Float64Array(2 * band.u.length);
+  for (const { rot, tilt, psi } of poses) {
+    const matrix = eulerMatrix(rot, tilt, psi);
+    const power = slices.take(matrix, values);
+    plain.sliceBand(plainVolume, matrix, band, expected);
+    const scale = Math.max(...expected.map(Math.abs));
+    engine
+      .floats(values, expected.length)
+      .forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(2e-5 * scale));
+    const expectedPower = expected.reduce((sum, value) => sum + value * value, 0);
+    expect(power / expectedPower).toBeCloseTo(1, 4);
+  }
+});
+
+test("scores and shifts are those of the reference implementation", () => {
+  const band = makeBand(box, 1, 10);
+  const { engine } = volume;
+  engine.release(volume.top);
+  const transform = new RealTransform(engine, box);
+  const score = new SliceScore(volume, band);
+  const slow = new PlainSliceScore(plainVolume, band);
+  const at = engine.take(4 * halfLength2(box));
+  const half = new Float32Array(halfLength2(box));
+  const values = new Float64Array(2 * band.u.length);
+  const image = Float32Array.from({ length: box * box }, () => random() - 0.5);
+  for (let y = 10; y < 20; y++) image.fill(3, y * box + 8, y * box + 22);
+  spreadRows(image, box, engine.floats(at, half.length));
+  transform.forward2(at);
+  score.setParticle(at);
+  forward2(image, box, half);
+  gatherBand(half, band, values);
+  slow.setParticle(values);
+  for (const { rot, tilt, psi, originX, originY } of poses) {
+    const matrix = eulerMatrix(rot, tilt, psi);
+    const [found, expected] = [score.at(matrix, originX, originY), slow.at(matrix, originX, originY)];
+    expect(found.score).toBeCloseTo(expected.score, 4);
+    expect(found.originX).toBeCloseTo(expected.originX, 2);
+    expect(found.originY).toBeCloseTo(expected.originY, 2);
+  }
+});
