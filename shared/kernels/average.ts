@@ -4,6 +4,7 @@ import { readFloats } from "./math/blobs.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
 import { addAligned } from "./math/transform-image.ts";
+import { length } from "./math/trigonometry.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** One class, to be aligned and averaged. */
@@ -120,10 +121,10 @@ function bootstrap(
 function normalised(image: Float32Array, box: number, radius: number): Float32Array {
   let [count, sum, squares] = [0, 0, 0];
   for (let i = 0; i < image.length; i++) {
-    if (Math.hypot((i % box) - box / 2, Math.floor(i / box) - box / 2) <= radius) continue;
+    if (length((i % box) - box / 2, Math.floor(i / box) - box / 2) <= radius) continue;
     count++;
     sum += image[i]!;
-    squares += image[i]! ** 2;
+    squares += image[i]! * image[i]!;
   }
   const middle = sum / (count || 1);
   const deviation = Math.sqrt(squares / (count || 1) - middle * middle) || 1;

@@ -1,3 +1,5 @@
+import { length } from "./trigonometry.ts";
+
 /**
  * The samples of a half transform of an image between two rings: one of every Hermitian pair, so sums over a band are half
  * the sums over the plane. Frequencies count in cycles per box.
@@ -23,7 +25,7 @@ export function makeBand(box: number, minRadius: number, maxRadius: number): Ban
   const at: number[] = [];
   for (let y = 1 - box / 2; y < box / 2; y++) {
     for (let x = 0; x < box / 2; x++) {
-      const radius = Math.hypot(x, y);
+      const radius = length(x, y);
       if (radius < minRadius || radius >= limit || (x === 0 && y < 0)) continue;
       u.push(x);
       v.push(y);

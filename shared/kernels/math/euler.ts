@@ -1,3 +1,5 @@
+import { atan2, cos, length, sin } from "./trigonometry.ts";
+
 /** A rotation matrix, row by row. */
 export type Matrix3 = readonly [number, number, number, number, number, number, number, number, number];
 
@@ -24,12 +26,12 @@ const radians = Math.PI / 180;
  * @param psi - degrees
  */
 export function eulerMatrix(rot: number, tilt: number, psi: number): Matrix3 {
-  const ca = Math.cos(rot * radians);
-  const sa = Math.sin(rot * radians);
-  const cb = Math.cos(tilt * radians);
-  const sb = Math.sin(tilt * radians);
-  const cg = Math.cos(psi * radians);
-  const sg = Math.sin(psi * radians);
+  const ca = cos(rot * radians);
+  const sa = sin(rot * radians);
+  const cb = cos(tilt * radians);
+  const sb = sin(tilt * radians);
+  const cg = cos(psi * radians);
+  const sg = sin(psi * radians);
   return [
     cg * cb * ca - sg * sa,
     cg * cb * sa + sg * ca,
@@ -45,11 +47,11 @@ export function eulerMatrix(rot: number, tilt: number, psi: number): Matrix3 {
 
 /** The angles of a matrix of {@link eulerMatrix}: rot and psi in (−180, 180], tilt in [0, 180]; degrees. */
 export function eulerAngles(m: Matrix3): { rot: number; tilt: number; psi: number } {
-  const sinTilt = Math.hypot(m[6], m[7]);
-  const tilt = Math.atan2(sinTilt, m[8]) / radians;
+  const sinTilt = length(m[6], m[7]);
+  const tilt = atan2(sinTilt, m[8]) / radians;
   // At the poles only rot ± psi is determined: rot is put to zero.
-  if (sinTilt < 1e-9) return { rot: 0, tilt, psi: Math.atan2(m[1], m[4]) / radians };
-  return { rot: Math.atan2(m[7], m[6]) / radians, tilt, psi: Math.atan2(m[5], -m[2]) / radians };
+  if (sinTilt < 1e-9) return { rot: 0, tilt, psi: atan2(m[1], m[4]) / radians };
+  return { rot: atan2(m[7], m[6]) / radians, tilt, psi: atan2(m[5], -m[2]) / radians };
 }
 
 /** `a·b`. */
@@ -71,22 +73,21 @@ export function multiply(a: Matrix3, b: Matrix3): Matrix3 {
 
 /** The rotation about a vector by its length (Rodrigues), degrees. */
 export function rotationAbout(x: number, y: number, z: number): Matrix3 {
-  const degrees = Math.hypot(x, y, z);
+  const degrees = length(x, y, z);
   if (degrees === 0) return [1, 0, 0, 0, 1, 0, 0, 0, 1];
   const [a, b, c] = [x / degrees, y / degrees, z / degrees];
-  const cos = Math.cos(degrees * radians);
-  const sin = Math.sin(degrees * radians);
-  const t = 1 - cos;
+  const [cosine, sine] = [cos(degrees * radians), sin(degrees * radians)];
+  const t = 1 - cosine;
   return [
-    t * a * a + cos,
-    t * a * b - sin * c,
-    t * a * c + sin * b,
-    t * a * b + sin * c,
-    t * b * b + cos,
-    t * b * c - sin * a,
-    t * a * c - sin * b,
-    t * b * c + sin * a,
-    t * c * c + cos,
+    t * a * a + cosine,
+    t * a * b - sine * c,
+    t * a * c + sine * b,
+    t * a * b + sine * c,
+    t * b * b + cosine,
+    t * b * c - sine * a,
+    t * a * c - sine * b,
+    t * b * c + sine * a,
+    t * c * c + cosine,
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Engine } from "../wasm/engine.ts";
+import { cos, sin } from "./trigonometry.ts";
 
 /** A complex transform of one length, four at once (wasm/assembly/fft.ts), with the room it works in. */
 export interface FftPlan {
@@ -52,14 +53,14 @@ function stageTable(points: number, radix: number): Float32Array {
   for (let p = 0; p < points / radix; p++)
     for (let k = 1; k < radix; k++) {
       const angle = (-2 * Math.PI * p * k) / points;
-      table.push(Math.cos(angle), Math.sin(angle));
+      table.push(cos(angle), sin(angle));
     }
   if (radix === 2 || radix === 4) return Float32Array.from(table);
   const half = (radix - 1) / 2;
   for (let k = 1; k <= half; k++)
     for (let j = 1; j <= half; j++) {
       const angle = (2 * Math.PI * ((j * k) % radix)) / radix;
-      table.push(Math.cos(angle), Math.sin(angle));
+      table.push(cos(angle), sin(angle));
     }
   return Float32Array.from(table);
 }

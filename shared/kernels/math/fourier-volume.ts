@@ -1,6 +1,7 @@
 import { Engine } from "../wasm/engine.ts";
 import { nextPowerOfTwo } from "./fft-plan.ts";
 import { halfLength3, RealTransform } from "./fft-real.ts";
+import { sin } from "./trigonometry.ts";
 
 /** The centred half transform of a map, padded at least twofold so that trilinear interpolation in it is accurate. */
 export interface FourierVolume {
@@ -55,6 +56,7 @@ export function fourierVolume(map: Float32Array, box: number): FourierVolume {
 export function triangleTransform(box: number, padded: number): Float64Array {
   return Float64Array.from({ length: box }, (_, i) => {
     const angle = (Math.PI * (i - box / 2)) / padded;
-    return angle === 0 ? 1 : (Math.sin(angle) / angle) ** 2;
+    const sinc = angle === 0 ? 1 : sin(angle) / angle;
+    return sinc * sinc;
   });
 }

@@ -1,4 +1,5 @@
 import type { Engine } from "../wasm/engine.ts";
+import { cos, sin } from "./trigonometry.ts";
 
 /**
  * `exp(2πi·k·step/box)` for k = −box/2 … box/2 and a step along each axis, as re, im pairs in the memory of an engine: the
@@ -29,14 +30,14 @@ export class PhaseTables {
     const half = this.#box / 2;
     const table = this.#engine.floats(at, 2 * (this.#box + 1));
     const angle = (2 * Math.PI * step) / this.#box;
-    const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+    const [stepRe, stepIm] = [cos(angle), sin(angle)];
     let [re, im] = [1, 0];
     for (let k = 0; k <= half; k++) {
       table[2 * (half + k)] = table[2 * (half - k)] = re;
       table[2 * (half + k) + 1] = im;
       table[2 * (half - k) + 1] = -im;
-      const next = re * cos - im * sin;
-      im = re * sin + im * cos;
+      const next = re * stepRe - im * stepIm;
+      im = re * stepIm + im * stepRe;
       re = next;
     }
   }

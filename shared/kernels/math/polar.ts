@@ -1,3 +1,5 @@
+import { cos, sin } from "./trigonometry.ts";
+
 /**
  * Rings of the transform of an image. A real image has F(r, θ+π) = conj F(r, θ), so the real part of a ring has only even
  * angular harmonics and the imaginary part only odd ones: the one real ring `Re F + Im F` (the Hartley transform) holds
@@ -49,8 +51,8 @@ export function polarGrid(box: number, minRing: number, maxRing: number, particl
     harmonics,
     firstRing,
     spectrumLength: 2 * (harmonics + 1) * rings,
-    cos: Float64Array.from({ length: angles / 2 }, (_, i) => Math.cos(angle(i))),
-    sin: Float64Array.from({ length: angles / 2 }, (_, i) => Math.sin(angle(i))),
+    cos: Float64Array.from({ length: angles / 2 }, (_, i) => cos(angle(i))),
+    sin: Float64Array.from({ length: angles / 2 }, (_, i) => sin(angle(i))),
   };
 }
 
@@ -89,8 +91,8 @@ export function polarShifts(grid: PolarGrid, shifts: readonly { x: number; y: nu
   forEachSample(grid, (at, kx, ky) =>
     shifts.forEach(({ x, y }, lane) => {
       const angle = (-2 * Math.PI * (kx * x + ky * y)) / grid.box;
-      phases[8 * at + lane] = Math.cos(angle);
-      phases[8 * at + 4 + lane] = Math.sin(angle);
+      phases[8 * at + lane] = cos(angle);
+      phases[8 * at + 4 + lane] = sin(angle);
     }),
   );
   return phases;

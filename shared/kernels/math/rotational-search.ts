@@ -2,6 +2,7 @@ import type { Engine } from "../wasm/engine.ts";
 import { fftPlan, type FftPlan } from "./fft-plan.ts";
 import { polarShifts, type PolarGrid } from "./polar.ts";
 import { PolarSampler } from "./polar-image.ts";
+import { length } from "./trigonometry.ts";
 
 /**
  * How a particle fits a reference: moved by the origin, then flipped left to right when `mirror` says so (each about the
@@ -24,8 +25,8 @@ export function shiftGrid(radius: number, step: number): { x: number; y: number 
   const reach = Math.floor(radius / step);
   for (let y = 0 - reach; y <= reach; y++)
     for (let x = 0 - reach; x <= reach; x++)
-      if (Math.hypot(x, y) * step <= radius + 1e-9) shifts.push({ x: x * step, y: y * step });
-  return shifts.sort((a, b) => Math.hypot(a.x, a.y) - Math.hypot(b.x, b.y));
+      if (length(x, y) * step <= radius + 1e-9) shifts.push({ x: x * step, y: y * step });
+  return shifts.sort((a, b) => length(a.x, a.y) - length(b.x, b.y));
 }
 
 /** Spectra of a group, of which four are made at once. */

@@ -4,6 +4,7 @@ import type { Matrix3 } from "./euler.ts";
 import type { FourierVolume } from "./fourier-volume.ts";
 import { PhaseTables } from "./phase-tables.ts";
 import { putBand, SliceTaker, takeValues, type BandTables } from "./slice-band.ts";
+import { length } from "./trigonometry.ts";
 
 /** How well a slice agrees with a particle, and the shift that makes it agree best. */
 export interface SliceMatch {
@@ -75,12 +76,12 @@ export class SliceScore {
       if (!(determinant > 0 && fxx < 0)) break;
       const dx = (fxy * fy - fyy * fx) / determinant;
       const dy = (fxy * fx - fxx * fy) / determinant;
-      const shorten = Math.min(1, maxShiftStep / Math.hypot(dx, dy));
+      const shorten = Math.min(1, maxShiftStep / length(dx, dy));
       const [originX, originY] = [best.originX + dx * shorten, best.originY + dy * shorten];
       about = this.#expand(originX, originY);
       if (about.f * scale <= best.score) break;
       best = { score: about.f * scale, originX, originY };
-      if (Math.hypot(dx, dy) < 0.02) break;
+      if (length(dx, dy) < 0.02) break;
     }
     return best;
   }

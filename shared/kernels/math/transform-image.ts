@@ -1,5 +1,6 @@
 import { withEngine } from "../wasm/engine.ts";
 import type { Match } from "./rotational-search.ts";
+import { cos, sin } from "./trigonometry.ts";
 
 /** Zeros around an image, so that no sample of it needs a pixel from outside. */
 const margin = 4;
@@ -28,7 +29,7 @@ export function addAligned(
     const angle = (psi * Math.PI) / 180;
     const middle = box / 2 + margin;
     const hand = mirror ? -1 : 1;
-    const turn = [Math.cos(angle), Math.sin(angle), hand, middle - originX, middle - originY] as const;
+    const turn = [cos(angle), sin(angle), hand, middle - originX, middle - originY] as const;
     engine.call.addAligned(from, side, to, box, ...turn);
     for (let i = 0; i < aligned.length; i++) out[i]! += aligned[i]!;
   });

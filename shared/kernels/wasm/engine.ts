@@ -86,6 +86,9 @@ interface Calls {
     fromX: number,
     fromY: number,
   ): void;
+  sine(angle: number): number;
+  cosine(angle: number): number;
+  arcTangent(y: number, x: number): number;
 }
 
 interface Exports extends Calls {

@@ -15,3 +15,4 @@ export { sliceBand } from "./slice";
 export { multiplyBand, expandBand } from "./score";
 export { gatherBand, shiftBand, insertSlice } from "./insert";
 export { addAligned } from "./align-image";
+export { sine, cosine, arcTangent } from "./trigonometry";

@@ -1,0 +1,13 @@
+// Trigonometry of AssemblyScript's library (musl's), which is arithmetic like any other.
+
+export function sine(angle: f64): f64 {
+  return NativeMath.sin(angle);
+}
+
+export function cosine(angle: f64): f64 {
+  return NativeMath.cos(angle);
+}
+
+export function arcTangent(y: f64, x: f64): f64 {
+  return NativeMath.atan2(y, x);
+}
