@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
 import { median } from "../../harness/statistics.ts";
 import { report } from "../support/report.ts";
-import { alignByKernel } from "./align-kernel.ts";
+import { alignByKernel } from "./manyhands-align.ts";
 import { makeAlignTask, writeAlignTask } from "./align-task.ts";
 
 const { values } = parseArgs({

@@ -27,7 +27,10 @@ export interface AlignTask {
 export async function makeAlignTask(): Promise<AlignTask> {
   const map = await loadBetaGal(64);
   const compute = computeHere();
-  const project = async (volume: typeof map, poses: Parameters<typeof projectStage>[2]): Promise<Float32Array> =>
+  const project = async (
+    volume: typeof map,
+    poses: Parameters<typeof projectStage>[2],
+  ): Promise<Float32Array> =>
     projectStage(compute, volume, poses, { name: "bench", maxRadius: volume.size / 2, block: 100 });
   const random = seededRandom("align bench");
   const poses = Array.from({ length: 25 }, () => randomPose(random, 14 / map.pixelSize));

@@ -1,5 +1,4 @@
-/** `node align-kernel.ts [--tasks 40]`: milliseconds a task of the alignment kernel, bundled as it travels, in this thread. */
-import { writeFile } from "node:fs/promises";
+/** `node manyhands-align.ts [--tasks 40]`: milliseconds a task of the alignment kernel, bundled as it travels, in this thread. */
 import { parseArgs } from "node:util";
 import { bundleKernel } from "../../../customer/kernel/bundle.ts";
 import { bytesOf } from "../../../science/stages.ts";
@@ -20,7 +19,9 @@ export async function alignByKernel(
   const source = await bundleKernel(new URL("../../../shared/kernels/align.ts", import.meta.url));
   const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
   const { default: kernel } = (await import(url)) as { default: typeof align };
-  const blobs = new Map([task.particles, task.references].map((part) => [sha256Hex(bytesOf(part)), bytesOf(part)]));
+  const blobs = new Map(
+    [task.particles, task.references].map((part) => [sha256Hex(bytesOf(part)), bytesOf(part)]),
+  );
   const [particles, references] = [...blobs].map(([name, bytes]) => new DataReference(name, bytes.length));
   const keep = task.views.length / 2;
   const input = { ...task, particles: particles!, references: references!, firstReference: 0, keep };

@@ -1,0 +1,59 @@
+import { betaGal, loadBetaGal } from "../../../demo/betagal.ts";
+import { computeHere } from "../../../science/compute-here.ts";
+import type { Compute } from "../../../science/compute.ts";
+import { filterVolume, lowPass } from "../../../science/fourier-filter.ts";
+import { halfSets } from "../../../science/half-sets.ts";
+import { addNoise } from "../../../science/noise.ts";
+import { randomPose } from "../../../science/orientations.ts";
+import { refinementRound, type RunStage } from "../../../science/refinement.ts";
+import { projectStage } from "../../../science/stages.ts";
+import type { Volume } from "../../../science/volume.ts";
+import type { Pose } from "../../../shared/kernels/math/euler.ts";
+import { seededRandom } from "../../../shared/random.ts";
+
+/** Noisy images of β-galactosidase in random poses, and the map they are matched with first. */
+export interface Particles {
+  readonly images: Float32Array;
+  readonly poses: readonly Pose[];
+  readonly start: Volume;
+}
+
+/** The same particles every time, in a box of 64. */
+export async function makeParticles(count: number): Promise<Particles> {
+  const map = await loadBetaGal(64);
+  const random = seededRandom("reconstruct bench");
+  const poses = Array.from({ length: count }, () => randomPose(random, 14 / map.pixelSize));
+  const options = { name: "particles", maxRadius: map.size / 2, block: 500 };
+  const clean = await projectStage(computeHere(), map, poses, options);
+  const images = addNoise(clean, map.size ** 2, 0.2, seededRandom("reconstruct noise"));
+  return { images, poses, start: filterVolume(map, lowPass(30)) };
+}
+
+/**
+ * The first round of examples/reconstruct.ts with both halves: project, match, refine, insert.
+ * @returns seconds of each stage, by its first word, and of the whole with what the customer does between them
+ */
+export async function reconstructOnce(
+  compute: Compute,
+  { images, poses, start }: Particles,
+): Promise<Record<string, number>> {
+  const seconds: Record<string, number> = {};
+  const stage: RunStage = async (name, work) => {
+    const begun = performance.now();
+    const result = await work(() => undefined);
+    seconds[name.split(/\W/)[0] ?? name] = (performance.now() - begun) / 1000;
+    return result;
+  };
+  const begun = performance.now();
+  const halves = await halfSets(compute, images, start.size, poses, undefined);
+  const settings = {
+    symmetry: betaGal.symmetry,
+    pixelSize: start.pixelSize,
+    maskRadius: betaGal.radius,
+    startResolution: 30,
+    viewStep: 7.5,
+    maxShift: 14,
+  };
+  await refinementRound(compute, halves, { start, round: 1 }, settings, stage);
+  return { ...seconds, total: (performance.now() - begun) / 1000 };
+}
