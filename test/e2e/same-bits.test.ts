@@ -73,12 +73,12 @@ async function digests(compute: Compute): Promise<Record<string, string>> {
     average,
   };
   return Object.fromEntries(
-    Object.entries(outputs).map(([name, output]) => [name, sha256Hex(encodeValue(output as Value))]),
+    Object.entries(outputs).map(([name, output]) => [name, sha256Hex(encodeValue(output))]),
   );
 }
 
 async function one<K extends KernelName>(compute: Compute, kernel: K, input: KernelInput<K>): Promise<Value> {
-  for await (const { output } of compute.map(kernel, [input], { name: kernel })) return output as Value;
+  for await (const { output } of compute.map(kernel, [input], { name: kernel })) return output;
   throw new Error("no output");
 }
 
