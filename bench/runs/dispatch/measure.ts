@@ -3,7 +3,7 @@ import { report } from "../support/report.ts";
 
 const bytes = 100;
 const { values } = parseArgs({
-  options: { tasks: { type: "string", default: "20000" }, warm: { type: "string", default: "5000" } },
+  options: { tasks: { type: "string", default: "20000" }, warm: { type: "string", default: "20000" } },
   strict: false,
 });
 
@@ -11,8 +11,8 @@ const { values } = parseArgs({
 type Dispatch = (inputs: string[]) => Promise<string[]>;
 
 /**
- * Tasks a second from the first submit to the last output in the customer. Before that the same is done with fewer
- * tasks: connections are open, kernels loaded, and what is on the path was compiled by the JIT.
+ * Tasks a second from the first submit to the last output in the customer. Before that the same is done with as many other
+ * tasks: connections are open, kernels loaded, and what is on the path was compiled by the JIT, also in servers of peers.
  */
 export async function measureDispatch(dispatch: Dispatch): Promise<never> {
   check(makeInputs(Number(values.warm), "w"), await dispatch(makeInputs(Number(values.warm), "w")));

@@ -1,7 +1,7 @@
 import type { Response } from "express";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
-import { contentTypes, type JobState } from "../../../shared/rest.ts";
+import { contentTypes, type JobInfo, type JobState } from "../../../shared/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";
 import { flag, query } from "../reply.ts";
@@ -59,25 +59,34 @@ async function stream(
 ): Promise<void> {
   let after = start;
   let isNews = true;
+  /** Set once the job has ended: an empty page after that means that nothing will follow. */
+  let ended: JobInfo | undefined;
   writer.open();
   while (!signal.aborted) {
     if (!(await stillAllowed()))
       throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
-    // Asked before the page: once a job has ended, an empty page means that nothing will follow.
-    const job = await platform.job(id);
     const page = await platform.results(id, after);
     if (page.length > 0) {
       for (const part of writer.format.parts(page)) {
         const full = writer.write(part);
         if (full) await full;
       }
+      // At once: a customer may be waiting for just this result. What there is to ask comes after it.
+      await writer.flush();
       after = page.at(-1)!.seq;
       isNews = true;
+      // It may have been requeued.
+      ended = undefined;
       continue;
     }
-    if (hasEnded(job.state)) {
-      await writer.write(writer.format.end(job));
+    if (ended) {
+      await writer.write(writer.format.end(ended));
       break;
+    }
+    const job = await platform.job(id);
+    if (hasEnded(job.state)) {
+      ended = job;
+      continue;
     }
     if (!follow) break;
     if (!isNews) writer.keepAlive();
