@@ -88,6 +88,7 @@ async function startOn(
   const access = createAccess(store);
   let volunteerUrls: string[] = [];
   const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => volunteerUrls });
+  access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
   const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });

@@ -13,6 +13,8 @@ interface ClientRecord {
   trusted: boolean;
   address: string;
   ticket: string;
+  /** The token it came with. */
+  tokenId: string | undefined;
   webgpu: boolean;
   memoryMb: number;
   slots: number;
@@ -39,7 +41,7 @@ export class ClientRegistry {
     this.#graceMs = graceMs;
   }
 
-  join({ hello, address, ticket, trusted }: Joining): void {
+  join({ hello, address, ticket, trusted, tokenId }: Joining): void {
     const id = hello.client;
     const old = this.#records.get(id);
     if (old) this.#tickets.delete(old.ticket);
@@ -47,7 +49,7 @@ export class ClientRegistry {
     this.#records.delete(id);
     const now = Date.now();
     const { name, kind, webgpu, memoryMb, slots } = hello;
-    const record = { id, name, kind, trusted, address, ticket, webgpu, memoryMb, slots };
+    const record = { id, name, kind, trusted, address, ticket, tokenId, webgpu, memoryMb, slots };
     const { done = 0, failed = 0 } = old ?? {};
     this.#records.set(id, { ...record, connected: true, connectedAt: now, lastSeenAt: now, done, failed });
     this.#tickets.set(ticket, id);
@@ -72,6 +74,12 @@ export class ClientRegistry {
   revokeTicket(id: ClientId): void {
     const record = this.#records.get(id);
     if (record) this.#tickets.delete(record.ticket);
+  }
+
+  /** The blob transfers of every client that came with a token are refused from now on, connected or not. */
+  revokeTicketsOf(tokenId: string): void {
+    for (const record of this.#records.values())
+      if (record.tokenId === tokenId) this.#tickets.delete(record.ticket);
   }
 
   count(id: ClientId, state: "done" | "failed"): void {

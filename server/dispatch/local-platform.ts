@@ -110,6 +110,11 @@ export class LocalPlatform implements Platform {
     return platform;
   }
 
+  /** Nobody who came with this token is a client any more; those that are connected are told by their sockets. */
+  tokenRevoked(tokenId: string): void {
+    this.#registry.revokeTicketsOf(tokenId);
+  }
+
   /** What client sockets call. */
   sessionServices(log: Logger): SessionServices {
     const { onJoin, onMessage, onClose } = this.#messages;

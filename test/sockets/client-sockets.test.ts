@@ -395,6 +395,23 @@ describe("attacks", () => {
     expect(put.status).toBe(401);
   });
 
+  test("[ACCESS-2] with its token a client loses its ticket, also while it is not connected", async () => {
+    const server = await startTestServer({ graceMs: 60_000 });
+    const { token, id } = await server.api("POST", "/api/tokens", { role: "client", name: "node" });
+    const client = await new RawClient(server.url).opened();
+    client.hello({ token });
+    const { ticket } = await client.next("welcome");
+    client.socket.terminate();
+    await client.closed;
+    const status = async () => {
+      const headers = { authorization: `Bearer ${ticket}` };
+      return (await fetch(`${server.url}/api/blobs/${"0".repeat(64)}`, { headers })).status;
+    };
+    expect(await status()).toBe(404);
+    await server.api("DELETE", `/api/tokens/${String(id)}`);
+    expect(await status()).toBe(401);
+  });
+
   test("more messages than a frame may hold leave as several frames", async () => {
     const server = await startTestServer({ messagesPerSecondPerClient: 100_000 });
     await submit(server, [1]);
