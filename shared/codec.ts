@@ -3,6 +3,7 @@ import { MessagePack } from "./messagepack.ts";
 import { DataReference, dataReferenceSchema, isDataReferenceShape, type BlobName } from "./data-reference.ts";
 import { PlatformError } from "./errors.ts";
 import type { Sha256 } from "./ids.ts";
+import { plainBytes } from "./plain-bytes.ts";
 import * as v from "valibot";
 
 /** A typed array other than `Uint8Array` (which travels as MessagePack `bin`). */
@@ -190,12 +191,6 @@ export function decodeValue(bytes: Uint8Array): Value {
       error,
     );
   }
-}
-
-/** The same bytes as a plain `Uint8Array`, so that what is decoded from them are not views of Node's `Buffer` class. */
-export function plainBytes(bytes: Uint8Array): Uint8Array {
-  if (bytes.constructor === Uint8Array) return bytes;
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /**

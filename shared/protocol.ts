@@ -1,11 +1,11 @@
 import * as v from "valibot";
-import { plainBytes } from "./codec.ts";
 import { blobNameSchema } from "./data-reference.ts";
 import { errorCodes, PlatformError } from "./errors.ts";
 import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { precacheItemSchema } from "./precache.ts";
 import { MessagePack } from "./messagepack.ts";
+import { plainBytes } from "./plain-bytes.ts";
 import { bytes, leaseKeySchema, text } from "./task.ts";
 import { leaseColumns, leasedTasksSchema, resultColumns, taskResultsSchema } from "./task-columns.ts";
 import { isColumn } from "./value-pack.ts";

@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { commonCode } from "./build/common-code.ts";
+import { inlineHead } from "./build/inline-head.ts";
 import { secondPage } from "./build/second-page.ts";
 import { standaloneScripts } from "./build/standalone-scripts.ts";
 
@@ -10,9 +12,13 @@ export default defineConfig({
   publicDir: here("public"),
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [
+    // Before Vite resolves an import by itself.
+    { ...commonCode(here("sandbox/common-code.ts"), "page"), enforce: "pre" },
+    inlineHead(),
     standaloneScripts({
       frame: here("sandbox/frame.ts"),
       worker: here("sandbox/worker.ts"),
+      commonCode: here("sandbox/common-code.ts"),
       arbiter: here("client/arbiter.ts"),
     }),
     secondPage(here("admin.html")),
@@ -20,7 +26,7 @@ export default defineConfig({
   build: {
     outDir: here("../dist/web"),
     emptyOutDir: true,
-    // The pages' Content-Security-Policy allows no inline code and no data: URLs.
+    // The pages' Content-Security-Policy allows no inline code, and data: URLs for images alone.
     assetsInlineLimit: 0,
     // One script a page: there is nothing to load ahead.
     modulePreload: false,

@@ -25,18 +25,26 @@ export function pages(webRoot: string): express.Router {
   router.get("/", page("index.html", setPagePolicy));
   router.get("/admin", page("admin.html", setPagePolicy));
   router.get("/sandbox.html", page("sandbox.html", setSandboxPolicy));
-  // Names of files under assets/ carry a hash of their content.
-  router.use("/assets", directory(files, join(webRoot, "assets"), immutable));
-  router.use(directory(files, webRoot, noCache));
+  // Names of files under assets/ carry a hash of their content. A policy says nothing about a script or style that a page loads.
+  router.use(
+    "/assets",
+    directory(files, join(webRoot, "assets"), immutable, () => undefined),
+  );
+  // A worker is bound by the policy of its own script, not by the page's.
+  router.use(directory(files, webRoot, noCache, setPagePolicy));
   return router;
 }
 
 /** Files of a directory: scripts and styles compressed, the others (and every odd path) left to express.static. */
-function directory(files: PrecompressedFiles, root: string, caching: string): RequestHandler {
+function directory(
+  files: PrecompressedFiles,
+  root: string,
+  caching: string,
+  setPolicy: (req: Request, res: Response) => void,
+): RequestHandler {
   const setHeaders = (res: Response): void => {
     res.setHeader("Cache-Control", caching);
-    // A worker is bound by the policy of its own script, not by the page's.
-    setPagePolicy(res.req, res);
+    setPolicy(res.req, res);
   };
   const plain = express.static(root, {
     index: false,

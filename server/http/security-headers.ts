@@ -31,8 +31,8 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
   headers(req, res, next);
 };
 
-/** Policy of the volunteer and admin pages: their own files and this server, no inline code. */
-export function setPagePolicy(req: Request, res: Response): void {
+/** Policy of the volunteer and admin pages: their own files, styles in the page by hash, and this server; no inline code. */
+export function setPagePolicy(req: Request, res: Response, html = ""): void {
   // Not every browser counts a WebSocket to the page's own host as 'self'.
   const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
@@ -41,7 +41,7 @@ export function setPagePolicy(req: Request, res: Response): void {
     [
       "default-src 'none'",
       "script-src 'self'",
-      "style-src 'self'",
+      ["style-src 'self'", ...hashesOf("style", html)].join(" "),
       "img-src 'self' data: blob:",
       "font-src 'self'",
       `connect-src 'self'${sockets}`,
@@ -57,16 +57,10 @@ export function setPagePolicy(req: Request, res: Response): void {
 
 /** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (DESIGN: the sandbox). */
 export function setSandboxPolicy(_req: Request, res: Response, html: string): void {
-  const scripts = [...html.matchAll(/<script\b[^>]*>([\s\S]*?)<\/script>/gi)].map(
-    ([, source = ""]) => source,
-  );
-  const hashes = scripts
-    .filter((source) => source.trim() !== "")
-    .map((source) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`);
   const policy = [
     "sandbox allow-scripts",
     "default-src 'none'",
-    `script-src ${[...hashes, "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"].join(" ")}`,
+    `script-src ${[...hashesOf("script", html), "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"].join(" ")}`,
     "worker-src blob:",
     "connect-src 'none'",
     "base-uri 'none'",
@@ -74,4 +68,13 @@ export function setSandboxPolicy(_req: Request, res: Response, html: string): vo
     "frame-ancestors 'self'",
   ];
   res.setHeader("Content-Security-Policy", policy.join("; "));
+}
+
+/** The inline scripts or styles of a page as sources of a policy. */
+function hashesOf(element: "script" | "style", html: string): string[] {
+  const elements = html.matchAll(new RegExp(`<${element}\\b[^>]*>([\\s\\S]*?)</${element}>`, "gi"));
+  return [...elements]
+    .map(([, source = ""]) => source)
+    .filter((source) => source.trim() !== "")
+    .map((source) => `'sha256-${createHash("sha256").update(source).digest("base64")}'`);
 }

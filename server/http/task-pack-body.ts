@@ -1,6 +1,6 @@
-import { plainBytes } from "../../shared/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
+import { plainBytes } from "../../shared/plain-bytes.ts";
 import type { Submitted } from "../../shared/rest.ts";
 import { readTaskPack } from "../../shared/task-pack.ts";
 import { readBody } from "./body.ts";

@@ -1,6 +1,6 @@
-import { bytesToHex } from "@noble/hashes/utils.js";
 import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
+import { toHex } from "../hex.ts";
 import type { Sha256 } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { ByteCache } from "./byte-cache.ts";
@@ -248,7 +248,7 @@ export function digestListBytes(size: number): number {
 function chunksOf({ size }: BlobName, digests: Uint8Array, start: number, end: number): Chunk[] {
   const chunks: Chunk[] = [];
   for (let at = Math.floor(start / chunkBytes); at * chunkBytes < end; at++) {
-    const sha256 = bytesToHex(digests.subarray(at * digestBytes, (at + 1) * digestBytes)) as Sha256;
+    const sha256 = toHex(digests.subarray(at * digestBytes, (at + 1) * digestBytes)) as Sha256;
     chunks.push({ sha256, start: at * chunkBytes, end: Math.min(size, (at + 1) * chunkBytes) });
   }
   return chunks;

@@ -68,6 +68,19 @@ describe("pages", () => {
     expect(response.headers.has("x-powered-by")).toBe(false);
   });
 
+  test("a style in a page is allowed by its hash, other inline ones are not", async () => {
+    const style = "main { color: teal }";
+    const root = await temporaryDirectory();
+    await writeFile(
+      join(root, "index.html"),
+      `<!doctype html><title>volunteer</title><style>${style}</style>`,
+    );
+    const server = await startTestServer({ webRoot: root });
+    const response = await server.request("/", { token: null });
+    const hash = createHash("sha256").update(style).digest("base64");
+    expect(policyOf(response)).toContain(`; style-src 'self' 'sha256-${hash}'; `);
+  });
+
   test("the sandbox runs its own script by hash, blobs, and nothing of the network", async () => {
     const server = await site();
     const response = await server.request("/sandbox.html", { token: null });
@@ -83,6 +96,7 @@ describe("pages", () => {
     const asset = await server.request("/assets/page-abc123.js", { token: null });
     expect(asset.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
     expect(await asset.text()).toBe(bundle);
+    expect(policyOf(asset)).toContain("default-src 'none'");
     const arbiter = await server.request("/arbiter.js", { token: null });
     expect(arbiter.headers.get("cache-control")).toBe("no-cache");
     expect(arbiter.headers.get("content-type")).toMatch("javascript");

@@ -52,5 +52,6 @@ export async function callHarness<T>(page: Page, name: string, ...args: unknown[
 /** Opens the harness page and waits until its module ran. */
 export async function openHarness(page: Page, port: number, host = "localhost"): Promise<void> {
   await page.goto(`http://${host}:${port}/harness.html`);
-  await page.waitForFunction("window.harness !== undefined");
+  // Timers, because a page in the background is painted no frames.
+  await page.waitForFunction("window.harness !== undefined", { polling: 50 });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { build } from "vite";
+import { commonCode } from "../../web-client/build/common-code.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -28,7 +29,11 @@ export async function buildWeb(harness?: string): Promise<WebBuild> {
 }
 
 async function addHarness(directory: string, module: string): Promise<void> {
-  const bundle = await rolldown({ input: join(root, "test", "web", module), platform: "browser" });
+  const bundle = await rolldown({
+    input: join(root, "test", "web", module),
+    platform: "browser",
+    plugins: [commonCode(join(root, "web-client", "sandbox", "common-code.ts"), "page")],
+  });
   const { output } = await bundle.generate({ format: "esm", codeSplitting: false });
   await bundle.close();
   await writeFile(join(directory, "harness.js"), output[0].code);

@@ -1,5 +1,5 @@
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { toHex } from "../../shared/hex.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 
 /** About ten milliseconds of plain JavaScript on a slow machine: the page answers its user in between. */
@@ -12,7 +12,7 @@ export async function hashInJavaScript(bytes: Uint8Array): Promise<Sha256> {
     if (at > 0) await nextTurn();
     hash.update(bytes.subarray(at, at + pieceBytes));
   }
-  return bytesToHex(hash.digest()) as Sha256;
+  return toHex(hash.digest()) as Sha256;
 }
 
 /** A turn of the event loop that a hidden tab does not hold back, unlike a timer. */

@@ -1,5 +1,6 @@
+import { commonCode } from "virtual:common-code";
 import { PlatformError } from "../../shared/errors.ts";
-import type { FromFrame, ToFrame } from "../sandbox/frame-messages.ts";
+import type { FromFrame, Greeting, ToFrame } from "../sandbox/frame-messages.ts";
 
 /** The page is small and comes from the server this page came from; a slow network still gets it in this time. */
 const loadMs = 30_000;
@@ -138,8 +139,9 @@ function greeted(element: HTMLIFrameElement): Promise<MessagePort> {
     };
     port1.addEventListener("message", ready, { once: true });
     port1.start();
-    // The frame's origin is opaque, which "*" alone matches; what is sent is a port that only this frame can use.
-    element.contentWindow?.postMessage("manyhands:control", "*", [port2]);
+    const greeting: Greeting = { commonCode };
+    // The frame's origin is opaque, which "*" alone matches; what is sent is no secret, and a port that only this frame can use.
+    element.contentWindow?.postMessage(greeting, "*", [port2]);
   });
 }
 

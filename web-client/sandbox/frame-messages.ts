@@ -1,3 +1,9 @@
+/** The first message from the page to the sandbox frame; with it comes the control port. */
+export interface Greeting {
+  /** Source of a function that makes what page and workers share (build/common-code.ts). */
+  readonly commonCode: string;
+}
+
 /** What the page says to the sandbox frame over the control port. `spawn` carries the worker's own port. */
 export type ToFrame =
   | { readonly type: "spawn"; readonly id: number }

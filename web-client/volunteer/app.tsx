@@ -5,6 +5,9 @@ import { saveSettings, type Settings } from "./settings.ts";
 import type { Volunteer } from "./volunteer.ts";
 import { Work } from "./work.tsx";
 
+/** It came with the page: as a file it would be fetched once more. */
+const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href;
+
 interface AppProps {
   readonly volunteer: Volunteer;
   readonly settings: Settings;
@@ -46,7 +49,7 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
     return (
       <main class="page">
         <header class="masthead">
-          <img src="/favicon.svg" width="28" height="28" alt="" />
+          <img src={icon} width="28" height="28" alt="" />
           <span>Manyhands</span>
         </header>
         <section class="card hero" aria-labelledby="headline">

@@ -26,6 +26,10 @@ export class CountingProxy {
     return { proxy, port: (proxy.#server.address() as AddressInfo).port };
   }
 
+  close(): void {
+    this.#server.close();
+  }
+
   /** Bytes that came before a moment (ms since the epoch). */
   before(at: number): number {
     return this.chunks.filter((chunk) => chunk.at <= at).reduce((sum, { bytes }) => sum + bytes, 0);

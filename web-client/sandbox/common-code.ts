@@ -1,0 +1,17 @@
+/**
+ * What both the page and the workers of its sandboxes use, and the page hands to them (build/common-code.ts). A module named here
+ * is shared as a whole: who imports another name from it adds that name.
+ */
+export { EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
+export { expose, transfer, wrap } from "comlink";
+export { clip, dataFailure, describeThrown, isDataFailure } from "../../shared/client/runner-failure.ts";
+export { errorCodes, PlatformError } from "../../shared/errors.ts";
+export { limits } from "../../shared/limits.ts";
+export { MessagePack } from "../../shared/messagepack.ts";
+export {
+  isColumn,
+  isDurationColumn,
+  isValuePack,
+  packValues,
+  unpackValues,
+} from "../../shared/value-pack.ts";
