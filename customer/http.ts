@@ -1,6 +1,7 @@
 import { PlatformError } from "../shared/errors.ts";
 import { version } from "../shared/version.ts";
 import { backgroundFetch } from "./background-fetch.ts";
+import { nodeFetch } from "./node-fetch.ts";
 import { OutageWatch } from "./outage.ts";
 import { persist, RetryAfterError } from "./retry.ts";
 
@@ -113,7 +114,8 @@ export class HttpClient {
     if (token) headers["authorization"] = `Bearer ${token}`;
     try {
       const { background = false } = request;
-      const { fetch: send = background ? backgroundFetch : fetch } = this.#options;
+      const { fetch: send = background ? backgroundFetch : isOfBlobs(request) ? nodeFetch : fetch } =
+        this.#options;
       const init: RequestInit = {
         method: request.method,
         headers,
@@ -132,6 +134,11 @@ export class HttpClient {
     if (timedOut) return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time.`, error);
     return new PlatformError("UNREACHABLE", `No answer from ${this.url} (${reasonOf(error)}).`, error);
   }
+}
+
+/** What the global `fetch` does badly; see {@link nodeFetch}. */
+function isOfBlobs({ method }: Request): boolean {
+  return method === "PUT" || method === "HEAD";
 }
 
 /** The innermost reason of a failed fetch: `fetch failed` alone helps nobody. */

@@ -16,8 +16,16 @@ export const topic: Topic = {
       args: ["--blobs", "1024"],
       quickArgs: ["--blobs", "128", "--mib", "128"],
       maxRounds: 3,
+      goal: { ratio: 0.8, of: "nginx, each synced by the program" },
       manyhands: { name: "SDK", script: "data/put.ts" },
       peers: [
+        {
+          name: "nginx, each synced by the program",
+          script: "data/put.ts",
+          args: ["--to", "nginx", "--synced"],
+          durable: true,
+        },
+        { name: "nginx, not synced", script: "data/put.ts", args: ["--to", "nginx"] },
         {
           name: "files written and synced by the program itself",
           script: "data/put.ts",

@@ -186,7 +186,7 @@ export class BlobDirectory {
     const path = this.#files.incomingPath(sha256);
     try {
       if (declaredSize !== undefined) await reserve(declaredSize);
-      const room = declaredSize === undefined ? reserve : async () => {};
+      const room = declaredSize === undefined ? reserve : undefined;
       const size = await receive(path, sha256, source, declaredSize, room);
       return await this.#locks.run(sha256, () => this.#publish(path, { sha256, size }));
     } finally {
@@ -213,16 +213,15 @@ export class BlobDirectory {
 
   /** Under the blob's lock. */
   async #publish(path: string, name: BlobName): Promise<BlobName & { created: boolean }> {
+    let published = false;
     try {
-      const earlier = await this.#reuse(name.sha256);
-      if (!earlier) {
-        await this.#files.publish(path, name.sha256);
-        await this.#recordNew(name);
-      }
-      return { ...name, created: !earlier };
+      if (await this.#reuse(name.sha256)) return { ...name, created: false };
+      await this.#files.publish(path, name.sha256);
+      published = true;
+      await this.#recordNew(name);
+      return { ...name, created: true };
     } finally {
-      // Gone already when it was published.
-      await rm(path, { force: true });
+      if (!published) await rm(path, { force: true });
     }
   }
 

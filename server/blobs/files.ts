@@ -6,7 +6,6 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import * as v from "valibot";
-import { isMissing } from "./failure.ts";
 
 /** Files whose size is asked for side by side. */
 const lookAtOnce = 64;
@@ -19,7 +18,7 @@ const lookAtOnce = 64;
 export class BlobFiles {
   readonly #directory: string;
   readonly #incoming: string;
-  readonly #folders = new Set<string>();
+  #folders: Promise<void> | undefined;
 
   /** Removes what uploads left behind when the server died. @throws PlatformError DATA_DIRECTORY */
   constructor(directory: string) {
@@ -53,24 +52,32 @@ export class BlobFiles {
   }
 
   async find(sha256: Sha256): Promise<BlobName | undefined> {
-    try {
-      return { sha256, size: (await stat(this.path(sha256))).size };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    // Most uploads are new: an error with a stack for each costs more than the look itself.
+    const found = await stat(this.path(sha256), { throwIfNoEntry: false });
+    return found && { sha256, size: found.size };
   }
 
   /** Makes a received file the blob; it survives a power cut when this resolves. */
   async publish(received: string, sha256: Sha256): Promise<void> {
-    const folder = join(this.#directory, sha256.slice(0, 2));
-    if (!this.#folders.has(folder)) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await syncDirectory(this.#directory);
-      this.#folders.add(folder);
-    }
+    await this.#makeFolders();
     await rename(received, this.path(sha256));
-    await syncDirectory(folder);
+    await syncDirectory(join(this.#directory, sha256.slice(0, 2)));
+  }
+
+  /** All at once, when the first blob comes: one by one, each would need the directory synced. */
+  #makeFolders(): Promise<void> {
+    this.#folders ??= (async () => {
+      for (let at = 0; at < 256; at++)
+        await mkdir(join(this.#directory, at.toString(16).padStart(2, "0")), {
+          recursive: true,
+          mode: 0o700,
+        });
+      await syncDirectory(this.#directory);
+    })().catch((error: unknown) => {
+      this.#folders = undefined;
+      throw error;
+    });
+    return this.#folders;
   }
 
   async remove(sha256: Sha256): Promise<void> {

@@ -4,13 +4,15 @@ import { Readable } from "node:stream";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { BatchedWriter } from "./batched-writer.ts";
+import { bufferDropped } from "./young-garbage.ts";
 
 /** What an upload brings: a request, a file, a generator. Its chunks are not reused once they were given. */
 export type ByteSource = AsyncIterable<Uint8Array> | Readable;
 
 /**
  * Streams an upload into a file of its own, on disk when it resolves; whatever goes wrong, the file is gone.
- * @param room - called before bytes are written; throws when there is no room for them
+ * @param room - called before bytes are written; throws when there is no room for them; absent: there is
  * @returns size in bytes
  * @throws PlatformError HASH_MISMATCH, TOO_LARGE, BAD_REQUEST when the source fails
  */
@@ -19,24 +21,28 @@ export async function receive(
   sha256: Sha256,
   source: ByteSource,
   declaredSize: number | undefined,
-  room: (bytes: number) => Promise<void>,
+  room?: (bytes: number) => Promise<void>,
 ): Promise<number> {
   const hash = createHash("sha256");
   let size = 0;
   const file = await open(path, "wx", 0o600);
+  const writer = new BatchedWriter(file.fd);
   try {
     for await (const chunk of chunksOf(source)) {
       size += chunk.length;
       if (size > Math.min(declaredSize ?? Infinity, limits.blobBytes)) throw tooLong(sha256, declaredSize);
-      await room(chunk.length);
+      await room?.(chunk.length);
       hash.update(chunk);
-      await writeAll(file, chunk);
+      await writer.write(chunk);
+      bufferDropped(chunk.length);
     }
     verify(sha256, hash.digest("hex"), size, declaredSize);
+    await writer.end();
     await file.sync();
     await file.close();
     return size;
   } catch (error) {
+    await writer.abandon();
     await file.close().catch(() => {});
     await rm(path, { force: true });
     throw error;
@@ -61,13 +67,6 @@ async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
       error,
     );
   }
-}
-
-async function writeAll(
-  file: { write(bytes: Uint8Array): Promise<{ bytesWritten: number }> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += (await file.write(bytes.subarray(at))).bytesWritten;
 }
 
 function verify(expected: Sha256, actual: string, size: number, declaredSize: number | undefined): void {

@@ -21,16 +21,43 @@ const maxWindowTasks = 4096;
  */
 export function assignTasks(state: State): void {
   // After an event that brought no task, only those whose credit grew can find one they could not find before.
-  let clients = [...(state.supplyChanged ? state.hungry : state.newlyHungry)];
+  const toAll = state.supplyChanged;
+  let clients: Iterable<Client> = toAll ? state.hungry : [...state.newlyHungry];
   state.supplyChanged = false;
   state.newlyHungry.clear();
-  while (clients.length > 0) {
-    const jobs = [...state.jobs.values()].filter((job) => !job.info.paused && job.queue.size > 0);
-    if (jobs.length === 0) return;
-    const served = clients.filter((client) => giveTurn(state, client, jobs));
-    if (served.length === 0) return;
-    clients = clients.filter((client) => state.hungry.has(client));
+  for (let jobs = jobsToGive(state); jobs.length > 0; jobs = jobsToGive(state)) {
+    const served = goRound(state, clients, jobs);
+    if (toAll) noteUnmet(state, jobs);
+    if (!served) return;
+    clients = [...clients].filter((client) => state.hungry.has(client));
   }
+}
+
+function jobsToGive(state: State): Job[] {
+  return [...state.jobs.values()].filter(
+    (job) => !job.info.paused && job.queue.size > 0 && !state.unmet.has(job),
+  );
+}
+
+/** One turn of each client, until there is nothing to give; true when one was given something. */
+function goRound(state: State, clients: Iterable<Client>, jobs: readonly Job[]): boolean {
+  let served = false;
+  for (const client of clients) {
+    if (!giveTurn(state, client, jobs)) continue;
+    served = true;
+    // The many behind it need not be asked: one task for 5,000 idle clients.
+    if (jobs.every((job) => job.queue.size === 0)) break;
+  }
+  return served;
+}
+
+/** What no hungry client may run is not offered to them again, until one becomes hungry that may: see `noteCredit`. */
+function noteUnmet(state: State, jobs: readonly Job[]): void {
+  const anyMayRun = (job: Job): boolean => {
+    for (const client of state.hungry) if (mayRun(client, job)) return true;
+    return false;
+  };
+  for (const job of jobs) if (job.queue.size > 0 && !anyMayRun(job)) state.unmet.add(job);
 }
 
 /** Asks the store for more tasks of the jobs whose window runs low while somebody may want them. */

@@ -187,6 +187,7 @@ export function endJob(state: State, id: JobId): void {
     }
   for (const { client } of job.adopted.values()) clients.add(client);
   state.jobs.delete(id);
+  state.unmet.delete(job);
   rememberAttempts(state, job);
   for (const client of clients) state.out.push({ type: "sendCancel", client, job: id, indexes: undefined });
   if (![...state.jobs.values()].some((other) => other.info.customer === job.info.customer))

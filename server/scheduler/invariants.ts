@@ -1,3 +1,4 @@
+import { meets } from "./requirements.ts";
 import { spareCredit, type State } from "./state.ts";
 
 /**
@@ -33,6 +34,14 @@ export function checkInvariants(state: Readonly<State>): void {
   }
   for (const client of state.hungry)
     must(state.clients.get(client.info.id) === client, `client ${client.info.id} is gone and still hungry`);
+  for (const job of state.unmet) {
+    must(state.jobs.get(job.id) === job, `job ${job.id} is gone and still counts as one that nobody may run`);
+    for (const client of state.hungry)
+      must(
+        !meets(client.info, job.info.requires),
+        `job ${job.id} counts as one that nobody may run; hungry client ${client.info.id} may`,
+      );
+  }
   for (const client of state.clients.values()) {
     must(
       state.hungry.has(client) === spareCredit(client) > 0,

@@ -40,6 +40,7 @@ export class Scheduler {
       endedAttempts: new Map(),
       hungry: new Set(),
       newlyHungry: new Set(),
+      unmet: new Set(),
       supplyChanged: false,
       served: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },

@@ -2,6 +2,7 @@ import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, SchedulerClientInfo, SchedulerJob } from "./events.ts";
+import { meets } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 
 /** A client's time-limited hold on a task. */
@@ -117,6 +118,11 @@ export interface State {
   readonly hungry: Set<Client>;
   /** Of those, the ones whose credit grew since tasks were last assigned. */
   readonly newlyHungry: Set<Client>;
+  /**
+   * Jobs that no hungry client may run, as far as that was found out: with thousands of idle clients each task of another job
+   * would else be followed by asking all of them about these. A client that becomes hungry takes out those that it may run.
+   */
+  readonly unmet: Set<Job>;
   /** Whether a task became available since then. */
   supplyChanged: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
@@ -190,7 +196,10 @@ export function spareCredit(client: Client): number {
 /** To be called after anything that changes what a client would take. */
 export function noteCredit(state: State, client: Client): void {
   if (spareCredit(client) > 0) {
-    state.hungry.add(client);
+    if (!state.hungry.has(client)) {
+      state.hungry.add(client);
+      for (const job of state.unmet) if (meets(client.info, job.info.requires)) state.unmet.delete(job);
+    }
     state.newlyHungry.add(client);
     return;
   }

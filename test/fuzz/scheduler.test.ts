@@ -6,6 +6,9 @@ import type { Instruction, SchedulerEvent } from "../../server/scheduler/events.
 import { done, SchedulerHarness } from "../support/scheduler-harness.ts";
 
 /** The same worlds in every run; FUZZ_RUNS adds new ones. */
+/** What the job that asks for much asks for. */
+const enoughMb = 2048;
+
 const fixed = Array.from({ length: 48 }, (_, i) => i + 1);
 const fresh = Array.from({ length: Number(process.env["FUZZ_RUNS"] ?? 0) }, () =>
   Math.floor(Math.random() * 2 ** 31),
@@ -48,6 +51,7 @@ class World {
   readonly h = new SchedulerHarness({ graceMs: 5000 });
   readonly stores = new Map<JobId, ModelStore>();
   readonly clients = new Map<ClientId, { held: HeldLease[]; connected: boolean }>();
+  readonly memory = new Map<ClientId, number>();
   /** Work of the store that has not come back yet: replies arrive late and between other events. */
   pending: (() => void)[] = [];
   readonly random: () => number;
@@ -146,18 +150,20 @@ class World {
       // Sometimes it lost its memory on the way (a crash of the tab), sometimes it holds all it had.
       if (this.random() < 0.3) client.held = [];
       this.connect(id, client.held);
-    } else if (this.clients.size < 8) this.newcomer();
+    } else if (this.clients.size < 8) this.newcomer(this.random() < 0.3 ? enoughMb : enoughMb / 2);
   }
 
-  newcomer(): ClientId {
+  newcomer(memoryMb: number): ClientId {
     const id = makeClientId(randomBytes);
     this.clients.set(id, { held: [], connected: true });
+    this.memory.set(id, memoryMb);
     this.connect(id, []);
     return id;
   }
 
   connect(id: ClientId, held: HeldLease[]): void {
-    const info = { id, kind: "node" as const, memoryMb: 1, webgpu: false, trusted: true, slots: 2 };
+    const memoryMb = this.memory.get(id)!;
+    const info = { id, kind: "node" as const, memoryMb, webgpu: false, trusted: true, slots: 2 };
     this.feed({ type: "clientConnected", client: info, held, cached: [] });
   }
 
@@ -195,7 +201,9 @@ describe("seeded worlds", () => {
     const world = new World(seed);
     const tasks = 30;
     for (let j = 0; j < 3; j++) {
-      const job = world.h.addJob({ customer: `c${j % 2}`, maxAttempts: 4, everDone: true });
+      // One that most clients may not run, and now and then nobody.
+      const requires = j === 1 ? { memoryMb: enoughMb } : {};
+      const job = world.h.addJob({ customer: `c${j % 2}`, maxAttempts: 4, everDone: true, requires });
       const store = new ModelStore();
       for (let index = 0; index < tasks; index++) store.open.add(index);
       world.stores.set(job, store);
@@ -203,7 +211,7 @@ describe("seeded worlds", () => {
     for (let i = 0; i < 400; i++) world.step();
     // The weather clears: one good client that finishes whatever it is given.
     world.settle();
-    const good = world.newcomer();
+    const good = world.newcomer(enoughMb);
     for (let i = 0; i < 400 && [...world.stores.values()].some(({ open }) => open.size > 0); i++) {
       world.h.now += 1000;
       world.feed({ type: "timePassed" });

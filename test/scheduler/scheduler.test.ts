@@ -525,6 +525,60 @@ describe("order", () => {
     expect(indexesOf(h)).toEqual([0]);
   });
 
+  describe("a job that no idle client may run", () => {
+    const large = { memoryMb: 4096 };
+
+    test("is not offered to them again with each task of another job, and goes to the first that may", () => {
+      const h = new SchedulerHarness();
+      const unmet = h.addJob({ requires: large });
+      const other = h.addJob();
+      const idle = [h.join(1), h.join(1), h.join(1)];
+      h.claim(unmet, [0]);
+      expect([...h.scheduler.state.unmet].map(({ id }) => id)).toEqual([unmet]);
+      // The remembered job costs the scheduler no look at the idle ones: only the first is asked, and served.
+      let asked = 0;
+      for (const id of idle) {
+        const client = h.scheduler.client(id)! as { info: object };
+        client.info = new Proxy(client.info, {
+          get: (info, name) => {
+            if (name === "memoryMb") asked++;
+            return Reflect.get(info, name) as unknown;
+          },
+        });
+      }
+      h.scheduler.handle({ type: "tasksAdded", job: other }, h.now);
+      const tasks = [{ index: 0, input: new Uint8Array(), refs: [], attempts: 0, checkpoint: undefined }];
+      const given = h.scheduler.handle({ type: "tasksClaimed", job: other, tasks, limit: 1000 }, h.now);
+      expect(leasesIn(given).map(({ client }) => client)).toEqual([idle[0]]);
+      expect(asked).toBe(0);
+      const fit = h.join(1, large);
+      expect(leasesIn(h.last).map(({ client }) => client)).toEqual([fit]);
+    });
+
+    test("goes to one that may and was busy, when it has room again", () => {
+      const h = new SchedulerHarness();
+      const first = h.addJob();
+      const fit = h.join(1, large);
+      h.claim(first, [0]);
+      h.join(1);
+      const unmet = h.addJob({ requires: large });
+      h.claim(unmet, [0, 1]);
+      expect(h.scheduler.state.unmet.size).toBe(1);
+      h.finish(fit, first, 0);
+      expect(leasesIn(h.last)).toMatchObject([{ client: fit, index: 0 }]);
+      expect(h.scheduler.state.unmet.size).toBe(0);
+    });
+
+    test("is forgotten when it ends", () => {
+      const h = new SchedulerHarness();
+      const unmet = h.addJob({ requires: large });
+      h.join(1);
+      h.claim(unmet, [0]);
+      h.feed({ type: "jobEnded", job: unmet });
+      expect(h.scheduler.state.unmet.size).toBe(0);
+    });
+  });
+
   test("the last tasks of a job are shared out instead of piling up at the first who asks", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();

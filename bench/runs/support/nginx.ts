@@ -5,7 +5,7 @@ import { startProcess, temporaryDirectory } from "./processes.ts";
 
 /**
  * Starts Debian's nginx on the files of a server's blob directory, under the same addresses as the server, with what its
- * manual recommends for large files.
+ * manual recommends for large files. It takes files in by WebDAV PUT, too: written aside and renamed, not synced.
  */
 export async function startNginx(blobDirectory: string): Promise<{ url: string; pid: number }> {
   const prefix = await temporaryDirectory();
@@ -25,10 +25,14 @@ http {
   tcp_nopush on;
   keepalive_requests 100000;
   default_type application/octet-stream;
+  client_max_body_size 0;
+  client_body_temp_path ${prefix}/incoming;
   server {
     listen 127.0.0.1:${port};
     location ~ "^/api/blobs/(?<folder>[0-9a-f][0-9a-f])(?<rest>[0-9a-f]+)$" {
       alias ${blobDirectory}/$folder/$folder$rest;
+      dav_methods PUT;
+      create_full_put_path on;
     }
   }
 }

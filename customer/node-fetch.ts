@@ -1,0 +1,94 @@
+import {
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
+import { request as httpsRequest } from "node:https";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import type { Fetch } from "./http.ts";
+
+/** Replies of a known size up to this are read whole: web streams cost more than so few bytes. */
+const smallReplyBytes = 64 * 1024;
+
+/**
+ * `fetch` over node:http, for what the global one does badly: it copies a body before it sends it, and opens a connection
+ * for every HEAD. 256 blobs of 1 MiB put: 2.0-2.3 s of processor time with the global one, 0.6-0.8 s with this.
+ */
+export const nodeFetch: Fetch = (url, init) => fetchOver({}, url, init);
+
+/** One request over a connection that `connection` says how to make: HTTP as it is spoken to any server. */
+export async function fetchOver(
+  connection: Pick<RequestOptions, "agent" | "createConnection">,
+  url: URL,
+  init: RequestInit,
+): Promise<Response> {
+  const { signal } = init;
+  signal?.throwIfAborted();
+  const sent = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
+    ...connection,
+    method: init.method ?? "GET",
+    headers: { "accept-encoding": "identity", ...(init.headers as Record<string, string>) },
+  });
+  const answer = answerOf(sent);
+  const abort = (): void => void sent.destroy(reasonOf(signal));
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    // A server may refuse before it has read everything: then its answer counts, not the broken upload.
+    send(sent, init.body).catch((error: Error) => sent.destroy(error));
+    return await toResponse(await answer, init);
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+function answerOf(sent: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.once("response", resolve);
+    sent.on("error", reject);
+  });
+}
+
+async function send(sent: ClientRequest, body: RequestInit["body"]): Promise<void> {
+  if (body instanceof Blob) {
+    sent.setHeader("content-length", body.size);
+    await pipeline(Readable.fromWeb(body.stream()), sent);
+  } else if (typeof body === "string" || body instanceof Uint8Array) {
+    sent.setHeader("content-length", Buffer.byteLength(body));
+    sent.end(body);
+  } else if (body == null) sent.end();
+  else throw new TypeError("A body that cannot be sent again; expected text, bytes or a Blob.");
+}
+
+/** Statuses whose replies have no body, as `Response` insists. */
+const bodiless = new Set([204, 205, 304]);
+
+async function toResponse(answer: IncomingMessage, { method, signal }: RequestInit): Promise<Response> {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(answer.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value);
+  const status = answer.statusCode ?? 500;
+  const abort = (): void => void answer.destroy(reasonOf(signal));
+  signal?.addEventListener("abort", abort, { once: true });
+  answer.once("close", () => signal?.removeEventListener("abort", abort));
+  const hasNone = bodiless.has(status) || method === "HEAD";
+  return new Response(hasNone ? await nothing(answer) : await bodyOf(answer), { status, headers });
+}
+
+async function nothing(answer: IncomingMessage): Promise<null> {
+  await buffer(answer);
+  return null;
+}
+
+async function bodyOf(answer: IncomingMessage): Promise<NonNullable<RequestInit["body"]>> {
+  if (Number(answer.headers["content-length"]) <= smallReplyBytes) return buffer(answer);
+  return Readable.toWeb(answer) as ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+function reasonOf(signal: AbortSignal | null | undefined): Error {
+  return signal?.reason instanceof Error ? signal.reason : new Error("aborted");
+}
