@@ -1,5 +1,5 @@
 import { meets } from "./requirements.ts";
-import { spareCredit, type State } from "./state.ts";
+import { noLeases, nothingCached, spareCredit, type State } from "./state.ts";
 
 /**
  * Everything that must hold after every event. Run by tests; a violation carries the whole story of the thing that is wrong.
@@ -32,6 +32,7 @@ export function checkInvariants(state: Readonly<State>): void {
         );
     }
   }
+  must(noLeases.size === 0 && nothingCached.size === 0, "what clients without anything share is not empty");
   for (const client of state.hungry)
     must(state.clients.get(client.info.id) === client, `client ${client.info.id} is gone and still hungry`);
   for (const job of state.unmet) {
