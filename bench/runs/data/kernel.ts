@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { connect, type DataReference } from "../../../customer/index.ts";
 import { makeBlobs, mibPerSecond } from "../support/blobs.ts";
-import { memoryOf, resetPeak } from "../support/process-stat.ts";
+import { cpuSecondsOf, memoryOf, resetPeak } from "../support/process-stat.ts";
 import { measureRun, startClient, startServer } from "../support/processes.ts";
 
 const { values } = parseArgs({
@@ -40,14 +40,17 @@ await measureRun(async () => {
       throw new Error("not the bytes that were put");
     return performance.now() - started;
   };
+  const cpuBefore = await cpuSecondsOf(client.pid);
   const first = await pass();
   const serverGrowth = (await memoryOf(server.pid)).peakBytes - rssBytes;
   const ms = values.pass === "again" ? await pass() : first;
+  const clientCpu = (await cpuSecondsOf(client.pid)) - cpuBefore;
   const clientRss = (await memoryOf(client.pid)).rssBytes;
   hands.close();
   return {
     value: mibPerSecond(amount.mib * 1024 ** 2, ms),
     serverGrowthMib: Math.round(serverGrowth / 1024 ** 2),
+    clientCpuSeconds: Number(clientCpu.toFixed(2)),
     clientRssMib: Math.round(clientRss / 1024 ** 2),
   };
 });
