@@ -143,7 +143,7 @@ export class ClientRegistry {
   }
 
   #info(record: ClientRecord): ClientInfo {
-    const { ticket: _ticket, ...shown } = record;
+    const { ticket: _ticket, tokenId: _tokenId, ...shown } = record;
     const client = this.#scheduler.client(record.id);
     const current = [...(client?.leases ?? [])].slice(0, Math.min(8, record.slots));
     return {
