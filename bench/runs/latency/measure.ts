@@ -3,7 +3,7 @@ import { percentile } from "../../harness/statistics.ts";
 import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
-  options: { samples: { type: "string", default: "1000" }, warm: { type: "string", default: "200" } },
+  options: { samples: { type: "string", default: "1000" }, warm: { type: "string", default: "2000" } },
   strict: false,
 });
 
