@@ -89,6 +89,9 @@ function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
   else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
 }
 
+/** One for all: a reply that ends aborts its signal, and an error of its own with a stack costs 30 µs. */
+const otherSideGone = new Error("The other side has gone.");
+
 function splitName(name: RouteName): { method: string; path: string } {
   const at = name.indexOf(" ");
   return { method: name.slice(0, at), path: name.slice(at + 1) };
@@ -109,7 +112,7 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
     const caller = callerOf(req);
     authorise(name, caller);
     const gone = new AbortController();
-    res.once("close", () => gone.abort());
+    res.once("close", () => gone.abort(otherSideGone));
     const signal = parts.stopping ? AbortSignal.any([gone.signal, parts.stopping]) : gone.signal;
     const stillAllowed = async (): Promise<boolean> =>
       caller === undefined || (await findCaller(req, parts.access, parts.platform)) !== undefined;

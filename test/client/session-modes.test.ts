@@ -26,10 +26,10 @@ describe("[FLOW-1] how much a client asks for", () => {
     expect(queueBeyondSlots({ ...base, meanMs: 0.001, inputBytes: 256 * 1024 })).toBeLessThanOrEqual(64);
   });
 
-  test("bundles: about 30 ms of work, shared between the slots, one at a time while unknown", () => {
+  test("bundles: about 100 ms of work, shared between the slots, one at a time while unknown", () => {
     expect(bundleSize(undefined, 1000, 2)).toBe(1);
     expect(bundleSize(10_000, 1000, 2)).toBe(1);
-    expect(bundleSize(0.1, 10_000, 2)).toBe(300);
+    expect(bundleSize(0.1, 10_000, 2)).toBe(1000);
     expect(bundleSize(0.1, 100, 4)).toBe(25);
     expect(bundleSize(0.001, 100_000, 1)).toBe(4096);
   });
