@@ -1,12 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import type { BlobCache, BlobTransfer } from "../shared/client/ports.ts";
 import type { BlobName } from "../shared/data-reference.ts";
-import { breakIfDead, tryLock, type FetchLock } from "./fetch-lock.ts";
-
-/** First look at how another client's fetch goes; then less often. */
-const firstLookMs = 10;
-const longestLookMs = 250;
+import { waitForTurn } from "./turn.ts";
 
 export interface SharedCache {
   readonly cache: Pick<BlobCache, "get" | "put">;
@@ -32,8 +27,9 @@ export function fetchOnce(
       // Ranges of large blobs are cached in chunks, by whoever asks for them.
       if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket);
       const path = join(lockDirectory, `${name.sha256}.lock`);
-      const lock = await turn(path, name, cache);
-      if (lock instanceof Uint8Array) return lock;
+      // Where no lock can be made (a full disk) everybody fetches.
+      const { lock, found } = await waitForTurn(path, () => whole(name, cache));
+      if (found) return found;
       try {
         // Between the look that missed and this lock another may have been through.
         const cached = await whole(name, cache);
@@ -47,27 +43,6 @@ export function fetchOnce(
       }
     },
   };
-}
-
-/** Waits for the lock, or for the bytes; undefined where no lock can be made (a full disk): then everybody fetches. */
-async function turn(
-  path: string,
-  name: BlobName,
-  cache: SharedCache["cache"],
-): Promise<FetchLock | Uint8Array | undefined> {
-  const watch = { mtimeMs: 0, since: performance.now() };
-  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(longestLookMs, pauseMs * 1.5)) {
-    try {
-      const lock = await tryLock(path);
-      if (lock) return lock;
-      await breakIfDead(path, watch, performance.now());
-    } catch {
-      return undefined;
-    }
-    await sleep(pauseMs);
-    const cached = await whole(name, cache);
-    if (cached) return cached;
-  }
 }
 
 async function whole(

@@ -10,7 +10,7 @@ const longestLookMs = 250;
  * be made (a full disk), everybody works.
  */
 export async function takeTurn<T>(path: string, action: () => Promise<T>): Promise<T> {
-  const lock = await waitFor(path);
+  const { lock } = await waitForTurn(path);
   try {
     return await action();
   } finally {
@@ -18,16 +18,25 @@ export async function takeTurn<T>(path: string, action: () => Promise<T>): Promi
   }
 }
 
-async function waitFor(path: string): Promise<FetchLock | undefined> {
+/**
+ * Waits for the lock file, or until `look` (asked after each pause) finds that another process has done the work: then its
+ * `found` is what that was. Neither where no lock can be made.
+ */
+export async function waitForTurn<T = never>(
+  path: string,
+  look?: () => Promise<T | undefined>,
+): Promise<{ readonly lock?: FetchLock; readonly found?: T }> {
   const watch = { mtimeMs: 0, since: performance.now() };
   for (let pauseMs = firstLookMs; ; pauseMs = Math.min(longestLookMs, pauseMs * 1.5)) {
     try {
       const lock = await tryLock(path);
-      if (lock) return lock;
+      if (lock) return { lock };
       await breakIfDead(path, watch, performance.now());
     } catch {
-      return undefined;
+      return {};
     }
     await sleep(pauseMs);
+    const found = await look?.();
+    if (found !== undefined) return { found };
   }
 }
