@@ -47,9 +47,10 @@ export interface Platform {
   /** One page of outcomes after `after`, at most about 1 MiB; empty when there is none yet. */
   results(id: JobId, after: number): Promise<ResultRow[]>;
   /**
-   * Resolves when there is an outcome after `after`, or the job has ended, or `signal` is aborted. Cheap: holds no results.
+   * Resolves when there is an outcome after `after`, or the job has ended, or `signal` is aborted, or after so many ms. Cheap:
+   * holds no results.
    */
-  resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void>;
+  resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void>;
   /** How the job stands; as cheap as that can be, for who asks often. @throws PlatformError NOT_FOUND */
   progress(id: JobId): Promise<JobProgress>;
   /** Resolves when {@link progress} may have something new to tell, or `signal` is aborted. */

@@ -21,6 +21,8 @@ export interface Access {
   /** False when there is no such token. */
   revoke(id: string): Promise<boolean>;
   list(): Promise<TokenInfo[]>;
+  /** Grows whenever somebody may have lost access: who was found under this one need not be looked up again for a while. */
+  readonly generation: number;
   /** Tells when a token was revoked, so that open connections made with it can be closed. */
   onRevoked(listener: (tokenId: string) => void): void;
 
@@ -84,6 +86,9 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
       return revoked;
     },
     list: async () => (await store.listTokens()).map(infoOf),
+    get generation() {
+      return cache.generation;
+    },
     onRevoked: (listener) => listeners.push(listener),
     async openSession(secret) {
       const principal = await authenticate(secret);
@@ -93,7 +98,10 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
       const hash = id === undefined ? undefined : sessions.find(id);
       return hash && byHash(hash);
     },
-    closeSession: (id) => sessions.close(id),
+    closeSession(id) {
+      sessions.close(id);
+      cache.generation++;
+    },
   };
 }
 

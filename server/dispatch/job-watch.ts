@@ -84,16 +84,18 @@ export class JobWatch {
     this.#news.tell(id);
   }
 
-  /** Resolves at the next change of the job, or when aborted. The job must be known. */
-  changed(id: JobId, signal: AbortSignal): Promise<void> {
+  /** Resolves at the next change of the job, when aborted, or after so long. The job must be known. */
+  changed(id: JobId, signal: AbortSignal, atMostMs: number): Promise<void> {
     const watched = this.#jobs.get(id);
     if (!watched || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
         watched.waiters.delete(wake);
         signal.removeEventListener("abort", wake);
+        clearTimeout(timer);
         resolve();
       };
+      const timer = setTimeout(wake, atMostMs);
       watched.waiters.add(wake);
       signal.addEventListener("abort", wake);
     });

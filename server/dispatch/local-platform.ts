@@ -214,12 +214,13 @@ export class LocalPlatform implements Platform {
     return this.#store.results(id, after, resultPageItems, resultPageBytes);
   }
 
-  async resultsChanged(id: JobId, after: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  async resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void> {
+    const until = performance.now() + atMostMs;
+    for (let leftMs = atMostMs; leftMs > 0 && !signal.aborted; leftMs = until - performance.now()) {
       const row = await this.#row(id);
       if (row.lastSeq > after || !isActive(row)) return;
       if (!this.#watch.row(id)) this.#watch.update(row);
-      await this.#watch.changed(id, signal);
+      await this.#watch.changed(id, signal, leftMs);
     }
   }
 

@@ -1,9 +1,9 @@
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { PlatformError } from "../../shared/errors.ts";
 import { clientSocketPath } from "../../shared/protocol.ts";
-import { authorise, routeNames, type RouteName } from "../access/rules.ts";
+import { authorise, routeNames, type Caller, type RouteName } from "../access/rules.ts";
 import { callerOf, findCaller, identifyCaller } from "./callers.ts";
-import type { Handler, HttpParts, Routes } from "./context.ts";
+import type { Call, Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { createMetrics } from "./metrics.ts";
 import { NewsStreams } from "./news-streams.ts";
@@ -114,14 +114,34 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
     const gone = new AbortController();
     res.once("close", () => gone.abort(otherSideGone));
     const signal = parts.stopping ? AbortSignal.any([gone.signal, parts.stopping]) : gone.signal;
-    const stillAllowed = async (): Promise<boolean> =>
-      caller === undefined || (await findCaller(req, parts.access, parts.platform)) !== undefined;
+    const stillAllowed = watchAccess(req, caller, parts);
     try {
       await handler({ req, res, caller, signal, stillAllowed });
     } catch (error) {
       next(error);
     }
   });
+}
+
+/** A caller that was found is believed for so long, unless anybody loses access meanwhile. */
+const believedMs = 1000;
+
+/** Whether who sent the request may still read on; asked before everything that a lasting reply sends. */
+function watchAccess(
+  req: Request,
+  caller: Caller | undefined,
+  { access, platform }: HttpParts,
+): Call["stillAllowed"] {
+  let { generation } = access;
+  let until = performance.now() + believedMs;
+  return async () => {
+    if (caller === undefined) return true;
+    const now = performance.now();
+    if (caller.kind === "token" && access.generation === generation && now < until) return true;
+    ({ generation } = access);
+    until = now + believedMs;
+    return (await findCaller(req, access, platform)) !== undefined;
+  };
 }
 
 function refuseOtherMethods(app: Express): void {

@@ -12,7 +12,7 @@ export class Outbound {
   readonly #socket: WebSocket;
   #queue: ServerMessage[] = [];
   #bytes = 0;
-  #scheduled = false;
+  #scheduled: "no" | "soon" | "later" = "no";
   /** Nothing leaves before the first message is known: the welcome, which tells what the join brought about. */
   #held = true;
 
@@ -25,11 +25,17 @@ export class Outbound {
     this.#push(message);
     this.#bytes += sizeOf(message);
     if (this.#bytes > flushBytes) this.flush();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => this.flush());
-    }
+    else this.#schedule(message.type === "lease" ? "soon" : "later");
     return this.#socket.bufferedAmount < maxBufferedBytes;
+  }
+
+  /** A slot may be waiting for a lease: it leaves before what else this turn brings, such as the reply to who submitted. */
+  #schedule(when: "soon" | "later"): void {
+    if (this.#scheduled === when || this.#scheduled === "soon") return;
+    this.#scheduled = when;
+    const flush = (): void => this.flush();
+    if (when === "soon") process.nextTick(flush);
+    else setImmediate(flush);
   }
 
   /** Leases of one job become one message: before its first result a job is handed out a few tasks a turn. */
@@ -58,7 +64,7 @@ export class Outbound {
   }
 
   flush(): void {
-    this.#scheduled = false;
+    this.#scheduled = "no";
     if (this.#held || this.#queue.length === 0) return;
     const messages = this.#queue;
     this.#queue = [];

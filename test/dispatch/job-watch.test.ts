@@ -36,7 +36,7 @@ test("ended jobs are forgotten, the one that ended longest ago first; those at w
 test("whoever waits for a job that is forgotten is woken, and looks again", async () => {
   const watch = new JobWatch(new News());
   watch.update(row(1, "finished"));
-  const woken = watch.changed(jobId(1), new AbortController().signal);
+  const woken = watch.changed(jobId(1), new AbortController().signal, 60_000);
   for (let number = 2; number < 300; number++) watch.update(row(number, "cancelled"));
   await woken;
   expect(watch.row(jobId(1))).toBeUndefined();

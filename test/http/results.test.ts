@@ -135,9 +135,9 @@ describe("reading on", () => {
     const { id } = await createJob(server);
     const signals: AbortSignal[] = [];
     const real = server.platform.resultsChanged.bind(server.platform);
-    server.platform.resultsChanged = (job, after, signal) => {
+    server.platform.resultsChanged = (job, after, signal, atMostMs) => {
       signals.push(signal);
-      return real(job, after, signal);
+      return real(job, after, signal, atMostMs);
     };
     const response = await open(server, `/api/jobs/${id}/results?follow=1`);
     await vi.waitFor(() => expect(signals).toHaveLength(1));

@@ -74,25 +74,26 @@ async function stream(
       // At once: a customer may be waiting for just this result. What there is to ask comes after it.
       await writer.flush();
       after = page.at(-1)!.seq;
-      isNews = true;
       // It may have been requeued.
       ended = undefined;
-      continue;
+      if (!follow) continue;
+    } else {
+      if (ended) {
+        await writer.write(writer.format.end(ended));
+        break;
+      }
+      const job = await platform.job(id);
+      if (hasEnded(job.state)) {
+        ended = job;
+        continue;
+      }
+      if (!follow) break;
+      if (!isNews) writer.keepAlive();
+      await writer.flush();
     }
-    if (ended) {
-      await writer.write(writer.format.end(ended));
-      break;
-    }
-    const job = await platform.job(id);
-    if (hasEnded(job.state)) {
-      ended = job;
-      continue;
-    }
-    if (!follow) break;
-    if (!isNews) writer.keepAlive();
-    await writer.flush();
     isNews = false;
-    await platform.resultsChanged(id, after, AbortSignal.any([signal, AbortSignal.timeout(keepAliveMs)]));
+    // At once when there is more, or the job has ended.
+    await platform.resultsChanged(id, after, signal, keepAliveMs);
   }
   await writer.close();
 }
