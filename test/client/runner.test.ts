@@ -129,13 +129,21 @@ describe("kernels", () => {
 });
 
 describe("reports", () => {
-  test("tiny tasks are reported together, at the latest after 20 ms and at the end", async () => {
+  test("finished tasks are reported together: many after 20 ms, a few after 100 ms, and at the end", async () => {
     const h = new RunnerHarness();
     h.stepMs = 0.1;
     await h.run("(x) => x", Array(1000).fill(0));
     expect(h.finished).toHaveLength(1000);
     expect(h.reports.length).toBeGreaterThan(3);
     expect(h.reports.length).toBeLessThan(30);
+
+    h.reports.length = 0;
+    h.stepMs = 5;
+    await h.run("(x) => x", Array(100).fill(0));
+    const sizes = h.reports.map(({ finished }) => finished?.length ?? 0);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
+    expect(sizes[0]).toBeGreaterThan(4);
+    expect(sizes[0]).toBeLessThan(25);
   });
 
   test("elapsed times add up to the bundle's", async () => {
