@@ -2,10 +2,11 @@ import type { FinishedTask, RunnerReport } from "./ports.ts";
 import { FinishedWriter } from "./finished-writer.ts";
 
 /**
- * Finished tasks may wait this long for company, and less when there are many: a report costs client, server and customer
- * some 4 ms of processor time together, which on a busy machine is taken from the kernels. The end of a bundle flushes at once.
+ * Finished tasks may wait this long for company, as long as a bundle takes, and less when there are many: a report costs
+ * client, server and customer some 4 ms of processor time, which on a busy machine is taken from the kernels. The end of a
+ * bundle flushes at once.
  */
-const finishedEveryMs = 100;
+const finishedEveryMs = 250;
 const manyEveryMs = 20;
 const many = 100;
 /** Progress and checkpoints leave the sandbox at most this often; what is held back is at most this stale. */

@@ -124,8 +124,8 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
 }
 
 /** The next tasks of a job that run as one; the caller accounts for them. */
-function takeBundle(state: SessionState, { queue, meanMs }: HeldJob): HeldTask[] {
-  const size = bundleSize(meanMs, state.queuedTasks, usableSlots(state));
+function takeBundle(state: SessionState, { descriptor, queue, meanMs }: HeldJob): HeldTask[] {
+  const size = bundleSize(meanMs, descriptor.timeoutMs, state.queuedTasks, usableSlots(state));
   const tasks: HeldTask[] = [];
   let bytes = 0;
   while (tasks.length < size) {

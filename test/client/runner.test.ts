@@ -129,7 +129,7 @@ describe("kernels", () => {
 });
 
 describe("reports", () => {
-  test("finished tasks are reported together: many after 20 ms, a few after 100 ms, and at the end", async () => {
+  test("finished tasks are reported together: many after 20 ms, a few after 250 ms, and at the end", async () => {
     const h = new RunnerHarness();
     h.stepMs = 0.1;
     await h.run("(x) => x", Array(1000).fill(0));
@@ -142,8 +142,8 @@ describe("reports", () => {
     await h.run("(x) => x", Array(100).fill(0));
     const sizes = h.reports.map(({ finished }) => finished?.length ?? 0);
     expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
-    expect(sizes[0]).toBeGreaterThan(4);
-    expect(sizes[0]).toBeLessThan(25);
+    expect(sizes[0]).toBeGreaterThan(10);
+    expect(sizes[0]).toBeLessThan(60);
   });
 
   test("elapsed times add up to the bundle's", async () => {

@@ -18,7 +18,7 @@ describe("[FLOW-1] how much a client asks for", () => {
     expect(queueBeyondSlots({ ...base, meanMs: undefined })).toBe(0);
     expect(queueBeyondSlots({ ...base, meanMs: 3_600_000 })).toBe(0);
     expect(queueBeyondSlots({ ...base, meanMs: 5000 })).toBe(1);
-    expect(queueBeyondSlots({ ...base, meanMs: 100 })).toBeLessThan(10);
+    expect(queueBeyondSlots({ ...base, meanMs: 100 })).toBeLessThan(20);
     expect(queueBeyondSlots({ ...base, meanMs: 1 })).toBeGreaterThan(300);
     expect(queueBeyondSlots({ ...base, meanMs: 1, roundTripMs: 300 })).toBeGreaterThan(
       queueBeyondSlots({ ...base, meanMs: 1 }),
@@ -26,12 +26,18 @@ describe("[FLOW-1] how much a client asks for", () => {
     expect(queueBeyondSlots({ ...base, meanMs: 0.001, inputBytes: 256 * 1024 })).toBeLessThanOrEqual(64);
   });
 
-  test("bundles: about 100 ms of work, shared between the slots, one at a time while unknown", () => {
-    expect(bundleSize(undefined, 1000, 2)).toBe(1);
-    expect(bundleSize(10_000, 1000, 2)).toBe(1);
-    expect(bundleSize(0.1, 10_000, 2)).toBe(1000);
-    expect(bundleSize(0.1, 100, 4)).toBe(25);
-    expect(bundleSize(0.001, 100_000, 1)).toBe(4096);
+  test("bundles: about 250 ms of work, shared between the slots, one at a time while unknown", () => {
+    const hourMs = 3_600_000;
+    expect(bundleSize(undefined, hourMs, 1000, 2)).toBe(1);
+    expect(bundleSize(10_000, hourMs, 1000, 2)).toBe(1);
+    expect(bundleSize(0.1, hourMs, 10_000, 2)).toBe(2500);
+    expect(bundleSize(0.1, hourMs, 100, 4)).toBe(25);
+    expect(bundleSize(0.001, hourMs, 100_000, 1)).toBe(4096);
+  });
+
+  test("a bundle is over well before the time of one task is, as its results may come together", () => {
+    expect(bundleSize(10, 200, 1000, 2)).toBe(5);
+    expect(bundleSize(10, 10, 1000, 2)).toBe(1);
   });
 
   test("the mean follows a kernel that warms up at once, and an outlier slowly", () => {
