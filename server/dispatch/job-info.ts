@@ -1,6 +1,14 @@
 import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
+/** Failures that are shown of a job. */
+export const failuresShown = 20;
+
+/** Whether the job can still change by itself: it takes outcomes, or waits for other jobs. */
+export function isActive({ state }: JobRow): boolean {
+  return state === "open" || state === "closed";
+}
+
 /** A job as customers and the status page see it. */
 export function describeJob(
   row: JobRow,
@@ -13,7 +21,7 @@ export function describeJob(
     ...shown,
     ...progressOf(row, running, rate),
     // The reason that the job as a whole ended stands last.
-    failures: reason ? [...failures.slice(0, 19), reason] : failures.slice(0, 20),
+    failures: reason ? [...failures.slice(0, failuresShown - 1), reason] : failures.slice(0, failuresShown),
     endedAt: endedAt ?? null,
   };
 }
