@@ -4,11 +4,6 @@ import type { JobRow } from "../store/store.ts";
 /** Failures that are shown of a job. */
 export const failuresShown = 20;
 
-/** Whether the job can still change by itself: it takes outcomes, or waits for other jobs. */
-export function isActive({ state }: JobRow): boolean {
-  return state === "open" || state === "closed";
-}
-
 /** A job as customers and the status page see it. */
 export function describeJob(
   row: JobRow,
@@ -57,7 +52,7 @@ function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean)
 }
 
 /** Tasks by state; what has no outcome follows from the state of the job. */
-export function countTasks(row: JobRow, running: number): JobCounts {
+function countTasks(row: JobRow, running: number): JobCounts {
   const { total, done, failed, state } = row;
   const open = total - done - failed;
   const ended = { total, done, queued: 0, running: 0 };

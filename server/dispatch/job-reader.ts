@@ -1,9 +1,9 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
-import type { JobInfo, JobProgress } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo, type JobProgress } from "../../shared/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { JobRow, ResultRow, Store } from "../store/store.ts";
-import { describeJob, failuresShown, isActive, progressOf } from "./job-info.ts";
+import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
 import type { News } from "./news.ts";
 
@@ -28,7 +28,7 @@ export class JobReader {
   /** @throws PlatformError NOT_FOUND */
   async row(id: JobId): Promise<JobRow> {
     const row = await this.#store.getJob(id);
-    if (!row) throw new PlatformError("NOT_FOUND", `No job ${id} is here.`);
+    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
     return row;
   }
 
@@ -55,7 +55,7 @@ export class JobReader {
     const until = performance.now() + atMostMs;
     for (let leftMs = atMostMs; leftMs > 0 && !signal.aborted; leftMs = until - performance.now()) {
       const row = await this.row(id);
-      if (row.lastSeq > after || !isActive(row)) return;
+      if (row.lastSeq > after || hasEnded(row.state)) return;
       if (!this.#watch.row(id)) this.#watch.update(row);
       await this.#watch.changed(id, signal, leftMs);
     }

@@ -1,6 +1,6 @@
 import type { JobId } from "../../shared/ids.ts";
+import { hasEnded } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
-import { isActive } from "./job-info.ts";
 import { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";
 
@@ -61,7 +61,7 @@ export class JobWatch {
 
   #noteEnd(row: JobRow): void {
     // Requeued tasks open a job again.
-    if (isActive(row)) return void this.#ended.delete(row.id);
+    if (!hasEnded(row.state)) return void this.#ended.delete(row.id);
     this.#ended.add(row.id);
     const [oldest] = this.#ended;
     if (this.#ended.size <= endedJobs || oldest === undefined) return;

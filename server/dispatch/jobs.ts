@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
-import type { JobInfo, JobOptions, Submitted } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/rest.ts";
 import type { JobRow, NewTask, Store } from "../store/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { isActive } from "./job-info.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernels } from "./kernels.ts";
@@ -28,7 +27,7 @@ export class Jobs {
   takeUp(row: JobRow): void {
     this.#watch.update(row);
     // A job that waits for another is none of the scheduler's business yet.
-    if (isActive(row) && row.waitingFor.length === 0) this.#dispatcher.addJob(row);
+    if (!hasEnded(row.state) && row.waitingFor.length === 0) this.#dispatcher.addJob(row);
   }
 
   async create(
@@ -95,7 +94,7 @@ export class Jobs {
   /** Whoever waits is told, and an ended job leaves the scheduler. */
   async #changed(row: JobRow): Promise<JobInfo> {
     this.#watch.update(row);
-    if (!isActive(row)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });
+    if (hasEnded(row.state)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });
     return this.#reader.describe(row);
   }
 }

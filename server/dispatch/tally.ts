@@ -42,7 +42,7 @@ export class Tally {
   add(
     outcomes: readonly Pick<NewOutcome, "index" | "state">[],
     accepted: readonly TaskIndex[],
-    by: readonly string[],
+    by: readonly ClientId[],
   ): void {
     const now = Date.now();
     this.#throughput.add(accepted.length, now);
@@ -53,7 +53,7 @@ export class Tally {
       if (state === "done") this.#done += 1;
       else this.#failed += 1;
       const client = by[i];
-      if (client) this.#registry.count(client as ClientId, state);
+      if (client) this.#registry.count(client, state);
     });
   }
 }
