@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { defaultArgs, launch, type Browser } from "puppeteer";
 import { findBrowser } from "./find-browser.js";
 
@@ -11,8 +8,6 @@ export const labHost = "lab.test";
 export interface BrowserOptions {
   /** Flags beside the usual ones. */
   readonly args?: readonly string[];
-  /** Where its profile is kept, and stays; a directory of its own unless told otherwise, removed with the browser. */
-  readonly userDataDir?: string;
   /**
    * Puppeteer keeps sandboxed frames in the page's process; browsers as people use them give them one of their own. True:
    * as people use them.
@@ -20,11 +15,13 @@ export interface BrowserOptions {
   readonly isolateSandboxes?: boolean;
 }
 
-/** Starts the system's Chromium with a fresh profile: for tests, benchmarks and what draws the documentation. */
+/**
+ * Starts the system's Chromium with a fresh profile, for tests, benchmarks and what draws the documentation. Puppeteer removes
+ * the profile, also when this process ends without closing the browser.
+ */
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const executablePath = findBrowser();
   if (!executablePath) throw new Error("No Chrome or Chromium found; set CHROME_PATH.");
-  const userDataDir = options.userDataDir ?? (await mkdtemp(join(tmpdir(), "manyhands-chrome-")));
   const args = [
     "--no-sandbox",
     "--disable-gpu",
@@ -38,13 +35,5 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
   ];
   // Only the whole flag can be left out; what else it disables does not matter here.
   const features = (await defaultArgs()).filter((flag) => flag.startsWith("--disable-features="));
-  const browser = await launch({
-    executablePath,
-    userDataDir,
-    args,
-    ignoreDefaultArgs: options.isolateSandboxes ? features : false,
-  });
-  if (options.userDataDir === undefined)
-    browser.on("disconnected", () => void rm(userDataDir, { recursive: true, force: true, maxRetries: 5 }));
-  return browser;
+  return launch({ executablePath, args, ignoreDefaultArgs: options.isolateSandboxes ? features : false });
 }
