@@ -7,7 +7,14 @@ import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
-import type { Capacity, ClientInfo, JobInfo, JobOptionsInput, ServerStatus } from "../shared/rest.ts";
+import {
+  hasEnded,
+  type Capacity,
+  type ClientInfo,
+  type JobInfo,
+  type JobOptionsInput,
+  type ServerStatus,
+} from "../shared/rest.ts";
 import { Api } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
@@ -18,7 +25,6 @@ import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
-import { hasEnded } from "./progress.ts";
 
 /** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
 export interface MapOptions extends Omit<JobOptionsInput, "after">, WatchOptions {

@@ -13,8 +13,8 @@ const localServerSchema = v.object({
 /** Hosts that are this machine, as `URL.hostname` writes them. */
 const local = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
-/** The file in which a server running on this machine, for this user, left its customer token (mode 0600). */
-export function localTokenPath(port: number): string {
+/** The file in which a server running on this machine, for this user, left its token (mode 0600). */
+function localTokenPath(port: number): string {
   const state = process.env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
   return join(state, "manyhands", "servers", `local_${port}.json`);
 }

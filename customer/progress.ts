@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
-import { jobProgressSchema, type JobProgress, type JobState } from "../shared/rest.ts";
+import { hasEnded, jobProgressSchema, type JobProgress, type JobState } from "../shared/rest.ts";
 import type { Api } from "./api.ts";
 import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";
@@ -33,14 +33,9 @@ export interface Progress {
 const everyMs = 1000;
 
 /** The {@link Progress} of what the server tells of a job. */
-export function progressOf(job: JobProgress, offlineMs = 0): Progress {
+function progressOf(job: JobProgress, offlineMs = 0): Progress {
   const { state, paused, waitingFor, counts, fraction, rate, estimatedMs } = job;
   return { state, paused, waitingFor, ...counts, fraction, rate, estimatedMs, offlineMs };
-}
-
-/** Whether nothing more will happen to a job in this state. */
-export function hasEnded(state: JobState): boolean {
-  return state !== "open" && state !== "closed";
 }
 
 /**

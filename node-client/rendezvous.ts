@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
 import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/rendezvous.ts";
+import { isAlive } from "./is-alive.ts";
 
 /** How often the file is looked for: a network file system shows a new one only after some seconds anyway. */
 const lookEveryMs = 500;
@@ -104,15 +105,5 @@ async function probe(url: string, token: string): Promise<string> {
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive all the same.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }

@@ -46,7 +46,7 @@ export interface RunClientOptions {
 const defaultDrainMs = 8_000;
 const summaryEveryMs = 60_000;
 
-export const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
+const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
 
 /**
  * Runs a client until it is told to end (SIGTERM, SIGINT) or the server refuses it for good.

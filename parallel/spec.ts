@@ -42,12 +42,6 @@ export const parallelGrammar = `  dc:HOST[:PORT]       a server and whoever comp
 const defaultPort = 9990;
 const maxRanks = 100_000;
 
-/** A part between two colons, and where it begins. */
-interface Part {
-  readonly text: string;
-  readonly at: number;
-}
-
 /**
  * Reads a `--parallel` string. EMAN2's spellings mean what they meant there.
  *

@@ -161,7 +161,7 @@ export async function refineStage(
 }
 
 /** A stack in equal parts, as [start, end): halves for gold-standard refinement. */
-export function partsOf(count: number, parts: number): [start: number, end: number][] {
+function partsOf(count: number, parts: number): [start: number, end: number][] {
   return blocksOf(count, Math.ceil(count / parts));
 }
 

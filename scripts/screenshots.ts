@@ -5,9 +5,9 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launch, type Browser, type Page } from "puppeteer";
+import type { Browser, Page } from "puppeteer";
 import { startServer, type RunningServer } from "../server/server.ts";
-import { findBrowser } from "./find-browser.js";
+import { launchBrowser } from "./launch-browser.ts";
 
 const outDirectory = join(import.meta.dirname, "..", "docs", "screenshots");
 const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
@@ -26,19 +26,8 @@ const kernel = `export default async (shift, ctx) => {
 };`;
 
 const data = await mkdtemp(join(tmpdir(), "manyhands-screenshots-"));
-const executablePath = findBrowser();
-if (!executablePath) throw new Error("No Chrome or Chromium found; set CHROME_PATH.");
 const server = await startServer({ port: 0, dataDirectory: data, logLevel: "warn" });
-const browser = await launch({
-  executablePath,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-  ],
-});
+const browser = await launchBrowser();
 try {
   await mkdir(outDirectory, { recursive: true });
   await takeAll(server, browser);

@@ -1,151 +1,19 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
-import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
+import type { ServerOptions } from "./options.ts";
+import { addServerFlags, readServerFlags } from "./server-flags.ts";
 import { startServer, type RunningServer } from "./server.ts";
-
-export { startServer, type RunningServer } from "./server.ts";
-
-const gib = 1024 ** 3;
 
 /** `manyhands server`: every flag has an environment variable, shown by --help. */
 export function serverCommand(): Command {
   const command = new Command("server").description(
     "Start a server: keeps jobs and results, hands tasks to clients.",
   );
-  const add = (
-    flags: string,
-    variable: string,
-    text: string,
-    value: unknown,
-    parse?: (text: string) => unknown,
-  ): void => {
-    const option = new Option(flags, text).env(variable).default(value);
-    if (parse) option.argParser(parse);
-    command.addOption(option);
-  };
-  add(
-    "--host <address>",
-    "MANYHANDS_HOST",
-    "address to listen on; 0.0.0.0 lets other machines in",
-    defaults.host,
-  );
-  add(
-    "--port <number>",
-    "MANYHANDS_PORT",
-    "port to listen on; 0 picks a free one",
-    defaults.port,
-    whole(0, 65_535),
-  );
-  add(
-    "--data <directory>",
-    "MANYHANDS_DATA",
-    "where jobs, results and blobs are kept",
-    defaults.dataDirectory,
-  );
-  add("--tls-cert <file>", "MANYHANDS_TLS_CERT", "TLS certificate (PEM); needs --tls-key", undefined);
-  add("--tls-key <file>", "MANYHANDS_TLS_KEY", "TLS private key (PEM); needs --tls-cert", undefined);
-  command.addOption(
-    new Option("--volunteers <mode>", "who may compute without a token")
-      .env("MANYHANDS_VOLUNTEERS")
-      .choices(["open", "invite", "off"])
-      .default(defaults.volunteers),
-  );
-  add(
-    "--trust-proxy",
-    "MANYHANDS_TRUST_PROXY",
-    "believe the X-Forwarded-* headers of a proxy in front",
-    false,
-  );
-  add(
-    "--blob-quota-gb <n>",
-    "MANYHANDS_BLOB_QUOTA_GB",
-    "disk for blobs, in GiB",
-    defaults.blobQuotaBytes / gib,
-    positive,
-  );
-  add(
-    "--blob-keep-hours <n>",
-    "MANYHANDS_BLOB_KEEP_HOURS",
-    "keep unreferenced blobs this long",
-    defaults.blobKeepMs / 3.6e6,
-    positive,
-  );
-  add(
-    "--max-connections <n>",
-    "MANYHANDS_MAX_CONNECTIONS",
-    "clients at once",
-    defaults.maxConnections,
-    whole(1, 1e6),
-  );
-  add(
-    "--max-connections-per-address <n>",
-    "MANYHANDS_MAX_CONNECTIONS_PER_ADDRESS",
-    "clients at once from one address",
-    defaults.maxConnectionsPerAddress,
-    whole(1, 1e6),
-  );
-  add(
-    "--requests-per-minute <n>",
-    "MANYHANDS_REQUESTS_PER_MINUTE",
-    "HTTP requests a minute from one address",
-    defaults.requestsPerMinutePerAddress,
-    whole(1, 1e9),
-  );
-  add(
-    "--messages-per-second <n>",
-    "MANYHANDS_MESSAGES_PER_SECOND",
-    "messages a second from one client",
-    defaults.messagesPerSecondPerClient,
-    whole(1, 1e9),
-  );
-  add(
-    "--grace-seconds <n>",
-    "MANYHANDS_GRACE_SECONDS",
-    "a client that vanished keeps its tasks this long",
-    defaults.graceMs / 1000,
-    positive,
-  );
-  add(
-    "--heartbeat-seconds <n>",
-    "MANYHANDS_HEARTBEAT_SECONDS",
-    "how often clients are pinged",
-    defaults.heartbeatMs / 1000,
-    heartbeat,
-  );
-  add(
-    "--quarantine-after <n>",
-    "MANYHANDS_QUARANTINE_AFTER",
-    "distinct clients a task may kill",
-    defaults.quarantineAfter,
-    whole(1, 100),
-  );
-  add(
-    "--no-speculate",
-    "MANYHANDS_NO_SPECULATE",
-    "give no second lease to the last slow tasks of a job",
-    true,
-  );
-  add(
-    "--rendezvous <file>",
-    "MANYHANDS_RENDEZVOUS",
-    "leave address and client token in this file while the server runs, for `manyhands client --rendezvous`",
-    defaults.rendezvous,
-  );
-  command.addOption(
-    new Option("--log-level <level>", "how much is logged")
-      .env("MANYHANDS_LOG_LEVEL")
-      .choices(["trace", "debug", "info", "warn", "error", "silent"])
-      .default(defaults.logLevel),
-  );
-  command.addOption(
-    new Option("--json", "log JSON lines, and print the start-up summary as JSON").env("MANYHANDS_JSON"),
-  );
-  command.action(async (flags: Record<string, unknown>) => {
-    // To commander every value of a switch's variable means yes, "false" included.
-    for (const [name, off] of Object.entries({ trustProxy: false, json: false, speculate: true }))
-      if (command.getOptionValueSource(name) === "env" && saysNo(command, name)) flags[name] = off;
-    process.exitCode = await runServer(readOptions(flags), flags["json"] === true);
+  addServerFlags(command);
+  command.action(async () => {
+    const { options, json } = readServerFlags(command);
+    process.exitCode = await runServer(options, json);
   });
   return command;
 }
@@ -208,56 +76,4 @@ function makeLogger(level: string, json: boolean): Logger {
     level,
     transport: { target: "pino-pretty", options: { destination: 2, ignore: "pid,hostname" } },
   });
-}
-
-function readOptions(flags: Record<string, unknown>): ServerOptions {
-  const number = (name: string): number => Number(flags[name]);
-  const text = (name: string): string | undefined => flags[name] as string | undefined;
-  return {
-    host: String(flags["host"]),
-    port: number("port"),
-    dataDirectory: String(flags["data"]),
-    tlsCertificate: text("tlsCert"),
-    tlsKey: text("tlsKey"),
-    volunteers: flags["volunteers"] as ServerOptions["volunteers"],
-    logLevel: flags["logLevel"] as ServerOptions["logLevel"],
-    trustProxy: flags["trustProxy"] === true,
-    blobQuotaBytes: number("blobQuotaGb") * gib,
-    blobKeepMs: number("blobKeepHours") * 3.6e6,
-    maxConnections: number("maxConnections"),
-    maxConnectionsPerAddress: number("maxConnectionsPerAddress"),
-    requestsPerMinutePerAddress: number("requestsPerMinute"),
-    messagesPerSecondPerClient: number("messagesPerSecond"),
-    graceMs: Math.round(number("graceSeconds") * 1000),
-    heartbeatMs: Math.max(100, Math.round(number("heartbeatSeconds") * 1000)),
-    quarantineAfter: number("quarantineAfter"),
-    speculate: flags["speculate"] !== false,
-    rendezvous: text("rendezvous"),
-  };
-}
-
-function saysNo(command: Command, name: string): boolean {
-  const variable = command.options.find((option) => option.attributeName() === name)?.envVar ?? "";
-  return ["", "0", "false", "no", "off"].includes((process.env[variable] ?? "").toLowerCase());
-}
-
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-    return value;
-  };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
-  return value;
-}
-
-function heartbeat(text: string): number {
-  const value = positive(text);
-  if (value > 600) throw new InvalidArgumentError("Expected at most 600 seconds.");
-  return value;
 }

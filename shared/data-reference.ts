@@ -6,7 +6,7 @@ import { limits } from "./limits.ts";
 const brand = Symbol.for("manyhands.DataReference");
 
 /**
- * Stands for a blob, or a slice of one, inside an input or output (DESIGN: data reference). Immutable; equal content
+ * Stands for a blob, or a slice of one, inside an input or output. Immutable; equal content
  * has an equal name. `range` is `[start, end)` in bytes of the blob; without it the whole blob is meant.
  */
 export class DataReference {

@@ -9,8 +9,3 @@ import type { Sha256 } from "./ids.ts";
 export function sha256Hex(bytes: Uint8Array): Sha256 {
   return bytesToHex(sha256(bytes)) as Sha256;
 }
-
-/** SHA-256 as 32 bytes. */
-export function sha256Bytes(bytes: Uint8Array): Uint8Array {
-  return sha256(bytes);
-}

@@ -12,9 +12,6 @@ import { isColumn } from "./value-pack.ts";
 
 export {
   failureKinds,
-  failureSchema,
-  leaseKeySchema,
-  payloadSchema,
   taskResultSchema,
   type Failure,
   type FailureKind,
@@ -42,7 +39,7 @@ const list = <const S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
 
 /** What a client needs to know of a job to run its tasks and to show for whom it computes. */
-export const jobDescriptorSchema = v.strictObject({
+const jobDescriptorSchema = v.strictObject({
   id: jobIdSchema,
   name: text(limits.nameChars),
   customer: text(limits.nameChars),
@@ -180,8 +177,8 @@ const serverMessages = [
   v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),
 ] as const;
 
-export const clientMessageSchema = v.variant("type", clientMessages);
-export const serverMessageSchema = v.variant("type", serverMessages);
+const clientMessageSchema = v.variant("type", clientMessages);
+const serverMessageSchema = v.variant("type", serverMessages);
 /** Client → server. */
 export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
 /** Server → client. */

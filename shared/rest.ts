@@ -24,7 +24,7 @@ export const contentTypes = {
 } as const;
 
 /** Which clients may run a job. */
-export const requirementsSchema = v.strictObject({
+const requirementsSchema = v.strictObject({
   kind: v.optional(v.picklist(["browser", "node"])),
   /** Memory a slot of the client must have. */
   memoryMb: v.optional(integer(0, limits.maxMemoryMb)),
@@ -37,7 +37,7 @@ export type Requirements = v.InferOutput<typeof requirementsSchema>;
 /** Name of a group of jobs. */
 export const groupSchema = text(limits.nameChars);
 
-export const jobOptionsSchema = v.strictObject({
+const jobOptionsSchema = v.strictObject({
   name: v.optional(text(limits.nameChars), "job"),
   /**
    * Makes submission idempotent: the same key of the same customer names the same job, also after the customer was
@@ -76,7 +76,6 @@ export const createJobSchema = v.strictObject({
   /** Keep the job open for more tasks although `inputs` were given. */
   open: v.optional(v.boolean(), false),
 });
-export type CreateJob = v.InferInput<typeof createJobSchema>;
 
 /** One line of `POST /api/jobs/{id}/tasks` in NDJSON. Without `index` the tasks are numbered on from the last one. */
 export const taskLineSchema = v.strictObject({ index: v.optional(taskIndexSchema), input: v.unknown() });
@@ -90,7 +89,6 @@ export const taskItemSchema = v.strictObject({
   ]),
   refs: v.optional(v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask))),
 });
-export type TaskItem = v.InferOutput<typeof taskItemSchema>;
 
 export const submittedSchema = v.strictObject({
   /** Tasks of this request that were new. */
@@ -107,10 +105,15 @@ export type Submitted = v.InferOutput<typeof submittedSchema>;
  * `cancelled`: every task that had not ended is cancelled. `quarantined`: the kernel killed its clients; every task that
  * had not ended is failed. `blocked`: a job that it came `after` did not finish well, so every task is failed.
  */
-export const jobStates = ["open", "closed", "finished", "cancelled", "quarantined", "blocked"] as const;
+const jobStates = ["open", "closed", "finished", "cancelled", "quarantined", "blocked"] as const;
 export type JobState = (typeof jobStates)[number];
 
-export const jobCountsSchema = v.strictObject({
+/** Whether a job in this state takes no more outcomes; only requeueing opens it again. */
+export function hasEnded(state: JobState): boolean {
+  return state !== "open" && state !== "closed";
+}
+
+const jobCountsSchema = v.strictObject({
   total: v.number(),
   queued: v.number(),
   running: v.number(),
@@ -350,4 +353,3 @@ export type CreatedToken = v.InferOutput<typeof createdTokenSchema>;
 
 export const kernelInfoSchema = v.strictObject({ sha256: sha256Schema, size: v.number() });
 export const prioritySchema = v.strictObject({ priority: integer(limits.minPriority, limits.maxPriority) });
-export const dataReferenceJsonSchema = dataReferenceSchema;

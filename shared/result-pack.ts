@@ -42,7 +42,7 @@ export interface ResultPack {
 }
 
 /** What stands on the wire, one MessagePack map; {@link readResultFrame} checks it by hand, this describes. */
-export const resultPackSchema = v.strictObject({
+const resultPackSchema = v.strictObject({
   seqs: v.array(v.number()),
   indexes: v.array(taskIndexSchema),
   sizes: v.array(v.number()),

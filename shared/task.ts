@@ -44,7 +44,7 @@ export const failureSchema = v.strictObject({
 export type Failure = v.InferOutput<typeof failureSchema>;
 
 /** An encoded value inline, or the blob that holds the encoded value when it is over 256 KiB. */
-export const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
+const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
 export type Payload = v.InferOutput<typeof payloadSchema>;
 
 /** One lease, as the client gets it. */

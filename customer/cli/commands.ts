@@ -7,7 +7,6 @@ import { runCommand } from "./run-command.ts";
 import { serverCommands } from "./server-commands.ts";
 
 export { describeError, exitCodeOf, exitCodesHelp } from "./exit-codes.ts";
-export { serverEnvironment } from "./command.ts";
 
 /**
  * Every command of a customer. `exit` is told the exit status of those that have more than success; `parallel` adds

@@ -14,13 +14,15 @@ export async function writeOutcomes(
   outcomes: AsyncIterable<TaskOutcome<Value>>,
   options: { out: string | undefined; ordered: boolean; quiet: boolean },
 ): Promise<number> {
-  const failures: TaskError[] = [];
+  /** The first of them: a job may fail a million times. */
+  const shown: TaskError[] = [];
+  let failed = 0;
   const writer = resultWriter(options.out);
   const waiting = new Map<number, TaskOutcome<Value>>();
   let nextIndex = 0;
   try {
     for await (const outcome of outcomes) {
-      if (outcome.error) failures.push(outcome.error);
+      if (outcome.error && failed++ < failuresShown) shown.push(outcome.error);
       if (!options.ordered) await writer.write(outcome);
       else waiting.set(outcome.index, outcome);
       for (let next = waiting.get(nextIndex); next; next = waiting.get(++nextIndex)) {
@@ -33,15 +35,15 @@ export async function writeOutcomes(
       await writer.write(outcome);
     await writer.close();
   }
-  if (failures.length === 0) return exitCodes.ok;
-  if (!options.quiet) await reportFailures(await job.id, failures);
+  if (failed === 0) return exitCodes.ok;
+  if (!options.quiet) await reportFailures(await job.id, failed, shown);
   return exitCodes.failed;
 }
 
-async function reportFailures(id: string, failures: readonly TaskError[]): Promise<void> {
+async function reportFailures(id: string, failed: number, shown: readonly TaskError[]): Promise<void> {
   const { stderr } = process;
-  await writeLine(`${failures.length} ${failures.length === 1 ? "task" : "tasks"} failed:`, stderr);
-  for (const failure of failures.slice(0, failuresShown)) await writeLine(describeFailure(failure), stderr);
+  await writeLine(`${failed} ${failed === 1 ? "task" : "tasks"} failed:`, stderr);
+  for (const failure of shown) await writeLine(describeFailure(failure), stderr);
   await writeLine(`Try them again with \`manyhands requeue ${id}\`.`, stderr);
 }
 

@@ -36,7 +36,7 @@ export function* readRange(text: string): Generator<number, void, undefined> {
   const [from, to, step] = [Number(match?.[1]), Number(match?.[2]), Number(match?.[3] ?? 1)];
   if (!match || step < 1)
     throw new PlatformError(
-      "BAD_REQUEST",
+      "BAD_OPTION",
       `--range ${text} is not understood; expected FROM:TO or FROM:TO:STEP, e.g. 0:100.`,
     );
   for (let value = from; value < to; value += step) yield value;

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { JobInfo } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo } from "../../shared/rest.ts";
 import type { Job } from "../job.ts";
-import { hasEnded } from "../progress.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { writeOutcomes } from "./follow.ts";

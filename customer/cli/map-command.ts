@@ -114,7 +114,7 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
 
 function inputsOf(flags: MapFlags): Iterable<Value> | AsyncIterable<Value> {
   if ((flags.inputs === undefined) === (flags.range === undefined))
-    throw new PlatformError("BAD_REQUEST", "Give either --inputs FILE or --range FROM:TO.");
+    throw new PlatformError("BAD_OPTION", "Give either --inputs FILE or --range FROM:TO.");
   return flags.range !== undefined ? readRange(flags.range) : readInputs(flags.inputs ?? "-");
 }
 

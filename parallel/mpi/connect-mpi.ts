@@ -3,30 +3,19 @@ import { join } from "node:path";
 import type { ConnectOptions } from "../../customer/connect.ts";
 import { Hands } from "../../customer/hands.ts";
 import { HttpClient } from "../../customer/http.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import type { PlatformError } from "../../shared/errors.ts";
+import { openFirstFree, programName } from "../program-directory.ts";
+import type { ParallelSpec } from "../spec.ts";
 import { launchCommand, launchEnvironment } from "./launcher.ts";
 import { ownAddress } from "./own-address.ts";
 import { Ranks } from "./ranks.ts";
-import { openScratch, programName, type Scratch } from "./scratch.ts";
+import { openScratch, type Scratch } from "./scratch.ts";
 import { startServerThread, type ServerThread } from "./server-thread.ts";
 
-/** `mpi:N:SCRATCH` as it was parsed. */
-export interface MpiSpec {
-  readonly type: "mpi";
-  readonly ranks: number;
-  /** A directory that every node sees. */
-  readonly scratch: string;
-  readonly options: {
-    readonly name?: string;
-    /** A directory on each node for its cache; else one a host under SCRATCH. */
-    readonly cache?: string;
-  };
-}
+type MpiSpec = Extract<ParallelSpec, { type: "mpi" }>;
 
 const launcherFile = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 const rankFile = join(import.meta.dirname, "rank.sh");
-/** Servers of programs of one name that run at the same time from one SCRATCH. */
-const maxServers = 64;
 /** Ranks of a program that was killed end after this long; a connection that only broke is back by then. */
 const serverGoneSeconds = 20;
 
@@ -111,20 +100,12 @@ function rankCommand(spec: MpiSpec, scratch: Scratch): string[] {
   return ["sh", rankFile, cache, process.execPath, launcherFile, ...client, ...ending];
 }
 
-/** The first data directory of this program that no other server has. */
-async function startFreeServer(
+/** On the first data directory of this program that no other server has. */
+function startFreeServer(
   { dataDirectory, rendezvousFile: rendezvous }: Scratch,
   host: string,
   onDied: (error: PlatformError) => void,
 ): Promise<ServerThread> {
   const fixed = { host, port: 0, rendezvous, volunteers: "off", logLevel: "silent" } as const;
-  for (let nth = 1; ; nth++) {
-    try {
-      return await startServerThread({ ...fixed, dataDirectory: dataDirectory(nth) }, onDied);
-    } catch (error) {
-      const inUse =
-        error instanceof PlatformError && error.message.startsWith("Another Manyhands server is using");
-      if (!inUse || nth >= maxServers) throw error;
-    }
-  }
+  return openFirstFree((nth) => startServerThread({ ...fixed, dataDirectory: dataDirectory(nth) }, onDied));
 }

@@ -1,8 +1,10 @@
 import { lstat, mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { hostname, userInfo } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { isAlive } from "../../node-client/is-alive.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { parseRendezvous } from "../../shared/rendezvous.ts";
+import { directoryName, nameOfUser } from "../program-directory.ts";
 
 /** Where one user's programs keep what they need under the SCRATCH that a person gave. */
 export interface Scratch {
@@ -22,7 +24,7 @@ const rendezvousName = /^rendezvous-.*\.json$/;
  * @throws PlatformError DATA_DIRECTORY when it cannot be made or belongs to somebody else
  */
 export async function openScratch(scratch: string, program: string, unique: string): Promise<Scratch> {
-  const { username, uid } = userInfo();
+  const [username, uid] = [nameOfUser(), process.getuid?.()];
   const root = join(resolve(scratch), `manyhands-${username}`);
   try {
     await mkdir(root, { recursive: true, mode: 0o700 });
@@ -32,23 +34,17 @@ export async function openScratch(scratch: string, program: string, unique: stri
   }
   // In a directory that everybody writes to, somebody else may have been first.
   const found = await lstat(root);
-  if (!found.isDirectory() || (uid >= 0 && found.uid !== uid) || (found.mode & 0o022) !== 0)
+  if (!found.isDirectory() || (uid !== undefined && found.uid !== uid) || (found.mode & 0o022) !== 0)
     throw new PlatformError(
       "DATA_DIRECTORY",
       `${root} is not a directory of ${username} alone; expected one that nobody else owns or may write to.`,
     );
   await removeStale(root);
-  const name = program.replace(/[^\w.-]+/g, "_").slice(0, 80) || "program";
   return {
-    dataDirectory: (nth) => join(root, `data-${name}${nth > 1 ? `-${nth}` : ""}`),
+    dataDirectory: (nth) => join(root, directoryName("data", program, nth)),
     rendezvousFile: join(root, `rendezvous-${hostname()}-${process.pid}-${unique}.json`),
     caches: join(root, "cache/"),
   };
-}
-
-/** How a program is called when it is given no name: as its file, without ending. */
-export function programName(argv: readonly string[]): string {
-  return basename(argv[1] ?? "program").replace(/\.[cm]?[jt]s$/, "");
 }
 
 async function removeStale(root: string): Promise<void> {
@@ -61,14 +57,5 @@ async function removeStale(root: string): Promise<void> {
     } catch {
       // Half gone already, or not ours to judge.
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }

@@ -1,11 +1,11 @@
 import { availableParallelism } from "node:os";
-import { basename } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { ConnectOptions } from "../../customer/connect.ts";
 import { Hands } from "../../customer/hands.ts";
 import { HttpClient } from "../../customer/http.ts";
 import { defaultCacheDirectory } from "../../node-client/cache-directory.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { programName } from "../program-directory.ts";
 import type { ParallelSpec } from "../spec.ts";
 import { loadEngine, type EngineCode } from "./engine-code.ts";
 import type { EngineOptions, FromEngine, ToEngine } from "./messages.ts";
@@ -29,7 +29,7 @@ export async function connectThread(
   const engine = new EngineThread(code, {
     threads: spec.threads === "auto" ? availableParallelism() : spec.threads,
     scratch: spec.scratch,
-    program: options.name ?? basename(process.argv[1] ?? "program").replace(/\.[cm]?[jt]s$/, ""),
+    program: options.name ?? programName(process.argv),
     cacheDirectory,
   });
   // Meanwhile: HTTP takes 20 ms to load.

@@ -17,12 +17,13 @@ import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/clie
 import { makeClientId } from "../../shared/ids.ts";
 import { jobDefaults } from "../../shared/limits.ts";
 import { version } from "../../shared/version.ts";
+import { nameOfUser } from "../program-directory.ts";
 import { MemoryBlobs } from "./memory-blobs.ts";
 import { createMemoryTransport } from "./memory-transport.ts";
 import type { EngineOptions } from "./messages.ts";
 import { createOwnTransfer } from "./own-blobs.ts";
 import { PortStream } from "./port-stream.ts";
-import { nameOfUser, openScratch } from "./scratch.ts";
+import { openScratch } from "./scratch.ts";
 import type { WarmSandboxes } from "./warm-sandboxes.ts";
 
 /** Server and client of one program. */

@@ -14,7 +14,7 @@ interface Font {
   readonly glyphs: Readonly<Record<string, Glyph>>;
 }
 
-/** The sheet that make-glyphs.ts made: coverage of a character in its red channel. */
+/** The sheet that scripts/make-glyphs.ts made: coverage of a character in its red channel. */
 export interface GlyphSheet {
   readonly image: PNG;
   readonly fonts: Readonly<Record<FontName, Font>>;

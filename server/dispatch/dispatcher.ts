@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
-import type { JobId, TaskIndex } from "../../shared/ids.ts";
+import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { LeaseKey } from "../../shared/protocol.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
-import type { Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";
+import type { Acknowledgement, Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { Connections } from "./connections.ts";
 
@@ -16,7 +16,7 @@ export interface DispatcherListener {
     job: JobRow,
     outcomes: readonly NewOutcome[],
     accepted: readonly TaskIndex[],
-    by: readonly string[],
+    by: readonly ClientId[],
   ): void;
   /** Tasks of the job began, or told how far they are. Called for each, so it has to be cheap. */
   jobMoved?(job: JobId): void;
@@ -156,11 +156,8 @@ export class Dispatcher {
         if (row.state === "finished") this.feed({ type: "jobEnded", job });
       },
       (error: unknown) => {
-        if (
-          PlatformError.from(error).code === "NOT_FOUND" ||
-          PlatformError.from(error).code === "WRONG_STATE"
-        ) {
-          // Deleted or ended while the results were on their way: nobody wants them.
+        // Nobody wants these results.
+        if (isOfEndedJob(error)) {
           this.#acknowledge(job, acknowledge);
           return;
         }
@@ -173,24 +170,28 @@ export class Dispatcher {
     );
   }
 
-  #acknowledge(job: JobId, acknowledge: readonly { client: string; index: TaskIndex }[]): void {
-    const byClient = new Map<string, number[]>();
+  #acknowledge(job: JobId, acknowledge: readonly Acknowledgement[]): void {
+    const byClient = new Map<ClientId, TaskIndex[]>();
     for (const { client, index } of acknowledge) {
       const indexes = byClient.get(client);
       if (indexes) indexes.push(index);
       else byClient.set(client, [index]);
     }
     for (const [client, indexes] of byClient)
-      this.connections.send(client as Parameters<Connections["send"]>[0], { type: "accepted", job, indexes });
+      this.connections.send(client, { type: "accepted", job, indexes });
   }
 
   #inBackground(what: string, promise: Promise<unknown>): void {
     promise.catch((error: unknown) => {
-      const { code } = PlatformError.from(error);
-      if (code === "NOT_FOUND" || code === "WRONG_STATE") return;
-      this.#log.error({ err: error }, `could not ${what}`);
+      if (!isOfEndedJob(error)) this.#log.error({ err: error }, `could not ${what}`);
     });
   }
+}
+
+/** Whether the store refused something because its job was deleted, or ended, meanwhile. */
+function isOfEndedJob(error: unknown): boolean {
+  const { code } = PlatformError.from(error);
+  return code === "NOT_FOUND" || code === "WRONG_STATE";
 }
 
 /** What must not be fed any more once the server drains. */

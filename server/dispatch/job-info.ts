@@ -1,6 +1,9 @@
 import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
+/** Failures that are shown of a job. */
+export const failuresShown = 20;
+
 /** A job as customers and the status page see it. */
 export function describeJob(
   row: JobRow,
@@ -13,7 +16,7 @@ export function describeJob(
     ...shown,
     ...progressOf(row, running, rate),
     // The reason that the job as a whole ended stands last.
-    failures: reason ? [...failures.slice(0, 19), reason] : failures.slice(0, 20),
+    failures: reason ? [...failures.slice(0, failuresShown - 1), reason] : failures.slice(0, failuresShown),
     endedAt: endedAt ?? null,
   };
 }
@@ -49,7 +52,7 @@ function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean)
 }
 
 /** Tasks by state; what has no outcome follows from the state of the job. */
-export function countTasks(row: JobRow, running: number): JobCounts {
+function countTasks(row: JobRow, running: number): JobCounts {
   const { total, done, failed, state } = row;
   const open = total - done - failed;
   const ended = { total, done, queued: 0, running: 0 };

@@ -1,13 +1,13 @@
 import type { JobId } from "../../shared/ids.ts";
+import { hasEnded } from "../../shared/rest.ts";
 import type { JobRow } from "../store/store.ts";
-import type { News } from "./news.ts";
+import { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";
 
-/** What is remembered of a job while it is looked at: newest row, speed, who waits for its results, its log. */
+/** What is remembered of a job while it is looked at. */
 interface Watched {
   row: JobRow;
   readonly rate: RateWindow;
-  readonly waiters: Set<() => void>;
 }
 
 export interface LogLine {
@@ -29,6 +29,8 @@ export class JobWatch {
   /** Of the jobs, those that ended, the one that ended longest ago first. */
   readonly #ended = new Set<JobId>();
   readonly #news: News<JobId>;
+  /** For who waits for results only: told when a row changed, not when a task began or told how far it is. */
+  readonly #rowNews = new News<JobId>();
 
   /** @param news - is told of every change, too */
   constructor(news: News<JobId>) {
@@ -43,11 +45,11 @@ export class JobWatch {
     if (watched) {
       watched.row = row;
       watched.rate.add(finishedNow, now);
-      for (const wake of watched.waiters) wake();
+      this.#rowNews.tell(row.id);
     } else {
       const rate = new RateWindow(60, now);
       rate.add(finishedNow, now);
-      this.#jobs.set(row.id, { row, rate, waiters: new Set() });
+      this.#jobs.set(row.id, { row, rate });
     }
     this.#noteEnd(row);
   }
@@ -57,14 +59,14 @@ export class JobWatch {
     return this.#jobs.size;
   }
 
-  #noteEnd({ id, state }: JobRow): void {
+  #noteEnd(row: JobRow): void {
     // Requeued tasks open a job again.
-    if (state === "open" || state === "closed") return void this.#ended.delete(id);
-    this.#ended.add(id);
+    if (!hasEnded(row.state)) return void this.#ended.delete(row.id);
+    this.#ended.add(row.id);
     const [oldest] = this.#ended;
     if (this.#ended.size <= endedJobs || oldest === undefined) return;
     this.#ended.delete(oldest);
-    for (const wake of this.#jobs.get(oldest)?.waiters ?? []) wake();
+    this.#rowNews.tell(oldest);
     this.#jobs.delete(oldest);
   }
 
@@ -77,28 +79,16 @@ export class JobWatch {
   }
 
   forget(id: JobId): void {
-    for (const wake of this.#jobs.get(id)?.waiters ?? []) wake();
+    this.#rowNews.tell(id);
     this.#jobs.delete(id);
     this.#ended.delete(id);
     this.#logs.delete(id);
     this.#news.tell(id);
   }
 
-  /** Resolves at the next change of the job, when aborted, or after so long. The job must be known. */
+  /** Resolves at the next change of the job's row, when aborted, or after so long; at once when the job is not at hand. */
   changed(id: JobId, signal: AbortSignal, atMostMs: number): Promise<void> {
-    const watched = this.#jobs.get(id);
-    if (!watched || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        watched.waiters.delete(wake);
-        signal.removeEventListener("abort", wake);
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(wake, atMostMs);
-      watched.waiters.add(wake);
-      signal.addEventListener("abort", wake);
-    });
+    return this.#jobs.has(id) ? this.#rowNews.next(id, signal, atMostMs) : Promise.resolve();
   }
 
   log(id: JobId, index: number, client: string, lines: readonly string[]): void {

@@ -3,11 +3,12 @@ export class News<Key> {
   readonly #waiters = new Map<Key, Set<() => void>>();
 
   tell(about: Key): void {
-    for (const wake of this.#waiters.get(about) ?? []) wake();
+    const waiters = this.#waiters.get(about);
+    if (waiters) for (const wake of waiters) wake();
   }
 
-  /** Resolves at the next news, or when aborted. */
-  next(about: Key, signal: AbortSignal): Promise<void> {
+  /** Resolves at the next news, when aborted, or after `atMostMs`; without that it may wait for ever. */
+  next(about: Key, signal: AbortSignal, atMostMs?: number): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const waiters = this.#waiters.get(about) ?? new Set();
@@ -16,8 +17,10 @@ export class News<Key> {
         waiters.delete(wake);
         if (waiters.size === 0 && this.#waiters.get(about) === waiters) this.#waiters.delete(about);
         signal.removeEventListener("abort", wake);
+        clearTimeout(timer);
         resolve();
       };
+      const timer = atMostMs === undefined ? undefined : setTimeout(wake, atMostMs);
       waiters.add(wake);
       signal.addEventListener("abort", wake);
     });

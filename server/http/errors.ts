@@ -30,7 +30,7 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
 }
 
 /** Writes a refusal. */
-export function sendRefusal(res: Response, refusal: PlatformError): void {
+function sendRefusal(res: Response, refusal: PlatformError): void {
   for (const name of ["Content-Encoding", "Content-Disposition", "ETag", "Last-Modified", "Accept-Ranges"])
     res.removeHeader(name);
   if (refusal.status === 401) res.setHeader("WWW-Authenticate", 'Bearer realm="manyhands"');

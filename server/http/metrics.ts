@@ -17,7 +17,7 @@ const durations = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
 export function createMetrics(registry = new Registry()): Metrics {
   const gauge = <const Label extends string = never>(name: string, help: string, labelNames: Label[] = []) =>
     new Gauge({ name: `manyhands_${name}`, help, labelNames, registers: [registry] });
-  const jobs = gauge("jobs", "Jobs kept");
+  const jobs = gauge("jobs", "Jobs that have not ended");
   const tasks = gauge("tasks", "Tasks by state", ["state"]);
   const leases = gauge("leases", "Tasks held by clients");
   const results = gauge("results", "Outcomes accepted: tasks done and failed");

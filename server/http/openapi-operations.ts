@@ -214,7 +214,7 @@ export const operations: Record<RouteName, Operation> = {
   },
   "GET /api/clients": {
     id: "listClients",
-    summary: "Connected clients",
+    summary: "Clients that are connected, then those that were, newest first",
     description: "`address` is empty for customers.",
     replies: ok("Client", true),
   },

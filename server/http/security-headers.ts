@@ -55,7 +55,7 @@ export function setPagePolicy(req: Request, res: Response, html = ""): void {
   );
 }
 
-/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (DESIGN: the sandbox). */
+/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (SPEC.md [KERNEL-2]). */
 export function setSandboxPolicy(_req: Request, res: Response, html: string): void {
   const policy = [
     "sandbox allow-scripts",

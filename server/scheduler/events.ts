@@ -1,4 +1,3 @@
-import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shared/protocol.ts";
 import type { Requirements, TaskFailure } from "../../shared/rest.ts";
@@ -160,5 +159,3 @@ export type Instruction =
       readonly state: Uint8Array;
     }
   | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure };
-
-export type { BlobName };

@@ -17,7 +17,7 @@ const smallBytes = 1024 * 1024;
 
 /** The one WebSocket endpoint: bounds connections, checks origins, keeps them alive. */
 export class ClientSockets {
-  // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (DESIGN).
+  // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (of ws alone).
   readonly #server = new WebSocketServer({
     noServer: true,
     WebSocket: SessionSocket,

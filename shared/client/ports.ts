@@ -1,6 +1,6 @@
 import type { BlobName } from "../data-reference.ts";
 import type { ClientId, Sha256 } from "../ids.ts";
-import type { Failure, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../protocol.ts";
+import type { Failure, LeaseKey, TaskResult } from "../protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox-packs.ts";
 
 /**
@@ -187,5 +187,3 @@ export interface ClientIdentity {
   readonly webgpu: boolean;
   readonly version: string;
 }
-
-export type { JobDescriptor, LeasedTask };

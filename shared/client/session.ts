@@ -30,7 +30,7 @@ export type { SessionOptions };
 
 /**
  * What a client does, without doing it: events in, instructions out; clock and randomness are passed in, nothing is read
- * or written besides its own state (SPEC.md, "Client").
+ * or written besides its own state (SPEC.md: LEASE, OUTBOX, FLOW).
  */
 export class Session {
   readonly #state: SessionState;

@@ -198,7 +198,7 @@ describe("the client over its ports", () => {
     });
   });
 
-  test("[DATA-1] kernel bytes that are not what their name says are never run", async () => {
+  test("[KERNEL-1] [DATA-1] kernel bytes that are not what their name says are never run", async () => {
     const bench = new Bench();
     bench.blobs.set(kernel.sha256, new TextEncoder().encode("lenrek"));
     await bench.join();

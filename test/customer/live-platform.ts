@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type ConnectOptions, type Hands } from "../../customer/index.ts";
-import { startServer, type RunningServer } from "../../server/main.ts";
+import { startServer, type RunningServer } from "../../server/server.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 export const launcher = join(root, "bin", "manyhands.js");

@@ -23,7 +23,7 @@ function raw(text: string): Promise<string> {
   });
 }
 
-describe("bodies", () => {
+describe("[ERR-1] bodies", () => {
   const bodies: [string, RequestInit, number, "BAD_REQUEST" | "UNSUPPORTED_TYPE" | "TOO_LARGE"][] = [
     ["no JSON", { ...json(1), body: "{" }, 400, "BAD_REQUEST"],
     ["empty", { ...json(1), body: "" }, 400, "BAD_REQUEST"],

@@ -457,7 +457,7 @@ describe("hostile clients", () => {
 });
 
 describe("order", () => {
-  test("priority first, then the customer that was served least, then the older job", () => {
+  test("[FLOW-3] priority first, then the customer that was served least, then the older job", () => {
     const h = new SchedulerHarness();
     const old = h.addJob({ createdAt: 1, customer: "ada" });
     const young = h.addJob({ createdAt: 2, customer: "ada" });
@@ -604,7 +604,7 @@ describe("order", () => {
 });
 
 describe("backup tasks", () => {
-  test("the last slow task gets a second lease on an idle client; the first result wins and the other is cancelled", () => {
+  test("[LEASE-1] the last slow task gets a second lease on an idle client; the first result wins and the other is cancelled", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();
     const slow = h.join(1);

@@ -83,6 +83,18 @@ describe("starting", () => {
     }
   });
 
+  // Elsewhere than on Linux the second address of this machine has to be set up first.
+  test.runIf(process.platform === "linux")(
+    "[ACCESS-1] only 127.0.0.1 is listened on unless told otherwise",
+    async () => {
+      const other = (port: number): Promise<Response> => fetch(`http://127.0.0.2:${port}/healthz`);
+      const { port } = await startTestServer();
+      await expect(other(port)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
+      const open = await startTestServer({ host: "0.0.0.0" });
+      expect((await other(open.port)).status).toBe(200);
+    },
+  );
+
   test("the start-up summary names what a person needs, and no token", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     expect(server.url).toBe(`http://localhost:${server.port}`);

@@ -3,7 +3,12 @@ import type { Logger } from "pino";
 import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
 import { makeClientId, type ClientId } from "../../shared/ids.ts";
-import type { ClientMessage, ServerMessage, TaskOutcome } from "../../shared/protocol.ts";
+import {
+  protocolVersion,
+  type ClientMessage,
+  type ServerMessage,
+  type TaskOutcome,
+} from "../../shared/protocol.ts";
 
 /**
  * A client without a socket: it joins the platform in this process, computes each task at once, and reports it. Inputs that
@@ -29,7 +34,7 @@ export class TestClient {
     this.#services.onJoin({
       hello: {
         type: "hello",
-        protocol: 1,
+        protocol: protocolVersion,
         version: "test",
         client: this.id,
         kind: "node",

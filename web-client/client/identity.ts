@@ -60,7 +60,7 @@ function memoryPerSlotMb(): number {
 }
 
 /** For example "Firefox on Windows": enough for an administrator to tell machines apart, and no more than was sent anyway. */
-export function browserName(userAgent: string): string {
+function browserName(userAgent: string): string {
   const browsers = [
     ["Edge", /Edg\//],
     ["Firefox", /Firefox\//],

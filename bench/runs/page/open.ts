@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { connect } from "../../../customer/index.ts";
-import { launchChromium, labHost } from "../support/chromium.ts";
+import { labHost, launchBrowser } from "../../../scripts/launch-browser.ts";
 import { CountingProxy } from "../support/counting-proxy.ts";
 import { measureRun, startServer } from "../support/processes.ts";
 
@@ -21,7 +21,7 @@ await measureRun(async () => {
   // Waiting when the page comes. Its answer is when it was called.
   const job = hands.map(() => Date.now(), [0]);
   while ((await hands.status()).tasks.queued < 1) await new Promise((resolve) => setTimeout(resolve, 20));
-  const browser = await launchChromium();
+  const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
     const started = Date.now();

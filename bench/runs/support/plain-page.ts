@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { Page } from "puppeteer";
-import { launchBrowser } from "../../../test/support/browser.ts";
+import { launchBrowser } from "../../../scripts/launch-browser.ts";
 
 /** An empty page in Chromium, started as the volunteer page's is. */
 export async function openPlainPage(): Promise<Page> {

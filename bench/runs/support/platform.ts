@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "../../../customer/connect.ts";
 import type { Hands } from "../../../customer/hands.ts";
-import { launchBrowser } from "../../../test/support/browser.ts";
+import { launchBrowser } from "../../../scripts/launch-browser.ts";
 import { startProgram, type Child } from "./children.ts";
 
 const launcher = join(import.meta.dirname, "..", "..", "..", "bin", "manyhands.js");

@@ -1,3 +1,4 @@
+import { hasEnded } from "../../../shared/rest.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import type { NewsStreams } from "../news-streams.ts";
 import { jobOf } from "../ownership.ts";
@@ -13,7 +14,7 @@ export function progressRoutes(
       await streams.send(call, {
         read: () => platform.progress(id),
         changed: (signal) => platform.moved(id, signal),
-        isLast: ({ state }) => state !== "open" && state !== "closed",
+        isLast: ({ state }) => hasEnded(state),
       });
     },
   };

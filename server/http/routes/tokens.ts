@@ -35,7 +35,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
 }
 
 /** The link that lets its holder volunteer. */
-export function inviteUrl(volunteerUrl: string, secret: string): string {
+function inviteUrl(volunteerUrl: string, secret: string): string {
   const url = new URL("/", volunteerUrl);
   url.searchParams.set("invite", secret);
   return url.href;

@@ -56,6 +56,13 @@ function systemCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
+const inUse = "Another Manyhands server is using the data directory";
+
+/** Whether a data directory could not be opened because another server has it; also of an error that came from a thread. */
+export function isInUse(error: unknown): boolean {
+  return error instanceof PlatformError && error.message.startsWith(inUse);
+}
+
 /** What opening a data directory rejects with. */
 export function openError(directory: string, error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
@@ -66,7 +73,7 @@ function openMessage(directory: string, error: unknown): string {
   const said = error instanceof Error ? error.message : String(error);
   switch (resultCode(error) ?? systemCode(error)) {
     case busy:
-      return `Another Manyhands server is using the data directory ${directory}. Stop it, or give this one a directory of its own.`;
+      return `${inUse} ${directory}. Stop it, or give this one a directory of its own.`;
     case notADatabase:
       return `The data directory ${directory} holds a manyhands.sqlite that is not a database. Expected one that Manyhands made; move the file away to start afresh.`;
     case corrupt:

@@ -174,7 +174,7 @@ const migrations: readonly Migration[] = [
 ];
 
 /** The schema version this build writes. */
-export const schemaVersion = migrations.length;
+const schemaVersion = migrations.length;
 
 /**
  * Brings the database to {@link schemaVersion}, one transaction a version (`upTo` an earlier one, for tests).

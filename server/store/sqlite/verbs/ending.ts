@@ -1,4 +1,5 @@
 import type { TaskIndex } from "../../../../shared/ids.ts";
+import { hasEnded } from "../../../../shared/rest.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
 import { settleDependents } from "./dependents.ts";
@@ -34,5 +35,5 @@ export function isOpen({ claims, ended, tasks }: Session, job: CachedJob, index:
 
 /** Whether the job's open tasks may end. */
 export function isActive({ row }: CachedJob): boolean {
-  return row.state === "open" || row.state === "closed";
+  return !hasEnded(row.state);
 }

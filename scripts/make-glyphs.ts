@@ -1,11 +1,13 @@
 /**
- * Makes glyphs.png and glyphs.json: DejaVu Sans (Bitstream Vera licence), rasterised by a browser, so that the plots have
- * proper letters without a font library. Run by hand when a character is missing: `node science/draw/make-glyphs.ts`.
+ * Makes glyphs.png and glyphs.json of science/draw/: DejaVu Sans (Bitstream Vera licence), rasterised by a browser, so that
+ * the plots have proper letters without a font library. Run by hand when a character is missing:
+ * `node scripts/make-glyphs.ts && npm run format`.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { launch } from "puppeteer";
+import { launchBrowser } from "./launch-browser.ts";
 
+const outDirectory = join(import.meta.dirname, "..", "science", "draw");
 const characters = `${String.fromCharCode(...Array.from({ length: 95 }, (_, i) => 32 + i))}Å°×·–−²³ψβ½≤≥→…`;
 const styles = { text: "20px 'DejaVu Sans'", title: "bold 26px 'DejaVu Sans'", small: "15px 'DejaVu Sans'" };
 
@@ -40,10 +42,7 @@ const program = `(characters, styles) => {
   return { png: canvas.toDataURL("image/png"), fonts };
 }`;
 
-const browser = await launch({
-  executablePath: process.env["CHROME_PATH"] ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-lcd-text"],
-});
+const browser = await launchBrowser({ args: ["--disable-lcd-text"] });
 const page = await browser.newPage();
 const made = (await page.evaluate(
   `(${program})(${JSON.stringify(characters)}, ${JSON.stringify(styles)})`,
@@ -52,5 +51,5 @@ const made = (await page.evaluate(
   fonts: unknown;
 };
 await browser.close();
-writeFileSync(join(import.meta.dirname, "glyphs.png"), Buffer.from(made.png.split(",")[1] ?? "", "base64"));
-writeFileSync(join(import.meta.dirname, "glyphs.json"), `${JSON.stringify(made.fonts)}\n`);
+writeFileSync(join(outDirectory, "glyphs.png"), Buffer.from(made.png.split(",")[1] ?? "", "base64"));
+writeFileSync(join(outDirectory, "glyphs.json"), `${JSON.stringify(made.fonts)}\n`);

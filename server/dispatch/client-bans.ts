@@ -1,0 +1,53 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { BanInfo } from "../../shared/rest.ts";
+import type { Store } from "../store/store.ts";
+import type { ClientRegistry } from "./client-registry.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+/** What an administrator may do to a client: close its connection, or refuse it from now on. */
+export class ClientBans {
+  readonly #store: Store;
+  readonly #dispatcher: Dispatcher;
+  readonly #registry: ClientRegistry;
+
+  constructor(store: Store, dispatcher: Dispatcher, registry: ClientRegistry) {
+    this.#store = store;
+    this.#dispatcher = dispatcher;
+    this.#registry = registry;
+  }
+
+  /** The client may come back. @throws PlatformError NOT_FOUND */
+  disconnect(id: string): void {
+    const client = this.#registry.require(id);
+    this.#dispatcher.connections.get(client.id)?.bye("The administrator closed this connection.", 5000);
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  async ban(id: string, reason: string): Promise<void> {
+    const client = this.#registry.require(id);
+    await this.#store.ban(client.id, reason);
+    // A client chooses its own id, so its address is banned too; but on the server's own machine everybody has the same.
+    if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
+    this.#dispatcher.feed({ type: "clientLeft", client: client.id });
+    this.#registry.revokeTicket(client.id);
+    const refusal = new PlatformError(
+      "BANNED",
+      `This client was banned from the server: ${reason || "no reason given"}.`,
+    );
+    this.#dispatcher.connections.get(client.id)?.refuse(refusal);
+  }
+
+  /** Oldest first. */
+  list(): Promise<BanInfo[]> {
+    return this.#store.listBans();
+  }
+
+  /** @returns whether there was such a ban */
+  lift(id: string): Promise<boolean> {
+    return this.#store.unban(id);
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}

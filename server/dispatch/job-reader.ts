@@ -1,0 +1,77 @@
+import { PlatformError } from "../../shared/errors.ts";
+import type { JobId } from "../../shared/ids.ts";
+import { hasEnded, type JobInfo, type JobProgress } from "../../shared/rest.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { JobRow, ResultRow, Store } from "../store/store.ts";
+import { describeJob, failuresShown, progressOf } from "./job-info.ts";
+import type { JobWatch, LogLine } from "./job-watch.ts";
+import type { News } from "./news.ts";
+
+/** A page of results is about this large. */
+const resultPageBytes = 1024 * 1024;
+const resultPageItems = 5000;
+
+/** What jobs look like and what comes out of them, now and as it changes. Changes nothing. */
+export class JobReader {
+  readonly #store: Store;
+  readonly #scheduler: Scheduler;
+  readonly #watch: JobWatch;
+  readonly #news: News<JobId>;
+
+  constructor(store: Store, scheduler: Scheduler, watch: JobWatch, news: News<JobId>) {
+    this.#store = store;
+    this.#scheduler = scheduler;
+    this.#watch = watch;
+    this.#news = news;
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  async row(id: JobId): Promise<JobRow> {
+    const row = await this.#store.getJob(id);
+    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+    return row;
+  }
+
+  async describe(row: JobRow): Promise<JobInfo> {
+    const failures = row.failed > 0 ? await this.#store.failures(row.id, failuresShown) : [];
+    return describeJob(row, this.#scheduler.progress(row.id), this.#watch.rate(row.id), failures);
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  async job(id: JobId): Promise<JobInfo> {
+    return this.describe(await this.row(id));
+  }
+
+  async jobs(filter: { customer?: string; group?: string } = {}): Promise<JobInfo[]> {
+    const rows = await this.#store.listJobs(filter);
+    return Promise.all(rows.map((row) => this.describe(row)));
+  }
+
+  results(id: JobId, after: number): Promise<ResultRow[]> {
+    return this.#store.results(id, after, resultPageItems, resultPageBytes);
+  }
+
+  async resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void> {
+    const until = performance.now() + atMostMs;
+    for (let leftMs = atMostMs; leftMs > 0 && !signal.aborted; leftMs = until - performance.now()) {
+      const row = await this.row(id);
+      if (row.lastSeq > after || hasEnded(row.state)) return;
+      if (!this.#watch.row(id)) this.#watch.update(row);
+      await this.#watch.changed(id, signal, leftMs);
+    }
+  }
+
+  /** From memory while the job is watched. @throws PlatformError NOT_FOUND */
+  async progress(id: JobId): Promise<JobProgress> {
+    const row = this.#watch.row(id) ?? (await this.row(id));
+    return progressOf(row, this.#scheduler.progress(id), this.#watch.rate(id));
+  }
+
+  moved(id: JobId, signal: AbortSignal): Promise<void> {
+    return this.#news.next(id, signal);
+  }
+
+  logs(id: JobId): readonly LogLine[] {
+    return this.#watch.logs(id);
+  }
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
+import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/rest.ts";
+import type { JobRow, NewTask, Store } from "../store/store.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { JobReader } from "./job-reader.ts";
+import type { JobWatch } from "./job-watch.ts";
+import type { Kernels } from "./kernels.ts";
+
+/** What customers do to jobs: first on disk, then the scheduler and whoever waits for the job are told. */
+export class Jobs {
+  readonly #store: Store;
+  readonly #dispatcher: Dispatcher;
+  readonly #watch: JobWatch;
+  readonly #reader: JobReader;
+  readonly #kernels: Kernels;
+
+  constructor(store: Store, dispatcher: Dispatcher, watch: JobWatch, reader: JobReader, kernels: Kernels) {
+    this.#store = store;
+    this.#dispatcher = dispatcher;
+    this.#watch = watch;
+    this.#reader = reader;
+    this.#kernels = kernels;
+  }
+
+  /** Takes up a job as it is in the store now: after a start, and when the end of another job released or blocked it. */
+  takeUp(row: JobRow): void {
+    this.#watch.update(row);
+    // A job that waits for another is none of the scheduler's business yet.
+    if (!hasEnded(row.state) && row.waitingFor.length === 0) this.#dispatcher.addJob(row);
+  }
+
+  async create(
+    options: JobOptions & { customer: string; kernel: Sha256 },
+  ): Promise<{ job: JobInfo; created: boolean }> {
+    const kernel = await this.#kernels.require(options.kernel);
+    const id = makeJobId(randomBytes);
+    const { job, created } = await this.#store.createJob({ ...options, id, kernel, createdAt: Date.now() });
+    if (created) this.takeUp(job);
+    return { job: await this.#reader.describe(job), created };
+  }
+
+  async submit(id: JobId, tasks: readonly NewTask[]): Promise<Submitted> {
+    const submitted = await this.#store.submit(id, tasks);
+    if (submitted.added > 0) {
+      this.#watch.update(await this.#reader.row(id));
+      this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true });
+    }
+    return submitted;
+  }
+
+  async close(id: JobId): Promise<JobInfo> {
+    return this.#changed(await this.#store.closeJob(id));
+  }
+
+  async cancel(id: JobId): Promise<JobInfo> {
+    return this.#changed(await this.#store.endJob(id, "cancelled"));
+  }
+
+  async cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]> {
+    const rows = await this.#store.listJobs({ ...filter, active: true });
+    // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
+    const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
+    return Promise.all(ended.map((row) => this.#changed(row)));
+  }
+
+  async setPaused(id: JobId, paused: boolean): Promise<JobInfo> {
+    const row = await this.#store.setPaused(id, paused);
+    this.#dispatcher.feed({ type: "jobChanged", job: id, paused });
+    return this.#changed(row);
+  }
+
+  async setPriority(id: JobId, priority: number): Promise<JobInfo> {
+    const row = await this.#store.setPriority(id, priority);
+    this.#dispatcher.feed({ type: "jobChanged", job: id, priority });
+    return this.#changed(row);
+  }
+
+  async requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }> {
+    const { requeued, job } = await this.#store.requeueFailed(id);
+    this.takeUp(job);
+    if (requeued > 0) this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: true });
+    return { requeued, job: await this.#reader.describe(job) };
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  async delete(id: JobId): Promise<void> {
+    await this.#reader.row(id);
+    await this.#store.deleteJob(id);
+    this.#dispatcher.feed({ type: "jobEnded", job: id });
+    this.#watch.forget(id);
+  }
+
+  /** Whoever waits is told, and an ended job leaves the scheduler. */
+  async #changed(row: JobRow): Promise<JobInfo> {
+    this.#watch.update(row);
+    if (hasEnded(row.state)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });
+    return this.#reader.describe(row);
+  }
+}
