@@ -1,13 +1,21 @@
 /** The ideal on this machine: the same tasks shared out beforehand to two plain Node processes. */
 import { startScript } from "../support/children.ts";
 import { report } from "../support/report.ts";
-import { compute, iterations, percentOfIdeal, slots, tasks } from "./arithmetic.ts";
+import {
+  iterations,
+  percentOfIdeal,
+  slots,
+  tasks,
+  timedCompute,
+  warmUpCalls,
+  warmUpIterations,
+} from "./arithmetic.ts";
 
 if (process.argv.includes("--share")) {
-  compute(iterations);
+  for (let i = 0; i < warmUpCalls; i++) timedCompute(warmUpIterations);
   console.log("ready");
   process.stdin.once("data", () => {
-    for (let i = 0; i < tasks / slots; i++) compute(iterations);
+    for (let i = 0; i < tasks / slots; i++) timedCompute(iterations);
     console.log("done");
   });
 } else {

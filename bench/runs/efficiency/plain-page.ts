@@ -1,12 +1,20 @@
 /** The ideal in a browser: the same tasks shared out beforehand to two workers of an empty page. */
 import { openPlainPage } from "../support/plain-page.ts";
 import { report } from "../support/report.ts";
-import { compute, iterations, percentOfIdeal, slots, tasks } from "./arithmetic.ts";
+import {
+  iterations,
+  percentOfIdeal,
+  slots,
+  tasks,
+  timedCompute,
+  warmUpCalls,
+  warmUpIterations,
+} from "./arithmetic.ts";
 
 const page = await openPlainPage();
 const worker = `
-  const compute = ${compute.toString()};
-  compute(${iterations});
+  const compute = ${timedCompute.toString()};
+  for (let i = 0; i < ${warmUpCalls}; i++) compute(${warmUpIterations});
   onmessage = () => {
     for (let i = 0; i < ${tasks / slots}; i++) compute(${iterations});
     postMessage("done");

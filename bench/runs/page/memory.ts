@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { connect } from "../../../customer/index.ts";
-import { launchChromium } from "../support/chromium.ts";
+import { launchBrowser } from "../../../scripts/launch-browser.ts";
 import { memoryOf } from "../support/process-stat.ts";
 import { measureRun, startServer } from "../support/processes.ts";
 import { renderersOf } from "../support/renderers.ts";
@@ -15,7 +15,7 @@ const tasks = Number(values.tasks);
 await measureRun(async () => {
   const server = await startServer();
   const hands = await connect(server.url, { token: server.token });
-  const browser = await launchChromium();
+  const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
     await page.goto(`${server.url}/?auto=1`);

@@ -1,7 +1,7 @@
 import type { Response } from "express";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
-import { contentTypes, type JobInfo, type JobState } from "../../../shared/rest.ts";
+import { contentTypes, hasEnded, type JobInfo } from "../../../shared/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";
 import { flag, query } from "../reply.ts";
@@ -164,10 +164,6 @@ function drained(res: Response, signal: AbortSignal): Promise<void> {
     res.once("drain", done);
     signal.addEventListener("abort", done, { once: true });
   });
-}
-
-function hasEnded(state: JobState): boolean {
-  return state !== "open" && state !== "closed";
 }
 
 function afterOf(call: Call): number {
