@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { AheadCache, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import * as v from "valibot";
+import { readWhole, writeAndRename } from "./cache-files.ts";
 import { takeTurn } from "./turn.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
@@ -97,10 +98,8 @@ class DiskCache implements BlobCache {
   }
 
   async get(sha256: Sha256): Promise<Uint8Array | undefined> {
-    let bytes: Buffer;
-    try {
-      bytes = await readFile(this.#path(sha256));
-    } catch {
+    const bytes = await readWhole(this.#path(sha256));
+    if (!bytes) {
       this.#forget(sha256);
       return undefined;
     }
@@ -122,15 +121,7 @@ class DiskCache implements BlobCache {
   }
 
   async #write(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    const aside = join(this.#aside, randomUUID());
-    try {
-      await writeFile(aside, bytes);
-      await mkdir(join(this.#blobs, sha256.slice(0, 2)), { recursive: true });
-      await rename(aside, this.#path(sha256));
-    } catch (error) {
-      await rm(aside, { force: true });
-      throw error;
-    }
+    await writeAndRename(bytes, join(this.#aside, randomUUID()), this.#path(sha256));
     this.#remember(sha256, { size: bytes.length, usedAt: Date.now(), verified: false });
   }
 
