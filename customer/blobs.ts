@@ -19,7 +19,10 @@ export type PutSource =
 /** Long enough for the largest blob over a slow line; a connection that died is noticed sooner, by the socket. */
 const transferMs = 6 * 3600 * 1000;
 
-/** Stores bytes, a file or a stream under its SHA-256, sending nothing when the server has it. */
+/**
+ * Stores bytes, a file or a stream under its SHA-256, sending nothing when the server has it (but for small ones after several
+ * that it did not have).
+ */
 export async function putBlob(
   http: HttpClient,
   source: PutSource,
@@ -90,13 +93,32 @@ async function upload(
       `${reference.size} bytes to put; at most ${limits.blobBytes} are allowed.`,
     );
   const path = `api/blobs/${reference.sha256}`;
-  if (await exists(http, path, signal)) return reference;
+  const news = newsOf.get(http) ?? 0;
+  const isToAsk = reference.size > unaskedBytes || news < newsUntilUnasked;
+  if (isToAsk && (await exists(http, path, signal))) {
+    newsOf.delete(http);
+    return reference;
+  }
   const headers = { "content-type": "application/octet-stream" };
-  await http.request({ method: "PUT", path, body, headers, signal, timeoutMs: transferMs }, (response) =>
-    response.arrayBuffer(),
+  const wasNew = await http.request(
+    { method: "PUT", path, body, headers, signal, timeoutMs: transferMs },
+    async (response) => {
+      await response.arrayBuffer();
+      return response.status === 201;
+    },
   );
+  if (wasNew) newsOf.set(http, news + 1);
+  else newsOf.delete(http);
   return reference;
 }
+
+/**
+ * Blobs in a row that a server did not have. After a few, small ones are sent without asking first: who puts a set of images
+ * that are all new asks a thousand times for nothing, and one that is there after all costs its bytes once, and the next is asked for.
+ */
+const newsOf = new WeakMap<HttpClient, number>();
+const newsUntilUnasked = 4;
+const unaskedBytes = 4 * 1024 ** 2;
 
 async function exists(http: HttpClient, path: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {

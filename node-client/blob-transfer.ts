@@ -83,7 +83,8 @@ async function receive(
   stall: Stall,
 ): Promise<Uint8Array> {
   const part = range !== undefined && response.statusCode === 206;
-  const bytes = new Uint8Array(part ? range[1] - range[0] : name.size);
+  // Not zeroed, and not from Node's pool of small buffers: it is filled, or nobody sees it.
+  const bytes = new Uint8Array(Buffer.allocUnsafeSlow(part ? range[1] - range[0] : name.size).buffer);
   const hash = part ? undefined : createHash("sha256");
   const length = await readInto(bytes, response, (chunk) => {
     hash?.update(chunk);

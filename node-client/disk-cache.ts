@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { AheadCache, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import * as v from "valibot";
+import { readWhole, writeAndRename } from "./cache-files.ts";
 import { takeTurn } from "./turn.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
@@ -49,6 +50,11 @@ export async function openDiskCache(options: DiskCacheOptions): Promise<BlobCach
 
 function isSha256(name: string): name is Sha256 {
   return v.is(sha256Schema, name);
+}
+
+/** Whole milliseconds, and not before the time that the file system gives a file at this moment. */
+function timeOfUse(): number {
+  return Date.now() + 1;
 }
 
 /** Names that must stay; for data that tasks need nothing but the order of use counts. */
@@ -97,10 +103,8 @@ class DiskCache implements BlobCache {
   }
 
   async get(sha256: Sha256): Promise<Uint8Array | undefined> {
-    let bytes: Buffer;
-    try {
-      bytes = await readFile(this.#path(sha256));
-    } catch {
+    const bytes = await readWhole(this.#path(sha256));
+    if (!bytes) {
       this.#forget(sha256);
       return undefined;
     }
@@ -122,16 +126,8 @@ class DiskCache implements BlobCache {
   }
 
   async #write(sha256: Sha256, bytes: Uint8Array): Promise<void> {
-    const aside = join(this.#aside, randomUUID());
-    try {
-      await writeFile(aside, bytes);
-      await mkdir(join(this.#blobs, sha256.slice(0, 2)), { recursive: true });
-      await rename(aside, this.#path(sha256));
-    } catch (error) {
-      await rm(aside, { force: true });
-      throw error;
-    }
-    this.#remember(sha256, { size: bytes.length, usedAt: Date.now(), verified: false });
+    await writeAndRename(bytes, join(this.#aside, randomUUID()), this.#path(sha256));
+    this.#remember(sha256, { size: bytes.length, usedAt: timeOfUse(), verified: false });
   }
 
   /** Room is made first, so that nothing of `keep` is ever in its way. */
@@ -148,7 +144,7 @@ class DiskCache implements BlobCache {
 
   async #touch(names: readonly Sha256[]): Promise<Sha256[]> {
     const here: Sha256[] = [];
-    const now = Date.now();
+    const now = timeOfUse();
     for (const sha256 of names) {
       // Another client of this machine may have brought it, or removed it.
       const { size } = (await stat(this.#path(sha256)).catch(() => undefined)) ?? {};
@@ -176,7 +172,7 @@ class DiskCache implements BlobCache {
   }
 
   async #used(sha256: Sha256, size: number): Promise<void> {
-    const now = Date.now();
+    const now = timeOfUse();
     const usedAt = this.#files.get(sha256)?.usedAt ?? 0;
     const touch = now - usedAt > touchEveryMs;
     this.#remember(sha256, { size, usedAt: touch ? now : usedAt, verified: true });
@@ -236,7 +232,10 @@ class DiskCache implements BlobCache {
         found.push([name, { size, usedAt, verified: known?.verified ?? false }]);
       }
     }
-    this.#replace(found.sort(([, a], [, b]) => a.usedAt - b.usedAt));
+    // Several are written in one millisecond, or tick of the file system's clock: then in the order that is known here.
+    const places = new Map([...this.#files.keys()].map((name, place) => [name, place]));
+    const placeOf = (name: Sha256): number => places.get(name) ?? -1;
+    this.#replace(found.sort(([a, x], [b, y]) => x.usedAt - y.usedAt || placeOf(a) - placeOf(b)));
   }
 
   #replace(found: readonly [Sha256, File][]): void {

@@ -39,7 +39,7 @@ export function fetchOnce(
         await cache.put(name.sha256, bytes).catch(() => undefined);
         return bytes;
       } finally {
-        await lock?.release();
+        lock?.release();
       }
     },
   };

@@ -14,7 +14,7 @@ export async function takeTurn<T>(path: string, action: () => Promise<T>): Promi
   try {
     return await action();
   } finally {
-    await lock?.release();
+    lock?.release();
   }
 }
 
@@ -29,7 +29,7 @@ export async function waitForTurn<T = never>(
   const watch = { mtimeMs: 0, since: performance.now() };
   for (let pauseMs = firstLookMs; ; pauseMs = Math.min(longestLookMs, pauseMs * 1.5)) {
     try {
-      const lock = await tryLock(path);
+      const lock = tryLock(path);
       if (lock) return { lock };
       await breakIfDead(path, watch, performance.now());
     } catch {

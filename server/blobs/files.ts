@@ -1,5 +1,6 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { closeSync, fsync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { promisify } from "node:util";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { PlatformError } from "../../shared/errors.ts";
@@ -7,8 +8,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import * as v from "valibot";
 
-/** Files whose size is asked for side by side. */
-const lookAtOnce = 64;
+const fsyncAsync = promisify(fsync);
 
 /**
  * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `ab/abcdef….chunks` for
@@ -51,17 +51,22 @@ export class BlobFiles {
     return join(this.#incoming, `${sha256}.${randomUUID()}`);
   }
 
-  async find(sha256: Sha256): Promise<BlobName | undefined> {
+  /** At once: a turn through the thread pool takes this thread 0.1-0.2 ms, and the look 0.005. */
+  find(sha256: Sha256): BlobName | undefined {
     // Most uploads are new: an error with a stack for each costs more than the look itself.
-    const found = await stat(this.path(sha256), { throwIfNoEntry: false });
+    const found = statSync(this.path(sha256), { throwIfNoEntry: false });
     return found && { sha256, size: found.size };
   }
 
-  /** Makes a received file the blob; it survives a power cut when this resolves. */
+  /** Makes a received file the blob. It survives a power cut only when {@link BlobFiles.sync} has resolved, too. */
   async publish(received: string, sha256: Sha256): Promise<void> {
     await this.#makeFolders();
     await rename(received, this.path(sha256));
-    await syncDirectory(join(this.#directory, sha256.slice(0, 2)));
+  }
+
+  /** Puts the name of a published blob on disk. */
+  sync(sha256: Sha256): Promise<void> {
+    return syncDirectory(join(this.#directory, sha256.slice(0, 2)));
   }
 
   /** All at once, when the first blob comes: one by one, each would need the directory synced. */
@@ -91,21 +96,20 @@ export class BlobFiles {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
       const files = await readdir(join(this.#directory, folder));
       const names = files.filter((file): file is Sha256 => v.is(sha256Schema, file));
-      for (let at = 0; at < names.length; at += lookAtOnce)
-        for (const found of await Promise.all(
-          names.slice(at, at + lookAtOnce).map((name) => this.find(name)),
-        ))
-          if (found) yield found;
+      for (const name of names) {
+        const found = this.find(name);
+        if (found) yield found;
+      }
     }
   }
 }
 
-/** A rename is on disk when its directory is. */
+/** A rename is on disk when its directory is. Opened and closed at once: only the disk is waited for. */
 async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+  const folder = openSync(directory, "r");
   try {
-    await handle.sync();
+    await fsyncAsync(folder);
   } finally {
-    await handle.close();
+    closeSync(folder);
   }
 }

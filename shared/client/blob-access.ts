@@ -68,7 +68,7 @@ export class BlobAccess {
   }
 
   /**
-   * The bytes of a blob, or of `range` of it; the caller owns them.
+   * The bytes of a blob, or of `range` of it; others read them too, so nobody may change or transfer them.
    * @throws PlatformError RANGE_NOT_SATISFIABLE, NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
    */
   async read(name: BlobName, range?: Range): Promise<Uint8Array> {
@@ -79,9 +79,9 @@ export class BlobAccess {
         `Bytes ${start} to ${end} of a blob of ${name.size} bytes; expected a range inside it.`,
       );
     const all = end - start === name.size;
-    if (all || name.size <= wholeBytes) return (await this.#whole(name)).slice(start, end);
+    if (all || name.size <= wholeBytes) return (await this.#whole(name)).subarray(start, end);
     const cached = this.#memory.get(name.sha256) ?? (await this.#cached(name));
-    if (cached) return cached.slice(start, end);
+    if (cached) return cached.subarray(start, end);
     return this.#chunks.read(name, [start, end]);
   }
 

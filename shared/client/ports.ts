@@ -116,7 +116,7 @@ export interface SandboxFactory {
 
 /** What the runner inside the sandbox may ask of the outside. Implemented by the core, exposed by the shell. */
 export interface SandboxHost {
-  /** Bytes of a blob or of a range of it, from the cache or the server. The caller owns the copy. */
+  /** Bytes of a blob or of a range of it, from the cache or the server. Others read them too: not to be changed or moved. */
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array>;
   /** Stores bytes as a blob and returns its name. */
   put(bytes: Uint8Array): Promise<BlobName>;

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataReference, type Hands } from "../../customer/index.ts";
+import { putBytes } from "../../customer/blobs.ts";
+import { HttpClient } from "../../customer/http.ts";
+import { nodeFetch } from "../../customer/node-fetch.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { LivePlatform } from "./live-platform.ts";
 
@@ -18,6 +21,22 @@ afterAll(() => platform.close());
 const bytes = new Uint8Array(1_234_567).map((_, index) => index * 7);
 const sha256 = createHash("sha256").update(bytes).digest("hex");
 
+/** A connection that tells the methods of what it sends. */
+function listeningClient(): { http: HttpClient; sent: string[] } {
+  const sent: string[] = [];
+  const http = new HttpClient({
+    url: platform.url,
+    findToken: async () => platform.server.token,
+    patienceMs: 5_000,
+    log: () => undefined,
+    fetch: (url, init) => {
+      sent.push(init.method ?? "GET");
+      return nodeFetch(url, init);
+    },
+  });
+  return { http, sent };
+}
+
 describe("putting data", () => {
   it("gives the same reference for the same bytes, whatever they came from", async () => {
     const path = join(platform.directory, "data.bin");
@@ -31,6 +50,30 @@ describe("putting data", () => {
       expect({ name, size }).toEqual({ name: sha256, size: bytes.length });
     }
     expect((await hands.status()).blobs.count).toBe(1);
+  });
+
+  it("asks no more whether small blobs are here after several that were not, until one was", async () => {
+    const { http, sent } = listeningClient();
+    const put = (text: string) => putBytes(http, new TextEncoder().encode(text));
+    for (const text of ["a", "b", "c", "d"]) await put(text);
+    expect(sent.splice(0).join(" ")).toBe("HEAD PUT HEAD PUT HEAD PUT HEAD PUT");
+    await put("e");
+    const again = await put("a");
+    expect(again.size).toBe(1);
+    expect(sent.splice(0).join(" ")).toBe("PUT PUT");
+    await put("b");
+    await put("f");
+    expect(sent.splice(0).join(" ")).toBe("HEAD HEAD PUT");
+  });
+
+  it("asks for large blobs always", async () => {
+    const { http, sent } = listeningClient();
+    for (const text of ["g", "h", "i", "j"]) await putBytes(http, new TextEncoder().encode(text));
+    sent.length = 0;
+    const large = new Uint8Array(5 * 1024 ** 2);
+    await putBytes(http, large);
+    await putBytes(http, large);
+    expect(sent.join(" ")).toBe("HEAD PUT HEAD");
   });
 
   it("says which file is not there", async () => {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdir, writeFile, mkdir } from "node:fs/promises";
+import { readdir, rm, writeFile, mkdir } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
@@ -34,7 +34,7 @@ describe("[CACHE-1] clients of one cache directory", () => {
     await until(() => server.requests.length === 1);
     const other = await client(server.url, directory, [blob]);
     other.go();
-    await until(async () => (await readdir(join(directory, "partial"))).length === 1);
+    await until(async () => (await locksIn(directory)).length === 1);
     expect(server.requests).toHaveLength(1);
     doomed.kill();
     await other.exited;
@@ -60,10 +60,10 @@ describe("[CACHE-1] clients of one cache directory", () => {
 describe("lock of a fetch", () => {
   it("is one's at a time, and the next one's when it is released", async () => {
     const path = join(await temporaryDirectory(), "x.lock");
-    const lock = await tryLock(path);
-    expect(await tryLock(path)).toBeUndefined();
-    await lock!.release();
-    expect(await tryLock(path)).toBeDefined();
+    const lock = tryLock(path);
+    expect(tryLock(path)).toBeUndefined();
+    lock!.release();
+    expect(tryLock(path)).toBeDefined();
   });
 
   it("of another host is broken only when its file did not change for ten seconds of one's own clock", async () => {
@@ -72,23 +72,45 @@ describe("lock of a fetch", () => {
     const watch = { mtimeMs: 0, since: 0 };
     await breakIfDead(path, watch, 1_000);
     await breakIfDead(path, watch, 10_999);
-    expect(await tryLock(path)).toBeUndefined();
+    expect(tryLock(path)).toBeUndefined();
     await breakIfDead(path, watch, 11_000);
-    expect(await tryLock(path)).toBeDefined();
+    expect(tryLock(path)).toBeDefined();
   });
 
   it("that was broken and is another's now is not released by the first", async () => {
     const path = join(await temporaryDirectory(), "x.lock");
-    const first = await tryLock(path);
+    const first = tryLock(path);
+    await rm(path);
     await writeFile(path, `${hostname()} ${process.pid} other`);
-    await first!.release();
-    expect(await tryLock(path)).toBeUndefined();
+    first!.release();
+    expect(tryLock(path)).toBeUndefined();
+  });
+
+  it("that was broken and is this process's again is not released by who had it first", async () => {
+    const path = join(await temporaryDirectory(), "x.lock");
+    const first = tryLock(path);
+    await rm(path);
+    expect(tryLock(path)).toBeDefined();
+    first!.release();
+    expect(tryLock(path)).toBeUndefined();
+  });
+
+  it("can be made after all that is old in its directory was removed", async () => {
+    const directory = await temporaryDirectory();
+    tryLock(join(directory, "x.lock"))!.release();
+    for (const name of await readdir(directory)) await rm(join(directory, name));
+    expect(tryLock(join(directory, "x.lock"))).toBeDefined();
+    expect(tryLock(join(directory, "x.lock"))).toBeUndefined();
   });
 
   it("cannot be made where the directory is missing: an error, and no waiting", async () => {
-    await expect(tryLock("/nowhere/x.lock")).rejects.toThrow(/ENOENT/);
+    expect(() => tryLock("/nowhere/x.lock")).toThrow(/ENOENT/);
   });
 });
+
+async function locksIn(directory: string): Promise<string[]> {
+  return (await readdir(join(directory, "partial"))).filter((name) => name.endsWith(".lock"));
+}
 
 type Answer = (answer: () => void, response: ServerResponse) => unknown;
 

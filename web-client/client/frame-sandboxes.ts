@@ -117,12 +117,12 @@ class WorkerSandbox implements Sandbox {
   }
 }
 
-/** The host as the worker may call it; what it returns is moved, not copied. */
+/** The host as the worker may call it; what it returns is a copy that is moved: to clone it would copy it twice. */
 function exposedHost(host: SandboxHost): SandboxHost {
   return {
     async data(name, range) {
-      const bytes = compact(await host.data(name, range));
-      return transfer(bytes, [bytes.buffer as ArrayBuffer]);
+      const bytes = (await host.data(name, range)).slice();
+      return transfer(bytes, [bytes.buffer]);
     },
     put: (bytes) => host.put(bytes),
     report: (report) => host.report(report),

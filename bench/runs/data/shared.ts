@@ -23,7 +23,7 @@ await measureRun(async () => {
   const reference = await hands.put(blob);
   const cache = await temporaryDirectory();
   for (let at = 0; at < clients; at++)
-    await startClient({ url: `http://127.0.0.1:${port}`, token: server.token }, ["--slots", "1"], cache);
+    await startClient({ url: `http://127.0.0.1:${port}`, token: server.token }, ["--slots", "1"], { cache });
   while ((await hands.clients()).length < clients) await new Promise((resolve) => setTimeout(resolve, 50));
   // Long enough that each of the clients takes part.
   const kernel = async (

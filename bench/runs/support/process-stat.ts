@@ -12,10 +12,24 @@ const ticksPerSecond = 100;
 
 /** Seconds of processor time a process has used. */
 export async function cpuSecondsOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // The name of the program may hold spaces; what follows its bracket is fixed (proc(5)): utime and stime are 12 and 13.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = await statFields(pid);
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** The name of the program may hold spaces; what follows its bracket is fixed (proc(5)): utime and stime, then those of children that ended, are 11 to 14. */
+async function statFields(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Seconds of processor time of the processes that a process started: of those that live, and of those that have ended. */
+export async function childSecondsOf(pid: number): Promise<number> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  const living = children.split(" ").filter(Boolean).map(Number);
+  const seconds = await Promise.all(living.map((child) => cpuSecondsOf(child).catch(() => 0)));
+  const fields = await statFields(pid);
+  const ended = (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
+  return seconds.reduce((sum, one) => sum + one, ended);
 }
 
 /** Forgets the most that a process ever had, so that the next {@link memoryOf} tells the peak since now. */

@@ -98,10 +98,10 @@ export async function startServer(
 export async function startClient(
   server: { url: string; token: string },
   flags: readonly string[] = [],
-  cache?: string,
+  { cache, nodeFlags = [] }: { cache?: string; nodeFlags?: readonly string[] } = {},
 ): Promise<Started> {
   const directory = cache ?? (await temporaryDirectory());
   const launcher = join(root, "bin", "manyhands.js");
   const args = ["client", "--server", server.url, "--cache-dir", directory, "--log-level", "warn", ...flags];
-  return startProcess(process.execPath, [launcher, ...args], { MANYHANDS_TOKEN: server.token });
+  return startProcess(process.execPath, [...nodeFlags, launcher, ...args], { MANYHANDS_TOKEN: server.token });
 }
