@@ -3,6 +3,7 @@ import { readFile, rm, stat, utimes } from "node:fs/promises";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { isAlive } from "./is-alive.ts";
 
 /** A holder shows this often that it lives; one that did not for `deadMs` is taken for dead, or stopped. */
 const beatMs = 2_000;
@@ -31,6 +32,9 @@ export function tryLock(path: string): FetchLock | undefined {
   return holder.tryLock(path);
 }
 
+/** What a file system says that knows no hard links, as exFAT and some network shares: there each lock is a file. */
+const withoutLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
 const holders = new Map<string, Holder>();
 process.on("exit", () => {
   for (const holder of holders.values()) holder.end();
@@ -47,6 +51,7 @@ class Holder {
   /** One that was broken and taken again is not released by who had it first. */
   readonly #held = new Map<string, FetchLock>();
   #beat: NodeJS.Timeout | undefined;
+  #hasLinks = true;
 
   constructor(folder: string) {
     this.#path = join(folder, `${randomUUID()}.holder`);
@@ -70,13 +75,16 @@ class Holder {
   }
 
   #make(path: string): void {
+    if (!this.#hasLinks) return makeFile(path, this.#mark);
     try {
       linkSync(this.#path, path);
     } catch (error) {
+      const { code = "" } = error as NodeJS.ErrnoException;
+      if (withoutLinks.has(code)) this.#hasLinks = false;
       // The first lock, or one after an hour without: then another client of this directory has tidied up.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      makeFile(this.#path, this.#mark);
-      linkSync(this.#path, path);
+      else if (code === "ENOENT") makeFile(this.#path, this.#mark);
+      else throw error;
+      this.#make(path);
     }
   }
 
@@ -97,7 +105,8 @@ class Holder {
 
   #showLife(): void {
     const now = Date.now() / 1000;
-    utimes(this.#path, now, now).catch(() => undefined);
+    for (const path of this.#hasLinks ? [this.#path] : this.#held.keys())
+      utimes(path, now, now).catch(() => undefined);
   }
 }
 
@@ -125,13 +134,4 @@ export async function breakIfDead(path: string, watch: Watch, now: number): Prom
   const [host, pid] = (await readFile(path, "utf8").catch(() => "")).split(" ");
   const died = host === hostname() && pid !== undefined && !isAlive(Number(pid));
   if (died || now - watch.since >= deadMs) await rm(path, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
 }

@@ -231,12 +231,15 @@ export class BlobDirectory {
    * were tried: waiting up to 5 ms for others costs as much as it saves.
    */
   async #recordNew(name: BlobName): Promise<void> {
-    const [synced, recorded] = await Promise.allSettled([this.#files.sync(name.sha256), this.#touch(name)]);
+    const [synced, recorded] = await Promise.allSettled([
+      this.#files.sync(name.sha256),
+      this.#store.touchBlob(name),
+    ]);
     const failed = [synced, recorded].find((one) => one.status === "rejected");
-    if (!failed) return;
+    // Only now: who asks for a blob that was touched lately is answered without the lock.
+    if (!failed) return this.#noteTouched(name.sha256);
     // The sender is told that it failed, so no file stays that no quota counts, and no record of none.
     await this.#files.remove(name.sha256);
-    this.#touched.delete(name.sha256);
     if (recorded.status === "fulfilled") await this.#store.forgetBlob(name.sha256).catch(() => undefined);
     throw failed.reason;
   }
@@ -256,8 +259,12 @@ export class BlobDirectory {
 
   async #touch(name: BlobName): Promise<void> {
     await this.#store.touchBlob(name);
-    this.#touched.delete(name.sha256);
-    this.#touched.set(name.sha256, this.#clock());
+    this.#noteTouched(name.sha256);
+  }
+
+  #noteTouched(sha256: Sha256): void {
+    this.#touched.delete(sha256);
+    this.#touched.set(sha256, this.#clock());
     // A Map keeps its order: the first is the one touched longest ago.
     if (this.#touched.size > rememberedTouches) this.#touched.delete(this.#touched.keys().next().value!);
   }
