@@ -123,7 +123,7 @@ export const topic: Topic = {
     {
       ...common,
       ...warmedUp,
-      name: "node client, after 200,000 tasks",
+      name: "steady state, node",
       goal: nodeGoals,
       manyhands: node,
       peers: [...durable.filter(({ name }) => name !== "pg-boss"), piscina],
@@ -138,7 +138,7 @@ export const topic: Topic = {
     {
       ...common,
       ...warmedUp,
-      name: "Chromium tab, after 200,000 tasks",
+      name: "steady state, Chromium",
       goal: { ratio: 1, of: "durable" },
       manyhands: chromium,
       peers: tasksOnly,
