@@ -8,8 +8,8 @@ import { keepAwake } from "./wake-lock.ts";
 
 /** How long an election may take before the page says that another tab has it. */
 const electionMs = 400;
-/** A hundred tiny tasks a second are not worth a hundred renderings. */
-const renderMs = 200;
+/** A hundred tiny tasks a second are not worth a hundred renderings: where the processor draws, each takes some 3 ms from the kernels. */
+const renderMs = 500;
 
 /** The volunteer's side of this page: one client at a time, from the press of the button to its stop. */
 export class Volunteer {
@@ -114,8 +114,10 @@ export class Volunteer {
     let recent: RecentWork = { customers: [], at: -Infinity };
     let newest: ClientStatus | undefined;
     let waiting = false;
+    let paintedAt = -renderMs;
     const paint = (): void => {
       waiting = false;
+      paintedAt = performance.now();
       if (era === this.#era && newest && this.#client)
         this.#become({ state: "running", status: newest, recent });
     };
@@ -125,7 +127,7 @@ export class Volunteer {
       if (customers.length > 0) recent = { customers, at: performance.now() };
       if (waiting) return;
       waiting = true;
-      setTimeout(paint, renderMs);
+      setTimeout(paint, paintedAt + renderMs - performance.now());
     };
   }
 
