@@ -36,8 +36,7 @@ export const tasks = slots * Math.max(4, Math.round((Number(values.seconds) * 10
  * Calls before the measurement, and the steps of each: the same everywhere. What V8 compiles on the way into a long loop is up
  * to 6 % faster than what it compiles of a function that was called often.
  */
-export const warmUpCalls = 200;
-export const warmUpIterations = Math.round(iterations / 100);
+export const warmUp = { calls: 200, iterations: Math.round(iterations / 100) };
 
 /** Percent of the ideal: every slot computing all the time, at the calibrated speed. */
 export function percentOfIdeal(wallMs: number): number {

@@ -1,16 +1,7 @@
 /** `node manyhands.ts --ms 10 [--client node|chromium]`: percent of the ideal wall time on two slots. */
 import { connectTo, startClient, startServer } from "../support/platform.ts";
 import { report } from "../support/report.ts";
-import {
-  clientKind,
-  iterations,
-  percentOfIdeal,
-  slots,
-  tasks,
-  timedCompute,
-  warmUpCalls,
-  warmUpIterations,
-} from "./arithmetic.ts";
+import { clientKind, iterations, percentOfIdeal, slots, tasks, timedCompute, warmUp } from "./arithmetic.ts";
 
 const server = await startServer();
 // A volunteer's kernels yield to the machine's user; here nothing may come before them, as nothing does in the peer's.
@@ -20,7 +11,7 @@ const hands = await connectTo(server);
 for (let i = 0; i < 1000; i++) await hands.map(timedCompute, [1]);
 await hands.map(
   timedCompute,
-  Array.from({ length: slots * warmUpCalls }, () => warmUpIterations),
+  Array.from({ length: slots * warmUp.calls }, () => warmUp.iterations),
 );
 const inputs = Array.from({ length: tasks }, () => iterations);
 const start = performance.now();

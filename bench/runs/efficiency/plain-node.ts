@@ -1,18 +1,10 @@
 /** The ideal on this machine: the same tasks shared out beforehand to two plain Node processes. */
 import { startScript } from "../support/children.ts";
 import { report } from "../support/report.ts";
-import {
-  iterations,
-  percentOfIdeal,
-  slots,
-  tasks,
-  timedCompute,
-  warmUpCalls,
-  warmUpIterations,
-} from "./arithmetic.ts";
+import { iterations, percentOfIdeal, slots, tasks, timedCompute, warmUp } from "./arithmetic.ts";
 
 if (process.argv.includes("--share")) {
-  for (let i = 0; i < warmUpCalls; i++) timedCompute(warmUpIterations);
+  for (let i = 0; i < warmUp.calls; i++) timedCompute(warmUp.iterations);
   console.log("ready");
   process.stdin.once("data", () => {
     for (let i = 0; i < tasks / slots; i++) timedCompute(iterations);

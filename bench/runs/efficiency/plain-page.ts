@@ -1,20 +1,12 @@
 /** The ideal in a browser: the same tasks shared out beforehand to two workers of an empty page. */
 import { openPlainPage } from "../support/plain-page.ts";
 import { report } from "../support/report.ts";
-import {
-  iterations,
-  percentOfIdeal,
-  slots,
-  tasks,
-  timedCompute,
-  warmUpCalls,
-  warmUpIterations,
-} from "./arithmetic.ts";
+import { iterations, percentOfIdeal, slots, tasks, timedCompute, warmUp } from "./arithmetic.ts";
 
 const page = await openPlainPage();
 const worker = `
   const compute = ${timedCompute.toString()};
-  for (let i = 0; i < ${warmUpCalls}; i++) compute(${warmUpIterations});
+  for (let i = 0; i < ${warmUp.calls}; i++) compute(${warmUp.iterations});
   onmessage = () => {
     for (let i = 0; i < ${tasks / slots}; i++) compute(${iterations});
     postMessage("done");
