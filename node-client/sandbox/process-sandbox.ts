@@ -46,6 +46,7 @@ class ProcessSandbox implements Sandbox {
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
   readonly #runner: comlink.Remote<KernelRunner>;
+  readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
   /** Why it was ended from this side; an exit without it is the process's own doing. */
   #verdict: Ended | undefined;
@@ -73,8 +74,8 @@ class ProcessSandbox implements Sandbox {
     const runnerChannel = frameEndpoint("runner", post);
     const hostChannel = frameEndpoint("host", post);
     this.#runner = comlink.wrap<KernelRunner>(runnerChannel.endpoint);
-    const guarded = guardHost(host, (what) => this.#violated(what));
-    comlink.expose(guarded, hostChannel.endpoint);
+    this.#host = guardHost(host, (what) => this.#violated(what));
+    comlink.expose(this.#host, hostChannel.endpoint);
     this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));
     this.ended = this.#watchEnd();
     this.ready = this.#watchStart(niceness);
@@ -94,8 +95,9 @@ class ProcessSandbox implements Sandbox {
     return this.#calls.call(() => this.#runner.load(...call));
   }
 
-  run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    return this.#calls.call(() => this.#runner.run(bundle));
+  async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
+    const rest = await this.#calls.call(() => this.#runner.run(bundle));
+    if (rest) this.#host.report(rest);
   }
 
   terminate(): void {

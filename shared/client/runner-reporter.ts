@@ -4,7 +4,7 @@ import { FinishedWriter } from "./finished-writer.ts";
 /**
  * Finished tasks may wait this long for company, as long as a bundle takes, and less when there are many: a report costs
  * client, server and customer some 4 ms of processor time, which on a busy machine is taken from the kernels. The end of a
- * bundle flushes at once.
+ * bundle takes them along at once.
  */
 const finishedEveryMs = 250;
 const manyEveryMs = 20;
@@ -68,12 +68,12 @@ export class RunnerReporter {
     this.#checkpointSentAt = -Infinity;
     this.#finished.add(index, elapsedMs, outcome);
     const dueMs = this.#finished.count < many ? finishedEveryMs : manyEveryMs;
-    if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.flush();
+    if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.#send({});
   }
 
-  /** Sends the finished tasks that wait. */
-  flush(): void {
-    if (this.#finished.count > 0) this.#send({});
+  /** The finished tasks that wait, if any: for whoever ends the bundle to hand on. */
+  takeRest(): RunnerReport | undefined {
+    return this.#finished.count > 0 ? { finished: this.#finished.take() } : undefined;
   }
 
   #sendDue(index: number): void {

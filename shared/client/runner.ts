@@ -32,8 +32,11 @@ export interface KernelRunner {
    * @throws Error with the module's own message when it does not load or has no default-exported function
    */
   load(kernelSha256: string, source: Uint8Array): Promise<void>;
-  /** Runs the tasks of a bundle in order; each is reported before this resolves. Bundles queue up, one runs at a time. */
-  run(bundle: SandboxBundle): Promise<void>;
+  /**
+   * Runs the tasks of a bundle in order. Resolves to the report of those that finished since the last one, if any: the answer
+   * carries it, where a call of its own and its reply would be two messages more. Bundles queue up, one runs at a time.
+   */
+  run(bundle: SandboxBundle): Promise<RunnerReport | undefined>;
 }
 
 /**
@@ -54,7 +57,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
     return module.default as Kernel;
   }
 
-  async function runBundle(bundle: SandboxBundle): Promise<void> {
+  async function runBundle(bundle: SandboxBundle): Promise<RunnerReport | undefined> {
     const loaded = kernels.get(bundle.kernelSha256);
     if (!loaded) throw new Error(`Kernel ${bundle.kernelSha256} was not loaded before its tasks.`);
     const kernel = await loaded;
@@ -68,7 +71,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
       reporter.addFinished(task.index, Math.max(0, endedAt - startedAt), outcome);
       startedAt = endedAt;
     }
-    reporter.flush();
+    return reporter.takeRest();
   }
 
   return {

@@ -39,7 +39,7 @@ export class RunnerHarness {
     const module = new TextEncoder().encode(`export default ${source}`);
     const sha256 = sha256Hex(module);
     await this.runner.load(sha256, module);
-    await this.runner.run({
+    const rest = await this.runner.run({
       kernelSha256: sha256,
       seed: "seed",
       tasks: packTasks(
@@ -51,6 +51,7 @@ export class RunnerHarness {
         })),
       ),
     });
+    if (rest) this.reports.push(readReport(rest));
     return this.finished;
   }
 

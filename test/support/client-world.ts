@@ -170,7 +170,12 @@ export class ModelSandboxes implements SandboxFactory {
       Promise.race([call, death.promise.then(() => Promise.reject(new Error("the sandbox is dead")))]);
     const sandbox: Sandbox = {
       load: (sha256, source) => orDeath(runner.load(sha256, source)),
-      run: (bundle) => orDeath(runner.run(bundle)),
+      run: async (bundle) => {
+        const rest = await orDeath(runner.run(bundle));
+        // An answer travels as reports do, behind them.
+        await orDeath(this.#clock.sleep(1));
+        if (rest) host.report(rest);
+      },
       terminate: () => handle.end(undefined, "crash"),
       ended: death.promise,
     };

@@ -61,6 +61,7 @@ class WorkerSandbox implements Sandbox {
   readonly ready: Promise<void>;
   readonly #port: GuardedPort;
   readonly #runner: ReturnType<typeof wrap<KernelRunner>>;
+  readonly #host: SandboxHost;
   readonly #terminate: () => void;
   #resolveEnded!: (ended: Ended) => void;
   /** Rejects when the sandbox ends: no call may wait for an answer that cannot come. */
@@ -87,6 +88,7 @@ class WorkerSandbox implements Sandbox {
     });
     this.ready = this.#within(startMs, greeted.promise);
     this.#runner = wrap<KernelRunner>(this.#port.endpoint);
+    this.#host = host;
     expose(exposedHost(host), this.#port.endpoint);
   }
 
@@ -95,7 +97,8 @@ class WorkerSandbox implements Sandbox {
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    await Promise.race([this.#runner.run(bundle), this.#dead]);
+    const rest = await Promise.race([this.#runner.run(bundle), this.#dead]);
+    if (rest) this.#host.report(rest);
   }
 
   terminate(): void {

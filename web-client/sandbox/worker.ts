@@ -1,4 +1,5 @@
 import { expose, transfer, wrap } from "comlink";
+import type { RunnerReport, SandboxBundle } from "../../shared/client/ports.ts";
 import { createKernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
 import type { KernelContext } from "../../shared/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
@@ -30,8 +31,12 @@ addEventListener("message", function first(event) {
 function start(port: MessagePort): void {
   const endpoint = portEndpoint(port);
   removeGlobals(globalThis, makeReplacements({ log: (...parts) => running?.log(...parts) }));
-  const runner = createKernelRunner({ importModule, host: hostOver(wrap<RunnerHost>(endpoint)), now });
-  expose(runner, endpoint);
+  const { load, run } = createKernelRunner({
+    importModule,
+    host: hostOver(wrap<RunnerHost>(endpoint)),
+    now,
+  });
+  expose({ load, run: async (bundle: SandboxBundle) => moved(await run(bundle)) }, endpoint);
   endpoint.postMessage(workerReady);
 }
 
@@ -42,12 +47,14 @@ function hostOver(remote: RemoteHost): RunnerHost {
   return {
     data: (name, range) => inTurn(() => remote.data(name, range)),
     put: (bytes) => inTurn(() => remote.put(bytes)),
-    report(report) {
-      const { bytes } = report.finished ?? {};
-      const moved = bytes && bytes.byteLength >= transferBytes;
-      return remote.report(moved ? transfer(report, [bytes.buffer as ArrayBuffer]) : report);
-    },
+    report: (report) => remote.report(moved(report)),
   };
+}
+
+function moved<Report extends RunnerReport | undefined>(report: Report): Report {
+  const { bytes } = report?.finished ?? {};
+  const isLarge = report && bytes && bytes.byteLength >= transferBytes;
+  return isLarge ? transfer(report, [bytes.buffer as ArrayBuffer]) : report;
 }
 
 /** A kernel that asks for more at once than the page can serve waits here, in its own memory. */
