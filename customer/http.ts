@@ -86,6 +86,19 @@ export class HttpClient {
     });
   }
 
+  /** Where and with what to open a WebSocket; undefined when requests do not go over the network. */
+  async socketAddress(path: string): Promise<{ url: URL; headers: Record<string, string> } | undefined> {
+    if (this.#options.fetch) return undefined;
+    const url = new URL(path, this.url);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    return { url, headers: headersOf(await this.#token) };
+  }
+
+  /** Aborted by {@link close}. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   /** Ends every request with `PlatformError` (`reason`); nothing can be sent afterwards. */
   close(reason = new PlatformError("WRONG_STATE", "The connection was closed with hands.close().")): void {
     this.#closed.abort(reason);
@@ -110,8 +123,7 @@ export class HttpClient {
   }
 
   async #fetch(request: Request, token: string | undefined, signal: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = { "user-agent": `manyhands-sdk/${version}`, ...request.headers };
-    if (token) headers["authorization"] = `Bearer ${token}`;
+    const headers = { ...headersOf(token), ...request.headers };
     try {
       const { background = false } = request;
       const { fetch: send = background ? backgroundFetch : isOfBlobs(request) ? nodeFetch : fetch } =
@@ -134,6 +146,12 @@ export class HttpClient {
     if (timedOut) return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time.`, error);
     return new PlatformError("UNREACHABLE", `No answer from ${this.url} (${reasonOf(error)}).`, error);
   }
+}
+
+/** What every request says. */
+function headersOf(token: string | undefined): Record<string, string> {
+  const agent = { "user-agent": `manyhands-sdk/${version}` };
+  return token ? { ...agent, authorization: `Bearer ${token}` } : agent;
 }
 
 /** What the global `fetch` does badly; see {@link nodeFetch}. */

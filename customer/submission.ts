@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Value } from "../shared/codec.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { Api } from "./api.ts";
+import { SubmitLine } from "./submit-line.ts";
 import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
 
 /** Inputs of a job: what is enumerated once, in order; its position is the task's index. */
@@ -9,6 +10,10 @@ export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
 
 /** The first request is small, so that clients have something to do at once; each may hold twice as much as the one before. */
 const firstBatchTasks = 128;
+
+/** A job that has sent so many requests of a few tasks each is fed by a program that waits for results: worth a line of its own. */
+const fewTasks = 16;
+const fewRequests = 4;
 
 /** How often a job with a window looks whether tasks have ended. */
 const windowPollMs = 250;
@@ -23,6 +28,8 @@ export interface SubmissionOptions {
  * Streams inputs to the server, one request under way while the next fills: a slow server makes the enumeration wait, a
  * slow enumeration sends what there is. Sent again after a lost reply, the same index with the same input is one task.
  * The last request closes the job: a request more would be a third of what a job of one task takes.
+ *
+ * Inputs that come one by one go over a WebSocket of the job after the first few, see {@link SubmitLine}.
  */
 export async function submitInputs(
   api: Api,
@@ -32,8 +39,12 @@ export async function submitInputs(
 ): Promise<void> {
   const sender = new Sender(api, id, options);
   // The enumeration may be waiting for an input that never comes; a failure must not wait with it.
-  await Promise.race([enumerate(inputs, sender), sender.broken]);
-  await sender.close();
+  try {
+    await Promise.race([enumerate(inputs, sender), sender.broken]);
+    await sender.close();
+  } finally {
+    sender.end();
+  }
 }
 
 async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
@@ -62,6 +73,8 @@ class Sender {
   #closing = false;
   #closed = false;
   #batchTasks = firstBatchTasks;
+  #smallRequests = 0;
+  readonly #line: SubmitLine;
   readonly #broken = Promise.withResolvers<never>();
   #failure: { error: unknown } | undefined;
 
@@ -69,6 +82,7 @@ class Sender {
     this.#api = api;
     this.#id = id;
     this.#options = options;
+    this.#line = new SubmitLine(api.http, id);
     this.#filling = this.#emptyBatch();
     this.#broken.promise.catch(() => undefined);
     options.signal.addEventListener("abort", () => this.#broken.reject(options.signal.reason), {
@@ -97,6 +111,11 @@ class Sender {
     this.#closing = true;
     await this.#finish();
     if (!this.#closed) await this.#api.act(this.#id, "close", { signal: this.#options.signal });
+  }
+
+  /** Lets go of what it holds. */
+  end(): void {
+    this.#line.close();
   }
 
   async #finish(): Promise<void> {
@@ -135,7 +154,10 @@ class Sender {
   async #post(batch: TaskBatch): Promise<void> {
     const { signal } = this.#options;
     const close = this.#closing;
-    await this.#api.submit(this.#id, await batch.body(), { signal, close });
+    const body = await batch.body();
+    if (!close && batch.length <= fewTasks && this.#smallRequests++ >= fewRequests)
+      if (await this.#line.submit(body)) return;
+    await this.#api.submit(this.#id, body, { signal, close });
     this.#closed = close;
   }
 

@@ -16,6 +16,8 @@ import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
+import { SubmitLines } from "./sockets/submit-lines.ts";
+import { takeUpgrades } from "./sockets/upgrades.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 import type { Store } from "./store/store.ts";
 
@@ -96,7 +98,13 @@ async function startOn(
   configureHttpServer(http);
   const open = trackConnections(http);
   const sockets = new ClientSockets(access, store, platform.sessionServices(log));
-  sockets.attach(http);
+  const lines = new SubmitLines({
+    access,
+    platform,
+    messagesPerSecond: options.messagesPerSecondPerClient,
+    log,
+  });
+  takeUpgrades(http, [sockets, lines], { trustProxy: options.trustProxy, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
   volunteerUrls = reachableUrls(options.host, port, tls !== undefined);
@@ -106,7 +114,7 @@ async function startOn(
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    (closing ??= stop({ http, open, sockets, platform, store, stopping, local, collector, log }));
+    (closing ??= stop({ http, open, sockets, lines, platform, store, stopping, local, collector, log }));
   return {
     url,
     volunteerUrls,
@@ -123,6 +131,7 @@ interface Running {
   /** Every connection, also those that were upgraded: `closeAllConnections` does not know them. */
   readonly open: ReadonlySet<Socket>;
   readonly sockets: ClientSockets;
+  readonly lines: SubmitLines;
   readonly platform: LocalPlatform;
   readonly store: Store;
   readonly stopping: AbortController;
@@ -135,6 +144,7 @@ async function stop({
   http,
   open,
   sockets,
+  lines,
   platform,
   store,
   stopping,
@@ -146,10 +156,12 @@ async function stop({
   platform.dispatcher.stopLeasing();
   stopping.abort();
   sockets.close("The server is shutting down; it will be back.", 1000);
+  lines.close();
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
   http.closeIdleConnections();
   const timer = setTimeout(() => {
     sockets.terminate();
+    lines.terminate();
     http.closeAllConnections();
     for (const socket of open) socket.destroy();
   }, closeMs);

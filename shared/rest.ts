@@ -90,6 +90,12 @@ export const taskItemSchema = v.strictObject({
   refs: v.optional(v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask))),
 });
 
+/**
+ * Subprotocol of the WebSocket at `/api/jobs/{id}/tasks`: each binary message is a task pack, each is answered, in order, by the
+ * {@link Submitted} of it as JSON text.
+ */
+export const submitSubprotocol = "manyhands-tasks";
+
 export const submittedSchema = v.strictObject({
   /** Tasks of this request that were new. */
   added: integer(0, Number.MAX_SAFE_INTEGER),

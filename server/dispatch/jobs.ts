@@ -45,6 +45,8 @@ export class Jobs {
     if (submitted.added > 0) {
       this.#watch.update(await this.#reader.row(id));
       this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true });
+      // The leases that this brought about leave first: with the reply in front of them a task took 5 to 10 % longer.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     return submitted;
   }

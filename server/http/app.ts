@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { PlatformError } from "../../shared/errors.ts";
 import { clientSocketPath } from "../../shared/protocol.ts";
 import { authorise, routeNames, type Caller, type RouteName } from "../access/rules.ts";
+import { watchAccess } from "../access/watch-access.ts";
 import { callerOf, findCaller, identifyCaller } from "./callers.ts";
 import type { Call, Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
@@ -114,7 +115,7 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
     const gone = new AbortController();
     res.once("close", () => gone.abort(otherSideGone));
     const signal = parts.stopping ? AbortSignal.any([gone.signal, parts.stopping]) : gone.signal;
-    const stillAllowed = watchAccess(req, caller, parts);
+    const stillAllowed = stillAllowedOf(req, caller, parts);
     try {
       await handler({ req, res, caller, signal, stillAllowed });
     } catch (error) {
@@ -123,25 +124,16 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
   });
 }
 
-/** A caller that was found is believed for so long, unless anybody loses access meanwhile. */
-const believedMs = 1000;
-
 /** Whether who sent the request may still read on; asked before everything that a lasting reply sends. */
-function watchAccess(
+function stillAllowedOf(
   req: Request,
   caller: Caller | undefined,
   { access, platform }: HttpParts,
 ): Call["stillAllowed"] {
-  let { generation } = access;
-  let until = performance.now() + believedMs;
-  return async () => {
-    if (caller === undefined) return true;
-    const now = performance.now();
-    if (caller.kind === "token" && access.generation === generation && now < until) return true;
-    ({ generation } = access);
-    until = now + believedMs;
-    return (await findCaller(req, access, platform)) !== undefined;
-  };
+  if (caller === undefined) return async () => true;
+  const find = (): Promise<Caller | undefined> => findCaller(req, access, platform);
+  // A client's ticket ends without a word to `access`.
+  return caller.kind === "token" ? watchAccess(access, find) : async () => (await find()) !== undefined;
 }
 
 function refuseOtherMethods(app: Express): void {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Access } from "../access/access.ts";
@@ -46,7 +47,8 @@ export async function findCaller(
   return { kind: "token", ...principal };
 }
 
-function bearerOf(req: Request): string | undefined {
-  const [scheme, secret, ...more] = (req.headers.authorization ?? "").trim().split(/ +/);
+/** The secret in `Authorization: Bearer …`. */
+export function bearerOf({ headers }: IncomingMessage): string | undefined {
+  const [scheme, secret, ...more] = (headers.authorization ?? "").trim().split(/ +/);
   return scheme?.toLowerCase() === "bearer" && secret && more.length === 0 ? secret : undefined;
 }

@@ -98,7 +98,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "submitTasks",
     summary: "Add tasks",
     description:
-      "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays. Or one pack, `application/x-manyhands-tasks`: tasks with consecutive indexes as columns in one MessagePack map, taken whole or not at all; many small tasks cost a fraction.",
+      "A stream of any length as NDJSON or MessagePack, or one JSON array. Idempotent by index; lines without an index are numbered on. At a broken item the reply names its position, and what came before it stays. Or one pack, `application/x-manyhands-tasks`: tasks with consecutive indexes as columns in one MessagePack map, taken whole or not at all; many small tasks cost a fraction. For packs that come one by one the same address takes a WebSocket (subprotocol `manyhands-tasks`): a pack a message, each answered by Submitted.",
     query: closeQuery,
     body: {
       "application/x-ndjson": { of: "TaskLine" },

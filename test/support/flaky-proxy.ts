@@ -13,6 +13,8 @@ export class FlakyProxy {
   cutAfter: CutPolicy;
   cuts = 0;
   connections = 0;
+  /** First lines of the requests that went through. */
+  readonly requests: string[] = [];
 
   private constructor(targetPort: number, cutAfter: CutPolicy) {
     this.cutAfter = cutAfter;
@@ -73,7 +75,10 @@ export class FlakyProxy {
       customer.write(bytes.subarray(0, left), cut);
       left = 0;
     });
-    customer.on("data", (bytes: Buffer) => server.write(bytes));
+    customer.on("data", (bytes: Buffer) => {
+      this.requests.push(...(bytes.toString("latin1").match(/^(?:GET|HEAD|POST|PUT|DELETE) \S+/gm) ?? []));
+      server.write(bytes);
+    });
     // A listener for data sets a socket flowing.
     if (this.#frozen) for (const socket of [customer, server]) socket.pause();
     for (const [one, other] of [

@@ -1,0 +1,93 @@
+import type { Logger } from "pino";
+import type { RawData, WebSocket } from "ws";
+import { PlatformError } from "../../shared/errors.ts";
+import { plainBytes } from "../../shared/plain-bytes.ts";
+import { readTaskPack, type PackedTask } from "../../shared/task-pack.ts";
+import type { Submitted } from "../../shared/rest.ts";
+import { TokenBucket } from "./rate-limit.ts";
+
+/** Packs that came and are not answered, beyond which nothing is read: an honest customer has one. */
+const packsAhead = 4;
+/** How long a line that is over may take to close. */
+const closeTimeoutMs = 2000;
+
+interface Parts {
+  readonly tokenId: string;
+  readonly messagesPerSecond: number;
+  readonly stillAllowed: () => Promise<boolean>;
+  readonly submit: (tasks: readonly PackedTask[]) => Promise<Submitted>;
+  readonly closed: () => void;
+  readonly log: Logger;
+}
+
+/**
+ * One customer's WebSocket for the tasks of one job. A pack is taken when the one before it is answered. What is refused ends
+ * the line: its customer posts the pack, and is told why in full.
+ */
+export class SubmitLine {
+  readonly tokenId: string;
+  readonly #socket: WebSocket;
+  readonly #parts: Parts;
+  readonly #bucket: TokenBucket;
+  /** Settles when everything that came is answered. */
+  #answered: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #over = false;
+
+  constructor(socket: WebSocket, parts: Parts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    this.tokenId = parts.tokenId;
+    this.#bucket = new TokenBucket(parts.messagesPerSecond, performance.now());
+    socket.on("message", (data, isBinary) => this.#received(data, isBinary));
+    socket.on("close", parts.closed);
+    socket.on("error", (error) => parts.log.debug({ err: error }, "submit line error"));
+  }
+
+  /** The token this line came with is no good any more. */
+  revoked(): void {
+    this.#refuse(new PlatformError("UNAUTHENTICATED", "The token was revoked."));
+  }
+
+  /** Takes no more packs; closes when what came is answered. */
+  leave(): void {
+    this.#answered = this.#answered.then(() =>
+      this.#refuse(new PlatformError("SHUTTING_DOWN", "The server is going down.")),
+    );
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    if (++this.#waiting > packsAhead) this.#socket.pause();
+    this.#answered = this.#answered.then(async () => {
+      if (this.#over) return;
+      try {
+        const submitted = await this.#take(data, isBinary);
+        this.#socket.send(JSON.stringify(submitted));
+        if (--this.#waiting <= packsAhead) this.#socket.resume();
+      } catch (error) {
+        this.#refuse(error);
+      }
+    });
+  }
+
+  async #take(data: RawData, isBinary: boolean): Promise<Submitted> {
+    if (!isBinary || !(data instanceof Uint8Array))
+      throw new PlatformError("BAD_REQUEST", "A text message; expected a pack of tasks.");
+    if (!this.#bucket.take(1, performance.now()))
+      throw new PlatformError("TOO_MANY", "More packs a second than the server takes on one line.");
+    if (!(await this.#parts.stillAllowed()))
+      throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
+    return this.#parts.submit(readTaskPack(plainBytes(data)));
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    const refusal = PlatformError.from(error);
+    if (refusal.code === "INTERNAL") this.#parts.log.error({ err: error }, "a submit line failed");
+    this.#socket.close(refusal.closeCode, refusal.code);
+    // A paused socket would not see the other side's answer.
+    this.#socket.resume();
+    setTimeout(() => this.#socket.terminate(), closeTimeoutMs).unref();
+  }
+}

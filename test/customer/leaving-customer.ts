@@ -1,0 +1,18 @@
+/** A program that submits inputs one by one, takes a few results and ends, with its job open. */
+import { connect } from "../../customer/index.ts";
+
+const hands = await connect();
+let give = Promise.withResolvers<void>();
+async function* inputs(): AsyncGenerator<number> {
+  for (let index = 0; ; index++) {
+    yield index;
+    await give.promise;
+    give = Promise.withResolvers();
+  }
+}
+let seen = 0;
+for await (const _ of hands.map((x: number) => x, inputs())) {
+  if (++seen === 30) break;
+  give.resolve();
+}
+process.stdout.write("left\n");
