@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { RawData, WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import * as v from "valibot";
 import type { JobId } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
@@ -81,7 +81,7 @@ export class SubmitLine {
       this.#socket = socket;
       if (this.#closed || closed.aborted) this.close();
     });
-    socket.on("message", (answer) => (isSubmitted(answer) ? this.#settle(true) : socket.terminate()));
+    socket.on("message", (answer: Buffer) => (isSubmitted(answer) ? this.#settle(true) : socket.terminate()));
     // `close` follows.
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -104,7 +104,7 @@ export class SubmitLine {
   }
 }
 
-function isSubmitted(answer: RawData): boolean {
+function isSubmitted(answer: Buffer): boolean {
   try {
     return v.is(submittedSchema, JSON.parse(answer.toString()));
   } catch {

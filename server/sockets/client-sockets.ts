@@ -45,7 +45,9 @@ export class ClientSockets implements UpgradeEndpoint {
     this.#heartbeats = new Heartbeats(this.#sessions, heartbeatMs, (session) => session.heartbeat());
   }
 
-  takes = (path: string): boolean => path === clientSocketPath;
+  takes(path: string): boolean {
+    return path === clientSocketPath;
+  }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = addressOf(request, this.#services.options.trustProxy);

@@ -49,7 +49,9 @@ export class SubmitLines implements UpgradeEndpoint {
     });
   }
 
-  takes = (path: string): boolean => jobIn(path) !== undefined;
+  takes(path: string): boolean {
+    return jobIn(path) !== undefined;
+  }
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const secret = bearerOf(request);

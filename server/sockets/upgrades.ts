@@ -18,7 +18,7 @@ export function takeUpgrades(
   { trustProxy, log }: { trustProxy: boolean; log: Logger },
 ): void {
   const route = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    const endpoint = endpoints.find(({ takes }) => takes(pathOf(request)));
+    const endpoint = endpoints.find((each) => each.takes(pathOf(request)));
     if (!endpoint) return refuseUpgrade(socket, 404);
     // A page of another site may not use a visitor's machine.
     if (!isSameOrigin(request.headers, hostOf(request, trustProxy))) return refuseUpgrade(socket, 403);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { WebSocket, type RawData } from "ws";
+import { WebSocket } from "ws";
 import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
 import { limits } from "../../shared/limits.ts";
 import { submitSubprotocol } from "../../shared/rest.ts";
@@ -39,7 +39,7 @@ class Line {
       headers: token ? { authorization: `Bearer ${token}` } : {},
       ...(origin && { origin }),
     });
-    this.socket.on("message", (data: RawData) =>
+    this.socket.on("message", (data: Buffer) =>
       this.answers.push(JSON.parse(data.toString()) as Record<string, number>),
     );
     this.socket.on("error", () => undefined);
@@ -143,7 +143,9 @@ describe("[LINE-1] a line for the tasks of a job", () => {
   test("ends when its token is revoked", async () => {
     const server = await startTestServer();
     const { token, id } = await server.api("POST", "/api/tokens", { role: "admin", name: "second" });
-    const line = await new Line(server, await openJob(server), { token: token as unknown as string }).opened();
+    const line = await new Line(server, await openJob(server), {
+      token: token as unknown as string,
+    }).opened();
     await server.api("DELETE", `/api/tokens/${id as unknown as string}`);
     expect(await line.closed).toEqual({ code: 4401, reason: "UNAUTHENTICATED" });
   });

@@ -1,6 +1,6 @@
 import { expose, transfer, wrap } from "comlink";
-import type { RunnerReport, SandboxBundle } from "../../shared/client/ports.ts";
-import { createKernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
+import type { RunnerReport } from "../../shared/client/ports.ts";
+import { createKernelRunner, type KernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
 import type { KernelContext } from "../../shared/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
 import { workerReady } from "./frame-messages.ts";
@@ -31,12 +31,16 @@ addEventListener("message", function first(event) {
 function start(port: MessagePort): void {
   const endpoint = portEndpoint(port);
   removeGlobals(globalThis, makeReplacements({ log: (...parts) => running?.log(...parts) }));
-  const { load, run } = createKernelRunner({
+  const runner = createKernelRunner({
     importModule,
     host: hostOver(wrap<RunnerHost>(endpoint)),
     now,
   });
-  expose({ load, run: async (bundle: SandboxBundle) => moved(await run(bundle)) }, endpoint);
+  const exposed: KernelRunner = {
+    load: (sha256, source) => runner.load(sha256, source),
+    run: async (bundle) => moved(await runner.run(bundle)),
+  };
+  expose(exposed, endpoint);
   endpoint.postMessage(workerReady);
 }
 
