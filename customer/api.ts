@@ -3,6 +3,7 @@ import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import {
+  banInfoSchema,
   cancelledGroupSchema,
   capacitySchema,
   clientInfoSchema,
@@ -13,6 +14,7 @@ import {
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
+  type BanInfo,
   type CancelledGroup,
   type Capacity,
   type ClientInfo,
@@ -147,6 +149,15 @@ export class Api {
   banClient(id: string, reason: string): Promise<void> {
     const path = `api/clients/${encodeURIComponent(id)}/ban`;
     return this.#tell({ method: "POST", path, ...json({ reason }) });
+  }
+
+  bans(): Promise<BanInfo[]> {
+    return this.#ask({ method: "GET", path: "api/bans" }, v.array(banInfoSchema));
+  }
+
+  /** @param subject - the banned client id or address */
+  liftBan(subject: string): Promise<void> {
+    return this.#tell({ method: "DELETE", path: `api/bans/${encodeURIComponent(subject)}` });
   }
 
   #ask<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {

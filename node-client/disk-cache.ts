@@ -3,12 +3,13 @@ import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { AheadCache, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
+import { limits } from "../shared/limits.ts";
 import * as v from "valibot";
 import { readWhole, writeAndRename } from "./cache-files.ts";
 import { takeTurn } from "./turn.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
-const listed = 4096;
+const listed = limits.cachedPerMessage;
 /** Files are made room for down to this share, so that not every new blob has to look for room. */
 const roomTo = 0.9;
 /** A memory of more files than this would weigh more than it helps: about 150 bytes each. */

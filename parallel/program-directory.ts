@@ -1,19 +1,8 @@
-import { userInfo } from "node:os";
 import { basename } from "node:path";
 import { isInUse } from "../server/store/sqlite/failure.ts";
 
 /** Programs of one name that use one SCRATCH at the same time. */
 const maxPrograms = 64;
-
-/** The account that runs this program. */
-export function nameOfUser(): string {
-  try {
-    return userInfo().username || "local";
-  } catch {
-    // A container may run under a number that has no name.
-    return "local";
-  }
-}
 
 /** What a program is called when it is given no name: as its file, without ending. */
 export function programName(argv: readonly string[]): string {

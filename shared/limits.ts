@@ -25,6 +25,8 @@ export const limits = {
   wholeBytes: 8 * 1024 * 1024,
   /** Data references of one wish to have data in clients' caches. */
   precacheRefs: 4096,
+  /** Names of cached blobs that a client tells in one message, and at the beginning. */
+  cachedPerMessage: 4096,
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
   /** Messages in one frame. */

@@ -76,7 +76,7 @@ const clientMessages = [
     /** Leases the client still holds (running, queued, or finished and in its outbox) from before a disconnect. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
     /** Blobs in its cache, most recently used first. */
-    cached: list(sha256Schema, 4096),
+    cached: list(sha256Schema, limits.cachedPerMessage),
   }),
   /**
    * Credit: the client is willing to hold up to `tasks` unfinished leases in all. Absolute, so repeating it is harmless;
@@ -117,8 +117,8 @@ const clientMessages = [
   v.strictObject({ type: v.literal("release"), leases: list(leaseKeySchema, limits.tasksHeldPerClient) }),
   v.strictObject({
     type: v.literal("cached"),
-    added: list(sha256Schema, 4096),
-    removed: list(sha256Schema, 4096),
+    added: list(sha256Schema, limits.cachedPerMessage),
+    removed: list(sha256Schema, limits.cachedPerMessage),
   }),
   /**
    * How far a `precache` wish is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it

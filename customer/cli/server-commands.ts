@@ -1,11 +1,25 @@
 import { Command, Option } from "commander";
-import { roles, type Capacity, type ClientInfo, type Role, type ServerStatus } from "../../shared/rest.ts";
+import {
+  roles,
+  type BanInfo,
+  type Capacity,
+  type ClientInfo,
+  type Role,
+  type ServerStatus,
+} from "../../shared/rest.ts";
 import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
 
-/** Commands about the server itself: status, clients, tokens, invitations. */
+/** Commands about the server itself: status, clients, bans, tokens, invitations. */
 export function serverCommands(): Command[] {
-  return [statusCommand(), capacityCommand(), clientsCommand(), tokenCommand(), inviteCommand()];
+  return [
+    statusCommand(),
+    capacityCommand(),
+    clientsCommand(),
+    bansCommand(),
+    tokenCommand(),
+    inviteCommand(),
+  ];
 }
 
 function statusCommand(): Command {
@@ -97,6 +111,27 @@ function clientTable(clients: readonly ClientInfo[]): string {
       right: true,
     },
     { head: "SEEN", cell: (client) => (client.connected ? "now" : ago(client.lastSeenAt)) },
+  ]);
+}
+
+function bansCommand(): Command {
+  return serverCommand("bans", "List who is refused (client ids and addresses), or lift a ban")
+    .option("--lift <subject>", "take this client id or address again; a ban on both is two")
+    .action(async (flags: ServerFlags & { lift?: string }) => {
+      const bans = await withHands(flags, async (hands) => {
+        if (flags.lift !== undefined) await hands.api.liftBan(flags.lift);
+        return hands.api.bans();
+      });
+      if (flags.json) return writeJson(bans);
+      return writeLine(bans.length > 0 ? banTable(bans) : "No bans.");
+    });
+}
+
+function banTable(bans: readonly BanInfo[]): string {
+  return table(bans, [
+    { head: "BANNED", cell: (ban) => ban.subject },
+    { head: "SINCE", cell: (ban) => ago(ban.at) },
+    { head: "REASON", cell: (ban) => ban.reason },
   ]);
 }
 

@@ -12,7 +12,7 @@ export interface ProcessSandboxOptions {
 
 /**
  * Sandboxes for kernels on Node: one child process each, without permissions, environment, imports or globals that reach
- * anything (DESIGN, "The sandbox"). A process that breaks the rules of its channel is killed.
+ * anything (SPEC.md [KERNEL-2]). A process that breaks the rules of its channel is killed.
  */
 export function createProcessSandboxes(options: ProcessSandboxOptions = {}): SandboxFactory {
   const { niceness = 5, cacheDirectory = defaultCacheDirectory() } = options;

@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { isAlive } from "../../node-client/is-alive.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { parseRendezvous } from "../../shared/rendezvous.ts";
-import { directoryName, nameOfUser } from "../program-directory.ts";
+import { nameOfUser } from "../../server/access/name-of-user.ts";
+import { directoryName } from "../program-directory.ts";
 
 /** Where one user's programs keep what they need under the SCRATCH that a person gave. */
 export interface Scratch {

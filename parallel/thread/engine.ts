@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { MessagePort } from "node:worker_threads";
 import { pino } from "pino";
 import { createAccess } from "../../server/access/access.ts";
+import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { createHttpApp } from "../../server/http/app.ts";
@@ -17,7 +18,6 @@ import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/clie
 import { makeClientId } from "../../shared/ids.ts";
 import { jobDefaults } from "../../shared/limits.ts";
 import { version } from "../../shared/version.ts";
-import { nameOfUser } from "../program-directory.ts";
 import { MemoryBlobs } from "./memory-blobs.ts";
 import { createMemoryTransport } from "./memory-transport.ts";
 import type { EngineOptions } from "./messages.ts";

@@ -1,9 +1,10 @@
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { directoryName, nameOfUser, openFirstFree } from "../program-directory.ts";
+import { directoryName, openFirstFree } from "../program-directory.ts";
 
 /**
  * Opens `SCRATCH/manyhands-<user>/thread-<program>`, or `…-2` when the same program runs twice: SCRATCH may be a directory

@@ -1,7 +1,8 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir, userInfo } from "node:os";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
+import { nameOfUser } from "./name-of-user.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 
 /** Where a server listens, and its URL for programs of its own machine. */
@@ -79,16 +80,6 @@ async function newToken(store: Store, file: string): Promise<string> {
 
 /** Hosts under which a server is reached as localhost. */
 const reachedLocally = new Set(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"]);
-
-/** Jobs are shown as computed for whoever submits them; on their own machine that is the user of the server. */
-function nameOfUser(): string {
-  try {
-    return userInfo().username || "local";
-  } catch {
-    // A container may run under a number that has no name.
-    return "local";
-  }
-}
 
 async function writeDiscovery(
   { url, host, port }: ServerAddress,

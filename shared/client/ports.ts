@@ -73,7 +73,7 @@ export interface BlobTransfer {
 export interface BlobCache {
   get(sha256: Sha256): Promise<Uint8Array | undefined>;
   put(sha256: Sha256, bytes: Uint8Array): Promise<void>;
-  /** Names held, most recently used first, at most 4096. */
+  /** Names held, most recently used first, at most `limits.cachedPerMessage`. */
   list(): Promise<Sha256[]>;
   /** Called with each change, also those made by another tab or process where that can be told. */
   onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;

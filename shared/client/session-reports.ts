@@ -98,5 +98,6 @@ export function changeCache(state: SessionState, added: readonly Sha256[], remov
     state.cached.add(name);
   }
   if (!isConnected(state) || added.length + removed.length === 0) return;
-  send(state, { type: "cached", added: added.slice(-4096), removed: removed.slice(-4096) });
+  const most = limits.cachedPerMessage;
+  send(state, { type: "cached", added: added.slice(-most), removed: removed.slice(-most) });
 }

@@ -1,5 +1,6 @@
 import type { ErrorBody } from "../errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../ids.ts";
+import { limits } from "../limits.ts";
 import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../protocol.ts";
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientIdentity } from "./ports.ts";
@@ -250,5 +251,5 @@ export function usableSlots(state: SessionState): number {
 
 /** Names for `hello`: most recently used first. */
 export function newestCached(state: SessionState): Sha256[] {
-  return [...state.cached].reverse().slice(0, 4096);
+  return [...state.cached].reverse().slice(0, limits.cachedPerMessage);
 }

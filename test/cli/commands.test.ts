@@ -5,6 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobInfo } from "../../customer/index.ts";
+import { RawClient } from "../support/raw-client.ts";
 import { launcher, LivePlatform } from "../customer/live-platform.ts";
 
 let platform: LivePlatform;
@@ -222,6 +223,19 @@ describe("data, tokens and the rest", () => {
     expect(JSON.parse((await manyhands(["clients", "--json"])).out)).toMatchObject([
       { kind: "node", slots: 2 },
     ]);
+  });
+});
+
+describe("manyhands bans", () => {
+  it("shows who is refused, and takes them again", async () => {
+    const client = await new RawClient(platform.url).join();
+    await manyhands(["clients", "--ban", client.id, "--reason", "too loud"]);
+    expect((await manyhands(["bans"])).out).toMatch(new RegExp(`${client.id} .*too loud`));
+    expect((await manyhands(["bans", "--lift", client.id])).out.trim()).toBe("No bans.");
+    await new RawClient(platform.url, { id: client.id }).join();
+    const again = await manyhands(["bans", "--lift", client.id]);
+    expect(again.code).not.toBe(0);
+    expect(again.err).toContain(`There is no ban on ${client.id}.`);
   });
 });
 

@@ -1,6 +1,7 @@
 import { delMany, entries, get, set, setMany } from "idb-keyval";
 import type { AheadCache, BlobCache } from "../../shared/client/ports.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import { ByteLru } from "./byte-lru.ts";
 import type { Stores } from "./stores.ts";
 
@@ -9,7 +10,7 @@ const mebibyte = 1024 ** 2;
 const maxQuotaBytes = 512 * mebibyte;
 /** Without IndexedDB memory is all there is. */
 const memoryOnlyBytes = 128 * mebibyte;
-const listed = 4096;
+const listed = limits.cachedPerMessage;
 
 interface Usage {
   size: number;
