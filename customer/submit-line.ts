@@ -6,10 +6,21 @@ import { limits } from "../shared/limits.ts";
 import { submitSubprotocol, submittedSchema } from "../shared/rest.ts";
 import type { HttpClient } from "./http.ts";
 
-/** A server that does not answer in this time is asked in another way. */
-const answerMs = 60_000;
+/**
+ * A line on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and the
+ * next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.
+ */
+const silenceMs = 15_000;
 /** A line that could not be opened, or broke, is not tried again before this: a proxy may not let it through. */
 const againMs = 10_000;
+const handshakeMs = 10_000;
+const answerBytes = 4096;
+
+type State =
+  | { readonly state: "none"; readonly notBefore: number }
+  | { readonly state: "opening" }
+  | { readonly state: "open"; readonly socket: WebSocket; readonly silence: NodeJS.Timeout }
+  | { readonly state: "closed" };
 
 /**
  * A WebSocket for packs of tasks that come one by one (SPEC.md [LINE-1]): a request each takes both sides longer than the task. It is
@@ -18,11 +29,8 @@ const againMs = 10_000;
 export class SubmitLine {
   readonly #http: HttpClient;
   readonly #id: JobId;
-  #socket: WebSocket | undefined;
+  #state: State = { state: "none", notBefore: -Infinity };
   #network: Socket | undefined;
-  #opening = false;
-  #notBefore = -Infinity;
-  #closed = false;
   /** Told whether the pack under way is on the server's disk. */
   #answer: ((isStored: boolean) => void) | undefined;
 
@@ -31,69 +39,81 @@ export class SubmitLine {
     this.#id = id;
   }
 
-  /** Whether a pack went through; false: nobody knows, send it again. The first calls open the line meanwhile. */
+  /** Whether a pack is on the server's disk; false: nobody knows, send it again. The first calls open the line meanwhile. */
   submit(pack: Uint8Array): Promise<boolean> | false {
-    if (pack.length > limits.submitLineBytes || this.#closed) return false;
-    const socket = this.#socket;
-    if (!socket) {
-      this.#open().catch(() => this.#broken());
-      return false;
-    }
+    if (this.#http.isClosed) this.close();
+    if (this.#state.state === "none" && performance.now() >= this.#state.notBefore) this.#open();
+    if (this.#state.state !== "open" || pack.length > limits.submitLineBytes) return false;
+    const { socket, silence } = this.#state;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => socket.terminate(), answerMs);
-      this.#answer = (isStored) => {
-        clearTimeout(timer);
-        this.#network?.unref();
-        resolve(isStored);
-      };
+      this.#answer = resolve;
       this.#network?.ref();
+      silence.refresh();
       socket.send(pack);
     });
   }
 
-  /** Ends the line; what is under way counts as not known. */
-  readonly close = (): void => {
-    this.#closed = true;
-    this.#socket?.terminate();
-  };
+  /** Ends the line for good; what is under way counts as not known. */
+  close(): void {
+    this.#end({ state: "closed" });
+  }
 
-  async #open(): Promise<void> {
-    if (this.#opening || performance.now() < this.#notBefore) return;
-    this.#opening = true;
+  #open(): void {
+    this.#state = { state: "opening" };
+    this.#connect().catch(() => this.#end({ state: "none", notBefore: performance.now() + againMs }));
+  }
+
+  async #connect(): Promise<void> {
     const address = await this.#http.socketAddress(`api/jobs/${this.#id}/tasks`);
     if (!address) return this.close();
     const { WebSocket } = await import("ws");
     const socket = new WebSocket(address.url, submitSubprotocol, {
       headers: address.headers,
       perMessageDeflate: false,
-      handshakeTimeout: 10_000,
-      maxPayload: 4096,
+      handshakeTimeout: handshakeMs,
+      maxPayload: answerBytes,
       finishRequest: (request) => {
         // Open between two tasks, it is no reason for a program to go on.
         request.once("socket", (network) => (this.#network = network).unref());
         request.end();
       },
     });
-    const { closed } = this.#http;
-    closed.addEventListener("abort", this.close, { once: true });
-    socket.on("open", () => {
-      this.#opening = false;
-      this.#socket = socket;
-      if (this.#closed || closed.aborted) this.close();
-    });
-    socket.on("message", (answer: Buffer) => (isSubmitted(answer) ? this.#settle(true) : socket.terminate()));
+    socket.on("open", () => this.#opened(socket));
+    socket.on("message", (answer: Buffer) => this.#answered(socket, answer));
     // `close` follows.
     socket.on("error", () => undefined);
-    socket.on("close", () => {
-      closed.removeEventListener("abort", this.close);
-      this.#broken();
-    });
+    socket.on("close", () => this.#lost(socket));
   }
 
-  #broken(): void {
-    this.#opening = false;
-    this.#socket = undefined;
-    this.#notBefore = performance.now() + againMs;
+  /** It could not be opened, or broke. */
+  #lost(socket: WebSocket): void {
+    const { state } = this.#state;
+    if (state === "opening" || (state === "open" && this.#state.socket === socket))
+      this.#end({ state: "none", notBefore: performance.now() + againMs });
+  }
+
+  #opened(socket: WebSocket): void {
+    if (this.#state.state !== "opening") return socket.terminate();
+    const silence = setTimeout(() => this.#end({ state: "none", notBefore: -Infinity }), silenceMs).unref();
+    this.#state = { state: "open", socket, silence };
+  }
+
+  #answered(socket: WebSocket, answer: Buffer): void {
+    if (this.#state.state !== "open") return;
+    if (!isSubmitted(answer)) return socket.terminate();
+    this.#state.silence.refresh();
+    this.#network?.unref();
+    this.#settle(true);
+  }
+
+  #end(next: State): void {
+    const before = this.#state;
+    if (before.state === "closed") return;
+    this.#state = next;
+    if (before.state === "open") {
+      clearTimeout(before.silence);
+      before.socket.terminate();
+    }
     this.#settle(false);
   }
 

@@ -83,6 +83,16 @@ describe("[LINE-1] inputs that come one by one", () => {
     }
   });
 
+  it("are refused at once when the connection was closed", async () => {
+    const hands = await platform.connect({ url: proxy.url });
+    const before = posts(proxy.requests);
+    const outputs = oneByOne(hands, 60, (index) => {
+      if (index === 30) hands.close();
+    });
+    await expect(outputs).rejects.toMatchObject({ code: "WRONG_STATE" });
+    expect(posts(proxy.requests) - before).toBeLessThan(20);
+  });
+
   it("do not keep a program running that has left its job", async () => {
     const program = spawn(process.execPath, ["test/customer/leaving-customer.ts"], {
       cwd: root,
