@@ -9,7 +9,7 @@ import { keepAwake } from "./wake-lock.ts";
 /** How long an election may take before the page says that another tab has it. */
 const electionMs = 400;
 /** A hundred tiny tasks a second are not worth a hundred renderings: where the processor draws, each takes some 3 ms from the kernels. */
-const renderMs = 500;
+const renderMs = 1000;
 
 /** The volunteer's side of this page: one client at a time, from the press of the button to its stop. */
 export class Volunteer {
@@ -109,7 +109,7 @@ export class Volunteer {
     }
   }
 
-  /** Takes every status, and shows the newest a few times a second while somebody can see it. */
+  /** Takes every status, and shows the newest once a second while somebody can see it. */
   #painter(era: number): (status: ClientStatus) => void {
     let recent: RecentWork = { customers: [], at: -Infinity };
     let newest: ClientStatus | undefined;
