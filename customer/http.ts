@@ -86,14 +86,14 @@ export class HttpClient {
     });
   }
 
-  /** Whether {@link close} was called. */
-  get isClosed(): boolean {
-    return this.#closed.signal.aborted;
+  /** Aborted by {@link close}. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
   }
 
   /** Where and with what to open a WebSocket; undefined when requests do not go over the network. */
   async socketAddress(path: string): Promise<{ url: URL; headers: Record<string, string> } | undefined> {
-    if (this.#options.fetch) return undefined;
+    if (this.#options.fetch || this.closed.aborted) return undefined;
     const url = new URL(path, this.url);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return { url, headers: headersOf(await this.#token) };

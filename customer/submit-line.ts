@@ -6,13 +6,23 @@ import { limits } from "../shared/limits.ts";
 import { submitSubprotocol, submittedSchema } from "../shared/rest.ts";
 import type { HttpClient } from "./http.ts";
 
-/**
- * A line on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and the
- * next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.
- */
-const silenceMs = 15_000;
-/** A line that could not be opened, or broke, is not tried again before this: a proxy may not let it through. */
-const againMs = 10_000;
+/** How patient a line is. */
+export interface SubmitLineTimes {
+  /**
+   * A line on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and
+   * the next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.
+   */
+  readonly silenceMs: number;
+  /**
+   * A line that could not be opened, broke, or did not answer is not tried again before this, and twice as long after each
+   * such failure in a row: there are proxies that let no WebSocket through, and some that let it be opened and nothing more.
+   */
+  readonly againMs: number;
+}
+
+const usualTimes: SubmitLineTimes = { silenceMs: 15_000, againMs: 10_000 };
+/** The pause grows up to 2⁶ times as long: some ten minutes. */
+const mostDoublings = 6;
 const handshakeMs = 10_000;
 const answerBytes = 4096;
 
@@ -29,19 +39,26 @@ type State =
 export class SubmitLine {
   readonly #http: HttpClient;
   readonly #id: JobId;
+  readonly #times: SubmitLineTimes;
   #state: State = { state: "none", notBefore: -Infinity };
+  /** In a row. */
+  #failures = 0;
   #network: Socket | undefined;
   /** Told whether the pack under way is on the server's disk. */
   #answer: ((isStored: boolean) => void) | undefined;
 
-  constructor(http: HttpClient, id: JobId) {
+  constructor(http: HttpClient, id: JobId, times = usualTimes) {
     this.#http = http;
     this.#id = id;
+    this.#times = times;
+    http.closed.addEventListener("abort", this.close, { once: true });
   }
 
-  /** Whether a pack is on the server's disk; false: nobody knows, send it again. The first calls open the line meanwhile. */
+  /**
+   * Whether a pack is on the server's disk; false: nobody knows, send it again. One at a time. The first calls open the line
+   * meanwhile.
+   */
   submit(pack: Uint8Array): Promise<boolean> | false {
-    if (this.#http.isClosed) this.close();
     if (this.#state.state === "none" && performance.now() >= this.#state.notBefore) this.#open();
     if (this.#state.state !== "open" || pack.length > limits.submitLineBytes) return false;
     const { socket, silence } = this.#state;
@@ -54,16 +71,18 @@ export class SubmitLine {
   }
 
   /** Ends the line for good; what is under way counts as not known. */
-  close(): void {
+  readonly close = (): void => {
+    this.#http.closed.removeEventListener("abort", this.close);
     this.#end({ state: "closed" });
-  }
+  };
 
   #open(): void {
-    this.#state = { state: "opening" };
-    this.#connect().catch(() => this.#end({ state: "none", notBefore: performance.now() + againMs }));
+    const opening: State = { state: "opening" };
+    this.#state = opening;
+    this.#connect(opening).catch(() => this.#lost(opening));
   }
 
-  async #connect(): Promise<void> {
+  async #connect(opening: State): Promise<void> {
     const address = await this.#http.socketAddress(`api/jobs/${this.#id}/tasks`);
     if (!address) return this.close();
     const { WebSocket } = await import("ws");
@@ -78,32 +97,44 @@ export class SubmitLine {
         request.end();
       },
     });
-    socket.on("open", () => this.#opened(socket));
+    socket.on("open", () => this.#opened(opening, socket));
     socket.on("message", (answer: Buffer) => this.#answered(socket, answer));
     // `close` follows.
     socket.on("error", () => undefined);
-    socket.on("close", () => this.#lost(socket));
+    socket.on("close", () => this.#lost(opening, socket));
   }
 
-  /** It could not be opened, or broke. */
-  #lost(socket: WebSocket): void {
-    const { state } = this.#state;
-    if (state === "opening" || (state === "open" && this.#state.socket === socket))
-      this.#end({ state: "none", notBefore: performance.now() + againMs });
-  }
-
-  #opened(socket: WebSocket): void {
-    if (this.#state.state !== "opening") return socket.terminate();
-    const silence = setTimeout(() => this.#end({ state: "none", notBefore: -Infinity }), silenceMs).unref();
+  #opened(opening: State, socket: WebSocket): void {
+    if (this.#state !== opening) return socket.terminate();
+    // Once more: of a name with two addresses the second has a handle of its own.
+    this.#network?.unref();
+    const silence = setTimeout(() => this.#silent(), this.#times.silenceMs).unref();
     this.#state = { state: "open", socket, silence };
   }
 
   #answered(socket: WebSocket, answer: Buffer): void {
-    if (this.#state.state !== "open") return;
+    if (this.#state.state !== "open" || this.#state.socket !== socket) return;
     if (!isSubmitted(answer)) return socket.terminate();
     this.#state.silence.refresh();
     this.#network?.unref();
+    this.#failures = 0;
     this.#settle(true);
+  }
+
+  #silent(): void {
+    if (this.#answer) this.#fail();
+    else this.#end({ state: "none", notBefore: -Infinity });
+  }
+
+  /** The line of an attempt to open one could not be opened, or broke. */
+  #lost(opening: State, socket?: WebSocket): void {
+    const isOpen = this.#state.state === "open" && this.#state.socket === socket;
+    if (isOpen || this.#state === opening) this.#fail();
+  }
+
+  #fail(): void {
+    const pauseMs = this.#times.againMs * 2 ** Math.min(this.#failures++, mostDoublings);
+    this.#end({ state: "none", notBefore: performance.now() + pauseMs });
   }
 
   #end(next: State): void {

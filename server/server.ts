@@ -17,7 +17,7 @@ import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
 import { SubmitLines } from "./sockets/submit-lines.ts";
-import { takeUpgrades } from "./sockets/upgrades.ts";
+import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 import type { Store } from "./store/store.ts";
 
@@ -94,16 +94,15 @@ async function startOn(
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
   const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });
-  const http = tls ? createHttpsServer(tls, app) : createHttpServer(app);
+  // Java's HttpClient and others offer HTTP/2 with every request; they are answered in HTTP/1.1.
+  const shouldUpgradeCallback = isWebSocket;
+  const http = tls
+    ? createHttpsServer({ ...tls, shouldUpgradeCallback }, app)
+    : createHttpServer({ shouldUpgradeCallback }, app);
   configureHttpServer(http);
   const open = trackConnections(http);
   const sockets = new ClientSockets(access, store, platform.sessionServices(log));
-  const lines = new SubmitLines({
-    access,
-    platform,
-    messagesPerSecond: options.messagesPerSecondPerClient,
-    log,
-  });
+  const lines = new SubmitLines({ access, platform, options, log });
   takeUpgrades(http, [sockets, lines], { trustProxy: options.trustProxy, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;

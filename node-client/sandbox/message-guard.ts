@@ -15,7 +15,7 @@ export function isHostCall(message: unknown): boolean {
   return argumentList.length === hostCalls[name] && argumentList.every(isRaw);
 }
 
-/** Whether a message is an answer of the runner: nothing, or an error. */
+/** Whether a message is an answer of the runner: a value (whoever gets it reads it with care), or an error. */
 export function isRunnerAnswer(message: unknown): boolean {
   if (!isRecord(message) || typeof message["id"] !== "string") return false;
   if (isRaw(message)) return true;

@@ -17,8 +17,9 @@ export function watchAccess(
   return async () => {
     const now = performance.now();
     if (access.generation === generation && now < until) return true;
-    ({ generation } = access);
-    until = now + believedMs;
-    return (await find()) !== undefined;
+    const found = { generation: access.generation, until: now + believedMs };
+    if ((await find()) === undefined) return false;
+    ({ generation, until } = found);
+    return true;
   };
 }

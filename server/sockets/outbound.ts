@@ -8,7 +8,7 @@ const maxBufferedBytes = 16 * 1024 * 1024;
 const flushBytes = 4 * 1024 * 1024;
 
 /**
- * What nobody waits for (acknowledgements) goes along with the next lease, or after this long: a frame and two wake-ups less for a
+ * What no slot waits for (all but leases; mostly acknowledgements) goes along with the next lease, or after this long: a frame and two wake-ups less for a
  * task at a time, 4 % of the server's processor time and 5 % of the client's.
  */
 const laterMs = 5;

@@ -4,16 +4,19 @@ import { PlatformError } from "../../shared/errors.ts";
 import { plainBytes } from "../../shared/plain-bytes.ts";
 import { readTaskPack, type PackedTask } from "../../shared/task-pack.ts";
 import type { Submitted } from "../../shared/rest.ts";
-import { TokenBucket } from "./rate-limit.ts";
+import type { TokenBucket } from "./rate-limit.ts";
 
 /** Packs that came and are not answered, beyond which nothing is read: an honest customer has one. */
 const packsAhead = 4;
+/** Answers that were not read, beyond which the line ends: an honest customer reads each before it sends the next pack. */
+const maxUnreadBytes = 64 * 1024;
 /** How long a line that is over may take to close. */
 const closeTimeoutMs = 2000;
 
 interface Parts {
   readonly tokenId: string;
-  readonly messagesPerSecond: number;
+  /** Of all lines of the token. */
+  readonly bucket: TokenBucket;
   readonly stillAllowed: () => Promise<boolean>;
   readonly submit: (tasks: readonly PackedTask[]) => Promise<Submitted>;
   readonly closed: () => void;
@@ -28,7 +31,6 @@ export class SubmitLine {
   readonly tokenId: string;
   readonly #socket: WebSocket;
   readonly #parts: Parts;
-  readonly #bucket: TokenBucket;
   /** Settles when everything that came is answered. */
   #answered: Promise<void> = Promise.resolve();
   #waiting = 0;
@@ -38,7 +40,6 @@ export class SubmitLine {
     this.#socket = socket;
     this.#parts = parts;
     this.tokenId = parts.tokenId;
-    this.#bucket = new TokenBucket(parts.messagesPerSecond, performance.now());
     socket.on("message", (data, isBinary) => this.#received(data, isBinary));
     socket.on("close", parts.closed);
     socket.on("error", (error) => parts.log.debug({ err: error }, "submit line error"));
@@ -63,6 +64,8 @@ export class SubmitLine {
       try {
         const submitted = await this.#take(data, isBinary);
         this.#socket.send(JSON.stringify(submitted));
+        if (this.#socket.bufferedAmount > maxUnreadBytes)
+          throw new PlatformError("TOO_MANY", "The answers on this line are not read.");
         if (--this.#waiting <= packsAhead) this.#socket.resume();
       } catch (error) {
         this.#refuse(error);
@@ -73,8 +76,8 @@ export class SubmitLine {
   async #take(data: RawData, isBinary: boolean): Promise<Submitted> {
     if (!isBinary || !(data instanceof Uint8Array))
       throw new PlatformError("BAD_REQUEST", "A text message; expected a pack of tasks.");
-    if (!this.#bucket.take(1, performance.now()))
-      throw new PlatformError("TOO_MANY", "More packs a second than the server takes on one line.");
+    if (!this.#parts.bucket.take(1, performance.now()))
+      throw new PlatformError("TOO_MANY", "More packs a second than the server takes of one token.");
     if (!(await this.#parts.stillAllowed()))
       throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
     return this.#parts.submit(readTaskPack(plainBytes(data)));

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { ipKeyGenerator } from "express-rate-limit";
 import type { Logger } from "pino";
 import * as v from "valibot";
 import { WebSocketServer } from "ws";
@@ -12,9 +13,11 @@ import type { Principal } from "../access/principal.ts";
 import { authorise, maySee } from "../access/rules.ts";
 import { watchAccess } from "../access/watch-access.ts";
 import { bearerOf } from "../http/callers.ts";
+import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
+import { TokenBucket } from "./rate-limit.ts";
 import { SubmitLine } from "./submit-line.ts";
-import { pathOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
+import { addressOf, pathOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
 
 /** Lines of one token; a program with more jobs under way at a time submits the others' tasks by POST. */
 const linesPerToken = 256;
@@ -22,7 +25,10 @@ const linesPerToken = 256;
 interface Parts {
   readonly access: Access;
   readonly platform: Pick<Platform, "job" | "submit">;
-  readonly messagesPerSecond: number;
+  readonly options: Pick<
+    ServerOptions,
+    "messagesPerSecondPerClient" | "requestsPerMinutePerAddress" | "trustProxy"
+  >;
   readonly log: Logger;
 }
 
@@ -36,15 +42,24 @@ export class SubmitLines implements UpgradeEndpoint {
     noServer: true,
     perMessageDeflate: false,
     maxPayload: limits.submitLineBytes,
+    // Each fragment may hold the 64 KiB that it was read with. An honest customer sends none.
+    maxFragments: 8,
+    maxBufferedChunks: 1024,
     handleProtocols: (offered) => (offered.has(submitSubprotocol) ? submitSubprotocol : false),
   });
   readonly #lines = new Set<SubmitLine>();
+  /** Of every token that opened a line; closing one gives no new burst. */
+  readonly #buckets = new Map<string, TokenBucket>();
+  /** Lines asked for from each address in this minute. */
+  readonly #asked = new Map<string, number>();
+  #minuteEndsAt = 0;
   readonly #parts: Parts;
   #closing = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     parts.access.onRevoked((tokenId) => {
+      this.#buckets.delete(tokenId);
       for (const line of this.#lines) if (line.tokenId === tokenId) line.revoked();
     });
   }
@@ -54,26 +69,53 @@ export class SubmitLines implements UpgradeEndpoint {
   }
 
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { access, platform, options, log } = this.#parts;
     const secret = bearerOf(request);
-    let principal: Principal;
     const job = jobIn(pathOf(request))!;
+    // From now on: the token may be revoked while the job is looked up.
+    const stillAllowed = watchAccess(access, () => access.authenticate(secret));
+    let principal: Principal;
     try {
+      this.#countAddress(addressOf(request, options.trustProxy));
       principal = await this.#admit(job, secret);
     } catch (error) {
       return refuseUpgrade(socket, PlatformError.from(error).status);
     }
-    const { access, platform, messagesPerSecond, log } = this.#parts;
+    const { tokenId } = principal;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const line = new SubmitLine(webSocket, {
-        tokenId: principal.tokenId,
-        messagesPerSecond,
-        stillAllowed: watchAccess(access, () => access.authenticate(secret)),
+        tokenId,
+        bucket: this.#bucketOf(tokenId),
+        stillAllowed,
         submit: (tasks) => platform.submit(job, tasks),
         closed: () => this.#lines.delete(line),
         log,
       });
       this.#lines.add(line);
     });
+  }
+
+  /** Tokens may be guessed here as little as by requests. @throws PlatformError TOO_MANY */
+  #countAddress(address: string): void {
+    const now = performance.now();
+    if (now >= this.#minuteEndsAt) {
+      this.#asked.clear();
+      this.#minuteEndsAt = now + 60_000;
+    }
+    const key = ipKeyGenerator(address);
+    const asked = (this.#asked.get(key) ?? 0) + 1;
+    this.#asked.set(key, asked);
+    if (asked > this.#parts.options.requestsPerMinutePerAddress)
+      throw new PlatformError("TOO_MANY", `Too many requests from ${key} in this minute.`);
+  }
+
+  #bucketOf(tokenId: string): TokenBucket {
+    let bucket = this.#buckets.get(tokenId);
+    if (!bucket) {
+      bucket = new TokenBucket(this.#parts.options.messagesPerSecondPerClient, performance.now());
+      this.#buckets.set(tokenId, bucket);
+    }
+    return bucket;
   }
 
   /** @throws PlatformError UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_MANY, SHUTTING_DOWN */

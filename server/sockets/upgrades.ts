@@ -11,6 +11,11 @@ export interface UpgradeEndpoint {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
 }
 
+/** Whether a request asks for a WebSocket, and not for another protocol. */
+export function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket";
+}
+
 /** Hands the upgrade requests of an HTTP server to the endpoint of their path, and those of foreign pages to nobody. */
 export function takeUpgrades(
   http: Server,

@@ -1,4 +1,4 @@
-/** A program that submits inputs one by one, takes a few results and ends, with its job open. */
+/** A program that submits inputs one by one, takes as many results as it is told and ends, with its job open. */
 import { connect } from "../../customer/index.ts";
 
 const hands = await connect();
@@ -12,7 +12,7 @@ async function* inputs(): AsyncGenerator<number> {
 }
 let seen = 0;
 for await (const _ of hands.map((x: number) => x, inputs())) {
-  if (++seen === 30) break;
+  if (++seen === Number(process.argv[2])) break;
   give.resolve();
 }
 process.stdout.write("left\n");

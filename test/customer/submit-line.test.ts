@@ -2,9 +2,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { Api } from "../../customer/api.ts";
+import { HttpClient } from "../../customer/http.ts";
 import type { Hands } from "../../customer/index.ts";
+import { SubmitLine } from "../../customer/submit-line.ts";
+import { encodeValue } from "../../shared/codec.ts";
+import { TaskPacker } from "../../shared/task-pack.ts";
 import { FlakyProxy } from "../support/flaky-proxy.ts";
+import { until } from "../support/processes.ts";
 import { LivePlatform, root } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -59,15 +66,18 @@ describe("[LINE-1] inputs that come one by one", () => {
     expect(posts(proxy.requests)).toBeLessThan(20);
   });
 
-  it("are all there, once, when the line is cut again and again", async () => {
+  it("are all there, once, when their connections are cut again and again", async () => {
     const hands = await platform.connect({ url: proxy.url, log: () => undefined });
     proxy.requests.length = 0;
-    expect(
-      await oneByOne(hands, 60, (index) => {
-        if (index % 20 === 10) proxy.cutAll();
-      }),
-    ).toEqual(doubled(60));
-    expect(lines(proxy.requests)).toBeGreaterThan(0);
+    let cuts = 0;
+    const outputs = await oneByOne(hands, 80, (index) => {
+      // The first cut takes the line with a pack under way.
+      if (lines(proxy.requests) === 0 || index % 10 > 0) return;
+      cuts++;
+      proxy.cutAll();
+    });
+    expect(outputs).toEqual(doubled(80));
+    expect(cuts).toBeGreaterThan(3);
   });
 
   it("are posted where a proxy lets no WebSocket through", async () => {
@@ -93,15 +103,95 @@ describe("[LINE-1] inputs that come one by one", () => {
     expect(posts(proxy.requests) - before).toBeLessThan(20);
   });
 
-  it("do not keep a program running that has left its job", async () => {
-    const program = spawn(process.execPath, ["test/customer/leaving-customer.ts"], {
+  it.each(["6", "30"])("do not keep a program running that has left its job after %s", async (results) => {
+    const program = spawn(process.execPath, ["test/customer/leaving-customer.ts", results], {
       cwd: root,
-      env: platform.environment,
+      // By a name with two addresses, as by default.
+      env: { ...platform.environment, MANYHANDS_SERVER: platform.url.replace("127.0.0.1", "localhost") },
       stdio: ["ignore", "pipe", "inherit"],
     });
+    const exited = once(program, "exit") as Promise<[number | null]>;
     const [said] = (await once(program.stdout, "data")) as [Buffer];
-    const [code] = (await once(program, "exit")) as [number | null];
+    const leftAt = performance.now();
+    const [code] = await exited;
     expect({ said: said.toString().trim(), code }).toEqual({ said: "left", code: 0 });
+    // A line ends by itself after 15 s.
+    expect(performance.now() - leftAt).toBeLessThan(8_000);
+  });
+});
+
+describe("[LINE-1] a line", () => {
+  const times = { silenceMs: 300, againMs: 200 };
+
+  async function openLine() {
+    const { server } = platform;
+    const findToken = async (): Promise<string> => server.token;
+    const http = new HttpClient({ url: `${proxy.url}/`, findToken, patienceMs: 5000, log: () => undefined });
+    const api = new Api(http);
+    const { sha256 } = await api.putKernel("export default (x) => x");
+    const { id } = await api.createJob({ kernel: sha256, key: randomUUID() });
+    const line = new SubmitLine(http, id, times);
+    onTestFinished(() => line.close());
+    let next = 0;
+    /** Sends a task; false when nobody knows whether it arrived. */
+    const send = async (): Promise<boolean> => {
+      const pack = new TaskPacker(next);
+      pack.add(encodeValue(next), []);
+      const isStored = await line.submit(pack.encode());
+      if (isStored) next++;
+      return isStored;
+    };
+    const opened = (): Promise<unknown> => until(send);
+    const total = async (): Promise<number> => (await api.job(id)).counts.total;
+    return { http, send, opened, total, sent: () => next };
+  }
+
+  it("that was cut opens again, and what it answered is there", async () => {
+    const { send, opened, total, sent } = await openLine();
+    for (let round = 0; round < 3; round++) {
+      await opened();
+      expect(await send()).toBe(true);
+      const under = send();
+      proxy.cutAll();
+      await under;
+      expect(await send()).toBe(false);
+    }
+    await opened();
+    expect(await total()).toBe(sent());
+  });
+
+  it("that is not answered counts as not known, and waits longer each time", async () => {
+    const { send, opened, total, sent } = await openLine();
+    await opened();
+    proxy.freeze();
+    try {
+      expect(await send()).toBe(false);
+      proxy.requests.length = 0;
+      // Not tried again at once; nor does an attempt come through.
+      expect([await send(), await send()]).toEqual([false, false]);
+      expect(lines(proxy.requests)).toBe(0);
+    } finally {
+      proxy.thaw();
+    }
+    await opened();
+    // The pack that nobody answered may have arrived: it was the same as the next.
+    expect(await total()).toBe(sent());
+  });
+
+  it("ends with what is under way when its connection is closed", async () => {
+    const { http, send, opened } = await openLine();
+    await opened();
+    proxy.freeze();
+    try {
+      const startedAt = performance.now();
+      const pending = send();
+      http.close();
+      expect(await pending).toBe(false);
+      expect(performance.now() - startedAt).toBeLessThan(times.silenceMs);
+      expect(await send()).toBe(false);
+    } finally {
+      proxy.thaw();
+    }
   });
 });
 

@@ -328,6 +328,21 @@ describe("order and ownership", () => {
   });
 });
 
+test("a request that offers another protocol is answered as it is", async () => {
+  const server = await startTestServer();
+  // As `curl --http2` and Java's HttpClient send every request.
+  const head = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAA"];
+  const answer = await new Promise<string>((resolve) => {
+    const socket = connect(server.port, "127.0.0.1", () =>
+      socket.end(["GET /healthz HTTP/1.1", "Host: x", ...head, "", ""].join("\r\n")),
+    );
+    let text = "";
+    socket.on("data", (bytes) => (text += bytes.toString()));
+    socket.on("close", () => resolve(text));
+  });
+  expect(answer).toMatch(/^HTTP\/1.1 200 /);
+});
+
 describe("attacks", () => {
   /**
    * Bytes as they are, on a plain TCP connection; resolves with what came back when it is over.

@@ -160,6 +160,13 @@ describe("[LINE-1] a line for the tasks of a job", () => {
     expect(await totalOf(server, job)).toBe(line.answers.length);
   });
 
+  test("takes no message in many pieces, each of which may hold more than it is", async () => {
+    const server = await startTestServer();
+    const line = await new Line(server, await openJob(server)).opened();
+    for (let piece = 0; piece < 100; piece++) line.socket.send("x", { fin: false });
+    expect(await line.closed).toMatchObject({ code: 1008 });
+  });
+
   test("is told that the server goes, behind the last answer", async () => {
     const server = await startTestServer();
     const job = await openJob(server);

@@ -97,8 +97,9 @@ class WorkerSandbox implements Sandbox {
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    const rest = await Promise.race([this.#runner.run(bundle), this.#dead]);
-    if (rest) this.#host.report(rest);
+    // What `#dead` is raced with may be kept as long as it: nothing large may come out of there.
+    const reported = this.#runner.run(bundle).then((rest) => rest && this.#host.report(rest));
+    await Promise.race([reported, this.#dead]);
   }
 
   terminate(): void {
