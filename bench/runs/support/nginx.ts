@@ -14,8 +14,7 @@ export async function startNginx(blobDirectory: string): Promise<{ url: string; 
   await writeFile(
     file,
     `daemon off;
-worker_processes 1;
-user root;
+master_process off;
 pid ${prefix}/nginx.pid;
 error_log stderr crit;
 events { worker_connections 256; }

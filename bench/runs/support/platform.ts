@@ -72,4 +72,7 @@ async function openTab(server: Server, slots: number): Promise<void> {
   const settings = JSON.stringify(JSON.stringify({ slots, keepAwake: false }));
   await page.evaluateOnNewDocument(`localStorage.setItem("manyhands.settings", ${settings})`);
   await page.goto(`${server.url}/?auto=1`);
+  // DevTools would be told of every request and frame, body included, and this process would parse that: reconstruct's stage
+  // Insert, with outputs of 7 MB, took 5.9 s with it and 1.6 s without.
+  await browser.disconnect();
 }
