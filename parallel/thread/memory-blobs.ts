@@ -3,7 +3,7 @@ import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { KeptNames } from "../../server/blobs/kept-names.ts";
-import type { ByteSource } from "../../server/blobs/receive.ts";
+import { eachChunk, type ByteSource } from "../../server/blobs/each-chunk.ts";
 import type { Store } from "../../server/store/store.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
@@ -91,16 +91,11 @@ export class MemoryBlobs implements Pick<
   async #receive(source: ByteSource): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    try {
-      for await (const chunk of source as AsyncIterable<Uint8Array>) {
-        size += chunk.length;
-        await this.#makeRoom(size);
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof PlatformError) throw error;
-      throw new PlatformError("BAD_REQUEST", `The upload ended early, after ${size} bytes.`, error);
-    }
+    await eachChunk(source, (chunk) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      return this.#makeRoom(size);
+    });
     return Buffer.concat(chunks);
   }
 

@@ -46,7 +46,7 @@ export class BlobFiles {
     return `${this.path(sha256)}.chunks`;
   }
 
-  /** A fresh path for an upload. */
+  /** A fresh path for an upload. Beside the blob's own instead of in one folder for all: no faster (152 MiB/s, 159). */
   incomingPath(sha256: Sha256): string {
     return join(this.#incoming, `${sha256}.${randomUUID()}`);
   }

@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { open, rm } from "node:fs/promises";
-import { Readable } from "node:stream";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { BatchedWriter } from "./batched-writer.ts";
+import { eachChunk, type ByteSource } from "./each-chunk.ts";
 import { bufferDropped } from "./young-garbage.ts";
-
-/** What an upload brings: a request, a file, a generator. Its chunks are not reused once they were given. */
-export type ByteSource = AsyncIterable<Uint8Array> | Readable;
 
 /**
  * Streams an upload into a file of its own, on disk when it resolves; whatever goes wrong, the file is gone.
@@ -25,47 +22,25 @@ export async function receive(
 ): Promise<number> {
   const hash = createHash("sha256");
   let size = 0;
-  const file = await open(path, "wx", 0o600);
-  const writer = new BatchedWriter(file.fd);
+  const writer = new BatchedWriter(open(path, "wx", 0o600));
+  const take = (chunk: Uint8Array): Promise<void> | undefined => {
+    hash.update(chunk);
+    bufferDropped(chunk.length);
+    return writer.write(chunk);
+  };
   try {
-    for await (const chunk of chunksOf(source)) {
+    await eachChunk(source, (chunk) => {
       size += chunk.length;
       if (size > Math.min(declaredSize ?? Infinity, limits.blobBytes)) throw tooLong(sha256, declaredSize);
-      await room?.(chunk.length);
-      hash.update(chunk);
-      await writer.write(chunk);
-      bufferDropped(chunk.length);
-    }
+      return room ? room(chunk.length).then(() => take(chunk)) : take(chunk);
+    });
     verify(sha256, hash.digest("hex"), size, declaredSize);
     await writer.end();
-    await file.sync();
-    await file.close();
     return size;
   } catch (error) {
     await writer.abandon();
-    await file.close().catch(() => {});
     await rm(path, { force: true });
     throw error;
-  }
-}
-
-/** The caller answers on the same connection that the upload came in by, so an upload that is refused is not destroyed. */
-async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const chunks: AsyncIterable<Uint8Array> =
-    source instanceof Readable ? source.iterator({ destroyOnReturn: false }) : source;
-  let received = 0;
-  try {
-    for await (const chunk of chunks) {
-      received += chunk.length;
-      yield chunk;
-    }
-  } catch (error) {
-    if (error instanceof PlatformError) throw error;
-    throw new PlatformError(
-      "BAD_REQUEST",
-      `The upload ended early, after ${received} bytes. Send all of it again.`,
-      error,
-    );
   }
 }
 

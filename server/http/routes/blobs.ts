@@ -69,13 +69,7 @@ async function put(call: Call, blobs: Blobs): Promise<void> {
       "A blob cannot come compressed: its name is that of its bytes.",
     );
   const length = req.headers["content-length"];
-  // Leaving the loop early must not destroy the request: its reply has yet to be sent.
-  const bytes = req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-  const { size, created } = await blobs.write(
-    sha256,
-    bytes,
-    length === undefined ? undefined : Number(length),
-  );
+  const { size, created } = await blobs.write(sha256, req, length === undefined ? undefined : Number(length));
   // Of a blob that was here already nothing was read; senders want to be rid of their bytes before they listen.
   if (!req.complete) await finished(req.resume());
   reply(call, { sha256, size }, created ? 201 : 200);

@@ -1,0 +1,77 @@
+import { finished, Readable } from "node:stream";
+import { PlatformError } from "../../shared/errors.ts";
+
+/** What an upload brings: a request, a file, a generator. Its chunks are not reused once they were given. */
+export type ByteSource = AsyncIterable<Uint8Array> | Readable;
+
+/** Takes a chunk; the next one comes when what it returns has resolved. */
+type Take = (chunk: Uint8Array) => Promise<void> | undefined;
+
+/**
+ * Gives every chunk to `take`. A source that is refused in the middle is left alone, not destroyed: the caller answers on the same
+ * connection that it came in by.
+ * @throws PlatformError BAD_REQUEST when the source fails; what `take` throws
+ */
+export function eachChunk(source: ByteSource, take: Take): Promise<void> {
+  return source instanceof Readable ? eachOfStream(source, take) : eachOfIterable(source, take);
+}
+
+/** By events: an iterator costs some ten promises a chunk. 384 uploads of 1 MiB took 1.46 s of processor time, by an iterator 1.65. */
+function eachOfStream(source: Readable, take: Take): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let received = 0;
+    let taking: Promise<void> | undefined;
+    // At once, so that not one chunk more is lost to a caller who wants to drain it.
+    const stop = (): void => {
+      forget();
+      source.off("data", hear);
+      source.pause();
+    };
+    const fail = (error: unknown): void => {
+      stop();
+      reject(error);
+    };
+    const hear = (chunk: Uint8Array): void => {
+      received += chunk.length;
+      try {
+        taking = take(chunk);
+      } catch (error) {
+        return fail(error);
+      }
+      if (!taking) return;
+      source.pause();
+      taking.then(() => source.resume(), fail);
+    };
+    const forget = finished(source, { writable: false }, (error) => {
+      if (error) return fail(endedEarly(received, error));
+      stop();
+      resolve(taking);
+    });
+    source.on("data", hear);
+  });
+}
+
+async function eachOfIterable(source: AsyncIterable<Uint8Array>, take: Take): Promise<void> {
+  for await (const chunk of named(source)) await take(chunk);
+}
+
+async function* named(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const chunk of source) {
+      received += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    throw endedEarly(received, error);
+  }
+}
+
+function endedEarly(received: number, error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  return new PlatformError(
+    "BAD_REQUEST",
+    `The upload ended early, after ${received} bytes. Send all of it again.`,
+    error,
+  );
+}
