@@ -6,6 +6,7 @@ import type { Measurement } from "./fresh-process.ts";
 export interface RunResult {
   readonly name: string;
   readonly durable: boolean;
+  readonly upperBound?: boolean;
   readonly note?: string;
   readonly value: number;
   readonly lowest: number;
@@ -20,7 +21,8 @@ export interface RunResult {
 export interface GoalResult {
   readonly text: string;
   readonly ratio: number;
-  readonly met: boolean;
+  /** Absent: no goal, an upper bound that is told beside them. */
+  readonly met?: boolean;
 }
 
 export interface CaseResult {
@@ -54,8 +56,13 @@ export function failure(run: Run, error: unknown): RunResult {
   return { ...naming(run), value: NaN, lowest: NaN, highest: NaN, extras: {}, failed };
 }
 
-function naming({ name, durable = false, note }: Run): Pick<RunResult, "name" | "durable" | "note"> {
-  return { name, durable, ...(note !== undefined && { note }) };
+function naming({
+  name,
+  durable = false,
+  upperBound,
+  note,
+}: Run): Pick<RunResult, "name" | "durable" | "upperBound" | "note"> {
+  return { name, durable, ...(upperBound && { upperBound }), ...(note !== undefined && { note }) };
 }
 
 /** How the goals of a case came out. A goal whose peer gave no number is left out. */
@@ -66,6 +73,8 @@ export function judge(one: Case, manyhands: RunResult, peers: readonly RunResult
     const peer = peerOf(goal, peers, one.better);
     return peer ? [judgeRatio(goal.ratio, manyhands.value / peer.value, one.better, peer.name)] : [];
   });
+  const bound = goals.length > 0 ? best(peers.filter(isUpperBound), one.better) : undefined;
+  if (bound) results.push({ text: `upper bound, ${bound.name}`, ratio: manyhands.value / bound.value });
   if (one.limit === undefined) return results;
   const sign = one.better === "higher" ? "≥" : "≤";
   const met = one.better === "higher" ? manyhands.value >= one.limit : manyhands.value <= one.limit;
@@ -87,9 +96,18 @@ function peerOf(
   better: "higher" | "lower",
 ): RunResult | undefined {
   const those = peers.filter(
-    ({ name, durable, value }) =>
-      Number.isFinite(value) && (of === undefined || (of === "durable" ? durable : name === of)),
+    (peer) =>
+      peer.name === of || (!peer.upperBound && (of === undefined || (of === "durable" && peer.durable))),
   );
-  const sorted = those.toSorted((a, b) => a.value - b.value);
+  return best(those, better);
+}
+
+function isUpperBound({ upperBound = false }: RunResult): boolean {
+  return upperBound;
+}
+
+function best(peers: readonly RunResult[], better: "higher" | "lower"): RunResult | undefined {
+  const measured = peers.filter(({ value }) => Number.isFinite(value));
+  const sorted = measured.toSorted((a, b) => a.value - b.value);
   return better === "higher" ? sorted.at(-1) : sorted[0];
 }

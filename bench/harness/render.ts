@@ -44,8 +44,10 @@ function caseTable(result: CaseResult): string {
     "| --- | ---: | --- | --- | ---: |",
     ...[manyhands, ...peers].map((run) => row(run, manyhands)),
   ];
-  const judged = goals.map(
-    ({ text, ratio, met }) => `${text}: ${formatNumber(ratio)}, ${met ? "met" : "not met"}`,
+  const judged = goals.map(({ text, ratio, met }) =>
+    met === undefined
+      ? `${text}: ${formatNumber(ratio)}`
+      : `${text}: ${formatNumber(ratio)}, ${met ? "met" : "not met"}`,
   );
   return [...lines, ...(judged.length > 0 ? ["", `Goal ${judged.join("; ")}.`] : [])].join("\n");
 }

@@ -29,7 +29,8 @@ export function table(result: CaseResult): string {
   for (const run of [result.manyhands, ...result.peers])
     lines.push(`  ${run.name.padEnd(width)}  ${describeRun(run)}${ratioTo(run, result)}`);
   for (const { text, ratio, met } of result.goals)
-    lines.push(`  goal ${text}: ${formatNumber(ratio)} ${met ? "met" : "NOT MET"}`);
+    if (met === undefined) lines.push(`  ${text}: ${formatNumber(ratio)}`);
+    else lines.push(`  goal ${text}: ${formatNumber(ratio)} ${met ? "met" : "NOT MET"}`);
   return lines.join("\n");
 }
 

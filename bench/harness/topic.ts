@@ -23,6 +23,8 @@ export interface Run {
   readonly services?: readonly ServiceName[];
   /** It keeps accepted work through a crash. */
   readonly durable?: boolean;
+  /** Faster than its users run it: shown beside the goals as an upper bound, and sets none. */
+  readonly upperBound?: boolean;
   /** How it is configured, for the tables. */
   readonly note?: string;
 }
@@ -30,7 +32,10 @@ export interface Run {
 /** What is to be reached: manyhands / peer, at least when higher is better, at most when lower is. */
 export interface Goal {
   readonly ratio: number;
-  /** A peer by name, `"durable"`: the best of those that keep work through a crash; absent: the best of all. */
+  /**
+   * A peer by name, `"durable"`: the best of those that keep work through a crash; absent: the best of all. Of upper bounds only
+   * one that is named.
+   */
   readonly of?: string;
 }
 

@@ -6,6 +6,7 @@ const graphileWorker = {
   durable: true,
 } satisfies Partial<Run>;
 const nats = { script: "dispatch/nats.ts", services: ["nats"], durable: true } satisfies Partial<Run>;
+const natsByHand = { ...nats, upperBound: true } satisfies Partial<Run>;
 
 const durable: readonly Run[] = [
   {
@@ -23,12 +24,24 @@ const durable: readonly Run[] = [
     ...nats,
     name: "NATS JetStream",
     args: ["--outputs", "message"],
-    note: "2.9, file storage (flushed every two minutes), a work-queue stream with explicit acknowledgements, a worker process, 5,000 in flight; outputs are plain messages, which nothing keeps",
+    note: "2.9, file storage (flushed every two minutes), a work-queue stream with explicit acknowledgements, js.publish with 5,000 under way, a worker process, 5,000 in flight; outputs are plain messages, which nothing keeps",
   },
   {
     ...nats,
     name: "NATS JetStream, outputs kept",
-    note: "the same with outputs in a second stream before their tasks are acknowledged",
+    note: "the same with outputs in a second stream, by js.publish, before their tasks are acknowledged",
+  },
+  {
+    ...natsByHand,
+    name: "NATS JetStream, pipelined by hand",
+    args: ["--outputs", "message", "--publish", "pipelined"],
+    note: "as NATS JetStream, with a publisher of our own in place of js.publish, which takes all confirmations in one subscription: what the server can do, and nobody's way to use it",
+  },
+  {
+    ...natsByHand,
+    name: "NATS JetStream, pipelined by hand, outputs kept",
+    args: ["--publish", "pipelined"],
+    note: "the same with outputs in a second stream, by the same publisher",
   },
   {
     name: "pg-boss",

@@ -2,6 +2,7 @@
  * NATS JetStream, file storage. The customer publishes to a work-queue stream and waits for every confirmation; a worker
  * process publishes each output and acknowledges the task when that is confirmed; the customer takes the outputs.
  * `--outputs stream`: outputs go through a second stream; `--outputs message`: as plain messages, which nothing keeps.
+ * `--publish library`: with the library's `js.publish`; `--publish pipelined`: see nats-publisher.ts.
  */
 import { parseArgs } from "node:util";
 import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
@@ -11,20 +12,25 @@ import { measureDispatch } from "./measure.ts";
 import { makePublisher } from "./nats-publisher.ts";
 import { inFlight, streams } from "./nats-streams.ts";
 
-const { values } = parseArgs({ options: { outputs: { type: "string", default: "stream" } }, strict: false });
+const { values } = parseArgs({
+  options: {
+    outputs: { type: "string", default: "stream" },
+    publish: { type: "string", default: "library" },
+  },
+  strict: false,
+});
+const how = String(values.publish);
 const connection = await connect({ servers: process.env["NATS_URL"]! });
-const publish = makePublisher(connection, streams.tasks.subject);
+const publisher = makePublisher(connection, streams.tasks.subject, how);
 await makeStream("tasks");
 if (values.outputs === "stream") await makeStream("outputs");
 const takeOutputs = values.outputs === "stream" ? await fromStream() : fromMessages();
-await startScript("dispatch/nats-worker.ts", ["--outputs", String(values.outputs)]).line();
+await startScript("dispatch/nats-worker.ts", ["--outputs", String(values.outputs), "--publish", how]).line();
 
 await measureDispatch(async (inputs) => {
-  let unconfirmed = inputs.length;
-  const stored = Promise.withResolvers<void>();
-  for (const input of inputs) publish(input, () => --unconfirmed === 0 && stored.resolve());
+  const stored = publisher.all(inputs);
   const outputs = await takeOutputs(inputs.length);
-  await stored.promise;
+  await stored;
   // Acknowledgements are on their way with the last output; this is when the server has them.
   await connection.flush();
   return outputs;
