@@ -1,5 +1,6 @@
 import { Decoder, Encoder, type ExtensionCodecType } from "@msgpack/msgpack";
 import { checkMessagePack } from "./messagepack-bounds.ts";
+import { decodeString, encodeString } from "./messagepack-strings.ts";
 
 /** A larger buffer is not kept for the next value. */
 const keptBytes = 1024 * 1024;
@@ -36,6 +37,8 @@ export class MessagePack {
 
   /** As {@link encode}, without a copy: the bytes are good until the next call of either. */
   encodeShared(value: unknown): Uint8Array {
+    const text = typeof value === "string" ? encodeString(value) : undefined;
+    if (text) return text;
     const bytes = this.#encoder.encodeSharedRef(value);
     if (bytes.length > keptBytes) this.#encoder = new Encoder(this.#options);
     return bytes;
@@ -46,6 +49,8 @@ export class MessagePack {
    * @throws Error when the bytes are not one value, or announce more than there is
    */
   decode(bytes: Uint8Array): unknown {
+    const text = decodeString(bytes);
+    if (text !== undefined) return text;
     checkMessagePack(bytes, this.#options.maxDepth ?? defaultDepth, this.#options.maxElements);
     try {
       return this.#decoder.decode(bytes);
