@@ -4,6 +4,7 @@ import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/protocol.ts";
 import type { Joining, SessionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
+import type { Lease, Task } from "../scheduler/state.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { ClientConnection } from "./connections.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -108,20 +109,21 @@ export class ClientMessages {
   }
 
   #holds(client: ClientId, job: JobId, index: TaskIndex): boolean {
-    return this.#leaseOf(client, job, index) !== undefined;
-  }
-
-  #leaseOf(client: ClientId, job: JobId, index: TaskIndex) {
     const task = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks.get(index);
-    return task?.leases.find((lease) => lease.client === client);
+    return leaseOf(task, client) !== undefined;
   }
 
   /** For the expected throughput: only of tasks that the client was given, and not longer than it had them. */
   #noteTimes(client: ClientId, { job, results }: Results): void {
+    const tasks = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks;
+    if (!tasks) return;
+    const now = performance.now();
+    const times: number[] = [];
     for (const { index, outcome, elapsedMs } of results) {
-      const lease = outcome.state === "done" ? this.#leaseOf(client, job, index) : undefined;
-      if (lease) this.#registry.computed(client, Math.min(elapsedMs, performance.now() - lease.leasedAt));
+      const lease = outcome.state === "done" ? leaseOf(tasks.get(index), client) : undefined;
+      if (lease) times.push(Math.min(elapsedMs, now - lease.leasedAt));
     }
+    this.#registry.computed(client, times);
   }
 
   #receiveResults(client: ClientId, message: Results): Promise<void> | undefined {
@@ -151,12 +153,19 @@ export class ClientMessages {
   }
 }
 
+function leaseOf(task: Task | undefined, client: ClientId): Lease | undefined {
+  return task?.leases.find((lease) => lease.client === client);
+}
+
 function blobsOf({ outcome }: TaskResult): BlobName[] {
   if (outcome.state === "failed") return [];
   return [...(outcome.refs ?? []), ...(outcome.output instanceof Uint8Array ? [] : [outcome.output])];
 }
-function namesBlobs(result: TaskResult): boolean {
-  return blobsOf(result).length > 0;
+
+/** Asked of every result, so without {@link blobsOf}: two arrays each. */
+function namesBlobs({ outcome }: TaskResult): boolean {
+  if (outcome.state === "failed") return false;
+  return !(outcome.output instanceof Uint8Array) || (outcome.refs?.length ?? 0) > 0;
 }
 
 function toEvents(

@@ -119,10 +119,12 @@ export class ClientRegistry {
     return { browser: browser.clients, node: node.clients, slots, busy };
   }
 
-  /** Notes how long a client took for a task. */
-  computed(id: ClientId, elapsedMs: number): void {
+  /** Notes how long a client took for tasks. */
+  computed(id: ClientId, elapsedMs: readonly number[]): void {
     const record = this.#records.get(id);
-    if (record) this.#times.add(record.kind, elapsedMs, Date.now());
+    if (!record) return;
+    const now = Date.now();
+    for (const ms of elapsedMs) this.#times.add(record.kind, ms, now);
   }
 
   /** @param rate - measured tasks a second */

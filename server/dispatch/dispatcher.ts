@@ -144,8 +144,7 @@ export class Dispatcher {
     this.#store.complete(job, outcomes).then(
       ({ accepted, dropped, job: row }) => {
         this.#acknowledge(job, acknowledge);
-        const taken = new Set(accepted);
-        const done = outcomes.filter(({ state, index }) => state === "done" && taken.has(index)).length;
+        const done = countDone(dropped.length === 0 ? outcomes : outcomesOf(outcomes, accepted));
         this.feed({ type: "outcomesStored", job, accepted, dropped, done });
         this.#listener.outcomesStored(
           row,
@@ -186,6 +185,17 @@ export class Dispatcher {
       if (!isOfEndedJob(error)) this.#log.error({ err: error }, `could not ${what}`);
     });
   }
+}
+
+function outcomesOf(outcomes: readonly NewOutcome[], indexes: readonly TaskIndex[]): NewOutcome[] {
+  const wanted = new Set(indexes);
+  return outcomes.filter(({ index }) => wanted.has(index));
+}
+
+function countDone(outcomes: readonly NewOutcome[]): number {
+  let done = 0;
+  for (const { state } of outcomes) if (state === "done") done++;
+  return done;
 }
 
 /** Whether the store refused something because its job was deleted, or ended, meanwhile. */

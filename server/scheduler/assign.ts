@@ -111,17 +111,20 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
 export function leaseTask(state: State, client: Client, task: Task): LeasedTask {
   const lease = addLease(state, task, client, task.lastAttempt + 1);
   state.counts.leases += 1;
-  const { refs } = task.claimed;
+  const { index, checkpoint } = task;
+  const { input, refs } = task.claimed;
+  // The rule, written out: with spreads the same object costs three times as much.
+  if (refs.length === 0 && !checkpoint) return { index, attempt: lease.attempt, input };
   for (const { sha256 } of refs) {
     client.refsLeased += 1;
     if (client.cached.has(sha256)) client.refsCached += 1;
   }
   return {
-    index: task.index,
+    index,
     attempt: lease.attempt,
-    input: task.claimed.input,
+    input,
     ...(refs.length > 0 && { refs: [...refs] }),
-    ...(task.checkpoint && { resume: task.checkpoint }),
+    ...(checkpoint && { resume: checkpoint }),
   };
 }
 
@@ -140,7 +143,7 @@ export function mayRun(client: Client, job: Job): boolean {
 }
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {
-  const next = job.queue.peek(1)[0];
+  const next = job.queue.first();
   if (!next) return undefined;
   if (next.claimed.refs.length === 0 && !next.triedBy) {
     job.queue.shift();

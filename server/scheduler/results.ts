@@ -1,3 +1,4 @@
+import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { Failure, TaskResult } from "../../shared/protocol.ts";
 import type { TaskFailure } from "../../shared/rest.ts";
@@ -14,6 +15,8 @@ import {
   type State,
   type Task,
 } from "./state.ts";
+
+const noRefs: readonly BlobName[] = [];
 
 /** What one message of results becomes, per job. */
 interface Batch {
@@ -74,7 +77,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
   if (task) settle(state, task, client);
   else job.endingUnclaimed.set(index, (job.endingUnclaimed.get(index) ?? 0) + 1);
-  batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? [] });
+  batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? noRefs });
 }
 
 /**

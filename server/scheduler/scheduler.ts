@@ -17,6 +17,7 @@ import { expire, speculate } from "./expiry.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
   newJob,
+  noTaskLeases,
   noteCredit,
   type Client,
   type Job,
@@ -203,7 +204,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       place: "queued" as const,
       attempts,
       lastAttempt: Math.max(attempts, job.attemptBase),
-      leases: [],
+      leases: noTaskLeases,
       checkpoint,
       triedBy: undefined,
       killed: undefined,

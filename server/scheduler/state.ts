@@ -26,7 +26,8 @@ export interface Task {
   attempts: number;
   /** Number of the newest lease; leases of one task never share a number. */
   lastAttempt: number;
-  leases: Lease[];
+  /** {@link noTaskLeases} for none; replaced, never added to. */
+  leases: readonly Lease[];
   checkpoint: Uint8Array | undefined;
   /** Clients that had an attempt fail or get lost; another client is preferred. */
   triedBy: Set<ClientId> | undefined;
@@ -139,6 +140,9 @@ export const nothingCached: Set<Sha256> = new Set();
 /** The same for clients that never had a task, as thousands of idle ones: 180 bytes each. */
 export const noLeases: Set<Lease> = new Set();
 
+/** One for all tasks that nobody has: a task is nearly always leased once, and an array that grows makes room for 17. */
+export const noTaskLeases: readonly Lease[] = [];
+
 export function newJob(info: SchedulerJob, attemptBase: number): Job {
   return {
     id: info.descriptor.id,
@@ -176,16 +180,18 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   task.place = "leased";
   task.lastAttempt = Math.max(task.lastAttempt, attempt);
   task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
-  task.leases.push(lease);
+  task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
   if (client.leases === noLeases) client.leases = new Set();
   client.leases.add(lease);
-  noteCredit(state, client);
+  // One that would take more still is where it was: to tell so for each task of a lease costs as much as to find the task.
+  if (spareCredit(client) <= 0) noteCredit(state, client);
   return lease;
 }
 
 /** Unties a lease from both sides. What becomes of the task is the caller's to say. */
 export function removeLease(state: State, lease: Lease): void {
-  lease.task.leases = lease.task.leases.filter((other) => other !== lease);
+  const { task } = lease;
+  task.leases = task.leases.length === 1 ? noTaskLeases : task.leases.filter((other) => other !== lease);
   const client = state.clients.get(lease.client);
   if (!client) return;
   client.leases.delete(lease);
@@ -200,6 +206,7 @@ export function spareCredit(client: Client): number {
 /** To be called after anything that changes what a client would take. */
 export function noteCredit(state: State, client: Client): void {
   if (spareCredit(client) > 0) {
+    if (state.newlyHungry.has(client)) return;
     if (!state.hungry.has(client)) {
       state.hungry.add(client);
       for (const job of state.unmet) if (meets(client.info, job.info.requires)) state.unmet.delete(job);

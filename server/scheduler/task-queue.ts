@@ -31,6 +31,13 @@ export class TaskQueue<Item extends { readonly index: number }> {
     this.#returned.splice(low, 0, item);
   }
 
+  /** The first item, without taking it. */
+  first(): Item | undefined {
+    const returned = this.#returned[0];
+    const fresh = this.#inOrder[this.#head];
+    return returned && (!fresh || returned.index < fresh.index) ? returned : fresh;
+  }
+
   /** The first `count` items in order, without taking them. */
   peek(count: number): Item[] {
     const items: Item[] = [];

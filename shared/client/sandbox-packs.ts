@@ -30,8 +30,10 @@ export type FinishedExtra = { readonly at: number } & (
 export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
   const resumes: { at: number; state: Uint8Array }[] = [];
   // A copy: a clone takes the whole buffer behind a view along, and a checkpoint is a view of the frame it came in.
-  for (const [at, { resume }] of tasks.entries())
+  for (let at = 0; at < tasks.length; at++) {
+    const { resume } = tasks[at]!;
     if (resume) resumes.push({ at, state: new Uint8Array(resume) });
+  }
   return {
     indexes: tasks.map(({ index }) => index),
     attempts: tasks.map(({ attempt }) => attempt),

@@ -123,24 +123,25 @@ function take(
   if (indexes.length === 0) return;
   const pack = session.tasks.read(job.number, range);
   const values = pack.values(indexes.map((index) => index - range.first));
-  for (const [at, { payload, refs }] of values.entries()) {
-    const task = { index: indexes[at]!, input: payload, refs };
-    tasks.push(job.hasSideRows ? withSideRows(session, job, task) : withoutSideRows(task));
+  // An object a task and no more: what garbage there is here is a tenth of a task's on the server.
+  for (let at = 0; at < values.length; at++) {
+    const index = indexes[at]!;
+    const { payload: input, refs } = values[at]!;
+    const { attempts, checkpoint } = job.hasSideRows ? sideRows(session, job, index) : noSideRows;
+    tasks.push({ index, input, refs, attempts, checkpoint });
   }
 }
 
-type Task = Pick<ClaimedTask, "index" | "input" | "refs">;
+type SideRows = Pick<ClaimedTask, "attempts" | "checkpoint">;
 
-function withoutSideRows({ index, input, refs }: Task): ClaimedTask {
-  return { index, input, refs, attempts: 0, checkpoint: undefined };
-}
+const noSideRows: SideRows = { attempts: 0, checkpoint: undefined };
 
-function withSideRows({ db }: Session, job: CachedJob, { index, input, refs }: Task): ClaimedTask {
+function sideRows({ db }: Session, job: CachedJob, index: TaskIndex): SideRows {
   const side = db.get<{ attempts: number | null; state: Uint8Array | null }>(
     `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts,
             (SELECT state FROM checkpoints WHERE job = ?1 AND idx = ?2) AS state`,
     job.number,
     index,
   );
-  return { index, input, refs, attempts: side?.attempts ?? 0, checkpoint: side?.state ?? undefined };
+  return { attempts: side?.attempts ?? 0, checkpoint: side?.state ?? undefined };
 }
