@@ -140,7 +140,11 @@ export const nothingCached: Set<Sha256> = new Set();
 /** The same for clients that never had a task, as thousands of idle ones: 180 bytes each. */
 export const noLeases: Set<Lease> = new Set();
 
-/** One for all tasks that nobody has: a task is nearly always leased once, and an array that grows makes room for 17. */
+/**
+ * One for all tasks that nobody has: a task is nearly always leased once, and an array that grows makes room for 17 (141 bytes
+ * a task). The server allocated 3,490 bytes a tiny task; without what this and its like (see `leaseTask`, `take` of claims,
+ * `packedResults`) left behind it is 2,660, and 6.3 µs of processor time instead of 7.0.
+ */
 export const noTaskLeases: readonly Lease[] = [];
 
 export function newJob(info: SchedulerJob, attemptBase: number): Job {
@@ -183,7 +187,7 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
   if (client.leases === noLeases) client.leases = new Set();
   client.leases.add(lease);
-  // One that would take more still is where it was: to tell so for each task of a lease costs as much as to find the task.
+  // One that would take more still is where it was.
   if (spareCredit(client) <= 0) noteCredit(state, client);
   return lease;
 }

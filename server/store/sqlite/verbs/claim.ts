@@ -123,7 +123,7 @@ function take(
   if (indexes.length === 0) return;
   const pack = session.tasks.read(job.number, range);
   const values = pack.values(indexes.map((index) => index - range.first));
-  // An object a task and no more: what garbage there is here is a tenth of a task's on the server.
+  // By position, and one object a task: 180 bytes, with entries() and another object in between 317.
   for (let at = 0; at < values.length; at++) {
     const index = indexes[at]!;
     const { payload: input, refs } = values[at]!;
