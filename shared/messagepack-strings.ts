@@ -11,7 +11,7 @@
  * it gains 0.25 and 0.37 in Node; in Chromium 0.06 are gained one way and 0.11 lost the other.
  */
 
-/** Longer ones are left to the library, which is as fast then: so the buffer needs not grow. */
+/** Longer ones are written by the library: so the buffer need not grow. */
 const longestChars = 4096;
 const headBytes = 3;
 const bytesPerChar = 3;
