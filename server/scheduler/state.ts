@@ -195,7 +195,8 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
 /** Unties a lease from both sides. What becomes of the task is the caller's to say. */
 export function removeLease(state: State, lease: Lease): void {
   const { task } = lease;
-  task.leases = task.leases.length === 1 ? noTaskLeases : task.leases.filter((other) => other !== lease);
+  const isOnly = task.leases.length === 1 && task.leases[0] === lease;
+  task.leases = isOnly ? noTaskLeases : task.leases.filter((other) => other !== lease);
   const client = state.clients.get(lease.client);
   if (!client) return;
   client.leases.delete(lease);
