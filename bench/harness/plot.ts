@@ -1,8 +1,9 @@
 import type { CaseResult, RunResult } from "./case-result.ts";
 import { formatNumber } from "./report.ts";
 
-const width = 760;
-const labelWidth = 250;
+const width = 850;
+/** Room for the longest name of a peer. */
+const labelWidth = 340;
 const valueWidth = 90;
 const rowHeight = 22;
 const headHeight = 34;
