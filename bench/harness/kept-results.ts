@@ -12,6 +12,7 @@ export interface KeptTopic {
   readonly name: string;
   readonly summary: string;
   readonly machine: Machine;
+  /** The fewest of any case: a topic may have been measured in parts. */
   readonly rounds: number;
   readonly results: readonly CaseResult[];
 }
@@ -34,7 +35,8 @@ export function keep(topics: readonly KeptTopic[]): KeptTopic[] {
     if (!now || !old) return (now ?? old)!;
     const fresh = new Map(now.results.map((result) => [result.case, result]));
     const results = new Map([...old.results.map((result) => [result.case, result] as const), ...fresh]);
-    return { ...now, results: [...results.values()] };
+    const rounds = results.size > fresh.size ? Math.min(old.rounds, now.rounds) : now.rounds;
+    return { ...now, rounds, results: [...results.values()] };
   });
   mkdirSync(resultsFolder, { recursive: true });
   writeFileSync(file, `${JSON.stringify(kept, shorten, 2)}\n`);

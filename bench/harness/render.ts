@@ -28,7 +28,7 @@ function section({ name, summary, machine, rounds, results }: KeptTopic): string
   const head = [
     `### ${name}`,
     `${upperFirst(summary)}.`,
-    `_${describeMachine(machine)}; medians of ${rounds}._`,
+    `_${describeMachine(machine)}; medians of at least ${rounds} ${rounds === 1 ? "round" : "rounds"}._`,
   ];
   return [...head, `![${name}](bench/${name}.svg)`, ...results.map(caseTable), ...notes(results)].join(
     "\n\n",
