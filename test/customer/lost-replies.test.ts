@@ -1,30 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
-import { FlakyProxy } from "../support/flaky-proxy.ts";
-import { LivePlatform } from "./live-platform.ts";
+import { useProxiedPlatform } from "./proxied-platform.ts";
 
-let platform: LivePlatform;
-let proxy: FlakyProxy;
-beforeAll(async () => {
-  platform = await LivePlatform.start();
-  proxy = await FlakyProxy.start(platform.url);
-});
-afterAll(async () => {
-  await proxy.close();
-  await platform.close();
-});
+const parts = useProxiedPlatform();
 
 describe("replies that are lost", () => {
   it.each(["1", "2", "3"])(
     "never duplicate a job, a task or a result, and lose none (seed %s)",
     async (seed) => {
       const random = seededRandom(seed);
-      const hands = await platform.connect({ url: proxy.url, log: () => undefined });
+      const hands = await parts.platform.connect({ url: parts.proxy.url, log: () => undefined });
       const before = new Set((await hands.jobs()).map(({ id }) => id));
-      proxy.cuts = 0;
-      proxy.cutAfter = () =>
+      parts.proxy.cuts = 0;
+      parts.proxy.cutAfter = () =>
         random() < 0.4 ? Math.floor(random() * 600) : 4000 + Math.floor(random() * 20_000);
-      proxy.cutAll();
+      parts.proxy.cutAll();
 
       const inputs = Array.from({ length: 6000 }, (_, index) => index);
       const slowly = (async function* () {
@@ -43,8 +33,8 @@ describe("replies that are lost", () => {
       }
       await job.submitted;
 
-      proxy.cutAfter = () => undefined;
-      expect(proxy.cuts).toBeGreaterThan(2);
+      parts.proxy.cutAfter = () => undefined;
+      expect(parts.proxy.cuts).toBeGreaterThan(2);
       expect(seen.toSorted((a, b) => a - b)).toEqual(inputs);
       const made = (await hands.jobs()).filter(({ id }) => !before.has(id));
       expect(made).toHaveLength(1);
@@ -57,15 +47,15 @@ describe("replies that are lost", () => {
   );
 
   it("of blobs are asked for again, from where they were cut", async () => {
-    const hands = await platform.connect({ url: proxy.url, log: () => undefined });
+    const hands = await parts.platform.connect({ url: parts.proxy.url, log: () => undefined });
     const bytes = new Uint8Array(2_000_000).map((_, index) => index * 31);
     const reference = await hands.put(bytes);
-    proxy.cuts = 0;
-    proxy.cutAfter = (connection) => 100_000 + (connection % 7) * 100_000;
-    proxy.cutAll();
+    parts.proxy.cuts = 0;
+    parts.proxy.cutAfter = (connection) => 100_000 + (connection % 7) * 100_000;
+    parts.proxy.cutAll();
     expect(await hands.get(reference)).toEqual(bytes);
     expect(await hands.get(reference.slice(1_000, 1_500_000))).toEqual(bytes.slice(1_000, 1_500_000));
-    expect(proxy.cuts).toBeGreaterThan(3);
-    proxy.cutAfter = () => undefined;
+    expect(parts.proxy.cuts).toBeGreaterThan(3);
+    parts.proxy.cutAfter = () => undefined;
   });
 });

@@ -3,27 +3,18 @@ import { once } from "node:events";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { Api } from "../../customer/api.ts";
 import { HttpClient } from "../../customer/http.ts";
 import type { Hands } from "../../customer/index.ts";
 import { SubmitLine } from "../../customer/submit-line.ts";
 import { encodeValue } from "../../shared/codec.ts";
 import { TaskPacker } from "../../shared/task-pack.ts";
-import { FlakyProxy } from "../support/flaky-proxy.ts";
 import { until } from "../support/processes.ts";
-import { LivePlatform, root } from "./live-platform.ts";
+import { root } from "./live-platform.ts";
+import { useProxiedPlatform } from "./proxied-platform.ts";
 
-let platform: LivePlatform;
-let proxy: FlakyProxy;
-beforeAll(async () => {
-  platform = await LivePlatform.start();
-  proxy = await FlakyProxy.start(platform.url);
-});
-afterAll(async () => {
-  await proxy.close();
-  await platform.close();
-});
+const parts = useProxiedPlatform();
 
 /** Doubles 0 … count - 1, each input given when the output of the one before is known. */
 async function oneByOne(
@@ -59,32 +50,32 @@ const lines = (requests: readonly string[]): number =>
 
 describe("[LINE-1] inputs that come one by one", () => {
   it("go over one WebSocket after the first few", async () => {
-    const hands = await platform.connect({ url: proxy.url });
-    proxy.requests.length = 0;
+    const hands = await parts.platform.connect({ url: parts.proxy.url });
+    parts.proxy.requests.length = 0;
     expect(await oneByOne(hands, 60)).toEqual(doubled(60));
-    expect(lines(proxy.requests)).toBe(1);
-    expect(posts(proxy.requests)).toBeLessThan(20);
+    expect(lines(parts.proxy.requests)).toBe(1);
+    expect(posts(parts.proxy.requests)).toBeLessThan(20);
   });
 
   it("are all there, once, when their connections are cut again and again", async () => {
-    const hands = await platform.connect({ url: proxy.url, log: () => undefined });
-    proxy.requests.length = 0;
+    const hands = await parts.platform.connect({ url: parts.proxy.url, log: () => undefined });
+    parts.proxy.requests.length = 0;
     let cuts = 0;
     const outputs = await oneByOne(hands, 80, (index) => {
       // The first cut takes the line with a pack under way.
-      if (lines(proxy.requests) === 0 || index % 10 > 0) return;
+      if (lines(parts.proxy.requests) === 0 || index % 10 > 0) return;
       cuts++;
-      proxy.cutAll();
+      parts.proxy.cutAll();
     });
     expect(outputs).toEqual(doubled(80));
     expect(cuts).toBeGreaterThan(3);
   });
 
   it("are posted where a proxy lets no WebSocket through", async () => {
-    const plain = await startPlainProxy(platform.url);
+    const plain = await startPlainProxy(parts.platform.url);
     try {
       const url = `http://127.0.0.1:${(plain.address() as AddressInfo).port}`;
-      const hands = await platform.connect({ url });
+      const hands = await parts.platform.connect({ url });
       expect(await oneByOne(hands, 20)).toEqual(doubled(20));
       hands.close();
     } finally {
@@ -94,20 +85,23 @@ describe("[LINE-1] inputs that come one by one", () => {
   });
 
   it("are refused at once when the connection was closed", async () => {
-    const hands = await platform.connect({ url: proxy.url });
-    const before = posts(proxy.requests);
+    const hands = await parts.platform.connect({ url: parts.proxy.url });
+    const before = posts(parts.proxy.requests);
     const outputs = oneByOne(hands, 60, (index) => {
       if (index === 30) hands.close();
     });
     await expect(outputs).rejects.toMatchObject({ code: "WRONG_STATE" });
-    expect(posts(proxy.requests) - before).toBeLessThan(20);
+    expect(posts(parts.proxy.requests) - before).toBeLessThan(20);
   });
 
   it.each(["6", "30"])("do not keep a program running that has left its job after %s", async (results) => {
     const program = spawn(process.execPath, ["test/customer/leaving-customer.ts", results], {
       cwd: root,
       // By a name with two addresses, as by default.
-      env: { ...platform.environment, MANYHANDS_SERVER: platform.url.replace("127.0.0.1", "localhost") },
+      env: {
+        ...parts.platform.environment,
+        MANYHANDS_SERVER: parts.platform.url.replace("127.0.0.1", "localhost"),
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     const exited = once(program, "exit") as Promise<[number | null]>;
@@ -124,9 +118,14 @@ describe("[LINE-1] a line", () => {
   const times = { silenceMs: 300, againMs: 200 };
 
   async function openLine() {
-    const { server } = platform;
+    const { server } = parts.platform;
     const findToken = async (): Promise<string> => server.token;
-    const http = new HttpClient({ url: `${proxy.url}/`, findToken, patienceMs: 5000, log: () => undefined });
+    const http = new HttpClient({
+      url: `${parts.proxy.url}/`,
+      findToken,
+      patienceMs: 5000,
+      log: () => undefined,
+    });
     const api = new Api(http);
     const { sha256 } = await api.putKernel("export default (x) => x");
     const { id } = await api.createJob({ kernel: sha256, key: randomUUID() });
@@ -152,7 +151,7 @@ describe("[LINE-1] a line", () => {
       await opened();
       expect(await send()).toBe(true);
       const under = send();
-      proxy.cutAll();
+      parts.proxy.cutAll();
       await under;
       expect(await send()).toBe(false);
     }
@@ -163,15 +162,15 @@ describe("[LINE-1] a line", () => {
   it("that is not answered counts as not known, and waits longer each time", async () => {
     const { send, opened, total, sent } = await openLine();
     await opened();
-    proxy.freeze();
+    parts.proxy.freeze();
     try {
       expect(await send()).toBe(false);
-      proxy.requests.length = 0;
+      parts.proxy.requests.length = 0;
       // Not tried again at once; nor does an attempt come through.
       expect([await send(), await send()]).toEqual([false, false]);
-      expect(lines(proxy.requests)).toBe(0);
+      expect(lines(parts.proxy.requests)).toBe(0);
     } finally {
-      proxy.thaw();
+      parts.proxy.thaw();
     }
     await opened();
     // The pack that nobody answered may have arrived: it was the same as the next.
@@ -181,7 +180,7 @@ describe("[LINE-1] a line", () => {
   it("ends with what is under way when its connection is closed", async () => {
     const { http, send, opened } = await openLine();
     await opened();
-    proxy.freeze();
+    parts.proxy.freeze();
     try {
       const startedAt = performance.now();
       const pending = send();
@@ -190,7 +189,7 @@ describe("[LINE-1] a line", () => {
       expect(performance.now() - startedAt).toBeLessThan(times.silenceMs);
       expect(await send()).toBe(false);
     } finally {
-      proxy.thaw();
+      parts.proxy.thaw();
     }
   });
 });
