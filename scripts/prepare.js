@@ -12,6 +12,7 @@ const windows = process.platform === "win32";
 installPackages();
 buildPages();
 if (process.argv.includes("--browser")) provideBrowser();
+if (process.argv.includes("--tracer")) provideTracer();
 
 /**
  * Runs a command with the user watching; ends this process when it fails and `orElse` is not given.
@@ -87,11 +88,20 @@ function provideBrowser() {
   console.error("No Chrome or Chromium found; installing one …");
   run("npx", ["puppeteer", "browsers", "install", "chrome"], { may: true });
   if (browserRuns()) return;
-  if (existsSync("/etc/debian_version") && process.getuid?.() === 0) {
-    run("apt-get", ["update", "-q"], { may: true });
-    run("apt-get", ["install", "-y", "-q", "--no-install-recommends", "chromium"], { may: true });
-  }
+  installOnDebian("chromium");
   if (!browserRuns()) fail("No Chrome or Chromium could be installed.");
+}
+
+/** Tests of what is flushed to disk watch system calls; without a tracer they are skipped, and say so. */
+function provideTracer() {
+  if (process.platform === "linux" && spawnSync("strace", ["-V"]).error) installOnDebian("strace");
+}
+
+/** Where this user may do that; elsewhere nothing happens. @param {string} name */
+function installOnDebian(name) {
+  if (!existsSync("/etc/debian_version") || process.getuid?.() !== 0) return;
+  run("apt-get", ["update", "-q"], { may: true });
+  run("apt-get", ["install", "-y", "-q", "--no-install-recommends", name], { may: true });
 }
 
 /** A downloaded Chrome is of no use where the libraries it needs are missing, so it has to start once. */

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -12,6 +11,7 @@ import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
 import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
+import { makeFolder } from "./make-folder.ts";
 import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
@@ -51,7 +51,7 @@ export async function startServer(
   const { log = pino({ level: given.logLevel ?? "info" }), ...rest } = given;
   const options: ServerOptions = { ...defaultServerOptions, ...rest };
   const tls = readTls(options);
-  await makeDataDirectory(options.dataDirectory);
+  makeDataDirectory(options.dataDirectory);
   const store = await openSqliteStore(options.dataDirectory);
   let server: RunningServer;
   try {
@@ -184,9 +184,9 @@ function trackConnections(http: Server): ReadonlySet<Socket> {
   return open;
 }
 
-async function makeDataDirectory(directory: string): Promise<void> {
+function makeDataDirectory(directory: string): void {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError(

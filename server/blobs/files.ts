@@ -1,4 +1,4 @@
-import { closeSync, fsync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { closeSync, fsync, openSync, rmSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import { randomUUID } from "node:crypto";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { PlatformError } from "../../shared/errors.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
+import { makeFolder } from "../make-folder.ts";
 import * as v from "valibot";
 
 const fsyncAsync = promisify(fsync);
@@ -26,7 +27,7 @@ export class BlobFiles {
     this.#incoming = join(directory, "incoming");
     try {
       rmSync(this.#incoming, { recursive: true, force: true });
-      mkdirSync(this.#incoming, { recursive: true, mode: 0o700 });
+      makeFolder(this.#incoming);
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
       throw new PlatformError(

@@ -34,7 +34,6 @@ export class Dispatcher {
   readonly #listener: DispatcherListener;
   readonly #clock: () => number;
   readonly #timer: NodeJS.Timeout;
-  #stopping = false;
 
   constructor(options: {
     store: Store;
@@ -54,7 +53,6 @@ export class Dispatcher {
 
   /** Takes an event and carries out what follows from it; `sendDropped` is returned to whoever answers the client. */
   feed(event: SchedulerEvent): LeaseKey[] {
-    if (this.#stopping && mayLease(event)) return [];
     const dropped: LeaseKey[] = [];
     for (const instruction of this.scheduler.handle(event, this.#clock()))
       if (instruction.type === "sendDropped") dropped.push(...instruction.leases);
@@ -65,8 +63,8 @@ export class Dispatcher {
 
   /** From now on nothing new is leased or claimed; results are still stored. */
   stopLeasing(): void {
-    this.#stopping = true;
     clearInterval(this.#timer);
+    this.feed({ type: "leasingStopped" });
   }
 
   /** The job as the scheduler needs it. */
@@ -130,7 +128,6 @@ export class Dispatcher {
   }
 
   #claim(job: JobId, limit: number): void {
-    if (this.#stopping) return;
     this.#store.claim(job, limit).then(
       (tasks) => this.feed({ type: "tasksClaimed", job, tasks, limit }),
       (error: unknown) => {
@@ -202,16 +199,6 @@ function countDone(outcomes: readonly NewOutcome[]): number {
 function isOfEndedJob(error: unknown): boolean {
   const { code } = PlatformError.from(error);
   return code === "NOT_FOUND" || code === "WRONG_STATE";
-}
-
-/** What must not be fed any more once the server drains. */
-function mayLease(event: SchedulerEvent): boolean {
-  return (
-    event.type === "clientWanted" ||
-    event.type === "tasksClaimed" ||
-    event.type === "timePassed" ||
-    event.type === "tasksAdded"
-  );
 }
 
 function toSchedulerJob(row: JobRow): SchedulerJob {

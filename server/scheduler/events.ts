@@ -108,7 +108,9 @@ export type SchedulerEvent =
   /** The store refused them (disk full): the tasks are open still. */
   | { readonly type: "outcomesRefused"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   /** Time passed; to be sent about once a second. */
-  | { readonly type: "timePassed" };
+  | { readonly type: "timePassed" }
+  /** The server goes down: from here on nothing is leased or claimed, whatever happens. */
+  | { readonly type: "leasingStopped" };
 
 /** Who is to be told once the thing is on disk. */
 export interface Acknowledgement {

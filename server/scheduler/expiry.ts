@@ -38,7 +38,7 @@ function lapse(state: State, lease: Lease): void {
  * result wins, the other is cancelled. (MapReduce calls these backup tasks: Dean & Ghemawat 2004, §3.6.)
  */
 export function speculate(state: State): void {
-  if (!state.config.speculate) return;
+  if (!state.config.speculate || !state.leasing) return;
   const idle = [...state.hungry].filter((client) => client.leases.size < client.slots);
   if (idle.length === 0) return;
   const slow = slowLeases(state);

@@ -43,6 +43,7 @@ export class Scheduler {
       newlyHungry: new Set(),
       unmet: new Set(),
       supplyChanged: false,
+      leasing: true,
       served: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
       now: 0,
@@ -59,7 +60,7 @@ export class Scheduler {
     state.now = Math.max(state.now, now);
     state.out = [];
     apply(state, event);
-    if (changesSupply(event)) {
+    if (state.leasing && changesSupply(event)) {
       if (state.now >= (state.config.holdUntil ?? 0)) assignTasks(state);
       refillWindows(state);
     }
@@ -176,6 +177,9 @@ function apply(state: State, event: SchedulerEvent): void {
       // Whom a task should rather go to changes with time, too.
       state.supplyChanged = true;
       return speculate(state);
+    case "leasingStopped":
+      state.leasing = false;
+      return;
   }
 }
 

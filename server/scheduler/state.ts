@@ -126,6 +126,8 @@ export interface State {
   readonly unmet: Set<Job>;
   /** Whether a task became available since then. */
   supplyChanged: boolean;
+  /** False once the server goes down. */
+  leasing: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
   readonly counts: SchedulerCounts;

@@ -33,13 +33,17 @@ export async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** Starts `manyhands server` and waits until it is ready. */
+/**
+ * Starts `manyhands server` and waits until it is ready.
+ * @param under - a command that runs it, such as a tracer, with its flags
+ */
 export async function startServerProcess(
   data: string,
   flags: readonly string[] = [],
+  under: readonly string[] = [],
 ): Promise<RunningServerProcess> {
   const args = ["server", "--json", "--port", "0", "--data", data, "--log-level", "warn", ...flags];
-  const running = run(args, { XDG_STATE_HOME: join(data, "state") });
+  const running = run(args, { XDG_STATE_HOME: join(data, "state") }, under);
   const ready = await firstLine(running);
   const { url, tokenFile } = JSON.parse(ready) as { url: string; tokenFile: string };
   const token = (await readFile(tokenFile, "utf8")).trim();
@@ -68,9 +72,14 @@ export async function startClientProcess(
   return run(args, { MANYHANDS_TOKEN: server.token });
 }
 
-/** Starts any manyhands command. It is killed when the test is over. */
-export function run(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [launcher, ...args], {
+/** Starts any manyhands command, `under` another one when given. It is killed when the test is over. */
+export function run(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  under: readonly string[] = [],
+): Running {
+  const [command = "", ...words] = [...under, process.execPath, launcher, ...args];
+  const child = spawn(command, words, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../../make-folder.ts";
 import type { Store } from "../store.ts";
 import { Database } from "./database.ts";
 import { openError } from "./failure.ts";
@@ -46,7 +47,7 @@ const filePragmas = `
 export async function openSqliteStore(directory: string, options: SqliteStoreOptions = {}): Promise<Store> {
   let connection: DatabaseSync | undefined;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
     const path = join(directory, databaseName);
     // SQLite opens a file that it may not write all the same, and fails later with an "I/O error".
     accessSync(existsSync(path) ? path : directory, constants.R_OK | constants.W_OK);
