@@ -7,6 +7,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A condition is waited for as long as a busy machine may take; usually it is true at once.
+    expect: { poll: { timeout: 30_000 } },
     pool: "forks",
     reporters: ["default"],
   },

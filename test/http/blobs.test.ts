@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { kernel, refusal, sha256 } from "../support/rest.ts";
 
@@ -144,7 +145,7 @@ describe("writing", () => {
     upload.write("01234");
     await once(upload, "socket");
     setImmediate(() => upload.destroy());
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(server.logged).toContainEqual(expect.objectContaining({ msg: "request refused" })),
     );
     await refusal(await get(server), 404, "NOT_FOUND");
@@ -165,7 +166,7 @@ describe("writing", () => {
     let reply = "";
     socket.on("data", (chunk) => (reply += String(chunk)));
     for (let i = 0; i < 50; i++) socket.write(Buffer.alloc(100_000));
-    await vi.waitFor(() => expect(reply).toContain("UNAUTHENTICATED"));
+    await eventually(() => expect(reply).toContain("UNAUTHENTICATED"));
     expect(reply).toMatch(/^HTTP\/1.1 401/);
     socket.destroy();
   });

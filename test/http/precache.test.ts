@@ -1,7 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
 import type { PrecacheProgress } from "../../shared/rest.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { json, refusal, sha256 } from "../support/rest.ts";
 
@@ -41,11 +42,11 @@ describe("[PRECACHE-1] POST /api/precache", () => {
     const [one, two] = [await put(server, "one"), await put(server, "twotwo")];
     const client = server.client();
     const { lines, ended } = await want(server, { refs: [one, { ...two, range: [1, 2] }] });
-    await vi.waitFor(() => expect(lines[0]).toMatchObject({ done: false, bytes: 9, clients: 1 }));
+    await eventually(() => expect(lines[0]).toMatchObject({ done: false, bytes: 9, clients: 1 }));
     expect(client.asked).toMatchObject([{ type: "precache", blobs: [one, two] }]);
     const wish = client.asked[0]!.wish;
     client.precached({ wish, state: "fetching", haveBytes: 3, missedBytes: 0 });
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ haveBytes: 3 }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ haveBytes: 3 }));
     client.precached({ wish, state: "done", haveBytes: 9, missedBytes: 0 });
     await ended;
     expect(lines.at(-1)).toMatchObject({ done: true, have: 1, haveBytes: 9 });
@@ -56,14 +57,14 @@ describe("[PRECACHE-1] POST /api/precache", () => {
     const server = await startTestServer();
     const client = server.client();
     const wish = await want(server, { refs: [await put(server, "one")], stay: true });
-    await vi.waitFor(() => expect(client.asked).toHaveLength(1));
+    await eventually(() => expect(client.asked).toHaveLength(1));
     client.precached({ wish: client.asked[0]!.wish, state: "done", haveBytes: 3, missedBytes: 0 });
-    await vi.waitFor(() => expect(wish.lines.at(-1)).toMatchObject({ done: true }));
+    await eventually(() => expect(wish.lines.at(-1)).toMatchObject({ done: true }));
     const late = server.client();
-    await vi.waitFor(() => expect(late.asked).toMatchObject([{ type: "precache" }]));
-    await vi.waitFor(() => expect(wish.lines.at(-1)).toMatchObject({ done: false, clients: 2, have: 1 }));
+    await eventually(() => expect(late.asked).toMatchObject([{ type: "precache" }]));
+    await eventually(() => expect(wish.lines.at(-1)).toMatchObject({ done: false, clients: 2, have: 1 }));
     wish.leave();
-    await vi.waitFor(() => expect(late.asked.at(-1)).toMatchObject({ type: "precacheEnd" }));
+    await eventually(() => expect(late.asked.at(-1)).toMatchObject({ type: "precacheEnd" }));
     expect(server.client().asked).toEqual([]);
     expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
@@ -110,7 +111,7 @@ describe("[PRECACHE-3] what is refused", () => {
     const wishes = await Promise.all(Array.from({ length: 8 }, () => want(server, { refs })));
     await refusal(await server.request("/api/precache", json({ refs })), 429, "TOO_MANY");
     wishes[0]!.leave();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const again = await server.request("/api/precache", json({ refs, atLeast: 0 }));
       expect(again.status).toBe(200);
     });
@@ -121,12 +122,12 @@ test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
   const server = await startTestServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
   const name = await put(server, "five5");
   const wish = await want(server, { refs: [name] });
-  await vi.waitFor(() => expect(wish.lines).toHaveLength(1));
+  await eventually(() => expect(wish.lines).toHaveLength(1));
   const other = "sixsix";
   const upload = () => server.request(`/api/blobs/${sha256(other)}`, { method: "PUT", body: other });
   await refusal(await upload(), 507, "STORE_FULL");
   expect((await server.request(`/api/blobs/${name.sha256}`)).status).toBe(200);
   wish.leave();
   // A full quota lets go of it once nobody wants it.
-  await vi.waitFor(async () => expect((await upload()).status).toBe(201));
+  await eventually(async () => expect((await upload()).status).toBe(201));
 });

@@ -1,6 +1,7 @@
 import { get, type IncomingMessage } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { JobProgress } from "../../shared/rest.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, json, ndjson, refusal } from "../support/rest.ts";
 
@@ -31,11 +32,11 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     const server = await startTestServer();
     const { id } = await createJob(server);
     const { lines, ended } = await follow(server, id);
-    await vi.waitFor(() => expect(lines).toMatchObject([{ state: "open", counts: { total: 0 } }]));
+    await eventually(() => expect(lines).toMatchObject([{ state: "open", counts: { total: 0 } }]));
     server.client();
     for (let index = 0; index < 200; index++)
       await server.request(`/api/jobs/${id}/tasks`, ndjson(`{"input":${index}}`));
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ counts: { total: 200, done: 200 } }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ counts: { total: 200, done: 200 } }));
     await server.request(`/api/jobs/${id}/close`, { method: "POST" });
     await ended;
     expect(lines.at(-1)).toMatchObject({ state: "finished", fraction: 1, counts: { done: 200 } });
@@ -51,9 +52,9 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     const first = await createJob(server);
     const second = await createJob(server, { after: [first.id], inputs: [1] });
     const { lines, ended } = await follow(server, second.id);
-    await vi.waitFor(() => expect(lines[0]).toMatchObject({ waitingFor: [first.id], counts: { queued: 1 } }));
+    await eventually(() => expect(lines[0]).toMatchObject({ waitingFor: [first.id], counts: { queued: 1 } }));
     await server.request(`/api/jobs/${first.id}/close`, { method: "POST" });
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ state: "closed", waitingFor: [] }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ state: "closed", waitingFor: [] }));
     server.client();
     await ended;
     expect(lines.at(-1)).toMatchObject({ state: "finished", counts: { done: 1 } });
@@ -64,25 +65,25 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     const { id } = await createJob(server, { inputs: [1], open: true });
     const { lines } = await follow(server, id);
     await server.request(`/api/jobs/${id}/pause`, { method: "POST" });
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ paused: true }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ paused: true }));
     await server.request(`/api/jobs/${id}/resume`, { method: "POST" });
     const client = server.client();
     client.answering = false;
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ counts: { running: 1 }, fraction: 0 }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ counts: { running: 1 }, fraction: 0 }));
     client.progress(id, 0, 0.5);
-    await vi.waitFor(() => expect(lines.at(-1)).toMatchObject({ fraction: 0.5 }));
+    await eventually(() => expect(lines.at(-1)).toMatchObject({ fraction: 0.5 }));
   });
 
   test("a reader that does not read keeps nothing waiting for it, and gets the newest when it reads on", async () => {
     const server = await startTestServer();
     const { id } = await createJob(server);
     const { response, lines, ended } = await follow(server, id);
-    await vi.waitFor(() => expect(lines).toHaveLength(1));
+    await eventually(() => expect(lines).toHaveLength(1));
     response.pause();
     server.client();
     await server.request(`/api/jobs/${id}/tasks`, ndjson('{"input":1}\n{"input":2}'));
     await server.request(`/api/jobs/${id}/close`, { method: "POST" });
-    await vi.waitFor(async () => expect((await server.platform.job(id)).state).toBe("finished"));
+    await eventually(async () => expect((await server.platform.job(id)).state).toBe("finished"));
     response.resume();
     await ended;
     expect(lines.at(-1)).toMatchObject({ state: "finished", counts: { done: 2 } });
@@ -98,9 +99,9 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
       return real(job, signal);
     };
     const gone = await follow(server, id);
-    await vi.waitFor(() => expect(waits.length).toBeGreaterThan(0));
+    await eventually(() => expect(waits.length).toBeGreaterThan(0));
     gone.response.destroy();
-    await vi.waitFor(() => expect(waits.at(-1)?.aborted).toBe(true));
+    await eventually(() => expect(waits.at(-1)?.aborted).toBe(true));
     const { secret, info } = await server.access.createToken({ role: "customer", name: "ada" });
     const revoked = await follow(server, id, secret);
     await server.access.revoke(info.id);

@@ -1,10 +1,11 @@
 import { decodeMulti, encode } from "@msgpack/msgpack";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeValue, encodeValue } from "../../shared/codec.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { ResultLine } from "../../shared/rest.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, frames, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
 
@@ -28,7 +29,7 @@ function open(
 function reader(response: IncomingMessage): (text: string) => Promise<void> {
   let all = "";
   response.on("data", (chunk) => (all += String(chunk)));
-  return (text) => vi.waitFor(() => expect(all).toContain(text));
+  return (text) => eventually(() => expect(all).toContain(text));
 }
 
 describe("forms", () => {
@@ -103,7 +104,7 @@ describe("reading on", () => {
     const server = await startTestServer();
     server.client();
     const { id } = await createJob(server, { inputs: [1, 2], open: true });
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await lines(await server.request(`/api/jobs/${id}/results`))).toHaveLength(2),
     );
     expect(await lines(await server.request(`/api/jobs/${id}/results?after=1`))).toMatchObject([{ seq: 2 }]);
@@ -140,9 +141,9 @@ describe("reading on", () => {
       return real(job, after, signal, atMostMs);
     };
     const response = await open(server, `/api/jobs/${id}/results?follow=1`);
-    await vi.waitFor(() => expect(signals).toHaveLength(1));
+    await eventually(() => expect(signals).toHaveLength(1));
     response.destroy();
-    await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true));
+    await eventually(() => expect(signals[0]?.aborted).toBe(true));
     expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
@@ -232,14 +233,11 @@ test.each([
     response.pause();
     // It stands still once the sockets are full: the same page count over many turns of the event loop.
     let before = -1;
-    await vi.waitFor(
-      () => {
-        const stands = before === pages && pages > 0;
-        before = pages;
-        expect(stands).toBe(true);
-      },
-      { interval: 200, timeout: 20_000 },
-    );
+    await eventually(() => {
+      const stands = before === pages && pages > 0;
+      before = pages;
+      expect(stands).toBe(true);
+    }, 200);
     expect(served).toBeLessThan(count / 2);
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);

@@ -90,7 +90,8 @@ describe("manyhands client", () => {
     const at = performance.now();
     await request(server, "POST", `/api/jobs/${id}/cancel`);
     await until(() => !isAlive(sandbox!));
-    expect(performance.now() - at).toBeLessThan(3000);
+    // Asked and not ended, the kernel would run for its hour.
+    expect(performance.now() - at).toBeLessThan(10_000);
   });
 });
 

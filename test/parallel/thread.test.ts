@@ -103,13 +103,14 @@ it("[THREAD-4] a program that computes itself does not stop what it started", as
     while (Date.now() < end);
     return Date.now();
   };
-  const job = hands.map(work, Array<number>(100).fill(0));
+  const job = hands.map(work, Array<number>(600).fill(0));
   for await (const _ of job) break;
   const blockedFrom = Date.now();
-  while (Date.now() < blockedFrom + 1500);
+  while (Date.now() < blockedFrom + 4000);
   const blockedTo = Date.now();
   const during = (await job).filter((at) => at > blockedFrom && at < blockedTo);
-  expect(during.length).toBeGreaterThan(50);
+  // More than a client holds ahead, which it would do without a server; a fifth of what one idle core does meanwhile.
+  expect(during.length).toBeGreaterThan(160);
 });
 
 it("refuses a SCRATCH that cannot be used", async () => {

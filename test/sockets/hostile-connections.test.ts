@@ -52,7 +52,7 @@ describe("clients that do not read or do not finish", () => {
     networkOf(deaf).pause();
     const asking = setInterval(() => deaf.send({ type: "want", tasks: 0, slots: 1 }), 10);
     onTestFinished(() => clearInterval(asking));
-    await until(async () => !(await connected(server)).includes(deaf.id), 5000);
+    await until(async () => !(await connected(server)).includes(deaf.id));
     expect(await connected(server)).toEqual([honest.id]);
   });
 
@@ -71,7 +71,7 @@ describe("clients that do not read or do not finish", () => {
       networkOf(client).write(body);
       hostile.push(client);
     }
-    await until(async () => (await connected(server)).length <= 9, 10_000);
+    await until(async () => (await connected(server)).length <= 9);
     expect(await connected(server)).toContain(honest.id);
   });
 });
@@ -122,5 +122,6 @@ test("a connection that never finishes its TLS handshake does not keep the serve
   await once(silent, "connect");
   const at = performance.now();
   await server.close();
-  expect(performance.now() - at).toBeLessThan(6000);
-}, 15_000);
+  // The silent one would keep it for the two minutes that a handshake may take.
+  expect(performance.now() - at).toBeLessThan(20_000);
+});

@@ -86,7 +86,7 @@ export class RawClient {
     const at = await until(() => {
       const found = this.received.findIndex((message) => message.type === type);
       return found < 0 ? undefined : { found };
-    }, 10_000);
+    });
     return this.received.splice(at.found, 1)[0] as Extract<ServerMessage, { type: T }>;
   }
 

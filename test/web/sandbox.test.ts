@@ -96,7 +96,8 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
     );
     expect(ended).toEqual({ kind: "crash" });
     expect(rejection).toBe("The sandbox was terminated.");
-    expect(ms).toBeLessThan(100);
+    // It was not asked: the kernel would never have answered.
+    expect(ms).toBeLessThan(5_000);
     expect(await callHarness(page, "once", "export default () => 'next'")).toEqual({
       index: 0,
       output: "next",
