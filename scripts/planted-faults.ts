@@ -8,7 +8,11 @@ export interface PlantedFault {
 }
 
 const dispatcher = ["test/dispatch/dispatcher.test.ts", "test/sockets/client-sockets.test.ts"];
-const scheduler = ["test/scheduler/scheduler.test.ts", "test/scheduler/fair-share.test.ts"];
+const scheduler = [
+  "test/scheduler/scheduler.test.ts",
+  "test/scheduler/fair-share.test.ts",
+  "test/scheduler/attempts.test.ts",
+];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
 const durability = ["test/server/flush-order.test.ts"];

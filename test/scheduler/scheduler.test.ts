@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
+import type { ClientId, JobId } from "../../shared/ids.ts";
 import { leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
 
 const indexesOf = (h: SchedulerHarness): number[] => leasesIn(h.last).map(({ index }) => index);
@@ -207,6 +208,22 @@ describe("results", () => {
     h.finish(client, job, 0);
     h.claim(job, [0, 1]);
     expect(indexesOf(h)).toEqual([1]);
+  });
+
+  test("[CLAIM-2] an end that was refused of a task not claimed here gives the claim back that came meanwhile", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.finish(client, job, 7);
+    h.claim(job, [7]);
+    expect(leasesIn(h.last)).toEqual([]);
+    h.feed({ type: "outcomesRefused", job, indexes: [7] });
+    expect(h.last).toMatchObject([
+      { type: "unclaimTasks", job, indexes: [7] },
+      { type: "claimTasks", job },
+    ]);
+    h.claim(job, [7]);
+    expect(indexesOf(h)).toEqual([7]);
   });
 
   test("results of a job that is gone are acknowledged, so that clients forget them", () => {
@@ -633,6 +650,28 @@ describe("backup tasks", () => {
     h.pass(5000);
     expect(leasesIn(h.last)).toEqual([]);
     expect(h.scheduler.client(b)!.leases.size).toBe(1);
+  });
+
+  test("none of a job that is paused, that has more to claim, or of a task that went wrong before", () => {
+    const h = new SchedulerHarness();
+    const slow = (change: (job: JobId, client: ClientId) => void): void => {
+      const job = h.addJob();
+      const [client, idle] = [h.join(1), h.join(1)];
+      h.claim(job, [0, 1]);
+      h.finish(idle, job, 1);
+      h.stored(job, [1]);
+      change(job, client);
+      h.pass(10_000);
+      expect(leasesIn(h.last)).toEqual([]);
+      h.feed({ type: "jobEnded", job });
+      for (const gone of [client, idle]) h.feed({ type: "clientLeft", client: gone });
+    };
+    slow((job) => h.feed({ type: "jobChanged", job, paused: true }));
+    slow((job) => h.feed({ type: "tasksAdded", job }));
+    slow((job, client) => {
+      h.fail(client, job, 0, 1);
+      expect(leasesIn(h.last)).toMatchObject([{ index: 0, attempt: 2 }]);
+    });
   });
 });
 
