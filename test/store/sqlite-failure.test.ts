@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
-import { done, inputOf, jobId, newJob, task, tasks } from "../contract/store-fixtures.ts";
+import { blob, done, inputOf, jobId, newJob, task, tasks } from "../contract/store-fixtures.ts";
 
 const id = jobId(1);
 const megabyte = new Uint8Array(2 ** 20);
@@ -52,6 +52,25 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(await store.complete(id, [done(0)])).toMatchObject({ accepted: [0], job: { lastSeq: 1 } });
     limitPages(1_000_000);
     expect(await store.submit(id, [task(50, { input: megabyte })])).toMatchObject({ added: 1, total: 11 });
+  });
+
+  it("[CLAIM-2] [DATA-4] what a refused commit would have brought about does not come with the next", async () => {
+    expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
+    await store.claim(id, 5);
+    limitPages(100);
+    const verbs = await Promise.allSettled([
+      store.complete(id, [done(0)]),
+      store.touchBlob(blob("bytes")),
+      store.submit(id, [task(50, { input: megabyte })]),
+    ]);
+    expect(verbs.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    limitPages(1_000_000);
+    await store.setPaused(id, true);
+
+    // No blob is counted that is not there, and the claim that the outcome would have ended can be given back.
+    expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
+    await store.unclaim(id, [0]);
+    expect((await store.claim(id, 1)).map(({ index }) => index)).toEqual([0]);
   });
 
   it("deleting a job makes room on a full disk", async () => {
