@@ -1,4 +1,5 @@
-import { dataDirectory, freePort, startService, type RunningService } from "./service.ts";
+import { freePort } from "./ports.ts";
+import { dataDirectory, startService, type RunningService } from "./service.ts";
 
 /**
  * NATS with JetStream on file. It writes every message to its file before it confirms, and flushes the file every two

@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { join } from "node:path";
 import { postgresBinaries } from "./debian.ts";
-import { dataDirectory, freePort, startService, type RunningService } from "./service.ts";
+import { freePort } from "./ports.ts";
+import { dataDirectory, startService, type RunningService } from "./service.ts";
 
 /** PostgreSQL as it comes: fsync and synchronous_commit on, so what was committed survives a power cut. */
 export async function startPostgres(): Promise<RunningService> {

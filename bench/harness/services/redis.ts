@@ -1,4 +1,5 @@
-import { dataDirectory, freePort, startService, type RunningService } from "./service.ts";
+import { freePort } from "./ports.ts";
+import { dataDirectory, startService, type RunningService } from "./service.ts";
 
 /** Redis as it comes: snapshots now and then, no append-only file, so a crash loses what came since. */
 export async function startRedis(): Promise<RunningService> {

@@ -1,12 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { boundToUs } from "../fresh-process.ts";
+import { untilListening } from "./ports.ts";
 
-const readyMs = 30_000;
 const stopMs = 10_000;
 
 /** A service that runs, with what tells a run where. */
@@ -23,16 +22,6 @@ export interface ServiceCommand {
   readonly env: Readonly<Record<string, string>>;
   /** What ends it soonest without damage. */
   readonly stopSignal?: NodeJS.Signals;
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const directories = new Set<string>();
@@ -76,26 +65,10 @@ export async function startService(command: ServiceCommand): Promise<RunningServ
   // Later it is ended by us.
   ended.catch(() => undefined);
   try {
-    await Promise.race([listening(command.port), ended]);
+    await Promise.race([untilListening(command.port), ended]);
   } catch (error) {
     await stop();
     throw error;
   }
   return { env: command.env, stop };
-}
-
-async function listening(port: number): Promise<void> {
-  const end = Date.now() + readyMs;
-  for (;;) {
-    const socket = connect(port, "127.0.0.1");
-    try {
-      await once(socket, "connect");
-      return;
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    } finally {
-      socket.destroy();
-    }
-  }
 }

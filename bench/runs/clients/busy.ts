@@ -4,10 +4,13 @@
  * `node bench/runs/clients/busy.ts [--clients 1000] [--task-ms 10000] [--churn 0.01] [--seconds 20] [--unmet]`.
  * Run under `ulimit -n` of twice the clients and more. `--unmet`: beside it, a job that no client may run.
  */
+import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { connect } from "../../../customer/index.ts";
+import { percentile } from "../../harness/statistics.ts";
+import { cpuProfile } from "../support/children.ts";
+import { connectTo, startServer } from "../support/platform.ts";
 import { cpuSecondsOf, memoryOf } from "../support/process-stat.ts";
-import { measureRun, startServer } from "../support/processes.ts";
+import { report, rounded } from "../support/report.ts";
 import { Crowd } from "./crowd.ts";
 
 const { values } = parseArgs({
@@ -24,53 +27,49 @@ const clients = Number(values.clients);
 const taskMs = Number(values["task-ms"]);
 const seconds = Number(values.seconds);
 
-await measureRun(async () => {
-  const profile = values["server-prof"];
-  const server = await startServer(["--max-connections", "20000"], {
-    nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [],
-  });
-  const hands = await connect(server.url, { token: server.token });
-  const tasks = Math.ceil((clients * (taskMs * 2 + seconds * 1000)) / taskMs) * 2;
-  const options = { timeoutMs: 10 * taskMs };
-  const nobody = { memoryMb: 1024 * 1024 };
-  const numbers = (length: number): number[] => Array.from({ length }, (_, i) => i);
-  // Neither is waited for: the run is over before they are.
-  if (values.unmet) hands.map((x: number) => x, numbers(100), { requires: nobody }).then(undefined, () => {});
-  hands.map((x: number) => x, numbers(tasks), options).then(undefined, () => {});
-  while ((await hands.status()).tasks.queued < tasks)
-    await new Promise((resolve) => setTimeout(resolve, 100));
-
-  // Spread over the length of a task, as clients are that did not all start at once.
-  const crowd = new Crowd(server.url, { taskMs, wants: true });
-  await crowd.grow(clients, taskMs);
-  crowd.churn(Number(values.churn));
-  // The first tasks come back.
-  await new Promise((resolve) => setTimeout(resolve, 2000));
-  crowd.forget();
-  const [cpu, own] = [await cpuSecondsOf(server.pid), process.cpuUsage()];
-  const started = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  const passed = (performance.now() - started) / 1000;
-  const cpuPercent = ((await cpuSecondsOf(server.pid)) - cpu) / passed / 0.01;
-  const { user, system } = process.cpuUsage(own);
-  const waits = crowd.waits.toSorted((a, b) => a - b);
-  const { done, lost } = crowd;
-  const { rssBytes } = await memoryOf(server.pid);
-  crowd.end();
-  hands.close();
-  if (profile) await server.stop();
-  if (waits.length < (clients * seconds * 1000) / taskMs / 2)
-    throw new Error(`only ${waits.length} leases in ${seconds} s`);
-  const at = (share: number): number => Number((waits[Math.floor(waits.length * share)] ?? NaN).toFixed(1));
-  return {
-    value: at(0.99),
-    p50: at(0.5),
-    p999: at(0.999),
-    serverCpuPercent: Number(cpuPercent.toFixed(1)),
-    loadCpuPercent: Number(((user + system) / 1e4 / passed).toFixed(1)),
-    leases: waits.length,
-    done,
-    lost: lost.length,
-    rssMib: Math.round(rssBytes / 1024 ** 2),
-  };
+const server = await startServer({
+  flags: ["--max-connections", "20000"],
+  nodeFlags: cpuProfile(values["server-prof"]),
 });
+const hands = await connectTo(server);
+const tasks = Math.ceil((clients * (taskMs * 2 + seconds * 1000)) / taskMs) * 2;
+// The run is over before these jobs are.
+if (values.unmet) submit(100, { requires: { memoryMb: 1024 * 1024 } });
+submit(tasks, { timeoutMs: 10 * taskMs });
+while ((await hands.status()).tasks.queued < tasks) await wait(100);
+
+// Joined over the length of a task, as clients are that did not all start at once.
+const crowd = new Crowd(server.url, { taskMs, wants: true });
+await crowd.grow(clients, taskMs);
+crowd.churn(Number(values.churn));
+// The first tasks come back.
+await wait(2000);
+crowd.forget();
+const cpu = await cpuSecondsOf(server.pid);
+const own = process.cpuUsage();
+const started = performance.now();
+await wait(seconds * 1000);
+const passed = (performance.now() - started) / 1000;
+const cpuPercent = ((await cpuSecondsOf(server.pid)) - cpu) / passed / 0.01;
+const { user, system } = process.cpuUsage(own);
+const { waits, done, lost } = crowd;
+const { rssMib } = await memoryOf(server.pid);
+crowd.end();
+if (values["server-prof"]) await server.stop();
+if (waits.length < (clients * seconds * 1000) / taskMs / 2)
+  throw new Error(`only ${waits.length} leases in ${seconds} s`);
+report(rounded(percentile(waits, 0.99), 1), {
+  p50: rounded(percentile(waits, 0.5), 1),
+  p999: rounded(percentile(waits, 0.999), 1),
+  serverCpuPercent: rounded(cpuPercent, 1),
+  loadCpuPercent: rounded((user + system) / 1e4 / passed, 1),
+  leases: waits.length,
+  done,
+  lost: lost.length,
+  rssMib: Math.round(rssMib),
+});
+
+function submit(count: number, options: object): void {
+  const inputs = Array.from({ length: count }, (_, index) => index);
+  hands.map((x: number) => x, inputs, options).then(undefined, () => undefined);
+}

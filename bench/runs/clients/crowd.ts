@@ -1,16 +1,14 @@
+import type { Lease } from "../support/bare-client.ts";
 import { SimulatedClient } from "./simulated-client.ts";
-import type { ServerMessage } from "../../../shared/protocol.ts";
-
-type Lease = Extract<ServerMessage, { type: "lease" }>;
 
 /** Steps of the calendar. */
 const stepMs = 10;
-/** Connections that are being made at once, so that the accept queue of the server is not what is measured. */
+/** Few enough for the accept queue of the server, which is not measured. */
 const connectingAtOnce = 64;
 /** Clients of one source address, below what servers take from one by default. */
 const perAddress = 900;
 
-/** Many simulated clients whose tasks take a given time, and some of whom leave every second while as many join. */
+/** Many simulated clients whose tasks take a given time. A share of the clients leaves every second while as many join. */
 export class Crowd {
   readonly members: SimulatedClient[] = [];
   /** Ms from asking for a task to its lease, since {@link forget}. */
@@ -26,7 +24,7 @@ export class Crowd {
   #growing: { welcomed(): void; failed(error: Error): void } | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
 
-  /** @param options - `wants`: asks for tasks as soon as it is welcome */
+  /** @param options - `wants`: clients ask for tasks as soon as they are welcome */
   constructor(url: string, options: { taskMs: number; wants: boolean }) {
     this.#url = url;
     this.#taskMs = options.taskMs;
@@ -59,7 +57,7 @@ export class Crowd {
     this.#growing = undefined;
   }
 
-  /** From now on this share of the clients leaves every second, half of them without a word, and as many join. */
+  /** From now on this share of the clients leaves every second, half of it without a goodbye, and as many join. */
   churn(share: number): void {
     const everyMs = 1000 / (this.members.length * share);
     const started = performance.now();
@@ -76,6 +74,7 @@ export class Crowd {
     );
   }
 
+  /** Starts the counts anew. */
   forget(): void {
     this.waits = [];
     this.done = 0;
@@ -100,10 +99,10 @@ export class Crowd {
         if (day) day.push([owner, lease]);
         else this.#calendar.set(due, [[owner, lease]]);
       },
-      lost: (who, why) => {
+      lost: (client, why) => {
         this.lost.push(why);
         this.#growing?.failed(new Error(`a client could not join: ${why}`));
-        const at = this.members.indexOf(who);
+        const at = this.members.indexOf(client);
         if (at >= 0) this.members.splice(at, 1);
       },
     });

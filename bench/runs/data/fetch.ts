@@ -5,14 +5,15 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { connect } from "../../../customer/index.ts";
 import { createBlobTransfer } from "../../../node-client/blob-transfer.ts";
 import type { BlobName } from "../../../shared/data-reference.ts";
+import { BareClient } from "../support/bare-client.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
+import { cpuProfile } from "../support/children.ts";
+import { costOf } from "../support/cost.ts";
 import { startNginx } from "../support/nginx.ts";
-import { cpuSecondsOf, memoryOf, resetPeak } from "../support/process-stat.ts";
-import { measureRun, startServer } from "../support/processes.ts";
-import { joinForTicket } from "../support/ticket.ts";
+import { connectTo, startServer } from "../support/platform.ts";
+import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,49 +25,32 @@ const { values } = parseArgs({
     "server-prof": { type: "string" },
   },
 });
-const amount = { mib: Number(values.mib), blobs: Number(values.blobs) };
-const atOnce = Number(values["at-once"]);
 
-await measureRun(async () => {
-  const profile = values["server-prof"];
-  const server = await startServer([], {
-    nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [],
-  });
-  const hands = await connect(server.url, { token: server.token });
-  const names: BlobName[] = [];
-  for (const bytes of makeBlobs(amount)) {
-    names.push(nameOf(bytes));
-    await hands.put(bytes);
-  }
-  const from =
-    values.from === "nginx"
-      ? await startNginx(join(server.data, "blobs"))
-      : { url: server.url, pid: server.pid };
-  const { ticket, leave } = await joinForTicket(server.url, server.token);
-  const transfer = createBlobTransfer(from.url);
-  const before = (await memoryOf(from.pid)).rssBytes;
-  await resetPeak(from.pid);
-  const cpuBefore = await cpuSecondsOf(from.pid);
-  const ownBefore = process.cpuUsage();
-  const start = performance.now();
-  await eachAtOnce(names, atOnce, async (name) => {
+const server = await startServer({ nodeFlags: cpuProfile(values["server-prof"]) });
+const hands = await connectTo(server);
+const names: BlobName[] = [];
+for (const bytes of makeBlobs({ mib: Number(values.mib), blobs: Number(values.blobs) })) {
+  names.push(nameOf(bytes));
+  await hands.put(bytes);
+}
+const from = values.from === "nginx" ? await startNginx(join(server.data, "blobs")) : server;
+const ticket = await ticketOfClient();
+const transfer = createBlobTransfer(from.url);
+const { ms, ...cost } = await costOf(from.pid, () =>
+  eachAtOnce(names, Number(values["at-once"]), async (name) => {
     await transfer.fetch(name, undefined, ticket);
+  }),
+);
+if (values["server-prof"]) await server.stop();
+const bytes = names.reduce((sum, { size }) => sum + size, 0);
+report(mibPerSecond(bytes, ms), cost);
+
+/** The ticket that blob transfers carry. */
+function ticketOfClient(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    new BareClient(server.url, server, {
+      received: (message) => message.type === "welcome" && resolve(message.ticket),
+      lost: (why) => reject(new Error(why)),
+    });
   });
-  const ms = performance.now() - start;
-  const own = process.cpuUsage(ownBefore);
-  const cpu = (await cpuSecondsOf(from.pid)) - cpuBefore;
-  const { peakBytes } = await memoryOf(from.pid);
-  leave();
-  hands.close();
-  if (profile) await server.stop();
-  return {
-    value: mibPerSecond(
-      names.reduce((sum, { size }) => sum + size, 0),
-      ms,
-    ),
-    serverGrowthMib: Math.round((peakBytes - before) / 1024 ** 2),
-    serverCpuSeconds: Number(cpu.toFixed(2)),
-    loopCpuSeconds: Number(((own.user + own.system) / 1e6).toFixed(2)),
-    seconds: Number((ms / 1000).toFixed(2)),
-  };
-});
+}

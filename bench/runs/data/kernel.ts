@@ -5,10 +5,13 @@
  * only asks for the bytes, so that this is the whole way: lease, transfer, hash, cache, sandbox.
  */
 import { parseArgs } from "node:util";
-import { connect, type DataReference } from "../../../customer/index.ts";
+import type { DataReference } from "../../../customer/index.ts";
 import { makeBlobs, mibPerSecond } from "../support/blobs.ts";
-import { childSecondsOf, cpuSecondsOf, memoryOf, resetPeak } from "../support/process-stat.ts";
-import { measureRun, startClient, startServer } from "../support/processes.ts";
+import { cpuProfile } from "../support/children.ts";
+import { costOf } from "../support/cost.ts";
+import { connectTo, startNodeClient, startServer } from "../support/platform.ts";
+import { childSecondsOf, cpuSecondsOf, memoryOf } from "../support/process-stat.ts";
+import { report, rounded } from "../support/report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -20,45 +23,37 @@ const { values } = parseArgs({
     "client-prof": { type: "string" },
   },
 });
-const amount = { mib: Number(values.mib), blobs: Number(values.blobs) };
+const mib = Number(values.mib);
 
-await measureRun(async () => {
-  const server = await startServer();
-  const hands = await connect(server.url, { token: server.token });
-  const references: DataReference[] = [];
-  for (const blob of makeBlobs(amount)) references.push(await hands.put(blob));
-  const profile = values["client-prof"];
-  const client = await startClient(server, ["--slots", values.slots, "--memory-mb", "4096"], {
-    nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [],
-  });
-  // The sandboxes are warm.
-  await hands.map((x: number) => x, [1, 2, 3, 4]);
-  const { rssBytes } = await memoryOf(server.pid);
-  await resetPeak(server.pid);
-  const pass = async (): Promise<number> => {
-    const started = performance.now();
-    const lengths = await hands.map(
-      async (blob: DataReference, ctx) => (await ctx.data(blob)).length,
-      references,
-    );
-    if (lengths.some((length, at) => length !== references[at]?.size))
-      throw new Error("not the bytes that were put");
-    return performance.now() - started;
-  };
-  if (values.pass === "again") await pass();
-  const [cpuBefore, sandboxBefore] = [await cpuSecondsOf(client.pid), await childSecondsOf(client.pid)];
-  const ms = await pass();
-  const clientCpu = (await cpuSecondsOf(client.pid)) - cpuBefore;
-  const sandboxCpu = (await childSecondsOf(client.pid)) - sandboxBefore;
-  const serverGrowth = (await memoryOf(server.pid)).peakBytes - rssBytes;
-  const clientRss = (await memoryOf(client.pid)).rssBytes;
-  hands.close();
-  if (profile) await client.stop();
-  return {
-    value: mibPerSecond(amount.mib * 1024 ** 2, ms),
-    serverGrowthMib: Math.round(serverGrowth / 1024 ** 2),
-    clientCpuSeconds: Number(clientCpu.toFixed(2)),
-    sandboxCpuSeconds: Number(sandboxCpu.toFixed(2)),
-    clientRssMib: Math.round(clientRss / 1024 ** 2),
-  };
+const server = await startServer();
+const hands = await connectTo(server);
+const references: DataReference[] = [];
+for (const blob of makeBlobs({ mib, blobs: Number(values.blobs) })) references.push(await hands.put(blob));
+const client = startNodeClient(server, {
+  flags: ["--slots", values.slots, "--memory-mb", "4096"],
+  nodeFlags: cpuProfile(values["client-prof"]),
 });
+// Starts the sandboxes.
+await hands.map((x: number) => x, [1, 2, 3, 4]);
+if (values.pass === "again") await readAll();
+const [cpuBefore, sandboxBefore] = [await cpuSecondsOf(client.pid), await childSecondsOf(client.pid)];
+const { ms, serverGrowthMib } = await costOf(server.pid, readAll);
+const clientCpu = (await cpuSecondsOf(client.pid)) - cpuBefore;
+const sandboxCpu = (await childSecondsOf(client.pid)) - sandboxBefore;
+const { rssMib } = await memoryOf(client.pid);
+if (values["client-prof"]) await client.stop();
+report(mibPerSecond(mib * 1024 ** 2, ms), {
+  serverGrowthMib,
+  clientCpuSeconds: rounded(clientCpu, 2),
+  sandboxCpuSeconds: rounded(sandboxCpu, 2),
+  clientRssMib: Math.round(rssMib),
+});
+
+async function readAll(): Promise<void> {
+  const lengths = await hands.map(
+    async (blob: DataReference, ctx) => (await ctx.data(blob)).length,
+    references,
+  );
+  if (lengths.some((length, at) => length !== references[at]?.size))
+    throw new Error("not the bytes that were put");
+}

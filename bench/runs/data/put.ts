@@ -6,12 +6,13 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { connect } from "../../../customer/index.ts";
 import { nodeFetch } from "../../../customer/node-fetch.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
+import { cpuProfile, temporaryDirectory } from "../support/children.ts";
+import { costOf } from "../support/cost.ts";
 import { startNginx } from "../support/nginx.ts";
-import { cpuSecondsOf, memoryOf, resetPeak } from "../support/process-stat.ts";
-import { measureRun, startServer, temporaryDirectory } from "../support/processes.ts";
+import { connectTo, startServer } from "../support/platform.ts";
+import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -23,46 +24,26 @@ const { values } = parseArgs({
     "server-prof": { type: "string" },
   },
 });
-const amount = { mib: Number(values.mib), blobs: Number(values.blobs) };
-const atOnce = Number(values["at-once"]);
 type Put = (blob: Uint8Array) => Promise<void>;
 
-await measureRun(async () => {
-  // Made before, so that making them is not measured.
-  const blobs = [...makeBlobs(amount)];
-  const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
-  if (values.to === "disk")
-    return { value: mibPerSecond(bytes, await timed(blobs, toDisk(await temporaryDirectory()))) };
-  if (values.to === "nginx")
-    return { value: mibPerSecond(bytes, await timed(blobs, await toNginx(await temporaryDirectory()))) };
-  const profile = values["server-prof"];
-  const server = await startServer([], {
-    nodeFlags: profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [],
-  });
-  const hands = await connect(server.url, { token: server.token });
-  const { rssBytes } = await memoryOf(server.pid);
-  await resetPeak(server.pid);
-  const cpuBefore = await cpuSecondsOf(server.pid);
-  const ownBefore = process.cpuUsage();
-  const ms = await timed(blobs, async (blob) => void (await hands.put(blob)));
-  const own = process.cpuUsage(ownBefore);
-  const cpu = (await cpuSecondsOf(server.pid)) - cpuBefore;
-  const { peakBytes } = await memoryOf(server.pid);
-  hands.close();
-  if (profile) await server.stop();
-  return {
-    value: mibPerSecond(bytes, ms),
-    serverGrowthMib: Math.round((peakBytes - rssBytes) / 1024 ** 2),
-    serverCpuSeconds: Number(cpu.toFixed(2)),
-    loopCpuSeconds: Number(((own.user + own.system) / 1e6).toFixed(2)),
-    seconds: Number((ms / 1000).toFixed(2)),
-  };
-});
-
-async function timed(blobs: Uint8Array[], work: Put): Promise<number> {
+// Made before, so that making them is not measured.
+const blobs = [...makeBlobs({ mib: Number(values.mib), blobs: Number(values.blobs) })];
+const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
+if (values.to !== "manyhands") {
+  const directory = temporaryDirectory();
+  const put = values.to === "nginx" ? await toNginx(directory) : toDisk(directory);
   const started = performance.now();
-  await eachAtOnce(blobs, atOnce, work);
-  return performance.now() - started;
+  await putAll(put);
+  report(mibPerSecond(bytes, performance.now() - started));
+}
+const server = await startServer({ nodeFlags: cpuProfile(values["server-prof"]) });
+const hands = await connectTo(server);
+const { ms, ...cost } = await costOf(server.pid, () => putAll(async (blob) => void (await hands.put(blob))));
+if (values["server-prof"]) await server.stop();
+report(mibPerSecond(bytes, ms), cost);
+
+function putAll(put: Put): Promise<void> {
+  return eachAtOnce(blobs, Number(values["at-once"]), put);
 }
 
 async function toNginx(directory: string): Promise<Put> {

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
+import { inputs } from "../support/inputs.ts";
 import { report } from "../support/report.ts";
 
-const bytes = 100;
 const { values } = parseArgs({
   options: {
     tasks: { type: "string", default: "20000" },
@@ -16,23 +16,19 @@ type Dispatch = (inputs: string[]) => Promise<string[]>;
 
 /**
  * Tasks a second from the first submit to the last output in the customer. Before that the same is done with as many other
- * tasks, once or several times: connections are open, kernels loaded, and what is on the path was compiled by the JIT, also in servers of peers.
+ * tasks, once or several times, so that connections are open, kernels loaded, and code compiled by the JIT, in servers of peers too.
  */
 export async function measureDispatch(dispatch: Dispatch): Promise<never> {
   for (let round = 0; round < Number(values.warmRounds); round++) {
-    const warm = makeInputs(Number(values.warm), `w${round} `);
+    const warm = [...inputs(Number(values.warm), `w${round} `)];
     check(warm, await dispatch(warm));
   }
-  const inputs = makeInputs(Number(values.tasks), "t");
+  const counted = [...inputs(Number(values.tasks), "t")];
   const start = performance.now();
-  const outputs = await dispatch(inputs);
+  const outputs = await dispatch(counted);
   const seconds = (performance.now() - start) / 1000;
-  check(inputs, outputs);
-  return report(inputs.length / seconds);
-}
-
-function makeInputs(count: number, prefix: string): string[] {
-  return Array.from({ length: count }, (_, i) => `${prefix}${i} `.padEnd(bytes, "."));
+  check(counted, outputs);
+  return report(counted.length / seconds);
 }
 
 function check(inputs: readonly string[], outputs: readonly string[]): void {

@@ -16,7 +16,7 @@ if (process.argv.includes("--share")) {
   );
   for (const share of shares) await share.line();
   const start = performance.now();
-  for (const share of shares) share.process.stdin!.write("go\n");
+  for (const share of shares) share.write("go\n");
   await Promise.all(shares.map((share) => share.line()));
   report(percentOfIdeal(performance.now() - start));
 }

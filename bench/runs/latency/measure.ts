@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { percentile } from "../../harness/statistics.ts";
+import { inputOf } from "../support/inputs.ts";
 import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
@@ -7,12 +8,12 @@ const { values } = parseArgs({
   strict: false,
 });
 
-/** Half the round trips, in ms, from the submit to the output in the customer, one at a time; p99 beside it. */
+/** The median of so many round trips, in ms, from the submit to the output in the customer, one at a time; p99 beside it. */
 export async function measureLatency(trip: (input: string) => Promise<string>): Promise<never> {
   const samples: number[] = [];
   const warm = Number(values.warm);
   for (let i = 0; i < warm + Number(values.samples); i++) {
-    const input = `${i} `.padEnd(100, ".");
+    const input = inputOf(i);
     const start = performance.now();
     const output = await trip(input);
     if (output !== input) throw new Error(`"${input}" came back as "${output}"`);

@@ -3,8 +3,9 @@
  * slots, its results read as they come: tasks a second, or the server's largest resident memory in MiB.
  */
 import { parseArgs } from "node:util";
-import { peakMemoryMib } from "../support/memory.ts";
+import { inputs } from "../support/inputs.ts";
 import { connectTo, startClient, startServer } from "../support/platform.ts";
+import { memoryOf } from "../support/process-stat.ts";
 import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
@@ -13,10 +14,6 @@ const { values } = parseArgs({
 const tasks = Number(values.tasks);
 
 const echo = (input: string): string => input;
-
-function* inputs(count: number): Generator<string> {
-  for (let i = 0; i < count; i++) yield `${i} `.padEnd(100, ".");
-}
 
 const server = await startServer();
 await startClient(server, "node", 2);
@@ -33,6 +30,6 @@ for await (const { error, index, output } of hands.map(echo, inputs(tasks))) {
 const seconds = (performance.now() - start) / 1000;
 if (count !== tasks) throw new Error(`${tasks} tasks gave ${count} results`);
 const rate = tasks / seconds;
-const peak = peakMemoryMib(server.child.process.pid!);
-if (values.report === "memory") report(peak, { "tasks/s": rate });
-report(rate, { "server MiB": peak });
+const { peakMib } = await memoryOf(server.pid);
+if (values.report === "memory") report(peakMib, { "tasks/s": rate });
+report(rate, { "server MiB": peakMib });

@@ -4,40 +4,45 @@
  * after a restart the server waits for clients that come back and bring their leases.
  */
 import { parseArgs } from "node:util";
-import { peakMemoryMib } from "../support/memory.ts";
-import { connectTo, startServer, temporary } from "../support/platform.ts";
+import { BareClient } from "../support/bare-client.ts";
+import { inputs } from "../support/inputs.ts";
+import { connectTo, startServer, type Address } from "../support/platform.ts";
+import { memoryOf } from "../support/process-stat.ts";
 import { report } from "../support/report.ts";
-import { untilFirstLease } from "../support/first-lease.ts";
 
 const { values } = parseArgs({ options: { tasks: { type: "string", default: "10000" } } });
 const tasks = Number(values.tasks);
 
-const echo = (input: string): string => input;
-
-function* inputs(): Generator<string> {
-  for (let i = 0; i < tasks; i++) yield `${i} `.padEnd(100, ".");
-}
-
-const data = await temporary("data");
-const first = await startServer(data);
+const first = await startServer();
 const hands = await connectTo(first);
-const job = hands.map(echo, inputs());
+const job = hands.map((input: string) => input, inputs(tasks));
 const id = await job.id;
-// Its results are never read.
+// The results of the job are never read.
 job.then(undefined, () => undefined);
 await job.submitted;
 hands.close();
-await first.child.kill("SIGKILL");
+await first.stop("SIGKILL");
 
 const start = performance.now();
-const second = await startServer(data);
+const second = await startServer({ data: first.data });
 const again = await connectTo(second);
 const { counts } = await again.api.job(id);
 const readyMs = performance.now() - start;
 if (counts.total !== tasks) throw new Error(`${counts.total} of ${tasks} tasks are there`);
-await untilFirstLease(second);
+await firstLease(second);
 const leasedMs = performance.now() - start;
-report(readyMs / 1000, {
-  "first lease s": leasedMs / 1000,
-  "server MiB": peakMemoryMib(second.child.process.pid!),
-});
+const { peakMib } = await memoryOf(second.pid);
+report(readyMs / 1000, { "first lease s": leasedMs / 1000, "server MiB": peakMib });
+
+/** Waits until a client of one slot has a lease. */
+function firstLease(server: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const client = new BareClient(server.url, server, {
+      received: ({ type }) => {
+        if (type === "welcome") client.send({ type: "want", tasks: 1, slots: 1 });
+        else if (type === "lease") resolve();
+      },
+      lost: (why) => reject(new Error(why)),
+    });
+  });
+}

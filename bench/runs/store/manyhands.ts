@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import type { JobId, Sha256 } from "../../../shared/ids.ts";
 import { openSqliteStore } from "../../../server/store/sqlite/open.ts";
 import type { NewJob } from "../../../server/store/store.ts";
-import { temporary } from "../support/platform.ts";
+import { temporaryDirectory } from "../support/children.ts";
 import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
@@ -34,7 +34,7 @@ const job: NewJob = {
   requires: {},
 };
 
-const directory = await temporary("store");
+const directory = temporaryDirectory();
 const rates: Record<string, number> = {};
 /** Processor time a task, in microseconds: what a busy server has left for everything else. */
 const costs: Record<string, number> = {};

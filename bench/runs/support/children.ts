@@ -1,23 +1,41 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { boundToUs } from "../../harness/fresh-process.ts";
 
-const started = new Set<ChildProcess>();
+const running = new Set<ChildProcess>();
+const directories: string[] = [];
 process.on("exit", () => {
-  for (const child of started) child.kill("SIGKILL");
+  for (const child of running) child.kill("SIGKILL");
+  // Processes die a moment after the signal, and may write until then.
+  const retries = { maxRetries: 20, retryDelay: 50 };
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true, ...retries });
 });
 
 /** A process that a run started; it ends with the run, however that ends. */
 export interface Child {
-  readonly process: ChildProcess;
-  /** The next line of its standard output. */
-  readonly line: () => Promise<string>;
-  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
+  readonly pid: number;
+  /** The next line of its standard output. @throws Error when it ended without one */
+  line(): Promise<string>;
+  /** Writes to its standard input. */
+  write(text: string): void;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
+  /** Sends a signal and waits until the process is gone. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a program. What it says on standard error goes to ours. */
+/** A new empty directory, removed when the run ends. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "manyhands-bench-"));
+  directories.push(directory);
+  return directory;
+}
+
+/** Starts a program whose standard error is that of the run. */
 export function startProgram(
   program: string,
   args: readonly string[],
@@ -28,26 +46,36 @@ export function startProgram(
     env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
-  started.add(child);
-  const exited = once(child, "exit").then(() => void started.delete(child));
+  running.add(child);
+  const ended = once(child, "exit").then(() => void running.delete(child));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${args.join(" ")} ended before it said that it is ready`);
-    return value;
+  return {
+    pid: child.pid!,
+    ended,
+    async line() {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${args.join(" ")} ended before it said that it is ready`);
+      return value;
+    },
+    write: (text) => void child.stdin.write(text),
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
+      await ended;
+    },
   };
-  const kill = async (signal: NodeJS.Signals): Promise<void> => {
-    child.kill(signal);
-    await exited;
-  };
-  return { process: child, line, kill };
 }
 
 /** Starts a script of bench/runs with the Node of this process. */
 export function startScript(
   script: string,
   args: readonly string[] = [],
-  env?: Record<string, string>,
+  { nodeFlags = [], env }: { nodeFlags?: readonly string[]; env?: Record<string, string> } = {},
 ): Child {
-  return startProgram(process.execPath, [join(import.meta.dirname, "..", script), ...args], env);
+  const file = join(import.meta.dirname, "..", script);
+  return startProgram(process.execPath, [...nodeFlags, file, ...args], env);
+}
+
+/** Node's flags for a CPU profile into a directory, which a process writes when it ends by itself; none without a directory. */
+export function cpuProfile(directory: string | undefined): string[] {
+  return directory === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${directory}`];
 }

@@ -1,8 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryDirectory } from "./processes.ts";
+import { temporaryDirectory } from "./children.ts";
 
-/** What a process uses after a collection of its garbage, in bytes. */
+/** Memory of a process after a collection of its garbage, in bytes. */
 export interface MemoryReport {
   readonly rss: number;
   readonly heapUsed: number;
@@ -10,12 +10,12 @@ export interface MemoryReport {
 }
 
 /** Flags and environment that let a Node process be asked, and how to ask it. */
-export async function askableMemory(): Promise<{
-  nodeFlags: string[];
-  env: Record<string, string>;
+export function askableMemory(): {
+  readonly nodeFlags: readonly string[];
+  readonly env: Record<string, string>;
   ask(pid: number): Promise<MemoryReport>;
-}> {
-  const file = join(await temporaryDirectory(), "memory.json");
+} {
+  const file = join(temporaryDirectory(), "memory.json");
   return {
     nodeFlags: ["--expose-gc", "--import", join(import.meta.dirname, "report-memory.ts")],
     env: { MEMORY_REPORT: file },

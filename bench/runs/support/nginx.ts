@@ -1,14 +1,14 @@
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
-import { startProcess, temporaryDirectory } from "./processes.ts";
+import { freePort, untilListening } from "../../harness/services/ports.ts";
+import { startProgram, temporaryDirectory } from "./children.ts";
 
 /**
  * Starts Debian's nginx on the files of a server's blob directory, under the same addresses as the server, with what its
- * manual recommends for large files. It takes files in by WebDAV PUT, too: written aside and renamed, not synced.
+ * manual recommends for large files. By WebDAV PUT it takes files in, too: written aside and renamed, not synced.
  */
 export async function startNginx(blobDirectory: string): Promise<{ url: string; pid: number }> {
-  const prefix = await temporaryDirectory();
+  const prefix = temporaryDirectory();
   const port = await freePort();
   const file = join(prefix, "nginx.conf");
   await writeFile(
@@ -37,30 +37,7 @@ http {
 }
 `,
   );
-  const started = await startProcess(process.env["NGINX"] ?? "nginx", ["-c", file, "-p", prefix]);
-  const url = `http://127.0.0.1:${port}`;
-  await answered(url);
-  return { url, pid: started.pid };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function answered(url: string): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await fetch(url);
-      return;
-    } catch (error) {
-      if (tries > 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  const { pid } = startProgram(process.env["NGINX"] ?? "nginx", ["-c", file, "-p", prefix]);
+  await untilListening(port);
+  return { url: `http://127.0.0.1:${port}`, pid };
 }

@@ -1,13 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryDirectory } from "../support/children.ts";
 
-/** A function as the module file that piscina wants, gone with the process. */
+/** A function as the module file that piscina wants. */
 export async function moduleOf(kernel: (...args: never[]) => unknown): Promise<string> {
-  const directory = mkdtempSync(join(tmpdir(), "manyhands-bench-"));
-  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const file = join(directory, "kernel.mjs");
+  const file = join(temporaryDirectory(), "kernel.mjs");
   await writeFile(file, `export default ${kernel.toString()}`);
   return file;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { report } from "../support/report.ts";
 
 /** Two, as on the smallest machine worth a second thread. */
 export const threads = 2;
@@ -35,8 +36,7 @@ export async function measureTasks(run: (tasks: BurnTask[]) => PromiseLike<unkno
   if (outputs.length !== count || outputs.some((output) => output !== ms))
     throw new Error(`${count} tasks gave ${outputs.length} outputs, or wrong ones`);
   const value = ms === 0 ? count / (tookMs / 1000) : (100 * ((count * ms) / threads)) / tookMs;
-  process.stdout.write(`${JSON.stringify({ value, tasks: count, tookMs })}\n`);
-  process.exit(0);
+  return report(value, { tasks: count, tookMs });
 }
 
 function makeTasks(count: number): BurnTask[] {

@@ -3,6 +3,7 @@
  * `thread:2`. The first run of an installation bundles the engine; the runner's warm-up is that.
  */
 import { connect } from "../../../parallel/index.ts";
+import { report } from "../support/report.ts";
 
 const connecting = performance.now();
 const hands = await connect("thread:2");
@@ -12,5 +13,5 @@ const end = performance.now();
 if (outputs[0] !== 2) throw new Error(`1 + 1 gave ${outputs[0]}`);
 const value = process.argv.includes("connect") ? end - connecting : end;
 const parts = { importedMs: connecting, connectMs: connected - connecting, firstMapMs: end - connected };
-process.stdout.write(`${JSON.stringify({ value, ...parts })}\n`);
 await hands[Symbol.asyncDispose]();
+report(value, parts);

@@ -1,5 +1,6 @@
 /** `node start-piscina.ts [--from connect]`: ms from the start of this process, or from making the pool, to its first result. */
 import { Piscina } from "piscina";
+import { report } from "../support/report.ts";
 import { moduleOf } from "./kernel-file.ts";
 
 const filename = await moduleOf((x: number) => x + 1);
@@ -9,5 +10,5 @@ const output = await pool.run(1);
 const end = performance.now();
 if (output !== 2) throw new Error(`1 + 1 gave ${output}`);
 const value = process.argv.includes("connect") ? end - making : end;
-process.stdout.write(`${JSON.stringify({ value, importedMs: making })}\n`);
 await pool.destroy();
+report(value, { importedMs: making });
