@@ -11,7 +11,7 @@ export interface RunResult {
   readonly value: number;
   readonly lowest: number;
   readonly highest: number;
-  /** Medians of what else it measured. */
+  /** Medians of the other numbers that the run measured. */
   readonly extras: Readonly<Record<string, number>>;
   /** Why there is no value. */
   readonly failed?: string;
@@ -21,7 +21,7 @@ export interface RunResult {
 export interface GoalResult {
   readonly text: string;
   readonly ratio: number;
-  /** Absent: no goal, an upper bound that is told beside them. */
+  /** Absent for an upper bound, which is shown beside the goals and is none. */
   readonly met?: boolean;
 }
 
@@ -65,7 +65,7 @@ function naming({
   return { name, durable, ...(upperBound && { upperBound }), ...(note !== undefined && { note }) };
 }
 
-/** How the goals of a case came out. A goal whose peer gave no number is left out. */
+/** Compares a case with its goals. A goal whose peer gave no number is left out. */
 export function judge(one: Case, manyhands: RunResult, peers: readonly RunResult[]): GoalResult[] {
   if (manyhands.failed !== undefined) return [];
   const goals: readonly Goal[] = one.goal === undefined ? [] : [one.goal].flat();

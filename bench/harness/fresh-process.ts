@@ -8,15 +8,15 @@ import { join } from "node:path";
 const longestRunMs = 900_000;
 const endMs = 10_000;
 
-/** What a run printed as its last line. */
+/** The last line that a run printed. */
 export interface Measurement {
   readonly value: number;
   readonly [extra: string]: number | string;
 }
 
 /**
- * The command that also ends the program when this process is killed outright: nothing of a benchmark is left behind. Where
- * there is no setpriv (it is Linux's), the program as it is.
+ * The command that also ends the program when this process is killed outright, so that no process of a benchmark stays behind.
+ * Without setpriv, which is Linux's, the program as it is.
  */
 export function boundToUs(program: string, args: readonly string[]): [string, string[]] {
   hasSetpriv ??= spawnSync("setpriv", ["--pdeathsig", "INT", "true"]).status === 0;
@@ -25,8 +25,8 @@ export function boundToUs(program: string, args: readonly string[]): [string, st
 let hasSetpriv: boolean | undefined;
 
 /**
- * Runs a program in a process group and with a TMPDIR of its own; returns the JSON object of its last line. When `stop` is
- * aborted the run is ended, and its reason is thrown once nothing of it is left.
+ * Runs a program in a process group and with a TMPDIR of its own; returns the JSON object of its last line. Aborting `stop`
+ * ends the run; the reason is thrown when processes and files of the run are gone.
  */
 export async function measureOnce(
   program: string,
@@ -61,7 +61,7 @@ async function runToEnd(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-20_000)));
   const closed = once(child, "close");
   const { code, by } = await exitOf(child, stop);
-  // Whatever it started and left, which may also hold its output open.
+  // Processes that the run left behind may hold its output open.
   signalGroup(child, "SIGKILL");
   await closed;
   stop.throwIfAborted();
@@ -69,7 +69,7 @@ async function runToEnd(
   return parseMeasurement(output, args.join(" "));
 }
 
-/** Waits for a run; ends one that hangs, and one that is not wanted any more. */
+/** Waits for a run to end; ends a run that hangs or whose `stop` is aborted. */
 async function exitOf(
   child: ChildProcess,
   stop: AbortSignal,
@@ -77,7 +77,7 @@ async function exitOf(
   const end = (): void => signalGroup(child, "SIGKILL");
   const timers = [setTimeout(end, longestRunMs)];
   const interrupt = (): void => {
-    // As Ctrl-C in a terminal: Puppeteer ends its browser, which has a process group of its own.
+    // Puppeteer ends its browser, which has a process group of its own, on this signal.
     signalGroup(child, "SIGINT");
     timers.push(setTimeout(end, endMs));
   };
@@ -94,7 +94,7 @@ function parseMeasurement(output: string, name: string): Measurement {
     const measured = JSON.parse(line) as Measurement;
     if (Number.isFinite(measured.value)) return measured;
   } catch {
-    // Told below, with what was there instead.
+    // The error below shows the line.
   }
   throw new Error(`the last line of ${name} is no {"value": number}: ${line.slice(0, 200)}`);
 }

@@ -8,7 +8,7 @@ interface Lockfile {
   readonly packages: Readonly<Record<string, { readonly version?: string; readonly optional?: boolean }>>;
 }
 
-/** `npm ci` of the peers, when they are not those of the lockfile. */
+/** Runs `npm ci` in bench/ when the peers there are not those of the lockfile. */
 export function installPeers(): void {
   if (installed()) return;
   console.error("Installing the peers (npm ci in bench/) …");
@@ -19,14 +19,14 @@ export function installPeers(): void {
     .filter((folder) => !folder.endsWith(sep + pinned));
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     cwd: bench,
-    // What npm tells its scripts about itself would make it install into the repository's root.
+    // Variables that npm sets for its scripts would make this npm install into the repository's root.
     env: { ...withoutNpm(), PATH: path.join(delimiter) },
     stdio: ["ignore", 2, 2],
   });
   if (status !== 0) throw new Error("`npm ci` in bench/ failed; the peers can not be measured without.");
 }
 
-/** A checkout touches the lockfile without changing it: what counts is whether the same packages are there. */
+/** Whether the packages of the lockfile are there. Its time says nothing: a checkout touches it without a change. */
 function installed(): boolean {
   const present = join(bench, "node_modules", ".package-lock.json");
   if (!existsSync(present)) return false;

@@ -3,16 +3,16 @@ import { join } from "node:path";
 import type { CaseResult, RunResult } from "./case-result.ts";
 import type { Machine } from "./machine.ts";
 
-/** Where plots and the numbers behind them are kept. */
+/** The folder of the plots and of the numbers behind them. */
 export const resultsFolder = join(import.meta.dirname, "..", "..", "docs", "bench");
 const file = join(resultsFolder, "results.json");
 
-/** One topic as it was last measured. */
+/** The last measurement of a topic. */
 export interface KeptTopic {
   readonly name: string;
   readonly summary: string;
   readonly machine: Machine;
-  /** The fewest of any case: a topic may have been measured in parts. */
+  /** The fewest rounds of any case: a topic may have been measured in parts. */
   readonly rounds: number;
   readonly results: readonly CaseResult[];
 }
@@ -21,7 +21,7 @@ export function readKept(): KeptTopic[] {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8"), revive) as KeptTopic[]) : [];
 }
 
-/** Replaces what is kept of the topics that were measured; of a topic measured in part, those cases that gave a number. */
+/** Replaces the kept results of the measured topics; of a topic measured in part, those of the cases that gave a number. */
 export function keep(topics: readonly KeptTopic[]): KeptTopic[] {
   const measured = topics.map((topic) => ({
     ...topic,
@@ -43,7 +43,7 @@ export function keep(topics: readonly KeptTopic[]): KeptTopic[] {
   return kept;
 }
 
-/** Five digits are more than any of it is good for. NaN becomes null, as JSON has it. */
+/** Cuts numbers to five digits, which are more than a measurement is good for. NaN becomes null in JSON. */
 function shorten(_: string, value: unknown): unknown {
   return typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(5)) : value;
 }

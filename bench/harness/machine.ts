@@ -1,6 +1,6 @@
 import { cpus, release, totalmem, type } from "node:os";
 
-/** Where and when something was measured. */
+/** Machine and date of a measurement. */
 export interface Machine {
   readonly date: string;
   readonly cpu: string;

@@ -9,7 +9,7 @@ const rowHeight = 22;
 const headHeight = 34;
 const axisHeight = 26;
 
-// A drawing in an <img> follows the reader's scheme, not the page's: both are in it, each with its background.
+// A drawing in an <img> follows the colour scheme of the reader, not of the page, so it holds both, with backgrounds.
 const style = `
   .page { fill: #ffffff; }
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
@@ -57,7 +57,7 @@ interface Scale {
   at(value: number): number;
 }
 
-/** Decades from the one below the least value; bars of a logarithmic axis need a beginning. */
+/** An axis whose decades begin below the least value: bars of a logarithmic axis have no zero to begin at. */
 function logScale(values: readonly number[]): Scale {
   const first = Math.ceil(Math.log10(Math.min(...values)) - 1);
   const last = Math.max(Math.log10(Math.max(...values)), first + 1);

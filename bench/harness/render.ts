@@ -11,7 +11,7 @@ const page = join(resultsFolder, "..", "benchmarks.md");
 const begin = "<!-- results: written by `npm run bench -- --plot`, not by hand -->";
 const end = "<!-- end of the results -->";
 
-/** Draws the plots, and writes the tables into docs/benchmarks.md between its two marks. */
+/** Draws the plots, and writes the tables between the two marks in docs/benchmarks.md. */
 export async function render(topics: readonly KeptTopic[]): Promise<void> {
   for (const { name, results } of topics)
     writeFileSync(join(resultsFolder, `${name}.svg`), plotTopic(results));
@@ -20,7 +20,7 @@ export async function render(topics: readonly KeptTopic[]): Promise<void> {
   if (from < 0 || to < from) throw new Error(`${page} has lost the marks of its results: ${begin} … ${end}`);
   const tables = topics.map(section).join("\n\n");
   const written = `${text.slice(0, from)}${begin}\n\n${tables}\n\n${text.slice(to)}`;
-  // As the repository keeps its pages: measuring anew is no reason for the format check to fail.
+  // The format check of the repository covers this page.
   writeFileSync(page, await format(written, { ...(await resolveConfig(page)), parser: "markdown" }));
 }
 
@@ -60,7 +60,7 @@ function row(run: RunResult, manyhands: RunResult): string {
   return `| ${run.name} | ${formatNumber(run.value)} | ${spread} | ${extras.join(", ")} | ${ratio} |`;
 }
 
-/** How everything in the tables is configured, each once. */
+/** The configuration of each run in the tables, once. */
 function notes(results: readonly CaseResult[]): string[] {
   const runs = results.flatMap(({ manyhands, peers }) => [manyhands, ...peers]);
   const lines = runs.flatMap(({ name, durable, note }) =>

@@ -1,6 +1,6 @@
 import type { CaseResult, RunResult } from "./case-result.ts";
 
-/** One line for machines a peer; without a peer one whose peer is null. */
+/** One JSON object a peer; without peers one whose peer is null. */
 export function jsonLines(result: CaseResult): string[] {
   const { topic, unit, manyhands } = result;
   const base = { topic, case: result.case, manyhands: finite(manyhands.value) };

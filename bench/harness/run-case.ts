@@ -9,11 +9,11 @@ import type { Case, Run, Topic } from "./topic.ts";
 export interface CaseSettings {
   readonly rounds: number;
   readonly quick: boolean;
-  /** Which peers take part. */
+  /** Whether a peer takes part. */
   readonly wanted: (peer: string) => boolean;
-  /** Aborted when whoever started this gives up. */
+  /** Aborted when the command is interrupted. */
   readonly stop: AbortSignal;
-  /** What every run is told. */
+  /** Environment of every run. */
   readonly env: Readonly<Record<string, string>>;
   readonly progress: (line: string) => void;
 }
@@ -21,8 +21,8 @@ export interface CaseSettings {
 const runsFolder = join(import.meta.dirname, "..", "runs");
 
 /**
- * Every run in a fresh process, in each round all of them, every other round backwards: what else the machine does meets all
- * alike. One round before is not counted: it fills the page cache and compiles what is compiled once.
+ * Measures the runs of a case, each in a fresh process. Each round has all runs, every other round backwards, so that other
+ * load of the machine meets all alike. The first round is not counted: it fills the page cache and the compilers' caches.
  */
 export async function runCase(
   topic: Topic,
@@ -66,7 +66,7 @@ function roundName(round: number, rounds: number): string {
   return round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`;
 }
 
-/** What the runs of a topic are told: the value of its preparation. */
+/** Measures the preparation of a topic. @returns the environment that tells its value to the runs */
 export async function prepareTopic({ prepare }: Topic, stop: AbortSignal): Promise<Record<string, string>> {
   if (!prepare) return {};
   const { value } = await measureOnce(process.execPath, [join(runsFolder, prepare.script)], {}, stop);
@@ -82,7 +82,7 @@ async function measureRun(
 ): Promise<Measurement> {
   const env = await services.provide([...(topic.services ?? []), ...(run.services ?? [])]);
   const args = [...(one.args ?? []), ...(run.args ?? []), ...(settings.quick ? (one.quickArgs ?? []) : [])];
-  // What was written before and is still on its way to disk is nobody's cost of this run.
+  // Otherwise this run would wait for writes of the run before.
   execFileSync("sync");
   const program = run.script.endsWith(".py") ? debianPython : process.execPath;
   const command = [join(runsFolder, run.script), ...args];

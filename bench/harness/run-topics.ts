@@ -10,7 +10,7 @@ import { prepareTopic, runCase } from "./run-case.ts";
 import { Services } from "./services/services.ts";
 import type { Topic } from "./topic.ts";
 
-/** What the command line asks for. */
+/** Options of the command line. */
 export interface BenchFlags {
   readonly json: boolean;
   readonly rounds?: number;
@@ -27,7 +27,7 @@ const folder = join(import.meta.dirname, "..", "topics");
 /** Exit status of a program that was interrupted, as shells have it. */
 const interrupted = 130;
 
-/** Measures topics and prints what came out. Returns the exit status: 1 when a run failed, 130 when it was interrupted. */
+/** Measures topics and prints the results. @returns the exit status: 1 when a run failed, 130 after an interruption */
 export async function runTopics(names: readonly string[], flags: BenchFlags): Promise<number> {
   if (flags.render) {
     await render(readKept());
@@ -50,7 +50,7 @@ export async function runTopics(names: readonly string[], flags: BenchFlags): Pr
       const results = await runTopic(topic, services, flags, rounds, interruption.signal);
       const { name, summary } = topic;
       if (results.length > 0) measured.push({ name, summary, machine, rounds, results });
-      // After each topic: what took minutes is not lost when a later one fails.
+      // Results of minutes are safe when a later topic fails.
       if (flags.plot) await render(keep(measured));
     }
   } catch (error) {
@@ -116,12 +116,12 @@ function contains(parts: readonly string[], text: string): boolean {
   return parts.length === 0 || parts.some((part) => text.includes(part));
 }
 
-/** The line of what runs now, where somebody watches. */
+/** Names the present run on a terminal. */
 function showProgress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1B[2K${line}`);
 }
 
-/** Aborts on Ctrl-C and the like, once; what runs then ends by itself, services last. */
+/** Aborts on Ctrl-C and the like. The present run then ends first, services last. */
 function onSignals(): { signal: AbortSignal; ignore: () => void } {
   const controller = new AbortController();
   const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -1,59 +1,56 @@
-/** What a topic is made of. Everything is data: the runner decides order, rounds and what is started. */
+// Topics are data. The runner decides order and rounds, and starts services and runs.
 
-/** What a run may need: a service that is started for it, or a program of Debian's that must be installed. */
+/** A service that is started for a run, or a program of Debian's that must be installed. */
 export type ServiceName =
   | "redis"
   | "postgres"
   | "nats"
-  /** Installed only; a run starts its own with the configuration it measures. `NGINX` is the program. */
+  /** Installed only: a run starts nginx with the configuration that it measures. `NGINX` names the program. */
   | "nginx"
   | "dask"
   /** gcc and FFTW. */
   | "c"
   | "chromium";
 
-/** One kind of measured process: each round starts it anew. */
+/** A measured process, started anew in each round. */
 export interface Run {
   readonly name: string;
-  /** Below bench/runs; `.ts` is run by Node, `.py` by python3. */
+  /** Below bench/runs: `.ts` for Node, `.py` for python3. */
   readonly script: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Services of this run alone, beside the topic's. */
   readonly services?: readonly ServiceName[];
-  /** It keeps accepted work through a crash. */
+  /** The peer keeps accepted work through a crash. */
   readonly durable?: boolean;
-  /** Faster than its users run it: shown beside the goals as an upper bound, and sets none. */
+  /** Faster than users of the peer run it: shown beside the goals, and sets none. */
   readonly upperBound?: boolean;
-  /** How it is configured, for the tables. */
+  /** Configuration, for the tables. */
   readonly note?: string;
 }
 
-/** What is to be reached: manyhands / peer, at least when higher is better, at most when lower is. */
+/** A goal for manyhands / peer: at least this ratio when higher is better, at most when lower is. */
 export interface Goal {
   readonly ratio: number;
-  /**
-   * A peer by name, `"durable"`: the best of those that keep work through a crash; absent: the best of all. Of upper bounds only
-   * one that is named.
-   */
+  /** A peer by name; `"durable"`: the best durable peer; absent: the best peer. Upper bounds count only by name. */
   readonly of?: string;
 }
 
-/** One number that is compared. */
+/** A comparison of one number. */
 export interface Case {
   readonly name: string;
   readonly unit: string;
   readonly better: "higher" | "lower";
   readonly goal?: Goal | readonly Goal[];
-  /** A bound on the value itself, where there is nothing to compare with. */
+  /** A bound on the value itself, for a case without a peer. */
   readonly limit?: number;
   readonly manyhands: Run;
   readonly peers: readonly Run[];
   /** Arguments of every run of the case. */
   readonly args?: readonly string[];
-  /** The same with `--quick`, after the others: the last one counts. */
+  /** Arguments with `--quick`. They come last, and so override the others. */
   readonly quickArgs?: readonly string[];
-  /** At most so many rounds, for what takes minutes. */
+  /** The most rounds, for runs of minutes. */
   readonly maxRounds?: number;
 }
 
@@ -61,7 +58,7 @@ export interface Topic {
   readonly name: string;
   readonly summary: string;
   readonly services?: readonly ServiceName[];
-  /** Measured once before the rest; its value is told to every run of the topic as `BENCH_PREPARED`. */
+  /** A run before all others, whose value every run of the topic gets as `BENCH_PREPARED`. */
   readonly prepare?: Run;
   readonly cases: readonly Case[];
 }

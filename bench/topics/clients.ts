@@ -1,6 +1,5 @@
 import type { Topic } from "../harness/topic.ts";
 
-/** Many connected clients: what they cost the server, and what they wait for. */
 export const topic: Topic = {
   name: "clients",
   summary:

@@ -1,6 +1,5 @@
 import type { Topic } from "../harness/topic.ts";
 
-/** Blobs: a GiB as 1,024 of them and as one, up, down, and again from the client's cache. */
 export const topic: Topic = {
   name: "data",
   summary:

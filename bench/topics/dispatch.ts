@@ -104,7 +104,7 @@ const common = {
   quickArgs: ["--tasks", "2000", "--warm", "500"],
 } satisfies Partial<Case>;
 
-/** Long enough for the JIT to have compiled what it will; a fresh process is the other extreme. */
+/** Enough rounds for the JIT; a fresh process is the other extreme. */
 const warmedUp = { args: ["--warmRounds", "10"] } satisfies Partial<Case>;
 
 const node: Run = {

@@ -1,6 +1,6 @@
 import type { Case, Run, Topic } from "../harness/topic.ts";
 
-/** Task length in ms and the share of the ideal that is asked for. */
+/** Task length in ms, and the goal as a share of the ideal. */
 const lengths = [
   { ms: 1, seconds: 4, goal: undefined },
   { ms: 10, seconds: 4, goal: 0.9 },

@@ -9,7 +9,7 @@ const peer: Run = {
 const common = {
   unit: "ms, p50",
   better: "lower",
-  goal: { ratio: 5 },
+  goal: { ratio: 5, of: peer.name },
   peers: [peer],
   quickArgs: ["--samples", "100", "--warm", "20"],
 } satisfies Partial<Case>;
@@ -24,8 +24,17 @@ export const topic: Topic = {
       name: "node client",
       manyhands: {
         ...manyhands,
-        note: "an open job whose inputs come one by one; input and output are kept",
+        note: "an open job whose inputs come one by one, over the WebSocket of the job; input and output are kept",
       },
+      peers: [
+        peer,
+        {
+          ...manyhands,
+          name: "manyhands, inputs posted",
+          args: ["--posted"],
+          note: "the same where no WebSocket of a job gets through: a POST for each input",
+        },
+      ],
     },
     {
       ...common,

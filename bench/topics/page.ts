@@ -1,6 +1,5 @@
 import type { Topic } from "../harness/topic.ts";
 
-/** The volunteer page in a real Chromium. */
 export const topic: Topic = {
   name: "page",
   summary:

@@ -1,6 +1,6 @@
 import type { Case, Topic } from "../harness/topic.ts";
 
-/** Task length in ms and the share of piscina's efficiency that is asked for. */
+/** Task length in ms, and the goal as a share of piscina's efficiency. */
 const lengths = [
   { ms: 0, goal: undefined },
   { ms: 1, goal: undefined },

@@ -3,12 +3,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ServiceName } from "../topic.ts";
 
-/** Debian's own Python, which has Debian's packages; another one may come first on the path. */
+/** Debian's own Python, which has Debian's packages. Another Python may come first on the path. */
 export const debianPython = "/usr/bin/python3";
 
 interface Need {
   readonly packages: readonly string[];
-  /** Whether what the packages bring is here. */
+  /** Whether the programs of the packages are here. */
   present(): boolean;
 }
 
@@ -32,7 +32,7 @@ const needs: Readonly<Record<ServiceName, Need>> = {
   },
 };
 
-/** Installs what is missing from Debian's packages; without the right to, says what to install. */
+/** Installs missing programs from Debian's packages. @throws Error with the command, when this user may not install */
 export function installMissing(names: readonly ServiceName[]): void {
   const missing = names.filter((name) => !needs[name].present());
   if (missing.length === 0) return;
@@ -48,7 +48,7 @@ export function installMissing(names: readonly ServiceName[]): void {
 }
 
 function apt(args: readonly string[]): void {
-  // RUNLEVEL=1: the packages' own services stay down; the ones measured are ours, with data of their own.
+  // RUNLEVEL=1 keeps the services of the packages down: the benchmarks start their own, on data of their own.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   const { status, stderr } = spawnSync("apt-get", args, { env, encoding: "utf8" });
   if (status !== 0) throw new Error(`apt-get ${args.join(" ")} failed:\n${stderr}`);
@@ -60,7 +60,7 @@ export function onPath(...programs: readonly string[]): string | undefined {
   return programs.flatMap((program) => folders.map((folder) => join(folder, program))).find(existsSync);
 }
 
-/** Where Debian keeps the newest PostgreSQL's programs, which are not on the path. */
+/** The folder of the newest PostgreSQL's programs, which Debian does not put on the path. */
 export function postgresBinaries(): string | undefined {
   const root = "/usr/lib/postgresql";
   if (!existsSync(root)) return undefined;

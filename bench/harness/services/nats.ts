@@ -2,8 +2,8 @@ import { freePort } from "./ports.ts";
 import { dataDirectory, startService, type RunningService } from "./service.ts";
 
 /**
- * NATS with JetStream on file. It writes every message to its file before it confirms, and flushes the file every two
- * minutes: work survives `kill -9`, not a power cut. (Flushing each came with a later release than Debian's.)
+ * NATS with JetStream on file. NATS writes every message to its file before it confirms, and flushes the file every two
+ * minutes: work survives `kill -9`, not a power cut. (Flushing each message came with a later release than Debian's.)
  */
 export async function startNats(): Promise<RunningService> {
   const [directory, port] = [await dataDirectory("nats"), await freePort()];

@@ -5,13 +5,13 @@ import { postgresBinaries } from "./debian.ts";
 import { freePort } from "./ports.ts";
 import { dataDirectory, startService, type RunningService } from "./service.ts";
 
-/** PostgreSQL as it comes: fsync and synchronous_commit on, so what was committed survives a power cut. */
+/** PostgreSQL with its defaults: fsync and synchronous_commit on, so commits survive a power cut. */
 export async function startPostgres(): Promise<RunningService> {
   const binaries = postgresBinaries();
   if (binaries === undefined) throw new Error("PostgreSQL is not installed.");
   const [directory, port] = [await dataDirectory("postgres"), await freePort()];
   const data = join(directory, "data");
-  // It refuses to run as root.
+  // PostgreSQL refuses to run as root.
   const root = process.getuid?.() === 0;
   if (root) await promisify(execFile)("chown", ["postgres:postgres", directory]);
   const asUser = (program: string, args: readonly string[]): [string, string[]] =>
@@ -38,7 +38,7 @@ export async function startPostgres(): Promise<RunningService> {
     port,
     directory,
     env: { POSTGRES_URL: `postgres://bench@127.0.0.1:${port}/postgres` },
-    // Smart shutdown (SIGTERM) waits for sessions; fast ends them.
+    // Fast shutdown. Smart shutdown (SIGTERM) waits for sessions.
     stopSignal: "SIGINT",
   });
 }

@@ -1,7 +1,7 @@
 import { freePort } from "./ports.ts";
 import { dataDirectory, startService, type RunningService } from "./service.ts";
 
-/** Redis as it comes: snapshots now and then, no append-only file, so a crash loses what came since. */
+/** Redis with its defaults: snapshots now and then, no append-only file, so a crash loses the work since the last snapshot. */
 export async function startRedis(): Promise<RunningService> {
   const [directory, port] = [await dataDirectory("redis"), await freePort()];
   return startService({

@@ -8,7 +8,7 @@ import { untilListening } from "./ports.ts";
 
 const stopMs = 10_000;
 
-/** A service that runs, with what tells a run where. */
+/** A service, and the environment that tells a run its address. */
 export interface RunningService {
   readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
@@ -20,7 +20,7 @@ export interface ServiceCommand {
   readonly port: number;
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
-  /** What ends it soonest without damage. */
+  /** The signal that ends the service soonest without damage; SIGTERM unless given. */
   readonly stopSignal?: NodeJS.Signals;
 }
 
@@ -33,7 +33,7 @@ export async function dataDirectory(name: string): Promise<string> {
   return directory;
 }
 
-/** Also those of services that never started. */
+/** Removes all data directories, also those of services that never started. */
 export async function removeDirectories(): Promise<void> {
   await Promise.all(
     [...directories].map((directory) => rm(directory, { recursive: true, force: true, maxRetries: 5 })),
@@ -44,7 +44,7 @@ export async function removeDirectories(): Promise<void> {
 /** Starts a service and waits until it takes connections. */
 export async function startService(command: ServiceCommand): Promise<RunningService> {
   const [program, args] = boundToUs(command.program, command.args);
-  // A process group of its own: Ctrl-C reaches the runs first, the services when those are gone.
+  // A process group of its own, so that Ctrl-C does not end a service before the run that uses it.
   const child = spawn(program, args, {
     cwd: command.directory,
     stdio: ["ignore", "pipe", "pipe"],
@@ -62,7 +62,7 @@ export async function startService(command: ServiceCommand): Promise<RunningServ
     clearTimeout(late);
   };
   const ended = exited.then(() => Promise.reject(new Error(`${command.program} did not start:\n${log}`)));
-  // Later it is ended by us.
+  // After the start the end of the service is no error.
   ended.catch(() => undefined);
   try {
     await Promise.race([untilListening(command.port), ended]);

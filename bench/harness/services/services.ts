@@ -11,11 +11,11 @@ const starters: Partial<Record<ServiceName, () => Promise<RunningService>>> = {
   nats: startNats,
 };
 
-/** The services under way: started when they are first asked for, stopped together. */
+/** Services of the topics: started when a run first needs them, stopped together. */
 export class Services {
   readonly #running = new Map<ServiceName, RunningService>();
 
-  /** Installs and starts what is missing; returns the environment that tells where it is. */
+  /** Installs and starts missing services. @returns the environment that tells their addresses */
   async provide(names: readonly ServiceName[]): Promise<Record<string, string>> {
     installMissing(names);
     for (const name of names) {

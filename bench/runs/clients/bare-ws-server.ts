@@ -1,4 +1,4 @@
-/** The least a WebSocket server can be: `ws` on an HTTP server, one listener a connection, a ping to each every 15 s. Prints its address. */
+/** The least WebSocket server: `ws` on an HTTP server, one listener a connection, a ping every 15 s. Prints its address. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";

@@ -38,11 +38,11 @@ if (values.unmet) submit(100, { requires: { memoryMb: 1024 * 1024 } });
 submit(tasks, { timeoutMs: 10 * taskMs });
 while ((await hands.status()).tasks.queued < tasks) await wait(100);
 
-// Joined over the length of a task, as clients are that did not all start at once.
+// Clients that joined at one moment would all ask at one moment.
 const crowd = new Crowd(server.url, { taskMs, wants: true });
 await crowd.grow(clients, taskMs);
 crowd.churn(Number(values.churn));
-// The first tasks come back.
+// The first tasks come back meanwhile.
 await wait(2000);
 crowd.forget();
 const cpu = await cpuSecondsOf(server.pid);

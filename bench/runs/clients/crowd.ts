@@ -1,17 +1,17 @@
 import type { Lease } from "../support/bare-client.ts";
 import { SimulatedClient } from "./simulated-client.ts";
 
-/** Steps of the calendar. */
+/** Length of a step of the calendar. */
 const stepMs = 10;
 /** Few enough for the accept queue of the server, which is not measured. */
 const connectingAtOnce = 64;
-/** Clients of one source address, below what servers take from one by default. */
+/** Clients of one source address, below the limit that servers have by default. */
 const perAddress = 900;
 
 /** Many simulated clients whose tasks take a given time. A share of the clients leaves every second while as many join. */
 export class Crowd {
   readonly members: SimulatedClient[] = [];
-  /** Ms from asking for a task to its lease, since {@link forget}. */
+  /** Ms from asking for a task to its lease. */
   waits: number[] = [];
   done = 0;
   lost: string[] = [];

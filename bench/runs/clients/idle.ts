@@ -1,7 +1,7 @@
 /**
  * Idle clients: `node bench/runs/clients/idle.ts --of manyhands|ws --measure memory|cpu [--clients 1000] [--seconds 30]`.
  * memory: KiB a connection in the server, after a garbage collection. cpu: percent of one core.
- * `ws` is the least server there can be, with as many sockets. Run under `ulimit -n` of twice the clients and more.
+ * `ws` is the least server, with as many sockets. Run under `ulimit -n` of twice the clients and more.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   },
 });
 const clients = Number(values.clients);
-/** The first connections make what all share, and are not counted. */
+/** Connections that allocate memory which all share; they are not counted. */
 const first = 200;
 
 const { ask, env, nodeFlags } = askableMemory();

@@ -1,7 +1,7 @@
-import { BareClient, type Lease } from "../support/bare-client.ts";
+import { connectClient, type BareClient, type Lease } from "../support/bare-client.ts";
 
-/** What a simulated client tells its crowd. */
-export interface Reports {
+/** Handlers of a crowd for the events of its clients. */
+interface Reports {
   welcomed(client: SimulatedClient): void;
   /** Leases came, so many ms after the client asked for them. */
   leased(client: SimulatedClient, lease: Lease, waitedMs: number): void;
@@ -17,7 +17,7 @@ export class SimulatedClient {
   #askedAt = 0;
 
   constructor(url: string, localAddress: string, reports: Reports) {
-    this.#connection = new BareClient(
+    this.#connection = connectClient(
       url,
       { localAddress },
       {

@@ -1,6 +1,6 @@
 /**
- * What a tiny task costs the customer's process and the server in CPU time, by phase: submitting without a client, reading
- * the results of a job that is done, and both at once with a node client at work.
+ * CPU time of a tiny task in the customer's process and in the server, by phase: submitting without a client, reading the
+ * results of a job that is done, and both at once with a node client at work.
  * `node bench/runs/customer/tiny-tasks.ts [--tasks 60000] [--bytes 100] [--slots 1] [--prof DIR]`: µs of the customer's CPU a
  * task, submitting and awaiting together. `--prof`: a CPU profile of every phase of the customer, in a directory.
  */
@@ -29,7 +29,7 @@ interface Measured {
   /** µs of the customer's CPU a task. */
   readonly cpu: number;
   readonly tasksPerSecond: number;
-  /** From the call to the first outcome. */
+  /** Ms from the call to the first outcome. */
   readonly firstMs?: number | undefined;
   readonly job?: string | undefined;
 }

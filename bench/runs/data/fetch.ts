@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createBlobTransfer } from "../../../node-client/blob-transfer.ts";
 import type { BlobName } from "../../../shared/data-reference.ts";
-import { BareClient } from "../support/bare-client.ts";
+import { connectClient } from "../support/bare-client.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
 import { cpuProfile } from "../support/children.ts";
 import { costOf } from "../support/cost.ts";
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "manyhands" },
     mib: { type: "string", default: "1024" },
     blobs: { type: "string", default: "1024" },
-    // As many as a client fetches ahead at once (shared/client/blob-access.ts).
+    // The fetches at once of a client that fetches ahead (shared/client/blob-access.ts).
     "at-once": { type: "string", default: "4" },
     "server-prof": { type: "string" },
   },
@@ -34,7 +34,7 @@ for (const bytes of makeBlobs({ mib: Number(values.mib), blobs: Number(values.bl
   await hands.put(bytes);
 }
 const from = values.from === "nginx" ? await startNginx(join(server.data, "blobs")) : server;
-const ticket = await ticketOfClient();
+const ticket = await joinForTicket();
 const transfer = createBlobTransfer(from.url);
 const { ms, ...cost } = await costOf(from.pid, () =>
   eachAtOnce(names, Number(values["at-once"]), async (name) => {
@@ -45,12 +45,12 @@ if (values["server-prof"]) await server.stop();
 const bytes = names.reduce((sum, { size }) => sum + size, 0);
 report(mibPerSecond(bytes, ms), cost);
 
-/** The ticket that blob transfers carry. */
-function ticketOfClient(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    new BareClient(server.url, server, {
+/** Joins as a client does, for the ticket that blob transfers carry. */
+function joinForTicket(): Promise<string> {
+  return new Promise((resolve, reject) =>
+    connectClient(server.url, server, {
       received: (message) => message.type === "welcome" && resolve(message.ticket),
       lost: (why) => reject(new Error(why)),
-    });
-  });
+    }),
+  );
 }

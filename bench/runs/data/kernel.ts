@@ -1,8 +1,8 @@
 /**
  * MiB/s that kernels get of `ctx.data`, from the submission to the last result, with one real headless client:
  * `node bench/runs/data/kernel.ts --pass first|again [--mib 1024] [--blobs 1024]`.
- * first: from the server. again: a second job on the same blobs, which the client has cached by then. In both the kernel
- * only asks for the bytes, so that this is the whole way: lease, transfer, hash, cache, sandbox.
+ * first: from the server. again: a second job on the same blobs, which the client has cached by then. The kernel
+ * only asks for the bytes, so the whole way is measured: lease, transfer, hash, cache, sandbox.
  */
 import { parseArgs } from "node:util";
 import type { DataReference } from "../../../customer/index.ts";

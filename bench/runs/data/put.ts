@@ -1,7 +1,7 @@
 /**
  * MiB/s of blobs put with the SDK, each on disk when it is acknowledged: `node bench/runs/data/put.ts [--mib 1024] [--blobs 1024]`.
  * `--to nginx`: hashed, and PUT to nginx (WebDAV), which syncs nothing; with `--synced` this program then syncs file and folder.
- * `--to disk`: the least that can be: hashed, written to files and synced by the program itself.
+ * `--to disk`: hashed, written to files and synced by this program, the least work there can be.
  */
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 type Put = (blob: Uint8Array) => Promise<void>;
 
-// Made before, so that making them is not measured.
+// Making the blobs is not measured.
 const blobs = [...makeBlobs({ mib: Number(values.mib), blobs: Number(values.blobs) })];
 const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
 if (values.to !== "manyhands") {
@@ -50,7 +50,7 @@ async function toNginx(directory: string): Promise<Put> {
   const { url } = await startNginx(directory);
   return async (blob) => {
     const { sha256 } = nameOf(blob);
-    // As the SDK sends it.
+    // The request of the SDK.
     const init = { method: "PUT", body: blob as Uint8Array<ArrayBuffer> };
     const response = await nodeFetch(new URL(`${url}/api/blobs/${sha256}`), init);
     await response.arrayBuffer();
@@ -68,7 +68,7 @@ async function sync(path: string): Promise<void> {
   await file.close();
 }
 
-/** In 256 folders, as a server has them. */
+/** Puts into 256 folders, as a server does. */
 function toDisk(directory: string): Put {
   return async (blob) => {
     const { sha256 } = nameOf(blob);

@@ -9,7 +9,7 @@ const connection = { url: process.env["REDIS_URL"]! };
 const queue = new Queue<{ input: string }>(name, {
   connection,
   defaultJobOptions: { removeOnComplete: true },
-  // Unless told otherwise it keeps the last 10,000 events, and a slow reader loses the older.
+  // By default BullMQ keeps 10,000 events, and a slow reader loses older ones.
   streams: { events: { maxLen: 100_000 } },
 });
 const events = new QueueEvents(name, { connection });

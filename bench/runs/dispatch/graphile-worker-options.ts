@@ -1,6 +1,6 @@
 import { Logger, type RunnerOptions } from "graphile-worker";
 
-/** As its documentation on performance advises for tiny jobs. */
+/** The advice for tiny jobs in the documentation of graphile-worker. */
 export const workerOptions = {
   connectionString: process.env["POSTGRES_URL"]!,
   logger: new Logger(() => () => undefined),

@@ -1,6 +1,6 @@
 /**
  * graphile-worker on PostgreSQL. `--outputs memory`: the worker runs in the customer's process and hands outputs over in
- * memory, so nothing keeps them. `--outputs table`: a worker process inserts outputs into a table, in batches, before their
+ * memory, so they are not kept. `--outputs table`: a worker process inserts outputs into a table, in batches, before their
  * tasks count as done; the customer reads the table.
  */
 import { parseArgs } from "node:util";
@@ -66,7 +66,7 @@ async function throughTable(): Promise<(inputs: string[]) => Promise<string[]>> 
       );
       after = rows.at(-1)?.seq ?? after;
       outputs.push(...rows.map(({ output }) => output));
-      // Polling costs the database too: what it takes was tried with 2, 10 and 50 ms.
+      // Each poll costs the database too; 2 and 50 ms were no faster.
       if (rows.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await submitted;

@@ -3,5 +3,5 @@ export const streams = {
   outputs: { stream: "OUTPUTS", subject: "outputs", consumer: "customer" },
 } as const;
 
-/** Messages that a consumer is sent ahead. Consuming alone here: 31,000/s with 100, 43,000/s with 1,000, 47,000/s with 5,000. */
+/** Messages ahead of a consumer: 47,000/s of consuming alone, and more gain nothing. */
 export const inFlight = 5000;

@@ -1,4 +1,4 @@
-/** The worker process of nats.ts: a task is acknowledged when its output is stored, or sent where nothing stores it. */
+/** The worker process of nats.ts: a task is acknowledged when its output is stored, or sent as a plain message. */
 import { parseArgs } from "node:util";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";

@@ -1,12 +1,12 @@
 /**
  * NATS JetStream, file storage. The customer publishes to a work-queue stream and waits for every confirmation; a worker
- * process publishes each output and acknowledges the task when that is confirmed; the customer takes the outputs.
- * `--outputs stream`: outputs go through a second stream; `--outputs message`: as plain messages, which nothing keeps.
+ * process publishes each output and acknowledges the task when the output is confirmed; the customer takes the outputs.
+ * `--outputs stream`: outputs go through a second stream; `--outputs message`: as plain messages, which are not kept.
  * `--publish library`: with the library's `js.publish`; `--publish pipelined`: see nats-publisher.ts.
  */
 import { parseArgs } from "node:util";
-import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager, RetentionPolicy, StorageType, type JsMsg } from "@nats-io/jetstream";
+import { connect, type Msg } from "@nats-io/transport-node";
 import { startScript } from "../support/children.ts";
 import { measureDispatch } from "./measure.ts";
 import { makePublisher } from "./nats-publisher.ts";
@@ -24,14 +24,14 @@ const connection = await connect({ servers: process.env["NATS_URL"]! });
 const publisher = makePublisher(connection, streams.tasks.subject, how);
 await makeStream("tasks");
 if (values.outputs === "stream") await makeStream("outputs");
-const takeOutputs = values.outputs === "stream" ? await fromStream() : fromMessages();
+const takeOutputs = await openOutputs();
 await startScript("dispatch/nats-worker.ts", ["--outputs", String(values.outputs), "--publish", how]).line();
 
 await measureDispatch(async (inputs) => {
   const stored = publisher.all(inputs);
   const outputs = await takeOutputs(inputs.length);
   await stored;
-  // Acknowledgements are on their way with the last output; this is when the server has them.
+  // The last acknowledgements may still be on their way.
   await connection.flush();
   return outputs;
 });
@@ -53,33 +53,24 @@ async function makeStream(name: keyof typeof streams): Promise<void> {
   });
 }
 
-type TakeOutputs = (count: number) => Promise<string[]>;
-
-async function fromStream(): Promise<TakeOutputs> {
-  const { stream, consumer } = streams.outputs;
-  const outputs = await jetstream(connection).consumers.get(stream, consumer);
-  const messages = (await outputs.consume({ max_messages: inFlight }))[Symbol.asyncIterator]();
+/** Begins to take outputs, of the stream or as plain messages. @returns a function that takes the next so many */
+async function openOutputs(): Promise<(count: number) => Promise<string[]>> {
+  const { stream, subject, consumer } = streams.outputs;
+  const source =
+    values.outputs === "stream"
+      ? await (
+          await jetstream(connection).consumers.get(stream, consumer)
+        ).consume({ max_messages: inFlight })
+      : connection.subscribe(subject);
+  const messages: AsyncIterator<JsMsg | Msg> = source[Symbol.asyncIterator]();
   return async (count) => {
-    const results: string[] = [];
-    while (results.length < count) {
+    const outputs: string[] = [];
+    while (outputs.length < count) {
       const { value, done } = await messages.next();
       if (done) throw new Error("the outputs ended");
-      results.push(value.string());
-      value.ack();
+      outputs.push(value.string());
+      if ("ack" in value) value.ack();
     }
-    return results;
-  };
-}
-
-function fromMessages(): TakeOutputs {
-  const messages = connection.subscribe(streams.outputs.subject)[Symbol.asyncIterator]();
-  return async (count) => {
-    const results: string[] = [];
-    while (results.length < count) {
-      const { value, done } = await messages.next();
-      if (done) throw new Error("the outputs ended");
-      results.push(value.string());
-    }
-    return results;
+    return outputs;
   };
 }

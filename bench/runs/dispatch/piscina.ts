@@ -1,4 +1,4 @@
-/** `node piscina.ts [--concurrent 1]`: piscina, two threads of this process, so many tasks at once in each. */
+/** `node piscina.ts [--concurrent 1]`: piscina with two threads of this process and so many tasks at once in each. */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { Piscina } from "piscina";

@@ -1,5 +1,5 @@
 /**
- * The ceiling: a queue in a server's memory between a customer and a worker, a process each, nothing kept, no sandbox, no
+ * The ceiling: a queue in a server's memory between a customer and a worker, each in a process of its own: no disk, sandbox or
  * leases. `--batch 1`: so many tasks a message.
  */
 import { once } from "node:events";

@@ -1,15 +1,24 @@
-/** `node manyhands.ts [--client node|chromium] [--job one|each]`: inputs of one open job, or a job for each. */
+/**
+ * `node manyhands.ts [--client node|chromium] [--job one|each] [--posted]`: inputs of one open job, or a job for each.
+ * `--posted`: no WebSocket of a job gets through, as behind a proxy without WebSockets, so every input is posted.
+ */
 import { parseArgs } from "node:util";
+import { HttpClient } from "../../../customer/http.ts";
 import { connectTo, startClient, startServer, type ClientKind } from "../support/platform.ts";
 import { measureLatency } from "./measure.ts";
 
 const { values } = parseArgs({
-  options: { client: { type: "string", default: "node" }, job: { type: "string", default: "one" } },
+  options: {
+    client: { type: "string", default: "node" },
+    job: { type: "string", default: "one" },
+    posted: { type: "boolean", default: false },
+  },
   strict: false,
 });
 
 const echo = (input: string): string => input;
 
+if (values.posted) refuseWebSockets();
 const server = await startServer();
 await startClient(server, values.client as ClientKind, 2);
 const hands = await connectTo(server);
@@ -20,7 +29,7 @@ async function aJobEach(input: string): Promise<string> {
   return output!;
 }
 
-/** A program that reacts: its inputs come one by one, its results are read as they come. */
+/** A program that gives its next input when it has read the result of the last. */
 function inOneJob(): (input: string) => Promise<string> {
   let give = Promise.withResolvers<string>();
   async function* inputs(): AsyncGenerator<string> {
@@ -37,5 +46,14 @@ function inOneJob(): (input: string) => Promise<string> {
     if (done) throw new Error("the job ended");
     if (value.error) throw value.error;
     return value.output;
+  };
+}
+
+/** Gives WebSockets of jobs an address at which the server answers with 404. */
+function refuseWebSockets(): void {
+  HttpClient.prototype.socketAddress = async function () {
+    const url = new URL("/nowhere", this.url);
+    url.protocol = "ws:";
+    return { url, headers: {} };
   };
 }

@@ -1,13 +1,11 @@
-/** The server of ws-commit.ts. */
+/** The server of ws-commit.ts; its argument is a directory for the database. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { WebSocketServer, type WebSocket } from "ws";
 
-const database = new DatabaseSync(join(mkdtempSync(join(tmpdir(), "commit-")), "tasks.sqlite"));
+const database = new DatabaseSync(join(process.argv[2]!, "tasks.sqlite"));
 database.exec(
   "pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; create table tasks (id integer primary key, input blob)",
 );

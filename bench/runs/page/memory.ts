@@ -1,6 +1,6 @@
 /**
  * Bytes that a tab's JavaScript heap grows a task, over many tasks and after garbage collections, in a real Chromium:
- * `node bench/runs/page/memory.ts [--tasks 100000]`. The first tenth warms up; what follows has to stay flat.
+ * `node bench/runs/page/memory.ts [--tasks 100000]`. The first tenth of the tasks warms up; the heap has to stay flat from then on.
  */
 import { parseArgs } from "node:util";
 import { launchBrowser } from "../../../scripts/launch-browser.ts";

@@ -1,7 +1,7 @@
 /**
  * The volunteer page in a real Chromium with a cold profile, from the navigation to the first call of a kernel:
  * `node bench/runs/page/open.ts --measure bytes|ms [--host lab.test|localhost]`.
- * bytes: everything that the server sent until then, heads and frames included. ms: by the kernel's own clock.
+ * bytes: all bytes of the server until then, heads and frames included. ms: by the kernel's own clock.
  * On `lab.test` (plain HTTP: no secure context) Chromium takes gzip and hashes in JavaScript; on `localhost` it takes brotli.
  */
 import { setTimeout as wait } from "node:timers/promises";

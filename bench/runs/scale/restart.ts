@@ -1,10 +1,10 @@
 /**
  * `node restart.ts --tasks 1000000`: stores a job of so many tasks, ends the server with kill -9, and starts it on the same
- * data: seconds from the start of the process until it has told how the job stands. The first lease comes later: for 2.5 s
+ * data: seconds from the start of the process until the server has told how the job stands. The first lease comes later: for 2.5 s
  * after a restart the server waits for clients that come back and bring their leases.
  */
 import { parseArgs } from "node:util";
-import { BareClient } from "../support/bare-client.ts";
+import { connectClient } from "../support/bare-client.ts";
 import { inputs } from "../support/inputs.ts";
 import { connectTo, startServer, type Address } from "../support/platform.ts";
 import { memoryOf } from "../support/process-stat.ts";
@@ -37,7 +37,7 @@ report(readyMs / 1000, { "first lease s": leasedMs / 1000, "server MiB": peakMib
 /** Waits until a client of one slot has a lease. */
 function firstLease(server: Address): Promise<void> {
   return new Promise((resolve, reject) => {
-    const client = new BareClient(server.url, server, {
+    const client = connectClient(server.url, server, {
       received: ({ type }) => {
         if (type === "welcome") client.send({ type: "want", tasks: 1, slots: 1 });
         else if (type === "lease") resolve();

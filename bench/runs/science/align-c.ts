@@ -1,14 +1,14 @@
 /**
- * `node align-c.ts [--tasks 40] [--flags "-O3"]`: milliseconds a task of align.c on the same input; fails when its matches are
- * not those of the kernel.
+ * `node align-c.ts [--tasks 40] [--flags "-O3"]`: milliseconds a task of align.c on the input of the kernel. The run fails when
+ * align.c finds other matches than the kernel.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
 import { median } from "../../harness/statistics.ts";
+import { temporaryDirectory } from "../support/children.ts";
 import { report } from "../support/report.ts";
 import { alignByKernel } from "./manyhands-align.ts";
 import { makeAlignTask, writeAlignTask } from "./align-task.ts";
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: { tasks: { type: "string", default: "40" }, flags: { type: "string", default: "-O3" } },
 });
 const task = await makeAlignTask();
-const directory = mkdtempSync(join(tmpdir(), "align-"));
+const directory = temporaryDirectory();
 const [program, input, output] = ["align", "input", "output"].map((name) => join(directory, name)) as [
   string,
   string,
@@ -40,12 +40,12 @@ for (const list of matches)
   for (const { score, psi, originX, originY } of list) {
     worst = Math.max(worst, Math.abs(score - scores[at]!));
     const { x, y } = shifts[places[at + 2]!]!;
-    // The angle counts in steps of the same grid: 64 for this band.
+    // This band has 64 angles.
     if (psi === (places[at + 1]! * 360) / 64 && originX === x && originY === y) same++;
     at += 3;
   }
 const samePercent = (300 * same) / at;
-// 32-bit numbers rounded in another order; what differs in place is a tie to that accuracy.
+// Rounding in another order changes the last bits of 32-bit scores, and so the order of ties.
 if (worst > 1e-5 || samePercent < 99)
   throw new Error(`other matches than the kernel's: scores to ${worst}, ${samePercent} % in the same place`);
 report(median(ms.slice(ms.length / 2)), { firstMs: ms[0]!, worstScoreDifference: worst, samePercent });

@@ -9,7 +9,7 @@ import { symmetryOperators } from "../../../science/symmetry.ts";
 import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
-/** One task of the demo's search, as both sides get it. */
+/** A task of the demo's search, for the kernel and for align.c. */
 export interface AlignTask {
   readonly box: number;
   readonly minRing: number;

@@ -1,9 +1,9 @@
-// The alignment kernel (shared/kernels/align.ts) in C, with FFTW: the yardstick of the WebAssembly. The same arithmetic in
-// 32 bits, laid out as suits C: harmonics lie next to each other (vectors of eight, GCC's extension, which plain -O3 turns into
-// SSE), FFTW gets its interleaved format and whole batches (its split format, with shifts in the lanes as the WebAssembly has
-// them, took five times as long), and only rows and columns that are needed are transformed.
+// The alignment kernel (shared/kernels/align.ts) in C, with FFTW: the yardstick of the WebAssembly. The arithmetic is the same,
+// in 32 bits. Its layout suits C: harmonics are neighbours, in GCC's vectors of eight, which plain -O3 turns into SSE. FFTW
+// gets whole batches in its interleaved format (the split format took five times as long), and transforms only the rows and
+// columns that are read.
 //
-// align INPUT OUTPUT TASKS: prints milliseconds a task, one line each; the last task's matches go to OUTPUT.
+// align INPUT OUTPUT TASKS: prints milliseconds a task, one line each; the matches of the last task go to OUTPUT.
 #include <fftw3.h>
 #include <math.h>
 #include <stdint.h>
@@ -24,14 +24,14 @@ struct input {
 struct grid {
   int box, padded, rings, angles, harmonics, min_ring, columns, shifts, blocks, spectrum;
   int *first_ring;
-  // Of each polar sample: where its row below and above begin, weights, sign of the imaginary part.
+  // Of each polar sample: its places in the rows below and above, weights, sign of the imaginary part.
   struct sample { int low, high; float w00, w10, w01, w11, sign; } *samples;
-  // Of each shift the cosines of all samples, then the sines; one shift of zero comes last.
+  // Of each shift the cosines of all samples, then the sines. A shift of zero comes last.
   float *phases;
   float *correction;
 };
 
-// Eight neighbouring harmonics of one ring. A spectrum has them block by block, ring by ring.
+// Eight neighbouring harmonics of one ring. A spectrum is an array of these, block by block, ring by ring.
 struct eight { v8 re, im; };
 
 struct match { float score; int32_t angle, shift; };
@@ -110,7 +110,7 @@ static struct grid make_grid(const struct input *in) {
     g.samples[i] = (struct sample){
       ((y0 + g.padded) % g.padded) * row + x0, ((y0 + 1 + g.padded) % g.padded) * row + x0,
       (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy, sign};
-    // Phases are those of a field whose origin is its middle pixel: odd kx + ky are negated.
+    // The origin of phases is the middle pixel: samples of odd kx + ky are negated.
     struct sample *s = &g.samples[i];
     const int odd = (x0 + y0) & 1;
     s->w00 *= odd ? -1 : 1;
@@ -147,7 +147,7 @@ static void make_plans(const struct grid *g) {
   ring_pairs = take(8 * (size_t)ring_pair_count * g->angles);
   joined = take(8 * (size_t)pairs * g->angles);
   correlations = take(8 * (size_t)pairs * g->angles);
-  // Rows that are not zero, and columns that are read.
+  // Only rows that are not zero, and columns that are read, are transformed.
   rows_plan = fftwf_plan_many_dft_r2c(
     1, &n, g->box, image + offset * n, NULL, 1, n, half + offset * row, NULL, 1, row, FFTW_PATIENT);
   columns_plan = fftwf_plan_many_dft(
@@ -157,7 +157,7 @@ static void make_plans(const struct grid *g) {
     FFTW_PATIENT);
   backward_plan = fftwf_plan_many_dft(
     1, &g->angles, pairs, joined, NULL, 1, g->angles, correlations, NULL, 1, g->angles, FFTW_BACKWARD, FFTW_PATIENT);
-  // Planning left numbers in them.
+  // Planning overwrites its arrays.
   memset(image, 0, 4 * (size_t)n * n);
 }
 
@@ -223,7 +223,7 @@ static double power_of(const struct grid *g, const struct eight *spectrum) {
   return power;
 }
 
-// A reference: rings weighted by their radius, the whole scaled to unit power, what does not count of a ring 0.
+// Weighs the rings of a reference by their radius and scales it to unit power; harmonics beyond a ring's band become 0.
 static void weigh(const struct grid *g, struct eight *spectrum) {
   const double scale = 1 / sqrt(power_of(g, spectrum));
   for (int block = 0; block < g->blocks; block++)
@@ -316,12 +316,12 @@ static void align_task(const struct input *in, struct match *matches) {
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
   const struct input in = read_input(argv[1]);
-  // Planning is FFTW's own work of seconds, once for a machine: not counted.
+  // Planning takes FFTW seconds, once for a machine, and is not counted.
   struct grid g = make_grid(&in);
   make_plans(&g);
   struct match *matches = take((size_t)in.particles * in.references * sizeof *matches);
   for (int task = 0; task < atoi(argv[3]); task++) {
-    // Between the harmonics and their mirrors stay zeros; planning left numbers there.
+    // Zeros stay between the harmonics and their mirrors; planning overwrote them.
     if (task == 0) memset(joined, 0, 8 * (size_t)((g.shifts + 1) / 2) * g.angles);
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);

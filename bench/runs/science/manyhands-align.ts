@@ -44,6 +44,6 @@ export async function alignByKernel(
 if (import.meta.main) {
   const { values } = parseArgs({ options: { tasks: { type: "string", default: "40" } } });
   const { ms } = await alignByKernel(await makeAlignTask(), Number(values.tasks));
-  // A worker is warm after its first tasks: the first half is not counted.
+  // The first half warms the worker up, and is not counted.
   report(median(ms.slice(ms.length / 2)), { firstMs: ms[0]! });
 }

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { computeOnHands } from "../../../science/compute-hands.ts";
-import { connectTo, startClient, startServer, type ClientKind } from "../support/platform.ts";
+import { connectTo, startClient, startServer, unyielding, type ClientKind } from "../support/platform.ts";
 import { report } from "../support/report.ts";
 import { makeParticles, reconstructOnce } from "./reconstruct.ts";
 
@@ -19,11 +19,9 @@ const slots = Number(values.slots);
 const particles = await makeParticles(Number(values.particles));
 const warm = await makeParticles(60);
 const server = await startServer();
-// A volunteer's kernels yield to the machine's user; here nothing may come before them, as nothing does in the peer's.
-const flags = values.client === "node" ? ["--nice", "0"] : [];
-await startClient(server, values.client as ClientKind, slots, flags);
+await startClient(server, values.client as ClientKind, slots, unyielding);
 const hands = await connectTo(server);
-// Starts the client, its slots and its kernels, and is not counted.
+// The first round waits for the client, its slots and its kernels, and is not counted.
 await reconstructOnce(computeOnHands(hands, { name: "warm" }), warm);
 const { total, ...stages } = await reconstructOnce(computeOnHands(hands, { name: "bench" }), particles);
 report(total ?? NaN, stages);

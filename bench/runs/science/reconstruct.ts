@@ -11,7 +11,7 @@ import type { Volume } from "../../../science/volume.ts";
 import type { Pose } from "../../../shared/kernels/math/euler.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
-/** Noisy images of β-galactosidase in random poses, and the map they are matched with first. */
+/** Noisy images of β-galactosidase in random poses, and the map that the first round matches them with. */
 export interface Particles {
   readonly images: Float32Array;
   readonly poses: readonly Pose[];
@@ -31,7 +31,7 @@ export async function makeParticles(count: number): Promise<Particles> {
 
 /**
  * The first round of examples/reconstruct.ts with both halves: project, match, refine, insert.
- * @returns seconds of each stage, by its first word, and of the whole with what the customer does between them
+ * @returns seconds of each stage, by its first word, and of the whole round with the customer's work between stages
  */
 export async function reconstructOnce(
   compute: Compute,

@@ -1,5 +1,5 @@
 /**
- * Tasks per second through the durable store alone, and what opening it again costs:
+ * Tasks per second through the durable store alone, and ms to open the store again:
  * `node manyhands.ts [--tasks 100000] [--batch 500] [--bytes 100]`.
  */
 import { parseArgs } from "node:util";
@@ -36,7 +36,7 @@ const job: NewJob = {
 
 const directory = temporaryDirectory();
 const rates: Record<string, number> = {};
-/** Processor time a task, in microseconds: what a busy server has left for everything else. */
+/** Processor time a task, in microseconds. */
 const costs: Record<string, number> = {};
 
 async function measure(name: string, verb: () => Promise<number>): Promise<void> {

@@ -14,60 +14,58 @@ import { version } from "../../../shared/version.ts";
 
 export type Lease = Extract<ServerMessage, { type: "lease" }>;
 
-/** What a run does with what a client's connection brings. */
+/** Handlers of a client's messages and of its end. */
 interface Handlers {
   received(message: ServerMessage): void;
   /** The server refused the client, or the connection ended although the client had not left. */
   lost(why: string): void;
 }
 
-/** The connection of a client of one slot that computes nothing: real frames on a real socket. */
-export class BareClient {
-  readonly #socket: WebSocket;
-  readonly #handlers: Handlers;
-  #over = false;
-
-  constructor(
-    url: string,
-    { token, localAddress }: { readonly token?: string; readonly localAddress?: string },
-    handlers: Handlers,
-  ) {
-    this.#handlers = handlers;
-    this.#socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
-      perMessageDeflate: false,
-      ...(localAddress !== undefined && { localAddress }),
-    });
-    this.#socket.binaryType = "nodebuffer";
-    this.#socket.on("open", () => this.send(hello(token)));
-    this.#socket.on("message", (data: Buffer) => this.#received(data));
-    this.#socket.on("error", (error) => this.#lost(error.message));
-    this.#socket.on("close", (code: number) => this.#lost(`close code ${code}`));
-  }
-
+/** The connection of a client of one slot that computes nothing by itself. */
+export interface BareClient {
   /** Sends messages in one frame; drops them when the connection is not open. */
-  send(...messages: ClientMessage[]): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFrame(messages));
-  }
-
+  send(...messages: ClientMessage[]): void;
   /** Closes the tab, or pulls the plug. */
-  leave(how: "goodbye" | "vanish"): void {
-    this.#over = true;
-    if (how === "vanish") return this.#socket.terminate();
-    this.send({ type: "goodbye" });
-    this.#socket.close(1000);
-  }
+  leave(how: "goodbye" | "vanish"): void;
+}
 
-  #received(data: Buffer): void {
+/** Connects a client and says hello: real frames on a real socket. */
+export function connectClient(
+  url: string,
+  { token, localAddress }: { readonly token?: string; readonly localAddress?: string },
+  handlers: Handlers,
+): BareClient {
+  const socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
+    perMessageDeflate: false,
+    ...(localAddress !== undefined && { localAddress }),
+  });
+  socket.binaryType = "nodebuffer";
+  let isOver = false;
+  const lost = (why: string): void => {
+    if (isOver) return;
+    isOver = true;
+    handlers.lost(why);
+  };
+  const send = (...messages: ClientMessage[]): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(encodeFrame(messages));
+  };
+  socket.on("open", () => send(hello(token)));
+  socket.on("message", (data: Buffer) => {
     for (const message of decodeServerFrame(new Uint8Array(data)))
-      if (message.type === "refuse") this.#lost(message.message);
-      else this.#handlers.received(message);
-  }
-
-  #lost(why: string): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#handlers.lost(why);
-  }
+      if (message.type === "refuse") lost(message.message);
+      else handlers.received(message);
+  });
+  socket.on("error", (error) => lost(error.message));
+  socket.on("close", (code: number) => lost(`close code ${code}`));
+  return {
+    send,
+    leave(how) {
+      isOver = true;
+      if (how === "vanish") return socket.terminate();
+      send({ type: "goodbye" });
+      socket.close(1000);
+    },
+  };
 }
 
 function hello(token: string | undefined): ClientMessage {

@@ -1,6 +1,6 @@
 /**
- * Collects what is asked for while a batch is under way into the next one: the group commit that a careful user of a
- * database would write.
+ * The group commit that a careful user of a database writes: items that come while a batch is being written make up the next
+ * batch. @returns a function that resolves when its item is written
  */
 export function makeBatcher<T>(writeAll: (items: T[]) => Promise<void>): (item: T) => Promise<void> {
   let waiting: T[] = [];

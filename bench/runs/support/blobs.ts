@@ -4,8 +4,8 @@ import type { Sha256 } from "../../../shared/ids.ts";
 
 const mib = 1024 ** 2;
 
-/** How much data a run moves: `--mib 1024 --blobs 1024`. */
-export interface Amount {
+/** The data that a run moves: `--mib 1024 --blobs 1024`. */
+interface Amount {
   readonly mib: number;
   readonly blobs: number;
 }

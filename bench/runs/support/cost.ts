@@ -1,17 +1,17 @@
 import { cpuSecondsOf, memoryOf, resetPeak } from "./process-stat.ts";
 import { rounded } from "./report.ts";
 
-/** What some work took of a server process and of this one. */
-export interface Cost {
+/** The cost of some work for a server process and for this one. */
+interface Cost {
   readonly ms: number;
-  /** How much larger the server's resident memory was at its largest than before. */
+  /** The largest resident memory of the server during the work, less that before it. */
   readonly serverGrowthMib: number;
   readonly serverCpuSeconds: number;
   readonly loopCpuSeconds: number;
   readonly seconds: number;
 }
 
-/** Does some work and tells what it cost, beside its wall time. */
+/** Does some work and measures its cost. */
 export async function costOf(server: number, work: () => Promise<void>): Promise<Cost> {
   const { rssMib } = await memoryOf(server);
   await resetPeak(server);

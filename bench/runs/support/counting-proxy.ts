@@ -1,14 +1,14 @@
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 
-/** What came from the server, as it crossed the wire. */
-export interface Transferred {
+/** A chunk of bytes from the server, and the time of its arrival in ms since the epoch. */
+interface Transferred {
   readonly at: number;
   readonly bytes: number;
 }
 
 /** Passes connections on to a server and notes every chunk that comes back, heads of replies and frames included. */
 export class CountingProxy {
-  readonly chunks: Transferred[] = [];
+  readonly #chunks: Transferred[] = [];
   readonly #server: Server;
 
   private constructor(target: { host: string; port: number }) {
@@ -16,7 +16,7 @@ export class CountingProxy {
       const far = connect(target.port, target.host);
       near.on("error", () => far.destroy()).pipe(far);
       far.on("error", () => near.destroy()).pipe(near);
-      far.on("data", ({ length }: Buffer) => this.chunks.push({ at: Date.now(), bytes: length }));
+      far.on("data", ({ length }: Buffer) => this.#chunks.push({ at: Date.now(), bytes: length }));
     });
   }
 
@@ -32,6 +32,6 @@ export class CountingProxy {
 
   /** Bytes that came before a moment (ms since the epoch). */
   before(at: number): number {
-    return this.chunks.filter((chunk) => chunk.at <= at).reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#chunks.filter((chunk) => chunk.at <= at).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }

@@ -13,7 +13,7 @@ export interface MemoryReport {
 export function askableMemory(): {
   readonly nodeFlags: readonly string[];
   readonly env: Record<string, string>;
-  ask(pid: number): Promise<MemoryReport>;
+  readonly ask: (pid: number) => Promise<MemoryReport>;
 } {
   const file = join(temporaryDirectory(), "memory.json");
   return {

@@ -46,6 +46,12 @@ export function connectTo({ url, token }: Address): Promise<Hands> {
   return connect(url, { token });
 }
 
+/**
+ * Flags of a client whose kernels do not yield to other programs of the machine, as those of a volunteer do: the peers' do not
+ * yield either.
+ */
+export const unyielding = ["--nice", "0"] as const;
+
 /** Makes one client of a kind compute for the server. The client is there when the first task is done. */
 export async function startClient(
   server: Address,

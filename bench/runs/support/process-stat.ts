@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 
-/** MiB of memory of a process (Linux): resident now, and the most it ever had. */
+/** Resident memory of a process (Linux), in MiB: now, and the peak. */
 export async function memoryOf(pid: number): Promise<{ rssMib: number; peakMib: number }> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const mib = (name: string): number => {
@@ -11,7 +11,7 @@ export async function memoryOf(pid: number): Promise<{ rssMib: number; peakMib: 
   return { rssMib: mib("VmRSS"), peakMib: mib("VmHWM") };
 }
 
-/** Forgets the most that a process ever had, so that the next {@link memoryOf} tells the peak since now. */
+/** Forgets the peak of a process, so that the next {@link memoryOf} tells the peak since now. */
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, "5");
 }
@@ -22,7 +22,7 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   return utime + stime;
 }
 
-/** Seconds of processor time of the processes that a process started: of those that live, and of those that have ended. */
+/** Seconds of processor time of the children of a process, living and ended. */
 export async function childSecondsOf(pid: number): Promise<number> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   const living = children.split(" ").filter(Boolean).map(Number);

@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
 import { report } from "../support/report.ts";
 
-/** Two, as on the smallest machine worth a second thread. */
 export const threads = 2;
 
 const { values } = parseArgs({
@@ -9,14 +8,14 @@ const { values } = parseArgs({
   strict: false,
 });
 const ms = Number(values.ms);
-/** Tasks of 0 ms have no ideal time to fill: so many instead. */
+/** The number of tasks of 0 ms, which have no ideal time to fill. */
 const tinyTasks = 20_000;
 
 export interface BurnTask {
   readonly ms: number;
 }
 
-/** Keeps a thread busy for so long by the clock. It travels to both as its source text. */
+/** A kernel that keeps a thread busy for so many ms. Both platforms get it as source text. */
 export const burn = ({ ms }: BurnTask): number => {
   const end = performance.now() + ms;
   while (performance.now() < end);
@@ -24,8 +23,8 @@ export const burn = ({ ms }: BurnTask): number => {
 };
 
 /**
- * Runs tasks on a pool that is up, and prints percent of the ideal time (all threads busy from first to last), or tasks a
- * second when they take no time. Done before with a tenth, so that the path is compiled.
+ * Runs tasks on a pool that is up, after a tenth as many that warm it up. Reports percent of the ideal, in which all threads are
+ * busy from first to last; of tasks of 0 ms tasks a second.
  */
 export async function measureTasks(run: (tasks: BurnTask[]) => PromiseLike<unknown[]>): Promise<never> {
   const count = ms === 0 ? tinyTasks : Math.round((Number(values.seconds) * 1000 * threads) / ms);

@@ -1,6 +1,6 @@
 /**
  * `node start-manyhands.ts [--from connect]`: ms from the start of this process, or from connect(), to the first result of
- * `thread:2`. The first run of an installation bundles the engine; the runner's warm-up is that.
+ * `thread:2`. The first run of an installation bundles the engine; in the benchmark that is the warm-up.
  */
 import { connect } from "../../../parallel/index.ts";
 import { report } from "../support/report.ts";

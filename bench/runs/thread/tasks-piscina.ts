@@ -1,4 +1,4 @@
-/** `node tasks-piscina.ts [--ms 10] [--seconds 3]`: the same on piscina. */
+/** `node tasks-piscina.ts [--ms 10] [--seconds 3]`: tasks of one length on piscina. */
 import { Piscina } from "piscina";
 import { moduleOf } from "./kernel-file.ts";
 import { burn, measureTasks, threads, type BurnTask } from "./measure-tasks.ts";

@@ -1,4 +1,4 @@
 import { ThreadWorker } from "poolifier";
 
-// What the pool loads is its default export. The task is the identity.
+// The pool loads the default export. The task is the identity.
 export default new ThreadWorker((input) => input);
