@@ -1,6 +1,6 @@
 /**
  * Compiles the kernels' WebAssembly and writes it into the module they import it from: `npm run build:wasm`. A kernel is one
- * module that can fetch nothing, so the bytes travel in it, as text.
+ * module that fetches nothing, so it carries the bytes, as text.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 const root = join(import.meta.dirname, "..");
 const directory = join(root, "shared", "kernels", "wasm");
 
-/** Without a runtime (nothing is allocated), and without checks of what the caller has checked. */
+/** No runtime, because nothing is allocated, and no checks of arguments, which the callers check. */
 const flags = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"];
 
 /** The text of the module, made from the sources. @throws Error with what the compiler said */

@@ -1,5 +1,5 @@
 /**
- * Finds a Chrome or Chromium on this machine: `CHROME_PATH` when it is set (and then nothing else), else one on the
+ * Finds a Chrome or Chromium on this machine: that of `CHROME_PATH` when that is set, else the first on the
  * PATH, in the usual places of the system, or in Puppeteer's cache.
  * @returns path of the executable, or undefined
  */

@@ -45,7 +45,7 @@ function inUsualPlaces() {
     ]);
 }
 
-/** What `puppeteer browsers install chrome` left in its cache, newest version first. */
+/** Where `puppeteer browsers install chrome` installs, newest version first. */
 function inPuppeteersCache() {
   const folder = join(process.env["PUPPETEER_CACHE_DIR"] ?? join(homedir(), ".cache", "puppeteer"), "chrome");
   if (!existsSync(folder)) return [];
@@ -69,11 +69,7 @@ function inPuppeteersCache() {
     ]);
 }
 
-/**
- * Finds a Chrome or Chromium on this machine: `CHROME_PATH` when it is set (and then nothing else), else one on the
- * PATH, in the usual places of the system, or in Puppeteer's cache.
- * @returns {string | undefined} path of the executable
- */
+/** See find-browser.d.ts. @returns {string | undefined} */
 export function findBrowser() {
   const named = process.env["CHROME_PATH"];
   if (named) return isExecutable(named) ? named : undefined;

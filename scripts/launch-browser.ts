@@ -4,14 +4,10 @@ import { findBrowser } from "./find-browser.js";
 /** A name that resolves to this machine and is no secure context, as a lab's server under plain HTTP. */
 export const labHost = "lab.test";
 
-/** How a browser differs from the one that {@link launchBrowser} starts. */
-export interface BrowserOptions {
+interface BrowserOptions {
   /** Flags beside the usual ones. */
   readonly args?: readonly string[];
-  /**
-   * Puppeteer keeps sandboxed frames in the page's process; browsers as people use them give them one of their own. True:
-   * as people use them.
-   */
+  /** Gives sandboxed frames a process of their own, as browsers do by default. Puppeteer keeps them in that of the page. */
   readonly isolateSandboxes?: boolean;
 }
 
@@ -33,7 +29,7 @@ export async function launchBrowser(options: BrowserOptions = {}): Promise<Brows
     `--host-resolver-rules=MAP ${labHost} 127.0.0.1`,
     ...(options.args ?? []),
   ];
-  // Only the whole flag can be left out; what else it disables does not matter here.
+  // The flag can only be left out as a whole; the other features that it disables do not matter here.
   const features = (await defaultArgs()).filter((flag) => flag.startsWith("--disable-features="));
   return launch({ executablePath, args, ignoreDefaultArgs: options.isolateSandboxes ? features : false });
 }

@@ -12,7 +12,7 @@ import { launchBrowser } from "./launch-browser.ts";
 const outDirectory = join(import.meta.dirname, "..", "docs", "screenshots");
 const sizes = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
 
-/** A stand-in for the work of a laboratory: arithmetic of about a second a task; some inputs are bad. */
+/** Arithmetic of about a second a task, in place of a laboratory's work; one input of nine is bad. */
 const kernel = `export default async (shift, ctx) => {
   const steps = 40;
   let sum = 0;
@@ -46,7 +46,7 @@ async function takeAll(server: RunningServer, browser: Browser): Promise<void> {
   await submit(server, "class averages", 64);
   await volunteer.goto(`${server.url}/?auto=1`);
   const admin = await signedIn(server, browser);
-  // Work for a while, so that there are failures and a curve to show.
+  // The pages then show failures and a curve.
   await until(async () => {
     const { tasks } = (await api(server, "GET", "/api/status")) as {
       tasks: { done: number; failed: number };
@@ -66,7 +66,7 @@ async function take(page: Page, name: string): Promise<void> {
     await page.setViewport(viewport);
     for (const scheme of ["light", "dark"]) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      // The chart is drawn anew for other colours and another width, and bars glide for 300 ms.
+      // The page draws the chart anew for other colours and another width, and bars glide for 300 ms.
       await page.evaluate("new Promise((done) => setTimeout(done, 400))");
       await page.screenshot({
         path: join(outDirectory, `${name}-${device}-${scheme}.png`),

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { installPackages } from "../../scripts/install-packages.js";
 import type { CaseResult, RunResult } from "./case-result.ts";
-import { installPeers } from "./install-peers.ts";
 import { keep, readKept, type KeptTopic } from "./kept-results.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
 import { render } from "./render.ts";
@@ -38,7 +38,8 @@ export async function runTopics(names: readonly string[], flags: BenchFlags): Pr
       "--plot keeps results; it goes with neither --quick nor --peer, which give none worth keeping.",
     );
   const topics = await loadTopics(names);
-  if (flags.install) installPeers();
+  if (flags.install && !installPackages(join(import.meta.dirname, "..")))
+    throw new Error("`npm ci` in bench/ failed; the peers can not be measured without.");
   const machine = thisMachine();
   if (!flags.json) console.log(`${describeMachine(machine)}\n`);
   const services = new Services();
