@@ -1,16 +1,5 @@
 import { Command, Option } from "commander";
-import { runTopics } from "./harness/run-topics.ts";
-
-interface Flags {
-  readonly json: boolean;
-  readonly rounds?: number;
-  readonly quick: boolean;
-  readonly case: string[];
-  readonly peer?: string[];
-  readonly install: boolean;
-  readonly plot: boolean;
-  readonly render: boolean;
-}
+import { runTopics, type BenchFlags } from "./harness/run-topics.ts";
 
 function positive(text: string): number {
   const value = Number(text);
@@ -31,7 +20,7 @@ await new Command("npm run bench --")
   .option("--no-install", "take the peers' packages as they are")
   .option("--plot", "keep the results, and draw plots and tables of them into docs/", false)
   .option("--render", "draw plots and tables of the kept results, without measuring", false)
-  .action(async (topics: string[], flags: Flags) => {
+  .action(async (topics: string[], flags: BenchFlags) => {
     try {
       process.exitCode = await runTopics(topics, flags);
     } catch (error) {

@@ -18,7 +18,7 @@ export interface RunResult {
 }
 
 /** A goal beside what was measured. `ratio` is manyhands / peer. */
-export interface GoalResult {
+interface GoalResult {
   readonly text: string;
   readonly ratio: number;
   /** Absent for an upper bound, which is shown beside the goals and is none. */

@@ -6,7 +6,7 @@ import { debianPython } from "./services/debian.ts";
 import type { Services } from "./services/services.ts";
 import type { Case, Run, Topic } from "./topic.ts";
 
-export interface CaseSettings {
+interface CaseSettings {
   readonly rounds: number;
   readonly quick: boolean;
   /** Whether a peer takes part. */

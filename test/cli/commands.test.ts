@@ -1,12 +1,11 @@
 import { userInfo } from "node:os";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobInfo } from "../../customer/index.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { launcher, LivePlatform } from "../customer/live-platform.ts";
+import { launcher, startNode } from "../support/processes.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
 
 let platform: LivePlatform;
 let folder: string;
@@ -33,16 +32,13 @@ async function manyhands(
   input?: string,
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [launcher, ...args], {
+  const command = startNode([launcher, ...args], {
     cwd: folder,
     env: { ...platform.environment, ...env },
+    input,
   });
-  let [out, err] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-  child.stdin.end(input);
-  const [code] = (await once(child, "close")) as [number | null];
-  return { code, out, err };
+  const code = await command.ended;
+  return { code, out: command.output(), err: command.log() };
 }
 
 function lines(text: string): Record<string, unknown>[] {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launcher } from "../customer/live-platform.ts";
+import { launcher } from "../support/processes.ts";
 
 let folder: string;
 beforeAll(async () => {

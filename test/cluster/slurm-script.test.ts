@@ -1,5 +1,4 @@
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import {
   parseSlurmTime,
@@ -100,17 +99,14 @@ describe("manyhands cluster slurm", () => {
       "--rendezvous",
       "server.json",
     ]);
-    let output = "";
-    command.process.stdout!.setEncoding("utf8").on("data", (text: string) => (output += text));
-    const [code] = (await once(command.process, "close")) as [number];
-    expect(code).toBe(0);
-    expect(output).toMatch(/^#!\/bin\/bash\n#SBATCH/);
-    expect(output).toContain("bin/manyhands.js client");
+    expect(await command.ended).toBe(0);
+    expect(command.output()).toMatch(/^#!\/bin\/bash\n#SBATCH/);
+    expect(command.output()).toContain("bin/manyhands.js client");
   });
 
   it("without what it needs exits 2 and says what", async () => {
     const command = run(["cluster", "slurm", "--nodes", "4", "--time", "soon"]);
-    expect(await once(command.process, "exit")).toEqual([2, null]);
+    expect(await command.ended).toBe(2);
     expect(command.log()).toMatch(/expected a time such as/);
   });
 });

@@ -3,7 +3,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LivePlatform, root } from "./live-platform.ts";
+import { LivePlatform } from "./live-platform.ts";
+import { root } from "../support/processes.ts";
 
 let platform: LivePlatform;
 beforeAll(async () => {

@@ -1,19 +1,16 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type ConnectOptions, type Hands } from "../../customer/index.ts";
-import { startServer, type RunningServer } from "../../server/server.ts";
-
-export const root = join(import.meta.dirname, "..", "..");
-export const launcher = join(root, "bin", "manyhands.js");
+import type { RunningServer } from "../../server/server.ts";
+import { launcher, startNode, type Running } from "../support/processes.ts";
+import { startQuietServer } from "../support/server.ts";
 
 /** A real server in this process and, with `slots`, a real client in its own; for all tests of a file. */
 export class LivePlatform {
   readonly directory: string;
   server: RunningServer;
-  #client: ChildProcess | undefined;
+  #client: Running | undefined;
   readonly #connections: Hands[] = [];
 
   private constructor(directory: string, server: RunningServer) {
@@ -49,7 +46,7 @@ export class LivePlatform {
   startClient(slots: number): void {
     const cache = join(this.directory, "cache");
     const args = [launcher, "client", "--server", this.url, "--slots", `${slots}`, "--cache-dir", cache];
-    this.#client = spawn(process.execPath, args, { env: this.environment, stdio: "ignore" });
+    this.#client = startNode(args, { env: this.environment });
   }
 
   /** Stops the server and starts another on the same port and data. */
@@ -62,16 +59,12 @@ export class LivePlatform {
 
   async close(): Promise<void> {
     for (const hands of this.#connections) hands.close();
-    if (this.#client?.exitCode === null) {
-      const exited = once(this.#client, "exit");
-      this.#client.kill("SIGKILL");
-      await exited;
-    }
+    await this.#client?.kill();
     await this.server.close();
     await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 function startIn(directory: string, port: number): Promise<RunningServer> {
-  return startServer({ port, dataDirectory: join(directory, "data"), logLevel: "silent" });
+  return startQuietServer({ port, dataDirectory: join(directory, "data") });
 }

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connect, PlatformError, type Hands, type Progress } from "../../parallel/index.ts";
-import { temporaryDirectory } from "../support/processes.ts";
-import { LivePlatform, root } from "./live-platform.ts";
+import { root, temporaryDirectory } from "../support/processes.ts";
+import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
 let hands: Hands;

@@ -10,8 +10,7 @@ import type { Hands } from "../../customer/index.ts";
 import { SubmitLine } from "../../customer/submit-line.ts";
 import { encodeValue } from "../../shared/codec.ts";
 import { TaskPacker } from "../../shared/task-pack.ts";
-import { until } from "../support/processes.ts";
-import { root } from "./live-platform.ts";
+import { root, until } from "../support/processes.ts";
 import { useProxiedPlatform } from "./proxied-platform.ts";
 
 const parts = useProxiedPlatform();

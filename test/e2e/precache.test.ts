@@ -173,10 +173,8 @@ async function command(
   args: string[],
 ): Promise<{ code: number | null; output: string; errors: string }> {
   const running = run(args, { MANYHANDS_SERVER: server.url, MANYHANDS_TOKEN: server.token });
-  let output = "";
-  running.process.stdout!.on("data", (text) => (output += String(text)));
-  const code = await new Promise<number | null>((resolve) => running.process.once("close", resolve));
-  return { code, output, errors: running.log() };
+  const code = await running.ended;
+  return { code, output: running.output(), errors: running.log() };
 }
 
 /** How often bytes of blobs were asked for, as the server counts it. */

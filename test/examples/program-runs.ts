@@ -1,12 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PNG } from "pngjs";
 import { expect, onTestFinished } from "vitest";
 import type { Hands, JobInfo } from "../../customer/index.ts";
-import { root, type LivePlatform } from "../customer/live-platform.ts";
+import type { LivePlatform } from "../customer/live-platform.ts";
+import { root, startNode, type Running } from "../support/processes.ts";
 
 /** A new empty directory, removed when the test is over. */
 export async function scratchDirectory(): Promise<string> {
@@ -16,11 +15,11 @@ export async function scratchDirectory(): Promise<string> {
 }
 
 /** Starts one of the example programs on a platform, as a user would. */
-export function startProgram(platform: LivePlatform, name: string, flags: readonly string[]): ChildProcess {
+function startProgram(platform: LivePlatform, name: string, flags: readonly string[]): Running {
   const args = [join(root, "examples", `${name}.ts`), "--parallel", platform.url, ...flags];
-  const child = spawn(process.execPath, args, { env: platform.environment, stdio: "pipe" });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return child;
+  const program = startNode(args, { env: platform.environment });
+  onTestFinished(program.kill);
+  return program;
 }
 
 /** Runs one to its end. @returns its standard output */
@@ -29,13 +28,10 @@ export async function runToEnd(
   name: string,
   flags: readonly string[],
 ): Promise<string> {
-  const child = startProgram(platform, name, flags);
-  let [output, errors] = ["", ""];
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  expect(code, errors).toBe(0);
-  return output;
+  const program = startProgram(platform, name, flags);
+  const code = await program.ended;
+  expect(code, program.log()).toBe(0);
+  return program.output();
 }
 
 /** Starts one and ends it as `kill -9` does as soon as its jobs look a certain way. */
@@ -45,11 +41,10 @@ export async function killWhen(
   [name, flags]: readonly [name: string, flags: readonly string[]],
   condition: (jobs: JobInfo[]) => boolean,
 ): Promise<void> {
-  const child = startProgram(platform, name, flags);
-  const closed = once(child, "close");
+  const program = startProgram(platform, name, flags);
   await expect.poll(async () => condition(await hands.jobs()), { timeout: 60_000, interval: 20 }).toBe(true);
-  child.kill("SIGKILL");
-  await closed;
+  program.process.kill("SIGKILL");
+  await program.ended;
 }
 
 /** A picture that is drawn on, in many shades, not an empty sheet. */

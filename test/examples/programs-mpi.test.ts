@@ -1,10 +1,8 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { root } from "../customer/live-platform.ts";
-import { temporaryDirectory } from "../support/processes.ts";
+import { root, startNode, temporaryDirectory } from "../support/processes.ts";
 
 const missing = spawnSync("mpirun", ["--version"]).error !== undefined;
 if (missing)
@@ -51,13 +49,10 @@ async function runPrograms(parallel: string, out: string): Promise<void> {
 }
 
 async function runProgram(name: string, flags: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [join(root, "examples", `${name}.ts`), ...flags], { stdio: "pipe" });
-  let [output, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  expect(code, errors).toBe(0);
-  return output;
+  const program = startNode([join(root, "examples", `${name}.ts`), ...flags]);
+  const code = await program.ended;
+  expect(code, program.log()).toBe(0);
+  return program.output();
 }
 
 async function filesOf(directory: string): Promise<string[]> {

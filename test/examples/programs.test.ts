@@ -8,8 +8,9 @@ import type { Hands } from "../../customer/index.ts";
 import { fourierShellCorrelation, resolutionAt } from "../../science/fsc.ts";
 import { readMrc, volumeOf } from "../../science/mrc.ts";
 import { readParticleStar } from "../../science/particle-star.ts";
-import { LivePlatform, root } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
 import { expectPicture, killWhen, runToEnd, scratchDirectory } from "./program-runs.ts";
+import { root } from "../support/processes.ts";
 
 let platform: LivePlatform;
 let hands: Hands;

@@ -5,12 +5,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { version } from "../../shared/version.ts";
 import { reachableUrls } from "../../server/reachable-urls.ts";
-import { startServer } from "../../server/server.ts";
 import { run, startServerProcess, temporaryDirectory } from "../support/processes.ts";
-import { startTestServer } from "../support/server.ts";
+import { startQuietServer, startTestServer } from "../support/server.ts";
 
-const refused = (options: object): Promise<unknown> =>
-  startServer({ port: 0, logLevel: "silent", ...options });
+const refused = (options: object): Promise<unknown> => startQuietServer(options);
 
 describe("starting", () => {
   test("[DUR-4] a second server on the same directory is refused and says why; the first goes on", async () => {
@@ -76,8 +74,7 @@ describe("starting", () => {
       [["--tls-cert", "/does/not/exist"], "go together"],
     ] as const) {
       const server = run(["server", "--data", await temporaryDirectory(), ...flags]);
-      const code = await new Promise((resolve) => server.process.once("exit", resolve));
-      expect(code).toBe(2);
+      expect(await server.ended).toBe(2);
       expect(server.log()).toContain(sentence);
       expect(server.log()).not.toContain("    at ");
     }

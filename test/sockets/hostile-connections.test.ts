@@ -4,7 +4,6 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { startServer } from "../../server/server.ts";
 import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -108,13 +107,7 @@ test("a connection that never finishes its TLS handshake does not keep the serve
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", tlsKey];
   const certificate = ["-out", tlsCertificate, "-days", "1", "-subj", "/CN=localhost"];
   execFileSync("openssl", ["req", "-x509", ...key, ...certificate], { stdio: "ignore" });
-  const server = await startServer({
-    port: 0,
-    logLevel: "silent",
-    dataDirectory: await temporaryDirectory(),
-    tlsKey,
-    tlsCertificate,
-  });
+  const server = await startTestServer({ tlsKey, tlsCertificate });
   const silent = connect({ port: server.port, host: "127.0.0.1" });
   onTestFinished(() => void silent.destroy());
   // It is reset in the end.

@@ -6,7 +6,7 @@ export async function hash(bytes: Uint8Array): Promise<Sha256> {
   return createHash("sha256").update(bytes).digest("hex") as Sha256;
 }
 
-/** What a server tells of a blob's chunks. */
+/** The digests of a blob's chunks, one behind the other, as a server tells them. */
 export function chunkDigests(bytes: Uint8Array): Uint8Array {
   const digests: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += limits.chunkBytes)

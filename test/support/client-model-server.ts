@@ -19,7 +19,7 @@ import type { VirtualClock } from "./client-virtual-clock.ts";
 
 const graceMs = 5000;
 
-/** One end of an in-memory socket: frames arrive in order, some milliseconds later, or not at all once it is broken. */
+/** The server's end of an in-memory socket: frames arrive in order, some milliseconds later, and never once it is broken. */
 class ServerConnection {
   client: ClientId | undefined;
   alive = true;
@@ -35,14 +35,14 @@ class ServerConnection {
     this.#handlers = handlers;
   }
 
-  /** To the client. */
+  /** Acts at the client's end after the latency. */
   deliver(action: () => void): void {
     const at = Math.max(this.#lastDelivery, this.#clock.now() + this.#latency());
     this.#lastDelivery = at;
     this.#clock.setTimer(at - this.#clock.now(), () => this.alive && action());
   }
 
-  /** To the server. */
+  /** Acts at the server's end after the latency. */
   arrive(action: () => void): void {
     const at = Math.max(this.#lastArrival, this.#clock.now() + this.#latency());
     this.#lastArrival = at;
@@ -54,7 +54,7 @@ class ServerConnection {
     this.deliver(() => this.#handlers.received(frame));
   }
 
-  /** It is gone for both ends. */
+  /** Ends the connection for both ends. */
   break(): void {
     if (!this.alive) return;
     this.alive = false;
@@ -62,7 +62,7 @@ class ServerConnection {
   }
 }
 
-/** The real scheduler behind in-memory sockets and a model store: what a client sees of a server. */
+/** The real scheduler behind in-memory sockets and a model store. */
 export class ModelServer {
   readonly stores = new Map<JobId, ModelStore>();
   readonly #jobs: SchedulerJob[];
@@ -70,7 +70,7 @@ export class ModelServer {
   readonly #random: () => number;
   readonly connections = new Set<ServerConnection>();
   scheduler: Scheduler;
-  /** Share of acknowledgements that are said twice. */
+  /** Share of acknowledgements that are sent twice. */
   repeats = 0;
   /** Share of commits that the disk refuses. */
   refusals = 0;
@@ -94,12 +94,12 @@ export class ModelServer {
     return new Scheduler({ graceMs, quarantineAfter: 50, speculate: true, believeUntil });
   }
 
-  /** The jobs are there once the scheduler is. */
+  /** Adds the jobs to a new scheduler. */
   open(): void {
     for (const job of this.#jobs) this.feed({ type: "jobAdded", job });
   }
 
-  /** Killed and started again on the same data: connections break, claims and leases are forgotten. */
+  /** Kills the server and starts it on the same data: connections break, claims and leases are forgotten. */
   restart(): void {
     for (const connection of this.connections) this.drop(connection);
     this.scheduler = this.#newScheduler();
@@ -133,7 +133,7 @@ export class ModelServer {
         return {
           bufferedBytes: 0,
           send: (frame) => connection.arrive(() => this.#received(connection, frame)),
-          // What was sent before still arrives, as with TCP.
+          // Frames that were sent before still arrive, as with TCP.
           close: () => connection.arrive(() => this.drop(connection)),
         };
       },
@@ -282,5 +282,3 @@ export class ModelServer {
 function keyOf({ job, index, attempt }: { job: JobId; index: number; attempt: number }) {
   return { job, index, attempt };
 }
-
-export type { ServerConnection };

@@ -1,13 +1,13 @@
 import type { TaskIndex } from "../../shared/ids.ts";
 import type { ClaimedTask, NewOutcome, NewTask } from "../../server/store/store.ts";
 
-/** A store reduced to what the scheduler relies on: claims, attempts, checkpoints, and that a task ends once. */
+/** A store reduced to claims, attempts, checkpoints and the one end of each task, on which the scheduler relies. */
 export class ModelStore {
   readonly #open = new Map<TaskIndex, NewTask>();
   readonly #claimed = new Set<TaskIndex>();
   readonly #attempts = new Map<TaskIndex, number>();
   readonly checkpoints = new Map<TaskIndex, Uint8Array>();
-  /** The one end of each task that has ended. */
+  /** The outcome of each task that has ended. */
   readonly ended = new Map<TaskIndex, NewOutcome>();
   dropped = 0;
 
@@ -19,7 +19,7 @@ export class ModelStore {
     return this.#open.size;
   }
 
-  /** As after a restart of the server. */
+  /** Forgets claims, as a restart of the server does. */
   forgetClaims(): void {
     this.#claimed.clear();
   }

@@ -9,7 +9,7 @@ import { createKernelRunner } from "../../shared/client/runner.ts";
 
 export const kernelSha256 = sha256Hex(new Uint8Array());
 
-/** A runner in this realm, with a clock that moves only when told, or by `stepMs` at each reading. */
+/** A runner in this realm, on a clock that a test sets, and that moves by `stepMs` at each reading. */
 export class RunnerHarness {
   readonly reports: SandboxReport[] = [];
   readonly blobs = new Map<string, Uint8Array>();

@@ -74,7 +74,7 @@ export class SessionHarness {
     return this.hear({ type: "welcome", version: "0.1.0", ticket: "ticket", heartbeatMs: 15_000, dropped });
   }
 
-  /** Starts and is welcomed. */
+  /** Starts the session, connects it and welcomes it. */
   join(): SessionInstruction[] {
     return [
       ...this.feed({ type: "startAsked" }),
@@ -84,7 +84,7 @@ export class SessionHarness {
     ];
   }
 
-  /** Loses the connection and comes back; what is said on the new one. */
+  /** Loses the connection and connects anew. @returns the instructions on the new connection */
   rejoin(dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = []): SessionInstruction[] {
     this.feed({ type: "connectionClosed", code: 1006, reason: "" });
     this.pass(30_000);
@@ -101,7 +101,7 @@ export class SessionHarness {
     return work;
   }
 
-  /** The slot's kernel is loaded and its bundle begins. */
+  /** Loads the kernel of a slot and begins its bundle. */
   begin(slot: number): SessionInstruction[] {
     const { run } = this.bundleOf(slot);
     return [
@@ -120,7 +120,7 @@ export class SessionHarness {
     return this.feed({ type: "sandboxEnded", slot, sandbox, kind, reason });
   }
 
-  /** Teaches the session that tasks of this job are tiny, by finishing some. */
+  /** Finishes some tasks of a job in so many ms each, which teaches the session how long the others take. */
   teach(elapsedMs: number, job = descriptor()): void {
     for (let index = 1000; index < 1006; index++) {
       this.lease([leased(index)], job);

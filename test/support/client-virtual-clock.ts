@@ -1,6 +1,6 @@
 import type { Clock } from "../../shared/client/ports.ts";
 
-/** A clock whose time passes only when a test lets it: the next timer fires, at the time it asked for. */
+/** A clock whose time passes in steps of a test, each to the time of the next timer. */
 export class VirtualClock implements Clock {
   #now = 1000;
   #timers: { at: number; order: number; callback: () => void }[] = [];
@@ -41,7 +41,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Until every promise that can settle without time passing has. */
+/** Waits until every promise has settled that needs no time to pass. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -21,12 +21,12 @@ import type { ModelServer } from "./client-model-server.ts";
 import type { VirtualClock } from "./client-virtual-clock.ts";
 import { chunkDigests, hash } from "./chunks.ts";
 
-/** Blobs of the server, over an HTTP that is slow and sometimes fails. */
+/** Blobs of the server, over a network that is slow and sometimes fails. */
 export class ModelBlobs implements BlobTransfer {
   readonly blobs = new Map<Sha256, Uint8Array>();
   readonly #clock: VirtualClock;
   readonly #random: () => number;
-  /** Share of transfers that fail in a way that a retry mends. */
+  /** Share of transfers that fail; a retry may succeed. */
   failures = 0;
   fetches = 0;
 
@@ -73,7 +73,7 @@ export class ModelBlobs implements BlobTransfer {
   }
 }
 
-/** What a machine keeps when its client dies: the outbox and the cache. */
+/** The outbox and the cache of a machine, which outlive its client. */
 export class Disk implements Outbox, BlobCache {
   readonly entries = new Map<string, OutboxEntry>();
   readonly #blobs = new Map<Sha256, Uint8Array>();
@@ -103,7 +103,7 @@ function nameOf({ job, index, attempt }: LeaseKey): string {
   return `${job}/${index}/${attempt}`;
 }
 
-/** What a kernel of these tests may do besides what every kernel may. */
+/** Abilities of the kernels of these tests that other kernels have not. */
 export interface Powers {
   sleep(ms: number): Promise<void>;
   /** The sandbox dies under the kernel. */
@@ -162,7 +162,7 @@ export class ModelSandboxes implements SandboxFactory {
       host: {
         data: (name, range) => host.data(name, range),
         put: (bytes) => host.put(bytes),
-        // Reports travel: those of a dead sandbox are lost on the way.
+        // A report takes time to arrive, and is lost when its sandbox dies meanwhile.
         report: (report) => this.#clock.setTimer(1, () => !dead && host.report(report)),
       },
     });
@@ -172,7 +172,7 @@ export class ModelSandboxes implements SandboxFactory {
       load: (sha256, source) => orDeath(runner.load(sha256, source)),
       run: async (bundle) => {
         const rest = await orDeath(runner.run(bundle));
-        // An answer travels as reports do, behind them.
+        // The answer takes the way of the reports, behind them.
         await orDeath(this.#clock.sleep(1));
         if (rest) host.report(rest);
       },
@@ -262,7 +262,7 @@ export class Machine {
     return client;
   }
 
-  /** The power fails: nothing is said or saved any more. The server finds out when the connection breaks. */
+  /** Cuts the power: the client sends and saves nothing any more, and the connection breaks. */
   kill(): void {
     this.#power.on = false;
     this.#hangUp();

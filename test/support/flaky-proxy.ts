@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** What happens to one connection: how many bytes of reply get through before it is cut; undefined lets it live. */
-export type CutPolicy = (connection: number) => number | undefined;
+/** The bytes of replies that get through on a connection before it is cut; undefined: it is not cut. */
+type CutPolicy = (connection: number) => number | undefined;
 
-/** A TCP proxy that loses replies: the server has done the work, and the customer never hears of it. */
+/** A TCP proxy that loses replies after the server has done the work. */
 export class FlakyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #frozen = false;
-  /** Decides over connections made from now on. */
+  /** Applies to connections made from now on. */
   cutAfter: CutPolicy;
   cuts = 0;
   connections = 0;
@@ -33,21 +33,21 @@ export class FlakyProxy {
   }
 
   /**
-   * Nothing goes through any more, and nobody is told: a network that drops packets. New connections come about (the far
-   * end's system answers) and stay silent.
+   * Holds all bytes back without closing a connection, as a network that drops packets. New connections open, because the
+   * system of the far end answers, and stay silent.
    */
   freeze(): void {
     this.#frozen = true;
     for (const socket of this.#sockets) socket.pause();
   }
 
-  /** What was held back arrives, as retransmission has it when a network is back. */
+  /** Lets the bytes through that were held back, as retransmission does when a network is back. */
   thaw(): void {
     this.#frozen = false;
     for (const socket of this.#sockets) socket.resume();
   }
 
-  /** Cuts every connection there is. */
+  /** Cuts every connection. */
   cutAll(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }

@@ -17,7 +17,7 @@ import type { Store } from "../../server/store/store.ts";
 import type { Role } from "../../shared/rest.ts";
 import { TestClient } from "./test-client.ts";
 
-export interface TestServerSettings extends Partial<ServerOptions> {
+interface TestServerSettings extends Partial<ServerOptions> {
   /** Directory of built pages. */
   readonly webRoot?: string;
 }
@@ -29,11 +29,11 @@ export interface TestServer {
   readonly access: Access;
   readonly store: Store;
   readonly platform: LocalPlatform;
-  /** What was logged, parsed. */
+  /** The lines of the log, parsed. */
   readonly logged: readonly Record<string, unknown>[];
-  /** As the server does first when it goes down. */
+  /** Ends replies that last, the first step of a server that stops. */
   stop(): void;
-  /** A connected client, which computes what it is told to. */
+  /** Connects a client that computes with a function of the test. */
   client(kernel?: (input: unknown, index: number) => unknown): TestClient;
   /** A request with a token (the customer's unless told otherwise). */
   request(path: string, init?: RequestInit & { token?: string | null }): Promise<Response>;

@@ -6,9 +6,9 @@ interface Address {
   readonly token: string;
 }
 
-/** A request to a server with its admin token. */
-export async function request<T>(server: Address, method: string, path: string, body?: unknown): Promise<T> {
-  const response = await fetch(server.url + path, {
+/** Sends a request of JSON to a server with its admin token. */
+export function send(server: Address, method: string, path: string, body?: unknown): Promise<Response> {
+  return fetch(server.url + path, {
     method,
     headers: {
       accept: "application/json",
@@ -17,6 +17,11 @@ export async function request<T>(server: Address, method: string, path: string, 
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
+}
+
+/** The JSON of a reply. @throws Error when the server refuses */
+export async function request<T>(server: Address, method: string, path: string, body?: unknown): Promise<T> {
+  const response = await send(server, method, path, body);
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return JSON.parse(text || "null") as T;
@@ -47,7 +52,7 @@ export async function readResults(server: Address, id: string): Promise<ResultLi
   return lines.filter((line) => line.state !== "end");
 }
 
-/** What every fault test ends with: each task has one result, each is right, none is lost. */
+/** Expects one result of each task, each right and none lost. */
 export async function expectAllOnce(server: Address, id: string, outputs: readonly unknown[]): Promise<void> {
   const results = await readResults(server, id);
   const byIndex = results.toSorted((a, b) => indexOf(a) - indexOf(b));

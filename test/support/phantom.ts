@@ -1,6 +1,6 @@
 import type { Volume } from "../../science/volume.ts";
 
-/** A field of Gaussian blobs, whose projections are known in closed form. Lengths in voxels. */
+/** A Gaussian blob, whose projection is known in closed form. Lengths in voxels. */
 export interface Blob {
   readonly at: readonly [number, number, number];
   readonly sigma: number;

@@ -12,7 +12,7 @@ export function processesWith(text: string): SystemProcess[] {
     .flatMap((name) => {
       try {
         const line = readFileSync(`/proc/${name}/cmdline`, "utf8");
-        // What has ended and was not waited for has no command line any more.
+        // A process that has ended and was not waited for has an empty command line.
         return line.includes(text) ? [{ pid: Number(name), parameters: line.split("\0") }] : [];
       } catch {
         return [];

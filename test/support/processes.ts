@@ -6,18 +6,32 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
 
-const root = join(import.meta.dirname, "..", "..");
-const launcher = join(root, "bin", "manyhands.js");
+export const root = join(import.meta.dirname, "..", "..");
+export const launcher = join(root, "bin", "manyhands.js");
 
-/** A process of the product, started as a user starts it. */
+/** A Node program, started as a user starts it. */
 export interface Running {
   readonly process: ChildProcess;
-  /** What it printed on standard error so far. */
+  /** Standard output so far. */
+  output(): string;
+  /** Standard error so far. */
   log(): string;
-  /** Ends it as `kill -9` does and waits until it is gone. */
+  /** The exit code, when the program has ended and all output has been read. */
+  readonly ended: Promise<number | null>;
+  /** Ends the program as `kill -9` does and waits until it is gone. */
   kill(): Promise<void>;
-  /** Ends it as a service manager does; resolves with its exit code. */
+  /** Ends the program as a service manager does; resolves with its exit code. */
   terminate(): Promise<number | null>;
+}
+
+interface ProgramOptions {
+  /** Environment, in place of that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Standard input; empty unless given. */
+  readonly input?: string | undefined;
+  /** A command and its arguments that the program is started under. */
+  readonly under?: readonly string[];
 }
 
 export interface RunningServerProcess extends Running {
@@ -78,14 +92,24 @@ export function run(
   env: Record<string, string> = {},
   under: readonly string[] = [],
 ): Running {
-  const [command = "", ...words] = [...under, process.execPath, launcher, ...args];
-  const child = spawn(command, words, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let errors = "";
+  const running = startNode([launcher, ...args], { env: { ...process.env, ...env }, under });
+  onTestFinished(running.kill);
+  return running;
+}
+
+/** Starts a program with the Node of this process. The caller ends it. */
+export function startNode(
+  args: readonly string[],
+  { env, cwd, input, under = [] }: ProgramOptions = {},
+): Running {
+  const [command = "", ...words] = [...under, process.execPath, ...args];
+  const child = spawn(command, words, { ...(env && { env }), ...(cwd && { cwd }) });
+  let [output, errors] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  child.stdin.end(input);
   const exited = once(child, "exit");
+  const ended = once(child, "close").then(([code]) => code as number | null);
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
     await exited;
@@ -95,8 +119,7 @@ export function run(
     const [code] = (await exited) as [number | null];
     return code;
   };
-  onTestFinished(kill);
-  return { process: child, log: () => errors, kill, terminate };
+  return { process: child, output: () => output, log: () => errors, ended, kill, terminate };
 }
 
 async function firstLine(running: Running): Promise<string> {
@@ -107,12 +130,10 @@ async function firstLine(running: Running): Promise<string> {
       throw new Error(`the process ended before it was ready: ${running.log()}`);
     }),
   ]);
-  // Nobody reads on: let it flow, so that the process never blocks on its own output.
-  running.process.stdout!.resume();
   return line;
 }
 
-/** Waits until a condition holds, asking every 20 ms. */
+/** Waits until a condition holds. The condition is asked every 20 ms. */
 export async function until<T>(ask: () => T | Promise<T>, timeoutMs = 30_000): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {

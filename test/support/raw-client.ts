@@ -19,7 +19,7 @@ import { until } from "./processes.ts";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
-/** A client that does exactly what a test says: real socket, real frames, no behaviour of its own. */
+/** A client without behaviour of its own, for a test to steer: real socket, real frames. */
 export class RawClient {
   readonly socket: WebSocket;
   readonly id: ClientId;
@@ -90,7 +90,7 @@ export class RawClient {
     return this.received.splice(at.found, 1)[0] as Extract<ServerMessage, { type: T }>;
   }
 
-  /** Asks for tasks and takes what comes in the next lease message. */
+  /** Asks for tasks and takes the next lease message. */
   async lease(tasks = 1): Promise<{ job: LeaseKey["job"]; tasks: LeasedTask[] }> {
     this.send({ type: "want", tasks, slots: 1 });
     const lease = await this.next("lease");

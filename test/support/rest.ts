@@ -29,7 +29,7 @@ export const packed = (pack: Uint8Array): RequestInit => ({
   body: Buffer.from(pack),
 });
 
-/** What the frames of a reply hold, read as another program would. */
+/** The bodies of the frames of a reply, read without the SDK. */
 export function frames(reply: ArrayBuffer): unknown[] {
   const view = new DataView(reply);
   const bodies: unknown[] = [];

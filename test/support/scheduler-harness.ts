@@ -13,7 +13,7 @@ import { Scheduler } from "../../server/scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../../server/scheduler/state.ts";
 import type { ClaimedTask } from "../../server/store/store.ts";
 
-export const anyKernel = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };
+const anyKernel = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };
 
 /** A scheduler on a clock of its own whose invariants are checked after every event. */
 export class SchedulerHarness {

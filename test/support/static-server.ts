@@ -24,7 +24,7 @@ export interface StaticServer {
   close(): Promise<void>;
 }
 
-/** Delivers built pages with the policies the real server sends; `handler` goes first and says whether it answered. */
+/** Delivers built pages with the policies of the real server. `handler` comes first, and returns whether it answered. */
 export async function startStaticServer(directory: string, handler?: Handler): Promise<StaticServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {

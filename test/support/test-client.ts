@@ -11,8 +11,8 @@ import {
 } from "../../shared/protocol.ts";
 
 /**
- * A client without a socket: it joins the platform in this process, computes each task at once, and reports it. Inputs that
- * are blobs reach the kernel as their names.
+ * A client without a socket, in the process of the platform, that computes each task at once. Inputs that are blobs reach the
+ * kernel as their names.
  */
 export class TestClient {
   readonly id: ClientId = makeClientId(randomBytes);
@@ -21,7 +21,7 @@ export class TestClient {
   readonly #kernel: (input: unknown, index: number) => unknown;
   /** Whether the server ended the connection. */
   closed = false;
-  /** False: it keeps what it is given and reports nothing by itself. */
+  /** Whether the client computes and reports the tasks it is given. */
   answering = true;
 
   constructor(
@@ -57,10 +57,10 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "want", tasks: 1000, slots: 2 });
   }
 
-  /** What it was asked to have before tasks need it, and told that nobody wants any more; oldest first. */
+  /** Requests to fetch data ahead of need, and their ends; oldest first. */
   readonly asked: Extract<ServerMessage, { type: "precache" | "precacheEnd" }>[] = [];
 
-  /** Says how far it is with that. */
+  /** Reports how far such a request is. */
   precached(report: Omit<Extract<ClientMessage, { type: "precached" }>, "type">): void {
     this.#services.onMessage(this.id, { type: "precached", ...report });
   }
@@ -70,7 +70,7 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "log", job, index, lines: [line] });
   }
 
-  /** Tells how far the first attempt at a task is. */
+  /** Reports how far the first attempt at a task is. */
   progress(job: Parameters<LocalPlatform["logs"]>[0], index: number, fraction: number): void {
     this.#services.onMessage(this.id, { type: "progress", progress: [{ job, index, attempt: 1, fraction }] });
   }
@@ -84,7 +84,7 @@ export class TestClient {
       elapsedMs: 1,
       outcome: this.#outcome(input, index),
     }));
-    // A client answers over a socket, never from inside the server's own call.
+    // The answer of a client comes over a socket, never from inside the server's own call.
     setImmediate(() => this.#services.onMessage(this.id, { type: "results", job: message.job.id, results }));
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
@@ -7,15 +7,15 @@ import { commonCode } from "../../web-client/build/common-code.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** The pages as the server delivers them, built for one test file. */
+/** A build of the pages for one test file. */
 export interface WebBuild {
   readonly directory: string;
   dispose(): Promise<void>;
 }
 
 /**
- * Builds the pages into a directory of their own, so that a test never looks at an old build. With `harness`, a module of
- * test/web is bundled too and delivered as `/harness.html`, with parts of the page exposed for the test to call.
+ * Builds the pages into a directory of their own, so that a test never sees an old build. `harness` names a module of test/web
+ * that becomes `/harness.html` and exposes parts of the page to the test.
  */
 export async function buildWeb(harness?: string): Promise<WebBuild> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-web-"));
@@ -41,9 +41,4 @@ async function addHarness(directory: string, module: string): Promise<void> {
     join(directory, "harness.html"),
     `<!doctype html><title>harness</title><link rel="icon" href="/favicon.svg"><body><script type="module" src="/harness.js"></script>`,
   );
-}
-
-/** Every file of a build with its bytes, for what needs sizes. */
-export async function readBuilt(build: WebBuild, file: string): Promise<Buffer> {
-  return readFile(join(build.directory, file));
 }

@@ -1,34 +1,16 @@
-import type { Browser, Page } from "puppeteer";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
-import { startStaticServer, type StaticServer } from "../support/static-server.ts";
-import { buildWeb, type WebBuild } from "../support/web-build.ts";
+import type { Page } from "puppeteer";
+import { describe, expect, it } from "vitest";
+import { callHarness, labHost, openHarness } from "../support/browser.ts";
+import { useHarnessSite } from "../support/harness-site.ts";
 
-let build: WebBuild;
-let server: StaticServer;
-let browser: Browser;
-
-beforeAll(async () => {
-  build = await buildWeb("harness.page.ts");
-  server = await startStaticServer(build.directory);
-  browser = await launchBrowser();
-});
-afterEach(async () => {
-  // With many pages open, browsers put several into one process.
-  for (const context of browser.browserContexts().slice(1)) await context.close();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-  await build?.dispose();
-});
+const site = useHarnessSite();
 
 async function tabs(host: string, count: number): Promise<Page[]> {
-  const context = await browser.createBrowserContext();
+  const context = await site.browser.createBrowserContext();
   const pages: Page[] = [];
   for (let i = 0; i < count; i++) {
     const page = await context.newPage();
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     pages.push(page);
   }
   return pages;
@@ -61,7 +43,7 @@ describe.each(["localhost", labHost])("election of the computing tab on %s", (ho
     await callHarness(first, "elect");
     await untilElected(first);
     await callHarness(second, "elect");
-    await openHarness(first, server.port, host);
+    await openHarness(first, site.server.port, host);
     await untilElected(second);
     await callHarness(first, "elect");
     expect(await states(first)).toEqual([]);

@@ -1,26 +1,12 @@
-import type { Browser, Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "puppeteer";
+import { beforeAll, describe, expect, it } from "vitest";
 import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
 import { kernelVectors, type KernelVector } from "../contract/kernel-vectors.ts";
-import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
-import { startStaticServer, type StaticServer } from "../support/static-server.ts";
-import { buildWeb, type WebBuild } from "../support/web-build.ts";
+import { callHarness, labHost, openHarness } from "../support/browser.ts";
+import { useHarnessSite } from "../support/harness-site.ts";
 
-let build: WebBuild;
-let server: StaticServer;
-let browser: Browser;
-
-beforeAll(async () => {
-  build = await buildWeb("harness.page.ts");
-  server = await startStaticServer(build.directory);
-  // A worker out of memory takes the whole process of its frame along; small heaps make that quick.
-  browser = await launchBrowser({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-  await build?.dispose();
-});
+// A worker out of memory takes the whole process of its frame along; small heaps make that quick.
+const site = useHarnessSite({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
 
 interface Outcome {
   readonly state: string;
@@ -36,8 +22,8 @@ interface Outcome {
 describe("kernel vectors in the browser's sandbox", () => {
   let page: Page;
   beforeAll(async () => {
-    page = await browser.newPage();
-    await openHarness(page, server.port, labHost);
+    page = await site.browser.newPage();
+    await openHarness(page, site.server.port, labHost);
   });
 
   it.each(kernelVectors.map((vector) => [vector.name, vector] as const))("%s", async (_name, vector) => {

@@ -1,25 +1,14 @@
-import type { Browser, Page } from "puppeteer";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { callHarness, launchBrowser, openHarness } from "../support/browser.ts";
-import { startStaticServer, type StaticServer } from "../support/static-server.ts";
-import { buildWeb, type WebBuild } from "../support/web-build.ts";
+import type { Page } from "puppeteer";
+import { beforeAll, expect, it } from "vitest";
+import { callHarness, openHarness } from "../support/browser.ts";
+import { useHarnessSite } from "../support/harness-site.ts";
 
-let build: WebBuild;
-let server: StaticServer;
-let browser: Browser;
+const site = useHarnessSite({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
 let page: Page;
 
 beforeAll(async () => {
-  build = await buildWeb("harness.page.ts");
-  server = await startStaticServer(build.directory);
-  browser = await launchBrowser({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
-  page = await browser.newPage();
-  await openHarness(page, server.port);
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-  await build?.dispose();
+  page = await site.browser.newPage();
+  await openHarness(page, site.server.port);
 });
 
 it("[FAIL-6] a kernel that runs out of memory ends its sandbox, and the page goes on", async () => {

@@ -1,29 +1,15 @@
-import type { Browser, Page } from "puppeteer";
+import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
-import { startStaticServer, type StaticServer } from "../support/static-server.ts";
-import { buildWeb, type WebBuild } from "../support/web-build.ts";
+import { callHarness, labHost, openHarness } from "../support/browser.ts";
+import { useHarnessSite } from "../support/harness-site.ts";
 
-let build: WebBuild;
-let server: StaticServer;
-let browser: Browser;
-
-beforeAll(async () => {
-  build = await buildWeb("harness.page.ts");
-  server = await startStaticServer(build.directory);
-  browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-  await build?.dispose();
-});
+const site = useHarnessSite();
 
 describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
   let page: Page;
   beforeAll(async () => {
-    page = await browser.newPage();
-    await openHarness(page, server.port, host);
+    page = await site.browser.newPage();
+    await openHarness(page, site.server.port, host);
   });
   afterAll(() => page.close());
 
@@ -114,16 +100,16 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
   });
 
   it("[KERNEL] lets a kernel reach nothing", async () => {
-    const before = server.requests.length;
+    const before = site.server.requests.length;
     const { output } = await callHarness<{ output: Record<string, string> }>(page, "once", escapes, {
-      url: `http://${host}:${server.port}/stolen`,
-      ws: `ws://${host}:${server.port}/stolen`,
+      url: `http://${host}:${site.server.port}/stolen`,
+      ws: `ws://${host}:${site.server.port}/stolen`,
     });
     const escaped = Object.entries(output).filter(([, how]) => !how.startsWith("blocked"));
     expect(escaped).toEqual([]);
     expect(Object.keys(output).length).toBeGreaterThan(25);
     // Without policies the first of these requests would have arrived long before the last attempt was over.
-    expect(server.requests.slice(before)).toEqual([]);
+    expect(site.server.requests.slice(before)).toEqual([]);
   });
 
   it("[KERNEL] ends a kernel that tampers with the connection to the page, and the page is unharmed", async () => {

@@ -1,36 +1,18 @@
-import type { Browser, Page } from "puppeteer";
+import type { Page } from "puppeteer";
 import { aheadCacheContract } from "../contract/ahead-cache.ts";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
-import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
-import { startStaticServer, type StaticServer } from "../support/static-server.ts";
-import { buildWeb, type WebBuild } from "../support/web-build.ts";
+import { callHarness, labHost, openHarness } from "../support/browser.ts";
+import { useHarnessSite } from "../support/harness-site.ts";
 
-let build: WebBuild;
-let server: StaticServer;
-let browser: Browser;
-
-beforeAll(async () => {
-  build = await buildWeb("harness.page.ts");
-  server = await startStaticServer(build.directory);
-  browser = await launchBrowser();
-});
-afterEach(async () => {
-  // With many pages open, browsers put several into one process.
-  for (const context of browser.browserContexts().slice(1)) await context.close();
-});
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-  await build?.dispose();
-});
+const site = useHarnessSite();
 
 /** A page on a profile of its own: nothing stored yet. */
 async function freshPage(host: string, before?: string): Promise<Page> {
-  const context = await browser.createBrowserContext();
+  const context = await site.browser.createBrowserContext();
   const page = await context.newPage();
   if (before) await page.evaluateOnNewDocument(before);
-  await openHarness(page, server.port, host);
+  await openHarness(page, site.server.port, host);
   return page;
 }
 
@@ -52,7 +34,7 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
     const page = await freshPage(host);
     expect(await callHarness(page, "cacheGet", "a blob")).toBeNull();
     await callHarness(page, "cachePut", "a blob");
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     expect(await callHarness(page, "cacheGet", "a blob")).toBe("a blob");
   });
 
@@ -72,10 +54,10 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
   });
 
   it("tells other tabs what changed", async () => {
-    const context = await browser.createBrowserContext();
+    const context = await site.browser.createBrowserContext();
     const [one, other] = [await context.newPage(), await context.newPage()];
-    await openHarness(one, server.port, host);
-    await openHarness(other, server.port, host);
+    await openHarness(one, site.server.port, host);
+    await openHarness(other, site.server.port, host);
     await callHarness(other, "cacheWatch");
     await callHarness(one, "cachePutAloud", "shared");
     await other.waitForFunction("window.harness.cacheSeen().length > 0", { polling: 50 });
@@ -88,13 +70,13 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
     const page = await freshPage(host);
     await callHarness(page, "outboxSave", 1, "one");
     await callHarness(page, "outboxSave", 2, "two");
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     expect(await callHarness(page, "outboxLoad")).toEqual([
       [1, "padding one"],
       [2, "padding two"],
     ]);
     await callHarness(page, "outboxRemove", 1);
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     expect(await callHarness(page, "outboxLoad")).toEqual([[2, "padding two"]]);
   });
 
@@ -102,7 +84,7 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
     const page = await freshPage(host);
     const id = await callHarness<string>(page, "clientId");
     expect(id).toMatch(/^c_[a-z2-7]{16}$/);
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     expect(await callHarness(page, "clientId")).toBe(id);
     expect(await callHarness(await freshPage(host), "clientId")).not.toBe(id);
   });
@@ -117,7 +99,7 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
     expect(await callHarness(page, "outboxLoad")).toEqual([]);
     await callHarness(page, "outboxSave", 1, "one");
     const id = await callHarness<string>(page, "clientId");
-    await openHarness(page, server.port, host);
+    await openHarness(page, site.server.port, host);
     expect(await callHarness(page, "clientId")).toBe(id);
   });
 

@@ -14,7 +14,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export interface ServiceCommand {
+interface ServiceCommand {
   readonly program: string;
   readonly args: readonly string[];
   readonly port: number;

@@ -2,7 +2,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 
 /** Publishes to a stream and resolves once it is stored. */
-export interface Publisher {
+interface Publisher {
   one(data: Uint8Array): Promise<unknown>;
   all(data: readonly string[]): Promise<unknown>;
 }

@@ -14,7 +14,7 @@ export const timedCompute = (iterations: number): { sum: number; ms: number } =>
 };
 
 /** Steps of {@link timedCompute} that took 1 ms on this machine when the topic began; measured by calibrate.ts. */
-export const iterationsPerMs = Number(process.env["BENCH_PREPARED"] ?? 200_000);
+const iterationsPerMs = Number(process.env["BENCH_PREPARED"] ?? 200_000);
 
 const { values } = parseArgs({
   options: {

@@ -52,7 +52,7 @@ export function inverse3(half: Float32Array, n: number, out: Float32Array): void
   rowsInverse(half, n, n * n, out);
 }
 
-/** Two real rows at a time as one complex transform: half the work. */
+/** Transforms real rows, two at a time as one complex transform. */
 function rowsForward(field: Float32Array, n: number, rows: number, out: Float32Array): void {
   const plan = fft(n);
   const data = new Float64Array(2 * n);
@@ -88,7 +88,7 @@ function rowsInverse(half: Float32Array, n: number, rows: number, out: Float32Ar
     const a = row * (n + 2);
     const b = a + n + 2;
     for (let k = 0; k <= n / 2; k++) {
-      // The imaginary parts of kx = 0 and n/2 are zero in the transform of a real row; what stands there is rounding.
+      // A real row has no imaginary parts at kx = 0 and n/2; other values there are rounding.
       const edge = k === 0 || k === n / 2 ? 0 : 1;
       const aRe = half[a + 2 * k]!;
       const aIm = half[a + 2 * k + 1]! * edge;

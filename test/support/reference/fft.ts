@@ -5,11 +5,10 @@ export interface Fft {
   readonly size: number;
   /** `out[k] = Σ data[j]·exp(−2πi·jk/size)`; `out` and `data` are different arrays of `2·size` numbers. */
   forward(out: Float64Array, data: Float64Array): void;
-  /** The inverse of {@link Fft.forward}, scaled by `1/size`. */
+  /** Inverts {@link Fft.forward}, scaled by `1/size`. */
   inverse(out: Float64Array, data: Float64Array): void;
 }
 
-// Plans hold tables and scratch; a kernel uses few lengths, and a warm worker uses them again for the next task.
 const plans = new Map<number, Fft>();
 
 /**
@@ -29,7 +28,7 @@ export function fft(size: number): Fft {
 }
 
 /** Whether a positive integer is a power of two. */
-export function isPowerOfTwo(size: number): boolean {
+function isPowerOfTwo(size: number): boolean {
   return (size & (size - 1)) === 0;
 }
 

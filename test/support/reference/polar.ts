@@ -127,7 +127,7 @@ function hartleyRing(
   }
 }
 
-/** Σ over rings of r·|spectrum|²: the power of an image in the band, up to a constant that is the same for all images. */
+/** Σ over rings of r·|spectrum|²: the power of an image in the band, up to a constant of the grid. */
 export function weightedPower(spectrum: Float64Array, grid: PolarGrid): number {
   const { rings, harmonics, minRing } = grid;
   let power = 0;
@@ -141,7 +141,7 @@ export function weightedPower(spectrum: Float64Array, grid: PolarGrid): number {
   return power;
 }
 
-/** Multiplies every ring by its radius (the area it stands for) and the whole by `scale`. */
+/** Multiplies every ring by its radius, to which the area of the ring is proportional, and all by `scale`. */
 export function weightRings(spectrum: Float64Array, grid: PolarGrid, scale: number): void {
   const { rings, minRing } = grid;
   for (let at = 0; at < spectrum.length; at++) spectrum[at]! *= scale * (minRing + ((at >> 1) % rings));

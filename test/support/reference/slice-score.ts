@@ -26,7 +26,7 @@ export class SliceScore {
   readonly #alongY: PhaseTable;
   #particle: Float64Array;
   #norm = 1;
-  // Value, gradient and Hessian of the correlation at a shift, left here by #expand.
+  // Value, gradient and Hessian of the correlation at a shift, set by #expand.
   #f = 0;
   #fx = 0;
   #fy = 0;
