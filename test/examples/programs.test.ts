@@ -11,6 +11,7 @@ import { readParticleStar } from "../../science/particle-star.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { expectPicture, killWhen, runToEnd, scratchDirectory } from "./program-runs.ts";
 import { root } from "../support/processes.ts";
+import { correlation } from "../support/phantom.ts";
 
 let platform: LivePlatform;
 let hands: Hands;
@@ -158,17 +159,4 @@ function mirrorCount(matrices: Float32Array, classes: readonly (number | undefin
 
 function imageAt(stack: Float32Array, index: number): Float32Array {
   return stack.subarray(index * 32 * 32, (index + 1) * 32 * 32);
-}
-
-function correlation(a: Float32Array, b: Float32Array): number {
-  const mean = (values: Float32Array): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  a.forEach((value, i) => {
-    ab += (value - meanA) * (b[i]! - meanB);
-    aa += (value - meanA) ** 2;
-    bb += (b[i]! - meanB) ** 2;
-  });
-  return ab / Math.sqrt(aa * bb);
 }

@@ -8,7 +8,7 @@ import { RotationalSearch, shiftGrid, type Match } from "../../shared/kernels/ma
 import { addAligned } from "../../shared/kernels/math/transform-image.ts";
 import { withEngine } from "../../shared/kernels/wasm/engine.ts";
 import { seededRandom } from "../../shared/random.ts";
-import { phantom } from "../support/phantom.ts";
+import { correlation, phantom } from "../support/phantom.ts";
 import * as plain from "../support/reference/rotational-search.ts";
 import { addAligned as addAlignedPlainly } from "../support/reference/transform-image.ts";
 
@@ -43,19 +43,6 @@ function flipped(pixels: Float32Array): Float32Array {
     const column = i % box;
     return column === 0 ? 0 : pixels[i - column + box - column]!;
   });
-}
-
-function correlation(a: Float32Array, b: Float32Array): number {
-  const mean = (values: Float32Array): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  a.forEach((value, i) => {
-    ab += (value - meanA) * (b[i]! - meanB);
-    aa += (value - meanA) ** 2;
-    bb += (b[i]! - meanB) ** 2;
-  });
-  return ab / Math.sqrt(aa * bb);
 }
 
 // A mirror image is made after the shift, so its x origin counts the other way.

@@ -13,15 +13,15 @@ export const launcher = join(root, "bin", "manyhands.js");
 export interface Running {
   readonly process: ChildProcess;
   /** Standard output so far. */
-  output(): string;
+  readonly output: () => string;
   /** Standard error so far. */
-  log(): string;
+  readonly log: () => string;
   /** The exit code, when the program has ended and all output has been read. */
   readonly ended: Promise<number | null>;
   /** Ends the program as `kill -9` does and waits until it is gone. */
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
   /** Ends the program as a service manager does; resolves with its exit code. */
-  terminate(): Promise<number | null>;
+  readonly terminate: () => Promise<number | null>;
 }
 
 interface ProgramOptions {
