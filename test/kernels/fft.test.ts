@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fftPlan } from "../../shared/kernels/math/fft-plan.ts";
+import { fftPlan, nextFastSize } from "../../shared/kernels/math/fft-plan.ts";
 import {
   forward2,
   forward3,
@@ -65,6 +65,12 @@ describe("one-dimensional transforms", () => {
         expect(largestDifference(out, naive(data))).toBeLessThan(4e-7 * Math.sqrt(size) * 4);
     },
   );
+
+  test("are padded to the next even size of the factors 2, 3 and 5", () => {
+    expect([2, 63, 64, 200, 260, 262, 360, 514].map(nextFastSize)).toEqual([
+      2, 64, 64, 200, 270, 270, 360, 540,
+    ]);
+  });
 
   test("of one point are refused", () => {
     expect(() => withEngine((engine) => fftPlan(engine, 1))).toThrow(/at least 2/);

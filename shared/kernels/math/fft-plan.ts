@@ -65,9 +65,11 @@ function stageTable(points: number, radix: number): Float32Array {
   return Float32Array.from(table);
 }
 
-/** The smallest power of two that is not below `size`. */
-export function nextPowerOfTwo(size: number): number {
-  let power = 1;
-  while (power < size) power *= 2;
-  return power;
+/** The smallest even number not below `size` whose prime factors are 2, 3 and 5: transforms of such lengths are fast. */
+export function nextFastSize(size: number): number {
+  for (let even = 2 * Math.ceil(size / 2); ; even += 2) {
+    let rest = even;
+    for (const prime of [2, 3, 5]) while (rest % prime === 0) rest /= prime;
+    if (rest === 1) return even;
+  }
 }

@@ -1,5 +1,5 @@
 import { Engine } from "../wasm/engine.ts";
-import { nextPowerOfTwo } from "./fft-plan.ts";
+import { nextFastSize } from "./fft-plan.ts";
 import { halfLength3, RealTransform } from "./fft-real.ts";
 import { sin } from "./trigonometry.ts";
 
@@ -7,7 +7,7 @@ import { sin } from "./trigonometry.ts";
 export interface FourierVolume {
   /** Voxels a side of the map. */
   readonly box: number;
-  /** Voxels a side of the padded cube, a power of two. */
+  /** Voxels a side of the padded cube, of {@link paddedSize}. */
   readonly padded: number;
   /** An engine of its own: a map is kept longer than a task. */
   readonly engine: Engine;
@@ -17,9 +17,9 @@ export interface FourierVolume {
   readonly top: number;
 }
 
-/** Side of the padded cube of a map of `box` voxels. */
+/** Side of the padded cube of a map of `box` voxels: twice that, or little more, with the factors 2, 3 and 5 only. */
 export function paddedSize(box: number): number {
-  return nextPowerOfTwo(2 * box);
+  return nextFastSize(2 * box);
 }
 
 /**

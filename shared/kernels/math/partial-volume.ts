@@ -2,7 +2,7 @@ import { halfLength3 } from "./fft-real.ts";
 
 /** Fourier slices being gathered into a cube: weighted sums of coefficients, and the sums of the weights. */
 export interface PartialVolume {
-  /** Voxels a side, a power of two. */
+  /** Voxels a side, even. */
   readonly padded: number;
   /** Half transform, re, im pairs. */
   readonly data: Float32Array;

@@ -13,7 +13,7 @@ export class SliceSum {
   readonly #volume: number;
   readonly #steps: number;
 
-  /** @param padded - voxels a side, a power of two */
+  /** @param padded - voxels a side, even */
   constructor(engine: Engine, padded: number) {
     this.#engine = engine;
     this.#padded = padded;

@@ -7,7 +7,7 @@ import { forward3, halfLength3 } from "./fft-real.ts";
 export interface FourierVolume {
   /** Voxels a side of the map. */
   readonly box: number;
-  /** Voxels a side of the padded cube, a power of two. */
+  /** Voxels a side of the padded cube, even. */
   readonly padded: number;
   readonly half: Float32Array;
 }
@@ -46,7 +46,7 @@ export function sliceBand(volume: FourierVolume, matrix: Matrix3, band: Band, ou
   const { padded, half } = volume;
   const { u, v } = band;
   const scale = padded / band.box;
-  const mask = padded - 1;
+  const wrapped = (k: number): number => (k + padded) % padded;
   const rowLength = padded + 2;
   const planeLength = rowLength * padded;
   const [m0, m1, m2, m3, m4, m5] = matrix;
@@ -67,10 +67,10 @@ export function sliceBand(volume: FourierVolume, matrix: Matrix3, band: Band, ou
     const fx = kx - x0;
     const fy = ky - y0;
     const fz = kz - z0;
-    const zLow = (z0 & mask) * planeLength + 2 * x0;
-    const zHigh = ((z0 + 1) & mask) * planeLength + 2 * x0;
-    const yLow = (y0 & mask) * rowLength;
-    const yHigh = ((y0 + 1) & mask) * rowLength;
+    const zLow = wrapped(z0) * planeLength + 2 * x0;
+    const zHigh = wrapped(z0 + 1) * planeLength + 2 * x0;
+    const yLow = wrapped(y0) * rowLength;
+    const yHigh = wrapped(y0 + 1) * rowLength;
     const ll = zLow + yLow;
     const lh = zLow + yHigh;
     const hl = zHigh + yLow;

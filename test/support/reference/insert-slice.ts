@@ -17,7 +17,7 @@ export function insertSlice(
 ): void {
   const { padded, data, weights } = volume;
   const { u, v } = band;
-  const mask = padded - 1;
+  const wrapped = (k: number): number => (k + padded) % padded;
   const rowLength = padded / 2 + 1;
   const planeLength = rowLength * padded;
   const [m0, m1, m2, m3, m4, m5] = matrix;
@@ -37,10 +37,10 @@ export function insertSlice(
     const fx = kx - x0;
     const fy = ky - y0;
     const fz = kz - z0;
-    const zLow = (z0 & mask) * planeLength + x0;
-    const zHigh = ((z0 + 1) & mask) * planeLength + x0;
-    const yLow = (y0 & mask) * rowLength;
-    const yHigh = ((y0 + 1) & mask) * rowLength;
+    const zLow = wrapped(z0) * planeLength + x0;
+    const zHigh = wrapped(z0 + 1) * planeLength + x0;
+    const yLow = wrapped(y0) * rowLength;
+    const yHigh = wrapped(y0 + 1) * rowLength;
     const wLow = weight * (1 - fz);
     const wHigh = weight * fz;
     addPair(data, weights, zLow + yLow, wLow * (1 - fy), fx, re, im);

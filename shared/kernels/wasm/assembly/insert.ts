@@ -1,4 +1,5 @@
 // Particles into a Fourier volume.
+import { wrapped } from "./wrap";
 
 /** Takes a band out of a half transform: re, im pairs in the order of the band. @param offsets - of each sample, bytes */
 export function gatherBand(half: usize, offsets: usize, count: u32, to: usize): void {
@@ -46,7 +47,6 @@ export function insertSlice(
   count: u32,
   weight: f32,
 ): void {
-  const mask = padded - 1;
   const rowBytes = 16 * (padded / 2 + 1);
   const planeBytes = rowBytes * padded;
   const alongU = v128.load(matrix);
@@ -66,13 +66,13 @@ export function insertSlice(
     const f = f32x4.sub(k, floor);
     const g = f32x4.sub(one, f);
     const at = i32x4.trunc_sat_f32x4_s(floor);
-    const y = <u32>i32x4.extract_lane(at, 1);
-    const z = <u32>i32x4.extract_lane(at, 2);
+    const y = i32x4.extract_lane(at, 1);
+    const z = i32x4.extract_lane(at, 2);
     const base = volume + 16 * <u32>i32x4.extract_lane(at, 0);
-    const yLow = (y & mask) * rowBytes;
-    const yHigh = ((y + 1) & mask) * rowBytes;
-    const zLow = base + (z & mask) * planeBytes;
-    const zHigh = base + ((z + 1) & mask) * planeBytes;
+    const yLow = wrapped(y, padded) * rowBytes;
+    const yHigh = wrapped(y + 1, padded) * rowBytes;
+    const zLow = base + wrapped(z, padded) * planeBytes;
+    const zHigh = base + wrapped(z + 1, padded) * planeBytes;
     const low = f32x4.mul(value, v128.shuffle<f32>(g, g, 0, 0, 0, 0));
     const high = f32x4.mul(value, v128.shuffle<f32>(f, f, 0, 0, 0, 0));
     const fy = v128.shuffle<f32>(f, f, 1, 1, 1, 1);

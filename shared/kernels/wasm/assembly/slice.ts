@@ -1,16 +1,16 @@
 // Central slices of a padded transform.
+import { wrapped } from "./wrap";
 
 /**
  * A slice, trilinearly interpolated, on the samples of a band.
  *
- * @param half - centred half transform of `padded`³, a power of two
+ * @param half - centred half transform of `padded`³, even
  * @param matrix - 32 bytes: how far one step along u, and one along v, goes along x, y and z (and 0), in samples
  * @param band - u and v of each sample, 32-bit numbers
  * @param to - re, im pairs
  * @returns the sum of their squares
  */
 export function sliceBand(half: usize, padded: u32, matrix: usize, band: usize, count: u32, to: usize): f32 {
-  const mask = padded - 1;
   const rowBytes = 4 * (padded + 2);
   const planeBytes = rowBytes * padded;
   const alongU = v128.load(matrix);
@@ -30,13 +30,13 @@ export function sliceBand(half: usize, padded: u32, matrix: usize, band: usize, 
     const f = f32x4.sub(k, floor);
     const g = f32x4.sub(plain, f);
     const at = i32x4.trunc_sat_f32x4_s(floor);
-    const y = <u32>i32x4.extract_lane(at, 1);
-    const z = <u32>i32x4.extract_lane(at, 2);
+    const y = i32x4.extract_lane(at, 1);
+    const z = i32x4.extract_lane(at, 2);
     const base = half + 8 * <u32>i32x4.extract_lane(at, 0);
-    const yLow = (y & mask) * rowBytes;
-    const yHigh = ((y + 1) & mask) * rowBytes;
-    const zLow = base + (z & mask) * planeBytes;
-    const zHigh = base + ((z + 1) & mask) * planeBytes;
+    const yLow = wrapped(y, padded) * rowBytes;
+    const yHigh = wrapped(y + 1, padded) * rowBytes;
+    const zLow = base + wrapped(z, padded) * planeBytes;
+    const zHigh = base + wrapped(z + 1, padded) * planeBytes;
     const fy = v128.shuffle<f32>(f, f, 1, 1, 1, 1);
     const gy = v128.shuffle<f32>(g, g, 1, 1, 1, 1);
     const fz = v128.shuffle<f32>(f, f, 2, 2, 2, 2);
