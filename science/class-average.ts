@@ -1,4 +1,5 @@
 import { alignmentLength } from "../shared/kernels/average.ts";
+import { checkSearch } from "../shared/kernels/math/checks.ts";
 import type { Match } from "../shared/kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import type { ComparisonSettings } from "./simmx.ts";
@@ -40,6 +41,7 @@ export async function classAverages(
   options: StageOptions & AveragingSettings,
 ): Promise<ClassAverage[]> {
   const { name, onProgress, ...settings } = options;
+  checkSearch({ ...settings, box });
   const area = box * box;
   const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
   // A blob a class: its members lie scattered over the stack, and a task may name only so many references.

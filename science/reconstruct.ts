@@ -26,6 +26,10 @@ export function reconstruct(sum: PartialVolume, box: number, pixelSize: number, 
   for (let z = 0, i = 0; z < box; z++)
     for (let y = 0; y < box; y++)
       for (let x = 0; x < box; x++, i++) volume.data[i]! /= correction[z]! * correction[y]! * correction[x]!;
+  if (!volume.data.every(Number.isFinite))
+    throw new RangeError(
+      "the map has densities beyond 32-bit numbers: the images' grey values are too large",
+    );
   return volume;
 }
 

@@ -1,3 +1,4 @@
+import { checkRange } from "../shared/kernels/math/checks.ts";
 import type { Candidate } from "../shared/kernels/math/candidates.ts";
 import type { Pose } from "../shared/kernels/math/euler.ts";
 import type { PartialVolume } from "../shared/kernels/math/partial-volume.ts";
@@ -48,6 +49,8 @@ export type RunStage = <T>(
 const blocks = { project: 50, particles: 25, references: 100, refine: 25, insert: 125 };
 /** Candidates the search leaves to the refinement, which is enough for 99 % of particles at 7.5° a view. */
 const keep = 3;
+/** Degrees; 165,000 directions without symmetry, of which each is compared with each particle. */
+const finestViewStep = 0.5;
 /** Å; fine enough for the refinement to find the summit. */
 const searchShiftStep = 5.3;
 
@@ -144,6 +147,7 @@ async function searchAll(
   stage: RunStage,
 ): Promise<Candidate[][][]> {
   const { pixelSize, maxShift } = settings;
+  checkRange("view step (degrees)", settings.viewStep, finestViewStep, 90);
   const views = evenViews(settings.viewStep, symmetryOperators(settings.symmetry));
   const projections = await stage("Project the first reference", (onProgress) =>
     stages.projectStage(

@@ -1,4 +1,5 @@
 import { elementLength } from "../shared/kernels/simmx.ts";
+import { checkSearch } from "../shared/kernels/math/checks.ts";
 import type { Match } from "../shared/kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { blocksOf, imagesOf, type ImageStack, type StageOptions } from "./stages.ts";
@@ -34,6 +35,7 @@ export async function similarityMatrix(
     ComparisonSettings & { readonly particleBlock: number; readonly referenceBlock: number },
 ): Promise<SimilarityMatrix> {
   const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror } = options;
+  checkSearch({ ...options, box: particles.box });
   const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
     blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
   );

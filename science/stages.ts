@@ -1,5 +1,6 @@
 import type { DataReference } from "../shared/data-reference.ts";
 import { packedRadius } from "../shared/kernels/insert.ts";
+import { checkBox, checkClimb, checkMaxRadius, checkSearch } from "../shared/kernels/math/checks.ts";
 import { packCandidates, unpackCandidates, type Candidate } from "../shared/kernels/math/candidates.ts";
 import type { Matrix3, Pose } from "../shared/kernels/math/euler.ts";
 import { paddedSize } from "../shared/kernels/math/fourier-volume.ts";
@@ -52,6 +53,8 @@ export async function projectStage(
   poses: readonly Pose[],
   options: StageOptions & { readonly maxRadius: number; readonly block: number },
 ): Promise<Float32Array> {
+  checkBox(map.size);
+  checkMaxRadius(options.maxRadius);
   const ref = await compute.put(bytesOf(map.data));
   const blocks = blocksOf(poses.length, options.block);
   const inputs = blocks.map(([start, end]) => ({
@@ -89,6 +92,7 @@ export async function searchStage(
   options: StageOptions & SearchSettings,
 ): Promise<Candidate[][]> {
   const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, keep } = options;
+  checkSearch({ ...options, box: particles.box });
   const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
     blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
   );
@@ -134,6 +138,7 @@ export async function refineStage(
   options: StageOptions & RefineSettings,
 ): Promise<Candidate[]> {
   const { minRing, maxRing, step, endStep } = options;
+  checkClimb({ ...options, box: particles.box });
   const keep = Math.max(...candidates.map((list) => list.length));
   const refs = await Promise.all(maps.map((map) => compute.put(bytesOf(map.data))));
   const blocks = partsOf(particles.count, maps.length).flatMap(([from, to], part) =>
@@ -180,6 +185,8 @@ export async function insertStage(
   },
 ): Promise<PartialVolume[]> {
   const { box } = particles;
+  checkBox(box);
+  checkMaxRadius(options.maxRadius);
   const blocks = partsOf(particles.count, options.parts).flatMap(([from, to], part) =>
     blocksOf(to - from, options.block).map(([start, end]) => ({
       part,

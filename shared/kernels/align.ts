@@ -1,7 +1,8 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { readFloats } from "./math/blobs.ts";
-import { packCandidates, type Candidate } from "./math/candidates.ts";
+import { readImages } from "./math/blobs.ts";
+import { mostCandidates, packCandidates, type Candidate } from "./math/candidates.ts";
+import { checkFinite, checkWhole } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
@@ -43,11 +44,16 @@ export type AlignOutput = Float64Array;
 export default async function align(input: AlignInput, ctx: KernelContext): Promise<AlignOutput> {
   const { box } = input;
   const area = box * box;
-  const references = await readFloats(ctx, input.references, (input.views.length / 2) * area);
-  const images = await readFloats(ctx, input.particles, input.particles.length / 4);
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
+  const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
+  checkWhole("keep", input.keep, 1, mostCandidates);
+  checkFinite("views", input.views);
+  const references = await readImages(ctx, input.references, box, "reference");
+  if (references.length !== (input.views.length / 2) * area)
+    throw new RangeError(`${references.length / area} references with ${input.views.length / 2} views`);
+  const images = await readImages(ctx, input.particles, box);
   return withEngine((engine) => {
-    const search = new RotationalSearch(engine, grid, shiftGrid(input.shiftRadius, input.shiftStep));
+    const search = new RotationalSearch(engine, grid, shifts);
     search.setReferences(references);
     const count = images.length / area;
     const found: Candidate[][] = [];

@@ -1,10 +1,11 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { readFloats } from "./math/blobs.ts";
+import { greyMeter, type Greys } from "./math/background.ts";
+import { readImages } from "./math/blobs.ts";
+import { checkRange, checkRings, checkShifts, checkWhole } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
 import { addAligned } from "./math/transform-image.ts";
-import { length } from "./math/trigonometry.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** One class, to be aligned and averaged. */
@@ -42,14 +43,21 @@ export type AverageOutput = {
 /** Four times the angles of the band: 1.4° a step at most, so that the rim of a particle of 30 pixels' radius is blurred by less than half a pixel. */
 const finer = 4;
 
+/** Rounds beyond which nobody means what he asks for. */
+const mostIterations = 1000;
+
 /** A checkpoint must fit into 256 KiB. */
 const largestCheckpoint = 200_000;
 
 /** Iterative alignment and averaging of a class, as EMAN2's `e2classaverage.py` does it. */
 export default async function average(input: AverageInput, ctx: KernelContext): Promise<AverageOutput> {
-  const area = input.box ** 2;
-  const stack = await readFloats(ctx, input.particles, input.particles.length / 4);
-  const reference = input.reference ? await readFloats(ctx, input.reference, area) : undefined;
+  const { box } = input;
+  checkRings(box, input.minRing, input.maxRing, input.particleRadius);
+  checkShifts(input.shiftRadius, input.shiftStep);
+  checkWhole("iterations", input.iterations, 1, mostIterations);
+  checkRange("keep", input.keep, Number.MIN_VALUE, 1);
+  const stack = await readImages(ctx, input.particles, box);
+  const reference = input.reference ? await readImages(ctx, input.reference, box, "reference") : undefined;
   return withEngine((engine) => iterate(engine, input, ctx, stack, reference));
 }
 
@@ -62,8 +70,9 @@ function iterate(
 ): AverageOutput {
   const { box, iterations } = input;
   const area = box * box;
+  const greysOf = greyMeter(box, input.particleRadius);
   const particles = Array.from({ length: stack.length / area }, (_, i) =>
-    normalised(stack.subarray(i * area, (i + 1) * area), box, input.particleRadius),
+    normalised(stack.subarray(i * area, (i + 1) * area), greysOf),
   );
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
@@ -117,18 +126,11 @@ function bootstrap(
   return level[0] ?? new Float32Array(box * box);
 }
 
-/** Background to mean 0 and variance 1. */
-function normalised(image: Float32Array, box: number, radius: number): Float32Array {
-  let [count, sum, squares] = [0, 0, 0];
-  for (let i = 0; i < image.length; i++) {
-    if (length((i % box) - box / 2, Math.floor(i / box) - box / 2) <= radius) continue;
-    count++;
-    sum += image[i]!;
-    squares += image[i]! * image[i]!;
-  }
-  const middle = sum / (count || 1);
-  const deviation = Math.sqrt(squares / (count || 1) - middle * middle) || 1;
-  return image.map((value) => (value - middle) / deviation);
+/** Background to mean 0 and variance 1; where that is flat, as around a masked particle, the image to variance 1. */
+function normalised(image: Float32Array, greysOf: (image: Float32Array) => Greys): Float32Array {
+  const { background, backgroundDeviation, deviation } = greysOf(image);
+  const scale = 1 / (backgroundDeviation || deviation || 1);
+  return image.map((value) => (value - background) * scale);
 }
 
 /** Which particles belong to the best-scoring part; at least one. */

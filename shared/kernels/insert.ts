@@ -1,7 +1,9 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
+import { greyMeter, type Greys } from "./math/background.ts";
 import { makeBand } from "./math/band.ts";
-import { readFloats } from "./math/blobs.ts";
+import { readImages } from "./math/blobs.ts";
+import { checkBox, checkFinite, checkMaxRadius, checkRotations } from "./math/checks.ts";
 import { eulerMatrix, multiply, type Matrix3 } from "./math/euler.ts";
 import { halfLength2, RealTransform } from "./math/fft-real.ts";
 import { paddedSize } from "./math/fourier-volume.ts";
@@ -37,8 +39,19 @@ export function packedRadius(box: number, maxRadius: number): number {
 
 /** Direct Fourier inversion's first half: adds every particle's central slice to a weighted sum. */
 export default async function insert(input: InsertInput, ctx: KernelContext): Promise<InsertOutput> {
+  checkBox(input.box);
+  checkMaxRadius(input.maxRadius);
+  checkFinite("poses", input.poses);
+  checkFinite("weights", input.weights);
+  checkRotations("symmetry", input.symmetry);
   const stacks: Float32Array[] = [];
-  for (const ref of input.particles) stacks.push(await readFloats(ctx, ref, ref.length / 4));
+  for (const ref of input.particles) stacks.push(await readImages(ctx, ref, input.box));
+  const counts = [input.poses.length / poseLength, input.weights.length];
+  const images = stacks.reduce((sum, { length }) => sum + length, 0) / input.box ** 2;
+  if (counts.some((count) => count !== images))
+    throw new RangeError(
+      `${images} images with ${counts.join(" poses and ")} weights; one of each was expected`,
+    );
   return withEngine((engine) => insertAll(engine, stacks, input, ctx));
 }
 
@@ -57,7 +70,7 @@ function insertAll(
   let index = 0;
   for (const images of stacks) {
     for (let at = 0; at < images.length; at += box * box, index++) {
-      const weight = weights[index] ?? 0;
+      const weight = weights[index]!;
       if (weight === 0) continue;
       const { rot, tilt, psi, originX, originY } = poseAt(poses, index);
       slicer.set(images.subarray(at, at + box * box), originX, originY);
@@ -81,6 +94,7 @@ class ParticleSlicer {
   readonly #transform: RealTransform;
   readonly #phases: PhaseTables;
   readonly #half: number;
+  readonly #greysOf: (image: Float32Array) => Greys;
 
   constructor(engine: Engine, box: number, maxRadius: number) {
     const padded = paddedSize(box);
@@ -92,15 +106,22 @@ class ParticleSlicer {
     this.#transform = new RealTransform(engine, padded);
     this.#phases = new PhaseTables(engine, padded);
     this.#half = engine.take(4 * halfLength2(padded));
+    this.#greysOf = greyMeter(box, box / 2);
   }
 
-  /** Zeros go around an image: its slice is then as finely sampled as the cube, which leaves no holes near the origin. */
+  /**
+   * Zeros go around an image: its slice is then as finely sampled as the cube, which leaves no holes near the origin. Its
+   * corners become zero on average: the edge of a grey image would be in the map, and in both halves, which then agree on it.
+   */
   set(image: Float32Array, originX: number, originY: number): void {
     const [box, padded] = [this.#box, this.#padded];
     const offset = (padded - box) / 2;
     const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
-    for (let y = 0; y < box; y++)
-      field.set(image.subarray(y * box, (y + 1) * box), (y + offset) * (padded + 2) + offset);
+    const { background } = this.#greysOf(image);
+    for (let y = 0, from = 0; y < box; y++) {
+      const to = (y + offset) * (padded + 2) + offset;
+      for (let x = 0; x < box; x++, from++) field[to + x] = image[from]! - background;
+    }
     this.#transform.forward2(this.#half, { filled: [offset, offset + box] });
     const { offsets, phases, count } = this.band;
     const { call } = this.#engine;

@@ -2,6 +2,7 @@ import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
 import { makeBand, scatterBand } from "./math/band.ts";
 import { readFourierVolume } from "./math/blobs.ts";
+import { checkFinite, checkMaxRadius } from "./math/checks.ts";
 import { eulerMatrix } from "./math/euler.ts";
 import { gatherRows, halfLength2, RealTransform } from "./math/fft-real.ts";
 import { PhaseTables } from "./math/phase-tables.ts";
@@ -26,6 +27,8 @@ export type ProjectOutput = Float32Array;
 /** Projects a map by central slices of its padded transform (Crowther, DeRosier & Klug, Proc. R. Soc. A 317 (1970) 319). */
 export default async function project(input: ProjectInput, ctx: KernelContext): Promise<ProjectOutput> {
   const { box, poses, maxRadius } = input;
+  checkMaxRadius(maxRadius);
+  checkFinite("poses", poses);
   const volume = await readFourierVolume(ctx, input.map, box);
   const { engine } = volume;
   const band = makeBand(box, 0, maxRadius);

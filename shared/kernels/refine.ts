@@ -1,8 +1,10 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
+import { greyMeter } from "./math/background.ts";
 import { makeBand } from "./math/band.ts";
-import { readFloats, readFourierVolume } from "./math/blobs.ts";
-import { packCandidates, unpackCandidates, type Candidate } from "./math/candidates.ts";
+import { readFourierVolume, readImages } from "./math/blobs.ts";
+import { mostCandidates, packCandidates, unpackCandidates, type Candidate } from "./math/candidates.ts";
+import { checkClimb, checkFinite, checkWhole } from "./math/checks.ts";
 import { eulerAngles, eulerMatrix, multiply, rotationAbout, type Matrix3 } from "./math/euler.ts";
 import { halfLength2, RealTransform, spreadRows } from "./math/fft-real.ts";
 import type { FourierVolume } from "./math/fourier-volume.ts";
@@ -34,8 +36,13 @@ const maxSweeps = 24;
 
 /** Climbs from each starting point in small rotations, the best shift found anew for each, and keeps the best summit. */
 export default async function refine(input: RefineInput, ctx: KernelContext): Promise<RefineOutput> {
+  checkClimb(input);
+  checkWhole("keep", input.keep, 1, mostCandidates);
+  checkFinite("candidates", input.candidates);
   const starts = unpackCandidates(input.candidates, input.keep);
-  const images = await readFloats(ctx, input.particles, starts.length * input.box ** 2);
+  const images = await readImages(ctx, input.particles, input.box);
+  if (images.length !== starts.length * input.box ** 2)
+    throw new RangeError(`candidates of ${starts.length} particles for ${images.length / input.box ** 2}`);
   // Last: nothing may be awaited while the volume's engine is in use.
   const volume = await readFourierVolume(ctx, input.map, input.box);
   return packCandidates(climbAll(volume, images, starts, input, ctx), 1);
@@ -52,10 +59,14 @@ function climbAll(
   const { engine } = volume;
   const transform = new RealTransform(engine, box);
   const score = new SliceScore(volume, makeBand(box, minRing, maxRing));
+  const greysOf = greyMeter(box, box / 2);
   const half = engine.take(4 * halfLength2(box));
   return starts.map((candidates, i) => {
+    const image = images.subarray(i * box * box, (i + 1) * box * box);
+    // A grey level far above the contrast would take the digits that tell the particle.
+    const { background } = greysOf(image);
     spreadRows(
-      images.subarray(i * box * box, (i + 1) * box * box),
+      image.map((value) => value - background),
       box,
       engine.floats(half, halfLength2(box)),
     );

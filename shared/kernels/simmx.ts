@@ -1,6 +1,6 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { readFloats } from "./math/blobs.ts";
+import { readImages } from "./math/blobs.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
@@ -33,10 +33,10 @@ export type SimmxOutput = Float32Array;
 export default async function simmx(input: SimmxInput, ctx: KernelContext): Promise<SimmxOutput> {
   const { box } = input;
   const area = box * box;
-  const references = await readFloats(ctx, input.references, input.references.length / 4);
-  const images = await readFloats(ctx, input.particles, input.particles.length / 4);
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
+  const references = await readImages(ctx, input.references, box, "reference");
+  const images = await readImages(ctx, input.particles, box);
   return withEngine((engine) => {
     const search = new RotationalSearch(engine, grid, shifts, { mirror: input.mirror });
     search.setReferences(references);

@@ -4,6 +4,9 @@ import { poseLength } from "./poses.ts";
 /** Numbers of one candidate in a packed list: its pose (poses.ts), its score (−1 … 1), the index of its reference. */
 export const candidateLength = poseLength + 2;
 
+/** Candidates of one particle; a handful is usual. */
+export const mostCandidates = 1000;
+
 /** A pose that may be a particle's, and how well the reference in it agrees with the image. */
 export interface Candidate extends Pose {
   /** Normalised correlation over the band, −1 … 1. */

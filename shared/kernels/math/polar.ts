@@ -1,3 +1,4 @@
+import { checkRings } from "./checks.ts";
 import { cos, sin } from "./trigonometry.ts";
 
 /**
@@ -7,6 +8,8 @@ import { cos, sin } from "./trigonometry.ts";
  */
 export interface PolarGrid {
   readonly box: number;
+  /** Radius of the particle, pixels. */
+  readonly particleRadius: number;
   /** First and last ring, cycles per box. */
   readonly minRing: number;
   readonly maxRing: number;
@@ -28,8 +31,10 @@ export interface PolarGrid {
  * @param minRing - cycles per box, at least 1
  * @param maxRing - cycles per box, below box/2
  * @param particleRadius - pixels; bounds the angular harmonics of ring r to about 2π·r·particleRadius/box
+ * @throws RangeError when one of them is out of its range
  */
 export function polarGrid(box: number, minRing: number, maxRing: number, particleRadius: number): PolarGrid {
+  checkRings(box, minRing, maxRing, particleRadius);
   // A field inside radius R has Bessel terms J_m(2π r R) in its rings, negligible from m a little above the argument on.
   const highest = (ring: number): number => Math.ceil((2 * Math.PI * ring * particleRadius) / box) + 2;
   const rings = maxRing - minRing + 1;
@@ -44,6 +49,7 @@ export function polarGrid(box: number, minRing: number, maxRing: number, particl
   const angle = (i: number): number => (2 * Math.PI * i) / angles;
   return {
     box,
+    particleRadius,
     minRing,
     maxRing,
     rings,

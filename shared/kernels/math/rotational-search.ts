@@ -1,4 +1,5 @@
 import type { Engine } from "../wasm/engine.ts";
+import { checkShifts } from "./checks.ts";
 import { fftPlan, type FftPlan } from "./fft-plan.ts";
 import { polarShifts, type PolarGrid } from "./polar.ts";
 import { PolarSampler } from "./polar-image.ts";
@@ -19,8 +20,12 @@ export interface Match {
   readonly mirror: boolean;
 }
 
-/** Shifts on a square grid within a circle, nearest first. */
+/**
+ * Shifts on a square grid within a circle, nearest first; pixels.
+ * @throws RangeError when these are no such grid, or one of too many shifts
+ */
 export function shiftGrid(radius: number, step: number): { x: number; y: number }[] {
+  checkShifts(radius, step);
   const shifts: { x: number; y: number }[] = [];
   const reach = Math.floor(radius / step);
   for (let y = 0 - reach; y <= reach; y++)

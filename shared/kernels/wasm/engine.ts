@@ -105,6 +105,8 @@ declare const WebAssembly: {
 let module: object | undefined;
 
 const pageBytes = 65_536;
+/** What 32-bit addresses reach. */
+const addressableBytes = 2 ** 32;
 /** SIMD loads read up to 16 bytes where 4 count. */
 const slackBytes = 64;
 
@@ -135,12 +137,25 @@ export class Engine {
    * @throws RangeError when the machine has not got the memory
    */
   take(bytes: number): number {
+    if (!(bytes >= 0 && bytes <= addressableBytes))
+      throw new RangeError(`room for ${bytes} bytes; WebAssembly has ${addressableBytes}`);
     const at = this.#top;
     const top = align(at + bytes);
     const missing = top + slackBytes - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / pageBytes));
+    if (missing > 0) this.#grow(missing);
     this.#top = top;
     return at;
+  }
+
+  #grow(bytes: number): void {
+    try {
+      this.#memory.grow(Math.ceil(bytes / pageBytes));
+    } catch {
+      const [more, before] = [bytes, this.#memory.buffer.byteLength].map((size) => Math.ceil(size / 2 ** 20));
+      throw new RangeError(
+        `${more} MiB more than the ${before} MiB that the kernel has; there are not as many`,
+      );
+    }
   }
 
   /** Room with numbers in it. @returns its address */
