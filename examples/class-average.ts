@@ -9,11 +9,12 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { classAverages, type ClassAverage, type ParticleClass } from "../science/class-average.ts";
 import { drawImageRows } from "../science/draw/image-sheet.ts";
+import { faultOf } from "../science/image-quality.ts";
 import { writeMrc } from "../science/mrc.ts";
 import { imageName, particleStar, starTable } from "../science/star.ts";
 import { addAligned } from "../shared/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
-import { readImages, type ImageSet } from "./lib/images.ts";
+import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
 import { describeProgram, part, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
@@ -42,13 +43,18 @@ await addComparisonOptions(program.command)
   .parseAsync();
 
 async function classAverage(
-  { compute, stage }: Workplace,
+  { compute, stage, warn }: Workplace,
   particleFile: string | undefined,
   options: Options,
 ): Promise<string> {
   const files = await inputFiles(particleFile, options);
-  const particles = await readImages(files.particles);
-  const references = files.references === undefined ? undefined : await readImages(files.references);
+  const { apix } = options;
+  const particles = await readImages(files.particles, { warn, apix });
+  const otherwise = particles.pixelSize;
+  const references =
+    files.references === undefined
+      ? undefined
+      : await readImages(files.references, { warn, apix, otherwise, counted: true });
   const classes = classesOf(particles, references);
   const averages = await stage("Average classes", (onProgress) =>
     classAverages(compute, particles.images, particles.box, classes, {
@@ -63,6 +69,7 @@ async function classAverage(
   const used = averages.flatMap(({ members }) => members).filter(({ kept }) => kept).length;
   return [
     `${averages.length} averages of ${used} of ${particles.count} particles`,
+    ...leftOutSummary(particles),
     `${options.out}/: averages.mrcs, averages.star, aligned.star, averages.png`,
   ].join("\n");
 }
@@ -94,10 +101,13 @@ function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): P
     if (!own) throw new RangeError(`particle ${i + 1} is of class ${row.class}; classes count from 1`);
     own.push(i);
   });
-  return members.map((own, i) => ({
-    members: own,
-    ...(references && { reference: references.images.subarray(i * box * box, (i + 1) * box * box) }),
-  }));
+  return members.map((own, i) => {
+    if (!references) return { members: own };
+    const reference = references.images.subarray(i * box * box, (i + 1) * box * box);
+    if (own.length > 0 && faultOf(reference))
+      throw new RangeError(`reference ${i + 1} is blank, and class ${i + 1} has ${own.length} particles`);
+    return { members: own, reference };
+  });
 }
 
 async function writeResults(

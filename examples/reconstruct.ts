@@ -7,13 +7,15 @@
  *     node examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
  *     node examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { drawFscPlot } from "../science/draw/fsc-plot.ts";
 import { drawMaps } from "../science/draw/image-sheet.ts";
 import { resolutionAt } from "../science/fsc.ts";
 import { halfSets, type HalfSet } from "../science/half-sets.ts";
-import { readMrc, volumeOf, writeMrc } from "../science/mrc.ts";
+import { faultOf } from "../science/image-quality.ts";
+import { named, readMrcFile } from "../science/mrc-file.ts";
+import { placementOf, voxelSize, volumeOf, writeMrc, type Placement } from "../science/mrc.ts";
 import {
   posesOf,
   presentable,
@@ -24,7 +26,7 @@ import {
 } from "../science/refinement.ts";
 import { imageName, particleStar, starTable } from "../science/star.ts";
 import type { Volume } from "../science/volume.ts";
-import { readImages, type ImageSet } from "./lib/images.ts";
+import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
 import { describeProgram, positive, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writePoseSample } from "./lib/sample.ts";
 
@@ -69,14 +71,16 @@ await program.command
   .parseAsync();
 
 async function reconstruct(
-  { compute, stage }: Workplace,
+  { compute, stage, warn }: Workplace,
   particleFile: string | undefined,
   options: Options,
 ): Promise<string> {
   const files = await inputFiles(particleFile, options);
-  const particles = await readImages(files.particles);
+  const particles = await readImages(files.particles, { warn, apix: options.apix });
   const start =
-    files.map !== undefined && options.iterations > 0 ? await readMap(files.map, particles) : undefined;
+    files.map !== undefined && options.iterations > 0
+      ? await readMap(files.map, particles, options)
+      : undefined;
   const settings = settingsOf(particles, options);
   const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
   let halves = await halfSets(
@@ -89,7 +93,7 @@ async function reconstruct(
   let result: Reconstruction | undefined;
   const rounds = start ? options.iterations : 0;
   for (let round = 1; round <= rounds; round++) {
-    const before = { start: start!, round, ...(result && { before: result }) };
+    const before = { start: start!.volume, round, ...(result && { before: result }) };
     const next = await refinementRound(compute, halves, before, settings, stage);
     ({ halves } = next);
     result = next.reconstruction;
@@ -99,6 +103,7 @@ async function reconstruct(
   await writeResults(particles, halves, result, settings, { ...options, start });
   return [
     `${particles.count} particles, ${options.sym}: ${result.resolution.toFixed(1)} Å between the halves (FSC 0.143)`,
+    ...leftOutSummary(particles),
     `${options.out}/: map.mrc, map-filtered.mrc, half1.mrc, half2.mrc, fsc.star, poses.star, map.png, fsc.png`,
   ].join("\n");
 }
@@ -115,11 +120,23 @@ async function inputFiles(
   throw new RangeError("particles were expected, or --sample; --help tells more");
 }
 
-async function readMap(path: string, { box, pixelSize }: ImageSet): Promise<Volume> {
-  const map = volumeOf(readMrc(await readFile(path)));
-  if (map.size === box && Math.abs(map.pixelSize - pixelSize) < 1e-3 * pixelSize) return map;
+/** A map to begin with, and where it lies. */
+interface Start {
+  readonly volume: Volume;
+  readonly placement: Placement;
+}
+
+async function readMap(path: string, { box, pixelSize }: ImageSet, { apix }: Options): Promise<Start> {
+  const mrc = await readMrcFile(path);
+  if (apix === undefined && voxelSize(mrc.header).every((side) => side === 0))
+    throw new RangeError(`${path}: no voxel size in the header (CELLA, MX, MY, MZ); give it with --apix <Å>`);
+  const volume = named(path, () => volumeOf(mrc, apix));
+  if (faultOf(volume.data) === "blank")
+    throw new RangeError(`${path}: equal densities only; a map was expected`);
+  if (volume.size === box && Math.abs(volume.pixelSize - pixelSize) < 1e-3 * pixelSize)
+    return { volume, placement: placementOf(mrc.header) };
   throw new RangeError(
-    `${path}: ${map.size} voxels of ${map.pixelSize} Å; ${box} of ${pixelSize} Å were expected, as the particles have`,
+    `${path}: ${volume.size} voxels of ${volume.pixelSize} Å; ${box} of ${pixelSize} Å were expected, as the particles have`,
   );
 }
 
@@ -139,15 +156,18 @@ async function writeResults(
   halves: readonly HalfSet[],
   result: Reconstruction,
   { maskRadius }: RefinementSettings,
-  { out, start, mass }: Options & { readonly start: Volume | undefined },
+  { out, start, mass }: Options & { readonly start: Start | undefined },
 ): Promise<void> {
   await mkdir(out, { recursive: true });
   const { box, pixelSize } = particles;
   const seen = presentable(result, maskRadius);
   const dimensions = [box, box, box] as const;
   const maps = { map: result.whole, "map-filtered": seen, half1: result.halves[0], half2: result.halves[1] };
-  for (const [name, { data }] of Object.entries(maps))
-    await writeFile(join(out, `${name}.mrc`), writeMrc(data, { dimensions, pixelSize, labels: [name] }));
+  const placement = start?.placement;
+  for (const [name, { data }] of Object.entries(maps)) {
+    const contents = { dimensions, pixelSize, labels: [name], ...(placement && { placement }) };
+    await writeFile(join(out, `${name}.mrc`), writeMrc(data, contents));
+  }
   await writeFile(join(out, "poses.star"), posesStar(out, particles, halves));
   const title = `${particles.count} particles: ${result.resolution.toFixed(1)} Å`;
   await writeFile(join(out, "fsc.star"), fscStar(result));
@@ -156,7 +176,9 @@ async function writeResults(
   // 1.21 Å³ a dalton; a fifth of the mask is what a compact particle fills.
   const enclosed = mass === undefined ? 0.2 * (4 / 3) * Math.PI * maskRadius ** 3 : mass * 1210;
   const shown = [
-    ...(start ? [{ heading: "What it began with", volume: start, colour: [158, 196, 232] as const }] : []),
+    ...(start
+      ? [{ heading: "What it began with", volume: start.volume, colour: [158, 196, 232] as const }]
+      : []),
     { heading: "The map", volume: seen, colour: [240, 190, 120] as const },
   ];
   await writeFile(join(out, "map.png"), drawMaps(title, shown, enclosed));

@@ -15,7 +15,7 @@ import { bytesOf } from "../science/stages.ts";
 import { imageName, particleStar } from "../science/star.ts";
 import { addAligned } from "../shared/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
-import { readImages, type ImageSet } from "./lib/images.ts";
+import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
 import { describeProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
@@ -43,16 +43,23 @@ await addComparisonOptions(program.command)
   .parseAsync();
 
 async function simmx(
-  { compute, stage }: Workplace,
+  { compute, stage, warn }: Workplace,
   referenceFile: string | undefined,
   particleFile: string | undefined,
   options: Options,
 ): Promise<string> {
   const files = await inputFiles(referenceFile, particleFile, options);
-  const [references, particles] = [await readImages(files.references), await readImages(files.particles)];
+  const { apix } = options;
+  const particles = await readImages(files.particles, { warn, apix });
+  const { pixelSize } = particles;
+  const references = await readImages(files.references, { warn, apix, otherwise: pixelSize, counted: true });
   if (references.box !== particles.box)
     throw new RangeError(
       `references of ${references.box} pixels, particles of ${particles.box}: equal boxes were expected`,
+    );
+  if (Math.abs(references.pixelSize - pixelSize) > 1e-2 * pixelSize)
+    warn(
+      `references with pixels of ${references.pixelSize.toFixed(3)} Å, particles with ${pixelSize.toFixed(3)} Å: they are compared pixel by pixel`,
     );
   const put = async ({ images, count, box }: ImageSet) => ({
     ref: await compute.put(bytesOf(images)),
@@ -74,6 +81,7 @@ async function simmx(
   const mirrored = best.filter(({ mirror }) => mirror).length;
   return [
     `${matrix.particles} particles × ${matrix.references} references; ${mirrored} match best as mirror images`,
+    ...leftOutSummary(particles),
     `${options.out}/: simmx.mrcs (score, dx, dy, angle, mirror), classes.star, matches.png, scores.png`,
   ].join("\n");
 }

@@ -15,6 +15,8 @@ export interface MrcHeader {
   /** Samples along the fastest, the middle and the slowest axis of the file (NX, NY, NZ). */
   readonly dimensions: Triple;
   readonly mode: MrcMode;
+  /** Whether the bytes of mode 0 are 0 … 255, as IMOD's stamp says, and not −128 … 127, as MRC2014 does. */
+  readonly unsignedBytes: boolean;
   /** Index of the first sample on each file axis (NXSTART …). */
   readonly start: Triple;
   /** Intervals along x, y, z of the unit cell (MX, MY, MZ). */
@@ -33,6 +35,7 @@ export interface MrcHeader {
   readonly extendedBytes: number;
   /** What the extended header is: `CCP4`, `FEI1`, `SERI` …, or empty. */
   readonly extendedType: string;
+  /** Where sample 0 lies on x, y and z, Å. */
   readonly origin: Triple;
   readonly littleEndian: boolean;
   readonly labels: readonly string[];
@@ -40,12 +43,17 @@ export interface MrcHeader {
 
 export const headerBytes = 1024;
 
+/** What IMOD, and programs that follow it, put before their flags. */
+const imodStamp = 1_146_047_817;
+const imodFlags = { signedBytes: 1, originIsNegated: 4, halfBytes: 16 } as const;
+
 /**
  * Reads the first 1,024 bytes of a file.
  * @param fileBytes - length of the whole file, which must hold what the header announces
- * @throws MrcError
+ * @throws MrcError that names the field whose number cannot be right
  */
 export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.length): MrcHeader {
+  refuseOtherFormats(bytes);
   if (bytes.length < headerBytes)
     throw new MrcError(`${bytes.length} bytes; an MRC file begins with a header of ${headerBytes}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
@@ -59,9 +67,12 @@ export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.leng
   ];
   const text = (from: number, length: number): string =>
     new TextDecoder("latin1").decode(bytes.subarray(from, from + length)).replace(/[\0 ]+$/, "");
+  const flags = integer(39) === imodStamp ? integer(40) : undefined;
+  const origin = triple(real, 50);
   const header: MrcHeader = {
     dimensions: triple(integer, 1),
-    mode: readMode(integer(4)),
+    mode: readMode(integer(4), flags),
+    unsignedBytes: flags !== undefined && !(flags & imodFlags.signedBytes),
     start: triple(integer, 5),
     sampling: triple(integer, 8),
     cell: triple(real, 11),
@@ -73,13 +84,32 @@ export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.leng
     spaceGroup: integer(23),
     extendedBytes: integer(24),
     extendedType: text(104, 4),
-    origin: triple(real, 50),
+    // IMOD's own origin points the other way, unless a flag says that it does not.
+    origin: flags !== undefined && !(flags & imodFlags.originIsNegated) ? negated(origin) : origin,
     littleEndian,
     rms: real(55),
     labels: Array.from({ length: Math.min(10, Math.max(0, integer(56))) }, (_, i) => text(224 + 80 * i, 80)),
   };
+  checkRanges(header);
   checkLength(header, fileBytes);
   return header;
+}
+
+/** How files begin that are often given in place of an MRC file. */
+const otherFormats: readonly (readonly [name: string, ...start: number[]])[] = [
+  ["compressed with gzip; unpack it first (gunzip)", 0x1f, 0x8b],
+  ["compressed with bzip2; unpack it first (bunzip2)", 0x42, 0x5a, 0x68],
+  ["compressed with zstd; unpack it first (unzstd)", 0x28, 0xb5, 0x2f, 0xfd],
+  ["compressed with xz; unpack it first (unxz)", 0xfd, 0x37, 0x7a, 0x58, 0x5a],
+  ["a ZIP archive; unpack it first (unzip)", 0x50, 0x4b, 0x03, 0x04],
+  ["a TIFF file; convert it to MRC first", 0x49, 0x49, 0x2a, 0x00],
+  ["a TIFF file; convert it to MRC first", 0x4d, 0x4d, 0x00, 0x2a],
+  ["an HDF5 file; convert it to MRC first", 0x89, 0x48, 0x44, 0x46],
+];
+
+function refuseOtherFormats(bytes: Uint8Array): void {
+  const other = otherFormats.find(([, ...start]) => start.every((byte, i) => bytes[i] === byte));
+  if (other) throw new MrcError(other[0]);
 }
 
 function readByteOrder(view: DataView): boolean {
@@ -95,9 +125,17 @@ function readByteOrder(view: DataView): boolean {
   );
 }
 
-function readMode(mode: number): MrcMode {
+function readMode(mode: number, flags: number | undefined): MrcMode {
+  if (mode === 0 && flags !== undefined && flags & imodFlags.halfBytes)
+    throw new MrcError("mode 0 with two 4-bit numbers a byte; convert it to 8 bits or more first");
   if (mode in bytesOfMode) return mode as MrcMode;
-  const names: Record<number, string> = { 3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit" };
+  const names: Record<number, string> = {
+    3: "complex 16-bit",
+    4: "complex 32-bit",
+    7: "32-bit integers",
+    16: "colours",
+    101: "4-bit",
+  };
   throw new MrcError(
     `mode ${mode}${names[mode] ? ` (${names[mode]})` : ""}; modes ${Object.keys(bytesOfMode).join(", ")} can be read`,
   );
@@ -110,10 +148,50 @@ function readAxes(axes: Triple): Triple {
   throw new MrcError(`axes ${axes.join(", ")} (MAPC, MAPR, MAPS); an order of 1, 2, 3 was expected`);
 }
 
+/** Å; beyond any specimen that was ever imaged. */
+const largestCell = 1e9;
+const largestIndex = 1e8;
+
+/** Zeros pass where programs write them for "not said": what needs such a number asks for it. */
+function checkRanges({
+  dimensions,
+  start,
+  sampling,
+  cell,
+  angles,
+  spaceGroup,
+  extendedBytes,
+  origin,
+}: MrcHeader): void {
+  const check = (
+    fields: string,
+    expected: string,
+    values: readonly number[],
+    fits: (value: number) => boolean,
+  ): void => {
+    if (!values.every(fits)) throw new MrcError(`${fields} ${values.join(", ")}; ${expected} expected`);
+  };
+  const within = (low: number, high: number) => (value: number) => value >= low && value <= high;
+  check("NX, NY, NZ of", "each at least 1 was", dimensions, within(1, Infinity));
+  check(
+    "NXSTART, NYSTART, NZSTART of",
+    `numbers within ±${largestIndex} were`,
+    start,
+    within(-largestIndex, largestIndex),
+  );
+  check("MX, MY, MZ of", `intervals of a cell, 0 … ${largestIndex}, were`, sampling, within(0, largestIndex));
+  check("cell lengths (CELLA) of", `0 … ${largestCell} Å were`, cell, within(0, largestCell));
+  check("cell angles (CELLB) of", "0 … 180° were", angles, (value) => value >= 0 && value < 180);
+  check("space group (ISPG)", "0 … 630 was", [spaceGroup], within(0, 630));
+  check("an extended header (NSYMBT) of", "0 or more bytes were", [extendedBytes], within(0, Infinity));
+  check("ORIGIN of", `numbers within ±${largestCell} Å were`, origin, within(-largestCell, largestCell));
+}
+
+function negated([x, y, z]: Triple): Triple {
+  return [0 - x, 0 - y, 0 - z];
+}
+
 function checkLength({ dimensions, mode, extendedBytes }: MrcHeader, fileBytes: number): void {
-  if (dimensions.some((count) => count < 1))
-    throw new MrcError(`${dimensions.join(" × ")} samples; each must be at least 1`);
-  if (extendedBytes < 0) throw new MrcError(`an extended header of ${extendedBytes} bytes`);
   const expected =
     headerBytes + extendedBytes + dimensions[0] * dimensions[1] * dimensions[2] * bytesOfMode[mode];
   if (fileBytes < expected)

@@ -16,23 +16,29 @@ export interface Mrc {
   readonly header: MrcHeader;
   /** Densities in the order of the file. */
   readonly data: Float32Array;
-  readonly extended: Uint8Array;
 }
 
 /** Reads an MRC file. @throws MrcError */
 export function readMrc(bytes: Uint8Array): Mrc {
   const header = parseMrcHeader(bytes);
-  const start = headerBytes + header.extendedBytes;
-  const count = header.dimensions[0] * header.dimensions[1] * header.dimensions[2];
-  const view = new DataView(bytes.buffer, bytes.byteOffset + start);
-  const width = bytesOfMode[header.mode];
-  const read = readers[header.mode];
-  const data = new Float32Array(count);
-  for (let i = 0; i < count; i++) data[i] = read(view, i * width, header.littleEndian);
-  return { header, data, extended: bytes.slice(headerBytes, start) };
+  const data = new Float32Array(header.dimensions[0] * header.dimensions[1] * header.dimensions[2]);
+  decodeDensities(header, bytes.subarray(headerBytes + header.extendedBytes), data);
+  return { header, data };
 }
 
-const readers: Record<MrcMode, (view: DataView, at: number, littleEndian: boolean) => number> = {
+/** Densities from the bytes of a file, as many as `out` has room for. */
+export function decodeDensities(header: MrcHeader, bytes: Uint8Array, out: Float32Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const width = bytesOfMode[header.mode];
+  const read = header.unsignedBytes && header.mode === 0 ? readUnsignedByte : readers[header.mode];
+  for (let i = 0; i < out.length; i++) out[i] = read(view, i * width, header.littleEndian);
+}
+
+type ReadDensity = (view: DataView, at: number, littleEndian: boolean) => number;
+
+const readUnsignedByte: ReadDensity = (view, at) => view.getUint8(at);
+
+const readers: Record<MrcMode, ReadDensity> = {
   0: (view, at) => view.getInt8(at),
   1: (view, at, littleEndian) => view.getInt16(at, littleEndian),
   2: (view, at, littleEndian) => view.getFloat32(at, littleEndian),
@@ -77,19 +83,69 @@ export function voxelSize({ cell, sampling }: MrcHeader): Triple {
   return [along(0), along(1), along(2)];
 }
 
+/** Å; electron microscopes see nothing finer, and nobody aligns particles in anything coarser. */
+const pixelSizes = { least: 0.05, most: 10_000 };
+
+/** Whether a number can be the side of a pixel, Å. */
+export function isPixelSize(side: number): boolean {
+  return side >= pixelSizes.least && side <= pixelSizes.most;
+}
+
+/**
+ * Side of the pixels of images, Å; undefined where the header does not say.
+ * @throws MrcError when pixels are not square, or of a size that no microscope has
+ */
+export function pixelSizeOf(header: MrcHeader): number | undefined {
+  const [x, y] = voxelSize(header);
+  return x > 0 || y > 0 ? equalSides([x, y], "pixels") : undefined;
+}
+
+/** @throws MrcError when they differ, or no microscope has them */
+function equalSides(sides: readonly number[], name: string): number {
+  const side = sides[0]!;
+  const said = `${name} of ${sides.map((length) => Number(length.toPrecision(6))).join(" × ")} Å (CELLA ÷ MX, MY, MZ)`;
+  if (sides.some((other) => !(Math.abs(other - side) <= 1e-3 * side)))
+    throw new MrcError(`${said}; equal sides were expected`);
+  if (!isPixelSize(side))
+    throw new MrcError(`${said}; ${pixelSizes.least} … ${pixelSizes.most} Å were expected`);
+  return side;
+}
+
 /**
  * A map as the reconstruction takes it.
- * @throws MrcError when it is not a cube of an even number of equal voxels
+ * @param pixelSize - Å, instead of what the header says
+ * @throws MrcError when it is not a cube of an even number of equal voxels with a finite density each
  */
-export function volumeOf(mrc: Mrc): Volume {
+export function volumeOf(mrc: Mrc, pixelSize?: number): Volume {
   const { dimensions, data } = inOrderXyz(mrc);
-  const [x, y, z] = voxelSize(mrc.header);
+  const { angles } = mrc.header;
   const size = dimensions[0];
   if (dimensions.some((count) => count !== size) || size % 2)
     throw new MrcError(`a map of ${dimensions.join(" × ")} voxels; a cube of an even number was expected`);
-  if (!(x > 0) || Math.abs(x - y) > 1e-3 * x || Math.abs(x - z) > 1e-3 * x)
-    throw new MrcError(`voxels of ${x} × ${y} × ${z} Å; equal sides were expected`);
-  return { size, pixelSize: x, data };
+  if (angles.some((angle) => angle !== 90 && angle !== 0))
+    throw new MrcError(`a map with cell angles of ${angles.join(", ")}° (CELLB); 90° were expected`);
+  const sides = voxelSize(mrc.header);
+  if (pixelSize === undefined && sides.every((side) => side === 0))
+    throw new MrcError("no voxel size (CELLA, MX, MY, MZ)");
+  const wrong = data.findIndex((density) => !Number.isFinite(density));
+  if (wrong >= 0)
+    throw new MrcError(`the density ${data[wrong]} at voxel ${wrong + 1}; finite ones were expected`);
+  return { size, pixelSize: pixelSize ?? equalSides(sides, "voxels"), data };
+}
+
+/** Where a map lies beside others of its specimen: kept by what is made from it. */
+export interface Placement {
+  /** Index of the first voxel along x, y and z (NXSTART …). */
+  readonly start: Triple;
+  /** Where that voxel lies, Å. */
+  readonly origin: Triple;
+}
+
+/** The placement of a map, x first, whatever order its file has. */
+export function placementOf({ axes, start, origin }: MrcHeader): Placement {
+  const ordered: [number, number, number] = [0, 0, 0];
+  axes.forEach((axis, i) => (ordered[axis - 1] = start[i as 0]));
+  return { start: ordered, origin };
 }
 
 /** What {@link writeMrc} is told besides the densities. */
@@ -101,13 +157,15 @@ export interface MrcContents {
   /** A stack of images instead of a volume. */
   readonly stack?: boolean;
   readonly mode?: MrcMode;
+  /** Absent: at index 0 and 0 Å. */
+  readonly placement?: Placement;
   /** At most ten lines of 80 characters. */
   readonly labels?: readonly string[];
 }
 
 /** An MRC2014 file, little-endian, x fastest. @throws MrcError when numbers and dimensions disagree */
 export function writeMrc(data: Float32Array, contents: MrcContents): Uint8Array {
-  const { dimensions, pixelSize, stack = false, mode = 2, labels = [] } = contents;
+  const { dimensions, pixelSize, stack = false, mode = 2, placement, labels = [] } = contents;
   const count = dimensions[0] * dimensions[1] * dimensions[2];
   if (count !== data.length || count === 0)
     throw new MrcError(`${data.length} densities for ${dimensions.join(" × ")} samples`);
@@ -125,6 +183,7 @@ export function writeMrc(data: Float32Array, contents: MrcContents): Uint8Array 
   // In a stack of images the third axis is no length: one section a unit cell.
   const sampling = stack ? [dimensions[0], dimensions[1], 1] : dimensions;
   integers(1, [...dimensions, mode]);
+  integers(5, placement?.start ?? [0, 0, 0]);
   integers(8, sampling);
   reals(11, [...sampling.map((intervals) => intervals * pixelSize), 90, 90, 90]);
   integers(17, [1, 2, 3]);
@@ -132,6 +191,7 @@ export function writeMrc(data: Float32Array, contents: MrcContents): Uint8Array 
   reals(20, [minimum, maximum, mean]);
   integers(23, [stack ? 0 : 1, 0]);
   integers(28, [20141]);
+  reals(50, placement?.origin ?? [0, 0, 0]);
   bytes.set(new TextEncoder().encode("MAP "), 208);
   bytes.set([0x44, 0x44], 212);
   reals(55, [rms]);

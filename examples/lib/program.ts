@@ -3,18 +3,23 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Hands } from "../../customer/index.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
+import { isPixelSize } from "../../science/mrc.ts";
 import type { RunStage } from "../../science/refinement.ts";
 import { parallelOption } from "../../parallel/option.ts";
 
 /** Options that every program has. */
 export interface ProgramOptions {
   readonly out: string;
+  /** Pixel size, Å. */
+  readonly apix?: number;
 }
 
 /** What a program works with. */
 export interface Workplace {
   readonly compute: Compute;
   readonly stage: RunStage;
+  /** Tells what a program goes on in spite of. */
+  readonly warn: (warning: string) => void;
 }
 
 /** A program's command, and what runs its work. */
@@ -29,6 +34,7 @@ export function describeProgram(name: string, summary: string, out: string): Pro
   const command = new Command(name)
     .description(summary)
     .option("--out <directory>", "where the results go", out)
+    .option("--apix <Å>", "pixel size, instead of what the headers of stacks and maps say", pixelSize)
     .showHelpAfterError("(--help shows what is expected)");
   const connect = parallelOption(command);
   command.addHelpText(
@@ -47,7 +53,8 @@ async function runProgram(
   try {
     hands = await connect();
     const compute = computeOnHands(hands, { name, resumable: true });
-    const summary = await work({ compute, stage: showStage(process.stderr) });
+    const warn = (warning: string): void => void process.stderr.write(`${name}: warning: ${warning}\n`);
+    const summary = await work({ compute, stage: showStage(process.stderr), warn });
     process.stdout.write(`${summary}\n`);
   } catch (error) {
     process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -91,6 +98,12 @@ export function positive(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw new InvalidArgumentError("a number above 0 was expected");
+}
+
+/** Option parser: Å a pixel. */
+function pixelSize(text: string): number {
+  if (isPixelSize(Number(text))) return Number(text);
+  throw new InvalidArgumentError("a pixel size of 0.05 … 10,000 Å was expected");
 }
 
 /** Option parser: a whole number from `min` on. */

@@ -1,17 +1,23 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { MrcFile, readMrcFile } from "../../science/mrc-file.ts";
 import {
   inOrderXyz,
   MrcError,
   parseMrcHeader,
+  placementOf,
   readMrc,
   voxelSize,
   volumeOf,
   writeMrc,
   type MrcMode,
 } from "../../science/mrc.ts";
+import { bytesOf } from "../../science/stages.ts";
 
+/** IMOD's stamp, word 39. */
+const imod = 1_146_047_817;
 const data = join(import.meta.dirname, "..", "..", "data");
 const support = join(import.meta.dirname, "..", "support", "data");
 
@@ -29,7 +35,6 @@ describe("files of others", () => {
       littleEndian: true,
       labels: ["::::EMDATABANK.org::::EMD-3001::::"],
     });
-    expect(mrc.extended).toHaveLength(160);
     expect(mrc.header.angles[1]).toBeCloseTo(94.326, 3);
     expect(voxelSize(mrc.header)).toEqual([
       expect.closeTo(17.93 / 40, 5),
@@ -91,6 +96,13 @@ describe("round trip", () => {
     expect(readMrc(writeMrc(real, { dimensions: [2, 2, 1], pixelSize: 1 })).data).toEqual(real);
   });
 
+  test("of where a map lies, also in the order x, y, z of a file that has another", () => {
+    const placement = { start: [-3, 4, 5], origin: [10.5, -20, 0.25] } as const;
+    const { header } = readMrc(writeMrc(values, { dimensions: [4, 3, 2], pixelSize: 2, placement }));
+    expect(placementOf(header)).toEqual(placement);
+    expect(placementOf({ ...header, axes: [3, 1, 2] })).toEqual({ ...placement, start: [4, 5, -3] });
+  });
+
   test("of a stack says that its sections are images", () => {
     const { header } = readMrc(writeMrc(values, { dimensions: [4, 3, 2], pixelSize: 2, stack: true }));
     expect(header.spaceGroup).toBe(0);
@@ -119,6 +131,55 @@ describe("round trip", () => {
   });
 });
 
+describe("bytes and origins are as IMOD's stamp and flags say", () => {
+  const file = writeMrc(Float32Array.of(-1, -128, 0, 127), {
+    dimensions: [2, 2, 1],
+    pixelSize: 1,
+    mode: 0,
+    placement: { start: [0, 0, 0], origin: [1, 2, 3] },
+  });
+  const stamped = (stamp: number, flags: number): ReturnType<typeof readMrc> => {
+    const bytes = file.slice();
+    const view = new DataView(bytes.buffer);
+    view.setInt32(152, stamp, true);
+    view.setInt32(156, flags, true);
+    return readMrc(bytes);
+  };
+  test.each([
+    [0, 0, [-1, -128, 0, 127], [1, 2, 3]],
+    [imod + 1, 0, [-1, -128, 0, 127], [1, 2, 3]],
+    [imod, 0, [255, 128, 0, 127], [-1, -2, -3]],
+    [imod, 1, [-1, -128, 0, 127], [-1, -2, -3]],
+    [imod, 4, [255, 128, 0, 127], [1, 2, 3]],
+    [imod, 5, [-1, -128, 0, 127], [1, 2, 3]],
+  ])("stamp %i, flags %i", (stamp, flags, bytes, origin) => {
+    const { data, header } = stamped(stamp, flags);
+    expect([[...data], header.origin]).toEqual([bytes, origin]);
+  });
+});
+
+describe("a file is read as its bytes are, in pieces", () => {
+  test.each([0, 1, 2, 6, 12] as MrcMode[])("mode %i", async (mode) => {
+    const directory = await mkdtemp(join(tmpdir(), "manyhands-mrc-"));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    // 1.25 MiB of bytes: more than one piece.
+    const many = Float32Array.from({ length: 512 * 512 * 5 }, (_, i) => i % 127);
+    const bytes = writeMrc(many, { dimensions: [512, 512, 5], pixelSize: 1, mode, stack: true });
+    const path = join(directory, "a.mrcs");
+    await writeFile(path, bytes);
+    expect(Buffer.compare(bytesOf((await readMrcFile(path)).data), bytesOf(many))).toBe(0);
+    const file = await MrcFile.open(path);
+    const two = new Float32Array(2 * 512 * 512);
+    await file.read(3, 2, two);
+    expect(Buffer.compare(bytesOf(two), bytesOf(many.subarray(3 * 512 * 512)))).toBe(0);
+    // What is cut off while it is read ends with an error that names it.
+    await truncate(path, bytes.length - 100);
+    await expect(file.read(3, 2, two)).rejects.toThrow(/a.mrcs: cut off while it was read/);
+    await file.close();
+    await expect(MrcFile.open(path)).rejects.toThrow(/a.mrcs: \d+ bytes; 512 × 512 × 5 samples/);
+  });
+});
+
 describe("refusals say what was wrong", () => {
   const good = writeMrc(new Float32Array(8), { dimensions: [2, 2, 2], pixelSize: 1 });
   const changed = (change: (view: DataView) => void): Uint8Array => {
@@ -132,13 +193,81 @@ describe("refusals say what was wrong", () => {
     ["cut off", good.subarray(0, good.length - 1), /1055 bytes; 2 × 2 × 2 samples of mode 2 .* need 1056/],
     ["complex", changed((view) => view.setInt32(12, 4, true)), /mode 4 \(complex 32-bit\)/],
     ["huge", changed((view) => view.setInt32(0, 2 ** 30, true)), /need \d+/],
-    ["negative", changed((view) => view.setInt32(4, -2, true)), /each must be at least 1/],
+    ["negative", changed((view) => view.setInt32(4, -2, true)), /NX, NY, NZ of 2, -2, 2; each at least 1/],
     ["axes", changed((view) => view.setInt32(64, 2, true)), /axes 2, 2, 3/],
-    ["extended header", changed((view) => view.setInt32(92, -4, true)), /extended header of -4/],
+    ["extended header", changed((view) => view.setInt32(92, -4, true)), /extended header \(NSYMBT\) of -4/],
+    ["extended header beyond the end", changed((view) => view.setInt32(92, 4096, true)), /need 5152/],
+    ["negative mode", changed((view) => view.setInt32(12, -1, true)), /mode -1; modes 0, 1, 2, 6, 12/],
+    ["4-bit", changed((view) => view.setInt32(12, 101, true)), /mode 101 \(4-bit\)/],
+    [
+      "4-bit in bytes",
+      changed((view) =>
+        [12, 0, 152, imod, 156, 16].forEach(
+          (word, i, all) => i % 2 || view.setInt32(word, all[i + 1]!, true),
+        ),
+      ),
+      /two 4-bit numbers a byte/,
+    ],
+    [
+      "start",
+      changed((view) => view.setInt32(20, 2 ** 31 - 1, true)),
+      /NXSTART, NYSTART, NZSTART of 0, 2147483647, 0/,
+    ],
+    ["sampling", changed((view) => view.setInt32(28, -2, true)), /MX, MY, MZ of -2, 2, 2/],
+    ["cell", changed((view) => view.setFloat32(44, -1, true)), /cell lengths \(CELLA\) of 2, -1, 2/],
+    [
+      "cell of nothing",
+      changed((view) => view.setFloat32(40, NaN, true)),
+      /cell lengths \(CELLA\) of NaN, 2, 2/,
+    ],
+    [
+      "endless cell",
+      changed((view) => view.setFloat32(40, Infinity, true)),
+      /cell lengths \(CELLA\) of Infinity/,
+    ],
+    ["angles", changed((view) => view.setFloat32(60, 200, true)), /cell angles \(CELLB\) of 90, 90, 200/],
+    ["space group", changed((view) => view.setInt32(88, 9999, true)), /space group \(ISPG\) 9999/],
+    ["origin", changed((view) => view.setFloat32(196, NaN, true)), /ORIGIN of NaN, 0, 0/],
     ["no MRC", new Uint8Array(2000).fill(0x20), /not an MRC file/],
   ])("%s", (_, bytes, message) => {
     expect(() => readMrc(bytes)).toThrow(MrcError);
     expect(() => readMrc(bytes)).toThrow(message);
+  });
+
+  test.each([
+    [
+      "no voxel size",
+      changed((view) => [40, 44, 48].forEach((at) => view.setFloat32(at, 0, true))),
+      /no voxel size/,
+    ],
+    [
+      "voxels of unequal sides",
+      changed((view) => view.setFloat32(48, 3, true)),
+      /voxels of 1 × 1 × 1.5 Å .*; equal sides/,
+    ],
+    [
+      "voxels of no size",
+      changed((view) => [40, 44, 48].forEach((at) => view.setFloat32(at, 1e-6, true))),
+      /0.05 … 10000 Å/,
+    ],
+    [
+      "a cell that is no box",
+      changed((view) => view.setFloat32(56, 120, true)),
+      /cell angles of 90, 120, 90/,
+    ],
+    [
+      "a density that is no number",
+      changed((view) => view.setFloat32(1024 + 8, NaN, true)),
+      /the density NaN at voxel 3/,
+    ],
+  ])("maps: %s", (_, bytes, message) => {
+    expect(() => volumeOf(readMrc(bytes))).toThrow(MrcError);
+    expect(() => volumeOf(readMrc(bytes))).toThrow(message);
+  });
+
+  test("a voxel size that is told stands above the header's, or its lack", () => {
+    const none = readMrc(changed((view) => [40, 44, 48].forEach((at) => view.setFloat32(at, 0, true))));
+    expect(volumeOf(none, 2.5)).toMatchObject({ pixelSize: 2.5, size: 2 });
   });
 
   test("numbers that do not fit", () => {

@@ -52,7 +52,7 @@ test.skipIf(missing.length > 0)(`with given poses the map is relion_reconstruct'
 });
 
 async function expectAgreement(directory: string, star: string, map: string): Promise<void> {
-  const particles = await readImages(join(directory, star));
+  const particles = await readImages(join(directory, star), { warn: (warning) => expect.fail(warning) });
   const { images, box, pixelSize, rows } = particles;
   const compute = computeHere();
   const poses = rows.map(({ pose }) => pose);

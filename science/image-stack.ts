@@ -1,0 +1,64 @@
+import { MrcFile } from "./mrc-file.ts";
+import { MrcError } from "./mrc-header.ts";
+
+/**
+ * Opens a file whose sections are images of particles.
+ * @throws MrcError when they are no even squares, or the file says that they are something else
+ */
+export async function openStack(path: string): Promise<MrcFile> {
+  const file = await MrcFile.open(path);
+  try {
+    checkStack(file);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function checkStack({ path, header }: MrcFile): void {
+  const [box, height] = header.dimensions;
+  if (box !== height || box % 2)
+    throw new MrcError(`${path}: images of ${box} × ${height} pixels; even squares were expected`);
+  if (header.axes.join() !== "1,2,3")
+    throw new MrcError(`${path}: axes ${header.axes.join(", ")} (MAPC, MAPR, MAPS); images have 1, 2, 3`);
+  if (header.spaceGroup > 400)
+    throw new MrcError(`${path}: space group ${header.spaceGroup}, a stack of volumes; images were expected`);
+}
+
+/** What looks odd about a stack that can be read, a sentence each. */
+export function oddities({ path, header, excessBytes }: MrcFile): string[] {
+  const [, , count] = header.dimensions;
+  const odd: string[] = [];
+  // RELION writes its stacks with a volume's space group too, under names with a different end.
+  if (header.spaceGroup > 0 && count > 1 && !path.endsWith(".mrcs"))
+    odd.push(
+      `${path}: space group ${header.spaceGroup} says that this is a volume; its ${count} sections are taken as images`,
+    );
+  if (excessBytes > 0)
+    odd.push(`${path}: ${excessBytes} bytes more than the ${count} images of its header; they are not read`);
+  return odd;
+}
+
+/** Reads images into `out` at the places of `members`; `indexOf` tells where in the stack each stands. */
+export async function readMembers(
+  file: MrcFile,
+  members: readonly number[],
+  indexOf: (member: number) => number,
+  out: Float32Array,
+): Promise<void> {
+  const [box, , count] = file.header.dimensions;
+  const area = box * box;
+  for (let at = 0; at < members.length;) {
+    const [first, index] = [members[at]!, indexOf(members[at]!)];
+    // Neighbours in the file that are neighbours here too are read at once.
+    let run = 1;
+    while (members[at + run] === first + run && indexOf(first + run) === index + run) run++;
+    if (index + run > count)
+      throw new RangeError(
+        `${file.path}: image ${Math.max(index, count) + 1} was asked for; it has ${count}`,
+      );
+    await file.read(index, run, out.subarray(first * area, (first + run) * area));
+    at += run;
+  }
+}
