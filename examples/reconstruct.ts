@@ -8,12 +8,14 @@
  *     node examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
  */
 import { mkdir, writeFile } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { drawFscPlot } from "../science/draw/fsc-plot.ts";
 import { drawMaps } from "../science/draw/image-sheet.ts";
 import { resolutionAt } from "../science/fsc.ts";
 import { halfSets, type HalfSet } from "../science/half-sets.ts";
 import { faultOf } from "../science/image-quality.ts";
+import { reconstructionBytes } from "../science/memory.ts";
 import { named, readMrcFile } from "../science/mrc-file.ts";
 import { placementOf, voxelSize, volumeOf, writeMrc, type Placement } from "../science/mrc.ts";
 import {
@@ -77,6 +79,7 @@ async function reconstruct(
 ): Promise<string> {
   const files = await inputFiles(particleFile, options);
   const particles = await readImages(files.particles, { warn, apix: options.apix });
+  checkMemory(particles.box);
   const start =
     files.map !== undefined && options.iterations > 0
       ? await readMap(files.map, particles, options)
@@ -138,6 +141,18 @@ async function readMap(path: string, { box, pixelSize }: ImageSet, { apix }: Opt
   throw new RangeError(
     `${path}: ${volume.size} voxels of ${volume.pixelSize} Å; ${box} of ${pixelSize} Å were expected, as the particles have`,
   );
+}
+
+/** @throws RangeError when this machine has not the memory that the maps take here, whoever computes */
+function checkMemory(box: number): void {
+  const [needed, there] = [reconstructionBytes(box), totalmem()].map((bytes) => bytes / 2 ** 30) as [
+    number,
+    number,
+  ];
+  if (needed > there)
+    throw new RangeError(
+      `maps of ${box} voxels take ${needed.toFixed(1)} GiB here, and this machine has ${there.toFixed(1)}; a smaller box was expected`,
+    );
 }
 
 function settingsOf({ box, pixelSize }: ImageSet, options: Options): RefinementSettings {

@@ -1,7 +1,8 @@
-import { alignmentLength } from "../shared/kernels/average.ts";
+import { alignmentLength, finerAngles } from "../shared/kernels/average.ts";
 import { checkSearch } from "../shared/kernels/math/checks.ts";
 import type { Match } from "../shared/kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
+import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";
 import { bytesOf, type StageOptions } from "./stages.ts";
 
@@ -42,6 +43,8 @@ export async function classAverages(
 ): Promise<ClassAverage[]> {
   const { name, onProgress, ...settings } = options;
   checkSearch({ ...settings, box });
+  const largest = Math.max(...classes.map(({ members }) => members.length));
+  const memoryMb = searchMemoryMb({ ...settings, box }, largest, 1, finerAngles);
   const area = box * box;
   const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
   // A blob a class: its members lie scattered over the stack, and a task may name only so many references.
@@ -63,6 +66,7 @@ export async function classAverages(
   const averages = classes.map((): ClassAverage => ({ average: new Float32Array(area), members: [] }));
   for await (const { index, output } of compute.map("average", inputs, {
     name,
+    memoryMb,
     ...(onProgress && { onProgress }),
   })) {
     const which = busy[index]!;

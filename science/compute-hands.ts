@@ -8,7 +8,8 @@ import type * as insert from "../shared/kernels/insert.ts";
 import type * as project from "../shared/kernels/project.ts";
 import type * as refine from "../shared/kernels/refine.ts";
 import type * as simmx from "../shared/kernels/simmx.ts";
-import type { Compute, Finished, KernelInput, KernelName, KernelOutput } from "./compute.ts";
+import { jobDefaults } from "../shared/limits.ts";
+import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
 const kernelUrl = (name: KernelName): URL => new URL(`../shared/kernels/${name}.ts`, import.meta.url);
 
@@ -31,12 +32,14 @@ export interface ComputeOnHandsOptions {
    * and tries those of their tasks again that had failed.
    */
   readonly resumable?: boolean;
+  /** Told when no client has the memory of a job, which then waits for one that has. */
+  readonly warn?: (warning: string) => void;
 }
 
 /** Runs kernels on the clients of a server. */
 export function computeOnHands(
   hands: Hands,
-  { name: program, signal, resumable = false }: ComputeOnHandsOptions,
+  { name: program, signal, resumable = false, warn }: ComputeOnHandsOptions,
 ): Compute & { readonly tasks: number } {
   let tasks = 0;
   return {
@@ -47,15 +50,19 @@ export function computeOnHands(
     async *map<K extends KernelName>(
       kernel: K,
       inputs: readonly KernelInput<K>[],
-      { name: stage, onProgress }: { name: string; onProgress?: (fraction: number) => void },
+      { name: stage, onProgress, memoryMb = 0 }: MapOptions,
     ): AsyncGenerator<Finished<KernelOutput<K>>> {
       // The table gives each name its own kernel, which TypeScript cannot follow through K.
       const module = kernels[kernel] as unknown as Parameters<
         typeof hands.map<KernelInput<K>, KernelOutput<K>>
       >[0];
       const name = `${program}: ${stage}`;
+      if (memoryMb > jobDefaults.memoryMb) await warnOfMemory(hands, stage, memoryMb, warn);
+      // A client without as much memory a slot would lose its sandbox, again and again.
+      const memory = memoryMb > jobDefaults.memoryMb && { memoryMb, requires: { memoryMb } };
+      const options = { name, ...memory, ...(signal && { signal }) };
       const start = (key?: string): Job<KernelOutput<K>> =>
-        hands.map(module, inputs, { name, ...(signal && { signal }), ...(key !== undefined && { key }) });
+        hands.map(module, inputs, { ...options, ...(key !== undefined && { key }) });
       const { job } = resumable ? await goOn(start, await keyOf(program, kernel, inputs)) : { job: start() };
       let done = 0;
       for await (const { index, output, error } of job) {
@@ -69,6 +76,20 @@ export function computeOnHands(
       }
     },
   };
+}
+
+async function warnOfMemory(
+  hands: Hands,
+  stage: string,
+  memoryMb: number,
+  warn: ComputeOnHandsOptions["warn"],
+): Promise<void> {
+  const connected = (await hands.clients()).filter((client) => client.connected);
+  const slots = connected.map((client) => client.memoryMb);
+  if (slots.length === 0 || slots.some((slot) => slot >= memoryMb)) return;
+  warn?.(
+    `${stage}: a task takes ${memoryMb} MiB, and no client has as much a slot (at most ${Math.max(...slots)}); it waits for one that has`,
+  );
 }
 
 /** Everything the outputs depend on. */

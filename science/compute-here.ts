@@ -2,7 +2,7 @@ import { DataReference } from "../shared/data-reference.ts";
 import { sha256Hex } from "../shared/hash.ts";
 import type { KernelContext } from "../shared/kernel.ts";
 import { seededRandom } from "../shared/random.ts";
-import type { Compute, Finished, KernelInput, KernelName, KernelOutput } from "./compute.ts";
+import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
 /** Runs kernels one after the other in this process: the same program without a server. */
 export function computeHere(): Compute {
@@ -22,7 +22,7 @@ export function computeHere(): Compute {
     async *map<K extends KernelName>(
       kernel: K,
       inputs: readonly KernelInput<K>[],
-      { onProgress }: { onProgress?: (fraction: number) => void },
+      { onProgress }: MapOptions,
     ): AsyncGenerator<Finished<KernelOutput<K>>> {
       const module = (await import(`../shared/kernels/${kernel}.ts`)) as {
         default: (input: KernelInput<K>, ctx: KernelContext) => Promise<KernelOutput<K>>;

@@ -26,8 +26,16 @@ export interface Compute {
   map<K extends KernelName>(
     kernel: K,
     inputs: readonly KernelInput<K>[],
-    options: { readonly name: string; readonly onProgress?: (fraction: number) => void },
+    options: MapOptions,
   ): AsyncIterable<Finished<KernelOutput<K>>>;
+}
+
+/** How a kernel is run. */
+export interface MapOptions {
+  readonly name: string;
+  readonly onProgress?: (fraction: number) => void;
+  /** What a task takes; absent, or less than every sandbox has: that. */
+  readonly memoryMb?: number;
 }
 
 interface Kernels {

@@ -2,6 +2,7 @@ import { elementLength } from "../shared/kernels/simmx.ts";
 import { checkSearch } from "../shared/kernels/math/checks.ts";
 import type { Match } from "../shared/kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
+import { searchMemoryMb } from "./memory.ts";
 import { blocksOf, imagesOf, type ImageStack, type StageOptions } from "./stages.ts";
 
 /** How images are compared; lengths in pixels, rings in cycles per box. */
@@ -35,24 +36,20 @@ export async function similarityMatrix(
     ComparisonSettings & { readonly particleBlock: number; readonly referenceBlock: number },
 ): Promise<SimilarityMatrix> {
   const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror } = options;
-  checkSearch({ ...options, box: particles.box });
+  const search = { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror, box: particles.box };
+  checkSearch(search);
+  const memoryMb = searchMemoryMb(search, options.particleBlock, options.referenceBlock);
   const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
     blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
   );
   const inputs = blocks.map(({ start, end, first, last }) => ({
     particles: imagesOf(particles, start, end),
     references: imagesOf(references, first, last),
-    box: particles.box,
-    minRing,
-    maxRing,
-    particleRadius,
-    shiftRadius,
-    shiftStep,
-    mirror,
+    ...search,
   }));
   const matrix = (): Float32Array => new Float32Array(particles.count * references.count);
   const matrices = [matrix(), matrix(), matrix(), matrix(), matrix()] as const;
-  for await (const { index, output } of compute.map("simmx", inputs, options)) {
+  for await (const { index, output } of compute.map("simmx", inputs, { ...options, memoryMb })) {
     const { start, end, first, last } = blocks[index]!;
     let from = 0;
     for (let particle = start; particle < end; particle++)

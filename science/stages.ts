@@ -7,6 +7,7 @@ import { paddedSize } from "../shared/kernels/math/fourier-volume.ts";
 import { addPacked, emptyPartialVolume, type PartialVolume } from "../shared/kernels/math/partial-volume.ts";
 import { packPoses } from "../shared/kernels/math/poses.ts";
 import type { Compute } from "./compute.ts";
+import { insertMemoryMb, searchMemoryMb, sliceMemoryMb } from "./memory.ts";
 import type { View } from "./orientations.ts";
 import { packOperators } from "./symmetry.ts";
 import type { Volume } from "./volume.ts";
@@ -55,6 +56,7 @@ export async function projectStage(
 ): Promise<Float32Array> {
   checkBox(map.size);
   checkMaxRadius(options.maxRadius);
+  const memoryMb = sliceMemoryMb(map.size, options.block);
   const ref = await compute.put(bytesOf(map.data));
   const blocks = blocksOf(poses.length, options.block);
   const inputs = blocks.map(([start, end]) => ({
@@ -64,7 +66,7 @@ export async function projectStage(
     maxRadius: options.maxRadius,
   }));
   const images = new Float32Array(poses.length * map.size ** 2);
-  for await (const { index, output } of compute.map("project", inputs, options))
+  for await (const { index, output } of compute.map("project", inputs, { ...options, memoryMb }))
     images.set(output, blocks[index]![0] * map.size ** 2);
   return images;
 }
@@ -92,7 +94,9 @@ export async function searchStage(
   options: StageOptions & SearchSettings,
 ): Promise<Candidate[][]> {
   const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, keep } = options;
-  checkSearch({ ...options, box: particles.box });
+  const search = { minRing, maxRing, particleRadius, shiftRadius, shiftStep, box: particles.box };
+  checkSearch(search);
+  const memoryMb = searchMemoryMb(search, options.particleBlock, options.referenceBlock);
   const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
     blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
   );
@@ -101,16 +105,11 @@ export async function searchStage(
     references: imagesOf(references, first, last),
     views: Float64Array.from(views.slice(first, last).flatMap(({ rot, tilt }) => [rot, tilt])),
     firstReference: first,
-    box: particles.box,
-    minRing,
-    maxRing,
-    particleRadius,
-    shiftRadius,
-    shiftStep,
+    ...search,
     keep,
   }));
   const found: Candidate[][] = Array.from({ length: particles.count }, () => []);
-  for await (const { index, output } of compute.map("align", inputs, options))
+  for await (const { index, output } of compute.map("align", inputs, { ...options, memoryMb }))
     unpackCandidates(output, keep).forEach((candidates, i) =>
       found[blocks[index]!.start + i]!.push(...candidates),
     );
@@ -139,6 +138,7 @@ export async function refineStage(
 ): Promise<Candidate[]> {
   const { minRing, maxRing, step, endStep } = options;
   checkClimb({ ...options, box: particles.box });
+  const memoryMb = sliceMemoryMb(particles.box, options.block);
   const keep = Math.max(...candidates.map((list) => list.length));
   const refs = await Promise.all(maps.map((map) => compute.put(bytesOf(map.data))));
   const blocks = partsOf(particles.count, maps.length).flatMap(([from, to], part) =>
@@ -160,7 +160,7 @@ export async function refineStage(
     endStep,
   }));
   const refined: Candidate[] = Array.from({ length: particles.count });
-  for await (const { index, output } of compute.map("refine", inputs, options))
+  for await (const { index, output } of compute.map("refine", inputs, { ...options, memoryMb }))
     unpackCandidates(output, 1).forEach(([best], i) => (refined[blocks[index]!.start + i] = best!));
   return refined;
 }
@@ -187,6 +187,7 @@ export async function insertStage(
   const { box } = particles;
   checkBox(box);
   checkMaxRadius(options.maxRadius);
+  const memoryMb = insertMemoryMb(box, options.block);
   const blocks = partsOf(particles.count, options.parts).flatMap(([from, to], part) =>
     blocksOf(to - from, options.block).map(([start, end]) => ({
       part,
@@ -206,7 +207,7 @@ export async function insertStage(
   // Sums of 32-bit numbers depend on their order: added in the order of tasks, whatever order they finish in.
   const waiting = new Map<number, Float32Array>();
   let next = 0;
-  for await (const { index, output } of compute.map("insert", inputs, options)) {
+  for await (const { index, output } of compute.map("insert", inputs, { ...options, memoryMb })) {
     waiting.set(index, output.packed);
     for (let packed = waiting.get(next); packed; packed = waiting.get(next)) {
       addPacked(sums[blocks[next]!.part]!, packed, packedRadius(box, options.maxRadius));

@@ -52,8 +52,8 @@ async function runProgram(
   let hands: Hands | undefined;
   try {
     hands = await connect();
-    const compute = computeOnHands(hands, { name, resumable: true });
     const warn = (warning: string): void => void process.stderr.write(`${name}: warning: ${warning}\n`);
+    const compute = computeOnHands(hands, { name, resumable: true, warn });
     const summary = await work({ compute, stage: showStage(process.stderr), warn });
     process.stdout.write(`${summary}\n`);
   } catch (error) {

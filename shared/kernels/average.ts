@@ -41,7 +41,7 @@ export type AverageOutput = {
 };
 
 /** Four times the angles of the band: 1.4° a step at most, so that the rim of a particle of 30 pixels' radius is blurred by less than half a pixel. */
-const finer = 4;
+export const finerAngles = 4;
 
 /** Rounds beyond which nobody means what he asks for. */
 const mostIterations = 1000;
@@ -76,7 +76,7 @@ function iterate(
   );
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
-  const search = new RotationalSearch(engine, grid, shifts, { mirror: input.mirror, finer });
+  const search = new RotationalSearch(engine, grid, shifts, { mirror: input.mirror, finer: finerAngles });
   const matchTo = (reference: Float32Array): ((particle: Float32Array) => Match) => {
     search.setReferences(reference);
     return (particle) => {
