@@ -30,7 +30,7 @@ function memoryMb({ what, wasm, beside }: Needs): number {
   return Math.ceil((wasm + beside + restBytes) / mebibyte);
 }
 
-/** Of inserting images into a Fourier volume: 16 bytes a sample of the padded half cube, and what travels of it. */
+/** Of inserting images into a Fourier volume: 16 bytes a sample of the padded half cube, and what travels of it, four copies. */
 export function insertMemoryMb(box: number, images: number): number {
   const padded = paddedSize(box);
   const packed = 12 * ((2 * Math.PI) / 3) * (padded / 2 + 2) ** 3;
@@ -38,7 +38,7 @@ export function insertMemoryMb(box: number, images: number): number {
   return memoryMb({
     what,
     wasm: 16 * (padded / 2 + 1) * padded ** 2,
-    beside: 3 * packed + 8 * images * box ** 2,
+    beside: 4 * packed + 8 * images * box ** 2,
   });
 }
 
