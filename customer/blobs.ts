@@ -36,13 +36,18 @@ export async function putBlob(
   return putStream(http, source, signal);
 }
 
+/** A hash of Node refuses 2 GiB at once. */
+const hashedBytes = 1024 ** 3;
+
 /** Stores bytes that are in memory. */
 export async function putBytes(
   http: HttpClient,
   bytes: Uint8Array,
   signal?: AbortSignal,
 ): Promise<DataReference> {
-  const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += hashedBytes) hash.update(bytes.subarray(at, at + hashedBytes));
+  const sha256 = hash.digest("hex") as Sha256;
   return upload(http, new DataReference(sha256, bytes.length), bytes as Uint8Array<ArrayBuffer>, signal);
 }
 

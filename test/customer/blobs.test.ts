@@ -38,6 +38,24 @@ function listeningClient(): { http: HttpClient; sent: string[] } {
 }
 
 describe("putting data", () => {
+  it("hashes bytes in memory beyond 2 GiB", async () => {
+    const hash = createHash("sha256");
+    const piece = new Uint8Array(2 ** 20);
+    for (let i = 0; i < 2048; i++) hash.update(piece);
+    const http = new HttpClient({
+      url: platform.url,
+      findToken: async () => platform.server.token,
+      patienceMs: 5_000,
+      log: () => undefined,
+      // A server that has them is sent nothing.
+      fetch: async () => new Response(),
+    });
+    const large = new Uint8Array(2 ** 31 + 3);
+    large.set([1, 2, 3], 2 ** 31);
+    const expected = hash.update(large.subarray(2 ** 31)).digest("hex");
+    expect(await putBytes(http, large)).toMatchObject({ sha256: expected, size: 2 ** 31 + 3 });
+  });
+
   it("gives the same reference for the same bytes, whatever they came from", async () => {
     const path = join(platform.directory, "data.bin");
     await writeFile(path, bytes);
