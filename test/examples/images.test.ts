@@ -47,7 +47,7 @@ test("a good stack is read without a word", async () => {
   expect([warnings, leftOut]).toEqual([[], []]);
 });
 
-describe("images that nothing right can be computed with", () => {
+describe("[IMAGE-1] images that nothing right can be computed with", () => {
   const set = (view: DataView, value: number): void => view.setFloat32(pixel, value, true);
   const blank = (view: DataView): void => {
     for (let i = 0; i < area; i++) view.setFloat32(1024 + 4 * (5 * area + i), 3, true);
@@ -143,7 +143,7 @@ describe("images that nothing right can be computed with", () => {
   });
 });
 
-describe("a pixel size", () => {
+describe("[IMAGE-3] a pixel size", () => {
   test.each([
     ["cell", (view: DataView) => zeros(view, 40, 52)],
     ["sampling", (view: DataView) => zeros(view, 28, 40)],
@@ -180,7 +180,7 @@ describe("a pixel size", () => {
   });
 });
 
-describe("a file that looks odd", () => {
+describe("[IMAGE-2] a file that looks odd", () => {
   test("a volume given as particles is read with a warning, under RELION's name for stacks without", async () => {
     const volume = (view: DataView): void => {
       view.setInt32(36, 32, true);
@@ -247,7 +247,7 @@ test("images that a table names and a stack has not are refused", async () => {
   await expect(read(star)).rejects.toThrow(/image 33 was asked for; it has 32/);
 });
 
-test("of a stack beyond 2 GiB the images that are named are read", async () => {
+test("[IMAGE-7] of a stack beyond 2 GiB the images that are named are read", async () => {
   const directory = await scratchDirectory();
   const [box, count] = [256, 10_000];
   const header = writeMrc(new Float32Array(box * box), {

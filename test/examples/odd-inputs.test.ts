@@ -43,7 +43,7 @@ async function changed(from: string, to: string, change: (view: DataView) => voi
 const particles = join(cases, "particles.mrcs");
 const references = join(cases, "references.mrcs");
 
-test("simmx leaves an image out that has a NaN, names it, and is right about all others", async () => {
+test("[IMAGE-1] simmx leaves an image out that has a NaN, names it, and is right about all others", async () => {
   const out = await scratchDirectory();
   await changed(particles, join(out, "nan-pixel.mrcs"), (view) =>
     view.setFloat32(1024 + 4 * (5 * 1024 + 100), NaN, true),
@@ -73,7 +73,7 @@ test("simmx leaves an image out that has a NaN, names it, and is right about all
   expect(right).toBeGreaterThanOrEqual(29);
 });
 
-test("reconstruct with an image that has a NaN makes the map of the others", async () => {
+test("[IMAGE-1] reconstruct with an image that has a NaN makes the map of the others", async () => {
   const out = await scratchDirectory();
   const { particles: star } = await writePoseSample(join(out, "sample"), {
     particles: 60,
@@ -95,7 +95,7 @@ test("reconstruct with an image that has a NaN makes the map of the others", asy
 });
 
 test.each(["simmx", "class-average", "reconstruct"])(
-  "%s asks for a pixel size that the header lacks, and takes it",
+  "[IMAGE-3] %s asks for a pixel size that the header lacks, and takes it",
   async (name) => {
     const out = await scratchDirectory();
     const file = await changed(particles, join(out, "no-cell.mrcs"), (view) =>
@@ -128,7 +128,7 @@ test("a volume as particles, and references of other pixels, are worth a warning
   expect(stderr).toMatch(/^simmx: warning: references with pixels of 7.080 Å, particles with 3.550 Å/m);
 });
 
-test("parameters that no search has are refused before anything is submitted", async () => {
+test("[IMAGE-4] parameters that no search has are refused before anything is submitted", async () => {
   const out = await scratchDirectory();
   const hands = await platform.connect();
   const before = (await hands.jobs()).length;
@@ -144,7 +144,7 @@ test("parameters that no search has are refused before anything is submitted", a
   expect(await hands.jobs()).toHaveLength(before);
 });
 
-test("the map that reconstruct begins with says where its maps lie", async () => {
+test("[IMAGE-2] the map that reconstruct begins with says where its maps lie", async () => {
   const out = await scratchDirectory();
   const sample = await writePoseSample(join(out, "sample"), { particles: 24, box: 24, snr: 10 });
   const { size, pixelSize, data } = volumeOf(readMrc(await readFile(sample.start)));

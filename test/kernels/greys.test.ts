@@ -85,7 +85,7 @@ describe.each([
   { scale: 1, offset: 10, digits: 4 },
   { scale: 1e-9, offset: 0, digits: 4 },
   { scale: 1e9, offset: -1e11, digits: 3 },
-])("grey values × $scale + $offset do not change", ({ scale, offset, digits }) => {
+])("[IMAGE-5] grey values × $scale + $offset do not change", ({ scale, offset, digits }) => {
   test.each(Object.keys(results))("%s", async (name) => {
     const greys = (images: Float32Array): Float32Array => images.map((value) => value * scale + offset);
     const [before, after] = [await results[name]!(noisy), await results[name]!(greys(noisy))];

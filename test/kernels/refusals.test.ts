@@ -55,12 +55,12 @@ const searching = ["align", "simmx", "average"] as const;
 test.each(kernels)("%s computes with good numbers", (kernel) => run(kernel));
 
 const wrong = [NaN, Infinity, -Infinity, -1, 0, 1e9];
-test.each(kernels)("%s refuses a box that is no side of an image", async (box) => {
+test.each(kernels)("[IMAGE-4] %s refuses a box that is no side of an image", async (box) => {
   for (const value of [...wrong, 15, 16.5]) await expect(run(box, { box: value })).rejects.toThrow(/box/);
 });
 
 test.each(searching)(
-  "%s refuses rings, radii and shifts that are no numbers or far out of range",
+  "[IMAGE-4] %s refuses rings, radii and shifts that are no numbers or far out of range",
   async (kernel) => {
     for (const value of [...wrong, 1.5])
       await expect(run(kernel, { minRing: value })).rejects.toThrow(/minRing/);
@@ -78,21 +78,21 @@ test.each(searching)(
   },
 );
 
-test("align refuses views that are no numbers, or not one for each reference", async () => {
+test("[IMAGE-4] align refuses views that are no numbers, or not one for each reference", async () => {
   await expect(run("align", { views: Float64Array.of(0, 0, NaN, 0) })).rejects.toThrow(/views: number 3/);
   await expect(run("align", { views: Float64Array.of(0, 0) })).rejects.toThrow(/2 references with 1 views/);
   for (const keep of [...wrong.slice(0, 4), 1.5])
     await expect(run("align", { keep })).rejects.toThrow(/keep/);
 });
 
-test("average refuses rounds and parts that are none", async () => {
+test("[IMAGE-4] average refuses rounds and parts that are none", async () => {
   for (const iterations of [...wrong, 1.5])
     await expect(run("average", { iterations })).rejects.toThrow(/iterations/);
   for (const keep of [...wrong, 1.1]) await expect(run("average", { keep })).rejects.toThrow(/keep/);
 });
 
 test.each(["project", "insert"] as const)(
-  "%s refuses poses and radii that are no numbers",
+  "[IMAGE-4] %s refuses poses and radii that are no numbers",
   async (kernel) => {
     const odd = poses.map((_, i) => (i === 7 ? NaN : 0));
     await expect(run(kernel, { poses: odd })).rejects.toThrow(/poses: number 8 of 10 is NaN/);
@@ -101,7 +101,7 @@ test.each(["project", "insert"] as const)(
   },
 );
 
-test("insert refuses weights that are missing or no numbers, and symmetry that is no rotation", async () => {
+test("[IMAGE-4] insert refuses weights that are missing or no numbers, and symmetry that is no rotation", async () => {
   await expect(run("insert", { weights: Float64Array.of(1) })).rejects.toThrow(
     /2 images with 2 poses and 1 weights/,
   );
@@ -114,7 +114,7 @@ test("insert refuses weights that are missing or no numbers, and symmetry that i
   }
 });
 
-test("refine refuses steps and candidates that are no numbers", async () => {
+test("[IMAGE-4] refine refuses steps and candidates that are no numbers", async () => {
   for (const step of [...wrong.slice(0, 5), 360])
     await expect(run("refine", { step })).rejects.toThrow(/step/);
   for (const endStep of wrong) await expect(run("refine", { endStep })).rejects.toThrow(/endStep/);
@@ -126,7 +126,7 @@ test("refine refuses steps and candidates that are no numbers", async () => {
   );
 });
 
-test("images and maps with something that is no number are refused, and named", async () => {
+test("[IMAGE-1] images and maps with something that is no number are refused, and named", async () => {
   for (const value of [NaN, Infinity, -Infinity]) {
     const odd = await put(changed(box * box + 3, value));
     for (const kernel of [...searching, "refine"] as const)

@@ -38,7 +38,7 @@ async function asked(run: (compute: Compute) => Promise<unknown>): Promise<numbe
   return given?.memoryMb;
 }
 
-test("larger ones ask for what they need", async () => {
+test("[IMAGE-6] larger ones ask for what they need", async () => {
   const insert = (box: number) => (compute: Compute) =>
     stages.insertStage(compute, stackOf(box), [pose], { ...insertOptions, maxRadius: box / 2 });
   expect(await asked(insert(256))).toBe(insertMemoryMb(256, 125));
@@ -47,7 +47,7 @@ test("larger ones ask for what they need", async () => {
   expect(insertMemoryMb(256, 125)).toBeLessThan(3072);
 });
 
-test("boxes that WebAssembly cannot hold are refused in one sentence, and nothing is submitted", async () => {
+test("[IMAGE-6] boxes that WebAssembly cannot hold are refused in one sentence, and nothing is submitted", async () => {
   const submitted = asked((compute) =>
     stages.insertStage(compute, stackOf(512), [pose], { ...insertOptions, maxRadius: 256 }),
   );
@@ -63,7 +63,7 @@ test("boxes that WebAssembly cannot hold are refused in one sentence, and nothin
   expect(reconstructionBytes(256) / 2 ** 30).toBeGreaterThan(3);
 });
 
-test("a job asks for its memory and for clients that have it; that none has is told", async () => {
+test("[IMAGE-6] a job asks for its memory and for clients that have it; that none has is told", async () => {
   const platform = await LivePlatform.start({ slots: 1 });
   try {
     const hands = await platform.connect();

@@ -131,7 +131,7 @@ describe("round trip", () => {
   });
 });
 
-describe("bytes and origins are as IMOD's stamp and flags say", () => {
+describe("[IMAGE-2] bytes and origins are as IMOD's stamp and flags say", () => {
   const file = writeMrc(Float32Array.of(-1, -128, 0, 127), {
     dimensions: [2, 2, 1],
     pixelSize: 1,
@@ -158,7 +158,7 @@ describe("bytes and origins are as IMOD's stamp and flags say", () => {
   });
 });
 
-describe("a file is read as its bytes are, in pieces", () => {
+describe("[IMAGE-7] a file is read as its bytes are, in pieces", () => {
   test.each([0, 1, 2, 6, 12] as MrcMode[])("mode %i", async (mode) => {
     const directory = await mkdtemp(join(tmpdir(), "manyhands-mrc-"));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -180,7 +180,7 @@ describe("a file is read as its bytes are, in pieces", () => {
   });
 });
 
-describe("refusals say what was wrong", () => {
+describe("[IMAGE-2] refusals say what was wrong", () => {
   const good = writeMrc(new Float32Array(8), { dimensions: [2, 2, 2], pixelSize: 1 });
   const changed = (change: (view: DataView) => void): Uint8Array => {
     const bytes = good.slice();
