@@ -10,7 +10,7 @@ import { evenViews } from "./orientations.ts";
 import { reconstruct } from "./reconstruct.ts";
 import * as stages from "./stages.ts";
 import { symmetryOperators } from "./symmetry.ts";
-import { maskVolume, softSphere, type Volume } from "./volume.ts";
+import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
 
 /** What the maps of two halves are made with; lengths in Å. */
 export interface ReconstructionSettings {
@@ -103,7 +103,7 @@ export async function refinementRound(
   settings: RefinementSettings,
   stage: RunStage,
 ): Promise<{ halves: [HalfSet, HalfSet]; reconstruction: Reconstruction }> {
-  const low = filterVolume(start, lowPass(settings.startResolution));
+  const low = filterVolume(withoutBackground(start), lowPass(settings.startResolution));
   const candidates = before
     ? halves.map(({ poses }) => poses.map((pose) => [{ ...pose, score: 0, reference: 0 }]))
     : await searchAll(compute, halves, low, settings, stage);

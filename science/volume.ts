@@ -45,6 +45,24 @@ export function softSphere(size: number, radius: number, edge: number): Float32A
   return mask;
 }
 
+/**
+ * Takes a map's background away, the mean density farther from the origin than half the box: its edges would be in every
+ * projection of a map that has one.
+ */
+export function withoutBackground(volume: Volume): Volume {
+  const { size, data } = volume;
+  const half = size / 2;
+  let [sum, count] = [0, 0];
+  for (let z = 0, i = 0; z < size; z++)
+    for (let y = 0; y < size; y++)
+      for (let x = 0; x < size; x++, i++) {
+        if ((x - half) ** 2 + (y - half) ** 2 + (z - half) ** 2 <= half * half) continue;
+        sum += data[i]!;
+        count++;
+      }
+  return { ...volume, data: data.map((value) => value - sum / count) };
+}
+
 /** Multiplies a volume by a mask of the same size. */
 export function maskVolume(volume: Volume, mask: Float32Array): Volume {
   return { ...volume, data: volume.data.map((value, i) => value * (mask[i] ?? 0)) };

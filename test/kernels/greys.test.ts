@@ -4,8 +4,10 @@ import type { KernelInput, KernelName, KernelOutput } from "../../science/comput
 import { halfSets } from "../../science/half-sets.ts";
 import { addNoise } from "../../science/noise.ts";
 import { randomPose } from "../../science/orientations.ts";
-import { reconstructHalves } from "../../science/refinement.ts";
+import { posesOf, reconstructHalves, refinementRound } from "../../science/refinement.ts";
 import { bytesOf, projectStage } from "../../science/stages.ts";
+import type { Volume } from "../../science/volume.ts";
+import { angleBetween, eulerMatrix } from "../../shared/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { phantom } from "../support/phantom.ts";
 
@@ -93,6 +95,39 @@ describe.each([
     after.forEach((value, i) => expect(value).toBeCloseTo(before[i]!, digits));
   });
 });
+
+test.each([
+  { scale: 1, offset: 0.5 },
+  { scale: 1000, offset: -50 },
+])(
+  "[IMAGE-5] poses do not depend on the densities of the first reference × $scale + $offset",
+  async ({ scale, offset }) => {
+    const halves = await halfSets(compute, noisy, box, poses);
+    const settings = {
+      symmetry: "C1",
+      pixelSize: 2,
+      maskRadius: 16,
+      startResolution: 12,
+      viewStep: 30,
+      maxShift: 4,
+    };
+    const refined = async (start: Volume) => {
+      const round = await refinementRound(compute, halves, { start, round: 1 }, settings, (_, work) =>
+        work(() => undefined),
+      );
+      return posesOf(round.halves);
+    };
+    const expected = await refined(map);
+    const found = await refined({ ...map, data: map.data.map((value) => value * scale + offset) });
+    found.forEach((pose, i) => {
+      const turn = angleBetween(
+        eulerMatrix(pose.rot, pose.tilt, pose.psi),
+        eulerMatrix(expected[i]!.rot, expected[i]!.tilt, expected[i]!.psi),
+      );
+      expect(turn).toBeLessThan(0.5);
+    });
+  },
+);
 
 test("the average of masked particles, flat outside, does not depend on their scale", async () => {
   const masked = noisy.map((value, i) => {
