@@ -1,6 +1,6 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { greyMeter, type Greys } from "./math/background.ts";
+import { Background } from "./math/background.ts";
 import { readImages } from "./math/blobs.ts";
 import { checkRange, checkRings, checkShifts, checkWhole } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
@@ -70,9 +70,10 @@ function iterate(
 ): AverageOutput {
   const { box, iterations } = input;
   const area = box * box;
-  const greysOf = greyMeter(box, input.particleRadius);
+  const background = new Background(box, input.particleRadius);
+  const everywhere = new Background(box, box);
   const particles = Array.from({ length: stack.length / area }, (_, i) =>
-    normalised(stack.subarray(i * area, (i + 1) * area), greysOf),
+    normalised(stack.subarray(i * area, (i + 1) * area), background, everywhere),
   );
   const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
   const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
@@ -126,11 +127,11 @@ function bootstrap(
   return level[0] ?? new Float32Array(box * box);
 }
 
-/** Background to mean 0 and variance 1; where that is flat, as around a masked particle, the image to variance 1. */
-function normalised(image: Float32Array, greysOf: (image: Float32Array) => Greys): Float32Array {
-  const { background, backgroundDeviation, deviation } = greysOf(image);
-  const scale = 1 / (backgroundDeviation || deviation || 1);
-  return image.map((value) => (value - background) * scale);
+/** Background to mean 0 and variance 1; where that is flat, as around a masked particle, the image to variance 1 about it. */
+function normalised(image: Float32Array, background: Background, everywhere: Background): Float32Array {
+  const mean = background.meanOf(image);
+  const scale = 1 / (background.deviationOf(image, mean) || everywhere.deviationOf(image, mean) || 1);
+  return image.map((value) => (value - mean) * scale);
 }
 
 /** Which particles belong to the best-scoring part; at least one. */

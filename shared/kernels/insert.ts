@@ -1,6 +1,6 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { greyMeter, type Greys } from "./math/background.ts";
+import { Background } from "./math/background.ts";
 import { makeBand } from "./math/band.ts";
 import { readImages } from "./math/blobs.ts";
 import { checkBox, checkFinite, checkMaxRadius, checkRotations } from "./math/checks.ts";
@@ -94,7 +94,7 @@ class ParticleSlicer {
   readonly #transform: RealTransform;
   readonly #phases: PhaseTables;
   readonly #half: number;
-  readonly #greysOf: (image: Float32Array) => Greys;
+  readonly #background: Background;
 
   constructor(engine: Engine, box: number, maxRadius: number) {
     const padded = paddedSize(box);
@@ -106,7 +106,7 @@ class ParticleSlicer {
     this.#transform = new RealTransform(engine, padded);
     this.#phases = new PhaseTables(engine, padded);
     this.#half = engine.take(4 * halfLength2(padded));
-    this.#greysOf = greyMeter(box, box / 2);
+    this.#background = new Background(box, box / 2);
   }
 
   /**
@@ -117,10 +117,10 @@ class ParticleSlicer {
     const [box, padded] = [this.#box, this.#padded];
     const offset = (padded - box) / 2;
     const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
-    const { background } = this.#greysOf(image);
+    const mean = this.#background.meanOf(image);
     for (let y = 0, from = 0; y < box; y++) {
       const to = (y + offset) * (padded + 2) + offset;
-      for (let x = 0; x < box; x++, from++) field[to + x] = image[from]! - background;
+      for (let x = 0; x < box; x++, from++) field[to + x] = image[from]! - mean;
     }
     this.#transform.forward2(this.#half, { filled: [offset, offset + box] });
     const { offsets, phases, count } = this.band;

@@ -1,6 +1,6 @@
 import type { DataReference } from "../data-reference.ts";
 import type { KernelContext } from "../kernel.ts";
-import { greyMeter } from "./math/background.ts";
+import { Background } from "./math/background.ts";
 import { makeBand } from "./math/band.ts";
 import { readFourierVolume, readImages } from "./math/blobs.ts";
 import { mostCandidates, packCandidates, unpackCandidates, type Candidate } from "./math/candidates.ts";
@@ -59,14 +59,14 @@ function climbAll(
   const { engine } = volume;
   const transform = new RealTransform(engine, box);
   const score = new SliceScore(volume, makeBand(box, minRing, maxRing));
-  const greysOf = greyMeter(box, box / 2);
+  const background = new Background(box, box / 2);
   const half = engine.take(4 * halfLength2(box));
   return starts.map((candidates, i) => {
     const image = images.subarray(i * box * box, (i + 1) * box * box);
     // A grey level far above the contrast would take the digits that tell the particle.
-    const { background } = greysOf(image);
+    const mean = background.meanOf(image);
     spreadRows(
-      image.map((value) => value - background),
+      image.map((value) => value - mean),
       box,
       engine.floats(half, halfLength2(box)),
     );

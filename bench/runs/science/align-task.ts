@@ -6,7 +6,7 @@ import { addNoise } from "../../../science/noise.ts";
 import { evenViews, randomPose } from "../../../science/orientations.ts";
 import { projectStage } from "../../../science/stages.ts";
 import { symmetryOperators } from "../../../science/symmetry.ts";
-import { greyMeter } from "../../../shared/kernels/math/background.ts";
+import { Background } from "../../../shared/kernels/math/background.ts";
 import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
@@ -60,18 +60,18 @@ export async function writeAlignTask(task: AlignTask, file: string): Promise<voi
   const counts = [shifts.length / 2, task.references.length / area, task.particles.length / area];
   const header = Int32Array.of(task.box, task.minRing, task.maxRing, ...counts);
   const numbers = Float32Array.of(task.particleRadius, ...shifts);
-  const images = [task.references, task.particles].map((stack) => normalised(task, stack));
+  const images = [task.references, task.particles].map((stack) => withoutGrey(task, stack));
   await writeFile(file, Buffer.concat([header, numbers, ...images].map((part) => Buffer.from(part.buffer))));
 }
 
 /** What the kernel does first, and align.c, which is to be compared in the arithmetic after it, does not. */
-function normalised({ box, particleRadius }: AlignTask, stack: Float32Array): Float32Array {
-  const greysOf = greyMeter(box, particleRadius);
+function withoutGrey({ box, particleRadius }: AlignTask, stack: Float32Array): Float32Array {
+  const background = new Background(box, particleRadius);
   const images = stack.slice();
   for (let at = 0; at < images.length; at += box * box) {
     const image = images.subarray(at, at + box * box);
-    const { background, deviation } = greysOf(image);
-    image.forEach((value, i) => (image[i] = (value - background) / deviation));
+    const mean = background.meanOf(image);
+    image.forEach((value, i) => (image[i] = value - mean));
   }
   return images;
 }

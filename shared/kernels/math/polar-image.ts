@@ -1,5 +1,5 @@
 import type { Engine } from "../wasm/engine.ts";
-import { greyMeter, type Greys } from "./background.ts";
+import { Background } from "./background.ts";
 import { halfLength2, RealTransform } from "./fft-real.ts";
 import { paddedSize, triangleTransform } from "./fourier-volume.ts";
 import { polarColumns, polarSamples, polarTable, type PolarGrid } from "./polar.ts";
@@ -17,7 +17,7 @@ export class PolarSampler {
   readonly #table: number;
   readonly #count: number;
   readonly #half: number;
-  readonly #greysOf: (image: Float32Array) => Greys;
+  readonly #background: Background;
 
   constructor(engine: Engine, grid: PolarGrid) {
     this.#engine = engine;
@@ -28,25 +28,24 @@ export class PolarSampler {
     this.#columns = polarColumns(grid, this.#padded);
     this.#table = engine.put(polarTable(grid, this.#padded));
     this.#count = polarSamples(grid);
-    this.#greysOf = greyMeter(grid.box, grid.particleRadius);
+    this.#background = new Background(grid.box, grid.particleRadius);
     this.#half = engine.take(4 * halfLength2(this.#padded));
     this.samples = engine.take(8 * this.#count);
   }
 
   /**
-   * Samples an image of `box`² pixels, its background at 0 and its deviation at 1: zeros go around it, and an edge
-   * between these and a grey background would be in every ring.
+   * Samples an image of `box`² pixels, its background at 0: zeros go around it, and an edge between these and a grey
+   * background would be in every ring.
    */
   sample(image: Float32Array): void {
     const [box, padded, correction] = [this.#box, this.#padded, this.#correction];
     const offset = (padded - box) / 2;
-    const { background, deviation } = this.#greysOf(image);
-    const scale = 1 / (deviation || 1);
+    const mean = this.#background.meanOf(image);
     const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
     for (let y = 0, from = 0; y < box; y++) {
       const to = (y + offset) * (padded + 2) + offset;
       for (let x = 0; x < box; x++, from++)
-        field[to + x] = (image[from]! - background) * scale * correction[y]! * correction[x]!;
+        field[to + x] = (image[from]! - mean) * correction[y]! * correction[x]!;
     }
     this.#transform.forward2(this.#half, { filled: [offset, offset + box], columns: this.#columns });
     this.#engine.call.samplePolar(this.#half, this.#table, this.#count, this.samples);

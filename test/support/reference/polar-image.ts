@@ -27,24 +27,21 @@ export class PolarSampler {
   sample(image: Float32Array, out: Float64Array): void {
     const { box } = this.#grid;
     const offset = (this.#padded - box) / 2;
-    const { mean, deviation } = greys(image, this.#grid);
+    const mean = backgroundOf(image, this.#grid);
     for (let y = 0; y < box; y++) {
       const to = (y + offset) * this.#padded + offset;
       for (let x = 0; x < box; x++)
-        this.#image[to + x] =
-          (image[y * box + x]! - mean) / deviation / (this.#correction[y]! * this.#correction[x]!);
+        this.#image[to + x] = (image[y * box + x]! - mean) / (this.#correction[y]! * this.#correction[x]!);
     }
     forward2(this.#image, this.#padded, this.#half);
     samplePolar(this.#half, this.#padded, this.#grid, out);
   }
 }
 
-/** Mean of the background, and root mean square of the whole image about it. */
-function greys(image: Float32Array, { box, particleRadius }: PolarGrid): { mean: number; deviation: number } {
+/** Mean of what lies outside the particle. */
+function backgroundOf(image: Float32Array, { box, particleRadius }: PolarGrid): number {
   const outside = image.filter(
     (_, i) => Math.hypot((i % box) - box / 2, Math.floor(i / box) - box / 2) > particleRadius,
   );
-  const mean = outside.reduce((sum, value) => sum + value, 0) / outside.length;
-  const squares = image.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / image.length) };
+  return outside.reduce((sum, value) => sum + value, 0) / outside.length;
 }
