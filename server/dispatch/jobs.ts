@@ -60,7 +60,10 @@ export class Jobs {
   }
 
   async cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]> {
-    const rows = await this.#store.listJobs({ ...filter, active: true });
+    const rows = (await this.#store.listJobs(filter)).filter(
+      // A blocked job is none that ended: it goes on when what blocks it is mended.
+      ({ state }) => !hasEnded(state) || state === "blocked",
+    );
     // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
     const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
     return Promise.all(ended.map((row) => this.#changed(row)));

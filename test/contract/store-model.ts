@@ -13,6 +13,8 @@ interface ModelJob {
   readonly claimed: Set<number>;
   /** In order of seq. */
   outcomes: { seq: number; index: number; state: "done" | "failed" }[];
+  /** Whether it was open when it was quarantined. */
+  wasOpen: boolean;
   lastSeq: number;
 }
 
@@ -85,6 +87,7 @@ export async function runRandomOperations(
     async (job) => {
       const asked = current.endJob(job.id, "quarantined");
       if (isActive(job)) {
+        job.wasOpen = job.state === "open";
         job.state = "quarantined";
         job.claimed.clear();
       }
@@ -100,7 +103,15 @@ export async function runRandomOperations(
   const addJob = async () => {
     const id = jobId(++made);
     await current.createJob(newJob({ id }));
-    jobs.set(id, { id, state: "open", tasks: new Set(), claimed: new Set(), outcomes: [], lastSeq: 0 });
+    jobs.set(id, {
+      id,
+      state: "open",
+      tasks: new Set(),
+      claimed: new Set(),
+      outcomes: [],
+      lastSeq: 0,
+      wasOpen: true,
+    });
   };
 
   for (let round = 0; round < rounds; round++) {
@@ -136,7 +147,8 @@ async function claim(store: Store, job: ModelJob, limit: number): Promise<void> 
 async function requeue(store: Store, job: ModelJob): Promise<void> {
   const failures = job.outcomes.filter(({ state }) => state === "failed").length;
   const unended = job.state === "quarantined" ? job.tasks.size - job.outcomes.length : 0;
-  if (job.state === "quarantined" || (job.state === "finished" && failures > 0)) job.state = "closed";
+  if (job.state === "quarantined") job.state = job.wasOpen ? "open" : "closed";
+  else if (job.state === "finished" && failures > 0) job.state = "closed";
   job.outcomes = job.outcomes.filter(({ state }) => state === "done");
   finishInModel(job);
   expect((await store.requeueFailed(job.id)).requeued).toBe(failures + unended);

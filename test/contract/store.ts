@@ -263,6 +263,93 @@ export function storeContract(name: string, harness: StoreHarness): void {
         await store.complete(first, [done(1)]);
         expect(await claimIndexes(10, second)).toEqual([0, 1]);
       });
+
+      it("[AFTER-5] what a failed job blocked goes on by itself once that was requeued and is done, down the whole line", async () => {
+        await start(2);
+        await after(2, first);
+        await after(3, second);
+        await store.closeJob(second);
+        await finish(first, [done(0), failed(1)]);
+        await store.requeueFailed(first);
+        expect(await store.getJob(second)).toMatchObject({ state: "blocked", waitingFor: [] });
+        if (harness.durable) await restart();
+        const heard = told();
+        expect(await store.complete(first, [done(1)])).toMatchObject({ job: { state: "finished" } });
+        expect(await store.getJob(second)).toMatchObject({
+          state: "closed",
+          waitingFor: [],
+          reason: undefined,
+          endedAt: undefined,
+        });
+        expect(await store.getJob(third)).toMatchObject({ state: "open", waitingFor: [second] });
+        expect(heard()).toEqual([
+          [second, "closed", 0],
+          [third, "open", 1],
+        ]);
+        expect(await claimIndexes(10, third)).toEqual([]);
+        expect(await claimIndexes(10, second)).toEqual([0, 1]);
+        await store.complete(second, [done(0), done(1)]);
+        if (harness.durable) await restart();
+        expect(await claimIndexes(10, third)).toEqual([0, 1]);
+      });
+
+      it("[AFTER-5] goes on only when nothing else stands in the way, and names what does", async () => {
+        await start(2);
+        await after(2);
+        await after(3, first, second);
+        await start(0, { id: jobId(4), after: [third] });
+        await store.closeJob(jobId(4));
+        await finish(first, [done(0), failed(1)]);
+        await finish(second, [failed(0), failed(1)]);
+        await store.requeueFailed(first);
+        await store.complete(first, [done(1)]);
+        for (const id of [third, jobId(4)])
+          expect((await store.getJob(id))?.reason?.message).toMatch(/2 of 2 tasks failed/);
+        await store.requeueFailed(second);
+        await store.complete(second, [done(0), failed(1)]);
+        expect((await store.getJob(third))?.state).toBe("blocked");
+        await store.requeueFailed(second);
+        await store.complete(second, [done(1)]);
+        await store.closeJob(third);
+        expect(await claimIndexes(10, third)).toEqual([0, 1]);
+        await store.complete(third, [done(0), done(1)]);
+        expect((await store.getJob(jobId(4)))?.state).toBe("finished");
+      });
+
+      it("[AFTER-5] a job that failed again blocks again; one cancelled or deleted meanwhile stays so", async () => {
+        await start(1);
+        await after(2, first);
+        await after(3, first);
+        await after(4, first);
+        await after(5, second);
+        await finish(first, [failed(0)]);
+        expect((await store.endJob(third, "cancelled")).state).toBe("cancelled");
+        await store.deleteJob(jobId(4));
+        await store.requeueFailed(first);
+        await store.complete(first, [failed(0)]);
+        expect((await store.getJob(second))?.state).toBe("blocked");
+        await store.requeueFailed(first);
+        await store.complete(first, [done(0)]);
+        expect((await store.getJob(second))?.state).toBe("open");
+        expect((await store.getJob(third))?.state).toBe("cancelled");
+        expect(await store.getJob(jobId(4))).toBeUndefined();
+        await store.deleteJob(second);
+        expect((await store.getJob(jobId(5)))?.state).toBe("blocked");
+        await refuses("WRONG_STATE", store.requeueFailed(jobId(5)), /deleted/);
+      });
+
+      it("[AFTER-5] a job that was blocked from the start goes on, too; what was deleted when it was done is not missed", async () => {
+        await start(1);
+        await after(2);
+        await finish(second);
+        await finish(first, [failed(0)]);
+        await start(0, { id: third, after: [first, second] }).catch(() => undefined);
+        expect((await store.getJob(third))?.state).toBe("blocked");
+        await store.deleteJob(second);
+        await store.requeueFailed(first);
+        await store.complete(first, [done(0)]);
+        expect(await store.getJob(third)).toMatchObject({ state: "open", waitingFor: [] });
+      });
     });
 
     describe("submitting", () => {
@@ -503,6 +590,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
 
       it("[END-2] a quarantined job keeps its reason, and requeueing opens it again", async () => {
         await start(4);
+        await store.closeJob(id);
         await claimIndexes(all);
         await store.complete(id, [done(0), failed(1)]);
         await store.recordAttempts(id, [{ index: 2, attempts: 3 }]);
@@ -522,6 +610,17 @@ export function storeContract(name: string, harness: StoreHarness): void {
     });
 
     describe("requeueing failures", () => {
+      it("[END-3] a quarantined job that lacked inputs takes them again, and does not finish without", async () => {
+        await start(1);
+        await store.endJob(id, "quarantined", failure(0));
+        await refuses("WRONG_STATE", store.submit(id, [task(1)]));
+        expect((await store.requeueFailed(id)).job.state).toBe("open");
+        await store.complete(id, [done(0)]);
+        await store.submit(id, [task(1)]);
+        await store.complete(id, [done(1)]);
+        expect((await store.closeJob(id)).state).toBe("finished");
+      });
+
       it("[END-3] opens failed tasks again, with new sequence numbers", async () => {
         await start(4);
         await claimIndexes(all);

@@ -7,6 +7,7 @@ import { hashColumn } from "../../server/store/sqlite/columns.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
+import type { JobId } from "../../shared/ids.ts";
 import type { Store } from "../../server/store/store.ts";
 import {
   blob,
@@ -44,10 +45,12 @@ interface OldJob {
   readonly failed: number;
   readonly lastSeq: number;
   readonly lowWater: number;
+  readonly after?: JobId[];
 }
 
-function addJob({ number, state, total, done, failed, lastSeq, lowWater }: OldJob): void {
-  const { customer, kernel, priority, createdAt, ...options } = newJob({ id: jobId(number) });
+function addJob({ number, state, total, done, failed, lastSeq, lowWater, after }: OldJob): void {
+  const changes = { id: jobId(number), ...(after && { after }) };
+  const { customer, kernel, priority, createdAt, ...options } = newJob(changes);
   old.run(
     `INSERT INTO jobs (number, id, customer, kernel, kernelSize, options, priority, createdAt, state, total, done, failed,
        lastSeq, lowWater) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -211,5 +214,17 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
     const connection = new DatabaseSync(join(directory, databaseName));
     expect(connection.prepare("SELECT DISTINCT job FROM taskPacks").all()).toEqual([{ job: 1 }, { job: 2 }]);
     connection.close();
+  });
+
+  it("version 3: a blocked job goes on once what blocks it is done", async () => {
+    openOld(3);
+    const none = { done: 0, failed: 0, lastSeq: 0, lowWater: 0 };
+    addJob({ ...none, number: 1, state: "quarantined", total: 0 });
+    addJob({ ...none, number: 2, state: "blocked", total: 0, after: [jobId(1)] });
+    old.close();
+    await opened(async (store) => {
+      await store.requeueFailed(jobId(1));
+      expect((await store.getJob(jobId(2)))?.state).toBe("finished");
+    });
   });
 });

@@ -171,6 +171,13 @@ const migrations: readonly Migration[] = [
     db.exec(packTables);
     packRows(db);
   },
+  // What blocks a job keeps its row in `waits` from here on.
+  `
+  INSERT OR IGNORE INTO waits (job, after)
+    SELECT jobs.number, first.number FROM jobs, json_each(jobs.options, '$.after') AS named
+    JOIN jobs AS first ON first.id = named.value
+    WHERE jobs.state = 'blocked' AND NOT (first.state = 'finished' AND first.failed = 0);
+  `,
 ];
 
 /** The schema version this build writes. */

@@ -4,52 +4,85 @@ import type { TaskFailure } from "../../../../shared/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
+import { rememberState, stateBefore } from "./reopening.ts";
+
+/**
+ * A row of `waits` stands for each job that has not finished well yet, also while the job that comes after it is blocked: so it
+ * goes on by itself once they all have. The row of one that was deleted before stays, and stands for good.
+ */
 
 /** Makes a new job wait for those it comes after, or blocks it at once when one of them has failed already. */
 export function waitForOthers(session: Session, job: CachedJob): void {
-  const others = (job.row.after ?? []).map((id) => session.jobs.need(id));
-  for (const { row } of others) {
-    const failure = whyNot(row);
-    if (failure) return block(session, job, failure);
-  }
-  wait(session, job, others);
+  const others = new Set((job.row.after ?? []).map((id) => session.jobs.need(id)));
+  for (const other of others)
+    if (!succeeded(other.row))
+      session.db.run("INSERT INTO waits (job, after) VALUES (?, ?)", job.number, other.number);
+  const { failure, waitingFor } = inTheWay(session, job);
+  if (failure) block(session, job, failure);
+  else if (waitingFor.length > 0) session.jobs.change(job, { waitingFor });
 }
 
 /**
- * Lets a blocked job wait anew.
+ * Lets a blocked job wait anew, and what it blocked in turn. Returns jobs that wait for nothing any more.
  * @throws PlatformError WRONG_STATE when one of the jobs it comes after is gone, or still stands in its way
  */
-export function waitAgain(session: Session, job: CachedJob): void {
-  const others = (job.row.after ?? []).map((id) => {
-    const other = session.jobs.find(id);
-    const failure = other ? whyNot(other.row) : `Job ${id}, which it comes after, was deleted.`;
-    if (!other || failure)
-      throw new PlatformError(
-        "WRONG_STATE",
-        `Job ${job.row.id} is still blocked: ${failure} Expected that job to be requeued first, or this one to be submitted again.`,
-      );
-    return other;
-  });
-  wait(session, job, others);
+export function waitAgain(session: Session, job: CachedJob): CachedJob[] {
+  const { failure } = inTheWay(session, job);
+  if (failure)
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Job ${job.row.id} is still blocked: ${failure} Expected that job to be requeued first, or this one to be submitted again.`,
+    );
+  return goOn(session, job);
 }
 
 /**
- * To be called when a job has ended or is forgotten (`deleted`): the jobs that wait for it go on, or are blocked, and so on
- * down the line. Returns jobs that wait for nothing any more.
+ * To be called when a job has ended or is forgotten (`deleted`): the jobs that wait for it go on, those that it had blocked too,
+ * or they are blocked, and so on down the line. Returns jobs that wait for nothing any more.
  */
 export function settleDependents(session: Session, ended: CachedJob, deleted = false): CachedJob[] {
   const released: CachedJob[] = [];
   const failure = whyNot(ended.row, deleted);
   leaveQueue(session, ended);
   for (const job of dependentsOf(session, ended)) {
-    if (failure === undefined) {
-      session.db.run("DELETE FROM waits WHERE job = ? AND after = ?", job.number, ended.number);
+    if (failure !== undefined) {
+      blockAll(session, job, failure);
+      continue;
+    }
+    session.db.run("DELETE FROM waits WHERE job = ? AND after = ?", job.number, ended.number);
+    if (job.row.state === "blocked") released.push(...goOn(session, job));
+    else {
       const waitingFor = job.row.waitingFor.filter((id) => id !== ended.row.id);
       session.jobs.change(job, { waitingFor });
       if (waitingFor.length > 0) continue;
       tell(session, job);
       released.push(job);
-    } else blockAll(session, job, failure);
+    }
+  }
+  return released;
+}
+
+/**
+ * Opens a blocked job that nothing stands in the way of any more, and what it had blocked, down the line. Returns those that
+ * wait for nothing.
+ */
+function goOn(session: Session, first: CachedJob): CachedJob[] {
+  const released: CachedJob[] = [];
+  const queue = [first];
+  for (let job = queue.pop(); job; job = queue.pop()) {
+    if (job.row.state !== "blocked") continue;
+    const { failure, waitingFor } = inTheWay(session, job);
+    // Another failure stands in the way: that one is named from now on.
+    if (failure !== undefined && failure === job.row.reason?.message) continue;
+    session.jobs.change(
+      job,
+      failure === undefined
+        ? { state: stateBefore(session, job), endedAt: undefined, reason: undefined, waitingFor }
+        : { reason: blockedBy(failure) },
+    );
+    tell(session, job);
+    if (failure === undefined && waitingFor.length === 0) released.push(job);
+    queue.push(...dependentsOf(session, job));
   }
   return released;
 }
@@ -65,28 +98,44 @@ function blockAll(session: Session, first: CachedJob, failure: string): void {
   }
 }
 
-function block(session: Session, job: CachedJob, message: string): void {
-  const isOpen = job.row.state === "open" ? 1 : 0;
-  session.db.run("UPDATE jobs SET blockedOpen = ? WHERE number = ?", isOpen, job.number);
-  const reason: TaskFailure = { index: 0, kind: "blocked", message, attempts: 0 };
-  session.jobs.change(job, { state: "blocked", endedAt: session.clock(), reason });
-  leaveQueue(session, job);
+function block(session: Session, job: CachedJob, failure: string): void {
+  rememberState(session, job);
+  session.jobs.change(job, {
+    state: "blocked",
+    endedAt: session.clock(),
+    reason: blockedBy(failure),
+    waitingFor: [],
+  });
   tell(session, job);
 }
 
-function wait(session: Session, job: CachedJob, others: readonly CachedJob[]): void {
-  const open = [...new Set(others.filter(({ row }) => row.endedAt === undefined))];
-  if (open.length === 0) return;
-  for (const { number } of open)
-    session.db.run("INSERT INTO waits (job, after) VALUES (?, ?)", job.number, number);
-  session.jobs.change(job, { waitingFor: open.map(({ row }) => row.id) });
+function blockedBy(message: string): TaskFailure {
+  return { index: 0, kind: "blocked", message, attempts: 0 };
+}
+
+/** What a job waits for, and the first failure that keeps it from starting, if there is one. */
+function inTheWay(session: Session, job: CachedJob): { waitingFor: JobId[]; failure: string | undefined } {
+  const waitingFor: JobId[] = [];
+  for (const { id } of session.db.all<{ id: JobId | null }>(
+    "SELECT jobs.id FROM waits LEFT JOIN jobs ON jobs.number = waits.after WHERE waits.job = ? ORDER BY waits.after",
+    job.number,
+  )) {
+    const failure =
+      id === null
+        ? "A job which it comes after was deleted before it finished."
+        : whyNot(session.jobs.need(id).row);
+    if (failure !== undefined) return { waitingFor: [], failure };
+    if (id !== null) waitingFor.push(id);
+  }
+  return { waitingFor, failure: undefined };
 }
 
 /** A job that has ended waits for nothing. */
 function leaveQueue(session: Session, job: CachedJob): void {
-  if (job.row.waitingFor.length === 0) return;
+  const { waitingFor, after = [] } = job.row;
+  if (after.length === 0) return;
   session.db.run("DELETE FROM waits WHERE job = ?", job.number);
-  session.jobs.change(job, { waitingFor: [] });
+  if (waitingFor.length > 0) session.jobs.change(job, { waitingFor: [] });
 }
 
 function dependentsOf({ db, jobs }: Session, { number }: CachedJob): CachedJob[] {

@@ -4,6 +4,7 @@ import type { JobRow } from "../../store.ts";
 import type { Session } from "../session.ts";
 import { settleDependents } from "./dependents.ts";
 import { dropClaims, isActive } from "./ending.ts";
+import { rememberState } from "./reopening.ts";
 
 export function endJob(
   session: Session,
@@ -12,7 +13,9 @@ export function endJob(
   reason?: TaskFailure,
 ): JobRow {
   const job = session.jobs.need(id);
-  if (!isActive(job)) return job.row;
+  // A blocked job would go on by itself; cancelled, it does not.
+  if (!isActive(job) && !(as === "cancelled" && job.row.state === "blocked")) return job.row;
+  if (as === "quarantined") rememberState(session, job);
   session.jobs.change(job, { state: as, endedAt: session.clock(), reason });
   if (job.hasSideRows) session.db.run("DELETE FROM checkpoints WHERE job = ?", job.number);
   dropClaims(session, job);

@@ -5,6 +5,7 @@ import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
 import { waitAgain } from "./dependents.ts";
 import { finishIfEnded } from "./ending.ts";
+import { stateBefore } from "./reopening.ts";
 
 /** Failures requeued in one transaction (14 ms), so that requeueing 10^6 does not hold up everything else. */
 const stride = 2000;
@@ -51,21 +52,17 @@ export function requeueStride(
 
 /** Nothing of a blocked job was ever computed: all of it waits again, or may start. */
 function unblock(session: Session, job: CachedJob): number {
-  waitAgain(session, job);
-  const columns = session.db.get<{ blockedOpen: number }>(
-    "SELECT blockedOpen FROM jobs WHERE number = ?",
-    job.number,
-  );
-  const state = columns?.blockedOpen === 1 ? "open" : "closed";
-  session.jobs.change(job, { state, endedAt: undefined, reason: undefined });
-  finishIfEnded(session, job);
+  for (const released of waitAgain(session, job)) finishIfEnded(session, released);
   return job.row.total;
 }
 
-function reopen({ db, jobs }: Session, job: CachedJob, requeued: number): void {
+function reopen(session: Session, job: CachedJob, requeued: number): void {
+  const { db, jobs } = session;
   const { state, failed } = job.row;
-  if (state === "quarantined" && job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
-  if (state === "quarantined" || (state === "finished" && requeued > 0))
+  if (state === "quarantined") {
+    if (job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
+    jobs.change(job, { state: stateBefore(session, job), endedAt: undefined, reason: undefined });
+  } else if (state === "finished" && requeued > 0)
     jobs.change(job, { state: "closed", endedAt: undefined, reason: undefined });
   if (requeued > 0) jobs.change(job, { failed: failed - requeued });
 }
