@@ -8,7 +8,6 @@ import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import {
-  hasEnded,
   type Capacity,
   type ClientInfo,
   type JobInfo,
@@ -19,7 +18,7 @@ import { Api } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { Group } from "./group.ts";
-import { Job, whyBlocked, type WatchOptions } from "./job.ts";
+import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
 import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
@@ -27,7 +26,7 @@ import { Precache, type PrecacheOptions } from "./precache.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
 /** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
-export interface MapOptions extends Omit<JobOptionsInput, "after">, WatchOptions {
+export interface MapOptions extends Omit<JobOptionsInput, "after" | "failFast">, WatchOptions {
   /**
    * Names the job across restarts of this program: run again with the same key, kernel and inputs, it goes on with the
    * job instead of making another, and gets every result from the first.
@@ -44,6 +43,9 @@ export interface MapOptions extends Omit<JobOptionsInput, "after">, WatchOptions
    */
   readonly after?: readonly (string | Job<unknown>)[];
 }
+
+/** Longest time that a failed submission waits for the server to cancel its job. */
+const cancelMs = 5000;
 
 type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown> | string | URL;
 
@@ -80,8 +82,12 @@ export class Hands {
    * A kernel function travels as its source text: it sees `input`, `ctx` and the language, not the variables around it.
    * Inputs may be endless or slow; they are enumerated as fast as the server takes them.
    *
-   * With `key`, a job that has all its inputs already is gone on with and `inputs` is not enumerated; one that has not
-   * gets them sent again from the first, which the server recognises by position (CONFLICT when one differs).
+   * With `key`, a job that was made before is gone on with, whatever became of it. Its inputs are sent again from the first and
+   * compared with those it has: CONFLICT when one differs, when there are fewer or more, and when kernel or options are others
+   * (all but `name` and `priority` are compared).
+   *
+   * When the inputs throw, or one of them is refused, what waits on the job rejects once the job is cancelled; one with a `key`
+   * stays open instead, for the program to go on with.
    */
   map<Input, Output>(
     kernel: KernelFunction<Input, Output>,
@@ -96,14 +102,30 @@ export class Hands {
   map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions): Job;
   map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}): Job<unknown> {
     const over = new AbortController();
-    const created = this.#create(kernel, options, over.signal);
+    const givenUp = new AbortController();
+    // Who waits is told once the server is: a program may end there and then.
+    let leaving: Promise<void> | undefined;
+    const leave = (reason: unknown, id?: JobId): Promise<void> => {
+      const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
+      return (leaving ??= cancelled.then(() => over.abort(reason)));
+    };
+    const created = this.#create(kernel, options, givenUp.signal);
     const id = created.then((job) => job.id);
     const ended = onAbort(options.signal, (reason) => {
-      over.abort(reason);
-      id.then((made) => this.#cancelUnwanted(made)).catch(() => undefined);
+      givenUp.abort(reason);
+      void id.then(
+        (made) => leave(reason, made),
+        () => leave(reason),
+      );
     });
-    const submitted = this.#submit(created, inputs as Inputs<Value>, options, over);
-    return new Job<unknown>(this.#api, { id, submitted, over, ended }, options);
+    const submitted = this.#submit(created, inputs as Inputs<Value>, options, givenUp.signal, leave);
+    // The results of a job that had ended before are those of these inputs only when they were found the same.
+    const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
+    return new Job<unknown>(
+      this.#api,
+      { id, submitted, verified, over, left: () => leaving, ended },
+      options,
+    );
   }
 
   /** A job that was made before, by this program or another. `Output` is what its kernel returns. */
@@ -113,8 +135,9 @@ export class Hands {
       throw new PlatformError("NOT_FOUND", `"${id}" is no job id; expected one such as j_abcdefghij234567.`);
     const over = new AbortController();
     const ended = onAbort(options.signal, (reason) => over.abort(reason));
-    const parts = { id: Promise.resolve(parsed.output), submitted: Promise.resolve(), over, ended };
-    return new Job<Output>(this.#api, parts, options);
+    const there = Promise.resolve();
+    const parts = { id: Promise.resolve(parsed.output), submitted: there, verified: there, over, ended };
+    return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
   /** Your jobs (an administrator's: everybody's), newest first. */
@@ -190,10 +213,11 @@ export class Hands {
     signal.throwIfAborted();
     const source = await sourceOf(kernel);
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
-    const { onProgress: _, signal: __, failFast: ___, window: ____, after = [], ...jobOptions } = options;
+    const { onProgress: _, signal: __, failFast, window: ___, after = [], ...jobOptions } = options;
     const request = {
       ...(this.#priority !== undefined && { priority: this.#priority }),
       ...jobOptions,
+      ...(failFast === false && { failFast }),
       ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
       name: options.name ?? this.#name ?? nameOf(kernel),
       // A random key costs nothing and makes a repeated request find the job that the lost reply had made.
@@ -225,38 +249,45 @@ export class Hands {
     created: Promise<JobInfo>,
     inputs: Inputs<Value>,
     options: MapOptions,
-    over: AbortController,
+    signal: AbortSignal,
+    leave: (reason: unknown, id?: JobId) => Promise<void>,
   ): Promise<void> {
-    let id: JobId | undefined;
+    let job: JobInfo | undefined;
     try {
-      const job = await created;
-      ({ id } = job);
+      job = await created;
       // Before it had a single input: whoever awaits the job is told the same.
-      if (job.state === "blocked") throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
-      if (job.state !== "open") return checkSameLength(job, inputs);
-      await submitInputs(this.#api, id, inputs, { signal: over.signal, window: options.window });
+      if (job.state === "blocked" && job.counts.total === 0)
+        throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
+      await submitInputs(this.#api, job, inputs, { signal, window: options.window });
     } catch (error) {
+      // Whoever gave up had the job cancelled.
+      if (signal.aborted) throw error;
+      const ended = job && (await this.#endedElsewhere(job, error));
       // Its results say what happened, so those who read them are left to it.
-      if (error instanceof PlatformError && error.code === "JOB_BLOCKED") throw error;
-      if (id && (await this.#endedElsewhere(id, error)))
-        throw new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
-      over.abort(error);
+      if (ended) throw ended;
       // With a key, somebody can go on with it.
-      if (id && options.key === undefined) await this.#cancelUnwanted(id);
+      await leave(error, options.key === undefined ? job?.id : undefined);
       throw error;
     }
   }
 
   /** Cancels a job that nobody waits for; when the server cannot be told, the job stays open for want of inputs. */
   async #cancelUnwanted(id: JobId): Promise<void> {
-    await this.#api.act(id, "cancel", { patienceMs: 0 }).catch(() => undefined);
+    const signal = AbortSignal.timeout(cancelMs);
+    await this.#api.act(id, "cancel", { patienceMs: 0, signal }).catch(() => undefined);
   }
 
-  /** A job that was cancelled while its inputs were still coming refuses them. */
-  async #endedElsewhere(id: JobId, error: unknown): Promise<boolean> {
-    if (!(error instanceof PlatformError) || error.code !== "WRONG_STATE") return false;
+  /** A job that was ended while its inputs were still coming refuses them: why, or undefined when that is not what went wrong. */
+  async #endedElsewhere({ id }: JobInfo, error: unknown): Promise<PlatformError | undefined> {
+    if (!(error instanceof PlatformError)) return undefined;
+    if (error.code === "JOB_BLOCKED") return error;
+    if (error.code !== "WRONG_STATE") return undefined;
     const job = await this.#api.job(id, { patienceMs: 0 }).catch(() => undefined);
-    return job !== undefined && hasEnded(job.state);
+    if (job?.state === "blocked") return new PlatformError("JOB_BLOCKED", whyBlocked(job), error);
+    if (job?.state === "quarantined") return new PlatformError("JOB_QUARANTINED", whyQuarantined(job), error);
+    if (job?.state === "cancelled")
+      return new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
+    return undefined;
   }
 }
 
@@ -270,14 +301,6 @@ function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) =>
 
 async function idOf(job: string | Job<unknown>): Promise<string> {
   return typeof job === "string" ? job : job.id;
-}
-
-function checkSameLength(job: JobInfo, inputs: Inputs<Value>): void {
-  if (!Array.isArray(inputs) || inputs.length === job.counts.total) return;
-  throw new PlatformError(
-    "CONFLICT",
-    `The key "${job.key}" stands for job ${job.id} of ${job.counts.total} inputs; ${inputs.length} were given now. Use another key for other inputs.`,
-  );
 }
 
 async function sourceOf(kernel: AnyKernel): Promise<string> {

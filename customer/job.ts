@@ -20,7 +20,11 @@ export interface WatchOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Gives up: what waits on the job rejects with its reason, and a job of `hands.map` is cancelled. */
   readonly signal?: AbortSignal | undefined;
-  /** Awaiting rejects, and the job is cancelled, as soon as the first task has failed for good. */
+  /**
+   * When failures end the whole job. Unless told otherwise, when its first tasks all fail alike, on several clients where several
+   * are, and none was done: it is `quarantined`, and says why. `false`: never, every task is tried. `true`: also as soon as the
+   * first task has failed for good; awaiting rejects, and the job is cancelled.
+   */
   readonly failFast?: boolean | undefined;
 }
 
@@ -35,11 +39,15 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   readonly id: Promise<JobId>;
   /** Resolves when every input is on the server's disk: from then on this program may end, and the job goes on. */
   readonly submitted: Promise<void>;
+  /** Resolves when it is known that the results belong to the inputs that were given. */
+  readonly #verified: Promise<void>;
   readonly #api: Api;
   readonly #options: WatchOptions;
   /** Aborted when this view of the job is over: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
   readonly #watched = new AbortController();
+  /** While this program cancels the job because it failed or gave up: what aborts {@link #over} in the end. */
+  readonly #left: () => Promise<void> | undefined;
   /** Called when the job was seen to end. */
   readonly #ended: () => void;
   #outputs: Promise<Output[]> | undefined;
@@ -47,7 +55,14 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** Made by `hands.map` and `hands.job`. */
   constructor(
     api: Api,
-    parts: { id: Promise<JobId>; submitted: Promise<void>; over: AbortController; ended: () => void },
+    parts: {
+      id: Promise<JobId>;
+      submitted: Promise<void>;
+      verified: Promise<void>;
+      over: AbortController;
+      left: () => Promise<void> | undefined;
+      ended: () => void;
+    },
     options: WatchOptions,
   ) {
     this.#api = api;
@@ -57,6 +72,9 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     // Who waits for the id is told when there is none; nobody else has to be.
     this.id.catch(() => undefined);
     this.submitted = parts.submitted;
+    this.#verified = parts.verified;
+    this.#verified.catch(() => undefined);
+    this.#left = parts.left;
     this.#ended = parts.ended;
     if (options.onProgress) void this.#watch(options.onProgress);
   }
@@ -67,8 +85,12 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     onFulfilled?: ((outputs: Output[]) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
-    this.#outputs ??= this.#collect();
-    return this.#outputs.then(onFulfilled, onRejected);
+    const outputs = (this.#outputs ??= this.#collect());
+    // A job that ended badly may go on later: whoever awaits it then asks anew.
+    outputs.catch(() => {
+      if (this.#outputs === outputs) this.#outputs = undefined;
+    });
+    return outputs.then(onFulfilled, onRejected);
   }
 
   /** Iterating: the same as {@link outcomes}. */
@@ -187,6 +209,9 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       JobEnd | undefined
     >;
     if (!end) return undefined;
+    if (end.job === "finished") await this.#verified;
+    await this.#left();
+    signal.throwIfAborted();
     this.#watched.abort();
     this.#ended();
     this.#options.onProgress?.(finalProgress(end));
@@ -227,12 +252,9 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     const message = `Job ${await this.id} was ${end.job} with ${done} of ${total} tasks done.`;
     if (end.job === "blocked") throw new PlatformError("JOB_BLOCKED", whyBlocked(await this.status()));
     if (end.job !== "quarantined") throw new PlatformError("JOB_CANCELLED", message);
-    const failures = (await this.status()).failures.map((failure) => new TaskError(failure));
-    throw new PlatformError(
-      "JOB_QUARANTINED",
-      `${message} ${failures[0]?.message ?? ""}`.trim(),
-      new TaskFailedError(failures, total),
-    );
+    const job = await this.status();
+    const failures = job.failures.map((failure) => new TaskError(failure));
+    throw new PlatformError("JOB_QUARANTINED", whyQuarantined(job), new TaskFailedError(failures, total));
   }
 
   async #watch(listener: (progress: Progress) => void): Promise<void> {
@@ -246,6 +268,13 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
 export function whyBlocked(job: JobInfo): string {
   const reason = job.failures.find(({ kind }) => kind === "blocked");
   return `Job ${job.id} is blocked: ${reason?.message ?? "a job it comes after did not finish well."}`;
+}
+
+/** Why a job was ended as a whole, for people. */
+export function whyQuarantined({ id, counts: { done, total }, failures }: JobInfo): string {
+  // The reason of the job stands behind those of its tasks.
+  const reason = failures.at(-1)?.message ?? "";
+  return `Job ${id} was quarantined with ${done} of ${total} tasks done. ${reason}`.trim();
 }
 
 function finalProgress(end: JobEnd): Progress {

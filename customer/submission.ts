@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Value } from "../shared/codec.ts";
+import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
+import type { JobInfo } from "../shared/rest.ts";
 import type { Api } from "./api.ts";
 import { SubmitLine } from "./submit-line.ts";
 import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
@@ -33,18 +35,43 @@ export interface SubmissionOptions {
  */
 export async function submitInputs(
   api: Api,
-  id: JobId,
+  job: JobInfo,
   inputs: Inputs<Value>,
   options: SubmissionOptions,
 ): Promise<void> {
-  const sender = new Sender(api, id, options);
+  if (Array.isArray(inputs)) mustFit(job, inputs.length);
+  const sender = new Sender(api, job.id, options);
   // The enumeration may be waiting for an input that never comes; a failure must not wait with it.
   try {
     await Promise.race([enumerate(inputs, sender), sender.broken]);
+    mustFit(job, sender.count);
     await sender.close();
+  } catch (error) {
+    // A job that has all its inputs takes the same ones again, and no others.
+    if (hasAllInputs(job) && PlatformError.from(error).code === "WRONG_STATE")
+      throw otherInputs(job, "more", error);
+    throw error;
   } finally {
     sender.end();
   }
+}
+
+/** @throws PlatformError CONFLICT when the job was found by its key and has another number of inputs */
+function mustFit(job: JobInfo, count: number): void {
+  if (count < job.counts.total || (hasAllInputs(job) && count > job.counts.total))
+    throw otherInputs(job, `${count}`);
+}
+
+function otherInputs({ key, id, counts }: JobInfo, given: string, cause?: unknown): PlatformError {
+  return new PlatformError(
+    "CONFLICT",
+    `The key "${key}" stands for job ${id}, which has ${counts.total} inputs; ${given} were given now. Expected the same inputs, or another key.`,
+    cause,
+  );
+}
+
+function hasAllInputs({ state }: JobInfo): boolean {
+  return state === "closed" || state === "finished";
 }
 
 async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
@@ -63,7 +90,8 @@ class Sender {
   readonly #api: Api;
   readonly #id: JobId;
   readonly #options: SubmissionOptions;
-  #count = 0;
+  /** Inputs taken so far. */
+  count = 0;
   #ended = 0;
   #filling: TaskBatch;
   /** The request under way; settles with its outcome. */
@@ -77,6 +105,7 @@ class Sender {
   readonly #line: SubmitLine;
   readonly #broken = Promise.withResolvers<never>();
   #failure: { error: unknown } | undefined;
+  #over = false;
 
   constructor(api: Api, id: JobId, options: SubmissionOptions) {
     this.#api = api;
@@ -99,10 +128,10 @@ class Sender {
   add(input: Value): Promise<void> | undefined {
     this.#throwIfFailed();
     this.#filling.add(input);
-    this.#count++;
+    this.count++;
     this.#schedule();
     const { window } = this.#options;
-    if (window !== undefined && this.#count - this.#ended >= window) return this.#waitForWindow(window);
+    if (window !== undefined && this.count - this.#ended >= window) return this.#waitForWindow(window);
     return this.#filling.isFull ? this.#waitForRoom() : undefined;
   }
 
@@ -113,8 +142,9 @@ class Sender {
     if (!this.#closed) await this.#api.act(this.#id, "close", { signal: this.#options.signal });
   }
 
-  /** Lets go of what it holds. */
+  /** Sends nothing more, and lets go of what it holds. */
   end(): void {
+    this.#over = true;
     this.#line.close();
   }
 
@@ -137,7 +167,7 @@ class Sender {
   }
 
   #send(): void {
-    if (this.#sending || this.#failure || this.#filling.length === 0) return;
+    if (this.#sending || this.#failure || this.#over || this.#filling.length === 0) return;
     const batch = this.#filling;
     this.#filling = this.#emptyBatch();
     this.#sending = this.#post(batch)
@@ -173,7 +203,7 @@ class Sender {
       const { done, failed, cancelled } = (await this.#api.job(this.#id, { signal: this.#options.signal }))
         .counts;
       this.#ended = done + failed + cancelled;
-      if (this.#count - this.#ended < window) return;
+      if (this.count - this.#ended < window) return;
       await sleep(windowPollMs, undefined, { signal: this.#options.signal });
     }
   }
@@ -181,7 +211,7 @@ class Sender {
   #emptyBatch(): TaskBatch {
     const maxTasks = this.#batchTasks;
     this.#batchTasks = Math.min(maxTasks * 2, largestBatchTasks);
-    return new TaskBatch(this.#api.http, this.#options.signal, this.#count, maxTasks);
+    return new TaskBatch(this.#api.http, this.#options.signal, this.count, maxTasks);
   }
 
   #throwIfFailed(): void {

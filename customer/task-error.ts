@@ -25,8 +25,10 @@ export class TaskError extends Error {
 
 /** A function kernel travels as its source, so what it closed over is missing where it runs: say so. */
 function hintFor(failure: TaskFailure): string {
-  const name = /^(?:ReferenceError: )?([\w$]+) is not defined/.exec(failure.message)?.[1];
-  if (failure.kind !== "error" || name === undefined) return "";
+  const name = /^(?:The kernel does not load: )?(?:ReferenceError: )?([\w$]+) is not defined/.exec(
+    failure.message,
+  )?.[1];
+  if (name === undefined) return "";
   return (
     ` (a kernel runs on another machine and sees only its input and ctx, not the variables and imports around it: ` +
     `pass ${name} in the input, define it inside the kernel, or put the kernel into a module of its own and use kernelModule)`

@@ -60,6 +60,15 @@ export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): void 
   });
 }
 
+/** A job with a key outlives a submission that failed half-way: the person is told what there is to do about it. */
+export async function sayWhatStays(job: Job): Promise<void> {
+  const { id, state } = (await job.status().catch(() => undefined)) ?? {};
+  if (state !== "open") return;
+  process.stderr.write(
+    `Job ${id} stays open: the same command with its key and all inputs goes on with it, \`manyhands cancel ${id}\` ends it.\n`,
+  );
+}
+
 async function leaveOrCancel(job: Job, leave: boolean): Promise<void> {
   const id = await job.id;
   if (!leave) await job.cancel();

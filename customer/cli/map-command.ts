@@ -14,7 +14,7 @@ import {
   type ParallelOption,
   type ServerFlags,
 } from "./command.ts";
-import { writeOutcomes, leaveOnInterrupt } from "./follow.ts";
+import { leaveOnInterrupt, sayWhatStays, writeOutcomes } from "./follow.ts";
 import { readInputs, readRange } from "./input-file.ts";
 import { writeJson, writeLine } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
@@ -37,6 +37,7 @@ interface MapFlags extends ServerFlags {
   readonly after?: readonly string[];
   readonly kind?: "browser" | "node";
   readonly trusted?: boolean;
+  readonly failFast: boolean;
   readonly quiet?: boolean;
 }
 
@@ -49,7 +50,8 @@ Examples:
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
 {"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
-With --key, the same command run again after a kill goes on with the job it began.`;
+With --key, the same command run again after a kill goes on with the job it began. Without, a job whose inputs cannot be
+read to their end is cancelled.`;
 
 /** `manyhands map <kernel>`: a kernel module over inputs from a file. */
 export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
@@ -80,6 +82,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .option("--group <name>", "label the job, to list and cancel it with others")
     .option("--after <id...>", "compute nothing before these jobs have finished without a failed task")
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
+    .option("--no-fail-fast", "try every task, also when the first ones all fail alike")
     .option("--trusted", "only clients that joined with a token")
     .option("--quiet", "no progress, no list of failures")
     .addHelpText("after", help)
@@ -93,10 +96,10 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
   const work = async (hands: Hands): Promise<number> => {
+    const onProgress = (progress: Progress): void => view.show(progress);
+    const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
+    leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
-      const onProgress = (progress: Progress): void => view.show(progress);
-      const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
-      leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
       if (flags.detach) {
         await job.submitted;
         const id = await job.id;
@@ -105,6 +108,10 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       }
       const { out, ordered = false, quiet = false } = flags;
       return await writeOutcomes(job, job, { out, ordered, quiet });
+    } catch (error) {
+      view.stop();
+      if (flags.key !== undefined) await sayWhatStays(job);
+      throw error;
     } finally {
       view.stop();
     }
@@ -136,5 +143,6 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(window !== undefined && { window }),
     ...(group !== undefined && { group }),
     ...(after !== undefined && { after }),
+    ...(!flags.failFast && { failFast: false }),
   };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from "vitest";
 import {
   kernelModule,
   TaskFailedError,
@@ -318,31 +318,79 @@ describe("inputs", () => {
 });
 
 describe("a key", () => {
-  it("finds the job again with all its results, and does not enumerate inputs it has", async () => {
+  it("finds the job again with all its results", async () => {
     const key = "again";
     const first = hands.map((x) => x + 1, [1, 2, 3], { key });
     expect(await first).toEqual([2, 3, 4]);
     const other = await platform.connect();
-    const second = other.map(
-      (x) => x + 1,
-      {
-        [Symbol.iterator]: (): Iterator<number> => {
-          throw new Error("not needed");
-        },
-      },
-      { key },
-    );
+    const second = other.map((x) => x + 1, new Set([1, 2, 3]), { key, name: "other", priority: 3 });
     expect(await second).toEqual([2, 3, 4]);
     expect(await second.id).toBe(await first.id);
+    expect((await second.status()).lastSeq).toBe(3);
   });
 
-  it("refuses other inputs and other kernels", async () => {
-    const key = "taken";
-    await hands.map((x) => x, [1, 2], { key });
-    await expect(hands.map((x) => x, [1, 2, 3], { key })).rejects.toMatchObject({ code: "CONFLICT" });
-    await expect(hands.map((x) => x + 0, [1, 2], { key })).rejects.toMatchObject({ code: "CONFLICT" });
+  const kernel = (x: number): number => x;
+  const states: [string, string, (job: Job<number>) => Promise<unknown>][] = [
+    ["finished", "finished", (job) => Promise.resolve(job)],
+    ["waiting for a client", "closed", (job) => job.submitted],
+    ["cancelled", "cancelled", (job) => job.cancel()],
+  ];
+  it.each(states)(
+    "[KEY-1] of a job that is %s: other inputs and options are refused",
+    async (_, state, act) => {
+      const key = `taken ${state}`;
+      const requires = state === "closed" ? { webgpu: true } : {};
+      const job = hands.map(kernel, [1, 2, 3], { key, priority: -1, requires });
+      await job.submitted;
+      await act(job);
+      // Both as a list, whose length is known, and as what has to be enumerated.
+      for (const inputs of [[1, 9, 3], [1, 2], ...(state === "cancelled" ? [] : [[1, 2, 3, 4]])])
+        for (const given of [inputs, new Set(inputs), laterOf(inputs)]) {
+          const again = hands.map(kernel, given, { key, requires });
+          await expect(again.submitted).rejects.toMatchObject({ code: "CONFLICT" });
+          if (state === "finished") await expect(again).rejects.toMatchObject({ code: "CONFLICT" });
+        }
+      for (const changed of [
+        { seed: "1" },
+        { timeoutMs: 7000 },
+        { failFast: false },
+        { requires: { trusted: true } },
+      ])
+        await expect(hands.map(kernel, [1, 2, 3], { key, requires, ...changed })).rejects.toMatchObject({
+          code: "CONFLICT",
+          message: expect.stringContaining(Object.keys(changed)[0]!) as string,
+        });
+      await expect(hands.map((x: number) => x + 0, [1, 2, 3], { key, requires })).rejects.toMatchObject({
+        code: "CONFLICT",
+      });
+      // None of that harmed the job.
+      expect((await job.status()).state).toBe(state);
+      await hands.map(kernel, [1, 2, 3], { key, requires }).submitted;
+    },
+  );
+
+  it("[KEY-1] of an open job: fewer inputs than it has are refused, and it can still be gone on with", async () => {
+    const key = "half-way";
+    const off = new Error("off");
+    const twoAreThere = vi.waitFor(async () => expect((await job.status()).counts.total).toBe(2));
+    const failing = (async function* () {
+      yield 1;
+      yield 2;
+      await twoAreThere;
+      throw off;
+    })();
+    const job: Job<number> = hands.map(kernel, failing, { key });
+    await expect(job).rejects.toBe(off);
+    for (const given of [[1], new Set([1]), [1, 7, 3]])
+      await expect(hands.map(kernel, given, { key })).rejects.toMatchObject({ code: "CONFLICT" });
+    expect((await job.status()).state).toBe("open");
+    expect(await hands.map(kernel, [1, 2, 3], { key })).toEqual([1, 2, 3]);
   });
 });
+
+async function* laterOf<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
 
 describe("types", () => {
   it("flow from kernel and inputs to outputs", () => {

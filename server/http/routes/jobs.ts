@@ -111,8 +111,9 @@ async function createJob(
   const sha256 =
     typeof kernel === "string" ? kernel : (await platform.putKernel(Buffer.from(kernel.source))).sha256;
   const { job, created } = await platform.createJob({ ...options, customer, kernel: sha256 });
+  if (inputs && !created) mustFit(job, inputs.length, open);
   // A job that is blocked from the start takes no inputs; its state says why.
-  if (inputs && job.state !== "blocked") {
+  if (inputs && (job.state !== "blocked" || job.counts.total > 0)) {
     const batcher = new TaskBatcher((tasks) => platform.submit(job.id, tasks), "Input", job.counts.total);
     let index = 0;
     await batcher.take(inputs, (input) => taskOfJsonInput(blobs, index++, input));
@@ -121,4 +122,14 @@ async function createJob(
   const whole = inputs && !open ? await platform.closeJob(job.id) : inputs ? await platform.job(job.id) : job;
   call.res.setHeader("Location", `/api/jobs/${job.id}`);
   reply(call, whole, created ? 201 : 200);
+}
+
+/** @throws PlatformError CONFLICT when a job that was found by its key has another number of inputs than this request */
+function mustFit({ id, key, state, counts }: JobInfo, given: number, open: boolean): void {
+  const hasAll = state === "closed" || state === "finished";
+  if ((given < counts.total && !open) || (given > counts.total && hasAll))
+    throw new PlatformError(
+      "CONFLICT",
+      `The key "${key}" stands for job ${id}, which has ${counts.total} inputs; ${given} were given now. Expected the same inputs, or another key.`,
+    );
 }

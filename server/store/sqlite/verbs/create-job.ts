@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow, NewJob } from "../../store.ts";
@@ -39,7 +40,8 @@ function mustExist({ jobs }: Session, before: JobId): void {
     );
 }
 
-function findEarlier({ db, jobs }: Session, { id, customer, key, kernel }: NewJob): JobRow | undefined {
+function findEarlier({ db, jobs }: Session, job: NewJob): JobRow | undefined {
+  const { id, customer, key, kernel } = job;
   const found = db.get<{ id: NewJob["id"] }>(
     "SELECT id FROM jobs WHERE (customer = ? AND key = ?) OR id = ?",
     customer,
@@ -55,5 +57,27 @@ function findEarlier({ db, jobs }: Session, { id, customer, key, kernel }: NewJo
       "CONFLICT",
       `The key "${key}" stands for job ${row.id} with kernel ${row.kernel.sha256.slice(0, 12)}…; this request has kernel ${kernel.sha256.slice(0, 12)}…. Expected the same kernel, or another key.`,
     );
+  const differing = comparedOptions.filter((option) => !isDeepStrictEqual(job[option], row[option]));
+  if (differing.length > 0)
+    throw new PlatformError(
+      "CONFLICT",
+      `The key "${key}" stands for job ${row.id} with ${describe(row, differing)}; this request has ${describe(job, differing)}. Expected the same options, or another key.`,
+    );
   return row;
+}
+
+/** What decides how tasks are computed and end. Name and priority are for people, and may change while the job runs. */
+const comparedOptions = [
+  "seed",
+  "maxAttempts",
+  "timeoutMs",
+  "memoryMb",
+  "requires",
+  "failFast",
+  "group",
+  "after",
+] as const;
+
+function describe(job: NewJob, options: readonly (typeof comparedOptions)[number][]): string {
+  return options.map((option) => `${option} ${JSON.stringify(job[option]) ?? "not given"}`).join(", ");
 }
