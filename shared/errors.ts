@@ -124,7 +124,7 @@ const table = {
     false,
     409,
     4409,
-    "The kernel killed every client that tried it; mend it and submit again, or requeue to try once more.",
+    "The kernel failed wherever it was tried; mend it and submit again, or requeue to try once more.",
   ),
   JOB_BLOCKED: row(
     false,

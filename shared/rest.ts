@@ -51,6 +51,8 @@ const jobOptionsSchema = v.strictObject({
   /** Seeds `ctx.random`: the same seed gives the same streams. */
   seed: v.optional(text(limits.nameChars), "0"),
   requires: v.optional(requirementsSchema, {}),
+  /** The job ends, as quarantined, when its first tasks all fail alike; `false`: every task is tried, however many fail. */
+  failFast: v.optional(v.boolean(), true),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
   /**

@@ -23,7 +23,10 @@ export const leaseKeySchema = v.strictObject({
 });
 export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
 
-/** How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`. */
+/**
+ * How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`; `unserialisable`: an
+ * input or output is no value; `refused`: the kernel does not load.
+ */
 export const failureKinds = [
   "error",
   "timeout",

@@ -214,6 +214,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     paused,
     maxAttempts,
     requires,
+    failFast,
     createdAt,
   } = row;
   return {
@@ -223,6 +224,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     paused,
     maxAttempts,
     requires,
+    failFast,
     createdAt,
     everDone: row.done > 0,
   };

@@ -78,7 +78,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "createJob",
     summary: "Make a job, with or without its inputs",
     description:
-      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task. A job made with inputs is closed at once unless `open` is true.",
+      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task; with another kernel, other inputs or other options (`name` and `priority` aside) it is refused (CONFLICT). When the first tasks all fail alike and none is done the job ends early, as `quarantined`, and `failures` says why; `failFast: false` has every task tried. A job made with inputs is closed at once unless `open` is true.",
     body: either("CreateJob"),
     replies: made("Job"),
   },

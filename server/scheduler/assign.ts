@@ -1,6 +1,7 @@
 import type { LeasedTask } from "../../shared/protocol.ts";
 import { meets } from "./requirements.ts";
 import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
+import { hasHadItsSay } from "./verdict.ts";
 
 /** A batch goes out when its tasks are about this long in all, so that no customer waits long for its turn. */
 const turnMs = 50;
@@ -78,7 +79,9 @@ export function refillWindows(state: State): void {
  * this client should have.
  */
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
-  const candidates = jobs.filter((job) => job.queue.size > 0 && mayRun(client, job));
+  const candidates = jobs.filter(
+    (job) => job.queue.size > 0 && mayRun(client, job) && !hasHadItsSay(state, client, job),
+  );
   while (candidates.length > 0) {
     const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
     if (giveTasks(state, client, job)) return true;
@@ -153,9 +156,11 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   let bestBytes = -1;
   for (const task of job.queue.peek(lookahead)) {
     if (anotherShouldTry(state, client, task)) continue;
+    // A job that has done nothing yet learns more from a task that was not tried.
+    if (!job.everDone && task.triedBy && best) continue;
     let bytes = 0;
     for (const { sha256, size } of task.claimed.refs) if (client.cached.has(sha256)) bytes += size;
-    if (bytes > bestBytes) [best, bestBytes] = [task, bytes];
+    if (bytes > bestBytes || (!job.everDone && best?.triedBy)) [best, bestBytes] = [task, bytes];
   }
   if (best) job.queue.take(best);
   return best;

@@ -12,8 +12,10 @@ export interface SchedulerJob {
   readonly paused: boolean;
   readonly maxAttempts: number;
   readonly requires: Requirements;
+  /** Whether the job ends when its first tasks all fail alike. */
+  readonly failFast: boolean;
   readonly createdAt: number;
-  /** Whether any task of it has ever been done: a kernel that works somewhere is not quarantined as a whole. */
+  /** Whether any task of it has ever been done: a kernel that works somewhere is not ended as a whole. */
   readonly everDone: boolean;
 }
 

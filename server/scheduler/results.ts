@@ -15,6 +15,7 @@ import {
   type State,
   type Task,
 } from "./state.ts";
+import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 
 const noRefs: readonly BlobName[] = [];
 
@@ -25,6 +26,8 @@ interface Batch {
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
   readonly ackNow: number[];
+  /** Why the job ends; said behind what ends its tasks, which is stored first. */
+  jobEnd: TaskFailure | undefined;
 }
 
 /** Takes what a client computed: into the store when it ends a task, back into the queue when it does not. */
@@ -44,7 +47,14 @@ export function receiveResults(
     state.out.push({ type: "sendAccepted", client, job: jobId, indexes: results.map(({ index }) => index) });
     return;
   }
-  const batch: Batch = { outcomes: [], outcomeAcks: [], attempts: [], attemptAcks: [], ackNow: [] };
+  const batch: Batch = {
+    outcomes: [],
+    outcomeAcks: [],
+    attempts: [],
+    attemptAcks: [],
+    ackNow: [],
+    jobEnd: undefined,
+  };
   for (const result of results) receiveResult(state, sender, job, result, batch);
   send(state, job, client, batch);
 }
@@ -73,6 +83,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     batch.ackNow.push(index);
     return;
   }
+  noteDone(state, job);
   batch.outcomeAcks.push({ client, index });
   // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
   if (task) settle(state, task, client);
@@ -108,9 +119,10 @@ function settle(state: State, task: Task, by: ClientId | undefined): void {
 }
 
 function failAttempt(state: State, task: Task, client: ClientId, failure: Failure, batch: Batch): void {
-  const { job, index } = task;
+  const { index } = task;
   noteAttempt(task, client, failure.kind === "crash" || failure.kind === "memory" ? "crashed" : "failed");
-  const verdict = judge(state, task, { ...failure, client });
+  noteFailure(state, task, client, failure);
+  const verdict = judgeTask(state, task, { ...failure, client });
   if (verdict) {
     settle(state, task, client);
     batch.outcomes.push({ state: "failed", index, failure: verdict });
@@ -120,7 +132,7 @@ function failAttempt(state: State, task: Task, client: ClientId, failure: Failur
     batch.attemptAcks.push({ client, index });
     requeue(state, task);
   }
-  quarantineIfDeadly(state, job, { ...failure, client }, task);
+  batch.jobEnd ??= judgeJob(state, task, { ...failure, client });
 }
 
 /** Counts a lease whose client is gone or which lapsed, as SPEC.md [LEASE-3] and [FAIL-4] say. */
@@ -128,7 +140,7 @@ export function loseAttempt(state: State, task: Task, client: ClientId, message:
   const { job, index } = task;
   noteAttempt(task, client, "lost");
   const failure = { kind: "lost" as const, message, client };
-  const verdict = judge(state, task, failure);
+  const verdict = judgeTask(state, task, failure);
   if (verdict) {
     settle(state, task, client);
     state.out.push({
@@ -146,7 +158,8 @@ export function loseAttempt(state: State, task: Task, client: ClientId, message:
     });
     requeue(state, task);
   }
-  quarantineIfDeadly(state, job, failure, task);
+  const jobEnd = judgeJob(state, task, failure);
+  if (jobEnd) endJob(state, job, jobEnd);
 }
 
 function noteAttempt(task: Task, client: ClientId, how: "failed" | "crashed" | "lost"): void {
@@ -160,31 +173,9 @@ function noteAttempt(task: Task, client: ClientId, how: "failed" | "crashed" | "
   if (how === "crashed" || taskKilled.size > 1) task.job.killed.add(client);
 }
 
-type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
-
-/** The task's final failure, or undefined while it deserves another attempt. */
-function judge(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {
-  const { attempts, index } = task;
-  const killed = task.killed?.size ?? 0;
-  if (killed >= state.config.quarantineAfter) {
-    const message = `Quarantined: the task took down ${killed} distinct clients. Last: ${failure.message}`;
-    return { ...failure, kind: "quarantined", message, index, attempts };
-  }
-  if (attempts < task.job.info.maxAttempts || task.leases.length > 0) return undefined;
-  return { ...failure, index, attempts };
-}
-
-/** A kernel that took down several clients and never finished a task anywhere is stopped as a whole. */
-function quarantineIfDeadly(state: State, job: Job, failure: AttemptFailure, task: Task): void {
-  if (job.everDone || job.killed.size < state.config.quarantineAfter) return;
-  const message = `Quarantined: the kernel took down ${job.killed.size} distinct clients and finished no task. Last: ${failure.message}`;
-  const reason = {
-    ...failure,
-    kind: "quarantined" as const,
-    message,
-    index: task.index,
-    attempts: task.attempts,
-  };
+function endJob(state: State, job: Job, reason: TaskFailure): void {
+  // Said once: what comes in until the store has ended the job says nothing new.
+  job.alike.clear();
   state.out.push({ type: "quarantineJob", job: job.id, reason });
 }
 
@@ -205,6 +196,7 @@ function send(state: State, job: Job, client: ClientId, batch: Batch): void {
     });
   if (batch.ackNow.length > 0)
     state.out.push({ type: "sendAccepted", client, job: job.id, indexes: batch.ackNow });
+  if (batch.jobEnd) endJob(state, job, batch.jobEnd);
 }
 
 /** The store has these ends: the tasks are over. `done` of them are outputs. */
@@ -216,10 +208,7 @@ export function finishSettling(
   done: number,
 ): void {
   state.counts.droppedResults += dropped.length;
-  if (done > 0) {
-    job.everDone = true;
-    job.killed.clear();
-  }
+  if (done > 0) job.killed.clear();
   for (const index of [...accepted, ...dropped]) {
     endUnclaimed(job, index);
     removeTask(state, job, index);

@@ -35,6 +35,14 @@ export interface Task {
   killed: Set<ClientId> | undefined;
 }
 
+/** Failures that speak against a job: which tasks and clients they came from. */
+export interface Evidence {
+  readonly tasks: Set<TaskIndex>;
+  readonly clients: Set<ClientId>;
+  /** When there were as many as it takes; whose word is still missing is waited for from then on. */
+  completeAt: number | undefined;
+}
+
 export interface Job {
   readonly id: JobId;
   info: SchedulerJob;
@@ -64,6 +72,10 @@ export interface Job {
   attemptBase: number;
   /** Distinct clients taken down since the job last finished a task. */
   readonly killed: Set<ClientId>;
+  /** Failures of a job that has done nothing yet, by what they have in common. */
+  readonly alike: Map<string, Evidence>;
+  /** Where the kernel did not load. */
+  refused: Evidence | undefined;
 }
 
 export interface Client {
@@ -166,6 +178,8 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     highestAttempt: attemptBase,
     attemptBase,
     killed: new Set(),
+    alike: new Map(),
+    refused: undefined,
   };
 }
 

@@ -15,7 +15,7 @@ import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/rest.
 export interface Store {
   /**
    * Makes a job, or returns the one that the same customer made with the same key.
-   * @throws PlatformError CONFLICT when that one differs in kernel, NOT_FOUND when it comes `after` a job that is not here
+   * @throws PlatformError CONFLICT when that one differs in kernel or options (name and priority aside), NOT_FOUND when it comes `after` a job that is not here
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
@@ -40,13 +40,16 @@ export interface Store {
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
   /** No more tasks. A job whose tasks have all ended becomes finished. Idempotent. */
   closeJob(id: JobId): Promise<JobRow>;
-  /** Ends the job: every task without an outcome counts as cancelled (or failed, when quarantined). Idempotent on an ended job. */
+  /**
+   * Ends the job: every task without an outcome counts as cancelled (or failed, when quarantined). Idempotent on an ended job; a
+   * blocked one is cancelled, so that it does not go on by itself.
+   */
   endJob(id: JobId, as: "cancelled" | "quarantined", reason?: TaskFailure): Promise<JobRow>;
   setPaused(id: JobId, paused: boolean): Promise<JobRow>;
   setPriority(id: JobId, priority: number): Promise<JobRow>;
   /**
-   * Removes failed outcomes (and reopens a quarantined job as closed, a blocked one as it was): those tasks are open again with 0 attempts.
-   * A blocked job waits again for what has not finished. Returns how many.
+   * Removes failed outcomes (and reopens a quarantined or blocked job as open or closed as it was): those tasks are open again with 0
+   * attempts. A blocked job waits again for what has not finished, and what it blocked waits for it. Returns how many.
    * @throws PlatformError WRONG_STATE when the job was cancelled, or a job it comes after still stands in its way
    */
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;

@@ -99,19 +99,31 @@ function runTask(
   reporter: RunnerReporter,
 ): Outcome | Promise<Outcome> {
   let input: Value;
-  let resume: Value;
   try {
     input = decodeValue(task.input);
-    resume = task.resume === undefined ? undefined : decodeValue(task.resume);
   } catch (error) {
-    return { state: "failed", failure: { kind: "data", ...describeThrown(error) } };
+    const { message } = describeThrown(error);
+    return {
+      state: "failed",
+      failure: { kind: "unserialisable", message: `The input cannot be decoded: ${message}` },
+    };
   }
+  const resume = decodeCheckpoint(task.resume);
   const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
   try {
     const returned: unknown = kernel(input, ctx);
     return isThenable(returned) ? settle(returned, end) : outcomeOf(returned as Value, end);
   } catch (error) {
     return failureOf(error, end);
+  }
+}
+
+/** Another client wrote it: one that cannot be read costs its work, not the task. */
+function decodeCheckpoint(state: Uint8Array | undefined): Value {
+  try {
+    return state && decodeValue(state);
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,7 +5,7 @@ import { limits } from "../limits.ts";
 import type { Failure, LeasedTask } from "../protocol.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { ClientPorts, Sandbox, SandboxHost, SandboxTask } from "./ports.ts";
-import { describeThrown } from "./runner-failure.ts";
+import { clip, describeThrown } from "./runner-failure.ts";
 import { packTasks } from "./sandbox-packs.ts";
 import { readReport } from "./sandbox-report.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
@@ -161,7 +161,9 @@ export class SandboxDriver {
       return undefined;
     } catch (error) {
       await this.#endedSoon(sandbox);
-      return { kind: "error", ...describeThrown(error) };
+      const { message, ...rest } = describeThrown(error);
+      const said = clip(`The kernel does not load: ${message}`, limits.messageChars);
+      return { kind: "refused", message: said, ...rest };
     }
   }
 

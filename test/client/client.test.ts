@@ -194,7 +194,7 @@ describe("the client over its ports", () => {
     bench.say({ type: "lease", job: { ...job, kernel: name }, tasks: [leased(0)] });
     await bench.until(() => bench.of("results").length > 0);
     expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({
-      failure: { kind: "error", message: expect.stringContaining("default-exported") },
+      failure: { kind: "refused", message: expect.stringContaining("default-exported") },
     });
   });
 

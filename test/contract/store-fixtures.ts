@@ -33,6 +33,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     memoryMb: 128,
     seed: "s",
     requires: { kind: "node", trusted: true },
+    failFast: true,
     ...changes,
   };
 }

@@ -60,13 +60,13 @@ const bad: { name: string; source: string; options: object; expected: object }[]
     name: "does not load",
     source: "import fs from 'node:fs'; export default () => fs.readdirSync('/');",
     options: {},
-    expected: { kind: "error" },
+    expected: { kind: "refused", message: expect.stringContaining("does not load") },
   },
   {
     name: "has no default export",
     source: "export const kernel = (x) => x;",
     options: {},
-    expected: { kind: "error", message: expect.stringContaining("default") },
+    expected: { kind: "refused", message: expect.stringContaining("default") },
   },
 ];
 

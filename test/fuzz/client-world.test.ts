@@ -71,6 +71,7 @@ class World {
       paused: false,
       maxAttempts: 1000,
       requires: {},
+      failFast: true,
       createdAt: 0,
       everDone: false,
     };

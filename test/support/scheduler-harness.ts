@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId } from "../../shared/ids.ts";
-import type { TaskResult } from "../../shared/protocol.ts";
+import type { FailureKind, TaskResult } from "../../shared/protocol.ts";
 import type {
   Instruction,
   SchedulerClientInfo,
@@ -63,6 +63,7 @@ export class SchedulerHarness {
         paused: false,
         maxAttempts: 5,
         requires: {},
+        failFast: true,
         createdAt: this.now,
         everDone: false,
         ...rest,
@@ -113,9 +114,10 @@ export class SchedulerHarness {
     job: JobId,
     index: number,
     attempt: number,
-    kind: "error" | "crash" = "error",
+    kind: FailureKind = "error",
+    message = "boom",
   ): Instruction[] {
-    const failure = { kind, message: "boom", stack: "at kernel" };
+    const failure = { kind, message, stack: "at kernel" };
     const result = { index, attempt, elapsedMs: 1, outcome: { state: "failed" as const, failure } };
     return this.feed({ type: "resultsReceived", client, job, results: [result] });
   }

@@ -27,11 +27,11 @@ const kinds: Record<TaskFailure["kind"], string> = {
   timeout: "ran into its time limit",
   crash: "the sandbox crashed",
   memory: "used too much memory",
-  unserialisable: "returned what cannot be sent",
+  unserialisable: "its input or output cannot be sent",
   data: "its data could not be had",
-  refused: "refused by the client",
+  refused: "its kernel does not load",
   lost: "its clients went away",
-  quarantined: "took down several clients",
+  quarantined: "ended with its job",
   blocked: "a job it comes after did not finish well",
 };
 

@@ -32,6 +32,7 @@ const job: NewJob = {
   memoryMb: 64,
   seed: "0",
   requires: {},
+  failFast: true,
 };
 
 const directory = temporaryDirectory();

@@ -159,8 +159,10 @@ export class JobCache {
 
 function rowOf(columns: JobColumns): JobRow {
   return {
+    // Jobs of earlier versions do not say it.
+    failFast: true,
     // Stored as one JSON text: options that later versions add need no new column.
-    ...(JSON.parse(columns.options) as JobOptions),
+    ...(JSON.parse(columns.options) as Omit<JobOptions, "failFast">),
     id: columns.id,
     customer: columns.customer,
     ...(columns.key === null ? {} : { key: columns.key }),
@@ -175,6 +177,7 @@ function rowOf(columns: JobColumns): JobRow {
     lastSeq: columns.lastSeq,
     endedAt: columns.endedAt ?? undefined,
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
-    waitingFor: JSON.parse(columns.waitingFor) as JobId[],
+    // What a blocked job would have to wait for has failed.
+    waitingFor: columns.state === "blocked" ? [] : (JSON.parse(columns.waitingFor) as JobId[]),
   };
 }
