@@ -8,6 +8,7 @@ import { PlatformError } from "../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import {
+  onceKeyPrefix,
   type Capacity,
   type ClientInfo,
   type JobInfo,
@@ -221,7 +222,7 @@ export class Hands {
       ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
       name: options.name ?? this.#name ?? nameOf(kernel),
       // A random key costs nothing and makes a repeated request find the job that the lost reply had made.
-      key: options.key ?? `once-${randomUUID()}`,
+      key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
       kernel: sha256,
     };
     if (!this.#kernels.has(sha256)) await this.#putKernel(source, sha256, signal);

@@ -40,6 +40,7 @@ export interface RunningServer {
 /** How long the server waits for requests and sockets to end by themselves. */
 const closeMs = 3000;
 const collectEveryMs = 10 * 60 * 1000;
+const abandonedEveryMs = 3_600_000;
 
 /**
  * Starts a server: store, blobs, access, HTTP and client sockets on one port.
@@ -110,10 +111,22 @@ async function startOn(
   const url = volunteerUrls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
   const collector = collectRegularly(blobs, log);
+  const abandoned = endAbandonedRegularly(platform, log);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
-    (closing ??= stop({ http, open, sockets, lines, platform, store, stopping, local, collector, log }));
+    (closing ??= stop({
+      http,
+      open,
+      sockets,
+      lines,
+      platform,
+      store,
+      stopping,
+      local,
+      timers: [collector, abandoned],
+      log,
+    }));
   return {
     url,
     volunteerUrls,
@@ -135,7 +148,7 @@ interface Running {
   readonly store: Store;
   readonly stopping: AbortController;
   readonly local: LocalToken;
-  readonly collector: NodeJS.Timeout;
+  readonly timers: readonly NodeJS.Timeout[];
   readonly log: Logger;
 }
 
@@ -148,10 +161,10 @@ async function stop({
   store,
   stopping,
   local,
-  collector,
+  timers,
   log,
 }: Running): Promise<void> {
-  clearInterval(collector);
+  for (const timer of timers) clearInterval(timer);
   platform.dispatcher.stopLeasing();
   stopping.abort();
   sockets.close("The server is shutting down; it will be back.", 1000);
@@ -235,4 +248,14 @@ function collectRegularly(blobs: BlobDirectory, log: Logger): NodeJS.Timeout {
     );
   };
   return setInterval(collect, collectEveryMs).unref();
+}
+
+function endAbandonedRegularly(platform: LocalPlatform, log: Logger): NodeJS.Timeout {
+  const end = (): void => {
+    platform.endAbandoned(Date.now()).then(
+      (jobs) => jobs > 0 && log.info({ jobs }, "cancelled open jobs whose customers are gone"),
+      (error: unknown) => log.error({ err: error }, "could not cancel open jobs whose customers are gone"),
+    );
+  };
+  return setInterval(end, abandonedEveryMs).unref();
 }

@@ -34,6 +34,9 @@ const requirementsSchema = v.strictObject({
 });
 export type Requirements = v.InferOutput<typeof requirementsSchema>;
 
+/** A key that begins so is of one run of one program: nobody will come back with it. */
+export const onceKeyPrefix = "once-";
+
 /** Name of a group of jobs. */
 export const groupSchema = text(limits.nameChars);
 

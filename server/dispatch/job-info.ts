@@ -11,7 +11,8 @@ export function describeJob(
   rate: number,
   failures: readonly TaskFailure[],
 ): JobInfo {
-  const { total: _total, done: _done, failed: _failed, reason, endedAt, ...shown } = row;
+  const { total: _total, done: _done, failed: _failed, submittedAt: _submittedAt, ...rest } = row;
+  const { reason, endedAt, ...shown } = rest;
   return {
     ...shown,
     ...progressOf(row, running, rate),

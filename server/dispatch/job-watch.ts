@@ -91,6 +91,11 @@ export class JobWatch {
     return this.#jobs.has(id) ? this.#rowNews.next(id, signal, atMostMs) : Promise.resolve();
   }
 
+  /** Whether anybody reads its results or progress as they come. */
+  isFollowed(id: JobId): boolean {
+    return this.#rowNews.isAwaited(id) || this.#news.isAwaited(id);
+  }
+
   log(id: JobId, index: number, client: string, lines: readonly string[]): void {
     let log = this.#logs.get(id);
     if (!log) {

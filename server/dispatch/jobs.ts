@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
 import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/rest.ts";
 import type { JobRow, NewTask, Store } from "../store/store.ts";
+import { whyAbandoned } from "./abandoned.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
@@ -67,6 +68,18 @@ export class Jobs {
     // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
     const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
     return Promise.all(ended.map((row) => this.#changed(row)));
+  }
+
+  /** Ends the open jobs whose customers are gone. To be called now and then. @param now - ms since the Unix epoch */
+  async endAbandoned(now: number): Promise<number> {
+    let ended = 0;
+    for (const row of await this.#store.listJobs({ active: true })) {
+      const reason = whyAbandoned(row, now);
+      if (!reason || this.#watch.isFollowed(row.id)) continue;
+      await this.#changed(await this.#store.endJob(row.id, "cancelled", reason));
+      ended += 1;
+    }
+    return ended;
   }
 
   async setPaused(id: JobId, paused: boolean): Promise<JobInfo> {

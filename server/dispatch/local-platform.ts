@@ -95,6 +95,11 @@ export class LocalPlatform implements Platform {
     this.#registry.revokeTicketsOf(tokenId);
   }
 
+  /** Ends the open jobs whose customers are gone; returns how many. @param now - ms since the Unix epoch */
+  endAbandoned(now: number): Promise<number> {
+    return this.#jobs.endAbandoned(now);
+  }
+
   /** What client sockets call. */
   sessionServices(log: Logger): SessionServices {
     const { onJoin, onMessage, onClose } = this.#messages;

@@ -7,6 +7,11 @@ export class News<Key> {
     if (waiters) for (const wake of waiters) wake();
   }
 
+  /** Whether anybody waits for news about it. */
+  isAwaited(about: Key): boolean {
+    return this.#waiters.has(about);
+  }
+
   /** Resolves at the next news, when aborted, or after `atMostMs`; without that it may wait for ever. */
   next(about: Key, signal: AbortSignal, atMostMs?: number): Promise<void> {
     if (signal.aborted) return Promise.resolve();

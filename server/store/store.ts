@@ -126,6 +126,8 @@ export interface JobRow extends NewJob {
   /** Sequence number of the newest outcome, 0 before the first. */
   readonly lastSeq: number;
   readonly endedAt: number | undefined;
+  /** When it was made, last took a task (give or take an hour, when it had it already), or was requeued. */
+  readonly submittedAt: number;
   /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;
   /** Of `after`, the jobs that have not finished yet. */

@@ -9,7 +9,7 @@ export function jobId(n: number): JobId {
   return `j_${n
     .toString(26)
     .replace(/\d/g, (digit) => "qrstuvwxyz"[Number(digit)]!)
-    .padStart(16, "a")}` as JobId;
+    .padStart(16, "q")}` as JobId;
 }
 
 export function sha256(text: string): Sha256 {

@@ -89,6 +89,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
           failed: 0,
           lastSeq: 0,
           endedAt: undefined,
+          submittedAt: 1_000,
           reason: undefined,
           waitingFor: [],
         } satisfies JobRow);
@@ -359,6 +360,22 @@ export function storeContract(name: string, harness: StoreHarness): void {
         expect(await store.submit(id, tasks(5, 15))).toEqual({ added: 5, repeated: 5, total: 15 });
         expect(await store.submit(id, [task(20), task(20)])).toEqual({ added: 1, repeated: 1, total: 16 });
         expect(await claimIndexes(all)).toEqual([...range(0, 15), 20]);
+      });
+
+      it("[KEY-3] remembers when a job last took a task, repeats too", async () => {
+        const submittedAt = async () => (await store.getJob(id))?.submittedAt;
+        await start(0);
+        now = 2_000_000;
+        await store.submit(id, [task(0)]);
+        expect(await submittedAt()).toBe(2_000_000);
+        now = 90_000_000;
+        await store.submit(id, [task(0)]);
+        if (harness.durable) await restart();
+        expect(await submittedAt()).toBe(90_000_000);
+        await store.endJob(id, "quarantined", failure(0));
+        now = 95_000_000;
+        await store.requeueFailed(id);
+        expect(await submittedAt()).toBe(95_000_000);
       });
 
       it("[ONCE-2] counts tasks once when a repeat shares the commit of the first", async () => {

@@ -36,6 +36,7 @@ interface JobColumns {
   readonly failed: number;
   readonly lastSeq: number;
   readonly endedAt: number | null;
+  readonly submittedAt: number;
   readonly reason: string | null;
   readonly lowWater: number;
   /** JSON array of job ids. */
@@ -110,7 +111,7 @@ export class JobCache {
     for (const { number, row, lowWater } of this.#changed)
       this.#db.run(
         `UPDATE jobs SET state = ?, paused = ?, priority = ?, total = ?, done = ?, failed = ?, lastSeq = ?, endedAt = ?,
-           reason = ?, lowWater = ? WHERE number = ?`,
+           submittedAt = ?, reason = ?, lowWater = ? WHERE number = ?`,
         row.state,
         row.paused ? 1 : 0,
         row.priority,
@@ -119,6 +120,7 @@ export class JobCache {
         row.failed,
         row.lastSeq,
         row.endedAt ?? null,
+        row.submittedAt,
         row.reason === undefined ? null : JSON.stringify(row.reason),
         lowWater,
         number,
@@ -176,6 +178,7 @@ function rowOf(columns: JobColumns): JobRow {
     failed: columns.failed,
     lastSeq: columns.lastSeq,
     endedAt: columns.endedAt ?? undefined,
+    submittedAt: columns.submittedAt,
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
     // What a blocked job would have to wait for has failed.
     waitingFor: columns.state === "blocked" ? [] : (JSON.parse(columns.waitingFor) as JobId[]),

@@ -173,6 +173,8 @@ const migrations: readonly Migration[] = [
   },
   // What blocks a job keeps its row in `waits` from here on.
   `
+  ALTER TABLE jobs ADD COLUMN submittedAt INTEGER NOT NULL DEFAULT 0;
+  UPDATE jobs SET submittedAt = unixepoch() * 1000 WHERE state = 'open';
   INSERT OR IGNORE INTO waits (job, after)
     SELECT jobs.number, first.number FROM jobs, json_each(jobs.options, '$.after') AS named
     JOIN jobs AS first ON first.id = named.value

@@ -14,8 +14,8 @@ export function createJob(session: Session, job: NewJob): { job: JobRow; created
   for (const before of job.after ?? []) mustExist(session, before);
   const { id, customer, key, kernel, priority, createdAt, ...options } = job;
   db.run(
-    `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt, jobGroup)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt, submittedAt, jobGroup)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     customer,
     key ?? null,
@@ -23,6 +23,7 @@ export function createJob(session: Session, job: NewJob): { job: JobRow; created
     kernel.size,
     JSON.stringify(options),
     priority,
+    createdAt,
     createdAt,
     options.group ?? null,
   );

@@ -77,7 +77,13 @@ function goOn(session: Session, first: CachedJob): CachedJob[] {
     session.jobs.change(
       job,
       failure === undefined
-        ? { state: stateBefore(session, job), endedAt: undefined, reason: undefined, waitingFor }
+        ? {
+            state: stateBefore(session, job),
+            endedAt: undefined,
+            submittedAt: session.clock(),
+            reason: undefined,
+            waitingFor,
+          }
         : { reason: blockedBy(failure) },
     );
     tell(session, job);

@@ -61,7 +61,13 @@ function reopen(session: Session, job: CachedJob, requeued: number): void {
   const { state, failed } = job.row;
   if (state === "quarantined") {
     if (job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
-    jobs.change(job, { state: stateBefore(session, job), endedAt: undefined, reason: undefined });
+    const submittedAt = session.clock();
+    jobs.change(job, {
+      state: stateBefore(session, job),
+      endedAt: undefined,
+      submittedAt,
+      reason: undefined,
+    });
   } else if (state === "finished" && requeued > 0)
     jobs.change(job, { state: "closed", endedAt: undefined, reason: undefined });
   if (requeued > 0) jobs.change(job, { failed: failed - requeued });

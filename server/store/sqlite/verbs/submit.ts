@@ -8,6 +8,9 @@ import type { CachedJob } from "../job-cache.ts";
 import type { Session } from "../session.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
+/** Repeats are worth a write this often: they show that the job's customer is still there. */
+const repeatGrainMs = 3_600_000;
+
 export function submit(
   session: Session,
   id: JobId,
@@ -22,9 +25,10 @@ export function submit(
     mustBeThere(session, blobs);
     for (const { index, input, refs } of fresh) session.tasks.add(job.number, index, input, refs);
     keepBlobs(session, job.number, blobs);
-    jobs.change(job, { total: job.row.total + fresh.length });
+    jobs.change(job, { total: job.row.total + fresh.length, submittedAt: session.clock() });
     open(session, job, fresh);
-  }
+  } else if (job.row.state === "open" && session.clock() - job.row.submittedAt > repeatGrainMs)
+    jobs.change(job, { submittedAt: session.clock() });
   return { added: fresh.length, repeated: tasks.length - fresh.length, total: job.row.total };
 }
 

@@ -1,0 +1,21 @@
+/** A program whose inputs go wrong after two of them, and which ends the moment it hears so. `value` or `throw`: how. */
+import { connect } from "../../customer/index.ts";
+
+const hands = await connect();
+const [how, key] = process.argv.slice(2);
+
+async function* inputs(): AsyncGenerator<unknown> {
+  yield 1;
+  yield 2;
+  // Until the server has them.
+  while ((await job.status()).counts.total < 2);
+  if (how === "throw") throw new Error("the detector is off");
+  yield () => 3;
+}
+const job = hands.map((x: number) => x, inputs() as AsyncGenerator<number>, key ? { key } : {});
+try {
+  await job;
+} catch (error) {
+  process.stdout.write(String(error));
+  process.exit(5);
+}
