@@ -57,6 +57,10 @@ function throwInsteadOfExit(command: Command): void {
 // A reader that has seen enough (`manyhands results … | head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 2));
 
+// Service managers and shells set variables to nothing for "not given"; `--port ""` would be port 0.
+for (const name of Object.keys(process.env))
+  if (name.startsWith("MANYHANDS_") && process.env[name]?.trim() === "") delete process.env[name];
+
 try {
   const words = process.argv.slice(2);
   const named = words[0] === "help" ? words[1] : words.find((word) => !word.startsWith("-"));

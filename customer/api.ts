@@ -123,10 +123,16 @@ export class Api {
 
   /** What the server knows of a blob. @throws PlatformError NOT_FOUND */
   blob(sha256: Sha256): Promise<DataReference> {
-    return this.http.request(
-      { method: "HEAD", path: `api/blobs/${sha256}` },
-      ({ headers }) => new DataReference(sha256, Number(headers.get("content-length"))),
-    );
+    return this.http
+      .request(
+        { method: "HEAD", path: `api/blobs/${sha256}` },
+        ({ headers }) => new DataReference(sha256, Number(headers.get("content-length"))),
+      )
+      .catch((error: unknown) => {
+        // The reply to HEAD has no body that would say so.
+        if (PlatformError.from(error).code !== "NOT_FOUND") throw error;
+        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256} on the server.`, error, "blob");
+      });
   }
 
   createToken(role: Role, name: string, expiresInSeconds?: number): Promise<CreatedToken> {
@@ -163,7 +169,7 @@ export class Api {
   #ask<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
     const headers = { accept: contentTypes.json, ...request.headers };
     return this.http.request({ ...request, headers }, async (response) => {
-      const reply: unknown = await response.json();
+      const reply = this.#parse(await response.text());
       const parsed = v.safeParse(schema, reply);
       if (parsed.success) return parsed.output;
       const issue = parsed.issues[0];
@@ -173,6 +179,15 @@ export class Api {
           `${v.getDotPath(issue) ?? "reply"}: ${issue.message}.`,
       );
     });
+  }
+
+  #parse(text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      const message = `What answers at ${this.http.url} is no Manyhands server: its reply is not JSON.`;
+      throw new PlatformError("NOT_FOUND", message, error, "server");
+    }
   }
 
   async #tell(request: Request): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createWriteStream, openAsBlob } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -53,11 +53,12 @@ export async function putBytes(
 
 async function putFile(http: HttpClient, path: string, signal?: AbortSignal): Promise<DataReference> {
   try {
+    if ((await stat(path)).isDirectory()) throw new Error("it is a directory; expected a file");
     // Backed by the file: its bytes are read as they are hashed and sent, and never held whole.
     return await putWebBlob(http, await openAsBlob(path), signal);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof PlatformError || signal?.aborted) throw error;
-    throw new PlatformError("BAD_REQUEST", `The file ${path} cannot be read: ${error.message}.`, error);
+    throw new PlatformError("FILE_FAILED", `The file ${path} cannot be read: ${error.message}.`, error);
   }
 }
 

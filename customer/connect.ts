@@ -1,4 +1,5 @@
 import { PlatformError } from "../shared/errors.ts";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { Hands } from "./hands.ts";
 import { HttpClient } from "./http.ts";
 import { findLocalToken } from "./local-token.ts";
@@ -28,12 +29,13 @@ export const defaultServerUrl = "http://localhost:9990";
 /**
  * Connects to a server and checks that it takes the token.
  *
- * @param url - `http(s)://host:port`, or `host:port`; else `MANYHANDS_SERVER`, else the server on this machine
- * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_REQUEST (the address)
+ * @param url - `http(s)://host:port`, with the path of a proxy in front if it has one, or `host:port`; else `MANYHANDS_SERVER`, else
+ * the server on this machine
+ * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_ARGUMENT (the address)
  */
 export async function connect(url?: string, options: ConnectOptions = {}): Promise<Hands> {
-  const address = parseServerUrl(url ?? process.env["MANYHANDS_SERVER"] ?? defaultServerUrl);
-  const token = options.token ?? (process.env["MANYHANDS_TOKEN"] || undefined);
+  const address = parseServerAddress(url ?? (process.env["MANYHANDS_SERVER"]?.trim() || defaultServerUrl));
+  const token = cleanToken(options.token) ?? cleanToken(process.env["MANYHANDS_TOKEN"]);
   const http = new HttpClient({
     url: address,
     findToken: async () => token ?? findLocalToken(address),
@@ -51,19 +53,15 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
 }
 
 /**
- * The address of a server as requests use it, with a slash at the end.
- * @throws PlatformError BAD_REQUEST when it is none
+ * A token as the header of a request takes it: files and variables often end it with a line break.
+ * @throws PlatformError BAD_ARGUMENT that does not repeat it
  */
-export function parseServerUrl(text: string): string {
-  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (!url || (url.protocol !== "http:" && url.protocol !== "https:"))
-    throw new PlatformError(
-      "BAD_REQUEST",
-      `"${text}" is no server address; expected http://host:port, https://host:port or host:port.`,
-    );
-  url.search = "";
-  url.hash = "";
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url.href;
+function cleanToken(text: string | undefined): string | undefined {
+  const token = text?.trim();
+  if (token === undefined || token === "") return undefined;
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new PlatformError(
+    "BAD_ARGUMENT",
+    "The token holds a blank, a line break or a letter that no token has; expected one word such as mh_c_….",
+  );
 }

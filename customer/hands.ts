@@ -23,6 +23,7 @@ import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
 import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
+import { checkMapArguments } from "./map-arguments.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
@@ -89,6 +90,8 @@ export class Hands {
    *
    * When the inputs throw, or one of them is refused, what waits on the job rejects once the job is cancelled; one with a `key`
    * stays open instead, for the program to go on with.
+   *
+   * @throws PlatformError BAD_ARGUMENT for what is no kernel, no list of inputs, or more than one
    */
   map<Input, Output>(
     kernel: KernelFunction<Input, Output>,
@@ -101,7 +104,8 @@ export class Hands {
     options?: MapOptions,
   ): Job<Output>;
   map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions): Job;
-  map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}): Job<unknown> {
+  map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}, ...rest: never[]): Job<unknown> {
+    checkMapArguments(kernel, inputs, options, rest.length);
     const over = new AbortController();
     const givenUp = new AbortController();
     // Who waits is told once the server is: a program may end there and then.
@@ -133,7 +137,12 @@ export class Hands {
   job<Output = Value>(id: string, options: WatchOptions = {}): Job<Output> {
     const parsed = v.safeParse(jobIdSchema, id);
     if (!parsed.success)
-      throw new PlatformError("NOT_FOUND", `"${id}" is no job id; expected one such as j_abcdefghij234567.`);
+      throw new PlatformError(
+        "NOT_FOUND",
+        `"${id}" is no job id; expected one such as j_abcdefghij234567.`,
+        undefined,
+        "job",
+      );
     const over = new AbortController();
     const ended = onAbort(options.signal, (reason) => over.abort(reason));
     const there = Promise.resolve();
@@ -166,7 +175,7 @@ export class Hands {
    * counts those that have not all of it, `problems` says why); with no client connected it waits for the first, as a job does.
    *
    * @param refs - as {@link put} returns them, or slices of those; up to 4,096
-   * @throws PlatformError NOT_FOUND when the server has not got one of them, TOO_MANY, BAD_REQUEST; the reason of `signal`
+   * @throws PlatformError NOT_FOUND when the server has not got one of them, TOO_MANY, BAD_ARGUMENT; the reason of `signal`
    */
   precache(refs: DataReference | Iterable<DataReference>, options: PrecacheOptions = {}): Precache {
     return new Precache(this.#http, DataReference.is(refs) ? [refs] : [...refs], options);
@@ -229,8 +238,11 @@ export class Hands {
     try {
       return await this.#api.createJob(request, { signal });
     } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+      if (error.code === "BAD_REQUEST")
+        throw new PlatformError("BAD_ARGUMENT", `The options of the job: ${error.message}`, error);
       // A server that was set up anew since then.
-      if (!(error instanceof PlatformError) || error.code !== "UNKNOWN_KERNEL") throw error;
+      if (error.code !== "UNKNOWN_KERNEL") throw error;
       await this.#putKernel(source, sha256, signal);
       return this.#api.createJob(request, { signal });
     }

@@ -177,9 +177,9 @@ async function refusalOf(response: Response): Promise<PlatformError> {
 
 function parseRefusal(text: string): PlatformError | undefined {
   try {
-    const body = JSON.parse(text) as { code?: unknown; message?: unknown };
+    const body = JSON.parse(text) as { code?: unknown; message?: unknown; remedy?: unknown };
     if (typeof body.code !== "string" || typeof body.message !== "string") return undefined;
-    return PlatformError.fromBody({ code: body.code, message: body.message });
+    return PlatformError.fromBody({ code: body.code, message: body.message, remedy: body.remedy });
   } catch {
     return undefined;
   }
@@ -190,10 +190,12 @@ function fromStatus(status: number, text: string): PlatformError {
   const message = `The server answered with HTTP status ${status}${text ? `: ${text.slice(0, 200)}` : ""}.`;
   if (status === 401) return new PlatformError("UNAUTHENTICATED", message);
   if (status === 403) return new PlatformError("FORBIDDEN", message);
-  if (status === 404) return new PlatformError("NOT_FOUND", message);
+  if (status === 404) return new PlatformError("NOT_FOUND", message, undefined, "server");
   if (status === 413) return new PlatformError("TOO_LARGE", message);
   if (status === 416) return new PlatformError("RANGE_NOT_SATISFIABLE", message);
   if (status === 429) return new PlatformError("TOO_MANY", message);
   if (status === 502 || status === 503 || status === 504) return new PlatformError("UNREACHABLE", message);
-  return status >= 500 ? new PlatformError("INTERNAL", message) : new PlatformError("BAD_REQUEST", message);
+  return status >= 500
+    ? new PlatformError("INTERNAL", message)
+    : new PlatformError("BAD_REQUEST", message, undefined, "server");
 }

@@ -60,7 +60,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     else if (refs.length === 0 || refs.length > limits.precacheRefs)
       this.#fail(
         new PlatformError(
-          "BAD_REQUEST",
+          "BAD_ARGUMENT",
           `${refs.length} references to precache; expected 1 to ${limits.precacheRefs} at one time.`,
         ),
       );

@@ -19,7 +19,8 @@ export class TaskError extends Error {
     this.kind = failure.kind;
     this.attempts = failure.attempts;
     this.client = failure.client;
-    if (failure.stack) this.stack = failure.stack;
+    // Without one of the kernel's, frames of this SDK would point at the wrong program.
+    this.stack = failure.stack ?? `${this.name}: ${this.message}`;
   }
 }
 

@@ -2,7 +2,7 @@
  * 1. The whole of it: connect, map a function over inputs, await the outputs in order.
  *
  * Start a server (`npm start`), open its volunteer URL in a browser (or run `manyhands client`), then
- *     node examples/01-square.ts
+ *     npx manyhands run examples/01-square.ts
  * prints
  *     [ 1, 4, 9, 16, 25 ]
  */

@@ -4,7 +4,7 @@
  * The kernel takes its random numbers from `ctx.random`, which gives the same stream for the same task on every client:
  * run it twice, and pi comes out the same to the last digit.
  *
- *     node examples/02-stream-and-progress.ts
+ *     npx manyhands run examples/02-stream-and-progress.ts
  * prints a line whenever something moved on standard error (at most four a second), and in the end
  *     pi is about 3.14… from 1000000 darts
  */

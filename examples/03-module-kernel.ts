@@ -2,7 +2,7 @@
  * 3. A kernel in a module of its own, with a package it imports. Types flow from it: `powers` is Float32Array[], and inputs
  * that are no Float32Array do not compile. Typed arrays travel as they are.
  *
- *     node examples/03-module-kernel.ts
+ *     npx manyhands run examples/03-module-kernel.ts
  * prints
  *     signal 0: strongest at frequency 3
  *     signal 1: strongest at frequency 17

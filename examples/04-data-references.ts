@@ -2,7 +2,7 @@
  * 4. Large data: put it once, pass references. Clients fetch what a task needs, verify it by its hash and keep it, so a table
  * that all tasks read travels once to each machine, and a task that needs a part fetches that part.
  *
- *     node examples/04-data-references.ts
+ *     npx manyhands run examples/04-data-references.ts
  * prints
  *     4000000 bytes put as 9c6c…
  *     sums of the 4 quarters: …

@@ -2,8 +2,8 @@
  * 5. A program that may be killed: with a key, running it again goes on with the job it began. Results that are on the
  * server are not computed again, and none is missing.
  *
- *     node examples/05-resume-after-kill.ts      (kill it with Ctrl-C; the clients go on)
- *     node examples/05-resume-after-kill.ts      (goes on)
+ *     npx manyhands run examples/05-resume-after-kill.ts      (kill it with Ctrl-C; the clients go on)
+ *     npx manyhands run examples/05-resume-after-kill.ts      (goes on)
  * prints as tasks complete
  *     1/40 2/40 …
  *     40 counts; the last: 63951 primes below 800000

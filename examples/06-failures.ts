@@ -2,7 +2,7 @@
  * 6. When a kernel fails: each task is tried a few times, on other clients where there are some; what fails for good is
  * reported with the kernel's own stack, and never counted as done.
  *
- *     node examples/06-failures.ts
+ *     npx manyhands run examples/06-failures.ts
  * prints
  *     1 of 4 tasks failed.
  *       task 2 (error, 2 attempts, …): cannot take the root of -4

@@ -2,7 +2,7 @@
  * 7. A long task that survives its client: `ctx.checkpoint` stores how far it is on the server, and another machine goes
  * on from there (`ctx.resume`). Close the tab or kill the client in the middle, and watch where the next one starts.
  *
- *     node examples/07-checkpoint.ts
+ *     npx manyhands run examples/07-checkpoint.ts
  * prints
  *     started at step 0        (or later, when a client left in the middle)
  *     the longest Collatz sequence below 1000000 starts at 837799, 524 steps

@@ -2,7 +2,7 @@
  * 8. Data before it is needed: while the first stage computes, clients already fetch what the second one reads, in the
  * background, so that no task of that waits for its data. A stack of images goes to every client, or only the part that tasks read.
  *
- *     node examples/08-precache.ts
+ *     npx manyhands run examples/08-precache.ts
  * prints
  *     2 of 2 clients have 3.0 MB ahead of need
  *     mean of image 0: …

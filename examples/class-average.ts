@@ -2,8 +2,8 @@
  * Class averages: the particles of each class are aligned to their average and averaged again, a few times over, as
  * EMAN2's e2classaverage.py. One task is one class.
  *
- *     node examples/class-average.ts --sample 400                    (makes its own data from data/betaGal.mrc)
- *     node examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
+ *     npx manyhands run examples/class-average.ts --sample 400                    (makes its own data from data/betaGal.mrc)
+ *     npx manyhands run examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";

@@ -3,9 +3,9 @@
  * map, a few rounds over, and the halves never meet before their maps are compared (gold standard). With poses that are
  * known already it only inserts.
  *
- *     node examples/reconstruct.ts --sample 600 --sym D2               (makes its own data from data/betaGal.mrc)
- *     node examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
- *     node examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
+ *     npx manyhands run examples/reconstruct.ts --sample 600 --sym D2               (makes its own data from data/betaGal.mrc)
+ *     npx manyhands run examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
+ *     npx manyhands run examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";

@@ -2,9 +2,9 @@
  * The similarity matrix of particles and references: how well each particle matches each reference, and by which shift,
  * rotation and hand, as EMAN2's e2simmx.py. One task compares a block of particles with a block of references.
  *
- *     node examples/simmx.ts --sample 400                       (makes its own data from data/betaGal.mrc)
- *     node examples/simmx.ts references.mrcs particles.star --out simmx
- *     node examples/simmx.ts --parallel dc:head:9990 references.mrcs particles.star
+ *     npx manyhands run examples/simmx.ts --sample 400                       (makes its own data from data/betaGal.mrc)
+ *     npx manyhands run examples/simmx.ts references.mrcs particles.star --out simmx
+ *     npx manyhands run examples/simmx.ts --parallel dc:head:9990 references.mrcs particles.star
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";

@@ -19,7 +19,7 @@ const refusalBytes = 64 * 1024;
 
 /** Blobs to and from the server at `serverUrl`, over HTTP. */
 export function createBlobTransfer(serverUrl: string): BlobTransfer {
-  const address = (sha256: string): URL => new URL(`/api/blobs/${sha256}`, serverUrl);
+  const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, serverUrl);
   return {
     async fetch(name, range, ticket) {
       // An HTTP range cannot say "nothing".

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
 import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/rendezvous.ts";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { isAlive } from "./is-alive.ts";
 
 /** How often the file is looked for: a network file system shows a new one only after some seconds anyway. */
@@ -95,7 +96,7 @@ function addresses({ urls, host }: Rendezvous): string[] {
 /** "known": the server of this token. Otherwise why not. */
 async function probe(url: string, token: string): Promise<string> {
   try {
-    const response = await fetch(new URL("/api/status", url), {
+    const response = await fetch(new URL("api/status", parseServerAddress(url)), {
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(probeTimeoutMs),
     });

@@ -4,6 +4,7 @@ import { createClient, type Client } from "../shared/client/client.ts";
 import type { ClientIdentity, ClientPorts } from "../shared/client/ports.ts";
 import type { ClientStatus } from "../shared/client/status.ts";
 import { limits } from "../shared/limits.ts";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
@@ -11,10 +12,9 @@ import { openNodePorts } from "./ports.ts";
 import { clientsOnThisMachine, planMemory } from "./memory-plan.ts";
 import { Presence } from "./presence/presence.ts";
 import { lookAround } from "./presence/sighting.ts";
-import { parseServerUrl } from "./server-url.ts";
 
 export interface RunClientOptions {
-  /** Address of the server: `http://host:9990`, or `host:9990`. */
+  /** Address of the server: `http://host:9990`, `host:9990`, or with the path of a proxy in front of it. */
   readonly server: string;
   /** Kernels computed at once; default: one a core. */
   readonly slots?: number;
@@ -54,12 +54,12 @@ const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
  *
  * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 130 ended at once by a
  *   second signal
- * @throws PlatformError BAD_REQUEST when the address of the server is none, BAD_OPTION; Error when the cache directory is unusable
+ * @throws PlatformError BAD_ARGUMENT when the address of the server is none, BAD_OPTION; Error when the cache directory is unusable
  */
 export async function runClient(options: RunClientOptions): Promise<number> {
   const logger = createLogger(options.logLevel ?? "info", options.json ?? false);
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
-  const serverUrl = parseServerUrl(options.server);
+  const serverUrl = parseServerAddress(options.server);
   const { slots, memoryMb } = resources(options);
   collectSeldom();
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
@@ -71,7 +71,8 @@ export async function runClient(options: RunClientOptions): Promise<number> {
     ...(options.niceness !== undefined && { niceness: options.niceness }),
   });
   const over = Promise.withResolvers<number>();
-  const report = statusReporter(log, serverUrl, () => over.resolve(exitCodes.refused));
+  const shownUrl = serverUrl.replace(/\/$/, "");
+  const report = statusReporter(log, shownUrl, () => over.resolve(exitCodes.refused));
   const client = createClient(opened.ports, identity(opened.client, memoryMb, options), {
     slots,
     onStatus: (status) => {
@@ -79,7 +80,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
       presence.statusChanged(status);
     },
   });
-  log("info", `Joining ${serverUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
+  log("info", `Joining ${shownUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
     client: opened.client,
     cache: cacheDirectory,
   });
@@ -93,7 +94,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
       lookAround,
       onUntil: () => ending.drain("The time to end has come"),
       onGone: () => {
-        log("warn", `The server at ${serverUrl} is gone.`);
+        log("warn", `The server at ${shownUrl} is gone.`);
         over.resolve(exitCodes.gone);
       },
     },
@@ -142,7 +143,8 @@ function identity(
     client,
     kind: "node",
     name: (options.name ?? hostname()).slice(0, limits.nameChars),
-    ...(options.token !== undefined && { token: options.token }),
+    // Files and variables often end it with a line break.
+    ...(options.token !== undefined && { token: options.token.trim() }),
     memoryMb,
     webgpu: false,
     version,

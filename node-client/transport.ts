@@ -9,9 +9,9 @@ const closeTimeoutMs = 2_000;
 /** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;
 
-/** One WebSocket to the server at `serverUrl` (http or https). */
+/** One WebSocket to the server at `serverUrl` (http or https, with a slash at its end). */
 export function createTransport(serverUrl: string): Transport {
-  const address = new URL(clientSocketPath, serverUrl);
+  const address = new URL(clientSocketPath.slice(1), serverUrl);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   return { connect: (handlers) => open(address, handlers) };
 }

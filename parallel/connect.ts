@@ -13,7 +13,7 @@ import { parseParallel } from "./spec.ts";
  * DATA_DIRECTORY (SCRATCH), …
  */
 export async function connect(spec?: string, options: ConnectOptions = {}): Promise<Hands> {
-  const text = spec ?? (process.env["MANYHANDS_PARALLEL"] || undefined);
+  const text = spec ?? (process.env["MANYHANDS_PARALLEL"]?.trim() || undefined);
   if (text === undefined) return connectServer(undefined, options);
   const parsed = parseParallel(text);
   const { name, priority, token } = parsed.options;

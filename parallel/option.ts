@@ -20,11 +20,12 @@ export function parallelOption(program: Command): (options?: ConnectOptions) => 
   // By the program's own commander: who does not use this option does not load one.
   const option = program
     .createOption("--parallel <spec>", "where it computes: dc:…, thread:… or mpi:… (see below)")
-    .env("MANYHANDS_PARALLEL")
     .argParser((text: string) => {
       parseParallel(text);
       return text;
     });
+  // Commander takes an empty variable for a value, and shells and service managers set many an empty one.
+  if (process.env["MANYHANDS_PARALLEL"]?.trim() !== "") option.env("MANYHANDS_PARALLEL");
   program.addOption(option);
   program.addHelpText(
     "after",

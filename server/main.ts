@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import { Command } from "commander";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
@@ -70,10 +71,14 @@ function announce(server: RunningServer, options: ServerOptions, json: boolean):
   process.stdout.write(lines.join("\n"));
 }
 
+/** On standard error: lines for people on a terminal, JSON for programs and log collectors. */
 function makeLogger(level: string, json: boolean): Logger {
-  if (json || !process.stdout.isTTY) return pino({ level }, pino.destination(2));
+  const { stderr } = process;
+  if (json || !stderr.isTTY) return pino({ level }, pino.destination(2));
+  // Asked of the stream it goes to, with NO_COLOR and FORCE_COLOR: pino-pretty asks standard output.
+  const colorize = styleText("red", "x", { stream: stderr }) !== "x";
   return pino({
     level,
-    transport: { target: "pino-pretty", options: { destination: 2, ignore: "pid,hostname" } },
+    transport: { target: "pino-pretty", options: { destination: 2, ignore: "pid,hostname", colorize } },
   });
 }

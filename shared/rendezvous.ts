@@ -40,7 +40,8 @@ export function formatRendezvous(rendezvous: Rendezvous): string {
 export function parseRendezvous(text: string, file: string): Rendezvous {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Editors of some systems put a mark in front.
+    value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     throw notOne(file, "it is no JSON");
   }

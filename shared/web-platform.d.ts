@@ -21,6 +21,15 @@ declare class AbortController {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
 }
+declare class URL {
+  static canParse(url: string): boolean;
+  constructor(url: string);
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly username: string;
+  readonly origin: string;
+  readonly pathname: string;
+}
 declare function queueMicrotask(callback: () => void): void;
 declare function btoa(binary: string): string;
 declare function atob(base64: string): string;

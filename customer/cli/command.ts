@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { connect, defaultServerUrl, type ConnectOptions } from "../connect.ts";
 import type { Hands } from "../hands.ts";
-import { parseServerUrl } from "../connect.ts";
+import { parseServerAddress } from "../../shared/server-address.ts";
 import { findLocalToken } from "../local-token.ts";
 
 /** Options of every command that talks to a server. */
@@ -45,7 +45,7 @@ export async function withHands<T>(
 
 /** Address and token as the environment of a program, so that its `connect()` finds the same server. */
 export async function serverEnvironment(flags: ServerFlags): Promise<Record<string, string>> {
-  const url = parseServerUrl(flags.server ?? process.env["MANYHANDS_SERVER"] ?? defaultServerUrl);
+  const url = parseServerAddress(flags.server ?? (process.env["MANYHANDS_SERVER"] || defaultServerUrl));
   const token = flags.token ?? (process.env["MANYHANDS_TOKEN"] || (await findLocalToken(url)));
   return { MANYHANDS_SERVER: url.replace(/\/$/, ""), ...(token && { MANYHANDS_TOKEN: token }) };
 }

@@ -36,7 +36,7 @@ function getCommand(): Command {
     .option("--out <file>", "where the bytes go (standard output)")
     .action(async (name: string, flags: ServerFlags & { out?: string }) => {
       const parsed = v.safeParse(sha256Schema, name);
-      if (!parsed.success) throw new PlatformError("BAD_REQUEST", `"${name}": ${parsed.issues[0].message}.`);
+      if (!parsed.success) throw new PlatformError("BAD_ARGUMENT", `"${name}": ${parsed.issues[0].message}.`);
       await withHands(flags, async (hands) => {
         const reference = await hands.api.blob(parsed.output);
         const target = flags.out === undefined ? process.stdout : createWriteStream(flags.out);

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { TaskError } from "../task-error.ts";
+import { printable } from "./output.ts";
 
 /** What a command's exit status means; part of the interface, and written in --help. */
 export const exitCodes = {
@@ -36,9 +37,18 @@ export function exitCodeOf(error: unknown): number {
 /** What is printed on standard error for an error, or undefined when commander has printed it already. */
 export function describeError(error: unknown, json: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined;
-  if (json) return JSON.stringify({ error: PlatformError.from(error).toBody() });
-  if (error instanceof PlatformError) return `manyhands: ${error.message}\n${error.remedy}`;
-  // Of the system (a file that is not there) or a defect: the stack is for whoever asks for it.
-  const stack = process.env["MANYHANDS_DEBUG"] && error instanceof Error ? error.stack : undefined;
-  return `manyhands: ${stack ?? (error instanceof Error ? error.message : String(error))}`;
+  const refusal = refusalOf(error);
+  if (json) return JSON.stringify({ error: refusal.toBody() });
+  const stack = process.env["MANYHANDS_DEBUG"] && error instanceof Error ? `\n${error.stack}` : "";
+  return printable(`manyhands: ${refusal.message}\n${refusal.remedy}${stack}`);
+}
+
+/** A failure of the system (a disk that is full, a directory where a file was expected) names its path; the rest is a defect. */
+function refusalOf(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const isOfSystem = error instanceof Error && "syscall" in error && "errno" in error;
+  return isOfSystem
+    ? new PlatformError("FILE_FAILED", `${message}.`, error)
+    : new PlatformError("INTERNAL", message, error, "defectHere");
 }

@@ -12,7 +12,13 @@ const failuresShown = 5;
 export async function writeOutcomes(
   job: Job,
   outcomes: AsyncIterable<TaskOutcome<Value>>,
-  options: { out: string | undefined; ordered: boolean; quiet: boolean },
+  options: {
+    out: string | undefined;
+    ordered: boolean;
+    quiet: boolean;
+    /** Whether the job is there for other commands once this one has ended; so unless said otherwise. */
+    isKept?: boolean;
+  },
 ): Promise<number> {
   /** The first of them: a job may fail a million times. */
   const shown: TaskError[] = [];
@@ -36,15 +42,16 @@ export async function writeOutcomes(
     await writer.close();
   }
   if (failed === 0) return exitCodes.ok;
-  if (!options.quiet) await reportFailures(await job.id, failed, shown);
+  if (!options.quiet) await reportFailures(failed, shown);
+  if (!options.quiet && options.isKept !== false)
+    await writeLine(`Try them again with \`manyhands requeue ${await job.id}\`.`, process.stderr);
   return exitCodes.failed;
 }
 
-async function reportFailures(id: string, failed: number, shown: readonly TaskError[]): Promise<void> {
+async function reportFailures(failed: number, shown: readonly TaskError[]): Promise<void> {
   const { stderr } = process;
   await writeLine(`${failed} ${failed === 1 ? "task" : "tasks"} failed:`, stderr);
   for (const failure of shown) await writeLine(describeFailure(failure), stderr);
-  await writeLine(`Try them again with \`manyhands requeue ${id}\`.`, stderr);
 }
 
 /** Ctrl-C leaves a job that has all its inputs (or a key to go on with) to the server, and cancels one that has not. */

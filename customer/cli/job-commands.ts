@@ -6,7 +6,7 @@ import type { Job } from "../job.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { writeOutcomes } from "./follow.ts";
-import { ago, printable, rate, span, table, writeJson, writeLine } from "./output.ts";
+import { ago, printable, printableName, rate, span, table, writeJson, writeLine } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
 import { describeFailure } from "./result-writer.ts";
 
@@ -114,14 +114,14 @@ async function waitFor(
 function describeJob(job: JobInfo): string {
   const { counts } = job;
   const lines = [
-    `${job.id}  ${job.name}  (${job.customer})`,
+    `${job.id}  ${printableName(job.name)}  (${printableName(job.customer)})`,
     `state     ${job.state}${job.paused ? ", paused" : ""}, priority ${job.priority}`,
     `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.cancelled} cancelled of ${counts.total}`,
     `rate      ${rate(job.rate)}${job.estimatedMs ? `, ${span(job.estimatedMs)} left` : ""}`,
     `kernel    ${job.kernel.sha256}`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
-    ...(job.key === undefined ? [] : [`key       ${job.key}`]),
-    ...(job.group === undefined ? [] : [`group     ${job.group}`]),
+    ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
+    ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
     ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
   ];
   const failures = job.failures.map(describeFailure);

@@ -20,6 +20,7 @@ import { writeJson, writeLine } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
 
 interface MapFlags extends ServerFlags {
+  readonly parallel?: string;
   readonly inputs?: string;
   readonly range?: string;
   readonly out?: string;
@@ -92,11 +93,15 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 }
 
 async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
-  const inputs = inputsOf(flags);
+  const inputs = await inputsOf(flags);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
   const work = async (hands: Hands): Promise<number> => {
-    const onProgress = (progress: Progress): void => view.show(progress);
+    let total = 0;
+    const onProgress = (progress: Progress): void => {
+      ({ total } = progress);
+      view.show(progress);
+    };
     const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
     leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
@@ -107,7 +112,9 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
         return 0;
       }
       const { out, ordered = false, quiet = false } = flags;
-      return await writeOutcomes(job, job, { out, ordered, quiet });
+      const code = await writeOutcomes(job, job, { out, ordered, quiet, isKept: !endsHere(flags) });
+      if (total === 0 && !quiet) await writeLine("The job had no tasks: there was no input.", process.stderr);
+      return code;
     } catch (error) {
       view.stop();
       if (flags.key !== undefined) await sayWhatStays(job);
@@ -119,7 +126,12 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   return withHands(flags, work, connectTo);
 }
 
-function inputsOf(flags: MapFlags): Iterable<Value> | AsyncIterable<Value> {
+/** What `thread` and `mpi` start ends with this command, and with it what other commands could ask. */
+function endsHere({ server, parallel }: MapFlags): boolean {
+  return server === undefined && /^\s*(thread|mpi)\b/.test(parallel ?? "");
+}
+
+async function inputsOf(flags: MapFlags): Promise<Iterable<Value> | AsyncIterable<Value>> {
   if ((flags.inputs === undefined) === (flags.range === undefined))
     throw new PlatformError("BAD_OPTION", "Give either --inputs FILE or --range FROM:TO.");
   return flags.range !== undefined ? readRange(flags.range) : readInputs(flags.inputs ?? "-");

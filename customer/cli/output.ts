@@ -20,7 +20,7 @@ export interface Column<Row> {
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = [
     columns.map((column) => column.head),
-    ...rows.map((row) => columns.map((column) => printable(String(column.cell(row))))),
+    ...rows.map((row) => columns.map((column) => printableName(String(column.cell(row))))),
   ];
   const widths = columns.map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
   return cells
@@ -35,13 +35,24 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
     .join("\n");
 }
 
-/** What others wrote (names, log lines, errors) must not steer this terminal: control characters become visible. */
+/** Control characters, line separators, and what turns the direction of writing (Unicode Standard Annex 9, §2). */
+const steering = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** What others wrote (names, log lines, errors) must not steer this terminal: characters that would become visible. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) =>
-    character === "\n" || character === "\t"
-      ? character
-      : `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  return text.replace(steering, (character) =>
+    character === "\n" || character === "\t" ? character : escaped(character),
   );
+}
+
+/** The same for a name, which stands in one line. */
+export function printableName(text: string): string {
+  return text.replace(steering, escaped);
+}
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0).toString(16);
+  return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
 }
 
 /** A time span for people: `340 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -69,7 +69,7 @@ async function precache(hands: Hands, data: readonly string[], flags: PrecacheFl
   return end.done && end.short === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-/** Undefined for what is a file's path. @throws PlatformError BAD_REQUEST, NOT_FOUND */
+/** Undefined for what is a file's path. @throws PlatformError BAD_ARGUMENT, NOT_FOUND */
 async function parseReference(hands: Hands, text: string): Promise<DataReference | undefined> {
   const name = v.safeParse(sha256Schema, text);
   if (name.success) return hands.api.blob(name.output);
@@ -79,7 +79,7 @@ async function parseReference(hands: Hands, text: string): Promise<DataReference
     return DataReference.from(v.parse(dataReferenceSchema, parsed.$ref ?? parsed));
   } catch (error) {
     throw new PlatformError(
-      "BAD_REQUEST",
+      "BAD_ARGUMENT",
       `${text} is no data reference: ${error instanceof Error ? error.message : String(error)}.`,
       error,
     );

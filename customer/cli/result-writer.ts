@@ -33,7 +33,9 @@ export function resultWriter(path: string | undefined): ResultWriter {
 function lineOf({ seq, index, error, output }: TaskOutcome<Value>): unknown {
   if (!error) return { seq, index, output: valueToJson(output) };
   const { kind, message, stack, attempts, client } = error;
-  return { seq, index, error: { kind, message, stack, attempts, client } };
+  // What never ran to an end of its own has no stack worth telling.
+  const frames = stack?.includes("\n") ? { stack } : {};
+  return { seq, index, error: { kind, message, ...frames, attempts, client } };
 }
 
 /** A failed task for people. */

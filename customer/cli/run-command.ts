@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
+import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { PlatformError } from "../../shared/errors.ts";
 import { serverEnvironment, type ParallelOption, type ServerFlags } from "./command.ts";
 
 const help = `
@@ -39,6 +41,7 @@ async function runProgram(program: string, args: readonly string[], flags: RunFl
   const [command, all] = isScript
     ? [process.execPath, ["--import", resolver, program, ...args]]
     : [program, [...args]];
+  if (isScript) await mustBeFile(program);
   const child = spawn(command, all, { stdio: "inherit", env });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {
@@ -46,15 +49,33 @@ async function runProgram(program: string, args: readonly string[], flags: RunFl
       if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
   return new Promise((resolve, reject) => {
-    child.on("error", reject);
+    child.on("error", (error) => reject(notStarted(program, error)));
     child.on("exit", (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
   });
 }
 
+async function mustBeFile(program: string): Promise<void> {
+  const found = await stat(program).catch(() => undefined);
+  if (found?.isFile()) return;
+  throw new PlatformError(
+    "FILE_FAILED",
+    `There is no program ${program}; expected the path of a .ts or .js file${found ? ", and this is a directory" : ""}.`,
+  );
+}
+
+function notStarted(program: string, error: Error): PlatformError {
+  const reason = "code" in error && error.code === "ENOENT" ? "it was not found" : error.message;
+  return new PlatformError(
+    "FILE_FAILED",
+    `${program} cannot be started: ${reason}. Expected a .ts or .js file, or an executable by its path or in PATH.`,
+    error,
+  );
+}
+
 /** An address that is named comes before `--parallel`, which may come from the environment. */
-async function surroundings(flags: RunFlags): Promise<Record<string, string>> {
+async function surroundings(flags: RunFlags): Promise<Record<string, string | undefined>> {
   const { parallel, server, token } = flags;
   if (parallel === undefined || server !== undefined)
-    return { ...(await serverEnvironment(flags)), MANYHANDS_PARALLEL: "" };
+    return { ...(await serverEnvironment(flags)), MANYHANDS_PARALLEL: undefined };
   return { MANYHANDS_PARALLEL: parallel, ...(token !== undefined && { MANYHANDS_TOKEN: token }) };
 }

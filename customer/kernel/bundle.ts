@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import type { Plugin, RolldownOutput } from "rolldown";
 import { PlatformError } from "../../shared/errors.ts";
 
@@ -17,12 +18,12 @@ const cache = new Map<string, Bundled>();
 /**
  * Bundles a kernel module and everything it imports into the text of one ES module that runs in browsers and Node
  * alike. The same files give the same text, whatever the working directory.
- * @throws PlatformError BAD_REQUEST when it does not bundle, imports a Node module, or has no default export
+ * @throws PlatformError BAD_ARGUMENT when it does not bundle, imports a Node module, or has no default export
  */
 export async function bundleKernel(url: URL): Promise<string> {
   if (url.protocol !== "file:")
     throw new PlatformError(
-      "BAD_REQUEST",
+      "BAD_ARGUMENT",
       `A kernel module is a file; expected a file: URL, not ${url.href}.`,
     );
   const path = fileURLToPath(url);
@@ -48,20 +49,24 @@ async function modified(path: string): Promise<number> {
 }
 
 async function bundle(path: string): Promise<Bundled> {
-  if ((await modified(path)) < 0)
-    throw new PlatformError("BAD_REQUEST", `There is no kernel module ${path}; expected the path of a file.`);
+  const found = await stat(path).catch(() => undefined);
+  if (!found || found.isDirectory())
+    throw new PlatformError(
+      "FILE_FAILED",
+      `There is no kernel module ${path}; expected the path of a file${found ? ", and this is a directory" : ""}.`,
+    );
   const watch: Watch = { files: new Set(), refused: undefined };
   const { output } = await build(path, watch);
   const [chunk] = output;
   if (!chunk.exports.includes("default"))
     throw new PlatformError(
-      "BAD_REQUEST",
+      "BAD_ARGUMENT",
       `The kernel module ${path} has no default export; expected \`export default (input, ctx) => …\`.`,
     );
   const missing = [...chunk.imports, ...chunk.dynamicImports].filter((name) => name !== chunk.fileName);
   if (missing.length > 0)
     throw new PlatformError(
-      "BAD_REQUEST",
+      "BAD_ARGUMENT",
       `The kernel module ${path} imports ${missing.join(", ")}, which was not found; install it, or correct the path.`,
     );
   const files = [...watch.files].map(async (file) => [file, await modified(file)] as const);
@@ -100,8 +105,9 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
     }
   } catch (error) {
     if (watch.refused) throw watch.refused;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new PlatformError("BAD_REQUEST", `The kernel module ${path} cannot be bundled: ${message}`, error);
+    // The bundler colours its messages where it takes standard output for a terminal.
+    const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
+    throw new PlatformError("BAD_ARGUMENT", `The kernel module ${path} cannot be bundled: ${message}`, error);
   }
 }
 
@@ -118,7 +124,7 @@ function noNodeModules(kernel: string, watch: Watch): Plugin {
       if (!isBuiltin(id)) return null;
       if (kind !== "import-statement") return absent + id;
       watch.refused ??= new PlatformError(
-        "BAD_REQUEST",
+        "BAD_ARGUMENT",
         `${importer ?? kernel} imports "${id}", a module of Node, but a kernel also runs in browsers and reaches no files, ` +
           "processes or network. Read the data in your program and pass it as input or with hands.put().",
       );

@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 
 /**
  * The ES module that stands for a function written in place: arrow, function, async or method shorthand.
- * @throws PlatformError BAD_REQUEST for what has no source (native, bound) or is not a plain function (class, generator)
+ * @throws PlatformError BAD_ARGUMENT for what has no source (native, bound) or is not a plain function (class, generator)
  */
 export function moduleOfFunction(kernel: (...args: never[]) => unknown): string {
   const source = Function.prototype.toString.call(kernel);
@@ -43,7 +43,7 @@ function namingHelper(source: string): string {
 
 function refusal(kernel: { name: string }, why: string, instead: string): PlatformError {
   return new PlatformError(
-    "BAD_REQUEST",
+    "BAD_ARGUMENT",
     `The function ${kernel.name || "given"} cannot be a kernel: ${why}; ${instead}.`,
   );
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { parseServerUrl } from "../../customer/connect.ts";
+import { parseServerAddress } from "../../shared/server-address.ts";
 import { parseSlurmTime, slurmScript, type SlurmOptions } from "./slurm-script.ts";
 
 const launcherFile = resolve(import.meta.dirname, "..", "..", "bin", "manyhands.js");
@@ -50,7 +50,7 @@ function slurmCommand(): Command {
         timeSeconds: time,
         drainSeconds: drain,
         serverGoneSeconds: serverGone,
-        ...(server !== undefined && { server: parseServerUrl(server).replace(/\/$/, "") }),
+        ...(server !== undefined && { server: parseServerAddress(server).replace(/\/$/, "") }),
         ...(rendezvous !== undefined && { rendezvous: resolve(rendezvous) }),
         ...(cacheDirectory !== undefined && { cacheDirectory: resolve(cacheDirectory) }),
         command: [process.execPath, launcherFile],

@@ -93,8 +93,8 @@ export class MpiHands extends Hands {
 /** What each rank runs. One slot a rank, as MPI counts; the Node that runs this program runs the ranks too. */
 function rankCommand(spec: MpiSpec, scratch: Scratch): string[] {
   const cache = spec.options.cache ?? scratch.caches;
-  const slots = process.env["MANYHANDS_SLOTS"] ?? "1";
-  const gone = process.env["MANYHANDS_EXIT_WHEN_SERVER_GONE"] ?? String(serverGoneSeconds);
+  const slots = process.env["MANYHANDS_SLOTS"] || "1";
+  const gone = process.env["MANYHANDS_EXIT_WHEN_SERVER_GONE"] || String(serverGoneSeconds);
   const client = ["client", "--rendezvous", scratch.rendezvousFile, "--slots", slots];
   const ending = ["--rendezvous-wait", "60", "--exit-when-server-gone", gone, "--log-level", "warn"];
   return ["sh", rankFile, cache, process.execPath, launcherFile, ...client, ...ending];

@@ -63,7 +63,9 @@ export class MemoryBlobs implements Pick<
   open(sha256: Sha256, [start, end]: readonly [number, number] = [0, Infinity]): Readable {
     const bytes = this.#blobs.get(sha256);
     if (bytes) return Readable.from([bytes.subarray(start, end)], { objectMode: false });
-    return new Readable().destroy(new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`));
+    return new Readable().destroy(
+      new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob"),
+    );
   }
 
   async send(sha256: Sha256, range: readonly [number, number], sink: Writable): Promise<void> {

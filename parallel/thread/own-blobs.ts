@@ -18,7 +18,7 @@ export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel
     },
     async chunks({ sha256 }) {
       const digests = await blobs.chunkDigests(sha256);
-      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
       return new Uint8Array(digests);
     },
     hash: (bytes) => Promise.resolve(digest(bytes)),
@@ -39,7 +39,7 @@ async function read(
   if (await blobs.stat(sha256)) return new Uint8Array(await buffer(blobs.open(sha256, range)));
   const kernel = await platform.kernel(sha256);
   if (kernel) return range ? kernel.slice(...range) : kernel;
-  throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+  throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
 }
 
 function digest(bytes: Uint8Array): Sha256 {

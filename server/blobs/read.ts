@@ -25,6 +25,6 @@ export function readBlob(path: string, sha256: Sha256, range?: readonly [number,
 /** What reading a blob's file fails with. */
 export function readError(error: Error, sha256: Sha256): PlatformError {
   return isMissing(error)
-    ? new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, error)
+    ? new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, error, "blob")
     : blobError(error);
 }

@@ -90,7 +90,8 @@ export class ClientRegistry {
   /** @throws PlatformError NOT_FOUND */
   require(id: string): { id: ClientId; address: string } {
     const record = this.#records.get(id as ClientId);
-    if (!record) throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`);
+    if (!record)
+      throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`, undefined, "client");
     return record;
   }
 

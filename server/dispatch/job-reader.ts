@@ -28,7 +28,7 @@ export class JobReader {
   /** @throws PlatformError NOT_FOUND */
   async row(id: JobId): Promise<JobRow> {
     const row = await this.#store.getJob(id);
-    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
     return row;
   }
 

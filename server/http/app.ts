@@ -75,7 +75,12 @@ export function createHttpApp(parts: HttpParts): Express {
   });
   app.use(pages(parts.webRoot));
   app.use((req) => {
-    throw new PlatformError("NOT_FOUND", `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`);
+    throw new PlatformError(
+      "NOT_FOUND",
+      `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`,
+      undefined,
+      "address",
+    );
   });
   app.use(errorHandler(parts.log));
   return app;

@@ -81,6 +81,6 @@ function fromLibrary(error: Error): PlatformError | undefined {
   if (status === 416)
     return new PlatformError("RANGE_NOT_SATISFIABLE", "The range is outside the file.", error);
   if (status === 404 || (status === 403 && type === undefined))
-    return new PlatformError("NOT_FOUND", "There is nothing at this address.", error);
+    return new PlatformError("NOT_FOUND", "There is nothing at this address.", error, "address");
   return new PlatformError("BAD_REQUEST", `The request cannot be read: ${message}.`, error);
 }

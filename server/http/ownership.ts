@@ -23,5 +23,5 @@ export async function jobOf(call: Call, platform: Platform): Promise<JobInfo> {
   const id: JobId = check(jobIdSchema, parameter(call, "id"), "job id");
   const job = await platform.job(id);
   if (maySee(principal, job.customer)) return job;
-  throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+  throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
 }

@@ -99,6 +99,8 @@ function decodeItem(raw: Uint8Array): unknown {
   }
 }
 
+/** A byte order mark may stand in front of the first line, whatever is in it. */
 function isBlank(line: Uint8Array): boolean {
-  return line.every((byte) => byte === 13 || byte === 32 || byte === 9);
+  const isMarked = line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf;
+  return (isMarked ? line.subarray(3) : line).every((byte) => byte === 13 || byte === 32 || byte === 9);
 }

@@ -125,7 +125,8 @@ export class SubmitLines implements UpgradeEndpoint {
     const principal = await access.authenticate(secret);
     authorise("POST /api/jobs/{id}/tasks", principal && { kind: "token", ...principal });
     const { customer } = await platform.job(id);
-    if (!maySee(principal!, customer)) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+    if (!maySee(principal!, customer))
+      throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
     let ofToken = 0;
     for (const { tokenId } of this.#lines) if (tokenId === principal!.tokenId) ofToken++;
     if (ofToken >= linesPerToken)

@@ -88,7 +88,7 @@ describe("manyhands map", () => {
     ["no inputs", ["map", "twice.ts"], /either --inputs FILE or --range/],
     ["a range that is none", ["map", "twice.ts", "--range", "a:b"], /--range a:b is not understood/],
     ["a file that is not there", ["map", "twice.ts", "--inputs", "none.ndjson"], /none\.ndjson/],
-    ["a line that is no JSON", ["map", "twice.ts", "--inputs", "-"], /line 2 of - is not JSON/],
+    ["a line that is no JSON", ["map", "twice.ts", "--inputs", "-"], /line 2 of standard input is not JSON/],
     ["a kernel that is not there", ["map", "none.ts", "--range", "0:1"], /There is no kernel module/],
     ["an unknown option", ["map", "twice.ts", "--rnge", "0:1"], /unknown option '--rnge'/],
     ["an unknown command", ["mapp"], /unknown command 'mapp'/],

@@ -96,7 +96,7 @@ describe("putting data", () => {
 
   it("says which file is not there", async () => {
     await expect(hands.put(join(platform.directory, "none"))).rejects.toMatchObject({
-      code: "BAD_REQUEST",
+      code: "FILE_FAILED",
       message: expect.stringContaining("none") as string,
     });
   });

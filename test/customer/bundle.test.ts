@@ -76,7 +76,7 @@ describe("a kernel module", () => {
       'import { read } from "./reads.ts"; export default (x: string) => read(x);',
     );
     await expect(bundleKernel(url)).rejects.toMatchObject({
-      code: "BAD_REQUEST",
+      code: "BAD_ARGUMENT",
       message: expect.stringMatching(/reads\.ts imports "node:fs", a module of Node/) as string,
     });
   });

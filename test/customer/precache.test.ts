@@ -36,7 +36,7 @@ describe("[PRECACHE-1] hands.precache", () => {
     const [ref] = refs as [DataReference];
     const unknown = new DataReference("0".repeat(64) as DataReference["sha256"], 99);
     await expect(hands.precache([ref, unknown])).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await expect(hands.precache([])).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await expect(hands.precache([])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     const given = new AbortController();
     const waiting = hands.precache(ref, { atLeast: 5, signal: given.signal });
     given.abort(new Error("enough"));

@@ -42,8 +42,8 @@ describe("a server that is away", () => {
       code: "UNREACHABLE",
       remedy: expect.stringContaining("address and port") as string,
     });
-    await expect(connect("ftp://localhost", silent)).rejects.toMatchObject({ code: "BAD_REQUEST" });
-    await expect(connect("not an address", silent)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    await expect(connect("ftp://localhost", silent)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(connect("not an address", silent)).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
   });
 
   it("no longer waits once the customer closes its connection", async () => {

@@ -18,7 +18,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const send = async (call: Call): Promise<void> => {
     const sha256 = hashOf(call);
     const source = (await blobSource(blobs, sha256)) ?? (await kernelSource(platform, sha256));
-    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
     await sendBytes(call, sha256, source);
   };
   return {
@@ -28,7 +28,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "GET /api/blobs/{sha256}/chunks": async (call) => {
       const sha256 = hashOf(call);
       const digests = await blobs.chunkDigests(sha256);
-      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`);
+      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
       call.res.set({
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Type": "application/octet-stream",

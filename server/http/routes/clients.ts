@@ -42,7 +42,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
     "DELETE /api/bans/{subject}": async (call) => {
       const subject = subjectOf(call, "subject");
       if (!(await platform.unbanClient(subject)))
-        throw new PlatformError("NOT_FOUND", `There is no ban on ${subject}.`);
+        throw new PlatformError("NOT_FOUND", `There is no ban on ${subject}.`, undefined, "ban");
       call.res.status(204).end();
     },
   };

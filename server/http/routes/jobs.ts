@@ -91,6 +91,8 @@ async function mayWaitFor(platform: HttpParts["platform"], principal: Principal,
     throw new PlatformError(
       "NOT_FOUND",
       `This job is to run after job ${id}, and there is no such job. Expected jobs that exist.`,
+      undefined,
+      "job",
     );
 }
 

@@ -49,6 +49,8 @@ async function checkAll(blobs: Blobs, refs: readonly BlobName[]): Promise<void> 
         throw new PlatformError(
           "NOT_FOUND",
           `There is no blob ${sha256} here for clients to fetch; put it first.`,
+          undefined,
+          "blob",
         );
       if (found.size !== size)
         throw new PlatformError(

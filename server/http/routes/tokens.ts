@@ -28,7 +28,8 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
     },
     "DELETE /api/tokens/{id}": async (call) => {
       const id = parameter(call, "id");
-      if (!(await access.revoke(id))) throw new PlatformError("NOT_FOUND", `There is no token ${id}.`);
+      if (!(await access.revoke(id)))
+        throw new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, "token");
       call.res.status(204).end();
     },
   };

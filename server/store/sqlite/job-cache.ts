@@ -80,7 +80,7 @@ export class JobCache {
   /** @throws PlatformError NOT_FOUND */
   need(id: JobId): CachedJob {
     const job = this.find(id);
-    if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`);
+    if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
     return job;
   }
 

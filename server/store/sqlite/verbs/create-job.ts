@@ -38,6 +38,8 @@ function mustExist({ jobs }: Session, before: JobId): void {
     throw new PlatformError(
       "NOT_FOUND",
       `This job is to run after job ${before}, and there is no such job. Expected jobs that exist.`,
+      undefined,
+      "job",
     );
 }
 

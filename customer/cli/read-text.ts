@@ -1,0 +1,119 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { PlatformError } from "../../shared/errors.ts";
+
+/** Text in pieces, and what to call its origin in a refusal. */
+export interface TextSource {
+  readonly name: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Opens a file, or standard input for `-`. Nothing is read yet, so that a path that is wrong is refused before anything else
+ * is begun.
+ * @throws PlatformError FILE_FAILED
+ */
+export async function openText(path: string): Promise<TextSource> {
+  if (path === "-") return { name: "standard input", chunks: process.stdin };
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    if ((await file.stat()).isDirectory()) throw new Error("it is a directory; expected a file");
+    return { name: path, chunks: withReasons(path, file.createReadStream()) };
+  } catch (error) {
+    await file?.close();
+    throw unreadable(path, error);
+  }
+}
+
+async function* withReasons(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): PlatformError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PlatformError("FILE_FAILED", `${path} cannot be read: ${reason}.`, error);
+}
+
+/** Encodings by the mark at the beginning of a text; Excel and PowerShell write them (Unicode 17, §23.8). */
+const marks: readonly (readonly [string, readonly number[]])[] = [
+  ["utf-8", [0xef, 0xbb, 0xbf]],
+  ["utf-16le", [0xff, 0xfe]],
+  ["utf-16be", [0xfe, 0xff]],
+];
+
+/**
+ * The text in UTF-8, or in UTF-16 with a byte order mark, as it comes.
+ * @throws PlatformError BAD_ARGUMENT for gzip, other encodings and what is no text
+ */
+async function* decoded({ name, chunks }: TextSource): AsyncGenerator<string, void, undefined> {
+  let decoder: TextDecoder | undefined;
+  let begin: Uint8Array = new Uint8Array();
+  const decode = (bytes: Uint8Array, isLast: boolean): string => {
+    try {
+      return (decoder ??= decoderOf(name, bytes)).decode(bytes, { stream: !isLast });
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        `${name} is not text in UTF-8. Save it as UTF-8, or convert it: iconv -t UTF-8.`,
+        error,
+      );
+    }
+  };
+  for await (const chunk of chunks) {
+    // A pipe may give the mark in two pieces.
+    begin = decoder ? chunk : Buffer.concat([begin, chunk]);
+    if (decoder || begin.length >= 3) yield decode(begin, false);
+  }
+  yield decode(decoder ? new Uint8Array() : begin, true);
+}
+
+function decoderOf(name: string, bytes: Uint8Array): TextDecoder {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b)
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      `${name} is compressed with gzip. Unpack it first: gunzip -c FILE | manyhands … --inputs -`,
+    );
+  const mark = marks.find(([, begin]) => begin.every((byte, at) => bytes[at] === byte));
+  if (!mark && (bytes[0] === 0 || bytes[1] === 0))
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      `${name} is not text in UTF-8: it begins with a zero byte, as UTF-16 without a mark does. Save it as UTF-8.`,
+    );
+  return new TextDecoder(mark?.[0] ?? "utf-8", { fatal: true });
+}
+
+/** A whole text. @throws PlatformError FILE_FAILED, BAD_ARGUMENT */
+export async function readText(source: TextSource): Promise<string> {
+  const parts: string[] = [];
+  for await (const part of decoded(source)) parts.push(part);
+  return parts.join("");
+}
+
+/**
+ * The lines of a text with their numbers from 1, without their ends (LF or CRLF) and without blank ones. Not `readline`: that
+ * also ends lines at U+2028, which may stand inside a JSON string.
+ * @throws PlatformError FILE_FAILED, BAD_ARGUMENT
+ */
+export async function* readLines(
+  source: TextSource,
+): AsyncGenerator<{ line: string; number: number }, void, undefined> {
+  let number = 0;
+  let rest = "";
+  for await (const part of decoded(source)) {
+    const lines = (rest + part).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      number++;
+      if (line.trim() !== "") yield { line: line.endsWith("\r") ? line.slice(0, -1) : line, number };
+    }
+  }
+  if (rest.trim() !== "") yield { line: rest, number: number + 1 };
+}

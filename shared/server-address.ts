@@ -1,0 +1,20 @@
+import { PlatformError } from "./errors.ts";
+
+/**
+ * Reads the address of a server as a person writes it: `http://host:9990`, `https://host`, `host:9990`, or with the path under which
+ * a proxy in front passes it on, `https://host/manyhands`.
+ *
+ * @returns the address with a slash at its end, to which the paths of the interface (`api/jobs`) are relative
+ * @throws PlatformError BAD_ARGUMENT
+ */
+export function parseServerAddress(text: string): string {
+  const trimmed = text.trim();
+  const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `http://${trimmed}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "" || url.username !== "")
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      `"${text}" is no server address; expected http://host:9990, https://host, host:9990, or one with the path of a proxy.`,
+    );
+  return `${url.origin}${url.pathname.replace(/\/*$/, "/")}`;
+}
