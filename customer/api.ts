@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
+import { hints } from "../shared/hints.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
+import { limits } from "../shared/limits.ts";
 import {
   banInfoSchema,
   cancelledGroupSchema,
@@ -11,6 +13,7 @@ import {
   createdTokenSchema,
   jobSchema,
   kernelInfoSchema,
+  nextCursorHeader,
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
@@ -20,6 +23,7 @@ import {
   type ClientInfo,
   type CreatedToken,
   type JobInfo,
+  type JobListState,
   type JobOptionsInput,
   type Role,
   type ServerStatus,
@@ -38,6 +42,16 @@ export interface LogLine {
 }
 
 const logLineSchema = v.object({ at: v.number(), index: v.number(), client: v.string(), line: v.string() });
+
+/** Which jobs are listed. */
+export interface JobListFilter {
+  readonly group?: string | undefined;
+  /** Words that each stand somewhere in name, customer or group, in any case, or begin the id. */
+  readonly search?: string | undefined;
+  readonly state?: JobListState | undefined;
+  /** At most so many. */
+  readonly limit?: number | undefined;
+}
 
 type Call = Pick<Request, "signal" | "patienceMs">;
 
@@ -61,9 +75,31 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/clients" }, v.array(clientInfoSchema));
   }
 
-  jobs(filter: { group?: string | undefined } = {}): Promise<JobInfo[]> {
-    const query = filter.group === undefined ? "" : `?group=${encodeURIComponent(filter.group)}`;
-    return this.#ask({ method: "GET", path: `api/jobs${query}` }, v.array(jobSchema));
+  /** Jobs, newest first, as many as `limit` says; asked for in pages, so that neither side ever holds more than it has to. */
+  async jobs({ limit = Infinity, ...filter }: JobListFilter = {}): Promise<JobInfo[]> {
+    const jobs: JobInfo[] = [];
+    let cursor: string | undefined;
+    do {
+      const most = Math.min(limit - jobs.length, limits.jobsPerPage);
+      if (most <= 0) break;
+      const page = await this.jobPage({ ...filter, limit: most, cursor });
+      jobs.push(...page.jobs);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return jobs;
+  }
+
+  /** One page of jobs; `next` is the cursor of the page behind it, undefined on the last. */
+  jobPage(
+    query: JobListFilter & { readonly cursor?: string | undefined },
+  ): Promise<{ jobs: JobInfo[]; next: string | undefined }> {
+    const given = Object.entries(query).filter(([, value]) => value !== undefined);
+    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+    let next: string | undefined;
+    const path = `api/jobs${search.size > 0 ? `?${search.toString()}` : ""}`;
+    return this.#ask({ method: "GET", path }, v.array(jobSchema), (headers) => {
+      next = headers.get(nextCursorHeader) ?? undefined;
+    }).then((jobs) => ({ jobs, next }));
   }
 
   cancelGroup(group: string): Promise<CancelledGroup> {
@@ -131,7 +167,7 @@ export class Api {
       .catch((error: unknown) => {
         // The reply to HEAD has no body that would say so.
         if (PlatformError.from(error).code !== "NOT_FOUND") throw error;
-        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256} on the server.`, error, "blob");
+        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256} on the server.`, error, hints.blob);
       });
   }
 
@@ -166,10 +202,15 @@ export class Api {
     return this.#tell({ method: "DELETE", path: `api/bans/${encodeURIComponent(subject)}` });
   }
 
-  #ask<S extends v.GenericSchema>(request: Request, schema: S): Promise<v.InferOutput<S>> {
+  #ask<S extends v.GenericSchema>(
+    request: Request,
+    schema: S,
+    onHeaders?: (headers: Headers) => void,
+  ): Promise<v.InferOutput<S>> {
     const headers = { accept: contentTypes.json, ...request.headers };
     return this.http.request({ ...request, headers }, async (response) => {
       const reply = this.#parse(await response.text());
+      onHeaders?.(response.headers);
       const parsed = v.safeParse(schema, reply);
       if (parsed.success) return parsed.output;
       const issue = parsed.issues[0];
@@ -186,7 +227,7 @@ export class Api {
       return JSON.parse(text) as unknown;
     } catch (error) {
       const message = `What answers at ${this.http.url} is no Manyhands server: its reply is not JSON.`;
-      throw new PlatformError("NOT_FOUND", message, error, "server");
+      throw new PlatformError("NOT_FOUND", message, error, hints.server);
     }
   }
 

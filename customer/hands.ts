@@ -5,6 +5,7 @@ import * as v from "valibot";
 import type { Value } from "../shared/codec.ts";
 import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
+import { hints } from "../shared/hints.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import {
@@ -15,7 +16,7 @@ import {
   type JobOptionsInput,
   type ServerStatus,
 } from "../shared/rest.ts";
-import { Api } from "./api.ts";
+import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { Group } from "./group.ts";
@@ -141,7 +142,7 @@ export class Hands {
         "NOT_FOUND",
         `"${id}" is no job id; expected one such as j_abcdefghij234567.`,
         undefined,
-        "job",
+        hints.job,
       );
     const over = new AbortController();
     const ended = onAbort(options.signal, (reason) => over.abort(reason));
@@ -150,9 +151,9 @@ export class Hands {
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
-  /** Your jobs (an administrator's: everybody's), newest first. */
-  jobs(): Promise<JobInfo[]> {
-    return this.#api.jobs();
+  /** Your jobs (an administrator's: everybody's), newest first; all, or those that a filter lets through. */
+  jobs(filter: JobListFilter = {}): Promise<JobInfo[]> {
+    return this.#api.jobs(filter);
   }
 
   /** The jobs that were submitted with this `group`: listed and cancelled together. */

@@ -11,6 +11,7 @@
 export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
 export { Hands, type MapOptions } from "./hands.ts";
 export { Group } from "./group.ts";
+export type { JobListFilter } from "./api.ts";
 export { Job, type SettledTask, type WatchOptions } from "./job.ts";
 export type { TaskOutcome } from "./outcomes.ts";
 export type { Progress } from "./progress.ts";

@@ -11,6 +11,7 @@ import type {
   Snapshot,
   Submitted,
 } from "../shared/rest.ts";
+import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { Wanted, WishRequest } from "./dispatch/precaches.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
@@ -32,8 +33,8 @@ export interface Platform {
   closeJob(id: JobId): Promise<JobInfo>;
   /** @throws PlatformError NOT_FOUND */
   job(id: JobId): Promise<JobInfo>;
-  /** Newest first; of all customers without `customer`. */
-  jobs(filter?: { customer?: string; group?: string }): Promise<JobInfo[]>;
+  /** A page of jobs, newest first, and what names the next one; of all customers without `customer`. */
+  jobs(query: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }>;
   cancel(id: JobId): Promise<JobInfo>;
   /** Cancels the jobs of a group that have not ended; of all customers without `customer`. */
   cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]>;

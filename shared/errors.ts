@@ -21,13 +21,8 @@ const table = {
     "Correct the request; GET /api/openapi.json describes what is expected.",
   ),
   BAD_OPTION: row(false, 400, 4400, "Correct the option; --help lists them all."),
-  BAD_ARGUMENT: row(false, 400, 4400, "Correct what was given, as the message says."),
-  FILE_FAILED: row(
-    false,
-    400,
-    4400,
-    "Check the path, what is there, and that this user may read or write it.",
-  ),
+  BAD_ARGUMENT: row(false, 400, 4400, "Correct it as the message says."),
+  FILE_FAILED: row(false, 400, 4400, "Check the path, and what this user may do there."),
   MALFORMED_FRAME: row(
     false,
     400,
@@ -60,7 +55,7 @@ const table = {
     4403,
     "Open the page from the server itself: requests from other origins are refused.",
   ),
-  NOT_FOUND: row(false, 404, 4404, "Check the name; what it stood for may have been deleted."),
+  NOT_FOUND: row(false, 404, 4404, "Check the name; it may have been deleted."),
   METHOD_NOT_ALLOWED: row(false, 405, 4405, "GET /api/openapi.json lists the methods of each address."),
   CONFLICT: row(
     false,
@@ -142,22 +137,6 @@ const table = {
   INTERNAL: row(true, 500, 4500, "This is a defect; the server's log has the details."),
 } as const satisfies Record<string, ErrorRow>;
 
-/** What to do where the code alone does not say it: by the kind of thing that was asked for. */
-const hints = {
-  job: "Check the id; `manyhands jobs` lists the jobs that exist.",
-  client: "Check the id; `manyhands clients` lists the clients that are here.",
-  token: "Check the id; `manyhands token list` shows the tokens.",
-  ban: "Check the name; `manyhands bans` lists who is refused.",
-  blob: "Put the bytes first: `manyhands put FILE`, or PUT /api/blobs/{sha256}.",
-  kernel: "Post the kernel first: POST /api/kernels.",
-  server: "Check that a Manyhands server answers at this address, and that nothing in front of it refuses.",
-  address: "Check the address; GET /api/openapi.json describes them all.",
-  defectHere: "This is a defect of Manyhands; with MANYHANDS_DEBUG=1 in the environment it says where.",
-} as const;
-
-/** Names a sentence that says what to do. */
-export type Hint = keyof typeof hints;
-
 function row(retryable: boolean, status: number, closeCode: number, remedy: string): ErrorRow {
   return { retryable, status, closeCode, remedy };
 }
@@ -187,12 +166,12 @@ export class PlatformError extends Error {
    * @param code - row of the closed table
    * @param message - what was wrong and what was expected, one or two sentences
    * @param cause - the error underneath, kept for logs and never sent to the other side
-   * @param hint - what to do, where the row of the code does not say it
+   * @param remedy - what to do, where the row of the code does not say it (`hints`)
    */
-  constructor(code: ErrorCode, message: string, cause?: unknown, hint?: Hint) {
+  constructor(code: ErrorCode, message: string, cause?: unknown, remedy?: string) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.remedy = hint ? hints[hint] : table[code].remedy;
+    this.remedy = remedy ?? table[code].remedy;
   }
 
   /** Whether the same request may succeed later unchanged. */
@@ -218,10 +197,9 @@ export class PlatformError extends Error {
   /** Reads a refusal that crossed a boundary; an unknown code (a newer peer) becomes INTERNAL. */
   static fromBody(body: { code: string; message: string; remedy?: unknown }): PlatformError {
     const code = body.code in table ? (body.code as ErrorCode) : "INTERNAL";
-    const error = new PlatformError(code, body.message);
     // The other side knows what it was asked for.
-    if (typeof body.remedy === "string") (error as { remedy: string }).remedy = body.remedy;
-    return error;
+    const remedy = typeof body.remedy === "string" ? body.remedy : undefined;
+    return new PlatformError(code, body.message, undefined, remedy);
   }
 
   /** Anything thrown, as a PlatformError: itself, or INTERNAL with the original as cause. */

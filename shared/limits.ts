@@ -45,6 +45,8 @@ export const limits = {
   maxTaskIndex: 2 ** 40,
   /** Jobs that one job may come after. */
   afterJobs: 1024,
+  /** Jobs in one page of a listing. */
+  jobsPerPage: 1000,
   nameChars: 200,
   messageChars: 4_000,
   stackChars: 16_000,

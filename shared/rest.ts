@@ -124,6 +124,24 @@ export function hasEnded(state: JobState): boolean {
   return state !== "open" && state !== "closed";
 }
 
+/** `active`: not ended. `running`: clients have tasks of it. `failing`: a task failed, or it ended for a failure. */
+export const jobListStates = ["active", "running", "failing", "ended", ...jobStates] as const;
+export type JobListState = (typeof jobListStates)[number];
+
+/** The query of `GET /api/jobs`. */
+export const jobQuerySchema = v.strictObject({
+  group: v.optional(groupSchema),
+  /** Words that each stand somewhere in name, customer or group, or begin the id. */
+  search: v.optional(v.pipe(v.string(), v.maxLength(limits.nameChars))),
+  state: v.optional(v.picklist(jobListStates)),
+  limit: v.optional(
+    v.pipe(v.string(), v.digits("expected a whole number"), v.toNumber(), integer(1, limits.jobsPerPage)),
+  ),
+  cursor: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "expected what Next-Cursor said"))),
+});
+/** Header of a page of jobs that names the next one, as `cursor` of the query; absent on the last. */
+export const nextCursorHeader = "Next-Cursor";
+
 const jobCountsSchema = v.strictObject({
   total: v.number(),
   queued: v.number(),
@@ -329,7 +347,10 @@ export type Capacity = v.InferOutput<typeof capacitySchema>;
 /** What the admin page is pushed (server-sent events, `GET /api/events`): the whole picture, about once a second. */
 export const snapshotSchema = v.strictObject({
   status: statusSchema,
+  /** Up to 100: those that run, that fail, that failed lately; then those that wait, then those that are over. */
   jobs: v.array(jobSchema),
+  /** How many jobs there are. */
+  jobCount: v.number(),
   clients: v.array(clientInfoSchema),
   /** Results a second, one number for each of the last 300 seconds, oldest first. */
   throughput: v.array(v.number()),

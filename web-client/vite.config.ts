@@ -9,6 +9,8 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 export default defineConfig({
   root: here("."),
+  // Relative addresses: a proxy may put the pages under a path of its own.
+  base: "./",
   publicDir: here("public"),
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [

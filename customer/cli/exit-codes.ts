@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import { TaskError } from "../task-error.ts";
 import { printable } from "./output.ts";
 
@@ -50,5 +51,5 @@ function refusalOf(error: unknown): PlatformError {
   const isOfSystem = error instanceof Error && "syscall" in error && "errno" in error;
   return isOfSystem
     ? new PlatformError("FILE_FAILED", `${message}.`, error)
-    : new PlatformError("INTERNAL", message, error, "defectHere");
+    : new PlatformError("INTERNAL", message, error, hints.defectHere);
 }

@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { hasEnded, type JobInfo } from "../../shared/rest.ts";
+import type { JobInfo } from "../../shared/rest.ts";
 import type { Job } from "../job.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { writeOutcomes } from "./follow.ts";
-import { ago, printable, printableName, rate, span, table, writeJson, writeLine } from "./output.ts";
+import { jobsCommand, jobTable } from "./job-list.ts";
+import { ago, printable, printableName, rate, span, writeJson, writeLine } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
 import { describeFailure } from "./result-writer.ts";
 
@@ -26,41 +27,6 @@ export function jobCommands(exit: Exit): Command[] {
     requeueCommand(),
     deleteCommand(),
   ];
-}
-
-function jobsCommand(): Command {
-  return serverCommand("jobs", "List your jobs, newest first")
-    .option("--active", "only those that have not ended")
-    .option("--group <name>", "only those of a group")
-    .action(async (flags: ServerFlags & { active?: boolean; group?: string }) => {
-      const { group } = flags;
-      const all = await withHands(flags, (hands) =>
-        group === undefined ? hands.jobs() : hands.group(group).jobs(),
-      );
-      const jobs = flags.active ? all.filter((job) => !hasEnded(job.state)) : all;
-      if (flags.json) return writeJson(jobs);
-      return writeLine(jobs.length > 0 ? jobTable(jobs) : "No jobs.");
-    });
-}
-
-function jobTable(jobs: readonly JobInfo[]): string {
-  return table(jobs, [
-    { head: "JOB", cell: (job) => job.id },
-    { head: "NAME", cell: (job) => job.name },
-    { head: "CUSTOMER", cell: (job) => job.customer },
-    { head: "STATE", cell: stateOf },
-    { head: "DONE", cell: (job) => `${job.counts.done}/${job.counts.total}`, right: true },
-    { head: "FAILED", cell: (job) => job.counts.failed, right: true },
-    { head: "RUNNING", cell: (job) => job.counts.running, right: true },
-    { head: "RATE", cell: (job) => rate(job.rate), right: true },
-    { head: "LEFT", cell: (job) => (job.estimatedMs ? span(job.estimatedMs) : ""), right: true },
-    { head: "MADE", cell: (job) => ago(job.createdAt) },
-  ]);
-}
-
-function stateOf({ state, paused, waitingFor }: JobInfo): string {
-  const waits = waitingFor.length > 0 ? `, waits for ${waitingFor.length}` : "";
-  return `${state}${paused ? ", paused" : ""}${waits}`;
 }
 
 function cancelCommand(): Command {

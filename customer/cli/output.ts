@@ -36,7 +36,7 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
 }
 
 /** Control characters, line separators, and what turns the direction of writing (Unicode Standard Annex 9, §2). */
-const steering = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const steering = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** What others wrote (names, log lines, errors) must not steer this terminal: characters that would become visible. */
 export function printable(text: string): string {

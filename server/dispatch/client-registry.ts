@@ -1,4 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { Capacity, ClientInfo } from "../../shared/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
@@ -91,7 +92,7 @@ export class ClientRegistry {
   require(id: string): { id: ClientId; address: string } {
     const record = this.#records.get(id as ClientId);
     if (!record)
-      throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`, undefined, "client");
+      throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`, undefined, hints.client);
     return record;
   }
 

@@ -1,8 +1,9 @@
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { hasEnded, type JobInfo, type JobProgress } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
-import type { JobRow, ResultRow, Store } from "../store/store.ts";
+import type { JobFilter, JobRow, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
 import type { News } from "./news.ts";
@@ -10,6 +11,16 @@ import type { News } from "./news.ts";
 /** A page of results is about this large. */
 const resultPageBytes = 1024 * 1024;
 const resultPageItems = 5000;
+
+/** Which jobs are asked for, and which page of them. */
+export interface JobQuery {
+  readonly customer?: string;
+  readonly group?: string;
+  readonly search?: string;
+  readonly state?: JobListState;
+  readonly limit: number;
+  readonly cursor?: string;
+}
 
 /** What jobs look like and what comes out of them, now and as it changes. Changes nothing. */
 export class JobReader {
@@ -28,7 +39,7 @@ export class JobReader {
   /** @throws PlatformError NOT_FOUND */
   async row(id: JobId): Promise<JobRow> {
     const row = await this.#store.getJob(id);
-    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
+    if (!row) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
     return row;
   }
 
@@ -42,9 +53,27 @@ export class JobReader {
     return this.describe(await this.row(id));
   }
 
-  async jobs(filter: { customer?: string; group?: string } = {}): Promise<JobInfo[]> {
-    const rows = await this.#store.listJobs(filter);
-    return Promise.all(rows.map((row) => this.describe(row)));
+  /** A page of jobs, newest first. `next` names the page behind it; absent on the last. */
+  async jobs({ state, limit, cursor, ...filter }: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }> {
+    const { rows, next } = await this.#store.pageOfJobs(this.#filterOf(filter, state), limit, cursor);
+    const jobs = await Promise.all(rows.map((row) => this.describe(row)));
+    return { jobs, ...(next !== undefined && { next }) };
+  }
+
+  #filterOf(filter: JobFilter, state: JobListState | undefined): JobFilter {
+    switch (state) {
+      case undefined:
+        return filter;
+      case "active":
+      case "ended":
+        return { ...filter, active: state === "active" };
+      case "failing":
+        return { ...filter, failing: true };
+      case "running":
+        return { ...filter, ids: [...this.#scheduler.runningJobs().keys()] };
+      default:
+        return { ...filter, states: [state] };
+    }
   }
 
   results(id: JobId, after: number): Promise<ResultRow[]> {

@@ -8,6 +8,8 @@ import { RateWindow } from "./rates.ts";
 interface Watched {
   row: JobRow;
   readonly rate: RateWindow;
+  /** When a task ended last, on the clock of `performance`. */
+  movedAt: number;
 }
 
 export interface LogLine {
@@ -45,11 +47,12 @@ export class JobWatch {
     if (watched) {
       watched.row = row;
       watched.rate.add(finishedNow, now);
+      if (finishedNow > 0) watched.movedAt = performance.now();
       this.#rowNews.tell(row.id);
     } else {
       const rate = new RateWindow(60, now);
       rate.add(finishedNow, now);
-      this.#jobs.set(row.id, { row, rate });
+      this.#jobs.set(row.id, { row, rate, movedAt: finishedNow > 0 ? performance.now() : -Infinity });
     }
     this.#noteEnd(row);
   }
@@ -72,6 +75,12 @@ export class JobWatch {
 
   row(id: JobId): JobRow | undefined {
     return this.#jobs.get(id)?.row;
+  }
+
+  /** Jobs of which a task ended in the last so many ms. */
+  movedWithin(ms: number): JobId[] {
+    const since = performance.now() - ms;
+    return [...this.#jobs].flatMap(([id, { movedAt }]) => (movedAt >= since ? [id] : []));
   }
 
   rate(id: JobId): number {

@@ -76,7 +76,7 @@ export class LocalPlatform implements Platform {
     this.#jobs = new Jobs(store, dispatcher, watch, this.#reader, this.#kernels);
     this.#bans = new ClientBans(store, dispatcher, this.#registry);
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
-    this.#status = new Status({ store, options, volunteerUrls, scheduler, registry, jobs, tally });
+    this.#status = new Status({ store, options, volunteerUrls, scheduler, registry, jobs, watch, tally });
     store.onDependents((row) => this.#jobs.takeUp(row));
     if (isRestart) setTimeout(() => dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
@@ -118,7 +118,7 @@ export class LocalPlatform implements Platform {
   deleteJob: Platform["deleteJob"] = (id) => this.#jobs.delete(id);
 
   job: Platform["job"] = (id) => this.#reader.job(id);
-  jobs: Platform["jobs"] = (filter) => this.#reader.jobs(filter);
+  jobs: Platform["jobs"] = (query) => this.#reader.jobs(query);
   results: Platform["results"] = (id, after) => this.#reader.results(id, after);
   resultsChanged: Platform["resultsChanged"] = (id, after, signal, atMostMs) =>
     this.#reader.resultsChanged(id, after, signal, atMostMs);

@@ -1,14 +1,21 @@
+import type { JobId } from "../../shared/ids.ts";
 import type { ServerStatus, Snapshot } from "../../shared/rest.ts";
 import { version } from "../../shared/version.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
-import type { JobRow, Store } from "../store/store.ts";
+import type { JobFilter, JobRow, JobTotals, Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { JobReader } from "./job-reader.ts";
+import type { JobWatch } from "./job-watch.ts";
 import type { Tally } from "./tally.ts";
 
-/** Jobs on the status page. */
-const jobsShown = 200;
+/** Jobs that are pushed to the status page; the others are asked for page by page. */
+const jobsShown = 100;
+/** Of those, the places kept for jobs that ended in failure, so that a crowd of waiting ones does not hide them. */
+const failedShown = 20;
+
+/** A job of which a task ended so lately counts as one that runs. */
+const movingMs = 60_000;
 
 interface Sources {
   readonly store: Store;
@@ -17,6 +24,7 @@ interface Sources {
   readonly scheduler: Scheduler;
   readonly registry: ClientRegistry;
   readonly jobs: JobReader;
+  readonly watch: JobWatch;
   readonly tally: Tally;
 }
 
@@ -30,39 +38,59 @@ export class Status {
   }
 
   async status(): Promise<ServerStatus> {
-    return this.#describe(await this.#from.store.listJobs({ active: true }));
+    return this.#describe(await this.#from.store.jobTotals(), this.#from.scheduler.runningJobs());
   }
 
-  /** Status, the newest jobs (active ones first), clients and throughput: all that the status page shows. */
+  /** Status, the jobs that want to be seen, clients and throughput: all that the status page shows. */
   async snapshot(): Promise<Snapshot> {
-    const { store, jobs, registry, tally } = this.#from;
-    const active = await store.listJobs({ active: true });
-    const room = Math.max(0, jobsShown - active.length);
-    // No more: with 3,000 ended jobs a listener cost 4.2 % of a core when all were read every second, 1.5 % so.
-    const ended = room > 0 ? await store.listJobs({ active: false, limit: room }) : [];
-    const shown = [...active, ...ended].slice(0, jobsShown);
+    const { store, jobs, registry, scheduler, tally, watch } = this.#from;
+    const totals = await store.jobTotals();
+    const running = scheduler.runningJobs();
+    // Between two short tasks a job runs all the same.
+    const moving = new Set([...running.keys(), ...watch.movedWithin(movingMs)]);
+    const shown = await this.#jobsToShow([...moving]);
     return {
-      status: await this.#describe(active),
+      status: await this.#describe(totals, running),
       jobs: await Promise.all(shown.map((row) => jobs.describe(row))),
+      jobCount: totals.jobs,
       clients: registry.list(),
       throughput: tally.throughput(),
     };
   }
 
-  async #describe(active: readonly JobRow[]): Promise<ServerStatus> {
+  /** Those that run, that fail while they do, that failed lately; then those that wait, then those that are over, newest first. */
+  async #jobsToShow(movingIds: readonly JobId[]): Promise<JobRow[]> {
+    const { store } = this.#from;
+    const shown = new Map<JobId, JobRow>();
+    const add = async (filter: JobFilter, most = jobsShown): Promise<void> => {
+      const room = jobsShown - shown.size;
+      if (room <= 0) return;
+      // Some of them are shown already.
+      const rows = await store.listJobs(filter, Math.min(jobsShown, most));
+      for (const row of rows) if (shown.size < jobsShown) shown.set(row.id, row);
+    };
+    if (movingIds.length > 0) await add({ ids: movingIds, active: true }, jobsShown - failedShown);
+    await add({ failing: true, active: true });
+    await add({ failing: true, active: false }, failedShown);
+    await add({ active: true });
+    await add({ active: false });
+    return [...shown.values()];
+  }
+
+  async #describe(totals: JobTotals, runningJobs: ReadonlyMap<JobId, number>): Promise<ServerStatus> {
     const { store, options, volunteerUrls, scheduler, registry, tally } = this.#from;
     const blobs = await store.blobUsage();
-    const running = active.reduce((sum, row) => sum + scheduler.running(row.id), 0);
-    const open = active.reduce((sum, row) => sum + row.total - row.done - row.failed, 0);
+    let running = 0;
+    for (const count of runningJobs.values()) running += count;
     return {
       version,
       startedAt: this.#startedAt,
       volunteers: options.volunteers,
       volunteerUrls: volunteerUrls(),
-      jobs: active.length,
+      jobs: totals.active,
       clients: registry.summary(),
       tasks: {
-        queued: Math.max(0, open - running),
+        queued: Math.max(0, totals.openTasks - running),
         running,
         done: tally.done,
         failed: tally.failed,

@@ -1,3 +1,5 @@
+import { limits } from "../../shared/limits.ts";
+import { jobListStates, nextCursorHeader } from "../../shared/rest.ts";
 import type { RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
@@ -63,12 +65,38 @@ const closeQuery = [
   },
 ];
 
-const groupQuery = [
+const jobQuery = [
   {
     name: "group",
     in: "query",
     schema: { type: "string", minLength: 1 },
     description: "Only jobs of this group.",
+  },
+  {
+    name: "search",
+    in: "query",
+    schema: { type: "string", maxLength: limits.nameChars },
+    description:
+      "Only jobs in whose name, customer or group each of these words stands, in any case, or whose id begins with it.",
+  },
+  {
+    name: "state",
+    in: "query",
+    schema: { type: "string", enum: [...jobListStates] },
+    description:
+      "Only jobs in this state; `active`: not ended; `running`: clients have tasks of it; `failing`: a task failed, or it ended for a failure.",
+  },
+  {
+    name: "limit",
+    in: "query",
+    schema: { type: "integer", minimum: 1, maximum: limits.jobsPerPage },
+    description: `At most so many; the header ${nextCursorHeader} names the next page. Without: all there are.`,
+  },
+  {
+    name: "cursor",
+    in: "query",
+    schema: { type: "string" },
+    description: `What ${nextCursorHeader} of the page before said.`,
   },
 ];
 
@@ -85,7 +113,7 @@ export const operations: Record<RouteName, Operation> = {
   "GET /api/jobs": {
     id: "listJobs",
     summary: "Jobs, newest first",
-    query: groupQuery,
+    query: jobQuery,
     replies: ok("Job", true),
   },
   "GET /api/jobs/{id}": { id: "getJob", summary: "One job: counts, rate, failures", replies: ok("Job") },
@@ -275,8 +303,14 @@ export const operations: Record<RouteName, Operation> = {
   },
   "GET /healthz": {
     id: "getHealth",
-    summary: "Whether the server answers",
-    replies: { 200: { description: "It does.", content: { "application/json": { of: "Health" } } } },
+    summary: "Whether the server can keep what it is given",
+    replies: {
+      200: { description: "It can.", content: { "application/json": { of: "Health" } } },
+      503: {
+        description: "It cannot, or it is going down, and this is why.",
+        content: { "application/json": { of: "Unhealthy" } },
+      },
+    },
   },
   "GET /metrics": {
     id: "getMetrics",

@@ -49,6 +49,13 @@ export const sent = {
   CreatedToken: createdTokenSchema,
   Session: sessionSchema,
   Health: v.strictObject({ status: v.literal("ok"), version: v.string() }),
+  Unhealthy: v.strictObject({
+    status: v.literal("failing"),
+    version: v.string(),
+    code: v.picklist(errorCodes),
+    message: v.string(),
+    remedy: v.string(),
+  }),
   Error: v.strictObject({
     code: v.picklist(errorCodes),
     message: v.string(),

@@ -80,12 +80,20 @@ export class Scheduler {
     return this.#state.clients.get(id);
   }
 
-  /** Tasks of a job that are with a client now. */
-  running(id: JobId): number {
-    return this.progress(id).running;
+  /** How many tasks are with clients now, of each job that has any. */
+  runningJobs(): Map<JobId, number> {
+    const counts = new Map<JobId, number>();
+    for (const { leases } of this.#state.clients.values())
+      for (const lease of leases) {
+        // A task with two leases is one task.
+        if (lease.task.leases[0] !== lease) continue;
+        const { id } = lease.task.job;
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+      }
+    return counts;
   }
 
-  /** The same, and how much of them is done: each task's fraction (of two leases the one further on), added up. */
+  /** Tasks of a job that are with a client now, and how much of them is done: each task's fraction (of two leases the one further on), added up. */
   progress(id: JobId): { running: number; done: number } {
     const sum = { running: 0, done: 0 };
     for (const { leases } of this.#state.jobs.get(id)?.tasks.values() ?? []) {

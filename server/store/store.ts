@@ -20,12 +20,10 @@ export interface Store {
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
   /** Newest first, at most `limit` of them. */
-  listJobs(filter?: {
-    customer?: string;
-    active?: boolean;
-    group?: string;
-    limit?: number;
-  }): Promise<JobRow[]>;
+  listJobs(filter?: JobFilter, limit?: number): Promise<JobRow[]>;
+  /** The same in pages; `cursor` is the `next` of the page before. Jobs that are made or deleted meanwhile shift nothing. */
+  pageOfJobs(filter: JobFilter, limit: number, cursor?: string): Promise<JobPage>;
+  jobTotals(): Promise<JobTotals>;
   /**
    * Calls back, once the change is on disk, with every job that some other job's end released (it waits for nothing any more) or
    * blocked. A job waits in the store itself, so nothing is lost when nobody listens.
@@ -104,6 +102,9 @@ export interface Store {
   unban(subject: string): Promise<boolean>;
   listBans(): Promise<{ subject: string; reason: string; at: number }[]>;
 
+  /** Commits something that changes nothing, to find out whether commits reach the disk. @throws PlatformError STORE_FULL, STORE_FAILED */
+  check(): Promise<void>;
+
   /** Waits for what is under way to be on disk, then closes. Idempotent. */
   close(): Promise<void>;
 }
@@ -114,6 +115,34 @@ export interface NewJob extends JobOptions {
   readonly customer: string;
   readonly kernel: BlobName;
   readonly createdAt: number;
+}
+
+/** What jobs have in common that are listed; every part that is given has to hold. */
+export interface JobFilter {
+  readonly customer?: string;
+  readonly group?: string;
+  /** Whether they take outcomes still. */
+  readonly active?: boolean;
+  readonly states?: readonly JobState[];
+  /** With a failed task, or ended for a failure. */
+  readonly failing?: boolean;
+  /** Words that each stand somewhere in name, customer or group, in any case, or begin the id. */
+  readonly search?: string;
+  readonly ids?: readonly JobId[];
+}
+
+export interface JobPage {
+  readonly rows: JobRow[];
+  /** Names the page behind this one; undefined on the last. */
+  readonly next: string | undefined;
+}
+
+export interface JobTotals {
+  readonly jobs: number;
+  /** Of those, the ones that have not ended. */
+  readonly active: number;
+  /** Tasks without an outcome of active jobs. */
+  readonly openTasks: number;
 }
 
 /** A job as it is stored. Tasks that have an outcome are counted; the others follow from `total`. */

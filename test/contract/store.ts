@@ -100,15 +100,57 @@ export function storeContract(name: string, harness: StoreHarness): void {
         await start(0, { id: jobId(2), customer: "bob" });
         await start(0, { id: jobId(3) });
         await store.endJob(jobId(3), "cancelled");
-        const list = async (filter?: Parameters<Store["listJobs"]>[0]) =>
-          (await store.listJobs(filter)).map((job) => job.id);
+        const list = async (...args: Parameters<Store["listJobs"]>) =>
+          (await store.listJobs(...args)).map((job) => job.id);
         expect(await list()).toEqual([jobId(3), jobId(2), jobId(1)]);
         expect(await list({ customer: "ada" })).toEqual([jobId(3), jobId(1)]);
         expect(await list({ customer: "ada", active: true })).toEqual([jobId(1)]);
         expect(await list({ active: false })).toEqual([jobId(3)]);
-        expect(await list({ limit: 2 })).toEqual([jobId(3), jobId(2)]);
-        expect(await list({ active: true, limit: 1 })).toEqual([jobId(2)]);
-        expect(await list({ limit: 0 })).toEqual([]);
+        expect(await list({}, 2)).toEqual([jobId(3), jobId(2)]);
+        expect(await list({ active: true }, 1)).toEqual([jobId(2)]);
+        expect(await list({}, 0)).toEqual([]);
+      });
+
+      it("[LIST-1] searches jobs by words, state and failure, in any case", async () => {
+        await start(2, { name: "Night run 100%", group: "Beam" });
+        await start(0, { id: jobId(2), customer: "bob", name: "night_walk" });
+        await start(1, { id: jobId(3), name: "day" });
+        await store.complete(id, [failed(0)]);
+        await store.endJob(jobId(3), "quarantined", failure(0));
+        const list = async (filter: Parameters<Store["listJobs"]>[0]) =>
+          (await store.listJobs(filter)).map((job) => job.id);
+        expect(await list({ search: "NIGHT" })).toEqual([jobId(2), jobId(1)]);
+        expect(await list({ search: " run  night " })).toEqual([jobId(1)]);
+        expect(await list({ search: "0%" })).toEqual([jobId(1)]);
+        expect(await list({ search: "t_w" })).toEqual([jobId(2)]);
+        expect(await list({ search: "beam" })).toEqual([jobId(1)]);
+        expect(await list({ search: "BOB" })).toEqual([jobId(2)]);
+        expect(await list({ search: jobId(3) })).toEqual([jobId(3)]);
+        expect(await list({ search: "no such" })).toEqual([]);
+        expect(await list({ search: "night", customer: "bob" })).toEqual([jobId(2)]);
+        expect(await list({ failing: true })).toEqual([jobId(3), jobId(1)]);
+        expect(await list({ failing: true, active: true })).toEqual([jobId(1)]);
+        expect(await list({ states: ["quarantined", "finished"] })).toEqual([jobId(3)]);
+        expect(await list({ ids: [jobId(1), jobId(3), jobId(9)] })).toEqual([jobId(3), jobId(1)]);
+        expect(await store.jobTotals()).toEqual({ jobs: 3, active: 2, openTasks: 1 });
+      });
+
+      it("[LIST-1] gives jobs page by page, whatever is made or deleted meanwhile", async () => {
+        for (let n = 1; n <= 5; n++) await start(0, { id: jobId(n), name: n % 2 ? "odd" : "even" });
+        const page = async (cursor?: string, filter = {}) => {
+          const { rows, next } = await store.pageOfJobs(filter, 2, cursor);
+          return { ids: rows.map((row) => row.id), next };
+        };
+        const first = await page();
+        expect(first.ids).toEqual([jobId(5), jobId(4)]);
+        await start(0, { id: jobId(6) });
+        await store.deleteJob(jobId(4));
+        const second = await page(first.next);
+        expect(second.ids).toEqual([jobId(3), jobId(2)]);
+        expect(await page(second.next)).toEqual({ ids: [jobId(1)], next: undefined });
+        const odd = await page(undefined, { search: "odd" });
+        expect(odd.ids).toEqual([jobId(5), jobId(3)]);
+        expect(await page(odd.next, { search: "odd" })).toEqual({ ids: [jobId(1)], next: undefined });
       });
 
       it("pauses, resumes and reprioritises", async () => {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
-import { describe, expect, test } from "vitest";
-import type { ClientInfo } from "../../shared/rest.ts";
+import { describe, expect, test, vi } from "vitest";
+import type { ClientInfo, JobInfo } from "../../shared/rest.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, refusal } from "../support/rest.ts";
@@ -59,6 +59,67 @@ describe("events", () => {
     const [chunk] = (await once(listener, "data")) as [Buffer];
     expect(String(chunk)).toMatch(/^data: \{"status"/);
     listener.destroy();
+  });
+});
+
+describe("[STATUS-1] the jobs that the status page is pushed", () => {
+  test("have those that run and those that fail among them, however many are newer", async () => {
+    const server = await startTestServer();
+    const client = server.client(() => {
+      throw new Error("bad");
+    });
+    const make = (name: string, options = {}) =>
+      createJob(server, { inputs: [1], name, maxAttempts: 1, ...options });
+    const failed = await make("failed");
+    const isOver = async (id: string): Promise<boolean> =>
+      ((await (await server.request(`/api/jobs/${id}`)).json()) as JobInfo).state === "finished";
+    await vi.waitFor(async () => expect(await isOver(failed.id)).toBe(true));
+    client.answering = false;
+    const running = await make("running");
+    for (let n = 0; n < 120; n++) await make(`waiting ${n}`, { requires: { kind: "browser" } });
+    const { jobs, jobCount, status } = await server.platform.snapshot();
+    expect(jobs.slice(0, 2).map(({ id, counts }) => [id, counts.running > 0, counts.failed])).toEqual([
+      [running.id, true, 0],
+      [failed.id, false, 1],
+    ]);
+    expect({ shown: jobs.length, jobCount, active: status.jobs }).toEqual({
+      shown: 100,
+      jobCount: 122,
+      active: 121,
+    });
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(100);
+  });
+});
+
+describe("[LIST-1] jobs over HTTP", () => {
+  test("come in pages, by words and state; a customer sees its own; wrong queries are refused by name", async () => {
+    const server = await startTestServer();
+    const made: JobInfo[] = [];
+    for (let n = 0; n < 5; n++) made.push(await createJob(server, { name: `run ${n % 2 ? "odd" : "even"}` }));
+    const list = async (query: string, token = server.tokens.customer) => {
+      const response = await server.request(`/api/jobs${query}`, { token });
+      const jobs = (await response.json()) as JobInfo[];
+      return {
+        ids: jobs.map(({ id }) => made.findIndex((job) => job.id === id)),
+        next: response.headers.get("next-cursor"),
+      };
+    };
+    expect(await list("")).toEqual({ ids: [4, 3, 2, 1, 0], next: null });
+    const first = await list("?limit=2");
+    expect(first.ids).toEqual([4, 3]);
+    const second = await list(`?limit=2&cursor=${first.next}`);
+    expect(second.ids).toEqual([2, 1]);
+    expect(await list(`?limit=2&cursor=${second.next}`)).toEqual({ ids: [0], next: null });
+    expect((await list("?search=ODD%20run")).ids).toEqual([3, 1]);
+    await server.request(`/api/jobs/${made[0]!.id}/cancel`, { method: "POST" });
+    expect((await list("?state=ended")).ids).toEqual([0]);
+    expect((await list("?state=cancelled&search=odd")).ids).toEqual([]);
+    expect((await list("?state=active&limit=1")).ids).toEqual([4]);
+    expect((await list("?state=running")).ids).toEqual([]);
+    const other = await server.access.createToken({ role: "customer", name: "bob" });
+    expect((await list("?search=run", other.secret)).ids).toEqual([]);
+    for (const query of ["limit=0", "limit=x", "limit=9999", "state=odd", "cursor=x", "group="])
+      await refusal(await server.request(`/api/jobs?${query}`), 400, "BAD_REQUEST");
   });
 });
 

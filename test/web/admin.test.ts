@@ -143,6 +143,76 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
   });
 });
 
+const long = "W".repeat(120);
+
+describe("names that others gave, on the status page", () => {
+  it.each([390, 1280])("neither widen it at %i pixels, nor turn the line", async (width) => {
+    const server = await startTestServer();
+    const { token } = await server.api("POST", "/api/tokens", { role: "customer", name: `eve\u202e${long}` });
+    await fetch(`${server.url}/api/jobs`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        name: `gnp\u202e${long}`,
+        group: long,
+        kernel: { source: failing },
+        inputs: [1],
+      }),
+    });
+    const page = await openAdmin(server, "localhost");
+    await page.setViewport({ width, height: 844 });
+    await signIn(page, server.token);
+    await page.waitForSelector(".jobs tbody tr");
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    expect(await page.evaluate("document.querySelector('.jobs').scrollWidth")).toBeLessThan(width);
+    // No button is squeezed so that its word breaks.
+    expect(
+      await page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.jobs .button')].map((b) => b.offsetHeight))",
+      ),
+    ).toBeLessThan(48);
+    const text = String(await page.evaluate("document.body.innerText + document.body.innerHTML"));
+    expect(text).not.toMatch(/[\u202a-\u202e]/);
+    expect(text).toContain("\u2068gnp\ufffdWWW");
+  });
+});
+
+describe("[LIST-1] [STATUS-1] many jobs, on the status page", () => {
+  it("shows those that fail first, turns pages, searches on the server, and comes back", async () => {
+    const server = await startTestServer();
+    const body = { kernel: { source: failing }, inputs: [1], requires: { kind: "node" } };
+    await submit(server, { name: "the oldest", inputs: [2] });
+    const page = await openAdmin(server, "localhost");
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://localhost:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await signIn(page, server.token);
+    await untilText(page, /1 failed/);
+    for (let n = 0; n < 230; n++) await server.api("POST", "/api/jobs", { ...body, name: `many ${n}` });
+    await untilText(page, /231 jobs[\s\S]*100 of 231 jobs/);
+    await untilText(page, /the oldest[\s\S]*1 failed/);
+    await press(page, "All, newest first");
+    await untilText(page, /many 229[\s\S]*Page 1, newest first/);
+    await press(page, "Older");
+    await untilText(page, /many 129[\s\S]*Page 2, newest first/);
+    await press(page, "Older");
+    await untilText(page, /many 29[\s\S]*the oldest[\s\S]*Page 3, newest first/);
+    await press(page, "Newer");
+    await untilText(page, /many 129[\s\S]*Page 2, newest first/);
+    await page.type(".question input", "MANY 22");
+    await page.waitForFunction(
+      "document.querySelectorAll('.jobs tbody tr').length === 12 && /many 229/.test(document.body.innerText)",
+      { polling: 50 },
+    );
+    await page.select(".question select", "failing");
+    await untilText(page, /No job is like that/);
+    await page.select(".question select", "");
+    await page.$eval(".question input", (input) => ((input as { value: string }).value = ""));
+    await page.type(".question input", " ");
+    await untilText(page, /100 of 231 jobs/);
+  });
+});
+
 async function untilPriority(server: TestServer, id: string, priority: number): Promise<void> {
   for (;;) {
     const job = (await server.api("GET", `/api/jobs/${id}`)) as Record<string, unknown>;

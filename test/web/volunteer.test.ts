@@ -80,6 +80,73 @@ async function outputs(server: TestServer, id: string): Promise<unknown[]> {
     .map(({ output }) => output);
 }
 
+const long = "W".repeat(120);
+const turning = "report\u202efdp.exe";
+
+describe("names that others gave, on the volunteer page", () => {
+  it("neither widen it at 390 pixels, nor turn the line or steer it", async () => {
+    const server = await startTestServer();
+    const { token } = await server.api("POST", "/api/tokens", { role: "customer", name: `eve\u202e${long}` });
+    await fetch(`${server.url}/api/jobs`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ name: turning + long, kernel: { source: slow(60_000) }, inputs: [1] }),
+    });
+    const page = await open(server, "localhost", "/?auto=1");
+    await page.setViewport({ width: 390, height: 844 });
+    await untilText(page, /Computing for/);
+    await page.waitForSelector(".slot-job");
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    const text = String(await page.evaluate("document.body.innerText"));
+    expect(text).not.toMatch(/[\u202a-\u202e]/);
+    expect(text).toContain("\u2068report\ufffdfdp.exe");
+    const label = await page.$eval("[role=progressbar]", (bar) => bar.getAttribute("aria-label"));
+    expect(label).not.toContain("\u202e");
+  });
+});
+
+describe("the keyboard and a reload, on the volunteer page", () => {
+  const focused = "document.activeElement?.closest('.controls') !== null && document.activeElement.tagName";
+
+  it("focus stays at the buttons when they change", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "localhost");
+    const start = await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+    await start!.focus();
+    await page.keyboard.press("Enter");
+    await untilText(page, /No work right now/);
+    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Pause'])");
+    expect(await page.evaluate(focused)).toBe("BUTTON");
+    await page.keyboard.press("Enter");
+    await untilText(page, /Paused until/);
+    expect(await page.evaluate("document.activeElement.innerText")).toBe("Resume");
+  });
+
+  it("a reload goes on computing, unless the person paused or stopped; another visit waits for the button", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "localhost");
+    await press(page, "Start computing");
+    await untilText(page, /No work right now/);
+    await page.reload();
+    await untilText(page, /No work right now/);
+    await press(page, "Pause");
+    await untilText(page, /Paused until/);
+    await page.reload();
+    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+    await press(page, "Start computing");
+    await untilText(page, /No work right now/);
+    await page.goto("about:blank");
+    await page.goto(`http://localhost:${server.port}/`);
+    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+    await press(page, "Start computing");
+    await untilText(page, /No work right now/);
+    await press(page, "Finish and stop");
+    await untilText(page, /Stopped/);
+    await page.reload();
+    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
+  });
+});
+
 describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
   it("computes after one click, shows for whom and what, and says when there is no work", async () => {
     const server = await startTestServer();

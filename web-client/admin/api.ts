@@ -12,6 +12,15 @@ export interface Session {
  * @throws PlatformError the server's refusal, or UNREACHABLE
  */
 export async function request(method: string, path: string, body?: unknown): Promise<unknown> {
+  return (await requestWhole(method, path, body)).body;
+}
+
+/** The same, with the headers of the reply. */
+export async function requestWhole(
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ body: unknown; headers: Headers }> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -25,7 +34,8 @@ export async function request(method: string, path: string, body?: unknown): Pro
     throw new PlatformError("UNREACHABLE", "The server does not answer.", error);
   }
   const text = await response.text();
-  if (response.ok) return text === "" ? undefined : (JSON.parse(text) as unknown);
+  const { headers } = response;
+  if (response.ok) return { body: text === "" ? undefined : (JSON.parse(text) as unknown), headers };
   throw refusalOf(response.status, text);
 }
 

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { shownName } from "../ui/shown-name.ts";
 import { Clients } from "./clients.tsx";
 import { ConfirmDialog } from "./confirm.tsx";
 import { Jobs } from "./jobs.tsx";
@@ -15,11 +16,11 @@ export function App(): JSX.Element {
   return (
     <div class="frame">
       <header class="topbar">
-        <img src="/favicon.svg" width="28" height="28" alt="" />
+        <img src="favicon.svg" width="28" height="28" alt="" />
         <h1>Manyhands</h1>
         {role && (
           <>
-            <span class="muted who">{session.value?.name}</span>
+            <span class="muted who">{shownName(session.value?.name ?? "")}</span>
             <button type="button" class="button small" onClick={() => void signOut()}>
               Sign out
             </button>
@@ -46,7 +47,7 @@ function content(): JSX.Element {
         <Throughput perSecond={picture.throughput} />
         <VolunteerCard status={picture.status} />
       </div>
-      <Jobs jobs={picture.jobs} />
+      <Jobs jobs={picture.jobs} count={picture.jobCount} />
       <Clients clients={picture.clients} jobs={picture.jobs} />
     </>
   );

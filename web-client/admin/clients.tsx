@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { ClientInfo, JobInfo } from "../../shared/rest.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../ui/format.ts";
+import { shownName } from "../ui/shown-name.ts";
 import { confirmFirst } from "./confirm.tsx";
 import { act } from "./state.ts";
 import { Filter, matches, maxRows, Remainder } from "./table-filter.tsx";
@@ -76,7 +77,7 @@ function ClientRow({ client, names }: RowProps): JSX.Element {
   return (
     <tr class={client.connected ? "" : "gone"}>
       <th scope="row" data-label="Client">
-        <span class="strong">{client.name}</span>
+        <span class="strong">{shownName(client.name)}</span>
         <span class="muted sub">
           {client.address} · <code>{client.id}</code>
         </span>
@@ -115,7 +116,7 @@ function Current({ client, names }: RowProps): JSX.Element {
   const rest = client.leases - 1;
   return (
     <>
-      <span>{names.get(first.job) ?? first.job}</span>
+      <span>{shownName(names.get(first.job) ?? first.job)}</span>
       <span class="muted sub">
         task {formatCount(first.index)}
         {first.progress > 0 && `, ${formatShare(first.progress)}`}
@@ -126,7 +127,7 @@ function Current({ client, names }: RowProps): JSX.Element {
 }
 
 function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
-  const path = `/api/clients/${client.id}`;
+  const path = `api/clients/${client.id}`;
   return (
     <div class="action-list">
       {client.connected && (
@@ -139,7 +140,7 @@ function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
         class="button small danger"
         onClick={() =>
           confirmFirst({
-            title: `Ban ${client.name}?`,
+            title: `Ban ${shownName(client.name)}?`,
             text: "It is disconnected, its tasks go to others, and it is refused from now on.",
             verb: "Ban the client",
             yes: () => void act("POST", `${path}/ban`),
@@ -159,7 +160,7 @@ function NoClients(): JSX.Element {
         Nobody computes yet. Open the volunteer address on any machine with a browser, or start a headless
         client:
       </p>
-      <pre>{`npx manyhands client --server ${location.origin}`}</pre>
+      <pre>{`npx manyhands client --server ${new URL(".", location.href).href}`}</pre>
     </div>
   );
 }

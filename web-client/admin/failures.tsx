@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { JobInfo, TaskFailure } from "../../shared/rest.ts";
 import { formatCount, plural } from "../ui/format.ts";
+import { shownText } from "../ui/shown-name.ts";
 
 /** The first failures of a job, each with what its kernel said. */
 export function Failures({ job }: { job: JobInfo }): JSX.Element {
@@ -51,11 +52,13 @@ function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
           )}
         </span>
       </p>
-      <p class="message">{message}</p>
+      <p class="message">
+        <bdi>{shownText(message)}</bdi>
+      </p>
       {stack && (
         <details>
           <summary>Stack</summary>
-          <pre>{stack}</pre>
+          <pre>{shownText(stack)}</pre>
         </details>
       )}
     </li>

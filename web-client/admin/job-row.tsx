@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/rest.ts";
 import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
+import { shownName } from "../ui/shown-name.ts";
 import { confirmFirst } from "./confirm.tsx";
 import { Failures } from "./failures.tsx";
 import { jobStateOf } from "./job-state.ts";
@@ -18,9 +19,9 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
     <>
       <tr>
         <th scope="row" data-label="Job">
-          <span class="strong">{job.name}</span>
+          <span class="strong">{shownName(job.name)}</span>
           <span class="muted sub">
-            {job.customer} · {job.group !== undefined && `${job.group} · `}
+            {shownName(job.customer)} · {job.group !== undefined && `${shownName(job.group)} · `}
             <code>{job.id}</code>
           </span>
         </th>
@@ -77,7 +78,7 @@ function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
     <div
       class="stack"
       role="progressbar"
-      aria-label={`${job.name}: ${formatShare(job.fraction)} of the work over`}
+      aria-label={`${shownName(job.name)}: ${formatShare(job.fraction)} of the work over`}
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.floor(job.fraction * 100)}
@@ -92,7 +93,7 @@ function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
 }
 
 function Actions({ job }: { job: JobInfo }): JSX.Element {
-  const path = `/api/jobs/${job.id}`;
+  const path = `api/jobs/${job.id}`;
   const post = (verb: string): void => void act("POST", `${path}/${verb}`);
   const active = job.endedAt === null;
   return (
@@ -118,7 +119,7 @@ function Actions({ job }: { job: JobInfo }): JSX.Element {
           class="button small danger"
           onClick={() =>
             confirmFirst({
-              title: `Cancel “${job.name}”?`,
+              title: `Cancel “${shownName(job.name)}”?`,
               text: `${plural(job.counts.queued + job.counts.running, "task")} will not be computed; clients stop those that run. Results so far stay.`,
               verb: "Cancel the job",
               yes: () => post("cancel"),
@@ -133,7 +134,7 @@ function Actions({ job }: { job: JobInfo }): JSX.Element {
           class="button small danger"
           onClick={() =>
             confirmFirst({
-              title: `Delete “${job.name}”?`,
+              title: `Delete “${shownName(job.name)}”?`,
               text: `The job and ${plural(job.counts.done, "result")} are forgotten for good.`,
               verb: "Delete the job",
               yes: () => void act("DELETE", path),

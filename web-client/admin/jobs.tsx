@@ -1,61 +1,163 @@
-import { useSignal } from "@preact/signals";
+import { untracked, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/rest.ts";
-import { plural } from "../ui/format.ts";
+import { formatCount, plural } from "../ui/format.ts";
+import {
+  ask,
+  asked,
+  isAsked,
+  question,
+  refreshQuietly,
+  turnBack,
+  turned,
+  turnOn,
+  type JobQuestion,
+} from "./job-pages.ts";
 import { JobRow } from "./job-row.tsx";
-import { jobStateOf } from "./job-state.ts";
-import { Filter, matches, maxRows, Remainder } from "./table-filter.tsx";
+import { snapshot } from "./state.ts";
+import { SearchField } from "./table-filter.tsx";
 
-/** Every job: those that still run first, then the newest. */
-export function Jobs({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
-  const filter = useSignal("");
-  const found = jobs.filter((job) =>
-    matches(filter.value, [job.name, job.customer, job.id, jobStateOf(job).label]),
-  );
-  const ordered = found.sort(
-    (a, b) => Number(a.endedAt !== null) - Number(b.endedAt !== null) || b.createdAt - a.createdAt,
-  );
-  const shown = ordered.slice(0, maxRows);
+interface JobsProps {
+  /** What the server pushes: those that run or fail, then the others, as many as make a page. */
+  readonly jobs: readonly JobInfo[];
+  readonly count: number;
+}
+
+/** Jobs: what wants to be seen, until the person asks for something else. */
+export function Jobs({ jobs, count }: JobsProps): JSX.Element {
+  // What was asked for moves on with everything else on the page.
+  useSignalEffect(() => {
+    if (snapshot.value) untracked(refreshQuietly);
+  });
+  const shown = isAsked() ? asked.value?.jobs : inSteadyOrder(jobs);
   return (
     <section class="card panel" aria-labelledby="jobs">
       <div class="panel-head">
-        <h2 id="jobs">{jobs.length === 0 ? "Jobs" : plural(jobs.length, "job")}</h2>
-        {jobs.length > 0 && <Filter text={filter} label="Filter by name, customer or state" />}
+        <h2 id="jobs">{count === 0 ? "Jobs" : plural(count, "job")}</h2>
+        {count > 0 && <Question />}
       </div>
-      {jobs.length === 0 ? (
+      {count === 0 ? (
         <NoJobs />
+      ) : !shown ? (
+        <p class="empty">Asking the server…</p>
       ) : shown.length === 0 ? (
-        <p class="empty">No job matches the filter.</p>
+        <p class="empty">No job is like that.</p>
       ) : (
-        <table class="table jobs">
-          <thead>
-            <tr>
-              <th scope="col">Job</th>
-              <th scope="col">State</th>
-              <th scope="col">Progress</th>
-              <th scope="col" class="number">
-                Rate
-              </th>
-              <th scope="col" class="number">
-                Left
-              </th>
-              <th scope="col" class="number">
-                Priority
-              </th>
-              <th scope="col">
-                <span class="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((job) => (
-              <JobRow key={job.id} job={job} />
-            ))}
-          </tbody>
-        </table>
+        <JobTable jobs={shown} />
       )}
-      <Remainder shown={shown.length} of={ordered.length} noun="jobs" />
+      <Pages pushed={jobs.length} count={count} />
     </section>
+  );
+}
+
+/** What moved in the last minute or fails, then what waits, then what is over: rows stay where a person is about to press. */
+function inSteadyOrder(jobs: readonly JobInfo[]): JobInfo[] {
+  const rank = ({ counts, rate, endedAt }: JobInfo): number =>
+    endedAt !== null ? 2 : counts.running > 0 || rate > 0 || counts.failed > 0 ? 0 : 1;
+  return jobs.toSorted((a, b) => rank(a) - rank(b) || b.createdAt - a.createdAt);
+}
+
+const states: readonly (readonly [JobQuestion["state"], string])[] = [
+  ["", "Running and failing first"],
+  ["all", "All, newest first"],
+  ["active", "Not ended"],
+  ["running", "Running"],
+  ["failing", "Failing or failed"],
+  ["ended", "Ended"],
+  ["finished", "Finished"],
+  ["cancelled", "Cancelled"],
+  ["quarantined", "Quarantined"],
+  ["blocked", "Blocked"],
+];
+
+function Question(): JSX.Element {
+  return (
+    <div class="question">
+      <select
+        aria-label="Which jobs"
+        value={question.value.state}
+        onChange={({ currentTarget }) => ask({ state: currentTarget.value as JobQuestion["state"] })}
+      >
+        {states.map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <SearchField
+        text={question.value.search}
+        label="Search name, customer, group, id"
+        onText={(search) => ask({ search })}
+      />
+    </div>
+  );
+}
+
+function JobTable({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
+  return (
+    <table class="table jobs">
+      <thead>
+        <tr>
+          <th scope="col">Job</th>
+          <th scope="col">State</th>
+          <th scope="col">Progress</th>
+          <th scope="col" class="number">
+            Rate
+          </th>
+          <th scope="col" class="number">
+            Left
+          </th>
+          <th scope="col" class="number">
+            Priority
+          </th>
+          <th scope="col">
+            <span class="visually-hidden">Actions</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {jobs.map((job) => (
+          <JobRow key={job.id} job={job} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Turns pages; of what is pushed there is one. */
+function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Element | null {
+  if (!isAsked()) {
+    if (pushed >= count) return null;
+    return (
+      <div class="pages">
+        <p class="muted">
+          {formatCount(pushed)} of {plural(count, "job")}, those that run or fail among them.
+        </p>
+        <button type="button" class="button small" onClick={() => ask({ state: "all" })}>
+          All, newest first
+        </button>
+      </div>
+    );
+  }
+  const next = asked.value?.next;
+  if (turned.value.length === 0 && next === undefined) return null;
+  return (
+    <div class="pages">
+      <p class="muted" aria-live="polite">
+        Page {turned.value.length + 1}, newest first
+      </p>
+      <button type="button" class="button small" disabled={turned.value.length === 0} onClick={turnBack}>
+        Newer
+      </button>
+      <button
+        type="button"
+        class="button small"
+        disabled={next === undefined}
+        onClick={() => next !== undefined && turnOn(next)}
+      >
+        Older
+      </button>
+    </div>
   );
 }
 
@@ -64,7 +166,7 @@ function NoJobs(): JSX.Element {
     <div class="empty">
       <p>No jobs yet. Submit one from a script on any machine that has a customer's token:</p>
       <pre>
-        {`const hands = await connect("${location.origin}");
+        {`const hands = await connect("${new URL(".", location.href).href}");
 const squares = await hands.map((x) => x * x, [1, 2, 3]);`}
       </pre>
     </div>

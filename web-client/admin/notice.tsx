@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { shownText } from "../ui/shown-name.ts";
 import { notice, staleSeconds } from "./state.ts";
 
 /** The newest refusal, with what to do about it. */
@@ -9,7 +10,10 @@ export function Notice(): JSX.Element {
       {error && (
         <div class="banner bad">
           <p>
-            <strong>{error.message}</strong> {error.remedy}
+            <strong>
+              <bdi>{shownText(error.message)}</bdi>
+            </strong>{" "}
+            {error.remedy}
           </p>
           <button type="button" class="button small" onClick={() => (notice.value = undefined)}>
             Dismiss

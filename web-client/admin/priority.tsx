@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { limits } from "../../shared/limits.ts";
 import type { JobInfo } from "../../shared/rest.ts";
+import { shownName } from "../ui/shown-name.ts";
 import { act } from "./state.ts";
 
 /** A job's priority, changed in place: Enter or leaving the field sends it, Escape does not. */
@@ -11,7 +12,7 @@ export function Priority({ job }: { job: JobInfo }): JSX.Element {
     const priority = Number(typed.value);
     const changed = typed.value !== undefined && typed.value.trim() !== "" && priority !== job.priority;
     typed.value = undefined;
-    if (changed) void act("POST", `/api/jobs/${job.id}/priority`, { priority });
+    if (changed) void act("POST", `api/jobs/${job.id}/priority`, { priority });
   };
   if (job.endedAt !== null) return <span>{job.priority}</span>;
   return (
@@ -21,7 +22,7 @@ export function Priority({ job }: { job: JobInfo }): JSX.Element {
       step="1"
       min={limits.minPriority}
       max={limits.maxPriority}
-      aria-label={`Priority of ${job.name}`}
+      aria-label={`Priority of ${shownName(job.name)}`}
       value={typed.value ?? job.priority}
       onInput={({ currentTarget }) => (typed.value = currentTarget.value)}
       onKeyDown={({ key, currentTarget }) => {

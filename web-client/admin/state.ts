@@ -31,7 +31,7 @@ export async function open(): Promise<void> {
 
 async function refreshSession(): Promise<void> {
   try {
-    session.value = (await request("GET", "/api/session")) as Session;
+    session.value = (await request("GET", "api/session")) as Session;
     notice.value = undefined;
   } catch (error) {
     notice.value = PlatformError.from(error);
@@ -43,7 +43,7 @@ async function refreshSession(): Promise<void> {
 
 function listen(): void {
   events?.close();
-  const source = new EventSource("/api/events");
+  const source = new EventSource("api/events");
   events = source;
   const take = ({ data }: MessageEvent<string>): void => {
     snapshot.value = JSON.parse(data) as Snapshot;
@@ -60,14 +60,14 @@ function listen(): void {
 
 /** Exchanges a token for a session. @throws PlatformError */
 export async function signIn(token: string): Promise<void> {
-  session.value = (await request("POST", "/api/session", { token })) as Session;
+  session.value = (await request("POST", "api/session", { token })) as Session;
   if (session.value.role === "admin") listen();
 }
 
 export async function signOut(): Promise<void> {
   events?.close();
   events = undefined;
-  await act("DELETE", "/api/session");
+  await act("DELETE", "api/session");
   snapshot.value = undefined;
   session.value = { role: null, name: null };
 }

@@ -11,6 +11,16 @@ interface FilterProps {
 }
 
 export function Filter({ text, label }: FilterProps): JSX.Element {
+  return <SearchField text={text.value} label={label} onText={(typed) => (text.value = typed)} />;
+}
+
+interface SearchProps {
+  readonly text: string;
+  readonly label: string;
+  readonly onText: (text: string) => void;
+}
+
+export function SearchField({ text, label, onText }: SearchProps): JSX.Element {
   return (
     <input
       class="filter"
@@ -18,7 +28,7 @@ export function Filter({ text, label }: FilterProps): JSX.Element {
       placeholder={label}
       aria-label={label}
       value={text}
-      onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+      onInput={({ currentTarget }) => onText(currentTarget.value)}
     />
   );
 }

@@ -10,7 +10,7 @@ export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element
   const invitation = useSignal<string | undefined>(undefined);
   const address = invitation.value ?? bestAddress(status.volunteerUrls);
   const invite = async (): Promise<void> => {
-    const made = await act("POST", "/api/tokens", { role: "volunteer", name: "invitation" });
+    const made = await act("POST", "api/tokens", { role: "volunteer", name: "invitation" });
     if (made)
       invitation.value =
         (made as CreatedToken).inviteUrl ?? `${address}/?invite=${(made as CreatedToken).token}`;
@@ -61,10 +61,13 @@ function Address({ address }: { address: string }): JSX.Element {
   );
 }
 
+/** Without what names this page: a proxy may have put the server under a path. */
+const pageAddress = new URL(".", location.href).href.replace(/\/$/, "");
+
 /** The address this page was opened at works for others too, unless it is this machine's own name for itself. */
 function bestAddress(urls: readonly string[]): string {
-  if (!isLocal(location.origin)) return location.origin;
-  return urls.find((url) => !isLocal(url)) ?? urls[0] ?? location.origin;
+  if (!isLocal(location.origin)) return pageAddress;
+  return urls.find((url) => !isLocal(url)) ?? urls[0] ?? pageAddress;
 }
 
 function isLocal(address: string): boolean {

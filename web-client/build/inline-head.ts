@@ -19,7 +19,7 @@ export function inlineHead(): Plugin {
       order: "post",
       async handler(html, { bundle = {} }) {
         const icon = await readFile(join(directory, "favicon.svg"), "utf8");
-        return withStyle(html.replace("/favicon.svg", dataUrl(icon)), bundle);
+        return withStyle(html.replace("./favicon.svg", dataUrl(icon)), bundle);
       },
     },
   };
@@ -30,7 +30,7 @@ function dataUrl(svg: string): string {
 }
 
 function withStyle(html: string, bundle: Rolldown.OutputBundle): string {
-  return html.replace(/<link rel="stylesheet"[^>]* href="\/([^"]+)">/g, (_link, fileName: string) => {
+  return html.replace(/<link rel="stylesheet"[^>]* href="\.\/([^"]+)">/g, (_link, fileName: string) => {
     const sheet = bundle[fileName];
     if (sheet?.type !== "asset") throw new Error(`The page names ${fileName}, which was not built`);
     delete bundle[fileName];

@@ -13,13 +13,21 @@ export function secondPage(input: string): Plugin {
       config = resolved;
     },
     async closeBundle() {
-      const { root, logLevel = "info", build: first, oxc } = config;
+      const { root, base, logLevel = "info", build: first, oxc } = config;
       const { outDir, assetsInlineLimit, target, modulePreload } = first;
       await build({
         configFile: false,
         root,
+        base,
         logLevel,
         publicDir: false,
+        plugins: [
+          {
+            name: "manyhands-relative-icon",
+            // Vite makes addresses of public files relative in the build that copies them only.
+            transformIndexHtml: (html) => html.replace('href="/favicon.svg"', 'href="./favicon.svg"'),
+          },
+        ],
         oxc,
         build: {
           outDir,

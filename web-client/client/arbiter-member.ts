@@ -37,7 +37,7 @@ export class ArbiterMember {
   }
 
   #connect(how: ToArbiter): MessagePort {
-    const worker = new SharedWorker("/arbiter.js", { name: "manyhands" });
+    const worker = new SharedWorker("arbiter.js", { name: "manyhands" });
     const { port } = worker;
     worker.addEventListener("error", () => this.#alone(port));
     port.addEventListener("message", ({ data }: MessageEvent<FromArbiter>) => {

@@ -5,8 +5,9 @@ import { PlatformError } from "../../shared/errors.ts";
 import { hashBytes } from "./hash-bytes.ts";
 
 /** Blobs to and from the server this page came from, over HTTP. */
-export function createBlobTransfer(origin: string = location.origin): BlobTransfer {
-  const address = (sha256: string): string => `${origin}/api/blobs/${sha256}`;
+export function createBlobTransfer(page: string = location.href): BlobTransfer {
+  // Relative: a proxy may have put the page under a path of its own.
+  const address = (sha256: string): string => new URL(`api/blobs/${sha256}`, page).href;
   return {
     async fetch(name, range, ticket) {
       const headers: Record<string, string> = { authorization: `Bearer ${ticket}` };

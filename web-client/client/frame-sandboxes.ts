@@ -22,7 +22,7 @@ export interface FrameSandboxes extends SandboxFactory {
  *
  * @param url - the sandbox page
  */
-export function createFrameSandboxes(url = "/sandbox.html"): FrameSandboxes {
+export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
   let frame: Promise<SandboxFrame> | undefined;
 
   async function openFrame(): Promise<SandboxFrame> {

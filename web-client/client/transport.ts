@@ -5,8 +5,9 @@ import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
 const abnormal = 1006;
 
 /** One WebSocket to the server this page came from. */
-export function createTransport(origin: string = location.origin): Transport {
-  const address = new URL(clientSocketPath, origin);
+export function createTransport(page: string = location.href): Transport {
+  // Relative: a proxy may have put the page under a path of its own.
+  const address = new URL(clientSocketPath.slice(1), page);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   return {
     connect(handlers) {

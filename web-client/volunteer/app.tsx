@@ -33,6 +33,16 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
     }, 1_000);
   }
 
+  /** Whether the keyboard is at the buttons, which are about to become others. */
+  override getSnapshotBeforeUpdate(): boolean {
+    return isAtControls();
+  }
+
+  override componentDidUpdate(_props: AppProps, _state: unknown, wasAtControls: boolean): void {
+    if (wasAtControls && !isAtControls())
+      document.querySelector<HTMLButtonElement>(".controls button:not(:disabled)")?.focus();
+  }
+
   override componentWillUnmount(): void {
     clearInterval(this.#ticking);
   }
@@ -68,6 +78,10 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
       </main>
     );
   }
+}
+
+function isAtControls(): boolean {
+  return document.activeElement?.closest(".controls") != null;
 }
 
 function headline(phase: Phase): string {

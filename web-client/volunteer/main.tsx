@@ -1,7 +1,7 @@
 import { render } from "preact";
 import "./volunteer.css";
 import { App } from "./app.tsx";
-import { loadSettings, takeAddress } from "./settings.ts";
+import { loadSettings, takeAddress, wasComputing } from "./settings.ts";
 import { Volunteer } from "./volunteer.ts";
 
 const root = document.getElementById("app");
@@ -9,4 +9,4 @@ const settings = loadSettings();
 const { autoStart, invite } = takeAddress();
 const volunteer = new Volunteer(settings, invite);
 if (root) render(<App volunteer={volunteer} settings={settings} />, root);
-if (autoStart) volunteer.start();
+if (autoStart || wasComputing()) volunteer.start();

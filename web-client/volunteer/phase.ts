@@ -1,4 +1,5 @@
 import type { ClientStatus } from "../../shared/client/status.ts";
+import { shownName } from "../ui/shown-name.ts";
 
 /** Where the page is; what it shows follows from this. */
 export type Phase =
@@ -93,7 +94,8 @@ function secondsUntil(at: number, now: number): number {
   return Math.max(0, Math.ceil((at - now) / 1000));
 }
 
-function listed(names: readonly string[]): string {
+function listed(customers: readonly string[]): string {
+  const names = customers.map(shownName);
   if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
   return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : (names[0] ?? "somebody");
 }

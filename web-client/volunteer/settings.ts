@@ -6,6 +6,7 @@ export interface Settings {
 
 const key = "manyhands.settings";
 const inviteKey = "manyhands.invite";
+const computingKey = "manyhands.computing";
 
 /** Logical processors of this machine. */
 export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
@@ -40,6 +41,17 @@ export function takeAddress(): { autoStart: boolean; invite: string | undefined 
   const rest = searchParams.size > 0 ? `?${searchParams}` : "";
   history.replaceState(history.state, "", `${location.pathname}${rest}${location.hash}`);
   return { autoStart, invite };
+}
+
+/** Notes for a reload of this tab whether it computes; called when the page is left. */
+export function noteComputing(isOn: boolean): void {
+  remember(tabStore, computingKey, isOn ? "1" : "");
+}
+
+/** Whether this tab computed when it was reloaded, or left and come back to; opening the page anew starts nothing. */
+export function wasComputing(): boolean {
+  const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return navigation?.type !== "navigate" && recall(tabStore, computingKey) === "1";
 }
 
 // Merely touching these throws where site data is blocked.

@@ -3,7 +3,7 @@ import type { ClientStatus } from "../../shared/client/status.ts";
 import { openBrowserClient } from "../client/browser-client.ts";
 import { joinElection } from "../client/election.ts";
 import type { Phase, RecentWork } from "./phase.ts";
-import type { Settings } from "./settings.ts";
+import { noteComputing, type Settings } from "./settings.ts";
 import { keepAwake } from "./wake-lock.ts";
 
 /** How long an election may take before the page says that another tab has it. */
@@ -138,6 +138,8 @@ export class Volunteer {
 
   #hide(): void {
     this.#resumeOnShow = this.#leave !== undefined;
+    const mode = this.#client?.status.mode;
+    noteComputing(this.#resumeOnShow && mode !== "paused" && mode !== "draining");
     if (this.#resumeOnShow) this.#end();
   }
 

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import type { ClientStatus, SlotStatus } from "../../shared/client/status.ts";
 import { formatCount, formatShare, plural, shortHash } from "../ui/format.ts";
+import { shownName } from "../ui/shown-name.ts";
 
 /** What was done, and what every slot does now. */
 export function Work({ status }: { status: ClientStatus }): JSX.Element {
@@ -47,13 +48,13 @@ function Slot({ number, slot }: { number: number; slot: SlotStatus }): JSX.Eleme
   return (
     <li class="slot">
       <div class="slot-head">
-        <span class="slot-job">{job.name}</span>
+        <span class="slot-job">{shownName(job.name)}</span>
         <span class="muted">{fraction > 0 ? formatShare(fraction) : label}</span>
       </div>
       <div
         class={fraction > 0 ? "bar" : "bar unknown"}
         role="progressbar"
-        aria-label={`Core ${number}: ${job.name}, ${label}`}
+        aria-label={`Core ${number}: ${shownName(job.name)}, ${label}`}
         aria-valuemin={0}
         aria-valuemax={100}
         {...(fraction > 0 && { "aria-valuenow": Math.round(fraction * 100) })}
@@ -62,7 +63,7 @@ function Slot({ number, slot }: { number: number; slot: SlotStatus }): JSX.Eleme
       </div>
       <div class="slot-foot muted">
         <span>
-          Core {number} · for {job.customer}
+          Core {number} · for {shownName(job.customer)}
           {fraction > 0 && ` · ${label}`}
         </span>
         <code title={`The program that runs has the SHA-256 ${job.kernel.sha256}`}>

@@ -1,7 +1,15 @@
 import { limits } from "../../../shared/limits.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { PlatformError } from "../../../shared/errors.ts";
-import { createJobSchema, groupSchema, prioritySchema, type JobInfo } from "../../../shared/rest.ts";
+import { hints } from "../../../shared/hints.ts";
+import {
+  createJobSchema,
+  groupSchema,
+  jobQuerySchema,
+  nextCursorHeader,
+  prioritySchema,
+  type JobInfo,
+} from "../../../shared/rest.ts";
 import type { Principal } from "../../access/principal.ts";
 import { maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";
@@ -40,11 +48,7 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
 
   return {
     "POST /api/jobs": (call) => createJob(call, platform, blobs),
-    "GET /api/jobs": async (call) => {
-      const group = query(call, "group");
-      const ofGroup = group === undefined ? {} : { group: check(groupSchema, group, "query") };
-      reply(call, await platform.jobs({ ...visibleTo(principalOf(call)), ...ofGroup }));
-    },
+    "GET /api/jobs": (call) => listJobs(call, platform),
     "GET /api/jobs/{id}": async (call) => reply(call, await jobOf(call, platform)),
     "DELETE /api/jobs/{id}": async (call) => {
       const { id } = await jobOf(call, platform);
@@ -76,6 +80,25 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   };
 }
 
+/** One page when it is asked for by `limit`, else all there are. */
+async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<void> {
+  const given = ["group", "search", "state", "limit", "cursor"].map((name) => [name, query(call, name)]);
+  const asked = check(
+    jobQuerySchema,
+    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+    "query",
+  );
+  const filter = { ...asked, ...visibleTo(principalOf(call)), limit: asked.limit ?? limits.jobsPerPage };
+  let { jobs, next } = await platform.jobs(filter);
+  while (asked.limit === undefined && next !== undefined) {
+    const page = await platform.jobs({ ...filter, cursor: next });
+    jobs = [...jobs, ...page.jobs];
+    ({ next } = page);
+  }
+  if (next !== undefined) call.res.setHeader(nextCursorHeader, next);
+  reply(call, jobs);
+}
+
 /** Of the jobs of a group, or of all, those that the caller may see. */
 function visibleTo({ role, name }: Principal): { customer?: string } {
   return role === "admin" ? {} : { customer: name };
@@ -92,7 +115,7 @@ async function mayWaitFor(platform: HttpParts["platform"], principal: Principal,
       "NOT_FOUND",
       `This job is to run after job ${id}, and there is no such job. Expected jobs that exist.`,
       undefined,
-      "job",
+      hints.job,
     );
 }
 

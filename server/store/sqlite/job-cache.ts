@@ -1,5 +1,6 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import type { JobOptions, JobState, TaskFailure } from "../../../shared/rest.ts";
 import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
@@ -80,16 +81,20 @@ export class JobCache {
   /** @throws PlatformError NOT_FOUND */
   need(id: JobId): CachedJob {
     const job = this.find(id);
-    if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
+    if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
     return job;
   }
 
   /** Rows straight from the database, newest first: listing a thousand old jobs leaves the cache alone. */
-  list(where: string, values: readonly (string | number)[], limit?: number): JobRow[] {
+  list(
+    where: string,
+    values: readonly (string | number)[],
+    limit?: number,
+  ): { number: number; row: JobRow }[] {
     // SQLite takes -1 for no limit.
     return this.#db
       .all<JobColumns>(`${selectJobs} WHERE ${where} ORDER BY number DESC LIMIT ?`, ...values, limit ?? -1)
-      .map(rowOf);
+      .map((columns) => ({ number: columns.number, row: rowOf(columns) }));
   }
 
   /** Changes a job's row; written with the commit. */

@@ -2,7 +2,16 @@ import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/rest.ts";
-import type { ClaimedTask, JobRow, NewJob, NewOutcome, NewTask, Store, TokenRow } from "../store.ts";
+import type {
+  ClaimedTask,
+  JobFilter,
+  JobRow,
+  NewJob,
+  NewOutcome,
+  NewTask,
+  Store,
+  TokenRow,
+} from "../store.ts";
 import type { Database } from "./database.ts";
 import { EndedSets } from "./ended-sets.ts";
 import { storeError } from "./failure.ts";
@@ -22,6 +31,7 @@ import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
 import { endJob } from "./verbs/end-job.ts";
 import { failures } from "./verbs/failures.ts";
 import * as kernels from "./verbs/kernels.ts";
+import { jobTotals, listJobs, pageOfJobs } from "./verbs/list-jobs.ts";
 import { recordAttempts } from "./verbs/record-attempts.ts";
 import { newestFailure, requeueStride } from "./verbs/requeue-failed.ts";
 import { results } from "./verbs/results.ts";
@@ -89,6 +99,14 @@ export class SqliteStore implements Store {
     this.#sweepForgotten();
   }
 
+  check() {
+    return this.#write(({ db }) => {
+      const row = db.get<{ user_version: number }>("PRAGMA user_version");
+      // Writes the first page, as it is.
+      db.exec(`PRAGMA user_version = ${row?.user_version ?? 0}`);
+    });
+  }
+
   createJob(job: NewJob) {
     return this.#write((session) => createJob(session, job));
   }
@@ -97,14 +115,16 @@ export class SqliteStore implements Store {
     return this.#read((session) => session.jobs.find(id)?.row);
   }
 
-  listJobs(filter: { customer?: string; active?: boolean; group?: string; limit?: number } = {}) {
-    const { customer, active, group, limit } = filter;
-    const ofCustomer = customer === undefined ? "1" : "customer = ?";
-    const ofGroup = group === undefined ? "1" : "jobGroup = ?";
-    const inState = active === undefined ? "1" : `state ${active ? "IN" : "NOT IN"} ('open', 'closed')`;
-    const values = [customer, group].filter((value) => value !== undefined);
-    const where = `${ofCustomer} AND ${ofGroup} AND ${inState}`;
-    return this.#read(({ jobs }) => jobs.list(where, values, limit));
+  listJobs(filter: JobFilter = {}, limit?: number) {
+    return this.#read((session) => listJobs(session, filter, limit));
+  }
+
+  pageOfJobs(filter: JobFilter, limit: number, cursor?: string) {
+    return this.#read((session) => pageOfJobs(session, filter, limit, cursor));
+  }
+
+  jobTotals() {
+    return this.#read((session) => jobTotals(session));
   }
 
   onDependents(listener: (row: JobRow) => void) {

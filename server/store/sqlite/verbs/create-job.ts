@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { PlatformError } from "../../../../shared/errors.ts";
+import { hints } from "../../../../shared/hints.ts";
 import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow, NewJob } from "../../store.ts";
 import { hashColumn } from "../columns.ts";
@@ -39,7 +40,7 @@ function mustExist({ jobs }: Session, before: JobId): void {
       "NOT_FOUND",
       `This job is to run after job ${before}, and there is no such job. Expected jobs that exist.`,
       undefined,
-      "job",
+      hints.job,
     );
 }
 

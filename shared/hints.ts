@@ -1,0 +1,17 @@
+/**
+ * What to do where a code of the closed table alone does not say it: by the kind of thing that was asked for. Apart from the table,
+ * because the volunteer page needs none of them.
+ */
+export const hints = {
+  job: "Check the id; `manyhands jobs` lists the jobs that exist.",
+  client: "Check the id; `manyhands clients` lists the clients that are here.",
+  token: "Check the id; `manyhands token list` shows the tokens.",
+  ban: "Check the name; `manyhands bans` lists who is refused.",
+  blob: "Put the bytes first: `manyhands put FILE`, or PUT /api/blobs/{sha256}.",
+  kernel: "Post the kernel first: POST /api/kernels.",
+  dataDirectory:
+    "Bring the data directory back as it was, from a backup if need be, and start the server again.",
+  server: "Check that a Manyhands server answers at this address, and that nothing in front of it refuses.",
+  address: "Check the address; GET /api/openapi.json describes them all.",
+  defectHere: "This is a defect of Manyhands; with MANYHANDS_DEBUG=1 in the environment it says where.",
+} as const;
