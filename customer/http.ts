@@ -1,4 +1,5 @@
 import { PlatformError } from "../shared/errors.ts";
+import { hints } from "../shared/hints.ts";
 import { version } from "../shared/version.ts";
 import { backgroundFetch } from "./background-fetch.ts";
 import { nodeFetch } from "./node-fetch.ts";
@@ -190,12 +191,12 @@ function fromStatus(status: number, text: string): PlatformError {
   const message = `The server answered with HTTP status ${status}${text ? `: ${text.slice(0, 200)}` : ""}.`;
   if (status === 401) return new PlatformError("UNAUTHENTICATED", message);
   if (status === 403) return new PlatformError("FORBIDDEN", message);
-  if (status === 404) return new PlatformError("NOT_FOUND", message, undefined, "server");
+  if (status === 404) return new PlatformError("NOT_FOUND", message, undefined, hints.server);
   if (status === 413) return new PlatformError("TOO_LARGE", message);
   if (status === 416) return new PlatformError("RANGE_NOT_SATISFIABLE", message);
   if (status === 429) return new PlatformError("TOO_MANY", message);
   if (status === 502 || status === 503 || status === 504) return new PlatformError("UNREACHABLE", message);
   return status >= 500
     ? new PlatformError("INTERNAL", message)
-    : new PlatformError("BAD_REQUEST", message, undefined, "server");
+    : new PlatformError("BAD_REQUEST", message, undefined, hints.server);
 }

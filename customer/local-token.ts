@@ -21,12 +21,13 @@ function localTokenPath(port: number): string {
 
 /** The token of a server on this same machine, or undefined when it has left none or the address is elsewhere. */
 export async function findLocalToken(url: string): Promise<string | undefined> {
-  const { hostname, port, protocol } = new URL(url);
-  if (!local.has(hostname)) return undefined;
+  const { hostname, port, protocol, origin } = new URL(url);
   const number = port ? Number(port) : protocol === "https:" ? 443 : 80;
   try {
     const text = await readFile(localTokenPath(number), "utf8");
-    return v.parse(localServerSchema, JSON.parse(text)).token;
+    const server = v.parse(localServerSchema, JSON.parse(text));
+    // Or the name that the server's certificate vouches for.
+    return local.has(hostname) || server.url === origin ? server.token : undefined;
   } catch {
     // Absent or half-written: then the server will ask for a token, and its refusal says how to give one.
     return undefined;

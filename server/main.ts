@@ -4,6 +4,7 @@ import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
 import type { ServerOptions } from "./options.ts";
 import { addServerFlags, readServerFlags } from "./server-flags.ts";
+import { urlForOthers } from "./reachable-urls.ts";
 import { startServer, type RunningServer } from "./server.ts";
 
 /** `manyhands server`: every flag has an environment variable, shown by --help. */
@@ -45,7 +46,7 @@ export async function runServer(options: ServerOptions, json: boolean): Promise<
 }
 
 function announce(server: RunningServer, options: ServerOptions, json: boolean): void {
-  const { url, volunteerUrls, adminUrl, tokenFile } = server;
+  const { url, volunteerUrls, adminUrl, tokenFile, tokenIsFound } = server;
   if (json) {
     process.stdout.write(`${JSON.stringify({ url, volunteerUrls, adminUrl, tokenFile })}\n`);
     return;
@@ -61,14 +62,20 @@ function announce(server: RunningServer, options: ServerOptions, json: boolean):
     "",
     `  Volunteers  ${volunteerUrls.join("\n              ")}   (${volunteers})`,
     `  Admin       ${adminUrl}`,
-    `  Token       in ${tokenFile}; programs on this machine find it by themselves`,
-    ...(volunteerUrls.length === 1 && url.includes("localhost")
-      ? ["", "  Only this machine can reach it. Let others in with --host 0.0.0.0"]
-      : []),
+    `  Token       in ${tokenFile}; ${tokenIsFound ? "programs on this machine find it by themselves" : "programs take it as MANYHANDS_TOKEN"}`,
+    ...hint(volunteerUrls, options),
     "",
     "",
   ];
   process.stdout.write(lines.join("\n"));
+}
+
+/** What a person may have missed: an address that others can open. */
+function hint(volunteerUrls: readonly string[], { trustProxy, publicUrl }: ServerOptions): string[] {
+  if (publicUrl !== undefined || urlForOthers(volunteerUrls) !== undefined) return [];
+  return trustProxy
+    ? ["", "  These are the addresses behind the proxy. Name its own with --public-url https://…"]
+    : ["", "  Only this machine can reach it. Let others in with --host 0.0.0.0"];
 }
 
 /** On standard error: lines for people on a terminal, JSON for programs and log collectors. */

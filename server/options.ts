@@ -8,6 +8,8 @@ export interface ServerOptions {
   readonly tlsKey: string | undefined;
   readonly volunteers: "open" | "invite" | "off";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
+  /** Address under which others reach the server through what stands in front of it; it is what is told to them. */
+  readonly publicUrl: string | undefined;
   /** Trust X-Forwarded-* of a proxy in front. */
   readonly trustProxy: boolean;
   readonly blobQuotaBytes: number;
@@ -36,6 +38,7 @@ export const defaultServerOptions: ServerOptions = {
   tlsKey: undefined,
   volunteers: "open",
   logLevel: "info",
+  publicUrl: undefined,
   trustProxy: false,
   blobQuotaBytes: 64 * 1024 ** 3,
   blobKeepMs: 24 * 3600 * 1000,

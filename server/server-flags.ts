@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
 
 const gib = 1024 ** 3;
@@ -48,6 +49,13 @@ export function addServerFlags(command: Command): void {
     "MANYHANDS_TRUST_PROXY",
     "believe the X-Forwarded-* headers of a proxy in front",
     false,
+  );
+  add(
+    "--public-url <url>",
+    "MANYHANDS_PUBLIC_URL",
+    "address under which others reach the server through a proxy, with its path; invitations and pages tell it",
+    undefined,
+    address,
   );
   add(
     "--blob-quota-gb <n>",
@@ -155,6 +163,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     tlsKey: text("tlsKey"),
     volunteers: flags["volunteers"] as ServerOptions["volunteers"],
     logLevel: flags["logLevel"] as ServerOptions["logLevel"],
+    publicUrl: text("publicUrl"),
     trustProxy: flags["trustProxy"] === true,
     blobQuotaBytes: number("blobQuotaGb") * gib,
     blobKeepMs: number("blobKeepHours") * 3.6e6,
@@ -168,6 +177,14 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     speculate: flags["speculate"] !== false,
     rendezvous: text("rendezvous"),
   };
+}
+
+function address(text: string): string {
+  try {
+    return parseServerAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function saysNo(command: Command, name: string): boolean {

@@ -1,9 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { createAccess } from "./access/access.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
@@ -12,6 +14,7 @@ import { LocalPlatform } from "./dispatch/local-platform.ts";
 import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
+import { Health } from "./health.ts";
 import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
@@ -25,12 +28,16 @@ import type { Store } from "./store/store.ts";
 export interface RunningServer {
   /** Where it is reached from this machine, without a slash at the end. */
   readonly url: string;
+  /** Every address it listens on, that for this machine first. */
+  readonly urls: readonly string[];
   /** Every address volunteers can open. */
   readonly volunteerUrls: readonly string[];
   readonly adminUrl: string;
   readonly port: number;
   /** File that holds the token of this machine (mode 0600). */
   readonly tokenFile: string;
+  /** Whether programs of this user on this machine find the token by themselves. */
+  readonly tokenIsFound: boolean;
   /** Admin token of this machine. */
   readonly token: string;
   /** No new leases; commits, tells clients to come back, closes. Idempotent. */
@@ -50,7 +57,9 @@ export async function startServer(
   given: Partial<ServerOptions> & { log?: Logger } = {},
 ): Promise<RunningServer> {
   const { log = pino({ level: given.logLevel ?? "info" }), ...rest } = given;
-  const options: ServerOptions = { ...defaultServerOptions, ...rest };
+  const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
+  const options: ServerOptions = { ...defaultServerOptions, ...rest, publicUrl };
+  checkHost(options.host);
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);
   const store = await openSqliteStore(options.dataDirectory);
@@ -71,12 +80,21 @@ async function withRendezvous(
   { rendezvous: file = "", dataDirectory }: ServerOptions,
 ): Promise<RunningServer> {
   try {
-    const left = await writeRendezvous(store, { file, dataDirectory, urls: server.volunteerUrls });
+    const left = await writeRendezvous(store, {
+      file,
+      dataDirectory,
+      urls: [...server.urls, ...publicUrlOf(server)],
+    });
     return { ...server, close: () => left.remove().then(() => server.close()) };
   } catch (error) {
     await server.close();
     throw error;
   }
+}
+
+/** A proxy's address is of use to nodes that cannot reach the server itself. */
+function publicUrlOf({ urls, volunteerUrls }: RunningServer): string[] {
+  return volunteerUrls.filter((url) => !urls.includes(url));
 }
 
 async function startOn(
@@ -94,7 +112,17 @@ async function startOn(
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
-  const app = createHttpApp({ platform, blobs, access, options, webRoot, log, stopping: stopping.signal });
+  const health = new Health(options.dataDirectory, store, log);
+  const app = createHttpApp({
+    platform,
+    blobs,
+    access,
+    options,
+    webRoot,
+    log,
+    health,
+    stopping: stopping.signal,
+  });
   // Java's HttpClient and others offer HTTP/2 with every request; they are answered in HTTP/1.1.
   const shouldUpgradeCallback = isWebSocket;
   const http = tls
@@ -107,8 +135,11 @@ async function startOn(
   takeUpgrades(http, [sockets, lines], { trustProxy: options.trustProxy, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
-  volunteerUrls = reachableUrls(options.host, port, tls !== undefined);
-  const url = volunteerUrls[0] ?? `http://localhost:${port}`;
+  const certificate = tls && new X509Certificate(tls.cert);
+  const urls = reachableUrls({ host: options.host, port, certificate });
+  const publicUrl = options.publicUrl?.replace(/\/$/, "");
+  volunteerUrls = publicUrl === undefined ? urls : [publicUrl];
+  const url = urls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
   const collector = collectRegularly(blobs, log);
   const abandoned = endAbandonedRegularly(platform, log);
@@ -129,10 +160,12 @@ async function startOn(
     }));
   return {
     url,
+    urls,
     volunteerUrls,
-    adminUrl: `${url}/admin`,
+    adminUrl: `${publicUrl ?? url}/admin`,
     port,
     tokenFile: local.tokenFile,
+    tokenIsFound: local.discoveryFile !== undefined,
     token: local.token,
     close,
   };
@@ -195,6 +228,15 @@ function trackConnections(http: Server): ReadonlySet<Socket> {
     socket.on("close", forget);
   });
   return open;
+}
+
+/** @throws PlatformError BAD_OPTION for what nobody could open in a browser */
+function checkHost(host: string): void {
+  if (host.trim() !== "" && !host.includes("%") && !host.includes("/")) return;
+  throw new PlatformError(
+    "BAD_OPTION",
+    `--host "${host}" is nothing that others can open; expected an address without a zone, a name, or 0.0.0.0 for all.`,
+  );
 }
 
 function makeDataDirectory(directory: string): void {

@@ -7,6 +7,7 @@ import { eachChunk, type ByteSource } from "../../server/blobs/each-chunk.ts";
 import type { Store } from "../../server/store/store.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 
@@ -64,7 +65,7 @@ export class MemoryBlobs implements Pick<
     const bytes = this.#blobs.get(sha256);
     if (bytes) return Readable.from([bytes.subarray(start, end)], { objectMode: false });
     return new Readable().destroy(
-      new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob"),
+      new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob),
     );
   }
 

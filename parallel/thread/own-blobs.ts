@@ -5,6 +5,7 @@ import type { Platform } from "../../server/platform.ts";
 import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 
 /** Blobs for the kernels of this process straight from where they are kept. Kernels are blobs too. */
@@ -18,7 +19,8 @@ export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel
     },
     async chunks({ sha256 }) {
       const digests = await blobs.chunkDigests(sha256);
-      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
+      if (!digests)
+        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
       return new Uint8Array(digests);
     },
     hash: (bytes) => Promise.resolve(digest(bytes)),
@@ -39,7 +41,7 @@ async function read(
   if (await blobs.stat(sha256)) return new Uint8Array(await buffer(blobs.open(sha256, range)));
   const kernel = await platform.kernel(sha256);
   if (kernel) return range ? kernel.slice(...range) : kernel;
-  throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
+  throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
 }
 
 function digest(bytes: Uint8Array): Sha256 {

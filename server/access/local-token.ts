@@ -78,7 +78,7 @@ async function newToken(store: Store, file: string): Promise<string> {
   return token;
 }
 
-/** Hosts under which a server is reached as localhost. */
+/** Hosts that listen for this machine itself, so that no other server of another user can have the port. */
 const reachedLocally = new Set(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"]);
 
 async function writeDiscovery(

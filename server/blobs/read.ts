@@ -1,6 +1,7 @@
 import { close, createReadStream, open, read } from "node:fs";
 import { Readable } from "node:stream";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { blobError, isMissing } from "./failure.ts";
 
@@ -25,6 +26,6 @@ export function readBlob(path: string, sha256: Sha256, range?: readonly [number,
 /** What reading a blob's file fails with. */
 export function readError(error: Error, sha256: Sha256): PlatformError {
   return isMissing(error)
-    ? new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, error, "blob")
+    ? new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, error, hints.blob)
     : blobError(error);
 }

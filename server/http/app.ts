@@ -1,5 +1,6 @@
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import { clientSocketPath } from "../../shared/protocol.ts";
 import { authorise, routeNames, type Caller, type RouteName } from "../access/rules.ts";
 import { watchAccess } from "../access/watch-access.ts";
@@ -79,7 +80,7 @@ export function createHttpApp(parts: HttpParts): Express {
       "NOT_FOUND",
       `There is nothing at ${req.method} ${req.path.slice(0, 200)}.`,
       undefined,
-      "address",
+      hints.address,
     );
   });
   app.use(errorHandler(parts.log));

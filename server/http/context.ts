@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
 import type { BlobDirectory } from "../blobs/blob-directory.ts";
+import type { Health } from "../health.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
@@ -19,6 +20,8 @@ export interface HttpParts {
   /** Directory of the built pages; may be missing. */
   readonly webRoot: string;
   readonly log: Logger;
+  /** Absent where nobody asks from outside. */
+  readonly health?: Pick<Health, "check">;
   /** Absent: metrics of its own. */
   readonly metrics?: Metrics;
   /** Aborted when the server is going down: streams that follow a job end, new requests are refused. */

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, NextFunction, Request, Response } from "express";
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 
 /** How long a refused upload may go on before its connection is cut: long enough to read the refusal. */
 const lingerMs = 5_000;
@@ -81,6 +82,6 @@ function fromLibrary(error: Error): PlatformError | undefined {
   if (status === 416)
     return new PlatformError("RANGE_NOT_SATISFIABLE", "The range is outside the file.", error);
   if (status === 404 || (status === 403 && type === undefined))
-    return new PlatformError("NOT_FOUND", "There is nothing at this address.", error, "address");
+    return new PlatformError("NOT_FOUND", "There is nothing at this address.", error, hints.address);
   return new PlatformError("BAD_REQUEST", `The request cannot be read: ${message}.`, error);
 }

@@ -1,4 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import { jobIdSchema, type JobId } from "../../shared/ids.ts";
 import type { JobInfo } from "../../shared/rest.ts";
 import type { Principal } from "../access/principal.ts";
@@ -23,5 +24,5 @@ export async function jobOf(call: Call, platform: Platform): Promise<JobInfo> {
   const id: JobId = check(jobIdSchema, parameter(call, "id"), "job id");
   const job = await platform.job(id);
   if (maySee(principal, job.customer)) return job;
-  throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
+  throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
 }

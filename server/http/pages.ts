@@ -23,6 +23,8 @@ export function pages(webRoot: string): express.Router {
       if (!html || !(await files.send(req, res, path))) sendNotBuilt(res);
     };
   router.get("/", page("index.html", setPagePolicy));
+  // With a slash behind it the page's relative addresses would lead elsewhere.
+  router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
   router.get("/admin", page("admin.html", setPagePolicy));
   router.get("/sandbox.html", page("sandbox.html", setSandboxPolicy));
   // Names of files under assets/ carry a hash of their content. A policy says nothing about a script or style that a page loads.

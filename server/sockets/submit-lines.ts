@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import * as v from "valibot";
 import { WebSocketServer } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
+import { hints } from "../../shared/hints.ts";
 import { jobIdSchema, type JobId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { submitSubprotocol } from "../../shared/rest.ts";
@@ -126,7 +127,7 @@ export class SubmitLines implements UpgradeEndpoint {
     authorise("POST /api/jobs/{id}/tasks", principal && { kind: "token", ...principal });
     const { customer } = await platform.job(id);
     if (!maySee(principal!, customer))
-      throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, "job");
+      throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
     let ofToken = 0;
     for (const { tokenId } of this.#lines) if (tokenId === principal!.tokenId) ofToken++;
     if (ofToken >= linesPerToken)

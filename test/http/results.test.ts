@@ -181,7 +181,11 @@ describe("reading on", () => {
     const refused = await server.request("/api/status");
     expect(refused.headers.get("retry-after")).toBe("2");
     await refusal(refused, 503, "SHUTTING_DOWN");
-    expect((await server.request("/healthz")).status).toBe(200);
+    const health = await server.request("/healthz");
+    expect({ status: health.status, body: await health.json() }).toMatchObject({
+      status: 503,
+      body: { code: "SHUTTING_DOWN" },
+    });
   });
 
   test("a job deleted under its reader cuts the stream, so that nobody takes it for whole", async () => {

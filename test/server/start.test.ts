@@ -103,9 +103,11 @@ describe("starting", () => {
 
 describe("the addresses a server says it is reached on", () => {
   test("one for a single host, all that others can use for every host", () => {
-    expect(reachableUrls("127.0.0.1", 9990, false)).toEqual(["http://localhost:9990"]);
-    expect(reachableUrls("10.0.0.7", 80, true)).toEqual(["https://10.0.0.7:80"]);
-    const all = reachableUrls("0.0.0.0", 9990, false);
+    const of = (host: string): string[] => reachableUrls({ host, port: 9990 });
+    expect(of("127.0.0.1")).toEqual(["http://localhost:9990"]);
+    expect(of("::1")).toEqual(["http://[::1]:9990"]);
+    expect(of("10.0.0.7")).toEqual(["http://10.0.0.7:9990"]);
+    const all = of("0.0.0.0");
     expect(all[0]).toBe("http://localhost:9990");
     expect(all.every((url) => URL.canParse(url))).toBe(true);
   });

@@ -11,6 +11,7 @@ import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
+import { Health } from "../../server/health.ts";
 import { defaultServerOptions, type ServerOptions } from "../../server/options.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
@@ -73,6 +74,7 @@ export async function openTestServer(
       options,
       webRoot,
       log,
+      health: new Health(directory, store, log),
       metrics: createMetrics(),
       stopping: stopping.signal,
     }),

@@ -1,6 +1,7 @@
 import { finished } from "node:stream/promises";
 import type { Writable } from "node:stream";
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
 import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
 import { check } from "../body.ts";
@@ -18,7 +19,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const send = async (call: Call): Promise<void> => {
     const sha256 = hashOf(call);
     const source = (await blobSource(blobs, sha256)) ?? (await kernelSource(platform, sha256));
-    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
+    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
     await sendBytes(call, sha256, source);
   };
   return {
@@ -28,7 +29,8 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "GET /api/blobs/{sha256}/chunks": async (call) => {
       const sha256 = hashOf(call);
       const digests = await blobs.chunkDigests(sha256);
-      if (!digests) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, "blob");
+      if (!digests)
+        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
       call.res.set({
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Type": "application/octet-stream",

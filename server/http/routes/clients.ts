@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
 import { check, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
@@ -42,7 +43,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
     "DELETE /api/bans/{subject}": async (call) => {
       const subject = subjectOf(call, "subject");
       if (!(await platform.unbanClient(subject)))
-        throw new PlatformError("NOT_FOUND", `There is no ban on ${subject}.`, undefined, "ban");
+        throw new PlatformError("NOT_FOUND", `There is no ban on ${subject}.`, undefined, hints.ban);
       call.res.status(204).end();
     },
   };

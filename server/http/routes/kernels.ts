@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import { sha256Schema } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
 import { contentTypes } from "../../../shared/rest.ts";
@@ -29,7 +30,8 @@ export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
     "GET /api/kernels/{sha256}": async (call) => {
       const sha256 = check(sha256Schema, parameter(call, "sha256"), "address");
       const source = await platform.kernel(sha256);
-      if (!source) throw new PlatformError("NOT_FOUND", `There is no kernel ${sha256}.`, undefined, "kernel");
+      if (!source)
+        throw new PlatformError("NOT_FOUND", `There is no kernel ${sha256}.`, undefined, hints.kernel);
       call.res.set({
         "Content-Type": "text/javascript; charset=utf-8",
         "Cache-Control": "private, max-age=31536000, immutable",

@@ -1,5 +1,6 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import { precacheItems } from "../../../shared/precache.ts";
 import { precacheSchema } from "../../../shared/rest.ts";
 import { parseBody } from "../body.ts";
@@ -50,7 +51,7 @@ async function checkAll(blobs: Blobs, refs: readonly BlobName[]): Promise<void> 
           "NOT_FOUND",
           `There is no blob ${sha256} here for clients to fetch; put it first.`,
           undefined,
-          "blob",
+          hints.blob,
         );
       if (found.size !== size)
         throw new PlatformError(

@@ -1,3 +1,4 @@
+import { PlatformError } from "../../../shared/errors.ts";
 import { version } from "../../../shared/version.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { EventStream } from "../event-stream.ts";
@@ -13,8 +14,15 @@ type Names =
   | "GET /healthz"
   | "GET /metrics";
 
+function goingDown(): PlatformError {
+  return new PlatformError("SHUTTING_DOWN", "The server is going down.");
+}
+
 /** The server about itself. */
-export function statusRoutes({ platform, log }: HttpParts, metrics: Metrics): Routes<Names> {
+export function statusRoutes(
+  { platform, log, health, stopping }: HttpParts,
+  metrics: Metrics,
+): Routes<Names> {
   const events = new EventStream(() => platform.snapshot(), log);
   return {
     "GET /api/status": async (call) => reply(call, await platform.status()),
@@ -23,8 +31,12 @@ export function statusRoutes({ platform, log }: HttpParts, metrics: Metrics): Ro
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());
     },
-    "GET /healthz": ({ res }) => {
-      res.set("Cache-Control", "no-store").json({ status: "ok", version });
+    "GET /healthz": async ({ res }) => {
+      res.set("Cache-Control", "no-store");
+      const wrong = stopping?.aborted ? goingDown() : await health?.check();
+      if (!wrong) return void res.json({ status: "ok", version });
+      const { code, message, remedy } = wrong;
+      res.status(503).set("Retry-After", "5").json({ status: "failing", version, code, message, remedy });
     },
     "GET /metrics": async ({ res }) => {
       const text = await metrics.scrape(platform);

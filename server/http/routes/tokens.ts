@@ -1,7 +1,9 @@
 import { PlatformError } from "../../../shared/errors.ts";
+import { hints } from "../../../shared/hints.ts";
 import { createTokenSchema, type CreatedToken } from "../../../shared/rest.ts";
 import { parseBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
+import { urlForOthers } from "../../reachable-urls.ts";
 import { parameter, reply } from "../reply.ts";
 
 type Names = "GET /api/tokens" | "POST /api/tokens" | "DELETE /api/tokens/{id}";
@@ -21,7 +23,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
       const created: CreatedToken = { ...info, token: secret };
       if (info.role === "volunteer") {
         const { volunteerUrls } = await platform.status();
-        created.inviteUrl = inviteUrl(volunteerUrls[0] ?? ownUrl(call), secret);
+        created.inviteUrl = inviteUrl(options.publicUrl ?? addressForOthers(call, volunteerUrls), secret);
       }
       call.res.set("Cache-Control", "no-store");
       reply(call, created, 201);
@@ -29,7 +31,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
     "DELETE /api/tokens/{id}": async (call) => {
       const id = parameter(call, "id");
       if (!(await access.revoke(id)))
-        throw new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, "token");
+        throw new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, hints.token);
       call.res.status(204).end();
     },
   };
@@ -37,11 +39,14 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
 
 /** The link that lets its holder volunteer. */
 function inviteUrl(volunteerUrl: string, secret: string): string {
-  const url = new URL("/", volunteerUrl);
+  const url = new URL(volunteerUrl);
   url.searchParams.set("invite", secret);
   return url.href;
 }
 
-function ownUrl({ req }: Call): string {
-  return `${req.protocol}://${req.host}/`;
+/** The address that the request came to has proved itself, unless it is this machine's own name for itself. */
+function addressForOthers({ req }: Call, volunteerUrls: readonly string[]): string {
+  const own = `${req.protocol}://${req.host}`;
+  const candidates = [...(URL.canParse(own) ? [own] : []), ...volunteerUrls];
+  return urlForOthers(candidates) ?? volunteerUrls[0] ?? own;
 }

@@ -1,0 +1,103 @@
+import { open, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { PlatformError } from "../shared/errors.ts";
+import { hints } from "../shared/hints.ts";
+import { databaseName } from "./store/sqlite/open.ts";
+import type { Store } from "./store/store.ts";
+
+/** However often it is asked, the disk is tried once in this time. */
+const trustedMs = 1_000;
+const probeBytes = 4096;
+
+/**
+ * Whether the server can keep what it is given: the data directory is still the one that was opened, a file can be written in it, and
+ * the store commits. Tried for real, because free space alone says nothing of quotas, reserved blocks and broken disks.
+ */
+export class Health {
+  readonly #directory: string;
+  readonly #store: Pick<Store, "check">;
+  readonly #log: Logger;
+  readonly #identity: Promise<string>;
+  #newest: { readonly at: number; readonly found: Promise<PlatformError | undefined> } | undefined;
+  #told = "";
+
+  constructor(directory: string, store: Pick<Store, "check">, log: Logger) {
+    this.#directory = directory;
+    this.#store = store;
+    this.#log = log;
+    this.#identity = this.#look();
+  }
+
+  /** What is wrong, without paths: whoever asks may be a stranger. It recovers by itself when that is mended, as the remedy says. */
+  check(): Promise<PlatformError | undefined> {
+    const now = performance.now();
+    if (!this.#newest || now - this.#newest.at >= trustedMs)
+      this.#newest = { at: now, found: this.#try().then((found) => this.#tell(found)) };
+    return this.#newest.found;
+  }
+
+  async #try(): Promise<PlatformError | undefined> {
+    if ((await this.#look()) !== (await this.#identity))
+      return new PlatformError(
+        "DATA_DIRECTORY",
+        "The data directory was removed or replaced while the server ran; what it stores now is lost with its end.",
+        undefined,
+        hints.dataDirectory,
+      );
+    try {
+      await this.#writeProbe();
+    } catch (error) {
+      return writeFailure(error);
+    }
+    try {
+      await this.#store.check();
+      return undefined;
+    } catch (error) {
+      return PlatformError.from(error);
+    }
+  }
+
+  /** Device and number of the directory and of the database in it. */
+  async #look(): Promise<string> {
+    const paths = [this.#directory, join(this.#directory, databaseName)];
+    const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+    return found.map((each) => (each ? `${each.dev}:${each.ino}` : "none")).join(" ");
+  }
+
+  async #writeProbe(): Promise<void> {
+    const path = join(this.#directory, "health-probe");
+    try {
+      const file = await open(path, "w", 0o600);
+      try {
+        await file.write(new Uint8Array(probeBytes));
+        // A network file system tells of a full disk here.
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    } finally {
+      await rm(path, { force: true }).catch(() => undefined);
+    }
+  }
+
+  #tell(found: PlatformError | undefined): PlatformError | undefined {
+    const text = found?.message ?? "";
+    if (text !== this.#told && found)
+      this.#log.error({ err: found.cause ?? found }, "the server is not healthy");
+    if (text !== this.#told && !found) this.#log.info("the server is healthy again");
+    this.#told = text;
+    return found;
+  }
+}
+
+function writeFailure(error: unknown): PlatformError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (["ENOSPC", "EDQUOT"].includes(code))
+    return new PlatformError("STORE_FULL", "The disk of the data directory is full.", error);
+  return new PlatformError(
+    "STORE_FAILED",
+    `The data directory cannot be written (${code || "unknown"}).`,
+    error,
+  );
+}
