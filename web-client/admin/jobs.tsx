@@ -86,7 +86,7 @@ function Question(): JSX.Element {
       </select>
       <SearchField
         text={question.value.search}
-        label="Search name, customer, group, id"
+        label="Search names and ids"
         onText={(search) => ask({ search })}
       />
     </div>
