@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JobInfo } from "../../customer/index.ts";
 import { printable, printableName, table } from "../../customer/cli/output.ts";
-import { launcher, LivePlatform } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { launcher } from "../support/processes.ts";
 
 let platform: LivePlatform;
 beforeAll(async () => {

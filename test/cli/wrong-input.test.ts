@@ -4,7 +4,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launcher, LivePlatform } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { launcher } from "../support/processes.ts";
 
 let platform: LivePlatform;
 let folder: string;

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launcher, LivePlatform, root } from "./live-platform.ts";
+import { launcher, root } from "../support/processes.ts";
+import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
 beforeAll(async () => {

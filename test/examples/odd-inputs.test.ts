@@ -7,7 +7,8 @@ import { writePoseSample } from "../../examples/lib/sample.ts";
 import { fourierShellCorrelation } from "../../science/fsc.ts";
 import { placementOf, readMrc, volumeOf, writeMrc } from "../../science/mrc.ts";
 import { readParticleStar } from "../../science/particle-star.ts";
-import { LivePlatform, root } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { root } from "../support/processes.ts";
 import { scratchDirectory } from "./program-runs.ts";
 
 let platform: LivePlatform;

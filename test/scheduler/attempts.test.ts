@@ -22,7 +22,7 @@ describe("what belongs to an earlier lease says nothing of the present one", () 
     const { h, job, client } = onSecondAttempt();
     h.fail(client, job, 0, 1);
     expect(h.last).toEqual([{ type: "sendAccepted", client, job, indexes: [0] }]);
-    expect(h.scheduler.running(job)).toBe(1);
+    expect(h.scheduler.runningJobs().get(job)).toBe(1);
     h.fail(client, job, 0, 2);
     expect(ofType(h.last, "storeAttempts")).toMatchObject([{ attempts: [{ index: 0, attempts: 2 }] }]);
   });
@@ -31,7 +31,7 @@ describe("what belongs to an earlier lease says nothing of the present one", () 
     const { h, job, client } = onSecondAttempt();
     h.feed({ type: "leasesReleased", client, leases: [{ job, index: 0, attempt: 1 }] });
     expect(h.last).toEqual([]);
-    expect(h.scheduler.running(job)).toBe(1);
+    expect(h.scheduler.runningJobs().get(job)).toBe(1);
   });
 
   test("its progress and its checkpoint are not taken", () => {
