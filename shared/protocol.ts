@@ -8,7 +8,7 @@ import { MessagePack } from "./messagepack.ts";
 import { plainBytes } from "./plain-bytes.ts";
 import { bytes, leaseKeySchema, text } from "./task.ts";
 import { leaseColumns, leasedTasksSchema, resultColumns, taskResultsSchema } from "./task-columns.ts";
-import { isColumn } from "./value-pack.ts";
+import { isColumn } from "./column-pack.ts";
 
 export {
   failureKinds,

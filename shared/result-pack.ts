@@ -1,12 +1,11 @@
 import * as v from "valibot";
-import { BlobTable, blobTableSchema, checkBlobs, checkPlaced, placedSchema } from "./blob-table.ts";
-import type { BlobName } from "./data-reference.ts";
-import { taskIndexSchema, type TaskIndex } from "./ids.ts";
+import { blobNameSchema, type BlobName } from "./data-reference.ts";
+import type { TaskIndex } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { MessagePack } from "./messagepack.ts";
 import { resultLineSchema, taskFailureSchema, type ResultLine, type TaskFailure } from "./rest.ts";
-import { isColumn, isValuePack } from "./value-pack.ts";
-import { ValuePacker } from "./value-packer.ts";
+import { packSchema, wholeNumbers } from "./pack-schema.ts";
+import { PackWriter } from "./pack-writer.ts";
 
 /** How one task ended, as it goes into a pack. */
 export type PackableResult =
@@ -41,18 +40,27 @@ export interface ResultPack {
   readonly failures: ReadonlyMap<number, TaskFailure>;
 }
 
-/** What stands on the wire, one MessagePack map; {@link readResultFrame} checks it by hand, this describes. */
-const resultPackSchema = v.strictObject({
-  seqs: v.array(v.number()),
-  indexes: v.array(taskIndexSchema),
-  sizes: v.array(v.number()),
-  bytes: v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
-  blobs: v.optional(blobTableSchema),
-  /** Outputs that stand in blobs; their size is 0. */
-  large: v.optional(v.array(placedSchema)),
-  failures: v.optional(v.array(v.strictTuple([v.number(), taskFailureSchema]))),
-});
+/** Results in one pack at the most; what a server sends is bounded by its pages. */
+const maxResults = 65_536;
+
+/** Results on the wire, one MessagePack map. Values are the encoded outputs. */
+const resultPackSchema = packSchema(
+  {
+    seqs: v.pipe(
+      wholeNumbers(1, Number.MAX_SAFE_INTEGER),
+      v.check(grows, "expected sequence numbers, each above the one before"),
+    ),
+    indexes: wholeNumbers(0, limits.maxTaskIndex),
+  },
+  {
+    failure: v.optional(taskFailureSchema),
+    /** The blob that holds the output; the value in the pack is empty then, as it is for a failure. */
+    output: v.optional(blobNameSchema),
+  },
+  maxResults,
+);
 type ResultPackForm = v.InferOutput<typeof resultPackSchema>;
+type ResultExtra = NonNullable<ResultPackForm["extras"]>[number];
 
 /** What a frame of a result stream holds: results, or a line that tells of the job as in the other forms. */
 export const resultFrameSchema = v.union([resultPackSchema, resultLineSchema]);
@@ -61,8 +69,6 @@ export const resultFrameSchema = v.union([resultPackSchema, resultLineSchema]);
 export const frameHeadBytes = 4;
 /** A frame that means nothing: sent now and then so that no proxy takes the connection for dead. */
 export const emptyFrame = new Uint8Array(frameHeadBytes);
-/** Results in one pack; what a server sends is bounded by its pages. */
-const maxResults = 65_536;
 
 const messagePack = new MessagePack({});
 
@@ -70,30 +76,15 @@ const messagePack = new MessagePack({});
 export function encodeResultPack(rows: readonly PackableResult[]): Uint8Array {
   const seqs: number[] = [];
   const indexes: TaskIndex[] = [];
-  const outputs = new ValuePacker(sizeOf(rows));
-  const table = new BlobTable();
-  const large: number[][] = [];
-  const failures: [number, TaskFailure][] = [];
+  const outputs = new PackWriter<Omit<ResultExtra, "at">>(sizeOf(rows));
   for (const row of rows) {
-    const position = seqs.push(row.seq) - 1;
+    seqs.push(row.seq);
     indexes.push(row.index);
-    if (row.state === "done" && row.output instanceof Uint8Array) {
-      outputs.add(row.output);
-      continue;
-    }
-    outputs.skip();
-    if (row.state === "failed") failures.push([position, row.failure]);
-    else large.push([position, table.placeOf(row.output as BlobName)]);
+    if (row.state === "failed") outputs.addExtra({ failure: row.failure });
+    else if (row.output instanceof Uint8Array) outputs.add(row.output);
+    else outputs.addExtra({ output: row.output });
   }
-  const form: ResultPackForm = {
-    seqs,
-    indexes,
-    sizes: outputs.sizes,
-    bytes: outputs.bytes,
-    ...(large.length > 0 && { blobs: table.blobs, large }),
-    ...(failures.length > 0 && { failures }),
-  };
-  return frame(messagePack.encode(form));
+  return frame(messagePack.encode({ seqs, indexes, ...outputs.pack }));
 }
 
 /** A frame that tells of the job. */
@@ -116,27 +107,29 @@ function frame(body: Uint8Array): Uint8Array {
 }
 
 /**
- * What a frame holds, without its head, checked in one pass. Outputs are views into `body`.
+ * The content of a frame without its head. Outputs are views into `body`.
  * @throws Error when it is nothing that this version knows
  */
 export function readResultFrame(body: Uint8Array): ResultPack | JobLine {
-  const decoded = messagePack.decode(body) as Partial<Record<keyof ResultPackForm, unknown>> | null;
+  const decoded = messagePack.decode(body);
   if (typeof decoded !== "object" || decoded === null) throw new Error("a map is expected");
   if ("state" in decoded) return jobLineOf(decoded);
-  const { seqs, indexes, sizes, bytes } = decoded;
-  const count = Array.isArray(seqs) ? seqs.length : 0;
-  if (count > maxResults || !isColumn(seqs, count, 1, Number.MAX_SAFE_INTEGER) || !grows(seqs))
-    throw new Error(`at most ${maxResults} sequence numbers are expected, each above the one before`);
-  if (!isColumn(indexes, count, 0, limits.maxTaskIndex)) throw new Error(`${count} indexes are expected`);
-  if (!isSizedColumn(sizes, bytes, count))
-    throw new Error(`${count} sizes that sum up to the bytes are expected`);
-  const failures = checkFailures(decoded.failures, count);
-  const large = checkPlaced(decoded.large, count, checkBlobs(decoded.blobs), 1);
-  for (const position of [...large.keys(), ...failures.keys()])
-    if (sizes[position] !== 0 || (large.has(position) && failures.has(position)))
-      throw new Error(`result ${seqs[position]} is expected to be one thing`);
-  const first = new Map([...large].map(([position, blobs]) => [position, blobs[0]!]));
-  return { state: "pack", seqs, indexes, sizes, bytes: bytes as Uint8Array, large: first, failures };
+  const {
+    seqs,
+    indexes,
+    sizes,
+    bytes,
+    extras = [],
+  } = v.parse(resultPackSchema, decoded, { abortEarly: true });
+  const large = new Map<number, BlobName>();
+  const failures = new Map<number, TaskFailure>();
+  for (const { at, failure, output } of extras) {
+    if (sizes[at] !== 0 || (failure && output))
+      throw new Error(`result ${seqs[at]} is expected to be one thing`);
+    if (failure) failures.set(at, failure);
+    if (output) large.set(at, output);
+  }
+  return { state: "pack", seqs, indexes, sizes, bytes, large, failures };
 }
 
 function jobLineOf(decoded: object): JobLine {
@@ -148,19 +141,4 @@ function jobLineOf(decoded: object): JobLine {
 function grows(seqs: readonly number[]): boolean {
   for (let i = 1; i < seqs.length; i++) if (seqs[i]! <= seqs[i - 1]!) return false;
   return true;
-}
-
-function isSizedColumn(sizes: unknown, bytes: unknown, count: number): sizes is number[] {
-  return isValuePack(sizes, bytes, count, limits.inlineValueBytes);
-}
-
-const failureItem = v.strictTuple([v.number(), taskFailureSchema]);
-
-function checkFailures(list: unknown, count: number): ReadonlyMap<number, TaskFailure> {
-  if (list === undefined) return new Map();
-  const failures = new Map(v.parse(v.array(failureItem), list, { abortEarly: true }));
-  for (const position of failures.keys())
-    if (!Number.isInteger(position) || position < 0 || position >= count)
-      throw new Error(`positions are expected below ${count}`);
-  return failures;
 }

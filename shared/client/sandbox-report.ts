@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { limits } from "../limits.ts";
 import { failureKinds, type Failure, type FailureKind } from "../protocol.ts";
-import { isColumn, isDurationColumn, isValuePack, unpackValues } from "../value-pack.ts";
+import { isColumn, isDurationColumn, isPack, unpackValues } from "../column-pack.ts";
 import type { FinishedTask, SandboxReport } from "./ports.ts";
 import { clip } from "./runner-failure.ts";
 
@@ -49,7 +49,7 @@ function readFinished({ indexes, elapsedMs, sizes, bytes, extras }: Record<strin
   const count = Array.isArray(indexes) ? indexes.length : 0;
   if (count > limits.tasksPerMessage) return [];
   if (!isColumn(indexes, count, 0, limits.maxTaskIndex) || !isDurationColumn(elapsedMs, count)) return [];
-  if (!isValuePack(sizes, bytes, count, limits.blobBytes)) return [];
+  if (!isPack(sizes, bytes, count, limits.blobBytes)) return [];
   const outputs = unpackValues({ sizes: sizes as number[], bytes: bytes as Uint8Array });
   const finished = indexes.map((index, i): FinishedTask => {
     return { index, elapsedMs: elapsedMs[i]!, outcome: { state: "done", output: outputs[i]!, refs: [] } };

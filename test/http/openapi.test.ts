@@ -174,8 +174,8 @@ describe("real replies are what the document says", () => {
     }
     const [results, end] = (await ask("GET /api/jobs/{id}/results", `${at}/results`, {
       headers: { accept: "application/x-manyhands-results" },
-    })) as [{ seqs: number[]; failures: unknown[] }, { state: string }];
-    expect([results.seqs, results.failures.length, end.state]).toEqual([[1, 2, 3, 4], 1, "end"]);
+    })) as [{ seqs: number[]; extras: unknown[] }, { state: string }];
+    expect([results.seqs, results.extras.length, end.state]).toEqual([[1, 2, 3, 4], 1, "end"]);
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs/{id}/progress", `${at}/progress`);

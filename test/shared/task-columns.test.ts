@@ -12,7 +12,7 @@ import {
   type ServerMessage,
   type TaskResult,
 } from "../../shared/protocol.ts";
-import { packValues, unpackValues } from "../../shared/value-pack.ts";
+import { packValues, unpackValues } from "../../shared/column-pack.ts";
 
 const blob = { sha256: "ab".repeat(32) as Sha256, size: 7 };
 const job: JobDescriptor = {

@@ -8,10 +8,4 @@ export { clip, dataFailure, describeThrown, isDataFailure } from "../../shared/c
 export { errorCodes, PlatformError } from "../../shared/errors.ts";
 export { limits } from "../../shared/limits.ts";
 export { MessagePack } from "../../shared/messagepack.ts";
-export {
-  isColumn,
-  isDurationColumn,
-  isValuePack,
-  packValues,
-  unpackValues,
-} from "../../shared/value-pack.ts";
+export { isColumn, isDurationColumn, isPack, packValues, unpackValues } from "../../shared/column-pack.ts";
