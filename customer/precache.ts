@@ -120,7 +120,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
         }
       } catch (error) {
         if (error instanceof PlatformError && !signal.aborted) return this.#fail(error);
-        // Anything else is the connection, or a pause: the wish is made again.
+        // Anything else is the connection, or a pause: the precache is asked for again.
       }
       if (!this.#paused) await sleep(pauseMs(++cuts), undefined, { signal }).catch(() => undefined);
     }

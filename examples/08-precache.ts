@@ -4,7 +4,7 @@
  *
  *     npx manyhands run examples/08-precache.ts
  * prints
- *     2 of 2 clients have 3.0 MB ahead of need
+ *     2 of 2 clients have 3.0 MB precached
  *     mean of image 0: …
  *     brightest of 10 images: …
  */
@@ -20,7 +20,7 @@ const reference = await hands.put(new Uint8Array(stack.buffer));
 const imageAt = (index: number) => reference.slice(index * pixels * 4, (index + 1) * pixels * 4);
 
 // Goes on by itself; each client fetches behind what its tasks wait for, and tells when its cache is too small.
-const ahead = hands.precache(reference.slice(0, 10 * pixels * 4), {
+const precached = hands.precache(reference.slice(0, 10 * pixels * 4), {
   onProgress: ({ haveBytes, bytes, clients }) =>
     console.error(`${haveBytes} of ${bytes * clients} bytes are on ${clients} clients`),
 });
@@ -35,8 +35,8 @@ const [mean] = await hands.map(
   { name: "mean" },
 );
 
-const { have, clients, bytes } = await ahead;
-console.log(`${have} of ${clients} clients have ${(bytes / 1e6).toFixed(1)} MB ahead of need`);
+const { have, clients, bytes } = await precached;
+console.log(`${have} of ${clients} clients have ${(bytes / 1e6).toFixed(1)} MB precached`);
 console.log(`mean of image 0: ${mean?.toFixed(3)}`);
 
 const brightest = await hands.map(

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { AheadCache, BlobCache, ClientPorts } from "../shared/client/ports.ts";
+import type { PrecacheSpace, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
 import * as v from "valibot";
@@ -65,7 +65,7 @@ interface Keep {
 const keepNothing: Keep = { has: () => false };
 
 class DiskCache implements BlobCache {
-  readonly ahead: AheadCache;
+  readonly precache: PrecacheSpace;
   readonly #blobs: string;
   readonly #aside: string;
   readonly #quotaBytes: number;
@@ -82,10 +82,10 @@ class DiskCache implements BlobCache {
     this.#aside = partialDirectory(directory);
     this.#quotaBytes = quotaBytes;
     this.#log = log;
-    this.ahead = {
+    this.precache = {
       quotaBytes,
       touch: (names) => this.#touch(names),
-      put: (sha256, bytes, keep) => this.#putAhead(sha256, bytes, keep),
+      put: (sha256, bytes, keep) => this.#putPrecached(sha256, bytes, keep),
       turn: (key, action) => takeTurn(join(this.#aside, `${key}.lock`), action),
     };
   }
@@ -132,7 +132,7 @@ class DiskCache implements BlobCache {
   }
 
   /** Room is made first, so that nothing of `keep` is ever in its way. */
-  async #putAhead(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
+  async #putPrecached(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
     if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
     const fits = () => this.#bytes + bytes.length <= this.#quotaBytes && this.#files.size < maxFiles;
     if (!fits()) {

@@ -8,7 +8,7 @@ export interface MemoryPlan {
   readonly memoryMb: number;
 }
 
-export interface MemoryWishes {
+export interface MemoryRequest {
   /** All sandboxes together, in MiB. */
   readonly maxMemoryMb: number;
   /** At most so many slots. */
@@ -22,7 +22,7 @@ export interface MemoryWishes {
  * that of its process ({@link processOverheadMb}).
  * @throws PlatformError BAD_OPTION when not even one slot fits
  */
-export function planMemory({ maxMemoryMb, slots: most, memoryMb }: MemoryWishes): MemoryPlan {
+export function planMemory({ maxMemoryMb, slots: most, memoryMb }: MemoryRequest): MemoryPlan {
   const least = (memoryMb ?? limits.minMemoryMb) + processOverheadMb;
   if (maxMemoryMb < least)
     throw new PlatformError(

@@ -12,7 +12,7 @@ import type {
   Submitted,
 } from "../shared/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
-import type { Wanted, WishRequest } from "./dispatch/precaches.ts";
+import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
 /**
@@ -60,7 +60,7 @@ export interface Platform {
   logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
 
   /** Asks clients to have data in their caches, until it is ended. @throws PlatformError TOO_MANY */
-  precache(wish: WishRequest): Wanted;
+  precache(request: PrecacheRequest): StandingPrecache;
 
   putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
   kernel(sha256: Sha256): Promise<Uint8Array | undefined>;

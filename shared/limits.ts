@@ -23,7 +23,7 @@ export const limits = {
   chunkBytes: 256 * 1024,
   /** Blobs up to this size are fetched and cached whole, and ranges cut from there; of larger ones only chunks with the bytes asked for travel. */
   wholeBytes: 8 * 1024 * 1024,
-  /** Data references of one wish to have data in clients' caches. */
+  /** Data references of one precache. */
   precacheRefs: 4096,
   /** Names of cached blobs that a client tells in one message, and at the beginning. */
   cachedPerMessage: 4096,

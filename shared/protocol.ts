@@ -26,7 +26,7 @@ export {
  * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
  * array of messages. This file is the one definition of every message; types are inferred from it.
  */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
 export const subprotocol = "manyhands";
@@ -121,12 +121,12 @@ const clientMessages = [
     removed: list(sha256Schema, limits.cachedPerMessage),
   }),
   /**
-   * How far a `precache` wish is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it
+   * How far a `precache` is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it
    * is under way any more. Coalesced.
    */
   v.strictObject({
     type: v.literal("precached"),
-    wish: count(Number.MAX_SAFE_INTEGER),
+    id: count(Number.MAX_SAFE_INTEGER),
     state: v.picklist(["fetching", "paused", "done"]),
     haveBytes: count(Number.MAX_SAFE_INTEGER),
     missedBytes: count(Number.MAX_SAFE_INTEGER),
@@ -167,11 +167,11 @@ const serverMessages = [
   /** Somebody wants these in the cache before tasks need them. It stands until `precacheEnd`, or the end of the connection. */
   v.strictObject({
     type: v.literal("precache"),
-    wish: count(Number.MAX_SAFE_INTEGER),
+    id: count(Number.MAX_SAFE_INTEGER),
     blobs: list(precacheItemSchema, limits.precacheRefs),
   }),
   /** Nobody wants it any more; what is cached stays as any blob does. */
-  v.strictObject({ type: v.literal("precacheEnd"), wish: count(Number.MAX_SAFE_INTEGER) }),
+  v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
   v.strictObject({ type: v.literal("heartbeat") }),
   /** The server closes this connection; reconnect after about `afterMs`. */
   v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),

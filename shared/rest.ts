@@ -236,7 +236,7 @@ export const precacheSchema = v.strictObject({
 });
 export type PrecacheInput = v.InferInput<typeof precacheSchema>;
 
-/** How a wish to have data in clients' caches stands: a line of what `POST /api/precache` answers. */
+/** How a precache stands: a line of what `POST /api/precache` answers. */
 export const precacheProgressSchema = v.strictObject({
   /** Nobody is at it any more, and enough clients were. */
   done: v.boolean(),

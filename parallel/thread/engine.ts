@@ -167,7 +167,7 @@ const clock: Clock = {
   },
 };
 
-/** Blobs are read from where they are kept, in the same thread: there is nothing to have ahead of need, either. */
+/** Blobs are read from where they are kept, in the same thread: there is nothing to precache, either. */
 const noCache: BlobCache = {
   get: async () => undefined,
   put: async () => undefined,

@@ -126,7 +126,7 @@ export class LocalPlatform implements Platform {
   moved: Platform["moved"] = (id, signal) => this.#reader.moved(id, signal);
   logs: Platform["logs"] = (id) => this.#reader.logs(id);
 
-  precache: Platform["precache"] = (wish) => this.#precaches.want(wish);
+  precache: Platform["precache"] = (request) => this.#precaches.start(request);
 
   putKernel: Platform["putKernel"] = (source) => this.#kernels.put(source);
   kernel: Platform["kernel"] = (sha256) => this.#kernels.get(sha256);

@@ -10,8 +10,8 @@ import type { ClientPorts } from "./ports.ts";
 const { wholeBytes } = limits;
 /** Blobs kept in memory beside the shell's cache: many slots, and many ranges of one stack, read the same ones. */
 const memoryBytes = 64 * 1024 * 1024;
-const prefetchesAtOnce = 4;
-const prefetchesWaiting = 4096;
+const queuedFetchesAtOnce = 4;
+const queuedFetchesWaiting = 4096;
 /** Failed tries while connected, about a minute of them; while there is no connection it waits without counting. */
 const maxTries = 8;
 
@@ -28,8 +28,8 @@ export class BlobAccess {
   /** Transfers that tasks wait for, or will soon; and who waits until there are none. */
   #busy = 0;
   readonly #quiet = new Set<() => void>();
-  #prefetching = 0;
-  #toPrefetch: BlobName[] = [];
+  #fetching = 0;
+  #toFetch: BlobName[] = [];
   #ticket: string | undefined;
   #connected = false;
   #closed = false;
@@ -63,7 +63,7 @@ export class BlobAccess {
   close(): void {
     this.#closed = true;
     this.#connected = false;
-    this.#toPrefetch = [];
+    this.#toFetch = [];
     this.#wakeAll();
   }
 
@@ -90,13 +90,17 @@ export class BlobAccess {
     return names.filter((name) => !this.#chunks.isStoring(name));
   }
 
-  /** Chunks of large blobs, for who fetches ahead of need. */
-  get chunks(): Pick<ChunkReader, "chunksOf" | "knownChunks" | "fetchAhead"> {
+  /** Chunks of large blobs, for precaching. */
+  get chunks(): Pick<ChunkReader, "chunksOf" | "knownChunks" | "fetchRun"> {
     return this.#chunks;
   }
 
-  /** Bytes that no task waits for; tries again as `read` does. @throws PlatformError */
-  fetchAhead(name: BlobName, range: Range, check: (bytes: Uint8Array) => Promise<void>): Promise<Uint8Array> {
+  /** Fetches bytes that no task waits for; tries again as `read` does. @throws PlatformError */
+  fetchPrecached(
+    name: BlobName,
+    range: Range,
+    check: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
     return this.#transfer(name, range, check);
   }
 
@@ -114,27 +118,30 @@ export class BlobAccess {
     });
   }
 
-  /** Has these in the cache soon, as far as they are small enough to be fetched whole. */
-  prefetch(names: readonly BlobName[]): void {
+  /** Fetches the blobs of queued tasks into the cache, as far as they are small enough to be fetched whole. */
+  fetchQueued(names: readonly BlobName[]): void {
     for (const name of names) {
       const known = this.#memory.has(name.sha256) || this.#underWay.has(name.sha256);
-      if (name.size <= wholeBytes && !known && this.#toPrefetch.length < prefetchesWaiting)
-        this.#toPrefetch.push(name);
+      if (name.size <= wholeBytes && !known && this.#toFetch.length < queuedFetchesWaiting)
+        this.#toFetch.push(name);
     }
-    while (this.#prefetching < prefetchesAtOnce && this.#toPrefetch.length > 0) this.#prefetchNext();
+    while (this.#fetching < queuedFetchesAtOnce && this.#toFetch.length > 0) this.#fetchNext();
   }
 
-  #prefetchNext(): void {
-    const name = this.#toPrefetch.shift();
+  #fetchNext(): void {
+    const name = this.#toFetch.shift();
     if (!name) return;
-    this.#prefetching++;
+    this.#fetching++;
     this.#whole(name)
       .catch((error: unknown) => {
-        this.#ports.log("debug", "A blob could not be fetched ahead.", { sha256: name.sha256, error });
+        this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
+          sha256: name.sha256,
+          error,
+        });
       })
       .finally(() => {
-        this.#prefetching--;
-        this.prefetch([]);
+        this.#fetching--;
+        this.fetchQueued([]);
       });
   }
 

@@ -76,8 +76,8 @@ export class ChunkReader {
     return list ? chunksOf({ sha256, size }, list, 0, size).map((chunk) => chunk.sha256) : [];
   }
 
-  /** Fetches adjacent chunks for the cache alone: in memory is what tasks use now. @throws PlatformError */
-  async fetchAhead(
+  /** Fetches adjacent chunks for the cache alone; memory holds the chunks that tasks use now. @throws PlatformError */
+  async fetchRun(
     name: BlobName,
     run: readonly Chunk[],
     to: { fetch: ChunkSource["fetch"]; put(sha256: Sha256, bytes: Uint8Array): Promise<void> },

@@ -85,7 +85,7 @@ class ClientRuntime implements Client {
     this.#outbox = new OutboxKeeper(ports);
     this.#precacher = new Precacher(ports, this.#blobs, {
       held: () => heldBlobs(this.#session.state),
-      moved: (wish, far) => this.#dispatch({ type: "precacheMoved", wish, ...far }),
+      moved: (id, reach) => this.#dispatch({ type: "precacheMoved", id, ...reach }),
     });
     ports.cache.onChange(({ added, removed }) => {
       const blobs = this.#blobs.wholeBlobs(added);
@@ -156,12 +156,12 @@ class ClientRuntime implements Client {
         return this.#sandboxes.close(instruction.sandbox);
       case "runTasks":
         return this.#sandboxes.run(instruction);
-      case "prefetchData":
-        return this.#blobs.prefetch(instruction.blobs);
+      case "fetchQueued":
+        return this.#blobs.fetchQueued(instruction.blobs);
       case "startPrecache":
-        return this.#precacher.start(instruction.wish, instruction.blobs);
+        return this.#precacher.start(instruction.id, instruction.blobs);
       case "stopPrecache":
-        return this.#precacher.stop(instruction.wish);
+        return this.#precacher.stop(instruction.id);
       case "uploadOutput":
         return this.#upload(instruction.upload, instruction.bytes);
       case "saveResults":

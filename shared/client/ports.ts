@@ -78,11 +78,11 @@ export interface BlobCache {
   /** Called with each change, also those made by another tab or process where that can be told. */
   onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;
   /** For data that comes before tasks need it; absent where blobs are as near without a cache. */
-  readonly ahead?: AheadCache;
+  readonly precache?: PrecacheSpace;
 }
 
 /** The side of a cache for data that nobody needs yet. */
-export interface AheadCache {
+export interface PrecacheSpace {
   /** Most bytes that the cache holds. */
   readonly quotaBytes: number;
   /** Of these names, those that are here. They count as used now. */

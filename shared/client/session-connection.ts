@@ -4,7 +4,7 @@ import { protocolVersion, type LeaseKey, type ServerMessage } from "../protocol.
 import { backoffMs } from "./backoff.ts";
 import { acknowledge, deliverOutbox, holdOutbox } from "./session-delivery.ts";
 import { cancelTasks, dropLeases, takeLease } from "./session-leases.ts";
-import { endWish, endWishes, takeWish } from "./session-precache.ts";
+import { endPrecache, endPrecaches, takePrecache } from "./session-precache.ts";
 import { holdCheckpoints } from "./session-reports.ts";
 import { keyOf, newestCached, send, type SessionState } from "./session-state.ts";
 import { forgetQueued } from "./session-tasks.ts";
@@ -73,9 +73,9 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "cancel":
       return cancelTasks(state, message.job, message.indexes);
     case "precache":
-      return takeWish(state, message);
+      return takePrecache(state, message);
     case "precacheEnd":
-      return endWish(state, message.wish);
+      return endPrecache(state, message.id);
     case "heartbeat":
       return;
     case "bye":
@@ -117,7 +117,7 @@ function refuse(state: SessionState, message: Extract<ServerMessage, { type: "re
   forgetQueued(state);
   holdOutbox(state);
   holdCheckpoints(state);
-  endWishes(state);
+  endPrecaches(state);
 }
 
 export function connectionClosed(state: SessionState, code: number, reason: string): void {
@@ -144,7 +144,7 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
   state.connection = { state: "waiting", retryAt: state.now + delay, attempt: attempt + 1, reason: why };
   holdOutbox(state);
   holdCheckpoints(state);
-  endWishes(state);
+  endPrecaches(state);
 }
 
 /** Ends the connection from our side and goes on as if it had broken. */

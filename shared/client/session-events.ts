@@ -68,10 +68,10 @@ export type SessionEvent =
   | { readonly type: "bundleEnded"; readonly slot: number; readonly run: number; readonly reason?: string }
   | { readonly type: "outputUploaded"; readonly upload: number; readonly name: BlobName }
   | { readonly type: "outputRefused"; readonly upload: number; readonly failure: Failure }
-  /** Of the wish's bytes these are here, and those will not come; `over`: nothing of it is under way any more. */
+  /** Bytes of the precache that are here, and that will not come; `over`: none of its transfers is under way any more. */
   | {
       readonly type: "precacheMoved";
-      readonly wish: number;
+      readonly id: number;
       readonly haveBytes: number;
       readonly missedBytes: number;
       readonly reason: string | undefined;
@@ -105,10 +105,10 @@ export type SessionInstruction =
       readonly tasks: readonly LeasedTask[];
     }
   /** Have these in the cache soon. */
-  | { readonly type: "prefetchData"; readonly blobs: readonly BlobName[] }
+  | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
   /** The same, but behind everything that tasks wait for, and told of by `precacheMoved`; until `stopPrecache`. */
-  | { readonly type: "startPrecache"; readonly wish: number; readonly blobs: readonly PrecacheItem[] }
-  | { readonly type: "stopPrecache"; readonly wish: number }
+  | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
+  | { readonly type: "stopPrecache"; readonly id: number }
   | { readonly type: "uploadOutput"; readonly upload: number; readonly bytes: Uint8Array }
   | { readonly type: "saveResults"; readonly entries: readonly OutboxEntry[] }
   | { readonly type: "forgetResults"; readonly keys: readonly LeaseKey[] }

@@ -92,7 +92,7 @@ function checkModes(state: Readonly<SessionState>): void {
   hold((mode === "stopped") === (connection.state === "stopped"), "a client is stopped as a whole");
   if (mode !== "running") hold(state.queuedTasks === 0, "nothing waits unless the client is running");
   if (mode === "stopped") hold(state.slots.size === 0, "a stopped client has no slots");
-  hold(connection.state === "connected" || state.wishes.size === 0, "wishes end with their connection");
+  hold(connection.state === "connected" || state.precaches.size === 0, "precaches end with their connection");
   if (connection.state !== "connected") return;
   hold(connection.credit !== undefined, "the server knows what is wanted");
   hold(

@@ -38,7 +38,7 @@ export function takeLease(
     else refused.push({ job: job.id, index, attempt });
   }
   if (refused.length > 0) send(state, { type: "release", leases: refused });
-  if (blobs.length > 0 && job.tasks.size > 0) state.out.push({ type: "prefetchData", blobs });
+  if (blobs.length > 0 && job.tasks.size > 0) state.out.push({ type: "fetchQueued", blobs });
 }
 
 function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: BlobName[]): void {

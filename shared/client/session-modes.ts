@@ -1,7 +1,7 @@
 import { connect } from "./session-connection.ts";
 import { holdOutbox, restoreResults, resumeUploads } from "./session-delivery.ts";
 import type { OutboxEntry } from "./ports.ts";
-import { endWishes } from "./session-precache.ts";
+import { endPrecaches } from "./session-precache.ts";
 import { flushCheckpoints } from "./session-reports.ts";
 import { changeSlots, closeSandbox } from "./session-slots.ts";
 import { isConnected, send, type SessionState } from "./session-state.ts";
@@ -66,7 +66,7 @@ export function askStop(state: SessionState): void {
   flushCheckpoints(state);
   if (isConnected(state)) send(state, { type: "goodbye" });
   holdOutbox(state);
-  endWishes(state);
+  endPrecaches(state);
   if (state.connection.state !== "waiting" && state.connection.state !== "refused")
     state.out.push({ type: "closeConnection", code: 1000, reason: "goodbye" });
   state.connection = { state: "stopped" };

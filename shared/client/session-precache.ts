@@ -2,62 +2,62 @@ import type { ServerMessage } from "../protocol.ts";
 import type { SessionEvent } from "./session-events.ts";
 import { isConnected, send, type SessionState } from "./session-state.ts";
 
-/** Above what servers ask for at one time. */
-const maxWishes = 64;
+/** More precaches than a server asks for at one time. */
+const maxPrecaches = 64;
 const reportEveryMs = 500;
 
-/** Data that the server wants in this client's cache before tasks need it. */
-export interface HeldWish {
+/** How far a precache that the server asked for is on this client. */
+export interface HeldPrecache {
   haveBytes: number;
   missedBytes: number;
   reason: string | undefined;
-  /** Nothing of it is under way any more. */
+  /** No transfer of the precache is under way any more. */
   over: boolean;
-  /** Something moved since the server was told. */
+  /** The amounts changed since the last report. */
   moved: boolean;
-  /** What the server was told last. */
-  told: WishState | undefined;
+  /** The state in the last report. */
+  told: PrecacheState | undefined;
 }
-type WishState = "fetching" | "paused" | "done";
+type PrecacheState = "fetching" | "paused" | "done";
 
-export function takeWish(
+export function takePrecache(
   state: SessionState,
-  { wish, blobs }: Extract<ServerMessage, { type: "precache" }>,
+  { id, blobs }: Extract<ServerMessage, { type: "precache" }>,
 ): void {
-  if (state.wishes.has(wish) || state.wishes.size >= maxWishes) return;
+  if (state.precaches.has(id) || state.precaches.size >= maxPrecaches) return;
   const held = { haveBytes: 0, missedBytes: 0, reason: undefined, over: false, moved: true, told: undefined };
-  state.wishes.set(wish, held);
-  state.out.push({ type: "startPrecache", wish, blobs });
+  state.precaches.set(id, held);
+  state.out.push({ type: "startPrecache", id, blobs });
 }
 
-export function endWish(state: SessionState, wish: number): void {
-  if (state.wishes.delete(wish)) state.out.push({ type: "stopPrecache", wish });
+export function endPrecache(state: SessionState, id: number): void {
+  if (state.precaches.delete(id)) state.out.push({ type: "stopPrecache", id });
 }
 
-/** Wishes are a connection's: the next one brings those that stand still. */
-export function endWishes(state: SessionState): void {
-  for (const wish of state.wishes.keys()) endWish(state, wish);
+/** Precaches end with their connection: the next connection brings those that still stand. */
+export function endPrecaches(state: SessionState): void {
+  for (const id of state.precaches.keys()) endPrecache(state, id);
 }
 
-export function noteWish(
+export function notePrecache(
   state: SessionState,
-  { wish, haveBytes, missedBytes, reason, over }: Extract<SessionEvent, { type: "precacheMoved" }>,
+  { id, haveBytes, missedBytes, reason, over }: Extract<SessionEvent, { type: "precacheMoved" }>,
 ): void {
-  const held = state.wishes.get(wish);
+  const held = state.precaches.get(id);
   if (held) Object.assign(held, { haveBytes, missedBytes, reason, over, moved: true });
 }
 
-/** Tells how far wishes are: at once when one's state changed, else now and then. */
-export function sendWishes(state: SessionState): void {
-  if (state.wishes.size === 0 || !isConnected(state)) return;
-  const due = state.now - state.wishesSentAt >= reportEveryMs;
-  for (const [wish, held] of state.wishes) {
+/** Reports how far precaches are: at once when the state of one changed, else now and then. */
+export function sendPrecaches(state: SessionState): void {
+  if (state.precaches.size === 0 || !isConnected(state)) return;
+  const due = state.now - state.precachesSentAt >= reportEveryMs;
+  for (const [id, held] of state.precaches) {
     const now = stateOf(state, held);
     if (now === held.told && !(due && held.moved)) continue;
     const { haveBytes, missedBytes, reason } = held;
     send(state, {
       type: "precached",
-      wish,
+      id,
       state: now,
       haveBytes,
       missedBytes,
@@ -65,18 +65,18 @@ export function sendWishes(state: SessionState): void {
     });
     held.told = now;
     held.moved = false;
-    state.wishesSentAt = state.now;
+    state.precachesSentAt = state.now;
   }
 }
 
 /** When the next report is due; Infinity when none waits. */
-export function nextWishAt(state: SessionState): number {
+export function nextPrecacheAt(state: SessionState): number {
   if (!isConnected(state)) return Infinity;
-  for (const { moved } of state.wishes.values()) if (moved) return state.wishesSentAt + reportEveryMs;
+  for (const { moved } of state.precaches.values()) if (moved) return state.precachesSentAt + reportEveryMs;
   return Infinity;
 }
 
-function stateOf({ mode }: SessionState, { over }: HeldWish): WishState {
+function stateOf({ mode }: SessionState, { over }: HeldPrecache): PrecacheState {
   if (over) return "done";
   return mode === "running" ? "fetching" : "paused";
 }

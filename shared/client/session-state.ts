@@ -5,7 +5,7 @@ import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } f
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientIdentity } from "./ports.ts";
 import type { SessionInstruction } from "./session-events.ts";
-import type { HeldWish } from "./session-precache.ts";
+import type { HeldPrecache } from "./session-precache.ts";
 
 export interface SessionOptions {
   readonly identity: ClientIdentity;
@@ -109,7 +109,7 @@ export interface HeldCheckpoint {
 
 export interface Slot {
   readonly number: number;
-  /** Over the wished number of slots: disappears when idle. */
+  /** Over the requested number of slots: disappears when idle. */
   retiring: boolean;
   /** Serves one kernel of one customer only, so that no kernel meets the traces of another. */
   sandbox: { readonly id: number; readonly key: string } | undefined;
@@ -162,9 +162,9 @@ export interface SessionState {
   progressSentAt: number;
   /** Tasks whose newest checkpoint has not been sent. */
   readonly checkpointsPending: Set<HeldTask>;
-  /** Data to have before tasks need it, by the number of the wish. */
-  readonly wishes: Map<number, HeldWish>;
-  wishesSentAt: number;
+  /** Precaches of the connection, by id. */
+  readonly precaches: Map<number, HeldPrecache>;
+  precachesSentAt: number;
   /** Log lines that may still be sent in this window. */
   lineBudget: number;
   lineBudgetRenewedAt: number;
@@ -198,8 +198,8 @@ export function newState(options: SessionOptions): SessionState {
     outboxCheckAt: Infinity,
     progressSentAt: -Infinity,
     checkpointsPending: new Set(),
-    wishes: new Map(),
-    wishesSentAt: -Infinity,
+    precaches: new Map(),
+    precachesSentAt: -Infinity,
     lineBudget: 0,
     lineBudgetRenewedAt: -Infinity,
     nextRun: 1,

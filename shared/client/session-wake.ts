@@ -1,13 +1,13 @@
 import { connectionDeadline } from "./session-connection.ts";
 import { nextCreditAt } from "./session-credit.ts";
-import { nextWishAt } from "./session-precache.ts";
+import { nextPrecacheAt } from "./session-precache.ts";
 import { nextReportAt } from "./session-reports.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** When the session wants a `timePassed` if nothing else happens; Infinity: never. */
 export function nextWake(state: SessionState): number {
   const { connection } = state;
-  let at = Math.min(nextReportAt(state), nextCreditAt(state), nextWishAt(state));
+  let at = Math.min(nextReportAt(state), nextCreditAt(state), nextPrecacheAt(state));
   if (connection.state === "connected") at = Math.min(at, state.outboxCheckAt);
   if (connection.state === "waiting") at = Math.min(at, connection.retryAt);
   at = Math.min(at, connectionDeadline(state) ?? Infinity);

@@ -9,7 +9,7 @@ import { settleCredit } from "./session-credit.ts";
 import { refuseOutput, resendOverdue, takeUploaded } from "./session-delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 import { askDrain, askStart, askStop, finishDrain, pause, restore } from "./session-modes.ts";
-import { noteWish, sendWishes } from "./session-precache.ts";
+import { notePrecache, sendPrecaches } from "./session-precache.ts";
 import { changeCache, sendDueReports } from "./session-reports.ts";
 import {
   endBundle,
@@ -69,7 +69,7 @@ function passTime(state: SessionState): void {
   connectIfDue(state);
   watchSlots(state);
   sendDueReports(state);
-  sendWishes(state);
+  sendPrecaches(state);
   resendOverdue(state);
 }
 
@@ -122,7 +122,7 @@ function apply(state: SessionState, event: SessionEvent): void {
     case "outputRefused":
       return refuseOutput(state, event.upload, event.failure);
     case "precacheMoved":
-      return noteWish(state, event);
+      return notePrecache(state, event);
     case "timePassed":
       return;
   }

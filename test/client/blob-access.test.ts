@@ -313,12 +313,12 @@ describe("when transfers fail", () => {
   });
 });
 
-test("prefetching fetches small blobs once, a few at a time, and never fails anybody", async () => {
+test("blobs of queued tasks: small ones are fetched once, a few at a time, and never fails anybody", async () => {
   const f = ready();
   const names = Array.from({ length: 20 }, (_, i) => f.add(new Uint8Array([i])));
   const large = f.add(new Uint8Array(9 * mebibyte));
   const missing = { sha256: "e".repeat(64) as Sha256, size: 1 };
-  f.access.prefetch([missing, large, ...names, ...names]);
+  f.access.fetchQueued([missing, large, ...names, ...names]);
   while (f.cached.size < 20) await f.clock.step();
   expect(f.fetched).toHaveLength(21);
   await Promise.all(names.map((name) => f.access.read(name)));

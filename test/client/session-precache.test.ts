@@ -2,17 +2,17 @@ import { describe, expect, test } from "vitest";
 import { kernelName, ofType, sent, SessionHarness } from "../support/client-session-harness.ts";
 
 const blobs = [kernelName];
-const ask = (h: SessionHarness, wish: number) => h.hear({ type: "precache", wish, blobs });
-const moved = (wish: number, haveBytes: number, over = false) =>
-  ({ type: "precacheMoved", wish, haveBytes, missedBytes: 0, reason: undefined, over }) as const;
+const ask = (h: SessionHarness, id: number) => h.hear({ type: "precache", id, blobs });
+const moved = (id: number, haveBytes: number, over = false) =>
+  ({ type: "precacheMoved", id, haveBytes, missedBytes: 0, reason: undefined, over }) as const;
 
-describe("[PRECACHE-1] wishes to have data before tasks need it", () => {
+describe("[PRECACHE-1] precaches", () => {
   test("are begun, acknowledged at once, told of twice a second at most, and at once when over", () => {
     const h = new SessionHarness();
     h.join();
     const begun = ask(h, 7);
-    expect(ofType(begun, "startPrecache")).toEqual([{ type: "startPrecache", wish: 7, blobs }]);
-    const report = { type: "precached", wish: 7, haveBytes: 0, missedBytes: 0 };
+    expect(ofType(begun, "startPrecache")).toEqual([{ type: "startPrecache", id: 7, blobs }]);
+    const report = { type: "precached", id: 7, haveBytes: 0, missedBytes: 0 };
     expect(sent(begun, "precached")).toEqual([{ ...report, state: "fetching" }]);
     for (let haveBytes = 1; haveBytes <= 3; haveBytes++)
       expect(sent(h.feed(moved(7, haveBytes)), "precached")).toEqual([]);
@@ -30,10 +30,10 @@ describe("[PRECACHE-1] wishes to have data before tasks need it", () => {
     h.join();
     ask(h, 1);
     expect(ask(h, 1)).toEqual([]);
-    const ended = h.hear({ type: "precacheEnd", wish: 1 });
-    expect(ofType(ended, "stopPrecache")).toEqual([{ type: "stopPrecache", wish: 1 }]);
+    const ended = h.hear({ type: "precacheEnd", id: 1 });
+    expect(ofType(ended, "stopPrecache")).toEqual([{ type: "stopPrecache", id: 1 }]);
     expect(sent(h.feed(moved(1, 9)), "precached")).toEqual([]);
-    expect(h.hear({ type: "precacheEnd", wish: 1 })).toEqual([]);
+    expect(h.hear({ type: "precacheEnd", id: 1 })).toEqual([]);
   });
 
   test("of a client that its person paused are on hold, and go on with it", () => {
@@ -41,10 +41,10 @@ describe("[PRECACHE-1] wishes to have data before tasks need it", () => {
     h.join();
     ask(h, 1);
     expect(sent(h.feed({ type: "pauseAsked" }), "precached")).toMatchObject([{ state: "paused" }]);
-    expect(sent(ask(h, 2), "precached")).toMatchObject([{ wish: 2, state: "paused" }]);
+    expect(sent(ask(h, 2), "precached")).toMatchObject([{ id: 2, state: "paused" }]);
     expect(sent(h.feed({ type: "resumeAsked" }), "precached")).toMatchObject([
-      { wish: 1, state: "fetching" },
-      { wish: 2, state: "fetching" },
+      { id: 1, state: "fetching" },
+      { id: 2, state: "fetching" },
     ]);
   });
 
@@ -64,7 +64,7 @@ describe("[PRECACHE-1] wishes to have data before tasks need it", () => {
   test("are bounded, whatever a server asks for", () => {
     const h = new SessionHarness();
     h.join();
-    for (let wish = 0; wish < 100; wish++) ask(h, wish);
-    expect(h.session.state.wishes.size).toBe(64);
+    for (let id = 0; id < 100; id++) ask(h, id);
+    expect(h.session.state.precaches.size).toBe(64);
   });
 });

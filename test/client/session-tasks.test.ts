@@ -28,7 +28,7 @@ describe("running tasks", () => {
     h.join();
     const blob = { sha256: sha256Hex(new Uint8Array([9])), size: 9 };
     const out = h.lease([leased(0), leased(1, { refs: [blob] }), leased(2, { input: blob })]);
-    expect(ofType(out, "prefetchData")).toEqual([{ type: "prefetchData", blobs: [job.kernel, blob, blob] }]);
+    expect(ofType(out, "fetchQueued")).toEqual([{ type: "fetchQueued", blobs: [job.kernel, blob, blob] }]);
     expect(ofType(out, "openSandbox").map(({ slot, memoryMb }) => ({ slot, memoryMb }))).toEqual([
       { slot: 0, memoryMb: 64 },
       { slot: 1, memoryMb: 64 },

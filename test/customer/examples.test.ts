@@ -22,7 +22,7 @@ const printed: Record<string, RegExp> = {
   "06-failures.ts": /task 2 \(error, 2 attempts[\s\S]*the others: 1, 2, -, 4\n$/,
   "07-checkpoint.ts": /started at step 0\n[\s\S]*starts at 837799, 524 steps\n$/,
   "08-precache.ts":
-    /^(\d+) of \1 clients have [\d.]+ MB ahead of need\nmean of image 0: -?0\.\d{3}\nbrightest of 10 images: 1\.\d{3}\n$/,
+    /^(\d+) of \1 clients have [\d.]+ MB precached\nmean of image 0: -?0\.\d{3}\nbrightest of 10 images: 1\.\d{3}\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {

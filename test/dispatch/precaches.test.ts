@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Precaches, type WishRequest } from "../../server/dispatch/precaches.ts";
+import { Precaches } from "../../server/dispatch/precaches.ts";
+import type { PrecacheRequest } from "../../server/precache-request.ts";
 import type { ClientId, Sha256 } from "../../shared/ids.ts";
 import type { ClientMessage, ServerMessage } from "../../shared/protocol.ts";
 
@@ -19,12 +20,12 @@ class Fixture {
     this.precaches.joined({ id, kind, memoryMb: 1024, webgpu: false, trusted, slots: 1 }, `name of ${id[2]}`);
   }
 
-  want(wish: Partial<WishRequest> = {}) {
-    return this.precaches.want({ customer: "ada", items, requires: {}, atLeast: 1, ...wish });
+  start(request: Partial<PrecacheRequest> = {}) {
+    return this.precaches.start({ customer: "ada", items, requires: {}, atLeast: 1, ...request });
   }
 
   report(id: ClientId, report: Partial<Extract<ClientMessage, { type: "precached" }>>): void {
-    const full = { wish: 1, state: "fetching", haveBytes: 0, missedBytes: 0, ...report } as const;
+    const full = { id: 1, state: "fetching", haveBytes: 0, missedBytes: 0, ...report } as const;
     this.precaches.reported(id, { type: "precached", ...full });
   }
 
@@ -37,10 +38,10 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
   test("everybody who is there and who joins, until it is ended", () => {
     const f = new Fixture();
     f.join(ada);
-    const wanted = f.want();
-    expect(f.take()).toEqual([[ada, { type: "precache", wish: 1, blobs: items }]]);
+    const wanted = f.start();
+    expect(f.take()).toEqual([[ada, { type: "precache", id: 1, blobs: items }]]);
     f.join(bob);
-    expect(f.take()).toEqual([[bob, { type: "precache", wish: 1, blobs: items }]]);
+    expect(f.take()).toEqual([[bob, { type: "precache", id: 1, blobs: items }]]);
     expect(wanted.progress()).toMatchObject({ done: false, bytes: 100, clients: 2, have: 0 });
     f.report(ada, { state: "done", haveBytes: 100 });
     f.report(bob, { haveBytes: 30 });
@@ -56,10 +57,10 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
 
   test("with nobody there it waits for the first, or for as many as were asked for, or for none", () => {
     const f = new Fixture();
-    const [one, two, none] = [f.want(), f.want({ atLeast: 2 }), f.want({ atLeast: 0 })];
+    const [one, two, none] = [f.start(), f.start({ atLeast: 2 }), f.start({ atLeast: 0 })];
     expect([one, two, none].map((wanted) => wanted.progress().done)).toEqual([false, false, true]);
     f.join(ada);
-    for (const wish of [1, 2, 3]) f.report(ada, { wish, state: "done", haveBytes: 100 });
+    for (const id of [1, 2, 3]) f.report(ada, { id, state: "done", haveBytes: 100 });
     expect([one, two, none].map((wanted) => wanted.progress().done)).toEqual([true, false, true]);
   });
 
@@ -67,7 +68,7 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
     const f = new Fixture();
     f.join(ada);
     f.join(bob);
-    const wanted = f.want();
+    const wanted = f.start();
     f.report(ada, { state: "done", haveBytes: 100 });
     f.report(bob, { state: "paused", haveBytes: 10 });
     expect(wanted.progress()).toMatchObject({ done: true, paused: 1, have: 1, clients: 2 });
@@ -85,14 +86,14 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
     const f = new Fixture();
     f.join(ada, { trusted: false, kind: "browser" });
     f.join(bob);
-    f.want({ requires: { trusted: true } });
-    f.want({ requires: { kind: "browser" } });
+    f.start({ requires: { trusted: true } });
+    f.start({ requires: { kind: "browser" } });
     expect(f.take().map(([client]) => client)).toEqual([bob, ada]);
   });
 
   test("changes wake whoever waits", async () => {
     const f = new Fixture();
-    const wanted = f.want();
+    const wanted = f.start();
     const never = new AbortController().signal;
     for (const change of [
       () => f.join(ada),
@@ -110,7 +111,7 @@ describe("[PRECACHE-3] what does not go well", () => {
   test("a client that will not have all of it is counted and says why; nobody waits for it", () => {
     const f = new Fixture();
     f.join(ada);
-    const wanted = f.want();
+    const wanted = f.start();
     f.report(ada, { state: "done", haveBytes: 60, missedBytes: 40, reason: "no room" });
     expect(wanted.progress()).toMatchObject({
       done: true,
@@ -123,7 +124,7 @@ describe("[PRECACHE-3] what does not go well", () => {
   test("a client that lives and tells nothing is not waited for, until it tells something", () => {
     const f = new Fixture();
     f.join(ada);
-    const wanted = f.want();
+    const wanted = f.start();
     f.now += 9 * 60_000;
     f.report(ada, { haveBytes: 50 });
     f.now += 9 * 60_000;
@@ -142,21 +143,21 @@ describe("[PRECACHE-3] what does not go well", () => {
   test("what a client claims beyond what it was asked counts for nothing", () => {
     const f = new Fixture();
     f.join(ada);
-    const wanted = f.want();
-    f.report(ada, { wish: 99, state: "done", haveBytes: 100 });
+    const wanted = f.start();
+    f.report(ada, { id: 99, state: "done", haveBytes: 100 });
     f.report(bob, { state: "done", haveBytes: 100 });
     expect(wanted.progress()).toMatchObject({ done: false, clients: 1, haveBytes: 0 });
     f.report(ada, { state: "done", haveBytes: 1e15, missedBytes: 1e15 });
     expect(wanted.progress()).toMatchObject({ haveBytes: 100, have: 1, problems: [] });
   });
 
-  test("wishes are bounded, for each customer and in all; an ended one makes room", () => {
+  test("precaches are bounded, for each customer and in all; an ended one makes room", () => {
     const f = new Fixture();
-    const own = Array.from({ length: 8 }, () => f.want());
-    expect(() => f.want()).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
-    for (let n = 0; n < 24; n++) f.want({ customer: `customer ${n % 6}` });
-    expect(() => f.want({ customer: "another" })).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
+    const own = Array.from({ length: 8 }, () => f.start());
+    expect(() => f.start()).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
+    for (let n = 0; n < 24; n++) f.start({ customer: `customer ${n % 6}` });
+    expect(() => f.start({ customer: "another" })).toThrow(expect.objectContaining({ code: "TOO_MANY" }));
     own[0]!.end();
-    f.want({ customer: "another" });
+    f.start({ customer: "another" });
   });
 });

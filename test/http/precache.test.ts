@@ -12,14 +12,18 @@ async function put(server: TestServer, text: string): Promise<{ sha256: string; 
   return name;
 }
 
-interface Wish {
+interface StandingPrecache {
   readonly lines: PrecacheProgress[];
   readonly ended: Promise<void>;
   /** As a customer that goes away. */
   leave(): void;
 }
 
-async function want(server: TestServer, body: object, token = server.tokens.customer): Promise<Wish> {
+async function want(
+  server: TestServer,
+  body: object,
+  token = server.tokens.customer,
+): Promise<StandingPrecache> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     httpRequest(`${server.url}/api/precache`, { method: "POST", headers, agent: false }, resolve)
@@ -44,26 +48,26 @@ describe("[PRECACHE-1] POST /api/precache", () => {
     const { lines, ended } = await want(server, { refs: [one, { ...two, range: [1, 2] }] });
     await eventually(() => expect(lines[0]).toMatchObject({ done: false, bytes: 9, clients: 1 }));
     expect(client.asked).toMatchObject([{ type: "precache", blobs: [one, two] }]);
-    const wish = client.asked[0]!.wish;
-    client.precached({ wish, state: "fetching", haveBytes: 3, missedBytes: 0 });
+    const { id } = client.asked[0]!;
+    client.precached({ id, state: "fetching", haveBytes: 3, missedBytes: 0 });
     await eventually(() => expect(lines.at(-1)).toMatchObject({ haveBytes: 3 }));
-    client.precached({ wish, state: "done", haveBytes: 9, missedBytes: 0 });
+    client.precached({ id, state: "done", haveBytes: 9, missedBytes: 0 });
     await ended;
     expect(lines.at(-1)).toMatchObject({ done: true, have: 1, haveBytes: 9 });
-    expect(client.asked.at(-1)).toEqual({ type: "precacheEnd", wish });
+    expect(client.asked.at(-1)).toEqual({ type: "precacheEnd", id });
   });
 
   test("stands as long as the request: a customer that goes away ends it", async () => {
     const server = await startTestServer();
     const client = server.client();
-    const wish = await want(server, { refs: [await put(server, "one")], stay: true });
+    const precache = await want(server, { refs: [await put(server, "one")], stay: true });
     await eventually(() => expect(client.asked).toHaveLength(1));
-    client.precached({ wish: client.asked[0]!.wish, state: "done", haveBytes: 3, missedBytes: 0 });
-    await eventually(() => expect(wish.lines.at(-1)).toMatchObject({ done: true }));
+    client.precached({ id: client.asked[0]!.id, state: "done", haveBytes: 3, missedBytes: 0 });
+    await eventually(() => expect(precache.lines.at(-1)).toMatchObject({ done: true }));
     const late = server.client();
     await eventually(() => expect(late.asked).toMatchObject([{ type: "precache" }]));
-    await eventually(() => expect(wish.lines.at(-1)).toMatchObject({ done: false, clients: 2, have: 1 }));
-    wish.leave();
+    await eventually(() => expect(precache.lines.at(-1)).toMatchObject({ done: false, clients: 2, have: 1 }));
+    precache.leave();
     await eventually(() => expect(late.asked.at(-1)).toMatchObject({ type: "precacheEnd" }));
     expect(server.client().asked).toEqual([]);
     expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
@@ -105,12 +109,12 @@ describe("[PRECACHE-3] what is refused", () => {
       );
   });
 
-  test("more wishes at one time than a customer may have", async () => {
+  test("more precaches at one time than a customer may have", async () => {
     const server = await startTestServer();
     const refs = [await put(server, "one")];
-    const wishes = await Promise.all(Array.from({ length: 8 }, () => want(server, { refs })));
+    const precaches = await Promise.all(Array.from({ length: 8 }, () => want(server, { refs })));
     await refusal(await server.request("/api/precache", json({ refs })), 429, "TOO_MANY");
-    wishes[0]!.leave();
+    precaches[0]!.leave();
     await eventually(async () => {
       const again = await server.request("/api/precache", json({ refs, atLeast: 0 }));
       expect(again.status).toBe(200);
@@ -121,13 +125,13 @@ describe("[PRECACHE-3] what is refused", () => {
 test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
   const server = await startTestServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
   const name = await put(server, "five5");
-  const wish = await want(server, { refs: [name] });
-  await eventually(() => expect(wish.lines).toHaveLength(1));
+  const precache = await want(server, { refs: [name] });
+  await eventually(() => expect(precache.lines).toHaveLength(1));
   const other = "sixsix";
   const upload = () => server.request(`/api/blobs/${sha256(other)}`, { method: "PUT", body: other });
   await refusal(await upload(), 507, "STORE_FULL");
   expect((await server.request(`/api/blobs/${name.sha256}`)).status).toBe(200);
-  wish.leave();
+  precache.leave();
   // A full quota lets go of it once nobody wants it.
   await eventually(async () => expect((await upload()).status).toBe(201));
 });

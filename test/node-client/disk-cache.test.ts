@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openDiskCache } from "../../node-client/disk-cache.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import { aheadCacheContract } from "../contract/ahead-cache.ts";
+import { precacheSpaceContract } from "../contract/precache-space.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 
-describe("[PRECACHE-2] the disk cache, of data that comes ahead of need", () => {
-  aheadCacheContract(async () => {
+describe("[PRECACHE-2] the disk cache, of precached data", () => {
+  precacheSpaceContract(async () => {
     const cache = await open(await temporaryDirectory(), { quotaBytes: 1000 });
     // The blob's name is its hash, whatever it is called here.
     const made = new Map<string, Sha256>();
@@ -21,9 +21,9 @@ describe("[PRECACHE-2] the disk cache, of data that comes ahead of need", () => 
     return {
       put: (name, size) => cache.put(...make(name, size)),
       putAhead: (name, size, keep) =>
-        cache.ahead!.put(...make(name, size), new Set(keep.map((one) => of(one)))),
+        cache.precache!.put(...make(name, size), new Set(keep.map((one) => of(one)))),
       async touch(names) {
-        const here = await cache.ahead!.touch(names.map(of));
+        const here = await cache.precache!.touch(names.map(of));
         return names.filter((name) => here.includes(of(name)));
       },
       async held(names) {

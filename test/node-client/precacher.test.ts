@@ -5,7 +5,7 @@ import { createBlobTransfer } from "../../node-client/blob-transfer.ts";
 import { openDiskCache } from "../../node-client/disk-cache.ts";
 import { BlobAccess } from "../../shared/client/blob-access.ts";
 import type { BlobTransfer } from "../../shared/client/ports.ts";
-import { Precacher, type WishProgress } from "../../shared/client/precacher.ts";
+import { Precacher, type PrecacheReach } from "../../shared/client/precacher.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
@@ -54,7 +54,7 @@ async function client(
   const ports = { blobs, cache, clock, random: () => 0.5, log: () => undefined };
   const access = new BlobAccess(ports);
   access.useTicket(server.client().ticket);
-  const told: WishProgress[] = [];
+  const told: PrecacheReach[] = [];
   const precacher = new Precacher(ports, access, { held: () => held, moved: (_, far) => told.push(far) });
   const over = () => expect.poll(() => told.at(-1)?.over, { timeout: 20_000 }).toBe(true);
   const has = async ({ sha256 }: BlobName) => (await cache.get(sha256)) !== undefined;
@@ -66,7 +66,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await turn();
 }
 
-describe("[PRECACHE-2] data ahead of need", () => {
+describe("[PRECACHE-2] precached data", () => {
   it("never takes the place of what tasks here need, nor goes beyond the quota", async () => {
     const held = [await put(randomBytes(megabyte)), await put(randomBytes(megabyte))];
     const c = await client({ quotaBytes: 10 * megabyte, held });
@@ -79,7 +79,7 @@ describe("[PRECACHE-2] data ahead of need", () => {
     for (let n = 0; n < 9; n++) wanted.push(await put(randomBytes(megabyte)));
     c.precacher.start(1, wanted);
     await c.over();
-    // 8 of the 10 are for wishes and tasks; tasks need 2 of those.
+    // 8 of the 10 are for precaches and tasks; tasks need 2 of those.
     expect(c.told.at(-1)).toMatchObject({ haveBytes: 6 * megabyte, missedBytes: 3 * megabyte });
     expect(c.told.at(-1)?.reason).toContain("no room");
     expect(await Promise.all([...held, ...wanted.slice(0, 6)].map(c.has))).toEqual(Array(8).fill(true));
@@ -179,7 +179,7 @@ describe("[PRECACHE-2] data ahead of need", () => {
     expect(c.fetched).toEqual([]);
   });
 
-  it("comes by turns, so that a small wish does not wait for another's large one", async () => {
+  it("comes by turns, so that a small one does not wait for another's large one", async () => {
     const stack = await put(randomBytes(70 * chunkBytes));
     const small = await put(randomBytes(1000));
     const c = await client();
@@ -226,7 +226,7 @@ describe("[PRECACHE-3] what cannot be had", () => {
   it("of a full disk is told, too", async () => {
     const name = await put(randomBytes(1000));
     const c = await client();
-    c.cache.ahead!.put = () => Promise.reject(new PlatformError("STORE_FULL", "The disk is full."));
+    c.cache.precache!.put = () => Promise.reject(new PlatformError("STORE_FULL", "The disk is full."));
     c.precacher.start(1, [name]);
     await c.over();
     expect(c.told.at(-1)).toMatchObject({ haveBytes: 0, missedBytes: 1000, reason: "The disk is full." });

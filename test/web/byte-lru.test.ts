@@ -1,10 +1,10 @@
 import { describe } from "vitest";
 import type { Sha256 } from "../../shared/ids.ts";
 import { ByteLru } from "../../web-client/client/byte-lru.ts";
-import { aheadCacheContract } from "../contract/ahead-cache.ts";
+import { precacheSpaceContract } from "../contract/precache-space.ts";
 
 describe("[PRECACHE-2] the cache in memory, where a browser keeps nothing on disk", () => {
-  aheadCacheContract(async () => {
+  precacheSpaceContract(async () => {
     const lru = new ByteLru(1000);
     const held = async (names: readonly string[]) =>
       names.filter((name) => lru.get(name as Sha256) !== undefined);

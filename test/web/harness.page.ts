@@ -17,7 +17,7 @@ const made = new Map<number, { sandbox: Sandbox; reports: SandboxReport[]; ended
 const blob = new TextEncoder().encode("0123456789");
 const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().encode(text));
 
-let aheadCache: BlobCache | undefined;
+let precacheSpace: BlobCache | undefined;
 
 /** What a kernel vector (test/contract/kernel-vectors.ts) needs, with values encoded as base64. */
 interface VectorRequest {
@@ -190,12 +190,12 @@ const harness = {
     return texts.filter((_, i) => held.includes(names[i] ?? ("" as Sha256)));
   },
   /** Watches changes that another tab makes. */
-  /** Calls of test/contract/ahead-cache.ts on one cache; blobs are texts that repeat their name. */
+  /** Calls of test/contract/precache-space.ts on one cache; blobs are texts that repeat their name. */
   async cacheAhead(calls: [string, ...unknown[]], quotaBytes: number): Promise<string[]> {
     const text = (name: string, bytes: number): Uint8Array<ArrayBuffer> =>
       new TextEncoder().encode(name.repeat(Math.ceil(bytes / name.length)).slice(0, bytes));
-    aheadCache ??= await openBlobCache(await openStores(), { quotaBytes });
-    const cache = aheadCache;
+    precacheSpace ??= await openBlobCache(await openStores(), { quotaBytes });
+    const cache = precacheSpace;
     const [verb, ...given] = calls;
     const name = async (of: string): Promise<Sha256> => nameOf(of);
     if (verb === "touch" || verb === "held") {
@@ -203,7 +203,7 @@ const harness = {
       for (const one of given[0] as string[])
         if (
           verb === "touch"
-            ? (await cache.ahead?.touch([await name(one)]))?.length
+            ? (await cache.precache?.touch([await name(one)]))?.length
             : await cache.get(await name(one))
         )
           here.push(one);
@@ -213,7 +213,7 @@ const harness = {
     const kept = new Set(await Promise.all(keep.map(name)));
     await (verb === "put"
       ? cache.put(await name(of), text(of, bytes))
-      : cache.ahead?.put(await name(of), text(of, bytes), kept));
+      : cache.precache?.put(await name(of), text(of, bytes), kept));
     // Times of use are whole milliseconds.
     const now = Date.now();
     while (Date.now() === now);

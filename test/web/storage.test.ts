@@ -1,5 +1,5 @@
 import type { Page } from "puppeteer";
-import { aheadCacheContract } from "../contract/ahead-cache.ts";
+import { precacheSpaceContract } from "../contract/precache-space.ts";
 import { describe, expect, it } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
@@ -16,8 +16,8 @@ async function freshPage(host: string, before?: string): Promise<Page> {
   return page;
 }
 
-describe("[PRECACHE-2] the page's cache, of data that comes ahead of need", () => {
-  aheadCacheContract(async () => {
+describe("[PRECACHE-2] the page's cache, of precached data", () => {
+  precacheSpaceContract(async () => {
     const page = await freshPage("localhost");
     const call = (...verb: [string, ...unknown[]]) => callHarness<string[]>(page, "cacheAhead", verb, 1000);
     return {

@@ -1,5 +1,5 @@
 import { delMany, entries, get, set, setMany } from "idb-keyval";
-import type { AheadCache, BlobCache } from "../../shared/client/ports.ts";
+import type { PrecacheSpace, BlobCache } from "../../shared/client/ports.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { ByteLru } from "./byte-lru.ts";
@@ -54,7 +54,7 @@ async function grantedBytes(): Promise<number> {
 }
 
 class IndexedDbCache implements BlobCache {
-  readonly ahead: AheadCache;
+  readonly precache: PrecacheSpace;
   readonly #stores: Stores;
   readonly #index: Map<Sha256, Usage>;
   readonly #quotaBytes: number;
@@ -73,7 +73,7 @@ class IndexedDbCache implements BlobCache {
     this.#index = index;
     this.#quotaBytes = quotaBytes;
     this.#channel = channel;
-    this.ahead = {
+    this.precache = {
       quotaBytes,
       touch: async (names) => this.#touch(names),
       put: (sha256, bytes, keep) => this.#put(sha256, bytes, keep),
@@ -214,7 +214,7 @@ class IndexedDbCache implements BlobCache {
 }
 
 class MemoryCache implements BlobCache {
-  readonly ahead: AheadCache = {
+  readonly precache: PrecacheSpace = {
     quotaBytes: memoryOnlyBytes,
     touch: async (names) => names.filter((name) => this.#blobs.get(name) !== undefined),
     put: async (sha256, bytes, keep) => this.#put(sha256, bytes, keep),

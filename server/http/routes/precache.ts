@@ -11,7 +11,7 @@ import { principalOf } from "../ownership.ts";
 /** Blobs looked up side by side: each may be a write, and those of a moment share a commit. */
 const lookedUpAtOnce = 64;
 
-/** Data for clients before tasks need it. A wish lives as long as its request, so nobody has to remember to end it. */
+/** Data for clients before tasks need it. A precache lasts as long as its request, so no customer has to end one. */
 export function precacheRoutes(
   { platform, blobs }: HttpParts,
   streams: NewsStreams,
@@ -24,15 +24,15 @@ export function precacheRoutes(
       const release = blobs.keep(items.map(({ sha256 }) => sha256));
       try {
         await checkAll(blobs, refs);
-        const wanted = platform.precache({ customer, items, requires, atLeast });
+        const precache = platform.precache({ customer, items, requires, atLeast });
         try {
           await streams.send(call, {
-            read: () => wanted.progress(),
-            changed: (signal) => wanted.changed(signal),
+            read: () => precache.progress(),
+            changed: (signal) => precache.changed(signal),
             isLast: ({ done }) => done && !stay,
           });
         } finally {
-          wanted.end();
+          precache.end();
         }
       } finally {
         release();

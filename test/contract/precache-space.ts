@@ -13,7 +13,7 @@ export interface AheadCacheUnderTest {
 }
 
 /** What every cache does with data that comes before tasks need it. Opens one of 1,000 bytes. */
-export function aheadCacheContract(open: () => Promise<AheadCacheUnderTest>): void {
+export function precacheSpaceContract(open: () => Promise<AheadCacheUnderTest>): void {
   const names = (count: number): string[] =>
     Array.from({ length: count }, () => randomBytes(8).toString("hex"));
 
