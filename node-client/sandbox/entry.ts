@@ -4,7 +4,8 @@
  */
 import * as comlink from "comlink";
 import type { KernelContext } from "../../shared/kernel.ts";
-import { createKernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
+import type { RunnerHost } from "../../shared/client/ports.ts";
+import { createKernelRunner } from "../../shared/client/runner.ts";
 import { frameEndpoint, type Frame } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";

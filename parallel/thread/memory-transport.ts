@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ClientConnection } from "../../server/dispatch/connections.ts";
+import type { ClientConnection } from "../../server/sockets/connection.ts";
 import type { SessionServices } from "../../server/sockets/client-gate.ts";
 import type { Transport, TransportConnection, TransportHandlers } from "../../shared/client/ports.ts";
 import type { PlatformError } from "../../shared/errors.ts";

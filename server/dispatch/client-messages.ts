@@ -6,7 +6,7 @@ import type { Joining, SessionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
 import type { Lease, Task } from "../scheduler/state.ts";
 import type { ClientRegistry } from "./client-registry.ts";
-import type { ClientConnection } from "./connections.ts";
+import type { ClientConnection } from "../sockets/connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { KnownBlobs } from "./known-blobs.ts";

@@ -22,7 +22,7 @@ import { sessionRoutes } from "./routes/session.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
-import { isSameOrigin } from "./same-origin.ts";
+import { isSameOrigin } from "../access/same-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 export { configureHttpServer } from "./configure-server.ts";

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Access } from "../access/access.ts";
+import { bearerOf } from "../access/bearer.ts";
 import type { Caller } from "../access/rules.ts";
+import { provesSameOrigin } from "../access/same-origin.ts";
 import type { Platform } from "../platform.ts";
-import { provesSameOrigin } from "./same-origin.ts";
 import { sessionOf } from "./session-cookie.ts";
 
 const callers = new WeakMap<Request, Caller>();
@@ -45,10 +45,4 @@ export async function findCaller(
       "A change under a signed-in browser's cookie has to come from a page of this server.",
     );
   return { kind: "token", ...principal };
-}
-
-/** The secret in `Authorization: Bearer …`. */
-export function bearerOf({ headers }: IncomingMessage): string | undefined {
-  const [scheme, secret, ...more] = (headers.authorization ?? "").trim().split(/ +/);
-  return scheme?.toLowerCase() === "bearer" && secret && more.length === 0 ? secret : undefined;
 }

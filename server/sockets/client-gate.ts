@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey } from "../../shared/protocol.ts";
 import type { Role } from "../../shared/rest.ts";
-import type { ClientConnection } from "../dispatch/connections.ts";
+import type { ClientConnection } from "./connection.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Store } from "../store/store.ts";
 

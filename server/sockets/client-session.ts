@@ -6,7 +6,7 @@ import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/protocol.ts";
 import { version } from "../../shared/version.ts";
-import type { ClientConnection } from "../dispatch/connections.ts";
+import type { ClientConnection } from "./connection.ts";
 import type { ClientGate, SessionServices } from "./client-gate.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";

@@ -13,7 +13,7 @@ import type { Access } from "../access/access.ts";
 import type { Principal } from "../access/principal.ts";
 import { authorise, maySee } from "../access/rules.ts";
 import { watchAccess } from "../access/watch-access.ts";
-import { bearerOf } from "../http/callers.ts";
+import { bearerOf } from "../access/bearer.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import { TokenBucket } from "./rate-limit.ts";

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
-import { isSameOrigin } from "../http/same-origin.ts";
+import { isSameOrigin } from "../access/same-origin.ts";
 
 /** Addresses that speak WebSocket. */
 export interface UpgradeEndpoint {

@@ -11,9 +11,8 @@ import { heldBlobs } from "./session-tasks.ts";
 import { isUploadWanted } from "./session-delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./session-events.ts";
 import type { SessionState } from "./session-state.ts";
-import { statusOf } from "./session-status.ts";
 import { Session } from "./session.ts";
-import type { ClientStatus } from "./status.ts";
+import { statusOf, type ClientStatus } from "./status.ts";
 
 export interface ClientOptions {
   /** Kernels computed at once. */

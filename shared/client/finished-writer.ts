@@ -1,5 +1,5 @@
 import { PackWriter } from "../pack-writer.ts";
-import type { FinishedTask } from "./ports.ts";
+import type { FinishedTask } from "./sandbox-task.ts";
 import type { FinishedExtra, FinishedPack } from "./sandbox-packs.ts";
 
 /**

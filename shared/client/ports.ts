@@ -1,7 +1,8 @@
 import type { BlobName } from "../data-reference.ts";
 import type { ClientId, Sha256 } from "../ids.ts";
-import type { Failure, LeaseKey, TaskResult } from "../protocol.ts";
+import type { LeaseKey, TaskResult } from "../protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox-packs.ts";
+import type { FinishedTask } from "./sandbox-task.ts";
 
 /**
  * What a shell (browser page, Node process) gives the client core. Everything the core does to the world goes through
@@ -124,6 +125,14 @@ export interface SandboxHost {
   report(report: RunnerReport): void;
 }
 
+/** `SandboxHost` as seen from inside the sandbox: every call may cross a boundary (comlink's `Remote<SandboxHost>` fits). */
+export interface RunnerHost {
+  data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
+  put(bytes: Uint8Array): Promise<BlobName> | BlobName;
+  /** Fire and forget: the runner never waits for it. */
+  report(report: RunnerReport): unknown;
+}
+
 /** A report as the runner makes it. What crosses the boundary may be anything: it is read by `readReport`. */
 export interface RunnerReport extends Omit<SandboxReport, "finished"> {
   readonly finished?: FinishedPack;
@@ -136,23 +145,6 @@ export interface SandboxReport {
   /** Newest checkpoint state, encoded. */
   readonly checkpoint?: { readonly index: number; readonly state: Uint8Array };
   readonly log?: { readonly index: number; readonly lines: readonly string[] };
-}
-
-/** `output` is the encoded value, of any size: the core turns a large one into a blob. */
-export interface FinishedTask {
-  readonly index: number;
-  readonly elapsedMs: number;
-  readonly outcome:
-    | { readonly state: "done"; readonly output: Uint8Array; readonly refs: readonly BlobName[] }
-    | { readonly state: "failed"; readonly failure: Failure };
-}
-
-/** A task as the runner gets it: input and resume are encoded values, a blob input is already fetched. */
-export interface SandboxTask {
-  readonly index: number;
-  readonly attempt: number;
-  readonly input: Uint8Array;
-  readonly resume?: Uint8Array;
 }
 
 /** One bundle: tasks of one job, run in order. */

@@ -1,13 +1,13 @@
+import type { RunnerHost } from "./ports.ts";
 import { encodeValue, type Value } from "../codec.ts";
 import { DataReference } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
 import type { KernelContext } from "../kernel.ts";
 import { limits } from "../limits.ts";
 import { seededRandom } from "../random.ts";
-import type { SandboxTask } from "./ports.ts";
+import type { SandboxTask } from "./sandbox-task.ts";
 import { clip, dataFailure, describeThrown } from "./runner-failure.ts";
 import type { RunnerReporter } from "./runner-reporter.ts";
-import type { RunnerHost } from "./runner.ts";
 
 // Taken before any kernel runs: the kernel shares this realm and may replace what it finds on prototypes and globals.
 const { freeze } = Object;

@@ -1,4 +1,5 @@
-import type { FinishedTask, RunnerReport } from "./ports.ts";
+import type { RunnerReport } from "./ports.ts";
+import type { FinishedTask } from "./sandbox-task.ts";
 import { FinishedWriter } from "./finished-writer.ts";
 
 /**

@@ -1,21 +1,13 @@
 import { decodeValue, encodeShared, type Value } from "../codec.ts";
-import type { BlobName } from "../data-reference.ts";
 import { PlatformError } from "../errors.ts";
 import type { Kernel } from "../kernel.ts";
 import { limits } from "../limits.ts";
-import type { FinishedTask, RunnerReport, SandboxBundle, SandboxTask } from "./ports.ts";
+import type { RunnerHost, RunnerReport, SandboxBundle } from "./ports.ts";
+import type { FinishedTask, SandboxTask } from "./sandbox-task.ts";
 import { createTaskContext } from "./runner-context.ts";
 import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
 import { unpackTasks } from "./sandbox-packs.ts";
-
-/** `SandboxHost` as seen from inside the sandbox: every call may cross a boundary (comlink's `Remote<SandboxHost>` fits). */
-export interface RunnerHost {
-  data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
-  put(bytes: Uint8Array): Promise<BlobName> | BlobName;
-  /** Fire and forget: the runner never waits for it. */
-  report(report: RunnerReport): unknown;
-}
 
 export interface KernelRunnerOptions {
   /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace. */

@@ -1,5 +1,5 @@
 import { packValues, unpackValues, type ColumnPack } from "../column-pack.ts";
-import type { FinishedTask, SandboxTask } from "./ports.ts";
+import type { FinishedTask, SandboxTask } from "./sandbox-task.ts";
 
 /**
  * Tasks and results as they cross into a sandbox and out of it. A structured clone of 500 objects with a byte array each costs

@@ -3,7 +3,8 @@ import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { limits } from "../limits.ts";
 import { failureKinds, type Failure, type FailureKind } from "../protocol.ts";
 import { isColumn, isDurationColumn, isPack, unpackValues } from "../column-pack.ts";
-import type { FinishedTask, SandboxReport } from "./ports.ts";
+import type { SandboxReport } from "./ports.ts";
+import type { FinishedTask } from "./sandbox-task.ts";
 import { clip } from "./runner-failure.ts";
 
 /**

@@ -1,24 +1,16 @@
 import type { ServerMessage } from "../protocol.ts";
 import type { SessionEvent } from "./session-events.ts";
-import { isConnected, send, type SessionState } from "./session-state.ts";
+import {
+  isConnected,
+  send,
+  type HeldPrecache,
+  type PrecacheState,
+  type SessionState,
+} from "./session-state.ts";
 
 /** More precaches than a server asks for at one time. */
 const maxPrecaches = 64;
 const reportEveryMs = 500;
-
-/** How far a precache that the server asked for is on this client. */
-export interface HeldPrecache {
-  haveBytes: number;
-  missedBytes: number;
-  reason: string | undefined;
-  /** No transfer of the precache is under way any more. */
-  over: boolean;
-  /** The amounts changed since the last report. */
-  moved: boolean;
-  /** The state in the last report. */
-  told: PrecacheState | undefined;
-}
-type PrecacheState = "fetching" | "paused" | "done";
 
 export function takePrecache(
   state: SessionState,

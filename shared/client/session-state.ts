@@ -5,7 +5,6 @@ import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } f
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientIdentity } from "./ports.ts";
 import type { SessionInstruction } from "./session-events.ts";
-import type { HeldPrecache } from "./session-precache.ts";
 
 export interface SessionOptions {
   readonly identity: ClientIdentity;
@@ -137,6 +136,20 @@ export interface Unacknowledged {
   /** Acknowledgements to come on this connection that are for an earlier attempt of the same task. */
   staleAcknowledgements: number;
 }
+
+/** How far a precache that the server asked for is on this client. */
+export interface HeldPrecache {
+  haveBytes: number;
+  missedBytes: number;
+  reason: string | undefined;
+  /** No transfer of the precache is under way any more. */
+  over: boolean;
+  /** The amounts changed since the last report. */
+  moved: boolean;
+  /** The state in the last report. */
+  told: PrecacheState | undefined;
+}
+export type PrecacheState = "fetching" | "paused" | "done";
 
 export interface SessionState {
   readonly options: SessionOptions;

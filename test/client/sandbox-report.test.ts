@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
-import type { FinishedTask } from "../../shared/client/ports.ts";
+import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { FinishedWriter } from "../../shared/client/finished-writer.ts";
 import { readReport } from "../../shared/client/sandbox-report.ts";
 import { kernelName } from "../support/client-session-harness.ts";

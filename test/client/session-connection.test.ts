@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { backoffMs } from "../../shared/client/backoff.ts";
-import { statusOf } from "../../shared/client/session-status.ts";
+import { statusOf } from "../../shared/client/status.ts";
 import {
   descriptor,
   finished,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bundleSize, queueBeyondSlots, updateMean } from "../../shared/client/credit.ts";
-import { statusOf } from "../../shared/client/session-status.ts";
+import { statusOf } from "../../shared/client/status.ts";
 import {
   descriptor,
   finished,

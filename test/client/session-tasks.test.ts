@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { statusOf } from "../../shared/client/session-status.ts";
+import { statusOf } from "../../shared/client/status.ts";
 import {
   descriptor,
   finished,

@@ -1,13 +1,8 @@
 import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
-import type {
-  FinishedTask,
-  Sandbox,
-  SandboxFactory,
-  SandboxHost,
-  SandboxReport,
-} from "../../shared/client/ports.ts";
+import type { Sandbox, SandboxFactory, SandboxHost, SandboxReport } from "../../shared/client/ports.ts";
+import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { packTasks } from "../../shared/client/sandbox-packs.ts";
 import { readReport } from "../../shared/client/sandbox-report.ts";
 import { vectorSeed, type KernelVector } from "./kernel-vectors.ts";

@@ -1,7 +1,8 @@
 import { sha256Hex } from "../../shared/hash.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { ClientMessage, JobDescriptor, LeasedTask, ServerMessage } from "../../shared/protocol.ts";
-import type { FinishedTask, SandboxReport } from "../../shared/client/ports.ts";
+import type { SandboxReport } from "../../shared/client/ports.ts";
+import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import type { SessionEvent, SessionInstruction } from "../../shared/client/session-events.ts";
 import { checkInvariants } from "../../shared/client/session-invariants.ts";
 import type { Bundle } from "../../shared/client/session-state.ts";

@@ -1,5 +1,6 @@
 import { encodeValue, decodeValue, type Value } from "../../shared/codec.ts";
-import type { BlobCache, FinishedTask, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import type { BlobCache, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
+import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { packTasks } from "../../shared/client/sandbox-packs.ts";
 import { readReport } from "../../shared/client/sandbox-report.ts";
 import type { Sha256 } from "../../shared/ids.ts";

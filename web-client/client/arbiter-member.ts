@@ -1,5 +1,5 @@
 import { arbiterChannel, type FromArbiter, type ToArbiter } from "./arbiter-messages.ts";
-import type { ElectionHandlers } from "./election.ts";
+import type { ElectionHandlers } from "./election-handlers.ts";
 
 /** How often a tab makes sure that its arbiter is there; matters only after a crash. */
 const pokeMs = 10_000;

@@ -1,6 +1,7 @@
 import { expose, transfer, wrap } from "comlink";
 import type { RunnerReport } from "../../shared/client/ports.ts";
-import { createKernelRunner, type KernelRunner, type RunnerHost } from "../../shared/client/runner.ts";
+import type { RunnerHost } from "../../shared/client/ports.ts";
+import { createKernelRunner, type KernelRunner } from "../../shared/client/runner.ts";
 import type { KernelContext } from "../../shared/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
 import { workerReady } from "./frame-messages.ts";

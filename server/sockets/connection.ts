@@ -1,0 +1,12 @@
+import type { PlatformError } from "../../shared/errors.ts";
+import type { ServerMessage } from "../../shared/protocol.ts";
+
+/** The live end of a client's socket, as the dispatcher sees it. */
+export interface ClientConnection {
+  /** Queues a message; those of one event-loop turn leave as one frame. Never throws. */
+  send(message: ServerMessage): void;
+  /** Ends the connection with a refusal. */
+  refuse(error: PlatformError): void;
+  /** Ends the connection, telling the client to come back. */
+  bye(reason: string, afterMs: number): void;
+}

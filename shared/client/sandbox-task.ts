@@ -1,0 +1,19 @@
+import type { BlobName } from "../data-reference.ts";
+import type { Failure } from "../protocol.ts";
+
+/** `output` is the encoded value, of any size: the core turns a large one into a blob. */
+export interface FinishedTask {
+  readonly index: number;
+  readonly elapsedMs: number;
+  readonly outcome:
+    | { readonly state: "done"; readonly output: Uint8Array; readonly refs: readonly BlobName[] }
+    | { readonly state: "failed"; readonly failure: Failure };
+}
+
+/** A task as the runner gets it: input and resume are encoded values, a blob input is already fetched. */
+export interface SandboxTask {
+  readonly index: number;
+  readonly attempt: number;
+  readonly input: Uint8Array;
+  readonly resume?: Uint8Array;
+}
