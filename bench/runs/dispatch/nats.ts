@@ -5,8 +5,8 @@
  * `--publish library`: with the library's `js.publish`; `--publish pipelined`: see nats-publisher.ts.
  */
 import { parseArgs } from "node:util";
-import { jetstream, jetstreamManager, RetentionPolicy, StorageType, type JsMsg } from "@nats-io/jetstream";
-import { connect, type Msg } from "@nats-io/transport-node";
+import { jetstream, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { startScript } from "../support/children.ts";
 import { measureDispatch } from "./measure.ts";
 import { makePublisher } from "./nats-publisher.ts";
@@ -53,6 +53,12 @@ async function makeStream(name: keyof typeof streams): Promise<void> {
   });
 }
 
+/** The part that messages of a stream and plain messages share; only those of a stream are acknowledged. */
+interface Message {
+  string(): string;
+  ack?(): void;
+}
+
 /** Begins to take outputs, of the stream or as plain messages. @returns a function that takes the next so many */
 async function openOutputs(): Promise<(count: number) => Promise<string[]>> {
   const { stream, subject, consumer } = streams.outputs;
@@ -62,14 +68,14 @@ async function openOutputs(): Promise<(count: number) => Promise<string[]>> {
           await jetstream(connection).consumers.get(stream, consumer)
         ).consume({ max_messages: inFlight })
       : connection.subscribe(subject);
-  const messages: AsyncIterator<JsMsg | Msg> = source[Symbol.asyncIterator]();
+  const messages: AsyncIterator<Message> = source[Symbol.asyncIterator]();
   return async (count) => {
     const outputs: string[] = [];
     while (outputs.length < count) {
       const { value, done } = await messages.next();
       if (done) throw new Error("the outputs ended");
       outputs.push(value.string());
-      if ("ack" in value) value.ack();
+      value.ack?.();
     }
     return outputs;
   };
