@@ -23,7 +23,7 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
   },
   demo: {
     summary: "Reconstruct a molecule from noisy images on this machine, and on every browser that joins",
-    load: async () => (await import("../demo/main.ts")).demoCommand(),
+    load: async () => (await import("../science/demo/main.ts")).demoCommand(),
   },
 };
 

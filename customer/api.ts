@@ -29,7 +29,7 @@ import {
   type ServerStatus,
   type Submitted,
   type TokenInfo,
-} from "../shared/rest.ts";
+} from "../shared/wire/rest.ts";
 import type { HttpClient, Request } from "./http.ts";
 
 /** One line that a kernel wrote with `ctx.log`. */
@@ -55,7 +55,7 @@ export interface JobListFilter {
 
 type Call = Pick<Request, "signal" | "patienceMs">;
 
-/** The REST interface of a server, one verb a method; replies are checked against shared/rest.ts. */
+/** The REST interface of a server, one verb a method; replies are checked against shared/wire/rest.ts. */
 export class Api {
   readonly http: HttpClient;
 
@@ -124,7 +124,7 @@ export class Api {
     return this.#ask({ method: "POST", path: "api/jobs", ...json(options), ...call }, jobSchema);
   }
 
-  /** Adds tasks: `body` is a pack (shared/task-pack.ts). Idempotent by index. With `close` they are the last ones. */
+  /** Adds tasks: `body` is a pack (shared/wire/task-pack.ts). Idempotent by index. With `close` they are the last ones. */
   submit(
     id: JobId,
     body: Uint8Array<ArrayBuffer>,

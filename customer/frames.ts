@@ -1,4 +1,4 @@
-import { frameHeadBytes } from "../shared/result-pack.ts";
+import { frameHeadBytes } from "../shared/wire/result-pack.ts";
 import { limits } from "../shared/limits.ts";
 
 /** Cuts a stream of results into the bodies of its frames, whatever chunks it comes in. Holds at most one frame. */

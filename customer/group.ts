@@ -1,4 +1,4 @@
-import { groupSchema, type JobInfo } from "../shared/rest.ts";
+import { groupSchema, type JobInfo } from "../shared/wire/rest.ts";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as v from "valibot";
-import type { Value } from "../shared/codec.ts";
+import type { Value } from "../shared/wire/codec.ts";
 import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
@@ -15,7 +15,7 @@ import {
   type JobInfo,
   type JobOptionsInput,
   type ServerStatus,
-} from "../shared/rest.ts";
+} from "../shared/wire/rest.ts";
 import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";

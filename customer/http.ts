@@ -2,6 +2,7 @@ import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { version } from "../shared/version.ts";
 import { backgroundFetch } from "./background-fetch.ts";
+import type { Fetch } from "./fetch.ts";
 import { nodeFetch } from "./node-fetch.ts";
 import { OutageWatch } from "./outage.ts";
 import { persist, RetryAfterError } from "./retry.ts";
@@ -33,9 +34,6 @@ export interface HttpOptions {
   /** Sends requests in another way than over the network; absent: the global `fetch`. */
   readonly fetch?: Fetch;
 }
-
-/** The part of `fetch` that is used; `background`: the connection does not keep the process alive. */
-export type Fetch = (url: URL, init: RequestInit, background?: boolean) => Promise<Response>;
 
 const attemptMs = 60_000;
 

@@ -27,8 +27,8 @@ export {
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";
-export type { NumericArray, Value } from "../shared/codec.ts";
-export type { Kernel, KernelContext } from "../shared/kernel.ts";
+export type { NumericArray, Value } from "../shared/wire/codec.ts";
+export type { Kernel, KernelContext } from "../shared/wire/kernel.ts";
 export type {
   Capacity,
   ClientInfo,
@@ -38,4 +38,4 @@ export type {
   Requirements,
   ServerStatus,
   TaskFailure,
-} from "../shared/rest.ts";
+} from "../shared/wire/rest.ts";

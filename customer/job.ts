@@ -1,7 +1,7 @@
-import type { Value } from "../shared/codec.ts";
+import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { JobInfo } from "../shared/rest.ts";
+import type { JobInfo } from "../shared/wire/rest.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";

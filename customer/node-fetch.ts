@@ -8,7 +8,7 @@ import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import type { Fetch } from "./http.ts";
+import type { Fetch } from "./fetch.ts";
 
 /** Replies of a known size up to this are read whole: web streams cost more than so few bytes. */
 const smallReplyBytes = 64 * 1024;

@@ -1,8 +1,8 @@
-import { decodeValue, type Value } from "../shared/codec.ts";
+import { decodeValue, type Value } from "../shared/wire/codec.ts";
 import { DataReference, type BlobName } from "../shared/data-reference.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { ResultPack } from "../shared/result-pack.ts";
-import type { ResultLine } from "../shared/rest.ts";
+import type { ResultPack } from "../shared/wire/result-pack.ts";
+import type { ResultLine } from "../shared/wire/rest.ts";
 import { getBlob } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { streamResults } from "./result-stream.ts";

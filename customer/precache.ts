@@ -9,7 +9,7 @@ import {
   type PrecacheInput,
   type PrecacheProgress,
   type Requirements,
-} from "../shared/rest.ts";
+} from "../shared/wire/rest.ts";
 import type { HttpClient } from "./http.ts";
 import { jsonLines } from "./line-stream.ts";
 import { pauseMs } from "./retry.ts";

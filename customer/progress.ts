@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
-import { hasEnded, jobProgressSchema, type JobProgress, type JobState } from "../shared/rest.ts";
+import { hasEnded, jobProgressSchema, type JobProgress, type JobState } from "../shared/wire/rest.ts";
 import type { Api } from "./api.ts";
 import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import { contentTypes } from "../shared/rest.ts";
-import { readResultFrame, type JobLine, type ResultPack } from "../shared/result-pack.ts";
+import { contentTypes } from "../shared/wire/rest.ts";
+import { readResultFrame, type JobLine, type ResultPack } from "../shared/wire/result-pack.ts";
 import { FrameSplitter } from "./frames.ts";
 import type { HttpClient } from "./http.ts";
 import { pauseMs } from "./retry.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Value } from "../shared/codec.ts";
+import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { JobInfo } from "../shared/rest.ts";
+import type { JobInfo } from "../shared/wire/rest.ts";
 import type { Api } from "./api.ts";
 import { SubmitLine } from "./submit-line.ts";
 import { largestBatchTasks, TaskBatch } from "./task-batch.ts";

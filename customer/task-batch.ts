@@ -1,8 +1,8 @@
-import { encodeShared, type Value } from "../shared/codec.ts";
+import { encodeShared, type Value } from "../shared/wire/codec.ts";
 import type { BlobName } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
-import { TaskPacker } from "../shared/task-pack.ts";
+import { TaskPacker } from "../shared/wire/task-pack.ts";
 import { putBytes } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 

@@ -12,7 +12,7 @@ import { drawImageRows } from "../science/draw/image-sheet.ts";
 import { faultOf } from "../science/image-quality.ts";
 import { writeMrc } from "../science/mrc.ts";
 import { imageName, particleStar, starTable } from "../science/star.ts";
-import { addAligned } from "../shared/kernels/math/transform-image.ts";
+import { addAligned } from "../science/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
 import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
 import { describeProgram, part, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";

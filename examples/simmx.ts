@@ -13,7 +13,7 @@ import { writeMrc } from "../science/mrc.ts";
 import { bestMatches, similarityMatrix, type BestMatch, type SimilarityMatrix } from "../science/simmx.ts";
 import { bytesOf } from "../science/stages.ts";
 import { imageName, particleStar } from "../science/star.ts";
-import { addAligned } from "../shared/kernels/math/transform-image.ts";
+import { addAligned } from "../science/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
 import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
 import { describeProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";

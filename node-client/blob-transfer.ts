@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { digestListBytes } from "../shared/client/chunk-reader.ts";
+import { digestListBytes } from "../shared/client/data/chunk-reader.ts";
 import type { BlobTransfer } from "../shared/client/ports.ts";
 import type { BlobName } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";

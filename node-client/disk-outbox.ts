@@ -1,7 +1,7 @@
 import { decode, encode } from "@msgpack/msgpack";
 import type { DatabaseSync } from "node:sqlite";
 import type { ClientPorts, Outbox, OutboxEntry } from "../shared/client/ports.ts";
-import type { LeaseKey } from "../shared/protocol.ts";
+import type { LeaseKey } from "../shared/wire/protocol.ts";
 import type { ClientDirectory } from "./client-directory.ts";
 
 /** Results kept at most. What is above is delivered all the same, but would not survive a restart. */

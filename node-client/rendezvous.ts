@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
-import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/rendezvous.ts";
+import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/wire/rendezvous.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { isAlive } from "./is-alive.ts";
 

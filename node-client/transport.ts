@@ -1,7 +1,7 @@
 import { WebSocket, type ClientOptions } from "ws";
 import type { Transport, TransportConnection, TransportHandlers } from "../shared/client/ports.ts";
 import { limits } from "../shared/limits.ts";
-import { clientSocketPath, subprotocol } from "../shared/protocol.ts";
+import { clientSocketPath, subprotocol } from "../shared/wire/protocol.ts";
 
 const connectTimeoutMs = 15_000;
 /** After a close frame the other side has this long to answer before the connection is cut. */

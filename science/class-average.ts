@@ -1,6 +1,6 @@
-import { alignmentLength, finerAngles } from "../shared/kernels/average.ts";
-import { checkSearch } from "../shared/kernels/math/checks.ts";
-import type { Match } from "../shared/kernels/math/rotational-search.ts";
+import { alignmentLength, finerAngles } from "./kernels/average.ts";
+import { checkSearch } from "./kernels/math/checks.ts";
+import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";

@@ -1,17 +1,17 @@
 import { bundleKernel } from "../customer/kernel/bundle.ts";
 import { kernelModule, type Hands, type Job } from "../customer/index.ts";
-import { encodeValue, type Value } from "../shared/codec.ts";
+import { encodeValue, type Value } from "../shared/wire/codec.ts";
 import { sha256Hex } from "../shared/hash.ts";
-import type * as align from "../shared/kernels/align.ts";
-import type * as average from "../shared/kernels/average.ts";
-import type * as insert from "../shared/kernels/insert.ts";
-import type * as project from "../shared/kernels/project.ts";
-import type * as refine from "../shared/kernels/refine.ts";
-import type * as simmx from "../shared/kernels/simmx.ts";
+import type * as align from "./kernels/align.ts";
+import type * as average from "./kernels/average.ts";
+import type * as insert from "./kernels/insert.ts";
+import type * as project from "./kernels/project.ts";
+import type * as refine from "./kernels/refine.ts";
+import type * as simmx from "./kernels/simmx.ts";
 import { jobDefaults } from "../shared/limits.ts";
 import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
-const kernelUrl = (name: KernelName): URL => new URL(`../shared/kernels/${name}.ts`, import.meta.url);
+const kernelUrl = (name: KernelName): URL => new URL(`./kernels/${name}.ts`, import.meta.url);
 
 const kernels = {
   project: kernelModule<typeof project>(kernelUrl("project")),

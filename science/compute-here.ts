@@ -1,6 +1,6 @@
 import { DataReference } from "../shared/data-reference.ts";
 import { sha256Hex } from "../shared/hash.ts";
-import type { KernelContext } from "../shared/kernel.ts";
+import type { KernelContext } from "../shared/wire/kernel.ts";
 import { seededRandom } from "../shared/random.ts";
 import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
@@ -24,7 +24,7 @@ export function computeHere(): Compute {
       inputs: readonly KernelInput<K>[],
       { onProgress }: MapOptions,
     ): AsyncGenerator<Finished<KernelOutput<K>>> {
-      const module = (await import(`../shared/kernels/${kernel}.ts`)) as {
+      const module = (await import(`./kernels/${kernel}.ts`)) as {
         default: (input: KernelInput<K>, ctx: KernelContext) => Promise<KernelOutput<K>>;
       };
       for (const [index, input] of inputs.entries()) {

@@ -1,10 +1,10 @@
 import type { DataReference } from "../shared/data-reference.ts";
-import type align from "../shared/kernels/align.ts";
-import type average from "../shared/kernels/average.ts";
-import type insert from "../shared/kernels/insert.ts";
-import type project from "../shared/kernels/project.ts";
-import type refine from "../shared/kernels/refine.ts";
-import type simmx from "../shared/kernels/simmx.ts";
+import type align from "./kernels/align.ts";
+import type average from "./kernels/average.ts";
+import type insert from "./kernels/insert.ts";
+import type project from "./kernels/project.ts";
+import type refine from "./kernels/refine.ts";
+import type simmx from "./kernels/simmx.ts";
 
 /** One finished task. */
 export interface Finished<Output> {
@@ -12,7 +12,7 @@ export interface Finished<Output> {
   readonly output: Output;
 }
 
-/** The kernels of cryo-EM; each is `shared/kernels/<name>.ts`. */
+/** The kernels of cryo-EM; each is `science/kernels/<name>.ts`. */
 export type KernelName = "project" | "align" | "refine" | "insert" | "simmx" | "average";
 
 /**

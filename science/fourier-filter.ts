@@ -1,4 +1,4 @@
-import { forward3, halfLength3, inverse3 } from "../shared/kernels/math/fft-real.ts";
+import { forward3, halfLength3, inverse3 } from "./kernels/math/fft-real.ts";
 import type { Volume } from "./volume.ts";
 
 /** Calls `visit` for every complex number of a half transform: its index, and its frequency in cycles per box. */

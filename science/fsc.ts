@@ -1,4 +1,4 @@
-import { forward3, halfLength3 } from "../shared/kernels/math/fft-real.ts";
+import { forward3, halfLength3 } from "./kernels/math/fft-real.ts";
 import { forEachFrequency } from "./fourier-filter.ts";
 import type { Volume } from "./volume.ts";
 

@@ -1,4 +1,4 @@
-import type { Pose } from "../shared/kernels/math/euler.ts";
+import type { Pose } from "./kernels/math/euler.ts";
 import type { Compute } from "./compute.ts";
 import { bytesOf, type ImageStack } from "./stages.ts";
 

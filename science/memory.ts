@@ -1,7 +1,7 @@
-import { paddedSize } from "../shared/kernels/math/fourier-volume.ts";
-import { polarGrid } from "../shared/kernels/math/polar.ts";
-import { shiftGrid } from "../shared/kernels/math/rotational-search.ts";
-import type { SearchParameters } from "../shared/kernels/math/checks.ts";
+import { paddedSize } from "./kernels/math/fourier-volume.ts";
+import { polarGrid } from "./kernels/math/polar.ts";
+import { shiftGrid } from "./kernels/math/rotational-search.ts";
+import type { SearchParameters } from "./kernels/math/checks.ts";
 
 const mebibyte = 2 ** 20;
 /** What 32-bit addresses reach, less what tables and plans take. */

@@ -1,4 +1,4 @@
-import { eulerAngles, type Matrix3, type Pose } from "../shared/kernels/math/euler.ts";
+import { eulerAngles, type Matrix3, type Pose } from "./kernels/math/euler.ts";
 
 /** A viewing direction, degrees. */
 export interface View {

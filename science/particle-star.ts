@@ -1,4 +1,4 @@
-import type { Pose } from "../shared/kernels/math/euler.ts";
+import type { Pose } from "./kernels/math/euler.ts";
 import { readStar, StarError, type StarTable } from "./star-read.ts";
 
 /** One row of a particle table. */

@@ -1,6 +1,6 @@
-import { inverse3 } from "../shared/kernels/math/fft-real.ts";
-import { triangleTransform } from "../shared/kernels/math/fourier-volume.ts";
-import type { PartialVolume } from "../shared/kernels/math/partial-volume.ts";
+import { inverse3 } from "./kernels/math/fft-real.ts";
+import { triangleTransform } from "./kernels/math/fourier-volume.ts";
+import type { PartialVolume } from "./kernels/math/partial-volume.ts";
 import { forEachFrequency } from "./fourier-filter.ts";
 import { cropVolume, type Volume } from "./volume.ts";
 

@@ -1,7 +1,7 @@
-import { checkRange } from "../shared/kernels/math/checks.ts";
-import type { Candidate } from "../shared/kernels/math/candidates.ts";
-import type { Pose } from "../shared/kernels/math/euler.ts";
-import type { PartialVolume } from "../shared/kernels/math/partial-volume.ts";
+import { checkRange } from "./kernels/math/checks.ts";
+import type { Candidate } from "./kernels/math/candidates.ts";
+import type { Pose } from "./kernels/math/euler.ts";
+import type { PartialVolume } from "./kernels/math/partial-volume.ts";
 import type { Compute } from "./compute.ts";
 import { filterVolume, lowPass } from "./fourier-filter.ts";
 import { figureOfMerit, fourierShellCorrelation, resolutionAt, type FscCurve } from "./fsc.ts";

@@ -1,6 +1,6 @@
-import { elementLength } from "../shared/kernels/simmx.ts";
-import { checkSearch } from "../shared/kernels/math/checks.ts";
-import type { Match } from "../shared/kernels/math/rotational-search.ts";
+import { elementLength } from "./kernels/simmx.ts";
+import { checkSearch } from "./kernels/math/checks.ts";
+import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
 import { blocksOf, imagesOf, type ImageStack, type StageOptions } from "./stages.ts";

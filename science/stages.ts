@@ -1,11 +1,11 @@
 import type { DataReference } from "../shared/data-reference.ts";
-import { packedRadius } from "../shared/kernels/insert.ts";
-import { checkBox, checkClimb, checkMaxRadius, checkSearch } from "../shared/kernels/math/checks.ts";
-import { packCandidates, unpackCandidates, type Candidate } from "../shared/kernels/math/candidates.ts";
-import type { Matrix3, Pose } from "../shared/kernels/math/euler.ts";
-import { paddedSize } from "../shared/kernels/math/fourier-volume.ts";
-import { addPacked, emptyPartialVolume, type PartialVolume } from "../shared/kernels/math/partial-volume.ts";
-import { packPoses } from "../shared/kernels/math/poses.ts";
+import { packedRadius } from "./kernels/insert.ts";
+import { checkBox, checkClimb, checkMaxRadius, checkSearch } from "./kernels/math/checks.ts";
+import { packCandidates, unpackCandidates, type Candidate } from "./kernels/math/candidates.ts";
+import type { Matrix3, Pose } from "./kernels/math/euler.ts";
+import { paddedSize } from "./kernels/math/fourier-volume.ts";
+import { addPacked, emptyPartialVolume, type PartialVolume } from "./kernels/math/partial-volume.ts";
+import { packPoses } from "./kernels/math/poses.ts";
 import type { Compute } from "./compute.ts";
 import { insertMemoryMb, searchMemoryMb, sliceMemoryMb } from "./memory.ts";
 import type { View } from "./orientations.ts";

@@ -1,4 +1,4 @@
-import type { Pose } from "../shared/kernels/math/euler.ts";
+import type { Pose } from "./kernels/math/euler.ts";
 
 /** A table of a STAR file: named columns, one row a line. */
 export function starTable(

@@ -1,4 +1,4 @@
-import { angleBetween, multiply, rotationAbout, type Matrix3 } from "../shared/kernels/math/euler.ts";
+import { angleBetween, multiply, rotationAbout, type Matrix3 } from "./kernels/math/euler.ts";
 
 /**
  * The rotations of a point group, in RELION's setting: the main axis along z, a twofold axis of D groups along x.

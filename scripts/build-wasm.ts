@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const root = join(import.meta.dirname, "..");
-const directory = join(root, "shared", "kernels", "wasm");
+const directory = join(root, "science", "kernels", "wasm");
 
 /** No runtime, because nothing is allocated, and no checks of arguments, which the callers check. */
 const flags = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"];

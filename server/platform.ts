@@ -10,7 +10,7 @@ import type {
   ServerStatus,
   Snapshot,
   Submitted,
-} from "../shared/rest.ts";
+} from "../shared/wire/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";

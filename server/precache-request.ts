@@ -1,5 +1,5 @@
-import type { PrecacheItem } from "../shared/precache.ts";
-import type { PrecacheProgress, Requirements } from "../shared/rest.ts";
+import type { PrecacheItem } from "../shared/wire/precache.ts";
+import type { PrecacheProgress, Requirements } from "../shared/wire/rest.ts";
 
 /** Data that a customer asks clients to cache before tasks need it. */
 export interface PrecacheRequest {

@@ -3,7 +3,7 @@ import { chmod, open, readFile, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { PlatformError } from "../shared/errors.ts";
-import { formatRendezvous } from "../shared/rendezvous.ts";
+import { formatRendezvous } from "../shared/wire/rendezvous.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts";
 import type { Store } from "./store/store.ts";
 

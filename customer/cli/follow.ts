@@ -1,4 +1,4 @@
-import type { Value } from "../../shared/codec.ts";
+import type { Value } from "../../shared/wire/codec.ts";
 import type { Job } from "../job.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import type { TaskError } from "../task-error.ts";
@@ -44,7 +44,7 @@ export async function writeOutcomes(
   if (failed === 0) return exitCodes.ok;
   if (!options.quiet) await reportFailures(failed, shown);
   if (!options.quiet && options.isKept !== false)
-    await writeLine(`Try them again with \`manyhands requeue ${await job.id}\`.`, process.stderr);
+    await writeLine(`Try them again with \`manyhands requeue ${await job.id}\`.//`, process.stderr);
   return exitCodes.failed;
 }
 

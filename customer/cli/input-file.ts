@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { valueFromJson, type Value } from "../../shared/codec.ts";
+import { valueFromJson, type Value } from "../../shared/wire/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { openText, readLines, readText, type TextSource } from "./read-text.ts";
 

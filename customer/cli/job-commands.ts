@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { JobInfo } from "../../shared/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest.ts";
 import type { Job } from "../job.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";

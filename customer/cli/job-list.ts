@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { jobListStates, type JobInfo, type JobListState } from "../../shared/rest.ts";
+import { jobListStates, type JobInfo, type JobListState } from "../../shared/wire/rest.ts";
 import type { Hands } from "../hands.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, span, table, writeJson, writeLine } from "./output.ts";

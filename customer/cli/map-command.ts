@@ -1,10 +1,10 @@
 import { Option, type Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { Value } from "../../shared/codec.ts";
+import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands, MapOptions } from "../hands.ts";
 import type { Progress } from "../progress.ts";
-import type { Requirements } from "../../shared/rest.ts";
+import type { Requirements } from "../../shared/wire/rest.ts";
 import {
   duration,
   serverCommand,

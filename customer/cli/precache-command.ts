@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { DataReference, dataReferenceSchema } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Schema } from "../../shared/ids.ts";
-import type { PrecacheProgress, Requirements } from "../../shared/rest.ts";
+import type { PrecacheProgress, Requirements } from "../../shared/wire/rest.ts";
 import type { Hands } from "../hands.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";

@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
-import { valueToJson, type Value } from "../../shared/codec.ts";
+import { valueToJson, type Value } from "../../shared/wire/codec.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import { printable, writeLine } from "./output.ts";
 

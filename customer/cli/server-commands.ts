@@ -6,7 +6,7 @@ import {
   type ClientInfo,
   type Role,
   type ServerStatus,
-} from "../../shared/rest.ts";
+} from "../../shared/wire/rest.ts";
 import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
 

@@ -1,4 +1,4 @@
-import type { KernelContext } from "../../shared/kernel.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
 
 /**
  * A kernel written in place: one input in, one output out, sync or async. It travels as its source text, so it sees its

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { betaGal, loadBetaGal } from "../../demo/betagal.ts";
+import { betaGal, loadBetaGal } from "../../science/demo/betagal.ts";
 import { computeHere } from "../../science/compute-here.ts";
 import { filterVolume, lowPass } from "../../science/fourier-filter.ts";
 import { writeMrc } from "../../science/mrc.ts";
@@ -10,7 +10,7 @@ import { projectStage } from "../../science/stages.ts";
 import { particleStar } from "../../science/star.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import type { Volume } from "../../science/volume.ts";
-import type { Pose } from "../../shared/kernels/math/euler.ts";
+import type { Pose } from "../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 /** How many images of β-galactosidase to make, and how. */

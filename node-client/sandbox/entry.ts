@@ -3,9 +3,9 @@
  * The order matters: after `lock` nothing here may look up a global or a property of `process`.
  */
 import * as comlink from "comlink";
-import type { KernelContext } from "../../shared/kernel.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { RunnerHost } from "../../shared/client/ports.ts";
-import { createKernelRunner } from "../../shared/client/runner.ts";
+import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { frameEndpoint, type Frame } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";

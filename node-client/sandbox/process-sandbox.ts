@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
-import type { KernelRunner } from "../../shared/client/runner.ts";
+import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
 import { frameEndpoint, type Frame, type FrameEndpoint } from "./frames.ts";
 import { watchMemory } from "./memory-watch.ts";

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { isAlive } from "../../node-client/is-alive.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { parseRendezvous } from "../../shared/rendezvous.ts";
+import { parseRendezvous } from "../../shared/wire/rendezvous.ts";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { directoryName } from "../program-directory.ts";
 

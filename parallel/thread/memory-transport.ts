@@ -9,7 +9,7 @@ import {
   encodeFrame,
   type ClientMessage,
   type ServerMessage,
-} from "../../shared/protocol.ts";
+} from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 
 /** The client's watchdog is told this often that the server, which is in the same thread, lives. */

@@ -1,5 +1,5 @@
 import { Agent } from "node:http";
-import type { Fetch } from "../../customer/http.ts";
+import type { Fetch } from "../../customer/fetch.ts";
 import { fetchOver } from "../../customer/node-fetch.ts";
 import type { PortStream } from "./port-stream.ts";
 

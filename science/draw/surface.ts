@@ -1,4 +1,4 @@
-import { eulerMatrix } from "../../shared/kernels/math/euler.ts";
+import { eulerMatrix } from "../kernels/math/euler.ts";
 import type { Volume } from "../volume.ts";
 import type { Canvas, Colour } from "./canvas.ts";
 

@@ -1,5 +1,5 @@
 import type { Sha256 } from "../../shared/ids.ts";
-import type { Role, TokenInfo } from "../../shared/rest.ts";
+import type { Role, TokenInfo } from "../../shared/wire/rest.ts";
 import type { Store, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";
 import { PrincipalCache } from "./principal-cache.ts";

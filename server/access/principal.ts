@@ -1,4 +1,4 @@
-import type { Role } from "../../shared/rest.ts";
+import type { Role } from "../../shared/wire/rest.ts";
 
 /** Who a token speaks for. Tokens of one name belong to one customer: they see the same jobs. */
 export interface Principal {

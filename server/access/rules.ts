@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { Role } from "../../shared/rest.ts";
+import type { Role } from "../../shared/wire/rest.ts";
 import type { Principal } from "./principal.ts";
 
 /** Who sends a request: the holder of a token, or a connected client with the ticket of its connection. */

@@ -1,4 +1,4 @@
-import { onceKeyPrefix, type TaskFailure } from "../../shared/rest.ts";
+import { onceKeyPrefix, type TaskFailure } from "../../shared/wire/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
 const dayMs = 24 * 3600 * 1000;

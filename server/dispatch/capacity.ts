@@ -1,4 +1,4 @@
-import type { Capacity } from "../../shared/rest.ts";
+import type { Capacity } from "../../shared/wire/rest.ts";
 
 type Kind = keyof Capacity["kinds"];
 type Slots = Omit<Capacity["kinds"][Kind], "meanTaskMs">;

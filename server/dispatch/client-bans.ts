@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { BanInfo } from "../../shared/rest.ts";
+import type { BanInfo } from "../../shared/wire/rest.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
-import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/protocol.ts";
+import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
 import type { Joining, SessionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
 import type { Lease, Task } from "../scheduler/state.ts";

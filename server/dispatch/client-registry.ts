@@ -1,7 +1,7 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { Capacity, ClientInfo } from "../../shared/rest.ts";
+import type { Capacity, ClientInfo } from "../../shared/wire/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Joining } from "../sockets/client-gate.ts";
 import { TaskTimes } from "./capacity.ts";

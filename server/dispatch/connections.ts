@@ -1,5 +1,5 @@
 import type { ClientId } from "../../shared/ids.ts";
-import type { ServerMessage } from "../../shared/protocol.ts";
+import type { ServerMessage } from "../../shared/wire/protocol.ts";
 import type { ClientConnection } from "../sockets/connection.ts";
 
 /** Which client is connected where; at most one connection a client. */

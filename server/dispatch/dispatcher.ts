@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { LeaseKey } from "../../shared/protocol.ts";
+import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
 import type { Acknowledgement, Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";

@@ -1,4 +1,4 @@
-import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/rest.ts";
+import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/wire/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
 /** Failures that are shown of a job. */

@@ -1,7 +1,7 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/wire/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { JobFilter, JobRow, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";

@@ -1,5 +1,5 @@
 import type { JobId } from "../../shared/ids.ts";
-import { hasEnded } from "../../shared/rest.ts";
+import { hasEnded } from "../../shared/wire/rest.ts";
 import type { JobRow } from "../store/store.ts";
 import { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
-import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/rest.ts";
+import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/wire/rest.ts";
 import type { JobRow, NewTask, Store } from "../store/store.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import type { Dispatcher } from "./dispatcher.ts";

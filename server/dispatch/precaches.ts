@@ -1,8 +1,8 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import { precacheBytes } from "../../shared/precache.ts";
-import type { ClientMessage, ServerMessage } from "../../shared/protocol.ts";
-import type { PrecacheProgress } from "../../shared/rest.ts";
+import { precacheBytes } from "../../shared/wire/precache.ts";
+import type { ClientMessage, ServerMessage } from "../../shared/wire/protocol.ts";
+import type { PrecacheProgress } from "../../shared/wire/rest.ts";
 import type { PrecacheRequest, StandingPrecache } from "../precache-request.ts";
 import type { SchedulerClientInfo } from "../scheduler/events.ts";
 import { meets } from "../scheduler/requirements.ts";

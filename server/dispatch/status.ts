@@ -1,5 +1,5 @@
 import type { JobId } from "../../shared/ids.ts";
-import type { ServerStatus, Snapshot } from "../../shared/rest.ts";
+import type { ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
 import { version } from "../../shared/version.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";

@@ -1,7 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
-import { clientSocketPath } from "../../shared/protocol.ts";
+import { clientSocketPath } from "../../shared/wire/protocol.ts";
 import { authorise, routeNames, type Caller, type RouteName } from "../access/rules.ts";
 import { watchAccess } from "../access/watch-access.ts";
 import { callerOf, findCaller, identifyCaller } from "./callers.ts";

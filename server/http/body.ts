@@ -3,7 +3,7 @@ import express, { type Request, type Response } from "express";
 import * as v from "valibot";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { contentTypes } from "../../shared/rest.ts";
+import { contentTypes } from "../../shared/wire/rest.ts";
 
 /** Which of the types the body has. @throws PlatformError UNSUPPORTED_TYPE */
 export function bodyType<const T extends string>(req: Request, types: readonly T[], whenAbsent?: T): T {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
-import type { Snapshot } from "../../shared/rest.ts";
+import type { Snapshot } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
 
 const periodMs = 1_000;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../shared/errors.ts";
-import { contentTypes } from "../../shared/rest.ts";
+import { contentTypes } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
 
 /** A line follows the one before after this long at the soonest: four a second are as smooth as a bar needs. */

@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import { jobListStates, nextCursorHeader } from "../../shared/rest.ts";
+import { jobListStates, nextCursorHeader } from "../../shared/wire/rest.ts";
 import type { RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 

@@ -21,9 +21,9 @@ import {
   taskItemSchema,
   taskLineSchema,
   tokenInfoSchema,
-} from "../../shared/rest.ts";
-import { resultFrameSchema } from "../../shared/result-pack.ts";
-import { taskPackSchema } from "../../shared/task-pack.ts";
+} from "../../shared/wire/rest.ts";
+import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
+import { taskPackSchema } from "../../shared/wire/task-pack.ts";
 import { banSchema } from "./routes/clients.ts";
 import { postKernelSchema } from "./routes/kernels.ts";
 import { sessionSchema, signInSchema } from "./routes/session.ts";

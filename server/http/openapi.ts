@@ -1,7 +1,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { jobIdSchema, sha256Schema } from "../../shared/ids.ts";
-import { groupSchema } from "../../shared/rest.ts";
+import { groupSchema } from "../../shared/wire/rest.ts";
 import { version } from "../../shared/version.ts";
 import { routeNames, rules, type RouteName } from "../access/rules.ts";
 import { operations, type Content, type Operation } from "./openapi-operations.ts";
@@ -24,7 +24,7 @@ export function openApiDocument(): Record<string, unknown> {
       title: "Manyhands",
       version,
       description:
-        "Submit jobs, stream results, keep data. Values stand in JSON as shared/codec.ts writes them; in MessagePack bodies they are opaque bytes. Refusals all have one form, `Error`.",
+        "Submit jobs, stream results, keep data. Values stand in JSON as shared/wire/codec.ts writes them; in MessagePack bodies they are opaque bytes. Refusals all have one form, `Error`.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],

@@ -1,6 +1,6 @@
 import { encode } from "@msgpack/msgpack";
 import { PlatformError } from "../../shared/errors.ts";
-import { contentTypes } from "../../shared/rest.ts";
+import { contentTypes } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
 
 /** Replies with a value: as JSON, or as MessagePack to who prefers it. */

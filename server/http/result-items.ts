@@ -1,7 +1,7 @@
 import { Encoder } from "@msgpack/msgpack";
-import { decodeValue, valueToJson } from "../../shared/codec.ts";
-import { contentTypes, type JobInfo, type ResultLine } from "../../shared/rest.ts";
-import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/result-pack.ts";
+import { decodeValue, valueToJson } from "../../shared/wire/codec.ts";
+import { contentTypes, type JobInfo, type ResultLine } from "../../shared/wire/rest.ts";
+import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/wire/result-pack.ts";
 import type { ResultRow } from "../store/store.ts";
 
 /** How results are written: a whole reply is `opening`, parts with `separator` between them, `closing`. */

@@ -1,12 +1,12 @@
 import { Decoder } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { encodeWithReferences, valueFromJson } from "../../shared/codec.ts";
+import { encodeWithReferences, valueFromJson } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { taskItemSchema, taskLineSchema } from "../../shared/rest.ts";
+import { taskItemSchema, taskLineSchema } from "../../shared/wire/rest.ts";
 import type { NewTask } from "../store/store.ts";
 import { check, parseJson } from "./body.ts";
 import type { Blobs } from "./context.ts";

@@ -1,8 +1,8 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { plainBytes } from "../../shared/plain-bytes.ts";
-import type { Submitted } from "../../shared/rest.ts";
-import { readTaskPack } from "../../shared/task-pack.ts";
+import { plainBytes } from "../../shared/wire/plain-bytes.ts";
+import type { Submitted } from "../../shared/wire/rest.ts";
+import { readTaskPack } from "../../shared/wire/task-pack.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./context.ts";
 import type { SubmitBatch } from "./submit-stream.ts";

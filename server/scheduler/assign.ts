@@ -1,4 +1,4 @@
-import type { LeasedTask } from "../../shared/protocol.ts";
+import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { meets } from "./requirements.ts";
 import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
 import { hasHadItsSay } from "./verdict.ts";

@@ -1,5 +1,5 @@
 import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
-import type { LeaseKey } from "../../shared/protocol.ts";
+import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { loseAttempt } from "./results.ts";
 import { mayRun } from "./assign.ts";

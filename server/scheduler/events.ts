@@ -1,6 +1,6 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
-import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shared/protocol.ts";
-import type { Requirements, TaskFailure } from "../../shared/rest.ts";
+import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
+import type { Requirements, TaskFailure } from "../../shared/wire/rest.ts";
 import type { ClaimedTask, NewOutcome } from "../store/store.ts";
 
 /** What the scheduler needs to know of a job. */

@@ -1,4 +1,4 @@
-import type { Requirements } from "../../shared/rest.ts";
+import type { Requirements } from "../../shared/wire/rest.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 
 /** Whether a client is what is asked for. */

@@ -1,7 +1,7 @@
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import type { Failure, TaskResult } from "../../shared/protocol.ts";
-import type { TaskFailure } from "../../shared/rest.ts";
+import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
+import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import type { Acknowledgement } from "./events.ts";

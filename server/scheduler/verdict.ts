@@ -1,6 +1,6 @@
 import type { ClientId } from "../../shared/ids.ts";
-import type { FailureKind } from "../../shared/protocol.ts";
-import type { TaskFailure } from "../../shared/rest.ts";
+import type { FailureKind } from "../../shared/wire/protocol.ts";
+import type { TaskFailure } from "../../shared/wire/rest.ts";
 import { likenessOf } from "./likeness.ts";
 import { meets } from "./requirements.ts";
 import type { Client, Evidence, Job, State, Task } from "./state.ts";

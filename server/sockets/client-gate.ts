@@ -1,8 +1,8 @@
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { ClientMessage, LeaseKey } from "../../shared/protocol.ts";
-import type { Role } from "../../shared/rest.ts";
+import type { ClientMessage, LeaseKey } from "../../shared/wire/protocol.ts";
+import type { Role } from "../../shared/wire/rest.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Store } from "../store/store.ts";

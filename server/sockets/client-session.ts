@@ -4,7 +4,7 @@ import { WebSocket, type RawData } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/protocol.ts";
+import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ClientGate, SessionServices } from "./client-gate.ts";

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { ipKeyGenerator } from "express-rate-limit";
 import { WebSocketServer } from "ws";
 import { limits } from "../../shared/limits.ts";
-import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
 import { ClientSession, SessionSocket, type SessionOwner } from "./client-session.ts";
 import { Heartbeats } from "./heartbeats.ts";

@@ -1,5 +1,5 @@
 import type { PlatformError } from "../../shared/errors.ts";
-import type { ServerMessage } from "../../shared/protocol.ts";
+import type { ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** The live end of a client's socket, as the dispatcher sees it. */
 export interface ClientConnection {

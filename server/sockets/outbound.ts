@@ -1,6 +1,6 @@
 import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
-import { encodeFrame, type ServerMessage } from "../../shared/protocol.ts";
+import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** A client that lets this much pile up reads too slowly to be served; what it holds goes to others (SPEC.md [FLOW-2]). */
 const maxBufferedBytes = 16 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
-import { plainBytes } from "../../shared/plain-bytes.ts";
-import { readTaskPack, type PackedTask } from "../../shared/task-pack.ts";
-import type { Submitted } from "../../shared/rest.ts";
+import { plainBytes } from "../../shared/wire/plain-bytes.ts";
+import { readTaskPack, type PackedTask } from "../../shared/wire/task-pack.ts";
+import type { Submitted } from "../../shared/wire/rest.ts";
 import type { TokenBucket } from "./rate-limit.ts";
 
 /** Packs that came and are not answered, beyond which nothing is read: an honest customer has one. */

@@ -1,7 +1,7 @@
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
-import type { Payload } from "../../shared/protocol.ts";
-import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/rest.ts";
+import type { Payload } from "../../shared/wire/protocol.ts";
+import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/wire/rest.ts";
 
 /**
  * Where jobs, tasks, results, kernels, blob references and tokens live. A verb resolves only when its effect is on disk

@@ -1,17 +1,17 @@
 import { PlatformError } from "../errors.ts";
-import { decodeServerFrame } from "../protocol.ts";
-import { BlobAccess } from "./blob-access.ts";
+import { decodeServerFrame } from "../wire/protocol.ts";
+import { BlobAccess } from "./data/blob-access.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { OutboxKeeper } from "./outbox-keeper.ts";
-import { Precacher } from "./precacher.ts";
+import { Precacher } from "./data/precacher.ts";
 import type { ClientIdentity, ClientPorts, TransportConnection } from "./ports.ts";
-import { describeThrown } from "./runner-failure.ts";
-import { SandboxDriver } from "./sandbox-driver.ts";
-import { heldBlobs } from "./session-tasks.ts";
-import { isUploadWanted } from "./session-delivery.ts";
-import type { SessionEvent, SessionInstruction } from "./session-events.ts";
-import type { SessionState } from "./session-state.ts";
-import { Session } from "./session.ts";
+import { describeThrown } from "./sandbox/runner-failure.ts";
+import { SandboxDriver } from "./sandbox/driver.ts";
+import { heldBlobs } from "./session/tasks.ts";
+import { isUploadWanted } from "./session/delivery.ts";
+import type { SessionEvent, SessionInstruction } from "./session/events.ts";
+import type { SessionState } from "./session/state.ts";
+import { Session } from "./session/session.ts";
 import { statusOf, type ClientStatus } from "./status.ts";
 
 export interface ClientOptions {

@@ -1,5 +1,5 @@
 import { limits } from "../limits.ts";
-import { encodeFrame, type ClientMessage, type TaskResult } from "../protocol.ts";
+import { encodeFrame, type ClientMessage, type TaskResult } from "../wire/protocol.ts";
 import type { TransportConnection } from "./ports.ts";
 
 /** A frame, or a message of results, is closed when its values reach this. */

@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { limits } from "../limits.ts";
 import { jobIdSchema } from "../ids.ts";
-import { taskResultSchema, type LeaseKey } from "../protocol.ts";
+import { taskResultSchema, type LeaseKey } from "../wire/protocol.ts";
 import type { ClientPorts, OutboxEntry } from "./ports.ts";
-import { describeThrown } from "./runner-failure.ts";
+import { describeThrown } from "./sandbox/runner-failure.ts";
 
 /** Writes to the outbox one after the other, so that what is saved and then forgotten stays forgotten. */
 export class OutboxKeeper {

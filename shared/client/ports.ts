@@ -1,7 +1,7 @@
 import type { BlobName } from "../data-reference.ts";
 import type { ClientId, Sha256 } from "../ids.ts";
-import type { LeaseKey, TaskResult } from "../protocol.ts";
-import type { FinishedPack, TaskPack } from "./sandbox-packs.ts";
+import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
+import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
 import type { FinishedTask } from "./sandbox-task.ts";
 
 /**

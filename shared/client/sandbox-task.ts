@@ -1,5 +1,5 @@
 import type { BlobName } from "../data-reference.ts";
-import type { Failure } from "../protocol.ts";
+import type { Failure } from "../wire/protocol.ts";
 
 /** `output` is the encoded value, of any size: the core turns a large one into a blob. */
 export interface FinishedTask {

@@ -1,6 +1,6 @@
 import type { ErrorBody } from "../errors.ts";
-import type { JobDescriptor } from "../protocol.ts";
-import type { Connection, SessionState, Slot } from "./session-state.ts";
+import type { JobDescriptor } from "../wire/protocol.ts";
+import type { Connection, SessionState, Slot } from "./session/state.ts";
 
 /** What a page or log shows of a client; made by the session, one object a change. */
 export interface ClientStatus {

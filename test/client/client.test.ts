@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeValue } from "../../shared/codec.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import {
@@ -7,7 +7,7 @@ import {
   encodeFrame,
   type ClientMessage,
   type ServerMessage,
-} from "../../shared/protocol.ts";
+} from "../../shared/wire/protocol.ts";
 import { createClient } from "../../shared/client/client.ts";
 import type { OutboxEntry, TransportHandlers } from "../../shared/client/ports.ts";
 import type { ClientStatus } from "../../shared/client/status.ts";

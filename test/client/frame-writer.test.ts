@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
-import { decodeClientFrame, type ClientMessage, type TaskResult } from "../../shared/protocol.ts";
+import { decodeClientFrame, type ClientMessage, type TaskResult } from "../../shared/wire/protocol.ts";
 import { FrameWriter } from "../../shared/client/frame-writer.ts";
 import { descriptor } from "../support/client-session-harness.ts";
 

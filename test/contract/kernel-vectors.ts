@@ -1,7 +1,7 @@
-import type { Value } from "../../shared/codec.ts";
+import type { Value } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import { sha256Hex } from "../../shared/hash.ts";
-import type { FailureKind } from "../../shared/protocol.ts";
+import type { FailureKind } from "../../shared/wire/protocol.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 /**

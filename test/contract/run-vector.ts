@@ -1,10 +1,10 @@
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sandbox, SandboxFactory, SandboxHost, SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
-import { packTasks } from "../../shared/client/sandbox-packs.ts";
-import { readReport } from "../../shared/client/sandbox-report.ts";
+import { packTasks } from "../../shared/client/sandbox/packs.ts";
+import { readReport } from "../../shared/client/sandbox/report.ts";
 import { vectorSeed, type KernelVector } from "./kernel-vectors.ts";
 
 /** What a sandbox made of a vector; plain values, so that it can come out of a browser. */

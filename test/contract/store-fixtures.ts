@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
-import type { TaskFailure } from "../../shared/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewJob, NewOutcome, NewTask } from "../../server/store/store.ts";
 
 /** The `n`th job id. */

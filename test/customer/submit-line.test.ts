@@ -8,8 +8,8 @@ import { Api } from "../../customer/api.ts";
 import { HttpClient } from "../../customer/http.ts";
 import type { Hands } from "../../customer/index.ts";
 import { SubmitLine } from "../../customer/submit-line.ts";
-import { encodeValue } from "../../shared/codec.ts";
-import { TaskPacker } from "../../shared/task-pack.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
+import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { root, until } from "../support/processes.ts";
 import { useProxiedPlatform } from "./proxied-platform.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { onceKeyPrefix } from "../../shared/rest.ts";
+import { onceKeyPrefix } from "../../shared/wire/rest.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 
 const dayMs = 24 * 3600 * 1000;

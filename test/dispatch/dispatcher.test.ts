@@ -9,7 +9,7 @@ import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { ServerMessage, TaskResult } from "../../shared/protocol.ts";
+import type { ServerMessage, TaskResult } from "../../shared/wire/protocol.ts";
 import { jobId, newJob, tasks } from "../contract/store-fixtures.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { done } from "../support/scheduler-harness.ts";

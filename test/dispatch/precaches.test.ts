@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Precaches } from "../../server/dispatch/precaches.ts";
 import type { PrecacheRequest } from "../../server/precache-request.ts";
 import type { ClientId, Sha256 } from "../../shared/ids.ts";
-import type { ClientMessage, ServerMessage } from "../../shared/protocol.ts";
+import type { ClientMessage, ServerMessage } from "../../shared/wire/protocol.ts";
 
 const [ada, bob] = ["c_aaaaaaaaaaaaaaaa" as ClientId, "c_bbbbbbbbbbbbbbbb" as ClientId];
 const items = [{ sha256: "a".repeat(64) as Sha256, size: 100 }];

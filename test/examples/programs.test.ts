@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { loadBetaGal } from "../../demo/betagal.ts";
+import { loadBetaGal } from "../../science/demo/betagal.ts";
 import type { Hands } from "../../customer/index.ts";
 import { fourierShellCorrelation, resolutionAt } from "../../science/fsc.ts";
 import { readMrc, volumeOf } from "../../science/mrc.ts";

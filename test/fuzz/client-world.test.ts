@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import { makeJobId } from "../../shared/ids.ts";
 import { seededRandom } from "../../shared/random.ts";

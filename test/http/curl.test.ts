@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import type { JobInfo, ResultLine } from "../../shared/rest.ts";
+import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
 import { startTestServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { sha256 } from "../support/rest.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { CancelledGroup, JobInfo } from "../../shared/rest.ts";
+import type { CancelledGroup, JobInfo } from "../../shared/wire/rest.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
 

@@ -1,10 +1,10 @@
 import { decode, encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
-import { encodeValue, encodeWithReferences } from "../../shared/codec.ts";
+import { encodeValue, encodeWithReferences } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { JobInfo } from "../../shared/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest.ts";
 import { startTestServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, msgpack, ndjson, refusal, sha256 } from "../support/rest.ts";
 

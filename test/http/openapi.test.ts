@@ -3,9 +3,9 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routeNames, type RouteName } from "../../server/access/rules.ts";
 import { openApiDocument } from "../../server/http/openapi.ts";
-import { encodeValue } from "../../shared/codec.ts";
-import { contentTypes, type CreatedToken, type JobInfo } from "../../shared/rest.ts";
-import { TaskPacker } from "../../shared/task-pack.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
+import { contentTypes, type CreatedToken, type JobInfo } from "../../shared/wire/rest.ts";
+import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { openTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, frames, json, kernel, lines, msgpack, ndjson, packed, sha256 } from "../support/rest.ts";
 

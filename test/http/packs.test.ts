@@ -1,8 +1,8 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
-import { encodeValue } from "../../shared/codec.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { limits } from "../../shared/limits.ts";
-import { TaskPacker } from "../../shared/task-pack.ts";
+import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, frames, packed, refusal } from "../support/rest.ts";
 

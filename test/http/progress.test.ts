@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
-import type { JobProgress } from "../../shared/rest.ts";
+import type { JobProgress } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, json, ndjson, refusal } from "../support/rest.ts";

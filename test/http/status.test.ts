@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test, vi } from "vitest";
-import type { ClientInfo, JobInfo } from "../../shared/rest.ts";
+import type { ClientInfo, JobInfo } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { createJob, refusal } from "../support/rest.ts";

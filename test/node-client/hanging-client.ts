@@ -1,8 +1,8 @@
 /** A client whose kernel hangs: prints the sandbox's process id, then stays until it is killed. */
 import { readFileSync } from "node:fs";
-import { packTasks } from "../../shared/client/sandbox-packs.ts";
+import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
-import { encodeValue } from "../../shared/codec.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 
 const source = new TextEncoder().encode('export default (_, ctx) => { ctx.log("running"); for (;;); };');

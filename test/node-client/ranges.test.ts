@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createBlobTransfer } from "../../node-client/blob-transfer.ts";
 import { openDiskCache } from "../../node-client/disk-cache.ts";
-import { BlobAccess } from "../../shared/client/blob-access.ts";
+import { BlobAccess } from "../../shared/client/data/blob-access.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { limits } from "../../shared/limits.ts";
 import { hash } from "../support/chunks.ts";

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { meet } from "../../node-client/rendezvous.ts";
-import { parseRendezvous } from "../../shared/rendezvous.ts";
+import { parseRendezvous } from "../../shared/wire/rendezvous.ts";
 import { readClients } from "../support/jobs.ts";
 import { run, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";

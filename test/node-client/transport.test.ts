@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { createTransport } from "../../node-client/transport.ts";
 import type { TransportConnection } from "../../shared/client/ports.ts";
 import { limits } from "../../shared/limits.ts";
-import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 import { until } from "../support/processes.ts";
 
 describe("transport", () => {

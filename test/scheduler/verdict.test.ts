@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { likenessOf } from "../../server/scheduler/likeness.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import type { FailureKind } from "../../shared/protocol.ts";
+import type { FailureKind } from "../../shared/wire/protocol.ts";
 import { leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { loadBetaGal } from "../../demo/betagal.ts";
+import { loadBetaGal } from "../../science/demo/betagal.ts";
 import { evenViews, randomPose } from "../../science/orientations.ts";
 import { orientationError, symmetryOperators } from "../../science/symmetry.ts";
-import { eulerMatrix, multiply } from "../../shared/kernels/math/euler.ts";
+import { eulerMatrix, multiply } from "../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 test.each([

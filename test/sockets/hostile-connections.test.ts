@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

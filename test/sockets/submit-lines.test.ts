@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { limits } from "../../shared/limits.ts";
-import { submitSubprotocol } from "../../shared/rest.ts";
-import { TaskPacker } from "../../shared/task-pack.ts";
+import { submitSubprotocol } from "../../shared/wire/rest.ts";
+import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

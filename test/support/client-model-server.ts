@@ -4,7 +4,7 @@ import {
   encodeFrame,
   type ClientMessage,
   type ServerMessage,
-} from "../../shared/protocol.ts";
+} from "../../shared/wire/protocol.ts";
 import type { Transport, TransportHandlers } from "../../shared/client/ports.ts";
 import type {
   Acknowledgement,

@@ -1,12 +1,12 @@
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
-import { packTasks } from "../../shared/client/sandbox-packs.ts";
-import { readReport } from "../../shared/client/sandbox-report.ts";
-import { createKernelRunner } from "../../shared/client/runner.ts";
+import { packTasks } from "../../shared/client/sandbox/packs.ts";
+import { readReport } from "../../shared/client/sandbox/report.ts";
+import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 
 export const kernelSha256 = sha256Hex(new Uint8Array());
 

@@ -1,12 +1,12 @@
 import { sha256Hex } from "../../shared/hash.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import type { ClientMessage, JobDescriptor, LeasedTask, ServerMessage } from "../../shared/protocol.ts";
+import type { ClientMessage, JobDescriptor, LeasedTask, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
-import type { SessionEvent, SessionInstruction } from "../../shared/client/session-events.ts";
-import { checkInvariants } from "../../shared/client/session-invariants.ts";
-import type { Bundle } from "../../shared/client/session-state.ts";
-import { Session, type SessionOptions } from "../../shared/client/session.ts";
+import type { SessionEvent, SessionInstruction } from "../../shared/client/session/events.ts";
+import { checkInvariants } from "../../shared/client/session/invariants.ts";
+import type { Bundle } from "../../shared/client/session/state.ts";
+import { Session, type SessionOptions } from "../../shared/client/session/session.ts";
 
 export const clientId = "c_aaaaaaaaaaaaaaaa" as ClientId;
 export const kernelName = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { encodeValue, type Value } from "../../shared/codec.ts";
+import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { makeClientId, type Sha256 } from "../../shared/ids.ts";
-import type { Kernel } from "../../shared/kernel.ts";
-import type { LeaseKey } from "../../shared/protocol.ts";
+import type { Kernel } from "../../shared/wire/kernel.ts";
+import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import { createClient, type Client } from "../../shared/client/client.ts";
 import type {
   BlobCache,
@@ -15,8 +15,8 @@ import type {
   Sandbox,
   SandboxFactory,
 } from "../../shared/client/ports.ts";
-import { createKernelRunner } from "../../shared/client/runner.ts";
-import { checkInvariants } from "../../shared/client/session-invariants.ts";
+import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
+import { checkInvariants } from "../../shared/client/session/invariants.ts";
 import type { ModelServer } from "./client-model-server.ts";
 import type { VirtualClock } from "./client-virtual-clock.ts";
 import { chunkDigests, hash } from "./chunks.ts";

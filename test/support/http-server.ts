@@ -15,7 +15,7 @@ import { Health } from "../../server/health.ts";
 import { defaultServerOptions, type ServerOptions } from "../../server/options.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
-import type { Role } from "../../shared/rest.ts";
+import type { Role } from "../../shared/wire/rest.ts";
 import { TestClient } from "./test-client.ts";
 
 interface TestServerSettings extends Partial<ServerOptions> {

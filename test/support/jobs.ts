@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ClientInfo, JobInfo, ResultLine } from "../../shared/rest.ts";
+import type { ClientInfo, JobInfo, ResultLine } from "../../shared/wire/rest.ts";
 
 interface Address {
   readonly url: string;

@@ -13,7 +13,7 @@ import {
   type LeasedTask,
   type LeaseKey,
   type ServerMessage,
-} from "../../shared/protocol.ts";
+} from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 import { until } from "./processes.ts";
 

@@ -2,7 +2,7 @@ import { decode } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../shared/errors.ts";
-import type { JobInfo, ResultLine } from "../../shared/rest.ts";
+import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
 import type { TestServer } from "./http-server.ts";
 
 export const json = (value: unknown): RequestInit => ({

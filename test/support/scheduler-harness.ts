@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId } from "../../shared/ids.ts";
-import type { FailureKind, TaskResult } from "../../shared/protocol.ts";
+import type { FailureKind, TaskResult } from "../../shared/wire/protocol.ts";
 import type {
   Instruction,
   SchedulerClientInfo,

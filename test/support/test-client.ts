@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { makeClientId, type ClientId } from "../../shared/ids.ts";
 import {
   protocolVersion,
   type ClientMessage,
   type ServerMessage,
   type TaskOutcome,
-} from "../../shared/protocol.ts";
+} from "../../shared/wire/protocol.ts";
 
 /**
  * A client without a socket, in the process of the platform, that computes each task at once. Inputs that are blobs reach the

@@ -1,8 +1,8 @@
-import { encodeValue, decodeValue, type Value } from "../../shared/codec.ts";
+import { encodeValue, decodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { BlobCache, Sandbox, SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
-import { packTasks } from "../../shared/client/sandbox-packs.ts";
-import { readReport } from "../../shared/client/sandbox-report.ts";
+import { packTasks } from "../../shared/client/sandbox/packs.ts";
+import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { openBlobCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";

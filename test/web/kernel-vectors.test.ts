@@ -1,6 +1,6 @@
 import type { Page } from "puppeteer";
 import { beforeAll, describe, expect, it } from "vitest";
-import { decodeValue, encodeValue, type Value } from "../../shared/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { kernelVectors, type KernelVector } from "../contract/kernel-vectors.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";

@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { CountingProxy } from "../../bench/runs/support/counting-proxy.ts";
-import type { JobInfo } from "../../shared/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { quickest } from "../support/quickest.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

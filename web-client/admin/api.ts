@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { Role } from "../../shared/rest.ts";
+import type { Role } from "../../shared/wire/rest.ts";
 
 export interface Session {
   readonly role: Role | null;

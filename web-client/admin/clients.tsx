@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { ClientInfo, JobInfo } from "../../shared/rest.ts";
+import type { ClientInfo, JobInfo } from "../../shared/wire/rest.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { confirmFirst } from "./confirm.tsx";

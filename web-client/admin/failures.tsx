@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { JobInfo, TaskFailure } from "../../shared/rest.ts";
+import type { JobInfo, TaskFailure } from "../../shared/wire/rest.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { shownText } from "../ui/shown-name.ts";
 

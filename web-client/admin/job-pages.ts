@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
-import { nextCursorHeader, type JobInfo, type JobListState } from "../../shared/rest.ts";
+import { nextCursorHeader, type JobInfo, type JobListState } from "../../shared/wire/rest.ts";
 import { requestWhole } from "./api.ts";
 import { notice } from "./state.ts";
 

@@ -1,4 +1,4 @@
-import type { JobInfo } from "../../shared/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest.ts";
 import { plural } from "../ui/format.ts";
 
 export interface JobStateLabel {

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
-import type { Snapshot } from "../../shared/rest.ts";
+import type { Snapshot } from "../../shared/wire/rest.ts";
 import { request, type Session } from "./api.ts";
 
 /** No push for this long means that it stopped: the server sends about one a second. */

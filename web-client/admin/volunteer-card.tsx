@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { CreatedToken, ServerStatus } from "../../shared/rest.ts";
+import type { CreatedToken, ServerStatus } from "../../shared/wire/rest.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "./qr-code.tsx";
 import { act } from "./state.ts";

@@ -1,4 +1,4 @@
-import { digestListBytes } from "../../shared/client/chunk-reader.ts";
+import { digestListBytes } from "../../shared/client/data/chunk-reader.ts";
 import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";

@@ -1,5 +1,5 @@
 import { expose, transfer, wrap } from "comlink";
-import type { KernelRunner } from "../../shared/client/runner.ts";
+import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 import { workerReady } from "../sandbox/frame-messages.ts";
 import { guardPort, type GuardedPort } from "./guarded-port.ts";

@@ -1,6 +1,6 @@
 import { delMany, setMany, values } from "idb-keyval";
 import type { Outbox, OutboxEntry } from "../../shared/client/ports.ts";
-import type { LeaseKey } from "../../shared/protocol.ts";
+import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import type { Stores } from "./stores.ts";
 
 /**

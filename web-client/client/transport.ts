@@ -1,5 +1,5 @@
 import type { Transport } from "../../shared/client/ports.ts";
-import { clientSocketPath, subprotocol } from "../../shared/protocol.ts";
+import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 
 /** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;

@@ -4,8 +4,19 @@
  */
 export { EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
 export { expose, transfer, wrap } from "comlink";
-export { clip, dataFailure, describeThrown, isDataFailure } from "../../shared/client/runner-failure.ts";
+export {
+  clip,
+  dataFailure,
+  describeThrown,
+  isDataFailure,
+} from "../../shared/client/sandbox/runner-failure.ts";
 export { errorCodes, PlatformError } from "../../shared/errors.ts";
 export { limits } from "../../shared/limits.ts";
-export { MessagePack } from "../../shared/messagepack.ts";
-export { isColumn, isDurationColumn, isPack, packValues, unpackValues } from "../../shared/column-pack.ts";
+export { MessagePack } from "../../shared/wire/messagepack.ts";
+export {
+  isColumn,
+  isDurationColumn,
+  isPack,
+  packValues,
+  unpackValues,
+} from "../../shared/wire/column-pack.ts";

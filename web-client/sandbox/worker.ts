@@ -1,8 +1,8 @@
 import { expose, transfer, wrap } from "comlink";
 import type { RunnerReport } from "../../shared/client/ports.ts";
 import type { RunnerHost } from "../../shared/client/ports.ts";
-import { createKernelRunner, type KernelRunner } from "../../shared/client/runner.ts";
-import type { KernelContext } from "../../shared/kernel.ts";
+import { createKernelRunner, type KernelRunner } from "../../shared/client/sandbox/runner.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
 import { workerReady } from "./frame-messages.ts";
 import { portEndpoint } from "./port-endpoint.ts";

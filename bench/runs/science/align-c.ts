@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
+import { shiftGrid } from "../../../science/kernels/math/rotational-search.ts";
 import { median } from "../../harness/statistics.ts";
 import { temporaryDirectory } from "../support/children.ts";
 import { report } from "../support/report.ts";

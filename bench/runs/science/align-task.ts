@@ -1,13 +1,13 @@
 import { writeFile } from "node:fs/promises";
-import { betaGal, loadBetaGal } from "../../../demo/betagal.ts";
+import { betaGal, loadBetaGal } from "../../../science/demo/betagal.ts";
 import { computeHere } from "../../../science/compute-here.ts";
 import { filterVolume, lowPass } from "../../../science/fourier-filter.ts";
 import { addNoise } from "../../../science/noise.ts";
 import { evenViews, randomPose } from "../../../science/orientations.ts";
 import { projectStage } from "../../../science/stages.ts";
 import { symmetryOperators } from "../../../science/symmetry.ts";
-import { Background } from "../../../shared/kernels/math/background.ts";
-import { shiftGrid } from "../../../shared/kernels/math/rotational-search.ts";
+import { Background } from "../../../science/kernels/math/background.ts";
+import { shiftGrid } from "../../../science/kernels/math/rotational-search.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
 /** A task of the demo's search, for the kernel and for align.c. */

@@ -1,4 +1,4 @@
-// The alignment kernel (shared/kernels/align.ts) in C, with FFTW: the yardstick of the WebAssembly. The arithmetic is the same,
+// The alignment kernel (science/kernels/align.ts) in C, with FFTW: the yardstick of the WebAssembly. The arithmetic is the same,
 // in 32 bits. Its layout suits C: harmonics are neighbours, in GCC's vectors of eight, which plain -O3 turns into SSE. FFTW
 // gets whole batches in its interleaved format (the split format took five times as long), and transforms only the rows and
 // columns that are read.

@@ -2,11 +2,11 @@
 import { parseArgs } from "node:util";
 import { bundleKernel } from "../../../customer/kernel/bundle.ts";
 import { bytesOf } from "../../../science/stages.ts";
-import type align from "../../../shared/kernels/align.ts";
+import type align from "../../../science/kernels/align.ts";
 import { DataReference } from "../../../shared/data-reference.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
-import type { KernelContext } from "../../../shared/kernel.ts";
-import { unpackCandidates, type Candidate } from "../../../shared/kernels/math/candidates.ts";
+import type { KernelContext } from "../../../shared/wire/kernel.ts";
+import { unpackCandidates, type Candidate } from "../../../science/kernels/math/candidates.ts";
 import { median } from "../../harness/statistics.ts";
 import { report } from "../support/report.ts";
 import { makeAlignTask, type AlignTask } from "./align-task.ts";
@@ -16,7 +16,7 @@ export async function alignByKernel(
   task: AlignTask,
   tasks: number,
 ): Promise<{ ms: number[]; matches: Candidate[][] }> {
-  const source = await bundleKernel(new URL("../../../shared/kernels/align.ts", import.meta.url));
+  const source = await bundleKernel(new URL("../../../science/kernels/align.ts", import.meta.url));
   const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
   const { default: kernel } = (await import(url)) as { default: typeof align };
   const blobs = new Map(

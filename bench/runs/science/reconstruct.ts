@@ -1,4 +1,4 @@
-import { betaGal, loadBetaGal } from "../../../demo/betagal.ts";
+import { betaGal, loadBetaGal } from "../../../science/demo/betagal.ts";
 import { computeHere } from "../../../science/compute-here.ts";
 import type { Compute } from "../../../science/compute.ts";
 import { filterVolume, lowPass } from "../../../science/fourier-filter.ts";
@@ -8,7 +8,7 @@ import { randomPose } from "../../../science/orientations.ts";
 import { refinementRound, type RunStage } from "../../../science/refinement.ts";
 import { projectStage } from "../../../science/stages.ts";
 import type { Volume } from "../../../science/volume.ts";
-import type { Pose } from "../../../shared/kernels/math/euler.ts";
+import type { Pose } from "../../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
 /** Noisy images of β-galactosidase in random poses, and the map that the first round matches them with. */

@@ -9,7 +9,7 @@ import {
   subprotocol,
   type ClientMessage,
   type ServerMessage,
-} from "../../../shared/protocol.ts";
+} from "../../../shared/wire/protocol.ts";
 import { version } from "../../../shared/version.ts";
 
 export type Lease = Extract<ServerMessage, { type: "lease" }>;

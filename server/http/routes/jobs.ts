@@ -9,7 +9,7 @@ import {
   nextCursorHeader,
   prioritySchema,
   type JobInfo,
-} from "../../../shared/rest.ts";
+} from "../../../shared/wire/rest.ts";
 import type { Principal } from "../../access/principal.ts";
 import { maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";

@@ -3,7 +3,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import { sha256Schema } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
-import { contentTypes } from "../../../shared/rest.ts";
+import { contentTypes } from "../../../shared/wire/rest.ts";
 import { bodyType, check, parseBody, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { parameter, reply } from "../reply.ts";

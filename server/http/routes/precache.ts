@@ -1,8 +1,8 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import { precacheItems } from "../../../shared/precache.ts";
-import { precacheSchema } from "../../../shared/rest.ts";
+import { precacheItems } from "../../../shared/wire/precache.ts";
+import { precacheSchema } from "../../../shared/wire/rest.ts";
 import { parseBody } from "../body.ts";
 import type { Blobs, HttpParts, Routes } from "../context.ts";
 import type { NewsStreams } from "../news-streams.ts";

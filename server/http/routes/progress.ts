@@ -1,4 +1,4 @@
-import { hasEnded } from "../../../shared/rest.ts";
+import { hasEnded } from "../../../shared/wire/rest.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import type { NewsStreams } from "../news-streams.ts";
 import { jobOf } from "../ownership.ts";

@@ -1,7 +1,7 @@
 import type { Response } from "express";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
-import { contentTypes, hasEnded, type JobInfo } from "../../../shared/rest.ts";
+import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";
 import { flag, query } from "../reply.ts";

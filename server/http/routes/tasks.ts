@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import { contentTypes } from "../../../shared/rest.ts";
-import type { JobInfo, Submitted } from "../../../shared/rest.ts";
+import { contentTypes } from "../../../shared/wire/rest.ts";
+import type { JobInfo, Submitted } from "../../../shared/wire/rest.ts";
 import { bodyType, parseJson, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { splitLines, splitMessagePack, type Framing } from "../framing.ts";

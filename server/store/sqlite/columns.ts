@@ -1,6 +1,6 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
-import type { Payload } from "../../../shared/protocol.ts";
+import type { Payload } from "../../../shared/wire/protocol.ts";
 
 /** A hash as it is stored: 32 bytes, half of its text, which counts in the indexes of references. */
 export function hashColumn(sha256: Sha256): Uint8Array {

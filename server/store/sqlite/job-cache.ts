@@ -1,7 +1,7 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import type { JobOptions, JobState, TaskFailure } from "../../../shared/rest.ts";
+import type { JobOptions, JobState, TaskFailure } from "../../../shared/wire/rest.ts";
 import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
 import type { Database } from "./database.ts";

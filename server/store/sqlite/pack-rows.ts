@@ -1,5 +1,5 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
-import type { TaskFailure } from "../../../shared/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest.ts";
 import { readName, readRefs } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { OutcomePacks } from "./outcome-packs.ts";

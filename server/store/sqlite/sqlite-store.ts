@@ -1,7 +1,7 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
-import type { TaskFailure } from "../../../shared/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest.ts";
 import type {
   ClaimedTask,
   JobFilter,

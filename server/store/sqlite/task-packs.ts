@@ -1,6 +1,6 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { TaskIndex } from "../../../shared/ids.ts";
-import type { Payload } from "../../../shared/protocol.ts";
+import type { Payload } from "../../../shared/wire/protocol.ts";
 import type { Database } from "./database.ts";
 import { PackBuilder, ValuePack, type PackColumns } from "./value-pack.ts";
 

@@ -1,5 +1,5 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
-import type { Payload } from "../../../shared/protocol.ts";
+import type { Payload } from "../../../shared/wire/protocol.ts";
 import { readName, readRefs, refsColumn, nameColumn } from "./columns.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 

@@ -1,4 +1,4 @@
-import type { KernelContext } from "../../../shared/kernel.ts";
+import type { KernelContext } from "../../../shared/wire/kernel.ts";
 
 /** A kernel whose types a job takes over. */
 export default function mean(input: { values: Float64Array; label: string }, ctx: KernelContext) {

@@ -1,4 +1,4 @@
-import type { Band } from "../../../shared/kernels/math/band.ts";
+import type { Band } from "../../../science/kernels/math/band.ts";
 
 /** Takes a band out of a half transform: re, im pairs in the order of the band. */
 export function gatherBand(half: Float32Array, band: Band, out: Float64Array): void {

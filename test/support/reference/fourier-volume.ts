@@ -1,6 +1,6 @@
-import type { Band } from "../../../shared/kernels/math/band.ts";
-import type { Matrix3 } from "../../../shared/kernels/math/euler.ts";
-import { paddedSize, triangleTransform } from "../../../shared/kernels/math/fourier-volume.ts";
+import type { Band } from "../../../science/kernels/math/band.ts";
+import type { Matrix3 } from "../../../science/kernels/math/euler.ts";
+import { paddedSize, triangleTransform } from "../../../science/kernels/math/fourier-volume.ts";
 import { forward3, halfLength3 } from "./fft-real.ts";
 
 /** The centred half transform of a map, padded at least twofold so that trilinear interpolation in it is accurate. */

@@ -1,6 +1,6 @@
-import type { Band } from "../../../shared/kernels/math/band.ts";
-import type { Matrix3 } from "../../../shared/kernels/math/euler.ts";
-import type { PartialVolume } from "../../../shared/kernels/math/partial-volume.ts";
+import type { Band } from "../../../science/kernels/math/band.ts";
+import type { Matrix3 } from "../../../science/kernels/math/euler.ts";
+import type { PartialVolume } from "../../../science/kernels/math/partial-volume.ts";
 
 /**
  * Adds the central slice of one particle, trilinearly spread over the eight nearest samples.

@@ -1,6 +1,6 @@
 import { forward2, halfLength2 } from "./fft-real.ts";
-import { paddedSize, triangleTransform } from "../../../shared/kernels/math/fourier-volume.ts";
-import type { PolarGrid } from "../../../shared/kernels/math/polar.ts";
+import { paddedSize, triangleTransform } from "../../../science/kernels/math/fourier-volume.ts";
+import type { PolarGrid } from "../../../science/kernels/math/polar.ts";
 import { samplePolar } from "./polar.ts";
 
 /** Turns images of one size into polar samples, with buffers of its own. */

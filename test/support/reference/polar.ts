@@ -1,4 +1,4 @@
-import type { PolarGrid } from "../../../shared/kernels/math/polar.ts";
+import type { PolarGrid } from "../../../science/kernels/math/polar.ts";
 import { fft } from "./fft.ts";
 
 /** Numbers of the sampled half rings of one image: re, im at every angle of half a ring, ring after ring. */

@@ -1,5 +1,5 @@
-import type { PolarGrid } from "../../../shared/kernels/math/polar.ts";
-import type { Match } from "../../../shared/kernels/math/rotational-search.ts";
+import type { PolarGrid } from "../../../science/kernels/math/polar.ts";
+import type { Match } from "../../../science/kernels/math/rotational-search.ts";
 import { fft } from "./fft.ts";
 import { correlateRings, polarLength, polarShift, ringSpectra, weightedPower, weightRings } from "./polar.ts";
 import { PolarSampler } from "./polar-image.ts";

@@ -1,6 +1,6 @@
-import type { Band } from "../../../shared/kernels/math/band.ts";
+import type { Band } from "../../../science/kernels/math/band.ts";
 import { PhaseTable } from "./band.ts";
-import type { Matrix3 } from "../../../shared/kernels/math/euler.ts";
+import type { Matrix3 } from "../../../science/kernels/math/euler.ts";
 import { sliceBand, type FourierVolume } from "./fourier-volume.ts";
 
 /** How well a slice agrees with a particle, and the shift that makes it agree best. */

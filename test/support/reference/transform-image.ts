@@ -1,4 +1,4 @@
-import type { Match } from "../../../shared/kernels/math/rotational-search.ts";
+import type { Match } from "../../../science/kernels/math/rotational-search.ts";
 
 /**
  * Adds a particle to an image, brought into the frame of the reference it matches: moved by its origin, flipped when it is a

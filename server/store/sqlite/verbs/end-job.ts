@@ -1,5 +1,5 @@
 import type { JobId } from "../../../../shared/ids.ts";
-import type { TaskFailure } from "../../../../shared/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { Session } from "../session.ts";
 import { settleDependents } from "./dependents.ts";

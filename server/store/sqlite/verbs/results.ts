@@ -1,5 +1,5 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { TaskFailure } from "../../../../shared/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { ResultRow } from "../../store.ts";
 import { decodeRuns } from "../index-runs.ts";
 import type { Session } from "../session.ts";

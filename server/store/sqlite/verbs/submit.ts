@@ -1,7 +1,7 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { Payload } from "../../../../shared/protocol.ts";
+import type { Payload } from "../../../../shared/wire/protocol.ts";
 import type { NewTask } from "../../store.ts";
 import { blobsOf, hashColumn } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";

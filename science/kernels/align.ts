@@ -1,0 +1,82 @@
+import type { DataReference } from "../../shared/data-reference.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
+import { readImages } from "./math/blobs.ts";
+import { mostCandidates, packCandidates, type Candidate } from "./math/candidates.ts";
+import { checkFinite, checkWhole } from "./math/checks.ts";
+import { polarGrid } from "./math/polar.ts";
+import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
+import { withEngine } from "./wasm/engine.ts";
+
+/** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
+export type AlignInput = {
+  /** `box`² 32-bit pixels an image, x fastest. */
+  readonly particles: DataReference;
+  /** Reference projections, as the particles; their in-plane angle is 0. */
+  readonly references: DataReference;
+  /** rot and tilt of each reference, degrees, one pair after the other. */
+  readonly views: Float64Array;
+  /** Index of the block's first reference, so that candidates of all blocks count alike. */
+  readonly firstReference: number;
+  readonly box: number;
+  /** Band that is compared, cycles per box. */
+  readonly minRing: number;
+  readonly maxRing: number;
+  /** Radius of the particle, pixels. */
+  readonly particleRadius: number;
+  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
+  readonly shiftRadius: number;
+  readonly shiftStep: number;
+  /** Candidates kept of each particle, each of another reference. */
+  readonly keep: number;
+};
+
+/** `keep` candidates of every particle, best first, packed (math/candidates.ts). */
+export type AlignOutput = Float64Array;
+
+/**
+ * Projection matching over all in-plane rotations at once: for every shift of the particle and every reference, one sum
+ * over rings and one short inverse transform give the correlation at all angles.
+ *
+ * 25 particles of 64² pixels against 100 references, 29 shifts and 64 angles, in the band up to 30 Å, take 8.9 ms on one core; the
+ * same arithmetic in C (`gcc -O3`, FFTW) 10.6 ms, in JavaScript with 64-bit numbers 10 times as long. 128 angles, twice and more
+ * what the band's 26 harmonics need, took 1.7 times as long for the same poses after refinement.
+ */
+export default async function align(input: AlignInput, ctx: KernelContext): Promise<AlignOutput> {
+  const { box } = input;
+  const area = box * box;
+  const grid = polarGrid(box, input.minRing, input.maxRing, input.particleRadius);
+  const shifts = shiftGrid(input.shiftRadius, input.shiftStep);
+  checkWhole("keep", input.keep, 1, mostCandidates);
+  checkFinite("views", input.views);
+  const references = await readImages(ctx, input.references, box, "reference");
+  if (references.length !== (input.views.length / 2) * area)
+    throw new RangeError(`${references.length / area} references with ${input.views.length / 2} views`);
+  const images = await readImages(ctx, input.particles, box);
+  return withEngine((engine) => {
+    const search = new RotationalSearch(engine, grid, shifts);
+    search.setReferences(references);
+    const count = images.length / area;
+    const found: Candidate[][] = [];
+    for (let i = 0; i < count; i++) {
+      search.setParticle(images.subarray(i * area, (i + 1) * area));
+      found.push(bestOf(search, input));
+      ctx.progress((i + 1) / count);
+    }
+    return packCandidates(found, input.keep);
+  });
+}
+
+/** The best rotation and shift for each reference, and of these the `keep` best. */
+function bestOf(search: RotationalSearch, { keep, views, firstReference }: AlignInput): Candidate[] {
+  const matches = search.matches().map((match, index) => ({ ...match, index }));
+  matches.sort((a, b) => b.score - a.score);
+  return matches.slice(0, keep).map(({ index, score, psi, originX, originY }) => ({
+    rot: views[2 * index]!,
+    tilt: views[2 * index + 1]!,
+    psi,
+    originX,
+    originY,
+    score,
+    reference: firstReference + index,
+  }));
+}

@@ -1,0 +1,139 @@
+import type { DataReference } from "../../shared/data-reference.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
+import { Background } from "./math/background.ts";
+import { makeBand } from "./math/band.ts";
+import { readImages } from "./math/blobs.ts";
+import { checkBox, checkFinite, checkMaxRadius, checkRotations } from "./math/checks.ts";
+import { eulerMatrix, multiply, type Matrix3 } from "./math/euler.ts";
+import { halfLength2, RealTransform } from "./math/fft-real.ts";
+import { paddedSize } from "./math/fourier-volume.ts";
+import { PhaseTables } from "./math/phase-tables.ts";
+import { poseAt, poseLength } from "./math/poses.ts";
+import { putBand, takeValues } from "./math/slice-band.ts";
+import { SliceSum } from "./math/slice-sum.ts";
+import { withEngine, type Engine } from "./wasm/engine.ts";
+
+/** Particles with known poses, to be inserted into a Fourier volume. */
+export type InsertInput = {
+  /** `box`² 32-bit pixels an image, x fastest; one reference for each run of neighbouring images. */
+  readonly particles: readonly DataReference[];
+  /** Pixels a side, even. */
+  readonly box: number;
+  /** Packed poses, one for each image in the order of `particles`. */
+  readonly poses: Float64Array;
+  /** One weight for each image; 0 leaves it out. */
+  readonly weights: Float64Array;
+  /** Rotations of the particle's point group, 9 numbers each, row by row; the identity among them. */
+  readonly symmetry: Float64Array;
+  /** Frequencies from here on are left out, in cycles per box; at most box/2. */
+  readonly maxRadius: number;
+};
+
+/** What `SliceSum.pack` made of the partial volume, and how many images are in it. */
+export type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
+
+/** Radius of the sphere that travels, in samples of the padded transform: two more than slices reach, so that every corner of the interpolation is inside. */
+export function packedRadius(box: number, maxRadius: number): number {
+  return Math.min(maxRadius, box / 2) * (paddedSize(box) / box) + 2;
+}
+
+/** Direct Fourier inversion's first half: adds every particle's central slice to a weighted sum. */
+export default async function insert(input: InsertInput, ctx: KernelContext): Promise<InsertOutput> {
+  checkBox(input.box);
+  checkMaxRadius(input.maxRadius);
+  checkFinite("poses", input.poses);
+  checkFinite("weights", input.weights);
+  checkRotations("symmetry", input.symmetry);
+  const stacks: Float32Array[] = [];
+  for (const ref of input.particles) stacks.push(await readImages(ctx, ref, input.box));
+  const counts = [input.poses.length / poseLength, input.weights.length];
+  const images = stacks.reduce((sum, { length }) => sum + length, 0) / input.box ** 2;
+  if (counts.some((count) => count !== images))
+    throw new RangeError(
+      `${images} images with ${counts.join(" poses and ")} weights; one of each was expected`,
+    );
+  return withEngine((engine) => insertAll(engine, stacks, input, ctx));
+}
+
+function insertAll(
+  engine: Engine,
+  stacks: readonly Float32Array[],
+  { box, poses, weights, symmetry, maxRadius }: InsertInput,
+  ctx: KernelContext,
+): InsertOutput {
+  const padded = paddedSize(box);
+  const sum = new SliceSum(engine, padded);
+  const slicer = new ParticleSlicer(engine, box, maxRadius);
+  const group = operators(symmetry);
+  const count = poses.length / poseLength;
+  let inserted = 0;
+  let index = 0;
+  for (const images of stacks) {
+    for (let at = 0; at < images.length; at += box * box, index++) {
+      const weight = weights[index]!;
+      if (weight === 0) continue;
+      const { rot, tilt, psi, originX, originY } = poseAt(poses, index);
+      slicer.set(images.subarray(at, at + box * box), originX, originY);
+      const matrix = eulerMatrix(rot, tilt, psi);
+      for (const operator of group) sum.add(slicer.values, slicer.band, multiply(matrix, operator), weight);
+      inserted++;
+      ctx.progress((index + 1) / count);
+    }
+  }
+  return { packed: sum.pack(packedRadius(box, maxRadius)), inserted };
+}
+
+/** Makes the slices of particles that go into a volume. */
+class ParticleSlicer {
+  readonly band;
+  /** Address of the slice: the particle's centred transform, moved by its origin, on the band. */
+  readonly values;
+  readonly #engine: Engine;
+  readonly #box: number;
+  readonly #padded: number;
+  readonly #transform: RealTransform;
+  readonly #phases: PhaseTables;
+  readonly #half: number;
+  readonly #background: Background;
+
+  constructor(engine: Engine, box: number, maxRadius: number) {
+    const padded = paddedSize(box);
+    this.#engine = engine;
+    this.#box = box;
+    this.#padded = padded;
+    this.band = putBand(engine, makeBand(padded, 0, maxRadius * (padded / box)));
+    this.values = takeValues(engine, this.band);
+    this.#transform = new RealTransform(engine, padded);
+    this.#phases = new PhaseTables(engine, padded);
+    this.#half = engine.take(4 * halfLength2(padded));
+    this.#background = new Background(box, box / 2);
+  }
+
+  /**
+   * Zeros go around an image: its slice is then as finely sampled as the cube, which leaves no holes near the origin. Its
+   * corners become zero on average: the edge of a grey image would be in the map, and in both halves, which then agree on it.
+   */
+  set(image: Float32Array, originX: number, originY: number): void {
+    const [box, padded] = [this.#box, this.#padded];
+    const offset = (padded - box) / 2;
+    const field = this.#engine.floats(this.#half, halfLength2(padded)).fill(0);
+    const mean = this.#background.meanOf(image);
+    for (let y = 0, from = 0; y < box; y++) {
+      const to = (y + offset) * (padded + 2) + offset;
+      for (let x = 0; x < box; x++, from++) field[to + x] = image[from]! - mean;
+    }
+    this.#transform.forward2(this.#half, { filled: [offset, offset + box] });
+    const { offsets, phases, count } = this.band;
+    const { call } = this.#engine;
+    call.gatherBand(this.#half, offsets, count, this.values);
+    this.#phases.set(-originX, -originY);
+    call.shiftBand(this.values, phases, count, this.#phases.alongX, this.#phases.alongY);
+  }
+}
+
+function operators(packed: Float64Array): Matrix3[] {
+  return Array.from(
+    { length: packed.length / 9 },
+    (_, i) => Array.from(packed.subarray(9 * i, 9 * i + 9)) as unknown as Matrix3,
+  );
+}

@@ -1,0 +1,76 @@
+import type { DataReference } from "../../../shared/data-reference.ts";
+import type { KernelContext } from "../../../shared/wire/kernel.ts";
+import { checkBox } from "./checks.ts";
+import { fourierVolume, type FourierVolume } from "./fourier-volume.ts";
+
+/**
+ * Images of `box`² pixels.
+ * @param name - of one of them, as errors call it
+ * @throws RangeError when they are not whole, or a pixel is no finite number
+ */
+export async function readImages(
+  ctx: KernelContext,
+  ref: DataReference,
+  box: number,
+  name = "particle",
+): Promise<Float32Array> {
+  checkBox(box);
+  const area = box * box;
+  const count = ref.length / (4 * area);
+  if (!(Number.isInteger(count) && count > 0))
+    throw new RangeError(`${ref.length} bytes; ${name}s of ${box} × ${box} 32-bit pixels were expected`);
+  const images = await readFloats(ctx, ref, count * area);
+  const wrong = firstNotFinite(images);
+  if (wrong < 0) return images;
+  throw new RangeError(
+    `${name} ${Math.floor(wrong / area) + 1} of ${count} has a pixel of ${images[wrong]}; finite ones were expected`,
+  );
+}
+
+/** Position of the first number that is not finite, or −1. */
+function firstNotFinite(numbers: Float32Array): number {
+  for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) return i;
+  return -1;
+}
+
+/**
+ * The little-endian 32-bit numbers a data reference stands for.
+ * @throws RangeError when there are not `count` of them
+ */
+async function readFloats(ctx: KernelContext, ref: DataReference, count: number): Promise<Float32Array> {
+  const bytes = await ctx.data(ref);
+  if (bytes.length !== 4 * count)
+    throw new RangeError(
+      `the data reference has ${bytes.length} bytes; ${count} 32-bit numbers were expected`,
+    );
+  // Not `slice`, which in a Buffer of Node would be a view of the same odd offset.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+  return new Float32Array(aligned.buffer, aligned.byteOffset, count);
+}
+
+let lastKey = "";
+let lastVolume: FourierVolume | undefined;
+
+/**
+ * The padded transform of a map. The last one is kept, because a warm worker gets task after task with the same map:
+ * making one of box 64 takes as long as aligning dozens of particles.
+ */
+export async function readFourierVolume(
+  ctx: KernelContext,
+  ref: DataReference,
+  box: number,
+): Promise<FourierVolume> {
+  const key = `${ref.sha256} ${ref.range?.join() ?? ""} ${box}`;
+  if (lastVolume && lastKey === key) {
+    lastVolume.engine.release(lastVolume.top);
+    return lastVolume;
+  }
+  checkBox(box);
+  const map = await readFloats(ctx, ref, box ** 3);
+  const wrong = firstNotFinite(map);
+  if (wrong >= 0) throw new RangeError(`the map has a density of ${map[wrong]}; finite ones were expected`);
+  const volume = fourierVolume(map, box);
+  lastKey = key;
+  lastVolume = volume;
+  return volume;
+}

@@ -1,0 +1,266 @@
+import type { BlobName } from "../../data-reference.ts";
+import { PlatformError } from "../../errors.ts";
+import type { Sha256 } from "../../ids.ts";
+import { limits } from "../../limits.ts";
+import { backoffMs } from "../../backoff.ts";
+import { ByteCache } from "./byte-cache.ts";
+import { ChunkReader } from "./chunk-reader.ts";
+import type { ClientPorts } from "../ports.ts";
+
+const { wholeBytes } = limits;
+/** Blobs kept in memory beside the shell's cache: many slots, and many ranges of one stack, read the same ones. */
+const memoryBytes = 64 * 1024 * 1024;
+const queuedFetchesAtOnce = 4;
+const queuedFetchesWaiting = 4096;
+/** Failed tries while connected, about a minute of them; while there is no connection it waits without counting. */
+const maxTries = 8;
+
+type Range = readonly [number, number];
+
+/** Blobs for kernels: from memory, the cache, or the server, each fetched once however many ask. */
+export class BlobAccess {
+  readonly #ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">;
+  readonly #memory = new ByteCache(memoryBytes);
+  readonly #chunks: ChunkReader;
+  /** Fetches under way; their bytes are shared, so nobody may change or transfer them. */
+  readonly #underWay = new Map<string, Promise<Uint8Array>>();
+  readonly #waiters = new Set<() => void>();
+  /** Transfers that tasks wait for, or will soon; and who waits until there are none. */
+  #busy = 0;
+  readonly #quiet = new Set<() => void>();
+  #fetching = 0;
+  #toFetch: BlobName[] = [];
+  #ticket: string | undefined;
+  #connected = false;
+  #closed = false;
+
+  constructor(ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">) {
+    this.#ports = ports;
+    const { cache, log } = ports;
+    this.#chunks = new ChunkReader(
+      {
+        digests: (name) => this.#retry((ticket) => ports.blobs.chunks(name, ticket)),
+        fetch: (name, range, check) => this.#fetch(name, range, check),
+        hash: (bytes) => ports.blobs.hash(bytes),
+      },
+      { cache, memory: this.#memory, log },
+    );
+  }
+
+  /** Credential from the newest welcome; also means that the server is there. */
+  useTicket(ticket: string): void {
+    this.#closed = false;
+    this.#ticket = ticket;
+    this.#connected = true;
+    this.#wakeAll();
+  }
+
+  disconnected(): void {
+    this.#connected = false;
+  }
+
+  /** Gives up whatever waits. A new ticket opens it again. */
+  close(): void {
+    this.#closed = true;
+    this.#connected = false;
+    this.#toFetch = [];
+    this.#wakeAll();
+  }
+
+  /**
+   * The bytes of a blob, or of `range` of it; others read them too, so nobody may change or transfer them.
+   * @throws PlatformError RANGE_NOT_SATISFIABLE, NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
+   */
+  async read(name: BlobName, range?: Range): Promise<Uint8Array> {
+    const [start, end] = range ?? [0, name.size];
+    if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= name.size))
+      throw new PlatformError(
+        "RANGE_NOT_SATISFIABLE",
+        `Bytes ${start} to ${end} of a blob of ${name.size} bytes; expected a range inside it.`,
+      );
+    const all = end - start === name.size;
+    if (all || name.size <= wholeBytes) return (await this.#whole(name)).subarray(start, end);
+    const cached = this.#memory.get(name.sha256) ?? (await this.#cached(name));
+    if (cached) return cached.subarray(start, end);
+    return this.#chunks.read(name, [start, end]);
+  }
+
+  /** Of names that came into the cache, those that may be whole blobs: the server prefers clients that have a task's data. */
+  wholeBlobs(names: readonly Sha256[]): Sha256[] {
+    return names.filter((name) => !this.#chunks.isStoring(name));
+  }
+
+  /** Chunks of large blobs, for precaching. */
+  get chunks(): Pick<ChunkReader, "chunksOf" | "knownChunks" | "fetchRun"> {
+    return this.#chunks;
+  }
+
+  /** Fetches bytes that no task waits for; tries again as `read` does. @throws PlatformError */
+  fetchPrecached(
+    name: BlobName,
+    range: Range,
+    check: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
+    return this.#transfer(name, range, check);
+  }
+
+  /** Resolves when nothing moves that tasks wait for, or after `ms`: behind them, and yet not never. */
+  whenQuiet(ms: number): Promise<void> {
+    if (this.#busy === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#quiet.delete(wake);
+        cancel();
+        resolve();
+      };
+      const cancel = this.#ports.clock.setTimer(ms, wake);
+      this.#quiet.add(wake);
+    });
+  }
+
+  /** Fetches the blobs of queued tasks into the cache, as far as they are small enough to be fetched whole. */
+  fetchQueued(names: readonly BlobName[]): void {
+    for (const name of names) {
+      const known = this.#memory.has(name.sha256) || this.#underWay.has(name.sha256);
+      if (name.size <= wholeBytes && !known && this.#toFetch.length < queuedFetchesWaiting)
+        this.#toFetch.push(name);
+    }
+    while (this.#fetching < queuedFetchesAtOnce && this.#toFetch.length > 0) this.#fetchNext();
+  }
+
+  #fetchNext(): void {
+    const name = this.#toFetch.shift();
+    if (!name) return;
+    this.#fetching++;
+    this.#whole(name)
+      .catch((error: unknown) => {
+        this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
+          sha256: name.sha256,
+          error,
+        });
+      })
+      .finally(() => {
+        this.#fetching--;
+        this.fetchQueued([]);
+      });
+  }
+
+  /**
+   * Stores bytes as a blob on the server.
+   * @param isWanted - given for bytes that are worth any number of tries: asked after each that failed
+   * @throws PlatformError TOO_LARGE, …
+   */
+  upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
+    return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket), isWanted);
+  }
+
+  #whole(name: BlobName): Promise<Uint8Array> {
+    const kept = this.#memory.get(name.sha256);
+    if (kept?.length === name.size) return Promise.resolve(kept);
+    return this.#once(name.sha256, async () => {
+      const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name));
+      if (bytes.length <= wholeBytes) this.#memory.put(name.sha256, bytes);
+      return bytes;
+    });
+  }
+
+  #once(key: string, start: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    let under = this.#underWay.get(key);
+    if (!under) {
+      under = start().finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, under);
+    }
+    return under;
+  }
+
+  /** A cache is never a reason to fail: what it cannot give is fetched. */
+  async #cached({ sha256, size }: BlobName): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#ports.cache.get(sha256);
+      return bytes?.length === size ? bytes : undefined;
+    } catch (error) {
+      this.#ports.log("debug", "The blob cache failed.", { sha256, error });
+      return undefined;
+    }
+  }
+
+  async #fetchAndCache(name: BlobName): Promise<Uint8Array> {
+    const bytes = await this.#fetch(name, undefined);
+    this.#ports.cache.put(name.sha256, bytes).catch((error: unknown) => {
+      this.#ports.log("debug", "A blob could not be cached.", { sha256: name.sha256, error });
+    });
+    return bytes;
+  }
+
+  async #fetch(
+    name: BlobName,
+    range: Range | undefined,
+    check?: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
+    this.#busy++;
+    try {
+      return await this.#transfer(name, range, check);
+    } finally {
+      if (--this.#busy === 0) for (const wake of this.#quiet) wake();
+    }
+  }
+
+  #transfer(
+    name: BlobName,
+    range: Range | undefined,
+    check?: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<Uint8Array> {
+    const expected = range ? range[1] - range[0] : name.size;
+    return this.#retry(async (ticket) => {
+      const bytes = await this.#ports.blobs.fetch(name, range, ticket);
+      if (bytes.length !== expected)
+        throw new PlatformError(
+          "HASH_MISMATCH",
+          `${bytes.length} bytes came of blob ${name.sha256}; expected ${expected}.`,
+        );
+      await check?.(bytes);
+      return bytes;
+    });
+  }
+
+  async #retry<T>(action: (ticket: string) => Promise<T>, isWanted?: () => boolean): Promise<T> {
+    for (let attempt = 0, counted = 0; ; attempt++) {
+      const ticket = await this.#currentTicket();
+      try {
+        return await action(ticket);
+      } catch (cause) {
+        const error = PlatformError.from(cause);
+        // A ticket lapses with its connection: the next welcome brings a new one.
+        if (!error.retryable && error.code !== "UNAUTHENTICATED") throw error;
+        if (this.#connected) counted++;
+        const enough = isWanted ? !isWanted() : counted >= maxTries;
+        if (enough || this.#closed) throw error;
+      }
+      await this.#sleep(backoffMs(attempt, this.#ports.random));
+    }
+  }
+
+  async #currentTicket(): Promise<string> {
+    while (this.#ticket === undefined && !this.#closed) await this.#sleep(undefined);
+    if (this.#closed || this.#ticket === undefined)
+      throw new PlatformError("SHUTTING_DOWN", "The client is stopping.");
+    return this.#ticket;
+  }
+
+  /** Until `ms` have passed (never, without), or a new ticket came, or it is closed. */
+  #sleep(ms: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#waiters.delete(wake);
+        cancel?.();
+        resolve();
+      };
+      const cancel = ms === undefined ? undefined : this.#ports.clock.setTimer(ms, wake);
+      this.#waiters.add(wake);
+    });
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiters) wake();
+  }
+}

@@ -1,0 +1,243 @@
+import * as v from "valibot";
+import { blobNameSchema, type BlobName } from "../../data-reference.ts";
+import { PlatformError } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import type { Failure, LeasedTask } from "../../wire/protocol.ts";
+import type { BlobAccess } from "../data/blob-access.ts";
+import type { ClientPorts, Sandbox, SandboxHost } from "../ports.ts";
+import type { SandboxTask } from "../sandbox-task.ts";
+import { clip, describeThrown } from "./runner-failure.ts";
+import { packTasks } from "./packs.ts";
+import { readReport } from "./report.ts";
+import type { SessionEvent, SessionInstruction } from "../session/events.ts";
+
+type Instruction<T extends SessionInstruction["type"]> = Extract<SessionInstruction, { type: T }>;
+
+/** A sandbox that does not come up in this time does not come up. */
+const openMs = 60_000;
+/** A call into a sandbox that dies rejects at about the time its end is known: this long to hear which it was. */
+const endMs = 250;
+
+interface Entry {
+  readonly slot: number;
+  readonly id: number;
+  readonly opening: Promise<Sandbox>;
+  sandbox: Sandbox | undefined;
+  closed: boolean;
+  kernelLoaded: boolean;
+}
+
+/** Carries out what the session says about sandboxes, and tells it what they do. */
+export class SandboxDriver {
+  readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">;
+  readonly #blobs: BlobAccess;
+  readonly #dispatch: (event: SessionEvent) => void;
+  readonly #entries = new Map<number, Entry>();
+
+  constructor(
+    ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">,
+    blobs: BlobAccess,
+    dispatch: (event: SessionEvent) => void,
+  ) {
+    this.#ports = ports;
+    this.#blobs = blobs;
+    this.#dispatch = dispatch;
+  }
+
+  open({ slot, sandbox: id, memoryMb }: Instruction<"openSandbox">): void {
+    const opening = this.#create(slot, id, memoryMb);
+    const entry: Entry = { slot, id, opening, sandbox: undefined, closed: false, kernelLoaded: false };
+    this.#entries.set(id, entry);
+    opening.then(
+      (sandbox) => this.#opened(entry, sandbox),
+      (error: unknown) => this.#failed(entry, error),
+    );
+  }
+
+  async #create(slot: number, id: number, memoryMb: number): Promise<Sandbox> {
+    const creating = this.#ports.sandboxes.create(this.#host(slot, id), { slot, memoryMb });
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const cancel = this.#ports.clock.setTimer(openMs, () => {
+      reject(new Error(`no sandbox came up within ${openMs / 1000} s`));
+      // Should it still come, nobody waits for it.
+      creating.then(
+        (sandbox) => sandbox.terminate(),
+        () => undefined,
+      );
+    });
+    try {
+      return await Promise.race([creating, late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #opened(entry: Entry, sandbox: Sandbox): void {
+    if (entry.closed) return sandbox.terminate();
+    entry.sandbox = sandbox;
+    sandbox.ended
+      .then(({ kind, reason = "The sandbox ended by itself." }) => {
+        if (!this.#forget(entry)) return;
+        this.#dispatch({ type: "sandboxEnded", slot: entry.slot, sandbox: entry.id, kind, reason });
+      })
+      .catch((error: unknown) => this.#ports.log("warn", "A sandbox's end was not understood.", { error }));
+  }
+
+  #failed(entry: Entry, error: unknown): void {
+    if (!this.#forget(entry)) return;
+    const reason = describeThrown(error).message;
+    this.#dispatch({ type: "sandboxFailed", slot: entry.slot, sandbox: entry.id, reason });
+  }
+
+  /** False when it was closed on purpose: then nobody wants to hear of it. */
+  #forget(entry: Entry): boolean {
+    const open = !entry.closed;
+    entry.closed = true;
+    this.#entries.delete(entry.id);
+    return open;
+  }
+
+  close(id: number): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    this.#forget(entry);
+    entry.sandbox?.terminate();
+  }
+
+  run(instruction: Instruction<"runTasks">): void {
+    const entry = this.#entries.get(instruction.sandbox);
+    if (!entry) return;
+    const inline = instruction.tasks.every(({ input }) => input instanceof Uint8Array);
+    // The usual case takes no turn of the event loop at all.
+    if (entry.sandbox && entry.kernelLoaded && inline)
+      this.#runNow(entry, entry.sandbox, instruction, instruction.tasks as readonly SandboxTask[]);
+    else
+      this.#prepare(entry, instruction).catch((error: unknown) => {
+        const { slot, run } = instruction;
+        if (!entry.closed)
+          this.#dispatch({ type: "bundleEnded", slot, run, reason: describeThrown(error).message });
+      });
+  }
+
+  async #prepare(entry: Entry, instruction: Instruction<"runTasks">): Promise<void> {
+    const { slot, run, kernel } = instruction;
+    const inputs = this.#fetchInputs(instruction.tasks);
+    let sandbox: Sandbox;
+    try {
+      sandbox = await entry.opening;
+    } catch {
+      return;
+    }
+    if (!entry.kernelLoaded) {
+      const refused = await this.#load(entry, sandbox, instruction);
+      if (entry.closed) return;
+      if (refused) return this.#dispatch({ type: "kernelRefused", slot, run, failure: refused });
+      entry.kernelLoaded = true;
+      this.#ports.log("debug", "Kernel loaded.", { slot, kernel: kernel.sha256 });
+    }
+    const { tasks, failures } = await inputs;
+    if (entry.closed) return;
+    if (failures.length > 0) this.#dispatch({ type: "inputsRefused", slot, run, failures });
+    if (tasks.length > 0 && this.#entries.has(entry.id)) this.#runNow(entry, sandbox, instruction, tasks);
+  }
+
+  /** Returns why the kernel cannot be had; undefined when it is loaded, or its sandbox has ended. */
+  async #load(
+    entry: Entry,
+    sandbox: Sandbox,
+    { slot, run, kernel }: Instruction<"runTasks">,
+  ): Promise<Failure | undefined> {
+    let source: Uint8Array;
+    try {
+      source = await this.#blobs.read(kernel);
+      if ((await this.#ports.blobs.hash(source)) !== kernel.sha256)
+        throw new PlatformError("HASH_MISMATCH", `The bytes of kernel ${kernel.sha256} are not its own.`);
+    } catch (error) {
+      return { kind: "data", message: `The kernel could not be fetched: ${describeThrown(error).message}` };
+    }
+    if (entry.closed) return undefined;
+    this.#dispatch({ type: "loadStarted", slot, run });
+    try {
+      await sandbox.load(kernel.sha256, source);
+      return undefined;
+    } catch (error) {
+      await this.#endedSoon(sandbox);
+      const { message, ...rest } = describeThrown(error);
+      const said = clip(`The kernel does not load: ${message}`, limits.messageChars);
+      return { kind: "refused", message: said, ...rest };
+    }
+  }
+
+  async #endedSoon(sandbox: Sandbox): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#ports.clock.setTimer(endMs, () => resolve());
+    await Promise.race([promise, sandbox.ended]);
+    cancel();
+  }
+
+  async #fetchInputs(
+    leased: readonly LeasedTask[],
+  ): Promise<{ tasks: SandboxTask[]; failures: { index: number; failure: Failure }[] }> {
+    const tasks: SandboxTask[] = [];
+    const failures: { index: number; failure: Failure }[] = [];
+    for (const task of leased) {
+      const { input, index } = task;
+      if (input instanceof Uint8Array) {
+        tasks.push({ ...task, input });
+        continue;
+      }
+      try {
+        tasks.push({ ...task, input: await this.#blobs.read(input) });
+      } catch (error) {
+        const message = `The input could not be fetched: ${describeThrown(error).message}`;
+        failures.push({ index, failure: { kind: "data", message: message.slice(0, limits.messageChars) } });
+      }
+    }
+    return { tasks, failures };
+  }
+
+  #runNow(
+    entry: Entry,
+    sandbox: Sandbox,
+    { slot, run, kernel, seed }: Instruction<"runTasks">,
+    tasks: readonly SandboxTask[],
+  ): void {
+    this.#dispatch({ type: "bundleStarted", slot, run });
+    sandbox.run({ kernelSha256: kernel.sha256, seed, tasks: packTasks(tasks) }).then(
+      () => this.#dispatch({ type: "bundleEnded", slot, run }),
+      (error: unknown) => {
+        if (!entry.closed)
+          this.#dispatch({ type: "bundleEnded", slot, run, reason: describeThrown(error).message });
+      },
+    );
+  }
+
+  #host(slot: number, sandbox: number): SandboxHost {
+    return {
+      data: async (name, range) => this.#blobs.read(checkName(name), checkRange(range)),
+      put: async (bytes) => {
+        if (!(bytes instanceof Uint8Array))
+          throw new PlatformError("BAD_REQUEST", "put expects a Uint8Array.");
+        return this.#blobs.upload(bytes);
+      },
+      report: (report) => {
+        if (this.#entries.has(sandbox))
+          this.#dispatch({ type: "tasksReported", slot, sandbox, report: readReport(report) });
+      },
+    };
+  }
+}
+
+// What comes from a sandbox may be anything.
+function checkName(name: unknown): BlobName {
+  const parsed = v.safeParse(blobNameSchema, name);
+  if (parsed.success) return parsed.output;
+  throw new PlatformError("BAD_REQUEST", "That names no blob; expected {sha256, size}.");
+}
+
+function checkRange(range: unknown): readonly [number, number] | undefined {
+  if (range === undefined || range === null) return undefined;
+  const parsed = v.safeParse(v.tuple([v.number(), v.number()]), range);
+  if (parsed.success) return parsed.output;
+  throw new PlatformError("BAD_REQUEST", "That is no range; expected [start, end].");
+}

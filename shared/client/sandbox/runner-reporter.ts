@@ -1,0 +1,118 @@
+import type { RunnerReport } from "../ports.ts";
+import type { FinishedTask } from "../sandbox-task.ts";
+import { FinishedWriter } from "./finished-writer.ts";
+
+/**
+ * Finished tasks may wait this long for company, as long as a bundle takes, and less when there are many: a report costs
+ * client, server and customer some 4 ms of processor time, which on a busy machine is taken from the kernels. The end of a
+ * bundle takes them along at once.
+ */
+const finishedEveryMs = 250;
+const manyEveryMs = 20;
+const many = 100;
+/** Progress and checkpoints leave the sandbox at most this often; what is held back is at most this stale. */
+const stateEveryMs = 100;
+/** The first lines of a task leave at once, so that the last words before a crash are seen. */
+const promptLines = 20;
+const linesHeld = 50;
+const maxLines = 1000;
+const finishedBytes = 1024 * 1024;
+
+/**
+ * Coalesces what one bundle has to tell into few reports. Without timers: a kernel that computes without a pause would
+ * not let one fire.
+ */
+export class RunnerReporter {
+  readonly #host: { report(report: RunnerReport): unknown };
+  readonly #now: () => number;
+  readonly #finished = new FinishedWriter();
+  #finishedSentAt: number;
+  #progress: RunnerReport["progress"];
+  #progressSentAt = -Infinity;
+  #checkpoint: RunnerReport["checkpoint"];
+  #checkpointSentAt = -Infinity;
+  #lines: string[] = [];
+  #lineCount = 0;
+  #linesSentAt = -Infinity;
+
+  constructor(host: { report(report: RunnerReport): unknown }, now: () => number) {
+    this.#host = host;
+    this.#now = now;
+    this.#finishedSentAt = now();
+  }
+
+  addProgress(index: number, fraction: number): void {
+    this.#progress = { index, fraction };
+    this.#sendDue(index);
+  }
+
+  addCheckpoint(index: number, state: Uint8Array): void {
+    this.#checkpoint = { index, state };
+    this.#sendDue(index);
+  }
+
+  addLine(index: number, line: string): void {
+    this.#lineCount++;
+    if (this.#lineCount > maxLines) return;
+    this.#lines.push(this.#lineCount < maxLines ? line : "… further lines of this task are dropped.");
+    this.#sendDue(index);
+  }
+
+  /** The output's bytes are copied. */
+  addFinished(index: number, elapsedMs: number, outcome: FinishedTask["outcome"]): void {
+    // Its last progress and checkpoint say nothing any more; its last words do.
+    this.#progress = undefined;
+    this.#checkpoint = undefined;
+    if (this.#lines.length > 0) this.#send({ log: { index, lines: this.#takeLines() } });
+    this.#lineCount = 0;
+    this.#progressSentAt = -Infinity;
+    this.#checkpointSentAt = -Infinity;
+    this.#finished.add(index, elapsedMs, outcome);
+    const dueMs = this.#finished.count < many ? finishedEveryMs : manyEveryMs;
+    if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.#send({});
+  }
+
+  /** The finished tasks that wait, if any: for whoever ends the bundle to hand on. */
+  takeRest(): RunnerReport | undefined {
+    return this.#finished.count > 0 ? { finished: this.#finished.take() } : undefined;
+  }
+
+  #sendDue(index: number): void {
+    const now = this.#now();
+    const progress = now - this.#progressSentAt >= stateEveryMs ? this.#progress : undefined;
+    const checkpoint = now - this.#checkpointSentAt >= stateEveryMs ? this.#checkpoint : undefined;
+    const prompt = this.#lineCount <= promptLines || this.#lines.length >= linesHeld;
+    const lines = this.#lines.length > 0 && (prompt || now - this.#linesSentAt >= stateEveryMs);
+    if (!progress && !checkpoint && !lines) return;
+    if (progress) {
+      this.#progress = undefined;
+      this.#progressSentAt = now;
+    }
+    if (checkpoint) {
+      this.#checkpoint = undefined;
+      this.#checkpointSentAt = now;
+    }
+    this.#send({
+      ...(progress && { progress }),
+      ...(checkpoint && { checkpoint }),
+      ...(lines && { log: { index, lines: this.#takeLines() } }),
+    });
+  }
+
+  #takeLines(): string[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#linesSentAt = this.#now();
+    return lines;
+  }
+
+  #send(report: RunnerReport): void {
+    if (this.#finished.count > 0) {
+      this.#finishedSentAt = this.#now();
+      report = { ...report, finished: this.#finished.take() };
+    }
+    const sent = this.#host.report(report);
+    // Nobody waits for it: a sandbox that is being ended must not leave an unhandled rejection behind.
+    if (sent instanceof Promise) sent.catch(() => undefined);
+  }
+}

@@ -1,0 +1,156 @@
+import { decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
+import { PlatformError } from "../../errors.ts";
+import type { Kernel } from "../../wire/kernel.ts";
+import { limits } from "../../limits.ts";
+import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
+import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
+import { createTaskContext } from "./runner-context.ts";
+import { describeThrown, isDataFailure } from "./runner-failure.ts";
+import { RunnerReporter } from "./runner-reporter.ts";
+import { unpackTasks } from "./packs.ts";
+
+export interface KernelRunnerOptions {
+  /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace. */
+  readonly importModule: (source: Uint8Array, sha256: string) => Promise<{ default?: unknown }>;
+  readonly host: RunnerHost;
+  /** Milliseconds, monotonic; `performance.now` taken before any kernel could replace it. */
+  readonly now: () => number;
+}
+
+/** What a shell exposes from inside the sandbox; the outside sees it as `Sandbox`. */
+export interface KernelRunner {
+  /**
+   * Loads a kernel once; again is free.
+   * @throws Error with the module's own message when it does not load or has no default-exported function
+   */
+  load(kernelSha256: string, source: Uint8Array): Promise<void>;
+  /**
+   * Runs the tasks of a bundle in order. Resolves to the report of those that finished since the last one, if any: the answer
+   * carries it, where a call of its own and its reply would be two messages more. Bundles queue up, one runs at a time.
+   */
+  run(bundle: SandboxBundle): Promise<RunnerReport | undefined>;
+}
+
+/**
+ * Makes the part of Manyhands that lives in the sandbox beside the kernel. The kernel shares this realm, so nothing here
+ * is trusted outside: the core checks every report, and a sandbox never serves two customers or two kernels.
+ */
+export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
+  const { importModule, now } = options;
+  const kernels = new Map<string, Promise<Kernel>>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function importKernel(sha256: string, source: Uint8Array): Promise<Kernel> {
+    const module = await importModule(source, sha256);
+    if (typeof module.default !== "function")
+      throw new Error(
+        `The kernel has no default-exported function (its default export is ${typeof module.default}); expected \`export default (input, ctx) => output\`..`,
+      );
+    return module.default as Kernel;
+  }
+
+  async function runBundle(bundle: SandboxBundle): Promise<RunnerReport | undefined> {
+    const loaded = kernels.get(bundle.kernelSha256);
+    if (!loaded) throw new Error(`Kernel ${bundle.kernelSha256} was not loaded before its tasks.`);
+    const kernel = await loaded;
+    const reporter = new RunnerReporter(options.host, now);
+    // One clock reading a task: the end of one is the start of the next, so coarse browser clocks still add up.
+    let startedAt = now();
+    for (const task of unpackTasks(bundle.tasks)) {
+      const ran = runTask(kernel, bundle.seed, task, options.host, reporter);
+      const outcome = ran instanceof Promise ? await ran : ran;
+      const endedAt = now();
+      reporter.addFinished(task.index, Math.max(0, endedAt - startedAt), outcome);
+      startedAt = endedAt;
+    }
+    return reporter.takeRest();
+  }
+
+  return {
+    async load(sha256, source) {
+      let loading = kernels.get(sha256);
+      if (!loading) kernels.set(sha256, (loading = importKernel(sha256, source)));
+      await loading;
+    },
+    run(bundle) {
+      const running = last.then(() => runBundle(bundle));
+      last = running.catch(() => undefined);
+      return running;
+    },
+  };
+}
+
+type Outcome = FinishedTask["outcome"];
+
+/** Calls the kernel; stays synchronous as long as the kernel does, which is what makes tiny tasks cheap. */
+function runTask(
+  kernel: Kernel,
+  seed: string,
+  task: SandboxTask,
+  host: RunnerHost,
+  reporter: RunnerReporter,
+): Outcome | Promise<Outcome> {
+  let input: Value;
+  try {
+    input = decodeValue(task.input);
+  } catch (error) {
+    const { message } = describeThrown(error);
+    return {
+      state: "failed",
+      failure: { kind: "unserialisable", message: `The input cannot be decoded: ${message}` },
+    };
+  }
+  const resume = decodeCheckpoint(task.resume);
+  const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
+  try {
+    const returned: unknown = kernel(input, ctx);
+    return isThenable(returned) ? settle(returned, end) : outcomeOf(returned as Value, end);
+  } catch (error) {
+    return failureOf(error, end);
+  }
+}
+
+/** Another client wrote it: one that cannot be read costs its work, not the task. */
+function decodeCheckpoint(state: Uint8Array | undefined): Value {
+  try {
+    return state && decodeValue(state);
+  } catch {
+    return undefined;
+  }
+}
+
+async function settle(returned: PromiseLike<unknown>, end: () => void): Promise<Outcome> {
+  try {
+    const outcome = outcomeOf((await returned) as Value, end);
+    // It is on its way through promises now, and another value may be encoded meanwhile.
+    return outcome.state === "done" ? { ...outcome, output: new Uint8Array(outcome.output) } : outcome;
+  } catch (error) {
+    return failureOf(error, end);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** The output's bytes are good until the next value is encoded. */
+function outcomeOf(value: Value, end: () => void): Outcome {
+  end();
+  try {
+    const { bytes, refs } = encodeShared(value);
+    if (refs.length > limits.refsPerTask)
+      throw new PlatformError(
+        "UNSERIALISABLE",
+        `The output names ${refs.length} blobs; at most ${limits.refsPerTask} are allowed.`,
+      );
+    return { state: "done", output: bytes, refs };
+  } catch (error) {
+    return { state: "failed", failure: { kind: "unserialisable", ...describeThrown(error) } };
+  }
+}
+
+function failureOf(error: unknown, end: () => void): Outcome {
+  end();
+  const kind = isDataFailure(error) ? "data" : "error";
+  return { state: "failed", failure: { kind, ...describeThrown(error) } };
+}

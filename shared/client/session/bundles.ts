@@ -1,0 +1,207 @@
+import type { TaskIndex } from "../../ids.ts";
+import { limits } from "../../limits.ts";
+import type { Failure, TaskResult } from "../../wire/protocol.ts";
+import { backoffMs } from "../../backoff.ts";
+import { updateMean } from "./credit.ts";
+import type { SandboxReport } from "../ports.ts";
+import type { FinishedTask } from "../sandbox-task.ts";
+import { deliver } from "./delivery.ts";
+import { noteCheckpoint, noteLines, noteProgress } from "./reports.ts";
+import { closeSandbox, rest } from "./slots.ts";
+import { idle, type Bundle, type HeldTask, type SessionState } from "./state.ts";
+import { forget, releaseTasks, requeue } from "./tasks.ts";
+
+/** A kernel whose top level takes longer to run than this does not load (or `timeoutMs`, when that is longer). */
+const loadMs = 30_000;
+/** A sandbox that says it is over may have its last report still on the way. */
+const lastReportMs = 1000;
+const brokenAtLeastMs = 1000;
+
+function bundleIn(state: SessionState, slot: number, run: number): Bundle | undefined {
+  const work = state.slots.get(slot)?.work;
+  return work?.state === "bundled" && work.run === run ? work : undefined;
+}
+
+export function startLoad(state: SessionState, slot: number, run: number): void {
+  const bundle = bundleIn(state, slot, run);
+  if (!bundle) return;
+  bundle.phase = "loading";
+  bundle.deadline = state.now + Math.max(loadMs, bundle.job.descriptor.timeoutMs);
+}
+
+export function startBundle(state: SessionState, slot: number, run: number): void {
+  const bundle = bundleIn(state, slot, run);
+  if (!bundle) return;
+  bundle.phase = "running";
+  heard(state, bundle);
+}
+
+/** A task begins: its time runs from here. */
+function heard(state: SessionState, bundle: Bundle): void {
+  bundle.heardAt = state.now;
+  bundle.deadline = state.now + bundle.job.descriptor.timeoutMs;
+}
+
+/** Reports come from hostile code: what does not fit what runs is ignored. */
+export function takeReport(
+  state: SessionState,
+  slotNumber: number,
+  sandbox: number,
+  report: SandboxReport,
+): void {
+  const slot = state.slots.get(slotNumber);
+  if (slot?.sandbox?.id !== sandbox || slot.work.state !== "bundled") return;
+  const bundle = slot.work;
+  const { progress, checkpoint, log, finished } = report;
+  if (log && bundle.remaining.has(log.index)) noteLines(state, bundle.job.id, log.index, log.lines);
+  if (progress && bundle.remaining.has(progress.index))
+    noteProgress(bundle, progress.index, progress.fraction);
+  const saving = checkpoint && bundle.remaining.get(checkpoint.index);
+  if (saving) noteCheckpoint(state, saving, checkpoint.state);
+  if (finished && finished.length > 0) finishTasks(state, bundle, finished);
+}
+
+function finishTasks(state: SessionState, bundle: Bundle, finished: readonly FinishedTask[]): void {
+  const { job } = bundle;
+  const results: TaskResult[] = [];
+  const wallMs = state.now - bundle.startedAt;
+  let totalMs = 0;
+  for (const { index, elapsedMs, outcome } of finished) {
+    const task = bundle.remaining.get(index);
+    if (!task) continue;
+    const result = {
+      index,
+      attempt: task.attempt,
+      elapsedMs: Math.min(elapsedMs, wallMs),
+      outcome: outcomeOf(outcome),
+    };
+    totalMs += result.elapsedMs;
+    forget(state, task);
+    results.push(result);
+  }
+  if (results.length === 0) return;
+  job.meanMs = updateMean(job.meanMs, results.length, totalMs);
+  state.meanMs = updateMean(state.meanMs, results.length, totalMs);
+  deliver(state, job.id, results);
+  bundle.fraction = 0;
+  bundle.progressOf = undefined;
+  if (bundle.overrun === undefined) heard(state, bundle);
+  if (bundle.remaining.size > 0) return;
+  bundle.slot.failures = 0;
+  rest(state, bundle.slot);
+}
+
+function outcomeOf(outcome: FinishedTask["outcome"]): TaskResult["outcome"] {
+  if (outcome.state === "failed") return outcome;
+  const { output, refs } = outcome;
+  return refs.length > 0 ? { state: "done", output, refs: [...refs] } : { state: "done", output };
+}
+
+/** Ends tasks of a bundle with a failure that is theirs for certain. */
+function failTasks(state: SessionState, bundle: Bundle, tasks: readonly HeldTask[], failure: Failure): void {
+  const elapsedMs = bundle.deadline === undefined ? 0 : state.now - bundle.heardAt;
+  const results = tasks.map((task): TaskResult => {
+    const { index } = task.task;
+    forget(state, task);
+    return { index, attempt: task.attempt, elapsedMs, outcome: { state: "failed", failure } };
+  });
+  deliver(state, bundle.job.id, results);
+  if (bundle.remaining.size === 0) rest(state, bundle.slot);
+}
+
+export function refuseKernel(state: SessionState, slot: number, run: number, failure: Failure): void {
+  const bundle = bundleIn(state, slot, run);
+  if (bundle) failTasks(state, bundle, [...bundle.remaining.values()], failure);
+}
+
+export function refuseInputs(
+  state: SessionState,
+  slot: number,
+  run: number,
+  failures: readonly { index: TaskIndex; failure: Failure }[],
+): void {
+  const bundle = bundleIn(state, slot, run);
+  for (const { index, failure } of failures) {
+    const task = bundle?.remaining.get(index);
+    if (bundle && task) failTasks(state, bundle, [task], failure);
+  }
+}
+
+/**
+ * A bundle came to a bad end. Finished tasks are reported with a delay, so of several it cannot be said which one did it:
+ * each runs again by itself, and the one that does it again is the one.
+ */
+function blame(state: SessionState, bundle: Bundle, failure: Failure): void {
+  closeSandbox(state, bundle.slot);
+  const tasks = [...bundle.remaining.values()];
+  if (tasks.length === 1) return failTasks(state, bundle, tasks, failure);
+  for (const task of tasks) task.alone = true;
+  rerunBundle(state, bundle);
+}
+
+/** Ends the sandbox; what it had not finished runs again. */
+export function rerunBundle(state: SessionState, bundle: Bundle): void {
+  closeSandbox(state, bundle.slot);
+  for (const task of bundle.remaining.values()) requeue(state, task);
+  bundle.remaining.clear();
+  rest(state, bundle.slot);
+}
+
+export function endBundle(state: SessionState, slot: number, run: number, reason?: string): void {
+  const bundle = bundleIn(state, slot, run);
+  if (!bundle) return;
+  bundle.overrun = reason ?? "The sandbox ended the bundle without a result for this task.";
+  bundle.deadline = state.now + lastReportMs;
+}
+
+export function endSandbox(
+  state: SessionState,
+  slotNumber: number,
+  sandbox: number,
+  end: { readonly kind: "crash" | "memory"; readonly reason: string },
+): void {
+  const slot = state.slots.get(slotNumber);
+  if (slot?.sandbox?.id !== sandbox) return;
+  // It died before the kernel was in it: that is the platform's fault.
+  if (slot.work.state === "bundled" && slot.work.phase === "preparing")
+    return failSandbox(state, slotNumber, sandbox, end.reason);
+  slot.sandbox = undefined;
+  const message = end.reason.slice(0, limits.messageChars);
+  if (slot.work.state === "bundled") blame(state, slot.work, { kind: end.kind, message });
+}
+
+export function failSandbox(state: SessionState, slotNumber: number, sandbox: number, reason: string): void {
+  const slot = state.slots.get(slotNumber);
+  if (slot?.sandbox?.id !== sandbox) return;
+  slot.sandbox = undefined;
+  const delay = Math.max(brokenAtLeastMs, backoffMs(slot.failures++, state.options.random));
+  state.out.push({
+    type: "writeLog",
+    level: "warn",
+    message: `No sandbox could be made for slot ${slotNumber}: ${reason}; trying again in ${(delay / 1000).toFixed(1)} s`,
+  });
+  const { work } = slot;
+  slot.work = { state: "broken", retryAt: state.now + delay, reason };
+  if (work.state === "bundled") releaseTasks(state, [...work.remaining.values()]);
+  if (slot.retiring) rest(state, slot);
+}
+
+/** Deadlines, which only matter when something goes wrong. */
+export function watchSlots(state: SessionState): void {
+  for (const slot of state.slots.values()) {
+    const { work } = slot;
+    if (work.state === "broken" && state.now >= work.retryAt) slot.work = idle;
+    else if (work.state === "bundled" && work.deadline !== undefined && state.now >= work.deadline)
+      blame(state, work, lateness(work));
+  }
+}
+
+function lateness({ phase, overrun, job }: Bundle): Failure {
+  if (overrun !== undefined) return { kind: "crash", message: overrun.slice(0, limits.messageChars) };
+  const { timeoutMs } = job.descriptor;
+  const message =
+    phase === "loading"
+      ? `The kernel's module did not finish loading within ${Math.max(loadMs, timeoutMs)} ms.`
+      : `The task ran longer than its timeout of ${timeoutMs} ms.`;
+  return { kind: "timeout", message };
+}

@@ -1,0 +1,171 @@
+import type { ErrorBody } from "../../errors.ts";
+import { limits } from "../../limits.ts";
+import { protocolVersion, type LeaseKey, type ServerMessage } from "../../wire/protocol.ts";
+import { backoffMs } from "../../backoff.ts";
+import { acknowledge, deliverOutbox, holdOutbox } from "./delivery.ts";
+import { cancelTasks, dropLeases, takeLease } from "./leases.ts";
+import { endPrecache, endPrecaches, takePrecache } from "./precache.ts";
+import { holdCheckpoints } from "./reports.ts";
+import { keyOf, newestCached, send, type SessionState } from "./state.ts";
+import { forgetQueued } from "./tasks.ts";
+
+/** From opening the socket to the server's welcome. */
+const greetingMs = 30_000;
+/** A connection that lasted this long was a good one: the next retry is a first one again. */
+const stableMs = 10_000;
+
+export function connect(state: SessionState, attempt: number): void {
+  state.connection = { state: "connecting", deadline: state.now + greetingMs, attempt };
+  state.out.push({ type: "openConnection" });
+}
+
+export function connectIfDue(state: SessionState): void {
+  const { connection } = state;
+  if (connection.state === "waiting" && state.now >= connection.retryAt) connect(state, connection.attempt);
+}
+
+export function connectionOpened(state: SessionState): void {
+  const { connection, options } = state;
+  if (connection.state !== "connecting") return;
+  state.connection = { ...connection, state: "greeting", released: [] };
+  const { identity } = options;
+  send(state, {
+    type: "hello",
+    protocol: protocolVersion,
+    version: identity.version.slice(0, 40),
+    client: identity.client,
+    kind: identity.kind,
+    name: identity.name.slice(0, limits.nameChars),
+    ...(identity.token !== undefined && { token: identity.token }),
+    slots: state.slotsChosen,
+    memoryMb: identity.memoryMb,
+    webgpu: identity.webgpu,
+    held: heldLeases(state),
+    cached: newestCached(state),
+  });
+}
+
+/** Everything the server may count on: finished first, for those are worth most, then running, then queued. */
+function heldLeases(state: SessionState): LeaseKey[] {
+  const held: LeaseKey[] = [];
+  for (const [job, entries] of state.outbox)
+    for (const { result } of entries.values())
+      held.push({ job, index: result.index, attempt: result.attempt });
+  const waiting: LeaseKey[] = [];
+  for (const job of state.jobs.values())
+    for (const task of job.tasks.values()) (task.place.state === "queued" ? waiting : held).push(keyOf(task));
+  return [...held, ...waiting].slice(0, limits.tasksHeldPerClient);
+}
+
+export function messageReceived(state: SessionState, message: ServerMessage): void {
+  const { connection } = state;
+  if (connection.state === "connected") connection.heardAt = state.now;
+  else if (message.type !== "welcome" && message.type !== "refuse" && message.type !== "bye") return;
+  switch (message.type) {
+    case "welcome":
+      return welcome(state, message);
+    case "refuse":
+      return refuse(state, message);
+    case "lease":
+      return takeLease(state, message.job, message.tasks);
+    case "accepted":
+      return acknowledge(state, message.job, message.indexes);
+    case "cancel":
+      return cancelTasks(state, message.job, message.indexes);
+    case "precache":
+      return takePrecache(state, message);
+    case "precacheEnd":
+      return endPrecache(state, message.id);
+    case "heartbeat":
+      return;
+    case "bye":
+      if (connection.state === "connected") connection.returnAfterMs = message.afterMs;
+      return;
+  }
+}
+
+function welcome(state: SessionState, message: Extract<ServerMessage, { type: "welcome" }>): void {
+  const { connection } = state;
+  if (connection.state !== "greeting") return;
+  state.connection = {
+    state: "connected",
+    since: state.now,
+    heardAt: state.now,
+    heartbeatMs: message.heartbeatMs,
+    attempt: connection.attempt,
+    credit: undefined,
+    returnAfterMs: undefined,
+  };
+  state.out.push({ type: "useTicket", ticket: message.ticket });
+  if (connection.released.length > 0) send(state, { type: "release", leases: connection.released });
+  dropLeases(state, message.dropped);
+  deliverOutbox(state);
+}
+
+function refuse(state: SessionState, message: Extract<ServerMessage, { type: "refuse" }>): void {
+  const { code, remedy, retryable } = message;
+  if (retryable) return leave(state, `${message.message} (${code})`, code);
+  const error: ErrorBody = { code, message: message.message, remedy, retryable };
+  state.out.push({ type: "closeConnection", code: 1000, reason: code });
+  state.out.push({
+    type: "writeLog",
+    level: "warn",
+    message: `The server refused this client: ${error.message}`,
+  });
+  state.connection = { state: "refused", error };
+  // What runs is finished and kept for a time when the server takes it; what waits is of no use here.
+  forgetQueued(state);
+  holdOutbox(state);
+  holdCheckpoints(state);
+  endPrecaches(state);
+}
+
+export function connectionClosed(state: SessionState, code: number, reason: string): void {
+  const { connection } = state;
+  if (
+    connection.state !== "connecting" &&
+    connection.state !== "greeting" &&
+    connection.state !== "connected"
+  )
+    return;
+  let attempt = connection.attempt;
+  let delay = backoffMs(attempt, state.options.random);
+  if (connection.state === "connected") {
+    if (state.now - connection.since >= stableMs) delay = backoffMs((attempt = 0), state.options.random);
+    // The server said when it will be back; the jitter keeps its clients apart all the same.
+    if (connection.returnAfterMs !== undefined) delay += connection.returnAfterMs;
+  }
+  const why = reason || (code === 1006 ? "the connection broke" : `closed with code ${code}`);
+  state.out.push({
+    type: "writeLog",
+    level: "info",
+    message: `Not connected: ${why}; trying again in ${(delay / 1000).toFixed(1)} s`,
+  });
+  state.connection = { state: "waiting", retryAt: state.now + delay, attempt: attempt + 1, reason: why };
+  holdOutbox(state);
+  holdCheckpoints(state);
+  endPrecaches(state);
+}
+
+/** Ends the connection from our side and goes on as if it had broken. */
+function leave(state: SessionState, reason: string, closeReason: string): void {
+  state.out.push({ type: "closeConnection", code: 1000, reason: closeReason });
+  connectionClosed(state, 1000, reason);
+}
+
+export function watchConnection(state: SessionState): void {
+  const at = connectionDeadline(state);
+  if (at === undefined || state.now < at) return;
+  const reason =
+    state.connection.state === "connected"
+      ? "nothing was heard from the server for three heartbeats"
+      : "the server did not answer in time";
+  leave(state, reason, "no answer");
+}
+
+/** When the connection counts as dead; undefined when there is none or it needs no watching. */
+export function connectionDeadline({ connection }: SessionState): number | undefined {
+  if (connection.state === "connecting" || connection.state === "greeting") return connection.deadline;
+  if (connection.state !== "connected" || connection.heartbeatMs === 0) return undefined;
+  return connection.heardAt + 3 * connection.heartbeatMs;
+}

@@ -1,0 +1,122 @@
+import type { BlobName } from "../../data-reference.ts";
+import type { Sha256, TaskIndex } from "../../ids.ts";
+import type { PrecacheItem } from "../../wire/precache.ts";
+import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
+import type { OutboxEntry, SandboxReport } from "../ports.ts";
+
+/** Something happened: the only way into the session. */
+export type SessionEvent =
+  | { readonly type: "startAsked" }
+  | { readonly type: "pauseAsked" }
+  | { readonly type: "resumeAsked" }
+  | { readonly type: "slotsChosen"; readonly slots: number }
+  | { readonly type: "drainAsked" }
+  | { readonly type: "stopAsked" }
+  /** Answer to `loadState`: what an earlier run of this client left behind. */
+  | {
+      readonly type: "stateLoaded";
+      readonly outbox: readonly OutboxEntry[];
+      /** Most recently used first. */
+      readonly cached: readonly Sha256[];
+    }
+  | { readonly type: "connectionOpened" }
+  | { readonly type: "connectionClosed"; readonly code: number; readonly reason: string }
+  | { readonly type: "messageReceived"; readonly message: ServerMessage }
+  /** A sign of life that is not a message. */
+  | { readonly type: "serverHeard" }
+  | { readonly type: "cacheChanged"; readonly added: readonly Sha256[]; readonly removed: readonly Sha256[] }
+  /** No sandbox could be made. */
+  | {
+      readonly type: "sandboxFailed";
+      readonly slot: number;
+      readonly sandbox: number;
+      readonly reason: string;
+    }
+  /** The sandbox died by itself. */
+  | {
+      readonly type: "sandboxEnded";
+      readonly slot: number;
+      readonly sandbox: number;
+      readonly kind: "crash" | "memory";
+      readonly reason: string;
+    }
+  /** The kernel's module is being evaluated: from here on the kernel's code runs. */
+  | { readonly type: "loadStarted"; readonly slot: number; readonly run: number }
+  /** The kernel (or its bytes) could not be had: no task of the bundle can run. */
+  | {
+      readonly type: "kernelRefused";
+      readonly slot: number;
+      readonly run: number;
+      readonly failure: Failure;
+    }
+  /** Inputs that are blobs could not be fetched; the other tasks of the bundle run. */
+  | {
+      readonly type: "inputsRefused";
+      readonly slot: number;
+      readonly run: number;
+      readonly failures: readonly { readonly index: TaskIndex; readonly failure: Failure }[];
+    }
+  | { readonly type: "bundleStarted"; readonly slot: number; readonly run: number }
+  /** From the sandbox, checked for shape and size; what it says may still be nonsense. */
+  | {
+      readonly type: "tasksReported";
+      readonly slot: number;
+      readonly sandbox: number;
+      readonly report: SandboxReport;
+    }
+  /** The sandbox says that the bundle is over; its last report may still be on the way. */
+  | { readonly type: "bundleEnded"; readonly slot: number; readonly run: number; readonly reason?: string }
+  | { readonly type: "outputUploaded"; readonly upload: number; readonly name: BlobName }
+  | { readonly type: "outputRefused"; readonly upload: number; readonly failure: Failure }
+  /** Bytes of the precache that are here, and that will not come; `over`: none of its transfers is under way any more. */
+  | {
+      readonly type: "precacheMoved";
+      readonly id: number;
+      readonly haveBytes: number;
+      readonly missedBytes: number;
+      readonly reason: string | undefined;
+      readonly over: boolean;
+    }
+  | { readonly type: "timePassed" };
+
+/** What the runtime must do: the only way out of the session. */
+export type SessionInstruction =
+  | { readonly type: "loadState" }
+  | { readonly type: "openConnection" }
+  | { readonly type: "closeConnection"; readonly code: number; readonly reason: string }
+  | { readonly type: "sendMessage"; readonly message: ClientMessage }
+  /** Credential for blob transfers. */
+  | { readonly type: "useTicket"; readonly ticket: string }
+  | {
+      readonly type: "openSandbox";
+      readonly slot: number;
+      readonly sandbox: number;
+      readonly memoryMb: number;
+    }
+  | { readonly type: "closeSandbox"; readonly slot: number; readonly sandbox: number }
+  /** Load the kernel unless this sandbox has it, fetch inputs that are blobs, run. */
+  | {
+      readonly type: "runTasks";
+      readonly slot: number;
+      readonly sandbox: number;
+      readonly run: number;
+      readonly kernel: BlobName;
+      readonly seed: string;
+      readonly tasks: readonly LeasedTask[];
+    }
+  /** Have these in the cache soon. */
+  | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
+  /** The same, but behind everything that tasks wait for, and told of by `precacheMoved`; until `stopPrecache`. */
+  | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
+  | { readonly type: "stopPrecache"; readonly id: number }
+  | { readonly type: "uploadOutput"; readonly upload: number; readonly bytes: Uint8Array }
+  | { readonly type: "saveResults"; readonly entries: readonly OutboxEntry[] }
+  | { readonly type: "forgetResults"; readonly keys: readonly LeaseKey[] }
+  | {
+      readonly type: "writeLog";
+      readonly level: "debug" | "info" | "warn";
+      readonly message: string;
+      readonly details?: Record<string, unknown>;
+    }
+  /** Everything has ended; drains resolve. */
+  | { readonly type: "finishStop" };

@@ -1,0 +1,117 @@
+import type { BlobName } from "../../data-reference.ts";
+import type { JobId, TaskIndex } from "../../ids.ts";
+import { limits } from "../../limits.ts";
+import type { JobDescriptor, LeasedTask, LeaseKey } from "../../wire/protocol.ts";
+import { forgetResult, redeliver } from "./delivery.ts";
+import { rerunBundle } from "./bundles.ts";
+import {
+  newJob,
+  queued,
+  send,
+  type Bundle,
+  type HeldJob,
+  type HeldTask,
+  type SessionState,
+} from "./state.ts";
+import { forget, heldCount } from "./tasks.ts";
+
+/** Measurements of jobs that have nothing here now are kept for about this many jobs. */
+const jobsRemembered = 256;
+
+export function takeLease(
+  state: SessionState,
+  descriptor: JobDescriptor,
+  tasks: readonly LeasedTask[],
+): void {
+  const job = jobOf(state, descriptor);
+  const refused: LeaseKey[] = [];
+  const blobs: BlobName[] = job.tasks.size === 0 ? [descriptor.kernel] : [];
+  // Leases may have left the server before it heard that we want no more.
+  let room = state.mode === "running" ? limits.tasksHeldPerClient - heldCount(state) : 0;
+  for (const task of tasks) {
+    const { index, attempt } = task;
+    const held = job.tasks.get(index);
+    // A second lease of what is here already: the server took the first one back, and we have not noticed.
+    if (held) renew(held, task);
+    else if (redeliver(state, job.id, index, attempt)) continue;
+    else if (room-- > 0) addTask(state, job, task, blobs);
+    else refused.push({ job: job.id, index, attempt });
+  }
+  if (refused.length > 0) send(state, { type: "release", leases: refused });
+  if (blobs.length > 0 && job.tasks.size > 0) state.out.push({ type: "fetchQueued", blobs });
+}
+
+function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: BlobName[]): void {
+  const held: HeldTask = {
+    job,
+    task,
+    attempt: task.attempt,
+    alone: false,
+    queuedAt: state.now,
+    place: queued,
+    checkpoint: undefined,
+  };
+  job.tasks.set(task.index, held);
+  job.queue.push(held);
+  state.queuedTasks++;
+  const bytes = task.input instanceof Uint8Array ? task.input.length : 0;
+  state.meanInputBytes += (bytes - state.meanInputBytes) / 16;
+  if (!(task.input instanceof Uint8Array)) blobs.push(task.input);
+  if (task.refs) blobs.push(...task.refs);
+}
+
+function renew(held: HeldTask, task: LeasedTask): void {
+  if (task.attempt <= held.attempt) return;
+  held.attempt = task.attempt;
+  if (held.place.state === "queued") held.task = task;
+}
+
+function jobOf(state: SessionState, descriptor: JobDescriptor): HeldJob {
+  let job = state.jobs.get(descriptor.id);
+  if (!job) {
+    pruneJobs(state);
+    state.jobs.set(descriptor.id, (job = newJob(descriptor, state.now)));
+  }
+  job.descriptor = descriptor;
+  job.usedAt = state.now;
+  return job;
+}
+
+function pruneJobs(state: SessionState): void {
+  if (state.jobs.size < jobsRemembered) return;
+  const empty = [...state.jobs.values()].filter(({ tasks }) => tasks.size === 0);
+  empty.sort((a, b) => a.usedAt - b.usedAt);
+  for (const { id } of empty.slice(0, jobsRemembered / 2)) state.jobs.delete(id);
+}
+
+/** Leases that are no longer ours: they stop, and their results are forgotten. */
+export function dropLeases(state: SessionState, leases: readonly LeaseKey[]): void {
+  const stopped: HeldTask[] = [];
+  for (const { job, index, attempt } of leases) {
+    const held = state.jobs.get(job)?.tasks.get(index);
+    if (held?.attempt === attempt) stopped.push(held);
+    forgetResult(state, job, index, attempt);
+  }
+  stopTasks(state, stopped);
+}
+
+/** The server wants nothing of these any more. */
+export function cancelTasks(state: SessionState, id: JobId, indexes: readonly TaskIndex[] | undefined): void {
+  const tasks = state.jobs.get(id)?.tasks;
+  const stopped = indexes ? indexes.map((index) => tasks?.get(index)) : [...(tasks?.values() ?? [])];
+  for (const index of indexes ?? [...(state.outbox.get(id)?.keys() ?? [])]) forgetResult(state, id, index);
+  stopTasks(
+    state,
+    stopped.filter((task) => task !== undefined),
+  );
+}
+
+/** Ends the sandboxes that compute any of these; what else was in their bundles runs again. */
+function stopTasks(state: SessionState, tasks: readonly HeldTask[]): void {
+  const disturbed = new Set<Bundle>();
+  for (const task of tasks) {
+    if (task.place.state === "bundled") disturbed.add(task.place);
+    forget(state, task);
+  }
+  for (const bundle of disturbed) rerunBundle(state, bundle);
+}

@@ -1,0 +1,144 @@
+import { limits } from "../../limits.ts";
+import type { LeasedTask } from "../../wire/protocol.ts";
+import { bundleSize, fitsBundle } from "./credit.ts";
+import {
+  idle,
+  sandboxKey,
+  usableSlots,
+  type Bundle,
+  type HeldJob,
+  type HeldTask,
+  type SessionState,
+  type Slot,
+} from "./state.ts";
+import { releaseQueued } from "./tasks.ts";
+
+/** A slot changes kernels, which costs a new sandbox, when another job's task has waited this long. */
+const switchAfterMs = 2000;
+
+export function changeSlots(state: SessionState, slots: number): void {
+  state.slotsChosen = Math.max(0, Math.min(limits.slotsPerClient, Math.floor(slots)));
+  if (state.mode === "stopped") return;
+  for (let number = 0; number < state.slotsChosen; number++)
+    if (!state.slots.has(number))
+      state.slots.set(number, { number, retiring: false, sandbox: undefined, work: idle, failures: 0 });
+  for (const slot of state.slots.values()) {
+    slot.retiring = slot.number >= state.slotsChosen;
+    if (slot.work.state !== "bundled") rest(state, slot);
+  }
+}
+
+/** The slot has nothing to do: it waits for a task with its sandbox warm, or goes if it is one too many. */
+export function rest(state: SessionState, slot: Slot): void {
+  if (slot.work.state === "bundled") slot.work = idle;
+  if (!slot.retiring) return;
+  closeSandbox(state, slot);
+  state.slots.delete(slot.number);
+}
+
+export function closeSandbox(state: SessionState, slot: Slot): void {
+  if (!slot.sandbox) return;
+  state.out.push({ type: "closeSandbox", slot: slot.number, sandbox: slot.sandbox.id });
+  slot.sandbox = undefined;
+}
+
+/** Gives idle slots work; a slot whose sandbox has a job's kernel already takes that job's tasks first. */
+export function assignSlots(state: SessionState): void {
+  if (state.queuedTasks === 0) return;
+  if (state.mode !== "running") return releaseQueued(state);
+  for (const slot of state.slots.values()) {
+    const job =
+      slot.work.state === "idle" && slot.sandbox && !slot.retiring && warmJob(state, slot.sandbox.key);
+    if (job) fillSlot(state, slot, job);
+  }
+  for (const slot of state.slots.values()) {
+    if (state.queuedTasks === 0) return;
+    const job = slot.work.state === "idle" && !slot.retiring && oldestJob(state);
+    if (job) fillSlot(state, slot, job);
+  }
+}
+
+function warmJob(state: SessionState, key: string): HeldJob | undefined {
+  const warm = oldestJob(state, key);
+  const oldest = warm && oldestJob(state)?.queue.peek();
+  return oldest && state.now - oldest.queuedAt < switchAfterMs ? warm : undefined;
+}
+
+/** The job whose next task waits longest. */
+function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
+  let found: HeldJob | undefined;
+  let since = Infinity;
+  for (const job of state.jobs.values()) {
+    if (job.tasks.size === 0) continue;
+    const head = job.queue.peek();
+    if (!head || head.queuedAt >= since || (key !== undefined && sandboxKey(job.descriptor) !== key))
+      continue;
+    found = job;
+    since = head.queuedAt;
+  }
+  return found;
+}
+
+function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
+  const { kernel, seed, memoryMb } = job.descriptor;
+  const tasks = takeBundle(state, job);
+  const key = sandboxKey(job.descriptor);
+  if (slot.sandbox?.key !== key) closeSandbox(state, slot);
+  if (!slot.sandbox) {
+    slot.sandbox = { id: state.nextSandbox++, key };
+    state.out.push({ type: "openSandbox", slot: slot.number, sandbox: slot.sandbox.id, memoryMb });
+  }
+  const bundle: Bundle = {
+    state: "bundled",
+    run: state.nextRun++,
+    slot,
+    job,
+    remaining: new Map(),
+    startedAt: state.now,
+    size: tasks.length,
+    phase: "preparing",
+    heardAt: state.now,
+    deadline: undefined,
+    fraction: 0,
+    progressOf: undefined,
+    overrun: undefined,
+  };
+  const leased: LeasedTask[] = [];
+  for (const task of tasks) {
+    task.place = bundle;
+    bundle.remaining.set(task.task.index, task);
+    leased.push(task.task);
+  }
+  state.queuedTasks -= tasks.length;
+  slot.work = bundle;
+  const { id: sandbox } = slot.sandbox;
+  state.out.push({
+    type: "runTasks",
+    slot: slot.number,
+    sandbox,
+    run: bundle.run,
+    kernel,
+    seed,
+    tasks: leased,
+  });
+}
+
+/** The next tasks of a job that run as one; the caller accounts for them. */
+function takeBundle(state: SessionState, { descriptor, queue, meanMs }: HeldJob): HeldTask[] {
+  const size = bundleSize(meanMs, descriptor.timeoutMs, state.queuedTasks, usableSlots(state));
+  const tasks: HeldTask[] = [];
+  let bytes = 0;
+  while (tasks.length < size) {
+    const next = queue.peek();
+    if (!next) break;
+    const { input } = next.task;
+    // An input that is a blob has to be fetched first: it must not hold up others.
+    const single = next.alone || !(input instanceof Uint8Array);
+    if (tasks.length > 0 && (single || !fitsBundle(bytes, input.length))) break;
+    queue.take();
+    tasks.push(next);
+    if (single) break;
+    bytes += input.length;
+  }
+  return tasks;
+}

@@ -1,0 +1,41 @@
+import type { Value } from "./codec.ts";
+import type { DataReference } from "../data-reference.ts";
+
+/**
+ * A kernel: the default export of the ES module that is a job's code. Called once a task; may be async; gets nothing
+ * but its two arguments (SPEC.md [KERNEL-*]).
+ */
+export type Kernel<Input extends Value = Value, Output = Value> = (
+  input: Input,
+  ctx: KernelContext,
+) => Output | Promise<Output>;
+
+/** What a kernel may reach besides its input. */
+export interface KernelContext {
+  /** The bytes a data reference stands for: from this client's cache, or fetched and verified. A private copy. */
+  data(ref: DataReference): Promise<Uint8Array>;
+  /**
+   * Stores bytes that are too large for an output and returns the reference to put into the output instead. Outputs over
+   * 256 KiB do this by themselves.
+   */
+  put(bytes: Uint8Array): Promise<DataReference>;
+  /** Tells how far the task is, 0 … 1. As often as you like: coalesced before it leaves the machine. */
+  progress(fraction: number): void;
+  /**
+   * Stores progress with the task on the server, so that another machine can go on from it: at most 256 KiB encoded, the
+   * newest wins, sent at most every few seconds.
+   */
+  checkpoint(state: Value): void;
+  /** The newest stored checkpoint of this task, or undefined on a first start. */
+  readonly resume: Value;
+  /** Aborted when the task is no longer wanted. Cooperative only: the worker is terminated either way. */
+  readonly signal: AbortSignal;
+  /** The next number of the task's own stream, uniform in [0, 1): seeded by job and index, equal on every client. */
+  random(): number;
+  /** A line for the job's log (and the client's console); at most 2,000 characters. */
+  log(...parts: unknown[]): void;
+  /** Position of this task in its job, from 0. */
+  readonly index: number;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+}

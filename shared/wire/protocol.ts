@@ -1,0 +1,235 @@
+import * as v from "valibot";
+import { blobNameSchema } from "../data-reference.ts";
+import { errorCodes, PlatformError } from "../errors.ts";
+import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
+import { limits } from "../limits.ts";
+import { precacheItemSchema } from "./precache.ts";
+import { MessagePack } from "./messagepack.ts";
+import { plainBytes } from "./plain-bytes.ts";
+import { bytes, leaseKeySchema, text } from "./task.ts";
+import { leaseColumns, leasedTasksSchema, resultColumns, taskResultsSchema } from "./task-columns.ts";
+import { isColumn } from "./column-pack.ts";
+
+export {
+  failureKinds,
+  taskResultSchema,
+  type Failure,
+  type FailureKind,
+  type LeasedTask,
+  type LeaseKey,
+  type Payload,
+  type TaskOutcome,
+  type TaskResult,
+} from "./task.ts";
+
+/**
+ * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
+ * array of messages. This file is the one definition of every message; types are inferred from it.
+ */
+export const protocolVersion = 3;
+
+/** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
+export const subprotocol = "manyhands";
+
+/** Path of the client WebSocket. */
+export const clientSocketPath = "/socket";
+
+const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
+const list = <const S extends v.GenericSchema>(item: S, max: number) =>
+  v.pipe(v.array(item), v.maxLength(max));
+
+/** What a client needs to know of a job to run its tasks and to show for whom it computes. */
+const jobDescriptorSchema = v.strictObject({
+  id: jobIdSchema,
+  name: text(limits.nameChars),
+  customer: text(limits.nameChars),
+  kernel: blobNameSchema,
+  /** Seeds `ctx.random`, together with the task's index. */
+  seed: text(limits.nameChars),
+  timeoutMs: count(limits.maxTimeoutMs),
+  memoryMb: count(limits.maxMemoryMb),
+});
+export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
+
+/** Checked by a loop: a schema a number costs 0.1 µs a task. */
+const indexes = v.custom<TaskIndex[]>(
+  (value) =>
+    Array.isArray(value) &&
+    value.length <= limits.tasksPerMessage &&
+    isColumn(value, value.length, 0, limits.maxTaskIndex),
+  "expected a list of task indexes",
+);
+
+const clientMessages = [
+  v.strictObject({
+    type: v.literal("hello"),
+    protocol: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    version: text(40),
+    client: clientIdSchema,
+    kind: v.picklist(["browser", "node"]),
+    name: text(limits.nameChars),
+    /** Access token (client role) or invitation; absent for an open volunteer. */
+    token: v.optional(text(200)),
+    slots: count(limits.slotsPerClient),
+    memoryMb: count(16 * 1024 * 1024),
+    webgpu: v.boolean(),
+    /** Leases the client still holds (running, queued, or finished and in its outbox) from before a disconnect. */
+    held: list(leaseKeySchema, limits.tasksHeldPerClient),
+    /** Blobs in its cache, most recently used first. */
+    cached: list(sha256Schema, limits.cachedPerMessage),
+  }),
+  /**
+   * Credit: the client is willing to hold up to `tasks` unfinished leases in all. Absolute, so repeating it is harmless;
+   * 0 asks for nothing more (paused, draining).
+   */
+  v.strictObject({
+    type: v.literal("want"),
+    tasks: count(limits.tasksHeldPerClient),
+    slots: count(limits.slotsPerClient),
+  }),
+  v.strictObject({
+    type: v.literal("results"),
+    job: jobIdSchema,
+    results: taskResultsSchema,
+  }),
+  v.strictObject({
+    type: v.literal("progress"),
+    progress: list(
+      v.strictObject({
+        ...leaseKeySchema.entries,
+        fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+      }),
+      limits.tasksPerMessage,
+    ),
+  }),
+  v.strictObject({
+    type: v.literal("checkpoint"),
+    ...leaseKeySchema.entries,
+    state: bytes(limits.checkpointBytes),
+  }),
+  v.strictObject({
+    type: v.literal("log"),
+    job: jobIdSchema,
+    index: taskIndexSchema,
+    lines: list(text(limits.logLineChars), limits.logLinesPerMessage),
+  }),
+  /** Hands leases back unharmed: not counted as attempts. */
+  v.strictObject({ type: v.literal("release"), leases: list(leaseKeySchema, limits.tasksHeldPerClient) }),
+  v.strictObject({
+    type: v.literal("cached"),
+    added: list(sha256Schema, limits.cachedPerMessage),
+    removed: list(sha256Schema, limits.cachedPerMessage),
+  }),
+  /**
+   * How far a `precache` is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it
+   * is under way any more. Coalesced.
+   */
+  v.strictObject({
+    type: v.literal("precached"),
+    id: count(Number.MAX_SAFE_INTEGER),
+    state: v.picklist(["fetching", "paused", "done"]),
+    haveBytes: count(Number.MAX_SAFE_INTEGER),
+    missedBytes: count(Number.MAX_SAFE_INTEGER),
+    reason: v.optional(text(limits.messageChars)),
+  }),
+  /** The client is going for good: everything it holds returns at once. */
+  v.strictObject({ type: v.literal("goodbye") }),
+] as const;
+
+const serverMessages = [
+  v.strictObject({
+    type: v.literal("welcome"),
+    version: text(40),
+    /** Bearer token for this client's blob transfers over HTTP; good while it is connected or within its grace time. */
+    ticket: text(200),
+    /** How often the client hears from the server at the least. */
+    heartbeatMs: count(600_000),
+    /** Of the `held` leases, those that are no longer this client's: stop them, forget their results. */
+    dropped: list(leaseKeySchema, limits.tasksHeldPerClient),
+  }),
+  /** The connection is refused; the close frame follows. */
+  v.strictObject({
+    type: v.literal("refuse"),
+    code: v.picklist(errorCodes),
+    message: text(limits.messageChars),
+    remedy: text(limits.messageChars),
+    retryable: v.boolean(),
+  }),
+  v.strictObject({
+    type: v.literal("lease"),
+    job: jobDescriptorSchema,
+    tasks: leasedTasksSchema,
+  }),
+  /** These results are on disk (or were dropped as duplicates): the client may forget them. */
+  v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
+  /** Stop these tasks: the worker is terminated, nothing is reported. Absent `indexes`: every task of the job. */
+  v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
+  /** Somebody wants these in the cache before tasks need them. It stands until `precacheEnd`, or the end of the connection. */
+  v.strictObject({
+    type: v.literal("precache"),
+    id: count(Number.MAX_SAFE_INTEGER),
+    blobs: list(precacheItemSchema, limits.precacheRefs),
+  }),
+  /** Nobody wants it any more; what is cached stays as any blob does. */
+  v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
+  v.strictObject({ type: v.literal("heartbeat") }),
+  /** The server closes this connection; reconnect after about `afterMs`. */
+  v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),
+] as const;
+
+const clientMessageSchema = v.variant("type", clientMessages);
+const serverMessageSchema = v.variant("type", serverMessages);
+/** Client → server. */
+export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
+/** Server → client. */
+export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
+
+const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(limits.messagesPerFrame));
+const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(limits.messagesPerFrame));
+
+/**
+ * Elements of a frame. The largest of ours, 4 MiB of tiny results, has 300,000; a hostile one of 16 MB of progress reports
+ * would have 2,300,000 and keep the server busy for 1.5 s.
+ */
+const maxElements = 512 * 1024;
+const frames = new MessagePack({ maxElements });
+
+/** Encodes messages as one frame. */
+export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {
+  return frames.encode(messages.map(toWire));
+}
+
+function toWire(message: ClientMessage | ServerMessage): unknown {
+  if (message.type === "lease") return { ...message, tasks: leaseColumns(message.tasks) };
+  if (message.type === "results") return { ...message, results: resultColumns(message.results) };
+  return message;
+}
+
+/** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME */
+export function decodeClientFrame(frame: Uint8Array): ClientMessage[] {
+  return decodeFrame(frame, clientFrameSchema);
+}
+
+/** Decodes and validates a frame from the server. @throws PlatformError MALFORMED_FRAME */
+export function decodeServerFrame(frame: Uint8Array): ServerMessage[] {
+  return decodeFrame(frame, serverFrameSchema);
+}
+
+function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v.InferOutput<S> {
+  if (frame.length > limits.frameBytes)
+    throw new PlatformError(
+      "MALFORMED_FRAME",
+      `A frame of ${frame.length} bytes; at most ${limits.frameBytes} are allowed.`,
+    );
+  let raw: unknown;
+  try {
+    raw = frames.decode(plainBytes(frame));
+  } catch (error) {
+    throw new PlatformError("MALFORMED_FRAME", "The frame is not MessagePack.", error);
+  }
+  const parsed = v.safeParse(schema, raw, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const issue = parsed.issues[0];
+  const path = v.getDotPath(issue) ?? "frame";
+  throw new PlatformError("MALFORMED_FRAME", `In ${path}: ${issue.message}.`.slice(0, limits.messageChars));
+}

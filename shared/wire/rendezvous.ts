@@ -1,0 +1,60 @@
+import * as v from "valibot";
+import { PlatformError } from "../errors.ts";
+import { limits } from "../limits.ts";
+
+const rendezvousSchema = v.object({
+  /** Version of this form. */
+  manyhands: v.literal(1),
+  /** Addresses of the server, the most useful for other machines first. */
+  urls: v.pipe(
+    v.array(v.pipe(v.string(), v.regex(/^https?:\/\/\S+$/), v.maxLength(300))),
+    v.minLength(1),
+    v.maxLength(64),
+  ),
+  /** Client token. */
+  token: v.pipe(v.string(), v.regex(/^\S+$/), v.maxLength(200)),
+  /** One start of one server: another file under the same name is another session. */
+  session: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
+  /** Host and process of the server, by which its own machine recognises that it died. */
+  host: v.pipe(v.string(), v.maxLength(limits.nameChars)),
+  pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+});
+
+/**
+ * Where a server is and what lets a client in: the content of a rendezvous file, which the server leaves on a file system
+ * that it shares with its clients (SPEC [RDV-1]).
+ */
+export type Rendezvous = v.InferOutput<typeof rendezvousSchema>;
+
+/** Far above any real one; what is larger is another file. */
+export const maxRendezvousBytes = 64 * 1024;
+
+export function formatRendezvous(rendezvous: Rendezvous): string {
+  return `${JSON.stringify(rendezvous, undefined, 2)}\n`;
+}
+
+/**
+ * Reads the text of a rendezvous file.
+ * @throws PlatformError BAD_OPTION that says what is wrong with it
+ */
+export function parseRendezvous(text: string, file: string): Rendezvous {
+  let value: unknown;
+  try {
+    // Editors of some systems put a mark in front.
+    value = JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch {
+    throw notOne(file, "it is no JSON");
+  }
+  const parsed = v.safeParse(rendezvousSchema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  // Not the value itself: the file holds a token.
+  throw notOne(file, `"${v.getDotPath(issue) ?? "the whole"}" is not as expected`);
+}
+
+function notOne(file: string, why: string): PlatformError {
+  return new PlatformError(
+    "BAD_OPTION",
+    `${file} is no rendezvous file: ${why}. Expected the file that \`manyhands server --rendezvous FILE\` writes.`,
+  );
+}

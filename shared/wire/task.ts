@@ -1,0 +1,80 @@
+import * as v from "valibot";
+import { blobNameSchema, type BlobName } from "../data-reference.ts";
+import { jobIdSchema, taskIndexSchema } from "../ids.ts";
+import { limits } from "../limits.ts";
+
+/** What both ends of the protocol, and a client's outbox, know of one task. */
+
+export const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+export const bytes = (max: number) =>
+  v.pipe(
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array, "expected bytes"),
+    v.check((value) => value.length <= max, `expected at most ${max} bytes`),
+  );
+
+const attemptSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.maxAttemptNumber));
+export const refsSchema = v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask));
+
+/** Names one lease: a task and which attempt at it. */
+export const leaseKeySchema = v.strictObject({
+  job: jobIdSchema,
+  index: taskIndexSchema,
+  attempt: attemptSchema,
+});
+export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
+
+/**
+ * How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`; `unserialisable`: an
+ * input or output is no value; `refused`: the kernel does not load.
+ */
+export const failureKinds = [
+  "error",
+  "timeout",
+  "crash",
+  "memory",
+  "unserialisable",
+  "data",
+  "refused",
+] as const;
+export type FailureKind = (typeof failureKinds)[number];
+
+/** Why an attempt failed, as the kernel's author needs it. */
+export const failureSchema = v.strictObject({
+  kind: v.picklist(failureKinds),
+  message: text(limits.messageChars),
+  stack: v.optional(text(limits.stackChars)),
+});
+export type Failure = v.InferOutput<typeof failureSchema>;
+
+/** An encoded value inline, or the blob that holds the encoded value when it is over 256 KiB. */
+const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
+export type Payload = v.InferOutput<typeof payloadSchema>;
+
+/** One lease, as the client gets it. */
+export interface LeasedTask {
+  readonly index: number;
+  readonly attempt: number;
+  readonly input: Payload;
+  /** Blobs the input refers to, so that their bytes can be fetched while another task computes. */
+  readonly refs?: readonly BlobName[] | undefined;
+  /** Newest stored checkpoint of the task (an encoded value). */
+  readonly resume?: Uint8Array | undefined;
+}
+
+export const taskResultSchema = v.strictObject({
+  index: taskIndexSchema,
+  attempt: attemptSchema,
+  /** Time the kernel took, in ms. */
+  elapsedMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  outcome: v.variant("state", [
+    v.strictObject({
+      state: v.literal("done"),
+      output: payloadSchema,
+      refs: v.optional(refsSchema),
+    }),
+    v.strictObject({ state: v.literal("failed"), failure: failureSchema }),
+  ]),
+});
+/** One finished attempt, as the client reports it. */
+export type TaskResult = v.InferOutput<typeof taskResultSchema>;
+export type TaskOutcome = TaskResult["outcome"];

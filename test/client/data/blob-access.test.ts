@@ -1,0 +1,326 @@
+import { describe, expect, test } from "vitest";
+import type { BlobName } from "../../../shared/data-reference.ts";
+import { PlatformError } from "../../../shared/errors.ts";
+import { sha256Hex } from "../../../shared/hash.ts";
+import type { Sha256 } from "../../../shared/ids.ts";
+import { BlobAccess } from "../../../shared/client/data/blob-access.ts";
+import { limits } from "../../../shared/limits.ts";
+import { chunkDigests, hash } from "../../support/chunks.ts";
+import { VirtualClock } from "../../support/client-virtual-clock.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** A server's blobs and a machine's cache, with a record of what was asked of them. */
+class Fixture {
+  readonly clock = new VirtualClock();
+  readonly served = new Map<Sha256, Uint8Array>();
+  readonly cached = new Map<Sha256, Uint8Array>();
+  readonly fetched: string[] = [];
+  /** Errors for the next transfers, one each. */
+  readonly errors: PlatformError[] = [];
+  readonly listErrors: PlatformError[] = [];
+  /** How often digests were asked for. */
+  lists = 0;
+  /** Changes what the next transfer brings. */
+  damage: ((bytes: Uint8Array) => void) | undefined;
+  readonly #ports: ConstructorParameters<typeof BlobAccess>[0] = {
+    clock: this.clock,
+    random: () => 0.5,
+    log: () => undefined,
+    blobs: {
+      fetch: async ({ sha256, size }, range, ticket) => {
+        this.fetched.push(`${ticket}: ${range ? range.join("-") : "all"} of ${size}`);
+        const error = this.errors.shift();
+        if (error) throw error;
+        const bytes = this.served.get(sha256);
+        if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
+        const sent = range ? bytes.slice(...range) : bytes.slice();
+        this.damage?.(sent);
+        this.damage = undefined;
+        return sent;
+      },
+      chunks: async ({ sha256 }) => {
+        this.lists++;
+        const error = this.listErrors.shift();
+        if (error) throw error;
+        return chunkDigests(this.served.get(sha256) ?? new Uint8Array());
+      },
+      hash,
+      upload: async (bytes) => {
+        const error = this.errors.shift();
+        if (error) throw error;
+        return { sha256: sha256Hex(bytes), size: bytes.length };
+      },
+    },
+    cache: {
+      get: async (sha256) => this.cached.get(sha256),
+      put: async (sha256, bytes) => void this.cached.set(sha256, bytes.slice()),
+      list: async () => [],
+      onChange: () => undefined,
+    },
+  };
+  access = new BlobAccess(this.#ports);
+
+  /** A client that starts anew: nothing is in its memory. */
+  restart(): BlobAccess {
+    this.access = new BlobAccess(this.#ports);
+    return this.access;
+  }
+
+  add(bytes: Uint8Array): BlobName {
+    const sha256 = `${this.served.size}`.padStart(64, "0") as Sha256;
+    this.served.set(sha256, bytes);
+    return { sha256, size: bytes.length };
+  }
+
+  /** Lets time pass until a promise has settled. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    const state = { settled: false };
+    const noted = promise.finally(() => (state.settled = true));
+    noted.catch(() => undefined);
+    for (let steps = 0; steps < 1000 && !state.settled; steps++) await this.clock.step();
+    expect(state.settled).toBe(true);
+    return noted;
+  }
+}
+
+function ready(): Fixture {
+  const fixture = new Fixture();
+  fixture.access.useTicket("t1");
+  return fixture;
+}
+
+describe("reading blobs", () => {
+  test("a blob is fetched once however many ask, and cached", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1, 2, 3, 4]));
+    const [a, b, part] = await Promise.all([
+      f.access.read(name),
+      f.access.read(name),
+      f.access.read(name, [1, 3]),
+    ]);
+    expect(f.fetched).toEqual(["t1: all of 4"]);
+    expect(part).toEqual(new Uint8Array([2, 3]));
+    expect(a).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(b).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(await f.access.read(name)).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(f.cached.get(name.sha256)).toEqual(new Uint8Array([1, 2, 3, 4]));
+    expect(f.fetched).toHaveLength(1);
+  });
+
+  test("what the cache has is not fetched; what the cache has in the wrong size is", async () => {
+    const f = ready();
+    const good = f.add(new Uint8Array([1]));
+    const bad = f.add(new Uint8Array([2]));
+    f.cached.set(good.sha256, new Uint8Array([1]));
+    f.cached.set(bad.sha256, new Uint8Array([2, 2]));
+    expect(await f.access.read(good)).toEqual(new Uint8Array([1]));
+    expect(await f.access.read(bad)).toEqual(new Uint8Array([2]));
+    expect(f.fetched).toHaveLength(1);
+  });
+
+  test("of a large blob only the chunk of the range travels, unless all of it is wanted", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(9 * mebibyte).fill(7));
+    expect(await f.access.read(name, [mebibyte, mebibyte + 3])).toEqual(new Uint8Array([7, 7, 7]));
+    expect((await f.access.read(name, [0, name.size])).length).toBe(name.size);
+    expect(f.cached.has(name.sha256)).toBe(true);
+    expect(await f.access.read(name, [0, 2])).toEqual(new Uint8Array([7, 7]));
+    const chunk = `t1: ${mebibyte}-${mebibyte + limits.chunkBytes} of ${name.size}`;
+    expect(f.fetched).toEqual([chunk, `t1: all of ${name.size}`]);
+  });
+
+  test("a range outside the blob is refused", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(4));
+    for (const range of [
+      [0, 5],
+      [3, 2],
+      [-1, 2],
+      [0.5, 2],
+      [NaN, 2],
+    ] as const)
+      await expect(f.access.read(name, range)).rejects.toMatchObject({ code: "RANGE_NOT_SATISFIABLE" });
+  });
+
+  test("bytes of the wrong length are not taken", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(4));
+    await expect(f.wait(f.access.read({ ...name, size: 5 }))).rejects.toMatchObject({
+      code: "HASH_MISMATCH",
+    });
+  });
+});
+
+describe("[DATA-7] ranges of a large blob", () => {
+  const { chunkBytes } = limits;
+  const imageBytes = 1500;
+  const stack = (): Uint8Array =>
+    new Uint8Array(10_000 * imageBytes).map((_, at) => (at * 7 + Math.floor(at / 251)) & 255);
+  const image = (n: number): [number, number] => [n * imageBytes, (n + 1) * imageBytes];
+  const moved = (f: Fixture): number =>
+    f.fetched.reduce((sum, line) => {
+      const [start = 0, end = 0] = (/(\d+)-(\d+)/.exec(line) ?? []).slice(1).map(Number);
+      return sum + end - start;
+    }, 0);
+
+  test("20 images of 10,000 move the few chunks they lie in, once, whoever asks in whatever order", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    const numbers = Array.from({ length: 20 }, (_, i) => 5060 + ((i * 7) % 20));
+    const images = await Promise.all(numbers.map((n) => f.access.read(name, image(n))));
+    expect(images).toEqual(numbers.map((n) => bytes.slice(...image(n))));
+    // Two adjacent chunks, asked for by twenty reads: one request.
+    expect(f.fetched).toHaveLength(1);
+    expect(moved(f)).toBeLessThanOrEqual(2 * chunkBytes);
+    await f.access.read(name, [image(5063)[0], image(5077)[1]]);
+    expect(f.fetched).toHaveLength(1);
+    expect(f.lists).toBe(1);
+    images[0]?.fill(9);
+    expect(await f.access.read(name, image(numbers[0] ?? 0))).toEqual(bytes.slice(...image(numbers[0] ?? 0)));
+  });
+
+  test("missing chunks that lie side by side come in one request, around those that are there", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    await f.access.read(name, [3 * chunkBytes, 3 * chunkBytes + 1]);
+    const range = [chunkBytes + 5, 7 * chunkBytes - 5] as const;
+    expect(Buffer.compare(await f.access.read(name, range), bytes.subarray(...range))).toBe(0);
+    expect(f.fetched.map((line) => line.slice(4, line.indexOf(" of")))).toEqual([
+      `${3 * chunkBytes}-${4 * chunkBytes}`,
+      `${chunkBytes}-${3 * chunkBytes}`,
+      `${4 * chunkBytes}-${7 * chunkBytes}`,
+    ]);
+  });
+
+  test("the last chunk is shorter, an empty range moves nothing, a long one comes in pieces", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    expect(await f.access.read(name, [7, 7])).toEqual(new Uint8Array());
+    expect(f.fetched).toEqual([]);
+    expect(await f.access.read(name, [name.size - 3, name.size])).toEqual(bytes.slice(-3));
+    expect(Buffer.compare(await f.access.read(name, [1, name.size]), bytes.subarray(1))).toBe(0);
+    expect(f.fetched.length).toBeGreaterThan(2);
+    expect(moved(f)).toBe(name.size);
+  });
+
+  test("the cache holds chunks under their own hash, also for the next start; a damaged one is not taken", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    await f.access.read(name, [0, 2 * chunkBytes]);
+    await expect.poll(() => f.cached.size).toBe(2);
+    for (const [sha256, chunk] of f.cached) expect(await hash(chunk)).toBe(sha256);
+    const [, second] = f.cached.keys();
+    f.restart().useTicket("t2");
+    expect(await f.access.read(name, image(3))).toEqual(bytes.slice(...image(3)));
+    expect(f.fetched).toHaveLength(1);
+    f.cached.set(second as Sha256, new Uint8Array(3));
+    f.restart().useTicket("t3");
+    expect(await f.access.read(name, [chunkBytes, chunkBytes + 2])).toEqual(
+      bytes.slice(chunkBytes, chunkBytes + 2),
+    );
+    expect(f.fetched).toHaveLength(2);
+  });
+
+  test("bytes damaged on the way are fetched again, and given up when they stay so", async () => {
+    const f = ready();
+    const bytes = stack();
+    const name = f.add(bytes);
+    f.damage = (sent) => (sent[100] = (sent[100] ?? 0) ^ 1);
+    expect(await f.wait(f.access.read(name, image(0)))).toEqual(bytes.slice(...image(0)));
+    expect(f.fetched).toHaveLength(2);
+    f.served.set(name.sha256, stack().fill(1));
+    // Digests of other bytes than those that are served: what came before stays good.
+    await expect(f.wait(f.access.read(name, [chunkBytes, chunkBytes + 1]))).rejects.toMatchObject({
+      code: "HASH_MISMATCH",
+    });
+    // The next read asks for the digests anew.
+    expect(await f.access.read(name, [chunkBytes, chunkBytes + 1])).toEqual(new Uint8Array([1]));
+  });
+
+  test("digests are asked for again after a passing failure; a lasting one is told", async () => {
+    const f = ready();
+    const name = f.add(stack());
+    f.listErrors.push(new PlatformError("UNREACHABLE", "down"));
+    expect(await f.wait(f.access.read(name, image(0)))).toHaveLength(imageBytes);
+    f.restart().useTicket("t2");
+    f.listErrors.push(new PlatformError("NOT_FOUND", "gone"));
+    await expect(f.access.read(name, image(0))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+describe("when transfers fail", () => {
+  test("a passing failure is retried, a lasting one is not", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(new PlatformError("UNREACHABLE", "down"), new PlatformError("TOO_MANY", "slow down"));
+    expect(await f.wait(f.access.read(name))).toEqual(new Uint8Array([1]));
+    expect(f.fetched).toHaveLength(3);
+    f.served.delete(name.sha256);
+    await expect(f.access.read({ ...name, sha256: "f".repeat(64) as Sha256 })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+  });
+
+  test("it gives up after a while of being connected, and waits while there is no connection", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(...Array.from({ length: 8 }, () => new PlatformError("UNREACHABLE", "down")));
+    await expect(f.wait(f.access.read(name))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    f.access.disconnected();
+    f.errors.push(...Array.from({ length: 50 }, () => new PlatformError("UNREACHABLE", "down")));
+    expect(await f.wait(f.access.read(name))).toEqual(new Uint8Array([1]));
+  });
+
+  test("a ticket that has lapsed is replaced by the next, at once", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array([1]));
+    f.errors.push(new PlatformError("UNAUTHENTICATED", "lapsed"));
+    const reading = f.access.read(name);
+    reading.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    f.access.useTicket("t2");
+    expect(await reading).toEqual(new Uint8Array([1]));
+    expect(f.fetched).toEqual(["t1: all of 1", "t2: all of 1"]);
+  });
+
+  test("before the first welcome it waits; stopped, it gives up", async () => {
+    const f = new Fixture();
+    const name = f.add(new Uint8Array([1]));
+    const reading = f.access.read(name);
+    reading.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(f.fetched).toEqual([]);
+    f.access.close();
+    await expect(reading).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+  });
+
+  test("a computed output is offered for as long as it is wanted", async () => {
+    const f = ready();
+    f.errors.push(...Array.from({ length: 30 }, () => new PlatformError("STORE_FULL", "full")));
+    expect(await f.wait(f.access.upload(new Uint8Array([1]), () => true))).toMatchObject({ size: 1 });
+    f.errors.push(...Array.from({ length: 30 }, () => new PlatformError("STORE_FULL", "full")));
+    await expect(
+      f.wait(f.access.upload(new Uint8Array([1]), () => f.errors.length > 20)),
+    ).rejects.toMatchObject({
+      code: "STORE_FULL",
+    });
+    await expect(f.wait(f.access.upload(new Uint8Array([1])))).rejects.toMatchObject({ code: "STORE_FULL" });
+  });
+});
+
+test("blobs of queued tasks: small ones are fetched once, a few at a time, and never fails anybody", async () => {
+  const f = ready();
+  const names = Array.from({ length: 20 }, (_, i) => f.add(new Uint8Array([i])));
+  const large = f.add(new Uint8Array(9 * mebibyte));
+  const missing = { sha256: "e".repeat(64) as Sha256, size: 1 };
+  f.access.fetchQueued([missing, large, ...names, ...names]);
+  while (f.cached.size < 20) await f.clock.step();
+  expect(f.fetched).toHaveLength(21);
+  await Promise.all(names.map((name) => f.access.read(name)));
+  expect(f.fetched).toHaveLength(21);
+});

@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import { backoffMs } from "../../../shared/backoff.ts";
+import { statusOf } from "../../../shared/client/status.ts";
+import {
+  descriptor,
+  finished,
+  leased,
+  ofType,
+  sent,
+  SessionHarness,
+} from "../../support/client-session-harness.ts";
+
+const job = descriptor();
+
+function lost(h: SessionHarness): number {
+  h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+  const { connection } = h.session.state;
+  if (connection.state !== "waiting") throw new Error(connection.state);
+  return connection.retryAt - h.now;
+}
+
+describe("connecting", () => {
+  test("start reads what an earlier run left, then connects, then says hello", () => {
+    const h = new SessionHarness({ token: "secret" });
+    expect(h.feed({ type: "startAsked" })).toEqual([{ type: "loadState" }]);
+    const result = {
+      index: 7,
+      attempt: 2,
+      elapsedMs: 5,
+      outcome: { state: "done" as const, output: new Uint8Array([7]) },
+    };
+    expect(
+      h.feed({ type: "stateLoaded", outbox: [{ job: job.id, result }], cached: [job.kernel.sha256] }),
+    ).toEqual([{ type: "openConnection" }]);
+    const [hello] = sent(h.feed({ type: "connectionOpened" }), "hello");
+    expect(hello).toMatchObject({
+      token: "secret",
+      slots: 2,
+      held: [{ job: job.id, index: 7, attempt: 2 }],
+      cached: [job.kernel.sha256],
+    });
+    const welcomed = h.welcome();
+    expect(ofType(welcomed, "useTicket")).toEqual([{ type: "useTicket", ticket: "ticket" }]);
+    expect(sent(welcomed, "results")).toEqual([{ type: "results", job: job.id, results: [result] }]);
+    expect(sent(welcomed, "want")).toEqual([{ type: "want", tasks: 2, slots: 2 }]);
+  });
+
+  test("back-off: the first retry within a second, never more than 30 s, and it never gives up", () => {
+    expect(backoffMs(0, () => 0.999)).toBeLessThan(1000);
+    expect(backoffMs(40, () => 0.999)).toBeLessThanOrEqual(30_000);
+    const h = new SessionHarness({ random: () => 0.999 });
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    const delays: number[] = [];
+    for (let i = 0; i < 50; i++) {
+      delays.push(lost(h));
+      expect(ofType(h.pass(30_000), "openConnection")).toHaveLength(1);
+    }
+    expect(delays[0]).toBeLessThan(1000);
+    expect(delays[2]).toBeGreaterThan(delays[1]!);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(30_000);
+  });
+
+  test("a connection that lasted makes the next retry a first one again", () => {
+    const h = new SessionHarness({ random: () => 0.999 });
+    h.join();
+    lost(h);
+    h.pass(30_000);
+    lost(h);
+    h.pass(30_000);
+    h.feed({ type: "connectionOpened" });
+    h.welcome();
+    h.pass(10_000);
+    expect(lost(h)).toBeLessThan(1000);
+  });
+
+  test("bye: comes back after the time the server named", () => {
+    const h = new SessionHarness();
+    h.join();
+    h.hear({ type: "bye", reason: "restart", afterMs: 5000 });
+    expect(lost(h)).toBeGreaterThanOrEqual(5000);
+  });
+
+  test("[PROTO-1] a refusal that a retry cannot mend stops trying until a person starts it again", () => {
+    const h = new SessionHarness();
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    h.feed({ type: "connectionOpened" });
+    const out = h.hear({
+      type: "refuse",
+      code: "UPGRADE_REQUIRED",
+      message: "old",
+      remedy: "reload",
+      retryable: false,
+    });
+    expect(ofType(out, "closeConnection")).toHaveLength(1);
+    expect(statusOf(h.session.state).connection).toEqual({
+      state: "refused",
+      error: { code: "UPGRADE_REQUIRED", message: "old", remedy: "reload", retryable: false },
+    });
+    expect(h.session.state.wakeAt).toBe(Infinity);
+    expect(ofType(h.pass(1e9), "openConnection")).toEqual([]);
+    expect(ofType(h.feed({ type: "startAsked" }), "openConnection")).toHaveLength(1);
+  });
+
+  test("a refusal that a retry may mend is retried", () => {
+    const h = new SessionHarness();
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    h.feed({ type: "connectionOpened" });
+    h.hear({ type: "refuse", code: "TOO_MANY", message: "later", remedy: "wait", retryable: true });
+    expect(statusOf(h.session.state).connection.state).toBe("waiting");
+    expect(ofType(h.pass(30_000), "openConnection")).toHaveLength(1);
+  });
+
+  test("watchdog: three heartbeats without a word end the connection; any word keeps it", () => {
+    const h = new SessionHarness();
+    h.join();
+    h.pass(44_000);
+    h.feed({ type: "serverHeard" });
+    expect(ofType(h.pass(44_999), "closeConnection")).toEqual([]);
+    h.hear({ type: "heartbeat" });
+    expect(ofType(h.pass(45_000), "closeConnection")).toHaveLength(1);
+    expect(statusOf(h.session.state).connection.state).toBe("waiting");
+  });
+
+  test("a server that never answers the hello is left", () => {
+    const h = new SessionHarness();
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    h.feed({ type: "connectionOpened" });
+    expect(ofType(h.pass(30_000), "closeConnection")).toHaveLength(1);
+  });
+
+  test("messages out of turn are harmless", () => {
+    const h = new SessionHarness();
+    h.feed({ type: "startAsked" });
+    h.feed({ type: "stateLoaded", outbox: [], cached: [] });
+    expect(h.lease([leased(0)])).toEqual([]);
+    h.feed({ type: "connectionOpened" });
+    expect(h.hear({ type: "accepted", job: job.id, indexes: [0] })).toEqual([]);
+    h.welcome();
+    expect(h.welcome()).toEqual([]);
+    expect(h.hear({ type: "accepted", job: job.id, indexes: [0, 0, 9] })).toEqual([]);
+    expect(h.hear({ type: "cancel", job: job.id, indexes: [0] })).toEqual([]);
+    expect(h.hear({ type: "cancel", job: job.id })).toEqual([]);
+  });
+});
+
+describe("[LEASE-6] after a lost connection", () => {
+  test("what runs, waits and is finished is named, and goes on", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    h.report(0, { finished: [finished(0)] });
+    h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    h.pass(30_000);
+    const [hello] = sent(h.feed({ type: "connectionOpened" }), "hello");
+    expect(hello?.held).toEqual([
+      { job: job.id, index: 0, attempt: 1 },
+      { job: job.id, index: 1, attempt: 1 },
+      { job: job.id, index: 2, attempt: 1 },
+    ]);
+    const out = h.welcome([{ job: job.id, index: 2, attempt: 1 }]);
+    expect(sent(out, "results")[0]?.results.map(({ index }) => index)).toEqual([0]);
+    expect(h.session.state.queuedTasks).toBe(0);
+    expect(h.bundleOf(0).remaining.has(1)).toBe(true);
+  });
+
+  test("a running task that is no longer ours is terminated, its siblings run again", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    expect(h.bundleOf(0).remaining.size).toBe(3);
+    const out = h.rejoin([{ job: job.id, index: 1, attempt: 1 }]);
+    expect(ofType(out, "closeSandbox")).toHaveLength(1);
+    expect(ofType(out, "runTasks")[0]?.tasks.map(({ index }) => index)).toEqual([0, 2]);
+  });
+
+  test("what is handed back between hello and welcome is said after the welcome", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    h.pass(30_000);
+    h.feed({ type: "connectionOpened" });
+    expect(sent(h.feed({ type: "pauseAsked" }), "release")).toEqual([]);
+    expect(sent(h.welcome(), "release")).toEqual([
+      { type: "release", leases: [{ job: job.id, index: 1, attempt: 1 }] },
+    ]);
+  });
+
+  test("work goes on while there is no connection", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    const out = h.report(0, { finished: [finished(0)] });
+    expect(ofType(out, "runTasks")).toHaveLength(1);
+    expect(ofType(out, "saveResults")).toHaveLength(1);
+    expect(ofType(out, "sendMessage")).toEqual([]);
+  });
+});

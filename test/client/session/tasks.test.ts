@@ -1,0 +1,303 @@
+import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../../shared/hash.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import { statusOf } from "../../../shared/client/status.ts";
+import {
+  descriptor,
+  finished,
+  leased,
+  ofType,
+  sent,
+  SessionHarness,
+} from "../../support/client-session-harness.ts";
+
+const job = descriptor();
+const other = descriptor({
+  id: "j_bbbbbbbbbbbbbbbb" as JobId,
+  kernel: { sha256: sha256Hex(new Uint8Array([2])), size: 1 },
+});
+const failed = (index: number) => ({
+  index,
+  elapsedMs: 1,
+  outcome: { state: "failed" as const, failure: { kind: "error" as const, message: "boom" } },
+});
+
+describe("running tasks", () => {
+  test("a lease opens a sandbox, fetches data ahead and runs in the order leased", () => {
+    const h = new SessionHarness();
+    h.join();
+    const blob = { sha256: sha256Hex(new Uint8Array([9])), size: 9 };
+    const out = h.lease([leased(0), leased(1, { refs: [blob] }), leased(2, { input: blob })]);
+    expect(ofType(out, "fetchQueued")).toEqual([{ type: "fetchQueued", blobs: [job.kernel, blob, blob] }]);
+    expect(ofType(out, "openSandbox").map(({ slot, memoryMb }) => ({ slot, memoryMb }))).toEqual([
+      { slot: 0, memoryMb: 64 },
+      { slot: 1, memoryMb: 64 },
+    ]);
+    expect(ofType(out, "runTasks").map(({ tasks }) => tasks.map(({ index }) => index))).toEqual([[0], [1]]);
+    h.begin(0);
+    const next = h.report(0, { finished: [finished(0)] });
+    expect(sent(next, "results")).toEqual([
+      {
+        type: "results",
+        job: job.id,
+        results: [
+          { index: 0, attempt: 1, elapsedMs: 0, outcome: { state: "done", output: new Uint8Array([0]) } },
+        ],
+      },
+    ]);
+    expect(ofType(next, "runTasks").map(({ tasks }) => tasks.map(({ index }) => index))).toEqual([[2]]);
+    expect(ofType(next, "openSandbox")).toEqual([]);
+  });
+
+  test("tiny tasks travel in bundles of one job; an unknown job's go one by one", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    const many = Array.from({ length: 500 }, (_, index) => leased(index));
+    const out = h.lease(many);
+    expect(ofType(out, "runTasks")[0]?.tasks).toHaveLength(500);
+    h.lease([leased(0), leased(1)], other);
+    h.begin(0);
+    const next = h.report(0, { finished: many.map(({ index }) => finished(index, 0.01)) });
+    expect(ofType(next, "runTasks")[0]?.tasks).toHaveLength(1);
+    expect(ofType(next, "runTasks")[0]?.kernel).toEqual(other.kernel);
+  });
+
+  test("[KERNEL-2] no kernel meets the traces of another: another kernel or customer gets a new sandbox", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    const bobs = descriptor({ id: "j_cccccccccccccccc" as JobId, customer: "bob" });
+    const opened: number[] = [];
+    for (const [index, next] of [job, other, job, bobs, bobs].entries()) {
+      const out = h.lease([leased(index)], next);
+      opened.push(ofType(out, "openSandbox").length);
+      expect(ofType(out, "closeSandbox")).toHaveLength(index === 0 ? 0 : opened[index]!);
+      h.begin(0);
+      h.report(0, { finished: [finished(index)] });
+    }
+    expect(opened).toEqual([1, 1, 1, 1, 0]);
+  });
+
+  test("a slot stays with its kernel while it can, and changes when others have waited", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.lease([leased(5)], other);
+    h.now += 1;
+    h.lease([leased(2), leased(3)]);
+    for (const index of [0, 1]) {
+      h.begin(0);
+      h.now += 100;
+      const out = h.report(0, { finished: [finished(index, 100)] });
+      expect(ofType(out, "openSandbox")).toEqual([]);
+    }
+    expect(h.bundleOf(0).job.id).toBe(job.id);
+    h.now += 2000;
+    const out = h.report(0, { finished: [finished(2, 2000)] });
+    expect(ofType(out, "runTasks")[0]?.kernel).toEqual(other.kernel);
+  });
+
+  test("[KERNEL-4] nonsense from a sandbox is ignored: unknown tasks, second finishes, foreign sandboxes", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    expect(sent(h.report(0, { finished: [finished(7)] }), "results")).toEqual([]);
+    expect(
+      h.feed({ type: "tasksReported", slot: 0, sandbox: 99, report: { finished: [finished(0)] } }),
+    ).toEqual([]);
+    expect(
+      h.feed({ type: "tasksReported", slot: 9, sandbox: 1, report: { finished: [finished(0)] } }),
+    ).toEqual([]);
+    const out = h.report(0, { finished: [finished(0), finished(0), failed(0)] });
+    expect(sent(out, "results")[0]?.results).toHaveLength(1);
+    expect(statusOf(h.session.state)).toMatchObject({ done: 1, failed: 0 });
+  });
+
+  test("a kernel's failure is a result", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)]);
+    h.begin(0);
+    const [results] = sent(h.report(0, { finished: [failed(0)] }), "results");
+    expect(results?.results[0]?.outcome).toEqual({
+      state: "failed",
+      failure: { kind: "error", message: "boom" },
+    });
+    expect(statusOf(h.session.state)).toMatchObject({ done: 0, failed: 1 });
+  });
+
+  test("a kernel that does not load fails every task of its bundle with the loader's message", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)]);
+    const { run } = h.bundleOf(0);
+    const failure = { kind: "error" as const, message: "SyntaxError: no" };
+    const out = h.feed({ type: "kernelRefused", slot: 0, run, failure });
+    expect(sent(out, "results")[0]?.results[0]?.outcome).toEqual({ state: "failed", failure });
+  });
+
+  test("an input that cannot be fetched fails its task alone", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1)]);
+    const { run } = h.bundleOf(0);
+    const failure = { kind: "data" as const, message: "gone" };
+    const out = h.feed({ type: "inputsRefused", slot: 0, run, failures: [{ index: 1, failure }] });
+    expect(sent(out, "results")[0]?.results.map(({ index }) => index)).toEqual([1]);
+    expect([...h.bundleOf(0).remaining.keys()]).toEqual([0]);
+  });
+});
+
+describe("[FAIL-2] kernels that misbehave", () => {
+  test("a task over its timeout is ended and fails", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)], descriptor({ timeoutMs: 500 }));
+    h.begin(0);
+    expect(h.session.state.wakeAt).toBe(h.now + 500);
+    expect(ofType(h.pass(499), "closeSandbox")).toEqual([]);
+    const out = h.pass(1);
+    expect(ofType(out, "closeSandbox")).toHaveLength(1);
+    expect(sent(out, "results")[0]?.results[0]).toMatchObject({
+      elapsedMs: 500,
+      outcome: { state: "failed", failure: { kind: "timeout" } },
+    });
+  });
+
+  test("each task of a bundle has its own time", () => {
+    const h = new SessionHarness({ slots: 1 });
+    const short = descriptor({ timeoutMs: 500 });
+    h.join();
+    h.teach(0.01, short);
+    h.lease([leased(0), leased(1)], short);
+    h.begin(0);
+    h.pass(400);
+    h.report(0, { finished: [finished(0)] });
+    h.pass(400);
+    expect(h.bundleOf(0).remaining.size).toBe(1);
+    expect(sent(h.pass(100), "results")[0]?.results[0]?.index).toBe(1);
+  });
+
+  test("a sandbox that dies fails the one task it had, with the reason", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)]);
+    h.begin(0);
+    const out = h.crash(0, "memory", "over 64 MB");
+    expect(sent(out, "results")[0]?.results[0]?.outcome).toEqual({
+      state: "failed",
+      failure: { kind: "memory", message: "over 64 MB" },
+    });
+  });
+
+  test("of a bundle that dies each task runs again alone on a fresh sandbox, and only the one that does it again fails", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    h.report(0, { finished: [finished(0, 0.01)] });
+    let out = h.crash(0);
+    expect(sent(out, "results")).toEqual([]);
+    for (const index of [1, 2]) {
+      expect(ofType(out, "runTasks")[0]?.tasks.map((task) => task.index)).toEqual([index]);
+      h.begin(0);
+      out = index === 1 ? h.crash(0, "crash", "again") : h.report(0, { finished: [finished(2)] });
+    }
+    expect(sent(out, "results")[0]?.results.map(({ index }) => index)).toEqual([2]);
+    expect(statusOf(h.session.state)).toMatchObject({ failed: 1 });
+  });
+
+  test("a sandbox that ends its bundle without a result has crashed, unless the report still comes", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    h.feed({ type: "bundleEnded", slot: 0, run: h.bundleOf(0).run });
+    expect(sent(h.report(0, { finished: [finished(0)] }), "results")).toHaveLength(1);
+    h.begin(0);
+    h.feed({ type: "bundleEnded", slot: 0, run: h.bundleOf(0).run });
+    const out = h.pass(1000);
+    expect(sent(out, "results")[0]?.results[0]).toMatchObject({
+      index: 1,
+      outcome: { failure: { kind: "crash" } },
+    });
+  });
+
+  test("no sandbox: the task goes back, the slot waits and says why", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    const [open] = ofType(h.lease([leased(0)]), "openSandbox");
+    const out = h.feed({ type: "sandboxFailed", slot: 0, sandbox: open!.sandbox, reason: "no memory" });
+    expect(sent(out, "release")).toEqual([
+      { type: "release", leases: [{ job: job.id, index: 0, attempt: 1 }] },
+    ]);
+    expect(sent(out, "want")).toEqual([{ type: "want", tasks: 0, slots: 0 }]);
+    expect(statusOf(h.session.state).slots[0]).toMatchObject({ state: "broken", reason: "no memory" });
+    expect(sent(h.pass(1000), "want")).toEqual([{ type: "want", tasks: 1, slots: 1 }]);
+  });
+
+  test("a computer that sleeps does not let its tasks time out", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)], descriptor({ timeoutMs: 100_000 }));
+    h.begin(0);
+    const out = h.pass(3_600_000);
+    expect(sent(out, "results")).toEqual([]);
+    expect(h.bundleOf(0).deadline).toBeGreaterThan(h.now);
+  });
+});
+
+describe("[CANCEL-1] what is no longer wanted", () => {
+  test("a waiting task is forgotten, a running one terminated at once, nothing is reported", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    expect(ofType(h.hear({ type: "cancel", job: job.id, indexes: [1] }), "closeSandbox")).toEqual([]);
+    const out = h.hear({ type: "cancel", job: job.id, indexes: [0] });
+    expect(ofType(out, "closeSandbox")).toHaveLength(1);
+    expect(sent(out, "results")).toEqual([]);
+    expect(ofType(out, "runTasks")[0]?.tasks.map(({ index }) => index)).toEqual([2]);
+  });
+
+  test("the other tasks of a bundle run again, with their checkpoints", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    h.report(0, { checkpoint: { index: 0, state: new Uint8Array([5]) } });
+    const out = h.hear({ type: "cancel", job: job.id, indexes: [1] });
+    const [run] = ofType(out, "runTasks");
+    expect(run?.tasks.map(({ index, resume }) => ({ index, resume }))).toEqual([
+      { index: 0, resume: new Uint8Array([5]) },
+      { index: 2, resume: undefined },
+    ]);
+  });
+
+  test("a whole job: all slots, the queue and unacknowledged results", () => {
+    const h = new SessionHarness({ slots: 2 });
+    h.join();
+    h.lease([leased(0), leased(1), leased(2), leased(3)]);
+    h.begin(0);
+    h.now += 200;
+    h.report(0, { finished: [finished(0, 200)] });
+    const out = h.hear({ type: "cancel", job: job.id });
+    expect(ofType(out, "closeSandbox")).toHaveLength(2);
+    expect(ofType(out, "forgetResults")).toHaveLength(1);
+    expect(statusOf(h.session.state)).toMatchObject({ queued: 0, unsent: 0 });
+  });
+
+  test("a second lease of a running task is the same task, reported under the new attempt", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)]);
+    h.begin(0);
+    expect(ofType(h.lease([leased(0, { attempt: 2 })]), "runTasks")).toEqual([]);
+    const [results] = sent(h.report(0, { finished: [finished(0)] }), "results");
+    expect(results?.results[0]?.attempt).toBe(2);
+  });
+});
