@@ -177,6 +177,57 @@ describe("failed tasks", () => {
     expect((await job.status()).lastSeq).toBeGreaterThan(2);
   });
 
+  it("[FAIL-7] of an output that is no value are not tried again, and say so", async () => {
+    const job = hands.map((x: number) => (): number => x, [1]);
+    const [task] = await job.settled();
+    expect(task).toMatchObject({
+      status: "failed",
+      error: {
+        kind: "unserialisable",
+        attempts: 1,
+        message: expect.stringContaining("Not tried again") as string,
+      },
+    });
+  });
+
+  const hopeless = (x: number): number => {
+    throw new TypeError(`cannot use ${x}`);
+  };
+
+  it("[FAIL-8] that are all alike stop the job early, and it says so; requeueing it works, and stops again", async () => {
+    const job = hands.map(
+      hopeless,
+      Array.from({ length: 20_000 }, (_, i) => i),
+    );
+    const stopped = {
+      code: "JOB_QUARANTINED",
+      message: expect.stringMatching(
+        /Stopped early: \d+ tasks failed alike .*TypeError: cannot use \d+/,
+      ) as string,
+    };
+    await expect(job).rejects.toMatchObject(stopped);
+    await job.submitted.catch(() => undefined);
+    const { state, lastSeq, failures } = await job.status();
+    expect(state).toBe("quarantined");
+    expect(failures.at(-1)?.stack).toMatch(/TypeError: cannot use/);
+    expect(await job.requeueFailed()).toBeGreaterThan(0);
+    await expect(job).rejects.toMatchObject(stopped);
+    // Hardly a task was tried to its end.
+    expect((await job.status()).lastSeq).toBeLessThan(lastSeq + 2000);
+  });
+
+  it("[FAIL-8] that are all alike are all there without failFast", async () => {
+    const job = hands.map(
+      hopeless,
+      Array.from({ length: 100 }, (_, i) => i),
+      { failFast: false, maxAttempts: 2 },
+    );
+    await expect(job).rejects.toMatchObject({
+      code: "TASK_FAILED",
+      message: expect.stringContaining("100 of 100") as string,
+    });
+  });
+
   it("end the job at the first when it is to fail fast", async () => {
     const endless = (async function* () {
       yield 2;

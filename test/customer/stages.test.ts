@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Hands } from "../../customer/index.ts";
+import type { Hands, KernelContext } from "../../customer/index.ts";
 import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -52,6 +52,27 @@ describe("a program of several stages", () => {
     const late = hands.map((x: number) => x, [1, 2], { after: [second] });
     await expect(late).rejects.toMatchObject({ code: "JOB_BLOCKED" });
     await expect(late.submitted).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+  });
+
+  it("[AFTER-5] what a failed stage blocked goes on by itself once that was requeued, and gives its results", async () => {
+    const first = hands.map(
+      (x: number, ctx: KernelContext) => {
+        if (ctx.attempt === 1) throw new Error("the first time");
+        return x + 1;
+      },
+      [1],
+      { maxAttempts: 1 },
+    );
+    const second = hands.map((x: number) => x * 2, [1, 2], { after: [first] });
+    const third = hands.map((x: number) => x * 3, [1, 2], { after: [second] });
+    await expect(third).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+    await first.requeueFailed();
+    expect(await first).toEqual([2]);
+    await expect.poll(async () => (await third.status()).state).toBe("finished");
+    expect(await Promise.all([second, third])).toEqual([
+      [2, 4],
+      [3, 6],
+    ]);
   });
 
   it("[AFTER-3] naming a job that is not there is refused", async () => {

@@ -96,6 +96,18 @@ describe("[THREAD-3] a kernel that goes wrong fails its task, not the program", 
   });
 });
 
+it("[FAIL-8] a job of which every task fails alike stops early, and says so", async () => {
+  const hands = await open("thread:2");
+  const never = (x: number): number => {
+    throw new TypeError(`cannot use ${x}`);
+  };
+  const job = hands.map(
+    never,
+    Array.from({ length: 20_000 }, (_, i) => i),
+  );
+  await expect(job).rejects.toThrow(/Stopped early: .*TypeError: cannot use/);
+});
+
 it("[THREAD-4] a program that computes itself does not stop what it started", async () => {
   const hands = await open("thread:1");
   const work = (): number => {
