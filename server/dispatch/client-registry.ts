@@ -22,6 +22,8 @@ interface ClientRecord {
   connected: boolean;
   connectedAt: number;
   lastSeenAt: number;
+  /** When the connection ended, on the monotonic clock. */
+  leftAt: number;
   done: number;
   failed: number;
 }
@@ -52,7 +54,15 @@ export class ClientRegistry {
     const { name, kind, webgpu, memoryMb, slots } = hello;
     const record = { id, name, kind, trusted, address, ticket, tokenId, webgpu, memoryMb, slots };
     const { done = 0, failed = 0 } = old ?? {};
-    this.#records.set(id, { ...record, connected: true, connectedAt: now, lastSeenAt: now, done, failed });
+    this.#records.set(id, {
+      ...record,
+      connected: true,
+      connectedAt: now,
+      lastSeenAt: now,
+      leftAt: 0,
+      done,
+      failed,
+    });
     this.#tickets.set(ticket, id);
     this.#forgetOldest();
   }
@@ -69,6 +79,7 @@ export class ClientRegistry {
     if (!record) return;
     record.connected = false;
     record.lastSeenAt = Date.now();
+    record.leftAt = performance.now();
   }
 
   /** Its blob transfers are refused from now on. */
@@ -105,7 +116,7 @@ export class ClientRegistry {
     const id = this.#tickets.get(ticket);
     const record = id && this.#records.get(id);
     if (!record || record.ticket !== ticket) return undefined;
-    if (!record.connected && Date.now() - record.lastSeenAt > this.#graceMs) return undefined;
+    if (!record.connected && performance.now() - record.leftAt > this.#graceMs) return undefined;
     return { id: record.id, trusted: record.trusted };
   }
 
@@ -125,7 +136,7 @@ export class ClientRegistry {
   computed(id: ClientId, elapsedMs: readonly number[]): void {
     const record = this.#records.get(id);
     if (!record) return;
-    const now = Date.now();
+    const now = performance.now();
     for (const ms of elapsedMs) this.#times.add(record.kind, ms, now);
   }
 
@@ -147,7 +158,7 @@ export class ClientRegistry {
   }
 
   #info(record: ClientRecord): ClientInfo {
-    const { ticket: _ticket, tokenId: _tokenId, ...shown } = record;
+    const { ticket: _ticket, tokenId: _tokenId, leftAt: _leftAt, ...shown } = record;
     const client = this.#scheduler.client(record.id);
     const current = [...(client?.leases ?? [])].slice(0, Math.min(8, record.slots));
     return {

@@ -7,6 +7,7 @@ import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
 import type { Acknowledgement, Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
+import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
 
 /** What others want to know of the dispatcher's work. */
@@ -45,7 +46,8 @@ export class Dispatcher {
     this.#store = options.store;
     this.#log = options.log;
     this.#listener = options.listener;
-    this.#clock = options.clock ?? (() => performance.now());
+    const awake = new AwakeClock();
+    this.#clock = options.clock ?? (() => awake.now());
     this.scheduler = new Scheduler(options.scheduler);
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();

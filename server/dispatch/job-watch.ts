@@ -43,7 +43,7 @@ export class JobWatch {
   update(row: JobRow, finishedNow = 0): void {
     this.#news.tell(row.id);
     const watched = this.#jobs.get(row.id);
-    const now = Date.now();
+    const now = performance.now();
     if (watched) {
       watched.row = row;
       watched.rate.add(finishedNow, now);
@@ -84,7 +84,7 @@ export class JobWatch {
   }
 
   rate(id: JobId): number {
-    return this.#jobs.get(id)?.rate.perSecond(Date.now()) ?? 0;
+    return this.#jobs.get(id)?.rate.perSecond(performance.now()) ?? 0;
   }
 
   forget(id: JobId): void {

@@ -10,16 +10,16 @@ const rememberMs = 10 * 60 * 1000;
 export class KnownBlobs {
   readonly #store: Store;
   readonly #sizes = new Map<Sha256, number>();
-  #since = Date.now();
+  #since = performance.now();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
   async firstMissing(names: readonly BlobName[]): Promise<BlobName | undefined> {
-    if (this.#sizes.size >= remembered || Date.now() - this.#since > rememberMs) {
+    if (this.#sizes.size >= remembered || performance.now() - this.#since > rememberMs) {
       this.#sizes.clear();
-      this.#since = Date.now();
+      this.#since = performance.now();
     }
     for (const name of names) {
       if (this.#sizes.get(name.sha256) === name.size) continue;

@@ -6,8 +6,8 @@ import { RateWindow } from "./rates.ts";
 /** Counts the outcomes since the server started: in all, a second, and of each client. */
 export class Tally {
   readonly #registry: ClientRegistry;
-  readonly #throughput = new RateWindow(300, Date.now());
-  readonly #recent = new RateWindow(10, Date.now());
+  readonly #throughput = new RateWindow(300, performance.now());
+  readonly #recent = new RateWindow(10, performance.now());
   #done = 0;
   #failed = 0;
 
@@ -27,12 +27,12 @@ export class Tally {
 
   /** Tasks a second, over the last ten seconds. */
   rate(): number {
-    return this.#recent.perSecond(Date.now());
+    return this.#recent.perSecond(performance.now());
   }
 
   /** Tasks of each of the last 300 seconds, oldest first. */
   throughput(): number[] {
-    return this.#throughput.series(Date.now());
+    return this.#throughput.series(performance.now());
   }
 
   /**
@@ -44,7 +44,7 @@ export class Tally {
     accepted: readonly TaskIndex[],
     by: readonly ClientId[],
   ): void {
-    const now = Date.now();
+    const now = performance.now();
     this.#throughput.add(accepted.length, now);
     this.#recent.add(accepted.length, now);
     const taken = accepted.length === outcomes.length ? undefined : new Set(accepted);

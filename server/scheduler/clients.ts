@@ -160,8 +160,7 @@ export function loseClient(state: State, client: Client): void {
   for (const lease of client.leases) {
     removeLease(state, lease);
     state.counts.lostLeases += 1;
-    if (running > 0)
-      loseAttempt(state, lease.task, id, "The client that computed it vanished and did not come back.");
+    if (running > 0) loseAttempt(state, lease, "The client that computed it vanished and did not come back.");
     else requeue(state, lease.task);
     running -= 1;
   }

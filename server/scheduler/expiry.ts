@@ -25,12 +25,7 @@ function lapse(state: State, lease: Lease): void {
   state.counts.lostLeases += 1;
   const { task } = lease;
   state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
-  loseAttempt(
-    state,
-    task,
-    lease.client,
-    "The lease lapsed: the client neither delivered nor ended the task in its time.",
-  );
+  loseAttempt(state, lease, "The lease lapsed: the client neither delivered nor ended the task in its time.");
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   requeue,
   type Client,
   type Job,
+  type Lease,
   type State,
   type Task,
 } from "./state.ts";
@@ -72,7 +73,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
       return;
     }
     removeLease(state, lease);
-    failAttempt(state, task, client, outcome.failure, batch);
+    failAttempt(state, lease, outcome.failure, batch);
     return;
   }
   if (lease) {
@@ -118,9 +119,10 @@ function settle(state: State, task: Task, by: ClientId | undefined): void {
   task.place = "settling";
 }
 
-function failAttempt(state: State, task: Task, client: ClientId, failure: Failure, batch: Batch): void {
+function failAttempt(state: State, { task, client, attempt }: Lease, failure: Failure, batch: Batch): void {
   const { index } = task;
-  noteAttempt(task, client, failure.kind === "crash" || failure.kind === "memory" ? "crashed" : "failed");
+  const how = failure.kind === "crash" || failure.kind === "memory" ? "crashed" : "failed";
+  noteAttempt(task, client, attempt, how);
   noteFailure(state, task, client, failure);
   const verdict = judgeTask(state, task, { ...failure, client });
   if (verdict) {
@@ -136,9 +138,9 @@ function failAttempt(state: State, task: Task, client: ClientId, failure: Failur
 }
 
 /** Counts a lease whose client is gone or which lapsed, as SPEC.md [LEASE-3] and [FAIL-4] say. */
-export function loseAttempt(state: State, task: Task, client: ClientId, message: string): void {
+export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
   const { job, index } = task;
-  noteAttempt(task, client, "lost");
+  if (!noteAttempt(task, client, attempt, "lost")) return requeue(state, task);
   const failure = { kind: "lost" as const, message, client };
   const verdict = judgeTask(state, task, failure);
   if (verdict) {
@@ -162,9 +164,25 @@ export function loseAttempt(state: State, task: Task, client: ClientId, message:
   if (jobEnd) endJob(state, job, jobEnd);
 }
 
-function noteAttempt(task: Task, client: ClientId, how: "failed" | "crashed" | "lost"): void {
-  task.attempts += 1;
+/**
+ * False when the attempt was counted as lost before: its client slept past its grace time, came back and was believed that it
+ * still held the lease.
+ */
+function noteAttempt(
+  task: Task,
+  client: ClientId,
+  attempt: number,
+  how: "failed" | "crashed" | "lost",
+): boolean {
+  const isNew = !task.lost?.has(attempt);
+  if (isNew) task.attempts += 1;
+  if (how === "lost") (task.lost ??= new Set()).add(attempt);
   (task.triedBy ??= new Set()).add(client);
+  noteKilled(task, client, how);
+  return isNew;
+}
+
+function noteKilled(task: Task, client: ClientId, how: "failed" | "crashed" | "lost"): void {
   if (how === "failed") return;
   const taskKilled = (task.killed ??= new Set());
   taskKilled.add(client);

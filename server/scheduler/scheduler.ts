@@ -219,6 +219,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       leases: noTaskLeases,
       checkpoint,
       triedBy: undefined,
+      lost: undefined,
       killed: undefined,
     };
     job.tasks.set(index, task);

@@ -31,7 +31,9 @@ export interface Task {
   checkpoint: Uint8Array | undefined;
   /** Clients that had an attempt fail or get lost; another client is preferred. */
   triedBy: Set<ClientId> | undefined;
-  /** Of those, the ones that the task took down (crash, out of memory, vanished). */
+  /** Numbers of attempts that were counted as lost: what comes of them after all is not counted again. */
+  lost: Set<number> | undefined;
+  /** Of those that tried it, the ones that the task took down (crash, out of memory, vanished). */
   killed: Set<ClientId> | undefined;
 }
 

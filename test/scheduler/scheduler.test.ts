@@ -55,6 +55,25 @@ describe("leases", () => {
     expect(counted).toEqual([0, 1]);
   });
 
+  test("[LEASE-7] a run that was counted as lost and then fails after all is one attempt, not two", () => {
+    const h = new SchedulerHarness({ graceMs: 30_000 });
+    const job = h.addJob({ maxAttempts: 2 });
+    const sleeper = h.join(1);
+    h.claim(job, [0]);
+    h.feed({ type: "clientVanished", client: sleeper });
+    h.pass(60_000);
+    expect(ofType(h.last, "storeAttempts")).toMatchObject([{ attempts: [{ index: 0, attempts: 1 }] }]);
+    const info = { kind: "node", memoryMb: 1024, webgpu: false, trusted: true, slots: 1 } as const;
+    const held = [{ job, index: 0, attempt: 1 }];
+    h.feed({ type: "clientConnected", client: { id: sleeper, ...info }, held, cached: [] });
+    h.fail(sleeper, job, 0, 1);
+    expect(ofType(h.last, "storeOutcomes")).toEqual([]);
+    expect(ofType(h.last, "storeAttempts")).toMatchObject([{ attempts: [{ index: 0, attempts: 1 }] }]);
+    h.want(sleeper, 1);
+    h.fail(sleeper, job, 0, 2);
+    expect(ofType(h.last, "storeOutcomes")).toMatchObject([{ outcomes: [{ failure: { attempts: 2 } }] }]);
+  });
+
   test("[LEASE-4] a goodbye returns the tasks at once and counts nothing", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();

@@ -26,6 +26,7 @@ export function startLoad(state: SessionState, slot: number, run: number): void 
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
   bundle.phase = "loading";
+  bundle.heardAt = state.now;
   bundle.deadline = state.now + Math.max(loadMs, bundle.job.descriptor.timeoutMs);
 }
 
@@ -39,6 +40,7 @@ export function startBundle(state: SessionState, slot: number, run: number): voi
 /** A task begins: its time runs from here. */
 function heard(state: SessionState, bundle: Bundle): void {
   bundle.heardAt = state.now;
+  bundle.forgiven = false;
   bundle.deadline = state.now + bundle.job.descriptor.timeoutMs;
 }
 

@@ -101,6 +101,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
     deadline: undefined,
     fraction: 0,
     progressOf: undefined,
+    forgiven: false,
     overrun: undefined,
   };
   const leased: LeasedTask[] = [];

@@ -96,6 +96,8 @@ export interface Bundle {
   fraction: number;
   /** Task that last told its progress, until that is sent. */
   progressOf: TaskIndex | undefined;
+  /** Whether the task that runs was given its time again after a sleep. */
+  forgiven: boolean;
   /** Why it cannot end well; set once the sandbox says it is over and tasks are missing. */
   overrun: string | undefined;
 }

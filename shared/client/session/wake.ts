@@ -25,9 +25,17 @@ const oversleptMs = 5000;
 export function forgiveSleep(state: SessionState): void {
   const lateMs = state.now - state.wakeAt;
   if (lateMs < oversleptMs) return;
-  for (const { work } of state.slots.values())
-    if (work.state === "bundled" && work.deadline !== undefined && work.deadline > state.wakeAt) {
+  for (const { work } of state.slots.values()) {
+    if (work.state !== "bundled" || work.deadline === undefined) continue;
+    if (work.deadline > state.wakeAt) {
       work.deadline += lateMs;
       work.heardAt += lateMs;
+    } else if (!work.forgiven) {
+      // Its own deadline was slept through, and nobody knows how much of its time was left. It has all of it again, once: in a
+      // hidden page timers are late without any sleep, and a kernel that hangs must end.
+      work.forgiven = true;
+      work.deadline = state.now + (work.deadline - work.heardAt);
+      work.heardAt = state.now;
     }
+  }
 }

@@ -239,7 +239,20 @@ describe("[FAIL-2] kernels that misbehave", () => {
     expect(sent(h.pass(1000), "want")).toEqual([{ type: "want", tasks: 1, slots: 1 }]);
   });
 
-  test("a computer that sleeps does not let its tasks time out", () => {
+  test("[LEASE-7] a sleep through a task's own deadline gives it its time again, once: a hanging kernel ends", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.lease([leased(0)], descriptor({ timeoutMs: 3000 }));
+    h.begin(0);
+    h.hear({ type: "heartbeat" });
+    expect(sent(h.pass(30_000), "results")).toEqual([]);
+    expect(h.bundleOf(0).deadline).toBe(h.now + 3000);
+    expect(sent(h.pass(9000), "results")[0]?.results[0]?.outcome).toMatchObject({
+      failure: { kind: "timeout" },
+    });
+  });
+
+  test("[LEASE-7] a computer that sleeps does not let its tasks time out", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0)], descriptor({ timeoutMs: 100_000 }));
