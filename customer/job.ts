@@ -209,10 +209,10 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       JobEnd | undefined
     >;
     if (!end) return undefined;
+    this.#watched.abort();
     if (end.job === "finished") await this.#verified;
     await this.#left();
     signal.throwIfAborted();
-    this.#watched.abort();
     this.#ended();
     this.#options.onProgress?.(finalProgress(end));
     return end;

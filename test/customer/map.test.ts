@@ -390,7 +390,7 @@ describe("a key", () => {
     "[KEY-1] of a job that is %s: other inputs and options are refused",
     async (_, state, act) => {
       const key = `taken ${state}`;
-      const requires = state === "closed" ? { webgpu: true } : {};
+      const requires = state === "finished" ? {} : { webgpu: true };
       const job = hands.map(kernel, [1, 2, 3], { key, priority: -1, requires });
       await job.submitted;
       await act(job);
