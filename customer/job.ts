@@ -1,7 +1,7 @@
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { JobInfo } from "../shared/wire/rest.ts";
+import { hasEnded, type JobInfo } from "../shared/wire/rest.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
@@ -16,7 +16,7 @@ export type SettledTask<Output> =
 
 /** Options of one program's view of a job. */
 export interface WatchOptions {
-  /** Called as the job moves, at most four times a second, and once when a consumer has seen the job end. */
+  /** Called as the job moves, at most four times a second, and once when it has ended. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Gives up: what waits on the job rejects with its reason, and a job of `hands.map` is cancelled. */
   readonly signal?: AbortSignal | undefined;
@@ -51,6 +51,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** Called when the job was seen to end. */
   readonly #ended: () => void;
   #outputs: Promise<Output[]> | undefined;
+  /** Whether `onProgress` was told of the end. */
+  #endTold = false;
 
   /** Made by `hands.map` and `hands.job`. */
   constructor(
@@ -76,7 +78,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.#verified.catch(() => undefined);
     this.#left = parts.left;
     this.#ended = parts.ended;
-    if (options.onProgress) void this.#watch(options.onProgress);
+    if (options.onProgress) void this.#watch();
   }
 
   /** Awaiting: every output, in the order of the inputs. @throws TaskFailedError, PlatformError JOB_CANCELLED, … */
@@ -154,6 +156,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   async requeueFailed(): Promise<number> {
     const requeued = await this.#api.requeueFailed(await this.id);
     this.#outputs = undefined;
+    this.#endTold = false;
     return requeued;
   }
 
@@ -214,7 +217,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     await this.#left();
     signal.throwIfAborted();
     this.#ended();
-    this.#options.onProgress?.(finalProgress(end));
+    this.#tell(finalProgress(end));
     return end;
   }
 
@@ -257,10 +260,18 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     throw new PlatformError("JOB_QUARANTINED", whyQuarantined(job), new TaskFailedError(failures, total));
   }
 
-  async #watch(listener: (progress: Progress) => void): Promise<void> {
+  /** Its end is told once, although it is pushed, and seen by each consumer of the results. */
+  #tell(progress: Progress): void {
+    const isEnd = hasEnded(progress.state);
+    if (isEnd && this.#endTold) return;
+    this.#endTold = isEnd;
+    this.#options.onProgress?.(progress);
+  }
+
+  async #watch(): Promise<void> {
     const id = await this.id.catch(() => undefined);
     const signal = AbortSignal.any([this.#over.signal, this.#watched.signal]);
-    if (id) await watchProgress(this.#api, id, { signal, listener });
+    if (id) await watchProgress(this.#api, id, { signal, listener: (progress) => this.#tell(progress) });
   }
 }
 

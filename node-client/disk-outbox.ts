@@ -5,10 +5,14 @@ import type { LeaseKey } from "../shared/wire/protocol.ts";
 import type { ClientDirectory } from "./client-directory.ts";
 
 /** Results kept at most. What is above is delivered all the same, but would not survive a restart. */
-const maxBytes = 2 * 1024 ** 3;
+const defaultMaxBytes = 2 * 1024 ** 3;
 
 /** Finished results that the server has not acknowledged yet, in the client's own database. */
-export function createDiskOutbox(directory: ClientDirectory, log: ClientPorts["log"]): Outbox {
+export function createDiskOutbox(
+  directory: ClientDirectory,
+  log: ClientPorts["log"],
+  maxBytes = defaultMaxBytes,
+): Outbox {
   const { database } = directory;
   const insert = database.prepare("INSERT OR REPLACE INTO outbox VALUES (?, ?)");
   const remove = database.prepare("DELETE FROM outbox WHERE key = ?");
@@ -19,6 +23,9 @@ export function createDiskOutbox(directory: ClientDirectory, log: ClientPorts["l
   return {
     load() {
       adopt(directory, log);
+      // A client that was stopped and started again reads what it counted before.
+      sizes.clear();
+      bytes = 0;
       const entries = readEntries(database, log, (key, size) => {
         sizes.set(key, size);
         bytes += size;

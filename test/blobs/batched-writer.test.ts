@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,3 +82,16 @@ async function writeAndEnd(writer: BatchedWriter): Promise<void> {
   for (let pieces = 0; pieces < 40; pieces++) await writer.write(randomBytes(65_536));
   await writer.end();
 }
+
+it.skipIf(process.platform === "win32")(
+  "[DATA-1] a disk that takes a part of a write and refuses the rest fails it: no part is taken for the whole",
+  () => {
+    // The limit of a process on its files does what a full disk does: the write that crosses it is short, the next one fails.
+    const limitKiB = 300;
+    const script = `trap "" XFSZ; ulimit -f ${limitKiB}; exec "$@"`;
+    const program = join(import.meta.dirname, "limited-writer.ts");
+    const args = ["-c", script, "bash", process.execPath, program, path, String(512 * 1024)];
+    expect(execFileSync("bash", args, { encoding: "utf8" })).toBe("EFBIG\n");
+    expect(statSync(path).size).toBe(limitKiB * 1024);
+  },
+);

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { DataReference, type Hands } from "../../customer/index.ts";
-import { putBytes } from "../../customer/blobs.ts";
+import { getBlob, putBytes } from "../../customer/blobs.ts";
 import { HttpClient } from "../../customer/http.ts";
 import { nodeFetch } from "../../customer/node-fetch.ts";
 import type { Sha256 } from "../../shared/ids.ts";
@@ -117,6 +120,20 @@ describe("getting data", () => {
     const unknown = new DataReference("0".repeat(64) as Sha256, 3);
     await expect(hands.get(unknown)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
+});
+
+it("[DATA-1] bytes that are not those of their name are refused, also when there are as many", async () => {
+  const wrong = bytes.slice().fill(1, 5, 9);
+  const server = createServer((_request, response) => response.end(wrong));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const options = { url, findToken: async () => undefined, patienceMs: 5_000, log: () => undefined };
+  const http = new HttpClient(options);
+  onTestFinished(() => http.close());
+  const reference = new DataReference(sha256 as Sha256, bytes.length);
+  await expect(getBlob(http, reference)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
 });
 
 describe("data references in inputs", () => {

@@ -1,4 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { HttpClient } from "../../customer/http.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { useProxiedPlatform } from "./proxied-platform.ts";
 
@@ -45,6 +49,46 @@ describe("replies that are lost", () => {
       });
     },
   );
+
+  it.each([
+    ["that a kernel was stored", /^POST \/api\/kernels/],
+    ["that a job was made", /^POST \/api\/jobs$/],
+    ["that inputs were stored", /^POST \/api\/jobs\/\w+\/tasks/],
+    ["of results", /^GET \/api\/jobs\/\w+\/results/],
+  ])("%s are asked for again, and nothing is there twice", async (_what, request) => {
+    const hands = await parts.platform.connect({ url: parts.proxy.url, log: () => undefined });
+    const before = new Set((await hands.jobs()).map(({ id }) => id));
+    parts.proxy.cuts = 0;
+    parts.proxy.loseReplyTo = request;
+    expect(await hands.map((x: number) => x + 1, [1, 2, 3])).toEqual([2, 3, 4]);
+    expect(parts.proxy.cuts).toBe(1);
+    const made = (await hands.jobs()).filter(({ id }) => !before.has(id));
+    expect(made).toMatchObject([{ state: "finished", lastSeq: 3, counts: { total: 3, done: 3 } }]);
+  });
+
+  it("in the middle of their body are asked for again", async () => {
+    let requests = 0;
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-length": 20 });
+      if (requests++ === 0) response.write('{"half":', () => response.destroy());
+      else response.end('{"whole":         1}');
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/`;
+    const http = new HttpClient({
+      url,
+      findToken: async () => undefined,
+      patienceMs: Infinity,
+      log: () => undefined,
+    });
+    onTestFinished(() => http.close());
+    const reply = await http.request({ method: "GET", path: "api/status" }, (response) => response.json());
+    expect(reply).toEqual({ whole: 1 });
+    expect(requests).toBe(2);
+  });
 
   it("of blobs are asked for again, from where they were cut", async () => {
     const hands = await parts.platform.connect({ url: parts.proxy.url, log: () => undefined });

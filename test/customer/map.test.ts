@@ -228,6 +228,29 @@ describe("failed tasks", () => {
     });
   });
 
+  it("count no more when they were requeued and succeeded while the job was still awaited", async () => {
+    const last = Promise.withResolvers<void>();
+    const inputs = (async function* () {
+      yield 1;
+      await last.promise;
+    })();
+    const once = (x: number, ctx: { attempt: number }): number => {
+      if (ctx.attempt === 1) throw new Error("not yet");
+      return x;
+    };
+    const job = hands.map(once, inputs, { maxAttempts: 1 });
+    let failures = 0;
+    const outputs = job.then((all) => all);
+    for await (const { error } of job) {
+      if (!error) break;
+      failures++;
+      await job.requeueFailed();
+    }
+    last.resolve();
+    expect(failures).toBe(1);
+    expect(await outputs).toEqual([1]);
+  });
+
   it("end the job at the first when it is to fail fast", async () => {
     const endless = (async function* () {
       yield 2;
@@ -301,6 +324,17 @@ describe("steering a job", () => {
     expect(seen.at(-1)).toMatchObject({ state: "finished", total: 3, done: 3, fraction: 1, offlineMs: 0 });
     expect(seen.filter(({ state }) => state === "finished")).toHaveLength(1);
   });
+
+  it("tells its end once, also when that is pushed before the results are read", async () => {
+    const ends: Progress[] = [];
+    const onProgress = (progress: Progress): void => {
+      if (progress.state === "finished") ends.push(progress);
+    };
+    const job = hands.map((x) => x, [1, 2, 3], { onProgress });
+    await expect.poll(() => ends.length).toBe(1);
+    expect(await job).toEqual([1, 2, 3]);
+    expect(ends).toHaveLength(1);
+  });
 });
 
 describe("inputs", () => {
@@ -350,6 +384,18 @@ describe("inputs", () => {
       expect(enumerated).toBeLessThanOrEqual(done + 50 + 50);
       if (++done === 200) break;
     }
+    await job.cancel();
+    await expect(job.submitted).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  });
+
+  it("are never more than the window while nothing is computed", async () => {
+    let enumerated = 0;
+    const endless = (function* () {
+      for (;;) yield enumerated++;
+    })();
+    const job = hands.map((x: number) => x, endless, { window: 3, requires: { webgpu: true } });
+    await expect.poll(async () => (await job.status()).counts.total).toBe(3);
+    expect(enumerated).toBe(3);
     await job.cancel();
     await expect(job.submitted).rejects.toMatchObject({ code: "JOB_CANCELLED" });
   });

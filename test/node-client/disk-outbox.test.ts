@@ -79,6 +79,21 @@ describe("disk outbox", () => {
     expect(await stays.outbox.load()).toEqual([entry(5)]);
   });
 
+  it("keeps no more than it may, says so, and has room again when something was delivered", async () => {
+    const { outbox, warnings } = open(await temporaryDirectory(), 2500);
+    const kept = async (): Promise<number[]> => (await outbox.load()).map(({ result }) => result.index);
+    await outbox.save([entry(1, 1000), entry(2, 1000), entry(3, 1000)]);
+    expect(warnings).toHaveLength(1);
+    await outbox.remove([key(1)]);
+    await outbox.save([entry(3, 1000)]);
+    expect(await kept()).toEqual([2, 3]);
+    // Read again, as by a client that was stopped and started, they are counted once.
+    await outbox.remove([key(2)]);
+    await outbox.save([entry(4, 1000)]);
+    expect(await kept()).toEqual([3, 4]);
+    expect(warnings).toHaveLength(1);
+  });
+
   it("drops a damaged entry with a line in the log, and keeps the others", async () => {
     const { claimed, outbox, warnings } = open(await temporaryDirectory());
     await outbox.save([entry(1), entry(2)]);
@@ -112,7 +127,7 @@ interface Opened {
   readonly close: () => void;
 }
 
-function open(directory: string): Opened {
+function open(directory: string, maxBytes?: number): Opened {
   const warnings: string[] = [];
   const log = (level: string, message: string): void => {
     if (level === "warn") warnings.push(message);
@@ -124,7 +139,7 @@ function open(directory: string): Opened {
     closed = true;
   };
   onTestFinished(close);
-  return { claimed, outbox: createDiskOutbox(claimed, log), warnings, close };
+  return { claimed, outbox: createDiskOutbox(claimed, log, maxBytes), warnings, close };
 }
 
 function entry(index: number, size = 3): OutboxEntry {

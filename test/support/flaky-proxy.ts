@@ -12,6 +12,8 @@ export class FlakyProxy {
   /** Applies to connections made from now on. */
   cutAfter: CutPolicy;
   cuts = 0;
+  /** The next request whose first line matches is done by the server, and its reply is lost. */
+  loseReplyTo: RegExp | undefined;
   connections = 0;
   /** First lines of the requests that went through. */
   readonly requests: string[] = [];
@@ -76,7 +78,12 @@ export class FlakyProxy {
       left = 0;
     });
     customer.on("data", (bytes: Buffer) => {
-      this.requests.push(...(bytes.toString("latin1").match(/^(?:GET|HEAD|POST|PUT|DELETE) \S+/gm) ?? []));
+      const lines = bytes.toString("latin1").match(/^(?:GET|HEAD|POST|PUT|DELETE) \S+/gm) ?? [];
+      this.requests.push(...lines);
+      if (lines.some((line) => this.loseReplyTo?.test(line))) {
+        this.loseReplyTo = undefined;
+        left = 0;
+      }
       server.write(bytes);
     });
     // A listener for data sets a socket flowing.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { limits } from "../../../shared/limits.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { statusOf } from "../../../shared/client/status.ts";
@@ -312,5 +313,15 @@ describe("[CANCEL-1] what is no longer wanted", () => {
     expect(ofType(h.lease([leased(0, { attempt: 2 })]), "runTasks")).toEqual([]);
     const [results] = sent(h.report(0, { finished: [finished(0)] }), "results");
     expect(results?.results[0]?.attempt).toBe(2);
+  });
+
+  test("[FLOW-1] leases beyond what a client ever holds go back at once, and the others stay", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    const most = limits.tasksHeldPerClient;
+    const indexes = Array.from({ length: most + 2 }, (_, index) => index);
+    const out = h.lease(indexes.map((index) => leased(index)));
+    const released = sent(out, "release").flatMap(({ leases }) => leases.map(({ index }) => index));
+    expect(released).toEqual([most, most + 1]);
   });
 });
