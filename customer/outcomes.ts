@@ -1,5 +1,6 @@
 import { decodeValue, type Value } from "../shared/wire/codec.ts";
 import { DataReference, type BlobName } from "../shared/data-reference.ts";
+import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { ResultPack } from "../shared/wire/result-pack.ts";
 import type { ResultLine } from "../shared/wire/rest.ts";
@@ -7,6 +8,7 @@ import { getBlob } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { streamResults } from "./result-stream.ts";
 import { TaskError } from "./task-error.ts";
+import { unreadableOutput } from "../shared/wire/task.ts";
 
 /**
  * How one task ended: `error` is undefined exactly when the task is done.
@@ -135,7 +137,7 @@ function* inlineOutcomes(
     const end = at + sizes[position]!;
     const failure = end === at ? failures.get(position) : undefined;
     if (failure) yield { seq, index, error: new TaskError(failure) };
-    else yield { seq, index, output: decodeValue(bytes.subarray(at, end)) };
+    else yield outcomeOf(seq, index, bytes.subarray(at, end));
     at = end;
   }
 }
@@ -147,6 +149,28 @@ async function fetchOutcome(
   blob: BlobName,
   signal: AbortSignal,
 ): Promise<Batch> {
-  const bytes = await getBlob(http, new DataReference(blob.sha256, blob.size), signal);
-  return [{ seq: pack.seqs[position]!, index: pack.indexes[position]!, output: decodeValue(bytes) }];
+  const [seq, index] = [pack.seqs[position]!, pack.indexes[position]!];
+  try {
+    return [outcomeOf(seq, index, await getBlob(http, new DataReference(blob.sha256, blob.size), signal))];
+  } catch (error) {
+    if (!(error instanceof PlatformError) || !lostCodes.includes(error.code)) throw error;
+    return [{ seq, index, error: unreadable(index, "data", error) }];
+  }
+}
+
+/** What fetching a blob is refused with for this blob alone. */
+const lostCodes: readonly ErrorCode[] = ["NOT_FOUND", "HASH_MISMATCH"];
+
+/** An output that cannot be read is one failed result: the others of its job are read. */
+function outcomeOf(seq: number, index: number, bytes: Uint8Array): TaskOutcome<Value> {
+  try {
+    return { seq, index, output: decodeValue(bytes) };
+  } catch (error) {
+    return { seq, index, error: unreadable(index, "unserialisable", error) };
+  }
+}
+
+function unreadable(index: number, kind: "data" | "unserialisable", error: unknown): TaskError {
+  const { message } = PlatformError.from(error);
+  return new TaskError({ index, kind, message: unreadableOutput(message), attempts: 1 });
 }

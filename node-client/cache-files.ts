@@ -22,7 +22,7 @@ export async function readWhole(path: string): Promise<Uint8Array | undefined> {
   }
   try {
     // Not from Node's pool of small buffers: these bytes may stay for long.
-    const bytes = Buffer.allocUnsafeSlow(fstatSync(file).size);
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(fstatSync(file).size).buffer);
     for (let at = 0; at < bytes.length;) {
       const { bytesRead } = await readAsync(file, bytes, at, bytes.length - at, at);
       // Cut short meanwhile.

@@ -1,6 +1,8 @@
 import { extname } from "node:path";
-import { valueFromJson, type Value } from "../../shared/wire/codec.ts";
+import type { Value } from "../../shared/wire/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { parseJsonText } from "../../shared/wire/json-text.ts";
+import { valueFromJson } from "../../shared/wire/value-json.ts";
 import { openText, readLines, readText, type TextSource } from "./read-text.ts";
 
 /** Files that people have their inputs in, and that hold no JSON. */
@@ -59,7 +61,7 @@ export function readRange(text: string): Iterable<number> {
 
 function parse(text: string, where: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJsonText(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError("BAD_ARGUMENT", `${where} is not JSON: ${reason}.${adviceFor(text)}`, error);

@@ -1,6 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
-import { valueToJson, type Value } from "../../shared/wire/codec.ts";
+import type { Value } from "../../shared/wire/codec.ts";
+import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import { printable, writeLine } from "./output.ts";
 

@@ -1,4 +1,5 @@
 import type { SandboxHost } from "../../shared/client/ports.ts";
+import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 
 /** Calls of `data` and `put` that may be open at once; a kernel that asks for more is not reading. */
 const maxOpenCalls = 1024;
@@ -22,7 +23,8 @@ export function guardHost(host: SandboxHost, violated: (what: string) => void): 
     }
   };
   return {
-    data: (name, range) => guard(() => host.data(name, range)),
+    // The channel would make a Buffer of a Buffer again, and with it bring Node's class into the sandbox.
+    data: (name, range) => guard(async () => plainBytes(await host.data(name, range))),
     put: (bytes) => guard(() => host.put(bytes)),
     report: (report) => {
       try {

@@ -1,4 +1,4 @@
-import { deserialize, serialize } from "node:v8";
+import { Deserializer, Serializer } from "node:v8";
 
 /**
  * A `structuredClone` for kernels: language values only, through V8's own serialiser. Node's clones platform objects by
@@ -11,7 +11,7 @@ export function makeStructuredClone(): (value: unknown, options?: { transfer?: A
   return (value, options) => {
     let copy: unknown;
     try {
-      copy = deserialize(serialize(value));
+      copy = cloneOf(value);
     } catch (error) {
       const reason = error instanceof Error ? error.message : "the value cannot be cloned";
       throw new DOMException(reason, "DataCloneError");
@@ -19,4 +19,14 @@ export function makeStructuredClone(): (value: unknown, options?: { transfer?: A
     for (const buffer of options?.transfer ?? []) detach(buffer);
     return copy;
   };
+}
+
+/** Not by `serialize` and `deserialize`, whose arrays are views of the message, or of Node's pool of small buffers. */
+function cloneOf(value: unknown): unknown {
+  const serializer = new Serializer();
+  serializer.writeHeader();
+  serializer.writeValue(value);
+  const deserializer = new Deserializer(serializer.releaseBuffer());
+  deserializer.readHeader();
+  return deserializer.readValue();
 }

@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
+import { checkValue } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
 import type { Joining, SessionServices } from "../sockets/client-gate.ts";
@@ -128,7 +130,8 @@ export class ClientMessages {
 
   #receiveResults(client: ClientId, message: Results): Promise<void> | undefined {
     this.#noteTimes(client, message);
-    const { job, results } = message;
+    const { job } = message;
+    const results = message.results.some(isUnreadable) ? message.results.map(readable) : message.results;
     if (!results.some(namesBlobs)) {
       this.#dispatcher.feed({ type: "resultsReceived", client, job, results });
       return undefined;
@@ -168,6 +171,38 @@ function namesBlobs({ outcome }: TaskResult): boolean {
   return !(outcome.output instanceof Uint8Array) || (outcome.refs?.length ?? 0) > 0;
 }
 
+/** Why the bytes of an output are no value; undefined when they are one, or stand in a blob. */
+function unreadable({ outcome }: TaskResult): string | undefined {
+  if (outcome.state === "failed" || !(outcome.output instanceof Uint8Array)) return undefined;
+  try {
+    checkValue(outcome.output);
+    return undefined;
+  } catch (error) {
+    return PlatformError.from(error).message;
+  }
+}
+
+function isValue(bytes: Uint8Array): boolean {
+  try {
+    checkValue(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isUnreadable(result: TaskResult): boolean {
+  return unreadable(result) !== undefined;
+}
+
+/** An output that no customer could read is a failed attempt: another client may have a better one. */
+function readable(result: TaskResult): TaskResult {
+  const reason = unreadable(result);
+  if (reason === undefined) return result;
+  const message = `The client sent an output that cannot be read. ${reason}`;
+  return { ...result, outcome: { state: "failed", failure: { kind: "unserialisable", message } } };
+}
+
 function toEvents(
   client: ClientId,
   message: Exclude<Message, { type: "results" | "log" | "precached" }>,
@@ -184,6 +219,7 @@ function toEvents(
       }));
     case "checkpoint": {
       const { job, index, attempt, state } = message;
+      if (!isValue(state)) return [];
       return [{ type: "checkpointReceived", client, lease: { job, index, attempt }, state }];
     }
     case "release":

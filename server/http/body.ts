@@ -1,8 +1,11 @@
-import { decode } from "@msgpack/msgpack";
 import express, { type Request, type Response } from "express";
 import * as v from "valibot";
 import { PlatformError } from "../../shared/errors.ts";
+import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { limits } from "../../shared/limits.ts";
+import { MessagePack } from "../../shared/wire/messagepack.ts";
+import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
+import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
 
 /** Which of the types the body has. @throws PlatformError UNSUPPORTED_TYPE */
@@ -77,19 +80,18 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** @throws PlatformError BAD_REQUEST */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes)) as unknown;
+    return parseJsonText(utf8.decode(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new PlatformError("BAD_REQUEST", `The ${what} is not JSON in UTF-8: ${reason}.`, error);
+    throw new PlatformError("BAD_REQUEST", `The ${what} cannot be read as JSON in UTF-8: ${reason}.`, error);
   }
 }
 
-/** Bounds of a body in MessagePack; a count above what the bytes can hold would reserve memory for nothing. */
-const msgpackBounds = { maxArrayLength: 100_000, maxMapLength: 1_000, maxExtLength: 0 };
+const bodies = new MessagePack(messagePackBounds.body);
 
 function parseMessagePack(bytes: Uint8Array): unknown {
   try {
-    return decode(bytes, msgpackBounds);
+    return bodies.decode(plainBytes(bytes));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError("BAD_REQUEST", `The body is not one MessagePack value: ${reason}.`, error);

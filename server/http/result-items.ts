@@ -1,14 +1,17 @@
 import { Encoder } from "@msgpack/msgpack";
-import { decodeValue, valueToJson } from "../../shared/wire/codec.ts";
+import { checkValue, decodeValue } from "../../shared/wire/codec.ts";
+import { PlatformError } from "../../shared/errors.ts";
 import { contentTypes, type JobInfo, type ResultLine } from "../../shared/wire/rest.ts";
 import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/wire/result-pack.ts";
+import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { ResultRow } from "../store/store.ts";
+import { unreadableLine, type LargeResult } from "./large-output.ts";
 
 /** How results are written: a whole reply is `opening`, parts with `separator` between them, `closing`. */
 export interface ResultFormat {
   readonly contentType: string;
   /** A page of results: an item each, or several in one part. */
-  parts(rows: readonly ResultRow[]): Iterable<Uint8Array | string>;
+  parts(rows: readonly ResultRow[]): Iterable<Uint8Array | string | LargeResult>;
   end(job: JobInfo): Uint8Array | string;
   readonly opening: string;
   readonly separator: string;
@@ -23,13 +26,28 @@ function itemEach<Item>(item: (row: ResultRow) => Item): (rows: readonly ResultR
   };
 }
 
-const jsonItem = (row: ResultRow): string => JSON.stringify(jsonLine(row));
+function jsonItem(row: ResultRow, closing: string): string | LargeResult {
+  if (row.state === "failed") return JSON.stringify(plainLine(row)) + closing;
+  const { state, seq, index, output } = row;
+  if (!(output instanceof Uint8Array)) return { seq, index, output, closing };
+  try {
+    return JSON.stringify({ state, seq, index, output: valueToJson(decodeValue(output)) }) + closing;
+  } catch (error) {
+    return JSON.stringify(unreadable(row, error)) + closing;
+  }
+}
+
+/** What is stored and cannot be read is one failed result, in every form but the packs, whose readers decode it themselves. */
+function unreadable({ seq, index }: ResultRow, error: unknown): ResultLine {
+  return unreadableLine(seq, index, "unserialisable", PlatformError.from(error).message);
+}
+
 const jsonEnd = (job: JobInfo): string => JSON.stringify(endLine(job));
 
 /** A JSON value a line. */
 export const ndjsonResults: ResultFormat = {
   contentType: "application/x-ndjson",
-  parts: itemEach((row) => `${jsonItem(row)}\n`),
+  parts: itemEach((row) => jsonItem(row, "\n")),
   end: (job) => `${jsonEnd(job)}\n`,
   opening: "",
   separator: "",
@@ -40,7 +58,7 @@ export const ndjsonResults: ResultFormat = {
 /** One JSON array. */
 export const jsonResults: ResultFormat = {
   contentType: "application/json; charset=utf-8",
-  parts: itemEach(jsonItem),
+  parts: itemEach((row) => jsonItem(row, "")),
   end: jsonEnd,
   opening: "[",
   separator: ",\n",
@@ -54,7 +72,7 @@ const encoder = new Encoder({ ignoreUndefined: true });
 /** Concatenated MessagePack values, outputs as the bytes that the client encoded. */
 export const msgpackResults: ResultFormat = {
   contentType: "application/x-msgpack",
-  parts: itemEach((row) => encoder.encode(plainLine(row))),
+  parts: itemEach((row) => encoder.encode(msgpackLine(row))),
   end: (job) => encoder.encode(endLine(job)),
   opening: "",
   separator: "",
@@ -95,19 +113,13 @@ export const packedResults: ResultFormat = {
   keepAlive: emptyFrame,
 };
 
-function jsonLine(row: ResultRow): ResultLine {
-  if (row.state === "failed") return plainLine(row);
-  const { state, seq, index, output } = row;
-  if (!(output instanceof Uint8Array)) return { state, seq, index, outputBlob: output };
-  return { state, seq, index, output: outputToJson(output) };
-}
-
-/** A client wrote these bytes. What cannot be read as a value is handed on as bytes rather than ending the stream. */
-function outputToJson(output: Uint8Array): unknown {
+function msgpackLine(row: ResultRow): ResultLine {
+  if (row.state === "failed" || !(row.output instanceof Uint8Array)) return plainLine(row);
   try {
-    return valueToJson(decodeValue(output));
-  } catch {
-    return valueToJson(output);
+    checkValue(row.output);
+    return plainLine(row);
+  } catch (error) {
+    return unreadable(row, error);
   }
 }
 

@@ -1,12 +1,15 @@
-import { Decoder } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { encodeWithReferences, valueFromJson } from "../../shared/wire/codec.ts";
+import { checkValue, encodeWithReferences } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { MessagePack } from "../../shared/wire/messagepack.ts";
+import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
+import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { taskItemSchema, taskLineSchema } from "../../shared/wire/rest.ts";
+import { valueFromJson } from "../../shared/wire/value-json.ts";
 import type { NewTask } from "../store/store.ts";
 import { check, parseJson } from "./body.ts";
 import type { Blobs } from "./context.ts";
@@ -39,7 +42,7 @@ export function taskFromJson(
  * @throws PlatformError BAD_REQUEST, UNSERIALISABLE, TOO_LARGE
  */
 export function taskOfJsonInput(blobs: Blobs, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {
-  const { bytes, refs } = encodeJson(json);
+  const { bytes, refs } = encodeWithReferences(valueFromJson(json));
   if (bytes.length <= limits.inlineValueBytes) return { index, input: bytes, refs: bounded(refs) };
   return putInput(blobs, bytes).then((input) => blobTask(index, input, refs));
 }
@@ -53,19 +56,8 @@ export function readTaskItem(raw: Uint8Array): NewTask {
       "TOO_LARGE",
       `The input has ${input.length} bytes; over ${limits.inlineValueBytes} it has to be put as a blob and named.`,
     );
+  checkValue(input);
   return { index, input, refs };
-}
-
-function encodeJson(json: unknown): { bytes: Uint8Array; refs: BlobName[] } {
-  try {
-    return encodeWithReferences(valueFromJson(json));
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new PlatformError(
-      "UNSERIALISABLE",
-      "The input is nested too deeply; at most 200 levels are allowed.",
-    );
-  }
 }
 
 async function putInput(blobs: Blobs, bytes: Uint8Array): Promise<BlobName> {
@@ -88,11 +80,11 @@ function bounded(refs: readonly BlobName[]): readonly BlobName[] {
   );
 }
 
-const decoder = new Decoder();
+const items = new MessagePack(messagePackBounds.item);
 
 function decodeItem(raw: Uint8Array): unknown {
   try {
-    return decoder.decode(raw);
+    return items.decode(plainBytes(raw));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError("BAD_REQUEST", `The item cannot be decoded: ${reason}.`, error);

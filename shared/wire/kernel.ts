@@ -12,7 +12,10 @@ export type Kernel<Input extends Value = Value, Output = Value> = (
 
 /** What a kernel may reach besides its input. */
 export interface KernelContext {
-  /** The bytes a data reference stands for: from this client's cache, or fetched and verified. A private copy. */
+  /**
+   * The bytes a data reference stands for: from this client's cache, or fetched and verified. A `Uint8Array` of its own at every
+   * call, whose `buffer` is exactly these bytes: `new Float32Array((await ctx.data(ref)).buffer)`.
+   */
   data(ref: DataReference): Promise<Uint8Array>;
   /**
    * Stores bytes that are too large for an output and returns the reference to put into the output instead. Outputs over

@@ -4,6 +4,7 @@ import { errorCodes, PlatformError } from "../errors.ts";
 import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { precacheItemSchema } from "./precache.ts";
+import { messagePackBounds } from "./messagepack-walk.ts";
 import { MessagePack } from "./messagepack.ts";
 import { plainBytes } from "./plain-bytes.ts";
 import { bytes, leaseKeySchema, text } from "./task.ts";
@@ -187,12 +188,7 @@ export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
 const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(limits.messagesPerFrame));
 const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(limits.messagesPerFrame));
 
-/**
- * Elements of a frame. The largest of ours, 4 MiB of tiny results, has 300,000; a hostile one of 16 MB of progress reports
- * would have 2,300,000 and keep the server busy for 1.5 s.
- */
-const maxElements = 512 * 1024;
-const frames = new MessagePack({ maxElements });
+const frames = new MessagePack(messagePackBounds.frame);
 
 /** Encodes messages as one frame. */
 export function encodeFrame(messages: readonly (ClientMessage | ServerMessage)[]): Uint8Array {

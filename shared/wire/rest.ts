@@ -206,8 +206,8 @@ export const jobProgressSchema = v.strictObject({
 export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
 
 /**
- * One item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value (or `outputBlob` names the
- * blob of its encoding); in MessagePack `output` is encoded bytes or `{sha256, size}`.
+ * One item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value, whatever
+ * its size; in MessagePack `output` is encoded bytes or `{sha256, size}`.
  */
 export const resultLineSchema = v.variant("state", [
   v.strictObject({
@@ -215,7 +215,6 @@ export const resultLineSchema = v.variant("state", [
     seq: v.number(),
     index: taskIndexSchema,
     output: v.optional(v.unknown()),
-    outputBlob: v.optional(blobNameSchema),
   }),
   v.strictObject({ state: v.literal("failed"), seq: v.number(), ...taskFailureSchema.entries }),
   /** Last item of a stream that reached the end of the job: nothing will follow. */

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import type { TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
+import { messagePackBounds } from "./messagepack-walk.ts";
 import { MessagePack } from "./messagepack.ts";
 import { resultLineSchema, taskFailureSchema, type ResultLine, type TaskFailure } from "./rest.ts";
 import { packSchema, wholeNumbers } from "./pack-schema.ts";
@@ -70,7 +71,7 @@ export const frameHeadBytes = 4;
 /** A frame that means nothing: sent now and then so that no proxy takes the connection for dead. */
 export const emptyFrame = new Uint8Array(frameHeadBytes);
 
-const messagePack = new MessagePack({});
+const messagePack = new MessagePack(messagePackBounds.resultPack);
 
 /** A frame of results. */
 export function encodeResultPack(rows: readonly PackableResult[]): Uint8Array {

@@ -1,9 +1,11 @@
 import * as v from "valibot";
 import { unpackValues } from "./column-pack.ts";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
+import { checkValue } from "./codec.ts";
 import { PlatformError } from "../errors.ts";
 import { taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
+import { messagePackBounds } from "./messagepack-walk.ts";
 import { MessagePack } from "./messagepack.ts";
 import { packSchema } from "./pack-schema.ts";
 import { PackWriter } from "./pack-writer.ts";
@@ -31,12 +33,10 @@ export const taskPackSchema = packSchema(
 type TaskPackForm = v.InferOutput<typeof taskPackSchema>;
 type TaskExtra = NonNullable<TaskPackForm["extras"]>[number];
 
-/** Numbers and names in one pack: tasks and what they refer to. A customer has to end a pack before. */
-const maxElements = 256 * 1024;
 /** References in one pack that leave room for those of one more task: each is six elements at most. */
 const fullRefs = 32 * 1024;
 
-const messagePack = new MessagePack({ maxElements });
+const messagePack = new MessagePack(messagePackBounds.taskPack);
 
 /** Fills a pack with tasks `first`, `first + 1` … */
 export class TaskPacker {
@@ -104,7 +104,17 @@ function tasksOf({ first, extras = [], ...values }: TaskPackForm): PackedTask[] 
     return { index: first + position, input, refs: none };
   });
   for (const extra of extras) tasks[extra.at] = withBlobs(tasks[extra.at]!, extra);
+  for (const { index, input } of tasks) if (input instanceof Uint8Array) checkInput(input, index);
   return tasks;
+}
+
+/** An input that no kernel could read is refused before it is a task. */
+function checkInput(input: Uint8Array, index: TaskIndex): void {
+  try {
+    checkValue(input);
+  } catch (error) {
+    throw new PlatformError("BAD_REQUEST", `Input ${index}: ${PlatformError.from(error).message}`, error);
+  }
 }
 
 function withBlobs({ index, input }: PackedTask, { input: blob, refs = [] }: TaskExtra): PackedTask {

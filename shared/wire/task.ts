@@ -61,6 +61,11 @@ export interface LeasedTask {
   readonly resume?: Uint8Array | undefined;
 }
 
+/** What is said of a stored output that cannot be read; the server counts its task as done. */
+export function unreadableOutput(reason: string): string {
+  return `The task was done, but its output cannot be read. ${reason} Submit the input again to have it computed anew.`;
+}
+
 export const taskResultSchema = v.strictObject({
   index: taskIndexSchema,
   attempt: attemptSchema,

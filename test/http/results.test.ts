@@ -1,12 +1,15 @@
 import { decodeMulti, encode } from "@msgpack/msgpack";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { decodeValue, encodeValue } from "../../shared/wire/codec.ts";
 import type { JobId } from "../../shared/ids.ts";
+import { valueFromJson } from "../../shared/wire/value-json.ts";
 import type { ResultLine } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { sameValue } from "../support/value-rows.ts";
 import { createJob, frames, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
 
 /** A response that is read only when the test says so. */
@@ -59,31 +62,98 @@ describe("forms", () => {
     await refusal(await server.request(path, { headers: { accept: "text/html" } }), 415, "UNSUPPORTED_TYPE");
   });
 
-  test("an output that is a blob is named", async () => {
-    const server = await startTestServer();
-    const { id } = await createJob(server, { inputs: [1] });
-    const name = { sha256: "0".repeat(64), size: 300_000 };
-    await server.store.touchBlob(name as never);
-    await server.store.claim(id, 1);
-    await server.store.complete(id, [{ state: "done", index: 0, output: name as never, refs: [] }]);
-    expect((await lines(await server.request(`/api/jobs/${id}/results`)))[0]).toMatchObject({
-      outputBlob: name,
+  /** A job of one task that is done with an output in a blob. */
+  async function withLargeOutput(server: TestServer, bytes: Uint8Array): Promise<string> {
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const put = await server.request(`/api/blobs/${sha256}`, {
+      method: "PUT",
+      body: bytes as Uint8Array<ArrayBuffer>,
     });
+    expect(put.status).toBe(201);
+    const { id } = await createJob(server, { inputs: [1] });
+    const name = { sha256, size: bytes.length } as never;
+    await server.store.claim(id, 1);
+    await server.store.complete(id, [{ state: "done", index: 0, output: name, refs: [] }]);
+    return id;
+  }
+
+  test("[VALUE-5] an output that is a blob is JSON for who asks for JSON, and named in MessagePack", async () => {
+    const server = await startTestServer();
+    const value = {
+      floats: new Float32Array(100_000).map((_, i) => Math.sin(i)),
+      $text: "ü\u{1f44b}\n".repeat(50_000),
+      rows: Array.from({ length: 20_000 }, (_, i) => ({ i, odd: i % 2 === 1, none: null })),
+      bytes: new Uint8Array(300_001).fill(9),
+    };
+    const id = await withLargeOutput(server, encodeValue(value));
+    const [line, end] = await lines(await server.request(`/api/jobs/${id}/results`));
+    expect(line).toMatchObject({ state: "done", seq: 1, index: 0 });
+    expect(end).toMatchObject({ state: "end" });
+    const { output } = line as { output: unknown };
+    expect(sameValue(valueFromJson(output), value)).toBe(true);
+    const array = await server.request(`/api/jobs/${id}/results`, {
+      headers: { accept: "application/json" },
+    });
+    expect(await array.json()).toEqual([line, end]);
     const packed = await server.request(`/api/jobs/${id}/results`, {
       headers: { accept: "application/x-msgpack" },
     });
-    expect([...decodeMulti(await packed.arrayBuffer())][0]).toMatchObject({ output: name });
-  });
-
-  test("an output that is no value ends no stream: its bytes are handed on", async () => {
-    const server = await startTestServer();
-    const { id } = await createJob(server, { inputs: [1] });
-    await server.store.claim(id, 1);
-    await server.store.complete(id, [{ state: "done", index: 0, output: Uint8Array.of(0xc1), refs: [] }]);
-    expect((await lines(await server.request(`/api/jobs/${id}/results`)))[0]).toMatchObject({
-      output: { $bytes: "wQ==" },
+    expect([...decodeMulti(await packed.arrayBuffer())][0]).toMatchObject({
+      output: { size: encodeValue(value).length },
     });
   });
+
+  test("[VALUE-4] a large output that cannot be read, or is gone, is one failed result", async () => {
+    const server = await startTestServer();
+    const cut = await withLargeOutput(server, encodeValue(Array<number>(300_000).fill(1)).subarray(0, -1));
+    expect(await lines(await server.request(`/api/jobs/${cut}/results`))).toMatchObject([
+      { state: "failed", seq: 1, index: 0, kind: "unserialisable" },
+      { state: "end" },
+    ]);
+    const { id } = await createJob(server, { inputs: [1], name: "gone" });
+    const name = { sha256: "0".repeat(64), size: 300_000 } as never;
+    await server.store.touchBlob(name);
+    await server.store.claim(id, 1);
+    await server.store.complete(id, [{ state: "done", index: 0, output: name, refs: [] }]);
+    expect((await lines(await server.request(`/api/jobs/${id}/results`)))[0]).toMatchObject({
+      state: "failed",
+      index: 0,
+      kind: "data",
+    });
+  });
+
+  test.each(["application/x-ndjson", "application/json", "application/x-msgpack"])(
+    "[VALUE-4] a stored output that is no value is one failed result, the others are read: %s",
+    async (accept) => {
+      const server = await startTestServer();
+      const { id } = await createJob(server, { inputs: [1, 2] });
+      await server.store.claim(id, 2);
+      const done = (index: number, ...output: number[]) =>
+        ({ state: "done", index, output: Uint8Array.from(output), refs: [] }) as const;
+      await server.store.complete(id, [done(0, 0xc1), done(1, 7)]);
+      const reply = await server.request(`/api/jobs/${id}/results`, { headers: { accept } });
+      const bytes = new Uint8Array(await reply.arrayBuffer());
+      const text = new TextDecoder().decode(bytes);
+      const items = accept.endsWith("msgpack")
+        ? [...decodeMulti(bytes)]
+        : accept.endsWith("ndjson")
+          ? text
+              .trim()
+              .split("\n")
+              .map((line) => JSON.parse(line) as unknown)
+          : (JSON.parse(text) as unknown[]);
+      expect(items).toMatchObject([
+        {
+          state: "failed",
+          index: 0,
+          kind: "unserialisable",
+          message: expect.stringContaining("cannot be read"),
+        },
+        { state: "done", index: 1 },
+        { state: "end" },
+      ]);
+    },
+  );
 
   test.each([
     "after=x",

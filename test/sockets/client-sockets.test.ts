@@ -234,13 +234,15 @@ describe("leases over the socket", () => {
     expect(ms).toBeLessThan(1000);
   });
 
-  test("a checkpoint goes with the task to the next client, also through a restart of the server", async () => {
+  test("[VALUE-3] a checkpoint goes with the task to the next client, also through a restart of the server", async () => {
     const server = await startTestServer();
     await submit(server, [1]);
     const first = await join(server);
     const { job, tasks } = await first.lease();
     const { index, attempt } = tasks[0]!;
-    first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([7, 7]) });
+    first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([0x91, 7]) });
+    // What no client could go on from is not kept in its place.
+    first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([0xc1]) });
     first.send({ type: "goodbye" });
     await until(
       async () =>
@@ -250,7 +252,7 @@ describe("leases over the socket", () => {
     await server.close();
     const again = await startTestServer({ dataDirectory: server.dataDirectory });
     const second = await join(again);
-    expect((await second.lease()).tasks).toMatchObject([{ index: 0, resume: new Uint8Array([7, 7]) }]);
+    expect((await second.lease()).tasks).toMatchObject([{ index: 0, resume: new Uint8Array([0x91, 7]) }]);
   });
 
   test("an output that names a blob nobody uploaded fails the attempt instead of losing the task", async () => {

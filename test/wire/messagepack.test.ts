@@ -1,10 +1,11 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
 import { decodeValue } from "../../shared/wire/codec.ts";
-import { checkMessagePack } from "../../shared/wire/messagepack-bounds.ts";
+import { checkMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { decodeClientFrame } from "../../shared/wire/protocol.ts";
 import { seededRandom } from "../../shared/random.ts";
 
+const { frame } = messagePackBounds;
 const bomb = (count: number): Uint8Array =>
   new Uint8Array(Array.from({ length: count }, () => [0xdd, 0x01, 0xc0, 0x00, 0x00]).flat());
 
@@ -20,8 +21,8 @@ describe("bounds before decoding", () => {
 
   test("nesting beyond the bound is refused, up to it is taken", () => {
     const nested = (depth: number): Uint8Array => new Uint8Array([...Array<number>(depth).fill(0x91), 0xc0]);
-    expect(() => checkMessagePack(nested(32), 32)).not.toThrow();
-    expect(() => checkMessagePack(nested(33), 32)).toThrow("deeper");
+    expect(() => checkMessagePack(nested(32), frame)).not.toThrow();
+    expect(() => checkMessagePack(nested(33), frame)).toThrow("deeper");
     expect(() => decodeClientFrame(new Uint8Array(15_000_000).fill(0x91))).toThrow();
   });
 
@@ -41,7 +42,7 @@ describe("bounds before decoding", () => {
     ["a number", [0xcb, 1, 2]],
     ["nothing at all", []],
   ])("%s that is cut off is refused", (_name, bytes) => {
-    expect(() => checkMessagePack(new Uint8Array(bytes), 32)).toThrow("beyond the end");
+    expect(() => checkMessagePack(new Uint8Array(bytes), frame)).toThrow("beyond the end");
   });
 
   test("a data reference's own bytes are bounded too", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
+import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import {
   decodeClientFrame,
   decodeServerFrame,
@@ -104,12 +105,14 @@ describe("leases and results on the wire", () => {
     ["lists that are none", { indexes: { length: 2, 0: 0, 1: 1 } }],
   ])("[PROTO-2] refused: %s", (_, wrong) => {
     const message = { type: "results", job: job.id, results: { ...columns, ...wrong } };
-    const frame = new MessagePack({}).encode([message]);
+    const frame = new MessagePack(messagePackBounds.frame).encode([message]);
     expect(() => decodeClientFrame(frame)).toThrow(expect.objectContaining({ code: "MALFORMED_FRAME" }));
   });
 
   it("takes those columns when nothing is wrong with them", () => {
-    const frame = new MessagePack({}).encode([{ type: "results", job: job.id, results: columns }]);
+    const frame = new MessagePack(messagePackBounds.frame).encode([
+      { type: "results", job: job.id, results: columns },
+    ]);
     expect(decodeClientFrame(frame)).toHaveLength(1);
   });
 });

@@ -1,6 +1,7 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
 import type { BlobName } from "../../shared/data-reference.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { limits } from "../../shared/limits.ts";
 import { readTaskPack, TaskPacker } from "../../shared/wire/task-pack.ts";
 
@@ -10,7 +11,7 @@ const [a, b] = [blob("a"), blob("b")] as const;
 describe("a pack of tasks", () => {
   test("gives back what was put in, whatever the sizes", () => {
     const inputs = [0, 1, 100, 70_000, 0, limits.inlineValueBytes].map((size) =>
-      new Uint8Array(size).fill(size),
+      encodeValue(new Uint8Array(Math.max(0, size - 5)).fill(size)),
     );
     const packer = new TaskPacker(2 ** 33);
     for (const input of inputs) packer.add(input, []);
@@ -115,6 +116,14 @@ describe("[PACK-1] a pack is refused", () => {
       expect(() => readTaskPack(wrong)).toThrow(expect.objectContaining({ code: "BAD_REQUEST" }));
   });
 
+  test("[VALUE-3] with an input that no kernel could read, which it names", () => {
+    const form = { first: 5, sizes: [1, 1], bytes: Uint8Array.of(7, 0xc1) };
+    expect(() => readTaskPack(encode(form))).toThrow(/^Input 6: .*0xc1/);
+    expect(() => readTaskPack(encode({ first: 5, sizes: [0], bytes: new Uint8Array() }))).toThrow(
+      /^Input 5: /,
+    );
+  });
+
   test("that holds more than a pack may", () => {
     const form = { ...good, extras: Array.from({ length: 300_000 }, () => 0) };
     expect(() => readTaskPack(encode(form))).toThrow("elements");
@@ -125,11 +134,12 @@ describe("[PACK-1] a pack is refused", () => {
       sha256: i.toString(16).padStart(64, "0"),
       size: 1,
     }));
-    const form = { first: 0, sizes: [0], bytes: new Uint8Array() };
+    const form = { first: 0, sizes: [1], bytes: Uint8Array.of(7) };
     expect(readTaskPack(encode({ ...form, extras: [{ at: 0, refs: blobs }] }))[0]?.refs).toHaveLength(
       limits.refsPerTask,
     );
-    expect(() => readTaskPack(encode({ ...form, extras: [{ at: 0, refs: blobs, input: a }] }))).toThrow(
+    const empty = { first: 0, sizes: [0], bytes: new Uint8Array() };
+    expect(() => readTaskPack(encode({ ...empty, extras: [{ at: 0, refs: blobs, input: a }] }))).toThrow(
       expect.objectContaining({ code: "TOO_LARGE" }),
     );
   });

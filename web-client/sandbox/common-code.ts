@@ -2,7 +2,6 @@
  * What both the page and the workers of its sandboxes use, and the page hands to them (build/common-code.ts). A module named here
  * is shared as a whole: who imports another name from it adds that name.
  */
-export { EXT_TIMESTAMP, ExtensionCodec } from "@msgpack/msgpack";
 export { expose, transfer, wrap } from "comlink";
 export {
   clip,
@@ -12,7 +11,8 @@ export {
 } from "../../shared/client/sandbox/runner-failure.ts";
 export { errorCodes, PlatformError } from "../../shared/errors.ts";
 export { limits } from "../../shared/limits.ts";
-export { MessagePack } from "../../shared/wire/messagepack.ts";
+export { checkMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
+export { ownBytes, plainBytes } from "../../shared/wire/plain-bytes.ts";
 export {
   isColumn,
   isDurationColumn,

@@ -3,6 +3,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
+import { largeJsonItem, type LargeResult } from "../large-output.ts";
 import { jobOf } from "../ownership.ts";
 import { flag, query } from "../reply.ts";
 import {
@@ -19,7 +20,7 @@ const keepAliveMs = 15_000;
 const chunkBytes = 64 * 1024;
 
 /** Results of a job: a page after another, in order of completion, to the reader's own pace. */
-export function resultRoutes({ platform, log }: HttpParts): Routes<"GET /api/jobs/{id}/results"> {
+export function resultRoutes({ platform, blobs, log }: HttpParts): Routes<"GET /api/jobs/{id}/results"> {
   return {
     "GET /api/jobs/{id}/results": async (call) => {
       const { id } = await jobOf(call, platform);
@@ -37,7 +38,7 @@ export function resultRoutes({ platform, log }: HttpParts): Routes<"GET /api/job
         "X-Accel-Buffering": "no",
       });
       res.flushHeaders();
-      const writer = new ResultWriter(res, format, call.signal);
+      const writer = new ResultWriter(res, format, call.signal, blobs);
       try {
         await stream(call, platform, id, after, follow, writer);
       } catch (error) {
@@ -68,7 +69,7 @@ async function stream(
     const page = await platform.results(id, after);
     if (page.length > 0) {
       for (const part of writer.format.parts(page)) {
-        const full = writer.write(part);
+        const full = isLarge(part) ? writer.writeLarge(part) : writer.write(part);
         if (full) await full;
       }
       // At once: a customer may be waiting for just this result. What there is to ask comes after it.
@@ -107,8 +108,11 @@ class ResultWriter {
   #bytes = 0;
   #written = 0;
 
-  constructor(res: Response, format: ResultFormat, signal: AbortSignal) {
+  readonly #blobs: HttpParts["blobs"];
+
+  constructor(res: Response, format: ResultFormat, signal: AbortSignal, blobs: HttpParts["blobs"]) {
     this.#res = res;
+    this.#blobs = blobs;
     this.format = format;
     this.#signal = signal;
   }
@@ -122,6 +126,16 @@ class ResultWriter {
     if (this.#written++ > 0) this.#push(this.format.separator);
     this.#push(part);
     return this.#bytes >= chunkBytes ? this.flush() : undefined;
+  }
+
+  /** Takes a part that comes in pieces, at the reader's pace. */
+  async writeLarge(result: LargeResult): Promise<void> {
+    if (this.#written++ > 0) this.#push(this.format.separator);
+    for await (const piece of largeJsonItem(this.#blobs, result)) {
+      this.#push(piece);
+      if (this.#bytes >= chunkBytes) await this.flush();
+      if (this.#signal.aborted) return;
+    }
   }
 
   keepAlive(): void {
@@ -148,6 +162,10 @@ class ResultWriter {
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
   }
+}
+
+function isLarge(part: Uint8Array | string | LargeResult): part is LargeResult {
+  return typeof part === "object" && "closing" in part;
 }
 
 function drained(res: Response, signal: AbortSignal): Promise<void> {

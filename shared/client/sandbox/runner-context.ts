@@ -4,6 +4,7 @@ import { DataReference } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
 import type { KernelContext } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
+import { ownBytes } from "../../wire/plain-bytes.ts";
 import { seededRandom } from "../../random.ts";
 import type { SandboxTask } from "../sandbox-task.ts";
 import { clip, dataFailure, describeThrown } from "./runner-failure.ts";
@@ -108,7 +109,7 @@ async function fetchData(host: RunnerHost, { sha256, size, range }: DataReferenc
     throw dataFailure(`Data ${sha256.slice(0, 12)}… could not be had`, error);
   }
   if (!(bytes instanceof Uint8Array)) throw dataFailure("Data could not be had", "no bytes came");
-  return bytes;
+  return ownBytes(bytes);
 }
 
 async function storeData(host: RunnerHost, bytes: Uint8Array): Promise<DataReference> {

@@ -100,7 +100,7 @@ function runTask(
       failure: { kind: "unserialisable", message: `The input cannot be decoded: ${message}` },
     };
   }
-  const resume = decodeCheckpoint(task.resume);
+  const resume = resumeOf(task);
   const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
   try {
     const returned: unknown = kernel(input, ctx);
@@ -110,10 +110,10 @@ function runTask(
   }
 }
 
-/** Another client wrote it: one that cannot be read costs its work, not the task. */
-function decodeCheckpoint(state: Uint8Array | undefined): Value {
+/** A checkpoint that cannot be read, which another client may have made up, is as none. */
+function resumeOf({ resume }: SandboxTask): Value {
   try {
-    return state && decodeValue(state);
+    return resume && decodeValue(resume);
   } catch {
     return undefined;
   }

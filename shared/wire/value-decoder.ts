@@ -1,0 +1,238 @@
+import { DataReference } from "../data-reference.ts";
+import { checkMessagePack, messagePackBounds } from "./messagepack-walk.ts";
+import { plainBytes } from "./plain-bytes.ts";
+import { extensions, isValueExtension, makeNumericArray, readReference } from "./value-forms.ts";
+
+// Taken before any kernel runs: it shares this realm and may replace what it finds.
+const { fromCharCode } = String;
+const { defineProperty } = Object;
+// A mark of the byte order that a string begins with is a character of it.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const readText = decoder.decode.bind(decoder);
+// oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
+const copyOf = Function.prototype.call.bind(Uint8Array.prototype.slice) as (
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+) => Uint8Array<ArrayBuffer>;
+const Bytes = Uint8Array;
+
+/** Shorter text is put together from its characters: a platform's decoder takes 0.1 µs to begin with. */
+const shortText = 12;
+/** Keys up to this length are looked up among those met before. */
+const longestKey = 32;
+
+const nothing = new Bytes();
+
+interface KnownKey {
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+/** By a hash of the key; one that is met again and again is not decoded again. */
+const knownKeys: (KnownKey | undefined)[] = Array<undefined>(256).fill(undefined);
+
+/**
+ * Says whether bytes are a value that {@link decode} reads, without decoding them.
+ * @throws Error saying what is wrong
+ */
+export function checkEncodedValue(bytes: Uint8Array): void {
+  checkMessagePack(bytes, messagePackBounds.value, isValueExtension);
+}
+
+/** The value that bytes stand for, with byte arrays of its own. @throws Error when they are none */
+export function decode(bytes: Uint8Array): unknown {
+  checkEncodedValue(bytes);
+  return reader.read(plainBytes(bytes));
+}
+
+/** Reads bytes that were checked: what a length announces is there. */
+class Reader {
+  #bytes: Uint8Array = nothing;
+  #view: DataView | undefined;
+  #at = 0;
+
+  read(bytes: Uint8Array): unknown {
+    this.#bytes = bytes;
+    this.#view = undefined;
+    this.#at = 0;
+    try {
+      return this.#value();
+    } finally {
+      // They may be of a large buffer.
+      this.#bytes = nothing;
+      this.#view = undefined;
+    }
+  }
+
+  #value(): unknown {
+    const tag = this.#bytes[this.#at++]!;
+    if (tag < 0x80) return tag;
+    if (tag >= 0xe0) return tag - 0x100;
+    if (tag < 0x90) return this.#map(tag & 0x0f);
+    if (tag < 0xa0) return this.#array(tag & 0x0f);
+    if (tag < 0xc0) return this.#text(tag & 0x1f);
+    switch (tag) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.#copy(this.#uint(2 ** (tag - 0xc4)));
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.#extension(this.#uint(2 ** (tag - 0xc7)));
+      case 0xca:
+        return this.#data(4).getFloat32(this.#at - 4);
+      case 0xcb:
+        return this.#data(8).getFloat64(this.#at - 8);
+      case 0xcc:
+        return this.#bytes[this.#at++];
+      case 0xcd:
+        return this.#bytes[this.#at++]! * 256 + this.#bytes[this.#at++]!;
+      case 0xce:
+        return this.#data(4).getUint32(this.#at - 4);
+      case 0xcf:
+        return this.#uint(4) * 2 ** 32 + this.#uint(4);
+      case 0xd0:
+        return this.#data(1).getInt8(this.#at - 1);
+      case 0xd1:
+        return this.#data(2).getInt16(this.#at - 2);
+      case 0xd2:
+        return this.#data(4).getInt32(this.#at - 4);
+      case 0xd3:
+        return this.#data(4).getInt32(this.#at - 4) * 2 ** 32 + this.#uint(4);
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.#text(this.#uint(2 ** (tag - 0xd9)));
+      case 0xdc:
+      case 0xdd:
+        return this.#array(this.#uint(2 ** (tag - 0xdb)));
+      case 0xde:
+      case 0xdf:
+        return this.#map(this.#uint(2 ** (tag - 0xdd)));
+      default:
+        // 0xd4 … 0xd8: an extension of 1, 2, 4, 8 or 16 bytes.
+        return this.#extension(2 ** (tag - 0xd4));
+    }
+  }
+
+  #array(count: number): unknown[] {
+    const array: unknown[] = [];
+    for (let i = 0; i < count; i++) array.push(this.#value());
+    return array;
+  }
+
+  #map(count: number): Record<string, unknown> {
+    const map: Record<string, unknown> = {};
+    for (let i = 0; i < count; i++) {
+      const key = this.#key();
+      const value = this.#value();
+      // Assigning it would change what the object inherits from.
+      if (key === "__proto__")
+        defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
+      else map[key] = value;
+    }
+    return map;
+  }
+
+  #key(): string {
+    const tag = this.#bytes[this.#at++]!;
+    const length = tag < 0xc0 ? tag & 0x1f : this.#uint(2 ** (tag - 0xd9));
+    if (length === 0 || length > longestKey) return this.#text(length);
+    const bytes = this.#bytes;
+    const at = this.#at;
+    const hash =
+      (length * 31 + bytes[at]! * 7 + bytes[at + (length >> 1)]! * 3 + bytes[at + length - 1]!) & 255;
+    const known = knownKeys[hash];
+    if (known && isSame(known.bytes, bytes, at, length)) {
+      this.#at += length;
+      return known.text;
+    }
+    const text = this.#text(length);
+    knownKeys[hash] = { bytes: copyOf(bytes, at, at + length), text };
+    return text;
+  }
+
+  #text(length: number): string {
+    if (length <= shortText) {
+      const text = this.#asciiText(length);
+      if (text !== undefined) return text;
+    }
+    return readText(this.#take(length));
+  }
+
+  #asciiText(length: number): string | undefined {
+    let text = "";
+    for (let at = this.#at; at < this.#at + length; at++) {
+      const unit = this.#bytes[at]!;
+      if (unit >= 0x80) return undefined;
+      text += fromCharCode(unit);
+    }
+    this.#at += length;
+    return text;
+  }
+
+  #extension(length: number): unknown {
+    const type = this.#bytes[this.#at++]!;
+    if (type === extensions.language) {
+      this.#at += length;
+      return undefined;
+    }
+    if (type === extensions.reference) {
+      const shape = readReference(this.#bytes, this.#at, (this.#at += length));
+      return shape && DataReference.from(shape);
+    }
+    if (type === extensions.brokenText) return this.#brokenText(length / 2);
+    const place = this.#bytes[this.#at++]!;
+    // Copied into a buffer of its own, which gives the alignment that a typed array needs.
+    return makeNumericArray(place, this.#copy(length - 1).buffer);
+  }
+
+  #brokenText(units: number): string {
+    const data = this.#data(units * 2);
+    const parts: string[] = [];
+    for (let at = this.#at - units * 2; at < this.#at; at += 2)
+      parts.push(fromCharCode(data.getUint16(at, true)));
+    return parts.join("");
+  }
+
+  /** A view of the next bytes, which are passed. */
+  #take(length: number): Uint8Array {
+    const at = this.#at;
+    this.#at += length;
+    return new Bytes(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
+  }
+
+  /** The next bytes in a buffer of their own, which are passed. */
+  #copy(length: number): Uint8Array<ArrayBuffer> {
+    const at = this.#at;
+    this.#at += length;
+    return copyOf(this.#bytes, at, at + length);
+  }
+
+  #uint(width: number): number {
+    let value = 0;
+    for (let i = 0; i < width; i++) value = value * 256 + this.#bytes[this.#at++]!;
+    return value;
+  }
+
+  /** Everything, as numbers are read from it; the next `width` bytes are passed. */
+  #data(width: number): DataView {
+    this.#at += width;
+    return (this.#view ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength));
+  }
+}
+
+const reader = new Reader();
+
+function isSame(key: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
+  if (key.length !== length) return false;
+  for (let i = 0; i < length; i++) if (key[i] !== bytes[at + i]) return false;
+  return true;
+}

@@ -1,0 +1,94 @@
+import { isDataReferenceShape, type DataReferenceShape } from "../data-reference.ts";
+
+/** Extensions of MessagePack that values are made with. The numbers are part of the wire format and of what is stored. */
+export const extensions = {
+  /** A data reference: `[sha256, size]` or `[sha256, size, start, end]`. */
+  reference: 1,
+  /** A typed array: the place of its kind in {@link numericKinds}, then its bytes, lowest first. */
+  numericArray: 2,
+  /** What only JavaScript has; the one of them is `undefined`, a byte 0. */
+  language: 3,
+  /** Text that holds half a surrogate pair, which UTF-8 cannot: its UTF-16 units, lowest byte first. */
+  brokenText: 4,
+} as const;
+
+/** Kinds of typed arrays besides `Uint8Array`. Their order is part of the wire format: append, never reorder. */
+export const numericKinds = [
+  "Int8Array",
+  "Uint8ClampedArray",
+  "Int16Array",
+  "Uint16Array",
+  "Int32Array",
+  "Uint32Array",
+  "Float32Array",
+  "Float64Array",
+  "BigInt64Array",
+  "BigUint64Array",
+  "Float16Array",
+] as const;
+export type NumericKind = (typeof numericKinds)[number];
+
+const elementBytes = [1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 2] as const;
+
+const constructors = globalThis as unknown as Record<
+  NumericKind,
+  (new (buffer: ArrayBuffer) => ArrayBufferView) | undefined
+>;
+// Taken before any kernel runs: it shares this realm and may replace what it finds.
+const makers = numericKinds.map((kind) => constructors[kind]);
+
+/** A typed array of its own buffer. @throws Error where the platform has no such arrays, or the bytes are none of it */
+export function makeNumericArray(place: number, buffer: ArrayBuffer): ArrayBufferView {
+  const maker = makers[place];
+  if (maker) return new maker(buffer);
+  throw new Error(`${numericKinds[place] ?? "such a typed array"} does not exist in this browser or runtime`);
+}
+
+/** Whether so many bytes are whole elements of the typed array at this place. */
+export function isNumericLength(place: number, length: number): boolean {
+  const size = elementBytes[place];
+  return size !== undefined && length % size === 0;
+}
+
+/** Whether an extension is one that a value may have. */
+export function isValueExtension(type: number, bytes: Uint8Array, from: number, to: number): boolean {
+  if (type === extensions.numericArray) {
+    return to > from && isNumericLength(bytes[from]!, to - from - 1);
+  }
+  if (type === extensions.reference) return readReference(bytes, from, to) !== undefined;
+  if (type === extensions.language) return to === from + 1 && bytes[from] === 0;
+  return type === extensions.brokenText && (to - from) % 2 === 0;
+}
+
+const hashChars = 64;
+/** An array of two or four, and text of 64 bytes in it. */
+const headBytes = 3;
+
+/** The data reference whose extension has these bytes; undefined when they are none. */
+export function readReference(bytes: Uint8Array, from: number, to: number): DataReferenceShape | undefined {
+  const count = bytes[from]! & 0x0f;
+  if (bytes[from] !== (0x90 | count) || (count !== 2 && count !== 4)) return undefined;
+  if (bytes[from + 1] !== 0xd9 || bytes[from + 2] !== hashChars) return undefined;
+  let at = from + headBytes;
+  if (at + hashChars > to) return undefined;
+  const sha256 = String.fromCharCode(...bytes.subarray(at, at + hashChars));
+  at += hashChars;
+  const numbers: number[] = [];
+  while (numbers.length < count - 1) {
+    const width = widthOfNumber(bytes[at]);
+    if (width === undefined || at + 1 + width > to) return undefined;
+    let value = width === 0 ? bytes[at]! : 0;
+    for (let i = 1; i <= width; i++) value = value * 256 + bytes[at + i]!;
+    numbers.push(value);
+    at += 1 + width;
+  }
+  const [size, ...range] = numbers;
+  const shape = range.length > 0 ? { sha256, size, range } : { sha256, size };
+  return at === to && isDataReferenceShape(shape) ? shape : undefined;
+}
+
+/** Bytes of a whole number from 0 on, behind its type; undefined when the type is another. */
+function widthOfNumber(tag: number | undefined): number | undefined {
+  if (tag === undefined || (tag >= 0x80 && (tag < 0xcc || tag > 0xcf))) return undefined;
+  return tag < 0x80 ? 0 : 2 ** (tag - 0xcc);
+}

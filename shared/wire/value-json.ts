@@ -1,0 +1,105 @@
+import * as v from "valibot";
+import { fromBase64, toBase64 } from "../base64.ts";
+import type { NumericArray, Value } from "./codec.ts";
+import { DataReference, dataReferenceSchema } from "../data-reference.ts";
+import { PlatformError } from "../errors.ts";
+import { messagePackBounds } from "./messagepack-walk.ts";
+import { makeNumericArray, numericKinds, type NumericKind } from "./value-forms.ts";
+
+const { depth: maxDepth } = messagePackBounds.value;
+
+/**
+ * The JSON form of a value, for curl: bytes are `{"$bytes": base64}`, typed arrays
+ * `{"$array": "Float32Array", "base64": …}`, data references `{"$ref": {sha256, size, range?}}`, numbers JSON lacks
+ * `{"$number": "NaN"}`, `undefined` is `{"$undefined": true}`. A key that itself starts with `$` is written with a second one.
+ */
+export function valueToJson(value: Value): unknown {
+  if (value === undefined) return { $undefined: true };
+  if (value === null) return null;
+  if (typeof value === "number") return isInJson(value) ? value : { $number: numberName(value) };
+  if (typeof value !== "object") return value;
+  if (DataReference.is(value)) return { $ref: value.toJSON() };
+  if (value instanceof Uint8Array) return { $bytes: toBase64(value) };
+  if (ArrayBuffer.isView(value)) {
+    const array: NumericArray = value;
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+    return { $array: array[Symbol.toStringTag], base64: toBase64(bytes) };
+  }
+  if (Array.isArray(value)) return value.map((item: Value) => valueToJson(item));
+  // Made from entries: a key `__proto__` is one like any other then.
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [keyToJson(key), valueToJson(item)]));
+}
+
+/** Whether JSON.stringify writes a number such that it reads as itself. */
+export function isInJson(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0);
+}
+
+/** What stands in `{"$number": …}` for a number that is not in JSON. */
+export function numberName(value: number): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+/** A key as it stands in JSON, where those that begin with `$` are forms. */
+export function keyToJson(key: string): string {
+  return key.startsWith("$") ? `$${key}` : key;
+}
+
+/**
+ * Reads the JSON form that {@link valueToJson} writes; plain JSON reads as itself.
+ * @throws PlatformError BAD_REQUEST when a `$` form is malformed, or the value is nested too deeply
+ */
+export function valueFromJson(json: unknown): Value {
+  return read(json, 0);
+}
+
+function read(json: unknown, depth: number): Value {
+  // Bytes come where a body is MessagePack.
+  if (typeof json !== "object" || json === null || json instanceof Uint8Array) return json as Value;
+  if (depth >= maxDepth)
+    throw new PlatformError(
+      "UNSERIALISABLE",
+      `A value is nested deeper than the ${maxDepth} levels that are allowed.`,
+    );
+  if (Array.isArray(json)) return json.map((item) => read(item, depth + 1));
+  const entries = Object.entries(json);
+  const tagged = entries.find(([key]) => key.startsWith("$") && !key.startsWith("$$"));
+  if (tagged) return taggedFromJson(tagged[0], json as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key.startsWith("$$") ? key.slice(1) : key, read(item, depth + 1)]),
+  );
+}
+
+const numbers = { NaN, Infinity, "-Infinity": -Infinity, "-0": -0 };
+const text = v.string();
+const forms = {
+  $ref: v.strictObject({ $ref: dataReferenceSchema }),
+  $bytes: v.strictObject({ $bytes: text }),
+  $number: v.strictObject({ $number: v.picklist(["NaN", "Infinity", "-Infinity", "-0"]) }),
+  $array: v.strictObject({ $array: v.picklist([...numericKinds, "Uint8Array"]), base64: text }),
+  $undefined: v.strictObject({ $undefined: v.literal(true) }),
+};
+
+function taggedFromJson(tag: string, json: Record<string, unknown>): Value {
+  try {
+    if (tag === "$ref") return DataReference.from(v.parse(forms.$ref, json).$ref);
+    if (tag === "$bytes") return fromBase64(v.parse(forms.$bytes, json).$bytes);
+    if (tag === "$number") return numbers[v.parse(forms.$number, json).$number];
+    if (tag === "$undefined") return void v.parse(forms.$undefined, json);
+    if (tag !== "$array") throw new Error(`unknown form ${tag}`);
+    const { $array: kind, base64 } = v.parse(forms.$array, json);
+    const bytes = fromBase64(base64);
+    return kind === "Uint8Array" ? bytes : arrayOf(kind, bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `In a JSON value: ${reason}. Expected {"$ref": …}, {"$bytes": base64}, {"$array": type, "base64": …}, {"$number": …} or {"$undefined": true}, and nothing beside it; write a key of your own that starts with $ as $$.`,
+      error,
+    );
+  }
+}
+
+function arrayOf(kind: NumericKind, bytes: Uint8Array<ArrayBuffer>): NumericArray {
+  return makeNumericArray(numericKinds.indexOf(kind), bytes.buffer) as NumericArray;
+}
