@@ -33,7 +33,8 @@ function refuseRounded(_key: string, value: unknown, { source }: { source?: stri
 function isOther(value: number, source: string): boolean {
   if (!Number.isFinite(value)) return true;
   if (value === 0) return /[1-9]/.test(source.replace(/[eE].*/, ""));
-  return /^-?\d+$/.test(source) && BigInt(source) !== BigInt(value);
+  // As programs write a large number that is one: with the digits that tell it from its neighbours, and zeros.
+  return /^-?\d+$/.test(source) && source !== String(value) && BigInt(source) !== BigInt(value);
 }
 
 const [quote, backslash, colon, openBrace, closeBrace, openBracket, closeBracket] = Array.from(

@@ -15,6 +15,8 @@ export interface KernelVector {
   readonly input: Value;
   /** Resume state the task starts with. */
   readonly resume?: Value;
+  /** The same as bytes, which may be no value. */
+  readonly resumeBytes?: Uint8Array;
   /** Blobs the host has. */
   readonly blobs?: readonly Uint8Array[];
   readonly memoryMb?: number;
@@ -261,6 +263,65 @@ export const kernelVectors: readonly KernelVector[] = [
     },
   },
   {
+    name: "[VALUE-2] arrays in an input and in ctx.resume have memory of their own, and no class but the language's",
+    source: `const isOwn = (bytes, type = Uint8Array) => Object.getPrototypeOf(bytes) === type.prototype &&
+      bytes.byteOffset === 0 && bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;
+    export default ({ bytes, list, floats }, ctx) =>
+      [isOwn(bytes), isOwn(list[0]), isOwn(floats, Float32Array), isOwn(ctx.resume.state), ctx.resume.state, typeof Buffer];`,
+    input: { bytes: new Uint8Array([1, 2, 3]), list: [new Uint8Array(0)], floats: new Float32Array([1]) },
+    resume: { state: new Uint8Array([4, 5]) },
+    expect: { state: "done", output: [true, true, true, true, new Uint8Array([4, 5]), "undefined"] },
+  },
+  {
+    name: "[VALUE-2] structuredClone gives arrays with memory of their own",
+    source: `export default () => {
+      const copy = structuredClone({ bytes: new Uint8Array([1, 2, 3]), part: new Float32Array([1, 2, 3]).subarray(1) });
+      return [copy.bytes.buffer.byteLength, copy.bytes, copy.part, Object.getPrototypeOf(copy.bytes) === Uint8Array.prototype];
+    };`,
+    input: null,
+    expect: { state: "done", output: [3, new Uint8Array([1, 2, 3]), new Float32Array([2, 3]), true] },
+  },
+  {
+    name: "[VALUE-1] values that JSON does not have, there and back",
+    source: `export default (input) => {
+      const own = Object.getPrototypeOf(input.proto) === Object.prototype && Object.hasOwn(input.proto, "__proto__");
+      return { ...input, seen: [own, Object.is(input.zero, -0), "gone" in input, input.list[1] === undefined] };
+    };`,
+    input: {
+      proto: JSON.parse('{"__proto__":{"polluted":1}}') as Value,
+      zero: -0,
+      gone: undefined,
+      list: [1, undefined, NaN],
+      half: "\uD83D",
+      floats: new Float16Array([0.5]),
+    },
+    expect: {
+      state: "done",
+      output: {
+        proto: JSON.parse('{"__proto__":{"polluted":1}}') as Value,
+        zero: -0,
+        gone: undefined,
+        list: [1, undefined, NaN],
+        half: "\uD83D",
+        floats: new Float16Array([0.5]),
+        seen: [true, true, true, true],
+      },
+    },
+  },
+  {
+    name: "[VALUE-1] returns what is no value: it is named with its place",
+    source: "export default () => ({ rows: [{ when: new Date(0) }] });",
+    input: null,
+    expect: { state: "failed", kind: "unserialisable", message: /Date.*\(at \.rows\[0\]\.when\)/ },
+  },
+  {
+    name: "[VALUE-3] a checkpoint that cannot be read is as none",
+    source: "export default (_, ctx) => ctx.resume === undefined;",
+    input: null,
+    resumeBytes: Uint8Array.of(0xc1),
+    expect: { state: "done", output: true },
+  },
+  {
     name: "compresses and decompresses",
     source: `export default async (text) => {
       const through = async (bytes, stream) => {
@@ -280,6 +341,52 @@ export const kernelVectors: readonly KernelVector[] = [
     };`,
     input: "many hands",
     expect: { state: "done", output: "many hands" },
+  },
+];
+
+/** Numbers whose bytes are unlike what a message or a pool of buffers has around them. */
+const floats = Float32Array.from({ length: 999 }, (_, i) => i + 0.5);
+const floatBytes = new Uint8Array(floats.buffer);
+const floatReference = new DataReference(sha256Hex(floatBytes), floatBytes.length);
+const sum = (numbers: Float32Array): number => numbers.reduce((total, number) => total + number, 0);
+const isOwn = `const isOwn = (bytes, type = Uint8Array) => Object.getPrototypeOf(bytes) === type.prototype && bytes.byteOffset === 0 &&
+  bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;`;
+
+/** Kernels that look at the memory behind what they get. These read blobs, wherever a client has them. */
+export const dataVectors: readonly KernelVector[] = [
+  {
+    name: "[VALUE-2] ctx.data gives a Uint8Array of its own at every call, its buffer exactly its bytes",
+    source: `${isOwn}
+    const sum = (buffer) => new Float32Array(buffer).reduce((total, number) => total + number, 0);
+    export default async (ref, ctx) => {
+      const found = [];
+      for (const part of [ref, ref.slice(4, 404), ref]) {
+        const bytes = await ctx.data(part);
+        found.push([isOwn(bytes), sum(bytes.buffer), sum(bytes.slice().buffer)]);
+        new Uint8Array(bytes.buffer).fill(0);
+      }
+      return found;
+    };`,
+    input: floatReference,
+    blobs: [floatBytes],
+    expect: {
+      state: "done",
+      output: [
+        [true, sum(floats), sum(floats)],
+        [true, sum(floats.subarray(1, 101)), sum(floats.subarray(1, 101))],
+        [true, sum(floats), sum(floats)],
+      ],
+    },
+  },
+  {
+    name: "[VALUE-2] the recipe of the README",
+    source: `export default async ({ image }, ctx) => {
+      const pixels = new Float32Array((await ctx.data(image)).buffer);
+      return pixels.map((pixel) => pixel * 2);
+    };`,
+    input: { image: floatReference },
+    blobs: [floatBytes],
+    expect: { state: "done", output: floats.map((pixel) => pixel * 2) },
   },
 ];
 

@@ -28,9 +28,13 @@ const patienceMs = 30_000;
 const hangsMs = 1_500;
 
 /** Runs one vector in a fresh sandbox. Knows nothing of the platform: bundle it into a page as it is. */
-export async function runVector(factory: SandboxFactory, vector: KernelVector): Promise<Observed> {
+export async function runVector(
+  factory: SandboxFactory,
+  vector: KernelVector,
+  data?: SandboxHost["data"],
+): Promise<Observed> {
   const reports: SandboxReport[] = [];
-  const host = hostOf(vector, reports);
+  const host = { ...hostOf(vector, reports), ...(data && { data }) };
   const sandbox = await factory.create(host, { slot: 0, memoryMb: vector.memoryMb ?? 256 });
   const outcome = await compute(sandbox, vector, reports);
   const terminatedAt = performance.now();
@@ -60,6 +64,7 @@ async function compute(
     attempt: 1,
     input: encodeValue(vector.input),
     ...(vector.resume !== undefined && { resume: encodeValue(vector.resume) }),
+    ...(vector.resumeBytes && { resume: vector.resumeBytes }),
   };
   const ended = sandbox.ended.then((end): Outcome => {
     return { state: "ended", kind: end.kind, ...(end.reason !== undefined && { message: end.reason }) };

@@ -1,8 +1,15 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
+import { openDiskCache } from "../../node-client/disk-cache.ts";
 import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
-import { hostileVectors, kernelVectors } from "../contract/kernel-vectors.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { origins, readsFrom } from "../contract/cached-reads.ts";
+import { dataVectors, hostileVectors, kernelVectors } from "../contract/kernel-vectors.ts";
 import { runVector } from "../contract/run-vector.ts";
 import { sandboxContract } from "../contract/sandbox.ts";
 import { hostileNodeVectors } from "./hostile-node-vectors.ts";
@@ -11,6 +18,22 @@ const sandboxes = createProcessSandboxes();
 
 describe("process sandbox", () => {
   sandboxContract(kernelVectors, (vector) => runVector(sandboxes, vector));
+});
+
+describe.each(origins)("process sandbox with blobs from %s", (origin) => {
+  sandboxContract(dataVectors, async (vector) => {
+    const directory = await mkdtemp(join(tmpdir(), "manyhands-vectors-"));
+    const cache = await openDiskCache({ directory, log: () => undefined });
+    // As they come from a socket: in a class of Node, in the middle of a buffer.
+    const blobs = (vector.blobs ?? []).map((bytes) => Buffer.concat([Buffer.alloc(3), bytes]).subarray(3));
+    const hash = async (bytes: Uint8Array): Promise<Sha256> => sha256Hex(bytes);
+    try {
+      return await runVector(sandboxes, vector, await readsFrom(origin, cache, blobs, hash));
+    } finally {
+      cache.close();
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    }
+  });
 });
 
 describe("process sandbox against hostile kernels", () => {

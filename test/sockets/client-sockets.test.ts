@@ -255,6 +255,27 @@ describe("leases over the socket", () => {
     expect((await second.lease()).tasks).toMatchObject([{ index: 0, resume: new Uint8Array([0x91, 7]) }]);
   });
 
+  test("[VALUE-3] an output that no customer could read fails the attempt, and another client's is taken", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, [1]);
+    for (const bytes of [[0xc1], [], [0x92, 1], [0xd6, 0xff, 0, 0, 0, 1]]) {
+      const stranger = await join(server);
+      const { job, tasks } = await stranger.lease();
+      const { index, attempt } = tasks[0]!;
+      const outcome = { state: "done" as const, output: Uint8Array.from(bytes) };
+      stranger.send({ type: "want", tasks: 0, slots: 1 });
+      stranger.send({ type: "results", job, results: [{ index, attempt, elapsedMs: 1, outcome }] });
+      await stranger.next("accepted");
+      stranger.send({ type: "goodbye" });
+    }
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 0, failed: 0 } });
+    const honest = await join(server);
+    const { job, tasks } = await honest.lease();
+    honest.finish(job, tasks[0]!);
+    await honest.next("accepted");
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 1 } });
+  });
+
   test("an output that names a blob nobody uploaded fails the attempt instead of losing the task", async () => {
     const server = await startTestServer();
     const id = await submit(server, [1], { maxAttempts: 1 });

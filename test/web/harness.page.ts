@@ -4,6 +4,7 @@ import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { readsFrom, type Origin } from "../contract/cached-reads.ts";
 import { openBlobCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
 import { hashBytes } from "../../web-client/client/hash-bytes.ts";
@@ -26,6 +27,8 @@ interface VectorRequest {
   readonly input: string;
   readonly resume?: string;
   readonly blobs: readonly string[];
+  /** Given: blobs come through the client core and this browser's cache, from there. */
+  readonly origin?: Origin;
   /** How long a kernel may be silent before it counts as hanging. */
   readonly silentMs: number;
 }
@@ -38,9 +41,18 @@ async function runVector(request: VectorRequest): Promise<Record<string, unknown
   const blobs = new Map<string, Uint8Array>();
   for (const text of request.blobs) blobs.set(await hashBytes(toBytes(text)), toBytes(text));
   const reports: SandboxReport[] = [];
+  const read =
+    request.origin &&
+    (await readsFrom(
+      request.origin,
+      await openBlobCache(await openStores()),
+      [...blobs.values()],
+      hashBytes,
+    ));
   const sandbox = await sandboxes.create(
     {
-      data: async ({ sha256 }, range) => {
+      data: async ({ sha256, size }, range) => {
+        if (read) return read({ sha256, size }, range);
         const bytes = blobs.get(sha256);
         if (!bytes) throw new Error(`Blob ${sha256} does not exist.`);
         return bytes.slice(...(range ?? []));

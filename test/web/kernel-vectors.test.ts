@@ -1,7 +1,8 @@
 import type { Page } from "puppeteer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
-import { kernelVectors, type KernelVector } from "../contract/kernel-vectors.ts";
+import { origins, type Origin } from "../contract/cached-reads.ts";
+import { dataVectors, kernelVectors, type KernelVector } from "../contract/kernel-vectors.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
 
@@ -29,14 +30,30 @@ describe("kernel vectors in the browser's sandbox", () => {
   it.each(kernelVectors.map((vector) => [vector.name, vector] as const))("%s", async (_name, vector) => {
     check(vector, await run(page, vector));
   });
+
+  describe.each(origins)("with blobs from %s", (origin) => {
+    it.each(dataVectors.map((vector) => [vector.name, vector] as const))("%s", async (_name, vector) => {
+      // A page of its own for each, whose cache holds nothing of the others.
+      const context = await site.browser.createBrowserContext();
+      try {
+        const fresh = await context.newPage();
+        await openHarness(fresh, site.server.port, labHost);
+        check(vector, await run(fresh, vector, origin));
+      } finally {
+        await context.close();
+      }
+    });
+  });
 });
 
-async function run(page: Page, vector: KernelVector): Promise<Outcome> {
+async function run(page: Page, vector: KernelVector, origin?: Origin): Promise<Outcome> {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   return callHarness<Outcome>(page, "vector", {
     source: vector.source,
     input: text(encodeValue(vector.input)),
     ...(vector.resume !== undefined && { resume: text(encodeValue(vector.resume)) }),
+    ...(vector.resumeBytes && { resume: text(vector.resumeBytes) }),
+    ...(origin && { origin }),
     blobs: (vector.blobs ?? []).map(text),
     silentMs: vector.expect.state === "hangs" ? 500 : 45_000,
   });

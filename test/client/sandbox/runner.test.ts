@@ -5,6 +5,15 @@ import { limits } from "../../../shared/limits.ts";
 import { seededRandom } from "../../../shared/random.ts";
 import { failureOf, outputOf, RunnerHarness } from "../../support/client-runner-harness.ts";
 
+test("[VALUE-2] the tasks of a bundle share no memory: one that fills all it can reach harms no other", async () => {
+  const harness = new RunnerHarness();
+  const inputs = [1, 2, 3].map((fill) => new Uint8Array(4).fill(fill));
+  const kernel =
+    "(bytes) => { const seen = [...bytes]; new Uint8Array(bytes.buffer).fill(99); return seen; }";
+  const tasks = await harness.run(kernel, inputs);
+  expect(tasks.map(outputOf)).toEqual(inputs.map((bytes) => [...bytes]));
+});
+
 describe("kernels", () => {
   test("sync and async kernels give outputs in order; data references among them are named", async () => {
     const h = new RunnerHarness();
