@@ -1,0 +1,12 @@
+import type { DataReference, KernelContext } from "../../../customer/index.ts";
+
+/** The sum of an image's pixels, read as the README says and as it said before. */
+export default async function sums(
+  { image }: { image: DataReference },
+  ctx: KernelContext,
+): Promise<number[]> {
+  const pixels = new Float32Array((await ctx.data(image)).buffer);
+  const sliced = new Float32Array((await ctx.data(image)).slice().buffer);
+  const copied = new Float32Array(new Uint8Array(await ctx.data(image)).buffer);
+  return [pixels, sliced, copied].map((numbers) => numbers.reduce((sum, pixel) => sum + pixel, 0));
+}
