@@ -6,16 +6,25 @@
  *     npx manyhands run examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { classAverages, type ClassAverage, type ParticleClass } from "../science/class-average.ts";
 import { drawImageRows } from "../science/draw/image-sheet.ts";
 import { faultOf } from "../science/image-quality.ts";
 import { writeMrc } from "../science/mrc.ts";
-import { imageName, particleStar, starTable } from "../science/star.ts";
+import { imageName, starTable } from "../science/star.ts";
 import { addAligned } from "../science/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
-import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, part, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { caveats, readImages, type ImageSet } from "./lib/images.ts";
+import { pathsSummary, resultStar } from "./lib/particle-output.ts";
+import {
+  describeProgram,
+  oneInput,
+  part,
+  readOptions,
+  whole,
+  type ProgramOptions,
+  type Workplace,
+} from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
@@ -30,7 +39,7 @@ const program = describeProgram(
   "class-averages",
 );
 await addComparisonOptions(program.command)
-  .argument("[particles]", "RELION 3.1 .star with rlnClassNumber, or a .mrcs stack, which is one class")
+  .argument("[particles]", "RELION .star with rlnClassNumber, or a .mrcs stack, which is one class")
   .option(
     "--references <file>",
     "stack that class n begins with image n of (default: classes find their own)",
@@ -48,13 +57,13 @@ async function classAverage(
   options: Options,
 ): Promise<string> {
   const files = await inputFiles(particleFile, options);
-  const { apix } = options;
-  const particles = await readImages(files.particles, { warn, apix });
+  const how = readOptions(options, warn);
+  const particles = await readImages(files.particles, how);
   const otherwise = particles.pixelSize;
   const references =
     files.references === undefined
       ? undefined
-      : await readImages(files.references, { warn, apix, otherwise, counted: true });
+      : await readImages(files.references, { ...how, otherwise, counted: true });
   const classes = classesOf(particles, references);
   const averages = await stage("Average classes", (onProgress) =>
     classAverages(compute, particles.images, particles.box, classes, {
@@ -65,12 +74,13 @@ async function classAverage(
       keep: options.keep,
     }),
   );
-  await writeResults(options.out, particles, averages);
+  await writeResults(options, particles, averages);
   const used = averages.flatMap(({ members }) => members).filter(({ kept }) => kept).length;
   return [
     `${averages.length} averages of ${used} of ${particles.count} particles`,
-    ...leftOutSummary(particles),
+    ...caveats(particles),
     `${options.out}/: averages.mrcs, averages.star, aligned.star, averages.png`,
+    pathsSummary("aligned.star", options),
   ].join("\n");
 }
 
@@ -78,6 +88,7 @@ async function inputFiles(
   particles: string | undefined,
   { sample, box, snr, out, references }: Options,
 ): Promise<{ references?: string; particles: string }> {
+  oneInput(sample, particles, references);
   if (sample !== undefined)
     return {
       particles: (await writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr })).particles,
@@ -94,13 +105,11 @@ function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): P
     );
   const last = rows.reduce((most, row) => Math.max(most, row.class ?? 1), references?.count ?? 1);
   if (references && last > references.count)
-    throw new RangeError(`class ${last} has no reference; there are ${references.count}`);
+    throw new RangeError(
+      `class ${last}${rowOf(rows.find((row) => row.class === last)?.row)} has no reference; there are ${references.count}`,
+    );
   const members = Array.from({ length: last }, (): number[] => []);
-  rows.forEach((row, i) => {
-    const own = members[(row.class ?? 1) - 1];
-    if (!own) throw new RangeError(`particle ${i + 1} is of class ${row.class}; classes count from 1`);
-    own.push(i);
-  });
+  rows.forEach((row, i) => members[(row.class ?? 1) - 1]!.push(i));
   return members.map((own, i) => {
     if (!references) return { members: own };
     const reference = references.images.subarray(i * box * box, (i + 1) * box * box);
@@ -110,11 +119,16 @@ function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): P
   });
 }
 
+function rowOf(row: number | undefined): string {
+  return row === undefined ? "" : ` (row ${row + 1})`;
+}
+
 async function writeResults(
-  out: string,
+  options: Options,
   particles: ImageSet,
   averages: readonly ClassAverage[],
 ): Promise<void> {
+  const { out } = options;
   await mkdir(out, { recursive: true });
   const { box, pixelSize } = particles;
   const stack = new Float32Array(averages.length * box * box);
@@ -135,33 +149,28 @@ async function writeResults(
     join(out, "averages.star"),
     `# version 30001\n\n${starTable("model_classes", columns, table)}`,
   );
-  await writeFile(join(out, "aligned.star"), alignedStar(out, particles, averages));
+  await writeFile(join(out, "aligned.star"), alignedStar(options, particles, averages));
   await writeFile(join(out, "averages.png"), drawAverages(particles, averages));
 }
 
-function alignedStar(
-  out: string,
-  { rows, pixelSize, box }: ImageSet,
-  averages: readonly ClassAverage[],
-): string {
+function alignedStar(options: Options, particles: ImageSet, averages: readonly ClassAverage[]): string {
   const aligned = averages
     .flatMap(({ members }, i) => members.map((member) => ({ ...member, class: i + 1 })))
     .sort((a, b) => a.particle - b.particle);
-  const poses = aligned.map(({ psi, originX, originY }) => ({ rot: 0, tilt: 0, psi, originX, originY }));
-  return particleStar(poses, {
-    images: aligned.map(({ particle }) =>
-      imageName(rows[particle]!.index, relative(resolve(out), rows[particle]!.stack)),
-    ),
-    pixelSize,
-    box,
-    subsets: aligned.map(({ particle }) => rows[particle]!.subset ?? (particle % 2) + 1),
-    columns: {
-      rlnClassNumber: aligned.map((member) => member.class),
-      rlnIsFlip: aligned.map(({ mirror }) => (mirror ? 1 : 0)),
-      rlnAutopickFigureOfMerit: aligned.map(({ score }) => score),
-      rlnSelected: aligned.map(({ kept }) => (kept ? 1 : 0)),
+  return resultStar(
+    particles,
+    {
+      poses: aligned.map(({ psi, originX, originY }) => ({ rot: 0, tilt: 0, psi, originX, originY })),
+      subsets: aligned.map(({ particle }) => particles.rows[particle]!.subset ?? (particle % 2) + 1),
+      columns: {
+        rlnClassNumber: aligned.map((member) => member.class),
+        rlnIsFlip: aligned.map(({ mirror }) => (mirror ? 1 : 0)),
+        rlnAutopickFigureOfMerit: aligned.map(({ score }) => score),
+        rlnSelected: aligned.map(({ kept }) => (kept ? 1 : 0)),
+      },
     },
-  });
+    options,
+  );
 }
 
 /** Each of the largest classes: its average, and its best particles aligned. */

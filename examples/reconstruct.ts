@@ -9,7 +9,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { drawFscPlot } from "../science/draw/fsc-plot.ts";
 import { drawMaps } from "../science/draw/image-sheet.ts";
 import { resolutionAt } from "../science/fsc.ts";
@@ -26,10 +26,20 @@ import {
   type Reconstruction,
   type RefinementSettings,
 } from "../science/refinement.ts";
-import { imageName, particleStar, starTable } from "../science/star.ts";
+import { starTable } from "../science/star.ts";
 import type { Volume } from "../science/volume.ts";
-import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, positive, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import type { Pose } from "../science/kernels/math/euler.ts";
+import { caveats, readImages, type ImageSet } from "./lib/images.ts";
+import { pathsSummary, resultStar } from "./lib/particle-output.ts";
+import {
+  describeProgram,
+  oneInput,
+  positive,
+  readOptions,
+  whole,
+  type ProgramOptions,
+  type Workplace,
+} from "./lib/program.ts";
 import { writePoseSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions {
@@ -52,7 +62,7 @@ const program = describeProgram(
   "reconstruct",
 );
 await program.command
-  .argument("[particles]", "RELION 3.1 .star (rlnRandomSubset makes the halves), or a .mrcs stack")
+  .argument("[particles]", "RELION .star (rlnRandomSubset makes the halves), or with --map a .mrcs stack")
   .option(
     "--map <file.mrc>",
     "the first reference; without one the poses of the particles are taken as they are",
@@ -77,20 +87,19 @@ async function reconstruct(
   particleFile: string | undefined,
   options: Options,
 ): Promise<string> {
+  checkOptions(options);
   const files = await inputFiles(particleFile, options);
-  const particles = await readImages(files.particles, { warn, apix: options.apix });
+  const particles = await readImages(files.particles, readOptions(options, warn));
   checkMemory(particles.box);
-  const start =
-    files.map !== undefined && options.iterations > 0
-      ? await readMap(files.map, particles, options)
-      : undefined;
+  const start = files.map === undefined ? undefined : await readMap(files.map, particles, options);
+  const poses = start ? particles.rows.map(() => unknownPose) : knownPoses(files.particles, particles);
   const settings = settingsOf(particles, options);
   const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
   let halves = await halfSets(
     compute,
     particles.images,
     particles.box,
-    particles.rows.map(({ pose }) => pose),
+    poses,
     subsets.length === particles.count ? subsets : undefined,
   );
   let result: Reconstruction | undefined;
@@ -106,8 +115,9 @@ async function reconstruct(
   await writeResults(particles, halves, result, settings, { ...options, start });
   return [
     `${particles.count} particles, ${options.sym}: ${result.resolution.toFixed(1)} Å between the halves (FSC 0.143)`,
-    ...leftOutSummary(particles),
+    ...caveats(particles),
     `${options.out}/: map.mrc, map-filtered.mrc, half1.mrc, half2.mrc, fsc.star, poses.star, map.png, fsc.png`,
+    pathsSummary("poses.star", options),
   ].join("\n");
 }
 
@@ -115,12 +125,40 @@ async function inputFiles(
   particles: string | undefined,
   { sample, box, snr, out, map, iterations }: Options,
 ): Promise<{ map?: string; particles: string }> {
+  oneInput(sample, particles, map);
   if (sample !== undefined) {
     const made = await writePoseSample(join(out, "sample"), { particles: sample, box, snr });
     return { particles: made.particles, ...(iterations > 0 && { map: made.start }) };
   }
   if (particles !== undefined) return { particles, ...(map !== undefined && { map }) };
   throw new RangeError("particles were expected, or --sample; --help tells more");
+}
+
+/** @throws RangeError for options that would have no effect */
+function checkOptions({ map, sample, iterations }: Options): void {
+  if (map !== undefined && iterations === 0)
+    throw new RangeError(
+      "--map is what rounds of refinement begin with, and --iterations 0 takes the poses as they are; one of the two was expected",
+    );
+  const isGiven = program.command.getOptionValueSource("iterations") === "cli" && iterations > 0;
+  if (isGiven && map === undefined && sample === undefined)
+    throw new RangeError(`--iterations ${iterations} needs a reference to begin with; give it with --map`);
+}
+
+/** What a particle has before the first round has searched all orientations. */
+const unknownPose = { rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 };
+
+/** @throws RangeError when a particle has no pose, or all are seen from one direction */
+function knownPoses(path: string, { rows, posesLack }: ImageSet): Pose[] {
+  const poses = rows.flatMap(({ pose }) => pose ?? []);
+  const onwards = "give a reference to find poses with (--map)";
+  if (poses.length < rows.length) throw new RangeError(`${path}: no poses: ${posesLack}; ${onwards}`);
+  const [{ rot, tilt } = unknownPose] = poses;
+  if (poses.every((pose) => pose.rot === rot && pose.tilt === tilt))
+    throw new RangeError(
+      `${path}: no poses: all particles are seen from one direction (rot ${rot}, tilt ${tilt}), of which no map can be made; ${onwards}`,
+    );
+  return poses;
 }
 
 /** A map to begin with, and where it lies. */
@@ -171,8 +209,9 @@ async function writeResults(
   halves: readonly HalfSet[],
   result: Reconstruction,
   { maskRadius }: RefinementSettings,
-  { out, start, mass }: Options & { readonly start: Start | undefined },
+  options: Options & { readonly start: Start | undefined },
 ): Promise<void> {
+  const { out, start, mass } = options;
   await mkdir(out, { recursive: true });
   const { box, pixelSize } = particles;
   const seen = presentable(result, maskRadius);
@@ -183,7 +222,7 @@ async function writeResults(
     const contents = { dimensions, pixelSize, labels: [name], ...(placement && { placement }) };
     await writeFile(join(out, `${name}.mrc`), writeMrc(data, contents));
   }
-  await writeFile(join(out, "poses.star"), posesStar(out, particles, halves));
+  await writeFile(join(out, "poses.star"), posesStar(particles, halves, options));
   const title = `${particles.count} particles: ${result.resolution.toFixed(1)} Å`;
   await writeFile(join(out, "fsc.star"), fscStar(result));
   const curve = { curve: result.fsc, label: "Half maps", colour: [46, 110, 180], threshold: 0.143 } as const;
@@ -199,15 +238,10 @@ async function writeResults(
   await writeFile(join(out, "map.png"), drawMaps(title, shown, enclosed));
 }
 
-function posesStar(out: string, particles: ImageSet, halves: readonly HalfSet[]): string {
+function posesStar(particles: ImageSet, halves: readonly HalfSet[], options: Options): string {
   const subsets: number[] = [];
   halves.forEach(({ members }, half) => members.forEach((member) => (subsets[member] = half + 1)));
-  return particleStar(posesOf(halves), {
-    images: particles.rows.map(({ index, stack }) => imageName(index, relative(resolve(out), stack))),
-    pixelSize: particles.pixelSize,
-    box: particles.box,
-    subsets,
-  });
+  return resultStar(particles, { poses: posesOf(halves), subsets }, options);
 }
 
 /** The curve as relion_postprocess writes it. */

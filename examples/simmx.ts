@@ -7,16 +7,23 @@
  *     npx manyhands run examples/simmx.ts --parallel dc:head:9990 references.mrcs particles.star
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { drawImageRows, drawMatrix } from "../science/draw/image-sheet.ts";
 import { writeMrc } from "../science/mrc.ts";
 import { bestMatches, similarityMatrix, type BestMatch, type SimilarityMatrix } from "../science/simmx.ts";
 import { bytesOf } from "../science/stages.ts";
-import { imageName, particleStar } from "../science/star.ts";
 import { addAligned } from "../science/kernels/math/transform-image.ts";
 import { addComparisonOptions, comparisonSettings, type ComparisonOptions } from "./lib/comparison.ts";
-import { leftOutSummary, readImages, type ImageSet } from "./lib/images.ts";
-import { describeProgram, whole, type ProgramOptions, type Workplace } from "./lib/program.ts";
+import { caveats, readImages, type ImageSet } from "./lib/images.ts";
+import { pathsSummary, resultStar } from "./lib/particle-output.ts";
+import {
+  describeProgram,
+  oneInput,
+  readOptions,
+  whole,
+  type ProgramOptions,
+  type Workplace,
+} from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
@@ -29,7 +36,7 @@ const program = describeProgram(
   "simmx",
 );
 await addComparisonOptions(program.command)
-  .argument("[references]", "stack of reference images: .mrcs, or a RELION 3.1 .star")
+  .argument("[references]", "stack of reference images: .mrcs, or a RELION .star")
   .argument("[particles]", "stack of particles: .mrcs or .star")
   .option(
     "--block <n>",
@@ -49,10 +56,10 @@ async function simmx(
   options: Options,
 ): Promise<string> {
   const files = await inputFiles(referenceFile, particleFile, options);
-  const { apix } = options;
-  const particles = await readImages(files.particles, { warn, apix });
+  const how = readOptions(options, warn);
+  const particles = await readImages(files.particles, how);
   const { pixelSize } = particles;
-  const references = await readImages(files.references, { warn, apix, otherwise: pixelSize, counted: true });
+  const references = await readImages(files.references, { ...how, otherwise: pixelSize, counted: true });
   if (references.box !== particles.box)
     throw new RangeError(
       `references of ${references.box} pixels, particles of ${particles.box}: equal boxes were expected`,
@@ -77,12 +84,13 @@ async function simmx(
     }),
   );
   const best = bestMatches(matrix);
-  await writeResults(options.out, references, particles, matrix, best);
+  await writeResults(options, references, particles, matrix, best);
   const mirrored = best.filter(({ mirror }) => mirror).length;
   return [
     `${matrix.particles} particles × ${matrix.references} references; ${mirrored} match best as mirror images`,
-    ...leftOutSummary(particles),
+    ...caveats(particles),
     `${options.out}/: simmx.mrcs (score, dx, dy, angle, mirror), classes.star, matches.png, scores.png`,
+    pathsSummary("classes.star", options),
   ].join("\n");
 }
 
@@ -91,20 +99,21 @@ async function inputFiles(
   particles: string | undefined,
   { sample, box, snr, out }: Options,
 ): Promise<{ references: string; particles: string }> {
+  oneInput(sample, references, particles);
   if (sample !== undefined) return writeClassSample(join(out, "sample"), 8, { particles: sample, box, snr });
   if (references !== undefined && particles !== undefined) return { references, particles };
   throw new RangeError("references and particles were expected, or --sample; --help tells more");
 }
 
 async function writeResults(
-  out: string,
+  options: Options,
   references: ImageSet,
   particles: ImageSet,
   matrix: SimilarityMatrix,
   best: readonly BestMatch[],
 ): Promise<void> {
+  const { out } = options;
   await mkdir(out, { recursive: true });
-  const { box, pixelSize } = particles;
   const layers = [matrix.score, matrix.originX, matrix.originY, matrix.psi, matrix.mirror];
   const all = new Float32Array(layers.length * matrix.score.length);
   layers.forEach((layer, i) => all.set(layer, i * layer.length));
@@ -112,17 +121,19 @@ async function writeResults(
   const labels = ["Similarity: score, dx, dy (pixels), angle (degrees), mirror"];
   await writeFile(join(out, "simmx.mrcs"), writeMrc(all, { dimensions, pixelSize: 1, stack: true, labels }));
   const poses = best.map(({ psi, originX, originY }) => ({ rot: 0, tilt: 0, psi, originX, originY }));
-  const star = particleStar(poses, {
-    images: particles.rows.map(({ index, stack }) => imageName(index, relative(resolve(out), stack))),
-    pixelSize,
-    box,
-    subsets: particles.rows.map(({ subset }, i) => subset ?? (i % 2) + 1),
-    columns: {
-      rlnClassNumber: best.map(({ reference }) => reference + 1),
-      rlnIsFlip: best.map(({ mirror }) => (mirror ? 1 : 0)),
-      rlnAutopickFigureOfMerit: best.map(({ score }) => score),
+  const star = resultStar(
+    particles,
+    {
+      poses,
+      subsets: particles.rows.map(({ subset }, i) => subset ?? (i % 2) + 1),
+      columns: {
+        rlnClassNumber: best.map(({ reference }) => reference + 1),
+        rlnIsFlip: best.map(({ mirror }) => (mirror ? 1 : 0)),
+        rlnAutopickFigureOfMerit: best.map(({ score }) => score),
+      },
     },
-  });
+    options,
+  );
   await writeFile(join(out, "classes.star"), star);
   await writeFile(join(out, "matches.png"), drawMatches(references, particles, best));
   await writeFile(join(out, "scores.png"), drawScores(matrix, best));

@@ -1,73 +1,157 @@
 import type { Pose } from "./kernels/math/euler.ts";
+import { opticsGroups, pixelSizeOfParticles } from "./particle-optics.ts";
+import { cellName, knownNumbers, textColumn } from "./star-columns.ts";
 import { readStar, StarError, type StarTable } from "./star-read.ts";
 
-/** One row of a particle table. */
+/** An image of a stack, and what is known of the particle in it. */
 export interface ParticleRow {
   /** Position in its stack, from 0. */
   readonly index: number;
   /** The stack's file, as the table names it. */
   readonly stack: string;
-  readonly pose: Pose;
+  /** Row of the table, from 0; absent without a table. */
+  readonly row?: number;
+  /** Absent where one of its five numbers is not known. */
+  readonly pose?: Pose;
   /** `rlnClassNumber`, from 1. */
   readonly class?: number;
   /** `rlnRandomSubset`: 1 or 2. */
   readonly subset?: number;
 }
 
-/** Particles of one optics group. */
-export interface ParticleTable {
+/** Tables as they were read, for who writes them again. */
+export interface ParticleTables {
+  /** Absent in files of RELION 3.0. */
+  readonly optics?: StarTable;
+  readonly particles: StarTable;
+}
+
+/** Particles of images with one pixel size. */
+export interface Particles {
   readonly rows: readonly ParticleRow[];
   /** Å. */
   readonly pixelSize: number;
+  readonly tables: ParticleTables;
+  /** Pixels a side, as the optics say; absent where they do not. */
+  readonly imageSize?: number;
+  /** Whether a contrast transfer function is told, which nothing here corrects. */
+  readonly hasCtf: boolean;
+  /** Whether origins are in pixels beside optics, which RELION 3.1 has in Å: it would not read them. */
+  readonly hasOddOrigins: boolean;
+  /** What makes rows lack a pose, when some do. */
+  readonly posesLack?: string;
 }
+
+const angles = { min: -720, max: 720 };
+const offsets = { min: -1e5, max: 1e5 };
+/** Beyond what anyone classifies into; programs make a list of so many. */
+const classes = { min: 1, max: 100_000, whole: true };
 
 /**
- * Reads RELION 3.1 particles. Origins become pixels; angles and origins that are not there are 0.
- * @throws StarError, also for several pixel sizes, which would want images to be scaled first
+ * Reads particles as RELION 3.1 and later write them, and those of RELION 3.0, which have no optics. Origins become pixels,
+ * from `rlnOriginXAngst` or `rlnOriginX` (pixels).
+ *
+ * @param apix - pixel size, Å, where the table has none, or only one that no origin in Å depends on
+ * @throws StarError for what is missing, is no number, is out of its range or contradicts itself, by row and column
  */
-export function readParticleStar(text: string): ParticleTable {
-  const tables = readStar(text);
-  const particles = tables.get("particles");
+export function readParticleStar(text: string, apix?: number): Particles {
+  const tables = particleTables(readStar(text));
+  const { particles } = tables;
+  const groups = opticsGroups(tables);
+  const inPixels = hasOrigins(particles, "");
+  const inAngst = hasOrigins(particles, "Angst");
+  const pixelSize = pixelSizeOfParticles(tables, groups, apix, inAngst);
+  const origins = ["X", "Y"].map((axis) => originsOf(particles, axis, { inPixels, inAngst, pixelSize }));
+  const turns = ["Rot", "Tilt", "Psi"].map((name) => knownNumbers(particles, `rlnAngle${name}`, angles));
+  const ofClass = knownNumbers(particles, "rlnClassNumber", classes);
+  const subsets = knownNumbers(particles, "rlnRandomSubset", { min: 1, max: 2, whole: true });
+  const rows = textColumn(particles, "rlnImageName").map((name, row): ParticleRow => {
+    const [rot, tilt, psi, originX, originY] = [...turns, ...origins].map((values) => values?.[row]);
+    const isKnown = [rot, tilt, psi, originX, originY].every((value) => value !== undefined);
+    return {
+      ...imageOf(name, () => cellName(particles, row, "rlnImageName")),
+      row,
+      ...(isKnown && { pose: { rot, tilt, psi, originX, originY } as Pose }),
+      ...(ofClass?.[row] !== undefined && { class: ofClass[row] }),
+      ...(subsets?.[row] !== undefined && { subset: subsets[row] }),
+    };
+  });
+  const lack = lackOfPoses(rows, particles, inPixels || inAngst);
+  return {
+    rows,
+    pixelSize,
+    tables,
+    ...(groups?.imageSize !== undefined && { imageSize: groups.imageSize }),
+    hasCtf: hasCtf(particles),
+    hasOddOrigins: groups !== undefined && inPixels && !inAngst,
+    ...(lack !== undefined && { posesLack: lack }),
+  };
+}
+
+/** The particles of RELION 3.1 are in `data_particles`, those of older ones in `data_images` or `data_`. */
+function particleTables(tables: ReadonlyMap<string, StarTable>): ParticleTables {
   const optics = tables.get("optics");
-  if (!particles || !optics)
-    throw new StarError(
-      `blocks ${[...tables.keys()].map((name) => `data_${name}`).join(", ") || "none"}; data_optics and data_particles of RELION 3.1 were expected`,
-    );
-  const pixelSizes = new Set(column(optics, "rlnImagePixelSize").map(Number));
-  const [pixelSize] = pixelSizes;
-  if (pixelSizes.size !== 1 || !(pixelSize! > 0))
-    throw new StarError(`pixel sizes ${[...pixelSizes].join(", ")}; one above 0 was expected`);
-  const numbers = (name: string): number[] | undefined =>
-    particles.columns.includes(name) ? column(particles, name).map(Number) : undefined;
-  const [rot, tilt, psi] = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"].map(numbers);
-  const [originX, originY] = ["rlnOriginXAngst", "rlnOriginYAngst"].map(numbers);
-  const classes = numbers("rlnClassNumber");
-  const subsets = numbers("rlnRandomSubset");
-  const rows = column(particles, "rlnImageName").map((name, i): ParticleRow => ({
-    ...imageName(name),
-    pose: {
-      rot: rot?.[i] ?? 0,
-      tilt: tilt?.[i] ?? 0,
-      psi: psi?.[i] ?? 0,
-      originX: (originX?.[i] ?? 0) / pixelSize!,
-      originY: (originY?.[i] ?? 0) / pixelSize!,
-    },
-    ...(classes && { class: classes[i]! }),
-    ...(subsets && { subset: subsets[i]! }),
-  }));
-  return { rows, pixelSize: pixelSize! };
+  const particles =
+    tables.get("particles") ?? (optics ? undefined : (tables.get("images") ?? tables.get("")));
+  if (particles) return { particles, ...(optics && { optics }) };
+  const found = [...tables.keys()].map((name) => `data_${name}`).join(", ") || "none";
+  throw new StarError(
+    `blocks: ${found}; data_optics and data_particles of RELION 3.1, or data_ of RELION 3.0, were expected`,
+  );
 }
 
-function column(table: StarTable, name: string): string[] {
-  const at = table.columns.indexOf(name);
-  if (at < 0)
-    throw new StarError(`no column _${name}; there are ${table.columns.map((c) => `_${c}`).join(", ")}`);
-  return table.rows.map((row) => row[at]!);
+/** @throws StarError for one axis without the other */
+function hasOrigins({ columns, name }: StarTable, unit: string): boolean {
+  const [x, y] = ["X", "Y"].map((axis) => columns.includes(`rlnOrigin${axis}${unit}`));
+  if (x === y) return x!;
+  const [there, missing] = x ? ["X", "Y"] : ["Y", "X"];
+  throw new StarError(
+    `data_${name}: _rlnOrigin${there}${unit} without _rlnOrigin${missing}${unit}; both were expected`,
+  );
 }
 
-function imageName(name: string): { index: number; stack: string } {
+/** Origins along an axis, pixels. */
+function originsOf(
+  table: StarTable,
+  axis: string,
+  has: { readonly inPixels: boolean; readonly inAngst: boolean; readonly pixelSize: number },
+): (number | undefined)[] | undefined {
+  const pixels = knownNumbers(table, `rlnOrigin${axis}`, offsets);
+  const long = knownNumbers(table, `rlnOrigin${axis}Angst`, offsets)?.map((value) =>
+    value === undefined ? undefined : value / has.pixelSize,
+  );
+  if (!pixels || !long) return long ?? pixels;
+  const odd = long.findIndex((value, row) => Math.abs((value ?? 0) - (pixels[row] ?? 0)) > 0.01);
+  if (odd < 0) return long;
+  throw new StarError(
+    `${cellName(table, odd, `rlnOrigin${axis}`)}: ${pixels[odd]} pixels, and _rlnOrigin${axis}Angst says ${long[odd]?.toFixed(3)}; take one of these columns out of the file`,
+  );
+}
+
+function lackOfPoses(
+  rows: readonly ParticleRow[],
+  table: StarTable,
+  hasAnyOrigins: boolean,
+): string | undefined {
+  const missing = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"].filter(
+    (name) => !table.columns.includes(name),
+  );
+  if (!hasAnyOrigins) missing.push("rlnOriginXAngst", "rlnOriginYAngst");
+  if (missing.length > 0) return `no column ${missing.map((name) => `_${name}`).join(", ")}`;
+  const row = rows.findIndex(({ pose }) => pose === undefined);
+  return row < 0 ? undefined : `data_${table.name}, row ${row + 1}: an angle or origin of -999, "not known"`;
+}
+
+function hasCtf(table: StarTable): boolean {
+  return ["rlnDefocusU", "rlnDefocusV", "rlnCtfImage"].some(
+    (name) => table.columns.includes(name) && textColumn(table, name).some((text) => Number(text) !== 0),
+  );
+}
+
+function imageOf(name: string, where: () => string): { index: number; stack: string } {
   const match = /^(\d+)@(.+)$/.exec(name);
-  if (!match || Number(match[1]) < 1)
-    throw new StarError(`image "${name}"; such as 000001@stack.mrcs was expected`);
-  return { index: Number(match[1]) - 1, stack: match[2]! };
+  const number = Number(match?.[1]);
+  if (!match || number < 1 || !Number.isSafeInteger(number))
+    throw new StarError(`${where()}: image "${name}"; such as 000001@stack.mrcs was expected`);
+  return { index: number - 1, stack: match[2]! };
 }

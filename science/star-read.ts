@@ -5,6 +5,8 @@ export class StarError extends Error {
 
 /** One data block of a STAR file: columns by their label, without the underscore. */
 export interface StarTable {
+  /** Without `data_`; may be empty. */
+  readonly name: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
@@ -13,25 +15,39 @@ export interface StarTable {
  * Reads the part of STAR that RELION writes: data blocks of one loop, or of single items (which become one row).
  * Hall, J. Chem. Inf. Comput. Sci. 31 (1991) 326.
  *
- * @returns the blocks by name, without `data_`
- * @throws StarError
+ * @returns the blocks by name
+ * @throws StarError, also for a block or a column that is there twice
  */
 export function readStar(text: string): Map<string, StarTable> {
   const tables = new Map<string, StarTable>();
   let block: Block | undefined;
-  text.split(/\r?\n/).forEach((line, i) => {
-    const words = wordsOf(line);
-    const [first] = words;
-    if (first === undefined) return;
-    if (/^data_/i.test(first)) {
-      block = { columns: [], rows: [], loop: false };
-      tables.set(first.slice(5), block);
-      return;
-    }
-    if (!block) throw new StarError(`line ${i + 1}: "${first}" before any data block; "data_…" was expected`);
-    addLine(block, words, i + 1);
-  });
+  // Some editors begin a file with a byte order mark.
+  text
+    .replace(/^\uFEFF/, "")
+    .split(/\r\n|\n|\r/)
+    .forEach((line, i) => {
+      const words = wordsOf(line, i + 1);
+      const [first] = words;
+      if (first === undefined) return;
+      if (first.plain && /^data_/i.test(first.text)) {
+        const name = first.text.slice(5);
+        if (tables.has(name))
+          throw new StarError(`line ${i + 1}: a second block data_${name}; each was expected once`);
+        block = { name, columns: [], rows: [], loop: false };
+        tables.set(name, block);
+        return;
+      }
+      if (!block)
+        throw new StarError(`line ${i + 1}: "${first.text}" before any data block; "data_…" was expected`);
+      addLine(block, words, i + 1);
+    });
   return tables;
+}
+
+interface Word {
+  readonly text: string;
+  /** Without quotes: it may be a label or a keyword. */
+  readonly plain: boolean;
 }
 
 interface Block extends StarTable {
@@ -40,34 +56,40 @@ interface Block extends StarTable {
   loop: boolean;
 }
 
-function addLine(block: Block, words: string[], line: number): void {
-  const [first = "", value] = words;
-  if (first.toLowerCase() === "loop_") {
+function addLine(block: Block, words: readonly Word[], line: number): void {
+  const [first, value] = words as readonly [Word, Word?];
+  if (first.plain && first.text.toLowerCase() === "loop_") {
+    if (block.columns.length > 0)
+      throw new StarError(`line ${line}: a second loop in data_${block.name}; one was expected`);
     block.loop = true;
     return;
   }
-  if (first.startsWith("_") && (!block.loop || block.rows.length === 0)) {
-    block.columns.push(first.slice(1));
+  if (first.plain && first.text.startsWith("_") && (!block.loop || block.rows.length === 0)) {
+    if (block.columns.includes(first.text.slice(1)))
+      throw new StarError(`line ${line}: a second column ${first.text}; each was expected once`);
+    block.columns.push(first.text.slice(1));
     if (block.loop) return;
-    if (value === undefined) throw new StarError(`line ${line}: ${first} has no value`);
-    (block.rows[0] ??= []).push(value);
+    if (value === undefined) throw new StarError(`line ${line}: ${first.text} has no value`);
+    (block.rows[0] ??= []).push(value.text);
     return;
   }
   if (!block.loop)
-    throw new StarError(`line ${line}: "${first}"; "loop_" or an item such as _rlnName was expected`);
+    throw new StarError(`line ${line}: "${first.text}"; "loop_" or an item such as _rlnName was expected`);
   if (words.length !== block.columns.length)
     throw new StarError(
-      `line ${line}: ${words.length} values; ${block.columns.length} columns were announced`,
+      `line ${line}: ${words.length} values; ${block.columns.length} columns were announced${words.length > block.columns.length ? " (a value with a blank in it must be in quotes)" : ""}`,
     );
-  block.rows.push(words);
+  block.rows.push(words.map(({ text }) => text));
 }
 
-/** Words of a line, quoted ones whole; a comment ends it. */
-function wordsOf(line: string): string[] {
-  const words: string[] = [];
-  for (const [, double, single, plain] of line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)) {
+/** Words of a line; a quote ends a word that it began where a blank or the end of the line follows. A comment ends the line. */
+function wordsOf(line: string, number: number): Word[] {
+  const words: Word[] = [];
+  for (const [, double, single, plain] of line.matchAll(/"(.*?)"(?=\s|$)|'(.*?)'(?=\s|$)|(\S+)/g)) {
     if (plain?.startsWith("#")) break;
-    words.push(double ?? single ?? plain ?? "");
+    if (plain !== undefined && /^["']/.test(plain))
+      throw new StarError(`line ${number}: ${plain} begins with a quote that nothing ends`);
+    words.push({ text: double ?? single ?? plain!, plain: plain !== undefined });
   }
   return words;
 }

@@ -1,75 +1,27 @@
-import type { Pose } from "./kernels/math/euler.ts";
-
-/** A table of a STAR file: named columns, one row a line. */
+/** A table of a STAR file: named columns, one row a line, values in quotes where they need some. */
 export function starTable(
   name: string,
   columns: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
   const head = columns.map((column, i) => `_${column} #${i + 1}`);
-  const body = rows.map((row) =>
-    row
-      .map((cell) => (typeof cell === "number" && !Number.isInteger(cell) ? cell.toFixed(6) : cell))
-      .join("\t"),
-  );
+  const body = rows.map((row) => row.map(cellText).join("\t"));
   return [`data_${name}`, "", "loop_", ...head, ...body, "", ""].join("\n");
 }
 
-/** What {@link particleStar} is told besides the poses. */
-export interface ParticleStarContents {
-  /** Name of the stack file, from the directory of the STAR file; or the image name of each particle. */
-  readonly images: string | readonly string[];
-  /** Å. */
-  readonly pixelSize: number;
-  /** Pixels. */
-  readonly box: number;
-  /** 1 or 2 for each particle; unless given, the first half is 1. */
-  readonly subsets?: readonly number[];
-  /** Further columns by label, one value for each particle. */
-  readonly columns?: Readonly<Record<string, readonly (string | number)[]>>;
-}
-
-/** Particles and their poses as RELION 3.1 reads them: angles in degrees, origins in Å. */
-export function particleStar(poses: readonly Pose[], contents: ParticleStarContents): string {
-  const { images, pixelSize, box, subsets, columns: more = {} } = contents;
-  // RELION refuses a file without a microscope. The images have no contrast transfer function: pass no --ctf.
-  const optics = starTable(
-    "optics",
-    [
-      "rlnOpticsGroup",
-      "rlnOpticsGroupName",
-      "rlnVoltage",
-      "rlnSphericalAberration",
-      "rlnAmplitudeContrast",
-      "rlnImagePixelSize",
-      "rlnImageSize",
-      "rlnImageDimensionality",
-    ],
-    [[1, "opticsGroup1", 300, 2.7, 0.1, pixelSize, box, 2]],
+/** @throws RangeError for what no STAR file can hold */
+function cellText(cell: string | number): string {
+  if (typeof cell === "number") {
+    if (!Number.isFinite(cell)) throw new RangeError(`${cell} in a STAR file; a finite number was expected`);
+    return Number.isInteger(cell) ? String(cell) : cell.toFixed(6);
+  }
+  if (cell !== "" && !/\s|^["'#_$[\];]|^(data_|save_|loop_$|stop_$|global_$)/i.test(cell)) return cell;
+  // A quote ends a value only where a blank follows.
+  const quote = ['"', "'"].find((mark) => !new RegExp(`${mark}\\s`).test(cell));
+  if (quote && !/[\r\n]/.test(cell)) return `${quote}${cell}${quote}`;
+  throw new RangeError(
+    `${JSON.stringify(cell)} cannot be written to a STAR file: it holds a line break, or both quotes before blanks`,
   );
-  const columns = [
-    "rlnImageName",
-    "rlnAngleRot",
-    "rlnAngleTilt",
-    "rlnAnglePsi",
-    "rlnOriginXAngst",
-    "rlnOriginYAngst",
-    "rlnRandomSubset",
-    "rlnOpticsGroup",
-    ...Object.keys(more),
-  ];
-  const rows = poses.map(({ rot, tilt, psi, originX, originY }, i) => [
-    typeof images === "string" ? imageName(i, images) : images[i]!,
-    rot,
-    tilt,
-    psi,
-    originX * pixelSize,
-    originY * pixelSize,
-    subsets?.[i] ?? (i < poses.length / 2 ? 1 : 2),
-    1,
-    ...Object.values(more).map((values) => values[i]!),
-  ]);
-  return `# version 30001\n\n${optics}# version 30001\n\n${starTable("particles", columns, rows)}`;
 }
 
 /** How RELION names an image of a stack; `index` counts from 0. */

@@ -1,5 +1,5 @@
-import { access, readFile } from "node:fs/promises";
-import { dirname, extname, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { extname, resolve } from "node:path";
 import {
   describeUnusable,
   faultOf,
@@ -9,10 +9,12 @@ import {
 import { oddities, openStack, readMembers } from "../../science/image-stack.ts";
 import { named } from "../../science/mrc-file.ts";
 import { pixelSizeOf } from "../../science/mrc.ts";
-import { readParticleStar, type ParticleRow } from "../../science/particle-star.ts";
+import { readParticleStar, type Particles, type ParticleRow } from "../../science/particle-star.ts";
+import { StarError } from "../../science/star-read.ts";
+import { findStack } from "./stack-paths.ts";
 
 /** Images of one size in memory, and what their file says of them. */
-export interface ImageSet {
+export interface ImageSet extends Partial<Pick<Particles, "tables" | "posesLack" | "hasCtf">> {
   readonly images: Float32Array;
   readonly count: number;
   /** Pixels a side, even. */
@@ -32,19 +34,22 @@ export interface ReadOptions {
   readonly apix?: number | undefined;
   /** Pixel size, Å, where neither a header nor `apix` says one; absent: that is refused. */
   readonly otherwise?: number;
+  /** RELION's project directory, from which STAR files name their stacks. */
+  readonly project?: string | undefined;
   /** Images that others count (class n begins with image n): blank ones stay, and none can be left out. */
   readonly counted?: boolean;
 }
 
 /**
- * Reads a stack (`.mrcs`, `.mrc`) or the particles of a RELION 3.1 STAR file; of the files only the images that are named.
- * Stacks a STAR file names are looked for from its own directory and from the current one, where RELION means them.
+ * Reads a stack (`.mrcs`, `.mrc`) or the particles of a RELION STAR file; of the files only the images that are named.
  * Blank images, and those with a pixel that is no number, are left out with a warning that names them.
- * @throws RangeError when images differ in size or are not even squares, when there is no pixel size, or no usable image
+ * @throws RangeError when images differ in size or are not even squares, when there is no pixel size, or no usable image, and
+ *   for what {@link readParticleStar} refuses
  */
 export async function readImages(path: string, options: ReadOptions): Promise<ImageSet> {
   const table = extname(path) === ".star" ? await tableOf(path, options) : await rowsOf(path, options);
   const { images, box } = await readRows(path, table.rows, options);
+  checkTable(path, table, box, options.warn);
   const area = box * box;
   const faults = table.rows.map((_, i) => faultOf(images.subarray(i * area, (i + 1) * area)));
   const unusable = table.rows.flatMap(({ index, stack }, i): UnusableImage[] =>
@@ -62,51 +67,48 @@ export async function readImages(path: string, options: ReadOptions): Promise<Im
   if (count === 0)
     throw new RangeError(`${path}: no image can be used: ${told.join("; ") || "there is none"}`);
   for (const text of told) options.warn(options.counted ? text : `${text}; left out`);
+  if (table.hasCtf) options.warn(`${path}: ${ctfWarning}`);
   return {
+    ...table,
     images: images.subarray(0, count * area),
     count,
     box,
-    pixelSize: table.pixelSize,
     rows: table.rows.filter((_, i) => !leave(faults[i])),
     leftOut: options.counted ? [] : unusable,
   };
 }
 
-/** What a program says at its end of images that it did not use; empty when it used all. */
-export function leftOutSummary({ count, leftOut }: ImageSet): string[] {
-  if (leftOut.length === 0) return [];
+const ctfWarning =
+  "its contrast transfer function (rlnDefocusU …) is not corrected: images are compared and inserted as they are, so give phase-flipped ones";
+
+/** What a program says at its end of images that it did not use, and of what it did not do to others; empty when there is nothing. */
+export function caveats({ count, leftOut, hasCtf }: ImageSet): string[] {
+  const ctf = hasCtf ? ["not corrected: the contrast transfer function of the particles"] : [];
+  if (leftOut.length === 0) return ctf;
   const blank = leftOut.filter(({ fault }) => fault === "blank").length;
   const reasons = [
     ...(blank < leftOut.length ? [`${leftOut.length - blank} with a pixel that is NaN or infinite`] : []),
     ...(blank > 0 ? [`${blank} blank`] : []),
   ];
-  return [`left out: ${leftOut.length} of ${count + leftOut.length} images (${reasons.join(", ")})`];
+  return [`left out: ${leftOut.length} of ${count + leftOut.length} images (${reasons.join(", ")})`, ...ctf];
 }
 
-interface Table {
-  /** With absolute paths of stacks. */
-  readonly rows: readonly ParticleRow[];
-  readonly pixelSize: number;
-}
+/** Rows with absolute paths of stacks. */
+type Table = Pick<Particles, "rows" | "pixelSize"> & Partial<Particles>;
 
-async function tableOf(path: string, { apix }: ReadOptions): Promise<Table> {
-  const { rows, pixelSize } = readParticleStar(await readFile(path, "utf8"));
-  if (apix !== undefined && Math.abs(apix - pixelSize) > 1e-3 * apix)
-    throw new RangeError(
-      `${path}: pixels of ${pixelSize} Å, and --apix ${apix}; its origins are in Å, so change the file or leave --apix out`,
-    );
-  const names = new Set(rows.map(({ stack }) => stack));
+async function tableOf(path: string, options: ReadOptions): Promise<Table> {
+  const text = await readFile(path, "utf8");
+  const table = (() => {
+    try {
+      return readParticleStar(text, options.apix);
+    } catch (error) {
+      throw error instanceof StarError ? new RangeError(`${path}: ${error.message}`) : error;
+    }
+  })();
   const paths = new Map<string, string>();
-  for (const name of names) paths.set(name, await findStack(path, name));
-  return { rows: rows.map((row) => ({ ...row, stack: paths.get(row.stack)! })), pixelSize };
-}
-
-async function findStack(star: string, name: string): Promise<string> {
-  const beside = resolve(dirname(star), name);
-  return access(beside).then(
-    () => beside,
-    () => resolve(name),
-  );
+  for (const name of new Set(table.rows.map(({ stack }) => stack)))
+    paths.set(name, await findStack(path, name, options));
+  return { ...table, rows: table.rows.map((row) => ({ ...row, stack: paths.get(row.stack)! })) };
 }
 
 /** Every image of a stack. */
@@ -117,9 +119,34 @@ async function rowsOf(path: string, { apix, otherwise }: ReadOptions): Promise<T
   const pixelSize = apix ?? named(path, () => pixelSizeOf(file.header)) ?? otherwise;
   if (pixelSize === undefined)
     throw new RangeError(`${path}: no pixel size in the header (CELLA, MX, MY); give it with --apix <Å>`);
-  const pose = { rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 };
-  const rows = Array.from({ length: file.header.dimensions[2] }, (_, index) => ({ index, stack, pose }));
-  return { rows, pixelSize };
+  const rows = Array.from({ length: file.header.dimensions[2] }, (_, index) => ({ index, stack }));
+  return { rows, pixelSize, posesLack: "a stack has none; a STAR file with angles and origins was expected" };
+}
+
+/** @throws RangeError when what a table says of its images cannot be true of images of `box` pixels */
+function checkTable(
+  path: string,
+  { rows, imageSize, tables, hasOddOrigins }: Table,
+  box: number,
+  warn: ReadOptions["warn"],
+): void {
+  if (imageSize !== undefined && imageSize !== box)
+    throw new RangeError(
+      `${path}: images of ${imageSize} pixels (data_optics, _rlnImageSize), and the stack has ${box}; the pixel size would be wrong too`,
+    );
+  // Å under the name of pixels look like shifts that would cut particles off at the edge of their images.
+  const most = hasOddOrigins ? box / 4 : box / 2;
+  for (const { row, pose } of rows) {
+    const farthest = Math.max(Math.abs(pose?.originX ?? 0), Math.abs(pose?.originY ?? 0));
+    if (farthest > most)
+      throw new RangeError(
+        `${path}: data_${tables!.particles.name}, row ${row! + 1}: an origin of ${farthest.toFixed(1)} pixels in images of ${box}, at most ${most} was expected; _rlnOriginX and _rlnOriginY are in pixels: rename them _rlnOriginXAngst and _rlnOriginYAngst if these are Å`,
+      );
+  }
+  if (hasOddOrigins)
+    warn(
+      `${path}: _rlnOriginX and _rlnOriginY beside data_optics are taken as pixels; RELION 3.1 ignores them`,
+    );
 }
 
 /** The images of rows, each where its row stands; files are open one at a time. */
@@ -138,6 +165,12 @@ async function readRows(
       else if (own !== box)
         throw new RangeError(`${path}: images of ${box} and ${own} pixels; all of one size were expected`);
       box = own;
+      const [, , depth] = file.header.dimensions;
+      const far = members.find((member) => rows[member]!.index >= depth);
+      if (far !== undefined)
+        throw new RangeError(
+          `${path}: row ${rows[far]!.row! + 1}, _rlnImageName: image ${rows[far]!.index + 1} was asked for of ${stack}; it has ${depth}`,
+        );
       oddities(file).forEach(warn);
       await readMembers(file, members, (member) => rows[member]!.index, images);
     } finally {

@@ -5,6 +5,7 @@ import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import { isPixelSize } from "../../science/mrc.ts";
 import type { RunStage } from "../../science/refinement.ts";
+import type { ReadOptions } from "./images.ts";
 import { parallelOption } from "../../parallel/option.ts";
 
 /** Options that every program has. */
@@ -12,6 +13,8 @@ export interface ProgramOptions {
   readonly out: string;
   /** Pixel size, Å. */
   readonly apix?: number;
+  /** RELION's project directory. */
+  readonly project?: string;
 }
 
 /** What a program works with. */
@@ -35,6 +38,10 @@ export function describeProgram(name: string, summary: string, out: string): Pro
     .description(summary)
     .option("--out <directory>", "where the results go", out)
     .option("--apix <Å>", "pixel size, instead of what the headers of stacks and maps say", pixelSize)
+    .option(
+      "--project <directory>",
+      "RELION's project directory, from which STAR files name their stacks (default: they are looked for beside the file, then here, and written from --out)",
+    )
     .showHelpAfterError("(--help shows what is expected)");
   const connect = parallelOption(command);
   command.addHelpText(
@@ -91,6 +98,23 @@ function showStage(stream: NodeJS.WriteStream): RunStage {
         stream.write(`${name.padEnd(nameWidth)} ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
     }
   };
+}
+
+/**
+ * How a program reads its images. A sample that it made itself lies beside its STAR file, not in a project.
+ */
+export function readOptions(
+  { apix, project, sample }: ProgramOptions & { readonly sample?: number },
+  warn: Workplace["warn"],
+): ReadOptions {
+  return { warn, apix, project: sample === undefined ? project : undefined };
+}
+
+/** @throws RangeError when there is a sample to be made, and files, which would not be read */
+export function oneInput(sample: number | undefined, ...files: readonly (string | undefined)[]): void {
+  const file = files.find((name) => name !== undefined);
+  if (sample !== undefined && file !== undefined)
+    throw new RangeError(`--sample ${sample}, and ${file}; one of the two was expected`);
 }
 
 /** Option parser: a number above 0. */

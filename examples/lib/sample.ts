@@ -7,7 +7,7 @@ import { writeMrc } from "../../science/mrc.ts";
 import { addNoise } from "../../science/noise.ts";
 import { evenViews, randomPose } from "../../science/orientations.ts";
 import { projectStage } from "../../science/stages.ts";
-import { particleStar } from "../../science/star.ts";
+import { particleStar } from "../../science/particle-star-write.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import type { Volume } from "../../science/volume.ts";
 import type { Pose } from "../../science/kernels/math/euler.ts";

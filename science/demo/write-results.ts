@@ -5,7 +5,7 @@ import { drawContactSheet } from "../draw/contact-sheet.ts";
 import { drawFscPlot } from "../draw/fsc-plot.ts";
 import { writeMrc } from "../mrc.ts";
 import { projectStage } from "../stages.ts";
-import { particleStar } from "../star.ts";
+import { particleStar } from "../particle-star-write.ts";
 import { betaGal } from "./betagal.ts";
 import type { Experiment } from "./experiment.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { readParticleStar } from "../../science/particle-star.ts";
 import { readStar } from "../../science/star-read.ts";
-import { particleStar } from "../../science/star.ts";
+import { particleStar } from "../../science/particle-star-write.ts";
 
 /** As relion_project 3.1 writes it: padded columns, a space after loop_, lines of one space. */
 const relion = `
@@ -39,12 +39,14 @@ test("particles as RELION writes them", () => {
   expect(rows).toEqual([
     {
       index: 0,
+      row: 0,
       stack: "proj.mrcs",
       pose: { rot: 72.096724, tilt: 69.024748, psi: -92.64426, originX: 1, originY: -2 },
       subset: 1,
     },
     {
       index: 11,
+      row: 1,
       stack: "dir/proj.mrcs",
       pose: { rot: -99.63858, tilt: 92.486655, psi: -111.77401, originX: 0, originY: 0 },
       subset: 2,
@@ -64,7 +66,7 @@ test("what is written is read back", () => {
     subsets: [2, 1],
     columns: { rlnClassNumber: [3, 1] },
   });
-  expect(readParticleStar(text)).toEqual({
+  expect(readParticleStar(text)).toMatchObject({
     pixelSize: 2,
     rows: [
       { index: 0, stack: "stack.mrcs", pose: poses[0], class: 3, subset: 2 },
@@ -83,14 +85,21 @@ test.each([
   ["data_a\nloop_\n_x\n_y\n1\n", /line 5: 1 values; 2 columns/],
   ["data_a\nword\n", /line 2: "word"; "loop_" or an item/],
   ["data_a\n_x\n", /line 2: _x has no value/],
+  ["data_a\n_x 1\ndata_a\n", /line 3: a second block data_a/],
+  ["data_a\n_x 1\n_x 2\n", /line 3: a second column _x/],
+  ["data_a\nloop_\n_x\n1\nloop_\n_y\n2\n", /line 5: a second loop in data_a/],
+  ["data_a\nloop_\n_x\n'a b\n", /line 4: 'a begins with a quote that nothing ends/],
 ])("refuses %j", (text, message) => {
   expect(() => readStar(text)).toThrow(message);
 });
 
 test.each([
-  ["data_images\n", /data_images; data_optics and data_particles of RELION 3.1/],
-  [relion.replace("     3.540000", " -1"), /pixel sizes -1/],
-  [relion.replace("_rlnImageName", "_rlnOther"), /no column _rlnImageName; there are _rlnOther/],
+  ["data_micrographs\n", /blocks: data_micrographs; data_optics and data_particles of RELION 3.1/],
+  [relion.replace("     3.540000", " -1"), /_rlnImagePixelSize: "-1"; a number from/],
+  [
+    relion.replace("_rlnImageName", "_rlnOther"),
+    /data_particles: no column _rlnImageName; there are _rlnOther/,
+  ],
   [relion.replace("000001@proj.mrcs", "proj.mrcs"), /image "proj.mrcs"; such as/],
 ])("refuses particles that lack something (%#)", (text, message) => {
   expect(() => readParticleStar(text)).toThrow(message);

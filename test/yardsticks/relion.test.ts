@@ -60,7 +60,7 @@ async function expectAgreement(directory: string, star: string, map: string): Pr
   const particles = await readImages(join(directory, star), { warn: (warning) => expect.fail(warning) });
   const { images, box, pixelSize, rows } = particles;
   const compute = computeHere();
-  const poses = rows.map(({ pose }) => pose);
+  const poses = rows.map(({ pose }) => pose!);
   const halves = await halfSets(compute, images, box, poses);
   const settings = { symmetry: "D2", pixelSize, maskRadius: 96 };
   const { whole } = await reconstructHalves(compute, halves, settings, (_, work) => work(() => undefined));

@@ -1,0 +1,39 @@
+import { access } from "node:fs/promises";
+import { dirname, relative, resolve } from "node:path";
+
+/**
+ * Finds a stack that a STAR file names. RELION means names from its project directory, which is where it runs; without
+ * one, names are tried from the file's own directory, then from the current one.
+ *
+ * @param warn - told when both have such a file
+ * @throws RangeError when there is no such file, with the places that were tried
+ */
+export async function findStack(
+  star: string,
+  name: string,
+  { project, warn }: { readonly project?: string | undefined; readonly warn: (warning: string) => void },
+): Promise<string> {
+  const places = project === undefined ? [dirname(star), ".//"] : [project];
+  const tried = [...new Set(places.map((place) => resolve(place, name)))];
+  const isThere = await Promise.all(
+    tried.map((path) =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  const found = tried.filter((_, i) => isThere[i]);
+  if (found[0] === undefined)
+    throw new RangeError(
+      `${star}: no stack ${tried.join(" nor ")}; RELION names stacks from its project directory: give it with --project <directory>`,
+    );
+  if (found[1] !== undefined)
+    warn(`${star}: ${found[0]} is read, not ${found[1]}; --project <directory> says which is meant`);
+  return found[0];
+}
+
+/** The name of a stack in a STAR file that is written to `out`: from the project directory, else from `out` itself. */
+export function stackName(stack: string, out: string, project: string | undefined): string {
+  return relative(resolve(project ?? out), stack);
+}
