@@ -92,7 +92,7 @@ async function reconstruct(
   const particles = await readImages(files.particles, readOptions(options, warn));
   checkMemory(particles.box);
   const start = files.map === undefined ? undefined : await readMap(files.map, particles, options);
-  const poses = start ? particles.rows.map(() => unknownPose) : knownPoses(files.particles, particles);
+  const poses = start ? posesToFind(particles) : knownPoses(files.particles, particles);
   const settings = settingsOf(particles, options);
   const subsets = particles.rows.flatMap(({ subset }) => subset ?? []);
   let halves = await halfSets(
@@ -145,15 +145,17 @@ function checkOptions({ map, sample, iterations }: Options): void {
     throw new RangeError(`--iterations ${iterations} needs a reference to begin with; give it with --map`);
 }
 
-/** What a particle has before the first round has searched all orientations. */
-const unknownPose = { rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 };
+/** What particles have before the first round has searched all orientations. */
+function posesToFind({ rows }: ImageSet): Pose[] {
+  return rows.map(() => ({ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 }));
+}
 
 /** @throws RangeError when a particle has no pose, or all are seen from one direction */
 function knownPoses(path: string, { rows, posesLack }: ImageSet): Pose[] {
   const poses = rows.flatMap(({ pose }) => pose ?? []);
   const onwards = "give a reference to find poses with (--map)";
   if (poses.length < rows.length) throw new RangeError(`${path}: no poses: ${posesLack}; ${onwards}`);
-  const [{ rot, tilt } = unknownPose] = poses;
+  const [{ rot, tilt } = {}] = poses;
   if (poses.every((pose) => pose.rot === rot && pose.tilt === tilt))
     throw new RangeError(
       `${path}: no poses: all particles are seen from one direction (rot ${rot}, tilt ${tilt}), of which no map can be made; ${onwards}`,
