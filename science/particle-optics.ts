@@ -1,7 +1,6 @@
 import { isPixelSize } from "./mrc.ts";
-import type { ParticleTables } from "./particle-star.ts";
 import { cellName, numberColumn } from "./star-columns.ts";
-import { StarError, type StarTable } from "./star-read.ts";
+import { StarError, type StarTable, type ParticleTables } from "./star-read.ts";
 
 /** The optics groups that particles are of. */
 export interface OpticsGroups {

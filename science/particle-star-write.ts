@@ -1,7 +1,6 @@
 import type { Pose } from "./kernels/math/euler.ts";
-import type { ParticleTables } from "./particle-star.ts";
 import { imageName, starTable } from "./star.ts";
-import type { StarTable } from "./star-read.ts";
+import type { StarTable, ParticleTables } from "./star-read.ts";
 
 type Cell = string | number;
 

@@ -1,7 +1,7 @@
 import type { Pose } from "./kernels/math/euler.ts";
 import { opticsGroups, pixelSizeOfParticles } from "./particle-optics.ts";
 import { cellName, knownNumbers, textColumn } from "./star-columns.ts";
-import { readStar, StarError, type StarTable } from "./star-read.ts";
+import { readStar, StarError, type ParticleTables, type StarTable } from "./star-read.ts";
 
 /** An image of a stack, and what is known of the particle in it. */
 export interface ParticleRow {
@@ -17,13 +17,6 @@ export interface ParticleRow {
   readonly class?: number;
   /** `rlnRandomSubset`: 1 or 2. */
   readonly subset?: number;
-}
-
-/** Tables as they were read, for who writes them again. */
-export interface ParticleTables {
-  /** Absent in files of RELION 3.0. */
-  readonly optics?: StarTable;
-  readonly particles: StarTable;
 }
 
 /** Particles of images with one pixel size. */

@@ -11,6 +11,13 @@ export interface StarTable {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Tables as they were read, to be written again with every column. */
+export interface ParticleTables {
+  /** Absent in files of RELION 3.0. */
+  readonly optics?: StarTable;
+  readonly particles: StarTable;
+}
+
 /**
  * Reads the part of STAR that RELION writes: data blocks of one loop, or of single items (which become one row).
  * Hall, J. Chem. Inf. Comput. Sci. 31 (1991) 326.

@@ -4,7 +4,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kernelModule, type Hands } from "../../customer/index.ts";
-import { launcher, LivePlatform, root } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { launcher, root } from "../support/processes.ts";
+import type * as recipeKernel from "./kernels/readme-recipe.ts";
 
 let platform: LivePlatform;
 let hands: Hands;
@@ -52,9 +54,7 @@ test("[VALUE-2] the recipe of the README gives the right pixels from a cold cach
   );
   const sums = images.map((_, blob) => sumOf(blob));
   const inputs = images.map((image) => ({ image }));
-  const module = kernelModule<typeof import("./kernels/readme-recipe.ts")>(
-    new URL("./kernels/readme-recipe.ts", import.meta.url),
-  );
+  const module = kernelModule<typeof recipeKernel>(new URL("./kernels/readme-recipe.ts", import.meta.url));
   for (const run of ["cold", "warm"]) {
     startClient();
     expect(await hands.map(module, inputs, { name: run, maxAttempts: 1 })).toEqual(

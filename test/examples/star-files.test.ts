@@ -7,7 +7,8 @@ import { readImages, type ImageSet, type ReadOptions } from "../../examples/lib/
 import { writePoseSample } from "../../examples/lib/sample.ts";
 import { readMrc } from "../../science/mrc.ts";
 import { readParticleStar } from "../../science/particle-star.ts";
-import { LivePlatform, root } from "../customer/live-platform.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { root } from "../support/processes.ts";
 import { scratchDirectory } from "./program-runs.ts";
 
 let platform: LivePlatform;
