@@ -98,7 +98,7 @@ describe("[TEXT-1] inputs are read as other programs write them", () => {
     const refused = await post(utf16('{"input": 4}\n'));
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({
-      message: expect.stringMatching(/^Line 1: .*not JSON in UTF-8/),
+      message: expect.stringMatching(/^Line 1: .*JSON in UTF-8/),
     });
   });
 });
