@@ -55,7 +55,13 @@ function throwInsteadOfExit(command: Command): void {
 }
 
 // A reader that has seen enough (`manyhands results … | head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 2));
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`manyhands: standard output cannot be written: ${error.message}.\n`);
+  process.exit(2);
+});
+// Nobody is left to be told.
+process.stderr.on("error", () => undefined);
 
 // Service managers and shells set variables to nothing for "not given"; `--port ""` would be port 0.
 for (const name of Object.keys(process.env))

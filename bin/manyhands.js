@@ -2,7 +2,7 @@
 // Plain JavaScript on purpose: this file runs under whatever Node the machine has, and hands over to the pinned one.
 import { spawn } from "node:child_process";
 import module, { createRequire } from "node:module";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { constants, homedir } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -12,11 +12,52 @@ const neededMajor = 26;
 if (Number(process.versions.node.split(".")[0]) >= neededMajor) {
   // Type stripping and compiling is done once: `manyhands --version` takes 0.55 s without, 0.20 s with. In the user's own
   // folder, because what is there is run, and Node's default is a folder that every user can write to.
-  module.enableCompileCache(
-    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "manyhands", "code"),
-  );
+  await keepCompiledCode(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "manyhands", "code"));
+  endWithNpm((signal) => process.kill(process.pid, signal));
   await import("./main.ts");
 } else runPinned();
+
+async function keepCompiledCode(directory) {
+  const { makeDirectory } = await import("../system/make-directory.ts");
+  try {
+    makeDirectory(directory, 0o700);
+    module.enableCompileCache(directory);
+  } catch {
+    // Everything works without, and starts later.
+  }
+}
+
+/**
+ * Calls `end` with SIGTERM when npm, npx or the shell in between is gone that runs this command in the foreground: a signal ends
+ * them, and they do not pass it on.
+ */
+function endWithNpm(end) {
+  const { npm_lifecycle_event: event, npm_lifecycle_script: script = "" } = process.env;
+  // Programs that are started from here are not npm's own.
+  delete process.env.npm_lifecycle_event;
+  if (!event || !/\bmanyhands\b/.test(script)) return;
+  // A script may leave it behind on purpose.
+  if (/(^|[^&])&([^&]|$)|\b(nohup|setsid|disown)\b/.test(script)) return;
+  const started = npmProcesses();
+  const watch = setInterval(() => {
+    if (npmProcesses() === started) return;
+    clearInterval(watch);
+    end("SIGTERM");
+  }, 500);
+  watch.unref();
+}
+
+/** The parent of this process, and its parent where the first is the shell that npm runs a command in. */
+function npmProcesses() {
+  const parent = process.ppid;
+  try {
+    const [, name, above] = /\((.*)\) \S+ (\d+)/.exec(readFileSync(`/proc/${parent}/stat`, "utf8"));
+    return /^(sh|dash|bash|ash|zsh)$/.test(name) ? `${parent} ${above}` : `${parent}`;
+  } catch {
+    // Not on Linux: npm ends its shell when it is ended itself.
+    return `${parent}`;
+  }
+}
 
 /** The pinned Node of this package's node_modules, or undefined. */
 function findPinned() {
@@ -41,7 +82,9 @@ function runPinned() {
     return;
   }
   const script = fileURLToPath(import.meta.url);
-  const child = spawn(pinned, [...process.execArgv, script, ...process.argv.slice(2)], { stdio: "inherit" });
+  let child;
+  endWithNpm((signal) => child.kill(signal));
+  child = spawn(pinned, [...process.execArgv, script, ...process.argv.slice(2)], { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]) {
     if (process.platform === "win32" && !["SIGINT", "SIGTERM"].includes(signal)) continue;
     process.on(signal, () => {

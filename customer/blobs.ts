@@ -3,6 +3,7 @@ import { createWriteStream, openAsBlob } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { DataReference } from "../shared/data-reference.ts";
@@ -16,8 +17,8 @@ import { pauseMs } from "./retry.ts";
 export type PutSource =
   Uint8Array | ArrayBuffer | string | URL | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 
-/** Long enough for the largest blob over a slow line; a connection that died is noticed sooner, by the socket. */
-const transferMs = 6 * 3600 * 1000;
+/** What a server flushes to a slow disk, once it has all of a blob. */
+const flushedBytesPerMs = 50_000;
 
 /**
  * Stores bytes, a file or a stream under its SHA-256, sending nothing when the server has it (but for small ones after several
@@ -107,7 +108,7 @@ async function upload(
   }
   const headers = { "content-type": "application/octet-stream" };
   const wasNew = await http.request(
-    { method: "PUT", path, body, headers, signal, timeoutMs: transferMs },
+    { method: "PUT", path, body, headers, signal, workMs: reference.size / flushedBytesPerMs },
     async (response) => {
       await response.arrayBuffer();
       return response.status === 201;
@@ -181,7 +182,7 @@ export async function* streamBlob(
     } catch (error) {
       if (error instanceof PlatformError || signal?.aborted) throw error;
     }
-    if (at < end) await new Promise((resolve) => setTimeout(resolve, pauseMs(++cuts)));
+    if (at < end) await sleep(pauseMs(++cuts), undefined, { signal });
   }
   if (hash && hash.digest("hex") !== reference.sha256) throw mismatch(reference);
 }

@@ -19,6 +19,11 @@ export interface ConnectOptions {
    * that is down for hours costs a program nothing but the wait.
    */
   readonly patienceMs?: number | undefined;
+  /**
+   * A connection that moves no byte for so long, while one is waited for, counts as dead, in ms: what it was for is done again on
+   * another; 15 s unless said otherwise.
+   */
+  readonly silenceMs?: number | undefined;
   /** Is told in a line when the server has been away for 10 s, and when it is back; standard error unless given. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -40,6 +45,7 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
     url: address,
     findToken: async () => token ?? findLocalToken(address),
     patienceMs: options.patienceMs ?? Infinity,
+    silenceMs: options.silenceMs,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
   });
   const hands = new Hands(http, options.name, options.priority);

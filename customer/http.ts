@@ -1,9 +1,9 @@
 import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { version } from "../shared/version.ts";
-import { backgroundFetch } from "./background-fetch.ts";
+import { SilenceError } from "../system/connections.ts";
 import type { Fetch } from "./fetch.ts";
-import { nodeFetch } from "./node-fetch.ts";
+import { Network } from "./network.ts";
 import { OutageWatch } from "./outage.ts";
 import { persist, RetryAfterError } from "./retry.ts";
 
@@ -17,8 +17,8 @@ export interface Request {
   readonly body?: ReplayableBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
-  /** An attempt without an answer after this long is given up and made again; absent: a minute. */
-  readonly timeoutMs?: number;
+  /** What the server may take for its answer beyond the usual, in ms: it works on what it was sent. */
+  readonly workMs?: number;
   /** How long to go on trying; absent: the connection's patience. */
   readonly patienceMs?: number;
   /** A reply that lasts and that nobody waits for: it does not keep the program running. */
@@ -31,21 +31,27 @@ export interface HttpOptions {
   readonly findToken: () => Promise<string | undefined>;
   readonly patienceMs: number;
   readonly log: (line: string) => void;
-  /** Sends requests in another way than over the network; absent: the global `fetch`. */
+  /** Sends requests in another way than over the network. */
   readonly fetch?: Fetch;
+  /** A connection without a byte for so long is given up, and what it was for done again; 15 s unless said otherwise. */
+  readonly silenceMs?: number | undefined;
 }
 
-const attemptMs = 60_000;
+/** Three signs of life in a reply that lasts (`limits.signOfLifeMs`). */
+export const usualSilenceMs = 15_000;
+/** A server that is only slow to answer is given up to so many times as long, twice as long each time. */
+const mostPatience = 4;
 
 /**
  * Requests to one server. Every request of this interface is idempotent, so each is repeated with back-off whenever its
- * reply is lost or its refusal is retryable.
+ * reply is lost, its connection stands still (SPEC.md [WAIT-2]), or its refusal is retryable.
  */
 export class HttpClient {
   readonly url: string;
   readonly outage: OutageWatch;
   readonly #options: HttpOptions;
   readonly #closed = new AbortController();
+  readonly #network = new Network();
   #token: Promise<string | undefined>;
 
   constructor(options: HttpOptions) {
@@ -57,32 +63,45 @@ export class HttpClient {
 
   /** Sends a request and reads its reply with `read`; both are repeated together, so a reply cut in the middle is too. */
   request<T>(request: Request, read: (response: Response) => Promise<T> | T): Promise<T> {
-    const signal = this.#until(request.signal);
-    let repeated = false;
-    return persist(
-      async () => {
-        const timeout = AbortSignal.timeout(request.timeoutMs ?? attemptMs);
-        const given = { ...request, isRepeat: repeated };
-        repeated = true;
-        const response = await this.#attempt(given, AbortSignal.any([signal, timeout]));
-        try {
-          return await read(response);
-        } catch (error) {
-          throw error instanceof PlatformError ? error : this.#lost(error);
-        }
-      },
-      { patienceMs: request.patienceMs ?? this.#options.patienceMs, signal, outage: this.outage },
-    );
+    return this.#persist(request, async (response) => {
+      try {
+        return await read(response);
+      } catch (error) {
+        throw error instanceof PlatformError ? error : this.#lost(error);
+      }
+    });
   }
 
   /** Opens a streamed reply; the caller reads it, and goes on after a cut in its own way. `signal` ends it. */
   open(request: Request): Promise<Response> {
+    return this.#persist(request, (response) => response);
+  }
+
+  #persist<T>(request: Request, read: (response: Response) => Promise<T> | T): Promise<T> {
     const signal = this.#until(request.signal);
-    return persist(() => this.#attempt(request, signal), {
-      patienceMs: request.patienceMs ?? this.#options.patienceMs,
-      signal,
-      outage: this.outage,
-    });
+    const patienceMs = request.patienceMs ?? this.#options.patienceMs;
+    let patience = 1;
+    let isRepeat = false;
+    return persist(
+      async () => {
+        const given = { ...request, isRepeat, silenceMs: this.#silenceMs(patience, patienceMs) };
+        isRepeat = true;
+        try {
+          return await read(await this.#attempt(given, signal));
+        } catch (error) {
+          const isSlow = error instanceof PlatformError && isSilence(error.cause) && error.cause.wasConnected;
+          patience = isSlow ? Math.min(mostPatience, patience * 2) : 1;
+          throw error;
+        }
+      },
+      { patienceMs, signal, outage: this.outage },
+    );
+  }
+
+  /** Whoever has little patience is not kept longer by a host that says nothing. */
+  #silenceMs(patience: number, patienceMs: number): number {
+    const ms = (this.#options.silenceMs ?? usualSilenceMs) * patience;
+    return patienceMs > 0 ? Math.min(ms, patienceMs) : ms;
   }
 
   /** Aborted by {@link close}. */
@@ -107,7 +126,7 @@ export class HttpClient {
     return signal ? AbortSignal.any([this.#closed.signal, signal]) : this.#closed.signal;
   }
 
-  async #attempt(request: Request & { isRepeat?: boolean }, signal: AbortSignal): Promise<Response> {
+  async #attempt(request: Attempt, signal: AbortSignal): Promise<Response> {
     const token = await this.#token;
     const response = await this.#fetch(request, token, signal);
     if (response.ok) return response;
@@ -121,12 +140,11 @@ export class HttpClient {
     return this.#attempt(request, signal);
   }
 
-  async #fetch(request: Request, token: string | undefined, signal: AbortSignal): Promise<Response> {
+  async #fetch(request: Attempt, token: string | undefined, signal: AbortSignal): Promise<Response> {
     const headers = { ...headersOf(token), ...request.headers };
     try {
-      const { background = false } = request;
-      const { fetch: send = background ? backgroundFetch : isOfBlobs(request) ? nodeFetch : fetch } =
-        this.#options;
+      const { background = false, silenceMs, workMs } = request;
+      const { fetch: send = this.#network.fetch } = this.#options;
       const init: RequestInit = {
         method: request.method,
         headers,
@@ -134,28 +152,33 @@ export class HttpClient {
         redirect: "error",
         ...(request.body !== undefined && { body: request.body }),
       };
-      return await send(new URL(request.path, this.url), init, background);
+      return await send(new URL(request.path, this.url), init, { background, silenceMs, workMs });
     } catch (error) {
       throw this.#lost(error);
     }
   }
 
   #lost(error: unknown): PlatformError {
-    const timedOut = error instanceof DOMException && error.name === "TimeoutError";
-    if (timedOut) return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time.`, error);
+    if (isSilence(error))
+      return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time: ${error.message}.`, error);
     return new PlatformError("UNREACHABLE", `No answer from ${this.url} (${reasonOf(error)}).`, error);
   }
+}
+
+interface Attempt extends Request {
+  /** A reply to it may have been lost. */
+  readonly isRepeat: boolean;
+  readonly silenceMs: number;
+}
+
+function isSilence(error: unknown): error is SilenceError {
+  return error instanceof SilenceError;
 }
 
 /** What every request says. */
 function headersOf(token: string | undefined): Record<string, string> {
   const agent = { "user-agent": `manyhands-sdk/${version}` };
   return token ? { ...agent, authorization: `Bearer ${token}` } : agent;
-}
-
-/** What the global `fetch` does badly; see {@link nodeFetch}. */
-function isOfBlobs({ method }: Request): boolean {
-  return method === "PUT" || method === "HEAD";
 }
 
 /** The innermost reason of a failed fetch: `fetch failed` alone helps nobody. */

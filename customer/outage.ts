@@ -10,6 +10,7 @@ export class OutageWatch implements OutageListener {
   readonly #log: (line: string) => void;
   #since: number | undefined;
   #told = false;
+  #over = new AbortController();
 
   constructor(where: string, log: (line: string) => void) {
     this.#where = where;
@@ -20,6 +21,10 @@ export class OutageWatch implements OutageListener {
   get ms(): number {
     const ms = this.#since === undefined ? 0 : performance.now() - this.#since;
     return ms >= silenceMs ? ms : 0;
+  }
+
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   failed(error: PlatformError): void {
@@ -36,6 +41,10 @@ export class OutageWatch implements OutageListener {
       this.#log(
         `manyhands: ${this.#where} answers again after ${Math.round((performance.now() - (this.#since ?? 0)) / 1000)} s.`,
       );
+    if (this.#since !== undefined) {
+      this.#over.abort();
+      this.#over = new AbortController();
+    }
     this.#since = undefined;
     this.#told = false;
   }

@@ -37,6 +37,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
   readonly #options: PrecacheOptions;
   readonly #body: string;
   readonly #settled = Promise.withResolvers<PrecacheProgress>();
+  readonly #ended = Promise.withResolvers<void>();
   /** Aborted when nobody wants it any more. */
   readonly #over = new AbortController();
   /** Ends the request that stands for it now; absent while paused. */
@@ -53,6 +54,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     this.#body = JSON.stringify(input);
     // Who awaits it is told; nobody has to.
     this.#settled.promise.catch(() => undefined);
+    this.#ended.promise.catch(() => undefined);
     const given = (): void => this.#fail(signal?.reason);
     signal?.addEventListener("abort", given, { once: true });
     this.#over.signal.addEventListener("abort", () => signal?.removeEventListener("abort", given));
@@ -79,6 +81,11 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.#settled.promise.then(onFulfilled, onRejected);
+  }
+
+  /** Resolves when it is over; with `stay` that is after {@link Precache.stop}. Rejects with what ended it otherwise. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   /** Clients begin no further transfer until {@link resume}; they keep what they have. */
@@ -154,10 +161,12 @@ export class Precache implements PromiseLike<PrecacheProgress> {
 
   #fail(reason: unknown): void {
     this.#settled.reject(reason);
+    this.#ended.reject(reason);
     this.#end();
   }
 
   #end(): void {
+    this.#ended.resolve();
     this.#over.abort();
     this.resume();
   }

@@ -7,9 +7,6 @@ import { FrameSplitter } from "./frames.ts";
 import type { HttpClient } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 
-/** A stream that says nothing for this long is opened again: its connection may be dead without either side knowing. */
-const silenceMs = 60_000;
-
 /**
  * The results of a job in completion order, pack by pack, from the one after `after`, gapless across lost connections and restarts of
  * the server: each reopening asks for what follows the last sequence number seen. Ends after the `end` line when
@@ -32,7 +29,7 @@ export async function* streamResults(
         signal,
       });
       const splitter = new FrameSplitter();
-      for await (const chunk of chunksOf(response, attempt))
+      for await (const chunk of chunksOf(response))
         for (const frame of framesOf(splitter, chunk)) {
           if (frame.state === "pack") after = frame.seqs.at(-1) ?? after;
           cuts = 0;
@@ -63,26 +60,16 @@ function framesOf(splitter: FrameSplitter, chunk: Uint8Array): (ResultPack | Job
   }
 }
 
-/** The body's chunks; aborts the request when none comes for a while. A slow consumer does not count as silence. */
-async function* chunksOf(
-  response: Response,
-  attempt: AbortController,
-): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = response.body?.getReader();
   if (!reader) return;
-  let waiting = false;
-  const silence = setTimeout(() => waiting && attempt.abort(new Error("silence")), silenceMs);
   try {
     for (;;) {
-      silence.refresh();
-      waiting = true;
       const { done, value } = await reader.read();
-      waiting = false;
       if (done) return;
       yield value;
     }
   } finally {
-    clearTimeout(silence);
     // Without this an abandoned stream would go on filling its buffer.
     await reader.cancel().catch(() => undefined);
   }

@@ -26,6 +26,8 @@ export function pauseMs(attempt: number, random: () => number = Math.random): nu
 export interface OutageListener {
   failed(error: PlatformError): void;
   succeeded(): void;
+  /** Aborted when something succeeds from now on: then whoever waits for the server need not wait longer. */
+  readonly over: AbortSignal;
 }
 
 /**
@@ -53,7 +55,14 @@ export async function persist<T>(
       const pause = Math.max(pauseMs(attempts), retryAfterOf(error) ?? 0);
       const patienceLeft = options.patienceMs - (performance.now() - failedAt);
       if (attempts >= (attemptsOf[error.code] ?? Infinity) || pause > patienceLeft) throw error;
-      await sleep(pause, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
+      const isAway = attemptsOf[error.code] === undefined && retryAfterOf(error) === undefined;
+      const over = isAway ? options.outage?.over : undefined;
+      const signals = [options.signal, over].filter((signal) => signal !== undefined);
+      await sleep(pause, undefined, { signal: AbortSignal.any(signals) }).catch(() =>
+        options.signal?.throwIfAborted(),
+      );
+      // The network answers again: the back-off starts afresh.
+      if (over?.aborted) attempts = 0;
     }
   }
 }

@@ -5,7 +5,7 @@
  *     npx manyhands run examples/class-average.ts --sample 400                    (makes its own data from data/betaGal.mrc)
  *     npx manyhands run examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { classAverages, type ClassAverage, type ParticleClass } from "../science/class-average.ts";
 import { drawImageRows } from "../science/draw/image-sheet.ts";
@@ -26,6 +26,7 @@ import {
   type Workplace,
 } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
   readonly references?: string;
@@ -129,7 +130,7 @@ async function writeResults(
   averages: readonly ClassAverage[],
 ): Promise<void> {
   const { out } = options;
-  await mkdir(out, { recursive: true });
+  makeDirectory(out);
   const { box, pixelSize } = particles;
   const stack = new Float32Array(averages.length * box * box);
   averages.forEach(({ average }, i) => stack.set(average, i * box * box));

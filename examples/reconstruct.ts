@@ -7,7 +7,7 @@
  *     npx manyhands run examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
  *     npx manyhands run examples/reconstruct.ts particles.star --sym D2 --iterations 0      (as relion_reconstruct)
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { drawFscPlot } from "../science/draw/fsc-plot.ts";
@@ -41,6 +41,7 @@ import {
   type Workplace,
 } from "./lib/program.ts";
 import { writePoseSample } from "./lib/sample.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 interface Options extends ProgramOptions {
   readonly map?: string;
@@ -214,7 +215,7 @@ async function writeResults(
   options: Options & { readonly start: Start | undefined },
 ): Promise<void> {
   const { out, start, mass } = options;
-  await mkdir(out, { recursive: true });
+  makeDirectory(out);
   const { box, pixelSize } = particles;
   const seen = presentable(result, maskRadius);
   const dimensions = [box, box, box] as const;

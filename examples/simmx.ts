@@ -6,7 +6,7 @@
  *     npx manyhands run examples/simmx.ts references.mrcs particles.star --out simmx
  *     npx manyhands run examples/simmx.ts --parallel dc:head:9990 references.mrcs particles.star
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { drawImageRows, drawMatrix } from "../science/draw/image-sheet.ts";
 import { writeMrc } from "../science/mrc.ts";
@@ -25,6 +25,7 @@ import {
   type Workplace,
 } from "./lib/program.ts";
 import { writeClassSample } from "./lib/sample.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 interface Options extends ProgramOptions, ComparisonOptions {
   readonly block: number;
@@ -113,7 +114,7 @@ async function writeResults(
   best: readonly BestMatch[],
 ): Promise<void> {
   const { out } = options;
-  await mkdir(out, { recursive: true });
+  makeDirectory(out);
   const layers = [matrix.score, matrix.originX, matrix.originY, matrix.psi, matrix.mirror];
   const all = new Float32Array(layers.length * matrix.score.length);
   layers.forEach((layer, i) => all.set(layer, i * layer.length));

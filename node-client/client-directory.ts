@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { readdirSync, renameSync, statSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
 import type { ClientPorts } from "../shared/client/ports.ts";
 import { clientIdSchema, makeClientId, type ClientId } from "../shared/ids.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 const fileName = "client.sqlite";
 /** Results of a client that has been away for this long are delivered by another one. */
@@ -27,7 +28,7 @@ export interface ClientDirectory {
  */
 export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["log"]): ClientDirectory {
   const root = join(cacheDirectory, "clients");
-  mkdirSync(root, { recursive: true });
+  makeDirectory(root);
   for (let n = 1; n <= maxClients; n++) {
     const database = claim(join(root, String(n)), log);
     if (!database) continue;
@@ -43,7 +44,7 @@ export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["l
 
 /** Opens and locks one directory's database; undefined when another process has it. */
 function claim(directory: string, log: ClientPorts["log"]): DatabaseSync | undefined {
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   const path = join(directory, fileName);
   try {
     return openLocked(path);

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import type { PrecacheSpace, BlobCache, ClientPorts } from "../shared/client/ports.ts";
 import { sha256Schema, type Sha256 } from "../shared/ids.ts";
@@ -7,6 +7,7 @@ import { limits } from "../shared/limits.ts";
 import * as v from "valibot";
 import { readWhole, writeAndRename } from "./cache-files.ts";
 import { takeTurn } from "./turn.ts";
+import { makeDirectory } from "../system/make-directory.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
 const listed = limits.cachedPerMessage;
@@ -91,8 +92,8 @@ class DiskCache implements BlobCache {
   }
 
   async open(): Promise<void> {
-    await mkdir(this.#blobs, { recursive: true });
-    await mkdir(this.#aside, { recursive: true });
+    makeDirectory(this.#blobs);
+    makeDirectory(this.#aside);
     await this.#removeLeftovers();
     await this.#scan();
     this.#rescans = setInterval(() => void this.#makeRoom(), rescanEveryMs);

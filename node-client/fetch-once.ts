@@ -23,9 +23,9 @@ export function fetchOnce(
     upload: (bytes, ticket) => transfer.upload(bytes, ticket),
     chunks: (name, ticket) => transfer.chunks(name, ticket),
     hash: (bytes) => transfer.hash(bytes),
-    async fetch(name, range, ticket) {
+    async fetch(name, range, ticket, part) {
       // Ranges of large blobs are cached in chunks, by whoever asks for them.
-      if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket);
+      if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket, part);
       const path = join(lockDirectory, `${name.sha256}.lock`);
       // Where no lock can be made (a full disk) everybody fetches.
       const { lock, found } = await waitForTurn(path, () => whole(name, cache));
@@ -34,7 +34,7 @@ export function fetchOnce(
         // Between the look that missed and this lock another may have been through.
         const cached = await whole(name, cache);
         if (cached) return cached;
-        const bytes = await transfer.fetch(name, undefined, ticket);
+        const bytes = await transfer.fetch(name, undefined, ticket, part);
         // In the cache before the lock is released. A cache that fails is no reason to fail.
         await cache.put(name.sha256, bytes).catch(() => undefined);
         return bytes;

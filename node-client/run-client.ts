@@ -46,6 +46,8 @@ export interface RunClientOptions {
 /** Service managers wait ten seconds before they kill. */
 const defaultDrainMs = 8_000;
 const summaryEveryMs = 60_000;
+/** A service manager signals every process of a group, and a launcher passes its signal on: both are one wish. */
+const sameSignalMs = 2_000;
 
 const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
 
@@ -159,6 +161,7 @@ function endWhenAsked(
 ): { done: Promise<number>; drain(why: string): void; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<number>();
   let asked = 0;
+  let askedAt: number | undefined;
   let deadline: NodeJS.Timeout | undefined;
   const drain = (why: string): void => {
     if (deadline) return;
@@ -169,7 +172,10 @@ function endWhenAsked(
     }, drainMs);
     void client.drain().then(() => resolve(exitCodes.done));
   };
-  const ask = (): void => {
+  const ask = (name?: unknown): void => {
+    const now = performance.now();
+    askedAt ??= now;
+    if (name === "SIGTERM" && now > askedAt && now - askedAt < sameSignalMs) return;
     if (++asked > 1) return resolve(exitCodes.impatient);
     drain("Told to end (once more to end at once)");
   };

@@ -25,7 +25,8 @@ export async function runServer(options: ServerOptions, json: boolean): Promise<
   const log = makeLogger(options.logLevel, json);
   // Listened for from the first moment: a service manager may change its mind while the server starts.
   const stopRequested = new Promise<void>((resolve) => {
-    process.once("SIGTERM", resolve);
+    // As often as it comes: a launcher passes on what a service manager has sent to all processes of a group.
+    process.on("SIGTERM", () => resolve());
     process.once("SIGINT", resolve);
   });
   let server: RunningServer;

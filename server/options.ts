@@ -1,3 +1,5 @@
+import { limits } from "../shared/limits.ts";
+
 /** What the command line and the environment decide about a server; every field is documented in `manyhands server --help`. */
 export interface ServerOptions {
   readonly host: string;
@@ -47,7 +49,7 @@ export const defaultServerOptions: ServerOptions = {
   requestsPerMinutePerAddress: 6000,
   messagesPerSecondPerClient: 2000,
   graceMs: 30_000,
-  heartbeatMs: 15_000,
+  heartbeatMs: limits.signOfLifeMs,
   quarantineAfter: 3,
   speculate: true,
   rendezvous: undefined,

@@ -85,7 +85,14 @@ async function withRendezvous(
       dataDirectory,
       urls: [...server.urls, ...publicUrlOf(server)],
     });
-    return { ...server, close: () => left.remove().then(() => server.close()) };
+    const close = async (): Promise<void> => {
+      try {
+        await left.remove();
+      } finally {
+        await server.close();
+      }
+    };
+    return { ...server, close };
   } catch (error) {
     await server.close();
     throw error;
@@ -212,8 +219,11 @@ async function stop({
   }, closeMs);
   await closed;
   clearTimeout(timer);
-  await local.remove();
-  await store.close();
+  try {
+    await local.remove();
+  } finally {
+    await store.close();
+  }
   log.info("stopped; everything accepted is on disk");
 }
 

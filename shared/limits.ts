@@ -29,6 +29,11 @@ export const limits = {
   cachedPerMessage: 4096,
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
+  /**
+   * A server shows at least this often that a reply or connection which lasts is alive, so that the other end can tell after three
+   * times as long that it is not. Proxies cut a silent connection after 30 to 60 s.
+   */
+  signOfLifeMs: 5_000,
   /** Messages in one frame. */
   messagesPerFrame: 4096,
   /** Largest first frame of a client: `hello` with all it may hold and have cached. */

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { Job } from "../job.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import type { TaskError } from "../task-error.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { writeLine } from "./output.ts";
-import { describeFailure, resultWriter } from "./result-writer.ts";
+import { describeFailure, type ResultWriter } from "./result-writer.ts";
 
 const failuresShown = 5;
 
@@ -13,7 +14,7 @@ export async function writeOutcomes(
   job: Job,
   outcomes: AsyncIterable<TaskOutcome<Value>>,
   options: {
-    out: string | undefined;
+    writer: ResultWriter;
     ordered: boolean;
     quiet: boolean;
     /** Whether the job is there for other commands once this one has ended; so unless said otherwise. */
@@ -23,7 +24,7 @@ export async function writeOutcomes(
   /** The first of them: a job may fail a million times. */
   const shown: TaskError[] = [];
   let failed = 0;
-  const writer = resultWriter(options.out);
+  const { writer } = options;
   const waiting = new Map<number, TaskOutcome<Value>>();
   let nextIndex = 0;
   try {
@@ -44,7 +45,7 @@ export async function writeOutcomes(
   if (failed === 0) return exitCodes.ok;
   if (!options.quiet) await reportFailures(failed, shown);
   if (!options.quiet && options.isKept !== false)
-    await writeLine(`Try them again with \`manyhands requeue ${await job.id}\`.//`, process.stderr);
+    await writeLine(`Try them again with \`manyhands requeue ${await job.id}\`.`, process.stderr);
   return exitCodes.failed;
 }
 
@@ -54,17 +55,29 @@ async function reportFailures(failed: number, shown: readonly TaskError[]): Prom
   for (const failure of shown) await writeLine(describeFailure(failure), stderr);
 }
 
-/** Ctrl-C leaves a job that has all its inputs (or a key to go on with) to the server, and cancels one that has not. */
-export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): void {
-  let leave = options.mayGoOn;
+/** A server that cannot be reached holds up the end of a program for this long at most. */
+const leavingMs = 5_000;
+
+/**
+ * Ctrl-C leaves a job that has all its inputs (or a key to go on with) to the server, and cancels one that has not.
+ * @returns what does the same without Ctrl-C
+ */
+export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): () => Promise<void> {
+  let mayGoOn = options.mayGoOn;
   void job.submitted.then(
-    () => (leave = true),
+    () => (mayGoOn = true),
     () => undefined,
   );
+  const leave = (): Promise<void> =>
+    Promise.race([
+      leaveOrCancel(job, mayGoOn).catch(() => undefined),
+      sleep(leavingMs, undefined, { ref: false }),
+    ]);
   process.once("SIGINT", () => {
     // A second Ctrl-C ends the program at once, as if this handler did not exist.
-    void leaveOrCancel(job, leave).finally(() => process.exit(130));
+    void leave().finally(() => process.exit(130));
   });
+  return leave;
 }
 
 /** A job with a key outlives a submission that failed half-way: the person is told what there is to do about it. */

@@ -9,7 +9,7 @@ import { writeOutcomes } from "./follow.ts";
 import { jobsCommand, jobTable } from "./job-list.ts";
 import { ago, printable, printableName, rate, span, writeJson, writeLine } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
-import { describeFailure } from "./result-writer.ts";
+import { describeFailure, openResults } from "./result-writer.ts";
 
 type Exit = (code: number) => void;
 
@@ -110,7 +110,8 @@ function resultsCommand(exit: Exit): Command {
       await withHands(flags, async (hands) => {
         const job = hands.job(id);
         const outcomes = job.outcomes({ after, follow: flags.follow === true });
-        exit(await writeOutcomes(job, outcomes, { out, ordered, quiet: flags.json === true }));
+        const writer = await openResults(out);
+        exit(await writeOutcomes(job, outcomes, { writer, ordered, quiet: flags.json === true }));
       });
     });
 }

@@ -17,6 +17,7 @@ import {
 import { leaveOnInterrupt, sayWhatStays, writeOutcomes } from "./follow.ts";
 import { readInputs, readRange } from "./input-file.ts";
 import { writeJson, writeLine } from "./output.ts";
+import { openResults } from "./result-writer.ts";
 import { progressView } from "./progress-bar.ts";
 
 interface MapFlags extends ServerFlags {
@@ -94,6 +95,8 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 
 async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
   const inputs = await inputsOf(flags);
+  // Before anything is computed: results that cannot be written are worth nothing.
+  const writer = flags.detach ? undefined : await openResults(flags.out);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
   const work = async (hands: Hands): Promise<number> => {
@@ -103,21 +106,22 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       view.show(progress);
     };
     const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
-    leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
+    const leave = leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
-      if (flags.detach) {
+      if (!writer) {
         await job.submitted;
         const id = await job.id;
         await (flags.json ? writeJson({ id }) : writeLine(id));
         return 0;
       }
-      const { out, ordered = false, quiet = false } = flags;
-      const code = await writeOutcomes(job, job, { out, ordered, quiet, isKept: !endsHere(flags) });
+      const { ordered = false, quiet = false } = flags;
+      const code = await writeOutcomes(job, job, { writer, ordered, quiet, isKept: !endsHere(flags) });
       if (total === 0 && !quiet) await writeLine("The job had no tasks: there was no input.", process.stderr);
       return code;
     } catch (error) {
       view.stop();
-      if (flags.key !== undefined) await sayWhatStays(job);
+      if (writer?.hasFailed) await leave();
+      else if (flags.key !== undefined) await sayWhatStays(job);
       throw error;
     } finally {
       view.stop();

@@ -1,6 +1,25 @@
-/** Writes a line to standard output; waits when the reader (a pipe) is behind. */
-export async function writeLine(line: string, stream: NodeJS.WritableStream = process.stdout): Promise<void> {
-  if (!stream.write(`${line}\n`)) await new Promise<void>((resolve) => stream.once("drain", resolve));
+import type { Writable } from "node:stream";
+
+/** Writes a line to standard output; waits when the reader (a pipe) is behind. @throws Error when it cannot be written */
+export async function writeLine(line: string, stream: Writable = process.stdout): Promise<void> {
+  if (!stream.write(`${line}\n`)) await drained(stream);
+}
+
+/**
+ * Resolves when a stream has room again (SPEC.md [WAIT-1]).
+ * @throws Error the stream's own, or that it was closed: a stream that failed never drains
+ */
+export function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      for (const event of ["drain", "error", "close"]) stream.off(event, settle);
+      if (stream.errored) reject(stream.errored);
+      else if (stream.destroyed) reject(new Error("the stream was closed"));
+      else resolve();
+    };
+    if (stream.destroyed || !stream.writableNeedDrain) return settle();
+    for (const event of ["drain", "error", "close"]) stream.once(event, settle);
+  });
 }
 
 /** Writes a value as one JSON document. */

@@ -54,16 +54,11 @@ async function precache(hands: Hands, data: readonly string[], flags: PrecacheFl
     stay,
     onProgress: (progress) => view?.show(progress),
   });
-  const interrupted = Promise.withResolvers<void>();
-  process.once("SIGINT", () => {
-    precaching.stop();
-    interrupted.resolve();
-  });
+  process.once("SIGINT", () => precaching.stop());
   let end = await precaching.then((progress) => progress).finally(() => !stay && view?.stop());
   if (stay) {
-    await interrupted.promise;
+    await precaching.ended.finally(() => view?.stop());
     end = precaching.progress ?? end;
-    view?.stop();
   }
   await (flags.json ? writeJson(end) : writeLine(describe(end)));
   return end.done && end.short === 0 ? exitCodes.ok : exitCodes.failed;

@@ -1,5 +1,6 @@
-import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { finished } from "node:stream/promises";
+import { PlatformError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { TaskOutcome } from "../outcomes.ts";
@@ -7,26 +8,39 @@ import { printable, writeLine } from "./output.ts";
 
 /** Writes outcomes as NDJSON: `{"seq", "index", "output"}` or `{"seq", "index", "error": {…}}` a line. */
 export interface ResultWriter {
+  /** Whether a line could not be written: then nobody gets this job's results from here. */
+  readonly hasFailed: boolean;
   write(outcome: TaskOutcome<Value>): Promise<void>;
   close(): Promise<void>;
 }
 
-/** To a file, or to standard output when there is no path or it is `-`. */
-export function resultWriter(path: string | undefined): ResultWriter {
-  const toFile = path !== undefined && path !== "-";
-  const stream = toFile ? createWriteStream(path) : process.stdout;
-  let failure: unknown;
-  if (toFile) stream.on("error", (error) => (failure = error));
+/**
+ * Opens a file for results, or standard output when there is no path or it is `-`.
+ * @throws PlatformError BAD_OPTION when the file cannot be written; the writer's methods as well
+ */
+export async function openResults(path: string | undefined): Promise<ResultWriter> {
+  if (path === undefined || path === "-")
+    return {
+      // A failure of standard output ends the program.
+      hasFailed: false,
+      write: (outcome) => writeLine(JSON.stringify(lineOf(outcome))),
+      close: () => Promise.resolve(),
+    };
+  const named = (error: unknown): never => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlatformError("BAD_OPTION", `The results cannot be written to ${path}: ${reason}.`, error);
+  };
+  const stream = (await open(path, "w").catch(named)).createWriteStream();
+  // A failure is met by the next call: the stream keeps it.
+  stream.on("error", () => undefined);
   return {
-    async write(outcome) {
-      if (failure) throw failure;
-      await writeLine(JSON.stringify(lineOf(outcome)), stream);
+    get hasFailed() {
+      return stream.errored !== null;
     },
+    write: (outcome) => writeLine(JSON.stringify(lineOf(outcome)), stream).catch(named),
     async close() {
-      if (failure) throw failure;
-      if (!toFile) return;
       stream.end();
-      await finished(stream);
+      await finished(stream).catch(named);
     },
   };
 }

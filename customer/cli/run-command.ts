@@ -11,7 +11,7 @@ The program finds by itself where to compute: connect() without arguments reads 
 MANYHANDS_TOKEN, which are set for it, and \`import { connect } from "manyhands"\` works wherever its file is. JavaScript and TypeScript are run by
 this Node; anything else is run as it is, with the same environment. Its exit status is kept.
 
-To run a single kernel module over a file of inputs without writing a program, see \`manyhands map\`.//`;
+To run a single kernel module over a file of inputs without writing a program, see \`manyhands map\`.`;
 
 /** `manyhands run <program>`: a customer's program, with server and token in its environment. */
 export function runCommand(run: (code: number) => void, parallel: ParallelOption): Command {

@@ -61,7 +61,7 @@ async function bundle(path: string): Promise<Bundled> {
   if (!chunk.exports.includes("default"))
     throw new PlatformError(
       "BAD_ARGUMENT",
-      `The kernel module ${path} has no default export; expected \`export default (input, ctx) => …\`.//`,
+      `The kernel module ${path} has no default export; expected \`export default (input, ctx) => …\`.`,
     );
   const missing = [...chunk.imports, ...chunk.dynamicImports].filter((name) => name !== chunk.fileName);
   if (missing.length > 0)

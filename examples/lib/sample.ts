@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { betaGal, loadBetaGal } from "../../science/demo/betagal.ts";
 import { computeHere } from "../../science/compute-here.ts";
@@ -12,6 +12,7 @@ import { symmetryOperators } from "../../science/symmetry.ts";
 import type { Volume } from "../../science/volume.ts";
 import type { Pose } from "../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /** How many images of β-galactosidase to make, and how. */
 export interface SampleOptions {
@@ -50,7 +51,7 @@ export async function writeClassSample(
     if (Math.floor(i / views) % 2) flip(clean.subarray(i * area, (i + 1) * area), map.size);
   });
   const images = addNoise(clean, area, options.snr, seededRandom("class sample noise"));
-  await mkdir(directory, { recursive: true });
+  makeDirectory(directory);
   const references = join(directory, "references.mrcs");
   await writeFile(references, stack(await project(map, centred), map));
   // The class is told and nothing else: the alignment is what a program is to find.
@@ -76,7 +77,7 @@ export async function writePoseSample(
     options.snr,
     seededRandom("pose sample noise"),
   );
-  await mkdir(directory, { recursive: true });
+  makeDirectory(directory);
   const start = join(directory, "start.mrc");
   const { data } = filterVolume(map, lowPass(30));
   const dimensions = [map.size, map.size, map.size] as const;

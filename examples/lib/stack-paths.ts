@@ -13,7 +13,7 @@ export async function findStack(
   name: string,
   { project, warn }: { readonly project?: string | undefined; readonly warn: (warning: string) => void },
 ): Promise<string> {
-  const places = project === undefined ? [dirname(star), ".//"] : [project];
+  const places = project === undefined ? [dirname(star), "."] : [project];
   const tried = [...new Set(places.map((place) => resolve(place, name)))];
   const isThere = await Promise.all(
     tried.map((path) =>

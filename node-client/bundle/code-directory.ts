@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /**
  * Where code is kept that is run later, best first: under the cache directory, and in the system's temporary directory, for
@@ -13,7 +14,7 @@ export function codeDirectories(cacheDirectory: string): string[] {
 
 /** @throws Error when it cannot be made, or others could write to it */
 export function makePrivate(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory, 0o700);
   if (!isOwn(directory)) throw new Error(`${directory} is not this user's alone`);
 }
 

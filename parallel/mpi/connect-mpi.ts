@@ -41,6 +41,7 @@ export async function connectMpi(spec: MpiSpec, options: ConnectOptions): Promis
     url: `${server.url}/`,
     findToken: async () => server.token,
     patienceMs: options.patienceMs ?? Infinity,
+    silenceMs: options.silenceMs,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
   });
   const ranks = new Ranks({

@@ -6,6 +6,8 @@ const keptErrorOutput = 16 * 1024;
 const shownErrorOutput = 3_000;
 /** Ranks are told twice and hand back at once; what has not ended by now is killed. */
 const endMs = 10_000;
+/** The system takes this long at most to say that a process was killed. */
+const killedMs = 2_000;
 
 export interface RanksOptions {
   readonly command: readonly [program: string, ...parameters: string[]];
@@ -58,7 +60,8 @@ export class Ranks {
     const late = sleep(endMs, "late", { signal: patience.signal }).catch(() => "");
     if ((await Promise.race([this.#ended, late])) === "late") this.#child.kill("SIGKILL");
     patience.abort();
-    await this.#ended;
+    // A rank that a killed launcher left behind may hold its output open.
+    await Promise.race([this.#ended, sleep(killedMs, undefined, { ref: false })]);
   }
 
   #describe(program: string, how: string): string {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { isAlive } from "../../node-client/is-alive.ts";
@@ -6,6 +6,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { parseRendezvous } from "../../shared/wire/rendezvous.ts";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { directoryName } from "../program-directory.ts";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /** Where one user's programs keep what they need under the SCRATCH that a person gave. */
 export interface Scratch {
@@ -28,7 +29,7 @@ export async function openScratch(scratch: string, program: string, unique: stri
   const [username, uid] = [nameOfUser(), process.getuid?.()];
   const root = join(resolve(scratch), `manyhands-${username}`);
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    makeDirectory(root, 0o700);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new PlatformError("DATA_DIRECTORY", `SCRATCH ${scratch} cannot be used: ${reason}.`, error);

@@ -3,6 +3,9 @@ import { Worker } from "node:worker_threads";
 import type { ServerOptions } from "../../server/options.ts";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 
+/** What is acknowledged is on disk: a server that cannot end in order may be ended. */
+const endMs = 10_000;
+
 export type FromServerThread =
   | { readonly type: "started"; readonly url: string; readonly token: string }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string };
@@ -49,6 +52,8 @@ export async function startServerThread(
       if (!closing) {
         closing = exited;
         worker.postMessage("close");
+        const late = setTimeout(() => void worker.terminate(), endMs);
+        void exited.then(() => clearTimeout(late));
       }
       await closing;
     },

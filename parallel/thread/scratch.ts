@@ -1,10 +1,11 @@
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { directoryName, openFirstFree } from "../program-directory.ts";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /**
  * Opens `SCRATCH/manyhands-<user>/thread-<program>`, or `…-2` when the same program runs twice: SCRATCH may be a directory
@@ -25,7 +26,7 @@ export async function openScratch(
 
 async function makePrivate(root: string): Promise<void> {
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    makeDirectory(root, 0o700);
     const { uid } = await stat(root);
     // In a directory that everybody writes to, somebody else may have been first.
     if (process.getuid && uid !== process.getuid()) throw new Error("it belongs to somebody else");

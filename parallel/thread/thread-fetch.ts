@@ -10,7 +10,8 @@ const idleConnections = 8;
 export function createFetch(connect: () => PortStream): { fetch: Fetch; close(): void } {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections });
   agent.createConnection = () => connect();
-  const fetch: Fetch = (url, init, background = false) =>
+  // Without a deadline for silence: the engine lives in this process, and ends its connections when it ends.
+  const fetch: Fetch = (url, init, { background = false } = {}) =>
     // One of its own, so that no other request is given a connection that keeps nothing alive.
     fetchOver(background ? { createConnection: () => connect().unref() } : { agent }, url, init);
   return { fetch, close: () => agent.destroy() };

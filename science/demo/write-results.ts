@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { computeHere } from "../compute-here.ts";
 import { drawContactSheet } from "../draw/contact-sheet.ts";
@@ -8,6 +8,7 @@ import { projectStage } from "../stages.ts";
 import { particleStar } from "../particle-star-write.ts";
 import { betaGal } from "./betagal.ts";
 import type { Experiment } from "./experiment.ts";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /** Images shown of each kind. */
 const shown = 8;
@@ -18,7 +19,7 @@ export async function writeResults(
   experiment: Experiment,
   title: string,
 ): Promise<string[]> {
-  await mkdir(directory, { recursive: true });
+  makeDirectory(directory);
   const { truth, recovered, images } = experiment;
   const { size, pixelSize } = truth;
   const map = { dimensions: [size, size, size], pixelSize, labels: ["Manyhands demo"] } as const;

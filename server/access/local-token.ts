@@ -1,9 +1,10 @@
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
 import { nameOfUser } from "./name-of-user.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
+import { makeDirectory } from "../../system/make-directory.ts";
 
 /** Where a server listens, and its URL for programs of its own machine. */
 export interface ServerAddress {
@@ -89,7 +90,7 @@ async function writeDiscovery(
   const file = discoveryPath(port);
   const directory = dirname(file);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     await chmod(directory, 0o700);
     await writePrivate(file, JSON.stringify({ url, ...secret, pid: process.pid }));
     return file;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
 
@@ -7,8 +8,6 @@ import type { Call } from "./context.ts";
 const everyMs = 250;
 /** What changes with time alone (a rate) is looked at this often. */
 const lookMs = 1_000;
-/** Proxies cut a silent connection after 30 to 60 s. */
-const keepAliveMs = 15_000;
 /** A reader that takes nothing for this long is gone without a word. */
 const stalledMs = 120_000;
 const maxStreams = 1_000;
@@ -74,7 +73,7 @@ async function push<T>(call: Call, pictures: Pictures<T>): Promise<void> {
     if (pictures.isLast(picture)) return void res.write(line);
     if (res.writableNeedDrain) {
       if (now - toldAt > stalledMs) return void res.destroy();
-    } else if (line !== told || now - toldAt >= keepAliveMs) {
+    } else if (line !== told || now - toldAt >= limits.signOfLifeMs) {
       res.write(line === told ? "\n" : line);
       told = line;
       toldAt = now;

@@ -155,7 +155,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "readResults",
     summary: "Results in order of completion",
     description:
-      "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. In JSON an output is the JSON form of its value, whatever its size; one that cannot be read is a failed result. While nothing happens a blank line (MessagePack: nil) is sent every 15 s; skip it. As packs, `application/x-manyhands-results`: frames of a length (four bytes, highest first) and that many bytes of MessagePack, `ResultFrame`; an empty frame is the sign of life. A reply that breaks off is not whole: go on with `after`.",
+      "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. In JSON an output is the JSON form of its value, whatever its size; one that cannot be read is a failed result. While nothing happens a blank line (MessagePack: nil) is sent every 5 s; skip it. As packs, `application/x-manyhands-results`: frames of a length (four bytes, highest first) and that many bytes of MessagePack, `ResultFrame`; an empty frame is the sign of life. A reply that breaks off is not whole: go on with `after`.",
     query: resultQuery,
     replies: {
       200: {
@@ -173,7 +173,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "watchJob",
     summary: "How a job stands, pushed as it changes",
     description:
-      "NDJSON: a line now and one with each change, at most four a second, until the job has ended or is deleted. Each is the whole picture: a reader that is behind misses lines and gets the newest. A blank line every 15 s is a sign of life; skip it.",
+      "NDJSON: a line now and one with each change, at most four a second, until the job has ended or is deleted. Each is the whole picture: a reader that is behind misses lines and gets the newest. A blank line every 5 s is a sign of life; skip it.",
     replies: {
       200: { description: "The lines.", content: { "application/x-ndjson": { of: "JobProgress" } } },
     },

@@ -52,13 +52,26 @@ export interface TransportConnection {
   close(code: number, reason: string): void;
 }
 
+/** The bytes of a fetch that are here, from the first on. */
+export interface FetchedPart {
+  /** Room for all of them. */
+  bytes: Uint8Array;
+  length: number;
+}
+
 /** Moves blobs over HTTP. Verified by SHA-256 by whoever implements it. */
 export interface BlobTransfer {
   /**
-   * Fetches a blob, or `range` of it.
+   * Fetches a blob, or `range` of it. Gives up when nothing comes for a while.
+   * @param part - what an attempt before this one got; changed here, so that the next one goes on where this one stopped
    * @throws PlatformError NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
    */
-  fetch(name: BlobName, range: readonly [number, number] | undefined, ticket: string): Promise<Uint8Array>;
+  fetch(
+    name: BlobName,
+    range: readonly [number, number] | undefined,
+    ticket: string,
+    part?: FetchedPart,
+  ): Promise<Uint8Array>;
   /**
    * SHA-256 of each chunk (`limits.chunkBytes`) of a blob, 32 bytes each, as the server tells them.
    * @throws PlatformError NOT_FOUND, HASH_MISMATCH when there are too few or too many, UNREACHABLE, …

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { DataReference, type Hands } from "../../customer/index.ts";
 import { getBlob, putBytes } from "../../customer/blobs.ts";
 import { HttpClient } from "../../customer/http.ts";
-import { nodeFetch } from "../../customer/node-fetch.ts";
+import { Network } from "../../customer/network.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { LivePlatform } from "./live-platform.ts";
 
@@ -24,6 +24,8 @@ afterAll(() => platform.close());
 const bytes = new Uint8Array(1_234_567).map((_, index) => index * 7);
 const sha256 = createHash("sha256").update(bytes).digest("hex");
 
+const network = new Network();
+
 /** A connection that tells the methods of what it sends. */
 function listeningClient(): { http: HttpClient; sent: string[] } {
   const sent: string[] = [];
@@ -34,7 +36,7 @@ function listeningClient(): { http: HttpClient; sent: string[] } {
     log: () => undefined,
     fetch: (url, init) => {
       sent.push(init.method ?? "GET");
-      return nodeFetch(url, init);
+      return network.fetch(url, init);
     },
   });
   return { http, sent };

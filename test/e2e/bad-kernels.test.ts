@@ -44,6 +44,12 @@ const bad: { name: string; source: string; options: object; expected: object }[]
     expected: { kind: "timeout" },
   },
   {
+    name: "[WAIT-4] hangs while it loads: its timeout ends it",
+    source: "for (;;); export default () => 1;",
+    options: { timeoutMs: 500 },
+    expected: { kind: "timeout", message: expect.stringContaining("loading") },
+  },
+  {
     name: "[FAIL-2] takes memory without end",
     source:
       "export default () => { const all = []; for (;;) all.push(new Array(1e5).fill(Math.random())); };",

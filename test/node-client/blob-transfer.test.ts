@@ -6,6 +6,7 @@ import { createBlobTransfer } from "../../node-client/blob-transfer.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { FlakyProxy } from "../support/flaky-proxy.ts";
 import { startTestServer } from "../support/server.ts";
 
 describe("blob transfer with the real server", () => {
@@ -113,3 +114,28 @@ async function serve(listener: RequestListener, closed = false): Promise<string>
   else onTestFinished(close);
   return `http://127.0.0.1:${port}`;
 }
+
+describe("[WAIT-2] blob transfer over a connection that dies", () => {
+  it("gives up soon, and goes on where it stopped", async () => {
+    const server = await startTestServer();
+    const proxy = await FlakyProxy.start(server.url);
+    onTestFinished(() => proxy.close());
+    const transfer = createBlobTransfer(proxy.url, 2_000);
+    const bytes = randomBytes(5_000_000);
+    const name = await transfer.upload(bytes, server.token);
+    const part = { bytes: new Uint8Array(), length: 0 };
+    proxy.cutAll();
+    proxy.cutAfter = () => 2_000_000;
+    await refused(transfer.fetch(name, undefined, server.token, part), "UNREACHABLE");
+    const { length } = part;
+    expect(length).toBeGreaterThan(0);
+    proxy.cutAfter = () => undefined;
+    proxy.swallow();
+    await refused(transfer.fetch(name, undefined, server.token, part), "UNREACHABLE");
+    await refused(transfer.upload(randomBytes(100_000), server.token), "UNREACHABLE");
+    proxy.heal();
+    // No more than what is missing gets through.
+    proxy.cutAfter = () => bytes.length - length + 1_000;
+    expect(await transfer.fetch(name, undefined, server.token, part)).toEqual(new Uint8Array(bytes));
+  });
+});

@@ -9,6 +9,9 @@ export class FlakyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #frozen = false;
+  /** Connections that carry nothing any more, for good. */
+  readonly #dead = new Set<Socket>();
+  #swallowing = false;
   /** Applies to connections made from now on. */
   cutAfter: CutPolicy;
   cuts = 0;
@@ -49,7 +52,21 @@ export class FlakyProxy {
     for (const socket of this.#sockets) socket.resume();
   }
 
-  /** Cuts every connection. */
+  /**
+   * Whatever is sent from now on vanishes, in both directions, and nobody is told: a router that forgot its connections. New ones come
+   * about and are dead as well, until {@link heal}.
+   */
+  swallow(): void {
+    this.#swallowing = true;
+    for (const socket of this.#sockets) this.#dead.add(socket);
+  }
+
+  /** New connections work again; those that were there stay dead. */
+  heal(): void {
+    this.#swallowing = false;
+  }
+
+  /** Cuts every connection there is. */
   cutAll(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -63,11 +80,13 @@ export class FlakyProxy {
   #join(customer: Socket, server: Socket): void {
     let left = this.cutAfter(this.connections++);
     this.#sockets.add(customer).add(server);
+    if (this.#swallowing) this.#dead.add(customer).add(server);
     const cut = (): void => {
       customer.resetAndDestroy();
       server.destroy();
     };
     server.on("data", (bytes: Buffer) => {
+      if (this.#dead.has(server)) return;
       if (left === undefined || bytes.length <= left) {
         if (left !== undefined) left -= bytes.length;
         customer.write(bytes);
@@ -78,6 +97,7 @@ export class FlakyProxy {
       left = 0;
     });
     customer.on("data", (bytes: Buffer) => {
+      if (this.#dead.has(customer)) return;
       const lines = bytes.toString("latin1").match(/^(?:GET|HEAD|POST|PUT|DELETE) \S+/gm) ?? [];
       this.requests.push(...lines);
       if (lines.some((line) => this.loseReplyTo?.test(line))) {
@@ -95,6 +115,7 @@ export class FlakyProxy {
       one.on("error", () => other.destroy());
       one.on("end", () => other.end());
       one.on("close", () => {
+        this.#dead.delete(one);
         other.destroy();
         this.#sockets.delete(one);
       });

@@ -1,43 +1,64 @@
 import { digestListBytes } from "../../shared/client/data/chunk-reader.ts";
-import type { BlobTransfer } from "../../shared/client/ports.ts";
+import type { BlobTransfer, FetchedPart } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { hashBytes } from "./hash-bytes.ts";
 
+/** A transfer that moves no byte for so long is given up; the core tries again (SPEC.md [WAIT-2]). */
+const usualSilenceMs = 15_000;
+/** A page cannot see how an upload moves: it is given time for 50 kB/s, a poor uplink. */
+const slowestBytesPerMs = 50;
+/** What a server hashes when a blob's digests are first asked for, on a slow disk. */
+const hashedBytesPerMs = 100_000;
+
 /** Blobs to and from the server this page came from, over HTTP. */
-export function createBlobTransfer(page: string = location.href): BlobTransfer {
+export function createBlobTransfer(page: string = location.href, silenceMs = usualSilenceMs): BlobTransfer {
   // Relative: a proxy may have put the page under a path of its own.
   const address = (sha256: string): string => new URL(`api/blobs/${sha256}`, page).href;
+  const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });
   return {
-    async fetch(name, range, ticket) {
-      const headers: Record<string, string> = { authorization: `Bearer ${ticket}` };
+    async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
       // An HTTP range cannot say "nothing".
       if (range && range[0] === range[1]) return new Uint8Array();
-      if (range) headers["range"] = `bytes=${range[0]}-${range[1] - 1}`;
-      const response = await request(address(name.sha256), { headers, cache: "no-store" });
-      const bytes = await body(response);
-      await verify(bytes, name, range, response.status);
-      return response.status === 200 && range ? bytes.slice(range[0], range[1]) : bytes;
+      const [start, end] = range ?? [0, name.size];
+      if (part.length >= end - start) part.length = 0;
+      const headers = bearer(ticket);
+      if (range || part.length > 0) headers["range"] = `bytes=${start + part.length}-${end - 1}`;
+      let isPart = false;
+      await request(
+        address(name.sha256),
+        { headers, cache: "no-store" },
+        silenceMs,
+        async (response, moved) => {
+          isPart = response.status === 206;
+          // A server that knows no ranges sends all of it.
+          if (!isPart) part.length = 0;
+          await readBehind(response, part, isPart ? end - start : name.size, moved);
+        },
+      );
+      const bytes = part.bytes.subarray(0, part.length);
+      // What is wrong is not gone on with.
+      part.length = 0;
+      await verify(bytes, name, isPart ? range : undefined);
+      return range && !isPart ? bytes.slice(range[0], range[1]) : bytes;
     },
     async chunks(name, ticket) {
-      const headers = { authorization: `Bearer ${ticket}` };
-      const response = await request(`${address(name.sha256)}/chunks`, { headers, cache: "no-store" });
-      const digests = await body(response);
-      const expected = digestListBytes(name.size);
-      if (digests.length === expected) return digests;
-      throw new PlatformError(
-        "HASH_MISMATCH",
-        `Blob ${name.sha256} came with ${digests.length} bytes of digests; ${expected} were expected.`,
+      const digests = { bytes: new Uint8Array(), length: 0 };
+      const size = digestListBytes(name.size);
+      const ms = silenceMs + name.size / hashedBytesPerMs;
+      const init: RequestInit = { headers: bearer(ticket), cache: "no-store" };
+      await request(`${address(name.sha256)}/chunks`, init, ms, (response, moved) =>
+        readBehind(response, digests, size, moved),
       );
+      if (digests.length === size) return digests.bytes;
+      throw wrongLength(name, digests.length, size);
     },
     hash: hashBytes,
     async upload(bytes, ticket) {
       const sha256 = await hashBytes(bytes);
-      await request(address(sha256), {
-        method: "PUT",
-        headers: { authorization: `Bearer ${ticket}`, "content-type": "application/octet-stream" },
-        body: bytes as Uint8Array<ArrayBuffer>,
-      });
+      const headers = { ...bearer(ticket), "content-type": "application/octet-stream" };
+      const init = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
+      await request(address(sha256), init, silenceMs + bytes.length / slowestBytesPerMs);
       return { sha256, size: bytes.length };
     },
   };
@@ -47,31 +68,67 @@ export function createBlobTransfer(page: string = location.href): BlobTransfer {
 async function verify(
   bytes: Uint8Array,
   name: BlobName,
-  range: readonly [number, number] | undefined,
-  status: number,
+  part: readonly [number, number] | undefined,
 ): Promise<void> {
-  const part = range && status === 206;
-  const expected = part ? range[1] - range[0] : name.size;
-  if (bytes.length !== expected)
-    throw new PlatformError(
-      "HASH_MISMATCH",
-      `Blob ${name.sha256} came with ${bytes.length} bytes; ${expected} were expected.`,
-    );
+  const expected = part ? part[1] - part[0] : name.size;
+  if (bytes.length !== expected) throw wrongLength(name, bytes.length, expected);
   if (part) return;
   const actual = await hashBytes(bytes);
   if (actual !== name.sha256)
     throw new PlatformError("HASH_MISMATCH", `Blob ${name.sha256} came with bytes that hash to ${actual}.`);
 }
 
-async function request(url: string, init: RequestInit): Promise<Response> {
-  let response: Response;
+function wrongLength({ sha256 }: BlobName, length: number, expected: number): PlatformError {
+  const message = `Blob ${sha256} came with ${length} bytes; ${expected} were expected.`;
+  return new PlatformError("HASH_MISMATCH", message);
+}
+
+/** One request with what `read` does with its reply; given up when nothing `moved` for `silenceMs`. */
+async function request(
+  url: string,
+  init: RequestInit,
+  silenceMs: number,
+  read?: (response: Response, moved: () => void) => Promise<void>,
+): Promise<void> {
+  const silence = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const moved = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(new Error(`nothing came for ${silenceMs} ms`)), silenceMs);
+  };
+  moved();
   try {
-    response = await fetch(url, { ...init, credentials: "omit" });
+    const response = await fetch(url, { ...init, credentials: "omit", signal: silence.signal });
+    if (!response.ok) throw await refusal(response);
+    await read?.(response, moved);
   } catch (error) {
+    if (error instanceof PlatformError) throw error;
     throw new PlatformError("UNREACHABLE", `The server could not be reached: ${String(error)}`, error);
+  } finally {
+    clearTimeout(timer);
   }
-  if (response.ok) return response;
-  throw await refusal(response);
+}
+
+/** Reads a body behind what is there of `size` bytes; `part` keeps what came, also when the connection breaks. */
+async function readBehind(
+  response: Response,
+  part: FetchedPart,
+  size: number,
+  moved: () => void,
+): Promise<void> {
+  if (part.bytes.length !== size) part.bytes = new Uint8Array(size);
+  const reader = response.body?.getReader();
+  for (let step = await reader?.read(); step?.value; step = await reader?.read()) {
+    moved();
+    const { value } = step;
+    if (part.length + value.length > size) {
+      part.length = 0;
+      void reader?.cancel();
+      throw new PlatformError("HASH_MISMATCH", `More than the ${size} bytes came that were expected.`);
+    }
+    part.bytes.set(value, part.length);
+    part.length += value.length;
+  }
 }
 
 async function refusal(response: Response): Promise<PlatformError> {
@@ -79,13 +136,5 @@ async function refusal(response: Response): Promise<PlatformError> {
     return PlatformError.fromBody((await response.json()) as { code: string; message: string });
   } catch {
     return new PlatformError("UNREACHABLE", `The server answered ${response.status} without saying why.`);
-  }
-}
-
-async function body(response: Response): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    throw new PlatformError("UNREACHABLE", `The connection broke in mid-transfer: ${String(error)}`, error);
   }
 }

@@ -6,7 +6,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { nodeFetch } from "../../../customer/node-fetch.ts";
+import { Network } from "../../../customer/network.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
 import { cpuProfile, temporaryDirectory } from "../support/children.ts";
 import { costOf } from "../support/cost.ts";
@@ -46,13 +46,15 @@ function putAll(put: Put): Promise<void> {
   return eachAtOnce(blobs, Number(values["at-once"]), put);
 }
 
+const network = new Network();
+
 async function toNginx(directory: string): Promise<Put> {
   const { url } = await startNginx(directory);
   return async (blob) => {
     const { sha256 } = nameOf(blob);
     // The request of the SDK.
     const init = { method: "PUT", body: blob as Uint8Array<ArrayBuffer> };
-    const response = await nodeFetch(new URL(`${url}/api/blobs/${sha256}`), init);
+    const response = await network.fetch(new URL(`${url}/api/blobs/${sha256}`), init);
     await response.arrayBuffer();
     if (response.status !== 201) throw new Error(`nginx answered ${response.status}`);
     if (!values.synced) return;

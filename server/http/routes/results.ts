@@ -1,4 +1,5 @@
 import type { Response } from "express";
+import { limits } from "../../../shared/limits.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.ts";
@@ -14,8 +15,6 @@ import {
   type ResultFormat,
 } from "../result-items.ts";
 
-/** Proxies cut a silent connection after 30 to 60 s. */
-const keepAliveMs = 15_000;
 /** Written at once: fewer, larger writes, yet a small part of a page. */
 const chunkBytes = 64 * 1024;
 
@@ -94,7 +93,7 @@ async function stream(
     }
     isNews = false;
     // At once when there is more, or the job has ended.
-    await platform.resultsChanged(id, after, signal, keepAliveMs);
+    await platform.resultsChanged(id, after, signal, limits.signOfLifeMs);
   }
   await writer.close();
 }

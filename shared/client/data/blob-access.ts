@@ -211,8 +211,9 @@ export class BlobAccess {
     check?: (bytes: Uint8Array) => Promise<void>,
   ): Promise<Uint8Array> {
     const expected = range ? range[1] - range[0] : name.size;
+    const part = { bytes: new Uint8Array(), length: 0 };
     return this.#retry(async (ticket) => {
-      const bytes = await this.#ports.blobs.fetch(name, range, ticket);
+      const bytes = await this.#ports.blobs.fetch(name, range, ticket, part);
       if (bytes.length !== expected)
         throw new PlatformError(
           "HASH_MISMATCH",
@@ -237,6 +238,8 @@ export class BlobAccess {
         if (enough || this.#closed) throw error;
       }
       await this.#sleep(backoffMs(attempt, this.#ports.random));
+      // A new welcome: the network answers, and the back-off starts afresh.
+      if (this.#ticket !== ticket) attempt = -1;
     }
   }
 

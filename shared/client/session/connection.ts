@@ -10,7 +10,7 @@ import { keyOf, newestCached, send, type SessionState } from "./state.ts";
 import { forgetQueued } from "./tasks.ts";
 
 /** From opening the socket to the server's welcome. */
-const greetingMs = 30_000;
+const greetingMs = 15_000;
 /** A connection that lasted this long was a good one: the next retry is a first one again. */
 const stableMs = 10_000;
 
@@ -67,8 +67,10 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "refuse":
       return refuse(state, message);
     case "lease":
+      workMoved(state);
       return takeLease(state, message.job, message.tasks);
     case "accepted":
+      workMoved(state);
       return acknowledge(state, message.job, message.indexes);
     case "cancel":
       return cancelTasks(state, message.job, message.indexes);
@@ -82,6 +84,14 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
       if (connection.state === "connected") connection.returnAfterMs = message.afterMs;
       return;
   }
+}
+
+/**
+ * A server that gives work, or has a result on disk, is one to come back to at once: of one that is up for seconds at a time every
+ * moment counts. One that only takes connections and drops them is left to the back-off.
+ */
+function workMoved({ connection }: SessionState): void {
+  if (connection.state === "connected") connection.attempt = 0;
 }
 
 function welcome(state: SessionState, message: Extract<ServerMessage, { type: "welcome" }>): void {

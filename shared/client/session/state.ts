@@ -32,7 +32,8 @@ export type Connection =
       readonly state: "connected";
       readonly since: number;
       readonly heartbeatMs: number;
-      readonly attempt: number;
+      /** Number of the next try to connect; 0 again once work moved on this connection. */
+      attempt: number;
       heardAt: number;
       /** Credit the server knows of; undefined before the first `want`. */
       credit: { readonly tasks: number; readonly slots: number } | undefined;

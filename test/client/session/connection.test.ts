@@ -74,6 +74,35 @@ describe("connecting", () => {
     expect(lost(h)).toBeLessThan(1000);
   });
 
+  test("[WAIT-3] of a server that is up for moments, every moment in which work moves makes the next retry a first one", () => {
+    const h = new SessionHarness({ random: () => 0.999 });
+    h.join();
+    const delays: number[] = [];
+    for (let window = 0; window < 6; window++) {
+      h.lease([leased(window)]);
+      h.pass(3_500);
+      delays.push(lost(h));
+      h.pass(30_000);
+      h.feed({ type: "connectionOpened" });
+      h.welcome();
+    }
+    expect(Math.max(...delays)).toBeLessThan(1000);
+  });
+
+  test("[WAIT-3] a server that only takes connections and drops them is left to the back-off", () => {
+    const h = new SessionHarness({ random: () => 0.999 });
+    h.join();
+    const delays: number[] = [];
+    for (let window = 0; window < 6; window++) {
+      h.pass(3_500);
+      delays.push(lost(h));
+      h.pass(30_000);
+      h.feed({ type: "connectionOpened" });
+      h.welcome();
+    }
+    expect(delays.at(-1)).toBeGreaterThan(20_000);
+  });
+
   test("bye: comes back after the time the server named", () => {
     const h = new SessionHarness();
     h.join();
