@@ -1,8 +1,12 @@
-import { decode, encode } from "@msgpack/msgpack";
 import type { DatabaseSync } from "node:sqlite";
 import type { ClientPorts, Outbox, OutboxEntry } from "../shared/client/ports.ts";
 import type { LeaseKey } from "../shared/wire/protocol.ts";
 import type { ClientDirectory } from "./client-directory.ts";
+import { MessagePack } from "../shared/wire/messagepack.ts";
+import { messagePackBounds } from "../shared/wire/messagepack-walk.ts";
+
+/** Entries are the client's own, so only memory bounds them. */
+const entriesInMessagePack = new MessagePack(messagePackBounds.resultPack);
 
 /** Results kept at most. What is above is delivered all the same, but would not survive a restart. */
 const defaultMaxBytes = 2 * 1024 ** 3;
@@ -37,7 +41,7 @@ export function createDiskOutbox(
       let left = 0;
       transaction(database, () => {
         for (const entry of entries) {
-          const encoded = encode(entry, { ignoreUndefined: true });
+          const encoded = entriesInMessagePack.encode(entry);
           const key = keyOf({ job: entry.job, ...entry.result });
           if (bytes + encoded.length > maxBytes) {
             left++;
@@ -94,7 +98,7 @@ function readEntries(
     const { key, entry } = row as { key: string; entry: Uint8Array };
     try {
       // The core checks what it gets before it sends it.
-      entries.push(decode(entry) as OutboxEntry);
+      entries.push(entriesInMessagePack.decode(entry) as OutboxEntry);
       found(key, entry.length);
     } catch (error) {
       remove.run(key);

@@ -6,7 +6,7 @@ import { cropVolume, maskVolume, softSphere, type Volume } from "../volume.ts";
 
 /** β-galactosidase, the molecule of the demo. */
 export const betaGal = {
-  file: join(import.meta.dirname, "..", "data", "betaGal.mrc"),
+  file: join(import.meta.dirname, "..", "..", "data", "betaGal.mrc"),
   symmetry: "D2",
   /** Å; the density reaches 93 Å from the centre. */
   radius: 96,

@@ -9,7 +9,7 @@ import * as v from "valibot";
 import type { Hands } from "../../customer/index.ts";
 import { PlatformError } from "../../shared/errors.ts";
 
-const launcher = join(import.meta.dirname, "..", "bin", "manyhands.js");
+const launcher = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 const ready = v.object({
   url: v.string(),
   volunteerUrls: v.array(v.string()),

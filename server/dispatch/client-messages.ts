@@ -200,7 +200,7 @@ function readable(result: TaskResult): TaskResult {
   const reason = unreadable(result);
   if (reason === undefined) return result;
   const message = `The client sent an output that cannot be read. ${reason}`;
-  return { ...result, outcome: { state: "failed", failure: { kind: "unserialisable", message } } };
+  return { ...result, outcome: { state: "failed", failure: { kind: "data", message } } };
 }
 
 function toEvents(

@@ -1,13 +1,16 @@
-import { encode } from "@msgpack/msgpack";
+import { MessagePack } from "../../shared/wire/messagepack.ts";
+import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
+
+const replies = new MessagePack(messagePackBounds.body);
 
 /** Replies with a value: as JSON, or as MessagePack to who prefers it. */
 export function reply({ req, res }: Call, value: object, status = 200): void {
   res.status(status).setHeader("Vary", "Accept");
   if (req.accepts([contentTypes.json, contentTypes.msgpack]) === contentTypes.msgpack)
-    res.type(contentTypes.msgpack).send(Buffer.from(encode(value, { ignoreUndefined: true })));
+    res.type(contentTypes.msgpack).send(Buffer.from(replies.encode(value)));
   else res.json(value);
 }
 

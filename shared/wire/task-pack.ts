@@ -77,7 +77,7 @@ export class TaskPacker {
 
   /** The pack on the wire. Every large input has its blob by then. */
   encode(): Uint8Array<ArrayBuffer> {
-    return messagePack.encode({ first: this.#first, ...this.#inputs.pack }) as Uint8Array<ArrayBuffer>;
+    return messagePack.encode({ first: this.#first, ...this.#inputs.pack });
   }
 }
 

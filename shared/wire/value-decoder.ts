@@ -46,10 +46,16 @@ export function decode(bytes: Uint8Array): unknown {
 }
 
 /** Reads bytes that were checked: what a length announces is there. */
-class Reader {
+export class ValueReader {
+  readonly #copyBytes: boolean;
   #bytes: Uint8Array = nothing;
   #view: DataView | undefined;
   #at = 0;
+
+  /** @param options - `copyBytes`: byte arrays have buffers of their own; else they are views */
+  constructor(options: { copyBytes: boolean }) {
+    this.#copyBytes = options.copyBytes;
+  }
 
   read(bytes: Uint8Array): unknown {
     this.#bytes = bytes;
@@ -81,7 +87,7 @@ class Reader {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        return this.#copy(this.#uint(2 ** (tag - 0xc4)));
+        return this.#byteArray(this.#uint(2 ** (tag - 0xc4)));
       case 0xc7:
       case 0xc8:
       case 0xc9:
@@ -202,6 +208,10 @@ class Reader {
     return parts.join("");
   }
 
+  #byteArray(length: number): Uint8Array {
+    return this.#copyBytes ? this.#copy(length) : this.#take(length);
+  }
+
   /** A view of the next bytes, which are passed. */
   #take(length: number): Uint8Array {
     const at = this.#at;
@@ -229,7 +239,7 @@ class Reader {
   }
 }
 
-const reader = new Reader();
+const reader = new ValueReader({ copyBytes: true });
 
 function isSame(key: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {
   if (key.length !== length) return false;

@@ -43,6 +43,7 @@ export class Unfit extends Error {
 
 /** Writes values as MessagePack, each over the one before. */
 export class ValueEncoder {
+  readonly #omitUndefined: boolean;
   #bytes = new Bytes(firstCapacity);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
@@ -51,13 +52,18 @@ export class ValueEncoder {
   /** What is behind heads of 1 to 5 bytes at the beginning, where most text stands: a view costs more than to write to it. */
   #textRooms: Uint8Array[] = [];
 
+  /** @param options - `omitUndefined`: properties that are undefined are left out, as messages have it */
+  constructor({ omitUndefined = false } = {}) {
+    this.#omitUndefined = omitUndefined;
+  }
+
   /**
    * The bytes are good until the next call. References are named once a blob, in order of appearance.
    * @throws Unfit
    */
   encode(value: unknown): Encoded {
     // A getter of the value may encode another: a kernel's checkpoint.
-    if (this.#busy) return new ValueEncoder().encode(value);
+    if (this.#busy) return new ValueEncoder({ omitUndefined: this.#omitUndefined }).encode(value);
     this.#busy = true;
     this.#at = 0;
     try {
@@ -133,7 +139,7 @@ export class ValueEncoder {
   }
 
   #map(map: Readonly<Record<string, unknown>>, depth: number): void {
-    const names = keysOf(map);
+    const names = this.#namesOf(map);
     refuseDepth(depth);
     refuseSymbols(map);
     this.#head(names.length, 0x80, 16, 0xde);
@@ -147,6 +153,14 @@ export class ValueEncoder {
     } catch (error) {
       throw placed(error, `.${name}`);
     }
+  }
+
+  #namesOf(map: Readonly<Record<string, unknown>>): string[] {
+    const names = keysOf(map);
+    if (this.#omitUndefined)
+      for (const name of names)
+        if (map[name] === undefined) return names.filter((each) => map[each] !== undefined);
+    return names;
   }
 
   #number(value: number): void {

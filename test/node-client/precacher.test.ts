@@ -206,7 +206,7 @@ describe("[PRECACHE-2] precached data", () => {
     c.precacher.start(1, [name]);
     await c.over();
     expect(c.told.at(-1)).toMatchObject({ haveBytes: blob.length, missedBytes: 0 });
-    expect(await c.cache.get(name.sha256)).toEqual(blob);
+    expect(await c.cache.get(name.sha256)).toEqual(new Uint8Array(blob));
     // Two runs, and once more for the damage.
     expect(c.fetched).toHaveLength(4);
   });
