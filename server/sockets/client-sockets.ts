@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { ipKeyGenerator } from "express-rate-limit";
-import { WebSocketServer } from "ws";
+import { WebSocketServer, type WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
-import { ClientSession, SessionSocket, type SessionOwner } from "./client-session.ts";
+import { ClientSession, type SessionOwner } from "./client-session.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
@@ -20,7 +20,6 @@ export class ClientSockets implements UpgradeEndpoint {
   // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (of ws alone).
   readonly #server = new WebSocketServer({
     noServer: true,
-    WebSocket: SessionSocket,
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
@@ -59,7 +58,7 @@ export class ClientSockets implements UpgradeEndpoint {
   }
 
   /** A method of its own: a listener made where the request is in scope keeps it, 1.2 KiB, as long as the connection. */
-  #opened(webSocket: SessionSocket, socket: Duplex, address: string): void {
+  #opened(webSocket: WebSocket, socket: Duplex, address: string): void {
     const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services, this.#owner);
     this.#sessions.add(session);
     const key = ipKeyGenerator(address);
