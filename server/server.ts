@@ -137,7 +137,7 @@ async function startOn(
     : createHttpServer({ shouldUpgradeCallback }, app);
   configureHttpServer(http);
   const open = trackConnections(http);
-  const sockets = new ClientSockets(access, store, platform.sessionServices(log));
+  const sockets = new ClientSockets(access, store, platform.connectionServices(log));
   const lines = new SubmitLines({ access, platform, options, log });
   takeUpgrades(http, [sockets, lines], { trustProxy: options.trustProxy, log });
   await listen(http, options);

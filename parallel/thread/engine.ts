@@ -133,7 +133,7 @@ function startClient(
     {
       clock,
       random: Math.random,
-      transport: createMemoryTransport(platform.sessionServices(pino({ level: "silent" }))),
+      transport: createMemoryTransport(platform.connectionServices(pino({ level: "silent" }))),
       blobs: createOwnTransfer(blobs, platform),
       cache: noCache,
       outbox: noOutbox,

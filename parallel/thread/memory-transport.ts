@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ClientConnection } from "../../server/sockets/connection.ts";
-import type { SessionServices } from "../../server/sockets/client-gate.ts";
+import type { ConnectionServices } from "../../server/sockets/client-gate.ts";
 import type { Transport, TransportConnection, TransportHandlers } from "../../shared/client/ports.ts";
 import type { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
@@ -16,7 +16,7 @@ import { version } from "../../shared/version.ts";
 const heartbeatMs = 15_000;
 
 /** Joins a client to a scheduler of the same thread: the protocol's frames, and nothing beneath. */
-export function createMemoryTransport(services: SessionServices): Transport {
+export function createMemoryTransport(services: ConnectionServices): Transport {
   return { connect: (handlers) => new MemoryConnection(handlers, services) };
 }
 
@@ -24,14 +24,14 @@ export function createMemoryTransport(services: SessionServices): Transport {
 class MemoryConnection implements TransportConnection, ClientConnection {
   readonly bufferedBytes = 0;
   readonly #handlers: TransportHandlers;
-  readonly #services: SessionServices;
+  readonly #services: ConnectionServices;
   readonly #heartbeat: NodeJS.Timeout;
   #client: ClientId | undefined;
   #queue: ServerMessage[] = [];
   #scheduled = false;
   #open = true;
 
-  constructor(handlers: TransportHandlers, services: SessionServices) {
+  constructor(handlers: TransportHandlers, services: ConnectionServices) {
     this.#handlers = handlers;
     this.#services = services;
     this.#heartbeat = setInterval(() => this.#open && handlers.heard(), heartbeatMs).unref();

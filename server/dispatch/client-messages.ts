@@ -4,7 +4,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
-import type { Joining, SessionServices } from "../sockets/client-gate.ts";
+import type { Joining, ConnectionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
 import type { Lease, Task } from "../scheduler/state.ts";
 import type { ClientRegistry } from "./client-registry.ts";
@@ -14,7 +14,7 @@ import type { JobWatch } from "./job-watch.ts";
 import type { KnownBlobs } from "./known-blobs.ts";
 import type { Precaches } from "./precaches.ts";
 
-type Message = Parameters<SessionServices["onMessage"]>[1];
+type Message = Parameters<ConnectionServices["onMessage"]>[1];
 type Results = Extract<ClientMessage, { type: "results" }>;
 
 /** Turns what clients say into events for the scheduler. */

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { JobId } from "../../shared/ids.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
-import type { SessionServices } from "../sockets/client-gate.ts";
+import type { ConnectionServices } from "../sockets/client-gate.ts";
 import type { Store } from "../store/store.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
@@ -101,7 +101,7 @@ export class LocalPlatform implements Platform {
   }
 
   /** What client sockets call. */
-  sessionServices(log: Logger): SessionServices {
+  connectionServices(log: Logger): ConnectionServices {
     const { onJoin, onMessage, onClose } = this.#messages;
     return { options: this.#options, log, onJoin, onMessage, onClose };
   }

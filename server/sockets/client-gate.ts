@@ -34,8 +34,8 @@ export interface Joining extends Admission {
   readonly ticket: string;
 }
 
-/** What a session needs of the rest of the server. */
-export interface SessionServices {
+/** What a connection needs of the rest of the server. */
+export interface ConnectionServices {
   readonly options: ServerOptions;
   readonly log: Logger;
   /** @returns the held leases that are not the client's any more */

@@ -4,8 +4,8 @@ import { ipKeyGenerator } from "express-rate-limit";
 import { WebSocketServer, type WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
-import { ClientGate, type Authenticator, type SessionServices } from "./client-gate.ts";
-import { ClientSession, type SessionOwner } from "./client-session.ts";
+import { ClientGate, type Authenticator, type ConnectionServices } from "./client-gate.ts";
+import { SocketConnection, type ConnectionOwner } from "./socket-connection.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
@@ -24,24 +24,24 @@ export class ClientSockets implements UpgradeEndpoint {
     maxPayload: limits.frameBytes,
     handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
   });
-  readonly #sessions = new Set<ClientSession>();
+  readonly #connections = new Set<SocketConnection>();
   readonly #perAddress = new Map<string, number>();
-  readonly #owner: SessionOwner = {
-    messageGrew: (session) => this.#boundUnfinished(session),
-    closed: (session) => this.#closed(session),
+  readonly #owner: ConnectionOwner = {
+    messageGrew: (connection) => this.#boundUnfinished(connection),
+    closed: (connection) => this.#closed(connection),
   };
-  readonly #services: SessionServices;
+  readonly #services: ConnectionServices;
   readonly #gate: ClientGate;
-  readonly #heartbeats: Heartbeats<ClientSession>;
+  readonly #heartbeats: Heartbeats<SocketConnection>;
 
-  constructor(access: Authenticator, store: Store, services: SessionServices) {
+  constructor(access: Authenticator, store: Store, services: ConnectionServices) {
     this.#services = services;
     this.#gate = new ClientGate(access, store, services.options.volunteers);
     access.onRevoked((tokenId) => {
-      for (const session of this.#sessions) session.revoked(tokenId);
+      for (const connection of this.#connections) connection.revoked(tokenId);
     });
     const { heartbeatMs } = services.options;
-    this.#heartbeats = new Heartbeats(this.#sessions, heartbeatMs, (session) => session.heartbeat());
+    this.#heartbeats = new Heartbeats(this.#connections, heartbeatMs, (connection) => connection.heartbeat());
   }
 
   takes(path: string): boolean {
@@ -59,18 +59,25 @@ export class ClientSockets implements UpgradeEndpoint {
 
   /** A method of its own: a listener made where the request is in scope keeps it, 1.2 KiB, as long as the connection. */
   #opened(webSocket: WebSocket, socket: Duplex, address: string): void {
-    const session = new ClientSession(webSocket, socket, address, this.#gate, this.#services, this.#owner);
-    this.#sessions.add(session);
+    const connection = new SocketConnection(
+      webSocket,
+      socket,
+      address,
+      this.#gate,
+      this.#services,
+      this.#owner,
+    );
+    this.#connections.add(connection);
     const key = ipKeyGenerator(address);
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
   }
 
   /** Messages that have begun hold memory of everybody: when it is too much, the largest of them ends. */
-  #boundUnfinished(session: ClientSession): void {
-    if (session.unfinishedBytes < smallBytes) return;
+  #boundUnfinished(connection: SocketConnection): void {
+    if (connection.unfinishedBytes < smallBytes) return;
     let sum = 0;
-    let largest = session;
-    for (const other of this.#sessions) {
+    let largest = connection;
+    for (const other of this.#connections) {
       sum += other.unfinishedBytes;
       if (other.unfinishedBytes > largest.unfinishedBytes) largest = other;
     }
@@ -80,7 +87,7 @@ export class ClientSockets implements UpgradeEndpoint {
   /** Tells every client that the server goes, and closes. */
   close(reason: string, afterMs: number): void {
     this.#heartbeats.stop();
-    for (const session of this.#sessions) session.bye(reason, afterMs);
+    for (const connection of this.#connections) connection.bye(reason, afterMs);
     this.#server.close();
   }
 
@@ -89,9 +96,9 @@ export class ClientSockets implements UpgradeEndpoint {
     for (const socket of this.#server.clients) socket.terminate();
   }
 
-  #closed(session: ClientSession): void {
-    this.#sessions.delete(session);
-    const key = ipKeyGenerator(session.address);
+  #closed(connection: SocketConnection): void {
+    this.#connections.delete(connection);
+    const key = ipKeyGenerator(connection.address);
     const left = (this.#perAddress.get(key) ?? 1) - 1;
     if (left > 0) this.#perAddress.set(key, left);
     else this.#perAddress.delete(key);
@@ -100,7 +107,7 @@ export class ClientSockets implements UpgradeEndpoint {
   /** The status of a refusal before the upgrade, or undefined. */
   #refusalOf(address: string): number | undefined {
     const { options } = this.#services;
-    if (this.#sessions.size >= options.maxConnections) return 503;
+    if (this.#connections.size >= options.maxConnections) return 503;
     // One line at home has a whole network of IPv6 addresses: they count as one, as for requests.
     const connections = this.#perAddress.get(ipKeyGenerator(address)) ?? 0;
     return connections >= options.maxConnectionsPerAddress ? 429 : undefined;

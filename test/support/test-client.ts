@@ -17,7 +17,7 @@ import {
 export class TestClient {
   readonly id: ClientId = makeClientId(randomBytes);
   readonly ticket = `ticket-${this.id}`;
-  readonly #services: ReturnType<LocalPlatform["sessionServices"]>;
+  readonly #services: ReturnType<LocalPlatform["connectionServices"]>;
   readonly #kernel: (input: unknown, index: number) => unknown;
   /** Whether the server ended the connection. */
   closed = false;
@@ -29,7 +29,7 @@ export class TestClient {
     log: Logger,
     kernel: (input: unknown, index: number) => unknown = (input) => input,
   ) {
-    this.#services = platform.sessionServices(log);
+    this.#services = platform.connectionServices(log);
     this.#kernel = kernel;
     this.#services.onJoin({
       hello: {

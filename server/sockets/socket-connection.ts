@@ -7,7 +7,7 @@ import { limits } from "../../shared/limits.ts";
 import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
-import type { ClientGate, SessionServices } from "./client-gate.ts";
+import type { ClientGate, ConnectionServices } from "./client-gate.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
 import { TokenBucket } from "./rate-limit.ts";
@@ -15,7 +15,7 @@ import { TokenBucket } from "./rate-limit.ts";
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
 /** Who the connection belongs to; a field exists only in the state where it means something. */
-type SessionState =
+type ConnectionState =
   | { readonly state: "greeting" }
   | { readonly state: "admitting" }
   | { readonly state: "joined"; readonly client: ClientId; readonly tokenId: string | undefined }
@@ -28,20 +28,20 @@ const closeTimeoutMs = 2000;
 /** A client is asked whether it lives every so many signs of life: an answer each would double what 10,000 idle clients cost. */
 const beatsPerPing = 3;
 
-/** Who keeps the sessions. */
-export interface SessionOwner {
+/** Who keeps the connections. */
+export interface ConnectionOwner {
   /** A message that has begun grew. */
-  messageGrew(session: ClientSession): void;
-  closed(session: ClientSession): void;
+  messageGrew(connection: SocketConnection): void;
+  closed(connection: SocketConnection): void;
 }
 
 /** One client connection: from `hello` to the close frame. */
-export class ClientSession implements ClientConnection {
+export class SocketConnection implements ClientConnection {
   readonly address: string;
   readonly #socket: WebSocket;
   readonly #network: Duplex;
-  readonly #owner: SessionOwner;
-  readonly #services: SessionServices;
+  readonly #owner: ConnectionOwner;
+  readonly #services: ConnectionServices;
   readonly #gate: ClientGate;
   readonly #outbound: Outbound;
   readonly #bucket: TokenBucket;
@@ -49,7 +49,7 @@ export class ClientSession implements ClientConnection {
   #beats = 0;
   /** Let go of when it is over: a timer that was cleared still takes 200 bytes. */
   #helloTimer: NodeJS.Timeout | undefined;
-  #state: SessionState = { state: "greeting" };
+  #state: ConnectionState = { state: "greeting" };
   /** Messages that came while `hello` was being checked. */
   #waiting: ClientMessage[] | undefined;
 
@@ -58,8 +58,8 @@ export class ClientSession implements ClientConnection {
     network: Duplex,
     address: string,
     gate: ClientGate,
-    services: SessionServices,
-    owner: SessionOwner,
+    services: ConnectionServices,
+    owner: ConnectionOwner,
   ) {
     this.#socket = socket;
     this.#network = network;
