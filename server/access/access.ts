@@ -4,7 +4,7 @@ import type { Store, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";
 import { PrincipalCache } from "./principal-cache.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
-import { Sessions } from "./sessions.ts";
+import { SignIns } from "./sign-ins.ts";
 
 export interface NewToken {
   readonly role: Role;
@@ -12,7 +12,7 @@ export interface NewToken {
   readonly expiresInSeconds?: number | undefined;
 }
 
-/** Tokens and browser sessions: who is asking. What they may do is in rules.ts. */
+/** Tokens, and sign-ins of browsers: which principal a request speaks for. Its rights are in rules.ts. */
 export interface Access {
   /** Who a secret belongs to; undefined for none, a wrong, expired or revoked one. */
   authenticate(secret: string | undefined): Promise<Principal | undefined>;
@@ -27,23 +27,23 @@ export interface Access {
   onRevoked(listener: (tokenId: string) => void): void;
 
   /** Signs a browser in; undefined when the secret is no good. */
-  openSession(secret: string): Promise<{ id: string; principal: Principal; expiresAt: number } | undefined>;
-  /** Who a session belongs to: nobody any more once its token is revoked or has expired. */
-  authenticateSession(id: string | undefined): Promise<Principal | undefined>;
-  closeSession(id: string): void;
+  openSignIn(secret: string): Promise<{ id: string; principal: Principal; expiresAt: number } | undefined>;
+  /** The principal of a sign-in; undefined once its token is revoked or has expired. */
+  authenticateSignIn(id: string | undefined): Promise<Principal | undefined>;
+  closeSignIn(id: string): void;
 }
 
 export interface AccessOptions {
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
-  readonly sessionLifetimeMs?: number;
+  readonly signInLifetimeMs?: number;
 }
 
 /** Access over the tokens of a store. */
 export function createAccess(store: Store, options: AccessOptions = {}): Access {
-  const { clock = Date.now, sessionLifetimeMs = 12 * 3600 * 1000 } = options;
+  const { clock = Date.now, signInLifetimeMs = 12 * 3600 * 1000 } = options;
   const cache = new PrincipalCache(clock);
-  const sessions = new Sessions(clock, sessionLifetimeMs);
+  const signIns = new SignIns(clock, signInLifetimeMs);
   const listeners: ((tokenId: string) => void)[] = [];
 
   async function byHash(hash: Sha256): Promise<Principal | undefined> {
@@ -90,16 +90,16 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
       return cache.generation;
     },
     onRevoked: (listener) => listeners.push(listener),
-    async openSession(secret) {
+    async openSignIn(secret) {
       const principal = await authenticate(secret);
-      return principal && { ...sessions.open(hashSecret(secret)), principal };
+      return principal && { ...signIns.open(hashSecret(secret)), principal };
     },
-    async authenticateSession(id) {
-      const hash = id === undefined ? undefined : sessions.find(id);
+    async authenticateSignIn(id) {
+      const hash = id === undefined ? undefined : signIns.find(id);
       return hash && byHash(hash);
     },
-    closeSession(id) {
-      sessions.close(id);
+    closeSignIn(id) {
+      signIns.close(id);
       cache.generation++;
     },
   };

@@ -18,7 +18,7 @@ import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
 import { resultRoutes } from "./routes/results.ts";
-import { sessionRoutes } from "./routes/session.ts";
+import { signInRoutes } from "./routes/sign-in.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -63,7 +63,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...kernelRoutes(parts),
     ...clientRoutes(parts),
     ...tokenRoutes(parts),
-    ...sessionRoutes(parts),
+    ...signInRoutes(parts),
     ...statusRoutes(parts, metrics),
   };
   for (const name of routeNames) addRoute(app, name, routes[name], parts);

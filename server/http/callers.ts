@@ -5,7 +5,7 @@ import { bearerOf } from "../access/bearer.ts";
 import type { Caller } from "../access/rules.ts";
 import { provesSameOrigin } from "../access/same-origin.ts";
 import type { Platform } from "../platform.ts";
-import { sessionOf } from "./session-cookie.ts";
+import { signInOf } from "./sign-in-cookie.ts";
 
 const callers = new WeakMap<Request, Caller>();
 
@@ -36,7 +36,7 @@ export async function findCaller(
     const principal = await access.authenticate(secret);
     return principal && { kind: "token", ...principal };
   }
-  const principal = await access.authenticateSession(sessionOf(req));
+  const principal = await access.authenticateSignIn(signInOf(req));
   if (!principal) return undefined;
   const isRead = req.method === "GET" || req.method === "HEAD";
   if (!isRead && !provesSameOrigin(req.headers, req.host))

@@ -284,18 +284,18 @@ export const operations: Record<RouteName, Operation> = {
     description: "The data of each event is a `Snapshot`.",
     replies: { 200: { description: "Events.", content: { "text/event-stream": "text" } } },
   },
-  "POST /api/session": {
+  "POST /api/sign-in": {
     id: "signIn",
     summary: "Exchange a token for a cookie (browsers)",
     body: either("SignIn"),
-    replies: ok("Session"),
+    replies: ok("SignedIn"),
   },
-  "GET /api/session": {
-    id: "getSession",
+  "GET /api/sign-in": {
+    id: "getSignIn",
     summary: "Who is asking; nulls for nobody",
-    replies: ok("Session"),
+    replies: ok("SignedIn"),
   },
-  "DELETE /api/session": { id: "signOut", summary: "Forget the cookie", replies: done },
+  "DELETE /api/sign-in": { id: "signOut", summary: "Forget the cookie", replies: done },
   "GET /api/openapi.json": {
     id: "getOpenApi",
     summary: "This document",

@@ -26,7 +26,7 @@ import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
 import { banSchema } from "./routes/clients.ts";
 import { postKernelSchema } from "./routes/kernels.ts";
-import { sessionSchema, signInSchema } from "./routes/session.ts";
+import { signedInSchema, signInSchema } from "./routes/sign-in.ts";
 
 /** What a server sends; every named schema of the document. */
 export const sent = {
@@ -47,7 +47,7 @@ export const sent = {
   Snapshot: snapshotSchema,
   Token: tokenInfoSchema,
   CreatedToken: createdTokenSchema,
-  Session: sessionSchema,
+  SignedIn: signedInSchema,
   Health: v.strictObject({ status: v.literal("ok"), version: v.string() }),
   Unhealthy: v.strictObject({
     status: v.literal("failing"),

@@ -83,27 +83,27 @@ describe("tokens", () => {
   });
 });
 
-describe("sessions", () => {
+describe("sign-ins", () => {
   test("stand for their token until it is revoked", async () => {
     const { access } = await start();
     const { secret, info } = await access.createToken({ role: "admin", name: "root" });
-    const session = await access.openSession(secret);
-    expect(await access.authenticateSession(session?.id)).toMatchObject({ role: "admin" });
+    const signIn = await access.openSignIn(secret);
+    expect(await access.authenticateSignIn(signIn?.id)).toMatchObject({ role: "admin" });
     await access.revoke(info.id);
-    expect(await access.authenticateSession(session?.id)).toBeUndefined();
-    expect(await access.openSession(secret)).toBeUndefined();
+    expect(await access.authenticateSignIn(signIn?.id)).toBeUndefined();
+    expect(await access.openSignIn(secret)).toBeUndefined();
   });
 
   test("end when closed, and by themselves", async () => {
     let now = 1_000_000;
-    const { access } = await start({ clock: () => now, sessionLifetimeMs: 1_000 });
+    const { access } = await start({ clock: () => now, signInLifetimeMs: 1_000 });
     const { secret } = await access.createToken({ role: "admin", name: "root" });
-    const [first, second] = [await access.openSession(secret), await access.openSession(secret)];
-    access.closeSession(first!.id);
-    expect(await access.authenticateSession(first!.id)).toBeUndefined();
-    expect(await access.authenticateSession(second!.id)).toBeDefined();
+    const [first, second] = [await access.openSignIn(secret), await access.openSignIn(secret)];
+    access.closeSignIn(first!.id);
+    expect(await access.authenticateSignIn(first!.id)).toBeUndefined();
+    expect(await access.authenticateSignIn(second!.id)).toBeDefined();
     now += 1_000;
-    expect(await access.authenticateSession(second!.id)).toBeUndefined();
-    expect(await access.authenticateSession(undefined)).toBeUndefined();
+    expect(await access.authenticateSignIn(second!.id)).toBeUndefined();
+    expect(await access.authenticateSignIn(undefined)).toBeUndefined();
   });
 });

@@ -6,9 +6,9 @@ import { openTestServer } from "../support/http-server.ts";
 const open: RouteName[] = [
   "GET /healthz",
   "GET /api/openapi.json",
-  "GET /api/session",
-  "POST /api/session",
-  "DELETE /api/session",
+  "GET /api/sign-in",
+  "POST /api/sign-in",
+  "DELETE /api/sign-in",
 ];
 const adminOnly: RouteName[] = [
   "GET /api/tokens",

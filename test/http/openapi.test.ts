@@ -206,7 +206,7 @@ describe("real replies are what the document says", () => {
     );
   });
 
-  test("clients, tokens, session, status", async () => {
+  test("clients, tokens, sign-in, status", async () => {
     const client = server.client();
     await createJob(server, { inputs: [1] });
     await ask("GET /api/clients", "/api/clients");
@@ -221,9 +221,9 @@ describe("real replies are what the document says", () => {
     await ask("DELETE /api/tokens/{id}", `/api/tokens/${id}`);
     await ask("GET /api/status", "/api/status");
     await ask("GET /api/capacity", "/api/capacity");
-    await ask("POST /api/session", "/api/session", json({ token: server.tokens.admin }));
-    await ask("GET /api/session", "/api/session");
-    await ask("DELETE /api/session", "/api/session");
+    await ask("POST /api/sign-in", "/api/sign-in", json({ token: server.tokens.admin }));
+    await ask("GET /api/sign-in", "/api/sign-in");
+    await ask("DELETE /api/sign-in", "/api/sign-in");
     await ask("GET /healthz", "/healthz");
     await ask("GET /metrics", "/metrics");
     expect(await ask("GET /api/openapi.json", "/api/openapi.json")).toEqual(

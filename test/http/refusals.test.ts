@@ -85,7 +85,7 @@ describe("[ERR-1] bodies", () => {
     await refusal(await server.request("/api/kernels", kernelTooLarge), 413, "TOO_LARGE");
     await refusal(await server.request("/api/kernels", { ...script, body: "" }), 400, "BAD_REQUEST");
     const token = json({ token: "x".repeat(5000) });
-    await refusal(await server.request("/api/session", token), 413, "TOO_LARGE");
+    await refusal(await server.request("/api/sign-in", token), 413, "TOO_LARGE");
   });
 
   test("what unpacks to more than the limit is over the limit", async () => {

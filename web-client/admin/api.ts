@@ -1,13 +1,13 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 
-export interface Session {
+export interface SignedIn {
   readonly role: Role | null;
   readonly name: string | null;
 }
 
 /**
- * Sends a request with the session's cookie.
+ * Sends a request with the cookie of the sign-in.
  * @returns the JSON of the reply, undefined for an empty one
  * @throws PlatformError the server's refusal, or UNREACHABLE
  */

@@ -5,14 +5,14 @@ import { ConfirmDialog } from "./confirm.tsx";
 import { Jobs } from "./jobs.tsx";
 import { Notice, StaleBanner } from "./notice.tsx";
 import { SignIn } from "./sign-in.tsx";
-import { session, signOut, snapshot } from "./state.ts";
+import { signedIn, signOut, snapshot } from "./state.ts";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { VolunteerCard } from "./volunteer-card.tsx";
 
 /** The admin page: sign-in, or everything the server knows. */
 export function App(): JSX.Element {
-  const role = session.value?.role;
+  const role = signedIn.value?.role;
   return (
     <div class="frame">
       <header class="topbar">
@@ -20,7 +20,7 @@ export function App(): JSX.Element {
         <h1>Manyhands</h1>
         {role && (
           <>
-            <span class="muted who">{shownName(session.value?.name ?? "")}</span>
+            <span class="muted who">{shownName(signedIn.value?.name ?? "")}</span>
             <button type="button" class="button small" onClick={() => void signOut()}>
               Sign out
             </button>
@@ -35,8 +35,8 @@ export function App(): JSX.Element {
 }
 
 function content(): JSX.Element {
-  if (!session.value) return <p class="muted">Asking the server…</p>;
-  if (session.value.role !== "admin") return <SignIn />;
+  if (!signedIn.value) return <p class="muted">Asking the server…</p>;
+  if (signedIn.value.role !== "admin") return <SignIn />;
   const picture = snapshot.value;
   if (!picture) return <p class="muted">Waiting for the first figures…</p>;
   return (

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { PlatformError } from "../../shared/errors.ts";
-import { session, signIn } from "./state.ts";
+import { signedIn, signIn } from "./state.ts";
 
 /** Asks for a token. */
 export function SignIn(): JSX.Element {
@@ -20,7 +20,7 @@ export function SignIn(): JSX.Element {
     }
     busy.value = false;
   };
-  const role = session.value?.role;
+  const role = signedIn.value?.role;
   return (
     <section class="card sign-in" aria-labelledby="sign-in">
       <h2 id="sign-in">Sign in</h2>

@@ -1,14 +1,14 @@
 import { computed, signal } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Snapshot } from "../../shared/wire/rest.ts";
-import { request, type Session } from "./api.ts";
+import { request, type SignedIn } from "./api.ts";
 
 /** No push for this long means that it stopped: the server sends about one a second. */
 const staleMs = 5_000;
 /** The browser reconnects an event stream by itself unless the server refused it. */
 const retryMs = 3_000;
 
-export const session = signal<Session | undefined>(undefined);
+export const signedIn = signal<SignedIn | undefined>(undefined);
 export const snapshot = signal<Snapshot | undefined>(undefined);
 export const notice = signal<PlatformError | undefined>(undefined);
 
@@ -26,19 +26,19 @@ let events: EventSource | undefined;
 /** Looks who is signed in, and listens if it is an administrator. */
 export async function open(): Promise<void> {
   setInterval(() => (now.value = performance.now()), 1_000);
-  await refreshSession();
+  await refreshSignIn();
 }
 
-async function refreshSession(): Promise<void> {
+async function refreshSignIn(): Promise<void> {
   try {
-    session.value = (await request("GET", "api/session")) as Session;
+    signedIn.value = (await request("GET", "api/sign-in")) as SignedIn;
     notice.value = undefined;
   } catch (error) {
     notice.value = PlatformError.from(error);
-    setTimeout(() => void refreshSession(), retryMs);
+    setTimeout(() => void refreshSignIn(), retryMs);
     return;
   }
-  if (session.value.role === "admin") listen();
+  if (signedIn.value.role === "admin") listen();
 }
 
 function listen(): void {
@@ -52,24 +52,24 @@ function listen(): void {
   source.addEventListener("message", take);
   source.addEventListener("snapshot", take);
   source.addEventListener("error", () => {
-    // Refused: the session may have ended, or the server is not up yet.
+    // Refused: the sign-in may have ended, or the server is not up yet.
     if (source.readyState === EventSource.CLOSED && events === source)
-      setTimeout(() => void refreshSession(), retryMs);
+      setTimeout(() => void refreshSignIn(), retryMs);
   });
 }
 
-/** Exchanges a token for a session. @throws PlatformError */
+/** Exchanges a token for a sign-in. @throws PlatformError */
 export async function signIn(token: string): Promise<void> {
-  session.value = (await request("POST", "api/session", { token })) as Session;
-  if (session.value.role === "admin") listen();
+  signedIn.value = (await request("POST", "api/sign-in", { token })) as SignedIn;
+  if (signedIn.value.role === "admin") listen();
 }
 
 export async function signOut(): Promise<void> {
   events?.close();
   events = undefined;
-  await act("DELETE", "api/session");
+  await act("DELETE", "api/sign-in");
   snapshot.value = undefined;
-  session.value = { role: null, name: null };
+  signedIn.value = { role: null, name: null };
 }
 
 /** Does what the person asked for; a refusal is shown. Resolves with the reply, or undefined when refused. */

@@ -1,10 +1,10 @@
 import type { Request, Response } from "express";
 
 // Cookies are not kept apart by port: two servers on one machine would sign each other's admin out.
-const nameOf = (req: Request): string => `manyhands_session_${req.socket.localPort ?? 0}`;
+const nameOf = (req: Request): string => `manyhands_sign_in_${req.socket.localPort ?? 0}`;
 
-/** The session a browser's request names. */
-export function sessionOf(req: Request): string | undefined {
+/** The sign-in that the cookie of a request names. */
+export function signInOf(req: Request): string | undefined {
   const name = nameOf(req);
   for (const pair of (req.headers.cookie ?? "").split(";")) {
     const at = pair.indexOf("=");
@@ -14,11 +14,11 @@ export function sessionOf(req: Request): string | undefined {
 }
 
 /** Scripts of the page cannot read it, and other sites' requests do not carry it. */
-export function setSession(req: Request, res: Response, id: string, expiresAt: number): void {
+export function setSignIn(req: Request, res: Response, id: string, expiresAt: number): void {
   res.cookie(nameOf(req), id, { ...attributes(req), expires: new Date(expiresAt) });
 }
 
-export function clearSession(req: Request, res: Response): void {
+export function clearSignIn(req: Request, res: Response): void {
   res.clearCookie(nameOf(req), attributes(req));
 }
 

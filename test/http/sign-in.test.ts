@@ -3,7 +3,7 @@ import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { json, refusal } from "../support/rest.ts";
 
 async function signIn(server: TestServer, token: string): Promise<{ cookie: string; header: string }> {
-  const response = await server.request("/api/session", { ...json({ token }), token: null });
+  const response = await server.request("/api/sign-in", { ...json({ token }), token: null });
   expect(response.status).toBe(200);
   const header = response.headers.get("set-cookie") ?? "";
   return { header, cookie: header.split(";")[0]! };
@@ -20,7 +20,7 @@ function fromPage(
   return server.request(path, { ...init, token: null, headers });
 }
 
-describe("the admin page's session", () => {
+describe("a sign-in of the admin page", () => {
   test("is a cookie that scripts and other sites do not get", async () => {
     const server = await startTestServer();
     const { cookie, header } = await signIn(server, server.tokens.admin);
@@ -28,7 +28,7 @@ describe("the admin page's session", () => {
     expect(header).toMatch(/; SameSite=Strict/);
     expect(header).not.toMatch(/; Secure/);
     expect(header).not.toContain(server.tokens.admin);
-    expect(await (await fromPage(server, cookie, "/api/session")).json()).toEqual({
+    expect(await (await fromPage(server, cookie, "/api/sign-in")).json()).toEqual({
       role: "admin",
       name: "admin",
     });
@@ -37,7 +37,7 @@ describe("the admin page's session", () => {
 
   test("is marked Secure behind TLS", async () => {
     const server = await startTestServer({ trustProxy: true });
-    const response = await server.request("/api/session", {
+    const response = await server.request("/api/sign-in", {
       ...json({ token: server.tokens.admin }),
       headers: { "content-type": "application/json", "x-forwarded-proto": "https" },
       token: null,
@@ -65,8 +65,8 @@ describe("the admin page's session", () => {
   test("ends with sign-out, and with its token", async () => {
     const server = await startTestServer();
     const first = await signIn(server, server.tokens.admin);
-    expect((await fromPage(server, first.cookie, "/api/session", { method: "DELETE" })).status).toBe(204);
-    expect(await (await fromPage(server, first.cookie, "/api/session")).json()).toEqual({
+    expect((await fromPage(server, first.cookie, "/api/sign-in", { method: "DELETE" })).status).toBe(204);
+    expect(await (await fromPage(server, first.cookie, "/api/sign-in")).json()).toEqual({
       role: null,
       name: null,
     });
@@ -80,7 +80,7 @@ describe("the admin page's session", () => {
 
   test("is for admins and customers, with a good token", async () => {
     const server = await startTestServer();
-    const attempt = (token: string) => server.request("/api/session", { ...json({ token }), token: null });
+    const attempt = (token: string) => server.request("/api/sign-in", { ...json({ token }), token: null });
     await refusal(await attempt("mh_a_wrong"), 401, "UNAUTHENTICATED");
     await refusal(await attempt(server.tokens.volunteer), 403, "FORBIDDEN");
     await refusal(await attempt(server.tokens.client), 403, "FORBIDDEN");

@@ -4,15 +4,15 @@ import { roles } from "../../../shared/wire/rest.ts";
 import { parseBody } from "../body.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { reply } from "../reply.ts";
-import { clearSession, sessionOf, setSession } from "../session-cookie.ts";
+import { clearSignIn, signInOf, setSignIn } from "../sign-in-cookie.ts";
 
-type Names = "POST /api/session" | "GET /api/session" | "DELETE /api/session";
+type Names = "POST /api/sign-in" | "GET /api/sign-in" | "DELETE /api/sign-in";
 
-/** Body of `POST /api/session`. */
+/** Body of `POST /api/sign-in`. */
 export const signInSchema = v.strictObject({ token: v.pipe(v.string(), v.minLength(1), v.maxLength(200)) });
 
-/** Who is asking; both null for nobody. */
-export const sessionSchema = v.strictObject({
+/** Role and name of the caller; both null without a token or sign-in. */
+export const signedInSchema = v.strictObject({
   role: v.nullable(v.picklist(roles)),
   name: v.nullable(v.string()),
 });
@@ -20,26 +20,26 @@ export const sessionSchema = v.strictObject({
 const signInBytes = 4096;
 
 /** Sign-in of browsers: a token is exchanged for a cookie, so that the page need not keep the token. */
-export function sessionRoutes({ access }: HttpParts): Routes<Names> {
+export function signInRoutes({ access }: HttpParts): Routes<Names> {
   return {
-    "POST /api/session": async (call) => {
+    "POST /api/sign-in": async (call) => {
       const { req, res } = call;
       const { token } = await parseBody(req, res, signInSchema, signInBytes);
-      const session = await access.openSession(token.trim());
-      if (!session) throw new PlatformError("UNAUTHENTICATED", "This token is wrong, revoked or expired.");
-      const { role, name } = session.principal;
+      const signIn = await access.openSignIn(token.trim());
+      if (!signIn) throw new PlatformError("UNAUTHENTICATED", "This token is wrong, revoked or expired.");
+      const { role, name } = signIn.principal;
       if (role !== "admin" && role !== "customer") {
-        access.closeSession(session.id);
+        access.closeSignIn(signIn.id);
         throw new PlatformError(
           "FORBIDDEN",
           `This token is for a ${role}; expected an admin's or a customer's.`,
         );
       }
-      setSession(req, res, session.id, session.expiresAt);
+      setSignIn(req, res, signIn.id, signIn.expiresAt);
       res.set("Cache-Control", "no-store");
       reply(call, { role, name });
     },
-    "GET /api/session": (call) => {
+    "GET /api/sign-in": (call) => {
       const { caller } = call;
       call.res.set("Cache-Control", "no-store");
       reply(
@@ -47,10 +47,10 @@ export function sessionRoutes({ access }: HttpParts): Routes<Names> {
         caller?.kind === "token" ? { role: caller.role, name: caller.name } : { role: null, name: null },
       );
     },
-    "DELETE /api/session": ({ req, res }) => {
-      const id = sessionOf(req);
-      if (id) access.closeSession(id);
-      clearSession(req, res);
+    "DELETE /api/sign-in": ({ req, res }) => {
+      const id = signInOf(req);
+      if (id) access.closeSignIn(id);
+      clearSignIn(req, res);
       res.status(204).end();
     },
   };
