@@ -4,7 +4,7 @@ import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { JobInfo } from "../shared/wire/rest.ts";
 import type { Api } from "./api.ts";
-import { SubmitLine } from "./submit-line.ts";
+import { SubmitSocket } from "./submit-socket.ts";
 import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
 
 /** Inputs of a job: what is enumerated once, in order; its position is the task's index. */
@@ -13,7 +13,7 @@ export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
 /** The first request is small, so that clients have something to do at once; each may hold twice as much as the one before. */
 const firstBatchTasks = 128;
 
-/** A job that has sent so many requests of a few tasks each is fed by a program that waits for results: worth a line of its own. */
+/** A job that has sent so many requests of a few tasks each is fed by a program that waits for results: worth a submit socket. */
 const fewTasks = 16;
 const fewRequests = 4;
 
@@ -31,7 +31,7 @@ export interface SubmissionOptions {
  * slow enumeration sends what there is. Sent again after a lost reply, the same index with the same input is one task.
  * The last request closes the job: a request more would be a third of what a job of one task takes.
  *
- * Inputs that come one by one go over a WebSocket of the job after the first few, see {@link SubmitLine}.
+ * Inputs that come one by one go over a WebSocket of the job after the first few, see {@link SubmitSocket}.
  */
 export async function submitInputs(
   api: Api,
@@ -102,7 +102,7 @@ class Sender {
   #closed = false;
   #batchTasks = firstBatchTasks;
   #smallRequests = 0;
-  readonly #line: SubmitLine;
+  readonly #socket: SubmitSocket;
   readonly #broken = Promise.withResolvers<never>();
   #failure: { error: unknown } | undefined;
   #over = false;
@@ -111,7 +111,7 @@ class Sender {
     this.#api = api;
     this.#id = id;
     this.#options = options;
-    this.#line = new SubmitLine(api.http, id);
+    this.#socket = new SubmitSocket(api.http, id);
     this.#filling = this.#emptyBatch();
     this.#broken.promise.catch(() => undefined);
     options.signal.addEventListener("abort", () => this.#broken.reject(options.signal.reason), {
@@ -145,7 +145,7 @@ class Sender {
   /** Sends nothing more, and lets go of what it holds. */
   end(): void {
     this.#over = true;
-    this.#line.close();
+    this.#socket.close();
   }
 
   async #finish(): Promise<void> {
@@ -186,7 +186,7 @@ class Sender {
     const close = this.#closing;
     const body = await batch.body();
     if (!close && batch.length <= fewTasks && this.#smallRequests++ >= fewRequests)
-      if (await this.#line.submit(body)) return;
+      if (await this.#socket.submit(body)) return;
     await this.#api.submit(this.#id, body, { signal, close });
     this.#closed = close;
   }

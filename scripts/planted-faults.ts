@@ -31,7 +31,7 @@ const customer = [
   "test/customer/map.test.ts",
   "test/customer/blobs.test.ts",
   "test/customer/lost-replies.test.ts",
-  "test/customer/submit-line.test.ts",
+  "test/customer/submit-socket.test.ts",
 ];
 
 /** Faults of the kind that loses, doubles or delays work, and reads wrong what was kept. */
@@ -750,8 +750,8 @@ export const plantedFaults: readonly PlantedFault[] = [
     ],
   },
   {
-    name: "a pack that its line did not answer is taken for stored",
-    file: "customer/submit-line.ts",
+    name: "a pack that its submit socket did not answer is taken for stored",
+    file: "customer/submit-socket.ts",
     find: "    this.#settle(false);\n",
     replace: "    this.#settle(true);\n",
     tests: customer,

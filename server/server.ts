@@ -19,7 +19,7 @@ import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
-import { SubmitLines } from "./sockets/submit-lines.ts";
+import { SubmitSockets } from "./sockets/submit-sockets.ts";
 import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
 import { openSqliteStore } from "./store/sqlite/open.ts";
 import type { Store } from "./store/store.ts";
@@ -138,8 +138,8 @@ async function startOn(
   configureHttpServer(http);
   const open = trackConnections(http);
   const sockets = new ClientSockets(access, store, platform.connectionServices(log));
-  const lines = new SubmitLines({ access, platform, options, log });
-  takeUpgrades(http, [sockets, lines], { trustProxy: options.trustProxy, log });
+  const submitSockets = new SubmitSockets({ access, platform, options, log });
+  takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
   const certificate = tls && new X509Certificate(tls.cert);
@@ -157,7 +157,7 @@ async function startOn(
       http,
       open,
       sockets,
-      lines,
+      submitSockets,
       platform,
       store,
       stopping,
@@ -183,7 +183,7 @@ interface Running {
   /** Every connection, also those that were upgraded: `closeAllConnections` does not know them. */
   readonly open: ReadonlySet<Socket>;
   readonly sockets: ClientSockets;
-  readonly lines: SubmitLines;
+  readonly submitSockets: SubmitSockets;
   readonly platform: LocalPlatform;
   readonly store: Store;
   readonly stopping: AbortController;
@@ -196,7 +196,7 @@ async function stop({
   http,
   open,
   sockets,
-  lines,
+  submitSockets,
   platform,
   store,
   stopping,
@@ -208,12 +208,12 @@ async function stop({
   platform.dispatcher.stopLeasing();
   stopping.abort();
   sockets.close("The server is shutting down; it will be back.", 1000);
-  lines.close();
+  submitSockets.close();
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
   http.closeIdleConnections();
   const timer = setTimeout(() => {
     sockets.terminate();
-    lines.terminate();
+    submitSockets.terminate();
     http.closeAllConnections();
     for (const socket of open) socket.destroy();
   }, closeMs);

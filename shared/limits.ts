@@ -10,7 +10,7 @@ export const limits = {
   /** Largest single JSON or MessagePack request body held in memory (streamed bodies are bounded per item). */
   bodyBytes: 16 * 1024 * 1024,
   /** Largest pack of tasks on a customer's WebSocket, which is for few at a time; larger ones are posted. */
-  submitLineBytes: 256 * 1024,
+  submitSocketBytes: 256 * 1024,
   /** Largest kernel module. WASM embedded as base64 fits; anything larger should be a blob. */
   kernelBytes: 32 * 1024 * 1024,
   /** Largest blob. */

@@ -10,7 +10,7 @@ import { startClientProcess, temporaryDirectory, until } from "../support/proces
 import { startTestServer } from "../support/server.ts";
 
 describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
-  it("programs, their submit line and headless clients work", async () => {
+  it("programs, their submit socket and headless clients work", async () => {
     const server = await startTestServer();
     const proxy = await startPrefixProxy(server.url.replace("localhost", "127.0.0.1"), "/lab/hands");
     const { url } = proxy;

@@ -6,21 +6,21 @@ import { limits } from "../shared/limits.ts";
 import { submitSubprotocol, submittedSchema } from "../shared/wire/rest.ts";
 import type { HttpClient } from "./http.ts";
 
-/** How patient a line is. */
-export interface SubmitLineTimes {
+/** How patient a submit socket is. */
+export interface SubmitSocketTimes {
   /**
-   * A line on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and
+   * A submit socket on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and
    * the next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.
    */
   readonly silenceMs: number;
   /**
-   * A line that could not be opened, broke, or did not answer is not tried again before this, and twice as long after each
+   * A submit socket that could not be opened, broke, or did not answer is not tried again before this, and twice as long after each
    * such failure in a row: there are proxies that let no WebSocket through, and some that let it be opened and nothing more.
    */
   readonly againMs: number;
 }
 
-const usualTimes: SubmitLineTimes = { silenceMs: 15_000, againMs: 10_000 };
+const usualTimes: SubmitSocketTimes = { silenceMs: 15_000, againMs: 10_000 };
 /** The pause grows up to 2⁶ times as long: some ten minutes. */
 const mostDoublings = 6;
 const handshakeMs = 10_000;
@@ -36,10 +36,10 @@ type State =
  * A WebSocket for packs of tasks that come one by one (SPEC.md [LINE-1]): a request each takes both sides longer than the task. It is
  * a short cut and no more: whatever goes wrong, `submit` says that it does not know, and the pack is posted.
  */
-export class SubmitLine {
+export class SubmitSocket {
   readonly #http: HttpClient;
   readonly #id: JobId;
-  readonly #times: SubmitLineTimes;
+  readonly #times: SubmitSocketTimes;
   #state: State = { state: "none", notBefore: -Infinity };
   /** In a row. */
   #failures = 0;
@@ -55,12 +55,12 @@ export class SubmitLine {
   }
 
   /**
-   * Whether a pack is on the server's disk; false: nobody knows, send it again. One at a time. The first calls open the line
+   * Whether a pack is on the server's disk; false: nobody knows, send it again. One at a time. The first calls open the submit socket
    * meanwhile.
    */
   submit(pack: Uint8Array): Promise<boolean> | false {
     if (this.#state.state === "none" && performance.now() >= this.#state.notBefore) this.#open();
-    if (this.#state.state !== "open" || pack.length > limits.submitLineBytes) return false;
+    if (this.#state.state !== "open" || pack.length > limits.submitSocketBytes) return false;
     const { socket, silence } = this.#state;
     return new Promise((resolve) => {
       this.#answer = resolve;
@@ -70,7 +70,7 @@ export class SubmitLine {
     });
   }
 
-  /** Ends the line for good; what is under way counts as not known. */
+  /** Ends the submit socket for good; what is under way counts as not known. */
   readonly close = (): void => {
     this.#http.closed.removeEventListener("abort", this.close);
     this.#end({ state: "closed" });
@@ -126,7 +126,7 @@ export class SubmitLine {
     else this.#end({ state: "none", notBefore: -Infinity });
   }
 
-  /** The line of an attempt to open one could not be opened, or broke. */
+  /** The submit socket of an attempt to open one could not be opened, or broke. */
   #lost(opening: State, socket?: WebSocket): void {
     const isOpen = this.#state.state === "open" && this.#state.socket === socket;
     if (isOpen || this.#state === opening) this.#fail();

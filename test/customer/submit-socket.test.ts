@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { Api } from "../../customer/api.ts";
 import { HttpClient } from "../../customer/http.ts";
 import type { Hands } from "../../customer/index.ts";
-import { SubmitLine } from "../../customer/submit-line.ts";
+import { SubmitSocket } from "../../customer/submit-socket.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { root, until } from "../support/processes.ts";
@@ -44,7 +44,7 @@ async function oneByOne(
 const doubled = (count: number): number[] => Array.from({ length: count }, (_, index) => 2 * index);
 const posts = (requests: readonly string[]): number =>
   requests.filter((line) => /^POST .*\/tasks/.test(line)).length;
-const lines = (requests: readonly string[]): number =>
+const sockets = (requests: readonly string[]): number =>
   requests.filter((line) => /^GET .*\/tasks/.test(line)).length;
 
 describe("[LINE-1] inputs that come one by one", () => {
@@ -52,7 +52,7 @@ describe("[LINE-1] inputs that come one by one", () => {
     const hands = await parts.platform.connect({ url: parts.proxy.url });
     parts.proxy.requests.length = 0;
     expect(await oneByOne(hands, 100)).toEqual(doubled(100));
-    expect(lines(parts.proxy.requests)).toBe(1);
+    expect(sockets(parts.proxy.requests)).toBe(1);
     expect(posts(parts.proxy.requests)).toBeLessThan(50);
   });
 
@@ -61,8 +61,8 @@ describe("[LINE-1] inputs that come one by one", () => {
     parts.proxy.requests.length = 0;
     let cuts = 0;
     const outputs = await oneByOne(hands, 80, (index) => {
-      // The first cut takes the line with a pack under way.
-      if (lines(parts.proxy.requests) === 0 || index % 10 > 0) return;
+      // The first cut takes the submit socket with a pack under way.
+      if (sockets(parts.proxy.requests) === 0 || index % 10 > 0) return;
       cuts++;
       parts.proxy.cutAll();
     });
@@ -109,15 +109,15 @@ describe("[LINE-1] inputs that come one by one", () => {
     const leftAt = performance.now();
     const [code] = await exited;
     expect({ said: said.toString().trim(), code }).toEqual({ said: "left", code: 0 });
-    // A line ends by itself after 15 s.
+    // A submit socket ends by itself after 15 s.
     expect(performance.now() - leftAt).toBeLessThan(14_000);
   });
 });
 
-describe("[LINE-1] a line", () => {
+describe("[LINE-1] a submit socket", () => {
   const times = { silenceMs: 300, againMs: 200 };
 
-  async function openLine() {
+  async function openSocket() {
     const { server } = parts.platform;
     const findToken = async (): Promise<string> => server.token;
     const http = new HttpClient({
@@ -129,14 +129,14 @@ describe("[LINE-1] a line", () => {
     const api = new Api(http);
     const { sha256 } = await api.putKernel("export default (x) => x");
     const { id } = await api.createJob({ kernel: sha256, key: randomUUID() });
-    const line = new SubmitLine(http, id, times);
-    onTestFinished(() => line.close());
+    const socket = new SubmitSocket(http, id, times);
+    onTestFinished(() => socket.close());
     let next = 0;
     /** Sends a task; false when nobody knows whether it arrived. */
     const send = async (): Promise<boolean> => {
       const pack = new TaskPacker(next);
       pack.add(encodeValue(next), []);
-      const isStored = await line.submit(pack.encode());
+      const isStored = await socket.submit(pack.encode());
       if (isStored) next++;
       return isStored;
     };
@@ -146,7 +146,7 @@ describe("[LINE-1] a line", () => {
   }
 
   it("that was cut opens again, and what it answered is there", async () => {
-    const { send, opened, total, sent } = await openLine();
+    const { send, opened, total, sent } = await openSocket();
     for (let round = 0; round < 3; round++) {
       await opened();
       expect(await send()).toBe(true);
@@ -160,7 +160,7 @@ describe("[LINE-1] a line", () => {
   });
 
   it("that is not answered counts as not known, and waits longer each time", async () => {
-    const { send, opened, total, sent } = await openLine();
+    const { send, opened, total, sent } = await openSocket();
     await opened();
     parts.proxy.freeze();
     try {
@@ -168,7 +168,7 @@ describe("[LINE-1] a line", () => {
       parts.proxy.requests.length = 0;
       // Not tried again at once; nor does an attempt come through.
       expect([await send(), await send()]).toEqual([false, false]);
-      expect(lines(parts.proxy.requests)).toBe(0);
+      expect(sockets(parts.proxy.requests)).toBe(0);
     } finally {
       parts.proxy.thaw();
     }
@@ -178,7 +178,7 @@ describe("[LINE-1] a line", () => {
   });
 
   it("ends with what is under way when its connection is closed", async () => {
-    const { http, send, opened } = await openLine();
+    const { http, send, opened } = await openSocket();
     await opened();
     parts.proxy.freeze();
     try {

@@ -8,14 +8,14 @@ import type { TokenBucket } from "./rate-limit.ts";
 
 /** Packs that came and are not answered, beyond which nothing is read: an honest customer has one. */
 const packsAhead = 4;
-/** Answers that were not read, beyond which the line ends: an honest customer reads each before it sends the next pack. */
+/** Answers that were not read, beyond which the submit socket ends: an honest customer reads each before it sends the next pack. */
 const maxUnreadBytes = 64 * 1024;
-/** How long a line that is over may take to close. */
+/** How long a submit socket that is over may take to close. */
 const closeTimeoutMs = 2000;
 
 interface Parts {
   readonly tokenId: string;
-  /** Of all lines of the token. */
+  /** Of all submit sockets of the token. */
   readonly bucket: TokenBucket;
   readonly stillAllowed: () => Promise<boolean>;
   readonly submit: (tasks: readonly PackedTask[]) => Promise<Submitted>;
@@ -25,9 +25,9 @@ interface Parts {
 
 /**
  * One customer's WebSocket for the tasks of one job. A pack is taken when the one before it is answered. What is refused ends
- * the line: its customer posts the pack, and is told why in full.
+ * the submit socket: its customer posts the pack, and is told why in full.
  */
-export class SubmitLine {
+export class SubmitSocket {
   readonly tokenId: string;
   readonly #socket: WebSocket;
   readonly #parts: Parts;
@@ -42,10 +42,10 @@ export class SubmitLine {
     this.tokenId = parts.tokenId;
     socket.on("message", (data, isBinary) => this.#received(data, isBinary));
     socket.on("close", parts.closed);
-    socket.on("error", (error) => parts.log.debug({ err: error }, "submit line error"));
+    socket.on("error", (error) => parts.log.debug({ err: error }, "submit socket error"));
   }
 
-  /** The token this line came with is no good any more. */
+  /** The token this submit socket came with is no good any more. */
   revoked(): void {
     this.#refuse(new PlatformError("UNAUTHENTICATED", "The token was revoked."));
   }
@@ -65,7 +65,7 @@ export class SubmitLine {
         const submitted = await this.#take(data, isBinary);
         this.#socket.send(JSON.stringify(submitted));
         if (this.#socket.bufferedAmount > maxUnreadBytes)
-          throw new PlatformError("TOO_MANY", "The answers on this line are not read.");
+          throw new PlatformError("TOO_MANY", "The answers on this submit socket are not read.");
         if (--this.#waiting <= packsAhead) this.#socket.resume();
       } catch (error) {
         this.#refuse(error);
@@ -87,7 +87,7 @@ export class SubmitLine {
     if (this.#over) return;
     this.#over = true;
     const refusal = PlatformError.from(error);
-    if (refusal.code === "INTERNAL") this.#parts.log.error({ err: error }, "a submit line failed");
+    if (refusal.code === "INTERNAL") this.#parts.log.error({ err: error }, "a submit socket failed");
     this.#socket.close(refusal.closeCode, refusal.code);
     // A paused socket would not see the other side's answer.
     this.#socket.resume();

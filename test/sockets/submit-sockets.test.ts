@@ -26,8 +26,8 @@ function packOf(first: number, ...inputs: Value[]): Uint8Array {
   return packer.encode();
 }
 
-/** A line as a customer of any make may use it. */
-class Line {
+/** A submit socket as a customer of any make may use it. */
+class Customer {
   readonly socket: WebSocket;
   readonly answers: Record<string, number>[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -64,21 +64,21 @@ class Line {
   }
 }
 
-describe("[LINE-1] a line for the tasks of a job", () => {
+describe("[LINE-1] a submit socket for the tasks of a job", () => {
   test("answers packs in order, and computes what they hold", async () => {
     const server = await startTestServer();
     const job = await openJob(server);
     const client = await new RawClient(server.url).join();
-    const line = await new Line(server, job).opened();
-    line.socket.send(packOf(0, "a"));
-    expect(await line.answer(1)).toEqual({ added: 1, repeated: 0, total: 1 });
+    const customer = await new Customer(server, job).opened();
+    customer.socket.send(packOf(0, "a"));
+    expect(await customer.answer(1)).toEqual({ added: 1, repeated: 0, total: 1 });
     const { tasks } = await client.lease();
     expect(decodeValue(tasks[0]!.input as Uint8Array)).toBe("a");
     // Several at a time, and one that was sent before.
-    for (let first = 1; first < 20; first++) line.socket.send(packOf(first, first));
-    line.socket.send(packOf(18, 18, 19));
-    expect(await line.answer(21)).toEqual({ added: 0, repeated: 2, total: 20 });
-    expect(line.answers.map(({ total }) => total)).toEqual([
+    for (let first = 1; first < 20; first++) customer.socket.send(packOf(first, first));
+    customer.socket.send(packOf(18, 18, 19));
+    expect(await customer.answer(21)).toEqual({ added: 0, repeated: 2, total: 20 });
+    expect(customer.answers.map(({ total }) => total)).toEqual([
       ...Array.from({ length: 20 }, (_, index) => index + 1),
       20,
     ]);
@@ -95,86 +95,86 @@ describe("[LINE-1] a line for the tasks of a job", () => {
       [await tokenOf("client"), 403],
       [await tokenOf("customer"), 404],
     ] as const) {
-      const line = new Line(server, job, { token });
-      await line.closed;
-      expect(line.status, token).toBe(status);
+      const customer = new Customer(server, job, { token });
+      await customer.closed;
+      expect(customer.status, token).toBe(status);
     }
     for (const path of ["j_aaaaaaaaaaaaaaaa", "nonsense"]) {
-      const line = new Line(server, path);
-      await line.closed;
-      expect(line.status).toBe(404);
+      const customer = new Customer(server, path);
+      await customer.closed;
+      expect(customer.status).toBe(404);
     }
   });
 
   test("[ACCESS-4] is refused to a page of another origin", async () => {
     const server = await startTestServer();
-    const line = new Line(server, await openJob(server), { origin: "https://evil.example" });
-    await line.closed;
-    expect(line.status).toBe(403);
+    const customer = new Customer(server, await openJob(server), { origin: "https://evil.example" });
+    await customer.closed;
+    expect(customer.status).toBe(403);
   });
 
   test.each([
     ["garbage", () => new Uint8Array([0xc1, 2, 3]), 4400],
     ["text", () => "hello", 4400],
     ["another input for an index", () => packOf(0, "other"), 4409],
-    ["a message that is too large", () => new Uint8Array(limits.submitLineBytes + 1), 1009],
+    ["a message that is too large", () => new Uint8Array(limits.submitSocketBytes + 1), 1009],
   ])("ends at %s, and nothing of it is kept", async (_what, message, code) => {
     const server = await startTestServer();
     const job = await openJob(server);
-    const line = await new Line(server, job).opened();
-    line.socket.send(packOf(0, "first"));
-    await line.answer(1);
-    line.socket.send(message());
-    line.socket.send(packOf(1, "behind it"));
-    expect(await line.closed).toMatchObject({ code });
-    expect(line.answers).toHaveLength(1);
+    const customer = await new Customer(server, job).opened();
+    customer.socket.send(packOf(0, "first"));
+    await customer.answer(1);
+    customer.socket.send(message());
+    customer.socket.send(packOf(1, "behind it"));
+    expect(await customer.closed).toMatchObject({ code });
+    expect(customer.answers).toHaveLength(1);
     expect(await totalOf(server, job)).toBe(1);
   });
 
   test("ends when its job takes no more tasks", async () => {
     const server = await startTestServer();
     const job = await openJob(server);
-    const line = await new Line(server, job).opened();
+    const customer = await new Customer(server, job).opened();
     await server.api("POST", `/api/jobs/${job}/close`);
-    line.socket.send(packOf(0, "late"));
-    expect(await line.closed).toEqual({ code: 4409, reason: "WRONG_STATE" });
+    customer.socket.send(packOf(0, "late"));
+    expect(await customer.closed).toEqual({ code: 4409, reason: "WRONG_STATE" });
   });
 
   test("ends when its token is revoked", async () => {
     const server = await startTestServer();
     const { token, id } = await server.api("POST", "/api/tokens", { role: "admin", name: "second" });
-    const line = await new Line(server, await openJob(server), {
+    const customer = await new Customer(server, await openJob(server), {
       token: token as unknown as string,
     }).opened();
     await server.api("DELETE", `/api/tokens/${id as unknown as string}`);
-    expect(await line.closed).toEqual({ code: 4401, reason: "UNAUTHENTICATED" });
+    expect(await customer.closed).toEqual({ code: 4401, reason: "UNAUTHENTICATED" });
   });
 
   test("ends at more packs a second than the server takes, and no answered one is lost", async () => {
     const server = await startTestServer({ messagesPerSecondPerClient: 3 });
     const job = await openJob(server);
-    const line = await new Line(server, job).opened();
-    for (let first = 0; first < 100; first++) line.socket.send(packOf(first, first));
-    expect(await line.closed).toEqual({ code: 4429, reason: "TOO_MANY" });
-    expect(line.answers.length).toBeGreaterThanOrEqual(30);
-    expect(await totalOf(server, job)).toBe(line.answers.length);
+    const customer = await new Customer(server, job).opened();
+    for (let first = 0; first < 100; first++) customer.socket.send(packOf(first, first));
+    expect(await customer.closed).toEqual({ code: 4429, reason: "TOO_MANY" });
+    expect(customer.answers.length).toBeGreaterThanOrEqual(30);
+    expect(await totalOf(server, job)).toBe(customer.answers.length);
   });
 
   test("takes no message in many pieces, each of which may hold more than it is", async () => {
     const server = await startTestServer();
-    const line = await new Line(server, await openJob(server)).opened();
-    for (let piece = 0; piece < 100; piece++) line.socket.send("x", { fin: false });
-    expect(await line.closed).toMatchObject({ code: 1008 });
+    const customer = await new Customer(server, await openJob(server)).opened();
+    for (let piece = 0; piece < 100; piece++) customer.socket.send("x", { fin: false });
+    expect(await customer.closed).toMatchObject({ code: 1008 });
   });
 
   test("is told that the server goes, behind the last answer", async () => {
     const server = await startTestServer();
     const job = await openJob(server);
-    const line = await new Line(server, job).opened();
-    line.socket.send(packOf(0, "in time"));
-    await line.answer(1);
+    const customer = await new Customer(server, job).opened();
+    customer.socket.send(packOf(0, "in time"));
+    await customer.answer(1);
     const stopped = server.close();
-    expect(await line.closed).toEqual({ code: 4503, reason: "SHUTTING_DOWN" });
+    expect(await customer.closed).toEqual({ code: 4503, reason: "SHUTTING_DOWN" });
     await stopped;
   });
 });

@@ -17,11 +17,11 @@ import { bearerOf } from "../access/bearer.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import { TokenBucket } from "./rate-limit.ts";
-import { SubmitLine } from "./submit-line.ts";
+import { SubmitSocket } from "./submit-socket.ts";
 import { addressOf, pathOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
 
-/** Lines of one token; a program with more jobs under way at a time submits the others' tasks by POST. */
-const linesPerToken = 256;
+/** Submit sockets of one token; a program with more jobs under way at a time submits the others' tasks by POST. */
+const socketsPerToken = 256;
 
 interface Parts {
   readonly access: Access;
@@ -38,20 +38,20 @@ interface Parts {
  * (SPEC.md [LINE-1]). A request of its own for each cost the server 0.5 ms and the customer 0.7 ms of processor time, and made a
  * task take 2.6 ms where it takes 1.6 so.
  */
-export class SubmitLines implements UpgradeEndpoint {
+export class SubmitSockets implements UpgradeEndpoint {
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: limits.submitLineBytes,
+    maxPayload: limits.submitSocketBytes,
     // Each fragment may hold the 64 KiB that it was read with. An honest customer sends none.
     maxFragments: 8,
     maxBufferedChunks: 1024,
     handleProtocols: (offered) => (offered.has(submitSubprotocol) ? submitSubprotocol : false),
   });
-  readonly #lines = new Set<SubmitLine>();
-  /** Of every token that opened a line; closing one gives no new burst. */
+  readonly #open = new Set<SubmitSocket>();
+  /** Of every token that opened a submit socket; closing one gives no new burst. */
   readonly #buckets = new Map<string, TokenBucket>();
-  /** Lines asked for from each address in this minute. */
+  /** Submit sockets asked for from each address in this minute. */
   readonly #asked = new Map<string, number>();
   #minuteEndsAt = 0;
   readonly #parts: Parts;
@@ -61,7 +61,7 @@ export class SubmitLines implements UpgradeEndpoint {
     this.#parts = parts;
     parts.access.onRevoked((tokenId) => {
       this.#buckets.delete(tokenId);
-      for (const line of this.#lines) if (line.tokenId === tokenId) line.revoked();
+      for (const submitSocket of this.#open) if (submitSocket.tokenId === tokenId) submitSocket.revoked();
     });
   }
 
@@ -84,15 +84,15 @@ export class SubmitLines implements UpgradeEndpoint {
     }
     const { tokenId } = principal;
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const line = new SubmitLine(webSocket, {
+      const submitSocket = new SubmitSocket(webSocket, {
         tokenId,
         bucket: this.#bucketOf(tokenId),
         stillAllowed,
         submit: (tasks) => platform.submit(job, tasks),
-        closed: () => this.#lines.delete(line),
+        closed: () => this.#open.delete(submitSocket),
         log,
       });
-      this.#lines.add(line);
+      this.#open.add(submitSocket);
     });
   }
 
@@ -129,16 +129,16 @@ export class SubmitLines implements UpgradeEndpoint {
     if (!maySee(principal!, customer))
       throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
     let ofToken = 0;
-    for (const { tokenId } of this.#lines) if (tokenId === principal!.tokenId) ofToken++;
-    if (ofToken >= linesPerToken)
-      throw new PlatformError("TOO_MANY", `More than ${linesPerToken} lines with one token.`);
+    for (const { tokenId } of this.#open) if (tokenId === principal!.tokenId) ofToken++;
+    if (ofToken >= socketsPerToken)
+      throw new PlatformError("TOO_MANY", `More than ${socketsPerToken} submit sockets with one token.`);
     return principal!;
   }
 
-  /** Takes no more tasks, and ends each line when what it took is answered. */
+  /** Takes no more tasks, and ends each submit socket when what it took is answered. */
   close(): void {
     this.#closing = true;
-    for (const line of this.#lines) line.leave();
+    for (const submitSocket of this.#open) submitSocket.leave();
     this.#server.close();
   }
 
