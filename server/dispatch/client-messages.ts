@@ -71,7 +71,8 @@ export class ClientMessages {
   };
 
   readonly onClose = (client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void => {
-    if (!this.#dispatcher.connections.remove(client, connection)) return;
+    if (!this.#dispatcher.connections.remove(client, connection))
+      return this.#log.debug({ client, how }, "does not fit: a connection that another one replaced closed");
     this.#registry.left(client);
     this.#precaches.left(client);
     if (how === "refused") this.#registry.revokeTicket(client);
@@ -94,12 +95,14 @@ export class ClientMessages {
     if (message.type === "results") return this.#receiveResults(client, message);
     if (message.type === "log") {
       // Only of a task that it was given: the log is read by the job's customer.
-      if (this.#holds(client, message.job, message.index))
-        this.#watch.log(message.job, message.index, this.#registry.name(client), message.lines);
+      const { job, index, lines } = message;
+      if (this.#holds(client, job, index)) this.#watch.log(job, index, this.#registry.name(client), lines);
+      else this.#log.debug({ client, job, index }, "does not fit: log lines without a lease");
       return undefined;
     }
     if (message.type === "precached") {
-      this.#precaches.reported(client, message);
+      if (!this.#precaches.reported(client, message))
+        this.#log.debug({ client, precache: message.id }, "does not fit: a report on no standing precache");
       return undefined;
     }
     for (const event of toEvents(client, message)) this.#dispatcher.feed(event);

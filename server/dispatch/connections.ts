@@ -23,8 +23,11 @@ export class Connections {
     return this.#byClient.get(client);
   }
 
-  send(client: ClientId, message: ServerMessage): void {
-    this.#byClient.get(client)?.send(message);
+  /** False when the client is not connected. */
+  send(client: ClientId, message: ServerMessage): boolean {
+    const connection = this.#byClient.get(client);
+    connection?.send(message);
+    return connection !== undefined;
   }
 
   all(): ClientConnection[] {

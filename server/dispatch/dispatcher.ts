@@ -2,10 +2,16 @@ import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { LeaseKey } from "../../shared/wire/protocol.ts";
+import type { LeaseKey, ServerMessage } from "../../shared/wire/protocol.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
-import type { Acknowledgement, Instruction, SchedulerEvent, SchedulerJob } from "../scheduler/events.ts";
+import type {
+  Acknowledgement,
+  Instruction,
+  Misfit,
+  SchedulerEvent,
+  SchedulerJob,
+} from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
@@ -48,7 +54,10 @@ export class Dispatcher {
     this.#listener = options.listener;
     const awake = new AwakeClock();
     this.#clock = options.clock ?? (() => awake.now());
-    this.scheduler = new Scheduler(options.scheduler);
+    const misfit = this.#log.isLevelEnabled("debug")
+      ? ({ why, about, story }: Misfit) => this.#log.debug({ ...about, story }, `does not fit: ${why}`)
+      : undefined;
+    this.scheduler = new Scheduler({ ...options.scheduler, misfit });
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();
   }
@@ -84,7 +93,7 @@ export class Dispatcher {
         const { client, job, tasks } = instruction;
         this.#listener.jobMoved?.(job.id);
         for (let at = 0; at < tasks.length; at += limits.tasksPerMessage)
-          this.connections.send(client, {
+          this.#send(client, {
             type: "lease",
             job,
             tasks: tasks.slice(at, at + limits.tasksPerMessage),
@@ -93,14 +102,14 @@ export class Dispatcher {
       }
       case "sendCancel": {
         const { client, job, indexes } = instruction;
-        return this.connections.send(client, {
+        return this.#send(client, {
           type: "cancel",
           job,
           ...(indexes && { indexes: [...indexes] }),
         });
       }
       case "sendAccepted":
-        return this.connections.send(instruction.client, {
+        return this.#send(instruction.client, {
           type: "accepted",
           job: instruction.job,
           indexes: [...instruction.indexes],
@@ -127,6 +136,11 @@ export class Dispatcher {
         return this.#inBackground("quarantine a job", ended);
       }
     }
+  }
+
+  #send(client: ClientId, message: ServerMessage): void {
+    if (!this.connections.send(client, message))
+      this.#log.debug({ client, message: message.type }, "does not fit: a message to a client that is away");
   }
 
   #claim(job: JobId, limit: number): void {
@@ -175,8 +189,7 @@ export class Dispatcher {
       if (indexes) indexes.push(index);
       else byClient.set(client, [index]);
     }
-    for (const [client, indexes] of byClient)
-      this.connections.send(client, { type: "accepted", job, indexes });
+    for (const [client, indexes] of byClient) this.#send(client, { type: "accepted", job, indexes });
   }
 
   #inBackground(what: string, promise: Promise<unknown>): void {

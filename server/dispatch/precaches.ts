@@ -77,17 +77,18 @@ export class Precaches {
       if (precache.parts.delete(client)) this.#news.tell(precache.id);
   }
 
-  /** Takes a client's report. Reports about a precache that the client was not asked for, or that ended, are dropped. */
-  reported(client: ClientId, { id, state, haveBytes, missedBytes, reason = "" }: Report): void {
+  /** Takes a client's report. False when it is dropped: the precache has ended, or the client was not asked for it. */
+  reported(client: ClientId, { id, state, haveBytes, missedBytes, reason = "" }: Report): boolean {
     const precache = this.#precaches.get(id);
     const part = precache?.parts.get(client);
-    if (!precache || !part) return;
+    if (!precache || !part) return false;
     part.state = state;
     part.haveBytes = Math.min(haveBytes, precache.bytes);
     part.missedBytes = Math.min(missedBytes, precache.bytes - part.haveBytes);
     part.reason = reason;
     part.heardAt = this.#clock();
     this.#news.tell(id);
+    return true;
   }
 
   #ask(precache: Precache, id: ClientId): void {

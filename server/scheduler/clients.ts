@@ -1,6 +1,7 @@
 import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import type { SchedulerClientInfo } from "./events.ts";
+import { noteMisfit, noteUnheld } from "./misfits.ts";
 import { loseAttempt } from "./results.ts";
 import { mayRun } from "./assign.ts";
 import {
@@ -63,7 +64,10 @@ export function connectClient(
       (other) => other.client === info.id && other.attempt === key.attempt,
     );
     if (lease) stale.delete(lease);
-    else if (!adopt(state, client, key)) dropped.push(key);
+    else if (!adopt(state, client, key)) {
+      noteUnheld(state, "a held lease that is dropped", info.id, key);
+      dropped.push(key);
+    }
   }
   for (const lease of stale) giveBack(state, lease);
   if (dropped.length > 0) state.out.push({ type: "sendDropped", client: info.id, leases: dropped });
@@ -105,7 +109,7 @@ export function takeAdopted(state: State, job: Job, index: number): boolean {
 
 export function vanishClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
-  if (!client) return;
+  if (!client) return noteMisfit(state, "clientVanished", { client: id });
   client.vanishedAt ??= state.now;
   client.wanted = 0;
   // Said anew when it comes back.
@@ -129,7 +133,7 @@ export function forgetUnclaimed(state: State): void {
 /** It left for good and said so, or was banned: nothing it held counts as an attempt. */
 export function removeClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
-  if (!client) return;
+  if (!client) return noteMisfit(state, "clientLeft", { client: id });
   for (const lease of client.leases) giveBack(state, lease);
   forgetAllAdopted(state, id);
   state.clients.delete(id);
@@ -142,7 +146,8 @@ export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKe
     const lease = findLease(state, id, key);
     const job = state.jobs.get(key.job);
     if (lease) giveBack(state, lease);
-    else if (job) forgetAdopted(job, id, key.index);
+    else if (!job || !forgetAdopted(job, id, key.index))
+      noteUnheld(state, "a released lease that is not held", id, key);
   }
 }
 
@@ -178,7 +183,7 @@ export function changeCache(client: Client, added: readonly Sha256[], removed: r
 /** Everything of a job is over: its clients stop. */
 export function endJob(state: State, id: JobId): void {
   const job = state.jobs.get(id);
-  if (!job) return;
+  if (!job) return noteMisfit(state, "jobEnded", { job: id });
   const clients = new Set<ClientId>();
   for (const task of job.tasks.values())
     for (const lease of task.leases) {

@@ -120,6 +120,19 @@ export interface Acknowledgement {
   readonly index: TaskIndex;
 }
 
+/** An event, or a part of one, that does not fit the scheduler's state and changes nothing: for the debug log. */
+export interface Misfit {
+  readonly why: string;
+  readonly about: {
+    readonly client?: ClientId;
+    readonly job?: JobId;
+    readonly index?: TaskIndex;
+    readonly attempt?: number;
+  };
+  /** The state's side of it: how client, job and task stand. */
+  readonly story: string;
+}
+
 /** What the shell must do: the only way out of the scheduler. */
 export type Instruction =
   | { readonly type: "claimTasks"; readonly job: JobId; readonly limit: number }

@@ -5,6 +5,7 @@ import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import type { Acknowledgement } from "./events.ts";
+import { noteMisfit } from "./misfits.ts";
 import {
   believes,
   forgetAdopted,
@@ -41,9 +42,10 @@ export function receiveResults(
   const job = state.jobs.get(jobId);
   const sender = state.clients.get(client);
   // It left in the meantime: not acknowledged, so that it sends them again when it is back.
-  if (job && !sender) return;
+  if (job && !sender) return noteMisfit(state, "results of an unknown client", { client, job: jobId });
   if (!job || !sender || !mayRun(sender, job)) {
     // The job ended or was deleted, or asks for other clients: nobody wants these; the client may forget them.
+    noteMisfit(state, "results that no job here takes", { client, job: jobId });
     state.counts.droppedResults += results.length;
     state.out.push({ type: "sendAccepted", client, job: jobId, indexes: results.map(({ index }) => index) });
     return;
@@ -69,6 +71,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   if (outcome.state === "failed") {
     // A failure that belongs to no lease says nothing about the task: it ended, or is with somebody else by now.
     if (!task || !lease) {
+      noteMisfit(state, "a failure without a lease", { client, job: job.id, index, attempt: result.attempt });
       batch.ackNow.push(index);
       return;
     }
@@ -80,6 +83,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     const elapsedMs = Math.min(result.elapsedMs, state.now - lease.leasedAt);
     job.meanMs = smooth(job.meanMs, elapsedMs);
   } else if (!mayEndUnleased(state, sender, job, index)) {
+    noteMisfit(state, "an output without a lease", { client, job: job.id, index, attempt: result.attempt });
     state.counts.droppedResults += 1;
     batch.ackNow.push(index);
     return;

@@ -14,6 +14,7 @@ import {
 } from "./clients.ts";
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, speculate } from "./expiry.ts";
+import { noteMisfit, noteUnheld } from "./misfits.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
   newJob,
@@ -117,7 +118,8 @@ function changesSupply(event: SchedulerEvent): boolean {
 function apply(state: State, event: SchedulerEvent): void {
   switch (event.type) {
     case "jobAdded":
-      if (state.jobs.has(event.job.descriptor.id)) return;
+      if (state.jobs.has(event.job.descriptor.id))
+        return noteMisfit(state, "a job was added again", { job: event.job.descriptor.id });
       enterFairShare(state, event.job.customer);
       state.jobs.set(
         event.job.descriptor.id,
@@ -129,28 +131,28 @@ function apply(state: State, event: SchedulerEvent): void {
     case "jobEnded":
       return endJob(state, event.job);
     case "tasksAdded":
-      return withJob(state, event.job, (job) => {
+      return withJob(state, event, (job) => {
         enterFairShare(state, job.info.customer);
         job.exhausted = false;
         if (event.again) job.claimedBelow = 0;
         if (event.requeued) job.attemptBase = job.highestAttempt;
       });
     case "tasksClaimed":
-      return withJob(state, event.job, (job) => addClaimed(state, job, event.tasks, event.limit));
+      return withJob(state, event, (job) => addClaimed(state, job, event.tasks, event.limit));
     case "claimFailed":
-      return withJob(state, event.job, (job) => {
+      return withJob(state, event, (job) => {
         job.claiming = false;
       });
     case "clientConnected":
       return connectClient(state, event.client, event.held, event.cached);
     case "clientWanted":
-      return withClient(state, event.client, (client) => {
+      return withClient(state, event, (client) => {
         client.wanted = event.tasks;
         client.slots = event.slots;
         noteCredit(state, client);
       });
     case "cacheChanged":
-      return withClient(state, event.client, (client) => changeCache(client, event.added, event.removed));
+      return withClient(state, event, (client) => changeCache(client, event.added, event.removed));
     case "clientVanished":
       return vanishClient(state, event.client);
     case "clientLeft":
@@ -161,12 +163,13 @@ function apply(state: State, event: SchedulerEvent): void {
       return releaseLeases(state, event.client, event.leases);
     case "progressReceived": {
       const lease = findLease(state, event.client, event.lease);
-      if (lease) lease.progress = event.fraction;
+      if (!lease) return noteUnheld(state, "progress without a lease", event.client, event.lease);
+      lease.progress = event.fraction;
       return;
     }
     case "checkpointReceived": {
       const lease = findLease(state, event.client, event.lease);
-      if (!lease) return;
+      if (!lease) return noteUnheld(state, "a checkpoint without a lease", event.client, event.lease);
       // A copy: the state is a view of the frame it came in, which would be kept with it.
       lease.task.checkpoint = new Uint8Array(event.state);
       const { job, index } = event.lease;
@@ -174,11 +177,11 @@ function apply(state: State, event: SchedulerEvent): void {
       return;
     }
     case "outcomesStored":
-      return withJob(state, event.job, (job) =>
+      return withJob(state, event, (job) =>
         finishSettling(state, job, event.accepted, event.dropped, event.done),
       );
     case "outcomesRefused":
-      return withJob(state, event.job, (job) => reopenSettling(state, job, event.indexes));
+      return withJob(state, event, (job) => reopenSettling(state, job, event.indexes));
     case "timePassed":
       forgetUnclaimed(state);
       expire(state);
@@ -192,7 +195,7 @@ function apply(state: State, event: SchedulerEvent): void {
 }
 
 function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChanged" }>): void {
-  withJob(state, event.job, (job) => {
+  withJob(state, event, (job) => {
     const { paused = job.info.paused, priority = job.info.priority } = event;
     if (job.info.paused && !paused) enterFairShare(state, job.info.customer);
     state.supplyChanged = true;
@@ -230,12 +233,22 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
   if (tasks.length > 0) job.inputBytes = Math.max(256, bytes / tasks.length, job.inputBytes / 4);
 }
 
-function withJob(state: State, id: JobId, change: (job: Job) => void): void {
+function withJob(
+  state: State,
+  { type, job: id }: Extract<SchedulerEvent, { job: JobId }>,
+  change: (job: Job) => void,
+): void {
   const job = state.jobs.get(id);
   if (job) change(job);
+  else noteMisfit(state, type, { job: id });
 }
 
-function withClient(state: State, id: ClientId, change: (client: Client) => void): void {
+function withClient(
+  state: State,
+  { type, client: id }: Extract<SchedulerEvent, { client: ClientId }>,
+  change: (client: Client) => void,
+): void {
   const client = state.clients.get(id);
   if (client) change(client);
+  else noteMisfit(state, type, { client: id });
 }

@@ -1,7 +1,7 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
-import type { Instruction, SchedulerClientInfo, SchedulerJob } from "./events.ts";
+import type { Instruction, Misfit, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { meets } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 
@@ -121,6 +121,8 @@ export interface SchedulerConfig {
   readonly believeUntil?: number;
   /** Share of a customer; 1 for all unless told. */
   readonly weightOf?: (customer: string) => number;
+  /** Hears of every event that does not fit the state. */
+  readonly misfit?: ((misfit: Misfit) => void) | undefined;
 }
 
 export interface State {
@@ -242,8 +244,8 @@ export function noteCredit(state: State, client: Client): void {
 }
 
 /** A lease brought back before its task was claimed is over before that, too. */
-export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): void {
-  if (job.adopted.get(index)?.client === client) job.adopted.delete(index);
+export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): boolean {
+  return job.adopted.get(index)?.client === client && job.adopted.delete(index);
 }
 
 /** Whether clients are believed what they say they hold (see {@link SchedulerConfig.believeUntil}). */

@@ -251,3 +251,26 @@ test("[END-1] a job that finished leaves the scheduler, which would else grow wi
   await until(() => world.onDisk.done === 1);
   await until(() => world.dispatcher.scheduler.state.jobs.size === 0);
 });
+
+describe("the debug log", () => {
+  test("tells of results that no lease covers, with how their task stands", async () => {
+    await world.submit(1);
+    world.join(ada, 1);
+    await world.leased(ada, "0/1");
+    world.join(bob, 0);
+    world.deliver(bob, failed(0, 1));
+    await world.saidInLog("does not fit: a failure without a lease");
+    const told = JSON.parse(world.logged.find((line) => line.includes("does not fit"))!) as object;
+    expect(told).toMatchObject({ client: bob, job: id, index: 0, attempt: 1 });
+    expect(told).toHaveProperty("story", expect.stringContaining(`leased (attempt 1 of ${ada})`));
+  });
+
+  test("tells of a message to a client that is away", async () => {
+    await world.submit(1);
+    world.join(ada, 1);
+    await world.leased(ada, "0/1");
+    world.dispatcher.connections.remove(ada, world.dispatcher.connections.get(ada)!);
+    world.deliver(ada, done(0));
+    await world.saidInLog("a message to a client that is away");
+  });
+});
