@@ -9,20 +9,20 @@ import type { Store } from "../store/store.ts";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
-/** What the gate needs of the access part. */
+/** The verbs of the access room that the gate calls. */
 export interface Authenticator {
   authenticate(
     secret: string | undefined,
   ): Promise<{ role: Role; name: string; tokenId: string } | undefined>;
-  /** Tells when a token was revoked. */
+  /** Calls the listener when a token was revoked. */
   onRevoked(listener: (tokenId: string) => void): void;
 }
 
 /** A client that may join. */
 export interface Admission {
-  /** Joined with a client (or admin) token; volunteers are not trusted. */
+  /** True for a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
-  /** The token it came with; the connection ends when that is revoked. */
+  /** The token of its hello; the connection ends when this token is revoked. */
   readonly tokenId?: string;
 }
 
@@ -34,14 +34,14 @@ export interface Joining extends Admission {
   readonly ticket: string;
 }
 
-/** What a connection needs of the rest of the server. */
+/** The verbs of the dispatcher that a connection calls. */
 export interface ConnectionServices {
   readonly options: ServerOptions;
   readonly log: Logger;
   /** @returns the held leases that are not the client's any more */
   onJoin(joining: Joining): LeaseKey[];
   onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;
-  /** `refused`: for good, it is not waited for; `broken`: it may come back within its grace time. */
+  /** `refused`: the client is not expected again; `broken`: it may come back within its grace time. */
   onClose(client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void;
 }
 

@@ -10,14 +10,14 @@ import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
 
-/** What messages that have begun may hold, of all connections together: a few frames of the largest kind. */
+/** Bytes of unfinished messages, of all connections together: a few frames of the largest kind. */
 const maxUnfinishedBytes = 128 * 1024 * 1024;
-/** Less than this on a connection is not worth a look at all of them. */
+/** A connection below this is not worth a look at all of them. */
 const smallBytes = 1024 * 1024;
 
 /** The WebSocket endpoint of clients: bounds connections, keeps them alive. */
 export class ClientSockets implements UpgradeEndpoint {
-  // permessage-deflate stays off: with it a connection costs 240 KiB after one echo, without 6-8 KiB (of ws alone).
+  // permessage-deflate stays off: it takes 240 KiB a connection.
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -57,7 +57,7 @@ export class ClientSockets implements UpgradeEndpoint {
     );
   }
 
-  /** A method of its own: a listener made where the request is in scope keeps it, 1.2 KiB, as long as the connection. */
+  /** A method of its own: a closure made in `upgrade` would keep the request, 1.2 KiB, as long as the connection. */
   #opened(webSocket: WebSocket, socket: Duplex, address: string): void {
     const connection = new SocketConnection(
       webSocket,
@@ -72,7 +72,7 @@ export class ClientSockets implements UpgradeEndpoint {
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
   }
 
-  /** Messages that have begun hold memory of everybody: when it is too much, the largest of them ends. */
+  /** Unfinished messages share one bound of memory: beyond it, the connection with the largest of them ends. */
   #boundUnfinished(connection: SocketConnection): void {
     if (connection.unfinishedBytes < smallBytes) return;
     let sum = 0;
@@ -84,14 +84,14 @@ export class ClientSockets implements UpgradeEndpoint {
     if (sum > maxUnfinishedBytes) largest.terminate();
   }
 
-  /** Tells every client that the server goes, and closes. */
+  /** Tells every client that the server goes down, and closes. */
   close(reason: string, afterMs: number): void {
     this.#heartbeats.stop();
     for (const connection of this.#connections) connection.bye(reason, afterMs);
     this.#server.close();
   }
 
-  /** Ends what did not close by itself. */
+  /** Ends the connections that did not close by themselves. */
   terminate(): void {
     for (const socket of this.#server.clients) socket.terminate();
   }
@@ -104,11 +104,11 @@ export class ClientSockets implements UpgradeEndpoint {
     else this.#perAddress.delete(key);
   }
 
-  /** The status of a refusal before the upgrade, or undefined. */
+  /** The HTTP status to refuse an upgrade with; undefined for a welcome address. */
   #refusalOf(address: string): number | undefined {
     const { options } = this.#services;
     if (this.#connections.size >= options.maxConnections) return 503;
-    // One line at home has a whole network of IPv6 addresses: they count as one, as for requests.
+    // A household has a whole network of IPv6 addresses: all of them count as one address, as for requests.
     const connections = this.#perAddress.get(ipKeyGenerator(address)) ?? 0;
     return connections >= options.maxConnectionsPerAddress ? 429 : undefined;
   }

@@ -1,9 +1,9 @@
 import type { PlatformError } from "../../shared/errors.ts";
 import type { ServerMessage } from "../../shared/wire/protocol.ts";
 
-/** The live end of a client's socket, as the dispatcher sees it. */
+/** The server's end of a client's socket, as the dispatcher sees it. */
 export interface ClientConnection {
-  /** Queues a message; those of one event-loop turn leave as one frame. Never throws. */
+  /** Queues a message; messages of one event-loop turn leave as one frame. Never throws. */
   send(message: ServerMessage): void;
   /** Ends the connection with a refusal. */
   refuse(error: PlatformError): void;

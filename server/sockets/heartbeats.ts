@@ -1,20 +1,19 @@
-/** How many parts a period is divided into at the most, and how short one may get. */
+/** A period is divided into at most so many parts, none shorter than `shortestMs`. */
 const parts = 64;
 const shortestMs = 20;
 
 /**
- * Gives each of many connections its heartbeat once a period, spread over the period. All at once they held up everybody else: with 9,000
- * clients the loop stood still for 470 ms every 15 s, which was the p99 of the time from asking for a task to its lease
- * (661 ms).
+ * Gives each connection its heartbeat once a period, spread over the period: 9,000 heartbeats at once would stop the
+ * event loop for 470 ms.
  */
 export class Heartbeats<Connection> {
   readonly #connections: ReadonlySet<Connection>;
   readonly #beat: (connection: Connection) => void;
   readonly #parts: number;
   readonly #timer: NodeJS.Timeout;
-  /** The way through all of them, begun anew at its end; those that join meanwhile come last. */
+  /** Passes through all connections, again and again; connections that join meanwhile come last. */
   #round: Iterator<Connection>;
-  /** Heartbeats that are due, with the fraction that is not yet. */
+  /** Heartbeats that are due, fractions included. */
   #due = 0;
 
   /** @param connections - the set that its owner keeps up to date */

@@ -1,17 +1,23 @@
 import type { WebSocket } from "ws";
 
-/** A pong may wait behind a large frame of the client, or the ping behind one of ours. */
+/**
+ * Heartbeats without a pong: a pong may wait behind a large frame of the client, or the ping behind a frame of the
+ * server.
+ */
 const beatsMissed = 2;
-/** While bytes move it may be late: 12 MiB of results before it take three minutes at 0.5 Mbit/s. */
+/** The same while bytes move: 12 MiB of results in front of a pong take three minutes at 0.5 Mbit/s. */
 const beatsMissedMoving = 12;
-/** Moved between two beats; a client that only asks for tasks sends less. */
+/**
+ * Bytes between two heartbeats from which a connection counts as moving; a client that only asks for tasks sends
+ * less.
+ */
 const movingBytes = 32 * 1024;
-/** From the first byte of a message to its last: the 4 MiB that clients put into a frame take 67 s at 0.5 Mbit/s. */
+/** A message may take this long from its first byte to its last: frames of 4 MiB take 67 s at 0.5 Mbit/s. */
 const messageMs = 180_000;
 /** Head and mask of a ping or pong. */
 const controlBytes = 6;
 
-/** Whether the other end of a connection still hears the server, and finishes the messages that it begins. */
+/** Judges whether the client still hears the server, and finishes the messages that it begins. */
 export class Liveness {
   readonly #socket: WebSocket;
   #missed = 0;
@@ -31,13 +37,13 @@ export class Liveness {
     this.#unfinishedBytes += bytes;
   }
 
-  /** A message is complete. What follows in the same chunk counts as finished: at most 64 KiB. */
+  /** A message is complete. The rest of its chunk, at most 64 KiB, counts as finished too. */
   messageEnded(): void {
     this.#unfinishedBytes = 0;
     this.#unfinishedSince = undefined;
   }
 
-  /** Control frames may stand between the fragments of a message, and do not finish it. */
+  /** A control frame may stand between the fragments of a message, and does not finish the message. */
   pinged(data: Buffer): void {
     this.#unfinishedBytes = Math.max(0, this.#unfinishedBytes - controlBytes - data.length);
   }
@@ -47,13 +53,13 @@ export class Liveness {
     this.pinged(data);
   }
 
-  /** Bytes of a message that has begun and is not complete. */
+  /** Bytes of the unfinished message. */
   get unfinishedBytes(): number {
     return this.#unfinishedBytes;
   }
 
   /**
-   * Pings; false when the connection is as good as dead.
+   * Pings; false when the connection counts as dead.
    * @param now - ms of a monotonic clock
    */
   beat(now: number): boolean {
@@ -63,7 +69,7 @@ export class Liveness {
     const moved = Math.max(this.#received - this.#receivedAtBeat, this.#bufferedAtBeat - bufferedAmount);
     this.#receivedAtBeat = this.#received;
     this.#bufferedAtBeat = bufferedAmount;
-    // Only a pong tells that the client reads: what else it says may come from one that does not.
+    // Only a pong proves that the client reads: a client that stopped reading may still send.
     if (this.#missed >= (moved >= movingBytes ? beatsMissedMoving : beatsMissed)) return false;
     this.#missed += 1;
     this.#socket.ping();

@@ -2,7 +2,7 @@ import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
 
-/** A client that lets this much pile up reads too slowly to be served; what it holds goes to others (SPEC.md [FLOW-2]). */
+/** A client with this many unread bytes is cut off, and its leases go to others (SPEC.md [FLOW-2]). */
 const maxBufferedBytes = 16 * 1024 * 1024;
 /**
  * A frame is sent when its inline values reach this. A page hears of a frame when all of it is there, and takes three missed signs of
@@ -11,8 +11,8 @@ const maxBufferedBytes = 16 * 1024 * 1024;
 const flushBytes = 512 * 1024;
 
 /**
- * What no slot waits for (all but leases; mostly acknowledgements) goes along with the next lease, or after this long: a frame and two wake-ups less for a
- * task at a time, 4 % of the server's processor time and 5 % of the client's.
+ * Messages other than leases (mostly acknowledgements) wait this long for a lease to share its frame: no slot waits
+ * for them.
  */
 const laterMs = 5;
 
@@ -22,7 +22,7 @@ export class Outbound {
   #queue: ServerMessage[] = [];
   #bytes = 0;
   #scheduled: "no" | "soon" | "later" = "no";
-  /** Nothing leaves before the first message is known: the welcome, which tells what the join brought about. */
+  /** Messages are held until the welcome, which has to be the first. */
   #held = true;
 
   constructor(socket: WebSocket) {
@@ -38,7 +38,7 @@ export class Outbound {
     return this.#socket.bufferedAmount < maxBufferedBytes;
   }
 
-  /** A slot may be waiting for a lease: it leaves before what else this turn brings, such as the reply to who submitted. */
+  /** Leases leave within this turn, before the reply to a submit: a slot may be waiting for them. */
   #schedule(when: "soon" | "later"): void {
     if (this.#scheduled === when || this.#scheduled === "soon") return;
     this.#scheduled = when;
@@ -47,7 +47,7 @@ export class Outbound {
     else setTimeout(flush, laterMs);
   }
 
-  /** Leases of one job become one message: before its first result a job is handed out a few tasks a turn. */
+  /** Leases of one job become one message: a job without results is handed out a few tasks a turn. */
   #push(message: ServerMessage): void {
     const last = this.#queue.at(-1);
     const fits =
@@ -59,14 +59,14 @@ export class Outbound {
     else this.#queue.push(message);
   }
 
-  /** Lets the queue go, with this message in front. */
+  /** Sends the held queue, with this message in front. */
   release(first: ServerMessage): void {
     this.#held = false;
     this.#queue.unshift(first);
     this.flush();
   }
 
-  /** Sends what waits, then this one: the last message of a connection. */
+  /** Sends the queue, then the last message of the connection. */
   sendLast(message: ServerMessage): void {
     this.flush();
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(encodeFrame([message]));
@@ -84,7 +84,7 @@ export class Outbound {
   }
 }
 
-/** Rough: only values can be large. */
+/** An estimate: only values can be large. */
 function sizeOf(message: ServerMessage): number {
   if (message.type === "accepted" || message.type === "cancel")
     return 64 + 9 * (message.indexes?.length ?? 0);

@@ -14,23 +14,23 @@ import { TokenBucket } from "./rate-limit.ts";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
-/** Who the connection belongs to; a field exists only in the state where it means something. */
+/** A field exists only in the state where it means something. */
 type ConnectionState =
   | { readonly state: "greeting" }
   | { readonly state: "admitting" }
   | { readonly state: "joined"; readonly client: ClientId; readonly tokenId: string | undefined }
-  /** Refused or told to come back: what it still sends is not read. */
+  /** Refused or told to come back: later messages are not read. */
   | { readonly state: "leaving" };
 
 const helloTimeoutMs = 10_000;
-/** How long a connection that is over may take to close. */
+/** A connection that is over is cut when it has not closed after this. */
 const closeTimeoutMs = 2000;
 /** A client is asked whether it lives every so many signs of life: an answer each would double what 10,000 idle clients cost. */
 const beatsPerPing = 3;
 
-/** Who keeps the connections. */
+/** The keeper of all connections. */
 export interface ConnectionOwner {
-  /** A message that has begun grew. */
+  /** The unfinished message of the connection grew. */
   messageGrew(connection: SocketConnection): void;
   closed(connection: SocketConnection): void;
 }
@@ -47,10 +47,10 @@ export class SocketConnection implements ClientConnection {
   readonly #bucket: TokenBucket;
   readonly #liveness: Liveness;
   #beats = 0;
-  /** Let go of when it is over: a timer that was cleared still takes 200 bytes. */
+  /** Released after the hello: a cleared timer still takes 200 bytes. */
   #helloTimer: NodeJS.Timeout | undefined;
   #state: ConnectionState = { state: "greeting" };
-  /** Messages that came while `hello` was being checked. */
+  /** Messages that arrive while `hello` is being checked. */
   #waiting: ClientMessage[] | undefined;
 
   constructor(
@@ -74,8 +74,8 @@ export class SocketConnection implements ClientConnection {
       () => this.refuse(new PlatformError("TIMED_OUT", "No hello arrived within ten seconds of connecting.")),
       helloTimeoutMs,
     );
-    // One listener an event, here: a second one to the same event costs each connection 150 bytes.
-    // In front of ws's own listener, which may complete a message with this very chunk.
+    // One listener for liveness and owner: a second listener of an event costs each connection 150 bytes. It stands in front of the
+    // listener of ws, which may complete a message with this very chunk.
     network.prependListener("data", (chunk: Buffer) => {
       this.#liveness.received(chunk.length);
       owner.messageGrew(this);
@@ -105,7 +105,7 @@ export class SocketConnection implements ClientConnection {
     this.#socket.close(1012, reason.slice(0, 100));
   }
 
-  /** Nothing it sends counts from now on, although its messages may arrive until the close is through. */
+  /** Later messages of the client do not count, although they may arrive until the socket has closed. */
   #leave(how: "broken" | "refused"): void {
     this.#greetedOrGone();
     const was = this.#state;
@@ -121,29 +121,29 @@ export class SocketConnection implements ClientConnection {
     this.#helloTimer = undefined;
   }
 
-  /** The token this connection came with was revoked, perhaps. */
+  /** Ends the connection if its client joined with this token, which was revoked. */
   revoked(tokenId: string): void {
     if (this.#state.state !== "joined" || this.#state.tokenId !== tokenId) return;
     this.refuse(new PlatformError("UNAUTHENTICATED", "The token or invitation was revoked."));
   }
 
-  /** Bytes of a message that has begun and is not complete. */
+  /** Bytes of the unfinished message. */
   get unfinishedBytes(): number {
     return this.#liveness.unfinishedBytes;
   }
 
-  /** Ends the connection without a word. */
+  /** Cuts the connection without a close frame. */
   terminate(): void {
     this.#socket.terminate();
   }
 
-  /** Shows life, pings now and then, and ends the connection of a client that does not answer or does not finish what it says. */
+  /** Shows life, pings now and then, and cuts the connection of a client that does not answer or does not finish a message. */
   heartbeat(): void {
-    // Ping and message leave in one packet.
+    // Corked, ping and message leave in one packet.
     this.#network.cork();
     const isAsked = this.#beats++ % beatsPerPing === 0;
     if (isAsked && !this.#liveness.beat(performance.now())) this.terminate();
-    // A page cannot see pings: this is how its watchdog hears that the server lives.
+    // A page cannot see pings: its watchdog waits for this message.
     else if (this.#state.state === "joined") {
       this.send({ type: "heartbeat" });
       this.#outbound.flush();
@@ -252,7 +252,7 @@ export class SocketConnection implements ClientConnection {
   }
 }
 
-/** What a message counts against the limit: results are bounded by leases, reports about running tasks are not. */
+/** The cost of a message at the rate limit: results are bounded by leases, reports about running tasks are not. */
 function costOf(message: ClientMessage): number {
   switch (message.type) {
     case "progress":

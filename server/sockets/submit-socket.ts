@@ -6,16 +6,19 @@ import { readTaskPack, type PackedTask } from "../../shared/wire/task-pack.ts";
 import type { Submitted } from "../../shared/wire/rest.ts";
 import type { TokenBucket } from "./rate-limit.ts";
 
-/** Packs that came and are not answered, beyond which nothing is read: an honest customer has one. */
+/** Unanswered packs beyond which the socket is not read: an honest customer has one. */
 const packsAhead = 4;
-/** Answers that were not read, beyond which the submit socket ends: an honest customer reads each before it sends the next pack. */
+/**
+ * Unread bytes of answers beyond which the submit socket ends: an honest customer reads each answer before the next
+ * pack.
+ */
 const maxUnreadBytes = 64 * 1024;
-/** How long a submit socket that is over may take to close. */
+/** A submit socket that is over is cut when it has not closed after this. */
 const closeTimeoutMs = 2000;
 
 interface Parts {
   readonly tokenId: string;
-  /** Of all submit sockets of the token. */
+  /** Shared by all submit sockets of the token. */
   readonly bucket: TokenBucket;
   readonly stillAllowed: () => Promise<boolean>;
   readonly submit: (tasks: readonly PackedTask[]) => Promise<Submitted>;
@@ -24,14 +27,14 @@ interface Parts {
 }
 
 /**
- * One customer's WebSocket for the tasks of one job. A pack is taken when the one before it is answered. What is refused ends
- * the submit socket: its customer posts the pack, and is told why in full.
+ * One customer's WebSocket for the tasks of one job. Packs are taken one after another. A refused pack ends the
+ * submit socket: the customer posts the pack again, and the reply to the POST says why in full.
  */
 export class SubmitSocket {
   readonly tokenId: string;
   readonly #socket: WebSocket;
   readonly #parts: Parts;
-  /** Settles when everything that came is answered. */
+  /** Settles when every pack that arrived is answered. */
   #answered: Promise<void> = Promise.resolve();
   #waiting = 0;
   #over = false;
@@ -45,12 +48,12 @@ export class SubmitSocket {
     socket.on("error", (error) => parts.log.debug({ err: error }, "submit socket error"));
   }
 
-  /** The token this submit socket came with is no good any more. */
+  /** Ends the submit socket: its token was revoked. */
   revoked(): void {
     this.#refuse(new PlatformError("UNAUTHENTICATED", "The token was revoked."));
   }
 
-  /** Takes no more packs; closes when what came is answered. */
+  /** Takes no more packs; closes when every pack that arrived is answered. */
   leave(): void {
     this.#answered = this.#answered.then(() =>
       this.#refuse(new PlatformError("SHUTTING_DOWN", "The server is going down.")),
@@ -89,7 +92,7 @@ export class SubmitSocket {
     const refusal = PlatformError.from(error);
     if (refusal.code === "INTERNAL") this.#parts.log.error({ err: error }, "a submit socket failed");
     this.#socket.close(refusal.closeCode, refusal.code);
-    // A paused socket would not see the other side's answer.
+    // A paused socket would not see the customer's close frame.
     this.#socket.resume();
     setTimeout(() => this.#socket.terminate(), closeTimeoutMs).unref();
   }

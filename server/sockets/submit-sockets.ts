@@ -20,7 +20,7 @@ import { TokenBucket } from "./rate-limit.ts";
 import { SubmitSocket } from "./submit-socket.ts";
 import { addressOf, pathOf, refuseUpgrade, type UpgradeEndpoint } from "./upgrades.ts";
 
-/** Submit sockets of one token; a program with more jobs under way at a time submits the others' tasks by POST. */
+/** Submit sockets of one token; further jobs of the program submit by POST. */
 const socketsPerToken = 256;
 
 interface Parts {
@@ -35,23 +35,22 @@ interface Parts {
 
 /**
  * The WebSocket side of `/api/jobs/{id}/tasks`, for programs that submit a task when they know the result of another
- * (SPEC.md [LINE-1]). A request of its own for each cost the server 0.5 ms and the customer 0.7 ms of processor time, and made a
- * task take 2.6 ms where it takes 1.6 so.
+ * (SPEC.md [LINE-1]): such a task takes 1.6 ms, and 2.6 by POST.
  */
 export class SubmitSockets implements UpgradeEndpoint {
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: limits.submitSocketBytes,
-    // Each fragment may hold the 64 KiB that it was read with. An honest customer sends none.
+    // A fragment may keep the 64 KiB chunk alive that brought it. An honest customer sends no fragments.
     maxFragments: 8,
     maxBufferedChunks: 1024,
     handleProtocols: (offered) => (offered.has(submitSubprotocol) ? submitSubprotocol : false),
   });
   readonly #open = new Set<SubmitSocket>();
-  /** Of every token that opened a submit socket; closing one gives no new burst. */
+  /** One for each token that ever opened a submit socket: a new socket brings no new burst. */
   readonly #buckets = new Map<string, TokenBucket>();
-  /** Submit sockets asked for from each address in this minute. */
+  /** Upgrades asked for from each address in this minute. */
   readonly #asked = new Map<string, number>();
   #minuteEndsAt = 0;
   readonly #parts: Parts;
@@ -73,7 +72,7 @@ export class SubmitSockets implements UpgradeEndpoint {
     const { access, platform, options, log } = this.#parts;
     const secret = bearerOf(request);
     const job = jobIn(pathOf(request))!;
-    // From now on: the token may be revoked while the job is looked up.
+    // Watched from here: the token may be revoked while the job is looked up.
     const stillAllowed = watchAccess(access, () => access.authenticate(secret));
     let principal: Principal;
     try {
@@ -96,7 +95,7 @@ export class SubmitSockets implements UpgradeEndpoint {
     });
   }
 
-  /** Tokens may be guessed here as little as by requests. @throws PlatformError TOO_MANY */
+  /** Bounds the guessing of tokens here as for requests. @throws PlatformError TOO_MANY */
   #countAddress(address: string): void {
     const now = performance.now();
     if (now >= this.#minuteEndsAt) {
@@ -135,14 +134,14 @@ export class SubmitSockets implements UpgradeEndpoint {
     return principal!;
   }
 
-  /** Takes no more tasks, and ends each submit socket when what it took is answered. */
+  /** Takes no more packs, and ends each submit socket when every pack that arrived is answered. */
   close(): void {
     this.#closing = true;
     for (const submitSocket of this.#open) submitSocket.leave();
     this.#server.close();
   }
 
-  /** Ends what did not close by itself. */
+  /** Ends the submit sockets that did not close by themselves. */
   terminate(): void {
     for (const socket of this.#server.clients) socket.terminate();
   }

@@ -3,9 +3,9 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { isSameOrigin } from "../access/same-origin.ts";
 
-/** Addresses that speak WebSocket. */
+/** A WebSocket endpoint of the server. */
 export interface UpgradeEndpoint {
-  /** Whether a path (without its query) is of this endpoint. */
+  /** Whether the endpoint serves this path (without its query). */
   takes(path: string): boolean;
   /** Opens a WebSocket on the connection, or refuses it with {@link refuseUpgrade}. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
@@ -16,7 +16,7 @@ export function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === "websocket";
 }
 
-/** Hands the upgrade requests of an HTTP server to the endpoint of their path, and those of foreign pages to nobody. */
+/** Hands each upgrade request to the endpoint of its path; refuses those of foreign pages. */
 export function takeUpgrades(
   http: Server,
   endpoints: readonly UpgradeEndpoint[],
@@ -25,14 +25,14 @@ export function takeUpgrades(
   const route = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const endpoint = endpoints.find((each) => each.takes(pathOf(request)));
     if (!endpoint) return refuseUpgrade(socket, 404);
-    // A page of another site may not use a visitor's machine.
+    // A page of another site may not use the machine of its visitor.
     if (!isSameOrigin(request.headers, hostOf(request, trustProxy))) return refuseUpgrade(socket, 403);
     await endpoint.upgrade(request, socket, head);
   };
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", destroyIt);
     route(request, socket, head).catch((error: unknown) => {
-      // Whatever a stranger sends: it ends that connection and nothing else.
+      // The connection of a stranger ends, and nothing else.
       log.error({ err: error }, "an upgrade request failed");
       socket.destroy();
     });
@@ -46,17 +46,17 @@ export function pathOf({ url = "/" }: IncomingMessage): string {
 
 /** Answers with a status instead of a WebSocket. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
-  // A peer that keeps its half open would hold the connection, and the end of the server, for ever.
+  // A peer that keeps its half open would hold the connection, and so the end of the server.
   socket.once("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );
 }
 
-/** Where a request comes from: what the proxy in front says, when one is trusted. */
+/** The address of the client that sent a request: as a trusted proxy in front says. */
 export function addressOf(request: IncomingMessage, trustProxy: boolean): string {
   const forwarded = trustProxy ? request.headers["x-forwarded-for"] : undefined;
-  // The last entry is the one our own proxy wrote; the others came from the client.
+  // The proxy in front wrote the last entry; the client may have written the others.
   const last = String(forwarded ?? "")
     .split(",")
     .at(-1)
@@ -64,15 +64,15 @@ export function addressOf(request: IncomingMessage, trustProxy: boolean): string
   return last || (request.socket.remoteAddress ?? "unknown").replace(/^::ffff:/, "");
 }
 
-/** One function for all connections: a closure for each would be kept as long as they. */
+/** A shared listener: a closure for each connection would live as long as the connection. */
 function destroyIt(this: Duplex): void {
   this.destroy();
 }
 
-/** The name under which the request reached the server: the proxy's, when one is trusted. */
+/** The name under which the request reached the server: as a trusted proxy in front says. */
 function hostOf(request: IncomingMessage, trustProxy: boolean): string | undefined {
   const forwarded = trustProxy ? request.headers["x-forwarded-host"] : undefined;
-  // The first entry, which is what Express takes for requests.
+  // The first entry, as Express takes it for requests.
   const first = typeof forwarded === "string" ? forwarded.split(",", 1)[0]?.trimEnd() : undefined;
   return first || request.headers.host;
 }
