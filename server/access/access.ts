@@ -14,19 +14,22 @@ export interface NewToken {
 
 /** Tokens, and sign-ins of browsers: which principal a request speaks for. Its rights are in rules.ts. */
 export interface Access {
-  /** Who a secret belongs to; undefined for none, a wrong, expired or revoked one. */
+  /** The principal of a secret; undefined when the secret is missing, wrong, expired or revoked. */
   authenticate(secret: string | undefined): Promise<Principal | undefined>;
-  /** Makes a token. The secret is in this answer and nowhere else. */
+  /** Makes a token. Only this answer ever holds its secret. */
   createToken(token: NewToken): Promise<{ secret: string; info: TokenInfo }>;
-  /** False when there is no such token. */
+  /** False when the token is unknown. */
   revoke(id: string): Promise<boolean>;
   list(): Promise<TokenInfo[]>;
-  /** Grows whenever somebody may have lost access: who was found under this one need not be looked up again for a while. */
+  /**
+   * Grows whenever a principal may have lost access; at the same generation an earlier look-up still holds for a
+   * while.
+   */
   readonly generation: number;
-  /** Tells when a token was revoked, so that open connections made with it can be closed. */
+  /** Calls the listener when a token was revoked, so that its open connections can be closed. */
   onRevoked(listener: (tokenId: string) => void): void;
 
-  /** Signs a browser in; undefined when the secret is no good. */
+  /** Signs a browser in; undefined when the secret belongs to no token. */
   openSignIn(secret: string): Promise<{ id: string; principal: Principal; expiresAt: number } | undefined>;
   /** The principal of a sign-in; undefined once its token is revoked or has expired. */
   authenticateSignIn(id: string | undefined): Promise<Principal | undefined>;
@@ -53,7 +56,7 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     const row = await store.findToken(hash);
     if (!row || isExpired(row, clock())) return undefined;
     const principal = { tokenId: row.id, role: row.role, name: row.name, expiresAt: row.expiresAt };
-    // A token revoked while the store was asked must not enter the cache.
+    // A token that was revoked during the look-up must not enter the cache.
     if (generation === cache.generation) cache.set(hash, principal);
     return principal;
   }

@@ -13,14 +13,14 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-/** The admin token of whoever may read the data directory. */
+/** The admin token for every account that may read the data directory. */
 export interface LocalToken {
   readonly token: string;
-  /** Where it is kept: `<data>/local-token`. */
+  /** The file that keeps the token: `<data>/local-token`. */
   readonly tokenFile: string;
-  /** Undefined when there is none; then programs on this machine have to be given a token. */
+  /** The file by which programs of this user find the token; undefined when it could not be written. */
   readonly discoveryFile: string | undefined;
-  /** Removes the discovery file if it is still this process's. The token stays for the next start. */
+  /** Removes the discovery file unless another server has replaced it. The token stays for the next start. */
   remove(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ async function keptToken(store: Store, file: string): Promise<string | undefined
 }
 
 async function newToken(store: Store, file: string): Promise<string> {
-  // The file was lost or replaced: whoever has the old token must not keep an admin's rights.
+  // The file was lost or replaced: the holder of the old token must not keep an admin's rights.
   for (const { id } of await store.listTokens()) if (id.startsWith(idPrefix)) await store.revokeToken(id);
   const token = makeSecret("admin");
   await store.createToken({
@@ -79,7 +79,7 @@ async function newToken(store: Store, file: string): Promise<string> {
   return token;
 }
 
-/** Hosts that listen for this machine itself, so that no other server of another user can have the port. */
+/** Hosts that take the port on this machine, so that no server of another user can be there. */
 const reachedLocally = new Set(["localhost", "127.0.0.1", "::1", "0.0.0.0", "::"]);
 
 async function writeDiscovery(
@@ -95,13 +95,13 @@ async function writeDiscovery(
     await writePrivate(file, JSON.stringify({ url, ...secret, pid: process.pid }));
     return file;
   } catch {
-    // A home directory that cannot be written (a service account) takes a convenience away, not the server.
+    // A home directory that cannot be written (a service account) costs a convenience, not the server.
     return undefined;
   }
 }
 
 async function writePrivate(file: string, text: string): Promise<void> {
-  // Removed first: `mode` counts only for a file that is made, and a link that someone left is not followed.
+  // The old file is removed first: `mode` applies to new files only, and a link left there must not be followed.
   await rm(file, { force: true });
   await writeFile(file, text, { mode: 0o600, flag: "wx" });
 }

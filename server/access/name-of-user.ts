@@ -1,11 +1,11 @@
 import { userInfo } from "node:os";
 
-/** The account that runs this program: jobs that come from its own machine are shown as computed for it. */
+/** The account that runs this program: the customer of jobs from this machine. */
 export function nameOfUser(): string {
   try {
     return userInfo().username || "local";
   } catch {
-    // A container may run under a number that has no name.
+    // A container may run under a user id without a name.
     return "local";
   }
 }

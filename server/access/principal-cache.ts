@@ -2,10 +2,13 @@ import type { Sha256 } from "../../shared/ids.ts";
 import type { Principal } from "./principal.ts";
 
 const capacity = 10_000;
-/** Another server on the same store may revoke a token: this one notices within this time. */
+/** A revocation by another server on the same store is noticed within this time. */
 const lifetimeMs = 5_000;
 
-/** The tokens used lately, so that not every request asks the store. Oldest out first. */
+/**
+ * Principals of the tokens used lately, so that most requests need no look-up in the store. The oldest entry goes
+ * first.
+ */
 export class PrincipalCache {
   /** Grows with every revocation. */
   generation = 0;

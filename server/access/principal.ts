@@ -1,10 +1,10 @@
 import type { Role } from "../../shared/wire/rest.ts";
 
-/** Who a token speaks for. Tokens of one name belong to one customer: they see the same jobs. */
+/** The identity behind a token. Tokens of one name belong to one customer: they see the same jobs. */
 export interface Principal {
   readonly tokenId: string;
   readonly role: Role;
   readonly name: string;
-  /** Milliseconds since the epoch; undefined: until revoked. */
+  /** Milliseconds since the epoch; undefined when the token lasts until it is revoked. */
   readonly expiresAt: number | undefined;
 }

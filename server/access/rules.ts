@@ -2,7 +2,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import type { Principal } from "./principal.ts";
 
-/** Who sends a request: the holder of a token, or a connected client with the ticket of its connection. */
+/** The sender of a request: the holder of a token, or a connected client with the ticket of its connection. */
 export type Caller =
   | ({ readonly kind: "token" } & Principal)
   | { readonly kind: "ticket"; readonly client: string; readonly trusted: boolean };
@@ -14,9 +14,9 @@ const customers = ["admin", "customer"] as const;
 const data = ["admin", "customer", "ticket"] as const;
 
 /**
- * Every route of the interface and who may use it; nothing is served that is not here. On jobs, customers act on their own
- * only (see {@link maySee}). Clients and volunteers use their tokens on the socket alone, and over HTTP the ticket of
- * their connection, for blobs only.
+ * Every route of the interface, and the roles that may use it; other routes are not served. Customers act on their
+ * own jobs only (see {@link maySee}). Clients and volunteers use their tokens on the socket alone; over HTTP they
+ * have the ticket of their connection, for blobs only.
  */
 export const rules = {
   "POST /api/jobs": customers,
@@ -67,8 +67,8 @@ export type RouteName = keyof typeof rules;
 export const routeNames = Object.keys(rules) as RouteName[];
 
 /**
- * Lets a caller through, or not.
- * @throws PlatformError UNAUTHENTICATED without a valid token, FORBIDDEN when its role does not allow the route
+ * Refuses a caller whose role may not use the route.
+ * @throws PlatformError UNAUTHENTICATED without a valid token, FORBIDDEN when the role is not allowed
  */
 export function authorise(route: RouteName, caller: Caller | undefined): void {
   const rule: Rule = rules[route];

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /**
- * Whether a request comes from a page of this server, or from no page at all (curl, the SDK, a client process). Browsers
- * tell by `Origin`, and on secure origins by `Sec-Fetch-Site` also where they send no `Origin`.
+ * Whether a request comes from a page of this server, or from no page at all (curl, the SDK, a client process).
+ * Browsers send `Origin`, and on secure origins `Sec-Fetch-Site` also where `Origin` is missing.
  * @param host - the name and port under which the request reached the server (behind a trusted proxy: the proxy's)
  */
 export function isSameOrigin(headers: IncomingHttpHeaders, host: string | undefined): boolean {
@@ -12,13 +12,13 @@ export function isSameOrigin(headers: IncomingHttpHeaders, host: string | undefi
   return origin === undefined || hostOf(origin) === host?.toLowerCase();
 }
 
-/** Whether a browser says that its request comes from a page of this server: asked of requests that carry a cookie. */
+/** Whether the headers prove that a page of this server made the request; demanded of requests with a cookie. */
 export function provesSameOrigin(headers: IncomingHttpHeaders, host: string | undefined): boolean {
   const isTold = headers.origin !== undefined || headers["sec-fetch-site"] !== undefined;
   return isTold && headers["sec-fetch-site"] !== "none" && isSameOrigin(headers, host);
 }
 
-/** Scheme aside: a proxy that ends TLS makes `https` of the page `http` of the request. */
+/** The scheme is ignored: behind a proxy that ends TLS, pages are `https` and requests `http`. */
 function hostOf(origin: string): string | undefined {
   try {
     return new URL(origin).host;

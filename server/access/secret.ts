@@ -21,12 +21,12 @@ export function makeSecret(role: Role): string {
   return `mh_${letters[role]}_${randomText(32)}`;
 }
 
-/** Whether a text can be a token at all: spares the store a look-up of everything that is not. */
+/** Whether a text has the form of a token: other texts are not worth a look-up in the store. */
 export function isSecret(text: string): boolean {
   return form.test(text);
 }
 
-/** What the store keeps of a token. Plain SHA-256 is enough: 160 random bits cannot be guessed from it. */
+/** The hash under which the store keeps a token. Plain SHA-256 is enough: 160 random bits cannot be guessed from it. */
 export function hashSecret(secret: string): Sha256 {
   return createHash("sha256").update(secret).digest("hex") as Sha256;
 }

@@ -4,8 +4,8 @@ import { randomText } from "./secret.ts";
 const capacity = 1_000;
 
 /**
- * Sign-ins of browsers, kept in memory: a restart of the server signs everyone out. A sign-in stands for a token, not for
- * a role, so that it ends with its token.
+ * Sign-ins of browsers, kept in memory: a restart of the server signs everyone out. A sign-in stands for a token,
+ * not for a role, so it ends with its token.
  */
 export class SignIns {
   readonly #signIns = new Map<string, { token: Sha256; expiresAt: number }>();
@@ -25,7 +25,7 @@ export class SignIns {
     return { id, expiresAt };
   }
 
-  /** Hash of the token behind a sign-in. */
+  /** Hash of the token behind a sign-in; undefined when the sign-in is unknown or over. */
   find(id: string): Sha256 | undefined {
     const signIn = this.#signIns.get(id);
     if (!signIn) return undefined;
@@ -40,7 +40,7 @@ export class SignIns {
 
   #makeRoom(): void {
     const now = this.#clock();
-    // Insertion order is order of expiry, as every sign-in lives equally long.
+    // All sign-ins live equally long, so the map is in order of expiry.
     for (const [id, { expiresAt }] of this.#signIns) {
       if (expiresAt > now && this.#signIns.size < capacity) break;
       this.#signIns.delete(id);

@@ -1,12 +1,11 @@
 import type { Access } from "./access.ts";
 
-/** A caller that was found is believed for so long, unless anybody loses access meanwhile. */
+/** A found caller keeps access for this long without a new look-up, unless any principal loses access. */
 const believedMs = 1000;
 
 /**
- * Whether who was found at the beginning of something that lasts still has access; asked before each of its steps.
- *
- * @param find - looks the holder of a token up again; undefined when there is none any more
+ * Watches the access of a caller during a long request or connection: the returned check is called before each step.
+ * @param find - looks the principal up again; undefined when access was lost
  */
 export function watchAccess(
   access: Pick<Access, "generation">,
