@@ -678,7 +678,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a paused client goes on asking for tasks",
-    file: "shared/client/session/settle-credit.ts",
+    file: "shared/client/session/credit.ts",
     find: `state.mode === "running" ? usableSlots(state) : 0;`,
     replace: "usableSlots(state);",
     tests: session,

@@ -142,6 +142,18 @@ export function ofType<T extends SessionInstruction["type"]>(
   );
 }
 
+/**
+ * Why a session ignored an event, one line each.
+ * @throws Error when an instruction is anything else than such a line
+ */
+export function ignored(instructions: readonly SessionInstruction[]): string[] {
+  return instructions.map((instruction) => {
+    if (instruction.type !== "writeLog" || !instruction.message.startsWith("Ignored "))
+      throw new Error(`The event was not ignored: ${JSON.stringify(instruction)}`);
+    return instruction.message.slice("Ignored ".length);
+  });
+}
+
 export function sent<T extends ClientMessage["type"]>(
   instructions: readonly SessionInstruction[],
   type: T,

@@ -6,6 +6,7 @@ import { updateMean } from "./credit.ts";
 import type { SandboxReport } from "../ports.ts";
 import type { FinishedTask } from "../sandbox-task.ts";
 import { deliver } from "./delivery.ts";
+import { ignore } from "./ignore.ts";
 import { noteCheckpoint, noteLines, noteProgress } from "./reports.ts";
 import { closeSandbox, rest } from "./slots.ts";
 import { idle, type Bundle, type HeldTask, type SessionState } from "./state.ts";
@@ -22,7 +23,9 @@ const brokenAtLeastMs = 1000;
 
 function bundleIn(state: SessionState, slot: number, run: number): Bundle | undefined {
   const work = state.slots.get(slot)?.work;
-  return work?.state === "bundled" && work.run === run ? work : undefined;
+  if (work?.state === "bundled" && work.run === run) return work;
+  ignore(state, `run ${run} of slot ${slot} is over`);
+  return undefined;
 }
 
 export function startLoad(state: SessionState, slot: number, run: number): void {
@@ -55,15 +58,20 @@ export function takeReport(
   report: SandboxReport,
 ): void {
   const slot = state.slots.get(slotNumber);
-  if (slot?.sandbox?.id !== sandbox || slot.work.state !== "bundled") return;
+  if (slot?.sandbox?.id !== sandbox || slot.work.state !== "bundled")
+    return ignore(state, `sandbox ${sandbox} has no bundle`);
   const bundle = slot.work;
-  const { progress, checkpoint, log, finished } = report;
-  if (log && bundle.remaining.has(log.index)) noteLines(state, bundle.job.id, log.index, log.lines);
-  if (progress && bundle.remaining.has(progress.index))
-    noteProgress(bundle, progress.index, progress.fraction);
-  const saving = checkpoint && bundle.remaining.get(checkpoint.index);
+  const { remaining } = bundle;
+  const { progress, checkpoint, log, finished = [] } = report;
+  let unknown = 0;
+  for (const part of [progress, checkpoint, log, ...finished])
+    if (part && !remaining.has(part.index)) unknown++;
+  if (unknown > 0) ignore(state, `${unknown} parts are of tasks that run ${bundle.run} does not have`);
+  if (log && remaining.has(log.index)) noteLines(state, bundle.job.id, log.index, log.lines);
+  if (progress && remaining.has(progress.index)) noteProgress(bundle, progress.index, progress.fraction);
+  const saving = checkpoint && remaining.get(checkpoint.index);
   if (saving) noteCheckpoint(state, saving, checkpoint.state);
-  if (finished && finished.length > 0) finishTasks(state, bundle, finished);
+  if (finished.length > 0) finishTasks(state, bundle, finished);
 }
 
 function finishTasks(state: SessionState, bundle: Bundle, finished: readonly FinishedTask[]): void {
@@ -166,7 +174,7 @@ export function endSandbox(
   end: { readonly kind: "crash" | "memory"; readonly reason: string },
 ): void {
   const slot = state.slots.get(slotNumber);
-  if (slot?.sandbox?.id !== sandbox) return;
+  if (slot?.sandbox?.id !== sandbox) return ignore(state, `sandbox ${sandbox} is closed`);
   // It died before the kernel was in it: that is the platform's fault.
   if (slot.work.state === "bundled" && slot.work.phase === "preparing")
     return failSandbox(state, slotNumber, sandbox, end.reason);
@@ -177,7 +185,7 @@ export function endSandbox(
 
 export function failSandbox(state: SessionState, slotNumber: number, sandbox: number, reason: string): void {
   const slot = state.slots.get(slotNumber);
-  if (slot?.sandbox?.id !== sandbox) return;
+  if (slot?.sandbox?.id !== sandbox) return ignore(state, `sandbox ${sandbox} is closed`);
   slot.sandbox = undefined;
   const delay = Math.max(brokenAtLeastMs, backoffMs(slot.failures++, state.options.random));
   state.out.push({

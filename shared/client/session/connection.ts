@@ -3,6 +3,7 @@ import { limits } from "../../limits.ts";
 import { protocolVersion, type LeaseKey, type ServerMessage } from "../../wire/protocol.ts";
 import { backoffMs } from "../../backoff.ts";
 import { acknowledge, deliverOutbox, holdOutbox } from "./delivery.ts";
+import { ignore } from "./ignore.ts";
 import { cancelTasks, dropLeases, takeLease } from "./leases.ts";
 import { endPrecache, endPrecaches, takePrecache } from "./precache.ts";
 import { holdCheckpoints } from "./reports.ts";
@@ -26,7 +27,7 @@ export function connectIfDue(state: SessionState): void {
 
 export function connectionOpened(state: SessionState): void {
   const { connection, options } = state;
-  if (connection.state !== "connecting") return;
+  if (connection.state !== "connecting") return ignore(state, "no connection is being opened");
   state.connection = { ...connection, state: "greeting", released: [] };
   const { identity } = options;
   send(state, {
@@ -57,10 +58,17 @@ function heldLeases(state: SessionState): LeaseKey[] {
   return [...held, ...waiting].slice(0, limits.tasksHeldPerClient);
 }
 
+export function hear(state: SessionState): void {
+  const { connection } = state;
+  if (connection.state === "connected") connection.heardAt = state.now;
+  else if (connection.state !== "greeting") ignore(state, "no connection is open");
+}
+
 export function messageReceived(state: SessionState, message: ServerMessage): void {
   const { connection } = state;
   if (connection.state === "connected") connection.heardAt = state.now;
-  else if (message.type !== "welcome" && message.type !== "refuse" && message.type !== "bye") return;
+  else if (message.type !== "welcome" && message.type !== "refuse" && message.type !== "bye")
+    return ignore(state, "not connected");
   switch (message.type) {
     case "welcome":
       return welcome(state, message);
@@ -82,6 +90,7 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
       return;
     case "bye":
       if (connection.state === "connected") connection.returnAfterMs = message.afterMs;
+      else ignore(state, "not connected");
       return;
   }
 }
@@ -96,7 +105,7 @@ function workMoved({ connection }: SessionState): void {
 
 function welcome(state: SessionState, message: Extract<ServerMessage, { type: "welcome" }>): void {
   const { connection } = state;
-  if (connection.state !== "greeting") return;
+  if (connection.state !== "greeting") return ignore(state, "no hello waits for it");
   state.connection = {
     state: "connected",
     since: state.now,
@@ -137,7 +146,7 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
     connection.state !== "greeting" &&
     connection.state !== "connected"
   )
-    return;
+    return ignore(state, "no connection is open");
   let attempt = connection.attempt;
   let delay = backoffMs(attempt, state.options.random);
   if (connection.state === "connected") {

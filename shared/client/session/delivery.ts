@@ -5,6 +5,7 @@ import type { Failure, LeaseKey, TaskResult } from "../../wire/protocol.ts";
 import { updateRoundTrip } from "./credit.ts";
 import { frameBytes, resultBytes } from "../frame-writer.ts";
 import type { OutboxEntry } from "../ports.ts";
+import { ignore } from "./ignore.ts";
 import { isConnected, send, type SessionState, type Unacknowledged } from "./state.ts";
 
 /** A result that cost at least this much is on disk before the server has it: computing it again would cost more. */
@@ -91,13 +92,13 @@ function uploadingEntry(state: Readonly<SessionState>, upload: number): Unacknow
 /** The output is a blob on the server now; the result follows. */
 export function takeUploaded(state: SessionState, upload: number, name: BlobName): void {
   const entry = uploadingEntry(state, upload);
-  if (entry?.result.outcome.state !== "done") return;
+  if (entry?.result.outcome.state !== "done") return ignore(state, `no result waits for upload ${upload}`);
   settleUpload(state, entry, { ...entry.result, outcome: { ...entry.result.outcome, output: name } });
 }
 
 export function refuseOutput(state: SessionState, upload: number, failure: Failure): void {
   const entry = uploadingEntry(state, upload);
-  if (!entry) return;
+  if (!entry) return ignore(state, `no result waits for upload ${upload}`);
   state.done--;
   state.failed++;
   settleUpload(state, entry, { ...entry.result, outcome: { state: "failed", failure } });
@@ -116,18 +117,20 @@ function settleUpload(state: SessionState, entry: Unacknowledged, result: TaskRe
 /** The server has these on disk. Unknown ones are harmless: it may say so twice. */
 export function acknowledge(state: SessionState, job: JobId, indexes: readonly TaskIndex[]): void {
   const entries = state.outbox.get(job);
-  if (!entries) return;
   const forgotten: LeaseKey[] = [];
+  let unknown = 0;
   let measured = false;
   for (const index of indexes) {
-    const entry = entries.get(index);
-    if (!entry) continue;
-    if (entry.staleAcknowledgements > 0) {
+    const entry = entries?.get(index);
+    if (entry && entry.staleAcknowledgements > 0) {
       entry.staleAcknowledgements--;
       continue;
     }
     // Said of an earlier attempt once more: this one is still being uploaded.
-    if (entry.sentAt === undefined) continue;
+    if (entry?.sentAt === undefined) {
+      unknown++;
+      continue;
+    }
     if (!measured) {
       state.roundTripMs = updateRoundTrip(state.roundTripMs, state.now - entry.sentAt);
       measured = true;
@@ -135,13 +138,15 @@ export function acknowledge(state: SessionState, job: JobId, indexes: readonly T
     removeEntry(state, entry, forgotten);
   }
   if (forgotten.length > 0) state.out.push({ type: "forgetResults", keys: forgotten });
+  if (unknown > 0) ignore(state, `${unknown} of the results do not wait for it`);
 }
 
-/** Removes a result that nobody wants; of any attempt unless one is named. */
-export function forgetResult(state: SessionState, job: JobId, index: TaskIndex, attempt?: number): void {
+/** Removes a result that nobody wants; of any attempt unless one is named. @returns whether it was here */
+export function forgetResult(state: SessionState, job: JobId, index: TaskIndex, attempt?: number): boolean {
   const entry = state.outbox.get(job)?.get(index);
-  if (!entry || (attempt !== undefined && entry.result.attempt !== attempt)) return;
+  if (!entry || (attempt !== undefined && entry.result.attempt !== attempt)) return false;
   removeEntry(state, entry);
+  return true;
 }
 
 /** With `forgotten` the caller tells the disk, for many at once. */
@@ -164,7 +169,10 @@ function removeEntry(state: SessionState, entry: Unacknowledged, forgotten?: Lea
 export function redeliver(state: SessionState, job: JobId, index: TaskIndex, attempt: number): boolean {
   const entry = state.outbox.get(job)?.get(index);
   if (entry?.result.outcome.state !== "done") return false;
-  if (attempt <= entry.result.attempt) return true;
+  if (attempt <= entry.result.attempt) {
+    ignore(state, `attempt ${attempt} of task ${index} is older than its result`);
+    return true;
+  }
   const renewed = addResult(state, job, { ...entry.result, attempt });
   // An answer to either delivery says that the output is on disk.
   renewed.staleAcknowledgements = 0;

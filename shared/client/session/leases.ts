@@ -4,6 +4,7 @@ import { limits } from "../../limits.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey } from "../../wire/protocol.ts";
 import { forgetResult, redeliver } from "./delivery.ts";
 import { rerunBundle } from "./bundles.ts";
+import { ignore } from "./ignore.ts";
 import {
   newJob,
   queued,
@@ -32,7 +33,7 @@ export function takeLease(
     const { index, attempt } = task;
     const held = job.tasks.get(index);
     // A second lease of what is here already: the server took the first one back, and we have not noticed.
-    if (held) renew(held, task);
+    if (held) renew(state, held, task);
     else if (redeliver(state, job.id, index, attempt)) continue;
     else if (room-- > 0) addTask(state, job, task, blobs);
     else refused.push({ job: job.id, index, attempt });
@@ -60,8 +61,9 @@ function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: Blo
   if (task.refs) blobs.push(...task.refs);
 }
 
-function renew(held: HeldTask, task: LeasedTask): void {
-  if (task.attempt <= held.attempt) return;
+function renew(state: SessionState, held: HeldTask, task: LeasedTask): void {
+  if (task.attempt <= held.attempt)
+    return ignore(state, `attempt ${task.attempt} of task ${task.index} is not newer than the held one`);
   held.attempt = task.attempt;
   if (held.place.state === "queued") held.task = task;
 }
@@ -99,11 +101,12 @@ export function dropLeases(state: SessionState, leases: readonly LeaseKey[]): vo
 export function cancelTasks(state: SessionState, id: JobId, indexes: readonly TaskIndex[] | undefined): void {
   const tasks = state.jobs.get(id)?.tasks;
   const stopped = indexes ? indexes.map((index) => tasks?.get(index)) : [...(tasks?.values() ?? [])];
-  for (const index of indexes ?? [...(state.outbox.get(id)?.keys() ?? [])]) forgetResult(state, id, index);
-  stopTasks(
-    state,
-    stopped.filter((task) => task !== undefined),
-  );
+  const held = stopped.filter((task) => task !== undefined);
+  let here = held.length;
+  for (const index of indexes ?? [...(state.outbox.get(id)?.keys() ?? [])])
+    if (forgetResult(state, id, index)) here++;
+  if (here === 0) ignore(state, "none of the tasks is here");
+  stopTasks(state, held);
 }
 
 /** Ends the sandboxes that compute any of these; what else was in their bundles runs again. */

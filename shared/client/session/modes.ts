@@ -1,5 +1,6 @@
 import { connect } from "./connection.ts";
 import { holdOutbox, restoreResults, resumeUploads } from "./delivery.ts";
+import { ignore } from "./ignore.ts";
 import type { OutboxEntry } from "../ports.ts";
 import { endPrecaches } from "./precache.ts";
 import { flushCheckpoints } from "./reports.ts";
@@ -11,7 +12,7 @@ import type { Sha256 } from "../../ids.ts";
 export function askStart(state: SessionState): void {
   // After a refusal the person has done something about it, and tries again.
   if (state.connection.state === "refused" && state.mode !== "stopped") return connect(state, 0);
-  if (state.mode !== "stopped") return;
+  if (state.mode !== "stopped") return ignore(state, "started already");
   state.mode = "running";
   changeSlots(state, state.slotsChosen);
   state.connection = { state: "loading" };
@@ -24,7 +25,7 @@ export function restore(
   outbox: readonly OutboxEntry[],
   cached: readonly Sha256[],
 ): void {
-  if (state.connection.state !== "loading") return;
+  if (state.connection.state !== "loading") return ignore(state, "nothing is being loaded");
   resumeUploads(state);
   restoreResults(state, outbox);
   for (const name of [...cached].reverse()) state.cached.add(name);
@@ -32,9 +33,14 @@ export function restore(
 }
 
 export function pause(state: SessionState): void {
-  if (state.mode !== "running") return;
+  if (state.mode !== "running") return ignore(state, "not running");
   state.mode = "paused";
   releaseQueued(state);
+}
+
+export function resume(state: SessionState): void {
+  if (state.mode !== "paused") return ignore(state, "not paused");
+  state.mode = "running";
 }
 
 export function askDrain(state: SessionState): void {

@@ -1,5 +1,6 @@
 import type { ServerMessage } from "../../wire/protocol.ts";
 import type { SessionEvent } from "./events.ts";
+import { ignore } from "./ignore.ts";
 import { isConnected, send, type HeldPrecache, type PrecacheState, type SessionState } from "./state.ts";
 
 /** More precaches than a server asks for at one time. */
@@ -10,14 +11,17 @@ export function takePrecache(
   state: SessionState,
   { id, blobs }: Extract<ServerMessage, { type: "precache" }>,
 ): void {
-  if (state.precaches.has(id) || state.precaches.size >= maxPrecaches) return;
+  if (state.precaches.has(id)) return ignore(state, `precache ${id} is here already`);
+  if (state.precaches.size >= maxPrecaches)
+    return ignore(state, `${maxPrecaches} precaches are here already`);
   const held = { haveBytes: 0, missedBytes: 0, reason: undefined, over: false, moved: true, told: undefined };
   state.precaches.set(id, held);
   state.out.push({ type: "startPrecache", id, blobs });
 }
 
 export function endPrecache(state: SessionState, id: number): void {
-  if (state.precaches.delete(id)) state.out.push({ type: "stopPrecache", id });
+  if (!state.precaches.delete(id)) return ignore(state, `precache ${id} is over`);
+  state.out.push({ type: "stopPrecache", id });
 }
 
 /** Precaches end with their connection: the next connection brings those that still stand. */
@@ -30,7 +34,8 @@ export function notePrecache(
   { id, haveBytes, missedBytes, reason, over }: Extract<SessionEvent, { type: "precacheMoved" }>,
 ): void {
   const held = state.precaches.get(id);
-  if (held) Object.assign(held, { haveBytes, missedBytes, reason, over, moved: true });
+  if (!held) return ignore(state, `precache ${id} is over`);
+  Object.assign(held, { haveBytes, missedBytes, reason, over, moved: true });
 }
 
 /** Reports how far precaches are: at once when the state of one changed, else now and then. */

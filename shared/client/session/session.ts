@@ -2,15 +2,17 @@ import {
   connectionClosed,
   connectionOpened,
   connectIfDue,
+  connectionDeadline,
+  hear,
   messageReceived,
   watchConnection,
 } from "./connection.ts";
-import { settleCredit } from "./settle-credit.ts";
+import { nextCreditAt, settleCredit } from "./credit.ts";
 import { refuseOutput, resendOverdue, takeUploaded } from "./delivery.ts";
 import type { SessionEvent, SessionInstruction } from "./events.ts";
-import { askDrain, askStart, askStop, finishDrain, pause, restore } from "./modes.ts";
-import { notePrecache, sendPrecaches } from "./precache.ts";
-import { changeCache, sendDueReports } from "./reports.ts";
+import { askDrain, askStart, askStop, finishDrain, pause, restore, resume } from "./modes.ts";
+import { nextPrecacheAt, notePrecache, sendPrecaches } from "./precache.ts";
+import { changeCache, nextReportAt, sendDueReports } from "./reports.ts";
 import {
   endBundle,
   endSandbox,
@@ -24,9 +26,11 @@ import {
 } from "./bundles.ts";
 import { assignSlots, changeSlots } from "./slots.ts";
 import { newState, type SessionOptions, type SessionState } from "./state.ts";
-import { forgiveSleep, nextWake } from "./wake.ts";
 
 export type { SessionOptions };
+
+/** Later than this, the machine slept (or a hidden page was held still). */
+const oversleptMs = 5000;
 
 /**
  * What a client does, without doing it: events in, instructions out; clock and randomness are passed in, nothing is read
@@ -46,6 +50,7 @@ export class Session {
   handle(event: SessionEvent, now: number): SessionInstruction[] {
     const state = this.#state;
     state.now = Math.max(state.now, now);
+    state.event = event;
     state.out = [];
     forgiveSleep(state);
     apply(state, event);
@@ -80,8 +85,7 @@ function apply(state: SessionState, event: SessionEvent): void {
     case "pauseAsked":
       return pause(state);
     case "resumeAsked":
-      if (state.mode === "paused") state.mode = "running";
-      return;
+      return resume(state);
     case "slotsChosen":
       return changeSlots(state, event.slots);
     case "drainAsked":
@@ -97,8 +101,7 @@ function apply(state: SessionState, event: SessionEvent): void {
     case "messageReceived":
       return messageReceived(state, event.message);
     case "serverHeard":
-      if (state.connection.state === "connected") state.connection.heardAt = state.now;
-      return;
+      return hear(state);
     case "cacheChanged":
       return changeCache(state, event.added, event.removed);
     case "sandboxFailed":
@@ -126,4 +129,37 @@ function apply(state: SessionState, event: SessionEvent): void {
     case "timePassed":
       return;
   }
+}
+
+/** A computer that sleeps does not compute: what it slept through does not count against the tasks that run. */
+function forgiveSleep(state: SessionState): void {
+  const lateMs = state.now - state.wakeAt;
+  if (lateMs < oversleptMs) return;
+  for (const { work } of state.slots.values()) {
+    if (work.state !== "bundled" || work.deadline === undefined) continue;
+    if (work.deadline > state.wakeAt) {
+      work.deadline += lateMs;
+      work.heardAt += lateMs;
+    } else if (!work.forgiven) {
+      // The task's own deadline passed during the sleep, and its remaining time is unknown. The task gets all of its time again,
+      // once: in a hidden page timers are late without any sleep, and a kernel that hangs must end.
+      work.forgiven = true;
+      work.deadline = state.now + (work.deadline - work.heardAt);
+      work.heardAt = state.now;
+    }
+  }
+}
+
+/** When the session wants a `timePassed` if nothing else happens; Infinity: never. */
+function nextWake(state: SessionState): number {
+  const { connection } = state;
+  let at = Math.min(nextReportAt(state), nextCreditAt(state), nextPrecacheAt(state));
+  if (connection.state === "connected") at = Math.min(at, state.outboxCheckAt);
+  if (connection.state === "waiting") at = Math.min(at, connection.retryAt);
+  at = Math.min(at, connectionDeadline(state) ?? Infinity);
+  for (const { work } of state.slots.values()) {
+    if (work.state === "broken") at = Math.min(at, work.retryAt);
+    if (work.state === "bundled") at = Math.min(at, work.deadline ?? Infinity);
+  }
+  return Math.max(at, state.now);
 }

@@ -4,7 +4,7 @@ import { limits } from "../../limits.ts";
 import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../wire/protocol.ts";
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientIdentity } from "../ports.ts";
-import type { SessionInstruction } from "./events.ts";
+import type { SessionEvent, SessionInstruction } from "./events.ts";
 
 export interface SessionOptions {
   readonly identity: ClientIdentity;
@@ -192,6 +192,8 @@ export interface SessionState {
   now: number;
   /** When the session wants to hear that time has passed. */
   wakeAt: number;
+  /** The event being handled. */
+  event: SessionEvent;
   /** Instructions of the event being handled. */
   out: SessionInstruction[];
 }
@@ -225,6 +227,7 @@ export function newState(options: SessionOptions): SessionState {
     failed: 0,
     now: 0,
     wakeAt: Infinity,
+    event: { type: "timePassed" },
     out: [],
   };
 }

@@ -4,6 +4,7 @@ import { statusOf } from "../../../shared/client/status.ts";
 import {
   descriptor,
   finished,
+  ignored,
   leased,
   ofType,
   sent,
@@ -165,14 +166,20 @@ describe("connecting", () => {
     const h = new SessionHarness();
     h.feed({ type: "startAsked" });
     h.feed({ type: "stateLoaded", outbox: [], cached: [] });
-    expect(h.lease([leased(0)])).toEqual([]);
+    expect(ignored(h.lease([leased(0)]))).toEqual(["lease: not connected"]);
     h.feed({ type: "connectionOpened" });
-    expect(h.hear({ type: "accepted", job: job.id, indexes: [0] })).toEqual([]);
+    expect(ignored(h.hear({ type: "accepted", job: job.id, indexes: [0] }))).toEqual([
+      "accepted: not connected",
+    ]);
     h.welcome();
-    expect(h.welcome()).toEqual([]);
-    expect(h.hear({ type: "accepted", job: job.id, indexes: [0, 0, 9] })).toEqual([]);
-    expect(h.hear({ type: "cancel", job: job.id, indexes: [0] })).toEqual([]);
-    expect(h.hear({ type: "cancel", job: job.id })).toEqual([]);
+    expect(ignored(h.welcome())).toEqual(["welcome: no hello waits for it"]);
+    expect(ignored(h.hear({ type: "accepted", job: job.id, indexes: [0, 0, 9] }))).toEqual([
+      "accepted: 3 of the results do not wait for it",
+    ]);
+    expect(ignored(h.hear({ type: "cancel", job: job.id, indexes: [0] }))).toEqual([
+      "cancel: none of the tasks is here",
+    ]);
+    expect(ignored(h.hear({ type: "cancel", job: job.id }))).toEqual(["cancel: none of the tasks is here"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { kernelName, ofType, sent, SessionHarness } from "../../support/client-session-harness.ts";
+import { ignored, kernelName, ofType, sent, SessionHarness } from "../../support/client-session-harness.ts";
 
 const blobs = [kernelName];
 const ask = (h: SessionHarness, id: number) => h.hear({ type: "precache", id, blobs });
@@ -29,11 +29,11 @@ describe("[PRECACHE-1] precaches", () => {
     const h = new SessionHarness();
     h.join();
     ask(h, 1);
-    expect(ask(h, 1)).toEqual([]);
+    expect(ignored(ask(h, 1))).toEqual(["precache: precache 1 is here already"]);
     const ended = h.hear({ type: "precacheEnd", id: 1 });
     expect(ofType(ended, "stopPrecache")).toEqual([{ type: "stopPrecache", id: 1 }]);
-    expect(sent(h.feed(moved(1, 9)), "precached")).toEqual([]);
-    expect(h.hear({ type: "precacheEnd", id: 1 })).toEqual([]);
+    expect(ignored(h.feed(moved(1, 9)))).toEqual(["precacheMoved: precache 1 is over"]);
+    expect(ignored(h.hear({ type: "precacheEnd", id: 1 }))).toEqual(["precacheEnd: precache 1 is over"]);
   });
 
   test("of a client that its person paused are on hold, and go on with it", () => {

@@ -6,6 +6,7 @@ import { statusOf } from "../../../shared/client/status.ts";
 import {
   descriptor,
   finished,
+  ignored,
   leased,
   ofType,
   sent,
@@ -103,13 +104,15 @@ describe("running tasks", () => {
     h.join();
     h.lease([leased(0), leased(1)]);
     h.begin(0);
-    expect(sent(h.report(0, { finished: [finished(7)] }), "results")).toEqual([]);
+    expect(ignored(h.report(0, { finished: [finished(7)] }))).toEqual([
+      "tasksReported: 1 parts are of tasks that run 1 does not have",
+    ]);
     expect(
-      h.feed({ type: "tasksReported", slot: 0, sandbox: 99, report: { finished: [finished(0)] } }),
-    ).toEqual([]);
+      ignored(h.feed({ type: "tasksReported", slot: 0, sandbox: 99, report: { finished: [finished(0)] } })),
+    ).toEqual(["tasksReported: sandbox 99 has no bundle"]);
     expect(
-      h.feed({ type: "tasksReported", slot: 9, sandbox: 1, report: { finished: [finished(0)] } }),
-    ).toEqual([]);
+      ignored(h.feed({ type: "tasksReported", slot: 9, sandbox: 1, report: { finished: [finished(0)] } })),
+    ).toEqual(["tasksReported: sandbox 1 has no bundle"]);
     const out = h.report(0, { finished: [finished(0), finished(0), failed(0)] });
     expect(sent(out, "results")[0]?.results).toHaveLength(1);
     expect(statusOf(h.session.state)).toMatchObject({ done: 1, failed: 0 });
