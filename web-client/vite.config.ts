@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { commonCode } from "./build/common-code.ts";
+import { compressedFiles } from "./build/compressed-files.ts";
 import { inlineHead } from "./build/inline-head.ts";
 import { secondPage } from "./build/second-page.ts";
 import { standaloneScripts } from "./build/standalone-scripts.ts";
@@ -23,6 +24,7 @@ export default defineConfig({
       commonCode: here("sandbox/common-code.ts"),
       arbiter: here("client/arbiter.ts"),
     }),
+    compressedFiles(),
     secondPage(here("admin.html")),
   ],
   build: {

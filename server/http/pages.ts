@@ -1,7 +1,7 @@
 import express, { type Request, type RequestHandler, type Response } from "express";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PrecompressedFiles } from "./precompressed.ts";
+import { sendPrecompressed } from "./precompressed.ts";
 import { setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
@@ -12,15 +12,13 @@ type Policy = (req: Request, res: Response, html: string) => void;
 /** The built pages: the volunteer page at `/`, the admin page at `/admin`, the sandbox in which browsers run kernels. */
 export function pages(webRoot: string): express.Router {
   const router = express.Router();
-  const files = new PrecompressedFiles();
   const page =
     (name: string, setPolicy: Policy): RequestHandler =>
     async (req, res) => {
-      const path = join(webRoot, name);
-      const html = await readFile(path, "utf8").catch(() => "");
+      const html = await readFile(join(webRoot, name), "utf8").catch(() => "");
       setPolicy(req, res, html);
       res.setHeader("Cache-Control", noCache);
-      if (!html || !(await files.send(req, res, path))) sendNotBuilt(res);
+      if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
   router.get("/", page("index.html", setPagePolicy));
   // With a slash behind it the page's relative addresses would lead elsewhere.
@@ -30,16 +28,15 @@ export function pages(webRoot: string): express.Router {
   // Names of files under assets/ carry a hash of their content. A policy says nothing about a script or style that a page loads.
   router.use(
     "/assets",
-    directory(files, join(webRoot, "assets"), immutable, () => undefined),
+    directory(join(webRoot, "assets"), immutable, () => undefined),
   );
   // A worker is bound by the policy of its own script, not by the page's.
-  router.use(directory(files, webRoot, noCache, setPagePolicy));
+  router.use(directory(webRoot, noCache, setPagePolicy));
   return router;
 }
 
-/** Files of a directory: scripts and styles compressed, the others (and every odd path) left to express.static. */
+/** Files of a directory: scripts and styles compressed; express.static sends the others, and answers every odd path. */
 function directory(
-  files: PrecompressedFiles,
   root: string,
   caching: string,
   setPolicy: (req: Request, res: Response) => void,
@@ -61,8 +58,9 @@ function directory(
       next();
       return;
     }
-    const path = simpleName.test(req.path) ? join(root, req.path) : undefined;
-    if (!path || !(await files.send(req, res, path, setHeaders))) await plain(req, res, next);
+    const simple = simpleName.test(req.path);
+    if (!simple || !(await sendPrecompressed(req, res, root, req.path.slice(1), setHeaders)))
+      await plain(req, res, next);
   };
 }
 

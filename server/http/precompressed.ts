@@ -1,73 +1,37 @@
 import type { Request, Response } from "express";
-import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { extname } from "node:path";
-import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
+import { stat } from "node:fs/promises";
+import { extname, join } from "node:path";
 
-type Encoding = "br" | "gzip" | "identity";
-
-interface Entry {
-  readonly version: string;
-  readonly etag: string;
-  readonly bodies: Partial<Record<Encoding, Promise<Buffer>>>;
-}
-
-const maxBytes = 8 * 1024 * 1024;
-const maxFiles = 200;
-const brotli = promisify(brotliCompress);
-const zip = promisify(gzip);
+/** What the build puts beside a file (web-client/build/compressed-files.ts), smallest first: browsers list encodings in no useful order. */
+const forms = [
+  { encoding: "br", ending: ".br" },
+  { encoding: "gzip", ending: ".gz" },
+  { encoding: undefined, ending: "" },
+] as const;
 
 /**
- * Files of the pages, each compressed once at its best and kept: a lab of 500 machines opens the page at 9 o'clock, and
- * the first byte counts more than the server's memory.
+ * Sends a file of the pages in the smallest form that is there and that the browser takes.
+ * @param name - relative to `root`, and safe
+ * @returns false when there is no such file; then nothing was sent or set
  */
-export class PrecompressedFiles {
-  readonly #entries = new Map<string, Entry>();
-
-  /** Sends a file; false when there is none (or it is too large to keep), and then nothing was sent or set. */
-  async send(
-    req: Request,
-    res: Response,
-    path: string,
-    setHeaders?: (res: Response) => void,
-  ): Promise<boolean> {
-    const entry = await this.#entry(path);
-    if (!entry) return false;
+export async function sendPrecompressed(
+  req: Request,
+  res: Response,
+  root: string,
+  name: string,
+  setHeaders?: (res: Response) => void,
+): Promise<boolean> {
+  for (const { encoding, ending } of forms) {
+    if (encoding && !req.acceptsEncodings(encoding)) continue;
+    const found = await stat(join(root, name + ending)).catch(() => undefined);
+    if (!found?.isFile()) continue;
     setHeaders?.(res);
-    const encoding = bestEncoding(req);
-    const body = await (entry.bodies[encoding] ??= compress(await entry.bodies.identity!, encoding));
-    res.type(extname(path)).set({ ETag: `W/"${entry.etag}"`, Vary: "Accept-Encoding" });
-    if (encoding !== "identity") res.setHeader("Content-Encoding", encoding);
-    // Express compares the ETag, answers 304 and leaves the body out for HEAD.
-    res.send(body);
+    const version = `${found.size.toString(36)}-${Math.trunc(found.mtimeMs).toString(36)}`;
+    res.type(extname(name)).set({ ETag: `"${version}"`, Vary: "Accept-Encoding" });
+    if (encoding) res.set("Content-Encoding", encoding);
+    // The ETag alone says whether the file changed, and no browser asks for a part of one.
+    res.sendFile(name + ending, { root, cacheControl: false, lastModified: false, acceptRanges: false });
     return true;
   }
-
-  async #entry(path: string): Promise<Entry | undefined> {
-    const found = await stat(path).catch(() => undefined);
-    if (!found?.isFile() || found.size > maxBytes) return undefined;
-    const version = `${found.mtimeMs}-${found.size}`;
-    const known = this.#entries.get(path);
-    if (known?.version === version) return known;
-    const body = await readFile(path);
-    const etag = createHash("sha256").update(body).digest("base64url").slice(0, 22);
-    const entry: Entry = { version, etag, bodies: { identity: Promise.resolve(body) } };
-    if (this.#entries.size >= maxFiles) this.#entries.clear();
-    this.#entries.set(path, entry);
-    return entry;
-  }
-}
-
-/** The smallest the browser takes; browsers list theirs in no useful order. */
-function bestEncoding(req: Request): Encoding {
-  if (req.acceptsEncodings("br")) return "br";
-  return req.acceptsEncodings("gzip") ? "gzip" : "identity";
-}
-
-async function compress(body: Buffer, encoding: Encoding): Promise<Buffer> {
-  if (encoding === "identity") return body;
-  // Less memory makes it start new Huffman tables more often: 0.4 % smaller here than the default of 8; 6 and 9 are larger.
-  if (encoding === "gzip") return zip(body, { level: 9, memLevel: 7 });
-  return brotli(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+  return false;
 }

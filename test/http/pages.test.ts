@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
@@ -17,7 +17,10 @@ async function site(): Promise<TestServer> {
   await writeFile(join(root, "admin.html"), "<!doctype html><title>admin</title>");
   await writeFile(join(root, "sandbox.html"), `<!doctype html><script>${script}</script>`);
   await writeFile(join(root, "arbiter.js"), "onconnect = () => 0;");
-  await writeFile(join(root, "assets", "page-abc123.js"), bundle);
+  const asset = join(root, "assets", "page-abc123.js");
+  await writeFile(asset, bundle);
+  await writeFile(`${asset}.br`, brotliCompressSync(bundle));
+  await writeFile(`${asset}.gz`, gzipSync(bundle));
   await writeFile(join(root, "assets", "logo.png"), Buffer.from([137, 80]));
   await writeFile(join(root, ".env"), "SECRET=1");
   return startTestServer({ webRoot: root });
@@ -27,7 +30,7 @@ async function site(): Promise<TestServer> {
 function plainGet(
   url: string,
   headers: Record<string, string>,
-): Promise<{ status: number | undefined; encoding: string | undefined; body: Buffer }> {
+): Promise<{ status?: number; encoding?: string; etag?: string; body: Buffer }> {
   return new Promise((resolve, reject) => {
     get(url, { headers }, (response) => {
       const chunks: Buffer[] = [];
@@ -36,6 +39,7 @@ function plainGet(
         resolve({
           status: response.statusCode,
           encoding: response.headers["content-encoding"],
+          etag: response.headers.etag,
           body: Buffer.concat(chunks),
         }),
       );
@@ -115,7 +119,7 @@ describe("pages", () => {
     expect((await server.request("/assets", { token: null })).status).toBe(404);
   });
 
-  test("scripts travel compressed", async () => {
+  test("scripts travel as the build compressed them", async () => {
     const server = await site();
     const url = `${server.url}/assets/page-abc123.js`;
     const br = await plainGet(url, { "accept-encoding": "gzip, br" });
@@ -125,6 +129,16 @@ describe("pages", () => {
     expect([gz.encoding, gunzipSync(gz.body).toString()]).toEqual(["gzip", bundle]);
     const plain = await plainGet(url, { "accept-encoding": "identity" });
     expect([plain.encoding, plain.body.toString()]).toEqual([undefined, bundle]);
+    const unchanged = await plainGet(url, { "accept-encoding": "br", "if-none-match": br.etag! });
+    expect([unchanged.status, unchanged.body.length]).toEqual([304, 0]);
+    const other = await plainGet(url, { "accept-encoding": "gzip", "if-none-match": br.etag! });
+    expect(other.status).toBe(200);
+  });
+
+  test("a file without compressed ones beside it travels as it is", async () => {
+    const server = await site();
+    const arbiter = await plainGet(`${server.url}/arbiter.js`, { "accept-encoding": "gzip, br" });
+    expect([arbiter.encoding, arbiter.body.toString()]).toEqual([undefined, "onconnect = () => 0;"]);
   });
 
   test("not built yet: a page says so, and the rest works", async () => {

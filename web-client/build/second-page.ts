@@ -1,4 +1,5 @@
 import { build, type Plugin, type ResolvedConfig } from "vite";
+import { compressedFiles } from "./compressed-files.ts";
 
 /**
  * Builds another page after the first, sharing nothing with it. In one build the parts that both use become files of their own, which
@@ -27,6 +28,7 @@ export function secondPage(input: string): Plugin {
             // Vite makes addresses of public files relative in the build that copies them only.
             transformIndexHtml: (html) => html.replace('href="/favicon.svg"', 'href="./favicon.svg"'),
           },
+          compressedFiles(),
         ],
         oxc,
         build: {
