@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlatformError } from "../shared/errors.ts";
+import { messageOf, PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import { contentTypes } from "../shared/wire/rest.ts";
 import { readResultFrame, type JobLine, type ResultPack } from "../shared/wire/result-pack.ts";
@@ -55,7 +55,7 @@ function framesOf(splitter: FrameSplitter, chunk: Uint8Array): (ResultPack | Job
   try {
     return [...splitter.push(chunk)].map(readResultFrame);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("UPGRADE_REQUIRED", `Results came in an unknown form: ${reason}.`, error);
   }
 }

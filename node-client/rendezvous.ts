@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlatformError } from "../shared/errors.ts";
+import { messageOf, PlatformError } from "../shared/errors.ts";
 import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/wire/rendezvous.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { isAlive } from "./is-alive.ts";
@@ -105,6 +105,6 @@ async function probe(url: string, token: string): Promise<string> {
     return response.status === 403 || response.ok ? "known" : "stranger";
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return (cause as NodeJS.ErrnoException).code ?? (cause instanceof Error ? cause.message : String(cause));
+    return (cause as NodeJS.ErrnoException).code ?? messageOf(cause);
   }
 }

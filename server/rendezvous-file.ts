@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, open, readFile, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { PlatformError } from "../shared/errors.ts";
+import { messageOf, PlatformError } from "../shared/errors.ts";
 import { formatRendezvous } from "../shared/wire/rendezvous.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts";
 import type { Store } from "./store/store.ts";
@@ -42,7 +42,7 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
   try {
     await replacePrivate(file, text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_OPTION", `The rendezvous file ${file} cannot be written: ${reason}.`, error);
   }
   return {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
+import { messageOf } from "../shared/errors.ts";
 
 const gib = 1024 ** 3;
 
@@ -183,7 +184,7 @@ function address(text: string): string {
   try {
     return parseServerAddress(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
-import { PlatformError } from "../shared/errors.ts";
+import { messageOf, PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { createAccess } from "./access/access.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
@@ -253,7 +253,7 @@ function makeDataDirectory(directory: string): void {
   try {
     makeFolder(directory);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError(
       "DATA_DIRECTORY",
       `The data directory ${directory} cannot be made: ${reason}.`,

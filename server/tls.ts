@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { PlatformError } from "../shared/errors.ts";
+import { messageOf, PlatformError } from "../shared/errors.ts";
 import type { ServerOptions } from "./options.ts";
 
 export interface TlsFiles {
@@ -20,7 +20,7 @@ export function readTls({ tlsCertificate, tlsKey }: ServerOptions): TlsFiles | u
   try {
     createSecureContext(files);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError(
       "BAD_OPTION",
       `${tlsCertificate} and ${tlsKey} are not a certificate and its key in PEM form: ${reason}.`,
@@ -34,7 +34,7 @@ function readPem(file: string, flag: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_OPTION", `The file of ${flag} cannot be read: ${reason}.`, error);
   }
 }

@@ -205,6 +205,11 @@ export class PlatformError extends Error {
   /** Anything thrown, as a PlatformError: itself, or INTERNAL with the original as cause. */
   static from(error: unknown): PlatformError {
     if (error instanceof PlatformError) return error;
-    return new PlatformError("INTERNAL", error instanceof Error ? error.message : String(error), error);
+    return new PlatformError("INTERNAL", messageOf(error), error);
   }
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import { TaskError } from "../task-error.ts";
 import { printable } from "./output.ts";
@@ -47,7 +47,7 @@ export function describeError(error: unknown, json: boolean): string | undefined
 /** A failure of the system (a disk that is full, a directory where a file was expected) names its path; the rest is a defect. */
 function refusalOf(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const isOfSystem = error instanceof Error && "syscall" in error && "errno" in error;
   return isOfSystem
     ? new PlatformError("FILE_FAILED", `${message}.`, error)

@@ -1,6 +1,6 @@
 import { extname } from "node:path";
 import type { Value } from "../../shared/wire/codec.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
 import { openText, readLines, readText, type TextSource } from "./read-text.ts";
@@ -63,7 +63,7 @@ function parse(text: string, where: string): unknown {
   try {
     return parseJsonText(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_ARGUMENT", `${where} is not JSON: ${reason}.${adviceFor(text)}`, error);
   }
 }

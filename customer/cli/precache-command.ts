@@ -2,7 +2,7 @@ import { Option, type Command } from "commander";
 import cliProgress from "cli-progress";
 import * as v from "valibot";
 import { DataReference, dataReferenceSchema } from "../../shared/data-reference.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { sha256Schema } from "../../shared/ids.ts";
 import type { PrecacheProgress, Requirements } from "../../shared/wire/rest.ts";
 import type { Hands } from "../hands.ts";
@@ -73,11 +73,7 @@ async function parseReference(hands: Hands, text: string): Promise<DataReference
     const parsed = JSON.parse(text) as { $ref?: unknown };
     return DataReference.from(v.parse(dataReferenceSchema, parsed.$ref ?? parsed));
   } catch (error) {
-    throw new PlatformError(
-      "BAD_ARGUMENT",
-      `${text} is no data reference: ${error instanceof Error ? error.message : String(error)}.`,
-      error,
-    );
+    throw new PlatformError("BAD_ARGUMENT", `${text} is no data reference: ${messageOf(error)}.`, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from "node:fs/promises";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 
 /** Text in pieces, and what to call its origin in a refusal. */
 export interface TextSource {
@@ -37,7 +37,7 @@ async function* withReasons(
 }
 
 function unreadable(path: string, error: unknown): PlatformError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new PlatformError("FILE_FAILED", `${path} cannot be read: ${reason}.`, error);
 }
 

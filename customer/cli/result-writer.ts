@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { finished } from "node:stream/promises";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { TaskOutcome } from "../outcomes.ts";
@@ -27,7 +27,7 @@ export async function openResults(path: string | undefined): Promise<ResultWrite
       close: () => Promise.resolve(),
     };
   const named = (error: unknown): never => {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_OPTION", `The results cannot be written to ${path}: ${reason}.`, error);
   };
   const stream = (await open(path, "w").catch(named)).createWriteStream();

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Plugin, RolldownOutput } from "rolldown";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 
 interface Bundled {
   readonly source: string;
@@ -106,7 +106,7 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
   } catch (error) {
     if (watch.refused) throw watch.refused;
     // The bundler colours its messages where it takes standard output for a terminal.
-    const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
+    const message = stripVTControlCharacters(messageOf(error));
     throw new PlatformError("BAD_ARGUMENT", `The kernel module ${path} cannot be bundled: ${message}`, error);
   }
 }

@@ -7,6 +7,7 @@ import { isPixelSize } from "../../science/mrc.ts";
 import type { RunStage } from "../../science/refinement.ts";
 import type { ReadOptions } from "./images.ts";
 import { parallelOption } from "../../parallel/option.ts";
+import { messageOf } from "../../shared/errors.ts";
 
 /** Options that every program has. */
 export interface ProgramOptions {
@@ -64,7 +65,7 @@ async function runProgram(
     const summary = await work({ compute, stage: showStage(process.stderr), warn });
     process.stdout.write(`${summary}\n`);
   } catch (error) {
-    process.stderr.write(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${name}: ${messageOf(error)}\n`);
     process.exitCode = 1;
   } finally {
     await hands?.[Symbol.asyncDispose]();

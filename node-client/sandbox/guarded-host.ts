@@ -1,5 +1,6 @@
 import type { SandboxHost } from "../../shared/client/ports.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
+import { messageOf } from "../../shared/errors.ts";
 
 /** Calls of `data` and `put` that may be open at once; a kernel that asks for more is not reading. */
 const maxOpenCalls = 1024;
@@ -40,8 +41,4 @@ function withoutStack(message: string): Error {
   const error = new Error(message);
   error.stack = message;
   return error;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@ import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { isAlive } from "../../node-client/is-alive.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { parseRendezvous } from "../../shared/wire/rendezvous.ts";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { directoryName } from "../program-directory.ts";
@@ -31,7 +31,7 @@ export async function openScratch(scratch: string, program: string, unique: stri
   try {
     makeDirectory(root, 0o700);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("DATA_DIRECTORY", `SCRATCH ${scratch} cannot be used: ${reason}.`, error);
   }
   // In a directory that everybody writes to, somebody else may have been first.

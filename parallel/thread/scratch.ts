@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { directoryName, openFirstFree } from "../program-directory.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
@@ -32,7 +32,7 @@ async function makePrivate(root: string): Promise<void> {
     if (process.getuid && uid !== process.getuid()) throw new Error("it belongs to somebody else");
     await chmod(root, 0o700);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError(
       "DATA_DIRECTORY",
       `The scratch directory ${root} cannot be used: ${reason}.`,

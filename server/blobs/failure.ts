@@ -1,4 +1,4 @@
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 
 function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
@@ -11,7 +11,7 @@ export function isMissing(error: unknown): boolean {
 /** What a verb of the blob directory rejects with when the file system failed. */
 export function blobError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   switch (systemCode(error)) {
     case "ENOSPC":
     case "EDQUOT":

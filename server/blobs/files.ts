@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import { makeFolder } from "../make-folder.ts";
@@ -29,7 +29,7 @@ export class BlobFiles {
       rmSync(this.#incoming, { recursive: true, force: true });
       makeFolder(this.#incoming);
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
+      const said = messageOf(error);
       throw new PlatformError(
         "DATA_DIRECTORY",
         `The blob directory ${directory} cannot be written (${said}). Expected a directory that this user may write.`,

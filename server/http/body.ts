@@ -1,6 +1,6 @@
 import express, { type Request, type Response } from "express";
 import * as v from "valibot";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
@@ -82,7 +82,7 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return parseJsonText(utf8.decode(bytes));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_REQUEST", `The ${what} cannot be read as JSON in UTF-8: ${reason}.`, error);
   }
 }
@@ -93,7 +93,7 @@ function parseMessagePack(bytes: Uint8Array): unknown {
   try {
     return bodies.decode(plainBytes(bytes));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_REQUEST", `The body is not one MessagePack value: ${reason}.`, error);
   }
 }

@@ -1,4 +1,4 @@
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { BeyondBounds, endOfMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 
@@ -67,7 +67,7 @@ function endOfItem(bytes: Uint8Array, start: number): number | undefined {
   try {
     return endOfMessagePack(bytes, start, messagePackBounds.item);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw error instanceof BeyondBounds
       ? new PlatformError(
           "TOO_LARGE",

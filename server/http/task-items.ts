@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { checkValue, encodeWithReferences } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
@@ -86,7 +86,7 @@ function decodeItem(raw: Uint8Array): unknown {
   try {
     return items.decode(plainBytes(raw));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_REQUEST", `The item cannot be decoded: ${reason}.`, error);
   }
 }

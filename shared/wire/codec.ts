@@ -1,5 +1,5 @@
 import type { BlobName, DataReference } from "../data-reference.ts";
-import { PlatformError } from "../errors.ts";
+import { messageOf, PlatformError } from "../errors.ts";
 import { checkEncodedValue, decode } from "./value-decoder.ts";
 import { Unfit, ValueEncoder, type Encoded } from "./value-encoder.ts";
 
@@ -61,7 +61,7 @@ export function encodeShared(value: Value): { bytes: Uint8Array; refs: readonly 
     return encoder.encode(value);
   } catch (error) {
     const place = error instanceof Unfit && error.place !== "" ? ` (at ${clipped(error.place)})` : "";
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError(
       "UNSERIALISABLE",
       `The value cannot be sent: ${reason}${place}. Expected JSON values, Uint8Array, typed arrays or data references.`,
@@ -100,6 +100,6 @@ export function checkValue(bytes: Uint8Array): void {
 }
 
 function unreadable(error: unknown): PlatformError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new PlatformError("BAD_REQUEST", `The bytes are not one MessagePack value: ${reason}.`, error);
 }

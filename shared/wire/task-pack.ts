@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { unpackValues } from "./column-pack.ts";
 import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { checkValue } from "./codec.ts";
-import { PlatformError } from "../errors.ts";
+import { messageOf, PlatformError } from "../errors.ts";
 import { taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { messagePackBounds } from "./messagepack-walk.ts";
@@ -90,7 +90,7 @@ export function readTaskPack(bytes: Uint8Array): PackedTask[] {
     return tasksOf(v.parse(taskPackSchema, messagePack.decode(bytes), { abortEarly: true }));
   } catch (error) {
     if (error instanceof PlatformError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError("BAD_REQUEST", `The body is no pack of tasks: ${reason}.`, error);
   }
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { fromBase64, toBase64 } from "../base64.ts";
 import type { NumericArray, Value } from "./codec.ts";
 import { DataReference, dataReferenceSchema } from "../data-reference.ts";
-import { PlatformError } from "../errors.ts";
+import { messageOf, PlatformError } from "../errors.ts";
 import { messagePackBounds } from "./messagepack-walk.ts";
 import { makeNumericArray, numericKinds, type NumericKind } from "./value-forms.ts";
 
@@ -91,7 +91,7 @@ function taggedFromJson(tag: string, json: Record<string, unknown>): Value {
     const bytes = fromBase64(base64);
     return kind === "Uint8Array" ? bytes : arrayOf(kind, bytes);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new PlatformError(
       "BAD_REQUEST",
       `In a JSON value: ${reason}. Expected {"$ref": …}, {"$bytes": base64}, {"$array": type, "base64": …}, {"$number": …} or {"$undefined": true}, and nothing beside it; write a key of your own that starts with $ as $$.`,

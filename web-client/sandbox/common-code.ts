@@ -9,7 +9,7 @@ export {
   describeThrown,
   isDataFailure,
 } from "../../shared/client/sandbox/runner-failure.ts";
-export { errorCodes, PlatformError } from "../../shared/errors.ts";
+export { errorCodes, messageOf, PlatformError } from "../../shared/errors.ts";
 export { limits } from "../../shared/limits.ts";
 export { checkMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 export { ownBytes, plainBytes } from "../../shared/wire/plain-bytes.ts";

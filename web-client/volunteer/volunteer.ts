@@ -5,6 +5,7 @@ import { joinElection } from "../client/election.ts";
 import type { Phase, RecentWork } from "./phase.ts";
 import { noteComputing, type Settings } from "./settings.ts";
 import { keepAwake } from "./wake-lock.ts";
+import { messageOf } from "../../shared/errors.ts";
 
 /** How long an election may take before the page says that another tab has it. */
 const electionMs = 400;
@@ -105,7 +106,7 @@ export class Volunteer {
     } catch (error) {
       if (era !== this.#era) return;
       this.#end();
-      this.#become({ state: "broken", message: error instanceof Error ? error.message : String(error) });
+      this.#become({ state: "broken", message: messageOf(error) });
     }
   }
 

@@ -1,4 +1,4 @@
-import { PlatformError } from "../../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../../shared/errors.ts";
 
 // Primary result codes: https://www.sqlite.org/rescode.html
 const busy = 5;
@@ -29,7 +29,7 @@ export function isDiskFailure(error: unknown): boolean {
 export function storeError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const code = resultCode(error);
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   if (code === full)
     return new PlatformError(
       "STORE_FULL",
@@ -70,7 +70,7 @@ export function openError(directory: string, error: unknown): PlatformError {
 }
 
 function openMessage(directory: string, error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   switch (resultCode(error) ?? systemCode(error)) {
     case busy:
       return `${inUse} ${directory}. Stop it, or give this one a directory of its own.`;
