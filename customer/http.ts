@@ -25,7 +25,7 @@ export interface Request {
   readonly background?: boolean;
 }
 
-export interface HttpOptions {
+interface HttpOptions {
   readonly url: string;
   /** Finds the token; asked again when the server refuses it, because a restarted server may have left a new one. */
   readonly findToken: () => Promise<string | undefined>;

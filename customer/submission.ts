@@ -20,7 +20,7 @@ const fewRequests = 4;
 /** How often a job with a window looks whether tasks have ended. */
 const windowPollMs = 250;
 
-export interface SubmissionOptions {
+interface SubmissionOptions {
   readonly signal: AbortSignal;
   /** At most this many tasks that have not ended. */
   readonly window: number | undefined;

@@ -7,7 +7,7 @@ import { submitSubprotocol, submittedSchema } from "../shared/wire/rest.ts";
 import type { HttpClient } from "./http.ts";
 
 /** How patient a submit socket is. */
-export interface SubmitSocketTimes {
+interface SubmitSocketTimes {
   /**
    * A submit socket on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and
    * the next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.

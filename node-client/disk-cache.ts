@@ -33,7 +33,7 @@ interface File {
   verified: boolean;
 }
 
-export interface DiskCacheOptions {
+interface DiskCacheOptions {
   readonly directory: string;
   readonly quotaBytes?: number;
   readonly log: ClientPorts["log"];

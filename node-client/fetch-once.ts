@@ -3,7 +3,7 @@ import type { BlobCache, BlobTransfer } from "../shared/client/ports.ts";
 import type { BlobName } from "../shared/data-reference.ts";
 import { waitForTurn } from "./turn.ts";
 
-export interface SharedCache {
+interface SharedCache {
   readonly cache: Pick<BlobCache, "get" | "put">;
   /** Where the clients of this cache directory leave locks. */
   readonly lockDirectory: string;

@@ -8,7 +8,7 @@ import { runClient, type RunClientOptions } from "./run-client.ts";
 
 export { runClient, type RunClientOptions } from "./run-client.ts";
 
-export interface ClientCommandOptions {
+interface ClientCommandOptions {
   /** Finds a token when none is given: that of a server on this machine. */
   readonly resolveToken?: (serverUrl: string) => Promise<string | undefined>;
 }

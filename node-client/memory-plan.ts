@@ -2,13 +2,13 @@ import { PlatformError } from "../shared/errors.ts";
 import { jobDefaults, limits } from "../shared/limits.ts";
 import { processOverheadMb } from "./sandbox/child-command.ts";
 
-export interface MemoryPlan {
+interface MemoryPlan {
   readonly slots: number;
   /** Memory a kernel in one slot has, in MiB: what the server is told. */
   readonly memoryMb: number;
 }
 
-export interface MemoryRequest {
+interface MemoryRequest {
   /** All sandboxes together, in MiB. */
   readonly maxMemoryMb: number;
   /** At most so many slots. */

@@ -8,7 +8,7 @@ import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
 import { createTransport } from "./transport.ts";
 import type { ClientId } from "../shared/ids.ts";
 
-export interface NodePortsOptions {
+interface NodePortsOptions {
   /** Address of the server, http or https. */
   readonly serverUrl: string;
   readonly cacheDirectory: string;
@@ -19,7 +19,7 @@ export interface NodePortsOptions {
 }
 
 /** What Node gives the client core, and the identity that goes with the directory it claimed. */
-export interface NodePorts {
+interface NodePorts {
   readonly ports: ClientPorts;
   readonly client: ClientId;
   close(): void;

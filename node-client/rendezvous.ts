@@ -11,12 +11,12 @@ const lookEveryMs = 500;
 const probeTimeoutMs = 5_000;
 
 /** Where a rendezvous file leads to. */
-export interface Meeting {
+interface Meeting {
   readonly url: string;
   readonly token: string;
 }
 
-export interface MeetOptions {
+interface MeetOptions {
   /** How long to wait for a file whose server answers. */
   readonly waitMs: number;
   /** Told once for every new reason to go on waiting. */

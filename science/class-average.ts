@@ -15,7 +15,7 @@ export interface ParticleClass {
 }
 
 /** How one particle went into an average. */
-export interface ClassMember extends Match {
+interface ClassMember extends Match {
   readonly particle: number;
   /** Whether it is among the best that the average was made of. */
   readonly kept: boolean;
@@ -27,7 +27,7 @@ export interface ClassAverage {
 }
 
 /** How classes are averaged; lengths in pixels, rings in cycles per box. */
-export interface AveragingSettings extends ComparisonSettings {
+interface AveragingSettings extends ComparisonSettings {
   readonly iterations: number;
   /** Part of each class that is averaged: the best-matching ones. */
   readonly keep: number;

@@ -22,7 +22,7 @@ const kernels = {
   average: kernelModule<typeof average>(kernelUrl("average")),
 };
 
-export interface ComputeOnHandsOptions {
+interface ComputeOnHandsOptions {
   /** Of the program; jobs are called by it and the stage. */
   readonly name: string;
   /** Aborting it cancels the job that runs. */

@@ -149,7 +149,7 @@ export function placementOf({ axes, start, origin }: MrcHeader): Placement {
 }
 
 /** What {@link writeMrc} is told besides the densities. */
-export interface MrcContents {
+interface MrcContents {
   /** Columns, rows, sections. */
   readonly dimensions: Triple;
   /** Å. */

@@ -3,7 +3,7 @@ import { cellName, numberColumn } from "./star-columns.ts";
 import { StarError, type StarTable, type ParticleTables } from "./star-read.ts";
 
 /** The optics groups that particles are of. */
-export interface OpticsGroups {
+interface OpticsGroups {
   /** Rows of the optics table, from 0. */
   readonly used: readonly number[];
   /** Pixels a side of all images; absent when not told. */

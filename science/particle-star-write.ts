@@ -5,7 +5,7 @@ import type { StarTable, ParticleTables } from "./star-read.ts";
 type Cell = string | number;
 
 /** What {@link particleStar} is told besides the poses. */
-export interface ParticleStarContents {
+interface ParticleStarContents {
   /** Name of the stack file, from the directory of the STAR file; or the image name of each particle. */
   readonly images: string | readonly string[];
   /** Å. */

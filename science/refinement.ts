@@ -13,7 +13,7 @@ import { symmetryOperators } from "./symmetry.ts";
 import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
 
 /** What the maps of two halves are made with; lengths in Å. */
-export interface ReconstructionSettings {
+interface ReconstructionSettings {
   readonly symmetry: string;
   readonly pixelSize: number;
   /** Radius of the soft sphere that maps are compared within. */

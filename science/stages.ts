@@ -72,7 +72,7 @@ export async function projectStage(
 }
 
 /** How the search over all orientations is done; lengths in pixels, rings in cycles per box. */
-export interface SearchSettings {
+interface SearchSettings {
   readonly minRing: number;
   readonly maxRing: number;
   readonly particleRadius: number;
@@ -120,7 +120,7 @@ export async function searchStage(
 }
 
 /** How poses are refined; steps in degrees, rings in cycles per box. */
-export interface RefineSettings {
+interface RefineSettings {
   readonly minRing: number;
   readonly maxRing: number;
   readonly step: number;

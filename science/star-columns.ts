@@ -4,7 +4,7 @@ import { StarError, type StarTable } from "./star-read.ts";
 const unknown = -999;
 
 /** What the numbers of a column may be. */
-export interface NumberRange {
+interface NumberRange {
   readonly min: number;
   readonly max: number;
   readonly whole?: boolean;

@@ -21,7 +21,7 @@ export function serverCommand(): Command {
 }
 
 /** Starts a server and stops it on SIGTERM or SIGINT. @returns the exit code */
-export async function runServer(options: ServerOptions, json: boolean): Promise<number> {
+async function runServer(options: ServerOptions, json: boolean): Promise<number> {
   const log = makeLogger(options.logLevel, json);
   // Listened for from the first moment: a service manager may change its mind while the server starts.
   const stopRequested = new Promise<void>((resolve) => {

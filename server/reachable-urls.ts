@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
 /** Where a server listens. */
-export interface Listening {
+interface Listening {
   /** As it was asked for: an address or a name. */
   readonly host: string;
   readonly port: number;
@@ -32,7 +32,7 @@ export function urlForOthers(urls: readonly string[]): string | undefined {
 }
 
 /** Whether a host, as `URL.hostname` writes it, is another machine everywhere else. */
-export function isLocalName(hostname: string): boolean {
+function isLocalName(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("127.") || hostname === "[::1]";
 }
 

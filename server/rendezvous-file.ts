@@ -8,12 +8,12 @@ import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts
 import type { Store } from "./store/store.ts";
 
 /** A rendezvous file that tells clients where the server is, as long as it runs. */
-export interface RendezvousFile {
+interface RendezvousFile {
   /** Removes it, if it is still this server's. */
   remove(): Promise<void>;
 }
 
-export interface RendezvousOptions {
+interface RendezvousOptions {
   readonly file: string;
   readonly dataDirectory: string;
   /** Every address of the server, that for its own machine first. */

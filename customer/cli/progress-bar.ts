@@ -3,7 +3,7 @@ import type { Progress } from "../progress.ts";
 import { rate, span } from "./output.ts";
 
 /** Shows how a job stands, on standard error so that standard output stays for results. */
-export interface ProgressView {
+interface ProgressView {
   show(progress: Progress): void;
   stop(): void;
 }

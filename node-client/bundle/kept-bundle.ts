@@ -8,7 +8,7 @@ import type { MadeBundle } from "./make-bundle.ts";
 import { codeDirectories, isOwn, makePrivate } from "./code-directory.ts";
 
 /** What to bundle. */
-export interface BundleRequest {
+interface BundleRequest {
   readonly entry: string;
   /** Where it is kept between runs. */
   readonly cacheDirectory: string;

@@ -6,7 +6,7 @@ export interface Sighting {
   readonly inputIdleMs: number | undefined;
 }
 
-export interface IdleRules {
+interface IdleRules {
   /** Cores of the machine. */
   readonly cores: number;
   /** A person who did nothing for so long has left. */

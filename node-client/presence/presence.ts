@@ -5,7 +5,7 @@ import type { ClientStatus } from "../../shared/client/status.ts";
 import { defaultIdleRules, isInUse, OwnLoad, type Sighting } from "./idle.ts";
 import { GoneWatch } from "./server-gone.ts";
 
-export interface PresenceOptions {
+interface PresenceOptions {
   /** Compute only while nobody else uses the machine. */
   readonly idleOnly: boolean;
   /** Drain at this moment. */

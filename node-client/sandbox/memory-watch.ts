@@ -5,7 +5,7 @@ const everyMs = 250;
 /** Between tasks a kernel's leftover timers may still allocate: every eighth look is enough. */
 const idleLooks = 8;
 
-export interface MemoryWatch {
+interface MemoryWatch {
   readonly pid: number;
   readonly limitMb: number;
   /** Whether the process has been given something to do. */

@@ -3,7 +3,7 @@ import { defaultCacheDirectory } from "../cache-directory.ts";
 import { startProcessSandbox } from "./process-sandbox.ts";
 import { loadRunnerBundle } from "./runner-bundle.ts";
 
-export interface ProcessSandboxOptions {
+interface ProcessSandboxOptions {
   /** Scheduling priority of the sandboxes, 0 (as the client) … 19 (only what nobody else wants); default 5. */
   readonly niceness?: number;
   /** Where the sandboxes' own code is kept between runs; default: the user's cache directory. */

@@ -9,7 +9,7 @@ const endMs = 10_000;
 /** The system takes this long at most to say that a process was killed. */
 const killedMs = 2_000;
 
-export interface RanksOptions {
+interface RanksOptions {
   readonly command: readonly [program: string, ...parameters: string[]];
   readonly env: NodeJS.ProcessEnv;
   /** Called once, when every rank is gone and nobody asked for it. */

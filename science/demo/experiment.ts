@@ -13,7 +13,7 @@ import { seededRandom } from "../../shared/random.ts";
 import { betaGal, moleculeMask } from "./betagal.ts";
 
 /** What the demo lets its user choose. */
-export interface ExperimentOptions {
+interface ExperimentOptions {
   readonly particles: number;
   /** Variance of the noise-free images over the whole box ÷ variance of the noise. */
   readonly snr: number;

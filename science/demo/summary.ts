@@ -3,7 +3,7 @@ import type { Measures } from "./measure.ts";
 import type { StageTime } from "./stage-view.ts";
 
 /** What the demo prints at its end. */
-export interface Summary extends Measures {
+interface Summary extends Measures {
   readonly particles: number;
   readonly tasks: number;
   readonly clients: readonly { readonly name: string; readonly kind: string; readonly tasks: number }[];

@@ -4,7 +4,7 @@ import { glyphMargin, glyphSheet, type FontName } from "./glyphs.ts";
 /** Red, green, blue, 0 … 255. */
 export type Colour = readonly [number, number, number];
 
-export interface TextStyle {
+interface TextStyle {
   readonly font?: FontName;
   readonly colour?: Colour;
   readonly align?: "left" | "middle" | "right";

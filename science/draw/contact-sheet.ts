@@ -4,7 +4,7 @@ import { centralSlices, spread } from "./slices.ts";
 import { drawSurface, enclosingLevel } from "./surface.ts";
 
 /** A row of images of one size with a heading. */
-export interface SheetRow {
+interface SheetRow {
   readonly heading: string;
   readonly images: readonly Float32Array[];
 }

@@ -2,7 +2,7 @@ import { resolutionAt, type FscCurve } from "../fsc.ts";
 import { Canvas, textWidth, type Colour } from "./canvas.ts";
 
 /** One curve of the plot. */
-export interface PlottedCurve {
+interface PlottedCurve {
   readonly curve: FscCurve;
   readonly label: string;
   readonly colour: Colour;

@@ -15,7 +15,7 @@ interface Font {
 }
 
 /** The sheet that scripts/make-glyphs.ts made: coverage of a character in its red channel. */
-export interface GlyphSheet {
+interface GlyphSheet {
   readonly image: PNG;
   readonly fonts: Readonly<Record<FontName, Font>>;
 }

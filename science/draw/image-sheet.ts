@@ -11,7 +11,7 @@ const gap = 10;
 const top = 92;
 
 /** A row of images, with what stands before it. */
-export interface LabelledRow {
+interface LabelledRow {
   readonly label: string;
   /** `box`² pixels each. */
   readonly images: readonly Float32Array[];

@@ -8,7 +8,7 @@ import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
 
 /** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
-export type AlignInput = {
+type AlignInput = {
   /** `box`² 32-bit pixels an image, x fastest. */
   readonly particles: DataReference;
   /** Reference projections, as the particles; their in-plane angle is 0. */
@@ -31,7 +31,7 @@ export type AlignInput = {
 };
 
 /** `keep` candidates of every particle, best first, packed (math/candidates.ts). */
-export type AlignOutput = Float64Array;
+type AlignOutput = Float64Array;
 
 /**
  * Projection matching over all in-plane rotations at once: for every shift of the particle and every reference, one sum

@@ -9,7 +9,7 @@ import { addAligned } from "./math/transform-image.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** One class, to be aligned and averaged. */
-export type AverageInput = {
+type AverageInput = {
   /** The class's images: `box`² 32-bit pixels each, x fastest. */
   readonly particles: DataReference;
   /** What the first round aligns to; null lets the class find its own, from pairs, pairs of pairs, and so on. */
@@ -33,7 +33,7 @@ export type AverageInput = {
 /** Numbers of one particle's alignment: score, origin x and y (pixels), psi (degrees), mirror (0 or 1), in the average (0 or 1). */
 export const alignmentLength = 6;
 
-export type AverageOutput = {
+type AverageOutput = {
   /** `box`² pixels; the background of each particle has mean 0 and variance 1. */
   readonly average: Float32Array;
   /** One alignment a particle, to the average before the last. What its numbers mean is said at `Match`. */

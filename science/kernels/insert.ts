@@ -14,7 +14,7 @@ import { SliceSum } from "./math/slice-sum.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** Particles with known poses, to be inserted into a Fourier volume. */
-export type InsertInput = {
+type InsertInput = {
   /** `box`² 32-bit pixels an image, x fastest; one reference for each run of neighbouring images. */
   readonly particles: readonly DataReference[];
   /** Pixels a side, even. */
@@ -30,7 +30,7 @@ export type InsertInput = {
 };
 
 /** What `SliceSum.pack` made of the partial volume, and how many images are in it. */
-export type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
+type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
 
 /** Radius of the sphere that travels, in samples of the padded transform: two more than slices reach, so that every corner of the interpolation is inside. */
 export function packedRadius(box: number, maxRadius: number): number {

@@ -10,7 +10,7 @@ import { poseAt, poseLength } from "./math/poses.ts";
 import { putBand, SliceTaker, takeValues } from "./math/slice-band.ts";
 
 /** Projections of a map in a block of orientations. */
-export type ProjectInput = {
+type ProjectInput = {
   /** `box`³ 32-bit densities, x fastest. */
   readonly map: DataReference;
   /** Voxels a side, even. */
@@ -22,7 +22,7 @@ export type ProjectInput = {
 };
 
 /** One image after the other, `box`² each, x fastest. */
-export type ProjectOutput = Float32Array;
+type ProjectOutput = Float32Array;
 
 /** Projects a map by central slices of its padded transform (Crowther, DeRosier & Klug, Proc. R. Soc. A 317 (1970) 319). */
 export default async function project(input: ProjectInput, ctx: KernelContext): Promise<ProjectOutput> {

@@ -11,7 +11,7 @@ import type { FourierVolume } from "./math/fourier-volume.ts";
 import { SliceScore } from "./math/slice-score.ts";
 
 /** Particles whose orientation is roughly known, to be refined against a map. */
-export type RefineInput = {
+type RefineInput = {
   /** `box`³ 32-bit densities, x fastest. */
   readonly map: DataReference;
   /** `box`² 32-bit pixels an image, x fastest. */
@@ -29,7 +29,7 @@ export type RefineInput = {
 };
 
 /** The best pose of each particle, packed as one candidate each. */
-export type RefineOutput = Float64Array;
+type RefineOutput = Float64Array;
 
 /** The search about one starting point ends after so many sweeps of up to seven slices at the latest; 6 to 10 are usual. */
 const maxSweeps = 24;

@@ -6,7 +6,7 @@ import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
 
 /** A block of a similarity matrix: every particle of one run against every reference of another. */
-export type SimmxInput = {
+type SimmxInput = {
   /** `box`² 32-bit pixels an image, x fastest. */
   readonly particles: DataReference;
   readonly references: DataReference;
@@ -27,7 +27,7 @@ export type SimmxInput = {
 export const elementLength = 5;
 
 /** The block's elements, one row a particle, references fastest. What they mean is said at `Match`. */
-export type SimmxOutput = Float32Array;
+type SimmxOutput = Float32Array;
 
 /** Similarity with the alignment that gives it, as EMAN2's `e2simmx.py --saveali` has it, by one search over all rotations, shifts and both hands. */
 export default async function simmx(input: SimmxInput, ctx: KernelContext): Promise<SimmxOutput> {

@@ -6,7 +6,7 @@ import { PrincipalCache } from "./principal-cache.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { SignIns } from "./sign-ins.ts";
 
-export interface NewToken {
+interface NewToken {
   readonly role: Role;
   readonly name: string;
   readonly expiresInSeconds?: number | undefined;

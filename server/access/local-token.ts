@@ -7,7 +7,7 @@ import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
 /** Where a server listens, and its URL for programs of its own machine. */
-export interface ServerAddress {
+interface ServerAddress {
   readonly url: string;
   readonly host: string;
   readonly port: number;

@@ -15,7 +15,7 @@ import { readBlob } from "./read.ts";
 import { blobTooLarge, receive } from "./receive.ts";
 import { sendFile } from "./send.ts";
 
-export interface BlobDirectoryOptions {
+interface BlobDirectoryOptions {
   /** Most bytes of blobs. */
   readonly quotaBytes: number;
   /** A blob that no job refers to is kept this long after it was last uploaded or asked for. */

@@ -17,7 +17,7 @@ import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
 
 /** What others want to know of the dispatcher's work. */
-export interface DispatcherListener {
+interface DispatcherListener {
   /** Outcomes are on disk. */
   outcomesStored(
     job: JobRow,

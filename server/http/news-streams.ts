@@ -13,7 +13,7 @@ const stalledMs = 120_000;
 const maxStreams = 1_000;
 
 /** What a stream tells of. */
-export interface Pictures<T> {
+interface Pictures<T> {
   /** The whole picture as it is now. */
   read(): Promise<T> | T;
   /** Resolves when there may be another one. */

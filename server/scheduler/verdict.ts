@@ -28,7 +28,7 @@ const repeats: Partial<Record<FailureKind, string>> = {
   unserialisable: "Not tried again: the same input gives the same value on every client.",
 };
 
-export type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
+type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
 
 /** The task's final failure, or undefined while it deserves another attempt. */
 export function judgeTask(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {

@@ -19,7 +19,7 @@ export interface Authenticator {
 }
 
 /** A client that may join. */
-export interface Admission {
+interface Admission {
   /** True for a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
   /** The token of its hello; the connection ends when this token is revoked. */

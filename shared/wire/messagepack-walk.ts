@@ -36,7 +36,7 @@ export const messagePackBounds = {
 } as const satisfies Record<string, MessagePackBounds>;
 
 /** Whether an extension of this type may have the bytes from `from` to `to` as its body. */
-export type ExtensionRule = (type: number, bytes: Uint8Array, from: number, to: number) => boolean;
+type ExtensionRule = (type: number, bytes: Uint8Array, from: number, to: number) => boolean;
 
 /** Width of the length field behind 0xc0 … 0xdf, 0 where the type alone tells. MessagePack specification, "Formats". */
 // prettier-ignore

@@ -31,12 +31,12 @@ export function valueToJson(value: Value): unknown {
 }
 
 /** Whether JSON.stringify writes a number such that it reads as itself. */
-export function isInJson(value: number): boolean {
+function isInJson(value: number): boolean {
   return Number.isFinite(value) && !Object.is(value, -0);
 }
 
 /** What stands in `{"$number": …}` for a number that is not in JSON. */
-export function numberName(value: number): string {
+function numberName(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 

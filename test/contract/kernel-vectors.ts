@@ -23,7 +23,7 @@ export interface KernelVector {
   readonly expect: Expectation;
 }
 
-export type Expectation = (
+type Expectation = (
   | { readonly state: "done"; readonly output: Value }
   | {
       readonly state: "failed";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 
 /** A cache as seen from a test, wherever it is: on disk, or in a browser. Names stand for blobs of the test. */
-export interface AheadCacheUnderTest {
+interface AheadCacheUnderTest {
   /** Stores bytes that a task needed. */
   put(name: string, bytes: number): Promise<void>;
   /** Stores bytes that no task needs yet. */

@@ -17,7 +17,7 @@ import {
 import { runRandomOperations } from "./store-model.ts";
 
 /** How a contract suite gets at an implementation; every call of `open` starts from nothing. */
-export interface StoreHarness {
+interface StoreHarness {
   readonly open: (options: { clock: () => number }) => Promise<{
     readonly store: Store;
     /** Closes the store and opens it again on what it left; undefined when it leaves nothing. */

@@ -5,7 +5,7 @@ import { startStaticServer, type StaticServer } from "./static-server.ts";
 import { buildWeb, type WebBuild } from "./web-build.ts";
 
 /** The pages with the harness of test/web, delivered to a browser. */
-export interface HarnessSite {
+interface HarnessSite {
   readonly browser: Browser;
   readonly server: StaticServer;
 }

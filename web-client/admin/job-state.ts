@@ -1,7 +1,7 @@
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { plural } from "../ui/format.ts";
 
-export interface JobStateLabel {
+interface JobStateLabel {
   readonly label: string;
   readonly tone: "busy" | "quiet" | "good" | "warning" | "bad";
 }

@@ -23,7 +23,7 @@ interface Keep {
 const keepNothing: Keep = { has: () => false };
 type Change = { added: Sha256[]; removed: Sha256[] };
 
-export interface CacheOptions {
+interface CacheOptions {
   readonly quotaBytes?: number;
   /** Where to tell other tabs; undefined where the browser has no BroadcastChannel. */
   readonly channel?: BroadcastChannel | undefined;

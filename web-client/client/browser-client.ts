@@ -10,7 +10,7 @@ import { createOutbox } from "./outbox.ts";
 import { openStores } from "./stores.ts";
 import { createTransport } from "./transport.ts";
 
-export interface BrowserClientOptions {
+interface BrowserClientOptions {
   readonly slots: number;
   /** Invitation or client token. */
   readonly token: string | undefined;

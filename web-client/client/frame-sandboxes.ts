@@ -10,7 +10,7 @@ const startMs = 30_000;
 
 type Ended = Awaited<Sandbox["ended"]>;
 
-export interface FrameSandboxes extends SandboxFactory {
+interface FrameSandboxes extends SandboxFactory {
   /** Loads the sandbox page ahead of the first sandbox. */
   warmUp(): void;
   /** Ends every sandbox. */

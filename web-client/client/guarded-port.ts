@@ -5,7 +5,7 @@ type Listener = (event: { data: unknown }) => void;
 /** Calls a worker may have under way. An honest one waits at 64 (sandbox/worker.ts) and sends reports besides. */
 const maxCalls = 1_000;
 
-export interface GuardOptions {
+interface GuardOptions {
   /** First message of the other end, before anything else. */
   readonly greeting: string;
   readonly greeted: () => void;

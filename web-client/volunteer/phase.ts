@@ -21,7 +21,7 @@ export interface RecentWork {
   readonly at: number;
 }
 
-export interface Sentence {
+interface Sentence {
   readonly tone: "quiet" | "busy" | "warning" | "error";
   readonly text: string;
 }

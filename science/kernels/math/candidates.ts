@@ -2,7 +2,7 @@ import type { Pose } from "./euler.ts";
 import { poseLength } from "./poses.ts";
 
 /** Numbers of one candidate in a packed list: its pose (poses.ts), its score (−1 … 1), the index of its reference. */
-export const candidateLength = poseLength + 2;
+const candidateLength = poseLength + 2;
 
 /** Candidates of one particle; a handful is usual. */
 export const mostCandidates = 1000;

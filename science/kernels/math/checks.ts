@@ -78,7 +78,7 @@ export function checkShifts(shiftRadius: number, shiftStep: number): void {
 }
 
 /** How a climb to a better pose goes: rings in cycles per box, steps in degrees. */
-export interface ClimbParameters {
+interface ClimbParameters {
   readonly box: number;
   readonly minRing: number;
   readonly maxRing: number;

@@ -20,7 +20,7 @@ export function halfLength3(n: number): number {
 }
 
 /** What of a field is not zero before, or wanted after, a transform. Everything when absent. */
-export interface Extent {
+interface Extent {
   /** Rows (and planes) that have anything but zeros, as [first, end). */
   readonly filled?: readonly [first: number, end: number];
   /** Samples kx = 0 … columns − 1 are wanted. */

@@ -9,7 +9,7 @@ import { migrate } from "./schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 /** What a test may set. */
-export interface SqliteStoreOptions {
+interface SqliteStoreOptions {
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
   /** Outcomes after which a job's low-water mark is written again. */

@@ -23,7 +23,7 @@ export interface PackColumns {
 /** What a value is besides its bytes: its place in the pack, the blob that it stands in, the blobs that it refers to. */
 type Side = [position: number, blob: string | null, refs: string | null];
 
-export interface PackedValue {
+interface PackedValue {
   readonly payload: Payload;
   readonly refs: readonly BlobName[];
 }

@@ -29,7 +29,7 @@ type Wanted = Chunk & {
 };
 
 /** Where chunks come from; each of these tries again by itself. */
-export interface ChunkSource {
+interface ChunkSource {
   /** The digests of a blob's chunks, one after another. */
   digests(name: BlobName): Promise<Uint8Array>;
   /** Bytes of a range; tries again when `check` throws. */

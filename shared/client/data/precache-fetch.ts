@@ -32,7 +32,7 @@ export interface FetchTarget {
   readonly miss: (bytes: number, reason: string) => void;
 }
 
-export interface FetchParts {
+interface FetchParts {
   readonly space: PrecacheSpace;
   readonly room: PrecacheRoom;
   readonly blobs: BlobAccess;

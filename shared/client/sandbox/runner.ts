@@ -9,7 +9,7 @@ import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
 import { unpackTasks } from "./packs.ts";
 
-export interface KernelRunnerOptions {
+interface KernelRunnerOptions {
   /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace. */
   readonly importModule: (source: Uint8Array, sha256: string) => Promise<{ default?: unknown }>;
   readonly host: RunnerHost;

@@ -55,7 +55,7 @@ export function fitsBundle(taken: number, bytes: number): boolean {
   return taken + bytes <= bundleBytes;
 }
 
-export interface CreditInput {
+interface CreditInput {
   /** Slots that can compute now. */
   readonly slots: number;
   /** Mean run time of a task; undefined before the first result. */
@@ -81,7 +81,7 @@ export function queueBeyondSlots(input: CreditInput): number {
 }
 
 /** Whether credit changed enough to tell the server: small corrections are not worth a message each. */
-export function creditMoved(sent: number, now: number): boolean {
+function creditMoved(sent: number, now: number): boolean {
   return (sent === 0) !== (now === 0) || now > sent * 1.25 || now < sent * 0.6;
 }
 

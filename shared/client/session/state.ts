@@ -68,7 +68,7 @@ export interface HeldTask {
   checkpoint: HeldCheckpoint | undefined;
 }
 
-export type Place =
+type Place =
   | { readonly state: "queued" }
   /** In a slot; all tasks of one bundle share the object. */
   | Bundle
@@ -103,7 +103,7 @@ export interface Bundle {
   overrun: string | undefined;
 }
 
-export interface HeldCheckpoint {
+interface HeldCheckpoint {
   readonly state: Uint8Array;
   /** When one was last sent; -Infinity: never. */
   readonly sentAt: number;
@@ -120,7 +120,7 @@ export interface Slot {
   failures: number;
 }
 
-export type SlotWork =
+type SlotWork =
   | { readonly state: "idle" }
   | { readonly state: "broken"; readonly retryAt: number; readonly reason: string }
   | Bundle;

@@ -33,7 +33,7 @@ function isPowerOfTwo(size: number): boolean {
 }
 
 /** The smallest power of two that is not below `size`. */
-export function nextPowerOfTwo(size: number): number {
+function nextPowerOfTwo(size: number): number {
   let power = 1;
   while (power < size) power *= 2;
   return power;
