@@ -18,7 +18,7 @@ import { storeError } from "./failure.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { JobCache } from "./job-cache.ts";
 import { OutcomePacks } from "./outcome-packs.ts";
-import type { Session } from "./session.ts";
+import type { Transaction } from "./transaction.ts";
 import { TaskPacks } from "./task-packs.ts";
 import * as bans from "./verbs/bans.ts";
 import * as blobs from "./verbs/blobs.ts";
@@ -53,7 +53,7 @@ import { unclaim } from "./verbs/unclaim.ts";
  * A restart with 10^6 tasks: open in 1 ms; the first claim or outcome of a job 1-4 ms; resident memory with all that 170-250 MiB.
  */
 export class SqliteStore implements Store {
-  readonly #session: Session;
+  readonly #transaction: Transaction;
   readonly #group: GroupCommit;
   #closing: Promise<void> | undefined;
 
@@ -61,7 +61,7 @@ export class SqliteStore implements Store {
     const effects: (() => void)[] = [];
     const { clock, markEvery } = options;
     const tasks = new TaskPacks(db);
-    const session: Session = {
+    const transaction: Transaction = {
       db,
       jobs: new JobCache(db, tasks),
       tasks,
@@ -74,26 +74,26 @@ export class SqliteStore implements Store {
       afterCommit: (effect) => effects.push(effect),
       clock,
     };
-    this.#session = session;
+    this.#transaction = transaction;
     this.#group = new GroupCommit(db, {
-      changes: () => session.jobs.changes,
+      changes: () => transaction.jobs.changes,
       beforeCommit: () => {
-        session.tasks.flush();
-        session.outcomes.flush();
-        session.ended.flush();
-        session.jobs.writeChanges();
+        transaction.tasks.flush();
+        transaction.outcomes.flush();
+        transaction.ended.flush();
+        transaction.jobs.writeChanges();
       },
       committed: () => {
-        session.reopened.clear();
+        transaction.reopened.clear();
         for (const effect of effects.splice(0)) effect();
       },
       rolledBack: () => {
-        session.reopened.clear();
+        transaction.reopened.clear();
         effects.length = 0;
-        session.jobs.clear();
-        session.tasks.clear();
-        session.outcomes.clear();
-        session.ended.clear();
+        transaction.jobs.clear();
+        transaction.tasks.clear();
+        transaction.outcomes.clear();
+        transaction.ended.clear();
       },
     });
     this.#sweepForgotten();
@@ -108,52 +108,52 @@ export class SqliteStore implements Store {
   }
 
   createJob(job: NewJob) {
-    return this.#write((session) => createJob(session, job));
+    return this.#write((transaction) => createJob(transaction, job));
   }
 
   getJob(id: JobId) {
-    return this.#read((session) => session.jobs.find(id)?.row);
+    return this.#read((transaction) => transaction.jobs.find(id)?.row);
   }
 
   listJobs(filter: JobFilter = {}, limit?: number) {
-    return this.#read((session) => listJobs(session, filter, limit));
+    return this.#read((transaction) => listJobs(transaction, filter, limit));
   }
 
   pageOfJobs(filter: JobFilter, limit: number, cursor?: string) {
-    return this.#read((session) => pageOfJobs(session, filter, limit, cursor));
+    return this.#read((transaction) => pageOfJobs(transaction, filter, limit, cursor));
   }
 
   jobTotals() {
-    return this.#read((session) => jobTotals(session));
+    return this.#read((transaction) => jobTotals(transaction));
   }
 
   onDependents(listener: (row: JobRow) => void) {
-    this.#session.dependents = listener;
+    this.#transaction.dependents = listener;
   }
 
   submit(id: JobId, tasks: readonly NewTask[]) {
-    return this.#write((session) => submit(session, id, tasks), tasks.length);
+    return this.#write((transaction) => submit(transaction, id, tasks), tasks.length);
   }
 
   closeJob(id: JobId) {
-    return this.#write((session) => closeJob(session, id));
+    return this.#write((transaction) => closeJob(transaction, id));
   }
 
   endJob(id: JobId, as: "cancelled" | "quarantined", reason?: TaskFailure) {
-    return this.#write((session) => endJob(session, id, as, reason));
+    return this.#write((transaction) => endJob(transaction, id, as, reason));
   }
 
   setPaused(id: JobId, paused: boolean) {
-    return this.#write((session) => setPaused(session, id, paused));
+    return this.#write((transaction) => setPaused(transaction, id, paused));
   }
 
   setPriority(id: JobId, priority: number) {
-    return this.#write((session) => setPriority(session, id, priority));
+    return this.#write((transaction) => setPriority(transaction, id, priority));
   }
 
   async requeueFailed(id: JobId) {
-    const newest = await this.#read((session) => newestFailure(session, id));
-    const requeue = () => this.#write((session) => requeueStride(session, id, newest));
+    const newest = await this.#read((transaction) => newestFailure(transaction, id));
+    const requeue = () => this.#write((transaction) => requeueStride(transaction, id, newest));
     let { requeued, more, job } = await requeue();
     while (more) {
       const next = await requeue();
@@ -164,14 +164,14 @@ export class SqliteStore implements Store {
   }
 
   async deleteJob(id: JobId) {
-    const number = await this.#write((session) => forgetJob(session, id));
+    const number = await this.#write((transaction) => forgetJob(transaction, id));
     if (number !== undefined) await this.#sweep(number);
   }
 
   async claim(id: JobId, limit: number) {
     const tasks: ClaimedTask[] = [];
     for (;;) {
-      const found = await this.#read((session) => claimStride(session, id, limit - tasks.length));
+      const found = await this.#read((transaction) => claimStride(transaction, id, limit - tasks.length));
       tasks.push(...found.tasks);
       if (!found.more || tasks.length >= limit) return tasks;
       await new Promise((resolve) => setImmediate(resolve));
@@ -179,35 +179,35 @@ export class SqliteStore implements Store {
   }
 
   unclaim(id: JobId, indexes: readonly TaskIndex[]) {
-    return this.#read((session) => unclaim(session, id, indexes));
+    return this.#read((transaction) => unclaim(transaction, id, indexes));
   }
 
   complete(id: JobId, outcomes: readonly NewOutcome[]) {
-    return this.#write((session) => complete(session, id, outcomes), outcomes.length);
+    return this.#write((transaction) => complete(transaction, id, outcomes), outcomes.length);
   }
 
   recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]) {
-    return this.#write((session) => recordAttempts(session, id, attempts), attempts.length);
+    return this.#write((transaction) => recordAttempts(transaction, id, attempts), attempts.length);
   }
 
   checkpoint(id: JobId, index: TaskIndex, state: Uint8Array) {
-    return this.#write((session) => checkpoint(session, id, index, state));
+    return this.#write((transaction) => checkpoint(transaction, id, index, state));
   }
 
   results(id: JobId, after: number, limit: number, maxBytes: number) {
-    return this.#read((session) => results(session, id, after, limit, maxBytes));
+    return this.#read((transaction) => results(transaction, id, after, limit, maxBytes));
   }
 
   failures(id: JobId, limit: number) {
-    return this.#read((session) => failures(session, id, limit));
+    return this.#read((transaction) => failures(transaction, id, limit));
   }
 
   putKernel(sha256: Sha256, source: Uint8Array) {
-    return this.#write((session) => kernels.putKernel(session, sha256, source));
+    return this.#write((transaction) => kernels.putKernel(transaction, sha256, source));
   }
 
   getKernel(sha256: Sha256) {
-    return this.#read((session) => kernels.getKernel(session, sha256));
+    return this.#read((transaction) => kernels.getKernel(transaction, sha256));
   }
 
   listKernels() {
@@ -215,11 +215,11 @@ export class SqliteStore implements Store {
   }
 
   touchBlob(name: BlobName) {
-    return this.#write((session) => blobs.touchBlob(session, name));
+    return this.#write((transaction) => blobs.touchBlob(transaction, name));
   }
 
   getBlob(sha256: Sha256) {
-    return this.#read((session) => blobs.getBlob(session, sha256));
+    return this.#read((transaction) => blobs.getBlob(transaction, sha256));
   }
 
   blobUsage() {
@@ -227,22 +227,22 @@ export class SqliteStore implements Store {
   }
 
   unreferencedBlobs(before: number, limit: number) {
-    return this.#read((session) => blobs.unreferencedBlobs(session, before, limit));
+    return this.#read((transaction) => blobs.unreferencedBlobs(transaction, before, limit));
   }
 
   forgetBlob(sha256: Sha256, before?: number) {
-    return this.#write((session) => blobs.forgetBlob(session, sha256, before));
+    return this.#write((transaction) => blobs.forgetBlob(transaction, sha256, before));
   }
 
   createToken(token: TokenRow) {
-    return this.#write((session) => tokens.createToken(session, token));
+    return this.#write((transaction) => tokens.createToken(transaction, token));
   }
 
   async findToken(hash: Sha256) {
-    const token = await this.#read((session) => tokens.findToken(session, hash));
-    if (token && tokens.isNewUse(this.#session, token))
+    const token = await this.#read((transaction) => tokens.findToken(transaction, hash));
+    if (token && tokens.isNewUse(this.#transaction, token))
       // Nobody waits for it: a full disk must not keep people out.
-      this.#write((session) => tokens.recordTokenUse(session, token.id)).catch(() => {});
+      this.#write((transaction) => tokens.recordTokenUse(transaction, token.id)).catch(() => {});
     return token;
   }
 
@@ -251,15 +251,15 @@ export class SqliteStore implements Store {
   }
 
   revokeToken(id: string) {
-    return this.#write((session) => tokens.revokeToken(session, id));
+    return this.#write((transaction) => tokens.revokeToken(transaction, id));
   }
 
   ban(subject: string, reason: string) {
-    return this.#write((session) => bans.ban(session, subject, reason));
+    return this.#write((transaction) => bans.ban(transaction, subject, reason));
   }
 
   unban(subject: string) {
-    return this.#write((session) => bans.unban(session, subject));
+    return this.#write((transaction) => bans.unban(transaction, subject));
   }
 
   listBans() {
@@ -267,21 +267,21 @@ export class SqliteStore implements Store {
   }
 
   close() {
-    this.#closing ??= this.#group.drained().then(() => this.#session.db.close());
+    this.#closing ??= this.#group.drained().then(() => this.#transaction.db.close());
     return this.#closing;
   }
 
   /** Queued for the next commit. */
-  async #write<T>(verb: (session: Session) => T, rows = 1): Promise<T> {
+  async #write<T>(verb: (transaction: Transaction) => T, rows = 1): Promise<T> {
     this.#mustBeOpen();
-    return this.#group.write(() => verb(this.#session), rows);
+    return this.#group.write(() => verb(this.#transaction), rows);
   }
 
   /** At once: between transactions the database and the job cache hold what is committed, and nothing else. */
-  async #read<T>(verb: (session: Session) => T): Promise<T> {
+  async #read<T>(verb: (transaction: Transaction) => T): Promise<T> {
     this.#mustBeOpen();
     try {
-      return verb(this.#session);
+      return verb(this.#transaction);
     } catch (error) {
       throw storeError(error);
     }
@@ -293,12 +293,12 @@ export class SqliteStore implements Store {
   }
 
   async #sweep(number: number): Promise<void> {
-    while (!(await this.#write((session) => sweepJob(session, number))));
+    while (!(await this.#write((transaction) => sweepJob(transaction, number))));
   }
 
   /** Goes on with deletions that the end of the server cut short. */
   #sweepForgotten(): void {
-    for (const number of forgottenJobs(this.#session))
+    for (const number of forgottenJobs(this.#transaction))
       // Whatever stops it, the next start goes on.
       this.#sweep(number).catch(() => {});
   }

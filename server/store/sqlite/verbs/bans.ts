@@ -1,4 +1,4 @@
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
 export interface Ban {
   subject: string;
@@ -6,7 +6,7 @@ export interface Ban {
   at: number;
 }
 
-export function ban({ db, clock }: Session, subject: string, reason: string): void {
+export function ban({ db, clock }: Transaction, subject: string, reason: string): void {
   db.run(
     `INSERT INTO bans (subject, reason, at) VALUES (?, ?, ?)
      ON CONFLICT (subject) DO UPDATE SET reason = excluded.reason, at = excluded.at`,
@@ -16,10 +16,10 @@ export function ban({ db, clock }: Session, subject: string, reason: string): vo
   );
 }
 
-export function unban({ db }: Session, subject: string): boolean {
+export function unban({ db }: Transaction, subject: string): boolean {
   return db.run("DELETE FROM bans WHERE subject = ?", subject) > 0;
 }
 
-export function listBans({ db }: Session): Ban[] {
+export function listBans({ db }: Transaction): Ban[] {
   return db.all<Ban>("SELECT subject, reason, at FROM bans ORDER BY at, subject").map((row) => ({ ...row }));
 }

@@ -1,36 +1,36 @@
 import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { Sha256 } from "../../../../shared/ids.ts";
 import { hashColumn, readHash } from "../columns.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
 interface BlobColumns {
   readonly sha256: Uint8Array;
   readonly size: number;
 }
 
-export function touchBlob(session: Session, { sha256, size }: BlobName): void {
-  const { db, clock } = session;
+export function touchBlob(transaction: Transaction, { sha256, size }: BlobName): void {
+  const { db, clock } = transaction;
   const column = hashColumn(sha256);
   const known = db.run("UPDATE blobs SET touchedAt = ? WHERE sha256 = ?", clock(), column) > 0;
   if (known) return;
   db.run("INSERT INTO blobs (sha256, size, touchedAt) VALUES (?, ?, ?)", column, size, clock());
-  count(session, 1, size);
+  count(transaction, 1, size);
 }
 
-export function getBlob({ db }: Session, sha256: Sha256): BlobName | undefined {
+export function getBlob({ db }: Transaction, sha256: Sha256): BlobName | undefined {
   const found = db.get<BlobColumns>("SELECT sha256, size FROM blobs WHERE sha256 = ?", hashColumn(sha256));
   return found && nameOf(found);
 }
 
 /** Counted once, then kept: the status page asks every second. */
-export function blobUsage(session: Session): { count: number; bytes: number } {
-  session.blobUsage ??= session.db.get<{ count: number; bytes: number }>(
+export function blobUsage(transaction: Transaction): { count: number; bytes: number } {
+  transaction.blobUsage ??= transaction.db.get<{ count: number; bytes: number }>(
     "SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM blobs",
   );
-  return { count: 0, bytes: 0, ...session.blobUsage };
+  return { count: 0, bytes: 0, ...transaction.blobUsage };
 }
 
-export function unreferencedBlobs({ db }: Session, before: number, limit: number): BlobName[] {
+export function unreferencedBlobs({ db }: Transaction, before: number, limit: number): BlobName[] {
   return db
     .all<BlobColumns>(
       `SELECT sha256, size FROM blobs WHERE touchedAt < ?
@@ -42,8 +42,8 @@ export function unreferencedBlobs({ db }: Session, before: number, limit: number
     .map(nameOf);
 }
 
-export function forgetBlob(session: Session, sha256: Sha256, before = Infinity): boolean {
-  const { db } = session;
+export function forgetBlob(transaction: Transaction, sha256: Sha256, before = Infinity): boolean {
+  const { db } = transaction;
   const column = hashColumn(sha256);
   const size = db.get<BlobColumns>("SELECT sha256, size FROM blobs WHERE sha256 = ?", column)?.size;
   const forgotten =
@@ -54,14 +54,14 @@ export function forgetBlob(session: Session, sha256: Sha256, before = Infinity):
       column,
       before,
     ) > 0;
-  if (forgotten) count(session, -1, -size);
+  if (forgotten) count(transaction, -1, -size);
   return forgotten;
 }
 
-function count(session: Session, blobs: number, bytes: number): void {
-  session.afterCommit(() => {
-    const usage = session.blobUsage;
-    if (usage) session.blobUsage = { count: usage.count + blobs, bytes: usage.bytes + bytes };
+function count(transaction: Transaction, blobs: number, bytes: number): void {
+  transaction.afterCommit(() => {
+    const usage = transaction.blobUsage;
+    if (usage) transaction.blobUsage = { count: usage.count + blobs, bytes: usage.bytes + bytes };
   });
 }
 

@@ -2,7 +2,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { ClaimedTask } from "../../store.ts";
 import { JobClaims } from "../claims.ts";
 import type { CachedJob } from "../job-cache.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import type { TaskRange } from "../task-packs.ts";
 import { isActive } from "./ending.ts";
 
@@ -20,36 +20,36 @@ const maxRanges = 512;
  * claimed window holds at most four times the bytes of its tasks.
  */
 export function claimStride(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   limit: number,
 ): { tasks: ClaimedTask[]; more: boolean } {
-  const job = session.jobs.need(id);
+  const job = transaction.jobs.need(id);
   if (!isActive(job) || job.row.waitingFor.length > 0 || limit < 1) return { tasks: [], more: false };
-  let claims = session.claims.get(job.number);
+  let claims = transaction.claims.get(job.number);
   if (!claims) {
     claims = new JobClaims(job.lowWater);
-    session.claims.set(job.number, claims);
+    transaction.claims.set(job.number, claims);
   }
   const tasks: ClaimedTask[] = [];
-  takeReturned(session, job, claims, limit, tasks);
-  const more = tasks.length < limit && walk(session, job, claims, limit, tasks);
+  takeReturned(transaction, job, claims, limit, tasks);
+  const more = tasks.length < limit && walk(transaction, job, claims, limit, tasks);
   return { tasks, more };
 }
 
 /** Tasks below the cursor, lowest first: mostly several of a pack in turn. */
 function takeReturned(
-  session: Session,
+  transaction: Transaction,
   job: CachedJob,
   claims: JobClaims,
   limit: number,
   tasks: ClaimedTask[],
 ): void {
-  const ended = session.ended.of(job);
+  const ended = transaction.ended.of(job);
   let range: TaskRange | undefined;
   let indexes: TaskIndex[] = [];
   const read = () => {
-    if (range) take(session, job, range, indexes, tasks);
+    if (range) take(transaction, job, range, indexes, tasks);
     indexes = [];
   };
   while (tasks.length + indexes.length < limit) {
@@ -58,7 +58,7 @@ function takeReturned(
     if (claims.has(index) || ended.has(index)) continue;
     if (!range || index < range.first || index >= range.first + range.count) {
       read();
-      range = session.tasks.rangeOf(job.number, index);
+      range = transaction.tasks.rangeOf(job.number, index);
       if (!range) continue;
     }
     claims.add(index);
@@ -69,7 +69,7 @@ function takeReturned(
 
 /** Walks on from the cursor; tells whether there is more to walk. */
 function walk(
-  session: Session,
+  transaction: Transaction,
   job: CachedJob,
   claims: JobClaims,
   limit: number,
@@ -77,9 +77,9 @@ function walk(
 ): boolean {
   let asked = 1;
   for (let looked = 0; looked < stride; asked = Math.min(8 * asked, maxRanges)) {
-    const ranges = session.tasks.rangesFrom(job.number, claims.cursor, asked);
+    const ranges = transaction.tasks.rangesFrom(job.number, claims.cursor, asked);
     for (const range of ranges) {
-      take(session, job, range, openIn(session, job, claims, range, limit - tasks.length), tasks);
+      take(transaction, job, range, openIn(transaction, job, claims, range, limit - tasks.length), tasks);
       if (tasks.length >= limit) return true;
     }
     if (ranges.length < asked) return false;
@@ -90,13 +90,13 @@ function walk(
 
 /** Claims what is open in a pack from the cursor on, and moves the cursor behind it. */
 function openIn(
-  session: Session,
+  transaction: Transaction,
   job: CachedJob,
   claims: JobClaims,
   { first, count }: TaskRange,
   limit: number,
 ): TaskIndex[] {
-  const ended = session.ended.of(job);
+  const ended = transaction.ended.of(job);
   const indexes: TaskIndex[] = [];
   const end = first + count;
   let index = ended.nextMissing(Math.max(first, claims.cursor), end);
@@ -114,20 +114,20 @@ function openIn(
 
 /** Reads claimed tasks of one pack. */
 function take(
-  session: Session,
+  transaction: Transaction,
   job: CachedJob,
   range: TaskRange,
   indexes: readonly TaskIndex[],
   tasks: ClaimedTask[],
 ): void {
   if (indexes.length === 0) return;
-  const pack = session.tasks.read(job.number, range);
+  const pack = transaction.tasks.read(job.number, range);
   const values = pack.values(indexes.map((index) => index - range.first));
   // By position, and one object a task: 180 bytes, with entries() and another object in between 317.
   for (let at = 0; at < values.length; at++) {
     const index = indexes[at]!;
     const { payload: input, refs } = values[at]!;
-    const { attempts, checkpoint } = job.hasSideRows ? sideRows(session, job, index) : noSideRows;
+    const { attempts, checkpoint } = job.hasSideRows ? sideRows(transaction, job, index) : noSideRows;
     tasks.push({ index, input, refs, attempts, checkpoint });
   }
 }
@@ -136,7 +136,7 @@ type SideRows = Pick<ClaimedTask, "attempts" | "checkpoint">;
 
 const noSideRows: SideRows = { attempts: 0, checkpoint: undefined };
 
-function sideRows({ db }: Session, job: CachedJob, index: TaskIndex): SideRows {
+function sideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): SideRows {
   const side = db.get<{ attempts: number | null; state: Uint8Array | null }>(
     `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts,
             (SELECT state FROM checkpoints WHERE job = ?1 AND idx = ?2) AS state`,

@@ -1,13 +1,13 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow } from "../../store.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { finishIfEnded } from "./ending.ts";
 
-export function closeJob(session: Session, id: JobId): JobRow {
-  const job = session.jobs.need(id);
+export function closeJob(transaction: Transaction, id: JobId): JobRow {
+  const job = transaction.jobs.need(id);
   if (job.row.state === "open") {
-    session.jobs.change(job, { state: "closed" });
-    finishIfEnded(session, job);
+    transaction.jobs.change(job, { state: "closed" });
+    finishIfEnded(transaction, job);
   }
   return job.row;
 }

@@ -2,55 +2,55 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { JobRow, NewOutcome } from "../../store.ts";
 import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { finishIfEnded, isActive, isOpen } from "./ending.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 export function complete(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   outcomes: readonly NewOutcome[],
 ): { accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow } {
-  const job = session.jobs.need(id);
+  const job = transaction.jobs.need(id);
   const accepted: TaskIndex[] = [];
   const dropped: TaskIndex[] = [];
   let failed = 0;
   const active = isActive(job);
   for (const outcome of outcomes) {
     const { index } = outcome;
-    if (!active || !isOpen(session, job, index)) dropped.push(index);
+    if (!active || !isOpen(transaction, job, index)) dropped.push(index);
     else {
       accepted.push(index);
-      record(session, job, job.row.lastSeq + accepted.length, outcome);
+      record(transaction, job, job.row.lastSeq + accepted.length, outcome);
       if (outcome.state === "failed") failed++;
     }
   }
   if (accepted.length > 0) {
     const { row } = job;
-    session.jobs.change(job, {
+    transaction.jobs.change(job, {
       done: row.done + accepted.length - failed,
       failed: row.failed + failed,
       lastSeq: row.lastSeq + accepted.length,
     });
-    if (job.hasSideRows) for (const index of accepted) dropSideRows(session, job, index);
-    moveMark(session, job, accepted.length);
-    finishIfEnded(session, job);
+    if (job.hasSideRows) for (const index of accepted) dropSideRows(transaction, job, index);
+    moveMark(transaction, job, accepted.length);
+    finishIfEnded(transaction, job);
   }
-  releaseClaims(session, job, outcomes);
+  releaseClaims(transaction, job, outcomes);
   return { accepted, dropped, job: job.row };
 }
 
 /** From here on the task has its one outcome ([ONCE-1]); see EndedSets. */
-function record(session: Session, job: CachedJob, seq: number, outcome: NewOutcome): void {
-  session.ended.of(job).add(outcome.index);
+function record(transaction: Transaction, job: CachedJob, seq: number, outcome: NewOutcome): void {
+  transaction.ended.of(job).add(outcome.index);
   if (outcome.state === "failed")
-    return session.outcomes.addFailed(job.number, seq, outcome.index, outcome.failure);
-  session.outcomes.addDone(job.number, seq, outcome.index, outcome.output, outcome.refs);
+    return transaction.outcomes.addFailed(job.number, seq, outcome.index, outcome.failure);
+  transaction.outcomes.addDone(job.number, seq, outcome.index, outcome.output, outcome.refs);
   const blobs = blobsOf(outcome.output, outcome.refs);
-  if (blobs.length > 0) keepBlobs(session, job.number, blobs);
+  if (blobs.length > 0) keepBlobs(transaction, job.number, blobs);
 }
 
-function dropSideRows({ db }: Session, job: CachedJob, index: TaskIndex): void {
+function dropSideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): void {
   db.run("DELETE FROM attempts WHERE job = ? AND idx = ?", job.number, index);
   db.run("DELETE FROM checkpoints WHERE job = ? AND idx = ?", job.number, index);
 }
@@ -59,17 +59,17 @@ function dropSideRows({ db }: Session, job: CachedJob, index: TaskIndex): void {
  * Now and then writes down what is known of the whole job, for the next start. The mark stays behind the claims as they were
  * before this transaction: it may be too low, never too high.
  */
-function moveMark(session: Session, job: CachedJob, outcomes: number): void {
-  if (!session.ended.count(job, outcomes) || session.reopened.has(job.number)) return;
-  session.ended.save(job);
-  const claims = session.claims.get(job.number);
-  if (claims) session.jobs.mark(job, claims.lowWater());
+function moveMark(transaction: Transaction, job: CachedJob, outcomes: number): void {
+  if (!transaction.ended.count(job, outcomes) || transaction.reopened.has(job.number)) return;
+  transaction.ended.save(job);
+  const claims = transaction.claims.get(job.number);
+  if (claims) transaction.jobs.mark(job, claims.lowWater());
 }
 
-function releaseClaims(session: Session, job: CachedJob, outcomes: readonly NewOutcome[]): void {
-  const claims = session.claims.get(job.number);
+function releaseClaims(transaction: Transaction, job: CachedJob, outcomes: readonly NewOutcome[]): void {
+  const claims = transaction.claims.get(job.number);
   if (!claims) return;
-  session.afterCommit(() => {
+  transaction.afterCommit(() => {
     for (const { index } of outcomes) claims.release(index);
   });
 }

@@ -4,15 +4,15 @@ import { hints } from "../../../../shared/hints.ts";
 import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow, NewJob } from "../../store.ts";
 import { hashColumn } from "../columns.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 import { waitForOthers } from "./dependents.ts";
 
-export function createJob(session: Session, job: NewJob): { job: JobRow; created: boolean } {
-  const { db, jobs } = session;
-  const earlier = findEarlier(session, job);
+export function createJob(transaction: Transaction, job: NewJob): { job: JobRow; created: boolean } {
+  const { db, jobs } = transaction;
+  const earlier = findEarlier(transaction, job);
   if (earlier) return { job: earlier, created: false };
-  for (const before of job.after ?? []) mustExist(session, before);
+  for (const before of job.after ?? []) mustExist(transaction, before);
   const { id, customer, key, kernel, priority, createdAt, ...options } = job;
   db.run(
     `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt, submittedAt, jobGroup)
@@ -29,12 +29,12 @@ export function createJob(session: Session, job: NewJob): { job: JobRow; created
     options.group ?? null,
   );
   const made = jobs.need(id);
-  keepBlobs(session, made.number, [kernel]);
-  waitForOthers(session, made);
+  keepBlobs(transaction, made.number, [kernel]);
+  waitForOthers(transaction, made);
   return { job: made.row, created: true };
 }
 
-function mustExist({ jobs }: Session, before: JobId): void {
+function mustExist({ jobs }: Transaction, before: JobId): void {
   if (!jobs.find(before))
     throw new PlatformError(
       "NOT_FOUND",
@@ -44,7 +44,7 @@ function mustExist({ jobs }: Session, before: JobId): void {
     );
 }
 
-function findEarlier({ db, jobs }: Session, job: NewJob): JobRow | undefined {
+function findEarlier({ db, jobs }: Transaction, job: NewJob): JobRow | undefined {
   const { id, customer, key, kernel } = job;
   const found = db.get<{ id: NewJob["id"] }>(
     "SELECT id FROM jobs WHERE (customer = ? AND key = ?) OR id = ?",

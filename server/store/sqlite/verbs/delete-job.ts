@@ -1,5 +1,5 @@
 import type { JobId } from "../../../../shared/ids.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
 import { dropClaims } from "./ending.ts";
 
@@ -10,20 +10,20 @@ const packStride = 20;
 const sweepMs = 10;
 
 /** Makes the job vanish at once; its rows go in sweeps. Returns the number to sweep, undefined when there was no job. */
-export function forgetJob(session: Session, id: JobId): number | undefined {
-  const { db, jobs } = session;
+export function forgetJob(transaction: Transaction, id: JobId): number | undefined {
+  const { db, jobs } = transaction;
   const job = jobs.find(id);
   if (!job) return undefined;
-  settleDependents(session, job, true);
+  settleDependents(transaction, job, true);
   jobs.forget(id);
   db.run("DELETE FROM jobs WHERE number = ?", job.number);
   db.run("INSERT INTO forgottenJobs (number) VALUES (?)", job.number);
-  dropClaims(session, job);
+  dropClaims(transaction, job);
   return job.number;
 }
 
 /** Removes rows of a forgotten job for a few milliseconds; true when none are left. */
-export function sweepJob({ db }: Session, number: number): boolean {
+export function sweepJob({ db }: Transaction, number: number): boolean {
   const until = performance.now() + sweepMs;
   for (const sql of sweeps) while (db.run(sql, number) > 0) if (performance.now() > until) return false;
   db.run("DELETE FROM forgottenJobs WHERE number = ?", number);
@@ -31,7 +31,7 @@ export function sweepJob({ db }: Session, number: number): boolean {
 }
 
 /** Jobs whose sweep was cut short by the end of the server. */
-export function forgottenJobs({ db }: Session): number[] {
+export function forgottenJobs({ db }: Transaction): number[] {
   return db.all<{ number: number }>("SELECT number FROM forgottenJobs").map(({ number }) => number);
 }
 

@@ -3,7 +3,7 @@ import type { JobId } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { rememberState, stateBefore } from "./reopening.ts";
 
 /**
@@ -12,50 +12,50 @@ import { rememberState, stateBefore } from "./reopening.ts";
  */
 
 /** Makes a new job wait for those it comes after, or blocks it at once when one of them has failed already. */
-export function waitForOthers(session: Session, job: CachedJob): void {
-  const others = new Set((job.row.after ?? []).map((id) => session.jobs.need(id)));
+export function waitForOthers(transaction: Transaction, job: CachedJob): void {
+  const others = new Set((job.row.after ?? []).map((id) => transaction.jobs.need(id)));
   for (const other of others)
     if (!succeeded(other.row))
-      session.db.run("INSERT INTO waits (job, after) VALUES (?, ?)", job.number, other.number);
-  const { failure, waitingFor } = inTheWay(session, job);
-  if (failure) block(session, job, failure);
-  else if (waitingFor.length > 0) session.jobs.change(job, { waitingFor });
+      transaction.db.run("INSERT INTO waits (job, after) VALUES (?, ?)", job.number, other.number);
+  const { failure, waitingFor } = inTheWay(transaction, job);
+  if (failure) block(transaction, job, failure);
+  else if (waitingFor.length > 0) transaction.jobs.change(job, { waitingFor });
 }
 
 /**
  * Lets a blocked job wait anew, and what it blocked in turn. Returns jobs that wait for nothing any more.
  * @throws PlatformError WRONG_STATE when one of the jobs it comes after is gone, or still stands in its way
  */
-export function waitAgain(session: Session, job: CachedJob): CachedJob[] {
-  const { failure } = inTheWay(session, job);
+export function waitAgain(transaction: Transaction, job: CachedJob): CachedJob[] {
+  const { failure } = inTheWay(transaction, job);
   if (failure)
     throw new PlatformError(
       "WRONG_STATE",
       `Job ${job.row.id} is still blocked: ${failure} Expected that job to be requeued first, or this one to be submitted again.`,
     );
-  return goOn(session, job);
+  return goOn(transaction, job);
 }
 
 /**
  * To be called when a job has ended or is forgotten (`deleted`): the jobs that wait for it go on, those that it had blocked too,
  * or they are blocked, and so on down the line. Returns jobs that wait for nothing any more.
  */
-export function settleDependents(session: Session, ended: CachedJob, deleted = false): CachedJob[] {
+export function settleDependents(transaction: Transaction, ended: CachedJob, deleted = false): CachedJob[] {
   const released: CachedJob[] = [];
   const failure = whyNot(ended.row, deleted);
-  leaveQueue(session, ended);
-  for (const job of dependentsOf(session, ended)) {
+  leaveQueue(transaction, ended);
+  for (const job of dependentsOf(transaction, ended)) {
     if (failure !== undefined) {
-      blockAll(session, job, failure);
+      blockAll(transaction, job, failure);
       continue;
     }
-    session.db.run("DELETE FROM waits WHERE job = ? AND after = ?", job.number, ended.number);
-    if (job.row.state === "blocked") released.push(...goOn(session, job));
+    transaction.db.run("DELETE FROM waits WHERE job = ? AND after = ?", job.number, ended.number);
+    if (job.row.state === "blocked") released.push(...goOn(transaction, job));
     else {
       const waitingFor = job.row.waitingFor.filter((id) => id !== ended.row.id);
-      session.jobs.change(job, { waitingFor });
+      transaction.jobs.change(job, { waitingFor });
       if (waitingFor.length > 0) continue;
-      tell(session, job);
+      tell(transaction, job);
       released.push(job);
     }
   }
@@ -66,53 +66,53 @@ export function settleDependents(session: Session, ended: CachedJob, deleted = f
  * Opens a blocked job that nothing stands in the way of any more, and what it had blocked, down the line. Returns those that
  * wait for nothing.
  */
-function goOn(session: Session, first: CachedJob): CachedJob[] {
+function goOn(transaction: Transaction, first: CachedJob): CachedJob[] {
   const released: CachedJob[] = [];
   const queue = [first];
   for (let job = queue.pop(); job; job = queue.pop()) {
     if (job.row.state !== "blocked") continue;
-    const { failure, waitingFor } = inTheWay(session, job);
+    const { failure, waitingFor } = inTheWay(transaction, job);
     // Another failure stands in the way: that one is named from now on.
     if (failure !== undefined && failure === job.row.reason?.message) continue;
-    session.jobs.change(
+    transaction.jobs.change(
       job,
       failure === undefined
         ? {
-            state: stateBefore(session, job),
+            state: stateBefore(transaction, job),
             endedAt: undefined,
-            submittedAt: session.clock(),
+            submittedAt: transaction.clock(),
             reason: undefined,
             waitingFor,
           }
         : { reason: blockedBy(failure) },
     );
-    tell(session, job);
+    tell(transaction, job);
     if (failure === undefined && waitingFor.length === 0) released.push(job);
-    queue.push(...dependentsOf(session, job));
+    queue.push(...dependentsOf(transaction, job));
   }
   return released;
 }
 
 /** Blocks a job and everything that waits for it, however long the chain. */
-function blockAll(session: Session, first: CachedJob, failure: string): void {
+function blockAll(transaction: Transaction, first: CachedJob, failure: string): void {
   const queue = [{ job: first, failure }];
   for (let next = queue.pop(); next; next = queue.pop()) {
     if (next.job.row.state === "blocked") continue;
-    block(session, next.job, next.failure);
+    block(transaction, next.job, next.failure);
     const reason = whyNot(next.job.row);
-    if (reason) for (const job of dependentsOf(session, next.job)) queue.push({ job, failure: reason });
+    if (reason) for (const job of dependentsOf(transaction, next.job)) queue.push({ job, failure: reason });
   }
 }
 
-function block(session: Session, job: CachedJob, failure: string): void {
-  rememberState(session, job);
-  session.jobs.change(job, {
+function block(transaction: Transaction, job: CachedJob, failure: string): void {
+  rememberState(transaction, job);
+  transaction.jobs.change(job, {
     state: "blocked",
-    endedAt: session.clock(),
+    endedAt: transaction.clock(),
     reason: blockedBy(failure),
     waitingFor: [],
   });
-  tell(session, job);
+  tell(transaction, job);
 }
 
 function blockedBy(message: string): TaskFailure {
@@ -120,16 +120,19 @@ function blockedBy(message: string): TaskFailure {
 }
 
 /** What a job waits for, and the first failure that keeps it from starting, if there is one. */
-function inTheWay(session: Session, job: CachedJob): { waitingFor: JobId[]; failure: string | undefined } {
+function inTheWay(
+  transaction: Transaction,
+  job: CachedJob,
+): { waitingFor: JobId[]; failure: string | undefined } {
   const waitingFor: JobId[] = [];
-  for (const { id } of session.db.all<{ id: JobId | null }>(
+  for (const { id } of transaction.db.all<{ id: JobId | null }>(
     "SELECT jobs.id FROM waits LEFT JOIN jobs ON jobs.number = waits.after WHERE waits.job = ? ORDER BY waits.after",
     job.number,
   )) {
     const failure =
       id === null
         ? "A job which it comes after was deleted before it finished."
-        : whyNot(session.jobs.need(id).row);
+        : whyNot(transaction.jobs.need(id).row);
     if (failure !== undefined) return { waitingFor: [], failure };
     if (id !== null) waitingFor.push(id);
   }
@@ -137,14 +140,14 @@ function inTheWay(session: Session, job: CachedJob): { waitingFor: JobId[]; fail
 }
 
 /** A job that has ended waits for nothing. */
-function leaveQueue(session: Session, job: CachedJob): void {
+function leaveQueue(transaction: Transaction, job: CachedJob): void {
   const { waitingFor, after = [] } = job.row;
   if (after.length === 0) return;
-  session.db.run("DELETE FROM waits WHERE job = ?", job.number);
-  if (waitingFor.length > 0) session.jobs.change(job, { waitingFor: [] });
+  transaction.db.run("DELETE FROM waits WHERE job = ?", job.number);
+  if (waitingFor.length > 0) transaction.jobs.change(job, { waitingFor: [] });
 }
 
-function dependentsOf({ db, jobs }: Session, { number }: CachedJob): CachedJob[] {
+function dependentsOf({ db, jobs }: Transaction, { number }: CachedJob): CachedJob[] {
   return db
     .all<{ id: JobId }>(
       "SELECT jobs.id FROM waits JOIN jobs ON jobs.number = waits.job WHERE waits.after = ? ORDER BY waits.job",
@@ -179,7 +182,7 @@ function succeeded({ state, failed }: JobRow): boolean {
   return state === "finished" && failed === 0;
 }
 
-function tell(session: Session, job: CachedJob): void {
+function tell(transaction: Transaction, job: CachedJob): void {
   // Not inside the commit: whoever listens may call the store.
-  session.afterCommit(() => queueMicrotask(() => session.dependents(job.row)));
+  transaction.afterCommit(() => queueMicrotask(() => transaction.dependents(job.row)));
 }

@@ -1,8 +1,8 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
-export function failures({ db, jobs }: Session, id: JobId, limit: number): TaskFailure[] {
+export function failures({ db, jobs }: Transaction, id: JobId, limit: number): TaskFailure[] {
   return db
     .all<{ failure: string }>(
       "SELECT failure FROM outcomePacks WHERE job = ? AND failure IS NOT NULL ORDER BY seq LIMIT ?",

@@ -1,17 +1,22 @@
 import type { JobFilter, JobPage, JobRow, JobTotals } from "../../store.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
 /** What every word of a search is looked for in. */
 const searched = ["json_extract(options, '$.name')", "customer", "coalesce(jobGroup, '')"];
 
 /** Jobs that a filter lets through, newest first. */
-export function listJobs({ jobs }: Session, filter: JobFilter, limit: number | undefined): JobRow[] {
+export function listJobs({ jobs }: Transaction, filter: JobFilter, limit: number | undefined): JobRow[] {
   const { where, values } = condition(filter);
   return jobs.list(where, values, limit).map(({ row }) => row);
 }
 
 /** A cursor is the number of the last job of the page before, so that a job that is deleted meanwhile ends nothing. */
-export function pageOfJobs({ jobs }: Session, filter: JobFilter, limit: number, cursor?: string): JobPage {
+export function pageOfJobs(
+  { jobs }: Transaction,
+  filter: JobFilter,
+  limit: number,
+  cursor?: string,
+): JobPage {
   const { where, values } = condition(filter);
   const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
   const found = jobs.list(`${where} AND number < ?`, [...values, before], limit + 1);
@@ -19,7 +24,7 @@ export function pageOfJobs({ jobs }: Session, filter: JobFilter, limit: number, 
   return { rows: found.slice(0, limit).map(({ row }) => row), next: last && String(last.number) };
 }
 
-export function jobTotals({ db }: Session): JobTotals {
+export function jobTotals({ db }: Transaction): JobTotals {
   const totals = db.get<JobTotals>(
     `SELECT (SELECT count(*) FROM jobs) AS jobs, count(*) AS active, coalesce(sum(total - done - failed), 0) AS openTasks
        FROM jobs WHERE state IN ('open', 'closed')`,

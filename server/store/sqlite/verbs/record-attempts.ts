@@ -1,18 +1,18 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { isActive, isOpen } from "./ending.ts";
 
 /** Says nothing about tasks that have ended or never were: the count no longer matters. */
 export function recordAttempts(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   attempts: readonly { index: TaskIndex; attempts: number }[],
 ): void {
-  const { db, jobs } = session;
+  const { db, jobs } = transaction;
   const job = jobs.find(id);
   if (!job || !isActive(job)) return;
   for (const { index, attempts: count } of attempts) {
-    if (!isOpen(session, job, index)) continue;
+    if (!isOpen(transaction, job, index)) continue;
     db.run(
       `INSERT INTO attempts (job, idx, attempts) VALUES (?, ?, ?)
        ON CONFLICT (job, idx) DO UPDATE SET attempts = excluded.attempts`,

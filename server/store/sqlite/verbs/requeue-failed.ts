@@ -2,7 +2,7 @@ import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { waitAgain } from "./dependents.ts";
 import { finishIfEnded } from "./ending.ts";
 import { stateBefore } from "./reopening.ts";
@@ -11,7 +11,7 @@ import { stateBefore } from "./reopening.ts";
 const stride = 2000;
 
 /** The newest failure that there is when requeueing starts: what fails anew meanwhile stays failed. */
-export function newestFailure({ db, jobs }: Session, id: JobId): number {
+export function newestFailure({ db, jobs }: Transaction, id: JobId): number {
   const found = db.get<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND failure IS NOT NULL",
     jobs.need(id).number,
@@ -21,18 +21,18 @@ export function newestFailure({ db, jobs }: Session, id: JobId): number {
 
 /** Requeues one stride of the failures up to `newest`; call again while `more`. */
 export function requeueStride(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   newest: number,
 ): { requeued: number; more: boolean; job: JobRow } {
-  const { db, jobs } = session;
+  const { db, jobs } = transaction;
   const job = jobs.need(id);
   if (job.row.state === "cancelled")
     throw new PlatformError(
       "WRONG_STATE",
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
-  if (job.row.state === "blocked") return { requeued: unblock(session, job), more: false, job: job.row };
+  if (job.row.state === "blocked") return { requeued: unblock(transaction, job), more: false, job: job.row };
   const failed = db.all<{ seq: number; first: TaskIndex }>(
     "SELECT seq, first FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
     job.number,
@@ -43,27 +43,27 @@ export function requeueStride(
   const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
   for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
   const indexes = failed.map(({ first }) => first);
-  if (indexes.length > 0) session.ended.reopen(job, indexes);
-  reopen(session, job, failed.length);
-  walkAgain(session, job, Math.min(...indexes));
-  finishIfEnded(session, job);
+  if (indexes.length > 0) transaction.ended.reopen(job, indexes);
+  reopen(transaction, job, failed.length);
+  walkAgain(transaction, job, Math.min(...indexes));
+  finishIfEnded(transaction, job);
   return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
 }
 
 /** Nothing of a blocked job was ever computed: all of it waits again, or may start. */
-function unblock(session: Session, job: CachedJob): number {
-  for (const released of waitAgain(session, job)) finishIfEnded(session, released);
+function unblock(transaction: Transaction, job: CachedJob): number {
+  for (const released of waitAgain(transaction, job)) finishIfEnded(transaction, released);
   return job.row.total;
 }
 
-function reopen(session: Session, job: CachedJob, requeued: number): void {
-  const { db, jobs } = session;
+function reopen(transaction: Transaction, job: CachedJob, requeued: number): void {
+  const { db, jobs } = transaction;
   const { state, failed } = job.row;
   if (state === "quarantined") {
     if (job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
-    const submittedAt = session.clock();
+    const submittedAt = transaction.clock();
     jobs.change(job, {
-      state: stateBefore(session, job),
+      state: stateBefore(transaction, job),
       endedAt: undefined,
       submittedAt,
       reason: undefined,
@@ -73,10 +73,10 @@ function reopen(session: Session, job: CachedJob, requeued: number): void {
   if (requeued > 0) jobs.change(job, { failed: failed - requeued });
 }
 
-function walkAgain(session: Session, job: CachedJob, lowest: TaskIndex): void {
-  if (lowest < job.lowWater) session.jobs.mark(job, lowest);
-  const claims = session.claims.get(job.number);
+function walkAgain(transaction: Transaction, job: CachedJob, lowest: TaskIndex): void {
+  if (lowest < job.lowWater) transaction.jobs.mark(job, lowest);
+  const claims = transaction.claims.get(job.number);
   if (!claims || lowest >= claims.cursor) return;
-  session.reopened.add(job.number);
-  session.afterCommit(() => claims.rewind(lowest));
+  transaction.reopened.add(job.number);
+  transaction.afterCommit(() => claims.rewind(lowest));
 }

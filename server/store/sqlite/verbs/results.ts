@@ -2,7 +2,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { ResultRow } from "../../store.ts";
 import { decodeRuns } from "../index-runs.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { ValuePack } from "../value-pack.ts";
 
 interface OutcomeColumns {
@@ -25,18 +25,18 @@ const rowBytes = 64;
  * and last pack (256 KiB each) alive meanwhile.
  */
 export function results(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   after: number,
   limit: number,
   maxBytes: number,
 ): ResultRow[] {
-  const { number, row } = session.jobs.need(id);
+  const { number, row } = transaction.jobs.need(id);
   const page: ResultRow[] = [];
   // Customers that follow a job ask again and again at its end.
   if (after >= row.lastSeq || limit < 1) return page;
   let bytes = 0;
-  for (const columns of packsFrom(session, number, after + 1)) {
+  for (const columns of packsFrom(transaction, number, after + 1)) {
     const { seq, count, first, runs, outputs, failure } = columns;
     const from = Math.max(0, after + 1 - seq);
     if (from >= count) continue;
@@ -53,7 +53,7 @@ export function results(
 }
 
 /** The packs that hold results from `seq` on, in order. */
-function packsFrom({ db }: Session, job: number, seq: number): Iterable<OutcomeColumns> {
+function packsFrom({ db }: Transaction, job: number, seq: number): Iterable<OutcomeColumns> {
   const found = db.get<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND seq <= ?",
     job,

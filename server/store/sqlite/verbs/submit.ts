@@ -5,40 +5,44 @@ import type { Payload } from "../../../../shared/wire/protocol.ts";
 import type { NewTask } from "../../store.ts";
 import { blobsOf, hashColumn } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 /** Repeats are worth a write this often: they show that the job's customer is still there. */
 const repeatGrainMs = 3_600_000;
 
 export function submit(
-  session: Session,
+  transaction: Transaction,
   id: JobId,
   tasks: readonly NewTask[],
 ): { added: number; repeated: number; total: number } {
-  const { jobs } = session;
+  const { jobs } = transaction;
   const job = jobs.need(id);
-  const fresh = withoutRepeats(session, job, tasks);
+  const fresh = withoutRepeats(transaction, job, tasks);
   if (fresh.length > 0) {
     mustBeOpen(job);
     const blobs = fresh.flatMap(({ input, refs }) => blobsOf(input, refs));
-    mustBeThere(session, blobs);
-    for (const { index, input, refs } of fresh) session.tasks.add(job.number, index, input, refs);
-    keepBlobs(session, job.number, blobs);
-    jobs.change(job, { total: job.row.total + fresh.length, submittedAt: session.clock() });
-    open(session, job, fresh);
-  } else if (job.row.state === "open" && session.clock() - job.row.submittedAt > repeatGrainMs)
-    jobs.change(job, { submittedAt: session.clock() });
+    mustBeThere(transaction, blobs);
+    for (const { index, input, refs } of fresh) transaction.tasks.add(job.number, index, input, refs);
+    keepBlobs(transaction, job.number, blobs);
+    jobs.change(job, { total: job.row.total + fresh.length, submittedAt: transaction.clock() });
+    open(transaction, job, fresh);
+  } else if (job.row.state === "open" && transaction.clock() - job.row.submittedAt > repeatGrainMs)
+    jobs.change(job, { submittedAt: transaction.clock() });
   return { added: fresh.length, repeated: tasks.length - fresh.length, total: job.row.total };
 }
 
 /** The tasks that are not there yet, lowest index first. @throws PlatformError CONFLICT */
-function withoutRepeats(session: Session, job: CachedJob, tasks: readonly NewTask[]): readonly NewTask[] {
+function withoutRepeats(
+  transaction: Transaction,
+  job: CachedJob,
+  tasks: readonly NewTask[],
+): readonly NewTask[] {
   if (goOn(job, tasks)) return tasks;
   const seen = new Map<TaskIndex, Payload>();
   return tasks
     .filter(({ index, input }) => {
-      const known = seen.get(index) ?? storedInput(session, job, index);
+      const known = seen.get(index) ?? storedInput(transaction, job, index);
       if (known === undefined) {
         seen.set(index, input);
         return true;
@@ -63,7 +67,7 @@ function goOn(job: CachedJob, tasks: readonly NewTask[]): boolean {
   return true;
 }
 
-function storedInput({ tasks }: Session, job: CachedJob, index: TaskIndex): Payload | undefined {
+function storedInput({ tasks }: Transaction, job: CachedJob, index: TaskIndex): Payload | undefined {
   return index >= job.nextIndex ? undefined : tasks.input(job.number, index);
 }
 
@@ -81,7 +85,7 @@ function mustBeOpen({ row }: CachedJob): void {
 }
 
 /** In the transaction itself, so that no collection comes in between. @throws PlatformError UNKNOWN_BLOB */
-function mustBeThere({ db }: Session, blobs: readonly BlobName[]): void {
+function mustBeThere({ db }: Transaction, blobs: readonly BlobName[]): void {
   const found = new Set<string>();
   for (const { sha256 } of blobs) {
     if (found.has(sha256)) continue;
@@ -92,17 +96,17 @@ function mustBeThere({ db }: Session, blobs: readonly BlobName[]): void {
 }
 
 /** Tells the walk of the claims about tasks it has passed already. */
-function open(session: Session, job: CachedJob, fresh: readonly NewTask[]): void {
+function open(transaction: Transaction, job: CachedJob, fresh: readonly NewTask[]): void {
   let lowest = Infinity;
   for (const { index } of fresh) {
     if (index < lowest) lowest = index;
     if (index >= job.nextIndex) job.nextIndex = index + 1;
   }
-  if (lowest < job.lowWater) session.jobs.mark(job, lowest);
-  const claims = session.claims.get(job.number);
+  if (lowest < job.lowWater) transaction.jobs.mark(job, lowest);
+  const claims = transaction.claims.get(job.number);
   if (!claims || lowest >= claims.cursor) return;
-  session.reopened.add(job.number);
-  session.afterCommit(() => {
+  transaction.reopened.add(job.number);
+  transaction.afterCommit(() => {
     for (const { index } of fresh) claims.lookAgain(index);
   });
 }

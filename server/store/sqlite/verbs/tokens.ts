@@ -1,7 +1,7 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { Sha256 } from "../../../../shared/ids.ts";
 import type { TokenRow } from "../../store.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
 type TokenColumns = {
   readonly [Key in keyof TokenRow]: undefined extends TokenRow[Key] ? number | null : TokenRow[Key];
@@ -10,7 +10,7 @@ type TokenColumns = {
 /** A use is recorded at most this often: `lastUsedAt` is for people. */
 const useGrainMs = 60_000;
 
-export function createToken({ db }: Session, token: TokenRow): void {
+export function createToken({ db }: Transaction, token: TokenRow): void {
   if (db.get("SELECT 1 FROM tokens WHERE id = ? OR hash = ?", token.id, token.hash))
     throw new PlatformError("CONFLICT", `There is a token with id ${token.id} or with the same secret.`);
   db.run(
@@ -25,25 +25,25 @@ export function createToken({ db }: Session, token: TokenRow): void {
   );
 }
 
-export function findToken({ db }: Session, hash: Sha256): TokenRow | undefined {
+export function findToken({ db }: Transaction, hash: Sha256): TokenRow | undefined {
   const found = db.get<TokenColumns>("SELECT * FROM tokens WHERE hash = ?", hash);
   return found && rowOf(found);
 }
 
 /** Whether this use of the token is worth a write. */
-export function isNewUse({ clock }: Session, { lastUsedAt }: TokenRow): boolean {
+export function isNewUse({ clock }: Transaction, { lastUsedAt }: TokenRow): boolean {
   return lastUsedAt === undefined || clock() - lastUsedAt >= useGrainMs;
 }
 
-export function recordTokenUse({ db, clock }: Session, id: string): void {
+export function recordTokenUse({ db, clock }: Transaction, id: string): void {
   db.run("UPDATE tokens SET lastUsedAt = ? WHERE id = ?", clock(), id);
 }
 
-export function listTokens({ db }: Session): TokenRow[] {
+export function listTokens({ db }: Transaction): TokenRow[] {
   return db.all<TokenColumns>("SELECT * FROM tokens ORDER BY createdAt, id").map(rowOf);
 }
 
-export function revokeToken({ db }: Session, id: string): boolean {
+export function revokeToken({ db }: Transaction, id: string): boolean {
   return db.run("DELETE FROM tokens WHERE id = ?", id) > 0;
 }
 

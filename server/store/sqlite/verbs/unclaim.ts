@@ -1,7 +1,7 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { Session } from "../session.ts";
+import type { Transaction } from "../transaction.ts";
 
-export function unclaim({ jobs, claims }: Session, id: JobId, indexes: readonly TaskIndex[]): void {
+export function unclaim({ jobs, claims }: Transaction, id: JobId, indexes: readonly TaskIndex[]): void {
   const job = jobs.find(id);
   const held = job && claims.get(job.number);
   if (held) for (const index of indexes) held.giveBack(index);

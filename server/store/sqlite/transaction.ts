@@ -7,12 +7,12 @@ import type { OutcomePacks } from "./outcome-packs.ts";
 import type { TaskPacks } from "./task-packs.ts";
 
 /**
- * What a verb works with. The rules that let many verbs share one transaction:
+ * The parts that a verb works with. The rules that let many verbs share one transaction:
  * - a verb refuses (throws a PlatformError) before its first write, never after;
  * - what it changes in memory besides the job cache, the packs and the ended sets, it changes in `afterCommit`. Those
  *   three show a transaction's changes to its later verbs, write them before COMMIT, and forget all on a rollback.
  */
-export interface Session {
+export interface Transaction {
   readonly db: Database;
   readonly jobs: JobCache;
   readonly tasks: TaskPacks;
