@@ -3,15 +3,15 @@ import { meets } from "./requirements.ts";
 import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
 import { hasHadItsSay } from "./verdict.ts";
 
-/** A batch goes out when its tasks are about this long in all, so that no customer waits long for its turn. */
+/** Work in one batch of tasks, about: no customer waits long for its turn. */
 const turnMs = 50;
-/** What a job's task is taken to cost before the first result. */
+/** Assumed cost of a job's task before the first result. */
 const unknownTaskMs = 20;
-/** A task is charged this at the least: handing it out is work, too. */
+/** Least charge for a task: assigning a task is work, too. */
 const leastTaskMs = 0.05;
-/** How far down the queue the scheduler looks for a task whose data the client has. */
+/** Tasks at the front of a queue among which the scheduler looks for one whose data the client has cached. */
 const lookahead = 16;
-/** Bytes of inputs that may wait in memory, of all jobs together; and what each job may have at the least. */
+/** Bytes of inputs that may wait in memory, of all jobs together; `leastWindowBytes` is the smallest share of a job. */
 const windowBytes = 32 * 1024 * 1024;
 const leastWindowBytes = 1024 * 1024;
 const maxWindowTasks = 4096;
@@ -21,7 +21,7 @@ const maxWindowTasks = 4096;
  * customers, then oldest job, then task index; among the next few tasks the one whose data the client has cached.
  */
 export function assignTasks(state: State): void {
-  // After an event that brought no task, only those whose credit grew can find one they could not find before.
+  // After an event without new tasks, only clients whose credit grew can find a task that they could not find before.
   const toAll = state.supplyChanged;
   let clients: Iterable<Client> = toAll ? state.hungry : [...state.newlyHungry];
   state.supplyChanged = false;
@@ -40,19 +40,19 @@ function jobsToGive(state: State): Job[] {
   );
 }
 
-/** One turn of each client, until there is nothing to give; true when one was given something. */
+/** One turn of each client, until the queues are empty; true when any client was given a task. */
 function goRound(state: State, clients: Iterable<Client>, jobs: readonly Job[]): boolean {
   let served = false;
   for (const client of clients) {
     if (!giveTurn(state, client, jobs)) continue;
     served = true;
-    // The many behind it need not be asked: one task for 5,000 idle clients.
+    // With empty queues the remaining clients need no look: one task for 5,000 idle clients.
     if (jobs.every((job) => job.queue.size === 0)) break;
   }
   return served;
 }
 
-/** What no hungry client may run is not offered to them again, until one becomes hungry that may: see `noteCredit`. */
+/** Sets jobs aside that no hungry client may run, until a client becomes hungry that may: see `noteCredit`. */
 function noteUnmet(state: State, jobs: readonly Job[]): void {
   const anyMayRun = (job: Job): boolean => {
     for (const client of state.hungry) if (mayRun(client, job)) return true;
@@ -61,7 +61,7 @@ function noteUnmet(state: State, jobs: readonly Job[]): void {
   for (const job of jobs) if (job.queue.size > 0 && !anyMayRun(job)) state.unmet.add(job);
 }
 
-/** Asks the store for more tasks of the jobs whose window runs low while somebody may want them. */
+/** Asks the store for more tasks of the jobs whose window runs low while clients are there. */
 export function refillWindows(state: State): void {
   if (state.clients.size === 0) return;
   const bytes = Math.max(leastWindowBytes, windowBytes / Math.max(1, state.jobs.size));
@@ -75,8 +75,8 @@ export function refillWindows(state: State): void {
 }
 
 /**
- * One turn of one client: tasks of one job, about {@link turnMs} of work; of the next job when the first has none that
- * this client should have.
+ * One turn of one client: tasks of one job, about {@link turnMs} of work; of the next job when the first has no task
+ * for this client.
  */
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
   const candidates = jobs.filter(
@@ -92,8 +92,8 @@ function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
 
 function giveTasks(state: State, client: Client, job: Job): boolean {
   const taskMs = job.meanMs ?? unknownTaskMs;
-  // Near the end of a job the rest is shared out, so that no client sits on a queue while another is idle; but a client's
-  // slots are filled in one turn.
+  // Near the end of a job the last tasks are spread, so that no client queues tasks while another is idle; a client's
+  // slots are still filled in one turn.
   const share = job.exhausted ? Math.ceil(job.queue.size / Math.max(1, state.hungry.size)) : Infinity;
   const turn = Math.max(1, Math.floor((turnMs * Math.max(1, client.slots)) / Math.max(taskMs, leastTaskMs)));
   const count = Math.min(spareCredit(client), turn, Math.max(share, client.slots - client.leases.size, 1));
@@ -110,13 +110,16 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
   return true;
 }
 
-/** Leases a task that is out of its queue, and says how to tell the client. */
+/**
+ * Leases a task that the caller took out of its queue.
+ * @returns the task as its client is told
+ */
 export function leaseTask(state: State, client: Client, task: Task): LeasedTask {
   const lease = addLease(state, task, client, task.lastAttempt + 1);
   state.counts.leases += 1;
   const { index, checkpoint } = task;
   const { input, refs } = task.claimed;
-  // The rule, written out: the spreads below leave garbage behind.
+  // The common case, written out: the spreads below would leave garbage for each task.
   if (refs.length === 0 && !checkpoint) return { index, attempt: lease.attempt, input };
   for (const { sha256 } of refs) {
     client.refsLeased += 1;
@@ -140,7 +143,7 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
   return a.id < b.id;
 }
 
-/** Whether a client is of the kind that a job asks for. */
+/** Whether a client meets the requirements of a job. */
 export function mayRun(client: Client, job: Job): boolean {
   return meets(client.info, job.info.requires);
 }
@@ -156,7 +159,7 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   let bestBytes = -1;
   for (const task of job.queue.peek(lookahead)) {
     if (anotherShouldTry(state, client, task)) continue;
-    // A job that has done nothing yet learns more from a task that was not tried.
+    // A job without results learns more from a task that was not tried yet.
     if (!job.everDone && task.triedBy && best) continue;
     let bytes = 0;
     for (const { sha256, size } of task.claimed.refs) if (client.cached.has(sha256)) bytes += size;
@@ -166,7 +169,7 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   return best;
 }
 
-/** Whether a task that went wrong on this client should go to one that has room for it and has not tried it. */
+/** Whether a task that failed on this client should wait for a client with room that has not tried it. */
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   if (!task.triedBy?.has(client.info.id)) return false;
   for (const other of state.hungry)
@@ -179,8 +182,8 @@ function charge(state: State, customer: string, cost: number): void {
 }
 
 /**
- * A customer that comes (back) starts level with the least served of those at work: time in which it asked for nothing
- * is no credit. To be called before its first task is there.
+ * A customer that comes (back) starts level with the least served of the active customers: idle time earns no
+ * credit. To be called before its first task is added.
  */
 export function enterFairShare(state: State, customer: string): void {
   let least = Infinity;

@@ -19,17 +19,20 @@ import {
   type State,
 } from "./state.ts";
 
-/** Names that may stand in a client's cache list, so that a client cannot make the server big. */
+/** Names in the cache list of one client: no client may grow the server's memory. */
 const cachedNames = 8192;
-/** Ended jobs whose lease numbers are remembered: by then no client remembers older ones. */
+/** Ended jobs whose lease numbers are remembered: clients remember no older jobs. */
 const endedJobs = 10_000;
-/** What one client may bring back, and what may wait for its claim in one job: far above what honest clients hold of tasks worth keeping. */
+/**
+ * Leases that one client may bring back, and leases that may wait for their claim in one job: far more than honest
+ * clients hold.
+ */
 const adoptedLeases = 1024;
 const adoptedPerJob = 16_384;
 
 /**
- * A client connects, or comes back. What it says it holds is its lease again where the task is still open; what is not is
- * dropped, and what it held but does not hold any more (it was restarted) goes back to the queue unharmed.
+ * A client connects, or comes back. Leases that the client still holds are its own again where the task is open, and
+ * dropped where it is not; leases that a restarted client lost go back to the queue unharmed.
  */
 export function connectClient(
   state: State,
@@ -73,7 +76,7 @@ export function connectClient(
   if (dropped.length > 0) state.out.push({ type: "sendDropped", client: info.id, leases: dropped });
 }
 
-/** Makes a lease of one that this server did not give: it was restarted, or took the task back meanwhile. */
+/** Takes over a lease from before a restart of the server, or of a task that was taken back meanwhile. */
 function adopt(state: State, client: Client, key: LeaseKey): boolean {
   const { id } = client.info;
   const job = state.jobs.get(key.job);
@@ -81,7 +84,7 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
   const task = job.tasks.get(key.index);
   if (!believes(state) && !task?.triedBy?.has(id)) return false;
   if (!task) {
-    // Below the claimed part and unknown here: the task has ended.
+    // A task below the claimed part that is unknown here has ended.
     if (key.index < job.claimedBelow) return false;
     const earlier = job.adopted.get(key.index);
     if (earlier ? earlier.client !== id : job.adopted.size >= adoptedPerJob) return false;
@@ -95,7 +98,10 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
   return true;
 }
 
-/** Leases brought back before their task was claimed: now it is. True when the task is taken by one. */
+/**
+ * Turns a lease that was brought back before its task was claimed into a lease of the claimed task. True when there
+ * was one.
+ */
 export function takeAdopted(state: State, job: Job, index: number): boolean {
   const adopted = job.adopted.get(index);
   if (!adopted) return false;
@@ -112,10 +118,10 @@ export function vanishClient(state: State, id: ClientId): void {
   if (!client) return noteMisfit(state, "clientVanished", { client: id });
   client.vanishedAt ??= state.now;
   client.wanted = 0;
-  // Said anew when it comes back.
+  // A client that comes back tells its cache anew.
   client.cached = nothingCached;
   noteCredit(state, client);
-  // Nothing to wait for.
+  // A client without leases has no grace time to wait for.
   if (client.leases.size === 0 && !hasAdopted(state, id)) removeClient(state, id);
 }
 
@@ -125,12 +131,15 @@ function hasAdopted(state: State, id: ClientId): boolean {
   return false;
 }
 
-/** Once clients are no longer believed, what was brought back and never claimed is open to all. */
+/**
+ * After the time of belief, leases that were brought back and never claimed are forgotten: their tasks are open to
+ * all clients.
+ */
 export function forgetUnclaimed(state: State): void {
   if (!believes(state)) for (const job of state.jobs.values()) job.adopted.clear();
 }
 
-/** It left for good and said so, or was banned: nothing it held counts as an attempt. */
+/** The client said goodbye, or was banned: none of its leases counts as an attempt. */
 export function removeClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
   if (!client) return noteMisfit(state, "clientLeft", { client: id });
@@ -158,7 +167,7 @@ export function findLease(state: State, client: ClientId, key: LeaseKey): Lease 
     ?.leases.find((lease) => lease.client === client && lease.attempt === key.attempt);
 }
 
-/** Past its grace time: what it was computing counts as an attempt, what only waited in its queue does not. */
+/** The client is gone past its grace time: its running tasks count as attempts, the tasks in its queue do not. */
 export function loseClient(state: State, client: Client): void {
   const { id } = client.info;
   let running = Math.max(1, client.slots);
@@ -180,7 +189,7 @@ export function changeCache(client: Client, added: readonly Sha256[], removed: r
   addCached(client, added);
 }
 
-/** Everything of a job is over: its clients stop. */
+/** Ends a job: its leases are untied, and its clients cancelled. */
 export function endJob(state: State, id: JobId): void {
   const job = state.jobs.get(id);
   if (!job) return noteMisfit(state, "jobEnded", { job: id });

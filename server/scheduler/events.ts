@@ -3,10 +3,10 @@ import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shar
 import type { Requirements, TaskFailure } from "../../shared/wire/rest.ts";
 import type { ClaimedTask, NewOutcome } from "../store/store.ts";
 
-/** What the scheduler needs to know of a job. */
+/** A job as the scheduler knows it. */
 export interface SchedulerJob {
   readonly descriptor: JobDescriptor;
-  /** Fair share is between customers. */
+  /** Shares in the fair share. */
   readonly customer: string;
   readonly priority: number;
   readonly paused: boolean;
@@ -15,11 +15,11 @@ export interface SchedulerJob {
   /** Whether the job ends when its first tasks all fail alike. */
   readonly failFast: boolean;
   readonly createdAt: number;
-  /** Whether any task of it has ever been done: a kernel that works somewhere is not ended as a whole. */
+  /** Whether any task of the job was ever done: such a job is never ended as a whole because of failures. */
   readonly everDone: boolean;
 }
 
-/** What a client said of itself when it connected. */
+/** A client as its hello describes it. */
 export interface SchedulerClientInfo {
   readonly id: ClientId;
   readonly kind: "browser" | "node";
@@ -29,7 +29,7 @@ export interface SchedulerClientInfo {
   readonly slots: number;
 }
 
-/** Something happened: the only way into the scheduler. */
+/** An event: the only way into the scheduler. */
 export type SchedulerEvent =
   | { readonly type: "jobAdded"; readonly job: SchedulerJob }
   | {
@@ -41,8 +41,8 @@ export type SchedulerEvent =
   /** The job ended (cancelled, quarantined, finished) or was deleted. */
   | { readonly type: "jobEnded"; readonly job: JobId }
   /**
-   * The store has tasks of the job that nobody claimed; `again`: also below those claimed before; `requeued`: failed tasks among
-   * them, whose earlier leases clients may remember.
+   * The store has unclaimed tasks of the job; `again`: also below those claimed before; `requeued`: failed tasks
+   * among them, whose earlier leases clients may remember.
    */
   | {
       readonly type: "tasksAdded";
@@ -77,7 +77,7 @@ export type SchedulerEvent =
     }
   /** The connection broke; the client has its grace time to come back. */
   | { readonly type: "clientVanished"; readonly client: ClientId }
-  /** It said goodbye, or was banned: everything it holds returns at once, unharmed. */
+  /** The client said goodbye, or was banned: all its leases return at once, unharmed. */
   | { readonly type: "clientLeft"; readonly client: ClientId }
   | {
       readonly type: "resultsReceived";
@@ -98,23 +98,23 @@ export type SchedulerEvent =
       readonly lease: LeaseKey;
       readonly state: Uint8Array;
     }
-  /** The store has these on disk: `accepted` ended by it, `dropped` had ended before. */
+  /** The outcomes are on disk: `accepted` tasks ended by them, `dropped` ones had ended before. */
   | {
       readonly type: "outcomesStored";
       readonly job: JobId;
       readonly accepted: readonly TaskIndex[];
       readonly dropped: readonly TaskIndex[];
-      /** How many of the accepted are outputs; the others are failures. */
+      /** Outputs among the accepted; the others are failures. */
       readonly done: number;
     }
-  /** The store refused them (disk full): the tasks are open still. */
+  /** The store refused the outcomes (disk full): the tasks are still open. */
   | { readonly type: "outcomesRefused"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   /** Time passed; to be sent about once a second. */
   | { readonly type: "timePassed" }
-  /** The server goes down: from here on nothing is leased or claimed, whatever happens. */
+  /** The server goes down: nothing is leased or claimed any more, whatever happens. */
   | { readonly type: "leasingStopped" };
 
-/** Who is to be told once the thing is on disk. */
+/** A client to be told once an outcome or attempt is on disk. */
 export interface Acknowledgement {
   readonly client: ClientId;
   readonly index: TaskIndex;
@@ -129,11 +129,11 @@ export interface Misfit {
     readonly index?: TaskIndex;
     readonly attempt?: number;
   };
-  /** The state's side of it: how client, job and task stand. */
+  /** How client, job and task stand in the state. */
   readonly story: string;
 }
 
-/** What the shell must do: the only way out of the scheduler. */
+/** An instruction to the shell: the only way out of the scheduler. */
 export type Instruction =
   | { readonly type: "claimTasks"; readonly job: JobId; readonly limit: number }
   | { readonly type: "unclaimTasks"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
@@ -155,7 +155,7 @@ export type Instruction =
       readonly job: JobId;
       readonly indexes: readonly TaskIndex[];
     }
-  /** Of what a client said it holds, what is not its any more. */
+  /** Held leases that are not the client's any more. */
   | { readonly type: "sendDropped"; readonly client: ClientId; readonly leases: readonly LeaseKey[] }
   | {
       readonly type: "storeOutcomes";

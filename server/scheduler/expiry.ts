@@ -3,19 +3,19 @@ import { loseClient } from "./clients.ts";
 import { loseAttempt } from "./results.ts";
 import { removeLease, spareCredit, type Client, type Job, type Lease, type State } from "./state.ts";
 
-/** A lease younger than this gets no second one: the time a result needs to travel. */
+/** No second lease before this age: a result may be travelling. */
 const speculateAfterMs = 1000;
-/** A second lease is given when a task takes this many times what its job's tasks take on average. */
+/** A second lease is given when the first lasts this many times the mean of its job. */
 const speculateFactor = 2;
 
-/** Clients past their grace time and leases past their end: their tasks return to the queue (SPEC.md [LEASE-3]). */
+/** Loses clients past their grace time and leases past their end: their tasks return to the queue (SPEC.md [LEASE-3]). */
 export function expire(state: State): void {
   for (const client of state.clients.values()) {
     if (client.vanishedAt !== undefined && state.now - client.vanishedAt >= state.config.graceMs) {
       loseClient(state, client);
       continue;
     }
-    // Oldest first, but a later lease may be of a job with a shorter timeout: look at all.
+    // All leases are looked at: a later lease may be of a job with a shorter timeout.
     for (const lease of client.leases) if (lease.expiresAt <= state.now) lapse(state, lease);
   }
 }
@@ -61,7 +61,7 @@ function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
   return true;
 }
 
-/** Single leases that have run for long, of healthy tasks of jobs with nothing left to hand out; oldest first. */
+/** Single leases that run long, of healthy tasks of jobs whose queue and store are empty; oldest first. */
 function slowLeases(state: State): Lease[] {
   const slow: Lease[] = [];
   for (const job of state.jobs.values()) {
@@ -76,7 +76,7 @@ function slowLeasesOf(job: Job, now: number): Lease[] {
   const slow: Lease[] = [];
   for (const task of job.tasks.values()) {
     const lease = task.leases[0];
-    // A task that already went wrong is not spread to a second client at the same time.
+    // A task that failed before is not spread to a second client at the same time.
     if (task.leases.length === 1 && lease && !task.triedBy && now - lease.leasedAt >= longMs)
       slow.push(lease);
   }

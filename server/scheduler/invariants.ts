@@ -2,7 +2,7 @@ import { meets } from "./requirements.ts";
 import { noLeases, nothingCached, spareCredit, type State } from "./state.ts";
 
 /**
- * Everything that must hold after every event. Run by tests; a violation carries the whole story of the thing that is wrong.
+ * Checks the conditions that hold after every event. Run by tests; a violation tells the whole story of its object.
  * @throws Error naming the broken invariant
  */
 export function checkInvariants(state: Readonly<State>): void {
@@ -20,7 +20,7 @@ export function checkInvariants(state: Readonly<State>): void {
         new Set(task.leases.map((lease) => lease.client)).size === task.leases.length,
         `${story}: one client twice`,
       );
-      // One more, when the other of two leases was handed back instead of failing.
+      // One attempt more is possible when the other of two leases was handed back instead of failing.
       must(
         task.attempts <= job.info.maxAttempts + 1,
         `${story} was tried more often than ${job.info.maxAttempts} times`,

@@ -1,9 +1,9 @@
-/** What is compared of a message: what comes later is mostly the input. */
+/** Characters of a message that are compared: the part behind them is mostly the input. */
 const comparedChars = 200;
 
 /**
- * What two failures have in common when they are alike: their kind, and their message without what differs from input to
- * input (numbers, hashes, what stands in quotes).
+ * The common part of failures that are alike: their kind, and their message without the parts that differ from input
+ * to input (numbers, hashes, quoted text).
  */
 export function likenessOf({ kind, message }: { kind: string; message: string }): string {
   const text = message

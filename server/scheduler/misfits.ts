@@ -4,14 +4,14 @@ import type { Misfit } from "./events.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 
 /**
- * Tells the listener of an event, or a part of one, that does not fit the state and so changes nothing. The story is built only
- * for a listener, which a server has at log level debug alone.
+ * Tells the listener of an event, or a part of one, that does not fit the state and so changes nothing. A server has
+ * a listener at log level debug only, and the story is built for a listener only.
  */
 export function noteMisfit(state: State, why: string, about: Misfit["about"]): void {
   state.config.misfit?.({ why, about, story: storyOf(state, about) });
 }
 
-/** A lease that the state does not hold for its client. */
+/** Tells of a lease that the state does not hold for its client. */
 export function noteUnheld(state: State, why: string, client: ClientId, lease: LeaseKey): void {
   const { job, index, attempt } = lease;
   noteMisfit(state, why, { client, job, index, attempt });

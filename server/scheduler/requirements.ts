@@ -1,7 +1,7 @@
 import type { Requirements } from "../../shared/wire/rest.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 
-/** Whether a client is what is asked for. */
+/** Whether a client meets the requirements of a job. */
 export function meets(info: SchedulerClientInfo, requires: Requirements): boolean {
   const { kind, memoryMb, webgpu, trusted } = requires;
   return (

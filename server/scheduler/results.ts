@@ -21,18 +21,18 @@ import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 
 const noRefs: readonly BlobName[] = [];
 
-/** What one message of results becomes, per job. */
+/** The instructions that one message of results leads to. */
 interface Batch {
   readonly outcomes: NewOutcome[];
   readonly outcomeAcks: Acknowledgement[];
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
   readonly ackNow: number[];
-  /** Why the job ends; said behind what ends its tasks, which is stored first. */
+  /** The reason that the job ends; stored after the outcomes of its tasks. */
   jobEnd: TaskFailure | undefined;
 }
 
-/** Takes what a client computed: into the store when it ends a task, back into the queue when it does not. */
+/** Takes the results of a client: outcomes that end a task go to the store, other tasks back into the queue. */
 export function receiveResults(
   state: State,
   client: ClientId,
@@ -41,10 +41,10 @@ export function receiveResults(
 ): void {
   const job = state.jobs.get(jobId);
   const sender = state.clients.get(client);
-  // It left in the meantime: not acknowledged, so that it sends them again when it is back.
+  // The client left meanwhile: unacknowledged, the results come again with the client.
   if (job && !sender) return noteMisfit(state, "results of an unknown client", { client, job: jobId });
   if (!job || !sender || !mayRun(sender, job)) {
-    // The job ended or was deleted, or asks for other clients: nobody wants these; the client may forget them.
+    // The job is over, or asks for other clients: the client may forget these results.
     noteMisfit(state, "results that no job here takes", { client, job: jobId });
     state.counts.droppedResults += results.length;
     state.out.push({ type: "sendAccepted", client, job: jobId, indexes: results.map(({ index }) => index) });
@@ -69,7 +69,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   const task = job.tasks.get(index);
   const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
   if (outcome.state === "failed") {
-    // A failure that belongs to no lease says nothing about the task: it ended, or is with somebody else by now.
+    // A failure without a lease says nothing about the task, which has ended or is with another client by now.
     if (!task || !lease) {
       noteMisfit(state, "a failure without a lease", { client, job: job.id, index, attempt: result.attempt });
       batch.ackNow.push(index);
@@ -90,16 +90,16 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   }
   noteDone(state, job);
   batch.outcomeAcks.push({ client, index });
-  // A repeat of a result that is on its way to disk: acknowledged with it. The store drops it as the second.
+  // A repeat of a result on its way to disk is stored again, dropped by the store, and acknowledged then.
   if (task) settle(state, task, client);
   else job.endingUnclaimed.set(index, (job.endingUnclaimed.get(index) ?? 0) + 1);
   batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? noRefs });
 }
 
 /**
- * Whether a result without a lease may end its task (SPEC.md [LEASE-5]): from a trusted client, from one that had the task
- * before, or soon after a restart, when leases are not known; and a repeat of one that is on its way. Not from a volunteer
- * who was never given the task.
+ * Whether a result without a lease may end its task (SPEC.md [LEASE-5]): from a trusted client, from a client that
+ * had the task before, soon after a restart, when leases are not known, or as a repeat of a result on its way. Never
+ * from a volunteer that was not given the task.
  */
 function mayEndUnleased(state: State, sender: Client, job: Job, index: number): boolean {
   const task = job.tasks.get(index);
@@ -112,7 +112,7 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
   );
 }
 
-/** The task's end is on its way to disk: nobody else needs to compute it. */
+/** The task's outcome is on its way to disk: its other leases are cancelled. */
 function settle(state: State, task: Task, by: ClientId | undefined): void {
   if (task.place === "queued") task.job.queue.take(task);
   for (const lease of task.leases) {
@@ -141,7 +141,7 @@ function failAttempt(state: State, { task, client, attempt }: Lease, failure: Fa
   batch.jobEnd ??= judgeJob(state, task, { ...failure, client });
 }
 
-/** Counts a lease whose client is gone or which lapsed, as SPEC.md [LEASE-3] and [FAIL-4] say. */
+/** Counts the attempt of a lease that lapsed or whose client is gone (SPEC.md [LEASE-3], [FAIL-4]). */
 export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
   const { job, index } = task;
   if (!noteAttempt(task, client, attempt, "lost")) return requeue(state, task);
@@ -190,13 +190,13 @@ function noteKilled(task: Task, client: ClientId, how: "failed" | "crashed" | "l
   if (how === "failed") return;
   const taskKilled = (task.killed ??= new Set());
   taskKilled.add(client);
-  // Clients vanish for many reasons, a broken switch takes a whole lab; that speaks against the kernel only when the same
-  // task was there again. A dead sandbox always does.
+  // Clients vanish for many reasons: a broken switch takes a whole lab. A vanished client speaks against the kernel
+  // only when the same task took down another client, too; a dead sandbox always does.
   if (how === "crashed" || taskKilled.size > 1) task.job.killed.add(client);
 }
 
 function endJob(state: State, job: Job, reason: TaskFailure): void {
-  // Said once: what comes in until the store has ended the job says nothing new.
+  // The verdict is given once: failures that arrive before the store has ended the job add nothing.
   job.alike.clear();
   state.out.push({ type: "quarantineJob", job: job.id, reason });
 }
@@ -221,7 +221,10 @@ function send(state: State, job: Job, client: ClientId, batch: Batch): void {
   if (batch.jobEnd) endJob(state, job, batch.jobEnd);
 }
 
-/** The store has these ends: the tasks are over. `done` of them are outputs. */
+/**
+ * The store has these outcomes: the tasks are over.
+ * @param done - outputs among the accepted outcomes
+ */
 export function finishSettling(
   state: State,
   job: Job,
@@ -237,7 +240,7 @@ export function finishSettling(
   }
 }
 
-/** One of the ends of an unclaimed task has come back from the store. True when the task was one. */
+/** One outcome of an unclaimed task has come back from the store. False when the task has none on its way. */
 function endUnclaimed(job: Job, index: number): boolean {
   const count = job.endingUnclaimed.get(index);
   if (count === undefined) return false;
@@ -247,8 +250,8 @@ function endUnclaimed(job: Job, index: number): boolean {
 }
 
 /**
- * The task has ended, wherever it is: an end that the store refused may have put it back, and another copy of the same
- * result been taken since.
+ * Removes a task that has ended, wherever it is: an outcome that the store refused may have put the task back, and
+ * another copy of the same result was then taken.
  */
 function removeTask(state: State, job: Job, index: number): void {
   const task = job.tasks.get(index);
@@ -257,7 +260,7 @@ function removeTask(state: State, job: Job, index: number): void {
   job.tasks.delete(index);
 }
 
-/** The store refused these ends: the tasks are open still, and whoever computed them sends them again. */
+/** The store refused these outcomes: the tasks are still open, and their clients send the results again. */
 export function reopenSettling(state: State, job: Job, indexes: readonly number[]): void {
   const unclaimed: number[] = [];
   for (const index of indexes) {
@@ -268,7 +271,7 @@ export function reopenSettling(state: State, job: Job, indexes: readonly number[
     requeue(state, task);
   }
   if (unclaimed.length === 0) return;
-  // A claim may have brought them meanwhile, and they were not handed out.
+  // A claim that brought these tasks meanwhile has skipped them.
   job.exhausted = false;
   state.out.push({
     type: "unclaimTasks",

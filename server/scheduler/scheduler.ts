@@ -28,8 +28,8 @@ import {
 } from "./state.ts";
 
 /**
- * Decides which client computes which task. Pure: events in, instructions out; time is an argument, nothing is read or
- * written besides its own state. Holds a bounded window of each job's tasks; the store holds everything.
+ * Decides which client computes which task. Pure: events in, instructions out; the time is an argument, and only its
+ * own state is read or written. Holds a bounded window of each job's tasks; the store holds all of them.
  */
 export class Scheduler {
   readonly #state: State;
@@ -53,7 +53,7 @@ export class Scheduler {
   }
 
   /**
-   * Takes one event and says what to do about it.
+   * Takes one event and returns the instructions that follow from it.
    * @param now - milliseconds on a clock that never goes back
    */
   handle(event: SchedulerEvent, now: number): Instruction[] {
@@ -68,7 +68,7 @@ export class Scheduler {
     return state.out;
   }
 
-  /** What it holds, to be read and not touched: for the status page and the invariant checker. */
+  /** The state, to be read and not changed: for the status page and the invariant checker. */
   get state(): Readonly<State> {
     return this.#state;
   }
@@ -81,12 +81,12 @@ export class Scheduler {
     return this.#state.clients.get(id);
   }
 
-  /** How many tasks are with clients now, of each job that has any. */
+  /** Number of leased tasks of each job that has any. */
   runningJobs(): Map<JobId, number> {
     const counts = new Map<JobId, number>();
     for (const { leases } of this.#state.clients.values())
       for (const lease of leases) {
-        // A task with two leases is one task.
+        // A task with two leases counts once.
         if (lease.task.leases[0] !== lease) continue;
         const { id } = lease.task.job;
         counts.set(id, (counts.get(id) ?? 0) + 1);
@@ -94,7 +94,7 @@ export class Scheduler {
     return counts;
   }
 
-  /** Tasks of a job that are with a client now, and how much of them is done: each task's fraction (of two leases the one further on), added up. */
+  /** Leased tasks of a job, and the sum of their fractions; of two leases the larger fraction counts. */
   progress(id: JobId): { running: number; done: number } {
     const sum = { running: 0, done: 0 };
     for (const { leases } of this.#state.jobs.get(id)?.tasks.values() ?? []) {
@@ -170,7 +170,7 @@ function apply(state: State, event: SchedulerEvent): void {
     case "checkpointReceived": {
       const lease = findLease(state, event.client, event.lease);
       if (!lease) return noteUnheld(state, "a checkpoint without a lease", event.client, event.lease);
-      // A copy: the state is a view of the frame it came in, which would be kept with it.
+      // A copy: a view would keep the whole frame alive that brought the checkpoint.
       lease.task.checkpoint = new Uint8Array(event.state);
       const { job, index } = event.lease;
       state.out.push({ type: "storeCheckpoint", job, index, state: event.state });
@@ -185,7 +185,7 @@ function apply(state: State, event: SchedulerEvent): void {
     case "timePassed":
       forgetUnclaimed(state);
       expire(state);
-      // Whom a task should rather go to changes with time, too.
+      // The choice of a client for a task changes with time, too.
       state.supplyChanged = true;
       return speculate(state);
     case "leasingStopped":

@@ -11,37 +11,37 @@ export interface Lease {
   readonly client: ClientId;
   readonly attempt: number;
   readonly leasedAt: number;
-  /** When it lapses although its client lives. */
+  /** When the lease lapses although its client lives. */
   readonly expiresAt: number;
   progress: number;
 }
 
-/** A claimed task: in its job's queue, leased (once, or twice when speculative), or settling (an end is on its way to disk). */
+/** A claimed task: queued, leased (once, or twice when speculative), or settling (its outcome is on its way to disk). */
 export interface Task {
   readonly job: Job;
   readonly index: TaskIndex;
   readonly claimed: ClaimedTask;
   place: "queued" | "leased" | "settling";
-  /** Attempts that failed or were lost; what `maxAttempts` bounds. */
+  /** Attempts that failed or were lost, bounded by `maxAttempts`. */
   attempts: number;
   /** Number of the newest lease; leases of one task never share a number. */
   lastAttempt: number;
-  /** {@link noTaskLeases} for none; replaced, never added to. */
+  /** Replaced, never added to; {@link noTaskLeases} while empty. */
   leases: readonly Lease[];
   checkpoint: Uint8Array | undefined;
-  /** Clients that had an attempt fail or get lost; another client is preferred. */
+  /** Clients on which an attempt failed or was lost; other clients are preferred. */
   triedBy: Set<ClientId> | undefined;
-  /** Numbers of attempts that were counted as lost: what comes of them after all is not counted again. */
+  /** Numbers of attempts that were counted as lost: a later failure of such an attempt is not counted again. */
   lost: Set<number> | undefined;
-  /** Of those that tried it, the ones that the task took down (crash, out of memory, vanished). */
+  /** Clients that the task took down (crash, out of memory, vanished). */
   killed: Set<ClientId> | undefined;
 }
 
-/** Failures that speak against a job: which tasks and clients they came from. */
+/** Failures that speak against a job: their tasks and clients. */
 export interface Evidence {
   readonly tasks: Set<TaskIndex>;
   readonly clients: Set<ClientId>;
-  /** When there were as many as it takes; whose word is still missing is waited for from then on. */
+  /** When the evidence had enough tasks; from then on the opinions of other clients are waited for. */
   completeAt: number | undefined;
 }
 
@@ -51,32 +51,32 @@ export interface Job {
   /** Every claimed task that has not ended. */
   readonly tasks: Map<TaskIndex, Task>;
   readonly queue: TaskQueue<Task>;
-  /** The store had nothing more to claim when last asked. */
+  /** True when the last claim emptied the store. */
   exhausted: boolean;
   claiming: boolean;
-  /** Every task below is claimed or has ended, so a held lease below it that is unknown here is of a task that ended. */
+  /** Every task below this index is claimed or has ended: a held lease of an unknown task below it is over. */
   claimedBelow: TaskIndex;
   /**
-   * Ends on their way to disk of tasks that are not claimed here (late results), with how many each: a claim that brings
-   * such a task must not hand it out.
+   * Outcomes on their way to disk of unclaimed tasks (late results), counted for each: a claim that brings such a
+   * task must not lease it.
    */
   readonly endingUnclaimed: Map<TaskIndex, number>;
-  /** Leases a client brought back after a restart, of tasks not claimed yet. */
+  /** Leases that clients brought back after a restart, of tasks that are not claimed yet. */
   readonly adopted: Map<TaskIndex, { client: ClientId; attempt: number }>;
   /** Smoothed run time in ms of one task; undefined before the first result. */
   meanMs: number | undefined;
-  /** What an input takes in bytes, on the safe side: falls slowly, so that a window of small tasks is no licence for large ones. */
+  /** Estimated bytes of an input. Falls slowly, so that small inputs do not open the window for large ones at once. */
   inputBytes: number;
   everDone: boolean;
   /** Highest number a lease of this job ever had. */
   highestAttempt: number;
-  /** Leases are numbered from above this: a task that is requeued must not repeat a number that a client remembers. */
+  /** Leases of requeued tasks are numbered from above this, so that no number repeats that a client may remember. */
   attemptBase: number;
   /** Distinct clients taken down since the job last finished a task. */
   readonly killed: Set<ClientId>;
-  /** Failures of a job that has done nothing yet, by what they have in common. */
+  /** Failures of a job without results, by their likeness. */
   readonly alike: Map<string, Evidence>;
-  /** Where the kernel did not load. */
+  /** Evidence that the kernel does not load. */
   refused: Evidence | undefined;
 }
 
@@ -84,12 +84,12 @@ export interface Client {
   info: SchedulerClientInfo;
   /** When the connection broke; undefined while connected. */
   vanishedAt: number | undefined;
-  /** How many leases it is willing to hold. */
+  /** Most leases that the client asks to hold. */
   wanted: number;
   slots: number;
-  /** Oldest first: a client works in the order it was given. {@link noLeases} until it has one. */
+  /** Oldest first, which is the client's order of work. {@link noLeases} until the first one. */
   leases: Set<Lease>;
-  /** {@link nothingCached} until there is something. */
+  /** {@link nothingCached} until the first name. */
   cached: Set<Sha256>;
   refsLeased: number;
   refsCached: number;
@@ -110,18 +110,18 @@ export interface SchedulerConfig {
   readonly quarantineAfter: number;
   readonly speculate: boolean;
   /**
-   * No task is leased before this time: after a restart the clients that still compute are given the moment they need to
-   * come back and say so, instead of their tasks being computed twice.
+   * No task is leased before this time: after a restart, clients get the moment they need to come back with their
+   * leases, and no task is computed twice.
    */
   readonly holdUntil?: number;
   /**
-   * Until this time a client is believed when it says that it holds a lease: after a restart the server does not know
-   * better. Later only for tasks that this server once leased to it.
+   * Until this time clients are believed to hold the leases that they claim: after a restart the server has no
+   * record of them. Later, only for tasks that this server once leased to the client.
    */
   readonly believeUntil?: number;
-  /** Share of a customer; 1 for all unless told. */
+  /** Weight of a customer in the fair share; 1 by default. */
   readonly weightOf?: (customer: string) => number;
-  /** Hears of every event that does not fit the state. */
+  /** Listener for events that do not fit the state. */
   readonly misfit?: ((misfit: Misfit) => void) | undefined;
 }
 
@@ -129,18 +129,19 @@ export interface State {
   readonly config: SchedulerConfig;
   readonly jobs: Map<JobId, Job>;
   readonly clients: Map<ClientId, Client>;
-  /** Highest lease number of jobs that ended lately, for when they are requeued. */
+  /** Highest lease number of jobs that ended lately, for requeueing. */
   readonly endedAttempts: Map<JobId, number>;
-  /** Clients that would take more leases; kept up to date, so that an event costs nothing for the many that are content. */
+  /** Clients that would take more leases; kept up to date, so that an event costs nothing for content clients. */
   readonly hungry: Set<Client>;
-  /** Of those, the ones whose credit grew since tasks were last assigned. */
+  /** Hungry clients whose credit grew since tasks were last assigned. */
   readonly newlyHungry: Set<Client>;
   /**
-   * Jobs that no hungry client may run, as far as that was found out: with thousands of idle clients each task of another job
-   * would else be followed by asking all of them about these. A client that becomes hungry takes out those that it may run.
+   * Jobs that no hungry client may run, as far as assignment found out: without this set, each task would have
+   * thousands of idle clients asked about these jobs. A client that becomes hungry takes out the jobs that it may
+   * run.
    */
   readonly unmet: Set<Job>;
-  /** Whether a task became available since then. */
+  /** True when a task became available since tasks were last assigned. */
   supplyChanged: boolean;
   /** False once the server goes down. */
   leasing: boolean;
@@ -152,16 +153,15 @@ export interface State {
   out: Instruction[];
 }
 
-/** One for all clients without a cache, never added to: an empty set takes 260 bytes, and most clients have nothing. */
+/** Shared by all clients without a cache, never added to: an empty set takes 260 bytes. */
 export const nothingCached: Set<Sha256> = new Set();
 
-/** The same for clients that never had a task, as thousands of idle ones: 180 bytes each. */
+/** Shared by all clients that never had a task, never added to: 180 bytes a client. */
 export const noLeases: Set<Lease> = new Set();
 
 /**
- * One for all tasks that nobody has: a task is nearly always leased once, and an array that grows makes room for 17 (141 bytes
- * a task). The server allocated 3,490 bytes a tiny task; without what this and its like (see `leaseTask`, `take` of claims,
- * `packedResults`) left behind it is 2,660, and 6.3 µs of processor time instead of 7.0.
+ * Shared by all tasks without a lease: an array that grows takes 141 bytes a task, and nearly every task is leased
+ * once.
  */
 export const noTaskLeases: readonly Lease[] = [];
 
@@ -207,12 +207,12 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
   if (client.leases === noLeases) client.leases = new Set();
   client.leases.add(lease);
-  // One that would take more still is where it was.
+  // A client with credit left stays where it is.
   if (spareCredit(client) <= 0) noteCredit(state, client);
   return lease;
 }
 
-/** Unties a lease from both sides. What becomes of the task is the caller's to say. */
+/** Unties a lease from client and task. The caller decides the place of the task. */
 export function removeLease(state: State, lease: Lease): void {
   const { task } = lease;
   const isOnly = task.leases.length === 1 && task.leases[0] === lease;
@@ -223,12 +223,12 @@ export function removeLease(state: State, lease: Lease): void {
   noteCredit(state, client);
 }
 
-/** Leases the client would still take. */
+/** Leases that the client would still take. */
 export function spareCredit(client: Client): number {
   return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
 }
 
-/** To be called after anything that changes what a client would take. */
+/** To be called after every change of what a client would take. */
 export function noteCredit(state: State, client: Client): void {
   if (spareCredit(client) > 0) {
     if (state.newlyHungry.has(client)) return;
@@ -243,12 +243,12 @@ export function noteCredit(state: State, client: Client): void {
   state.newlyHungry.delete(client);
 }
 
-/** A lease brought back before its task was claimed is over before that, too. */
+/** Forgets a lease that was brought back before its task was claimed. False when the client had none. */
 export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): boolean {
   return job.adopted.get(index)?.client === client && job.adopted.delete(index);
 }
 
-/** Whether clients are believed what they say they hold (see {@link SchedulerConfig.believeUntil}). */
+/** Whether clients are believed to hold the leases that they claim (see {@link SchedulerConfig.believeUntil}). */
 export function believes(state: State): boolean {
   return state.now < (state.config.believeUntil ?? 0);
 }

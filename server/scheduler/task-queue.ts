@@ -1,9 +1,9 @@
 /**
- * A queue in ascending order of index, to which most items are appended in order and a few come back. Taking from the
- * front and appending are O(1); putting back is O(log n) to find and O(returned) to place.
+ * A queue in ascending order of index, for items that are appended in order; few come back. Taking from the front
+ * and appending are O(1); putting back is O(log n) to find and O(returned) to place.
  */
 export class TaskQueue<Item extends { readonly index: number }> {
-  /** Slots before the head are emptied at once, so that a taken item is not kept alive. */
+  /** Slots before the head are emptied at once, so that the array keeps no taken item alive. */
   #inOrder: (Item | undefined)[] = [];
   #head = 0;
   /** Items that came back, ascending. */
@@ -13,7 +13,7 @@ export class TaskQueue<Item extends { readonly index: number }> {
     return this.#inOrder.length - this.#head + this.#returned.length;
   }
 
-  /** Adds an item; those in ascending order are the cheap case. */
+  /** Adds an item; ascending order is the cheap case. */
   append(item: Item): void {
     const last = this.#inOrder.at(-1);
     if (this.#head < this.#inOrder.length && last && last.index > item.index) this.putBack(item);
@@ -58,7 +58,7 @@ export class TaskQueue<Item extends { readonly index: number }> {
     return items;
   }
 
-  /** Takes an item that is near the front (as {@link peek} gave it), or anywhere among the returned ones. */
+  /** Takes an item near the front (as {@link peek} gave it), or any returned item. */
   take(item: Item): boolean {
     const returned = this.#returned.indexOf(item);
     if (returned >= 0) {
@@ -67,7 +67,7 @@ export class TaskQueue<Item extends { readonly index: number }> {
     }
     const at = this.#inOrder.indexOf(item, this.#head);
     if (at < 0) return false;
-    // Shift the few in front of it up by one, instead of the many behind it down.
+    // The few items in front move up by one, instead of the many behind moving down.
     this.#inOrder.copyWithin(this.#head + 1, this.#head, at);
     this.#advance();
     return true;

@@ -6,31 +6,34 @@ import { meets } from "./requirements.ts";
 import type { Client, Evidence, Job, State, Task } from "./state.ts";
 
 /**
- * What a failed attempt means: for its task another attempt or the end, for its job nothing or the end (SPEC.md [FAIL-3],
- * [FAIL-4], [FAIL-7], [FAIL-8]). Everything that ends a task or a job because of what clients said is decided here.
+ * The verdict on a failed attempt: for its task another attempt or the end, for its job nothing or the end (SPEC.md
+ * [FAIL-3], [FAIL-4], [FAIL-7], [FAIL-8]). Every end of a task or job that clients' reports cause is decided here.
  */
 
 /**
- * A job stops early when so many of its tasks failed alike and none was done. A kernel that fails on half of its inputs fails
- * on the first 16 in one job of 65,536, one that fails on four of five in one of 36. As many as assignment looks ahead, so a
- * single slot tries that many tasks before any of them twice.
+ * Tasks that have to fail alike before a job without results stops early. As many as assignment looks ahead, so a
+ * single slot tries that many tasks before any of them twice; a kernel that fails on half of its inputs does so in
+ * one job of 65,536.
  */
 const alikeTasks = 16;
-/** And on so many clients, when so many are there: one alone may be the broken one. */
+/** Clients on which they have to fail, when so many are there: a single client may be broken. */
 const alikeClients = 2;
-/** Sorts of failures remembered of a job: one that fails in more ways does not fail alike. */
+/** Kinds of alike failures remembered of a job: a job that fails in more ways does not fail alike. */
 const maxSorts = 8;
-/** So long the word of clients that have not tried the job yet is waited for; of those that compute a task of it, until it ends. */
+/**
+ * Time given to clients that have not tried the job yet; a client that computes a task of the job has until that
+ * task ends.
+ */
 const secondOpinionMs = 60_000;
 
-/** A failure that another attempt would only repeat, with the reason that its customer reads. */
+/** Kinds of failure that another attempt would only repeat, with the reason that the customer reads. */
 const repeats: Partial<Record<FailureKind, string>> = {
   unserialisable: "Not tried again: the same input gives the same value on every client.",
 };
 
 type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
 
-/** The task's final failure, or undefined while it deserves another attempt. */
+/** The final failure of a task; undefined while the task deserves another attempt. */
 export function judgeTask(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {
   const { attempts, index, job } = task;
   const killed = task.killed?.size ?? 0;
@@ -49,7 +52,7 @@ function whyFinal(state: State, job: Job, { kind }: AttemptFailure): string | un
   return loadsNowhere(state, job) ? `Not tried again: ${refusedBy(job)}.` : undefined;
 }
 
-/** Keeps in mind what a client reported, for the verdict on the job. */
+/** Keeps a reported failure as evidence for the verdict on the job. */
 export function noteFailure(state: State, task: Task, client: ClientId, failure: AttemptFailure): void {
   const { job } = task;
   if (failure.kind === "refused") {
@@ -64,7 +67,7 @@ export function noteFailure(state: State, task: Task, client: ClientId, failure:
   }
 }
 
-/** Says why the whole job must end after this failure of one of its tasks, if it must. */
+/** The reason to end the whole job after this failure; undefined when the job goes on. */
 export function judgeJob(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {
   const { job, index, attempts } = task;
   const end = (message: string): TaskFailure => ({
@@ -94,8 +97,8 @@ export function judgeJob(state: State, task: Task, failure: AttemptFailure): Tas
 }
 
 /**
- * Whether the client has said all it can say about the job, so that its tasks are better kept for others that are there: a
- * broken machine, always idle, would fail them all.
+ * Whether the client has given all its evidence about the job, so that the tasks are better kept for other clients:
+ * a broken machine, always idle, would fail them all.
  */
 export function hasHadItsSay(state: State, { info: { id } }: Client, job: Job): boolean {
   if (job.refused?.clients.has(id))
@@ -108,12 +111,12 @@ export function hasHadItsSay(state: State, { info: { id } }: Client, job: Job): 
   return false;
 }
 
-/** Its kernel works somewhere: what was held against it is void. */
+/** The kernel works on a client: earlier evidence against the job is void. */
 export function noteDone(state: State, job: Job): void {
   job.everDone = true;
   if (job.alike.size === 0) return;
   job.alike.clear();
-  // Clients that had had their say may have its tasks again.
+  // Clients that had given all their evidence may have tasks of the job again.
   state.supplyChanged = true;
 }
 
@@ -130,7 +133,7 @@ function addEvidence(state: State, evidence: Evidence, task: Task, client: Clien
 function isEnough(state: State, job: Job, alike: Evidence): boolean {
   if (alike.completeAt === undefined) return false;
   if (alike.clients.size < alikeClients && awaitsOpinion(state, job, alike)) return false;
-  // A bad input fails at once, a good one computes for long: what fails first is no sample while most tasks still compute.
+  // Bad inputs fail at once and good ones compute long: early failures are no sample while more tasks still compute.
   return alike.tasks.size >= computing(state, job);
 }
 
@@ -169,7 +172,7 @@ function holdsTaskOf(client: Client, job: Job): boolean {
   return false;
 }
 
-/** Tasks of the job that are computed now, not waiting in a client's queue, as far as slots tell. */
+/** Tasks of the job that are computed now, estimated from the clients' slots: the other leases wait in queues. */
 function computing(state: State, job: Job): number {
   const held = new Map<ClientId, number>();
   for (const { leases } of job.tasks.values())
