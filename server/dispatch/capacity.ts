@@ -3,7 +3,7 @@ import type { Capacity } from "../../shared/wire/rest.ts";
 type Kind = keyof Capacity["kinds"];
 type Slots = Omit<Capacity["kinds"][Kind], "meanTaskMs">;
 
-/** How fast the weight of a measurement fades while new ones come; without new ones the last mean stands. */
+/** Half-life of a measurement's weight while new ones come; without new ones the last mean stands. */
 const halfLifeMs = 60_000;
 
 /** Mean run time of the tasks done lately. */
@@ -24,7 +24,7 @@ class MeanTime {
   }
 }
 
-/** Below this a measurement says more about the clock than about the task. */
+/** Shorter task times say more about the clock than about the task. */
 const shortestMs = 0.01;
 
 /** Measures how fast each kind of client computes. */
@@ -35,7 +35,10 @@ export class TaskTimes {
     this.#times[kind].add(elapsedMs, now);
   }
 
-  /** What clients with these slots may be expected to do. @param rate - measured tasks a second */
+  /**
+   * The expected throughput of clients with these slots.
+   * @param rate - measured tasks a second
+   */
   capacity(slots: Record<Kind, Slots>, rate: number): Capacity {
     const { browser, node } = slots;
     return {
@@ -53,7 +56,7 @@ export class TaskTimes {
 
   #expected(slots: Record<Kind, Slots>): number | null {
     const { browser, node } = this.#times;
-    // A kind that has done nothing yet is taken to be as fast as the other.
+    // A kind of client without results is assumed to be as fast as the other kind.
     const [browserMs, nodeMs] = [browser.ms ?? node.ms, node.ms ?? browser.ms];
     if (browserMs === undefined || nodeMs === undefined) return null;
     const perSecond = (count: number, ms: number) => (count * 1000) / Math.max(shortestMs, ms);

@@ -4,7 +4,7 @@ import type { Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
-/** What an administrator may do to a client: close its connection, or refuse it from now on. */
+/** Disconnects and bans clients for an administrator. */
 export class ClientBans {
   readonly #store: Store;
   readonly #dispatcher: Dispatcher;
@@ -16,7 +16,7 @@ export class ClientBans {
     this.#registry = registry;
   }
 
-  /** The client may come back. @throws PlatformError NOT_FOUND */
+  /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnect(id: string): void {
     const client = this.#registry.require(id);
     this.#dispatcher.connections.get(client.id)?.bye("The administrator closed this connection.", 5000);
@@ -26,7 +26,8 @@ export class ClientBans {
   async ban(id: string, reason: string): Promise<void> {
     const client = this.#registry.require(id);
     await this.#store.ban(client.id, reason);
-    // A client chooses its own id, so its address is banned too; but on the server's own machine everybody has the same.
+    // A client chooses its own id, so its address is banned too; loopback addresses are shared by all clients of this
+    // machine.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
     this.#dispatcher.feed({ type: "clientLeft", client: client.id });
     this.#registry.revokeTicket(client.id);
@@ -42,7 +43,7 @@ export class ClientBans {
     return this.#store.listBans();
   }
 
-  /** @returns whether there was such a ban */
+  /** False when there is no such ban. */
   lift(id: string): Promise<boolean> {
     return this.#store.unban(id);
   }

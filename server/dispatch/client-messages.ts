@@ -17,7 +17,7 @@ import type { Precaches } from "./precaches.ts";
 type Message = Parameters<ConnectionServices["onMessage"]>[1];
 type Results = Extract<ClientMessage, { type: "results" }>;
 
-/** Turns what clients say into events for the scheduler. */
+/** Turns the messages of clients into events for the scheduler. */
 export class ClientMessages {
   readonly #dispatcher: Dispatcher;
   readonly #registry: ClientRegistry;
@@ -25,7 +25,7 @@ export class ClientMessages {
   readonly #watch: JobWatch;
   readonly #precaches: Precaches;
   readonly #log: Logger;
-  /** Clients with a result whose blobs are being looked up, and when that and all behind it is done. */
+  /** Clients with a result whose blobs are being looked up; settles when this message and all behind it are handled. */
   readonly #checking = new Map<ClientId, Promise<void>>();
 
   constructor(
@@ -79,7 +79,7 @@ export class ClientMessages {
     this.#dispatcher.feed({ type: how === "refused" ? "clientLeft" : "clientVanished", client });
   };
 
-  /** Messages of one client take effect in the order they came, also while the blobs of a result are looked up. */
+  /** Messages of one client take effect in their order, also while the blobs of a result are looked up. */
   #inOrder(client: ClientId, done: Promise<void>): void {
     const settled = done
       .catch((error: unknown) =>
@@ -94,7 +94,7 @@ export class ClientMessages {
   #handle(client: ClientId, message: Message): Promise<void> | undefined {
     if (message.type === "results") return this.#receiveResults(client, message);
     if (message.type === "log") {
-      // Only of a task that it was given: the log is read by the job's customer.
+      // Only the holder of a lease may log: the job's customer reads the log.
       const { job, index, lines } = message;
       if (this.#holds(client, job, index)) this.#watch.log(job, index, this.#registry.name(client), lines);
       else this.#log.debug({ client, job, index }, "does not fit: log lines without a lease");
@@ -118,7 +118,7 @@ export class ClientMessages {
     return leaseOf(task, client) !== undefined;
   }
 
-  /** For the expected throughput: only of tasks that the client was given, and not longer than it had them. */
+  /** Notes task times for the expected throughput: of leased tasks only, and no longer than the lease. */
   #noteTimes(client: ClientId, { job, results }: Results): void {
     const tasks = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks;
     if (!tasks) return;
@@ -144,7 +144,7 @@ export class ClientMessages {
     });
   }
 
-  /** A result that names a blob which is not here would lose the task: it counts as a failed attempt. */
+  /** A result that names a missing blob would lose its task: such a result counts as a failed attempt. */
   async #withBlobs(results: readonly TaskResult[]): Promise<TaskResult[]> {
     const checked: TaskResult[] = [];
     for (const result of results) {
@@ -168,7 +168,7 @@ function blobsOf({ outcome }: TaskResult): BlobName[] {
   return [...(outcome.refs ?? []), ...(outcome.output instanceof Uint8Array ? [] : [outcome.output])];
 }
 
-/** Asked of every result, so without {@link blobsOf}: two arrays each. */
+/** Runs for every result, and so without the two arrays of {@link blobsOf}. */
 function namesBlobs({ outcome }: TaskResult): boolean {
   if (outcome.state === "failed") return false;
   return !(outcome.output instanceof Uint8Array) || (outcome.refs?.length ?? 0) > 0;

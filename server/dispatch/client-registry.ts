@@ -6,7 +6,7 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Joining } from "../sockets/client-gate.ts";
 import { TaskTimes } from "./capacity.ts";
 
-/** What is remembered of a client for people to see. */
+/** A client as people see it. */
 interface ClientRecord {
   readonly id: ClientId;
   name: string;
@@ -14,7 +14,7 @@ interface ClientRecord {
   trusted: boolean;
   address: string;
   ticket: string;
-  /** The token it came with. */
+  /** The token of its hello. */
   tokenId: string | undefined;
   webgpu: boolean;
   memoryMb: number;
@@ -28,10 +28,10 @@ interface ClientRecord {
   failed: number;
 }
 
-/** Clients that are gone are remembered up to this many, newest last. */
+/** Most disconnected clients that are remembered; the oldest are forgotten first. */
 const goneClients = 500;
 
-/** Who is or was connected: for the status page, and for the tickets that blob transfers carry. */
+/** Clients that are or were connected: for the status page, and for the tickets that blob transfers carry. */
 export class ClientRegistry {
   readonly #records = new Map<ClientId, ClientRecord>();
   readonly #tickets = new Map<string, ClientId>();
@@ -48,7 +48,7 @@ export class ClientRegistry {
     const id = hello.client;
     const old = this.#records.get(id);
     if (old) this.#tickets.delete(old.ticket);
-    // Deleted first, so that the map stays in order of the last connection.
+    // The old record is deleted first: the map is in order of the last connection.
     this.#records.delete(id);
     const now = Date.now();
     const { name, kind, webgpu, memoryMb, slots } = hello;
@@ -82,13 +82,13 @@ export class ClientRegistry {
     record.leftAt = performance.now();
   }
 
-  /** Its blob transfers are refused from now on. */
+  /** Refuses the client's blob transfers from now on. */
   revokeTicket(id: ClientId): void {
     const record = this.#records.get(id);
     if (record) this.#tickets.delete(record.ticket);
   }
 
-  /** The blob transfers of every client that came with a token are refused from now on, connected or not. */
+  /** Refuses the blob transfers of every client that came with a token, connected or not. */
   revokeTicketsOf(tokenId: string): void {
     for (const record of this.#records.values())
       if (record.tokenId === tokenId) this.#tickets.delete(record.ticket);
@@ -111,7 +111,7 @@ export class ClientRegistry {
     return this.#records.get(id)?.name ?? id;
   }
 
-  /** Good while its client is connected or within its grace time. */
+  /** The client of a ticket, while the client is connected or within its grace time. */
   ofTicket(ticket: string): { id: ClientId; trusted: boolean } | undefined {
     const id = this.#tickets.get(ticket);
     const record = id && this.#records.get(id);
@@ -120,7 +120,7 @@ export class ClientRegistry {
     return { id: record.id, trusted: record.trusted };
   }
 
-  /** Connected ones first, newest first. */
+  /** Connected clients first, newest first. */
   list(): ClientInfo[] {
     const infos = [...this.#records.values()].toReversed().map((record) => this.#info(record));
     return [...infos.filter(({ connected }) => connected), ...infos.filter(({ connected }) => !connected)];
@@ -132,7 +132,7 @@ export class ClientRegistry {
     return { browser: browser.clients, node: node.clients, slots, busy };
   }
 
-  /** Notes how long a client took for tasks. */
+  /** Notes the times that a client took for tasks. */
   computed(id: ClientId, elapsedMs: readonly number[]): void {
     const record = this.#records.get(id);
     if (!record) return;

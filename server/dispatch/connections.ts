@@ -2,18 +2,18 @@ import type { ClientId } from "../../shared/ids.ts";
 import type { ServerMessage } from "../../shared/wire/protocol.ts";
 import type { ClientConnection } from "../sockets/connection.ts";
 
-/** Which client is connected where; at most one connection a client. */
+/** The connection of each client; at most one a client. */
 export class Connections {
   readonly #byClient = new Map<ClientId, ClientConnection>();
 
-  /** @returns the connection that this one replaces, if any */
+  /** @returns the client's earlier connection, which the new one replaces */
   add(client: ClientId, connection: ClientConnection): ClientConnection | undefined {
     const old = this.#byClient.get(client);
     this.#byClient.set(client, connection);
     return old;
   }
 
-  /** False when the client is connected anew by now. */
+  /** False when another connection of the client has replaced this one. */
   remove(client: ClientId, connection: ClientConnection): boolean {
     if (this.#byClient.get(client) !== connection) return false;
     return this.#byClient.delete(client);

@@ -16,16 +16,16 @@ import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
 
-/** What others want to know of the dispatcher's work. */
+/** Listener for the dispatcher's work. */
 interface DispatcherListener {
-  /** Outcomes are on disk. */
+  /** Outcomes are on disk; `by` names the client of each. */
   outcomesStored(
     job: JobRow,
     outcomes: readonly NewOutcome[],
     accepted: readonly TaskIndex[],
     by: readonly ClientId[],
   ): void;
-  /** Tasks of the job began, or told how far they are. Called for each, so it has to be cheap. */
+  /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
   jobMoved?(job: JobId): void;
 }
 
@@ -62,7 +62,10 @@ export class Dispatcher {
     this.#timer.unref();
   }
 
-  /** Takes an event and carries out what follows from it; `sendDropped` is returned to whoever answers the client. */
+  /**
+   * Takes an event and carries out the instructions that follow from it.
+   * @returns the leases of `sendDropped`, for the welcome of the client
+   */
   feed(event: SchedulerEvent): LeaseKey[] {
     const dropped: LeaseKey[] = [];
     for (const instruction of this.scheduler.handle(event, this.#clock()))
@@ -72,13 +75,13 @@ export class Dispatcher {
     return dropped;
   }
 
-  /** From now on nothing new is leased or claimed; results are still stored. */
+  /** Stops leasing and claiming; results are still stored. */
   stopLeasing(): void {
     clearInterval(this.#timer);
     this.feed({ type: "leasingStopped" });
   }
 
-  /** The job as the scheduler needs it. */
+  /** Hands a job to the scheduler. */
   addJob(row: JobRow): void {
     this.feed({ type: "jobAdded", job: toSchedulerJob(row) });
   }
@@ -168,7 +171,7 @@ export class Dispatcher {
         if (row.state === "finished") this.feed({ type: "jobEnded", job });
       },
       (error: unknown) => {
-        // Nobody wants these results.
+        // The job is over: the clients may forget these results.
         if (isOfEndedJob(error)) {
           this.#acknowledge(job, acknowledge);
           return;
@@ -210,7 +213,7 @@ function countDone(outcomes: readonly NewOutcome[]): number {
   return done;
 }
 
-/** Whether the store refused something because its job was deleted, or ended, meanwhile. */
+/** Whether the store refused because the job was deleted or ended meanwhile. */
 function isOfEndedJob(error: unknown): boolean {
   const { code } = PlatformError.from(error);
   return code === "NOT_FOUND" || code === "WRONG_STATE";

@@ -1,7 +1,7 @@
 import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/wire/rest.ts";
 import type { JobRow } from "../store/store.ts";
 
-/** Failures that are shown of a job. */
+/** Most failures shown of a job. */
 export const failuresShown = 20;
 
 /** A job as customers and the status page see it. */
@@ -16,19 +16,19 @@ export function describeJob(
   return {
     ...shown,
     ...progressOf(row, running, rate),
-    // The reason that the job as a whole ended stands last.
+    // The reason of the whole job's end stands last.
     failures: reason ? [...failures.slice(0, failuresShown - 1), reason] : failures.slice(0, failuresShown),
     endedAt: endedAt ?? null,
   };
 }
 
-/** Tasks that are with clients now, and how much of them is done. */
+/** Leased tasks of a job, and the sum of their fractions. */
 interface Running {
   readonly running: number;
   readonly done: number;
 }
 
-/** How a job stands. */
+/** The progress of a job: counts, rate and estimated end. */
 export function progressOf(row: JobRow, { running, done }: Running, rate: number): JobProgress {
   const { state, paused, waitingFor, endedAt } = row;
   const counts = countTasks(row, running);
@@ -44,7 +44,7 @@ export function progressOf(row: JobRow, { running, done }: Running, rate: number
   };
 }
 
-/** A job without tasks is over only when it has ended. */
+/** A job without tasks is at 0 until it has ended. */
 function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean): number {
   if (hasEnded) return 1;
   if (counts.total === 0) return 0;
@@ -52,7 +52,7 @@ function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean)
   return (ended + Math.min(doneOfRunning, counts.running)) / counts.total;
 }
 
-/** Tasks by state; what has no outcome follows from the state of the job. */
+/** Tasks by state; the state of the job decides about tasks without an outcome. */
 function countTasks(row: JobRow, running: number): JobCounts {
   const { total, done, failed, state } = row;
   const open = total - done - failed;

@@ -8,11 +8,11 @@ import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
 import type { News } from "./news.ts";
 
-/** A page of results is about this large. */
+/** Approximate size of a page of results. */
 const resultPageBytes = 1024 * 1024;
 const resultPageItems = 5000;
 
-/** Which jobs are asked for, and which page of them. */
+/** A filter for jobs, and a page of the matching ones. */
 export interface JobQuery {
   readonly customer?: string;
   readonly group?: string;
@@ -22,7 +22,7 @@ export interface JobQuery {
   readonly cursor?: string;
 }
 
-/** What jobs look like and what comes out of them, now and as it changes. Changes nothing. */
+/** Reads jobs and their results, now and as they change. Changes nothing. */
 export class JobReader {
   readonly #store: Store;
   readonly #scheduler: Scheduler;
@@ -53,7 +53,7 @@ export class JobReader {
     return this.describe(await this.row(id));
   }
 
-  /** A page of jobs, newest first. `next` names the page behind it; absent on the last. */
+  /** A page of jobs, newest first. `next` names the page behind it; absent on the last page. */
   async jobs({ state, limit, cursor, ...filter }: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }> {
     const { rows, next } = await this.#store.pageOfJobs(this.#filterOf(filter, state), limit, cursor);
     const jobs = await Promise.all(rows.map((row) => this.describe(row)));
@@ -90,7 +90,7 @@ export class JobReader {
     }
   }
 
-  /** From memory while the job is watched. @throws PlatformError NOT_FOUND */
+  /** The progress of a job, from memory while the job is watched. @throws PlatformError NOT_FOUND */
   async progress(id: JobId): Promise<JobProgress> {
     const row = this.#watch.row(id) ?? (await this.row(id));
     return progressOf(row, this.#scheduler.progress(id), this.#watch.rate(id));

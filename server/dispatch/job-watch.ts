@@ -4,11 +4,11 @@ import type { JobRow } from "../store/store.ts";
 import { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";
 
-/** What is remembered of a job while it is looked at. */
+/** The memory of a job that a reader watches. */
 interface Watched {
   row: JobRow;
   readonly rate: RateWindow;
-  /** When a task ended last, on the clock of `performance`. */
+  /** Time of the last end of a task, on the clock of `performance`. */
   movedAt: number;
 }
 
@@ -21,25 +21,25 @@ export interface LogLine {
 
 const logLinesPerJob = 1000;
 const jobsWithLogs = 200;
-/** Ended jobs whose last row and rate are still at hand, for who looks at them now; 1.3 KiB each. */
+/** Ended jobs that stay in memory for their readers; 1.3 KiB each. */
 const endedJobs = 200;
 
-/** In-memory side of jobs: everything here can be lost without losing a promise. */
+/** The in-memory side of jobs: losing all of it breaks no promise. */
 export class JobWatch {
   readonly #jobs = new Map<JobId, Watched>();
   readonly #logs = new Map<JobId, LogLine[]>();
-  /** Of the jobs, those that ended, the one that ended longest ago first. */
+  /** Ended jobs, in order of their end. */
   readonly #ended = new Set<JobId>();
   readonly #news: News<JobId>;
-  /** For who waits for results only: told when a row changed, not when a task began or told how far it is. */
+  /** News for readers of results: of changed rows, not of tasks that began or progressed. */
   readonly #rowNews = new News<JobId>();
 
-  /** @param news - is told of every change, too */
+  /** @param news - hears of every change */
   constructor(news: News<JobId>) {
     this.#news = news;
   }
 
-  /** Newest row of a job; wakes whoever waits for a change. */
+  /** Takes the newest row of a job; wakes the readers that wait for a change. */
   update(row: JobRow, finishedNow = 0): void {
     this.#news.tell(row.id);
     const watched = this.#jobs.get(row.id);
@@ -57,13 +57,13 @@ export class JobWatch {
     this.#noteEnd(row);
   }
 
-  /** How many jobs are at hand. */
+  /** Number of jobs in memory. */
   get size(): number {
     return this.#jobs.size;
   }
 
   #noteEnd(row: JobRow): void {
-    // Requeued tasks open a job again.
+    // A job with requeued tasks is open again.
     if (!hasEnded(row.state)) return void this.#ended.delete(row.id);
     this.#ended.add(row.id);
     const [oldest] = this.#ended;
@@ -77,7 +77,7 @@ export class JobWatch {
     return this.#jobs.get(id)?.row;
   }
 
-  /** Jobs of which a task ended in the last so many ms. */
+  /** Jobs of which a task ended in the last `ms` milliseconds. */
   movedWithin(ms: number): JobId[] {
     const since = performance.now() - ms;
     return [...this.#jobs].flatMap(([id, { movedAt }]) => (movedAt >= since ? [id] : []));
@@ -95,12 +95,15 @@ export class JobWatch {
     this.#news.tell(id);
   }
 
-  /** Resolves at the next change of the job's row, when aborted, or after so long; at once when the job is not at hand. */
+  /**
+   * Resolves at the next change of the job's row, when aborted, or after `atMostMs`; at once when the job is not in
+   * memory.
+   */
   changed(id: JobId, signal: AbortSignal, atMostMs: number): Promise<void> {
     return this.#jobs.has(id) ? this.#rowNews.next(id, signal, atMostMs) : Promise.resolve();
   }
 
-  /** Whether anybody reads its results or progress as they come. */
+  /** Whether a reader follows the job's results or progress. */
   isFollowed(id: JobId): boolean {
     return this.#rowNews.isAwaited(id) || this.#news.isAwaited(id);
   }

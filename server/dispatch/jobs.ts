@@ -8,7 +8,7 @@ import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernels } from "./kernels.ts";
 
-/** What customers do to jobs: first on disk, then the scheduler and whoever waits for the job are told. */
+/** Changes of jobs by customers: first on disk, then in the scheduler and for waiting readers. */
 export class Jobs {
   readonly #store: Store;
   readonly #dispatcher: Dispatcher;
@@ -24,10 +24,10 @@ export class Jobs {
     this.#kernels = kernels;
   }
 
-  /** Takes up a job as it is in the store now: after a start, and when the end of another job released or blocked it. */
+  /** Takes up a job in its stored state: after a start, and when the end of another job released or blocked it. */
   takeUp(row: JobRow): void {
     this.#watch.update(row);
-    // A job that waits for another is none of the scheduler's business yet.
+    // The scheduler does not know a job that still waits for another job.
     if (!hasEnded(row.state) && row.waitingFor.length === 0) this.#dispatcher.addJob(row);
   }
 
@@ -46,7 +46,7 @@ export class Jobs {
     if (submitted.added > 0) {
       this.#watch.update(await this.#reader.row(id));
       this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true });
-      // The leases that this brought about leave first: with the reply in front of them a task took 5 to 10 % longer.
+      // The new leases leave before the reply: behind the reply, a task took 5 to 10 % longer.
       await new Promise((resolve) => setImmediate(resolve));
     }
     return submitted;
@@ -62,15 +62,18 @@ export class Jobs {
 
   async cancelGroup(filter: { customer?: string; group: string }): Promise<JobInfo[]> {
     const rows = (await this.#store.listJobs(filter)).filter(
-      // A blocked job is none that ended: it goes on when what blocks it is mended.
+      // A blocked job has not ended for good: requeueing the job that blocks it lets it go on.
       ({ state }) => !hasEnded(state) || state === "blocked",
     );
-    // Newest first: what waits is cancelled before what it waits for, and so is not blocked by that.
+    // Newest first: a waiting job is cancelled before the job it waits for could block it.
     const ended = await Promise.all(rows.map(({ id }) => this.#store.endJob(id, "cancelled")));
     return Promise.all(ended.map((row) => this.#changed(row)));
   }
 
-  /** Ends the open jobs whose customers are gone. To be called now and then. @param now - ms since the Unix epoch */
+  /**
+   * Ends the open jobs whose customers are gone. To be called regularly.
+   * @param now - ms since the Unix epoch
+   */
   async endAbandoned(now: number): Promise<number> {
     let ended = 0;
     for (const row of await this.#store.listJobs({ active: true })) {
@@ -109,7 +112,7 @@ export class Jobs {
     this.#watch.forget(id);
   }
 
-  /** Whoever waits is told, and an ended job leaves the scheduler. */
+  /** Wakes the waiting readers; an ended job leaves the scheduler. */
   async #changed(row: JobRow): Promise<JobInfo> {
     this.#watch.update(row);
     if (hasEnded(row.state)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });

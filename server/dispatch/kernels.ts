@@ -34,7 +34,7 @@ export class Kernels {
     return this.#store.listKernels();
   }
 
-  /** Its name, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
+  /** The name of a stored kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
   async require(sha256: Sha256): Promise<BlobName> {
     const source = await this.#store.getKernel(sha256);
     if (!source) throw new PlatformError("UNKNOWN_KERNEL", `No kernel ${sha256} has been posted here.`);

@@ -3,10 +3,10 @@ import type { Sha256 } from "../../shared/ids.ts";
 import type { Store } from "../store/store.ts";
 
 const remembered = 100_000;
-/** Far less than the time for which an unused blob is kept. */
+/** Far less than the time that an unused blob is kept. */
 const rememberMs = 10 * 60 * 1000;
 
-/** Checks that the blobs a result refers to are here, asking the store once a blob. */
+/** Checks that the blobs of a result are stored, asking the store once for each blob. */
 export class KnownBlobs {
   readonly #store: Store;
   readonly #sizes = new Map<Sha256, number>();
@@ -26,7 +26,7 @@ export class KnownBlobs {
       const blob = await this.#store.getBlob(name.sha256);
       if (blob?.size !== name.size) return name;
       this.#sizes.set(name.sha256, name.size);
-      // A blob about to be referred to is in use: it must outlive the moment before the reference is stored.
+      // The blob is in use: it must outlive the moment before its reference is stored.
       await this.#store.touchBlob(name);
     }
     return undefined;

@@ -18,9 +18,12 @@ import { Precaches } from "./precaches.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
 
-/** How long clients are given to come back after a restart before their tasks are handed out again. */
+/** Clients have this long to come back after a restart before their tasks are leased again. */
 const rejoinMs = 2500;
-/** How long after a restart clients are believed what they say they hold; they try to come back every 30 s at the latest. */
+/**
+ * Clients are believed to hold the leases that they claim for this long after a restart; they try to come back every
+ * 30 s at the latest.
+ */
 const believeMs = 120_000;
 
 interface Parts {
@@ -31,7 +34,7 @@ interface Parts {
   readonly volunteerUrls: () => string[];
 }
 
-/** The platform on one server: wires store, scheduler and client sockets, and says which part answers which verb. */
+/** The platform on one server: wires store, scheduler and client sockets, and routes each verb to its part. */
 export class LocalPlatform implements Platform {
   readonly dispatcher: Dispatcher;
   readonly #options: ServerOptions;
@@ -81,7 +84,7 @@ export class LocalPlatform implements Platform {
     if (isRestart) setTimeout(() => dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
-  /** Loads the jobs that are not over and goes on with them. */
+  /** Opens the platform and goes on with the jobs that are not over. */
   static async open(parts: Parts): Promise<LocalPlatform> {
     const active = await parts.store.listJobs({ active: true });
     const isRestart = active.some((row) => row.total > row.done + row.failed);
@@ -90,17 +93,20 @@ export class LocalPlatform implements Platform {
     return platform;
   }
 
-  /** Nobody who came with this token is a client any more; those that are connected are told by their sockets. */
+  /** Refuses the blob transfers of clients that came with this token; their sockets end by themselves. */
   tokenRevoked(tokenId: string): void {
     this.#registry.revokeTicketsOf(tokenId);
   }
 
-  /** Ends the open jobs whose customers are gone; returns how many. @param now - ms since the Unix epoch */
+  /**
+   * Ends the open jobs whose customers are gone; returns their number.
+   * @param now - ms since the Unix epoch
+   */
   endAbandoned(now: number): Promise<number> {
     return this.#jobs.endAbandoned(now);
   }
 
-  /** What client sockets call. */
+  /** The verbs that client sockets call. */
   connectionServices(log: Logger): ConnectionServices {
     const { onJoin, onMessage, onClose } = this.#messages;
     return { options: this.#options, log, onJoin, onMessage, onClose };

@@ -1,4 +1,4 @@
-/** Tells whoever waits that something may have changed. With nobody there it costs a look into a map. */
+/** Wakes the waiters of a subject that may have changed. A subject without waiters costs a look into a map. */
 export class News<Key> {
   readonly #waiters = new Map<Key, Set<() => void>>();
 
@@ -7,12 +7,12 @@ export class News<Key> {
     if (waiters) for (const wake of waiters) wake();
   }
 
-  /** Whether anybody waits for news about it. */
+  /** Whether a waiter is there. */
   isAwaited(about: Key): boolean {
     return this.#waiters.has(about);
   }
 
-  /** Resolves at the next news, when aborted, or after `atMostMs`; without that it may wait for ever. */
+  /** Resolves at the next news, when aborted, or after `atMostMs`, which is unbounded by default. */
   next(about: Key, signal: AbortSignal, atMostMs?: number): Promise<void> {
     if (signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {

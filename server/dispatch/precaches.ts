@@ -8,16 +8,16 @@ import type { SchedulerClientInfo } from "../scheduler/events.ts";
 import { meets } from "../scheduler/requirements.ts";
 import { News } from "./news.ts";
 
-/** Precaches that stand at one time: at their largest some 400 kB each, here and on their way to a client that joins. */
+/** Most standing precaches: each takes up to 400 kB here, and on its way to a client that joins. */
 const maxPrecaches = 32;
 const maxPerCustomer = 8;
 const problemsShown = 20;
-/** A client without a report for so long is not waited for: the slowest step, 8 MiB over 50 kB/s, takes three minutes. */
+/** A client that is silent for this long is not waited for: the slowest step, 8 MiB over 50 kB/s, takes three minutes. */
 const silentMs = 10 * 60_000;
 
 type Report = Extract<ClientMessage, { type: "precached" }>;
 
-/** How far one client is. */
+/** The state of a precache on one client. */
 interface Part {
   readonly name: string;
   state: "asked" | Report["state"];
@@ -33,7 +33,7 @@ interface Precache extends PrecacheRequest {
   readonly parts: Map<ClientId, Part>;
 }
 
-/** The precaches that stand, and how far each client is. In memory only: a precache lasts as long as its request. */
+/** The standing precaches and their state on each client. In memory only: a precache lasts as long as its request. */
 export class Precaches {
   readonly #send: (client: ClientId, message: ServerMessage) => void;
   readonly #clients = new Map<ClientId, { readonly info: SchedulerClientInfo; readonly name: string }>();
@@ -50,7 +50,10 @@ export class Precaches {
     this.#clock = clock;
   }
 
-  /** Asks every connected client, and those that join, until the precache is ended. @throws PlatformError TOO_MANY */
+  /**
+   * Asks every connected client, and every client that joins, until the precache is ended.
+   * @throws PlatformError TOO_MANY
+   */
   start(request: PrecacheRequest): StandingPrecache {
     this.#makeSureOfRoom(request.customer);
     const id = this.#nextId++;
@@ -65,7 +68,7 @@ export class Precaches {
     };
   }
 
-  /** A client connected, for the first time or again, and reports anew what it has of each precache. */
+  /** Asks a client that connected, for the first time or again, for its report on each precache. */
   joined(info: SchedulerClientInfo, name: string): void {
     this.#clients.set(info.id, { info, name });
     for (const precache of this.#precaches.values()) this.#ask(precache, info.id);
@@ -77,7 +80,10 @@ export class Precaches {
       if (precache.parts.delete(client)) this.#news.tell(precache.id);
   }
 
-  /** Takes a client's report. False when it is dropped: the precache has ended, or the client was not asked for it. */
+  /**
+   * Takes a client's report. False when the report is dropped: the precache has ended, or the client was not asked
+   * for it.
+   */
   reported(client: ClientId, { id, state, haveBytes, missedBytes, reason = "" }: Report): boolean {
     const precache = this.#precaches.get(id);
     const part = precache?.parts.get(client);

@@ -27,7 +27,7 @@ export class RateWindow {
     return sum / seconds;
   }
 
-  /** One number for each whole second of the window, oldest first; the running second is left out. */
+  /** Counts of each whole second of the window, oldest first, without the running second. */
   series(nowMs: number): number[] {
     this.#advance(nowMs);
     const { length } = this.#counts;

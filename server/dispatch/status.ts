@@ -9,12 +9,12 @@ import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Tally } from "./tally.ts";
 
-/** Jobs that are pushed to the status page; the others are asked for page by page. */
+/** Most jobs pushed to the status page, which asks for the others page by page. */
 const jobsShown = 100;
-/** Of those, the places kept for jobs that ended in failure, so that a crowd of waiting ones does not hide them. */
+/** Places among them for jobs that ended in failure, so that a crowd of waiting jobs does not hide them. */
 const failedShown = 20;
 
-/** A job of which a task ended so lately counts as one that runs. */
+/** A job counts as running for this long after the end of a task. */
 const movingMs = 60_000;
 
 interface Sources {
@@ -28,7 +28,7 @@ interface Sources {
   readonly tally: Tally;
 }
 
-/** The server as a whole, for the status page and for what watches it. */
+/** The server as a whole, for the status page and for monitoring. */
 export class Status {
   readonly #from: Sources;
   readonly #startedAt = Date.now();
@@ -41,12 +41,12 @@ export class Status {
     return this.#describe(await this.#from.store.jobTotals(), this.#from.scheduler.runningJobs());
   }
 
-  /** Status, the jobs that want to be seen, clients and throughput: all that the status page shows. */
+  /** The content of the status page: status, the most important jobs, clients and throughput. */
   async snapshot(): Promise<Snapshot> {
     const { store, jobs, registry, scheduler, tally, watch } = this.#from;
     const totals = await store.jobTotals();
     const running = scheduler.runningJobs();
-    // Between two short tasks a job runs all the same.
+    // A job between two short tasks counts as running.
     const moving = new Set([...running.keys(), ...watch.movedWithin(movingMs)]);
     const shown = await this.#jobsToShow([...moving]);
     return {
@@ -58,14 +58,14 @@ export class Status {
     };
   }
 
-  /** Those that run, that fail while they do, that failed lately; then those that wait, then those that are over, newest first. */
+  /** In order: running jobs, failing ones, lately failed ones, waiting ones, ended ones; each newest first. */
   async #jobsToShow(movingIds: readonly JobId[]): Promise<JobRow[]> {
     const { store } = this.#from;
     const shown = new Map<JobId, JobRow>();
     const add = async (filter: JobFilter, most = jobsShown): Promise<void> => {
       const room = jobsShown - shown.size;
       if (room <= 0) return;
-      // Some of them are shown already.
+      // More rows than room: some may be shown already.
       const rows = await store.listJobs(filter, Math.min(jobsShown, most));
       for (const row of rows) if (shown.size < jobsShown) shown.set(row.id, row);
     };

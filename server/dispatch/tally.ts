@@ -15,7 +15,7 @@ export class Tally {
     this.#registry = registry;
   }
 
-  /** Tasks that ended well. */
+  /** Tasks that ended with an output. */
   get done(): number {
     return this.#done;
   }
