@@ -16,27 +16,27 @@ import { blobTooLarge, receive } from "./receive.ts";
 import { sendFile } from "./send.ts";
 
 interface BlobDirectoryOptions {
-  /** Most bytes of blobs. */
+  /** Most bytes of all blobs together. */
   readonly quotaBytes: number;
-  /** A blob that no job refers to is kept this long after it was last uploaded or asked for. */
+  /** Blobs without a reference are kept this long after their last upload or use. */
   readonly keepMs: number;
-  /** Records which blobs there are and which jobs refer to them. */
+  /** Records the blobs and the jobs that refer to them. */
   readonly store: Pick<Store, "touchBlob" | "getBlob" | "blobUsage" | "unreferencedBlobs" | "forgetBlob">;
   /** Milliseconds since the epoch; the same as the store's. */
   readonly clock?: () => number;
 }
 
-/** Blobs looked up in one step of a collection. */
+/** Candidates in one step of a collection. */
 const collectAtOnce = 500;
-/** Blobs whose last touch is remembered, so that asking again writes nothing. */
+/** Blobs whose last touch is remembered: touching them again writes nothing. */
 const rememberedTouches = 10_000;
 
-/** Opens a directory of blobs, which is made when it is not there. @throws PlatformError DATA_DIRECTORY */
+/** Opens a directory of blobs; makes the directory when it is missing. @throws PlatformError DATA_DIRECTORY */
 export function openBlobDirectory(directory: string, options: BlobDirectoryOptions): BlobDirectory {
   return new BlobDirectory(new BlobFiles(directory), options);
 }
 
-/** Immutable bytes by their SHA-256, as files. What it hands out and takes in is streamed, never held whole. */
+/** Immutable bytes by their SHA-256, as files. All bytes are streamed in and out; no blob is ever held whole. */
 export class BlobDirectory {
   readonly #files: BlobFiles;
   readonly #digests: ChunkDigests;
@@ -45,9 +45,9 @@ export class BlobDirectory {
   readonly #clock: () => number;
   readonly #quota: Quota;
   readonly #touched = new Map<Sha256, number>();
-  /** Blobs that must stay although no job may refer to them, and how many want that. */
+  /** Blobs that stay although no job may refer to them. */
   readonly #kept = new KeptNames();
-  /** Publishing a blob and collecting it exclude each other. */
+  /** Publishing and collecting a blob exclude each other. */
   readonly #locks = new KeyedLocks<Sha256>();
 
   constructor(files: BlobFiles, { quotaBytes, keepMs, store, clock = Date.now }: BlobDirectoryOptions) {
@@ -84,7 +84,7 @@ export class BlobDirectory {
   /** Name and size of a blob, undefined when it is not here. Counts as a use: it will not be collected for `keepMs`. */
   async stat(sha256: Sha256): Promise<BlobName | undefined> {
     try {
-      // Most answers need no lock: a blob touched a moment ago is not up for collection.
+      // Most look-ups need no lock: a blob touched a moment ago is not up for collection.
       if (this.#wasTouchedLately(sha256)) return this.#files.find(sha256);
       return await this.#locks.run(sha256, () => this.#reuse(sha256));
     } catch (error) {
@@ -121,7 +121,7 @@ export class BlobDirectory {
     }
   }
 
-  /** Keeps blobs from being collected, until what is returned is called. */
+  /** Keeps blobs from being collected, until the returned function is called. */
   keep(names: readonly Sha256[]): () => void {
     return this.#kept.add(names);
   }
@@ -156,7 +156,7 @@ export class BlobDirectory {
     for await (const file of this.#files.list()) {
       const recorded = await this.#store.getBlob(file.sha256);
       if (recorded && recorded.size !== file.size) {
-        // Not what it was: better missing than wrong.
+        // A file of another size is damaged: better missing than wrong.
         await this.#files.remove(file.sha256);
         continue;
       }
@@ -195,7 +195,7 @@ export class BlobDirectory {
     }
   }
 
-  /** A full quota first lets go of what nobody needs. */
+  /** A full quota first collects unused blobs. */
   async #reserve(bytes: number): Promise<void> {
     try {
       this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
@@ -205,7 +205,7 @@ export class BlobDirectory {
     }
   }
 
-  /** Under the blob's lock: the blob if it is here, marked as used. */
+  /** Under the blob's lock: touches and returns the blob; undefined when it is not here. */
   async #reuse(sha256: Sha256): Promise<BlobName | undefined> {
     const found = this.#files.find(sha256);
     if (found && !this.#wasTouchedLately(sha256)) await this.#touch(found);
@@ -227,10 +227,8 @@ export class BlobDirectory {
   }
 
   /**
-   * Its name and its record go to disk side by side. Power that fails in between may leave a record without a file: nobody was
-   * told of that blob, and the record is collected as any that nobody uses. Tried without gain: several records in one commit
-   * (waiting up to 5 ms for others costs as much as it saves); answering before the record is on disk, as it would be made again
-   * at the next start (204 MiB/s beside 220); the name before the first flush, so that one flush takes both.
+   * Puts name and record of a blob on disk side by side. Power that fails in between may leave a record without a
+   * file: no customer was told of that blob, and its record is collected like that of an unused blob.
    */
   async #recordNew(name: BlobName): Promise<void> {
     const [synced, recorded] = await Promise.allSettled([
@@ -238,18 +236,18 @@ export class BlobDirectory {
       this.#store.touchBlob(name),
     ]);
     const failed = [synced, recorded].find((one) => one.status === "rejected");
-    // Only now: who asks for a blob that was touched lately is answered without the lock.
+    // A touched blob is looked up without the lock, so the touch is noted last.
     if (!failed) return this.#noteTouched(name.sha256);
-    // The sender is told that it failed, so no file stays that no quota counts, and no record of none.
+    // The sender hears of the failure: no file may stay outside the quota, and no record without a file.
     await this.#files.remove(name.sha256);
     if (recorded.status === "fulfilled") await this.#store.forgetBlob(name.sha256).catch(() => undefined);
     throw failed.reason;
   }
 
-  /** Under the blob's lock. The record goes first: a file without one is adopted at the next start. */
+  /** Under the blob's lock. The record goes first: the next start adopts a file without a record. */
   async #remove({ sha256, size }: BlobName, before: number): Promise<boolean> {
     if (this.#kept.has(sha256)) {
-      // In use: so the next look for what is unused does not find it first.
+      // A touch keeps a blob in use out of the next list of candidates.
       await this.#touch({ sha256, size });
       return false;
     }
@@ -267,11 +265,11 @@ export class BlobDirectory {
   #noteTouched(sha256: Sha256): void {
     this.#touched.delete(sha256);
     this.#touched.set(sha256, this.#clock());
-    // A Map keeps its order: the first is the one touched longest ago.
+    // A Map is in order of insertion: its first entry was touched longest ago.
     if (this.#touched.size > rememberedTouches) this.#touched.delete(this.#touched.keys().next().value!);
   }
 
-  /** Recently enough that the recorded time need not move: a collection is far off. */
+  /** Whether the last touch is so recent that the record need not change: a collection is far off. */
   #wasTouchedLately(sha256: Sha256): boolean {
     const at = this.#touched.get(sha256);
     return at !== undefined && this.#clock() - at < this.#keepMs / 4;

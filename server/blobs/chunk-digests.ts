@@ -11,8 +11,8 @@ import { readBlob } from "./read.ts";
 const digestBytes = 32;
 
 /**
- * SHA-256 of each chunk of a blob, computed once, when first asked for, and kept in a file beside the blob. The whole blob is
- * hashed with it: the digests are those of the bytes that the blob's name stands for.
+ * SHA-256 of each chunk of a blob, computed when first asked for, and kept in a file beside the blob. The whole blob
+ * is hashed along, which proves that the digests belong to its name.
  */
 export class ChunkDigests {
   readonly #files: BlobFiles;
@@ -68,7 +68,7 @@ export class ChunkDigests {
     return Buffer.concat(digests);
   }
 
-  /** Written aside and renamed, so that it is whole or not there. */
+  /** Keeps the digests by a rename, so that their file is whole or not there. */
   async #keep(path: string, sha256: Sha256, digests: Buffer): Promise<void> {
     const aside = this.#files.incomingPath(sha256);
     try {

@@ -1,27 +1,27 @@
 import { finished, Readable } from "node:stream";
 import { PlatformError } from "../../shared/errors.ts";
 
-/** What an upload brings: a request, a file, a generator. Its chunks are not reused once they were given. */
+/** The bytes of an upload: a request, a file, a generator. The source does not reuse a chunk that it gave. */
 export type ByteSource = AsyncIterable<Uint8Array> | Readable;
 
-/** Takes a chunk; the next one comes when what it returns has resolved. */
+/** Takes a chunk; the next chunk comes when the returned promise has resolved. */
 type Take = (chunk: Uint8Array) => Promise<void> | undefined;
 
 /**
- * Gives every chunk to `take`. A source that is refused in the middle is left alone, not destroyed: the caller answers on the same
- * connection that it came in by.
- * @throws PlatformError BAD_REQUEST when the source fails; what `take` throws
+ * Gives every chunk to `take`. A source that is refused in the middle is paused, not destroyed: the caller answers
+ * on the same connection.
+ * @throws PlatformError BAD_REQUEST when the source fails; errors of `take`
  */
 export function eachChunk(source: ByteSource, take: Take): Promise<void> {
   return source instanceof Readable ? eachOfStream(source, take) : eachOfIterable(source, take);
 }
 
-/** By events: an iterator costs some ten promises a chunk. 384 uploads of 1 MiB took 1.46 s of processor time, by an iterator 1.65. */
+/** Reads by events: an iterator takes some ten promises a chunk, 13 % more processor time. */
 function eachOfStream(source: Readable, take: Take): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = 0;
     let taking: Promise<void> | undefined;
-    // At once, so that not one chunk more is lost to a caller who wants to drain it.
+    // Stops at once: the caller drains the remaining chunks.
     const stop = (): void => {
       forget();
       source.off("data", hear);

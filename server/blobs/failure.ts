@@ -8,7 +8,7 @@ export function isMissing(error: unknown): boolean {
   return systemCode(error) === "ENOENT";
 }
 
-/** What a verb of the blob directory rejects with when the file system failed. */
+/** The refusal for a failure of the file system. */
 export function blobError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const said = messageOf(error);

@@ -12,16 +12,15 @@ import * as v from "valibot";
 const fsyncAsync = promisify(fsync);
 
 /**
- * The files of a blob directory: `ab/abcdef…` for a blob (256 folders, so that none gets long), `ab/abcdef….chunks` for
- * the digests of its chunks, `incoming/` for uploads
- * under way. A file outside `incoming/` is whole and has been verified.
+ * The files of a blob directory: `ab/abcdef…` for a blob (256 short folders), `ab/abcdef….chunks` for the digests of
+ * its chunks, `incoming/` for uploads under way. A file outside `incoming/` is whole and verified.
  */
 export class BlobFiles {
   readonly #directory: string;
   readonly #incoming: string;
   #folders: Promise<void> | undefined;
 
-  /** Removes what uploads left behind when the server died. @throws PlatformError DATA_DIRECTORY */
+  /** Removes the files of uploads that were under way when the server died. @throws PlatformError DATA_DIRECTORY */
   constructor(directory: string) {
     this.#directory = directory;
     this.#incoming = join(directory, "incoming");
@@ -42,24 +41,24 @@ export class BlobFiles {
     return join(this.#directory, sha256.slice(0, 2), sha256);
   }
 
-  /** Where the digests of a blob's chunks are, once they were asked for. No blob has such a name. */
+  /** The file of a blob's chunk digests. No blob has such a name. */
   digestsPath(sha256: Sha256): string {
     return `${this.path(sha256)}.chunks`;
   }
 
-  /** A fresh path for an upload. Beside the blob's own instead of in one folder for all: no faster (152 MiB/s, 159). */
+  /** A fresh path for an upload. */
   incomingPath(sha256: Sha256): string {
     return join(this.#incoming, `${sha256}.${randomUUID()}`);
   }
 
-  /** At once: a turn through the thread pool takes this thread 0.1-0.2 ms, and the look 0.005. */
+  /** Looks at once: a turn through the thread pool costs this thread 0.1-0.2 ms, the look itself 0.005. */
   find(sha256: Sha256): BlobName | undefined {
-    // Most uploads are new: an error with a stack for each costs more than the look itself.
+    // Most uploads are new: an error with a stack for each would cost more than the look itself.
     const found = statSync(this.path(sha256), { throwIfNoEntry: false });
     return found && { sha256, size: found.size };
   }
 
-  /** Makes a received file the blob. It survives a power cut only when {@link BlobFiles.sync} has resolved, too. */
+  /** Makes a received file the blob. The blob survives a power cut only once {@link BlobFiles.sync} has resolved, too. */
   async publish(received: string, sha256: Sha256): Promise<void> {
     await this.#makeFolders();
     await rename(received, this.path(sha256));
@@ -70,7 +69,7 @@ export class BlobFiles {
     return syncDirectory(join(this.#directory, sha256.slice(0, 2)));
   }
 
-  /** All at once, when the first blob comes: one by one, each would need the directory synced. */
+  /** Makes all folders at the first blob: made one by one, each would need the directory synced. */
   #makeFolders(): Promise<void> {
     this.#folders ??= (async () => {
       for (let at = 0; at < 256; at++)
@@ -91,7 +90,7 @@ export class BlobFiles {
     await rm(this.digestsPath(sha256), { force: true });
   }
 
-  /** Every blob there is, folder by folder. */
+  /** All blobs, folder by folder. */
   async *list(): AsyncGenerator<BlobName> {
     for (const folder of await readdir(this.#directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
@@ -105,7 +104,7 @@ export class BlobFiles {
   }
 }
 
-/** A rename is on disk when its directory is. Opened and closed at once: only the disk is waited for. */
+/** Puts the renames in a directory on disk. Open and close run in this thread; only the disk is waited for. */
 async function syncDirectory(directory: string): Promise<void> {
   const folder = openSync(directory, "r");
   try {

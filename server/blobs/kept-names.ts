@@ -1,6 +1,6 @@
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** Names of blobs that somebody needs for a while; counted, because several may need the same. */
+/** Names of blobs in use for a while; counted, because several users may need the same blob. */
 export class KeptNames {
   readonly #counts = new Map<Sha256, number>();
 
@@ -8,7 +8,7 @@ export class KeptNames {
     return this.#counts.has(name);
   }
 
-  /** @returns what ends it, once */
+  /** @returns a function that ends this use; further calls do nothing */
   add(names: readonly Sha256[]): () => void {
     for (const name of names) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
     let held = true;

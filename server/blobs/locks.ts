@@ -1,4 +1,4 @@
-/** Runs work on one key one after the other, and work on different keys side by side. */
+/** Runs work on the same key one after the other, and work on different keys side by side. */
 export class KeyedLocks<Key> {
   readonly #last = new Map<Key, Promise<unknown>>();
 

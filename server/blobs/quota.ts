@@ -1,6 +1,6 @@
 import { PlatformError } from "../../shared/errors.ts";
 
-/** Bytes that uploads under way may still fill, so that several at once do not overrun the quota together. */
+/** Reserves bytes for uploads under way, so that several at once do not overrun the quota together. */
 export class Quota {
   readonly #quotaBytes: number;
   #reservedBytes = 0;

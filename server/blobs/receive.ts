@@ -8,8 +8,8 @@ import { eachChunk, type ByteSource } from "./each-chunk.ts";
 import { bufferDropped } from "./young-garbage.ts";
 
 /**
- * Streams an upload into a file of its own, on disk when it resolves; whatever goes wrong, the file is gone.
- * @param room - called before bytes are written; throws when there is no room for them; absent: there is
+ * Streams an upload into a file of its own, on disk when this resolves; no file remains of a failed upload.
+ * @param room - called before bytes are written; throws when there is no room for them; absent when room is reserved
  * @returns size in bytes
  * @throws PlatformError HASH_MISMATCH, TOO_LARGE, BAD_REQUEST when the source fails
  */

@@ -10,16 +10,15 @@ const readFile = promisify(read);
 const closeFile = promisify(close);
 
 const bufferBytes = 256 * 1024;
-/** Buffers kept for the next reply: 8 MiB. */
+/** Buffers kept for later replies: 8 MiB. */
 const keptBuffers = 32;
 const free: Buffer[] = [];
 
 /**
- * Writes the bytes `[start, end)` of a file to a reply and ends it, through one buffer that is used again once its bytes have left: a
- * reader that stops reading holds 256 KiB and no more. Measured with 1,024 blobs of 1 MiB (four at once, 2 noisy cores): the server
- * takes 1.2 s of processor time a GiB; a read stream piped into the reply, which makes a buffer for every read, took 2.9-4.6 s, half of
- * it collecting garbage.
- * @param sink - has let go of bytes when it calls back, as a socket has
+ * Writes the bytes `[start, end)` of a file to a reply and ends it. All bytes pass through one buffer, filled again
+ * once its bytes have left: a reader that stops reading holds 256 KiB, and the server takes 1.2 s of processor time
+ * a GiB.
+ * @param sink - calls back when it has let go of the bytes, as a socket does
  * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when the reader has gone
  */
 export async function sendFile(
@@ -42,7 +41,7 @@ export async function sendFile(
       await Promise.race([written(sink, buffer.subarray(0, bytesRead)), gone.promise]);
       at += bytesRead;
     }
-    // Only here: after a write that was not confirmed the system may still read from the buffer.
+    // Kept on success only: after an unconfirmed write the system may still read from the buffer.
     if (free.length < keptBuffers) free.push(buffer);
     sink.end();
   } finally {
@@ -57,7 +56,7 @@ function written(sink: Writable, bytes: Uint8Array): Promise<void> {
   });
 }
 
-/** Rejects when the reader goes: not every write of a connection that broke is called back. */
+/** Rejects when the reader goes: a broken connection does not call back for every write. */
 function whenClosed(sink: Writable): { promise: Promise<never>; forget(): void } {
   const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => undefined);
