@@ -6,13 +6,14 @@ import { hints } from "../shared/hints.ts";
 import { databaseName } from "./store/sqlite/open.ts";
 import type { Store } from "./store/store.ts";
 
-/** However often it is asked, the disk is tried once in this time. */
+/** A finding is trusted for this long: however many ask, the disk is tried once in this time. */
 const trustedMs = 1_000;
 const probeBytes = 4096;
 
 /**
- * Whether the server can keep what it is given: the data directory is still the one that was opened, a file can be written in it, and
- * the store commits. Tried for real, because free space alone says nothing of quotas, reserved blocks and broken disks.
+ * Whether the server can keep its data: the data directory is still the one that was opened, a file can be written
+ * in it, and the store commits. All of this is tried for real, because free space says nothing of quotas, reserved
+ * blocks and broken disks.
  */
 export class Health {
   readonly #directory: string;
@@ -29,7 +30,10 @@ export class Health {
     this.#identity = this.#look();
   }
 
-  /** What is wrong, without paths: whoever asks may be a stranger. It recovers by itself when that is mended, as the remedy says. */
+  /**
+   * The fault, without paths: the caller may be a stranger. Undefined while the server is healthy, which it is again
+   * once the fault is mended.
+   */
   check(): Promise<PlatformError | undefined> {
     const now = performance.now();
     if (!this.#newest || now - this.#newest.at >= trustedMs)
@@ -58,7 +62,7 @@ export class Health {
     }
   }
 
-  /** Device and number of the directory and of the database in it. */
+  /** Identity of the data directory and its database: device and inode. */
   async #look(): Promise<string> {
     const paths = [this.#directory, join(this.#directory, databaseName)];
     const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
@@ -71,7 +75,7 @@ export class Health {
       const file = await open(path, "w", 0o600);
       try {
         await file.write(new Uint8Array(probeBytes));
-        // A network file system tells of a full disk here.
+        // A network file system reports a full disk at the sync.
         await file.sync();
       } finally {
         await file.close();

@@ -23,7 +23,7 @@ export function serverCommand(): Command {
 /** Starts a server and stops it on SIGTERM or SIGINT. @returns the exit code */
 async function runServer(options: ServerOptions, json: boolean): Promise<number> {
   const log = makeLogger(options.logLevel, json);
-  // Listened for from the first moment: a service manager may change its mind while the server starts.
+  // The signals are listened for from the first moment: a service manager may change its mind while the server starts.
   const stopRequested = new Promise<void>((resolve) => {
     // As often as it comes: a launcher passes on what a service manager has sent to all processes of a group.
     process.on("SIGTERM", () => resolve());
@@ -40,7 +40,7 @@ async function runServer(options: ServerOptions, json: boolean): Promise<number>
   }
   announce(server, options, json);
   await stopRequested;
-  // A second signal ends the process at once: what was acknowledged is on disk either way.
+  // A second signal ends the process at once: acknowledged work is on disk either way.
   process.once("SIGINT", () => process.exit(130));
   await server.close();
   return 0;
@@ -71,7 +71,7 @@ function announce(server: RunningServer, options: ServerOptions, json: boolean):
   process.stdout.write(lines.join("\n"));
 }
 
-/** What a person may have missed: an address that others can open. */
+/** A hint for people whose server no other machine can reach. */
 function hint(volunteerUrls: readonly string[], { trustProxy, publicUrl }: ServerOptions): string[] {
   if (publicUrl !== undefined || urlForOthers(volunteerUrls) !== undefined) return [];
   return trustProxy
@@ -79,11 +79,11 @@ function hint(volunteerUrls: readonly string[], { trustProxy, publicUrl }: Serve
     : ["", "  Only this machine can reach it. Let others in with --host 0.0.0.0"];
 }
 
-/** On standard error: lines for people on a terminal, JSON for programs and log collectors. */
+/** A logger to standard error: lines for people on a terminal, JSON for programs and log collectors. */
 function makeLogger(level: string, json: boolean): Logger {
   const { stderr } = process;
   if (json || !stderr.isTTY) return pino({ level }, pino.destination(2));
-  // Asked of the stream it goes to, with NO_COLOR and FORCE_COLOR: pino-pretty asks standard output.
+  // The colours are those of standard error, with NO_COLOR and FORCE_COLOR: pino-pretty would ask standard output.
   const colorize = styleText("red", "x", { stream: stderr }) !== "x";
   return pino({
     level,

@@ -2,7 +2,10 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { makeDirectory } from "../system/make-directory.ts";
 
-/** Makes a folder of this user alone, with those above it, on disk when it returns: a folder is, when the one that names it is. */
+/**
+ * Makes a folder for this user alone, with the folders above it. All are on disk when this returns: each parent is
+ * flushed.
+ */
 export function makeFolder(name: string): void {
   const path = resolve(name);
   const first = makeDirectory(path, 0o700);
@@ -15,7 +18,7 @@ function flushFolder(path: string): void {
   try {
     folder = openSync(path, "r");
   } catch {
-    // A folder may be one to write to and not to read, which cannot be flushed.
+    // A folder with write permission alone cannot be opened, and so not flushed.
     return;
   }
   try {

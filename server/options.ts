@@ -1,6 +1,6 @@
 import { limits } from "../shared/limits.ts";
 
-/** What the command line and the environment decide about a server; every field is documented in `manyhands server --help`. */
+/** The options of a server from command line and environment; `manyhands server --help` documents every field. */
 export interface ServerOptions {
   readonly host: string;
   /** 0 picks a free port. */
@@ -10,9 +10,9 @@ export interface ServerOptions {
   readonly tlsKey: string | undefined;
   readonly volunteers: "open" | "invite" | "off";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
-  /** Address under which others reach the server through what stands in front of it; it is what is told to them. */
+  /** Address that others are told, when a proxy in front has its own. */
   readonly publicUrl: string | undefined;
-  /** Trust X-Forwarded-* of a proxy in front. */
+  /** Whether X-Forwarded-* of a proxy in front is trusted. */
   readonly trustProxy: boolean;
   readonly blobQuotaBytes: number;
   /** Unreferenced blobs are kept this long after their last use. */
@@ -21,14 +21,14 @@ export interface ServerOptions {
   readonly maxConnectionsPerAddress: number;
   readonly requestsPerMinutePerAddress: number;
   readonly messagesPerSecondPerClient: number;
-  /** How long a client that vanished keeps its leases. */
+  /** A vanished client keeps its leases for this long. */
   readonly graceMs: number;
   readonly heartbeatMs: number;
   /** Distinct clients a task may kill before it is quarantined. */
   readonly quarantineAfter: number;
-  /** Extra leases for the last running tasks of a job when slots idle. */
+  /** Whether idle slots get second leases for the last running tasks of a job. */
   readonly speculate: boolean;
-  /** Where to leave address and client token for clients on a shared file system; removed when the server stops. */
+  /** File with address and client token for clients on a shared file system; removed when the server stops. */
   readonly rendezvous: string | undefined;
 }
 

@@ -16,9 +16,9 @@ import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
 import type { NewTask, ResultRow } from "./store/store.ts";
 
 /**
- * What the server can do for customers and admins: the use cases behind the REST interface. HTTP knows this and nothing
- * of scheduler or sockets. Every verb may reject with PlatformError; access rights are checked by the caller, except that
- * `customer` narrows what is visible.
+ * The use cases of customers and admins behind the REST interface. HTTP knows this and nothing of scheduler or
+ * sockets. Every verb may reject with PlatformError; access rights are checked by the caller, except that `customer`
+ * narrows the visible jobs.
  */
 export interface Platform {
   /** @throws PlatformError UNKNOWN_KERNEL, CONFLICT (same key, other kernel), NOT_FOUND (a job it is to come after) */
@@ -26,14 +26,14 @@ export interface Platform {
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }>;
   /**
-   * Adds tasks, and tells when they are on disk. Inputs that name a blob need that blob to exist.
+   * Adds tasks; resolves when they are on disk. Inputs that name a blob need that blob to exist.
    * @throws PlatformError CONFLICT, WRONG_STATE, NOT_FOUND, UNKNOWN_BLOB
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<Submitted>;
   closeJob(id: JobId): Promise<JobInfo>;
   /** @throws PlatformError NOT_FOUND */
   job(id: JobId): Promise<JobInfo>;
-  /** A page of jobs, newest first, and what names the next one; of all customers without `customer`. */
+  /** A page of jobs, newest first, and the cursor of the next page; of all customers without `customer`. */
   jobs(query: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }>;
   cancel(id: JobId): Promise<JobInfo>;
   /** Cancels the jobs of a group that have not ended; of all customers without `customer`. */
@@ -42,24 +42,24 @@ export interface Platform {
   resume(id: JobId): Promise<JobInfo>;
   setPriority(id: JobId, priority: number): Promise<JobInfo>;
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }>;
-  /** Cancels what runs, then forgets the job with its results. */
+  /** Cancels the running tasks, then forgets the job with its results. */
   deleteJob(id: JobId): Promise<void>;
 
   /** One page of outcomes after `after`, at most about 1 MiB; empty when there is none yet. */
   results(id: JobId, after: number): Promise<ResultRow[]>;
   /**
-   * Resolves when there is an outcome after `after`, or the job has ended, or `signal` is aborted, or after so many ms. Cheap:
-   * holds no results.
+   * Resolves when there is an outcome after `after`, the job has ended, `signal` is aborted, or `atMostMs` have
+   * passed. Cheap: holds no results.
    */
   resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void>;
-  /** How the job stands; as cheap as that can be, for who asks often. @throws PlatformError NOT_FOUND */
+  /** The progress of a job; cheap enough to be asked often. @throws PlatformError NOT_FOUND */
   progress(id: JobId): Promise<JobProgress>;
-  /** Resolves when {@link progress} may have something new to tell, or `signal` is aborted. */
+  /** Resolves when {@link progress} may have changed, or `signal` is aborted. */
   moved(id: JobId, signal: AbortSignal): Promise<void>;
   /** The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory. */
   logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
 
-  /** Asks clients to have data in their caches, until it is ended. @throws PlatformError TOO_MANY */
+  /** Asks clients to cache data, until the precache is ended. @throws PlatformError TOO_MANY */
   precache(request: PrecacheRequest): StandingPrecache;
 
   putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
@@ -67,17 +67,17 @@ export interface Platform {
   kernels(): Promise<BlobName[]>;
 
   clients(): ClientInfo[];
-  /** Closes the client's connection; it may come back. @throws PlatformError NOT_FOUND */
+  /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnectClient(id: string): void;
-  /** Disconnects and refuses it from now on. @throws PlatformError NOT_FOUND */
+  /** Disconnects a client and refuses it from now on. @throws PlatformError NOT_FOUND */
   banClient(id: string, reason: string): Promise<void>;
   /** Oldest first. */
   bans(): Promise<BanInfo[]>;
   unbanClient(id: string): Promise<boolean>;
-  /** Who a connected client's blob ticket belongs to. */
+  /** The connected client that a blob ticket belongs to. */
   clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;
 
-  /** What the connected clients can do together. */
+  /** The expected throughput of the connected clients. */
   capacity(): Capacity;
   status(): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;

@@ -6,11 +6,11 @@ export interface PrecacheRequest {
   readonly customer: string;
   readonly items: readonly PrecacheItem[];
   readonly requires: Requirements;
-  /** The precache is not done before so many clients have all they will have of it. */
+  /** Clients that have to finish before the precache counts as done. */
   readonly atLeast: number;
 }
 
-/** A precache that stands until it is ended. */
+/** A precache that stands until `end` is called. */
 export interface StandingPrecache {
   progress(): PrecacheProgress;
   /** Resolves when {@link progress} may have changed, or `signal` is aborted. */

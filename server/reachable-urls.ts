@@ -2,18 +2,18 @@ import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
-/** Where a server listens. */
-interface Listening {
-  /** As it was asked for: an address or a name. */
+/** The address on which a server listens. */
+export interface Listening {
+  /** An address or a name, as the options say. */
   readonly host: string;
   readonly port: number;
-  /** Given when it speaks HTTPS. */
+  /** Present when the server speaks HTTPS. */
   readonly certificate?: X509Certificate | undefined;
 }
 
 /**
- * The URLs under which a server is reached, the most useful for this machine first. With a certificate only those that it vouches
- * for, and the names that stand in it.
+ * The URLs under which a server is reached, the most useful for this machine first. With a certificate, only those
+ * that the certificate vouches for, and the names that stand in it.
  */
 export function reachableUrls({ host, port, certificate }: Listening): string[] {
   const scheme = certificate ? "https" : "http";
@@ -22,7 +22,7 @@ export function reachableUrls({ host, port, certificate }: Listening): string[] 
   if (!certificate) return names.map(url);
   const vouchedFor = names.filter((name) => vouches(certificate, name));
   const all = [...new Set([...vouchedFor, ...namesIn(certificate)])];
-  // One that vouches for nothing here is the business of whoever made it.
+  // A certificate that vouches for none of the names is its maker's business.
   return (all.length > 0 ? all : names).map(url);
 }
 
@@ -31,8 +31,8 @@ export function urlForOthers(urls: readonly string[]): string | undefined {
   return urls.find((url) => !isLocalName(new URL(url).hostname));
 }
 
-/** Whether a host, as `URL.hostname` writes it, is another machine everywhere else. */
-function isLocalName(hostname: string): boolean {
+/** Whether a host, as `URL.hostname` writes it, means this machine, and so another one everywhere else. */
+export function isLocalName(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("127.") || hostname === "[::1]";
 }
 
@@ -52,7 +52,7 @@ function vouches(certificate: X509Certificate, name: string): boolean {
   return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
 }
 
-/** Names that a certificate is for, without those that stand for many. */
+/** The names in a certificate, without wildcards. */
 function namesIn({ subjectAltName = "" }: X509Certificate): string[] {
   return [...subjectAltName.matchAll(/DNS:([\w.-]+)/g)].flatMap(([, name]) => (name ? [name] : []));
 }

@@ -7,22 +7,22 @@ import { formatRendezvous } from "../shared/wire/rendezvous.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts";
 import type { Store } from "./store/store.ts";
 
-/** A rendezvous file that tells clients where the server is, as long as it runs. */
-interface RendezvousFile {
-  /** Removes it, if it is still this server's. */
+/** A rendezvous file, which tells clients the addresses of a running server. */
+export interface RendezvousFile {
+  /** Removes the file, unless another server has replaced it. */
   remove(): Promise<void>;
 }
 
 interface RendezvousOptions {
   readonly file: string;
   readonly dataDirectory: string;
-  /** Every address of the server, that for its own machine first. */
+  /** Every address of the server, the one for its own machine first. */
   readonly urls: readonly string[];
 }
 
 /**
- * Writes a rendezvous file (mode 0600, in one step) with a client token. The token is kept with the data: clients that are
- * connected when the server is restarted come back with the one they have.
+ * Writes a rendezvous file (mode 0600, in one step) with a client token. The token is kept with the data: clients of
+ * a restarted server come back with the token they have.
  * @throws PlatformError BAD_OPTION when the file cannot be written
  */
 export async function writeRendezvous(store: Store, options: RendezvousOptions): Promise<RendezvousFile> {
@@ -32,7 +32,7 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
   const [own, ...others] = options.urls;
   const text = formatRendezvous({
     manyhands: 1,
-    // The address for this machine alone comes last: elsewhere it is another machine, or none.
+    // The address for this machine comes last: on other machines it leads elsewhere, or nowhere.
     urls: [...others, ...(own === undefined ? [] : [own])],
     token,
     session,
@@ -79,7 +79,7 @@ async function clientToken(store: Store, file: string): Promise<string> {
   return token;
 }
 
-/** Whoever reads the file sees the old one or the new one, whole; it is never readable by others, not for a moment. */
+/** Replaces a file in one step: a reader sees the old text or the new, whole, and the mode is 0600 at every moment. */
 async function replacePrivate(file: string, text: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {

@@ -144,10 +144,10 @@ export function addServerFlags(command: Command): void {
   );
 }
 
-/** What the flags of {@link addServerFlags} say, once they are parsed. */
+/** The options that the parsed flags of {@link addServerFlags} stand for. */
 export function readServerFlags(command: Command): { options: ServerOptions; json: boolean } {
   const flags: Record<string, unknown> = { ...command.opts() };
-  // To commander every value of a switch's variable means yes, "false" included.
+  // Commander takes every value of a switch's variable for yes, "false" included.
   for (const [name, off] of Object.entries({ trustProxy: false, json: false, speculate: true }))
     if (command.getOptionValueSource(name) === "env" && saysNo(command, name)) flags[name] = off;
   return { options: toOptions(flags), json: flags["json"] === true };

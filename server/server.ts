@@ -26,32 +26,32 @@ import type { Store } from "./store/store.ts";
 
 /** A running server. */
 export interface RunningServer {
-  /** Where it is reached from this machine, without a slash at the end. */
+  /** The URL for programs of this machine, without a slash at the end. */
   readonly url: string;
-  /** Every address it listens on, that for this machine first. */
+  /** Every address the server listens on, the one for this machine first. */
   readonly urls: readonly string[];
   /** Every address volunteers can open. */
   readonly volunteerUrls: readonly string[];
   readonly adminUrl: string;
   readonly port: number;
-  /** File that holds the token of this machine (mode 0600). */
+  /** File with the token of this machine (mode 0600). */
   readonly tokenFile: string;
-  /** Whether programs of this user on this machine find the token by themselves. */
+  /** Whether programs of this user on this machine find the token. */
   readonly tokenIsFound: boolean;
   /** Admin token of this machine. */
   readonly token: string;
-  /** No new leases; commits, tells clients to come back, closes. Idempotent. */
+  /** Stops leasing, commits, tells clients to come back, and closes. Idempotent. */
   close(): Promise<void>;
 }
 
-/** How long the server waits for requests and sockets to end by themselves. */
+/** Requests and sockets that have not ended by themselves after this are cut. */
 const closeMs = 3000;
 const collectEveryMs = 10 * 60 * 1000;
 const abandonedEveryMs = 3_600_000;
 
 /**
- * Starts a server: store, blobs, access, HTTP and client sockets on one port.
- * @throws PlatformError DATA_DIRECTORY and others that say what to do; nothing is left open then
+ * Starts a server: store, blobs, access, HTTP and client sockets on one port. A failed start leaves nothing open.
+ * @throws PlatformError DATA_DIRECTORY and others, which say what to do
  */
 export async function startServer(
   given: Partial<ServerOptions> & { log?: Logger } = {},
@@ -73,7 +73,7 @@ export async function startServer(
   return options.rendezvous === undefined ? server : await withRendezvous(server, store, options);
 }
 
-/** Tells clients of a shared file system about the server as long as it runs. */
+/** Leaves a rendezvous file for clients of a shared file system, as long as the server runs. */
 async function withRendezvous(
   server: RunningServer,
   store: Store,
@@ -99,7 +99,7 @@ async function withRendezvous(
   }
 }
 
-/** A proxy's address is of use to nodes that cannot reach the server itself. */
+/** The address of a proxy, for nodes that cannot reach the server itself. */
 function publicUrlOf({ urls, volunteerUrls }: RunningServer): string[] {
   return volunteerUrls.filter((url) => !urls.includes(url));
 }
@@ -130,7 +130,7 @@ async function startOn(
     health,
     stopping: stopping.signal,
   });
-  // Java's HttpClient and others offer HTTP/2 with every request; they are answered in HTTP/1.1.
+  // Java's HttpClient and others offer HTTP/2 with every request; the answer is in HTTP/1.1.
   const shouldUpgradeCallback = isWebSocket;
   const http = tls
     ? createHttpsServer({ ...tls, shouldUpgradeCallback }, app)
@@ -180,7 +180,7 @@ async function startOn(
 
 interface Running {
   readonly http: Server;
-  /** Every connection, also those that were upgraded: `closeAllConnections` does not know them. */
+  /** Every connection, upgraded ones included: `closeAllConnections` does not know those. */
   readonly open: ReadonlySet<Socket>;
   readonly sockets: ClientSockets;
   readonly submitSockets: SubmitSockets;
@@ -229,7 +229,7 @@ async function stop({
 
 function trackConnections(http: Server): ReadonlySet<Socket> {
   const open = new Set<Socket>();
-  // One function for all: a closure for each connection takes 250 bytes with what `once` puts around it.
+  // A shared listener: a closure for each connection, with the wrapper of `once`, takes 250 bytes.
   function forget(this: Socket): void {
     open.delete(this);
   }
@@ -240,7 +240,7 @@ function trackConnections(http: Server): ReadonlySet<Socket> {
   return open;
 }
 
-/** @throws PlatformError BAD_OPTION for what nobody could open in a browser */
+/** @throws PlatformError BAD_OPTION for a host that no browser could open */
 function checkHost(host: string): void {
   if (host.trim() !== "" && !host.includes("%") && !host.includes("/")) return;
   throw new PlatformError(
@@ -275,7 +275,7 @@ function listen(http: Server, { host, port }: ServerOptions): Promise<void> {
   });
 }
 
-/** Not waited for: it takes 0.55 s for 20,000 blobs, and a blob that is not recorded yet is found all the same. */
+/** Runs beside the start: 20,000 blobs take 0.55 s, and blobs without a record are found meanwhile, too. */
 function checkBlobs(blobs: BlobDirectory, log: Logger): void {
   blobs.check().then(
     ({ adopted, missing }) => {
@@ -285,7 +285,7 @@ function checkBlobs(blobs: BlobDirectory, log: Logger): void {
         log.warn(missing, "blobs are recorded but not on disk; their customers have to put them again");
     },
     (error: unknown) => {
-      // The server was stopped again before it was through.
+      // A server that stops in the middle of the check refuses its rest.
       if (PlatformError.from(error).code !== "SHUTTING_DOWN")
         log.error({ err: error }, "could not check the blobs");
     },

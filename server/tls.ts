@@ -9,7 +9,7 @@ export interface TlsFiles {
 }
 
 /**
- * Reads the certificate and its key, and tries that they belong together; undefined when the server is to speak plain HTTP.
+ * Reads the certificate and its key, and checks that they belong together; undefined for plain HTTP.
  * @throws PlatformError BAD_OPTION naming the file that is wrong
  */
 export function readTls({ tlsCertificate, tlsKey }: ServerOptions): TlsFiles | undefined {
