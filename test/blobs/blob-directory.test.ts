@@ -259,7 +259,7 @@ describe("[DATA-6] ranges", () => {
     for (const one of many) await put(one);
     const sent = async ({ sha256, bytes }: (typeof many)[number], round: number) => {
       const received: Buffer[] = [];
-      // As a socket does: what is written is looked at later, and let go of with the callback.
+      // Like a socket, the sink looks at the written bytes later, and lets go of them with the callback.
       const write = (chunk: Buffer, _: string, done: () => void): void =>
         void setImmediate(() => {
           received.push(Buffer.from(chunk));
@@ -374,7 +374,7 @@ describe("[DATA-3] collection", () => {
     expect(await blobs.collect()).toEqual({ removed: 0, bytes: 0 });
     expect(await read(kept.sha256)).toEqual(kept.bytes);
     second();
-    // It was in use until now.
+    // The blob was in use until now.
     expect(await blobs.collect()).toEqual({ removed: 0, bytes: 0 });
     now += keepMs + 1;
     expect(await blobs.collect()).toEqual({ removed: 1, bytes: 10 });
@@ -393,7 +393,7 @@ describe("[DATA-3] collection", () => {
         round % 3 === 1 ? blobs.stat(one.sha256) : undefined,
         round % 3 === 2 ? store.submit(jobId(1), [task(round, { refs: [name] })]) : undefined,
       ]);
-      // Whoever was told that the blob is here finds it here.
+      // A caller that was told of the blob finds it.
       const told = [true, (seen as { value?: unknown }).value, submitted.status === "fulfilled"][round % 3];
       if (told) expect((await read(one.sha256)).equals(one.bytes)).toBe(true);
       expect((await store.getBlob(one.sha256)) !== undefined).toBe((await files()).includes(one.sha256));

@@ -43,7 +43,7 @@ test("[KEY-3] an open job that somebody follows goes on", async () => {
   const reading = new AbortController();
   const results = await server.request(`/api/jobs/${id}/results?follow=1`, { signal: reading.signal });
   expect(results.status).toBe(200);
-  // Once the reply waits for the job's first result.
+  // Reached when the reply waits for the job's first result.
   await vi.waitFor(async () => {
     expect(await server.platform.endAbandoned(later)).toBe(0);
     expect(await stateOf(server, id)).toMatchObject({ state: "open" });

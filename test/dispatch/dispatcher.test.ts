@@ -17,13 +17,16 @@ import { done } from "../support/scheduler-harness.ts";
 const id = jobId(1);
 const [ada, bob] = ["c_aaaaaaaaaaaaaaaa", "c_bbbbbbbbbbbbbbbb"] as [ClientId, ClientId];
 
-/** What another connection finds on disk. */
+/** The state on disk, as another connection finds it. */
 interface OnDisk {
   readonly done: number;
   readonly attempts: number;
 }
 
-/** A dispatcher over a real database, which a second connection looks at from outside: it sees what is committed, and no more. */
+/**
+ * A dispatcher over a real database; a second connection looks at the database from outside and so sees committed
+ * data only.
+ */
 class World {
   readonly store: SqliteStore;
   readonly dispatcher: Dispatcher;
@@ -31,7 +34,7 @@ class World {
   readonly connection: DatabaseSync;
   readonly outside: DatabaseSync;
   readonly received = new Map<ClientId, ServerMessage[]>();
-  /** What was on disk at each acknowledgement, at the moment when it was sent. */
+  /** The state on disk at the moment of each acknowledgement. */
   readonly acknowledged: { readonly indexes: readonly number[]; readonly disk: OnDisk }[] = [];
   readonly logged: string[] = [];
 
@@ -98,7 +101,7 @@ class World {
     this.feed({ type: "resultsReceived", client, job: id, results });
   }
 
-  /** Leases that a client was sent so far, as `index/attempt`. */
+  /** Leases sent to a client so far, as `index/attempt`. */
   leases(client: ClientId): string[] {
     return (this.received.get(client) ?? []).flatMap((message) =>
       message.type === "lease" ? message.tasks.map(({ index, attempt }) => `${index}/${attempt}`) : [],
@@ -132,7 +135,7 @@ function failed(index: number, attempt: number): TaskResult {
   return { index, attempt, elapsedMs: 1, outcome };
 }
 
-/** Until this is over nothing can be written. */
+/** While true, nothing can be written. */
 function refuseWrites(refused: boolean): void {
   world.connection.exec(`PRAGMA query_only = ${refused ? "ON" : "OFF"}`);
 }
@@ -165,7 +168,7 @@ describe("an acknowledgement", () => {
     await world.store.deleteJob(id);
     const { received } = world;
     const accepted = () => received.get(ada)!.filter(({ type }) => type === "accepted");
-    // The look at the disk finds no job, and that is the point.
+    // The deleted job cannot be looked up on disk.
     Object.defineProperty(world, "onDisk", { value: { done: 0, attempts: 0 } });
     world.deliver(ada, done(0));
     await until(() => accepted().length > 0);

@@ -21,7 +21,7 @@ test("ended jobs are forgotten, the one that ended longest ago first; those at w
   const watch = new JobWatch(new News());
   watch.update(row(1, "open"));
   watch.update(row(2, "finished"));
-  // Its tasks were requeued: it is at work again.
+  // The job's tasks were requeued: it runs again.
   watch.update(row(2, "closed"));
   for (let number = 3; number < 1000; number++) watch.update(row(number, "finished"));
   expect(watch.size).toBe(202);

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { SchedulerHarness } from "../support/scheduler-harness.ts";
 
-/** Lets one client of one slot work for a while at two customers' jobs, which outlast it; how long it computed for each. */
+/**
+ * Lets one client of one slot work for a while at two customers' jobs, which outlast it. Returns the time computed
+ * for each.
+ */
 function computedMs(
   taskMs: { ada: number; bob: number },
   weightOf: (customer: string) => number = () => 1,

@@ -20,7 +20,7 @@ describe("leases", () => {
     expect(h.last).toEqual([]);
     h.join(1);
     h.feed({ type: "tasksAdded", job });
-    // Asked at the join already; a claim is under way.
+    // The join asked already; a claim is under way.
     expect(ofType(h.last, "claimTasks")).toEqual([]);
     h.feed({ type: "tasksClaimed", job, tasks: [], limit: 512 });
     expect(h.last).toEqual([]);
@@ -449,7 +449,7 @@ describe("hostile clients", () => {
       const [lease] = [...h.scheduler.client(failing)!.leases];
       h.fail(failing, lease!.task.job.id, lease!.task.index, lease!.attempt);
     }
-    // The other client is busy with one task all the time: nothing waits for it.
+    // The other client stays busy with one task, so no opinion of it is waited for.
     expect(h.scheduler.client(busy)!.leases.size).toBe(1);
     expect(h.scheduler.client(failing)!.leases.size).toBe(1);
   });
@@ -571,7 +571,7 @@ describe("order", () => {
       const idle = [h.join(1), h.join(1), h.join(1)];
       h.claim(unmet, [0]);
       expect([...h.scheduler.state.unmet].map(({ id }) => id)).toEqual([unmet]);
-      // The remembered job costs the scheduler no look at the idle ones: only the first is asked, and served.
+      // The remembered job costs no look at the idle clients: only the first of them is served.
       let asked = 0;
       for (const id of idle) {
         const client = h.scheduler.client(id)! as { info: object };

@@ -6,7 +6,7 @@ import { leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-/** Lets every lease that a client holds fail, again and again, until it gets no more or `most` have failed. */
+/** Lets every lease of a client fail, again and again, until the client gets no more or `most` have failed. */
 function failAll(
   h: SchedulerHarness,
   client: ClientId,
@@ -49,7 +49,7 @@ describe("[FAIL-7] a failure that another attempt would repeat", () => {
     h.claim(job, range(50));
     h.fail(first, job, 0, 1, "refused", "SyntaxError");
     expect(ends(h)).toEqual([]);
-    // The first has nothing new to say, the second has not spoken.
+    // The first client has given all its evidence, the second has given none.
     expect(leasesIn(h.last)).toEqual([]);
     h.fail(second, job, 1, 1, "refused", "SyntaxError");
     expect(ends(h)).toMatchObject([
@@ -69,7 +69,7 @@ describe("[FAIL-7] a failure that another attempt would repeat", () => {
     expect(leasesIn(h.last)).toEqual([]);
     h.finish(modern, job, 2);
     expect(leasesIn(h.last)).toMatchObject([{ client: modern, index: 0 }]);
-    // Nobody else is left: better it than none.
+    // No other client is left: a suspect client is better than none.
     h.feed({ type: "clientLeft", client: modern });
     expect(leasesIn(h.last)).toMatchObject([{ client: old }]);
   });
@@ -118,7 +118,7 @@ describe("[FAIL-8] a job whose first tasks all fail alike", () => {
     h.claim(job, range(1000));
     expect(failAll(h, broken, job)).toBe(16);
     expect(ends(h)).toEqual([]);
-    // A long task of the other is waited for, however long it takes.
+    // A long task of the other client is waited for, however long it takes.
     h.pass(3_000_000);
     expect(leasesIn(h.last)).toEqual([]);
     h.finish(fine, job, 1);

@@ -23,11 +23,11 @@ describe("[ADDR-1] every address that the server tells works", () => {
     for (const url of [...server.urls, ...server.volunteerUrls])
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect((await fetch(server.adminUrl)).status).not.toBe(404);
-    // The token is found exactly where the start-up summary says so.
+    // Programs find the token exactly when the start-up summary says so.
     const finding = connect(server.url, { connectMs: 2_000 });
     if (server.tokenIsFound) (await finding).close();
     else await expect(finding).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
-    // An invitation is for others: of this machine's own name for itself only where there is no other.
+    // An invitation is for other machines: it names this machine's own name only where there is no other address.
     const { inviteUrl } = await server.api("POST", "/api/tokens", { role: "volunteer", name: "guest" });
     expect(String(inviteUrl)).toContain(urlForOthers(server.urls) ?? server.url);
     expect(new URL(String(inviteUrl)).search).toMatch(/^\?invite=mh_v_/);

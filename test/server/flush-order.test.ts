@@ -7,7 +7,7 @@ import { startServerProcess, temporaryDirectory, type RunningServerProcess } fro
 import { RawClient } from "../support/raw-client.ts";
 import { readTrace, tracing, whyNotTraced, type SystemCall } from "../support/system-calls.ts";
 
-// A power cut cannot be had in a test. The order of the system calls is what the promise rests on, and can be seen.
+// A test cannot cut the power. The promise rests on the order of system calls, which can be observed.
 
 const flushes = ["fsync", "fdatasync"];
 const sends = ["write", "writev", "sendto", "sendmsg"];
@@ -24,7 +24,7 @@ class Trace {
     this.#calls = calls;
   }
 
-  /** Calls of these names of which the arguments contain all of these, in the order in which they ended. */
+  /** Calls of these names whose arguments contain all of these texts, in the order of their ends. */
   all(kinds: readonly string[], ...parts: readonly string[]): SystemCall[] {
     return this.#calls.filter(
       ({ name, args }) => kinds.includes(name) && parts.every((part) => args.includes(part)),
@@ -37,7 +37,7 @@ class Trace {
     return found[0]!;
   }
 
-  /** A flush of what has this path, all of it after `from` and before `to`. */
+  /** A flush of this path, all of it after `from` and before `to`. */
   flushBetween(path: string, from: SystemCall, to: SystemCall): boolean {
     return this.all(flushes, `<${path}>`).some(
       ({ start, end, result }) => result === "0" && start > from.end && end < to.start,
@@ -57,7 +57,7 @@ class Trace {
   }
 }
 
-/** Runs a server under the tracer, and gives back its system calls when it has ended. */
+/** Runs a server under the tracer; returns its system calls once it has ended. */
 async function trace(work: (server: RunningServerProcess) => Promise<void>): Promise<Trace> {
   const directory = await temporaryDirectory();
   const data = join(directory, "deep", "data");

@@ -43,7 +43,7 @@ describe("[HEALTH-1] /healthz", () => {
       message: expect.stringContaining("full"),
       remedy: expect.stringContaining("Free disk space"),
     });
-    // Whoever asks may be a stranger.
+    // The caller may be a stranger.
     expect(JSON.stringify(full.body)).not.toContain(disk);
     await rm(ballast);
     expect((await becomes(server.url, 200)).body).toMatchObject({ status: "ok" });

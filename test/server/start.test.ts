@@ -80,7 +80,7 @@ describe("starting", () => {
     }
   });
 
-  // Elsewhere than on Linux the second address of this machine has to be set up first.
+  // Systems other than Linux have to set up the second address of this machine first.
   test.runIf(process.platform === "linux")(
     "[ACCESS-1] only 127.0.0.1 is listened on unless told otherwise",
     async () => {

@@ -376,8 +376,8 @@ test("a request that offers another protocol is answered as it is", async () => 
 
 describe("attacks", () => {
   /**
-   * Bytes as they are, on a plain TCP connection; resolves with what came back when it is over.
-   * @param ends - false: its own half stays open, and so nothing is ever over
+   * Sends raw bytes on a plain TCP connection; resolves with the reply once the connection has closed.
+   * @param ends - false: the client's half stays open, so the server alone can close the connection
    */
   const raw = (server: TestServer, text: string, ends = true): Promise<string> =>
     new Promise((resolve) => {
@@ -405,12 +405,12 @@ describe("attacks", () => {
 
   test("a refused upgrade that keeps its half open does not keep the server from stopping", async () => {
     const server = await startTestServer();
-    // Nobody can wait for this connection's end: its client never ends it.
+    // The client never ends this connection, so its end cannot be waited for.
     void raw(server, upgrade("/nope"), false);
     await until(async () => (await server.api("GET", "/api/status"))["jobs"] !== undefined);
     const at = performance.now();
     await server.close();
-    // Without an end of its own it would take for ever.
+    // A connection that the server does not end would keep the server from stopping.
     expect(performance.now() - at).toBeLessThan(20_000);
   });
 

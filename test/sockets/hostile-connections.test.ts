@@ -24,7 +24,7 @@ function networkOf(client: RawClient): Socket {
   return (client.socket as unknown as { _socket: Socket })._socket;
 }
 
-/** The head of a masked binary frame of 16 MiB, or of a part of one that is to go on. */
+/** The head of a masked binary frame of 16 MiB, or of a fragment to be continued. */
 function headOf(last: boolean, bytes: number): Buffer {
   const head = Buffer.alloc(14);
   head[0] = last ? 0x82 : 0x02;
@@ -33,7 +33,7 @@ function headOf(last: boolean, bytes: number): Buffer {
   return head;
 }
 
-/** Opens the socket as a browser behind a proxy would; whether it was let in. */
+/** Opens the socket as a browser behind a proxy would; true when the server took it. */
 async function letIn(server: TestServer, headers: Record<string, string>): Promise<boolean> {
   const socket = new WebSocket(server.url.replace("http", "ws") + clientSocketPath, subprotocol, { headers });
   onTestFinished(() => socket.terminate());
@@ -110,11 +110,11 @@ test("a connection that never finishes its TLS handshake does not keep the serve
   const server = await startTestServer({ tlsKey, tlsCertificate });
   const silent = connect({ port: server.port, host: "127.0.0.1" });
   onTestFinished(() => void silent.destroy());
-  // It is reset in the end.
+  // The server resets the connection in the end.
   silent.on("error", () => {});
   await once(silent, "connect");
   const at = performance.now();
   await server.close();
-  // The silent one would keep it for the two minutes that a handshake may take.
+  // The silent connection would keep the server for the two minutes that a handshake may take.
   expect(performance.now() - at).toBeLessThan(20_000);
 });

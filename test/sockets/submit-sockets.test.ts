@@ -74,7 +74,7 @@ describe("[LINE-1] a submit socket for the tasks of a job", () => {
     expect(await customer.answer(1)).toEqual({ added: 1, repeated: 0, total: 1 });
     const { tasks } = await client.lease();
     expect(decodeValue(tasks[0]!.input as Uint8Array)).toBe("a");
-    // Several at a time, and one that was sent before.
+    // Several packs at a time, and a pack that was sent before.
     for (let first = 1; first < 20; first++) customer.socket.send(packOf(first, first));
     customer.socket.send(packOf(18, 18, 19));
     expect(await customer.answer(21)).toEqual({ added: 0, repeated: 2, total: 20 });
