@@ -13,11 +13,11 @@ import { idle, type Bundle, type HeldTask, type SessionState } from "./state.ts"
 import { forget, releaseTasks, requeue } from "./tasks.ts";
 
 /**
- * What a kernel's module has for its top level, unless `timeoutMs` is longer: large modules are compiled in it. A customer who gave a
- * shorter time wants to hear of an endless one sooner, but not of a slow machine.
+ * The top level of a kernel's module has this long, or `timeoutMs` when that is longer: large modules are compiled in it. A customer
+ * with a shorter time wants to hear of an endless one sooner, but not of a slow machine.
  */
 const loadMs = 5_000;
-/** A sandbox that says it is over may have its last report still on the way. */
+/** A bundle ends and its last report may still be on the way: the report gets this long. */
 const lastReportMs = 1000;
 const brokenAtLeastMs = 1000;
 
@@ -43,14 +43,14 @@ export function startBundle(state: SessionState, slot: number, run: number): voi
   heard(state, bundle);
 }
 
-/** A task begins: its time runs from here. */
+/** A task's time runs from here. */
 function heard(state: SessionState, bundle: Bundle): void {
   bundle.heardAt = state.now;
   bundle.forgiven = false;
   bundle.deadline = state.now + bundle.job.descriptor.timeoutMs;
 }
 
-/** Reports come from hostile code: what does not fit what runs is ignored. */
+/** A report comes from hostile code: parts that do not fit the bundle are ignored. */
 export function takeReport(
   state: SessionState,
   slotNumber: number,
@@ -110,7 +110,7 @@ function outcomeOf(outcome: FinishedTask["outcome"]): TaskResult["outcome"] {
   return refs.length > 0 ? { state: "done", output, refs: [...refs] } : { state: "done", output };
 }
 
-/** Ends tasks of a bundle with a failure that is theirs for certain. */
+/** Fails tasks of a bundle whose failure is theirs for certain. */
 function failTasks(state: SessionState, bundle: Bundle, tasks: readonly HeldTask[], failure: Failure): void {
   const elapsedMs = bundle.deadline === undefined ? 0 : state.now - bundle.heardAt;
   const results = tasks.map((task): TaskResult => {
@@ -141,8 +141,8 @@ export function refuseInputs(
 }
 
 /**
- * A bundle came to a bad end. Finished tasks are reported with a delay, so of several it cannot be said which one did it:
- * each runs again by itself, and the one that does it again is the one.
+ * Fails the task that brought a bundle to a bad end. Of several remaining tasks none can be blamed, because reports of finished
+ * tasks come with a delay: each task runs again in a bundle of its own.
  */
 function blame(state: SessionState, bundle: Bundle, failure: Failure): void {
   closeSandbox(state, bundle.slot);
@@ -152,7 +152,7 @@ function blame(state: SessionState, bundle: Bundle, failure: Failure): void {
   rerunBundle(state, bundle);
 }
 
-/** Ends the sandbox; what it had not finished runs again. */
+/** Ends the sandbox; the bundle's remaining tasks run again. */
 export function rerunBundle(state: SessionState, bundle: Bundle): void {
   closeSandbox(state, bundle.slot);
   for (const task of bundle.remaining.values()) requeue(state, task);
@@ -175,7 +175,7 @@ export function endSandbox(
 ): void {
   const slot = state.slots.get(slotNumber);
   if (slot?.sandbox?.id !== sandbox) return ignore(state, `sandbox ${sandbox} is closed`);
-  // It died before the kernel was in it: that is the platform's fault.
+  // A sandbox that dies before it has the kernel is the platform's fault.
   if (slot.work.state === "bundled" && slot.work.phase === "preparing")
     return failSandbox(state, slotNumber, sandbox, end.reason);
   slot.sandbox = undefined;
@@ -199,7 +199,7 @@ export function failSandbox(state: SessionState, slotNumber: number, sandbox: nu
   if (slot.retiring) rest(state, slot);
 }
 
-/** Deadlines, which only matter when something goes wrong. */
+/** Ends bundles that are over their deadline, and lets broken slots try again. */
 export function watchSlots(state: SessionState): void {
   for (const slot of state.slots.values()) {
     const { work } = slot;

@@ -10,9 +10,9 @@ import { holdCheckpoints } from "./reports.ts";
 import { keyOf, newestCached, send, type SessionState } from "./state.ts";
 import { forgetQueued } from "./tasks.ts";
 
-/** From opening the socket to the server's welcome. */
+/** The server's welcome must come this long after the socket is opened. */
 const greetingMs = 15_000;
-/** A connection that lasted this long was a good one: the next retry is a first one again. */
+/** After a connection that lasted this long the back-off starts anew. */
 const stableMs = 10_000;
 
 export function connect(state: SessionState, attempt: number): void {
@@ -46,7 +46,7 @@ export function connectionOpened(state: SessionState): void {
   });
 }
 
-/** Everything the server may count on: finished first, for those are worth most, then running, then queued. */
+/** Leases that the client still has, the most valuable first: finished, then running, then queued. */
 function heldLeases(state: SessionState): LeaseKey[] {
   const held: LeaseKey[] = [];
   for (const [job, entries] of state.outbox)
@@ -132,7 +132,7 @@ function refuse(state: SessionState, message: Extract<ServerMessage, { type: "re
     message: `The server refused this client: ${error.message}`,
   });
   state.connection = { state: "refused", error };
-  // What runs is finished and kept for a time when the server takes it; what waits is of no use here.
+  // Running tasks finish, and their results stay in the outbox; queued tasks have no use.
   forgetQueued(state);
   holdOutbox(state);
   holdCheckpoints(state);
@@ -151,7 +151,7 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
   let delay = backoffMs(attempt, state.options.random);
   if (connection.state === "connected") {
     if (state.now - connection.since >= stableMs) delay = backoffMs((attempt = 0), state.options.random);
-    // The server said when it will be back; the jitter keeps its clients apart all the same.
+    // The jitter still keeps clients apart when the server said when it will be back.
     if (connection.returnAfterMs !== undefined) delay += connection.returnAfterMs;
   }
   const why = reason || (code === 1006 ? "the connection broke" : `closed with code ${code}`);
@@ -166,7 +166,7 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
   endPrecaches(state);
 }
 
-/** Ends the connection from our side and goes on as if it had broken. */
+/** Closes the connection, and goes on as if it had broken. */
 function leave(state: SessionState, reason: string, closeReason: string): void {
   state.out.push({ type: "closeConnection", code: 1000, reason: closeReason });
   connectionClosed(state, 1000, reason);
@@ -182,7 +182,7 @@ export function watchConnection(state: SessionState): void {
   leave(state, reason, "no answer");
 }
 
-/** When the connection counts as dead; undefined when there is none or it needs no watching. */
+/** When the connection counts as dead; undefined without a connection or heartbeats. */
 export function connectionDeadline({ connection }: SessionState): number | undefined {
   if (connection.state === "connecting" || connection.state === "greeting") return connection.deadline;
   if (connection.state !== "connected" || connection.heartbeatMs === 0) return undefined;

@@ -2,41 +2,37 @@ import { limits } from "../../limits.ts";
 import { send, usableSlots, type SessionState } from "./state.ts";
 import { releaseNewest } from "./tasks.ts";
 
-/**
- * A bundle aims to keep a sandbox busy this long: long against what it costs client, server and customer (4 ms of processor
- * time, 1 ms once their code is warm), short against a person's patience. Processor time beside the kernels, for tasks of
- * 100 ms on two slots: 4.4 ms a task with bundles of 100 ms, 2.7 with 250; of 10 ms: 0.6 and 0.4.
- */
+/** A bundle aims to keep a sandbox busy this long: long against a bundle's cost (4 ms), short against a person's patience. */
 const bundleMs = 250;
 const bundleBytes = 4 * 1024 * 1024;
-/** Inline inputs a client holds in its queue, about. */
+/** A client's queue holds about this much of inline inputs. */
 const queueBytes = 16 * 1024 * 1024;
-/** Tasks longer than this wait on the server, where another client can still take them. */
+/** Longer tasks wait on the server, where another client can still take them. */
 const longMs = 60_000;
-/** No clock resolves less, and a mean of 0 would ask for everything. */
+/** Clocks resolve no less, and a mean of 0 would ask for every task. */
 const leastMs = 0.005;
-/** A task that runs this long and longer than its job's others counts as what it took so far. */
+/** A task that runs longer than this, and than its job's mean, counts with its time so far. */
 const slowTaskMs = 250;
 
 /** Smoothed run time of a job's tasks after `count` more of them took `totalMs` together. */
 export function updateMean(meanMs: number | undefined, count: number, totalMs: number): number {
   const sample = Math.max(leastMs, totalMs / count);
   if (meanMs === undefined) return sample;
-  // The first calls of a kernel run unoptimised: believe a run of much faster ones at once.
+  // The first calls of a kernel run unoptimised, so several much faster tasks replace the mean at once.
   if (count >= 4 && sample < meanMs / 2) return sample;
   const weight = Math.min(0.5, 0.2 * count);
   return meanMs + weight * (sample - meanMs);
 }
 
-/** Smoothed round trip: follows a faster one at once and a slower one slowly, so that our own queueing does not feed it. */
+/** Smoothed round trip: falls at once and rises slowly, so that the client's own queueing does not feed it. */
 export function updateRoundTrip(roundTripMs: number | undefined, sampleMs: number): number {
   if (roundTripMs === undefined || sampleMs < roundTripMs) return sampleMs;
   return roundTripMs + 0.1 * (sampleMs - roundTripMs);
 }
 
 /**
- * How many tasks of one job go into a sandbox at once: 1 while nothing is known of it. Their results may come together, so
- * they have to be there well before the time of one task is over.
+ * How many tasks of one job go into a sandbox at once: 1 before the first result. A bundle's results may come together, so the
+ * whole bundle must end well before one task's timeout.
  */
 export function bundleSize(
   meanMs: number | undefined,
@@ -85,7 +81,7 @@ function creditMoved(sent: number, now: number): boolean {
   return (sent === 0) !== (now === 0) || now > sent * 1.25 || now < sent * 0.6;
 }
 
-/** Tells the server how much this client is willing to hold, when that changed; hands back what is far too much. */
+/** Tells the server how many leases this client is willing to hold, when that changed, and hands back a large surplus. */
 export function settleCredit(state: SessionState): void {
   const { connection } = state;
   if (connection.state !== "connected") return;
@@ -99,7 +95,7 @@ export function settleCredit(state: SessionState): void {
     send(state, { type: "want", tasks, slots });
     connection.credit = { tasks, slots };
   }
-  // Sized for tiny tasks, and then came long ones: others can have them sooner.
+  // A queue sized for tiny tasks holds too many long ones: other clients can have those sooner.
   if (known && state.queuedTasks > 4 * queue + 2 * slots && connection.credit?.tasks !== undefined)
     releaseNewest(state, state.queuedTasks - queue);
 }
@@ -125,7 +121,7 @@ function pace(state: SessionState, slots: number): { meanMs: number | undefined;
   return { meanMs: perMs > 0 ? slots / perMs : undefined, known };
 }
 
-/** When to look again without any other event: only while more waits than the next round of the slots. */
+/** When credit is settled again without an event: while more tasks wait than the slots take next; else Infinity. */
 export function nextCreditAt(state: SessionState): number {
   return state.connection.state === "connected" && state.queuedTasks > usableSlots(state)
     ? state.now + slowTaskMs

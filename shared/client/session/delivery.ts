@@ -8,14 +8,14 @@ import type { OutboxEntry } from "../ports.ts";
 import { ignore } from "./ignore.ts";
 import { isConnected, send, type SessionState, type Unacknowledged } from "./state.ts";
 
-/** A result that cost at least this much is on disk before the server has it: computing it again would cost more. */
+/** Results of tasks that ran this long go to disk before they are sent: computing them again would cost more. */
 const worthKeepingMs = 100;
-/** Unacknowledged for this long, any result is kept. */
+/** A result that is unacknowledged for this long goes to disk. */
 const keepAfterMs = 1000;
-/** Unacknowledged for this long on a living connection, it is sent again: the server's disk may have been full. */
+/** A result that is unacknowledged for this long is sent again: the server's disk may have been full. */
 const resendAfterMs = 30_000;
 
-/** Takes results of one job: sends them, and keeps them until the server has them. */
+/** Sends results of one job, and keeps them until the server acknowledges them. */
 export function deliver(state: SessionState, job: JobId, results: readonly TaskResult[]): void {
   const ready: TaskResult[] = [];
   const kept: OutboxEntry[] = [];
@@ -30,7 +30,7 @@ export function deliver(state: SessionState, job: JobId, results: readonly TaskR
   if (isConnected(state)) sendResults(state, job, ready);
 }
 
-/** Results an earlier run of this client could not deliver. */
+/** Takes over results that an earlier run of this client could not deliver. */
 export function restoreResults(state: SessionState, entries: readonly OutboxEntry[]): void {
   for (const { job, result } of entries) {
     if (state.outbox.get(job)?.has(result.index)) continue;
@@ -38,7 +38,7 @@ export function restoreResults(state: SessionState, entries: readonly OutboxEntr
   }
 }
 
-/** Uploads that were given up when this client was stopped. */
+/** Starts uploads anew that the stop of this client ended. */
 export function resumeUploads(state: SessionState): void {
   for (const entries of state.outbox.values())
     for (const { upload, result } of entries.values()) {
@@ -50,7 +50,7 @@ export function resumeUploads(state: SessionState): void {
 function addResult(state: SessionState, job: JobId, result: TaskResult): Unacknowledged {
   const connected = isConnected(state);
   const earlier = state.outbox.get(job)?.get(result.index);
-  // The server answers by index only: the answer to an earlier attempt comes first.
+  // An acknowledgement names the index alone, and that of the earlier attempt comes first.
   const stale = earlier ? earlier.staleAcknowledgements + (earlier.sentAt === undefined ? 0 : 1) : 0;
   if (earlier) removeEntry(state, earlier);
   const large = largeOutput(result);
@@ -72,13 +72,13 @@ function addResult(state: SessionState, job: JobId, result: TaskResult): Unackno
   return entry;
 }
 
-/** An output that has to become a blob first. */
+/** The output, when it is too large to travel in a result; it becomes a blob first. */
 function largeOutput({ outcome }: TaskResult): Uint8Array | undefined {
   if (outcome.state !== "done" || !(outcome.output instanceof Uint8Array)) return undefined;
   return outcome.output.length > limits.inlineValueBytes ? outcome.output : undefined;
 }
 
-/** Whether an upload's output is still waited for. */
+/** Whether a result still waits for an upload. */
 export function isUploadWanted(state: Readonly<SessionState>, upload: number): boolean {
   return uploadingEntry(state, upload) !== undefined;
 }
@@ -89,7 +89,7 @@ function uploadingEntry(state: Readonly<SessionState>, upload: number): Unacknow
   return undefined;
 }
 
-/** The output is a blob on the server now; the result follows. */
+/** Sends a result whose output is a blob on the server now. */
 export function takeUploaded(state: SessionState, upload: number, name: BlobName): void {
   const entry = uploadingEntry(state, upload);
   if (entry?.result.outcome.state !== "done") return ignore(state, `no result waits for upload ${upload}`);
@@ -114,7 +114,7 @@ function settleUpload(state: SessionState, entry: Unacknowledged, result: TaskRe
   sendResults(state, job, [result]);
 }
 
-/** The server has these on disk. Unknown ones are harmless: it may say so twice. */
+/** Removes results that the server has on disk. The server may acknowledge a result twice. */
 export function acknowledge(state: SessionState, job: JobId, indexes: readonly TaskIndex[]): void {
   const entries = state.outbox.get(job);
   const forgotten: LeaseKey[] = [];
@@ -126,7 +126,7 @@ export function acknowledge(state: SessionState, job: JobId, indexes: readonly T
       entry.staleAcknowledgements--;
       continue;
     }
-    // Said of an earlier attempt once more: this one is still being uploaded.
+    // A result that is still being uploaded cannot be meant: the acknowledgement repeats that of an earlier attempt.
     if (entry?.sentAt === undefined) {
       unknown++;
       continue;
@@ -141,7 +141,7 @@ export function acknowledge(state: SessionState, job: JobId, indexes: readonly T
   if (unknown > 0) ignore(state, `${unknown} of the results do not wait for it`);
 }
 
-/** Removes a result that nobody wants; of any attempt unless one is named. @returns whether it was here */
+/** Removes a result that the server does not want; of any attempt unless told. @returns whether the result was here */
 export function forgetResult(state: SessionState, job: JobId, index: TaskIndex, attempt?: number): boolean {
   const entry = state.outbox.get(job)?.get(index);
   if (!entry || (attempt !== undefined && entry.result.attempt !== attempt)) return false;
@@ -149,7 +149,7 @@ export function forgetResult(state: SessionState, job: JobId, index: TaskIndex, 
   return true;
 }
 
-/** With `forgotten` the caller tells the disk, for many at once. */
+/** @param forgotten - collects keys for one instruction of the caller */
 function removeEntry(state: SessionState, entry: Unacknowledged, forgotten?: LeaseKey[]): void {
   const { job, result, persisted } = entry;
   const entries = state.outbox.get(job);
@@ -163,8 +163,9 @@ function removeEntry(state: SessionState, entry: Unacknowledged, forgotten?: Lea
 }
 
 /**
- * A lease of a task whose result is here: an output is delivered again under the new lease. A failure is not: the server
- * has counted it and wants another attempt.
+ * Delivers the output of a task again that is leased anew. A failure is not delivered again: the server has counted it and wants
+ * another attempt.
+ * @returns whether the task needs no run
  */
 export function redeliver(state: SessionState, job: JobId, index: TaskIndex, attempt: number): boolean {
   const entry = state.outbox.get(job)?.get(index);
@@ -174,14 +175,14 @@ export function redeliver(state: SessionState, job: JobId, index: TaskIndex, att
     return true;
   }
   const renewed = addResult(state, job, { ...entry.result, attempt });
-  // An answer to either delivery says that the output is on disk.
+  // An acknowledgement of either delivery says that the output is on disk.
   renewed.staleAcknowledgements = 0;
   if (renewed.persisted) state.out.push({ type: "saveResults", entries: [{ job, result: renewed.result }] });
   if (renewed.upload === undefined) sendResults(state, job, [renewed.result]);
   return true;
 }
 
-/** After a welcome: everything that is finished goes out. */
+/** Sends every result, after a welcome. */
 export function deliverOutbox(state: SessionState): void {
   for (const [job, entries] of state.outbox) sendEntries(state, job, [...entries.values()]);
 }
@@ -199,7 +200,7 @@ function sendEntries(state: SessionState, job: JobId, entries: readonly Unacknow
   );
 }
 
-/** In messages that stay well under the frame limit. */
+/** Sends results in messages that stay well under the frame limit. */
 function sendResults(state: SessionState, job: JobId, results: readonly TaskResult[]): void {
   let part: TaskResult[] = [];
   let bytes = 0;
@@ -216,7 +217,7 @@ function sendResults(state: SessionState, job: JobId, results: readonly TaskResu
   if (part.length > 0) send(state, { type: "results", job, results: part });
 }
 
-/** The connection is gone: nothing counts as sent, and everything is kept. */
+/** Without a connection no result counts as sent, and every result goes to disk. */
 export function holdOutbox(state: SessionState): void {
   for (const entries of state.outbox.values())
     for (const entry of entries.values()) {
@@ -237,7 +238,7 @@ function persistWhere(state: SessionState, worth: (entry: Unacknowledged) => boo
   if (kept.length > 0) state.out.push({ type: "saveResults", entries: kept });
 }
 
-/** Keeps what waits for its acknowledgement too long, and after much longer sends it again. */
+/** Puts results on disk that wait long for their acknowledgement, and sends those again that wait much longer. */
 export function resendOverdue(state: SessionState): void {
   if (state.now < state.outboxCheckAt) return;
   state.outboxCheckAt = state.unsent > 0 ? state.now + keepAfterMs : Infinity;

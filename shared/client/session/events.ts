@@ -4,7 +4,7 @@ import type { PrecacheItem } from "../../wire/precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
 import type { OutboxEntry, SandboxReport } from "../ports.ts";
 
-/** Something happened: the only way into the session. */
+/** An event: the only way into the session. */
 export type SessionEvent =
   | { readonly type: "startAsked" }
   | { readonly type: "pauseAsked" }
@@ -12,7 +12,7 @@ export type SessionEvent =
   | { readonly type: "slotsChosen"; readonly slots: number }
   | { readonly type: "drainAsked" }
   | { readonly type: "stopAsked" }
-  /** Answer to `loadState`: what an earlier run of this client left behind. */
+  /** Answers `loadState` with what an earlier run of this client left behind. */
   | {
       readonly type: "stateLoaded";
       readonly outbox: readonly OutboxEntry[];
@@ -25,7 +25,7 @@ export type SessionEvent =
   /** A sign of life that is not a message. */
   | { readonly type: "serverHeard" }
   | { readonly type: "cacheChanged"; readonly added: readonly Sha256[]; readonly removed: readonly Sha256[] }
-  /** No sandbox could be made. */
+  /** The sandbox could not be made. */
   | {
       readonly type: "sandboxFailed";
       readonly slot: number;
@@ -42,7 +42,7 @@ export type SessionEvent =
     }
   /** The kernel's module is being evaluated: from here on the kernel's code runs. */
   | { readonly type: "loadStarted"; readonly slot: number; readonly run: number }
-  /** The kernel (or its bytes) could not be had: no task of the bundle can run. */
+  /** The kernel did not load or its bytes could not be fetched: no task of the bundle can run. */
   | {
       readonly type: "kernelRefused";
       readonly slot: number;
@@ -57,7 +57,7 @@ export type SessionEvent =
       readonly failures: readonly { readonly index: TaskIndex; readonly failure: Failure }[];
     }
   | { readonly type: "bundleStarted"; readonly slot: number; readonly run: number }
-  /** From the sandbox, checked for shape and size; what it says may still be nonsense. */
+  /** A report of the sandbox, checked for shape and size; its content may still be nonsense. */
   | {
       readonly type: "tasksReported";
       readonly slot: number;
@@ -68,7 +68,7 @@ export type SessionEvent =
   | { readonly type: "bundleEnded"; readonly slot: number; readonly run: number; readonly reason?: string }
   | { readonly type: "outputUploaded"; readonly upload: number; readonly name: BlobName }
   | { readonly type: "outputRefused"; readonly upload: number; readonly failure: Failure }
-  /** Bytes of the precache that are here, and that will not come; `over`: none of its transfers is under way any more. */
+  /** Bytes of a precache that are here, and bytes that will not come. `over`: no transfer of the precache is under way. */
   | {
       readonly type: "precacheMoved";
       readonly id: number;
@@ -79,7 +79,7 @@ export type SessionEvent =
     }
   | { readonly type: "timePassed" };
 
-/** What the runtime must do: the only way out of the session. */
+/** An instruction to the runtime: the only way out of the session. */
 export type SessionInstruction =
   | { readonly type: "loadState" }
   | { readonly type: "openConnection" }
@@ -94,7 +94,7 @@ export type SessionInstruction =
       readonly memoryMb: number;
     }
   | { readonly type: "closeSandbox"; readonly slot: number; readonly sandbox: number }
-  /** Load the kernel unless this sandbox has it, fetch inputs that are blobs, run. */
+  /** Load the kernel unless the sandbox has it, fetch inputs that are blobs, run the tasks. */
   | {
       readonly type: "runTasks";
       readonly slot: number;
@@ -104,9 +104,9 @@ export type SessionInstruction =
       readonly seed: string;
       readonly tasks: readonly LeasedTask[];
     }
-  /** Have these in the cache soon. */
+  /** Fetch blobs into the cache that queued tasks need. */
   | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
-  /** The same, but behind everything that tasks wait for, and told of by `precacheMoved`; until `stopPrecache`. */
+  /** Fetch blobs into the cache behind those that tasks need, and report by `precacheMoved`; until `stopPrecache`. */
   | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
   | { readonly type: "stopPrecache"; readonly id: number }
   | { readonly type: "uploadOutput"; readonly upload: number; readonly bytes: Uint8Array }

@@ -2,7 +2,7 @@ import { limits } from "../../limits.ts";
 import type { SessionState } from "./state.ts";
 
 /**
- * What must hold of a session after every event. For tests: it walks everything.
+ * Checks the rules that hold for a session after every event. Only for tests: the check walks the whole state.
  * @throws Error naming the rule that is broken
  */
 export function checkInvariants(state: Readonly<SessionState>): void {

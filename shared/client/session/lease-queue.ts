@@ -1,6 +1,6 @@
 /**
- * First in, first out, with a fast lane for what has to run again. Entries are not removed when they are cancelled or
- * released: `isLive` says no, and they are skipped, so every operation is O(1) on average.
+ * First in, first out, but entries that run again come first. An entry that is cancelled or released stays in the queue, which
+ * skips entries that are not live, so every operation is O(1) on average.
  */
 export class LeaseQueue<T> {
   readonly #isLive: (entry: T) => boolean;
@@ -16,7 +16,7 @@ export class LeaseQueue<T> {
     this.#entries.push(entry);
   }
 
-  /** Before everything that was pushed. */
+  /** Adds an entry before everything that was pushed. */
   pushAgain(entry: T): void {
     this.#again.push(entry);
   }
@@ -62,7 +62,7 @@ export class LeaseQueue<T> {
     return undefined;
   }
 
-  /** Those that are live, in order. */
+  /** Live entries, in order. */
   list(): T[] {
     return [...this.#again, ...this.#entries.slice(this.#head)].filter(this.#isLive);
   }

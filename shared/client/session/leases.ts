@@ -16,7 +16,7 @@ import {
 } from "./state.ts";
 import { forget, heldCount } from "./tasks.ts";
 
-/** Measurements of jobs that have nothing here now are kept for about this many jobs. */
+/** Jobs without a lease are kept, for their measured run times, up to about this many. */
 const jobsRemembered = 256;
 
 export function takeLease(
@@ -27,12 +27,12 @@ export function takeLease(
   const job = jobOf(state, descriptor);
   const refused: LeaseKey[] = [];
   const blobs: BlobName[] = job.tasks.size === 0 ? [descriptor.kernel] : [];
-  // Leases may have left the server before it heard that we want no more.
+  // Leases may have left the server before this client's last `want` arrived.
   let room = state.mode === "running" ? limits.tasksHeldPerClient - heldCount(state) : 0;
   for (const task of tasks) {
     const { index, attempt } = task;
     const held = job.tasks.get(index);
-    // A second lease of what is here already: the server took the first one back, and we have not noticed.
+    // A second lease of a held task: the server took the first one back without this client's notice.
     if (held) renew(state, held, task);
     else if (redeliver(state, job.id, index, attempt)) continue;
     else if (room-- > 0) addTask(state, job, task, blobs);
@@ -86,7 +86,7 @@ function pruneJobs(state: SessionState): void {
   for (const { id } of empty.slice(0, jobsRemembered / 2)) state.jobs.delete(id);
 }
 
-/** Leases that are no longer ours: they stop, and their results are forgotten. */
+/** Stops tasks whose leases this client has lost, and forgets their results. */
 export function dropLeases(state: SessionState, leases: readonly LeaseKey[]): void {
   const stopped: HeldTask[] = [];
   for (const { job, index, attempt } of leases) {
@@ -97,7 +97,7 @@ export function dropLeases(state: SessionState, leases: readonly LeaseKey[]): vo
   stopTasks(state, stopped);
 }
 
-/** The server wants nothing of these any more. */
+/** Stops tasks, and forgets their results; of the whole job without `indexes`. */
 export function cancelTasks(state: SessionState, id: JobId, indexes: readonly TaskIndex[] | undefined): void {
   const tasks = state.jobs.get(id)?.tasks;
   const stopped = indexes ? indexes.map((index) => tasks?.get(index)) : [...(tasks?.values() ?? [])];
@@ -109,7 +109,7 @@ export function cancelTasks(state: SessionState, id: JobId, indexes: readonly Ta
   stopTasks(state, held);
 }
 
-/** Ends the sandboxes that compute any of these; what else was in their bundles runs again. */
+/** Ends the sandboxes that compute any of the tasks; the other tasks of their bundles run again. */
 function stopTasks(state: SessionState, tasks: readonly HeldTask[]): void {
   const disturbed = new Set<Bundle>();
   for (const task of tasks) {

@@ -10,7 +10,7 @@ import { forget, releaseQueued } from "./tasks.ts";
 import type { Sha256 } from "../../ids.ts";
 
 export function askStart(state: SessionState): void {
-  // After a refusal the person has done something about it, and tries again.
+  // After a refusal the person has changed something, and tries again.
   if (state.connection.state === "refused" && state.mode !== "stopped") return connect(state, 0);
   if (state.mode !== "stopped") return ignore(state, "started already");
   state.mode = "running";
@@ -19,7 +19,7 @@ export function askStart(state: SessionState): void {
   state.out.push({ type: "loadState" });
 }
 
-/** What an earlier run left behind is here: now the client connects. */
+/** Takes over what an earlier run of this client left behind, and connects. */
 export function restore(
   state: SessionState,
   outbox: readonly OutboxEntry[],
@@ -53,7 +53,7 @@ export function askDrain(state: SessionState): void {
   releaseQueued(state);
 }
 
-/** A drain is over when nothing runs and every result is with the server, or on disk while there is no connection. */
+/** Stops once no task runs and every result is with the server, or on disk while there is no connection. */
 export function finishDrain(state: SessionState): void {
   if (state.mode !== "draining") return;
   for (const { work } of state.slots.values()) if (work.state === "bundled") return;
@@ -63,7 +63,7 @@ export function finishDrain(state: SessionState): void {
   askStop(state);
 }
 
-/** Goodbye: everything goes back, nothing runs on. */
+/** Says goodbye, hands back every lease and ends every sandbox. */
 export function askStop(state: SessionState): void {
   if (state.mode === "stopped") {
     state.out.push({ type: "finishStop" });

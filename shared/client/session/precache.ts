@@ -3,7 +3,7 @@ import type { SessionEvent } from "./events.ts";
 import { ignore } from "./ignore.ts";
 import { isConnected, send, type HeldPrecache, type PrecacheState, type SessionState } from "./state.ts";
 
-/** More precaches than a server asks for at one time. */
+/** A server asks for fewer precaches at one time. */
 const maxPrecaches = 64;
 const reportEveryMs = 500;
 
@@ -38,7 +38,7 @@ export function notePrecache(
   Object.assign(held, { haveBytes, missedBytes, reason, over, moved: true });
 }
 
-/** Reports how far precaches are: at once when the state of one changed, else now and then. */
+/** Reports how far precaches are: at once when a precache's state changed, its amounts every 500 ms. */
 export function sendPrecaches(state: SessionState): void {
   if (state.precaches.size === 0 || !isConnected(state)) return;
   const due = state.now - state.precachesSentAt >= reportEveryMs;
@@ -60,7 +60,7 @@ export function sendPrecaches(state: SessionState): void {
   }
 }
 
-/** When the next report is due; Infinity when none waits. */
+/** When the next report is due; Infinity without one. */
 export function nextPrecacheAt(state: SessionState): number {
   if (!isConnected(state)) return Infinity;
   for (const { moved } of state.precaches.values()) if (moved) return state.precachesSentAt + reportEveryMs;

@@ -4,7 +4,7 @@ import type { ClientMessage } from "../../wire/protocol.ts";
 import { isConnected, keyOf, send, type Bundle, type HeldTask, type SessionState } from "./state.ts";
 
 const progressEveryMs = 500;
-/** Lines all kernels of this client may send in a window; what is over is dropped, for a log is no data channel. */
+/** Log lines that all kernels of this client may send in a window. Further lines are dropped: a log is no data channel. */
 const linesPerWindow = 500;
 const lineWindowMs = 5000;
 
@@ -31,7 +31,7 @@ export function noteLines(state: SessionState, job: JobId, index: TaskIndex, lin
   if (allowed.length > 0) send(state, { type: "log", job, index, lines: allowed });
 }
 
-/** Progress and checkpoints whose time has come. */
+/** Sends progress and checkpoints that are due. */
 export function sendDueReports(state: SessionState): void {
   if (!isConnected(state)) return;
   if (state.now - state.progressSentAt >= progressEveryMs) sendProgress(state);
@@ -63,12 +63,12 @@ function sendCheckpoint(state: SessionState, task: HeldTask): void {
   task.checkpoint = { ...task.checkpoint, sentAt: state.now };
 }
 
-/** Sends what has not been sent, due or not: the client is about to go. */
+/** Sends every pending checkpoint, due or not, before the client leaves. */
 export function flushCheckpoints(state: SessionState): void {
   if (isConnected(state)) for (const task of state.checkpointsPending) sendCheckpoint(state, task);
 }
 
-/** The connection is gone, and the last checkpoints perhaps with it: they are sent again on the next. */
+/** The last checkpoints may be lost with the connection: the next connection carries them again. */
 export function holdCheckpoints(state: SessionState): void {
   for (const { work } of state.slots.values())
     if (work.state === "bundled")
@@ -79,7 +79,7 @@ export function holdCheckpoints(state: SessionState): void {
         }
 }
 
-/** When the next progress or checkpoint is due; Infinity when none waits. */
+/** When the next progress or checkpoint is due; Infinity without one. */
 export function nextReportAt(state: SessionState): number {
   if (!isConnected(state)) return Infinity;
   let at = Infinity;
@@ -90,7 +90,7 @@ export function nextReportAt(state: SessionState): number {
   return at;
 }
 
-/** The server prefers clients that have a task's data. */
+/** Tells the server what the cache holds, for it prefers clients that have a task's data. */
 export function changeCache(state: SessionState, added: readonly Sha256[], removed: readonly Sha256[]): void {
   for (const name of removed) state.cached.delete(name);
   for (const name of added) {

@@ -29,12 +29,12 @@ import { newState, type SessionOptions, type SessionState } from "./state.ts";
 
 export type { SessionOptions };
 
-/** Later than this, the machine slept (or a hidden page was held still). */
+/** A wake-up that is later than this means that the machine slept (or a hidden page was frozen). */
 const oversleptMs = 5000;
 
 /**
- * What a client does, without doing it: events in, instructions out; clock and randomness are passed in, nothing is read
- * or written besides its own state (SPEC.md: LEASE, OUTBOX, FLOW).
+ * The decisions of a client as a state machine: events in, instructions out. Clock and randomness are passed in; nothing is read or
+ * written besides the session's own state (SPEC.md: LEASE, OUTBOX, FLOW).
  */
 export class Session {
   readonly #state: SessionState;
@@ -44,7 +44,7 @@ export class Session {
   }
 
   /**
-   * Takes one event and says what to do about it. Never throws for what a server or a sandbox says.
+   * Takes one event and returns what to do. Never throws for an event of a server or a sandbox.
    * @param now - milliseconds on a clock that never goes back
    */
   handle(event: SessionEvent, now: number): SessionInstruction[] {
@@ -54,7 +54,7 @@ export class Session {
     state.out = [];
     forgiveSleep(state);
     apply(state, event);
-    // Whatever happened, what is due is done: in a hidden tab the timer for it may be a minute late.
+    // Every event does what is due, because the timer of a hidden tab may be a minute late.
     passTime(state);
     assignSlots(state);
     settleCredit(state);
@@ -63,7 +63,7 @@ export class Session {
     return state.out;
   }
 
-  /** What it holds, to be read and not touched: for the status, the wake-up time and the invariant checker. */
+  /** The state, only to be read: for the status, the wake-up time and the invariant checker. */
   get state(): Readonly<SessionState> {
     return this.#state;
   }
@@ -131,7 +131,7 @@ function apply(state: SessionState, event: SessionEvent): void {
   }
 }
 
-/** A computer that sleeps does not compute: what it slept through does not count against the tasks that run. */
+/** Time that the machine slept does not count against the deadlines of running tasks. */
 function forgiveSleep(state: SessionState): void {
   const lateMs = state.now - state.wakeAt;
   if (lateMs < oversleptMs) return;
@@ -150,7 +150,7 @@ function forgiveSleep(state: SessionState): void {
   }
 }
 
-/** When the session wants a `timePassed` if nothing else happens; Infinity: never. */
+/** When the session wants a `timePassed` without another event; Infinity: never. */
 function nextWake(state: SessionState): number {
   const { connection } = state;
   let at = Math.min(nextReportAt(state), nextCreditAt(state), nextPrecacheAt(state));

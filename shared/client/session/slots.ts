@@ -13,7 +13,7 @@ import {
 } from "./state.ts";
 import { releaseQueued } from "./tasks.ts";
 
-/** A slot changes kernels, which costs a new sandbox, when another job's task has waited this long. */
+/** A slot keeps its job until another job's task has waited this long: another kernel costs a new sandbox. */
 const switchAfterMs = 2000;
 
 export function changeSlots(state: SessionState, slots: number): void {
@@ -28,7 +28,7 @@ export function changeSlots(state: SessionState, slots: number): void {
   }
 }
 
-/** The slot has nothing to do: it waits for a task with its sandbox warm, or goes if it is one too many. */
+/** An idle slot waits for a task with its sandbox warm; a retiring slot goes. */
 export function rest(state: SessionState, slot: Slot): void {
   if (slot.work.state === "bundled") slot.work = idle;
   if (!slot.retiring) return;
@@ -42,7 +42,7 @@ export function closeSandbox(state: SessionState, slot: Slot): void {
   slot.sandbox = undefined;
 }
 
-/** Gives idle slots work; a slot whose sandbox has a job's kernel already takes that job's tasks first. */
+/** Gives idle slots tasks, first of the job whose kernel the slot's sandbox has. */
 export function assignSlots(state: SessionState): void {
   if (state.queuedTasks === 0) return;
   if (state.mode !== "running") return releaseQueued(state);
@@ -64,7 +64,7 @@ function warmJob(state: SessionState, key: string): HeldJob | undefined {
   return oldest && state.now - oldest.queuedAt < switchAfterMs ? warm : undefined;
 }
 
-/** The job whose next task waits longest. */
+/** The job whose next task has waited longest; of those that fit a sandbox, with `key`. */
 function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
   let found: HeldJob | undefined;
   let since = Infinity;
@@ -124,7 +124,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
   });
 }
 
-/** The next tasks of a job that run as one; the caller accounts for them. */
+/** Takes the next tasks of a job that run as one bundle; the caller accounts for them. */
 function takeBundle(state: SessionState, { descriptor, queue, meanMs }: HeldJob): HeldTask[] {
   const size = bundleSize(meanMs, descriptor.timeoutMs, state.queuedTasks, usableSlots(state));
   const tasks: HeldTask[] = [];
@@ -133,7 +133,7 @@ function takeBundle(state: SessionState, { descriptor, queue, meanMs }: HeldJob)
     const next = queue.peek();
     if (!next) break;
     const { input } = next.task;
-    // An input that is a blob has to be fetched first: it must not hold up others.
+    // A task whose input must be fetched would hold up the others of a bundle.
     const single = next.alone || !(input instanceof Uint8Array);
     if (tasks.length > 0 && (single || !fitsBundle(bytes, input.length))) break;
     queue.take();

@@ -16,7 +16,7 @@ export interface SessionOptions {
 
 export type Connection =
   | { readonly state: "stopped" }
-  /** Reading outbox and cache; then it connects. */
+  /** Outbox and cache are being read; then the client connects. */
   | { readonly state: "loading" }
   /** The socket is being opened; the server must have said welcome by `deadline`. */
   | { readonly state: "connecting"; readonly deadline: number; readonly attempt: number }
@@ -25,7 +25,7 @@ export type Connection =
       readonly state: "greeting";
       readonly deadline: number;
       readonly attempt: number;
-      /** Named in hello, and handed back since. */
+      /** Leases named in hello and handed back since. */
       readonly released: LeaseKey[];
     }
   | {
@@ -37,7 +37,7 @@ export type Connection =
       heardAt: number;
       /** Credit the server knows of; undefined before the first `want`. */
       credit: { readonly tasks: number; readonly slots: number } | undefined;
-      /** Set by `bye`. */
+      /** When the server will be back, from `bye`. */
       returnAfterMs: number | undefined;
     }
   | { readonly state: "waiting"; readonly retryAt: number; readonly attempt: number; readonly reason: string }
@@ -46,12 +46,12 @@ export type Connection =
 export interface HeldJob {
   readonly id: JobId;
   descriptor: JobDescriptor;
-  /** Every lease held of it that is not finished. */
+  /** Leases of the job that are not finished. */
   readonly tasks: Map<TaskIndex, HeldTask>;
   readonly queue: LeaseQueue<HeldTask>;
   /** Smoothed run time of one task; undefined before the first. */
   meanMs: number | undefined;
-  /** When it was last leased from: measured jobs are worth remembering for a while. */
+  /** When the last lease came: the job is remembered for a while for its mean. */
   usedAt: number;
 }
 
@@ -59,9 +59,9 @@ export interface HeldJob {
 export interface HeldTask {
   readonly job: HeldJob;
   task: LeasedTask;
-  /** Number of the newest lease of this task that we hold. */
+  /** Attempt of the newest lease of the task. */
   attempt: number;
-  /** Run it in a bundle of its own: an earlier bundle that it was in came to a bad end. */
+  /** The task runs in a bundle of its own, because an earlier bundle with it came to a bad end. */
   alone: boolean;
   readonly queuedAt: number;
   place: Place;
@@ -70,9 +70,9 @@ export interface HeldTask {
 
 type Place =
   | { readonly state: "queued" }
-  /** In a slot; all tasks of one bundle share the object. */
+  /** In a slot; the tasks of a bundle share the object. */
   | Bundle
-  /** Not held any more; a queue may still have to skip it. */
+  /** Not held any more; a queue may still contain the task, and skips it. */
   | { readonly state: "gone" };
 
 export const queued: Place = { state: "queued" };
@@ -83,40 +83,40 @@ export interface Bundle {
   readonly run: number;
   readonly slot: Slot;
   readonly job: HeldJob;
-  /** Those without a result, in the order they run. */
+  /** Tasks without a result, in the order they run. */
   readonly remaining: Map<TaskIndex, HeldTask>;
   readonly startedAt: number;
-  /** Tasks it began with. */
+  /** Tasks at the start. */
   readonly size: number;
-  /** When a task of it last began, as far as is known. */
+  /** When the last known start of a task was. */
   heardAt: number;
-  /** `preparing`: sandbox, kernel and inputs are being fetched. `loading`: the kernel's module runs. `running`: its tasks do. */
+  /** `preparing`: sandbox, kernel and inputs are on their way. `loading`: the kernel's module runs. `running`: tasks run. */
   phase: "preparing" | "loading" | "running";
-  /** When the sandbox is ended; undefined while preparing. */
+  /** When the session ends the sandbox; undefined while preparing. */
   deadline: number | undefined;
   fraction: number;
-  /** Task that last told its progress, until that is sent. */
+  /** Task whose progress is to be sent. */
   progressOf: TaskIndex | undefined;
-  /** Whether the task that runs was given its time again after a sleep. */
+  /** Whether the running task was given its time again after a sleep. */
   forgiven: boolean;
-  /** Why it cannot end well; set once the sandbox says it is over and tasks are missing. */
+  /** Why the remaining tasks get no result; set once the sandbox has ended the bundle without them. */
   overrun: string | undefined;
 }
 
 interface HeldCheckpoint {
   readonly state: Uint8Array;
-  /** When one was last sent; -Infinity: never. */
+  /** When a checkpoint of the task was last sent; -Infinity: never. */
   readonly sentAt: number;
 }
 
 export interface Slot {
   readonly number: number;
-  /** Over the requested number of slots: disappears when idle. */
+  /** Surplus over the chosen number of slots: the slot disappears when idle. */
   retiring: boolean;
-  /** Serves one kernel of one customer only, so that no kernel meets the traces of another. */
+  /** A sandbox serves one kernel of one customer, so that no kernel meets the traces of another. */
   sandbox: { readonly id: number; readonly key: string } | undefined;
   work: SlotWork;
-  /** Sandboxes in a row that could not be made. */
+  /** Sandboxes in a row that failed. */
   failures: number;
 }
 
@@ -127,25 +127,25 @@ type SlotWork =
 
 export const idle: SlotWork = { state: "idle" };
 
-/** A result the server has not acknowledged. */
+/** A result that the server has not acknowledged. */
 export interface Unacknowledged {
   readonly job: JobId;
   result: TaskResult;
-  /** Number of the upload that its output waits for; undefined: it can be sent. */
+  /** Upload that must end before the result can be sent; undefined: none. */
   upload: number | undefined;
-  /** When it was sent on this connection; undefined: not yet. */
+  /** When the result was sent on this connection; undefined: not yet. */
   sentAt: number | undefined;
   persisted: boolean;
-  /** Acknowledgements to come on this connection that are for an earlier attempt of the same task. */
+  /** Acknowledgements of earlier attempts of the task that are still to come on this connection. */
   staleAcknowledgements: number;
 }
 
-/** How far a precache that the server asked for is on this client. */
+/** A precache that the server asked for, and how far it is. */
 export interface HeldPrecache {
   haveBytes: number;
   missedBytes: number;
   reason: string | undefined;
-  /** No transfer of the precache is under way any more. */
+  /** No transfer of the precache is under way. */
   over: boolean;
   /** The amounts changed since the last report. */
   moved: boolean;
@@ -158,7 +158,7 @@ export interface SessionState {
   readonly options: SessionOptions;
   mode: "running" | "paused" | "draining" | "stopped";
   connection: Connection;
-  /** Slots the person wants. */
+  /** Slots that the person chose. */
   slotsChosen: number;
   readonly slots: Map<number, Slot>;
   readonly jobs: Map<JobId, HeldJob>;
@@ -167,10 +167,10 @@ export interface SessionState {
   unsent: number;
   /** Oldest use first. */
   readonly cached: Set<Sha256>;
-  /** Leases waiting for a slot. */
+  /** Tasks that wait for a slot. */
   queuedTasks: number;
   roundTripMs: number | undefined;
-  /** Smoothed run time of a task of whatever job: a steady stream does not begin anew after each lull. */
+  /** Smoothed run time of a task of any job, so that a steady stream does not start anew after a lull. */
   meanMs: number | undefined;
   /** Smoothed size of an inline input. */
   meanInputBytes: number;
@@ -190,7 +190,7 @@ export interface SessionState {
   done: number;
   failed: number;
   now: number;
-  /** When the session wants to hear that time has passed. */
+  /** When the session wants a `timePassed`. */
   wakeAt: number;
   /** The event being handled. */
   event: SessionEvent;
@@ -247,12 +247,12 @@ export function keyOf(task: HeldTask): LeaseKey {
   return { job: task.job.id, index: task.task.index, attempt: task.attempt };
 }
 
-/** What must be equal for two jobs to share a sandbox. */
+/** Jobs with the same key can share a sandbox. */
 export function sandboxKey({ kernel, customer, memoryMb }: JobDescriptor): string {
   return `${kernel.sha256} ${memoryMb} ${customer}`;
 }
 
-/** Sends a message; the caller knows that the connection is there. */
+/** Sends a message; the caller has checked that the client is connected. */
 export function send(state: SessionState, message: ClientMessage): void {
   state.out.push({ type: "sendMessage", message });
 }
@@ -261,14 +261,14 @@ export function isConnected(state: SessionState): boolean {
   return state.connection.state === "connected";
 }
 
-/** Slots that could take a task now or when theirs is done. */
+/** Slots that take tasks, now or after the task they run. */
 export function usableSlots(state: SessionState): number {
   let count = 0;
   for (const slot of state.slots.values()) if (!slot.retiring && slot.work.state !== "broken") count++;
   return count;
 }
 
-/** Names for `hello`: most recently used first. */
+/** Names of cached blobs for `hello`, most recently used first. */
 export function newestCached(state: SessionState): Sha256[] {
   return [...state.cached].reverse().slice(0, limits.cachedPerMessage);
 }

@@ -2,14 +2,14 @@ import type { BlobName } from "../../data-reference.ts";
 import type { LeaseKey } from "../../wire/protocol.ts";
 import { gone, keyOf, queued, send, type HeldTask, type SessionState } from "./state.ts";
 
-/** Leases that are not finished. */
+/** Number of leases that are not finished. */
 export function heldCount(state: SessionState): number {
   let count = 0;
   for (const { tasks } of state.jobs.values()) count += tasks.size;
   return count;
 }
 
-/** Blobs that the leases here need. */
+/** Blobs that held tasks need. */
 export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, void, undefined> {
   for (const { tasks, descriptor } of state.jobs.values()) {
     if (tasks.size > 0) yield descriptor.kernel;
@@ -20,7 +20,7 @@ export function* heldBlobs(state: Readonly<SessionState>): Generator<BlobName, v
   }
 }
 
-/** Takes a task out of everything. */
+/** Removes a task from its job, its bundle and the pending checkpoints. */
 export function forget(state: SessionState, task: HeldTask): void {
   const { place, job, checkpoint } = task;
   const { index } = task.task;
@@ -31,7 +31,7 @@ export function forget(state: SessionState, task: HeldTask): void {
   task.place = gone;
 }
 
-/** Back to the front of its job's queue, with what it has saved of its work. */
+/** Puts a task to the front of its job's queue, with its newest checkpoint. */
 export function requeue(state: SessionState, task: HeldTask): void {
   task.place = queued;
   state.queuedTasks++;
@@ -40,7 +40,7 @@ export function requeue(state: SessionState, task: HeldTask): void {
   task.job.queue.pushAgain(task);
 }
 
-/** Hands back what waits for a slot. */
+/** Hands back every task that waits for a slot. */
 export function releaseQueued(state: SessionState): void {
   if (state.queuedTasks === 0) return;
   const waiting: HeldTask[] = [];
@@ -48,7 +48,7 @@ export function releaseQueued(state: SessionState): void {
   releaseTasks(state, waiting);
 }
 
-/** Hands back the newest `count` of those that wait for a slot. */
+/** Hands back the newest `count` of the tasks that wait for a slot. */
 export function releaseNewest(state: SessionState, count: number): void {
   const newest: HeldTask[] = [];
   for (const job of [...state.jobs.values()].reverse())
@@ -60,12 +60,12 @@ export function releaseNewest(state: SessionState, count: number): void {
   releaseTasks(state, newest);
 }
 
-/** Hands back tasks that no slot works on. */
+/** Hands back tasks that no slot runs. */
 export function releaseTasks(state: SessionState, tasks: readonly HeldTask[]): void {
   if (tasks.length === 0) return;
   const leases: LeaseKey[] = tasks.map(keyOf);
   for (const task of tasks) forget(state, task);
-  // Without a connection nothing needs to be said: what the next hello does not name goes back to the queue.
+  // Without a connection no release is needed: the server takes back every lease that the next hello does not name.
   if (state.connection.state === "connected") send(state, { type: "release", leases });
   if (state.connection.state === "greeting") state.connection.released.push(...leases);
 }
