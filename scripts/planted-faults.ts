@@ -553,8 +553,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "an acknowledgement of an earlier attempt forgets the present result",
     file: "shared/client/session/delivery.ts",
-    find: "if (entry.staleAcknowledgements > 0) {",
-    replace: "if (entry.staleAcknowledgements > 99) {",
+    find: "if (entry && entry.staleAcknowledgements > 0) {",
+    replace: "if (entry && entry.staleAcknowledgements > 99) {",
     tests: session,
   },
   {
@@ -637,8 +637,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a cancel leaves the result of its task in the outbox",
     file: "shared/client/session/leases.ts",
-    find: "  for (const index of indexes ?? [...(state.outbox.get(id)?.keys() ?? [])]) forgetResult(state, id, index);\n",
-    replace: "",
+    find: "    if (forgetResult(state, id, index)) here++;\n",
+    replace: "    if (forgetResult.length > 9) here += index;\n",
     tests: session,
   },
   {
@@ -658,8 +658,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a report of a sandbox that was ended is taken",
     file: "shared/client/session/bundles.ts",
-    find: `  if (slot?.sandbox?.id !== sandbox || slot.work.state !== "bundled") return;\n  const bundle`,
-    replace: `  if (sandbox < 0 || slot?.work.state !== "bundled") return;\n  const bundle`,
+    find: `  if (slot?.sandbox?.id !== sandbox || slot.work.state !== "bundled")\n`,
+    replace: `  if (sandbox < 0 || slot?.work.state !== "bundled")\n`,
     tests: session,
   },
   {
