@@ -10,12 +10,12 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 export default defineConfig({
   root: here("."),
-  // Relative addresses: a proxy may put the pages under a path of its own.
+  // Addresses are relative, because a proxy may put the pages under a path of its own.
   base: "./",
   publicDir: here("public"),
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [
-    // Before Vite resolves an import by itself.
+    // The plugin comes before Vite's own resolution of imports.
     { ...commonCode(here("sandbox/common-code.ts"), "page"), enforce: "pre" },
     inlineHead(),
     standaloneScripts({
@@ -32,7 +32,7 @@ export default defineConfig({
     emptyOutDir: true,
     // The pages' Content-Security-Policy allows no inline code, and data: URLs for images alone.
     assetsInlineLimit: 0,
-    // One script a page: there is nothing to load ahead.
+    // A page has one script, so there is nothing to load ahead.
     modulePreload: false,
     target: "es2022",
     rolldownOptions: {

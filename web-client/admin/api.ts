@@ -15,7 +15,7 @@ export async function request(method: string, path: string, body?: unknown): Pro
   return (await requestWhole(method, path, body)).body;
 }
 
-/** The same, with the headers of the reply. */
+/** As `request`, with the headers of the reply. */
 export async function requestWhole(
   method: string,
   path: string,

@@ -10,7 +10,7 @@ import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { VolunteerCard } from "./volunteer-card.tsx";
 
-/** The admin page: sign-in, or everything the server knows. */
+/** The admin page: the sign-in, then clients, jobs and figures of the server. */
 export function App(): JSX.Element {
   const role = signedIn.value?.role;
   return (

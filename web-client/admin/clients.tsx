@@ -12,7 +12,7 @@ interface ClientsProps {
   readonly jobs: readonly JobInfo[];
 }
 
-/** Every client that is here or was until a moment ago. */
+/** Clients that are connected, or were until a moment ago. */
 export function Clients({ clients, jobs }: ClientsProps): JSX.Element {
   const filter = useSignal("");
   const found = clients.filter((client) =>

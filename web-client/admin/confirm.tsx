@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 interface Question {
   readonly title: string;
   readonly text: string;
-  /** What the button that goes ahead says. */
+  /** Label of the button that goes ahead. */
   readonly verb: string;
   readonly yes: () => void;
 }

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 
 const shownMs = 2_000;
 
-/** Copies a text. */
+/** A button that copies a text. */
 export function CopyButton({ text }: { text: string }): JSX.Element {
   const copied = useSignal(false);
   const copy = async (): Promise<void> => {
@@ -18,7 +18,7 @@ export function CopyButton({ text }: { text: string }): JSX.Element {
 }
 
 async function copyText(text: string): Promise<boolean> {
-  // Declared as always there; exists in secure contexts only, and a lab's server is plain HTTP.
+  // The clipboard is declared as always there, but exists in secure contexts only; a lab's server is plain HTTP.
   const { clipboard } = navigator as { clipboard?: Clipboard };
   if (clipboard) {
     return clipboard.writeText(text).then(
@@ -31,7 +31,7 @@ async function copyText(text: string): Promise<boolean> {
   field.className = "visually-hidden";
   document.body.append(field);
   field.select();
-  // Deprecated, and the only way there is on plain HTTP.
+  // The command is deprecated, and the only way to copy on plain HTTP.
   const done = document.execCommand("copy");
   field.remove();
   return done;

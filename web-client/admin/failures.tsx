@@ -3,7 +3,7 @@ import type { JobInfo, TaskFailure } from "../../shared/wire/rest.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { shownText } from "../ui/shown-name.ts";
 
-/** The first failures of a job, each with what its kernel said. */
+/** The first failures of a job, each with its kernel's message. */
 export function Failures({ job }: { job: JobInfo }): JSX.Element {
   const { failures, counts } = job;
   return (

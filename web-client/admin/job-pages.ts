@@ -6,10 +6,10 @@ import { notice } from "./state.ts";
 
 /** Rows of a page: a browser shows this many without a noticeable pause every second. */
 export const jobsPerPage = 100;
-/** A person who types is not interrupted by each letter's answer. */
+/** The page asks the server once the person has paused typing for this long. */
 const typingMs = 200;
 
-/** What a person asked to see instead of what the server pushes. */
+/** The person's search and filter. */
 export interface JobQuestion {
   readonly search: string;
   /** `all`: everything, newest first. */
@@ -18,29 +18,29 @@ export interface JobQuestion {
 
 const nothingAsked: JobQuestion = { search: "", state: "" };
 
-/** A page of jobs that was asked for; the first has no cursor. */
+/** A page of jobs that the person asked for. */
 interface AskedPage {
   readonly jobs: readonly JobInfo[];
   readonly next: string | undefined;
 }
 
 export const question = signal<JobQuestion>(nothingAsked);
-/** Cursors of the pages that were turned, the one that is shown last; empty on the first. */
+/** Cursors of the pages up to the shown one; empty on the first page, which has none. */
 export const turned = signal<readonly string[]>([]);
-/** Undefined while what is asked for is what the server pushes anyway. */
+/** The page that the person asked for; undefined while the page shows the jobs that the server pushes. */
 export const asked = signal<AskedPage | undefined>(undefined);
 
 let typing: ReturnType<typeof setTimeout> | undefined;
-/** Counts questions, so that a reply which a later one has overtaken is dropped. */
+/** Counts questions, so that the reply to an earlier question is dropped. */
 let era = 0;
 let waiting = false;
 
-/** Whether the person looks at something else than what is pushed. */
+/** Whether the person asked for other jobs than the server pushes. */
 export function isAsked(): boolean {
   return question.value.search.trim() !== "" || question.value.state !== "" || turned.value.length > 0;
 }
 
-/** Takes up another question, from its first page. */
+/** Changes the question, and shows its first page. */
 export function ask(changed: Partial<JobQuestion>): void {
   question.value = { ...question.value, ...changed };
   turned.value = [];
@@ -58,7 +58,7 @@ export function turnBack(): void {
   void refresh();
 }
 
-/** Asks again for the page that is shown, unless a reply is still to come. */
+/** Asks again for the shown page, unless a reply is still to come. */
 export function refreshQuietly(): void {
   if (!waiting && isAsked()) void refresh();
 }

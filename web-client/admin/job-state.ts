@@ -6,7 +6,7 @@ interface JobStateLabel {
   readonly tone: "busy" | "quiet" | "good" | "warning" | "bad";
 }
 
-/** One word for where a job is, as a person sees it: a job without failures that ended is "done". */
+/** A word for a job's state: a job that ended without failures is "done". */
 export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor">): JobStateLabel {
   const { state, paused, counts, waitingFor } = job;
   if (state === "cancelled") return { label: "cancelled", tone: "quiet" };

@@ -18,14 +18,14 @@ import { snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
 
 interface JobsProps {
-  /** What the server pushes: those that run or fail, then the others, as many as make a page. */
+  /** The jobs that the server pushes: those that run or fail, then the others, up to a page. */
   readonly jobs: readonly JobInfo[];
   readonly count: number;
 }
 
-/** Jobs: what wants to be seen, until the person asks for something else. */
+/** The jobs that the server pushes, until the person asks for others. */
 export function Jobs({ jobs, count }: JobsProps): JSX.Element {
-  // What was asked for moves on with everything else on the page.
+  // A page that the person asked for is renewed with each push.
   useSignalEffect(() => {
     if (snapshot.value) untracked(refreshQuietly);
   });
@@ -50,7 +50,7 @@ export function Jobs({ jobs, count }: JobsProps): JSX.Element {
   );
 }
 
-/** What moved in the last minute or fails, then what waits, then what is over: rows stay where a person is about to press. */
+/** Jobs that moved in the last minute or fail, then waiting ones, then ended ones, so that rows stay in place under a pointer. */
 function inSteadyOrder(jobs: readonly JobInfo[]): JobInfo[] {
   const rank = ({ counts, rate, endedAt }: JobInfo): number =>
     endedAt !== null ? 2 : counts.running > 0 || rate > 0 || counts.failed > 0 ? 0 : 1;
@@ -124,7 +124,7 @@ function JobTable({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element {
   );
 }
 
-/** Turns pages; of what is pushed there is one. */
+/** Turns pages; the jobs that the server pushes make one page. */
 function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Element | null {
   if (!isAsked()) {
     if (pushed >= count) return null;

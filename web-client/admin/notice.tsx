@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { shownText } from "../ui/shown-name.ts";
 import { notice, staleSeconds } from "./state.ts";
 
-/** The newest refusal, with what to do about it. */
+/** The newest refusal, with its remedy. */
 export function Notice(): JSX.Element {
   const error = notice.value;
   return (
@@ -24,7 +24,7 @@ export function Notice(): JSX.Element {
   );
 }
 
-/** Says that what is shown is old. */
+/** Warns that the figures are old. */
 export function StaleBanner(): JSX.Element {
   const seconds = staleSeconds.value;
   return (

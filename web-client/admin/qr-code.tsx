@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
-// Its types know the default export only.
+// The package's types know the default export only.
 // oxlint-disable-next-line import/no-named-as-default
 import qrcode from "qrcode-generator";
 
-/** White space that readers need around a code, in modules (ISO/IEC 18004). */
+/** White space around a code, in modules (ISO/IEC 18004). */
 const margin = 4;
 
 /** A QR code as one SVG path. */

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { PlatformError } from "../../shared/errors.ts";
 import { signedIn, signIn } from "./state.ts";
 
-/** Asks for a token. */
+/** The form that takes a token. */
 export function SignIn(): JSX.Element {
   const token = useSignal("");
   const problem = useSignal<string | undefined>(undefined);

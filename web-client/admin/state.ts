@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Snapshot } from "../../shared/wire/rest.ts";
 import { request, type SignedIn } from "./api.ts";
 
-/** No push for this long means that it stopped: the server sends about one a second. */
+/** Figures are old after this long without a push: the server sends about one a second. */
 const staleMs = 5_000;
 /** The browser reconnects an event stream by itself unless the server refused it. */
 const retryMs = 3_000;
@@ -15,7 +15,7 @@ export const notice = signal<PlatformError | undefined>(undefined);
 const heardAt = signal(0);
 const now = signal(0);
 
-/** Seconds since the last push, once they are too many; undefined while the page is live. */
+/** Seconds since the last push, when the figures are old; undefined while the page is live. */
 export const staleSeconds = computed(() => {
   const silentMs = now.value - heardAt.value;
   return snapshot.value && silentMs > staleMs ? Math.round(silentMs / 1000) : undefined;
@@ -23,7 +23,7 @@ export const staleSeconds = computed(() => {
 
 let events: EventSource | undefined;
 
-/** Looks who is signed in, and listens if it is an administrator. */
+/** Asks the server who is signed in, and listens to it for an administrator. */
 export async function open(): Promise<void> {
   setInterval(() => (now.value = performance.now()), 1_000);
   await refreshSignIn();
@@ -52,7 +52,7 @@ function listen(): void {
   source.addEventListener("message", take);
   source.addEventListener("snapshot", take);
   source.addEventListener("error", () => {
-    // Refused: the sign-in may have ended, or the server is not up yet.
+    // The sign-in may have ended, or the server is not up yet.
     if (source.readyState === EventSource.CLOSED && events === source)
       setTimeout(() => void refreshSignIn(), retryMs);
   });
@@ -72,7 +72,7 @@ export async function signOut(): Promise<void> {
   signedIn.value = { role: null, name: null };
 }
 
-/** Does what the person asked for; a refusal is shown. Resolves with the reply, or undefined when refused. */
+/** Sends a request of the person, and shows a refusal. Resolves with the reply; undefined when refused. */
 export async function act(method: string, path: string, body?: unknown): Promise<unknown> {
   try {
     notice.value = undefined;

@@ -2,7 +2,7 @@ import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { formatCount } from "../ui/format.ts";
 
-/** A browser shows this many rows without a noticeable pause every second; the filter finds the others. */
+/** A browser renders this many rows every second without a noticeable pause; the filter finds the others. */
 export const maxRows = 100;
 
 interface FilterProps {
@@ -39,7 +39,7 @@ export function matches(filter: string, texts: readonly string[]): boolean {
   return wanted === "" || texts.some((text) => text.toLowerCase().includes(wanted));
 }
 
-/** Says that not everything is shown. */
+/** The note that not every row is shown. */
 export function Remainder({
   shown,
   of,

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import type { ServerStatus } from "../../shared/wire/rest.ts";
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from "../ui/format.ts";
 
-/** The server in a few figures. */
+/** The server's main figures. */
 export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
   const { clients, tasks, blobs } = status;
   return (

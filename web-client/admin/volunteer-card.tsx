@@ -5,7 +5,7 @@ import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "./qr-code.tsx";
 import { act } from "./state.ts";
 
-/** How others join: the address as text and for a phone's camera. */
+/** The address under which others join, as text and for a phone's camera. */
 export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element {
   const invitation = useSignal<string | undefined>(undefined);
   const address = invitation.value ?? bestAddress(status.volunteerUrls);
@@ -61,10 +61,10 @@ function Address({ address }: { address: string }): JSX.Element {
   );
 }
 
-/** Without what names this page: a proxy may have put the server under a path. */
+/** The server's address without this page's name: a proxy may have put the server under a path. */
 const pageAddress = new URL(".", location.href).href.replace(/\/$/, "");
 
-/** The address this page was opened at works for others too, unless it is this machine's own name for itself. */
+/** The page's own address, which works for others too unless it is a loopback address. */
 function bestAddress(urls: readonly string[]): string {
   if (!isLocal(location.origin)) return pageAddress;
   return urls.find((url) => !isLocal(url)) ?? urls[0] ?? pageAddress;

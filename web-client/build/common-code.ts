@@ -3,7 +3,7 @@ import { rolldown, type Plugin } from "rolldown";
 const virtualId = "virtual:common-code";
 
 interface CommonCode {
-  /** Resolved ids of the modules whose code it holds. */
+  /** Resolved ids of the modules in the script. */
   readonly modules: ReadonlySet<string>;
   readonly names: readonly string[];
   /** One self-contained script that makes a variable `made` of all exports. */
@@ -11,12 +11,12 @@ interface CommonCode {
 }
 
 /**
- * Lets the page and its sandboxes' workers share code that crosses the wire once. The sandbox page can load nothing, so whatever its
- * workers run has to come in it, or from the page: there this code is one self-contained function, which the page calls for its own use
- * and whose source text it hands to the sandbox. (Without: 11 KB of MessagePack, comlink and errors twice.)
+ * Lets the page and its sandboxes' workers share code that crosses the wire once: 11 KB of MessagePack, comlink and errors. The sandbox
+ * page can load nothing, so code of its workers comes in the sandbox page or from the volunteer page. In the volunteer page the common
+ * code is one self-contained function: the page calls it, and hands its source text to the sandbox.
  *
- * @param entry - module that re-exports what is shared by name; its sources become shared wherever they are imported
- * @param side - "worker": the code is already there, as a variable `commonCode`
+ * @param entry - module that re-exports the common code by name; its sources are common wherever they are imported
+ * @param side - in the worker the code is a variable `commonCode` already
  */
 export function commonCode(entry: string, side: "page" | "worker"): Plugin {
   let made: Promise<CommonCode> | undefined;

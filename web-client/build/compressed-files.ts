@@ -7,7 +7,7 @@ import type { Plugin } from "vite";
 const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
 
-/** Puts `file.br` and `file.gz` beside each file of the build: the server sends the smallest that a browser takes. */
+/** Puts `file.br` and `file.gz` beside each file of the build, of which the server sends the smallest that a browser takes. */
 export function compressedFiles(): Plugin {
   return {
     name: "manyhands-compressed-files",

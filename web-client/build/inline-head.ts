@@ -3,9 +3,8 @@ import { join } from "node:path";
 import type { Plugin, Rolldown } from "vite";
 
 /**
- * Puts icon and style sheet into the page itself, which a browser asks for before each visit anyway and mostly hears "not changed"
- * about. As files they cost a request each, the icon even two (the tab's and the page's): 2.3 KB with the heads of the replies. The
- * server allows the style by its hash.
+ * Puts icon and style sheet into the page. As files they cost three requests, because the browser fetches the icon twice: 2.3 KB with
+ * the heads of the replies. The server allows the style by its hash.
  */
 export function inlineHead(): Plugin {
   let directory: string;

@@ -2,8 +2,8 @@ import { build, type Plugin, type ResolvedConfig } from "vite";
 import { compressedFiles } from "./compressed-files.ts";
 
 /**
- * Builds another page after the first, sharing nothing with it. In one build the parts that both use become files of their own, which
- * cost the volunteer page two more requests and 3 KB before its first task.
+ * Builds another page after the first, in a build of its own. In one build, parts of both pages become files of their own, which cost
+ * the volunteer page two more requests and 3 KB before its first task.
  */
 export function secondPage(input: string): Plugin {
   let config: ResolvedConfig;
@@ -25,7 +25,7 @@ export function secondPage(input: string): Plugin {
         plugins: [
           {
             name: "manyhands-relative-icon",
-            // Vite makes addresses of public files relative in the build that copies them only.
+            // Vite makes addresses of public files relative only in the build that copies those files.
             transformIndexHtml: (html) => html.replace('href="/favicon.svg"', 'href="./favicon.svg"'),
           },
           compressedFiles(),

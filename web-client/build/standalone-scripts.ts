@@ -3,12 +3,11 @@ import type { Plugin } from "vite";
 import { commonCode } from "./common-code.ts";
 
 /**
- * Emits what must be one self-contained classic script each, whatever else is bundled:
+ * Emits two self-contained classic scripts:
  *
- * - `sandbox.html`: one page, one inline script, nothing else to load. The page has an opaque origin and a
- *   Content-Security-Policy that lets it fetch nothing, so the source of its workers travels inside the script as a string, but
- *   for what the page has as well and hands over (`commonCode`).
- * - `arbiter.js`, a shared worker: every build of the page has to name the same one, so its name carries no hash.
+ * - in `sandbox.html`, inline: the page has an opaque origin and a Content-Security-Policy that lets it fetch nothing. The source of its
+ *   workers is a string in that script, without the common code, which the volunteer page hands over.
+ * - `arbiter.js`, a shared worker: every build of the page must name the same worker, so the name carries no hash.
  */
 export function standaloneScripts(entries: {
   frame: string;
@@ -48,7 +47,7 @@ function workerSource(source: string): RolldownPlugin {
 }
 
 function page(script: string): string {
-  // Inside a script element these two would end it or change how it is read (HTML standard, "script data state").
+  // These sequences would end the script element or change how it is read (HTML standard, "script data state").
   const safe = script.replaceAll(/<(?=\/script|!--|script)/gi, "\\x3c").trim();
   return `<!doctype html>
 <html lang="en">

@@ -1,13 +1,13 @@
 import { arbiterChannel, type FromArbiter, type ToArbiter } from "./arbiter-messages.ts";
 import type { ElectionHandlers } from "./election-handlers.ts";
 
-/** How often a tab makes sure that its arbiter is there; matters only after a crash. */
+/** How often a tab pokes its arbiter, which finds a crash. */
 const pokeMs = 10_000;
 const answerMs = 2_000;
 
 /**
- * A tab's part in an election by shared worker. Chromium runs a shared worker in the process of the tab that started it: when
- * that tab crashes the worker is gone without a word, so the others poke it, and start a new one when it is silent.
+ * A tab's part in an election by shared worker. Chromium runs a shared worker in the process of the tab that started it. When that tab
+ * crashes, the worker is gone without notice, so the other tabs poke the worker, and start a new one when it does not answer.
  */
 export class ArbiterMember {
   readonly #handlers: ElectionHandlers;
@@ -72,7 +72,7 @@ export class ArbiterMember {
     }, answerMs);
   }
 
-  /** The worker's script could not be had: better every tab for itself than none. */
+  /** Elects this tab when the worker's script cannot be fetched: every tab then computes by itself. */
   #alone(port: MessagePort): void {
     if (this.#left || port !== this.#port) return;
     this.leave();

@@ -1,6 +1,6 @@
 /**
- * Tab → arbiter. `rejoin`: join, by a tab that computes already (its arbiter died). `poke`: are you there, and does the
- * elected tab still live?
+ * Tab → arbiter. `rejoin`: join, by a tab that computes already (its arbiter died). `poke`: answer with `here`, and check that the
+ * elected tab lives.
  */
 export type ToArbiter = "join" | "rejoin" | "leave" | "poke" | "alive";
 /** Arbiter → tab. `here` answers `poke`. */

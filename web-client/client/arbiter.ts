@@ -1,8 +1,8 @@
 import { arbiterChannel, type FromArbiter, type ToArbiter } from "./arbiter-messages.ts";
 
 /**
- * The shared worker that elects the computing tab where the browser has no Web Locks (plain HTTP). Tabs queue up; the first
- * computes. A tab that closes says so; one that crashed is found out when another tab joins or pokes.
+ * The shared worker that elects the computing tab where the browser has no Web Locks (plain HTTP). Tabs queue up, and the first
+ * computes. A tab says so when it closes; a crashed tab is found when another tab joins or pokes.
  */
 const answerMs = 5_000;
 const queue: MessagePort[] = [];
@@ -31,7 +31,7 @@ function lookAfterFirst(): void {
   if (!first || queue.length < 2 || doubt !== undefined) return;
   say(first, "alive?");
   doubt = setTimeout(() => {
-    // Should it be frozen rather than dead, it learns what happened when it wakes, and queues up behind.
+    // A tab that is frozen rather than dead learns this when it wakes, and queues up behind.
     say(first, "deposed");
     remove(first);
     queue.push(first);
@@ -73,5 +73,5 @@ addEventListener("connect", (event) => {
   port.start();
 });
 
-// The browser may have ended an earlier arbiter together with the tab that started it; its tabs are to come here.
+// The browser may have ended an earlier arbiter with the tab that started it. The earlier arbiter's tabs are to join this one.
 new BroadcastChannel(arbiterChannel).postMessage("new");

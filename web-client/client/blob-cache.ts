@@ -6,9 +6,9 @@ import { ByteLru } from "./byte-lru.ts";
 import type { Stores } from "./stores.ts";
 
 const mebibyte = 1024 ** 2;
-/** Disk this page takes at most; a browser that tells how much it would grant lowers it to half of that. */
+/** The page takes at most this much disk, and at most half of what the browser grants. */
 const maxQuotaBytes = 512 * mebibyte;
-/** Without IndexedDB memory is all there is. */
+/** The cache is in memory where the browser has no IndexedDB. */
 const memoryOnlyBytes = 128 * mebibyte;
 const listed = limits.cachedPerMessage;
 
@@ -16,7 +16,7 @@ interface Usage {
   size: number;
   usedAt: number;
 }
-/** Names that must stay. */
+/** Names of blobs that must stay. */
 interface Keep {
   has(name: Sha256): boolean;
 }
@@ -25,11 +25,11 @@ type Change = { added: Sha256[]; removed: Sha256[] };
 
 interface CacheOptions {
   readonly quotaBytes?: number;
-  /** Where to tell other tabs; undefined where the browser has no BroadcastChannel. */
+  /** Carries changes to other tabs; undefined where the browser has no BroadcastChannel. */
   readonly channel?: BroadcastChannel | undefined;
 }
 
-/** Blobs in IndexedDB, least recently used out first, shared by the tabs of one browser. A failing disk is a miss. */
+/** Opens the blobs in IndexedDB, which the tabs of a browser share. The least recently used go first; a failing disk is a miss. */
 export async function openBlobCache(
   stores: Stores | undefined,
   options: CacheOptions = {},
@@ -107,9 +107,9 @@ class IndexedDbCache implements BlobCache {
     if (this.#index.has(sha256) || bytes.length > this.#quotaBytes) return;
     const over = this.#bytes + bytes.length - this.#quotaBytes;
     const { names: removed, missing } = this.#oldest(over, keep);
-    // What is left is needed.
+    // The remaining entries are in `keep`, so they stay.
     if (missing > 0) return;
-    // The caller may move its bytes elsewhere while this waits for the disk.
+    // The caller may transfer its buffer while the disk writes.
     const own = bytes.slice();
     this.#know(sha256, own.length);
     await this.#drop(removed);
@@ -145,7 +145,7 @@ class IndexedDbCache implements BlobCache {
     }
   }
 
-  /** False when the browser has no room, even after half of the blobs went. */
+  /** @returns false when the browser has no room, even after half of the blobs are removed */
   async #write(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<boolean> {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
@@ -161,14 +161,14 @@ class IndexedDbCache implements BlobCache {
     return false;
   }
 
-  /** Times of use are written with the next blob: a time that is lost costs a slightly worse eviction. */
+  /** Writes times of use, with the next blob only: a lost time merely makes eviction slightly worse. */
   async #saveTouched(): Promise<void> {
     const touched = [...this.#touched];
     this.#touched.clear();
     await setMany(touched, this.#stores.index);
   }
 
-  /** The least recently used of that many bytes; `missing` when there are not so many that may go. */
+  /** The least recently used blobs that free `bytes`; `missing` are the bytes that blobs in `keep` hold. */
   #oldest(bytes: number, keep: Keep): { names: Sha256[]; missing: number } {
     const names: Sha256[] = [];
     if (bytes <= 0) return { names, missing: 0 };
@@ -198,7 +198,7 @@ class IndexedDbCache implements BlobCache {
     if (names.length === 0) return;
     names.forEach((name) => this.#forget(name));
     this.#tell({ added: [], removed: names });
-    // The index goes first: a blob without an entry is lost space until it is put again, an entry without a blob a miss.
+    // A blob without an index entry would take disk that nothing counts; an entry without a blob is only a miss.
     await Promise.allSettled([delMany(names, this.#stores.index), delMany(names, this.#stores.blobs)]);
   }
 

@@ -11,14 +11,14 @@ const slowestBytesPerMs = 50;
 /** What a server hashes when a blob's digests are first asked for, on a slow disk. */
 const hashedBytesPerMs = 100_000;
 
-/** Blobs to and from the server this page came from, over HTTP. */
+/** Transfers blobs from and to the server of this page over HTTP. */
 export function createBlobTransfer(page: string = location.href, silenceMs = usualSilenceMs): BlobTransfer {
-  // Relative: a proxy may have put the page under a path of its own.
+  // A relative address, because a proxy may have put the page under a path of its own.
   const address = (sha256: string): string => new URL(`api/blobs/${sha256}`, page).href;
   const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
-      // An HTTP range cannot say "nothing".
+      // An HTTP range cannot be empty.
       if (range && range[0] === range[1]) return new Uint8Array();
       const [start, end] = range ?? [0, name.size];
       if (part.length >= end - start) part.length = 0;
@@ -64,7 +64,7 @@ export function createBlobTransfer(page: string = location.href, silenceMs = usu
   };
 }
 
-/** A whole blob must have the hash that is its name; of a part only the length can be checked. */
+/** Checks that a whole blob has the hash in its name, and a part the length that was asked for. */
 async function verify(
   bytes: Uint8Array,
   name: BlobName,

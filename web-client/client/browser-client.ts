@@ -14,19 +14,19 @@ interface BrowserClientOptions {
   readonly slots: number;
   /** Invitation or client token. */
   readonly token: string | undefined;
-  /** Whether this tab is the only one of its browser that computes, and so may go by the browser's one client id. */
+  /** Whether no other tab of this browser computes, so that this tab may use the browser's client id. */
   readonly exclusive: boolean;
   readonly onStatus: (status: ClientStatus) => void;
 }
 
-/** What the page keeps from one client to the next: a person may stop and start as often as they like. */
+/** State that a page keeps from one client to the next, because a person may stop and start many times. */
 const sandboxes = createFrameSandboxes();
 const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 let opening: ReturnType<typeof openStores> | undefined;
 
 /** The client core on the ports of a browser page. Only the elected tab makes one. */
 export async function openBrowserClient(options: BrowserClientOptions): Promise<Client> {
-  // The sandbox page loads while the socket connects; should it fail, the first task says so.
+  // The sandbox page loads while the socket connects. The first task reports a failure.
   sandboxes.warmUp();
   const stores = await (opening ??= openStores());
   const [cache, client] = await Promise.all([

@@ -1,6 +1,6 @@
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** Least recently used first out, counted in bytes. A `Map` keeps insertion order, so a use is a re-insertion. */
+/** A least-recently-used cache with a quota in bytes. A `Map` keeps the order of insertion, so each use inserts the blob again. */
 export class ByteLru {
   readonly #entries = new Map<Sha256, Uint8Array>();
   readonly #quotaBytes: number;
@@ -18,7 +18,7 @@ export class ByteLru {
     return bytes;
   }
 
-  /** Names that had to go; the blob itself when it does not fit, or not without one that must stay. */
+  /** @returns names of removed blobs; of the new blob alone when there is no room for it beside `keep` */
   put(sha256: Sha256, bytes: Uint8Array, keep?: { has(name: Sha256): boolean }): Sha256[] {
     this.delete(sha256);
     const removed: Sha256[] = [];

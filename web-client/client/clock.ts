@@ -1,8 +1,8 @@
 import type { Clock } from "../../shared/client/ports.ts";
 
 /**
- * The page's clock. A timer of no time goes through a MessageChannel, because browsers hold `setTimeout` of a hidden tab
- * back to once a second or a minute, and nothing on the path of a task may wait for that.
+ * The page's clock. A timer of 0 ms goes through a MessageChannel: browsers delay `setTimeout` of a hidden tab to once a second or a
+ * minute, which no task may wait for.
  */
 export function createClock(): Clock {
   const due: (() => void)[] = [];

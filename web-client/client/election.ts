@@ -6,10 +6,10 @@ const lockName = "manyhands-computing";
 /**
  * Lets one tab of this browser compute at a time. Web Locks where they exist (secure contexts), else a shared worker that
  * arbitrates, else every tab for itself.
- * @returns leaves the election at once, also in `pagehide`
+ * @returns a function that leaves the election at once, also in `pagehide`
  */
 export function joinElection(handlers: ElectionHandlers): () => void {
-  // Declared as always there; missing on plain HTTP and in some browsers.
+  // Web Locks are declared as always there, but missing on plain HTTP and in some browsers.
   const { locks } = navigator as { locks?: LockManager };
   if (locks) return electByLock(locks, handlers);
   if (typeof SharedWorker === "function") {
@@ -17,7 +17,7 @@ export function joinElection(handlers: ElectionHandlers): () => void {
       const member = new ArbiterMember(handlers);
       return () => member.leave();
     } catch {
-      // A browser that refuses shared workers here is one that has none.
+      // A browser that refuses shared workers counts as one without.
     }
   }
   handlers.elected(false);
@@ -35,7 +35,7 @@ function electByLock(locks: LockManager, handlers: ElectionHandlers): () => void
       return held.promise;
     })
     .catch((error: unknown) => {
-      // Locks exist and are refused (a sandboxed or storage-less page): this tab is on its own.
+      // A sandboxed page, or one without storage, is refused the lock: this tab computes by itself.
       if (!left && !waiting.signal.aborted) handlers.elected(false);
       else if (!left) throw error;
     });

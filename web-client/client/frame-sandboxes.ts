@@ -5,7 +5,7 @@ import { workerReady } from "../sandbox/frame-messages.ts";
 import { guardPort, type GuardedPort } from "./guarded-port.ts";
 import { SandboxFrame } from "./sandbox-frame.ts";
 
-/** Starting a worker takes some ten milliseconds; a machine that swaps may need a thousand times that. */
+/** A worker starts in some ten milliseconds; a machine that swaps may need a thousand times that. */
 const startMs = 30_000;
 
 type Ended = Awaited<Sandbox["ended"]>;
@@ -34,7 +34,7 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
   }
 
   let opening: Promise<unknown> = Promise.resolve();
-  /** One at a time, so that the first slots of a page do not open a frame each. */
+  /** Opens the frame in turn, so that the first slots of a page do not open a frame each. */
   function inTurn(): Promise<SandboxFrame> {
     const open = opening.then(openFrame);
     opening = open.catch(() => undefined);
@@ -97,7 +97,7 @@ class WorkerSandbox implements Sandbox {
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    // What `#dead` is raced with may be kept as long as it: nothing large may come out of there.
+    // A promise that is raced with `#dead` may be kept as long as `#dead`, so it must not resolve with anything large.
     const reported = this.#runner.run(bundle).then((rest) => rest && this.#host.report(rest));
     await Promise.race([reported, this.#dead]);
   }
@@ -121,7 +121,7 @@ class WorkerSandbox implements Sandbox {
   }
 }
 
-/** The host as the worker may call it; what it returns is a copy that is moved: to clone it would copy it twice. */
+/** The host's calls for the worker. Data is copied and the copy transferred: a structured clone would copy it once more. */
 function exposedHost(host: SandboxHost): SandboxHost {
   return {
     async data(name, range) {
@@ -133,7 +133,7 @@ function exposedHost(host: SandboxHost): SandboxHost {
   };
 }
 
-/** A structured clone takes the whole buffer behind a view: a task's 100 bytes would carry their 16 MiB frame along. */
+/** Copies a view: a structured clone takes the whole buffer behind it, for 100 bytes of a task a frame of up to 16 MiB. */
 function compact(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

@@ -2,16 +2,16 @@ import type { Endpoint } from "comlink";
 
 type Listener = (event: { data: unknown }) => void;
 
-/** Calls a worker may have under way. An honest one waits at 64 (sandbox/worker.ts) and sends reports besides. */
+/** Calls that a worker may have under way. An honest worker has 64 (sandbox/worker.ts), and reports besides. */
 const maxCalls = 1_000;
 
-interface GuardOptions {
-  /** First message of the other end, before anything else. */
+export interface GuardOptions {
+  /** First message of the worker. */
   readonly greeting: string;
   readonly greeted: () => void;
-  /** What the other end may call. */
+  /** Names of the functions that the worker may call. */
   readonly verbs: readonly string[];
-  /** Told what it did wrong; nothing more is let through. */
+  /** Called with the worker's fault; no further message is let through. */
   readonly violated: (what: string) => void;
 }
 
@@ -21,15 +21,15 @@ export interface GuardedPort {
 }
 
 /**
- * The page's end of the port to a worker, as a comlink endpoint that lets through only what an honest runner says: calls
- * of the given verbs with plain arguments, and answers to our own calls. comlink alone would let whoever holds the other end
- * walk to any property of the exposed object (`constructor.constructor` is `Function`), set it, or construct it in the
- * page.
+ * The page's end of the port to a worker, as a comlink endpoint that lets through only messages of an honest runner: calls of the given
+ * verbs with plain arguments, and answers to the page's calls. comlink alone would let a hostile worker walk to any property of the
+ * exposed object (`constructor.constructor` is `Function`), set it, or construct it in the page.
  */
 export function guardPort(port: MessagePort, options: GuardOptions): GuardedPort {
   const listeners = new Set<Listener>();
-  /** Our calls that wait for an answer, and theirs that do. */
+  /** Calls of the page that wait for the worker's answer. */
   const asked = new Set<unknown>();
+  /** Calls of the worker that wait for the page's answer. */
   const answering = new Set<unknown>();
   let greeted = false;
 
@@ -38,7 +38,7 @@ export function guardPort(port: MessagePort, options: GuardOptions): GuardedPort
       greeted = true;
       return options.greeted();
     }
-    // comlink says this when the garbage collector took a proxy; there is nothing to release here.
+    // comlink sends RELEASE when the garbage collector took a proxy; the page has nothing to release.
     if (isRecord(data) && data["type"] === "RELEASE") return;
     const clean = greeted ? admit(data, options.verbs) : undefined;
     if (!clean || (clean["type"] !== "APPLY" && !asked.delete(clean["id"])))
@@ -71,7 +71,7 @@ export function guardPort(port: MessagePort, options: GuardOptions): GuardedPort
   };
 }
 
-/** A message as comlink may see it, rebuilt from the parts that are allowed; undefined when it is not allowed at all. */
+/** Rebuilds a message from the parts that comlink may see; undefined when the message is not allowed. */
 function admit(data: unknown, verbs: readonly string[]): Record<string, unknown> | undefined {
   if (!isRecord(data) || typeof data["id"] !== "string") return undefined;
   const { id, type, path, argumentList, name, value } = data;
@@ -83,7 +83,7 @@ function admit(data: unknown, verbs: readonly string[]): Record<string, unknown>
   return plain && argumentList.length <= 2 ? { id, type, path, argumentList } : undefined;
 }
 
-/** comlink copies every property of a thrown error onto a new one, so only these three are passed on. */
+/** Reduces a thrown error to three properties, because comlink copies every property onto the error that the page gets. */
 function thrown(value: unknown): unknown {
   const error = isRecord(value) && isRecord(value["value"]) ? value["value"] : {};
   const text = (part: unknown): string => (typeof part === "string" ? part : "");

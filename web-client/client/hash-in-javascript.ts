@@ -2,10 +2,10 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex } from "../../shared/hex.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** About ten milliseconds of plain JavaScript on a slow machine: the page answers its user in between. */
+/** A slow machine hashes a piece in about ten milliseconds, between which the page answers its user. */
 const pieceBytes = 1024 ** 2;
 
-/** SHA-256 in pieces, between which the page lives on. */
+/** SHA-256 in pieces, between which the event loop turns. */
 export async function hashInJavaScript(bytes: Uint8Array): Promise<Sha256> {
   const hash = sha256.create();
   for (let at = 0; at < bytes.length; at += pieceBytes) {

@@ -8,9 +8,8 @@ import type { Stores } from "./stores.ts";
 const key = "client";
 
 /**
- * The client id of this browser, the same after a reload, so that leases and outbox are still its own. Only the elected
- * tab calls this, so two tabs never are one client; where tabs cannot elect, every page gets an id of its own
- * (`shared` false).
+ * The client id of this browser, the same after a reload, so that leases and outbox stay its own. Only the elected tab calls this, so
+ * two tabs never share an id. Where tabs cannot elect (`shared` false), every page gets an id of its own.
  */
 export async function loadClientId(stores: Stores | undefined, shared: boolean): Promise<ClientId> {
   const fresh = makeClientId((count) => crypto.getRandomValues(new Uint8Array(count)));
@@ -34,11 +33,11 @@ async function remember(stores: Stores | undefined, id: ClientId): Promise<void>
     if (stores) await set(key, id, stores.state);
     else sessionStorage.setItem(key, id);
   } catch {
-    // A browser that keeps nothing: the next load is a new client.
+    // Where the browser keeps no data, the next load is a new client.
   }
 }
 
-/** How this browser introduces itself. */
+/** The identity in this browser's `hello`. */
 export function describeBrowser(client: ClientId, token: string | undefined): ClientIdentity {
   return {
     client,
@@ -53,13 +52,13 @@ export function describeBrowser(client: ClientId, token: string | undefined): Cl
 }
 
 function memoryPerSlotMb(): number {
-  // In GiB, rounded and capped by the browser, in secure contexts only; 4 is a cautious guess for today's machines.
+  // The browser tells GiB, rounded and capped, in secure contexts only; 4 is a cautious guess for today's machines.
   const { deviceMemory = 4 } = navigator as Navigator & { deviceMemory?: number };
   const share = (deviceMemory * 1024) / navigator.hardwareConcurrency;
   return Math.round(Math.min(4096, Math.max(512, share)));
 }
 
-/** For example "Firefox on Windows": enough for an administrator to tell machines apart, and no more than was sent anyway. */
+/** A name such as "Firefox on Windows", made of the user agent that the browser sends to every server. */
 function browserName(userAgent: string): string {
   const browsers = [
     ["Edge", /Edg\//],

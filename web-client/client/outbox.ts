@@ -4,8 +4,8 @@ import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * Finished results that the server has not acknowledged, in IndexedDB, so that a reload or a crash of the tab loses none.
- * Where IndexedDB is missing or fails they live as long as the page.
+ * Finished results that the server has not acknowledged, in IndexedDB, so that a reload or a crash of the tab loses none. Where
+ * IndexedDB is missing or fails, results live as long as the page.
  */
 export function createOutbox(stores: Stores | undefined, warn: (message: string) => void): Outbox {
   const attempt = async (what: string, action: (stores: Stores) => Promise<unknown>): Promise<void> => {
@@ -37,7 +37,7 @@ function keyOf({ job, index, attempt }: LeaseKey): string {
   return `${job}/${index}/${attempt}`;
 }
 
-/** A view into a larger buffer would be stored with all of it. */
+/** Copies a view of a larger buffer, because IndexedDB would store the whole buffer. */
 function detached(entry: OutboxEntry): OutboxEntry {
   const { outcome } = entry.result;
   if (outcome.state !== "done" || !(outcome.output instanceof Uint8Array)) return entry;

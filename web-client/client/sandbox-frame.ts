@@ -2,18 +2,17 @@ import { commonCode } from "virtual:common-code";
 import { PlatformError } from "../../shared/errors.ts";
 import type { FromFrame, Greeting, ToFrame } from "../sandbox/frame-messages.ts";
 
-/** The page is small and comes from the server this page came from; a slow network still gets it in this time. */
+/** The sandbox page is small, so a slow network still delivers it in this time. */
 const loadMs = 30_000;
-/** A frame that loaded and says nothing is an error page: the script in ours speaks at once. */
+/** A loaded frame that sends nothing for this long is an error page: the sandbox page's script sends at once. */
 const readyMs = 5_000;
 const pingMs = 2_000;
 /** The frame's own thread never runs a kernel, so silence for this many pings in a row means that its process is gone. */
 const missedPings = 5;
 
 /**
- * The hidden iframe that holds the workers. Chromium gives a sandboxed frame a process of its own, and a worker that
- * runs out of memory takes that process down (tried: 4 GB of objects; the page goes on, nothing is reported to
- * it). Neither the frame element nor a MessagePort shows that, so the page pings the frame.
+ * The hidden iframe that holds the workers. Chromium gives a sandboxed frame a process of its own, which a worker that runs out of memory
+ * takes down. Neither the frame element nor a MessagePort shows that, so the page pings the frame.
  */
 export class SandboxFrame {
   readonly #element: HTMLIFrameElement;
@@ -111,7 +110,7 @@ function hiddenFrame(url: string): HTMLIFrameElement {
   element.setAttribute("aria-hidden", "true");
   element.tabIndex = -1;
   element.title = "Sandbox";
-  // Not display:none, for which browsers lower the priority of a frame's process.
+  // Browsers lower the priority of a frame's process for display:none.
   element.style.cssText =
     "position:fixed;width:1px;height:1px;inset:0;border:0;opacity:0;pointer-events:none";
   element.src = url;
@@ -140,7 +139,7 @@ function greeted(element: HTMLIFrameElement): Promise<MessagePort> {
     port1.addEventListener("message", ready, { once: true });
     port1.start();
     const greeting: Greeting = { commonCode };
-    // The frame's origin is opaque, which "*" alone matches; what is sent is no secret, and a port that only this frame can use.
+    // Only "*" matches the frame's opaque origin. The common code is no secret, and the port is of use to this frame alone.
     element.contentWindow?.postMessage(greeting, "*", [port2]);
   });
 }

@@ -1,6 +1,6 @@
 import { createStore, del, set, type UseStore } from "idb-keyval";
 
-/** The page's IndexedDB stores; one database each, as idb-keyval wants it. */
+/** The page's IndexedDB stores, each in a database of its own as idb-keyval requires. */
 export interface Stores {
   readonly blobs: UseStore;
   /** Size and time of last use of each blob. */
@@ -12,8 +12,8 @@ export interface Stores {
 const probeMs = 3_000;
 
 /**
- * Opens the stores, or tells that this browser keeps nothing (private windows, blocked site data, broken profile): then
- * everything lives in memory and the page works without.
+ * Opens the stores. Undefined where the browser keeps no data (private windows, blocked site data, broken profile): the page then works
+ * in memory.
  */
 export async function openStores(): Promise<Stores | undefined> {
   try {
@@ -23,7 +23,7 @@ export async function openStores(): Promise<Stores | undefined> {
       outbox: createStore("manyhands-outbox", "outbox"),
       state: createStore("manyhands-state", "state"),
     };
-    // Some browsers fail on the first write only, and some never answer at all.
+    // Some browsers fail only on the first write, and some never answer.
     await within(probeMs, set("probe", 1, stores.state));
     await del("probe", stores.state);
     return stores;

@@ -1,12 +1,12 @@
 import type { Transport } from "../../shared/client/ports.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
 
-/** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
+/** Close code of a connection that failed or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;
 
-/** One WebSocket to the server this page came from. */
+/** A WebSocket to the page's server. */
 export function createTransport(page: string = location.href): Transport {
-  // Relative: a proxy may have put the page under a path of its own.
+  // A relative address, because a proxy may have put the page under a path of its own.
   const address = new URL(clientSocketPath.slice(1), page);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   return {
@@ -27,7 +27,7 @@ export function createTransport(page: string = location.href): Transport {
       socket.binaryType = "arraybuffer";
       socket.addEventListener("open", () => handlers.opened());
       socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
-        // Text frames are not part of the protocol; the core answers an empty frame as it does any malformed one.
+        // The protocol has no text frames; the core treats an empty frame as any malformed one.
         if (!closed) handlers.received(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array());
       });
       socket.addEventListener("close", ({ code, reason }) =>

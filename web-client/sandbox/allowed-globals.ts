@@ -1,6 +1,6 @@
 /**
- * What a kernel finds in its global scope: the language, and platform objects that only compute. Everything else is
- * removed before a kernel loads, so that what a future browser adds is absent too.
+ * Globals of a kernel: the language, and platform objects that only compute. Every other global is removed before a kernel loads, also
+ * globals of future browsers.
  */
 const language = `
   AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date
@@ -10,7 +10,7 @@ const language = `
   Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet WebAssembly decodeURI decodeURIComponent encodeURI
   encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt undefined unescape`;
 
-/** The same as the Node client's sandbox offers, so that a kernel that runs on one runs on the other. */
+/** The same names as in the Node client's sandbox, so that a kernel runs on both. */
 const platform = `
   AbortController AbortSignal CompressionStream CustomEvent DOMException DecompressionStream Event EventTarget
   ReadableStream TextDecoder TextEncoder TransformStream URL URLSearchParams WritableStream addEventListener atob btoa
@@ -21,7 +21,7 @@ const allowed = new Set(`${language} ${platform}`.trim().split(/\s+/));
 
 /**
  * Removes every other property of the global object and of its prototypes, and puts the replacements there.
- * @throws Error naming what could not be removed: better no sandbox than a leaky one
+ * @throws Error naming a property that could not be removed: no sandbox is better than a leaky one
  */
 export function removeGlobals(scope: object, replacements: Record<string, unknown>): void {
   for (let holder: unknown = scope; holder !== null && holder !== Object.prototype;)
@@ -36,7 +36,7 @@ export function removeGlobals(scope: object, replacements: Record<string, unknow
 function clear(holder: object): unknown {
   for (const key of Reflect.ownKeys(holder)) {
     if (typeof key === "symbol" || allowed.has(key) || Reflect.deleteProperty(holder, key)) continue;
-    // What stays (TEMPORARY and PERSISTENT, leftovers of a file system interface) must be a plain constant.
+    // Properties that cannot be removed (TEMPORARY and PERSISTENT of an old file system interface) must be plain constants.
     const descriptor = Reflect.getOwnPropertyDescriptor(holder, key);
     if (!descriptor || !("value" in descriptor) || Object(descriptor.value) === descriptor.value)
       throw new Error(`The sandbox could not remove ${key}.`);

@@ -1,6 +1,6 @@
 /**
- * What both the page and the workers of its sandboxes use, and the page hands to them (build/common-code.ts). A module named here
- * is shared as a whole: who imports another name from it adds that name.
+ * Code of both the page and the workers of its sandboxes, which the page hands to the workers (build/common-code.ts). A module named here
+ * is shared as a whole, so each name that either side imports from it must be listed.
  */
 export { expose, transfer, wrap } from "comlink";
 export {

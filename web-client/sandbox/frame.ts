@@ -2,15 +2,15 @@ import { workerSource } from "virtual:worker-source";
 import type { FromFrame, Greeting, ToFrame } from "./frame-messages.ts";
 
 /**
- * The sandbox page: opaque origin, no network, no storage. It only starts and ends workers; a kernel's code never runs in
- * it, and what workers and page say to each other does not pass through it.
+ * The sandbox page: opaque origin, no network, no storage. The page only starts and ends workers. Kernels never run in it, and messages
+ * between workers and volunteer page do not pass through it.
  */
 const workers = new Map<number, Worker>();
 
-/** In a function, so that a kernel in the worker cannot name the common code, and strict, as the modules it was made from. */
+/** The worker's script is a function, so that a kernel cannot name the common code, and strict, as the modules it was made from. */
 function workerUrlWith(commonCode: string): string {
   const parts = [`(()=>{"use strict";const commonCode=(${commonCode})();`, workerSource, "})()"];
-  // A classic worker: a module worker from a blob URL does not start under an opaque origin (tried on Chromium 156).
+  // The worker is a classic one: Chromium starts no module worker from a blob URL under an opaque origin.
   return URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
 }
 

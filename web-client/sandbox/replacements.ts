@@ -1,9 +1,9 @@
-/** Where `console` writes: to the log of the task that runs. */
+/** Takes the lines of `console`, for the log of the running task. */
 export interface ConsoleSink {
   log(...parts: unknown[]): void;
 }
 
-/** Harmless stand-ins for what kernels may expect, made of what is captured now. */
+/** Harmless replacements of globals that kernels may expect. */
 export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
   const { freeze } = Object;
   return {
@@ -13,7 +13,7 @@ export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
   };
 }
 
-/** `crypto.randomUUID` is missing on plain HTTP; a kernel must not depend on the address of the page. */
+/** Replaces `crypto.randomUUID`, which browsers lack on plain HTTP: kernels must not depend on the page's address. */
 function makeRandomUuid(): () => string {
   const getRandomValues = crypto.getRandomValues.bind(crypto);
   return () => {

@@ -1,5 +1,5 @@
 declare module "virtual:common-code" {
-  /** Source of a function that makes what sandbox/common-code.ts exports; see build/common-code.ts. */
+  /** Source of a function that makes the exports of sandbox/common-code.ts; see build/common-code.ts. */
   export const commonCode: string;
 }
 

@@ -9,18 +9,18 @@ import { portEndpoint } from "./port-endpoint.ts";
 import { makeReplacements } from "./replacements.ts";
 
 /**
- * The worker of one slot. It gets one port, closes every door, and then runs kernels: a kernel shares this realm, so the
- * order matters, and so does that everything used afterwards was taken before.
+ * The worker of one slot: takes one port, removes the globals, then runs kernels. A kernel shares this realm, so the globals that the
+ * worker itself needs later are taken before.
  */
 const now = performance.now.bind(performance);
 const objectUrl = URL.createObjectURL.bind(URL);
 const revoke = URL.revokeObjectURL.bind(URL);
 const BlobOfSource = Blob;
 
-/** Outputs from this size on are moved instead of copied: below, a copy is cheaper than detaching a buffer. */
+/** Outputs from this size on are transferred: below, a copy is cheaper than detaching a buffer. */
 const transferBytes = 64 * 1024;
 
-/** Calls of `ctx.data` and `ctx.put` under way in the page for this worker. */
+/** Calls of `ctx.data` and `ctx.put` that the page serves for this worker at once. */
 const callsAtOnce = 64;
 
 addEventListener("message", function first(event) {
@@ -62,7 +62,7 @@ function moved<Report extends RunnerReport | undefined>(report: Report): Report 
   return isLarge ? transfer(report, [bytes.buffer as ArrayBuffer]) : report;
 }
 
-/** A kernel that asks for more at once than the page can serve waits here, in its own memory. */
+/** Holds back a kernel's further calls in the worker's memory, so that they do not fill the page's. */
 function limitConcurrency(limit: number): <T>(call: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
@@ -79,7 +79,7 @@ function limitConcurrency(limit: number): <T>(call: () => Promise<T>) => Promise
   };
 }
 
-/** The runner calls kernels one after the other: `console` speaks for the one called last. */
+/** Context of the kernel called last: the runner calls kernels one after the other, so `console` writes to its log. */
 let running: KernelContext | undefined;
 
 async function importModule(source: Uint8Array): Promise<{ default?: unknown }> {

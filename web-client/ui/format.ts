@@ -39,13 +39,13 @@ export function formatBytes(bytes: number): string {
   return `${precise.format(bytes)} ${units[unit]}`;
 }
 
-/** 0.137 → "14 %"; never "100 %" before it is all. */
+/** 0.137 → "14 %"; "100 %" only for all. */
 export function formatShare(share: number): string {
   const percent = share >= 1 ? 100 : Math.min(99, Math.round(share * 100));
   return `${percent} %`;
 }
 
-/** First characters of a SHA-256, enough to tell two apart. */
+/** First characters of a SHA-256, enough to distinguish two. */
 export function shortHash(sha256: string): string {
   return sha256.slice(0, 10);
 }

@@ -5,7 +5,7 @@ import { saveSettings, type Settings } from "./settings.ts";
 import type { Volunteer } from "./volunteer.ts";
 import { Work } from "./work.tsx";
 
-/** It came with the page: as a file it would be fetched once more. */
+/** The address of the icon inside the page, because an icon as a file would be fetched once more. */
 const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href;
 
 interface AppProps {
@@ -14,8 +14,8 @@ interface AppProps {
 }
 
 /**
- * The volunteer page. A plain component: signals and hooks would be a tenth of what the page transfers before its first
- * task, which is to stay under 60 KB.
+ * The volunteer page. A class component, because signals and hooks would be a tenth of the bytes before the first task, which stay
+ * under 60 KB.
  */
 export class App extends Component<AppProps, { phase: Phase; settings: Settings }> {
   #ticking: ReturnType<typeof setInterval> | undefined;
@@ -27,13 +27,13 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
 
   override componentDidMount(): void {
     this.props.volunteer.onPhase = (phase) => this.setState({ phase });
-    // Counts seconds down, and notices that the work ended; a hidden page has nobody to tell.
+    // The shown seconds count down, and ended work disappears; nobody sees a hidden page.
     this.#ticking = setInterval(() => {
       if (document.visibilityState === "visible" && this.state.phase.state === "running") this.setState({});
     }, 1_000);
   }
 
-  /** Whether the keyboard is at the buttons, which are about to become others. */
+  /** Whether a button has the keyboard's focus before the buttons change. */
   override getSnapshotBeforeUpdate(): boolean {
     return isAtControls();
   }

@@ -11,7 +11,7 @@ interface ControlsProps {
   readonly choose: (changed: Partial<Settings>) => void;
 }
 
-/** Everything a person can press. */
+/** The buttons and settings of the page. */
 export function Controls({ volunteer, phase, settings, choose }: ControlsProps): JSX.Element {
   return (
     <div class="controls">

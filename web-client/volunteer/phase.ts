@@ -1,11 +1,11 @@
 import type { ClientStatus } from "../../shared/client/status.ts";
 import { shownName } from "../ui/shown-name.ts";
 
-/** Where the page is; what it shows follows from this. */
+/** State of the page, from which everything it shows follows. */
 export type Phase =
   | { readonly state: "ready" }
   | { readonly state: "starting" }
-  /** Another tab of this browser computes; this one takes over when that tab closes. */
+  /** Another tab of this browser computes; this tab takes over when the other one closes. */
   | { readonly state: "otherTab" }
   | { readonly state: "running"; readonly status: ClientStatus; readonly recent: RecentWork }
   | { readonly state: "stopped"; readonly done: number }
@@ -13,8 +13,8 @@ export type Phase =
   | { readonly state: "broken"; readonly message: string };
 
 /**
- * For whom it computed last, and when (on the clock of the status). Tiny tasks leave a slot idle now and then for a
- * moment, and a page that says so each time would flicker.
+ * Customers of the last tasks, and when those ran (on the clock of the status). Between tiny tasks a slot is idle for moments, and the
+ * sentence would flicker without this.
  */
 export interface RecentWork {
   readonly customers: readonly string[];
@@ -28,7 +28,7 @@ interface Sentence {
 
 const recentMs = 2_000;
 
-/** The one sentence that says what is going on. `now` is on the clock of the status. */
+/** The page's sentence for a phase. `now` is on the clock of the status. */
 export function describePhase(phase: Phase, now: number): Sentence {
   switch (phase.state) {
     case "ready":
@@ -85,7 +85,7 @@ function drainSentence(status: ClientStatus, busy: boolean): string {
   return status.unsent > 0 ? "Delivering the last results, then stopping." : "Stopping…";
 }
 
-/** A reason is a sentence of its own; here it stands inside another. */
+/** Turns a reason, which is a sentence, into a part of another sentence. */
 function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, "");
 }

@@ -1,4 +1,4 @@
-/** Choices of the person at this browser, kept across visits where the browser keeps anything. */
+/** Choices of the person, kept across visits where the browser keeps data. */
 export interface Settings {
   readonly slots: number;
   readonly keepAwake: boolean;
@@ -14,7 +14,7 @@ export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency ||
 /** One core stays free for the person. */
 const defaults: Settings = { slots: Math.max(1, cores - 1), keepAwake: false };
 
-/** Reads the kept choices; what is missing, broken or impossible here becomes the default. */
+/** Reads the kept choices; missing and impossible values become the default. */
 export function loadSettings(): Settings {
   const kept = recall(localStore, key);
   try {
@@ -30,7 +30,7 @@ export function saveSettings(settings: Settings): void {
   remember(localStore, key, JSON.stringify(settings));
 }
 
-/** What the page's address asks for. The invitation leaves the address bar, so that nobody passes it on unaware. */
+/** Reads the options in the page's address. The invitation leaves the address bar, so that nobody passes it on unaware. */
 export function takeAddress(): { autoStart: boolean; invite: string | undefined } {
   const { searchParams } = new URL(location.href);
   const autoStart = ["1", "true", "yes"].includes(searchParams.get("auto") ?? "");
@@ -43,18 +43,18 @@ export function takeAddress(): { autoStart: boolean; invite: string | undefined 
   return { autoStart, invite };
 }
 
-/** Notes for a reload of this tab whether it computes; called when the page is left. */
+/** Notes whether this tab computes, for its reload; called when the page is left. */
 export function noteComputing(isOn: boolean): void {
   remember(tabStore, computingKey, isOn ? "1" : "");
 }
 
-/** Whether this tab computed when it was reloaded, or left and come back to; opening the page anew starts nothing. */
+/** Whether this tab computed before a reload or a way back in its history. A newly opened page never computes by itself. */
 export function wasComputing(): boolean {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   return navigation?.type !== "navigate" && recall(tabStore, computingKey) === "1";
 }
 
-// Merely touching these throws where site data is blocked.
+// The mere access throws where site data is blocked.
 const localStore = (): Storage => localStorage;
 const tabStore = (): Storage => sessionStorage;
 
@@ -70,6 +70,6 @@ function remember(store: () => Storage, name: string, value: string): void {
   try {
     store().setItem(name, value);
   } catch {
-    // Kept for this page only, then.
+    // The value is not kept beyond this page.
   }
 }

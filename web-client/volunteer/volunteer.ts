@@ -7,12 +7,12 @@ import { noteComputing, type Settings } from "./settings.ts";
 import { keepAwake } from "./wake-lock.ts";
 import { messageOf } from "../../shared/errors.ts";
 
-/** How long an election may take before the page says that another tab has it. */
+/** After this long in the election the page says that another tab computes. */
 const electionMs = 400;
-/** A hundred tiny tasks a second are not worth a hundred renderings: where the processor draws, each takes some 3 ms from the kernels. */
+/** The page renders at most this often: where the processor draws, a rendering takes some 3 ms from the kernels. */
 const renderMs = 1000;
 
-/** The volunteer's side of this page: one client at a time, from the press of the button to its stop. */
+/** The page's client, one at a time, from the press of the button to its stop. */
 export class Volunteer {
   /** Called with every change of {@link phase}. */
   onPhase: ((phase: Phase) => void) | undefined;
@@ -21,7 +21,7 @@ export class Volunteer {
   #settings: Settings;
   #client: Client | undefined;
   #leave: (() => void) | undefined;
-  /** Counts starts and stops, so that what was begun before the last of them knows that it is over. */
+  /** Counts starts and stops, so that an asynchronous step notices a later one. */
   #era = 0;
   #resumeOnShow = false;
 
@@ -67,21 +67,21 @@ export class Volunteer {
     this.#client?.resume();
   }
 
-  /** Takes over what the person chose. */
+  /** Applies the person's choices. */
   choose(settings: Settings): void {
     this.#settings = settings;
     this.#client?.setSlots(settings.slots);
     keepAwake(settings.keepAwake && this.#client !== undefined);
   }
 
-  /** Lets what runs finish and delivers it, then stops. */
+  /** Finishes and delivers the running tasks, then stops. */
   async finish(): Promise<void> {
     const era = this.#era;
     await this.#client?.drain();
     if (era === this.#era) this.stop();
   }
 
-  /** Stops at once; the server hears of it before this returns. */
+  /** Stops at once; the goodbye leaves before this returns. */
   stop(): void {
     const done = this.#client?.status.done ?? 0;
     this.#end();
@@ -110,7 +110,7 @@ export class Volunteer {
     }
   }
 
-  /** Takes every status, and shows the newest once a second while somebody can see it. */
+  /** Returns a function that takes every status, and shows the newest once a second. */
   #painter(era: number): (status: ClientStatus) => void {
     let recent: RecentWork = { customers: [], at: -Infinity };
     let newest: ClientStatus | undefined;

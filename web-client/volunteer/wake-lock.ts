@@ -1,12 +1,12 @@
 let held: WakeLockSentinel | undefined;
 let wanted = false;
 
-/** Declared as always there; exists in secure contexts of some browsers. */
+/** The wake lock is declared as always there, but exists only in secure contexts of some browsers. */
 const { wakeLock } = navigator as { wakeLock?: WakeLock };
 
 export const canKeepAwake = wakeLock !== undefined;
 
-/** Keeps this machine from going to sleep while it computes. The browser lets go whenever the page is hidden. */
+/** Keeps this machine awake while it computes. The browser releases the lock whenever the page is hidden. */
 export function keepAwake(on: boolean): void {
   wanted = on;
   void apply();
@@ -17,7 +17,7 @@ async function apply(): Promise<void> {
     await held?.release();
     held = undefined;
   } else if (wakeLock && document.visibilityState === "visible" && (!held || held.released)) {
-    // Refused on low battery, for example: then the machine may sleep.
+    // The browser may refuse, for example on a low battery: the machine may then sleep.
     held = await wakeLock.request("screen").catch(() => undefined);
   }
 }

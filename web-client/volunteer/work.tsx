@@ -3,7 +3,7 @@ import type { ClientStatus, SlotStatus } from "../../shared/client/status.ts";
 import { formatCount, formatShare, plural, shortHash } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 
-/** What was done, and what every slot does now. */
+/** The count of done tasks, and the task of every slot. */
 export function Work({ status }: { status: ClientStatus }): JSX.Element {
   return (
     <section class="card work" aria-labelledby="work">
