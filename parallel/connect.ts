@@ -3,8 +3,8 @@ import type { Hands } from "../customer/hands.ts";
 import { parseParallel } from "./spec.ts";
 
 /**
- * Connects a program to whatever computes for it: a server, threads of this machine, or ranks under MPI. `hands.close()`
- * ends everything that was started.
+ * Connects a program to a server, threads of this machine, or ranks under MPI. `hands.close()` ends everything that was
+ * started.
  *
  * @param spec - `dc:HOST:PORT`, `thread:N[:SCRATCH]`, `mpi:N:SCRATCH` or the address of a server; else
  * `MANYHANDS_PARALLEL`, else `MANYHANDS_SERVER`, else the server on this machine

@@ -5,10 +5,10 @@ import { connect } from "./connect.ts";
 import { parallelGrammar, parseParallel } from "./spec.ts";
 
 /**
- * Gives a program the option `--parallel <spec>` (environment: MANYHANDS_PARALLEL) and its help text. A string that cannot
- * be read ends the program before it has done anything.
+ * Gives a program the option `--parallel <spec>` (environment: MANYHANDS_PARALLEL) and its help text. A wrong string ends the program
+ * while its options are parsed.
  *
- * @returns what connects the program once it has been parsed
+ * @returns a function that connects the program once its options are parsed
  * @example
  * const program = new Command("simmx").argument("<images>");
  * const connect = parallelOption(program);
@@ -17,14 +17,14 @@ import { parallelGrammar, parseParallel } from "./spec.ts";
  * });
  */
 export function parallelOption(program: Command): (options?: ConnectOptions) => Promise<Hands> {
-  // By the program's own commander: who does not use this option does not load one.
+  // The option comes from the program's own commander, so that other programs load none.
   const option = program
     .createOption("--parallel <spec>", "where it computes: dc:…, thread:… or mpi:… (see below)")
     .argParser((text: string) => {
       parseParallel(text);
       return text;
     });
-  // Commander takes an empty variable for a value, and shells and service managers set many an empty one.
+  // Commander takes an empty variable for a value, but shells and service managers often set empty variables.
   if (process.env["MANYHANDS_PARALLEL"]?.trim() !== "") option.env("MANYHANDS_PARALLEL");
   program.addOption(option);
   program.addHelpText(

@@ -3,9 +3,9 @@ import { limits } from "../shared/limits.ts";
 
 /** Options that every type of parallelism takes, as `key=value`. */
 export interface SharedOptions {
-  /** Priority of the jobs that this program makes and that name none. */
+  /** Priority of the program's jobs that have none of their own. */
   readonly priority?: number;
-  /** Name of the jobs that are given none. */
+  /** Name of the program's jobs that have none of their own. */
   readonly name?: string;
   /** Access token of the server. */
   readonly token?: string;
@@ -13,7 +13,7 @@ export interface SharedOptions {
   readonly cache?: string;
 }
 
-/** Where a program computes: what `--parallel` says. */
+/** A parsed `--parallel` string: where a program computes. */
 export type ParallelSpec =
   | { readonly type: "dc"; readonly url: string; readonly options: SharedOptions }
   | {
@@ -29,7 +29,7 @@ export type ParallelSpec =
       readonly options: SharedOptions;
     };
 
-/** What `--parallel` takes; for help texts and refusals. */
+/** Grammar of `--parallel`, for help texts and refusals. */
 export const parallelGrammar = `  dc:HOST[:PORT]       a server and whoever computes for it (port 9990 unless said otherwise)
   http(s)://HOST:PORT  the same, by its address; HOST:PORT too
   thread:N[:SCRATCH]   N processes on this machine (or auto: one a core), no server, no port; with a directory
@@ -43,7 +43,7 @@ const defaultPort = 9990;
 const maxRanks = 100_000;
 
 /**
- * Reads a `--parallel` string. EMAN2's spellings mean what they meant there.
+ * Reads a `--parallel` string. EMAN2's spellings have the same meaning.
  *
  * @throws PlatformError BAD_OPTION that points at the character and shows the grammar
  * @see https://blake.bcm.edu/emanwiki/EMAN2/Parallel
@@ -71,7 +71,7 @@ export function parseParallel(text: string): ParallelSpec {
   throw reader.refuse(reader.begin, "expected dc, thread, mpi or the address of a server");
 }
 
-/** `head:9990` has always been an address; with a port of three digits or more, so that `threads:4` stays a mistake. */
+/** Reads an address such as `head:9990`. The port has three digits or more, so that `threads:4` stays a mistake. */
 function isHostAndPort(text: string): boolean {
   return /^(?!(dc|thread|mpi):)(\[[^\]]*\]|[\w.-]+):\d{3,5}(:\w+=|$)/.test(text);
 }
@@ -98,16 +98,16 @@ function readMpi(reader: SpecReader): ParallelSpec {
   return { type: "mpi", ranks, scratch: scratch.text, options: reader.finish() };
 }
 
-/** A part between two colons (its value, when it has a name), and where that begins in the text. */
+/** A part between two colons: its name if any, its value, and where the value begins in the text. */
 interface Part {
   readonly key: string | undefined;
   readonly text: string;
   readonly at: number;
 }
 
-/** Gives the parts of a text one after the other, and refusals that point into it. */
+/** Reads the parts of a text one after the other, and makes refusals that point into the text. */
 class SpecReader {
-  /** Where the text begins, after blanks. */
+  /** Number of blanks before the text. */
   readonly begin: number;
   readonly #text: string;
   #parts: Part[] = [];
@@ -134,7 +134,7 @@ class SpecReader {
     this.#parts.shift();
   }
 
-  /** The next part when it stands there without a name, else the one of this name. */
+  /** Takes the next part when it has no name, else the part of this name. */
   take(key: string): Part | undefined {
     const at = this.#parts[0]?.key === undefined ? 0 : this.#parts.findIndex((part) => part.key === key);
     const [part] = at < 0 ? [] : this.#parts.splice(at, 1);
@@ -154,7 +154,7 @@ class SpecReader {
     throw this.refuse(at, `expected ${or}a whole number from ${min} to ${max}`);
   }
 
-  /** Reads what is left, which can be shared options only. */
+  /** Reads the remaining parts, which must be shared options. */
   finish(): SharedOptions {
     const [stray] = this.#parts.filter((part) => part.key === undefined);
     if (stray) throw this.refuse(stray.at, "expected the end, or key=value");

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../shared/errors.ts";
 
-/** What a job-array script of clients is made of. */
+/** Options of a job-array script of clients. */
 export interface SlurmOptions {
   /** Clients, one a node. */
   readonly nodes: number;
@@ -14,12 +14,12 @@ export interface SlurmOptions {
   readonly account?: string;
   readonly qos?: string;
   readonly cpus?: number;
-  /** As Slurm writes it: `16G`. */
+  /** Memory of a node as Slurm writes it: `16G`. */
   readonly memory?: string;
   readonly jobName: string;
   /** Directory on each node for cache and undelivered results. */
   readonly cacheDirectory?: string;
-  /** Before the limit Slurm sends SIGTERM this long ahead; kernels that end by then are not lost. */
+  /** Slurm sends SIGTERM this long before the limit; kernels that end by then are not lost. */
   readonly drainSeconds: number;
   /** Clients of a server that is gone give their node back after this long. */
   readonly serverGoneSeconds: number;
@@ -27,12 +27,12 @@ export interface SlurmOptions {
   readonly command: readonly string[];
 }
 
-/** Handing back, delivering and ending take so long at most once kernels have to stop. */
+/** Clients hand back, deliver and end within this time after their kernels must stop. */
 const marginSeconds = 15;
 
 /**
- * A script for `sbatch`: a job array of clients, one a node. Each drains when Slurm sends SIGTERM before the time is over or
- * when it is preempted, and may be requeued at any time: what it held is somebody else's then.
+ * A script for `sbatch`: a job array of clients, one a node. A client drains when Slurm sends SIGTERM, before the time limit or a
+ * preemption, and may be requeued at any time: its leases then go to other clients.
  * @throws PlatformError BAD_OPTION
  */
 export function slurmScript(options: SlurmOptions): string {
@@ -90,7 +90,7 @@ function directives(options: SlurmOptions, signalSeconds: number): string[] {
   ];
   return [
     ...given.flatMap(([name, value]) => (value === undefined ? [] : [`#SBATCH --${name}=${checked(value)}`])),
-    // Without a number of cores: all of the node.
+    // Without a number of cores the client gets the whole node.
     ...(cpus === undefined ? ["#SBATCH --exclusive"] : []),
     "#SBATCH --requeue",
     "#SBATCH --open-mode=append",
@@ -125,7 +125,7 @@ export function parseSlurmTime(text: string): number | undefined {
   return a * 60 + (second ?? 0);
 }
 
-/** One word for the shell, whatever is in it. */
+/** Quotes any text as one word for the shell. */
 function quote(text: string): string {
   return /^[\w./:=@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

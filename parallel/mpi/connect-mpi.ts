@@ -16,7 +16,7 @@ type MpiSpec = Extract<ParallelSpec, { type: "mpi" }>;
 
 const launcherFile = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 const rankFile = join(import.meta.dirname, "rank.sh");
-/** Ranks of a program that was killed end after this long; a connection that only broke is back by then. */
+/** Ranks of a killed program end after this long; a broken connection is back by then. */
 const serverGoneSeconds = 20;
 
 /**
@@ -24,8 +24,8 @@ const serverGoneSeconds = 20;
  * that finds the server through a rendezvous file in SCRATCH. Jobs are kept in SCRATCH, so a program that is run again goes
  * on with the jobs it gave a key. `hands.close()` ends ranks and server.
  *
- * A rank that is killed is started again. When all are gone, everything that waits on `hands` rejects with RANKS_GONE and
- * what the launcher said.
+ * A killed rank is started again. When every rank is gone, every pending call of `hands` rejects with RANKS_GONE and the launcher's
+ * error output.
  *
  * Environment: `MANYHANDS_MPIRUN` the launcher, `MANYHANDS_MPIOPTS` its options instead of `-n N`, `MANYHANDS_MPI_HOST` the
  * address to listen on, `MANYHANDS_SLOTS` slots a rank (1).
@@ -73,7 +73,7 @@ export class MpiHands extends Hands {
   }
 
   /** Ends the ranks and the server; resolves when they are gone. Jobs stay in SCRATCH. */
-  // oxlint-disable-next-line typescript/no-misused-promises -- whoever does not wait loses nothing: nothing rejects here
+  // oxlint-disable-next-line typescript/no-misused-promises -- the promise never rejects, so a caller need not wait
   override close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -85,13 +85,13 @@ export class MpiHands extends Hands {
 
   async #close(): Promise<void> {
     this.#closeHttp();
-    // Ranks first: they say goodbye to a server that is still there.
+    // The ranks end first, so that their goodbyes reach the server.
     await this.#surroundings.ranks.end();
     await this.#surroundings.server.close();
   }
 }
 
-/** What each rank runs. One slot a rank, as MPI counts; the Node that runs this program runs the ranks too. */
+/** The command of a rank: one slot a rank, as MPI counts, under the Node of this program. */
 function rankCommand(spec: MpiSpec, scratch: Scratch): string[] {
   const cache = spec.options.cache ?? scratch.caches;
   const slots = process.env["MANYHANDS_SLOTS"] || "1";
@@ -101,7 +101,7 @@ function rankCommand(spec: MpiSpec, scratch: Scratch): string[] {
   return ["sh", rankFile, cache, process.execPath, launcherFile, ...client, ...ending];
 }
 
-/** On the first data directory of this program that no other server has. */
+/** Starts the server on the program's first data directory that no other server has. */
 function startFreeServer(
   { dataDirectory, rendezvousFile: rendezvous }: Scratch,
   host: string,

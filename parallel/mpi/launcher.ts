@@ -7,7 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const launchers = ["mpirun", "mpiexec", "srun"];
 
 /**
- * The command that starts ranks, without what they run: `MANYHANDS_MPIRUN` (a program, also with options), else the first of
+ * The command that starts ranks, without the ranks' own: `MANYHANDS_MPIRUN` (a program, also with options), else the first of
  * mpirun, mpiexec and srun in PATH; then `MANYHANDS_MPIOPTS`, or `-n ranks` without it.
  * @throws PlatformError BAD_OPTION when there is no launcher
  */
@@ -24,16 +24,15 @@ export function launchCommand(ranks: number, env: Environment): [program: string
 }
 
 /**
- * What ranks are started with beside the program's own environment. All of it is read by the launchers it is meant for, and
- * by nothing else.
+ * The environment of the launcher: the program's own, and variables of Open MPI and Slurm that other launchers do not read.
  */
 export function launchEnvironment(env: Environment, isRoot: boolean): NodeJS.ProcessEnv {
   return {
-    // Open MPI 4 and Slurm: a rank that dies, its supervisor with it, is no reason to end the others.
+    // Open MPI 4 and Slurm must not end the other ranks when one dies together with its supervisor.
     OMPI_MCA_orte_enable_recovery: "1",
     OMPI_MCA_orte_abort_on_non_zero_status: "0",
     SLURM_KILL_BAD_EXIT: "0",
-    // Who runs the program as root (in a container, as a rule) has decided that already; kernels run in their sandbox.
+    // A person who runs the program as root (mostly in a container) has decided that already; kernels run in their sandbox.
     ...(isRoot && { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" }),
     ...env,
   };
@@ -51,7 +50,7 @@ function isInPath(name: string, path: string): boolean {
 }
 
 /**
- * Splits options as a shell does: at blanks, except inside '…' and "…".
+ * Splits options as a shell does, at blanks outside '…' and "…".
  * @throws PlatformError BAD_OPTION when a quote is not closed
  */
 export function splitWords(text: string, variable: string): string[] {

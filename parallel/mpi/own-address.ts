@@ -2,9 +2,9 @@ import { lookup } from "node:dns/promises";
 import { hostname, networkInterfaces } from "node:os";
 
 /**
- * The address under which other nodes of a cluster reach this one: what its host name stands for, when that is an address
- * of this machine (Debian gives 127.0.1.1), else that of its first network; 127.0.0.1 on a machine without any.
- * `MANYHANDS_MPI_HOST` decides where there are several networks.
+ * The address under which other nodes of a cluster reach this node: the address of its host name when a network of this machine has it
+ * (Debian's 127.0.1.1 is no such address), else the address of its first network, else 127.0.0.1. `MANYHANDS_MPI_HOST` decides where a
+ * node has several networks.
  */
 export async function ownAddress(env: Readonly<Record<string, string | undefined>>): Promise<string> {
   const given = env["MANYHANDS_MPI_HOST"];

@@ -1,8 +1,8 @@
 #!/bin/sh
-# One rank: keeps a client running, and never ends abnormally itself. A launcher ends a whole job when one of its processes
-# does, and here a client that is killed costs no more than its tasks' attempts: it is started again.
+# One rank: keeps a client running, and never ends abnormally itself, for then a launcher would end the whole job. A killed client
+# costs no more than its tasks' attempts: the rank starts it again.
 #
-#   rank.sh CACHE COMMAND…    CACHE: directory of this host's cache, or a directory that ends in / for one of each host
+#   rank.sh CACHE COMMAND…    CACHE: this host's cache; or, with a / at the end, a directory of one cache for each host
 cache=$1
 shift
 case $cache in
@@ -11,8 +11,8 @@ esac
 
 restarts=0
 asked=
-# Twice: nobody waits for what a rank still computes, and what it hands back at once is not lost. While a launcher waits for
-# its ranks, some pass on only the first signal before they kill.
+# The client gets the signal twice, so that it hands back its tasks at once: the program does not wait for their results. Some
+# launchers pass on only the first signal before they kill.
 trap 'asked=1; kill -TERM "$child" 2>/dev/null; kill -TERM "$child" 2>/dev/null' TERM INT HUP
 
 while :; do
@@ -20,12 +20,13 @@ while :; do
   child=$!
   wait "$child"
   status=$?
-  # A trapped signal interrupts the wait, not the child.
+  # A trapped signal interrupts the wait while the child goes on.
   while kill -0 "$child" 2>/dev/null; do
     wait "$child"
     status=$?
   done
-  # Over 128: killed by a signal. Everything else is its own decision: told to end, refused, no server.
+  # A status over 128 means that a signal killed the client. With any other status the client ended by itself: told to end,
+  # refused, no server.
   if [ -n "$asked" ] || [ "$status" -le 128 ]; then break; fi
   restarts=$((restarts + 1))
   if [ "$restarts" -gt 20 ]; then

@@ -4,7 +4,7 @@ import { PlatformError } from "../../shared/errors.ts";
 
 const keptErrorOutput = 16 * 1024;
 const shownErrorOutput = 3_000;
-/** Ranks are told twice and hand back at once; what has not ended by now is killed. */
+/** Ranks hand back their tasks at once when they are told to end; the launcher is killed after this long. */
 const endMs = 10_000;
 /** The system takes this long at most to say that a process was killed. */
 const killedMs = 2_000;
@@ -12,7 +12,7 @@ const killedMs = 2_000;
 interface RanksOptions {
   readonly command: readonly [program: string, ...parameters: string[]];
   readonly env: NodeJS.ProcessEnv;
-  /** Called once, when every rank is gone and nobody asked for it. */
+  /** Called once when every rank is gone without a call of `end`. */
   readonly onGone: (error: PlatformError) => void;
 }
 
@@ -30,7 +30,7 @@ export class Ranks {
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#errorOutput = (this.#errorOutput + text).slice(-keptErrorOutput);
     });
-    // A program that ends without close(): the launcher ends its ranks when it is told.
+    // For a program that ends without close(): the launcher ends its ranks on SIGTERM.
     this.#killOnExit = () => void this.#child.kill("SIGTERM");
     process.on("exit", this.#killOnExit);
     this.#ended = new Promise((resolve) => {
@@ -52,7 +52,7 @@ export class Ranks {
     return this.#child.pid;
   }
 
-  /** Ends them all. Resolves when the launcher is gone. */
+  /** Ends every rank. Resolves when the launcher is gone. */
   async end(): Promise<void> {
     this.#asked = true;
     this.#child.kill("SIGTERM");

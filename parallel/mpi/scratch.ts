@@ -8,22 +8,22 @@ import { nameOfUser } from "../../server/access/name-of-user.ts";
 import { directoryName } from "../program-directory.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
-/** Where one user's programs keep what they need under the SCRATCH that a person gave. */
+/** Directories and files of a user's programs under SCRATCH. */
 export interface Scratch {
   /** Data directories of servers, one a program: `data-<program>`, `data-<program>-2`, … */
   readonly dataDirectory: (nth: number) => string;
-  /** A new name for every run. */
+  /** The rendezvous file, with a new name for every run. */
   readonly rendezvousFile: string;
-  /** Caches by host; ends in a slash. */
+  /** Directory of a cache for each host; ends in a slash. */
   readonly caches: string;
 }
 
 const rendezvousName = /^rendezvous-.*\.json$/;
 
 /**
- * Makes `SCRATCH/manyhands-<user>` (mode 0700), and clears it of rendezvous files whose servers died on this host.
- * @param program - distinguishes programs, so that one run again finds its jobs; another at the same time finds its own
- * @throws PlatformError DATA_DIRECTORY when it cannot be made or belongs to somebody else
+ * Makes `SCRATCH/manyhands-<user>` (mode 0700), and removes rendezvous files of servers that died on this host.
+ * @param program - name that distinguishes programs, so that each finds its own jobs when it runs again
+ * @throws PlatformError DATA_DIRECTORY when the directory cannot be made or belongs to another user
  */
 export async function openScratch(scratch: string, program: string, unique: string): Promise<Scratch> {
   const [username, uid] = [nameOfUser(), process.getuid?.()];
@@ -34,7 +34,7 @@ export async function openScratch(scratch: string, program: string, unique: stri
     const reason = messageOf(error);
     throw new PlatformError("DATA_DIRECTORY", `SCRATCH ${scratch} cannot be used: ${reason}.`, error);
   }
-  // In a directory that everybody writes to, somebody else may have been first.
+  // SCRATCH may be open to everybody, so another user may have made the directory.
   const found = await lstat(root);
   if (!found.isDirectory() || (uid !== undefined && found.uid !== uid) || (found.mode & 0o022) !== 0)
     throw new PlatformError(
@@ -57,7 +57,7 @@ async function removeStale(root: string): Promise<void> {
       const { host, pid } = parseRendezvous(await readFile(file, "utf8"), file);
       if (host === hostname() && !isAlive(pid)) await rm(file, { force: true });
     } catch {
-      // Half gone already, or not ours to judge.
+      // A file that cannot be read or parsed stays: another program may be writing or removing it.
     }
   }
 }

@@ -15,14 +15,14 @@ export interface ServerThread {
   readonly url: string;
   /** Admin token. */
   readonly token: string;
-  /** Resolves when it has stopped in order. Idempotent. */
+  /** Resolves when the server has stopped in order. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a server in a thread of this process: it answers its ranks also while the program computes between two results, and
- * is gone with the program however that ends.
- * @throws PlatformError what `startServer` refuses
+ * Starts a server in a thread of this process, which answers the ranks while the program itself computes, and ends with the program
+ * in any case.
+ * @throws PlatformError refusals of `startServer`
  */
 export async function startServerThread(
   options: Partial<ServerOptions>,

@@ -11,12 +11,12 @@ import { loadEngine, type EngineCode } from "./engine-code.ts";
 import type { EngineOptions, FromEngine, ToEngine } from "./messages.ts";
 import { PortStream } from "./port-stream.ts";
 
-/** How long the engine has to end by itself when the program is done with it. */
+/** The engine is terminated when it does not end by itself within this time. */
 const endMs = 3000;
 
 /**
- * Computes on this machine: a scheduler in a thread of this process, kernels in sandboxed processes, no port opened. All of
- * it ends with `hands.close()`, and with the program however that ends.
+ * Computes on this machine: a scheduler in a thread of this process, kernels in sandboxed processes, no port opened. Thread and
+ * processes end with `hands.close()`, and with the program in any case.
  *
  * @throws PlatformError DATA_DIRECTORY when SCRATCH cannot be used
  */
@@ -32,7 +32,7 @@ export async function connectThread(
     program: options.name ?? programName(process.argv),
     cacheDirectory,
   });
-  // Meanwhile: HTTP takes 20 ms to load.
+  // HTTP takes 20 ms to load, which overlaps with the engine's start.
   const [token, { createFetch }] = await Promise.all([engine.ready, import("./thread-fetch.ts")]);
   const requests = createFetch(() => engine.connect());
   const { log = (line: string) => void process.stderr.write(`${line}\n`) } = options;
@@ -62,8 +62,8 @@ class ThreadHands extends Hands {
     this.#end = end;
   }
 
-  /** Ends what computes; resolves when it is gone. With SCRATCH, jobs stay there. */
-  // Elsewhere nothing has to be waited for, so its type promises nothing; who wants to wait may.
+  /** Ends the engine; resolves when it is gone. With SCRATCH, jobs stay there. */
+  // The base class's close returns void, because other connections have nothing to wait for.
   // oxlint-disable-next-line typescript/no-misused-promises
   override close(): Promise<void> {
     return this.#end();
@@ -75,9 +75,8 @@ class ThreadHands extends Hands {
 }
 
 /**
- * The thread that schedules. Not the program's own: while a program kept that busy for 2 s, one slot finished 173 tasks of
- * 10 ms (of 200 possible, on two loaded cores).
- * Not a process: what a kernel can break is in processes of its own already, and a thread cannot be left behind.
+ * The thread that schedules, so that tasks go on while the program keeps its own thread busy. A process is not needed: kernels run in
+ * processes of their own, and a thread always ends with the program.
  */
 class EngineThread {
   /** The token of the REST interface. */
@@ -90,7 +89,7 @@ class EngineThread {
     this.#worker = new Worker(file, {
       workerData: options,
       env: { ...process.env, ...(compiled !== undefined && { NODE_COMPILE_CACHE: compiled }) },
-      // Without the program's own --import and --require: they are not the engine's business.
+      // The program's --import and --require are not meant for the engine.
       execArgv: [],
       name: "manyhands",
     });
@@ -106,11 +105,11 @@ class EngineThread {
 
   onWarned(tell: (message: string) => void): void {
     this.#worker.on("message", (message: FromEngine) => message.type === "warned" && tell(message.message));
-    // A listener keeps the program alive, and this one alone has no reason to.
+    // The listener must not keep the program alive.
     this.#worker.unref();
   }
 
-  /** Tells when the engine ends although nobody asked it to. */
+  /** Tells when the engine ends without a call of `end`. */
   onGone(tell: (reason: PlatformError) => void): void {
     let cause: unknown;
     this.#worker.on("error", (error) => (cause = error));
@@ -132,7 +131,7 @@ class EngineThread {
       this.#worker.once("error", reject);
       void this.#exited.then(() => reject(new Error("the scheduling thread ended while it started")));
     });
-    // From here on requests keep the program alive, as those to a server do.
+    // From here on only requests keep the program alive, as requests to a server do.
     this.#worker.unref();
     if (first.type === "ready") return first.token;
     if (first.type === "refused") throw new PlatformError(first.error.code, first.error.message);

@@ -11,16 +11,16 @@ try {
   const { threads, cacheDirectory } = options;
   const { createProcessSandboxes } = await import("../../node-client/sandbox/process-sandboxes.ts");
   const { warmUp } = await import("./warm-sandboxes.ts");
-  // The program's own work: nobody else's comes first.
+  // Kernels are the program's own work, so they run at normal priority.
   const factory = createProcessSandboxes({ niceness: 0, cacheDirectory });
   const sandboxes = warmUp(factory, Math.min(threads, availableParallelism()), jobDefaults.memoryMb);
-  // A turn for them to be started in: loading what follows holds up everything else here.
+  // The sandboxes start in this turn, because loading the engine blocks the thread.
   await new Promise((resolve) => setImmediate(resolve));
   const { openEngine } = await import("./engine.ts");
   const engine = await openEngine(options, sandboxes, (message) => tell({ type: "warned", message }));
   parentPort?.on("message", (message: ToEngine) => {
     if (message.type === "connection") engine.accept(message.port);
-    // The listener goes, so that the thread ends when nothing is left to do.
+    // The open port would keep the thread alive.
     else void engine.close().finally(() => parentPort?.close());
   });
   tell({ type: "ready", token: engine.token });

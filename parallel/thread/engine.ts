@@ -29,9 +29,9 @@ import type { WarmSandboxes } from "./warm-sandboxes.ts";
 /** Server and client of one program. */
 export interface Engine {
   readonly token: string;
-  /** Speaks HTTP on a port between threads. */
+  /** Serves HTTP on a port between threads. */
   accept(port: MessagePort): void;
-  /** Ends kernels and store; resolves when nothing is left. */
+  /** Ends kernels and store; resolves when both are closed. */
   close(): Promise<void>;
 }
 
@@ -39,17 +39,17 @@ const serverOptions: ServerOptions = {
   ...defaultServerOptions,
   volunteers: "off",
   logLevel: "silent",
-  // A program may ask its own thread as often as it likes.
+  // A program may ask its own thread without a limit.
   requestsPerMinutePerAddress: 1e9,
-  // Nobody comes back who was here before: after a restart tasks are handed out at once.
+  // The clients of an earlier run are gone, so their tasks are handed out at once after a restart.
   graceMs: 1,
 };
 
 /**
- * Everything a server and a client are, for one program: the same scheduler, store, REST interface and client core, without
- * a socket between them. Blobs in memory may take half of the machine's.
+ * Opens a server and a client for one program: the same scheduler, store, REST interface and client core, without a socket between
+ * them. Blobs in memory may take half of the machine's memory.
  *
- * @param warn - told what the client warns of, such as a sandbox that does not start
+ * @param warn - called with the client's warnings, such as a sandbox that does not start
  * @throws PlatformError DATA_DIRECTORY
  */
 export async function openEngine(
@@ -85,7 +85,7 @@ export async function openEngine(
       stopping.abort();
       client.stop();
       sandboxes.end();
-      // What the stop wrote is taken in within two turns.
+      // The client's last messages arrive within two turns.
       await new Promise((resolve) => setTimeout(resolve));
       http.closeAllConnections();
       await store.close();
@@ -105,7 +105,7 @@ function openBlobs(store: Store, directory: string | undefined): Blobs {
   if (directory === undefined) return new MemoryBlobs(store, memoryBytes() / 2);
   const { blobKeepMs: keepMs } = serverOptions;
   const blobs = openBlobDirectory(join(directory, "blobs"), { quotaBytes: 2 ** 50, keepMs, store });
-  // Beside the work: a blob that is not recorded yet is found all the same, and what cannot be checked is told when it is used.
+  // The check runs beside the work: unrecorded blobs are found without it, and a damaged blob is refused when it is used.
   blobs
     .check()
     .then(() => blobs.collect())
@@ -113,7 +113,7 @@ function openBlobs(store: Store, directory: string | undefined): Blobs {
   return blobs;
 }
 
-/** Tokens of one name are one customer, so a program finds its jobs with a new one; those of earlier runs end. */
+/** Makes a token and revokes those of earlier runs. Tokens of one name are one customer, so the program finds its jobs. */
 async function freshToken(access: ReturnType<typeof createAccess>): Promise<string> {
   for (const { id } of await access.list()) await access.revoke(id);
   const { secret } = await access.createToken({ role: "admin", name: nameOfUser() });
@@ -167,7 +167,7 @@ const clock: Clock = {
   },
 };
 
-/** Blobs are read from where they are kept, in the same thread: there is nothing to precache, either. */
+/** Without a cache, because blobs are read in this thread; there is nothing to precache, either. */
 const noCache: BlobCache = {
   get: async () => undefined,
   put: async () => undefined,
@@ -175,7 +175,7 @@ const noCache: BlobCache = {
   onChange: () => undefined,
 };
 
-/** A result is in the store in the next turn; what is lost with the process is computed again. */
+/** Without an outbox, because a result is in the store in the next turn. Tasks whose results the process loses run again. */
 const noOutbox: Outbox = {
   load: async () => [],
   save: async () => undefined,

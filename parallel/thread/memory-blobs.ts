@@ -11,10 +11,10 @@ import { hints } from "../../shared/hints.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 
-/** A blob that no job refers to is let go of after this long, when the room is needed. */
+/** A blob that no job refers to may be removed after this long, when its room is needed. */
 const keepMs = 10 * 60_000;
 
-/** Blobs of a program that keeps nothing: in memory, gone with it. */
+/** Blobs of a program without SCRATCH, in memory. */
 export class MemoryBlobs implements Pick<
   BlobDirectory,
   "write" | "stat" | "open" | "send" | "chunkDigests" | "keep"
@@ -30,7 +30,7 @@ export class MemoryBlobs implements Pick<
     this.#quotaBytes = quotaBytes;
   }
 
-  /** @throws PlatformError HASH_MISMATCH, STORE_FULL, BAD_REQUEST (the upload broke off); then nothing is kept */
+  /** @throws PlatformError HASH_MISMATCH, STORE_FULL, BAD_REQUEST (the upload broke off); the blob is then not kept */
   async write(
     sha256: Sha256,
     source: ByteSource,
@@ -86,7 +86,7 @@ export class MemoryBlobs implements Pick<
     return Buffer.concat(digests);
   }
 
-  /** Keeps blobs from being let go of, until what is returned is called. */
+  /** Keeps blobs from being removed. @returns a function that ends this */
   keep(names: readonly Sha256[]): () => void {
     return this.#kept.add(names);
   }

@@ -12,10 +12,10 @@ import {
 } from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 
-/** The client's watchdog is told this often that the server, which is in the same thread, lives. */
+/** The client's watchdog hears this often from the server, which is in the same thread. */
 const heartbeatMs = 15_000;
 
-/** Joins a client to a scheduler of the same thread: the protocol's frames, and nothing beneath. */
+/** Joins a client to a scheduler in the same thread by the protocol's frames, without a socket. */
 export function createMemoryTransport(services: ConnectionServices): Transport {
   return { connect: (handlers) => new MemoryConnection(handlers, services) };
 }
@@ -38,9 +38,9 @@ class MemoryConnection implements TransportConnection, ClientConnection {
     setImmediate(() => this.#open && handlers.opened());
   }
 
-  /** A frame of the client. Taken in a turn of its own: neither end is called from inside its own call. */
+  /** Takes a frame of the client in a turn of its own, so that neither end is called during its own call. */
   send(frame: Uint8Array): void;
-  /** A message of the server; those of one turn leave as one frame. */
+  /** Takes a message of the server; messages of one turn leave as one frame. */
   send(message: ServerMessage): void;
   send(sent: Uint8Array | ServerMessage): void {
     if (!this.#open) return;
@@ -77,7 +77,7 @@ class MemoryConnection implements TransportConnection, ClientConnection {
     this.#client = hello.client;
     const joining = { hello, connection: this, address: "127.0.0.1", ticket, trusted: true };
     const dropped = this.#services.onJoin(joining);
-    // In front of the leases that the join brought about.
+    // The welcome comes before the leases that the join caused.
     this.#queue.unshift({ type: "welcome", version, ticket, heartbeatMs, dropped });
     this.#schedule();
   }

@@ -1,14 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ErrorBody } from "../../shared/errors.ts";
 
-/** What the engine's thread is started with. */
+/** Start data of the engine's thread. */
 export interface EngineOptions {
   readonly threads: number;
-  /** Where jobs and blobs are kept; absent: in memory. */
+  /** Directory of jobs and blobs; absent: memory. */
   readonly scratch: string | undefined;
-  /** What distinguishes this program from others that use the same SCRATCH. */
+  /** Name that distinguishes this program from others with the same SCRATCH. */
   readonly program: string;
-  /** Where compiled code is kept. */
+  /** Directory of compiled code. */
   readonly cacheDirectory: string;
 }
 
@@ -20,5 +20,5 @@ export type ToEngine =
 export type FromEngine =
   | { readonly type: "ready"; readonly token: string }
   | { readonly type: "refused"; readonly error: Pick<ErrorBody, "code" | "message"> }
-  /** Something that the person at the program should know: it may be why nothing is computed. */
+  /** A warning for the person at the program, which may explain why no task is computed. */
   | { readonly type: "warned"; readonly message: string };

@@ -8,12 +8,12 @@ import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** Blobs for the kernels of this process straight from where they are kept. Kernels are blobs too. */
+/** Reads blobs, kernels among them, straight from the store of this process. */
 export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel">): BlobTransfer {
   return {
     async fetch(name, range) {
       const bytes = await read(blobs, platform, name, range);
-      // Of a part only the length can be checked.
+      // The hash of a part is not known.
       if (range || digest(bytes) === name.sha256) return bytes;
       throw new PlatformError("HASH_MISMATCH", `Blob ${name.sha256} is not what it was when it was stored.`);
     },

@@ -4,12 +4,12 @@ import type { MessagePort } from "node:worker_threads";
 /** Bytes under way in one direction before the writer waits for the reader. */
 const windowBytes = 1024 * 1024;
 
-/** A chunk, the end of one direction, or how many bytes the other side has read. */
+/** A chunk, the end of one direction, or the number of bytes that the other side has read. */
 type Frame = Uint8Array | "end" | number;
 
 /**
- * A connection between two threads that HTTP takes for a socket: no port is opened, and bytes are moved, not copied twice.
- * It keeps the process alive while it is `ref`ed, as a socket does.
+ * A connection between two threads that HTTP takes for a socket. No port is opened, and bytes are transferred, not copied twice. As a
+ * socket, a stream keeps the process alive while it is `ref`ed.
  */
 export class PortStream extends Duplex {
   readonly #port: MessagePort;
@@ -25,7 +25,7 @@ export class PortStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    // A buffer of its own, which can be handed over: cloning a view would clone all of the pool beneath it.
+    // The chunk gets a buffer of its own, because a view would take the whole pool of buffers along.
     const bytes = new Uint8Array(chunk);
     this.#underWay += bytes.length;
     this.#port.postMessage(bytes, [bytes.buffer]);
@@ -57,7 +57,7 @@ export class PortStream extends Duplex {
     return this;
   }
 
-  // What HTTP asks of sockets, and a connection inside one process has no use for.
+  // HTTP calls these methods of sockets; a connection inside one process has no use for them.
   setTimeout(): this {
     return this;
   }

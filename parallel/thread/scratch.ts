@@ -8,8 +8,8 @@ import { directoryName, openFirstFree } from "../program-directory.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
 /**
- * Opens `SCRATCH/manyhands-<user>/thread-<program>`, or `…-2` when the same program runs twice: SCRATCH may be a directory
- * that everybody uses, and a program that is run again finds its jobs.
+ * Opens `SCRATCH/manyhands-<user>/thread-<program>`, or `…-2` when the program runs twice. Everybody may use the same SCRATCH, and a
+ * program that runs again finds its jobs.
  * @throws PlatformError DATA_DIRECTORY
  */
 export async function openScratch(
@@ -28,7 +28,7 @@ async function makePrivate(root: string): Promise<void> {
   try {
     makeDirectory(root, 0o700);
     const { uid } = await stat(root);
-    // In a directory that everybody writes to, somebody else may have been first.
+    // SCRATCH may be open to everybody, so another user may have made the directory.
     if (process.getuid && uid !== process.getuid()) throw new Error("it belongs to somebody else");
     await chmod(root, 0o700);
   } catch (error) {

@@ -6,13 +6,13 @@ import type { PortStream } from "./port-stream.ts";
 /** Connections kept for the next request. */
 const idleConnections = 8;
 
-/** `fetch` over connections that `connect` makes, instead of sockets. */
+/** Makes a `fetch` over connections of `connect` instead of sockets. */
 export function createFetch(connect: () => PortStream): { fetch: Fetch; close(): void } {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: idleConnections });
   agent.createConnection = () => connect();
-  // Without a deadline for silence: the engine lives in this process, and ends its connections when it ends.
+  // No deadline for silence: the engine lives in this process, and ends its connections when it ends.
   const fetch: Fetch = (url, init, { background = false } = {}) =>
-    // One of its own, so that no other request is given a connection that keeps nothing alive.
+    // A background request has a connection of its own, because an unref'ed one would not keep the program alive for others.
     fetchOver(background ? { createConnection: () => connect().unref() } : { agent }, url, init);
   return { fetch, close: () => agent.destroy() };
 }

@@ -1,20 +1,20 @@
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 
-/** Sandboxes of which some are up already. */
+/** A factory that starts some sandboxes ahead. */
 export interface WarmSandboxes extends SandboxFactory {
-  /** Ends those that nobody asked for. */
+  /** Ends the sandboxes that were never used. */
   end(): void;
 }
 
-/** A sandbox that was started before anybody needed it, and the host it will talk to. */
+/** A sandbox that was started ahead; its host comes later. */
 interface Warm {
   readonly sandbox: Promise<Sandbox>;
   adopt(host: SandboxHost): void;
 }
 
 /**
- * Starts `count` sandboxes of `memoryMb` at once, for whoever asks for ones of that size first: they come up while the
- * rest of the engine is loaded.
+ * Starts `count` sandboxes of `memoryMb` at once, which come up while the engine is loaded. The first calls of `create` for that size
+ * get them.
  */
 export function warmUp(factory: SandboxFactory, count: number, memoryMb: number): WarmSandboxes {
   const warm = Array.from({ length: count }, (_, slot) => start(factory, slot, memoryMb));
@@ -37,7 +37,7 @@ export function warmUp(factory: SandboxFactory, count: number, memoryMb: number)
 
 function start(factory: SandboxFactory, slot: number, memoryMb: number): Warm {
   const owner = Promise.withResolvers<SandboxHost>();
-  // Without a kernel in it a sandbox asks for nothing, so nothing waits here.
+  // A sandbox without a kernel makes no calls, so no call waits for the host.
   const host: SandboxHost = {
     data: async (name, range) => (await owner.promise).data(name, range),
     put: async (bytes) => (await owner.promise).put(bytes),
