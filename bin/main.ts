@@ -4,10 +4,7 @@ import { serverEnvironment } from "../customer/cli/command.ts";
 import { parallelOption } from "../parallel/option.ts";
 import { version } from "../shared/version.ts";
 
-/**
- * The parts that bring many modules with them: imported only when they are called, so that `manyhands jobs` starts fast
- * and a broken part breaks nothing else.
- */
+/** Parts with many modules, which are imported when they are called: `manyhands jobs` starts fast, and a broken part breaks no other. */
 const parts: Record<string, { summary: string; load: () => Promise<Command> }> = {
   server: {
     summary: "Start a server: keeps jobs and results, hands tasks to clients",
@@ -27,7 +24,7 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
   },
 };
 
-/** The token of a server on this machine, or of the environment. */
+/** The token of a server on this machine, or the one in the environment. */
 async function resolveToken(server: string): Promise<string | undefined> {
   return (await serverEnvironment({ server }))["MANYHANDS_TOKEN"];
 }
@@ -48,22 +45,22 @@ async function makeProgram(called: string | undefined): Promise<Command> {
   return program;
 }
 
-/** Commander would exit with 1 on wrong usage; here that is 2. */
+/** Wrong usage exits with 2, where Commander's own status is 1. */
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) throwInsteadOfExit(child);
 }
 
-// A reader that has seen enough (`manyhands results … | head`) is no error.
+// A reader that closes the pipe early (`manyhands results … | head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   process.stderr.write(`manyhands: standard output cannot be written: ${error.message}.\n`);
   process.exit(2);
 });
-// Nobody is left to be told.
+// A broken standard error has no other place to be reported.
 process.stderr.on("error", () => undefined);
 
-// Service managers and shells set variables to nothing for "not given"; `--port ""` would be port 0.
+// Service managers and shells set variables empty for "not given", but Commander would read `--port ""` as port 0.
 for (const name of Object.keys(process.env))
   if (name.startsWith("MANYHANDS_") && process.env[name]?.trim() === "") delete process.env[name];
 

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
 /** The address on which a server listens. */
-export interface Listening {
+interface Listening {
   /** An address or a name, as the options say. */
   readonly host: string;
   readonly port: number;
@@ -32,7 +32,7 @@ export function urlForOthers(urls: readonly string[]): string | undefined {
 }
 
 /** Whether a host, as `URL.hostname` writes it, means this machine, and so another one everywhere else. */
-export function isLocalName(hostname: string): boolean {
+function isLocalName(hostname: string): boolean {
   return hostname === "localhost" || hostname.startsWith("127.") || hostname === "[::1]";
 }
 

@@ -8,7 +8,7 @@ import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts
 import type { Store } from "./store/store.ts";
 
 /** A rendezvous file, which tells clients the addresses of a running server. */
-export interface RendezvousFile {
+interface RendezvousFile {
   /** Removes the file, unless another server has replaced it. */
   remove(): Promise<void>;
 }

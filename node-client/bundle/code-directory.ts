@@ -4,23 +4,23 @@ import { join } from "node:path";
 import { makeDirectory } from "../../system/make-directory.ts";
 
 /**
- * Where code is kept that is run later, best first: under the cache directory, and in the system's temporary directory, for
- * when that belongs to somebody else or is read only.
+ * Directories for code that later programs run, best first: under the cache directory; in the system's temporary directory, for when
+ * the cache belongs to another user or is read only.
  */
 export function codeDirectories(cacheDirectory: string): string[] {
   const own = join(tmpdir(), `manyhands-code-${process.getuid?.() ?? "user"}`);
   return [join(cacheDirectory, "bundles"), own];
 }
 
-/** @throws Error when it cannot be made, or others could write to it */
+/** @throws Error when the directory cannot be made, or others could write to it */
 export function makePrivate(directory: string): void {
   makeDirectory(directory, 0o700);
   if (!isOwn(directory)) throw new Error(`${directory} is not this user's alone`);
 }
 
 /**
- * Whether it is this user's alone to change: not another's, not a link, not open to a group.
- * @throws Error when it is not there
+ * Whether only this user can change a file or directory: not another's, not a link, not open to a group.
+ * @throws Error when the path does not exist
  */
 export function isOwn(path: string): boolean {
   const found = lstatSync(path);

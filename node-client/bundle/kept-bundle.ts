@@ -7,31 +7,30 @@ import { promisify } from "node:util";
 import type { MadeBundle } from "./make-bundle.ts";
 import { codeDirectories, isOwn, makePrivate } from "./code-directory.ts";
 
-/** What to bundle. */
 interface BundleRequest {
   readonly entry: string;
-  /** Where it is kept between runs. */
+  /** Directory that keeps the bundle between runs. */
   readonly cacheDirectory: string;
-  /** Whether it runs beside its sources, on this machine and with its rights; else nothing in it tells of them. */
+  /** Whether the bundle runs on this machine with the program's rights. Other bundles contain no path of this machine. */
   readonly local?: boolean;
 }
 
-/** One module of plain JavaScript. */
+/** A module of plain JavaScript. */
 export interface KeptBundle {
   readonly code: string;
-  /** Where it lies; absent when it could not be kept. */
+  /** The module's file; undefined when it could not be kept. */
   readonly path: string | undefined;
 }
 
 const digits = 64;
-/** Bundles of checkouts and versions that are gone. One that is still used is made again then. */
+/** Bundles are removed after this long, for most belong to checkouts and versions that are gone; used ones are made again. */
 const keepDays = 60;
 
 const asked = new Map<string, Promise<KeptBundle>>();
 
 /**
- * An entry and all that it imports as one module, made once for what it is made of. Loading many TypeScript files costs more than running
- * them: a sandbox process took 413 ms to be ready from its sources and 70 ms as one module, where an empty Node takes 41.
+ * An entry and all its imports as one module, made again only when a source changes. Many TypeScript files load slowly: a sandbox process
+ * is ready in 70 ms from one module, in 413 ms from sources.
  *
  * @throws Error when it cannot be bundled
  */
@@ -56,26 +55,26 @@ async function findOrMake(request: BundleRequest, name: string): Promise<KeptBun
   }
   const began = Date.now();
   const made = await make(request);
-  // Who edits a file just now gets a bundle of before or after that; the next program makes it anew.
+  // A file that changed meanwhile may be in the bundle as it was before or after, so this bundle is not kept.
   const path = isOlder(made.files, began) ? await keepSomewhere(made, directories, name) : undefined;
   return { code: made.code, path };
 }
 
-/** Checkouts, and versions of Node, do not take each other's place. */
+/** Each checkout and version of Node has a file of its own. */
 function nameOf({ entry, local }: BundleRequest): string {
   const which = digest(`${process.version} ${process.arch} ${String(local)} ${entry}`).slice(0, 16);
   return `${basename(entry, ".ts")}-${which}.mjs`;
 }
 
-/** What a kept file begins with, as comments of the module. */
+/** The sources of a bundle, in a comment at the head of its file. */
 interface Origin {
   readonly files: readonly string[];
   readonly digest: string;
 }
 
 /**
- * Reads at one go: with promises, each of some 200 small files waits for a turn of the event loop (6 ms became 40).
- * @returns undefined when it is not there, damaged, somebody else's, or made of what has changed since
+ * Reads synchronously, because with promises each of some 200 small files would wait for a turn of the event loop.
+ * @returns undefined when the bundle is absent, damaged, another user's, or older than its sources
  */
 function read(path: string): string | undefined {
   try {
@@ -97,7 +96,7 @@ function write({ code, files }: MadeBundle, builtFrom: string): string {
   return `//${digest(body)}\n${body}`;
 }
 
-/** Not being able to keep it (a full disk, a home that is read only) only costs time. */
+/** Keeps a bundle where possible; a full disk or a read-only home only costs the next program time. */
 async function keepSomewhere(
   made: MadeBundle,
   directories: readonly string[],
@@ -137,7 +136,7 @@ async function make({ entry, local }: BundleRequest): Promise<MadeBundle> {
   return JSON.parse(stdout) as MadeBundle;
 }
 
-/** Times of files are as coarse as the system's clock tick. */
+/** Allows for file times, which are as coarse as the system's clock tick. */
 const tickMs = 20;
 
 function isOlder(files: readonly string[], than: number): boolean {

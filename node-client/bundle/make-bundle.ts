@@ -1,6 +1,6 @@
 /**
- * Bundles an entry and all that it imports into one module of plain JavaScript. A program of its own: the bundler would leave
- * 100 MB in the process that needs the bundle. Writes `{code, files}` as JSON to standard output.
+ * Bundles an entry and all its imports into one module of plain JavaScript, and writes `{code, files}` as JSON to standard output. A
+ * program of its own, because the bundler would leave 100 MB in the process that needs the bundle.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { findPackageJSON, isBuiltin } from "node:module";
@@ -8,7 +8,7 @@ import { dirname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
 
-/** What a bundle is made of, as far as a change of it must make it anew. */
+/** A bundle and the files whose change makes it stale. */
 export interface MadeBundle {
   readonly code: string;
   /** Sources, and for each package the file that names its version. */
@@ -27,7 +27,7 @@ const bundle = await rolldown({
   logLevel: "silent",
   plugins: [noteFiles(), ...(where === "local" ? [ownPlaces(), lazyBuiltins(), fewTypes()] : [])],
 });
-// Names stay: they stand in the stacks that kernels' authors read.
+// Names are kept, because authors of kernels read them in stacks.
 const { output } = await bundle.generate({
   format: "esm",
   codeSplitting: false,
@@ -46,7 +46,7 @@ function noteFiles(): Plugin {
   };
 }
 
-/** The product's own files find what lies beside them although they run from elsewhere. */
+/** Keeps `import.meta` of the product's own files, so that they find files beside their sources. */
 function ownPlaces(): Plugin {
   return {
     name: "manyhands-own-places",
@@ -61,8 +61,8 @@ function ownPlaces(): Plugin {
 }
 
 /**
- * Node's own modules without a namespace for each: making one reads every export, and `node:http` has one that loads all of
- * `fetch` (27 of the 72 ms that the engine took to load).
+ * Takes Node's own modules without a namespace for each: a namespace reads every export, and one of `node:http` loads all of `fetch`,
+ * which takes 27 ms.
  */
 function lazyBuiltins(): Plugin {
   const prefix = "\0builtin:";
@@ -83,10 +83,7 @@ function lazyBuiltins(): Plugin {
   };
 }
 
-/**
- * Media types that the REST interface names, of the 2,500 that Express brings along for files of any kind: sorting those took
- * 26 of the 72 ms.
- */
+/** Reduces the 2,500 media types of Express to those of the REST interface, because sorting them takes 26 ms. */
 function fewTypes(): Plugin {
   const kept = new Set(["application/json", "application/octet-stream", "text/html", "text/plain"]);
   return {

@@ -1,26 +1,26 @@
-/** What is seen of a machine at one moment. */
+/** Use of a machine at one moment. */
 export interface Sighting {
   /** Load average of the last minute (/proc/loadavg); undefined where the system has none. */
   readonly load: number | undefined;
-  /** Milliseconds since a person last typed or moved something; undefined when the system does not tell. */
+  /** Milliseconds since a person last used keyboard or mouse; undefined when the system does not tell. */
   readonly inputIdleMs: number | undefined;
 }
 
 interface IdleRules {
   /** Cores of the machine. */
   readonly cores: number;
-  /** A person who did nothing for so long has left. */
+  /** A person counts as away after this long without keyboard and mouse. */
   readonly inputIdleMs: number;
   /** Load of others, in shares of the cores, above which the machine is in use. */
   readonly loadAbove: number;
-  /** … and below which it is free again; lower, so that it does not swing. */
+  /** Load of others below which the machine is free again; lower, so that the client does not swing. */
   readonly loadBelow: number;
 }
 
-/** Five minutes as screen savers have it; the loads are a quarter of the machine in use, and nearly nothing. */
+/** Five minutes are usual for screen savers; the machine is in use at a quarter of its cores, and free at nearly none. */
 export const defaultIdleRules = { inputIdleMs: 5 * 60_000, loadAbove: 0.25, loadBelow: 0.15 } as const;
 
-/** Whether a machine is in use by others, and why; `pausedNow` says how it was judged before. */
+/** Whether a machine is in use by others, and why. @param pausedNow - whether it was in use before */
 export function isInUse(
   { load, inputIdleMs }: Sighting,
   ownLoad: number,
@@ -36,8 +36,8 @@ export function isInUse(
 }
 
 /**
- * This client's part of the load average. The kernel's average forgets with a time constant of one minute, so its part has
- * to be averaged alike: counting only what runs now would take the client's own past for somebody else's work.
+ * This client's part of the load average. The system's average decays with a time constant of one minute, and the client's part must
+ * decay alike, or its own past would count as work of others.
  */
 export class OwnLoad {
   #load = 0;
@@ -47,7 +47,7 @@ export class OwnLoad {
     this.#at = now;
   }
 
-  /** `running` kernels since the last call. @returns the part of the one-minute load average that is this client's */
+  /** Counts `running` kernels since the last call. @returns this client's part of the one-minute load average */
   update(running: number, now: number): number {
     const kept = Math.exp(-(now - this.#at) / 60_000);
     this.#at = now;

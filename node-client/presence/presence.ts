@@ -8,9 +8,9 @@ import { GoneWatch } from "./server-gone.ts";
 interface PresenceOptions {
   /** Compute only while nobody else uses the machine. */
   readonly idleOnly: boolean;
-  /** Drain at this moment. */
+  /** When the client drains. */
   readonly until: Date | undefined;
-  /** Give up a server that nobody listens for any more after this long. */
+  /** The client gives up a server after this long without a listener at its address. */
   readonly goneMs: number | undefined;
 }
 
@@ -24,11 +24,11 @@ interface Parts {
   onGone(): void;
 }
 
-/** Somebody who comes back has the machine for himself within this. */
+/** A person who comes back has the machine alone within this time. */
 const lookEveryMs = 5_000;
 const tickMs = 1_000;
 
-/** Decides when a client computes on a machine that is not only its own. */
+/** Decides when a client computes on a machine that it shares. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #parts: Parts;
@@ -47,7 +47,7 @@ export class Presence {
     if (options.until || this.#gone) this.#timers.push(setInterval(() => this.#tick(), tickMs));
   }
 
-  /** Called when the client has started: it computes nothing until the machine was looked at once. */
+  /** Called after the client's start. With `idleOnly` the client computes only once the machine was found idle. */
   begin(): void {
     if (!this.#options.idleOnly) return;
     this.#parts.client.pause();
@@ -65,7 +65,7 @@ export class Presence {
     for (const timer of this.#timers) clearInterval(timer);
   }
 
-  /** Looks at the machine, and pauses or goes on accordingly; called by itself every few seconds. */
+  /** Looks at the machine, and pauses or resumes the client; repeated every few seconds. */
   look(): Promise<void> {
     this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined));
     return this.#looking;
@@ -87,7 +87,7 @@ export class Presence {
   }
 
   #tick(): void {
-    // By the clock on the wall: a timer of hours would be late by as long as the machine slept.
+    // The wall clock decides, because a timer of hours would be late by the time that the machine slept.
     if (this.#options.until && Date.now() >= this.#options.until.getTime()) this.#parts.onUntil();
     if (this.#gone?.isGone(performance.now())) this.#parts.onGone();
   }

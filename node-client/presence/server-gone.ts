@@ -1,11 +1,11 @@
 import type { ClientStatus } from "../../shared/client/status.ts";
 
-/** A server that does not listen any more is gone; one that is only silent may be busy: it gets so much longer. */
+/** A silent server may only be busy, so it gets this many times the limit of one that does not listen. */
 const silenceFactor = 10;
 
 /**
- * Tells when a server is gone for good: nobody listens at its address for `limitMs` (a program that was killed), or nothing
- * is heard from there for ten times that (its machine is off; a busy customer's own server may be silent for minutes).
+ * Tells when a server is gone for good: its address refuses connections for `limitMs` (the program was killed), or is silent for ten
+ * times that (the machine is off; the server of a busy program may be silent for minutes).
  */
 export class GoneWatch {
   readonly #limitMs: number;

@@ -20,8 +20,8 @@ async function readLoad(): Promise<number | undefined> {
 }
 
 /**
- * Since the last key on any terminal, consoles and SSH sessions: the kernel sets a terminal's access time when somebody
- * types (to eight seconds), its modification time when a program writes. `w` looks at the same.
+ * Milliseconds since the last key on any terminal, consoles and SSH sessions. The system sets a terminal's access time when a person
+ * types (to eight seconds), and its modification time when a program writes; `w` reads the same.
  */
 async function terminalIdleMs(): Promise<number | undefined> {
   const consoles = (await readdir("/dev").catch(() => [])).filter((name) => /^tty[1-9]\d*$/.test(name));
@@ -34,7 +34,7 @@ async function terminalIdleMs(): Promise<number | undefined> {
   return last > 0 ? Math.max(0, Date.now() - last) : undefined;
 }
 
-/** Keyboard and mouse of the X display this client may see, when the tool for it is there. */
+/** Milliseconds since the last use of the X display, where `xprintidle` is installed. */
 async function screenIdleMs(): Promise<number | undefined> {
   if (!process.env["DISPLAY"]) return undefined;
   try {

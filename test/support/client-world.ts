@@ -74,7 +74,7 @@ export class ModelBlobs implements BlobTransfer {
 }
 
 /** The outbox and the cache of a machine, which outlive its client. */
-export class Disk implements Outbox, BlobCache {
+class Disk implements Outbox, BlobCache {
   readonly entries = new Map<string, OutboxEntry>();
   readonly #blobs = new Map<Sha256, Uint8Array>();
 

@@ -5,7 +5,7 @@ type Listener = (event: { data: unknown }) => void;
 /** Calls that a worker may have under way. An honest worker has 64 (sandbox/worker.ts), and reports besides. */
 const maxCalls = 1_000;
 
-export interface GuardOptions {
+interface GuardOptions {
   /** First message of the worker. */
   readonly greeting: string;
   readonly greeted: () => void;
