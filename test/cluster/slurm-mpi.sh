@@ -1,7 +1,7 @@
 #!/bin/bash
 # Programs under `mpi:N:SCRATCH` in a real Slurm's allocation: ranks started by srun (as Slurm's own, without any MPI), and by
-# mpirun inside the allocation when there is one. Checked: results; a client that is killed, and a rank that is killed whole,
-# cost a retry; nothing stays behind. And ranks of `srun manyhands client --rendezvous`, beside a server of one's own. About a
+# mpirun inside the allocation when there is one. Checked: results; a killed client and a killed rank cost a
+# retry; no process stays behind. Then ranks of `srun manyhands client --rendezvous`, beside a separate server. About a
 # minute. Needs root and Debian's slurm-wlm and munge.
 set -euo pipefail
 . "$(dirname "$0")/one-node-slurm.sh"

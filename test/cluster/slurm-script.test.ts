@@ -38,7 +38,7 @@ describe("script for sbatch", () => {
   });
 
   it("is what a shell understands, whatever the names are", () => {
-    // The client's own command is replaced by one that shows its parameters.
+    // A command that prints its parameters replaces the client's command.
     const shown = slurmScript({ ...options, command: ["/usr/bin/printf", "<%s>"] });
     const environment = {
       PATH: process.env["PATH"],

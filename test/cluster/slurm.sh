@@ -16,7 +16,7 @@ MANYHANDS_SERVER=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1
 MANYHANDS_TOKEN=$(cat "$work/data/local-token")
 export MANYHANDS_SERVER MANYHANDS_TOKEN
 
-# The token of the file is what clients come with, not the customer's in this environment.
+# Clients use the token in the file, not the customer's in this environment.
 submit() { (cd "$work/jobs" && env -u MANYHANDS_TOKEN -u MANYHANDS_SERVER sbatch --parsable); }
 manyhands cluster slurm --nodes 2 --time 2 --cpus 1 --drain 20 --server-gone 30 --rendezvous "$work/server.json" \
   --cache-directory "$work/cache" >"$work/script.sh"

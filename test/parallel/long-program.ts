@@ -1,4 +1,4 @@
-/** A program that computes until it is killed: prints a line a result. Its argument is the --parallel string. */
+/** A program that computes until it is killed: prints a line for each result. The argument is the --parallel string. */
 import { connect } from "../../parallel/index.ts";
 
 const [spec = "thread:2", count = "1000", key = "long"] = process.argv.slice(2);

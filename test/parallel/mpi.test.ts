@@ -31,7 +31,7 @@ describe.skipIf(missing)("mpi:N:SCRATCH under Open MPI", () => {
     const scratch = await temporaryDirectory();
     const hands = await open(scratch);
     expect(await hands.map(slowSquare, inputs(8, 50))).toEqual(squares(8));
-    // One rank may be through before the other has come.
+    // One rank may finish every task before the other has joined.
     const clients = await until(async () => {
       const there = await hands.clients();
       return there.length === 2 ? there : undefined;
@@ -140,7 +140,7 @@ describe.skipIf(missing)("mpi:N:SCRATCH under Open MPI", () => {
     const again = program(scratch);
     await once(again.child, "exit");
     expect(again.output()).toContain(`outputs ${JSON.stringify(squares(40))}`);
-    // The first progress of the second run already counts what the first one did.
+    // The first progress of the second run counts the results of the first run.
     expect(Number(/done (\d+)/.exec(again.output())?.[1])).toBeGreaterThan(0);
     expect(rendezvousFiles(scratch)).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** Every process that descends from `pid`, by what Linux says now. */
+/** Every process that descends from `pid` now, from /proc. */
 export function descendantsOf(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
@@ -17,7 +17,7 @@ export function descendantsOf(pid: number): number[] {
   return [...found];
 }
 
-/** Whether a process exists and is not only waiting to be buried. */
+/** Whether a process exists and is no zombie. */
 export function isAlive(pid: number): boolean {
   return parentOf(pid) !== undefined;
 }
@@ -25,7 +25,7 @@ export function isAlive(pid: number): boolean {
 function parentOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name, in parentheses, may hold anything.
+    // The name, in parentheses, may contain any character.
     const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return state === "Z" ? undefined : Number(parent);
   } catch {

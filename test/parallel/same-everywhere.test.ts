@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-/** One program, whatever computes for it; what it returns is to be the same everywhere. */
+/** A program whose results must be the same with every kind of parallelism. */
 async function program(hands: Hands): Promise<Record<string, unknown>> {
   const values: Value[] = [
     null,

@@ -138,7 +138,7 @@ async function open(spec: string): Promise<Hands> {
 interface Program {
   readonly pid: number;
   readonly seen: readonly string[];
-  /** Waits until it has printed so many lines. */
+  /** Waits until the program has printed `count` lines. */
   lines(count: number): Promise<string[]>;
   kill(): Promise<void>;
 }

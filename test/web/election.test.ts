@@ -17,11 +17,11 @@ async function tabs(host: string, count: number): Promise<Page[]> {
 }
 
 const states = (page: Page): Promise<string[]> => callHarness(page, "electionStates");
-// Polled by a timer: a tab in the background is painted no frames.
+// The wait polls by a timer, because the browser paints no frames of a background tab.
 const untilElected = (page: Page): Promise<unknown> =>
   page.waitForFunction("window.harness.electionStates?.().at(-1) === 'elected'", { polling: 50 });
 
-// localhost is a secure context and has Web Locks; the lab's plain HTTP is not, and has the shared worker.
+// localhost is a secure context and has Web Locks; the lab's plain HTTP has only the shared worker.
 describe.each(["localhost", labHost])("election of the computing tab on %s", (host) => {
   it("elects one tab, and the next when it closes", async () => {
     const [first, second, third] = (await tabs(host, 3)) as [Page, Page, Page];
@@ -56,7 +56,7 @@ describe.each(["localhost", labHost])("election of the computing tab on %s", (ho
     await callHarness(first, "elect");
     await untilElected(first);
     await callHarness(second, "elect");
-    // A shared worker lives in the process of the tab that started it, and goes down with it here.
+    // The shared worker crashes here with the tab that started it, whose process it shares.
     await crash(first);
     await untilElected(second);
   });

@@ -27,16 +27,16 @@ interface VectorRequest {
   readonly input: string;
   readonly resume?: string;
   readonly blobs: readonly string[];
-  /** Given: blobs come through the client core and this browser's cache, from there. */
+  /** When given, blobs come through the client core and this browser's cache, from there. */
   readonly origin?: Origin;
-  /** How long a kernel may be silent before it counts as hanging. */
+  /** A kernel counts as hanging after this long without a result. */
   readonly silentMs: number;
 }
 
 const toBytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const toText = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
-/** Runs one vector in a sandbox of its own and tells everything that came out. */
+/** Runs one vector in a sandbox of its own, and returns everything that the sandbox reported. */
 async function runVector(request: VectorRequest): Promise<Record<string, unknown>> {
   const blobs = new Map<string, Uint8Array>();
   for (const text of request.blobs) blobs.set(await hashBytes(toBytes(text)), toBytes(text));
@@ -120,7 +120,7 @@ const harness = {
     const reports: SandboxReport[] = [];
     const sandbox = await sandboxes.create(
       {
-        // A blob without bytes is one that never comes.
+        // A blob without bytes never arrives.
         data: async ({ size }, range) =>
           size === 0 ? new Promise(() => undefined) : range ? blob.slice(...range) : blob.slice(),
         put: async (bytes) => ({ sha256: await hashBytes(bytes), size: bytes.length }),
@@ -136,7 +136,7 @@ const harness = {
     return id;
   },
 
-  /** Runs one task a value and returns what was reported of each. */
+  /** Runs a task for each value, and returns the report of each. */
   async run(id: number, source: string, inputs: Value[]): Promise<unknown[]> {
     const { sandbox, reports } = made.get(id)!;
     reports.length = 0;
@@ -145,7 +145,7 @@ const harness = {
     return reports.flatMap(({ finished }) => finished ?? []).map(describe);
   },
 
-  /** Loads, runs one task, terminates. */
+  /** Loads a kernel, runs one task, and terminates the sandbox. */
   async once(source: string, input: Value = null): Promise<unknown> {
     const id = await harness.load(source);
     const [outcome] = await harness.run(id, source, [input]);
@@ -164,7 +164,7 @@ const harness = {
     sandbox.run(bundle).catch(() => undefined);
   },
 
-  /** What a call says that is under way while the sandbox is terminated, and how long that took. */
+  /** The error of a call that is under way while the sandbox is terminated, and how long the error took. */
   async terminate(id: number): Promise<{ ended: unknown; rejection: string; ms: number }> {
     const { sandbox } = made.get(id)!;
     const pending = sandbox.run({ kernelSha256: "" as Sha256, seed: "", tasks: packTasks([]) });
@@ -189,7 +189,7 @@ const harness = {
     const bytes = await cache.get(await nameOf(text));
     return bytes ? new TextDecoder().decode(bytes) : null;
   },
-  /** Puts texts one after the other under a quota, reads `used` again in between, and tells what is left. */
+  /** Puts texts one after the other under a quota, reads `used` in between, and returns the remaining ones. */
   async cacheFill(texts: string[], quotaBytes: number, used?: string): Promise<string[]> {
     const cache = await openBlobCache(await openStores(), { quotaBytes });
     for (const text of texts) {

@@ -6,7 +6,7 @@ import { dataVectors, kernelVectors, type KernelVector } from "../contract/kerne
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
 
-// A worker out of memory takes the whole process of its frame along; small heaps make that quick.
+// A worker out of memory crashes the process of its frame, which small heaps make quick.
 const site = useHarnessSite({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
 
 interface Outcome {

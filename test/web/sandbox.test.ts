@@ -82,7 +82,7 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
     );
     expect(ended).toEqual({ kind: "crash" });
     expect(rejection).toBe("The sandbox was terminated.");
-    // It was not asked: the kernel would never have answered.
+    // The sandbox was not asked, because the kernel would never have answered.
     expect(ms).toBeLessThan(5_000);
     expect(await callHarness(page, "once", "export default () => 'next'")).toEqual({
       index: 0,
@@ -108,7 +108,7 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
     const escaped = Object.entries(output).filter(([, how]) => !how.startsWith("blocked"));
     expect(escaped).toEqual([]);
     expect(Object.keys(output).length).toBeGreaterThan(25);
-    // Without policies the first of these requests would have arrived long before the last attempt was over.
+    // Without the policies the first request would have arrived long before the last attempt ended.
     expect(site.server.requests.slice(before)).toEqual([]);
   });
 
@@ -150,13 +150,13 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
   });
 });
 
-/** Calls without waiting, past the limit that the worker keeps. */
+/** A kernel that calls without waiting, past the worker's limit. */
 const flood = `for (let i = 0; i < 2000; i++) endpoint.postMessage({
   id: "x" + i, type: "APPLY", path: ["data"],
   argumentList: [{ type: "RAW", value: { sha256: "", size: 0 } }, { type: "RAW" }],
 });`;
 
-/** Catches the endpoint that comlink keeps in a WeakMap, and says what it wants to the page. */
+/** A kernel that catches the endpoint in comlink's WeakMap, and sends any message to the page. */
 const thief = (message: string): string => `
   let endpoint;
   const set = WeakMap.prototype.set;
@@ -171,7 +171,7 @@ const thief = (message: string): string => `
     await new Promise(() => {});
   };`;
 
-/** Tries every way out that a worker may have; each attempt must be blocked. */
+/** A kernel that tries every way out of a worker; each attempt must be blocked. */
 const escapes = `
   const attempts = {
     fetch: ({ url }) => fetch(url),

@@ -7,7 +7,7 @@ import { useHarnessSite } from "../support/harness-site.ts";
 
 const site = useHarnessSite();
 
-/** A page on a profile of its own: nothing stored yet. */
+/** A page on a new profile, without stored data. */
 async function freshPage(host: string, before?: string): Promise<Page> {
   const context = await site.browser.createBrowserContext();
   const page = await context.newPage();

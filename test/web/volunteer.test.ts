@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 afterAll(() => browser?.close());
 
-/** A kernel that takes its time, and tells its progress. */
+/** A slow kernel that reports progress. */
 const slow = (ms: number, output = "x * x"): string => `export default async (x, ctx) => {
   const end = performance.now() + ${ms};
   while (performance.now() < end) {
@@ -50,7 +50,7 @@ async function open(server: TestServer, host: string, path = "/", like?: Page): 
   return page;
 }
 
-/** Timers, because a tab in the background is painted no frames. */
+/** Polls by a timer, because the browser paints no frames of a background tab. */
 const untilText = (page: Page, text: RegExp): Promise<unknown> =>
   page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
 
@@ -196,10 +196,10 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
 
   it("[OUTBOX-1] delivers after a reload what was finished while the server was away", async () => {
     const server = await startTestServer({ graceMs: 60_000 });
-    // Longer than the server may take to go.
+    // The wait is longer than the server may take to end.
     const id = await submit(server, slow(6_000, "Date.now()"), [5]);
     const page = await open(server, host, "/?auto=1");
-    // Progress: the kernel has been fetched and runs.
+    // Progress shows that the kernel has been fetched and runs.
     await untilText(page, /squares\s+\d+ %/);
     const { dataDirectory, port } = server;
     await server.close();
@@ -208,7 +208,7 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
     const restartedAt = Date.now();
     await page.reload();
     await untilJob(again, id, ({ state }) => state === "finished");
-    // The very result that was finished before, and not one computed again.
+    // The result is the earlier one, not one of a second run.
     const [finishedAt] = await outputs(again, id);
     expect(finishedAt).toBeLessThan(restartedAt);
     const { counts } = await jobOf(again, id);

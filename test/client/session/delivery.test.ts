@@ -19,7 +19,7 @@ function joined(slots = 1): SessionHarness {
   return h;
 }
 
-/** Runs task `index` for `elapsedMs`. */
+/** Runs task `index` for `elapsedMs`, and returns the instructions of its report. */
 function compute(h: SessionHarness, index: number, elapsedMs: number, output?: Uint8Array<ArrayBuffer>) {
   h.lease([leased(index)]);
   h.begin(0);
