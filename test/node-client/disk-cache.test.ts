@@ -160,7 +160,7 @@ async function open(
 }
 
 function blob(size: number): [Sha256, Uint8Array] {
-  const bytes = randomBytes(size);
+  const bytes = new Uint8Array(randomBytes(size));
   return [createHash("sha256").update(bytes).digest("hex") as Sha256, bytes];
 }
 
