@@ -22,10 +22,14 @@ const lastReportMs = 1000;
 const brokenAtLeastMs = 1000;
 
 function bundleIn(state: SessionState, slot: number, run: number): Bundle | undefined {
+  const bundle = openBundle(state, slot, run);
+  if (!bundle) ignore(state, `run ${run} of slot ${slot} is over`);
+  return bundle;
+}
+
+function openBundle(state: SessionState, slot: number, run: number): Bundle | undefined {
   const work = state.slots.get(slot)?.work;
-  if (work?.state === "bundled" && work.run === run) return work;
-  ignore(state, `run ${run} of slot ${slot} is over`);
-  return undefined;
+  return work?.state === "bundled" && work.run === run ? work : undefined;
 }
 
 export function startLoad(state: SessionState, slot: number, run: number): void {
@@ -161,7 +165,8 @@ export function rerunBundle(state: SessionState, bundle: Bundle): void {
 }
 
 export function endBundle(state: SessionState, slot: number, run: number, reason?: string): void {
-  const bundle = bundleIn(state, slot, run);
+  // The results of a bundle end its run, so a run without a failure is over by now.
+  const bundle = reason === undefined ? openBundle(state, slot, run) : bundleIn(state, slot, run);
   if (!bundle) return;
   bundle.overrun = reason ?? "The sandbox ended the bundle without a result for this task.";
   bundle.deadline = state.now + lastReportMs;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ignored, leased, ofType, SessionHarness } from "../../support/client-session-harness.ts";
+import { finished, ignored, leased, ofType, SessionHarness } from "../../support/client-session-harness.ts";
 import type { SessionEvent } from "../../../shared/client/session/events.ts";
 
 const failure = { kind: "data", message: "gone" } as const;
@@ -22,7 +22,7 @@ describe("an event that does not fit the state", () => {
     [{ type: "sandboxFailed", slot: 0, sandbox: 7, reason: "" }, "sandboxFailed: sandbox 7 is closed"],
     [{ type: "loadStarted", slot: 0, run: 9 }, "loadStarted: run 9 of slot 0 is over"],
     [{ type: "bundleStarted", slot: 3, run: 1 }, "bundleStarted: run 1 of slot 3 is over"],
-    [{ type: "bundleEnded", slot: 0, run: 9 }, "bundleEnded: run 9 of slot 0 is over"],
+    [{ type: "bundleEnded", slot: 0, run: 9, reason: "" }, "bundleEnded: run 9 of slot 0 is over"],
     [{ type: "kernelRefused", slot: 0, run: 9, failure }, "kernelRefused: run 9 of slot 0 is over"],
     [{ type: "inputsRefused", slot: 0, run: 9, failures: [] }, "inputsRefused: run 9 of slot 0 is over"],
     [{ type: "outputRefused", upload: 4, failure }, "outputRefused: no result waits for upload 4"],
@@ -32,6 +32,13 @@ describe("an event that does not fit the state", () => {
     expect(ignored(h.feed(event))).toEqual([reason]);
     expect(h.session.state.wakeAt).toBe(wakeAt);
     expect(h.bundleOf(0).remaining.size).toBe(1);
+  });
+
+  test("is not the end of a bundle whose results came before", () => {
+    const h = computing();
+    const { run } = h.bundleOf(0);
+    h.report(0, { finished: [finished(0)] });
+    expect(h.feed({ type: "bundleEnded", slot: 0, run })).toEqual([]);
   });
 
   test.each<SessionEvent>([
