@@ -12,6 +12,7 @@ const scheduler = [
   "test/scheduler/scheduler.test.ts",
   "test/scheduler/fair-share.test.ts",
   "test/scheduler/attempts.test.ts",
+  "test/scheduler/verdict.test.ts",
 ];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
@@ -202,14 +203,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "one attempt more than maxAttempts",
-    file: "server/scheduler/results.ts",
-    find: "if (attempts < task.job.info.maxAttempts || ",
-    replace: "if (attempts <= task.job.info.maxAttempts || ",
+    file: "server/scheduler/verdict.ts",
+    find: "if (attempts < job.info.maxAttempts || ",
+    replace: "if (attempts <= job.info.maxAttempts || ",
     tests: scheduler,
   },
   {
     name: "a task needs one client more to be quarantined",
-    file: "server/scheduler/results.ts",
+    file: "server/scheduler/verdict.ts",
     find: "if (killed >= state.config.quarantineAfter) {",
     replace: "if (killed > state.config.quarantineAfter) {",
     tests: scheduler,
@@ -217,8 +218,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a lost lease counts no attempt",
     file: "server/scheduler/results.ts",
-    find: "  task.attempts += 1;\n",
-    replace: `  if (how !== "lost") task.attempts += 1;\n`,
+    find: "if (isNew) task.attempts += 1;",
+    replace: `if (isNew && how !== "lost") task.attempts += 1;`,
     tests: scheduler,
   },
   {
@@ -321,14 +322,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a rollback leaves the tasks ended",
     file: "server/store/sqlite/sqlite-store.ts",
-    find: "        session.ended.clear();\n",
+    find: "        transaction.ended.clear();\n",
     replace: "",
     tests: store,
   },
   {
     name: "a rollback leaves the job's counts",
     file: "server/store/sqlite/sqlite-store.ts",
-    find: "        session.jobs.clear();\n",
+    find: "        transaction.jobs.clear();\n",
     replace: "",
     tests: store,
   },
@@ -349,7 +350,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "attempts are not forgotten by requeueing a quarantined job",
     file: "server/store/sqlite/verbs/requeue-failed.ts",
-    find: `  if (state === "quarantined" && job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);\n`,
+    find: `    if (job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);\n`,
     replace: "",
     tests: store,
   },
@@ -370,7 +371,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a second result of a task is accepted",
     file: "server/store/sqlite/verbs/complete.ts",
-    find: "if (!active || !isOpen(session, job, index)) dropped",
+    find: "if (!active || !isOpen(transaction, job, index)) dropped",
     replace: "if (!active) dropped",
     tests: store,
   },
@@ -419,14 +420,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "blobs of outputs are not kept",
     file: "server/store/sqlite/verbs/complete.ts",
-    find: "if (blobs.length > 0) keepBlobs(session, job.number, blobs);",
+    find: "if (blobs.length > 0) keepBlobs(transaction, job.number, blobs);",
     replace: "",
     tests: store,
   },
   {
     name: "blobs of inputs are not kept",
     file: "server/store/sqlite/verbs/submit.ts",
-    find: "    keepBlobs(session, job.number, blobs);\n",
+    find: "    keepBlobs(transaction, job.number, blobs);\n",
     replace: "",
     tests: store,
   },
@@ -766,15 +767,15 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a repeated request makes another job",
     file: "customer/hands.ts",
-    find: "key: options.key ?? `once-${randomUUID()}`,",
+    find: "key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,",
     replace: "...(options.key !== undefined && { key: options.key }),",
     tests: customer,
   },
   {
     name: "an aborted map leaves its job running",
     file: "customer/hands.ts",
-    find: "      id.then((made) => this.#cancelUnwanted(made)).catch(() => undefined);\n",
-    replace: "",
+    find: "        (made) => leave(reason, made),",
+    replace: "        () => leave(reason),",
     tests: customer,
   },
   {
@@ -808,8 +809,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a window lets one task more through",
     file: "customer/submission.ts",
-    find: "if (window !== undefined && this.#count - this.#ended >= window)",
-    replace: "if (window !== undefined && this.#count - this.#ended > window)",
+    find: "if (window !== undefined && this.count - this.#ended >= window)",
+    replace: "if (window !== undefined && this.count - this.#ended > window)",
     tests: customer,
   },
   {
