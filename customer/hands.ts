@@ -26,6 +26,7 @@ import { moduleOfFunction } from "./kernel/function-source.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
 import { checkMapArguments } from "./map-arguments.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
+import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
 /** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
@@ -124,12 +125,15 @@ export class Hands {
         () => leave(reason),
       );
     });
-    const submitted = this.#submit(created, inputs as Inputs<Value>, options, givenUp.signal, leave);
-    // The results of a job that had ended before are those of these inputs only when they were found the same.
+    const same = new SameInputs();
+    const submitted = same.follow(
+      this.#submit(created, inputs as Inputs<Value>, options, givenUp.signal, leave, same),
+    );
+    // The results of a job that had all its inputs before are those of these inputs only when they were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
     return new Job<unknown>(
       this.#api,
-      { id, submitted, verified, over, left: () => leaving, ended },
+      { id, submitted, verified, same, over, left: () => leaving, ended },
       options,
     );
   }
@@ -265,14 +269,20 @@ export class Hands {
     options: MapOptions,
     signal: AbortSignal,
     leave: (reason: unknown, id?: JobId) => Promise<void>,
+    same: SameInputs,
   ): Promise<void> {
     let job: JobInfo | undefined;
     try {
       job = await created;
+      same.known(job.counts.total);
       // Before it had a single input: whoever awaits the job is told the same.
       if (job.state === "blocked" && job.counts.total === 0)
         throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
-      await submitInputs(this.#api, job, inputs, { signal, window: options.window });
+      await submitInputs(this.#api, job, inputs, {
+        signal,
+        window: options.window,
+        onTaken: (count) => same.taken(count),
+      });
     } catch (error) {
       // Whoever gave up had the job cancelled.
       if (signal.aborted) throw error;

@@ -6,6 +6,7 @@ import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
+import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
 /** What is known of one task when its job has ended, whichever way. */
@@ -41,6 +42,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   readonly submitted: Promise<void>;
   /** Resolves when it is known that the results belong to the inputs that were given. */
   readonly #verified: Promise<void>;
+  /** Absent where no inputs were given. */
+  readonly #same: SameInputs | undefined;
   readonly #api: Api;
   readonly #options: WatchOptions;
   /** Aborted when this view of the job is over: the submission failed, or the caller gave up. */
@@ -61,6 +64,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       id: Promise<JobId>;
       submitted: Promise<void>;
       verified: Promise<void>;
+      same?: SameInputs;
       over: AbortController;
       left: () => Promise<void> | undefined;
       ended: () => void;
@@ -76,6 +80,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.submitted = parts.submitted;
     this.#verified = parts.verified;
     this.#verified.catch(() => undefined);
+    this.#same = parts.same;
     this.#left = parts.left;
     this.#ended = parts.ended;
     if (options.onProgress) void this.#watch();
@@ -192,8 +197,32 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     after?: number;
     follow?: boolean;
   }): AsyncGenerator<OutcomeBatch<Output>, void, undefined> {
-    const end = yield* this.#batches(options);
+    const end = yield* this.#ownBatches(options);
     if (end) await this.#throwUnlessFinished(end);
+  }
+
+  /** Batches of tasks whose inputs are known to be those that were given. */
+  async *#ownBatches(options: {
+    after?: number;
+    follow?: boolean;
+  }): AsyncGenerator<OutcomeBatch<Output>, JobEnd | undefined, undefined> {
+    const batches = this.#batches(options);
+    const same = this.#same;
+    if (!same) return yield* batches;
+    const signal = AbortSignal.any([this.#over.signal, this.#api.http.closed]);
+    try {
+      let step = await batches.next();
+      for (; !step.done; step = await batches.next())
+        if (same.areAll) yield step.value;
+        else
+          for (const outcome of step.value) {
+            await same.found(outcome.index, signal);
+            yield [outcome];
+          }
+      return step.value;
+    } finally {
+      await batches.return(undefined);
+    }
   }
 
   async *#batches({
@@ -213,7 +242,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     >;
     if (!end) return undefined;
     this.#watched.abort();
-    if (end.job === "finished") await this.#verified;
+    // A job that ended otherwise than well is told of as such, unless it is the job of other inputs: that has aborted `signal`.
+    await (end.job === "finished" ? this.#verified : this.#verified.catch(() => undefined));
     await this.#left();
     signal.throwIfAborted();
     this.#ended();

@@ -24,6 +24,8 @@ interface SubmissionOptions {
   readonly signal: AbortSignal;
   /** At most this many tasks that have not ended. */
   readonly window: number | undefined;
+  /** Called when the server has taken all inputs below an index. */
+  readonly onTaken: (count: number) => void;
 }
 
 /**
@@ -171,6 +173,7 @@ class Sender {
     const batch = this.#filling;
     this.#filling = this.#emptyBatch();
     this.#sending = this.#post(batch)
+      .then(() => this.#options.onTaken(batch.end))
       .catch((error: unknown) => {
         this.#failure = { error };
         this.#broken.reject(error);

@@ -33,6 +33,11 @@ export class TaskBatch {
     return this.#tasks.length;
   }
 
+  /** Index of the first task behind this batch. */
+  get end(): number {
+    return this.#first + this.length;
+  }
+
   get isFull(): boolean {
     return (
       this.length >= this.#maxTasks ||
@@ -43,7 +48,7 @@ export class TaskBatch {
 
   /** Takes the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
   add(input: Value): void {
-    const index = this.#first + this.length;
+    const index = this.end;
     const { bytes, refs } = this.#encode(index, input);
     if (refs.length > limits.refsPerTask)
       throw new PlatformError(

@@ -445,7 +445,7 @@ describe("a key", () => {
         for (const given of [inputs, new Set(inputs), laterOf(inputs)]) {
           const again = hands.map(kernel, given, { key, requires });
           await expect(again.submitted).rejects.toMatchObject({ code: "CONFLICT" });
-          if (state === "finished") await expect(again).rejects.toMatchObject({ code: "CONFLICT" });
+          await expect(again).rejects.toMatchObject({ code: "CONFLICT" });
         }
       for (const changed of [
         { seed: "1" },
@@ -465,6 +465,56 @@ describe("a key", () => {
       await hands.map(kernel, [1, 2, 3], { key, requires }).submitted;
     },
   );
+
+  it("[KEY-1] of a quarantined job: other inputs are refused, and are not told of its failures", async () => {
+    const failing = (): never => {
+      throw new Error("no such detector");
+    };
+    const inputs = Array.from({ length: 20 }, (_, i) => i);
+    const options = { key: "quarantined", maxAttempts: 1 };
+    await expect(hands.map(failing, inputs, options)).rejects.toMatchObject({ code: "JOB_QUARANTINED" });
+    await expect(hands.map(failing, [7, ...inputs.slice(1)], options)).rejects.toMatchObject({
+      code: "CONFLICT",
+    });
+    await expect(hands.map(failing, inputs, options)).rejects.toMatchObject({ code: "JOB_QUARANTINED" });
+  });
+
+  it("[KEY-1] a result is handed out only once its input was found the same", async () => {
+    const key = "one by one";
+    await hands.map(kernel, [1, 2, 3], { key });
+    for (const given of [[7, 2, 3], new Set([7, 2, 3]), laterOf([7, 2, 3])]) {
+      const seen: unknown[] = [];
+      const reading = (async () => {
+        for await (const { output } of hands.map(kernel, given, { key })) seen.push(output);
+      })();
+      await expect(reading).rejects.toMatchObject({ code: "CONFLICT" });
+      expect(seen).toEqual([]);
+    }
+  });
+
+  it("[KEY-1] a program that makes inputs of results goes on with its job as far as they are the same", async () => {
+    const search = async (results: number[], change: (x: number) => number = (x) => x): Promise<number[]> => {
+      let tell = Promise.withResolvers<void>();
+      const inputs = (async function* () {
+        for (let x = 1; results.length < 5; x = results.at(-1)!) {
+          const told = tell.promise;
+          yield change(x);
+          await told;
+        }
+      })();
+      for await (const { output } of hands.map((x: number) => 2 * x, inputs, { key: "search" })) {
+        results.push(output!);
+        tell.resolve();
+        tell = Promise.withResolvers();
+      }
+      return results;
+    };
+    expect(await search([])).toEqual([2, 4, 8, 16, 32]);
+    expect(await search([])).toEqual([2, 4, 8, 16, 32]);
+    const seen: number[] = [];
+    await expect(search(seen, (x) => (x === 8 ? 9 : x))).rejects.toMatchObject({ code: "CONFLICT" });
+    expect(seen).toEqual([2, 4, 8]);
+  });
 
   it("[KEY-1] of an open job: fewer inputs than it has are refused, and it can still be gone on with", async () => {
     const key = "half-way";
