@@ -2,6 +2,7 @@ import { enableCompileCache, registerHooks } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { makeDirectory } from "../../system/make-directory.ts";
+import { tellUncaughtRefusals } from "./uncaught.ts";
 
 // Loaded before a program of `manyhands run`. Compiled code is kept where the launcher keeps its own: the SDK loads in 40 ms
 // instead of 110.
@@ -12,6 +13,8 @@ try {
 } catch {
   // The program starts later.
 }
+
+tellUncaughtRefusals();
 
 /** `import … from "manyhands"` finds this SDK when the program's own folder has none installed. */
 const sdk = import.meta.resolve("manyhands");

@@ -20,6 +20,16 @@ beforeAll(async () => {
     "empty.json": "",
     "object.json": "{}",
     "table.csv": "a,b\n1,2\n",
+    "uncaught.ts": `import { connect } from "manyhands";
+      const how = process.argv[2];
+      if (how === "handled") process.on("uncaughtException", (error) => { console.log(error.code); process.exit(7); });
+      if (how === "own") throw new TypeError("the program's own");
+      await using hands = await connect();
+      const kernel = (x: number): number => { if (x) throw new RangeError("no pixel"); return x; };
+      if (how === "task") await hands.map(kernel, [0, 1], { maxAttempts: 1 });
+      if (how === "iterated")
+        for await (const { error } of hands.map(kernel, [1], { maxAttempts: 1 })) if (error) throw error;
+      await hands.map(kernel, 5 as never);`,
     "parallel.ts": `import { Command } from ${JSON.stringify(import.meta.resolve("commander"))};
       import { parallelOption } from "manyhands";
       const program = new Command();
@@ -50,6 +60,36 @@ async function manyhands(args: readonly string[], env: NodeJS.ProcessEnv = {}, i
   const [code] = (await once(child, "close")) as [number | null];
   return { code, out, err };
 }
+
+describe("[RUN-1] what a program of `manyhands run` does not catch", () => {
+  const inside = /customer\/\w|shared\/\w|Node\.js v|\bcode:/;
+
+  it.each([
+    ["refusal", /^The inputs are a number;[^\n]*\n {4}at [^\n]*uncaught\.ts:\d+:\d+\nCorrect it[^\n]*\n$/],
+    [
+      "task",
+      /^1 of 2 tasks failed\.\n {2}task 1 \(error, 1 attempt[^\n]*RangeError: no pixel\n {4}at [^]*requeue/,
+    ],
+    ["iterated", /^ {2}task 0 failed \(error, 1 attempt\): RangeError: no pixel\n {4}at /],
+  ])("%s: what was wrong, the program's or the kernel's lines, what to do", async (how, said) => {
+    const { code, err } = await manyhands(["run", "uncaught.ts", how]);
+    expect(code).toBe(1);
+    expect(err).toMatch(said);
+    expect(err).not.toMatch(inside);
+  });
+
+  it("is Node's to tell when it is another error, or the program has a handler", async () => {
+    const other = await manyhands(["run", "uncaught.ts", "own"]);
+    expect(other.code).toBe(1);
+    expect(other.err).toMatch(/TypeError: the program's own\n {4}at [^]*Node\.js v/);
+    expect(await manyhands(["run", "uncaught.ts", "handled"])).toMatchObject({
+      code: 7,
+      out: "BAD_ARGUMENT\n",
+    });
+    const debugged = await manyhands(["run", "uncaught.ts", "refusal"], { MANYHANDS_DEBUG: "1" });
+    expect(debugged.err).toMatch(inside);
+  });
+});
 
 const noJob = "j_aaaaaaaaaaaaaaaa";
 const noBlob = "a".repeat(64);

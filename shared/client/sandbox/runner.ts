@@ -1,5 +1,5 @@
 import { decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
-import { PlatformError } from "../../errors.ts";
+import { messageOf, PlatformError } from "../../errors.ts";
 import type { Kernel } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
 import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
@@ -44,7 +44,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
     const module = await importModule(source, sha256);
     if (typeof module.default !== "function")
       throw new Error(
-        `The kernel has no default-exported function (its default export is ${typeof module.default}); expected \`export default (input, ctx) => output\`..`,
+        `The kernel has no default-exported function (its default export is ${typeof module.default}); expected \`export default (input, ctx) => output\`.`,
       );
     return module.default as Kernel;
   }
@@ -94,11 +94,7 @@ function runTask(
   try {
     input = decodeValue(task.input);
   } catch (error) {
-    const { message } = describeThrown(error);
-    return {
-      state: "failed",
-      failure: { kind: "unserialisable", message: `The input cannot be decoded: ${message}` },
-    };
+    return noValue(`The input cannot be decoded: ${messageOf(error)}`);
   }
   const resume = resumeOf(task);
   const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
@@ -145,8 +141,13 @@ function outcomeOf(value: Value, end: () => void): Outcome {
       );
     return { state: "done", output: bytes, refs };
   } catch (error) {
-    return { state: "failed", failure: { kind: "unserialisable", ...describeThrown(error) } };
+    return noValue(messageOf(error));
   }
+}
+
+/** The message names the place in the value; a stack would be the inside of this runner. */
+function noValue(message: string): Outcome {
+  return { state: "failed", failure: { kind: "unserialisable", message } };
 }
 
 function failureOf(error: unknown, end: () => void): Outcome {

@@ -69,10 +69,15 @@ describe("kernels", () => {
     expect(outputOf(results[1])).toBe(1);
   });
 
-  test("an output that is no value", async () => {
+  test("[FAIL-1] an output that is no value is named, without a stack of the runner's", async () => {
     const h = new RunnerHarness();
     const results = await h.run("(i) => [() => 1, new Map(), { get x() { throw 1; } }, 3n][i]", [0, 1, 2, 3]);
-    expect(results.map((task) => failureOf(task).kind)).toEqual(Array(4).fill("unserialisable"));
+    expect(results.map((task) => failureOf(task))).toEqual(
+      ["a function", "an instance of Map", "reading it threw", "the BigInt 3n"].map((name) => ({
+        kind: "unserialisable",
+        message: expect.stringMatching(`^The value cannot be sent: ${name}`) as string,
+      })),
+    );
   });
 
   test("data that cannot be had is a failure of kind data, unless the kernel handles it", async () => {
