@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
+import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
 import type { HttpClient, ReplayableBody } from "./http.ts";
 import { pauseMs } from "./retry.ts";
@@ -136,19 +137,35 @@ async function exists(http: HttpClient, path: string, signal: AbortSignal | unde
   }
 }
 
-/** The bytes that a reference stands for; a whole blob is checked against its name. */
+/**
+ * The bytes that a reference stands for; a whole blob is checked against its name.
+ * @throws PlatformError HASH_MISMATCH, NOT_FOUND, TOO_LARGE
+ */
 export async function getBlob(
   http: HttpClient,
   reference: DataReference,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(reference.length);
+  const bytes = allocate(reference.length);
   let at = 0;
   for await (const chunk of streamBlob(http, reference, signal)) {
     bytes.set(chunk, at);
     at += chunk.length;
   }
   return bytes;
+}
+
+function allocate(length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (error) {
+    throw new PlatformError(
+      "TOO_LARGE",
+      `${length} bytes do not fit into the memory of this program.`,
+      error,
+      hints.largeBlob,
+    );
+  }
 }
 
 /**

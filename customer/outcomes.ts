@@ -159,7 +159,7 @@ async function fetchOutcome(
 }
 
 /** What fetching a blob is refused with for this blob alone. */
-const lostCodes: readonly ErrorCode[] = ["NOT_FOUND", "HASH_MISMATCH"];
+const lostCodes: readonly ErrorCode[] = ["NOT_FOUND", "HASH_MISMATCH", "TOO_LARGE"];
 
 /** An output that cannot be read is one failed result: the others of its job are read. */
 function outcomeOf(seq: number, index: number, bytes: Uint8Array): TaskOutcome<Value> {

@@ -27,7 +27,7 @@ export interface Platform {
   ): Promise<{ job: JobInfo; created: boolean }>;
   /**
    * Adds tasks; resolves when they are on disk. Inputs that name a blob need that blob to exist.
-   * @throws PlatformError CONFLICT, WRONG_STATE, NOT_FOUND, UNKNOWN_BLOB
+   * @throws PlatformError CONFLICT, WRONG_STATE, NOT_FOUND, UNKNOWN_BLOB, BAD_REQUEST
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<Submitted>;
   closeJob(id: JobId): Promise<JobInfo>;

@@ -8,6 +8,7 @@ export const hints = {
   token: "Check the id; `manyhands token list` shows the tokens.",
   ban: "Check the name; `manyhands bans` lists who is refused.",
   blob: "Put the bytes first: `manyhands put FILE`, or PUT /api/blobs/{sha256}.",
+  largeBlob: "Read it in pieces: hands.stream(reference), or hands.get(reference.slice(from, to)).",
   kernel: "Post the kernel first: POST /api/kernels.",
   dataDirectory:
     "Bring the data directory back as it was, from a backup if need be, and start the server again.",

@@ -33,7 +33,7 @@ export interface Store {
    * Adds tasks; a task whose index is there with the same input is counted as repeated.
    * A job that is no longer open still takes repeats, so that a customer that starts again need not know how far it got.
    * @throws PlatformError CONFLICT (same index, other input; names it), WRONG_STATE (job not open), NOT_FOUND,
-   * UNKNOWN_BLOB (an input refers to a blob that is not recorded). Nothing is added then.
+   * UNKNOWN_BLOB (an input refers to a blob that is not recorded), BAD_REQUEST (which has another size). Nothing is added then.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
   /** No more tasks. A job whose tasks have all ended becomes finished. Idempotent. */

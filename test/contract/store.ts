@@ -484,6 +484,15 @@ export function storeContract(name: string, harness: StoreHarness): void {
         await refuses("UNKNOWN_BLOB", store.submit(id, [task(0, { input: blob("x") })]));
         expect((await store.getJob(id))?.total).toBe(0);
       });
+
+      it("[VALUE-3] refuses an input that refers to a blob as of another size", async () => {
+        await start(0);
+        await store.touchBlob(blob("x"));
+        const other = { ...blob("x"), size: blob("x").size + 1 };
+        await refuses("BAD_REQUEST", store.submit(id, [task(0), task(1, { refs: [blob("x"), other] })]));
+        await refuses("BAD_REQUEST", store.submit(id, [task(0, { input: other })]));
+        expect((await store.getJob(id))?.total).toBe(0);
+      });
     });
 
     describe("claiming", () => {

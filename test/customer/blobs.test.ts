@@ -122,6 +122,14 @@ describe("getting data", () => {
     const unknown = new DataReference("0".repeat(64) as Sha256, 3);
     await expect(hands.get(unknown)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
+
+  it("[VALUE-4] of a size beyond this program's memory is refused, and says how to read it", async () => {
+    const vast = new DataReference("0".repeat(64) as Sha256, 2 ** 50);
+    await expect(hands.get(vast)).rejects.toMatchObject({
+      code: "TOO_LARGE",
+      remedy: expect.stringContaining("hands.stream") as string,
+    });
+  });
 });
 
 it("[DATA-1] bytes that are not those of their name are refused, also when there are as many", async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect, type Hands } from "../../customer/index.ts";
 import { TaskFailedError } from "../../customer/task-error.ts";
-import type { Value } from "../../shared/wire/codec.ts";
+import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { valueFromJson, valueToJson } from "../../shared/wire/value-json.ts";
 import { refusedValues, sameValue, valueRows } from "../support/value-rows.ts";
@@ -134,15 +134,17 @@ test("[VALUE-5] an output over 256 KiB is JSON for who asks for JSON, through a 
 
 test("[VALUE-4] a stored output that cannot be read is one failed result that names its task; the others are read", async () => {
   const server = await startTestServer();
-  const { id } = await createJob(server, { inputs: [0, 1, 2, 3] });
-  await server.store.claim(id, 4);
+  await using customer = await connect(server.url, { token: server.tokens.customer });
+  const { id } = await createJob(server, { inputs: [0, 1, 2, 3, 4] });
+  await server.store.claim(id, 5);
+  const cut = await customer.put(encodeValue(Array<number>(300_000).fill(1)).subarray(0, -1));
   await server.store.touchBlob({ sha256: "0".repeat(64), size: 300_000 } as never);
   const outputs = [Uint8Array.of(7), Uint8Array.of(0xc1), Uint8Array.of(8)];
   await server.store.complete(id, [
     ...outputs.map((output, index) => ({ state: "done", index, output, refs: [] }) as const),
     { state: "done", index: 3, output: { sha256: "0".repeat(64), size: 300_000 } as never, refs: [] },
+    { state: "done", index: 4, output: { sha256: cut.sha256, size: cut.size }, refs: [] },
   ]);
-  await using customer = await connect(server.url, { token: server.tokens.customer });
   const seen: unknown[] = [];
   for await (const { index, output, error } of customer.job(id)) seen.push([index, output ?? error?.kind]);
   expect(seen).toEqual([
@@ -150,15 +152,17 @@ test("[VALUE-4] a stored output that cannot be read is one failed result that na
     [1, "unserialisable"],
     [2, 8],
     [3, "data"],
+    [4, "unserialisable"],
   ]);
   const failure: unknown = await customer.job(id).then(undefined, (error: unknown) => error);
   expect(failure).toBeInstanceOf(TaskFailedError);
-  expect((failure as TaskFailedError).failures.map(({ index }) => index)).toEqual([1, 3]);
+  expect((failure as TaskFailedError).failures.map(({ index }) => index)).toEqual([1, 3, 4]);
   expect(String(failure)).toMatch(/task 1 .*cannot be read/);
   expect(await customer.job(id).settled()).toMatchObject([
     { status: "done", output: 7 },
     { status: "failed" },
     { status: "done", output: 8 },
+    { status: "failed" },
     { status: "failed" },
   ]);
 });

@@ -3,9 +3,10 @@ import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { Payload } from "../../../../shared/wire/protocol.ts";
 import type { NewTask } from "../../store.ts";
-import { blobsOf, hashColumn } from "../columns.ts";
+import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
+import { getBlob } from "./blobs.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 /** Repeats are worth a write this often: they show that the job's customer is still there. */
@@ -84,14 +85,19 @@ function mustBeOpen({ row }: CachedJob): void {
     );
 }
 
-/** In the transaction itself, so that no collection comes in between. @throws PlatformError UNKNOWN_BLOB */
-function mustBeThere({ db }: Transaction, blobs: readonly BlobName[]): void {
-  const found = new Set<string>();
-  for (const { sha256 } of blobs) {
-    if (found.has(sha256)) continue;
-    if (!db.get("SELECT 1 FROM blobs WHERE sha256 = ?", hashColumn(sha256)))
+/** In the transaction itself, so that no collection comes in between. @throws PlatformError UNKNOWN_BLOB, BAD_REQUEST */
+function mustBeThere(transaction: Transaction, blobs: readonly BlobName[]): void {
+  const sizes = new Map<string, number>();
+  for (const { sha256, size } of blobs) {
+    const found = sizes.get(sha256) ?? getBlob(transaction, sha256)?.size;
+    if (found === undefined)
       throw new PlatformError("UNKNOWN_BLOB", `An input refers to blob ${sha256}, which is not here.`);
-    found.add(sha256);
+    if (found !== size)
+      throw new PlatformError(
+        "BAD_REQUEST",
+        `An input refers to blob ${sha256} as one of ${size} bytes; it has ${found}. Expected the reference that putting it gave.`,
+      );
+    sizes.set(sha256, size);
   }
 }
 
