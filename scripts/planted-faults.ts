@@ -772,6 +772,13 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: customer,
   },
   {
+    name: "a keyed job gives results before its inputs are compared",
+    file: "customer/job.ts",
+    find: "            await same.found(outcome.index, signal);\n",
+    replace: "",
+    tests: customer,
+  },
+  {
     name: "an aborted map leaves its job running",
     file: "customer/hands.ts",
     find: "        (made) => leave(reason, made),",
