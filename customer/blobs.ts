@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, openAsBlob } from "node:fs";
+import { createReadStream, createWriteStream, openAsBlob } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,7 +55,11 @@ export async function putBytes(
 
 async function putFile(http: HttpClient, path: string, signal?: AbortSignal): Promise<DataReference> {
   try {
-    if ((await stat(path)).isDirectory()) throw new Error("it is a directory; expected a file");
+    const found = await stat(path);
+    if (found.isDirectory()) throw new Error("it is a directory; expected a file");
+    if (!found.isFile() && !found.isFIFO()) throw new Error("it is a device or a socket; expected a file");
+    // Pipes have no size, and files of /proc say 0.
+    if (found.size === 0) return await putStream(http, createReadStream(path), signal);
     // Backed by the file: its bytes are read as they are hashed and sent, and never held whole.
     return await putWebBlob(http, await openAsBlob(path), signal);
   } catch (error) {
@@ -82,11 +86,25 @@ async function putStream(
   const folder = await mkdtemp(join(tmpdir(), "manyhands-put-"));
   try {
     const path = join(folder, "stream");
-    await pipeline(source, createWriteStream(path), { ...(signal && { signal }) });
-    return await putFile(http, path, signal);
+    await pipeline(source, bounded, createWriteStream(path), { ...(signal && { signal }) });
+    return await putWebBlob(http, await openAsBlob(path), signal);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A stream without an end is not to fill the disk. @throws PlatformError TOO_LARGE */
+async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > limits.blobBytes) throw tooLarge(`More than ${limits.blobBytes}`);
+    yield chunk;
+  }
+}
+
+function tooLarge(size: string): PlatformError {
+  return new PlatformError("TOO_LARGE", `${size} bytes to put; at most ${limits.blobBytes} are allowed.`);
 }
 
 async function upload(
@@ -95,11 +113,7 @@ async function upload(
   body: ReplayableBody,
   signal: AbortSignal | undefined,
 ): Promise<DataReference> {
-  if (reference.size > limits.blobBytes)
-    throw new PlatformError(
-      "TOO_LARGE",
-      `${reference.size} bytes to put; at most ${limits.blobBytes} are allowed.`,
-    );
+  if (reference.size > limits.blobBytes) throw tooLarge(String(reference.size));
   const path = `api/blobs/${reference.sha256}`;
   const news = newsOf.get(http) ?? 0;
   const isToAsk = reference.size > unaskedBytes || news < newsUntilUnasked;

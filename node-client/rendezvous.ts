@@ -1,9 +1,10 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, PlatformError } from "../shared/errors.ts";
 import { maxRendezvousBytes, parseRendezvous, type Rendezvous } from "../shared/wire/rendezvous.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
+import { readSmallFile } from "../system/read-small-file.ts";
 import { isAlive } from "./is-alive.ts";
 
 /** How often the file is looked for: a network file system shows a new one only after some seconds anyway. */
@@ -67,15 +68,13 @@ async function look(file: string): Promise<Meeting | string> {
 async function read(file: string): Promise<Rendezvous | string> {
   let text: string;
   try {
-    const { mode, size } = await stat(file);
-    if (size > maxRendezvousBytes)
-      throw new PlatformError("BAD_OPTION", `${file} is no rendezvous file: it has ${size} bytes.`);
+    const { mode } = await stat(file);
     if (process.platform !== "win32" && (mode & 0o077) !== 0)
       throw new PlatformError(
         "BAD_OPTION",
         `${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}); expected mode 600, because it holds a token.`,
       );
-    text = await readFile(file, "utf8");
+    text = readSmallFile(file, maxRendezvousBytes).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return `there is no ${file} yet`;
     // Network file systems say so of a file that was replaced while it was read.

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { chmod, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { messageOf, PlatformError } from "../shared/errors.ts";
-import { formatRendezvous } from "../shared/wire/rendezvous.ts";
+import { formatRendezvous, maxRendezvousBytes, parseRendezvous } from "../shared/wire/rendezvous.ts";
+import { readSmallFile } from "../system/read-small-file.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./access/secret.ts";
 import type { Store } from "./store/store.ts";
 
@@ -23,7 +24,7 @@ interface RendezvousOptions {
 /**
  * Writes a rendezvous file (mode 0600, in one step) with a client token. The token is kept with the data: clients of
  * a restarted server come back with the token they have.
- * @throws PlatformError BAD_OPTION when the file cannot be written
+ * @throws PlatformError BAD_OPTION when the file cannot be written, or is there and no rendezvous file
  */
 export async function writeRendezvous(store: Store, options: RendezvousOptions): Promise<RendezvousFile> {
   const token = await clientToken(store, join(options.dataDirectory, "rendezvous-token"));
@@ -39,6 +40,7 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
     host: hostname(),
     pid: process.pid,
   });
+  await refuseOther(file);
   try {
     await replacePrivate(file, text);
   } catch (error) {
@@ -51,6 +53,19 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
       if (written.includes(session)) await rm(file, { force: true });
     },
   };
+}
+
+/** An option that names another file, or a device, must not cost the person that. An empty file is a place that was made ready. */
+async function refuseOther(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (!found || (found.isFile() && found.size === 0)) return;
+  let text: string;
+  try {
+    text = readSmallFile(file, maxRendezvousBytes).toString();
+  } catch (error) {
+    throw new PlatformError("BAD_OPTION", `${file} is no rendezvous file: ${messageOf(error)}.`, error);
+  }
+  parseRendezvous(text, file);
 }
 
 async function clientToken(store: Store, file: string): Promise<string> {

@@ -1,7 +1,10 @@
-import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { messageOf, PlatformError } from "../shared/errors.ts";
+import { readSmallFile } from "../system/read-small-file.ts";
 import type { ServerOptions } from "./options.ts";
+
+/** Far above any chain of certificates. */
+const maxPemBytes = 1024 ** 2;
 
 export interface TlsFiles {
   readonly cert: Buffer;
@@ -32,7 +35,7 @@ export function readTls({ tlsCertificate, tlsKey }: ServerOptions): TlsFiles | u
 
 function readPem(file: string, flag: string): Buffer {
   try {
-    return readFileSync(file);
+    return readSmallFile(file, maxPemBytes);
   } catch (error) {
     const reason = messageOf(error);
     throw new PlatformError("BAD_OPTION", `The file of ${flag} cannot be read: ${reason}.`, error);

@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
 import * as v from "valibot";
-import { PlatformError } from "../../shared/errors.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { sha256Schema } from "../../shared/ids.ts";
 import { serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { writeLine } from "./output.ts";
@@ -39,8 +39,13 @@ function getCommand(): Command {
       if (!parsed.success) throw new PlatformError("BAD_ARGUMENT", `"${name}": ${parsed.issues[0].message}.`);
       await withHands(flags, async (hands) => {
         const reference = await hands.api.blob(parsed.output);
-        const target = flags.out === undefined ? process.stdout : createWriteStream(flags.out);
-        await pipeline(hands.stream(reference), target, { end: flags.out !== undefined });
+        const { out } = flags;
+        if (out === undefined) return pipeline(hands.stream(reference), process.stdout, { end: false });
+        await pipeline(hands.stream(reference), createWriteStream(out)).catch((error: unknown) => {
+          if (error instanceof PlatformError) throw error;
+          const reason = messageOf(error);
+          throw new PlatformError("BAD_OPTION", `The bytes cannot be written to ${out}: ${reason}.`, error);
+        });
       });
     });
 }

@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import { open, type FileHandle } from "node:fs/promises";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 
@@ -90,11 +91,42 @@ function decoderOf(name: string, bytes: Uint8Array): TextDecoder {
   return new TextDecoder(mark?.[0] ?? "utf-8", { fatal: true });
 }
 
+/** A text in pieces, put together once: with a piece more each time a long one would be copied again and again. */
+class Pieces {
+  readonly #what: () => string;
+  #pieces: string[] = [];
+  #length = 0;
+
+  /** @param what - what it is, for a refusal */
+  constructor(what: () => string) {
+    this.#what = what;
+  }
+
+  /** @throws PlatformError BAD_ARGUMENT when no string holds it: it may have no end */
+  add(piece: string): void {
+    this.#length += piece.length;
+    if (this.#length > constants.MAX_STRING_LENGTH)
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        `${this.#what()} has more than ${constants.MAX_STRING_LENGTH} characters; large data belongs in blobs (manyhands put).`,
+      );
+    this.#pieces.push(piece);
+  }
+
+  /** The text so far; begins anew. */
+  take(): string {
+    const text = this.#pieces.join("");
+    this.#pieces = [];
+    this.#length = 0;
+    return text;
+  }
+}
+
 /** A whole text. @throws PlatformError FILE_FAILED, BAD_ARGUMENT */
 export async function readText(source: TextSource): Promise<string> {
-  const parts: string[] = [];
-  for await (const part of decoded(source)) parts.push(part);
-  return parts.join("");
+  const text = new Pieces(() => source.name);
+  for await (const part of decoded(source)) text.add(part);
+  return text.take();
 }
 
 /**
@@ -106,14 +138,18 @@ export async function* readLines(
   source: TextSource,
 ): AsyncGenerator<{ line: string; number: number }, void, undefined> {
   let number = 0;
-  let rest = "";
+  const line = new Pieces(() => `line ${number + 1} of ${source.name}`);
   for await (const part of decoded(source)) {
-    const lines = (rest + part).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
+    const pieces = part.split("\n");
+    const last = pieces.pop() ?? "";
+    for (const piece of pieces) {
+      line.add(piece);
+      const whole = line.take();
       number++;
-      if (line.trim() !== "") yield { line: line.endsWith("\r") ? line.slice(0, -1) : line, number };
+      if (whole.trim() !== "") yield { line: whole.endsWith("\r") ? whole.slice(0, -1) : whole, number };
     }
+    line.add(last);
   }
+  const rest = line.take();
   if (rest.trim() !== "") yield { line: rest, number: number + 1 };
 }

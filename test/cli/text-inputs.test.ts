@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readInputs } from "../../customer/cli/input-file.ts";
-import { readLines } from "../../customer/cli/read-text.ts";
+import { readLines, readText } from "../../customer/cli/read-text.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -71,6 +71,16 @@ describe("[TEXT-1] inputs are read as other programs write them", () => {
       code: "BAD_ARGUMENT",
       message: expect.stringMatching(expected),
     });
+  });
+
+  it("[WAIT-1] a text that has no end is refused", async () => {
+    const endless = async function* () {
+      for (const piece = Buffer.alloc(2 ** 22, "7"); ;) yield piece;
+    };
+    const reading = readLines({ name: "a pipe", chunks: endless() }).next();
+    await expect(reading).rejects.toThrow(/^line 1 of a pipe has more than \d+ characters/);
+    const text = readText({ name: "a pipe", chunks: endless() });
+    await expect(text).rejects.toThrow(/^a pipe has more than \d+ characters/);
   });
 
   it("a broken line is refused with its number", async () => {

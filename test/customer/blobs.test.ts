@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -98,6 +99,34 @@ describe("putting data", () => {
     await putBytes(http, large);
     expect(sent.join(" ")).toBe("HEAD PUT HEAD");
   });
+
+  it.skipIf(process.platform === "win32")("[WAIT-1] reads a pipe to its end", async () => {
+    const path = join(platform.directory, "pipe");
+    execFileSync("mkfifo", [path]);
+    const written = writeFile(path, bytes);
+    expect(await hands.put(path)).toMatchObject({ sha256, size: bytes.length });
+    await written;
+  });
+
+  it.skipIf(process.platform !== "linux")(
+    "[WAIT-1] reads a file that says it is empty, and is not",
+    async () => {
+      const reference = await hands.put("/proc/version");
+      expect(new TextDecoder().decode(await hands.get(reference))).toBe(
+        await readFile("/proc/version", "utf8"),
+      );
+    },
+  );
+
+  it.skipIf(process.platform === "win32").each(["/dev/zero", "/dev/null"])(
+    "[WAIT-1] refuses %s",
+    async (path) => {
+      await expect(hands.put(path)).rejects.toMatchObject({
+        code: "FILE_FAILED",
+        message: expect.stringMatching(/a device or a socket; expected a file/) as string,
+      });
+    },
+  );
 
   it("says which file is not there", async () => {
     await expect(hands.put(join(platform.directory, "none"))).rejects.toMatchObject({

@@ -1,4 +1,5 @@
 import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -33,6 +34,26 @@ describe("[RDV-1] a server's rendezvous file", () => {
     const newer = await startTestServer({ rendezvous: file });
     await old.close();
     expect((await meet(file, { waitMs: 0 })).url).toBe(newer.url);
+  });
+
+  it("takes the place of no other file", async () => {
+    const directory = await temporaryDirectory();
+    const [text, empty, pipe] = ["thesis.txt", "empty", "pipe"].map((name) => join(directory, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await Promise.all([writeFile(text, "Chapter 1"), writeFile(empty, "")]);
+    execFileSync("mkfifo", [pipe]);
+    for (const file of [text, pipe, directory])
+      await expect(startTestServer({ rendezvous: file })).rejects.toMatchObject({
+        code: "BAD_OPTION",
+        message: expect.stringMatching(/is no rendezvous file/) as string,
+      });
+    expect(await readFile(text, "utf8")).toBe("Chapter 1");
+    expect((await stat(pipe)).isFIFO()).toBe(true);
+    await startTestServer({ rendezvous: empty });
+    expect(await meet(empty, { waitMs: 0 })).toBeDefined();
   });
 
   it("that cannot be written refuses the start", async () => {
@@ -102,7 +123,7 @@ describe("[RDV-2] a client", () => {
     [text({ urls: ["ftp://x"] }), /"urls.0" is not as expected/],
     [text({ manyhands: 2 }), /"manyhands" is not as expected/],
     [text({ token: "" }), /"token" is not as expected/],
-    [" ".repeat(70_000), /it has 70000 bytes/],
+    [" ".repeat(70_000), /more than 65536 bytes/],
   ])("refuses what is no rendezvous file: %.20s", async (content, reason) => {
     const file = join(await temporaryDirectory(), "rendezvous.json");
     await writeFile(file, content, { mode: 0o600 });
@@ -112,7 +133,7 @@ describe("[RDV-2] a client", () => {
     });
   });
 
-  it("refuses a file that others can read, and a directory", async () => {
+  it("refuses a file that others can read, a directory, and a pipe", async () => {
     const directory = await temporaryDirectory();
     const file = join(directory, "rendezvous.json");
     await writeFile(file, text({}));
@@ -120,6 +141,8 @@ describe("[RDV-2] a client", () => {
     await expect(meet(file, { waitMs: 0 })).rejects.toThrow(/mode 644.*expected mode 600/);
     await mkdir(join(directory, "folder"), { mode: 0o700 });
     await expect(meet(join(directory, "folder"), { waitMs: 0 })).rejects.toThrow(/cannot be read/);
+    execFileSync("mkfifo", ["-m", "600", join(directory, "pipe")]);
+    await expect(meet(join(directory, "pipe"), { waitMs: 0 })).rejects.toThrow(/is no rendezvous file/);
   });
 
   it("exits 3 when nothing came in time", async () => {

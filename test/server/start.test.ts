@@ -39,6 +39,7 @@ describe("starting", () => {
       { tlsCertificate: file },
       { tlsCertificate: "/does/not/exist", tlsKey: file },
       { tlsCertificate: file, tlsKey: file },
+      { tlsCertificate: "/dev/zero", tlsKey: file },
     ])
       await expect(refused({ dataDirectory, ...options })).rejects.toMatchObject({ code: "BAD_OPTION" });
   });
