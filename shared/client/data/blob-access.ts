@@ -13,7 +13,7 @@ const memoryBytes = 64 * 1024 * 1024;
 const queuedFetchesAtOnce = 4;
 const queuedFetchesWaiting = 4096;
 /** Failed tries while connected, about a minute of them; while there is no connection it waits without counting. */
-const maxTries = 8;
+const maxTries = 11;
 
 type Range = readonly [number, number];
 

@@ -269,7 +269,7 @@ describe("when transfers fail", () => {
   test("it gives up after a while of being connected, and waits while there is no connection", async () => {
     const f = ready();
     const name = f.add(new Uint8Array([1]));
-    f.errors.push(...Array.from({ length: 8 }, () => new PlatformError("UNREACHABLE", "down")));
+    f.errors.push(...Array.from({ length: 11 }, () => new PlatformError("UNREACHABLE", "down")));
     await expect(f.wait(f.access.read(name))).rejects.toMatchObject({ code: "UNREACHABLE" });
     f.access.disconnected();
     f.errors.push(...Array.from({ length: 50 }, () => new PlatformError("UNREACHABLE", "down")));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { backoffMs } from "../../../shared/backoff.ts";
 import { statusOf } from "../../../shared/client/status.ts";
+import { seededRandom } from "../../../shared/random.ts";
 import {
   descriptor,
   finished,
@@ -44,6 +45,20 @@ describe("connecting", () => {
     expect(ofType(welcomed, "useTicket")).toEqual([{ type: "useTicket", ticket: "ticket" }]);
     expect(sent(welcomed, "results")).toEqual([{ type: "results", job: job.id, results: [result] }]);
     expect(sent(welcomed, "want")).toEqual([{ type: "want", tasks: 2, slots: 2 }]);
+  });
+
+  test("[WAIT-3] after an outage a client is back within half as long again, on average", () => {
+    const random = seededRandom("outages");
+    const outages = 5000;
+    for (const outageMs of [4_000, 10_000, 20_000]) {
+      let lateMs = 0;
+      for (let outage = 0; outage < outages; outage++) {
+        let at = 0;
+        for (let attempt = 0; at < outageMs; attempt++) at += backoffMs(attempt, random);
+        lateMs += at - outageMs;
+      }
+      expect(lateMs / outages).toBeLessThan(outageMs / 2);
+    }
   });
 
   test("back-off: the first retry within a second, never more than 30 s, and it never gives up", () => {
@@ -94,7 +109,7 @@ describe("connecting", () => {
     const h = new SessionHarness({ random: () => 0.999 });
     h.join();
     const delays: number[] = [];
-    for (let window = 0; window < 6; window++) {
+    for (let window = 0; window < 10; window++) {
       h.pass(3_500);
       delays.push(lost(h));
       h.pass(30_000);
