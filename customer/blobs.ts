@@ -182,10 +182,13 @@ function allocate(length: number): Uint8Array {
   }
 }
 
+/** Cuts in a row without a byte: a network that is away gives no reply at all, so the server's disk or a proxy is at fault. */
+const mostCuts = 5;
+
 /**
  * Streams the bytes that a reference stands for, going on where it was cut. A whole blob is checked against its name at
  * the end.
- * @throws PlatformError HASH_MISMATCH, NOT_FOUND
+ * @throws PlatformError HASH_MISMATCH, NOT_FOUND; UNREACHABLE when replies break off before the same byte again and again
  */
 export async function* streamBlob(
   http: HttpClient,
@@ -213,6 +216,11 @@ export async function* streamBlob(
     } catch (error) {
       if (error instanceof PlatformError || signal?.aborted) throw error;
     }
+    if (cuts >= mostCuts)
+      throw new PlatformError(
+        "UNREACHABLE",
+        `Replies with blob ${reference.sha256} break off at byte ${at} of ${reference.size}, ${cuts + 1} times in a row.`,
+      );
     if (at < end) await sleep(pauseMs(++cuts), undefined, { signal });
   }
   if (hash && hash.digest("hex") !== reference.sha256) throw mismatch(reference);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -161,16 +161,39 @@ describe("getting data", () => {
   });
 });
 
-it("[DATA-1] bytes that are not those of their name are refused, also when there are as many", async () => {
-  const wrong = bytes.slice().fill(1, 5, 9);
-  const server = createServer((_request, response) => response.end(wrong));
+/** A connection to a server of one's own, whose replies `answer` writes. */
+async function connectTo(answer: RequestListener): Promise<HttpClient> {
+  const server = createServer(answer);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const options = { url, findToken: async () => undefined, patienceMs: 5_000, log: () => undefined };
-  const http = new HttpClient(options);
+  const http = new HttpClient({
+    url,
+    findToken: async () => undefined,
+    patienceMs: 5_000,
+    log: () => undefined,
+  });
   onTestFinished(() => http.close());
+  return http;
+}
+
+it("[WAIT-1] a blob whose replies break off before the same byte again and again is refused, saying where", async () => {
+  const http = await connectTo(({ headers }, response) => {
+    const from = Number(/bytes=(\d+)/.exec(headers.range ?? "")?.[1] ?? 0);
+    response.writeHead(from > 0 ? 206 : 200, { "content-length": bytes.length - from });
+    response.write(bytes.subarray(from, 1_000_000), () => response.destroy());
+  });
+  const reference = new DataReference(sha256 as Sha256, bytes.length);
+  await expect(getBlob(http, reference)).rejects.toMatchObject({
+    code: "UNREACHABLE",
+    message: expect.stringMatching(/break off at byte 1000000 of 1234567/) as string,
+  });
+});
+
+it("[DATA-1] bytes that are not those of their name are refused, also when there are as many", async () => {
+  const wrong = bytes.slice().fill(1, 5, 9);
+  const http = await connectTo((_request, response) => response.end(wrong));
   const reference = new DataReference(sha256 as Sha256, bytes.length);
   await expect(getBlob(http, reference)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
 });
