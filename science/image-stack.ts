@@ -28,12 +28,18 @@ function checkStack({ path, header }: MrcFile): void {
 
 /** What looks odd about a stack that can be read, a sentence each. */
 export function oddities({ path, header, excessBytes }: MrcFile): string[] {
-  const [, , count] = header.dimensions;
+  const [box, , count] = header.dimensions;
   const odd: string[] = [];
+  const isNamedStack = path.endsWith(".mrcs");
   // RELION writes its stacks with a volume's space group too, under names with a different end.
-  if (header.spaceGroup > 0 && count > 1 && !path.endsWith(".mrcs"))
+  if (header.spaceGroup > 0 && count > 1 && !isNamedStack)
     odd.push(
       `${path}: space group ${header.spaceGroup} says that this is a volume; its ${count} sections are taken as images`,
+    );
+  // Old programs write space group 0 for volumes; the sections of a stack are no intervals of one cell.
+  if (header.spaceGroup === 0 && count === box && header.sampling[2] === count && !isNamedStack)
+    odd.push(
+      `${path}: ${count} sections of one cell (MZ) and as many pixels a side look like a volume; they are taken as images`,
     );
   if (excessBytes > 0)
     odd.push(`${path}: ${excessBytes} bytes more than the ${count} images of its header; they are not read`);

@@ -26,6 +26,8 @@ export interface ParticleTables {
  * @throws StarError, also for a block or a column that is there twice
  */
 export function readStar(text: string): Map<string, StarTable> {
+  if (text.includes("\0"))
+    throw new StarError("no text in UTF-8: it holds zero bytes, as UTF-16 does; save it as UTF-8");
   const tables = new Map<string, StarTable>();
   let block: Block | undefined;
   // Some editors begin a file with a byte order mark.

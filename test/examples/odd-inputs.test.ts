@@ -129,6 +129,17 @@ test("a volume as particles, and references of other pixels, are worth a warning
   expect(stderr).toMatch(/^simmx: warning: references with pixels of 7.080 Å, particles with 3.550 Å/m);
 });
 
+test("a volume of an old program, with the space group of images, is worth a warning", async () => {
+  const out = await scratchDirectory();
+  const cube = await changed(particles, join(out, "old.mrc"), (view) => view.setInt32(36, 32, true));
+  const flags = ["--max-shift", "4", "--no-mirror", "--iterations", "1", "--out", out];
+  const { code, stderr } = await run("class-average", cube, ...flags);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /^class-average: warning: .*old.mrc: 32 sections of one cell .* look like a volume/m,
+  );
+});
+
 test("[IMAGE-4] parameters that no search has are refused before anything is submitted", async () => {
   const out = await scratchDirectory();
   const hands = await platform.connect();

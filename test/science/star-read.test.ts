@@ -93,6 +93,11 @@ test.each([
   expect(() => readStar(text)).toThrow(message);
 });
 
+test("[TEXT-1] a table in UTF-16 is refused by the name of that", () => {
+  const text = Buffer.from("\ufeffdata_particles\n", "utf16le").toString("utf8");
+  expect(() => readStar(text)).toThrow(/no text in UTF-8: .*UTF-16/);
+});
+
 test.each([
   ["data_micrographs\n", /blocks: data_micrographs; data_optics and data_particles of RELION 3.1/],
   [relion.replace("     3.540000", " -1"), /_rlnImagePixelSize: "-1"; a number from/],
