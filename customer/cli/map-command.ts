@@ -127,7 +127,12 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       view.stop();
     }
   };
-  return withHands(flags, work, connectTo);
+  try {
+    return await withHands(flags, work, connectTo);
+  } finally {
+    // Whoever writes inputs may be silent for ever, and a job that was cancelled needs none.
+    if (flags.inputs === "-") process.stdin.destroy();
+  }
 }
 
 /** What `thread` and `mpi` start ends with this command, and with it what other commands could ask. */

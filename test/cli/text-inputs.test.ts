@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { readInputs } from "../../customer/cli/input-file.ts";
 import { readLines, readText } from "../../customer/cli/read-text.ts";
-import { temporaryDirectory } from "../support/processes.ts";
+import { launcher, temporaryDirectory, until } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 
 const utf16 = (text: string, isBig = false): Buffer => {
@@ -71,6 +73,24 @@ describe("[TEXT-1] inputs are read as other programs write them", () => {
       code: "BAD_ARGUMENT",
       message: expect.stringMatching(expected),
     });
+  });
+
+  it("[WAIT-1] a command whose job was cancelled waits for no further input", async () => {
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, "twice.ts"), "export default (x: number) => 2 * x;\n");
+    const server = await startTestServer();
+    const where = ["--server", server.url, "--inputs", "-", "--quiet"];
+    const child = spawn(process.execPath, [launcher, "map", "twice.ts", ...where], {
+      cwd: directory,
+      env: { ...process.env, MANYHANDS_TOKEN: server.token },
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const ended = once(child, "close");
+    child.stdin.write("1\n");
+    const jobs = async () => (await server.api("GET", "/api/jobs")) as unknown as { id: string }[];
+    await until(async () => (await jobs()).length > 0);
+    await server.api("POST", `/api/jobs/${(await jobs())[0]!.id}/cancel`);
+    expect(await ended).toEqual([1, null]);
   });
 
   it("[WAIT-1] a text that has no end is refused", async () => {
