@@ -192,19 +192,8 @@ function reasonOf(error: unknown): string {
 async function refusalOf(response: Response): Promise<PlatformError> {
   const retryAfter = Number(response.headers.get("retry-after"));
   const text = await response.text().catch(() => "");
-  const refusal = parseRefusal(text) ?? fromStatus(response.status, text);
-  if (!(retryAfter > 0)) return refusal;
-  return new RetryAfterError(refusal.code, refusal.message, retryAfter * 1000);
-}
-
-function parseRefusal(text: string): PlatformError | undefined {
-  try {
-    const body = JSON.parse(text) as { code?: unknown; message?: unknown; remedy?: unknown };
-    if (typeof body.code !== "string" || typeof body.message !== "string") return undefined;
-    return PlatformError.fromBody({ code: body.code, message: body.message, remedy: body.remedy });
-  } catch {
-    return undefined;
-  }
+  const refusal = PlatformError.fromReply(response.status, text, fromStatus);
+  return retryAfter > 0 ? new RetryAfterError(refusal, retryAfter * 1000) : refusal;
 }
 
 /** A refusal that Manyhands did not write: a proxy in front, or another program on that port. */

@@ -70,8 +70,8 @@ export async function persist<T>(
 /** A refusal that says when to come back (HTTP `Retry-After`). */
 export class RetryAfterError extends PlatformError {
   readonly retryAfterMs: number;
-  constructor(code: ErrorCode, message: string, retryAfterMs: number) {
-    super(code, message);
+  constructor({ code, message, remedy }: PlatformError, retryAfterMs: number) {
+    super(code, message, undefined, remedy);
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -161,22 +161,10 @@ class Sender {
     }
     const { statusCode = 500 } = response;
     if (statusCode >= 200 && statusCode < 300) return response;
-    throw await refusal(response, statusCode);
+    const text = Buffer.alloc(refusalBytes);
+    const length = await readInto(text, 0, response);
+    throw PlatformError.fromReply(statusCode, text.toString("utf8", 0, length));
   }
-}
-
-async function refusal(response: IncomingMessage, status: number): Promise<PlatformError> {
-  try {
-    const bytes = Buffer.alloc(refusalBytes);
-    const length = await readInto(bytes, 0, response);
-    const body: unknown = JSON.parse(bytes.toString("utf8", 0, length));
-    const { code, message } = body as { code: unknown; message: unknown };
-    if (typeof code === "string" && typeof message === "string")
-      return PlatformError.fromBody({ code, message });
-  } catch {
-    // Not one of ours: a proxy in between.
-  }
-  return new PlatformError("UNREACHABLE", `The server answered ${status} without saying why.`);
 }
 
 /** What is underneath, where an error says only that it was aborted. */

@@ -194,12 +194,26 @@ export class PlatformError extends Error {
     return { code: this.code, message: this.message, remedy: this.remedy, retryable: this.retryable };
   }
 
-  /** Reads a refusal that crossed a boundary; an unknown code (a newer peer) becomes INTERNAL. */
-  static fromBody(body: { code: string; message: string; remedy?: unknown }): PlatformError {
-    const code = body.code in table ? (body.code as ErrorCode) : "INTERNAL";
-    // The other side knows what it was asked for.
-    const remedy = typeof body.remedy === "string" ? body.remedy : undefined;
-    return new PlatformError(code, body.message, undefined, remedy);
+  /**
+   * The refusal in the body of an HTTP reply; an unknown code (a newer server) becomes INTERNAL.
+   * @param otherwise - makes the refusal when Manyhands did not write the body: a proxy in front, or another program
+   */
+  static fromReply(
+    status: number,
+    text: string,
+    otherwise: (status: number, text: string) => PlatformError = () =>
+      new PlatformError("UNREACHABLE", `The server answered ${status} without saying why.`),
+  ): PlatformError {
+    try {
+      const { code, message, remedy } = JSON.parse(text) as Record<string, unknown>;
+      if (typeof code === "string" && typeof message === "string") {
+        const known = code in table ? (code as ErrorCode) : "INTERNAL";
+        return new PlatformError(known, message, undefined, typeof remedy === "string" ? remedy : undefined);
+      }
+    } catch {
+      // The body is no JSON object.
+    }
+    return otherwise(status, text);
   }
 
   /** Anything thrown, as a PlatformError: itself, or INTERNAL with the original as cause. */
@@ -207,6 +221,11 @@ export class PlatformError extends Error {
     if (error instanceof PlatformError) return error;
     return new PlatformError("INTERNAL", messageOf(error), error);
   }
+}
+
+/** The refusal that `toBody` wrote in another thread of this program. */
+export function refusalOf({ code, message, remedy }: ErrorBody): PlatformError {
+  return new PlatformError(code, message, undefined, remedy);
 }
 
 /** The text of whatever was thrown. */

@@ -11,7 +11,6 @@ try {
   post({ type: "started", url: server.url, token: server.token });
   parentPort?.once("message", () => void server.close().finally(() => parentPort?.close()));
 } catch (error) {
-  const { code, message } = PlatformError.from(error);
-  post({ type: "refused", code, message });
+  post({ type: "refused", error: PlatformError.from(error).toBody() });
   parentPort?.close();
 }

@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { ServerOptions } from "../../server/options.ts";
-import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
+import { PlatformError, refusalOf, type ErrorBody } from "../../shared/errors.ts";
 
 /** What is acknowledged is on disk: a server that cannot end in order may be ended. */
 const endMs = 10_000;
 
 export type FromServerThread =
   | { readonly type: "started"; readonly url: string; readonly token: string }
-  | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string };
+  | { readonly type: "refused"; readonly error: ErrorBody };
 
 /** A server of this program's own. */
 export interface ServerThread {
@@ -36,10 +36,8 @@ export async function startServerThread(
   ]);
   if (first?.type !== "started") {
     await exited;
-    throw new PlatformError(
-      first?.code ?? "INTERNAL",
-      first?.message ?? "The server's thread did not start.",
-    );
+    if (first) throw refusalOf(first.error);
+    throw new PlatformError("INTERNAL", "The server's thread did not start.");
   }
   worker.on("error", (error) =>
     onDied(new PlatformError("INTERNAL", "The server of this program died.", error)),

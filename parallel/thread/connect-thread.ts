@@ -4,7 +4,7 @@ import type { ConnectOptions } from "../../customer/connect.ts";
 import { Hands } from "../../customer/hands.ts";
 import { HttpClient } from "../../customer/http.ts";
 import { defaultCacheDirectory } from "../../node-client/cache-directory.ts";
-import { PlatformError } from "../../shared/errors.ts";
+import { PlatformError, refusalOf } from "../../shared/errors.ts";
 import { programName } from "../program-directory.ts";
 import type { ParallelSpec } from "../spec.ts";
 import { loadEngine, type EngineCode } from "./engine-code.ts";
@@ -134,7 +134,7 @@ class EngineThread {
     // From here on only requests keep the program alive, as requests to a server do.
     this.#worker.unref();
     if (first.type === "ready") return first.token;
-    if (first.type === "refused") throw new PlatformError(first.error.code, first.error.message);
+    if (first.type === "refused") throw refusalOf(first.error);
     throw new Error(`the scheduling thread began with "${first.message}"`);
   }
 

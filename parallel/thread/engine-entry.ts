@@ -25,6 +25,5 @@ try {
   });
   tell({ type: "ready", token: engine.token });
 } catch (error) {
-  const { code, message } = PlatformError.from(error);
-  tell({ type: "refused", error: { code, message } });
+  tell({ type: "refused", error: PlatformError.from(error).toBody() });
 }

@@ -19,6 +19,6 @@ export type ToEngine =
 /** Engine → program. */
 export type FromEngine =
   | { readonly type: "ready"; readonly token: string }
-  | { readonly type: "refused"; readonly error: Pick<ErrorBody, "code" | "message"> }
+  | { readonly type: "refused"; readonly error: ErrorBody }
   /** A warning for the person at the program, which may explain why no task is computed. */
   | { readonly type: "warned"; readonly message: string };

@@ -36,16 +36,5 @@ export async function requestWhole(
   const text = await response.text();
   const { headers } = response;
   if (response.ok) return { body: text === "" ? undefined : (JSON.parse(text) as unknown), headers };
-  throw refusalOf(response.status, text);
-}
-
-function refusalOf(status: number, text: string): PlatformError {
-  try {
-    return PlatformError.fromBody(JSON.parse(text) as { code: string; message: string });
-  } catch {
-    return new PlatformError(
-      "UNREACHABLE",
-      `The server, or a proxy before it, answered with status ${status}.`,
-    );
-  }
+  throw PlatformError.fromReply(response.status, text);
 }

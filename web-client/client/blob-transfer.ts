@@ -99,7 +99,7 @@ async function request(
   moved();
   try {
     const response = await fetch(url, { ...init, credentials: "omit", signal: silence.signal });
-    if (!response.ok) throw await refusal(response);
+    if (!response.ok) throw PlatformError.fromReply(response.status, await response.text());
     await read?.(response, moved);
   } catch (error) {
     if (error instanceof PlatformError) throw error;
@@ -128,13 +128,5 @@ async function readBehind(
     }
     part.bytes.set(value, part.length);
     part.length += value.length;
-  }
-}
-
-async function refusal(response: Response): Promise<PlatformError> {
-  try {
-    return PlatformError.fromBody((await response.json()) as { code: string; message: string });
-  } catch {
-    return new PlatformError("UNREACHABLE", `The server answered ${response.status} without saying why.`);
   }
 }
