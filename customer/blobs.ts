@@ -221,7 +221,7 @@ export async function* streamBlob(
         "UNREACHABLE",
         `Replies with blob ${reference.sha256} break off at byte ${at} of ${reference.size}, ${cuts + 1} times in a row.`,
       );
-    if (at < end) await sleep(pauseMs(++cuts), undefined, { signal });
+    if (at < end) await sleep(pauseMs(cuts++), undefined, { signal });
   }
   if (hash && hash.digest("hex") !== reference.sha256) throw mismatch(reference);
 }

@@ -129,7 +129,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
         if (error instanceof PlatformError && !signal.aborted) return this.#fail(error);
         // Anything else is the connection, or a pause: the precache is asked for again.
       }
-      if (!this.#paused) await sleep(pauseMs(++cuts), undefined, { signal }).catch(() => undefined);
+      if (!this.#paused) await sleep(pauseMs(cuts++), undefined, { signal }).catch(() => undefined);
     }
   }
 

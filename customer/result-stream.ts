@@ -44,7 +44,7 @@ export async function* streamResults(
     } finally {
       attempt.abort();
     }
-    await sleep(pauseMs(++cuts), undefined, { signal: options.signal }).catch(() =>
+    await sleep(pauseMs(cuts++), undefined, { signal: options.signal }).catch(() =>
       options.signal.throwIfAborted(),
     );
   }

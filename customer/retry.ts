@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs } from "../shared/backoff.ts";
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 
 /**
@@ -13,13 +14,14 @@ const attemptsOf: Partial<Record<ErrorCode, number>> = {
   UNKNOWN_KERNEL: 1,
 };
 
+/** A customer has few requests under way, so its pauses begin shorter than those of clients. */
+const firstPauseMs = 150;
 /** Longest pause between two attempts: a restarted server is noticed within this. */
 const longestPauseMs = 5_000;
 
-/** The pause before attempt `attempt` (1 is the first retry): exponential from 100 ms, half of it random. */
+/** Pause of a customer before retry number `attempt` (from 0). */
 export function pauseMs(attempt: number, random: () => number = Math.random): number {
-  const full = Math.min(longestPauseMs, 100 * 2 ** Math.min(attempt - 1, 16));
-  return full / 2 + (random() * full) / 2;
+  return backoffMs(attempt, random, firstPauseMs, longestPauseMs);
 }
 
 /** What is told while requests fail and when they succeed again. */
@@ -52,7 +54,7 @@ export async function persist<T>(
       // What another request has to mend first says nothing about the server.
       if (attemptsOf[error.code] === undefined) options.outage?.failed(error);
       failedAt ??= performance.now();
-      const pause = Math.max(pauseMs(attempts), retryAfterOf(error) ?? 0);
+      const pause = Math.max(pauseMs(attempts - 1), retryAfterOf(error) ?? 0);
       const patienceLeft = options.patienceMs - (performance.now() - failedAt);
       if (attempts >= (attemptsOf[error.code] ?? Infinity) || pause > patienceLeft) throw error;
       const isAway = attemptsOf[error.code] === undefined && retryAfterOf(error) === undefined;

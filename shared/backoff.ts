@@ -1,5 +1,3 @@
-const firstMs = 1000;
-const capMs = 30_000;
 /**
  * With 2, the last delay of an outage is as long as the outage, on average: a server that is up for 3.5 s and away for 4 had its
  * clients for 25 % of the time that it was up; with 1.5 for 48 %.
@@ -7,10 +5,10 @@ const capMs = 30_000;
 const growth = 1.5;
 
 /**
- * Delay before retry number `attempt` (from 0): exponential with full jitter, uniform in [0, min(30 s, 1 s × 1.5^attempt)),
+ * Delay before retry number `attempt` (from 0): exponential with full jitter, uniform in [0, min(capMs, firstMs × 1.5^attempt)),
  * so that a thousand clients of a restarted server do not come back in step
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
-export function backoffMs(attempt: number, random: () => number): number {
-  return random() * Math.min(capMs, firstMs * growth ** Math.min(attempt, 10));
+export function backoffMs(attempt: number, random: () => number, firstMs = 1000, capMs = 30_000): number {
+  return random() * Math.min(capMs, firstMs * growth ** attempt);
 }

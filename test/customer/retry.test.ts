@@ -56,8 +56,8 @@ describe("persisting", () => {
   });
 
   it("waits longer after each failure, up to a few seconds, never twice the same", () => {
-    const longest = [1, 2, 3, 10, 50].map((attempt) => pauseMs(attempt, () => 1));
-    expect(longest).toEqual([100, 200, 400, 5000, 5000]);
-    expect(pauseMs(3, () => 0)).toBe(200);
+    const longest = [0, 1, 2, 9, 50].map((attempt) => pauseMs(attempt, () => 1));
+    expect(longest).toEqual([150, 300, 600, 5000, 5000]);
+    expect(pauseMs(2, () => 0.25)).toBe(150);
   });
 });
