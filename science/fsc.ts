@@ -76,3 +76,9 @@ export function figureOfMerit(curve: FscCurve): (frequency: number) => number {
     return Math.sqrt((2 * fsc) / (1 + fsc));
   };
 }
+
+/** The filter for a reference with this half-map correlation: signal ÷ (signal + noise) of its own amplitudes. */
+export function wienerFilter(curve: FscCurve): (frequency: number) => number {
+  const merit = figureOfMerit(curve);
+  return (frequency) => merit(frequency) ** 2;
+}

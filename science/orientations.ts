@@ -29,6 +29,11 @@ export function evenViews(step: number, operators: readonly Matrix3[]): View[] {
   return views;
 }
 
+/** The pose of a reference: a view, neither turned nor shifted in its plane. */
+export function centredPose(view: View): Pose {
+  return { ...view, psi: 0, originX: 0, originY: 0 };
+}
+
 type Vector = readonly [number, number, number];
 
 /** Whether of all directions the symmetry makes equal this one is nearest to a fixed direction in general position. */

@@ -4,10 +4,18 @@ import type { Pose } from "./kernels/math/euler.ts";
 import type { PartialVolume } from "./kernels/math/partial-volume.ts";
 import type { Compute } from "./compute.ts";
 import { filterVolume, lowPass } from "./fourier-filter.ts";
-import { figureOfMerit, fourierShellCorrelation, resolutionAt, type FscCurve } from "./fsc.ts";
+import { figureOfMerit, fourierShellCorrelation, resolutionAt, wienerFilter, type FscCurve } from "./fsc.ts";
 import type { HalfSet } from "./half-sets.ts";
-import { evenViews } from "./orientations.ts";
+import { centredPose, evenViews } from "./orientations.ts";
 import { reconstruct } from "./reconstruct.ts";
+import {
+  blockSizes,
+  keptCandidates,
+  refineSteps,
+  ringAt,
+  searchShiftStep,
+  type RunStage,
+} from "./stage-settings.ts";
 import * as stages from "./stages.ts";
 import { symmetryOperators } from "./symmetry.ts";
 import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
@@ -39,20 +47,8 @@ export interface Reconstruction {
   readonly resolution: number;
 }
 
-/** Runs one named stage; whoever gives this shows its progress (0 … 1). */
-export type RunStage = <T>(
-  name: string,
-  work: (onProgress: (fraction: number) => void) => Promise<T>,
-) => Promise<T>;
-
-/** Images, particles and references of a task: a fraction of a second each (as measured for the demo). */
-const blocks = { project: 50, particles: 25, references: 100, refine: 25, insert: 125 };
-/** Candidates the search leaves to the refinement, which is enough for 99 % of particles at 7.5° a view. */
-const keep = 3;
 /** Degrees; 165,000 directions without symmetry, of which each is compared with each particle. */
 const finestViewStep = 0.5;
-/** Å; fine enough for the refinement to find the summit. */
-const searchShiftStep = 5.3;
 
 /** The maps of particles whose poses are known. */
 export async function reconstructHalves(
@@ -73,7 +69,7 @@ export async function reconstructHalves(
         symmetry,
         maxRadius: box / 2,
         parts: 1,
-        block: blocks.insert,
+        block: blockSizes.insert,
       });
       return sum!;
     }),
@@ -116,9 +112,8 @@ export async function refinementRound(
         onProgress: progress,
         minRing: 1,
         maxRing: ringAt(start, resolution),
-        step: 3,
-        endStep: 0.3,
-        block: blocks.refine,
+        ...refineSteps,
+        block: blockSizes.refine,
       }),
     ),
   );
@@ -150,12 +145,12 @@ async function searchAll(
   checkRange("view step (degrees)", settings.viewStep, finestViewStep, 90);
   const views = evenViews(settings.viewStep, symmetryOperators(settings.symmetry));
   const projections = await stage("Project the first reference", (onProgress) =>
-    stages.projectStage(
-      compute,
-      start,
-      views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 })),
-      { name: "Project the first reference", onProgress, maxRadius: start.size / 2, block: blocks.project },
-    ),
+    stages.projectStage(compute, start, views.map(centredPose), {
+      name: "Project the first reference",
+      onProgress,
+      maxRadius: start.size / 2,
+      block: blockSizes.project,
+    }),
   );
   const references = {
     ref: await compute.put(stages.bytesOf(projections)),
@@ -172,18 +167,17 @@ async function searchAll(
         particleRadius: settings.maskRadius / pixelSize,
         shiftRadius: (maxShift + searchShiftStep / 2) / pixelSize,
         shiftStep: searchShiftStep / pixelSize,
-        keep,
-        particleBlock: blocks.particles,
-        referenceBlock: blocks.references,
+        keep: keptCandidates,
+        particleBlock: blockSizes.particles,
+        referenceBlock: blockSizes.references,
       }),
     ),
   );
 }
 
-/** A half map as the next round's reference: signal ÷ (signal + noise) of its own amplitudes, masked. */
+/** A half map as the next round's reference, masked. */
 function referenceOf(map: Volume, { fsc }: Reconstruction, { maskRadius }: ReconstructionSettings): Volume {
-  const merit = figureOfMerit(fsc);
-  return filterVolume(maskVolume(map, maskOf(map, maskRadius)), (frequency) => merit(frequency) ** 2);
+  return filterVolume(maskVolume(map, maskOf(map, maskRadius)), wienerFilter(fsc));
 }
 
 /** Does the same with both halves at once, their jobs side by side, and shows it as one. */
@@ -213,9 +207,4 @@ function addSums(a: PartialVolume, b: PartialVolume): PartialVolume {
 function maskOf({ size, pixelSize }: Volume, maskRadius: number): Float32Array {
   const edge = 14 / pixelSize;
   return softSphere(size, Math.min(maskRadius / pixelSize, size / 2 - edge - 1), edge);
-}
-
-/** The ring just beyond a resolution, cycles per box; inside Nyquist. */
-function ringAt({ size, pixelSize }: Volume, resolution: number): number {
-  return Math.min(size / 2 - 1, Math.ceil((size * pixelSize) / resolution) + 1);
 }

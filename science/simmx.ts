@@ -3,7 +3,13 @@ import { checkSearch } from "./kernels/math/checks.ts";
 import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
-import { blocksOf, imagesOf, type ImageStack, type StageOptions } from "./stages.ts";
+import {
+  comparisonBlocks,
+  imagesOf,
+  type ComparisonBlock,
+  type ImageStack,
+  type StageOptions,
+} from "./stages.ts";
 
 /** How images are compared; lengths in pixels, rings in cycles per box. */
 export interface ComparisonSettings {
@@ -32,16 +38,13 @@ export async function similarityMatrix(
   compute: Compute,
   references: ImageStack,
   particles: ImageStack,
-  options: StageOptions &
-    ComparisonSettings & { readonly particleBlock: number; readonly referenceBlock: number },
+  options: StageOptions & ComparisonSettings & ComparisonBlock,
 ): Promise<SimilarityMatrix> {
   const { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror } = options;
   const search = { minRing, maxRing, particleRadius, shiftRadius, shiftStep, mirror, box: particles.box };
   checkSearch(search);
   const memoryMb = searchMemoryMb(search, options.particleBlock, options.referenceBlock);
-  const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
-    blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
-  );
+  const blocks = comparisonBlocks(particles, references, options);
   const inputs = blocks.map(({ start, end, first, last }) => ({
     particles: imagesOf(particles, start, end),
     references: imagesOf(references, first, last),

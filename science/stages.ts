@@ -33,7 +33,7 @@ export function bytesOf(numbers: Float32Array): Uint8Array {
 }
 
 /** `count` things in blocks of at most `size`, as [start, end) pairs of nearly equal length. */
-export function blocksOf(count: number, size: number): [start: number, end: number][] {
+function blocksOf(count: number, size: number): [start: number, end: number][] {
   const blocks = Math.ceil(count / size);
   return Array.from({ length: blocks }, (_, i) => [
     Math.round((i * count) / blocks),
@@ -71,8 +71,25 @@ export async function projectStage(
   return images;
 }
 
+/** Size of a task that compares particles with references. */
+export interface ComparisonBlock {
+  readonly particleBlock: number;
+  readonly referenceBlock: number;
+}
+
+/** The similarity matrix in blocks: particles [start, end) × references [first, last). */
+export function comparisonBlocks(
+  particles: ImageStack,
+  references: ImageStack,
+  { particleBlock, referenceBlock }: ComparisonBlock,
+): { start: number; end: number; first: number; last: number }[] {
+  return blocksOf(particles.count, particleBlock).flatMap(([start, end]) =>
+    blocksOf(references.count, referenceBlock).map(([first, last]) => ({ start, end, first, last })),
+  );
+}
+
 /** How the search over all orientations is done; lengths in pixels, rings in cycles per box. */
-interface SearchSettings {
+interface SearchSettings extends ComparisonBlock {
   readonly minRing: number;
   readonly maxRing: number;
   readonly particleRadius: number;
@@ -80,9 +97,6 @@ interface SearchSettings {
   readonly shiftStep: number;
   /** Candidates kept for each particle. */
   readonly keep: number;
-  /** Size of a task: particles × references. */
-  readonly particleBlock: number;
-  readonly referenceBlock: number;
 }
 
 /** The similarity matrix in blocks: each particle's best candidates among all references, best first. */
@@ -97,9 +111,7 @@ export async function searchStage(
   const search = { minRing, maxRing, particleRadius, shiftRadius, shiftStep, box: particles.box };
   checkSearch(search);
   const memoryMb = searchMemoryMb(search, options.particleBlock, options.referenceBlock);
-  const blocks = blocksOf(particles.count, options.particleBlock).flatMap(([start, end]) =>
-    blocksOf(references.count, options.referenceBlock).map(([first, last]) => ({ start, end, first, last })),
-  );
+  const blocks = comparisonBlocks(particles, references, options);
   const inputs = blocks.map(({ start, end, first, last }) => ({
     particles: imagesOf(particles, start, end),
     references: imagesOf(references, first, last),
@@ -141,13 +153,7 @@ export async function refineStage(
   const memoryMb = sliceMemoryMb(particles.box, options.block);
   const keep = Math.max(...candidates.map((list) => list.length));
   const refs = await Promise.all(maps.map((map) => compute.put(bytesOf(map.data))));
-  const blocks = partsOf(particles.count, maps.length).flatMap(([from, to], part) =>
-    blocksOf(to - from, options.block).map(([start, end]) => ({
-      part,
-      start: from + start,
-      end: from + end,
-    })),
-  );
+  const blocks = partBlocks(particles.count, maps.length, options.block);
   const inputs = blocks.map(({ part, start, end }) => ({
     map: refs[part]!,
     particles: imagesOf(particles, start, end),
@@ -165,9 +171,15 @@ export async function refineStage(
   return refined;
 }
 
-/** A stack in equal parts, as [start, end): halves for gold-standard refinement. */
-function partsOf(count: number, parts: number): [start: number, end: number][] {
-  return blocksOf(count, Math.ceil(count / parts));
+/** Blocks of a stack in equal parts, halves for gold-standard refinement; no block is of two parts. */
+function partBlocks(
+  count: number,
+  parts: number,
+  block: number,
+): { part: number; start: number; end: number }[] {
+  return blocksOf(count, Math.ceil(count / parts)).flatMap(([from, to], part) =>
+    blocksOf(to - from, block).map(([start, end]) => ({ part, start: from + start, end: from + end })),
+  );
 }
 
 /** Inserts particles into one Fourier volume for each of `parts` equal parts of the stack. */
@@ -188,13 +200,7 @@ export async function insertStage(
   checkBox(box);
   checkMaxRadius(options.maxRadius);
   const memoryMb = insertMemoryMb(box, options.block);
-  const blocks = partsOf(particles.count, options.parts).flatMap(([from, to], part) =>
-    blocksOf(to - from, options.block).map(([start, end]) => ({
-      part,
-      start: from + start,
-      end: from + end,
-    })),
-  );
+  const blocks = partBlocks(particles.count, options.parts, options.block);
   const inputs = blocks.map(({ start, end }) => ({
     particles: [imagesOf(particles, start, end)],
     box,

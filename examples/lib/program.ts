@@ -4,7 +4,7 @@ import type { Hands } from "../../customer/index.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import { isPixelSize } from "../../science/mrc.ts";
-import type { RunStage } from "../../science/refinement.ts";
+import type { RunStage } from "../../science/stage-settings.ts";
 import type { ReadOptions } from "./images.ts";
 import { parallelOption } from "../../parallel/option.ts";
 import { messageOf } from "../../shared/errors.ts";

@@ -5,7 +5,7 @@ import { computeHere } from "../../science/compute-here.ts";
 import { filterVolume, lowPass } from "../../science/fourier-filter.ts";
 import { writeMrc } from "../../science/mrc.ts";
 import { addNoise } from "../../science/noise.ts";
-import { evenViews, randomPose } from "../../science/orientations.ts";
+import { centredPose, evenViews, randomPose } from "../../science/orientations.ts";
 import { projectStage } from "../../science/stages.ts";
 import { particleStar } from "../../science/particle-star-write.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
@@ -39,7 +39,7 @@ export async function writeClassSample(
   const random = seededRandom("class sample");
   const all = evenViews(15, symmetryOperators(betaGal.symmetry));
   const chosen = Array.from({ length: views }, (_, i) => all[Math.floor((i * all.length) / views)]!);
-  const centred = chosen.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 }));
+  const centred = chosen.map(centredPose);
   const classes = Array.from({ length: options.particles }, (_, i) => i % views);
   const poses = classes.map((which): Pose => {
     const { psi, originX, originY } = randomPose(random, maxShift / map.pixelSize);

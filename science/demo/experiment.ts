@@ -1,9 +1,17 @@
 import type { Compute } from "../compute.ts";
 import { filterVolume, lowPass } from "../fourier-filter.ts";
-import { figureOfMerit, fourierShellCorrelation, resolutionAt, type FscCurve } from "../fsc.ts";
+import { figureOfMerit, fourierShellCorrelation, resolutionAt, wienerFilter, type FscCurve } from "../fsc.ts";
 import { addNoise } from "../noise.ts";
-import { evenViews, randomPose } from "../orientations.ts";
+import { centredPose, evenViews, randomPose } from "../orientations.ts";
 import { reconstruct } from "../reconstruct.ts";
+import {
+  blockSizes,
+  keptCandidates,
+  refineSteps,
+  ringAt,
+  searchShiftStep,
+  type RunStage,
+} from "../stage-settings.ts";
 import * as stages from "../stages.ts";
 import { symmetryOperators } from "../symmetry.ts";
 import { maskVolume, type Volume } from "../volume.ts";
@@ -19,12 +27,6 @@ interface ExperimentOptions {
   readonly snr: number;
   readonly seed: string;
 }
-
-/** Runs one named stage; whoever gives this shows its progress (0 … 1) and takes its time. */
-export type RunStage = <T>(
-  name: string,
-  work: (onProgress: (fraction: number) => void) => Promise<T>,
-) => Promise<T>;
 
 /** Everything the experiment made. */
 export interface Experiment {
@@ -50,14 +52,8 @@ export interface Experiment {
  */
 const startResolution = 30;
 const viewStep = 7.5;
-const keep = 3;
 /** Å; particles lie up to so far from the centre of their image. */
 const maxShift = 14;
-/** Å; fine enough for the refinement to find the summit. */
-const shiftStep = 5.3;
-
-/** Particles, references and images of a task: a fraction of a second each, so that a browser that joins late still gets some. */
-const blocks = { project: 50, particles: 25, references: 100, refine: 25, insert: 125 };
 
 /** Makes particles from a map, and the map from the particles. */
 export async function runExperiment(
@@ -80,12 +76,7 @@ export async function runExperiment(
   const start = filterVolume(truth, lowPass(startResolution));
   const views = evenViews(viewStep, symmetry);
   const references = await stage("References", (onProgress) =>
-    project(
-      compute,
-      start,
-      views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 })),
-      { name: "references", onProgress },
-    ),
+    project(compute, start, views.map(centredPose), { name: "references", onProgress }),
   );
   const referenceStack = await putStack(compute, references, truth.size);
   const rings = { minRing: 1, maxRing: ringAt(truth, startResolution) };
@@ -96,11 +87,11 @@ export async function runExperiment(
       ...rings,
       minRing: 2,
       particleRadius: betaGal.radius / truth.pixelSize,
-      shiftRadius: (maxShift + shiftStep / 2) / truth.pixelSize,
-      shiftStep: shiftStep / truth.pixelSize,
-      keep,
-      particleBlock: blocks.particles,
-      referenceBlock: blocks.references,
+      shiftRadius: (maxShift + searchShiftStep / 2) / truth.pixelSize,
+      shiftStep: searchShiftStep / truth.pixelSize,
+      keep: keptCandidates,
+      particleBlock: blockSizes.particles,
+      referenceBlock: blockSizes.references,
     }),
   );
   const rough = await stage("Refine", (onProgress) =>
@@ -108,9 +99,8 @@ export async function runExperiment(
       name: "refine",
       onProgress,
       ...rings,
-      step: 3,
-      endStep: 0.3,
-      block: blocks.refine,
+      ...refineSteps,
+      block: blockSizes.refine,
     }),
   );
   const mask = moleculeMask(truth);
@@ -120,16 +110,15 @@ export async function runExperiment(
     stages.refineStage(
       compute,
       particles,
-      first.map((map) => filterVolume(maskVolume(map, mask), wiener(firstFsc))),
+      first.map((map) => filterVolume(maskVolume(map, mask), wienerFilter(firstFsc))),
       rough.map((pose) => [pose]),
       {
         name: "refine-halves",
         onProgress,
         minRing: 1,
         maxRing: ringAt(truth, resolutionAt(firstFsc, 0.143)),
-        step: 3,
-        endStep: 0.3,
-        block: blocks.refine,
+        ...refineSteps,
+        block: blockSizes.refine,
       },
     ),
   );
@@ -150,17 +139,6 @@ function compare(
   return { halfFsc, truthFsc, recovered: maskVolume(filterVolume(whole, figureOfMerit(halfFsc)), mask) };
 }
 
-/** The filter for a reference: signal ÷ (signal + noise) of the half map's own amplitudes. */
-function wiener(curve: FscCurve): (frequency: number) => number {
-  const merit = figureOfMerit(curve);
-  return (frequency) => merit(frequency) ** 2;
-}
-
-/** The ring just beyond a resolution, cycles per box; inside Nyquist. */
-function ringAt({ size, pixelSize }: Volume, resolution: number): number {
-  return Math.min(size / 2 - 1, Math.ceil((size * pixelSize) / resolution) + 1);
-}
-
 async function putStack(compute: Compute, images: Float32Array, box: number): Promise<stages.ImageStack> {
   return { ref: await compute.put(stages.bytesOf(images)), count: images.length / box ** 2, box };
 }
@@ -174,7 +152,7 @@ function project(
   return stages.projectStage(compute, map, poses, {
     ...options,
     maxRadius: map.size / 2,
-    block: blocks.project,
+    block: blockSizes.project,
   });
 }
 
@@ -193,7 +171,7 @@ async function halfMaps(
       symmetry,
       maxRadius,
       parts: 2,
-      block: blocks.insert,
+      block: blockSizes.insert,
     }),
   );
   return [reconstruct(a!, size, pixelSize, maxRadius), reconstruct(b!, size, pixelSize, maxRadius)];

@@ -1,5 +1,5 @@
 import cliProgress from "cli-progress";
-import type { RunStage } from "./experiment.ts";
+import type { RunStage } from "../stage-settings.ts";
 
 /** How long a stage took. */
 export interface StageTime {

@@ -4,7 +4,7 @@ import { computeHere } from "../../science/compute-here.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute, KernelInput, KernelName } from "../../science/compute.ts";
 import { addNoise } from "../../science/noise.ts";
-import { evenViews, randomPose } from "../../science/orientations.ts";
+import { centredPose, evenViews, randomPose } from "../../science/orientations.ts";
 import * as stages from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import { encodeValue, type Value } from "../../shared/wire/codec.ts";
@@ -21,7 +21,7 @@ const group = symmetryOperators("C1");
 const random = seededRandom("same bits");
 const poses = Array.from({ length: 12 }, () => randomPose(random, 2));
 const views = evenViews(40, group);
-const centred = views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 }));
+const centred = views.map(centredPose);
 const band = { minRing: 1, maxRing: 8 };
 const search = { ...band, particleRadius: 9, shiftRadius: 2, shiftStep: 1 };
 

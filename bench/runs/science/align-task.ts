@@ -3,7 +3,7 @@ import { betaGal, loadBetaGal } from "../../../science/demo/betagal.ts";
 import { computeHere } from "../../../science/compute-here.ts";
 import { filterVolume, lowPass } from "../../../science/fourier-filter.ts";
 import { addNoise } from "../../../science/noise.ts";
-import { evenViews, randomPose } from "../../../science/orientations.ts";
+import { centredPose, evenViews, randomPose } from "../../../science/orientations.ts";
 import { projectStage } from "../../../science/stages.ts";
 import { symmetryOperators } from "../../../science/symmetry.ts";
 import { Background } from "../../../science/kernels/math/background.ts";
@@ -45,10 +45,7 @@ export async function makeAlignTask(): Promise<AlignTask> {
     shiftRadius: (14 + 5.3 / 2) / map.pixelSize,
     shiftStep: 5.3 / map.pixelSize,
     particles: addNoise(await project(map, poses), map.size ** 2, 0.2, seededRandom("align noise")),
-    references: await project(
-      start,
-      views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 })),
-    ),
+    references: await project(start, views.map(centredPose)),
     views: Float64Array.from(views.flatMap(({ rot, tilt }) => [rot, tilt])),
   };
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { computeHere } from "../../../science/compute-here.ts";
 import { addNoise } from "../../../science/noise.ts";
-import { evenViews, randomPose } from "../../../science/orientations.ts";
+import { centredPose, evenViews, randomPose } from "../../../science/orientations.ts";
 import * as stages from "../../../science/stages.ts";
 import { orientationError, symmetryOperators } from "../../../science/symmetry.ts";
 import { shiftGrid } from "../../../science/kernels/math/rotational-search.ts";
@@ -30,7 +30,7 @@ async function stackOf(images: Float32Array): Promise<stages.ImageStack> {
 
 async function search(particles: stages.ImageStack, keep: number): Promise<Candidate[][]> {
   const views = evenViews(15, identity);
-  const references = await project(views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 })));
+  const references = await project(views.map(centredPose));
   return stages.searchStage(compute, particles, await stackOf(references), views, {
     name: "search",
     minRing: 1,
@@ -97,9 +97,7 @@ test("in noise most particles are still found, with lower scores", async () => {
 test("blocks of any size find the same", async () => {
   const particles = await stackOf(images.slice(0, 3 * box * box));
   const views = evenViews(30, identity);
-  const references = await stackOf(
-    await project(views.map((view) => ({ ...view, psi: 0, originX: 0, originY: 0 }))),
-  );
+  const references = await stackOf(await project(views.map(centredPose)));
   const settings = {
     name: "search",
     minRing: 1,
