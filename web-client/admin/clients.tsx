@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import type { ClientInfo, JobInfo } from "../../shared/wire/rest.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
-import { confirmFirst } from "./confirm.tsx";
+import { DangerButton } from "./confirm.tsx";
 import { act } from "./state.ts";
 import { Filter, matches, maxRows, Remainder } from "./table-filter.tsx";
 
@@ -135,20 +135,13 @@ function ClientActions({ client }: { client: ClientInfo }): JSX.Element {
           Disconnect
         </button>
       )}
-      <button
-        type="button"
-        class="button small danger"
-        onClick={() =>
-          confirmFirst({
-            title: `Ban ${shownName(client.name)}?`,
-            text: "It is disconnected, its tasks go to others, and it is refused from now on.",
-            verb: "Ban the client",
-            yes: () => void act("POST", `${path}/ban`),
-          })
-        }
-      >
-        Ban
-      </button>
+      <DangerButton
+        label="Ban"
+        title={`Ban ${shownName(client.name)}?`}
+        text="It is disconnected, its tasks go to others, and it is refused from now on."
+        verb="Ban the client"
+        yes={() => void act("POST", `${path}/ban`)}
+      />
     </div>
   );
 }

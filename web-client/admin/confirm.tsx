@@ -12,9 +12,13 @@ interface Question {
 
 const question = signal<Question | undefined>(undefined);
 
-/** Asks before something that cannot be undone. */
-export function confirmFirst(asked: Question): void {
-  question.value = asked;
+/** A button of a table for what cannot be undone: it asks first. */
+export function DangerButton({ label, ...asked }: Question & { readonly label: string }): JSX.Element {
+  return (
+    <button type="button" class="button small danger" onClick={() => (question.value = asked)}>
+      {label}
+    </button>
+  );
 }
 
 export function ConfirmDialog(): JSX.Element {

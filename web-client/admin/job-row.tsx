@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
-import { confirmFirst } from "./confirm.tsx";
+import { DangerButton } from "./confirm.tsx";
 import { Failures } from "./failures.tsx";
 import { jobStateOf } from "./job-state.ts";
 import { Priority } from "./priority.tsx";
@@ -114,35 +114,21 @@ function Actions({ job }: { job: JobInfo }): JSX.Element {
         </button>
       )}
       {active ? (
-        <button
-          type="button"
-          class="button small danger"
-          onClick={() =>
-            confirmFirst({
-              title: `Cancel “${shownName(job.name)}”?`,
-              text: `${plural(job.counts.queued + job.counts.running, "task")} will not be computed; clients stop those that run. Results so far stay.`,
-              verb: "Cancel the job",
-              yes: () => post("cancel"),
-            })
-          }
-        >
-          Cancel
-        </button>
+        <DangerButton
+          label="Cancel"
+          title={`Cancel “${shownName(job.name)}”?`}
+          text={`${plural(job.counts.queued + job.counts.running, "task")} will not be computed; clients stop those that run. Results so far stay.`}
+          verb="Cancel the job"
+          yes={() => post("cancel")}
+        />
       ) : (
-        <button
-          type="button"
-          class="button small danger"
-          onClick={() =>
-            confirmFirst({
-              title: `Delete “${shownName(job.name)}”?`,
-              text: `The job and ${plural(job.counts.done, "result")} are forgotten for good.`,
-              verb: "Delete the job",
-              yes: () => void act("DELETE", path),
-            })
-          }
-        >
-          Delete
-        </button>
+        <DangerButton
+          label="Delete"
+          title={`Delete “${shownName(job.name)}”?`}
+          text={`The job and ${plural(job.counts.done, "result")} are forgotten for good.`}
+          verb="Delete the job"
+          yes={() => void act("DELETE", path)}
+        />
       )}
     </div>
   );
