@@ -29,14 +29,14 @@ interface RendezvousOptions {
 export async function writeRendezvous(store: Store, options: RendezvousOptions): Promise<RendezvousFile> {
   const token = await clientToken(store, join(options.dataDirectory, "rendezvous-token"));
   const file = resolve(options.file);
-  const session = randomUUID();
+  const start = randomUUID();
   const [own, ...others] = options.urls;
   const text = formatRendezvous({
     manyhands: 1,
     // The address for this machine comes last: on other machines it leads elsewhere, or nowhere.
     urls: [...others, ...(own === undefined ? [] : [own])],
     token,
-    session,
+    start,
     host: hostname(),
     pid: process.pid,
   });
@@ -50,7 +50,7 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
   return {
     async remove() {
       const written = await readFile(file, "utf8").catch(() => "");
-      if (written.includes(session)) await rm(file, { force: true });
+      if (written.includes(start)) await rm(file, { force: true });
     },
   };
 }

@@ -72,7 +72,7 @@ export class ClientMessages {
 
   readonly onClose = (client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void => {
     if (!this.#dispatcher.connections.remove(client, connection))
-      return this.#log.debug({ client, how }, "does not fit: a connection that another one replaced closed");
+      return this.#log.debug({ client, how }, "Ignored a connection that another one replaced closed");
     this.#registry.left(client);
     this.#precaches.left(client);
     if (how === "refused") this.#registry.revokeTicket(client);
@@ -97,12 +97,12 @@ export class ClientMessages {
       // Only the holder of a lease may log: the job's customer reads the log.
       const { job, index, lines } = message;
       if (this.#holds(client, job, index)) this.#watch.log(job, index, this.#registry.name(client), lines);
-      else this.#log.debug({ client, job, index }, "does not fit: log lines without a lease");
+      else this.#log.debug({ client, job, index }, "Ignored log lines without a lease");
       return undefined;
     }
     if (message.type === "precached") {
       if (!this.#precaches.reported(client, message))
-        this.#log.debug({ client, precache: message.id }, "does not fit: a report on no standing precache");
+        this.#log.debug({ client, precache: message.id }, "Ignored a report on no standing precache");
       return undefined;
     }
     for (const event of toEvents(client, message)) this.#dispatcher.feed(event);

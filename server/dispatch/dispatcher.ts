@@ -8,7 +8,7 @@ import type { SchedulerConfig } from "../scheduler/state.ts";
 import type {
   Acknowledgement,
   Instruction,
-  Misfit,
+  IgnoredEvent,
   SchedulerEvent,
   SchedulerJob,
 } from "../scheduler/events.ts";
@@ -54,10 +54,10 @@ export class Dispatcher {
     this.#listener = options.listener;
     const awake = new AwakeClock();
     this.#clock = options.clock ?? (() => awake.now());
-    const misfit = this.#log.isLevelEnabled("debug")
-      ? ({ why, about, story }: Misfit) => this.#log.debug({ ...about, story }, `does not fit: ${why}`)
+    const onIgnored = this.#log.isLevelEnabled("debug")
+      ? ({ why, about, story }: IgnoredEvent) => this.#log.debug({ ...about, story }, `Ignored ${why}`)
       : undefined;
-    this.scheduler = new Scheduler({ ...options.scheduler, misfit });
+    this.scheduler = new Scheduler({ ...options.scheduler, onIgnored });
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();
   }
@@ -143,7 +143,7 @@ export class Dispatcher {
 
   #send(client: ClientId, message: ServerMessage): void {
     if (!this.connections.send(client, message))
-      this.#log.debug({ client, message: message.type }, "does not fit: a message to a client that is away");
+      this.#log.debug({ client, message: message.type }, "Ignored a message to a client that is away");
   }
 
   #claim(job: JobId, limit: number): void {

@@ -1,7 +1,7 @@
 import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import type { SchedulerClientInfo } from "./events.ts";
-import { noteMisfit, noteUnheld } from "./misfits.ts";
+import { ignore, ignoreLease } from "./ignore.ts";
 import { loseAttempt } from "./results.ts";
 import { mayRun } from "./assign.ts";
 import {
@@ -68,7 +68,7 @@ export function connectClient(
     );
     if (lease) stale.delete(lease);
     else if (!adopt(state, client, key)) {
-      noteUnheld(state, "a held lease that is dropped", info.id, key);
+      ignoreLease(state, "a held lease that is dropped", info.id, key);
       dropped.push(key);
     }
   }
@@ -115,7 +115,7 @@ export function takeAdopted(state: State, job: Job, index: number): boolean {
 
 export function vanishClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
-  if (!client) return noteMisfit(state, "clientVanished", { client: id });
+  if (!client) return ignore(state, "clientVanished", { client: id });
   client.vanishedAt ??= state.now;
   client.wanted = 0;
   // A client that comes back tells its cache anew.
@@ -142,7 +142,7 @@ export function forgetUnclaimed(state: State): void {
 /** The client said goodbye, or was banned: none of its leases counts as an attempt. */
 export function removeClient(state: State, id: ClientId): void {
   const client = state.clients.get(id);
-  if (!client) return noteMisfit(state, "clientLeft", { client: id });
+  if (!client) return ignore(state, "clientLeft", { client: id });
   for (const lease of client.leases) giveBack(state, lease);
   forgetAllAdopted(state, id);
   state.clients.delete(id);
@@ -156,7 +156,7 @@ export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKe
     const job = state.jobs.get(key.job);
     if (lease) giveBack(state, lease);
     else if (!job || !forgetAdopted(job, id, key.index))
-      noteUnheld(state, "a released lease that is not held", id, key);
+      ignoreLease(state, "a released lease that is not held", id, key);
   }
 }
 
@@ -192,7 +192,7 @@ export function changeCache(client: Client, added: readonly Sha256[], removed: r
 /** Ends a job: its leases are untied, and its clients cancelled. */
 export function endJob(state: State, id: JobId): void {
   const job = state.jobs.get(id);
-  if (!job) return noteMisfit(state, "jobEnded", { job: id });
+  if (!job) return ignore(state, "jobEnded", { job: id });
   const clients = new Set<ClientId>();
   for (const task of job.tasks.values())
     for (const lease of task.leases) {

@@ -121,7 +121,7 @@ export interface Acknowledgement {
 }
 
 /** An event, or a part of one, that does not fit the scheduler's state and changes nothing: for the debug log. */
-export interface Misfit {
+export interface IgnoredEvent {
   readonly why: string;
   readonly about: {
     readonly client?: ClientId;

@@ -5,7 +5,7 @@ import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import type { Acknowledgement } from "./events.ts";
-import { noteMisfit } from "./misfits.ts";
+import { ignore } from "./ignore.ts";
 import {
   believes,
   forgetAdopted,
@@ -42,10 +42,10 @@ export function receiveResults(
   const job = state.jobs.get(jobId);
   const sender = state.clients.get(client);
   // The client left meanwhile: unacknowledged, the results come again with the client.
-  if (job && !sender) return noteMisfit(state, "results of an unknown client", { client, job: jobId });
+  if (job && !sender) return ignore(state, "results of an unknown client", { client, job: jobId });
   if (!job || !sender || !mayRun(sender, job)) {
     // The job is over, or asks for other clients: the client may forget these results.
-    noteMisfit(state, "results that no job here takes", { client, job: jobId });
+    ignore(state, "results that no job here takes", { client, job: jobId });
     state.counts.droppedResults += results.length;
     state.out.push({ type: "sendAccepted", client, job: jobId, indexes: results.map(({ index }) => index) });
     return;
@@ -71,7 +71,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   if (outcome.state === "failed") {
     // A failure without a lease says nothing about the task, which has ended or is with another client by now.
     if (!task || !lease) {
-      noteMisfit(state, "a failure without a lease", { client, job: job.id, index, attempt: result.attempt });
+      ignore(state, "a failure without a lease", { client, job: job.id, index, attempt: result.attempt });
       batch.ackNow.push(index);
       return;
     }
@@ -83,7 +83,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     const elapsedMs = Math.min(result.elapsedMs, state.now - lease.leasedAt);
     job.meanMs = smooth(job.meanMs, elapsedMs);
   } else if (!mayEndUnleased(state, sender, job, index)) {
-    noteMisfit(state, "an output without a lease", { client, job: job.id, index, attempt: result.attempt });
+    ignore(state, "an output without a lease", { client, job: job.id, index, attempt: result.attempt });
     state.counts.droppedResults += 1;
     batch.ackNow.push(index);
     return;

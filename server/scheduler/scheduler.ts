@@ -14,7 +14,7 @@ import {
 } from "./clients.ts";
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, speculate } from "./expiry.ts";
-import { noteMisfit, noteUnheld } from "./misfits.ts";
+import { ignore, ignoreLease } from "./ignore.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
   newJob,
@@ -119,7 +119,7 @@ function apply(state: State, event: SchedulerEvent): void {
   switch (event.type) {
     case "jobAdded":
       if (state.jobs.has(event.job.descriptor.id))
-        return noteMisfit(state, "a job was added again", { job: event.job.descriptor.id });
+        return ignore(state, "a job that was added again", { job: event.job.descriptor.id });
       enterFairShare(state, event.job.customer);
       state.jobs.set(
         event.job.descriptor.id,
@@ -163,13 +163,13 @@ function apply(state: State, event: SchedulerEvent): void {
       return releaseLeases(state, event.client, event.leases);
     case "progressReceived": {
       const lease = findLease(state, event.client, event.lease);
-      if (!lease) return noteUnheld(state, "progress without a lease", event.client, event.lease);
+      if (!lease) return ignoreLease(state, "progress without a lease", event.client, event.lease);
       lease.progress = event.fraction;
       return;
     }
     case "checkpointReceived": {
       const lease = findLease(state, event.client, event.lease);
-      if (!lease) return noteUnheld(state, "a checkpoint without a lease", event.client, event.lease);
+      if (!lease) return ignoreLease(state, "a checkpoint without a lease", event.client, event.lease);
       // A copy: a view would keep the whole frame alive that brought the checkpoint.
       lease.task.checkpoint = new Uint8Array(event.state);
       const { job, index } = event.lease;
@@ -240,7 +240,7 @@ function withJob(
 ): void {
   const job = state.jobs.get(id);
   if (job) change(job);
-  else noteMisfit(state, type, { job: id });
+  else ignore(state, type, { job: id });
 }
 
 function withClient(
@@ -250,5 +250,5 @@ function withClient(
 ): void {
   const client = state.clients.get(id);
   if (client) change(client);
-  else noteMisfit(state, type, { client: id });
+  else ignore(state, type, { client: id });
 }

@@ -1,7 +1,7 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
-import type { Instruction, Misfit, SchedulerClientInfo, SchedulerJob } from "./events.ts";
+import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { meets } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 
@@ -122,7 +122,7 @@ export interface SchedulerConfig {
   /** Weight of a customer in the fair share; 1 by default. */
   readonly weightOf?: (customer: string) => number;
   /** Listener for events that do not fit the state. */
-  readonly misfit?: ((misfit: Misfit) => void) | undefined;
+  readonly onIgnored?: ((ignored: IgnoredEvent) => void) | undefined;
 }
 
 export interface State {

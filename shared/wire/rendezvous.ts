@@ -13,8 +13,8 @@ const rendezvousSchema = v.object({
   ),
   /** Client token. */
   token: v.pipe(v.string(), v.regex(/^\S+$/), v.maxLength(200)),
-  /** One start of one server: another file under the same name is another session. */
-  session: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
+  /** Names one start of one server, which tells its file from one of the same name that another server wrote. */
+  start: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
   /** Host and process of the server, by which its own machine recognises that it died. */
   host: v.pipe(v.string(), v.maxLength(limits.nameChars)),
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),

@@ -5,7 +5,7 @@ import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { valueFromJson, valueToJson } from "../../shared/wire/value-json.ts";
 import { refusedValues, sameValue, valueRows } from "../support/value-rows.ts";
-import { startTestServer } from "../support/http-server.ts";
+import { startHttpServer } from "../support/http-server.ts";
 import { createJob } from "../support/rest.ts";
 import { LivePlatform } from "./live-platform.ts";
 
@@ -133,7 +133,7 @@ test("[VALUE-5] an output over 256 KiB is JSON for who asks for JSON, through a 
 });
 
 test("[VALUE-4] a stored output that cannot be read is one failed result that names its task; the others are read", async () => {
-  const server = await startTestServer();
+  const server = await startHttpServer();
   await using customer = await connect(server.url, { token: server.tokens.customer });
   const { id } = await createJob(server, { inputs: [0, 1, 2, 3, 4] });
   await server.store.claim(id, 5);

@@ -1,22 +1,22 @@
 import { expect, test, vi } from "vitest";
 import { onceKeyPrefix } from "../../shared/wire/rest.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 
 const dayMs = 24 * 3600 * 1000;
 const json = { "content-type": "application/json" };
 
-async function openJob(server: TestServer, options: object = {}): Promise<string> {
+async function openJob(server: HttpServer, options: object = {}): Promise<string> {
   const kernel = { source: "export default (x) => x" };
   const body = JSON.stringify({ kernel, inputs: [1], open: true, ...options });
   const made = await server.request("/api/jobs", { method: "POST", headers: json, body });
   return ((await made.json()) as { id: string }).id;
 }
 
-const stateOf = async (server: TestServer, id: string) =>
+const stateOf = async (server: HttpServer, id: string) =>
   (await (await server.request(`/api/jobs/${id}`)).json()) as { state: string; failures: object[] };
 
 test("[KEY-3] an open job whose customer is gone is cancelled, and says why; later when it has a key", async () => {
-  const server = await startTestServer();
+  const server = await startHttpServer();
   const jobs = {
     plain: await openJob(server),
     once: await openJob(server, { key: `${onceKeyPrefix}x` }),
@@ -37,7 +37,7 @@ test("[KEY-3] an open job whose customer is gone is cancelled, and says why; lat
 });
 
 test("[KEY-3] an open job that somebody follows goes on", async () => {
-  const server = await startTestServer();
+  const server = await startHttpServer();
   const id = await openJob(server);
   const later = Date.now() + 8 * dayMs;
   const reading = new AbortController();

@@ -262,8 +262,8 @@ describe("the debug log", () => {
     await world.leased(ada, "0/1");
     world.join(bob, 0);
     world.deliver(bob, failed(0, 1));
-    await world.saidInLog("does not fit: a failure without a lease");
-    const told = JSON.parse(world.logged.find((line) => line.includes("does not fit"))!) as object;
+    await world.saidInLog("Ignored a failure without a lease");
+    const told = JSON.parse(world.logged.find((line) => line.includes("Ignored "))!) as object;
     expect(told).toMatchObject({ client: bob, job: id, index: 0, attempt: 1 });
     expect(told).toHaveProperty("story", expect.stringContaining(`leased (attempt 1 of ${ada})`));
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routeNames, type RouteName } from "../../server/access/rules.ts";
-import { openTestServer } from "../support/http-server.ts";
+import { openHttpServer } from "../support/http-server.ts";
 
 // Written out once more on purpose: a change of the rules has to be meant twice.
 const open: RouteName[] = [
@@ -53,7 +53,7 @@ describe("[ACCESS-3] every route, every caller", () => {
   let afterClose: () => Promise<void>;
   afterAll(() => afterClose());
   beforeAll(async () => {
-    const { server, close } = await openTestServer();
+    const { server, close } = await openHttpServer();
     afterClose = close;
     ask = (route, token) =>
       server.request(pathOf(route), {

@@ -3,21 +3,21 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { kernel, refusal, sha256 } from "../support/rest.ts";
 
 const text = "0123456789";
 const name = sha256(text);
 
-async function started(): Promise<TestServer> {
-  const server = await startTestServer();
+async function started(): Promise<HttpServer> {
+  const server = await startHttpServer();
   const put = await server.request(`/api/blobs/${name}`, { method: "PUT", body: text });
   expect(put.status).toBe(201);
   expect(await put.json()).toEqual({ sha256: name, size: 10 });
   return server;
 }
 
-const get = (server: TestServer, headers: Record<string, string> = {}, method = "GET") =>
+const get = (server: HttpServer, headers: Record<string, string> = {}, method = "GET") =>
   server.request(`/api/blobs/${name}`, { method, headers });
 
 describe("reading", () => {
@@ -78,7 +78,7 @@ describe("reading", () => {
   });
 
   test("[PROTO-4] kernels are blobs, with ranges too", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const posted = await server.request("/api/kernels", {
       method: "POST",
       body: kernel.source,
@@ -95,7 +95,7 @@ describe("reading", () => {
   });
 
   test("a reader that leaves in the middle is no error", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const big = Buffer.alloc(30_000_000, 5);
     const hash = sha256(big);
     await server.request(`/api/blobs/${hash}`, { method: "PUT", body: big });
@@ -116,7 +116,7 @@ describe("writing", () => {
   });
 
   test("an empty blob is a blob", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const path = `/api/blobs/${sha256("")}`;
     expect((await server.request(path, { method: "PUT" })).status).toBe(201);
     const response = await server.request(path);
@@ -129,14 +129,14 @@ describe("writing", () => {
   });
 
   test("[DATA-1] other bytes than the name says are refused and not kept", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const put = await server.request(`/api/blobs/${name}`, { method: "PUT", body: "something else" });
     await refusal(put, 422, "HASH_MISMATCH");
     await refusal(await get(server), 404, "NOT_FOUND");
   });
 
   test("an upload that breaks off leaves nothing, and logs no error", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const upload = request(`${server.url}/api/blobs/${name}`, {
       method: "PUT",
       headers: { authorization: `Bearer ${server.tokens.customer}`, "content-length": 10 },
@@ -153,14 +153,14 @@ describe("writing", () => {
   });
 
   test("beyond the quota is refused at once, by what was announced", async () => {
-    const server = await startTestServer({ blobQuotaBytes: 1000 });
+    const server = await startHttpServer({ blobQuotaBytes: 1000 });
     const body = Buffer.alloc(2000);
     const put = await server.request(`/api/blobs/${sha256(body)}`, { method: "PUT", body });
     await refusal(put, 507, "STORE_FULL");
   });
 
   test("a refused upload can read its refusal although it goes on sending", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
     socket.write(`PUT /api/blobs/${name} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n`);
     let reply = "";
@@ -177,7 +177,7 @@ describe("writing", () => {
     [`/api/blobs/..%2f..%2fetc%2fpasswd`, 400],
     [`/api/blobs/${name}/more`, 404],
   ])("to %s is refused", async (path, status) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const response = await server.request(path, { method: "PUT", body: text });
     expect(response.status).toBe(status);
   });

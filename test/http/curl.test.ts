@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
-import { startTestServer } from "../support/http-server.ts";
+import { startHttpServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { sha256 } from "../support/rest.ts";
 
@@ -15,7 +15,7 @@ const hasCurl = await exec("curl", ["--version"]).then(
 );
 
 test.skipIf(!hasCurl)("a whole job with curl alone", async () => {
-  const server = await startTestServer();
+  const server = await startHttpServer();
   const directory = await temporaryDirectory();
   const curl = async (...parts: string[]): Promise<string> => {
     const common = ["-sS", "--fail-with-body", "-H", `Authorization: Bearer ${server.tokens.customer}`];

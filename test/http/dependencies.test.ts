@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
 import type { CancelledGroup, JobInfo } from "../../shared/wire/rest.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
 
 const post: RequestInit = { method: "POST" };
 
-async function read(server: TestServer, id: string): Promise<JobInfo> {
+async function read(server: HttpServer, id: string): Promise<JobInfo> {
   return (await (await server.request(`/api/jobs/${id}`)).json()) as JobInfo;
 }
 
-const whole = (server: TestServer, id: string) =>
+const whole = (server: HttpServer, id: string) =>
   server.request(`/api/jobs/${id}/results?follow=1`).then(lines);
 
 describe("jobs after jobs", () => {
   test("[AFTER-1] nothing is leased before its time; then it is, without anybody asking", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const computed: unknown[] = [];
     const first = await createJob(server, { name: "first", inputs: [1, 2] });
     const second = await createJob(server, { name: "second", inputs: [3], after: [first.id] });
@@ -30,7 +30,7 @@ describe("jobs after jobs", () => {
   });
 
   test("[AFTER-2] who reads results of a job that becomes blocked is told at once, with the reason", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client(() => {
       throw new Error("no particle");
     });
@@ -46,7 +46,7 @@ describe("jobs after jobs", () => {
   });
 
   test("[AFTER-4] requeued from the beginning of the line, everything is computed", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const first = await createJob(server, { inputs: [1] });
     const second = await createJob(server, { inputs: [2], after: [first.id] });
     await server.request(`/api/jobs/${first.id}/cancel`, post);
@@ -55,7 +55,7 @@ describe("jobs after jobs", () => {
   });
 
   test("[AFTER-3] unknown jobs and those of others are refused in the same words", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const theirs = await server.request("/api/jobs", { ...json({ kernel }), token: server.tokens.admin });
     const { id } = (await theirs.json()) as JobInfo;
     const ask = (after: string) => server.request("/api/jobs", json({ kernel, after: [after] }));
@@ -67,7 +67,7 @@ describe("jobs after jobs", () => {
 
 describe("groups", () => {
   test("[GROUP-1] are listed and cancelled together, each customer's own", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const group = "run 7/ä";
     const first = await createJob(server, { group, inputs: [1] });
     const second = await createJob(server, { group, inputs: [2], after: [first.id] });

@@ -5,12 +5,12 @@ import { DataReference } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
-import { startTestServer } from "../support/http-server.ts";
+import { startHttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, msgpack, ndjson, refusal, sha256 } from "../support/rest.ts";
 
 describe("making jobs", () => {
   test("with inputs inline: the job is closed, computed, and read back in order", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client((x) => (x as number) ** 2);
     const response = await server.request("/api/jobs", json({ kernel, name: "squares", inputs: [1, 2, 3] }));
     const job = (await response.json()) as JobInfo;
@@ -27,7 +27,7 @@ describe("making jobs", () => {
   });
 
   test("may be repeated with a key: also after the job has ended", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const body = json({ kernel, key: "run 7", inputs: [1, 2] });
     const first = await server.request("/api/jobs", body);
     const { id } = (await first.json()) as JobInfo;
@@ -47,7 +47,7 @@ describe("making jobs", () => {
   });
 
   test("stay open when asked to, and without inputs", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     expect(await createJob(server, { inputs: [1], open: true })).toMatchObject({
       state: "open",
       counts: { total: 1 },
@@ -56,7 +56,7 @@ describe("making jobs", () => {
   });
 
   test("in MessagePack, answered in MessagePack", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const body = Buffer.from(encode({ kernel, name: "packed", priority: 7 }));
     const type = "application/x-msgpack";
     const response = await server.request("/api/jobs", {
@@ -70,17 +70,17 @@ describe("making jobs", () => {
   });
 
   test("with a kernel that is not here is refused", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     await refusal(await server.request("/api/jobs", json({ kernel: "0".repeat(64) })), 422, "UNKNOWN_KERNEL");
   });
 });
 
 describe("submitting tasks", () => {
-  const post = (server: Awaited<ReturnType<typeof startTestServer>>, id: string, init: RequestInit) =>
+  const post = (server: Awaited<ReturnType<typeof startHttpServer>>, id: string, init: RequestInit) =>
     server.request(`/api/jobs/${id}/tasks`, init);
 
   test("as NDJSON: numbered on, blank lines skipped, forms for what JSON lacks", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const seen: unknown[] = [];
     const { id } = await createJob(server);
     const text = '{"input":1}\n\n{"input":{"$bytes":"AQID"},"index":5}\r\n{"input":{"$number":"NaN"}}';
@@ -110,7 +110,7 @@ describe("submitting tasks", () => {
   });
 
   test("as one JSON array, and as nothing at all", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const body = json([{ input: "a" }, { index: 9, input: "b" }]);
     expect(await (await post(server, id, body)).json()).toEqual({ added: 2, repeated: 0, total: 2 });
@@ -119,7 +119,7 @@ describe("submitting tasks", () => {
   });
 
   test("as MessagePack: bytes pass through untouched", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     // Two is one byte where an encoder takes care.
     const odd = Uint8Array.of(0xcd, 0, 2);
@@ -133,7 +133,7 @@ describe("submitting tasks", () => {
   });
 
   test("a broken line is named, and what came before it stays", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const good = Array.from({ length: 1500 }, (_, i) => `{"input":${i}}`).join("\n");
     const message = await refusal(
@@ -155,7 +155,7 @@ describe("submitting tasks", () => {
     ["other input", '{"index":0,"input":2}', "Task 0", "CONFLICT", 409],
     ["missing blob", `{"input":{"$ref":{"sha256":"${"0".repeat(64)}","size":3}}}`, "", "UNKNOWN_BLOB", 422],
   ] as const)("a line with %s is refused in words", async (_, line, part, code, status) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const message = await refusal(await post(server, id, ndjson(`{"input":1}\n${line}\n`)), status, code);
     expect(message).toContain(part);
@@ -173,7 +173,7 @@ describe("submitting tasks", () => {
       413,
     ],
   ] as const)("an item with %s is refused in words", async (_, item, code, status) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const first = encode({ index: 5, input: Uint8Array.of(1) });
     const message = await refusal(await post(server, id, msgpack(first, item)), status, code);
@@ -182,7 +182,7 @@ describe("submitting tasks", () => {
   });
 
   test("[DATA-2] a large JSON input becomes a blob that the task refers to", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const input = "x".repeat(limits.inlineValueBytes);
     expect((await post(server, id, ndjson(JSON.stringify({ input })))).status).toBe(200);
@@ -195,7 +195,7 @@ describe("submitting tasks", () => {
   });
 
   test("data references of an input are kept with the task", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const sha = sha256("data") as Sha256;
     await server.request(`/api/blobs/${sha}`, { method: "PUT", body: "data" });
@@ -205,7 +205,7 @@ describe("submitting tasks", () => {
   });
 
   test("waits for the store: of a fast sender only a little is under way", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const total = 1200;
     let sent = 0;
@@ -235,7 +235,7 @@ describe("submitting tasks", () => {
 
 describe("steering jobs", () => {
   test("pause, resume, priority, close, cancel, delete", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [1, 2], open: true });
     const verb = async (name: string, init: RequestInit = { method: "POST" }): Promise<JobInfo> => {
       const response = await server.request(`/api/jobs/${id}/${name}`, init);
@@ -259,7 +259,7 @@ describe("steering jobs", () => {
   });
 
   test("[ONCE-2] the last tasks may close their job; repeating them changes nothing, and other ones are refused", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const send = (query: string, body: string) =>
       server.request(`/api/jobs/${id}/tasks${query}`, ndjson(body));
@@ -278,7 +278,7 @@ describe("steering jobs", () => {
   });
 
   test("failures carry the kernel's message and can be requeued; logs are kept", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     let healthy = false;
     let id = "";
     const client = server.client((x) => {
@@ -303,7 +303,7 @@ describe("steering jobs", () => {
   });
 
   test("of other customers do not exist; an admin sees all", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [1] });
     const { secret } = await server.access.createToken({ role: "customer", name: "eve" });
     const asEve = (path: string, init: RequestInit = {}) => server.request(path, { ...init, token: secret });

@@ -6,7 +6,7 @@ import { openApiDocument } from "../../server/http/openapi.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { contentTypes, type CreatedToken, type JobInfo } from "../../shared/wire/rest.ts";
 import { TaskPacker } from "../../shared/wire/task-pack.ts";
-import { openTestServer, type TestServer } from "../support/http-server.ts";
+import { openHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, frames, json, kernel, lines, msgpack, ndjson, packed, sha256 } from "../support/rest.ts";
 
 interface MediaType {
@@ -113,11 +113,11 @@ describe("the document", () => {
 });
 
 describe("real replies are what the document says", () => {
-  let server: TestServer;
+  let server: HttpServer;
   let close: () => Promise<void>;
   const seen = new Set<string>();
   beforeAll(async () => {
-    ({ server, close } = await openTestServer());
+    ({ server, close } = await openHttpServer());
   });
   afterAll(() => close());
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { limits } from "../../shared/limits.ts";
 import { TaskPacker } from "../../shared/wire/task-pack.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, frames, packed, refusal } from "../support/rest.ts";
 
 function packOf(first: number, ...inputs: Uint8Array[]): Uint8Array {
@@ -12,9 +12,9 @@ function packOf(first: number, ...inputs: Uint8Array[]): Uint8Array {
   return packer.encode();
 }
 
-const post = (server: TestServer, id: string, pack: Uint8Array): Promise<Response> =>
+const post = (server: HttpServer, id: string, pack: Uint8Array): Promise<Response> =>
   server.request(`/api/jobs/${id}/tasks`, packed(pack));
-const totalOf = async (server: TestServer, id: string): Promise<number> =>
+const totalOf = async (server: HttpServer, id: string): Promise<number> =>
   ((await (await server.request(`/api/jobs/${id}`)).json()) as { counts: { total: number } }).counts.total;
 const [one, two, three] = [1, 2, 3].map((value) => encodeValue(value)) as [
   Uint8Array,
@@ -24,7 +24,7 @@ const [one, two, three] = [1, 2, 3].map((value) => encodeValue(value)) as [
 
 describe("packs of tasks", () => {
   test("[ONCE-2] sent again add nothing, and overlapping ones only what is new", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const replies = [packOf(0, one, two), packOf(0, one, two), packOf(1, two, three)];
     const answers: unknown[] = [];
@@ -43,7 +43,7 @@ describe("packs of tasks", () => {
   });
 
   test("[ONCE-3] [PACK-1] with another input for an index are refused whole, and the task is named", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     await post(server, id, packOf(0, one, two));
     const message = await refusal(await post(server, id, packOf(1, three, three)), 409, "CONFLICT");
@@ -69,7 +69,7 @@ describe("packs of tasks", () => {
   ] as const)(
     "[PACK-1] %s are refused in words, and nothing of them stays",
     async (_, pack, status, code) => {
-      const server = await startTestServer();
+      const server = await startHttpServer();
       const { id } = await createJob(server);
       await refusal(await post(server, id, pack), status, code);
       expect(await totalOf(server, id)).toBe(0);
@@ -77,7 +77,7 @@ describe("packs of tasks", () => {
   );
 
   test("do not come compressed", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const request = packed(packOf(0, one));
     const headers = { ...(request.headers as Record<string, string>), "content-encoding": "gzip" };
@@ -90,7 +90,7 @@ describe("packs of results", () => {
   const accept = { headers: { accept: "application/x-manyhands-results" } };
 
   test("[PACK-2] go on behind any sequence number, and hold a bounded share of a page", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const count = 3000;
     const output = encodeValue(new Uint8Array(100).fill(7));
@@ -117,7 +117,7 @@ describe("packs of results", () => {
   });
 
   test("are nobody's who did not ask for them", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [] });
     const anything = await server.request(`/api/jobs/${id}/results`, { headers: { accept: "*/*" } });
     expect(anything.headers.get("content-type")).toMatch("application/x-ndjson");

@@ -1,18 +1,18 @@
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callHarness, labHost, launchBrowser, openHarness } from "../support/browser.ts";
-import { openTestServer, type TestServer } from "../support/http-server.ts";
+import { openHttpServer, type HttpServer } from "../support/http-server.ts";
 import { buildWeb, type WebBuild } from "../support/web-build.ts";
 
 let build: WebBuild;
 let browser: Browser;
-let server: TestServer;
+let server: HttpServer;
 let close: () => Promise<void>;
 let port: number;
 
 beforeAll(async () => {
   build = await buildWeb("harness.page.ts");
-  ({ server, close } = await openTestServer({ webRoot: build.directory }));
+  ({ server, close } = await openHttpServer({ webRoot: build.directory }));
   port = Number(new URL(server.url).port);
   browser = await launchBrowser({ isolateSandboxes: true });
 });

@@ -4,13 +4,13 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 
 const script = "const a = 1 < 2;\npostMessage(a);";
 const bundle = `export const words = "${"many hands ".repeat(500)}";`;
 
-async function site(): Promise<TestServer> {
+async function site(): Promise<HttpServer> {
   const root = await temporaryDirectory();
   await mkdir(join(root, "assets"));
   await writeFile(join(root, "index.html"), "<!doctype html><title>volunteer</title>");
@@ -23,7 +23,7 @@ async function site(): Promise<TestServer> {
   await writeFile(`${asset}.gz`, gzipSync(bundle));
   await writeFile(join(root, "assets", "logo.png"), Buffer.from([137, 80]));
   await writeFile(join(root, ".env"), "SECRET=1");
-  return startTestServer({ webRoot: root });
+  return startHttpServer({ webRoot: root });
 }
 
 /** Without what fetch does by itself: decompression, and "no-cache" with conditional requests. */
@@ -79,7 +79,7 @@ describe("pages", () => {
       join(root, "index.html"),
       `<!doctype html><title>volunteer</title><style>${style}</style>`,
     );
-    const server = await startTestServer({ webRoot: root });
+    const server = await startHttpServer({ webRoot: root });
     const response = await server.request("/", { token: null });
     const hash = createHash("sha256").update(style).digest("base64");
     expect(policyOf(response)).toContain(`; style-src 'self' 'sha256-${hash}'; `);
@@ -142,7 +142,7 @@ describe("pages", () => {
   });
 
   test("not built yet: a page says so, and the rest works", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     for (const path of ["/", "/admin", "/sandbox.html"]) {
       const response = await server.request(path, { token: null });
       expect(response.status).toBe(503);

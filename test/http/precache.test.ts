@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
 import type { PrecacheProgress } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { json, refusal, sha256 } from "../support/rest.ts";
 
-async function put(server: TestServer, text: string): Promise<{ sha256: string; size: number }> {
+async function put(server: HttpServer, text: string): Promise<{ sha256: string; size: number }> {
   const name = { sha256: sha256(text), size: Buffer.byteLength(text) };
   await server.request(`/api/blobs/${name.sha256}`, { method: "PUT", body: text });
   return name;
@@ -20,7 +20,7 @@ interface StandingPrecache {
 }
 
 async function want(
-  server: TestServer,
+  server: HttpServer,
   body: object,
   token = server.tokens.customer,
 ): Promise<StandingPrecache> {
@@ -42,7 +42,7 @@ async function want(
 
 describe("[PRECACHE-1] POST /api/precache", () => {
   test("asks connected clients, tells how it goes, ends when they have it, and tells them so", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const [one, two] = [await put(server, "one"), await put(server, "twotwo")];
     const client = server.client();
     const { lines, ended } = await want(server, { refs: [one, { ...two, range: [1, 2] }] });
@@ -58,7 +58,7 @@ describe("[PRECACHE-1] POST /api/precache", () => {
   });
 
   test("stands as long as the request: a customer that goes away ends it", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const client = server.client();
     const precache = await want(server, { refs: [await put(server, "one")], stay: true });
     await eventually(() => expect(client.asked).toHaveLength(1));
@@ -74,7 +74,7 @@ describe("[PRECACHE-1] POST /api/precache", () => {
   });
 
   test("a customer's token that is revoked ends it", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { secret, info } = await server.access.createToken({ role: "customer", name: "bob" });
     const refs = [await put(server, "one")];
     const { ended } = await want(server, { refs }, secret);
@@ -85,7 +85,7 @@ describe("[PRECACHE-1] POST /api/precache", () => {
 
 describe("[PRECACHE-3] what is refused", () => {
   test("a blob that is not here, or is of another size; nobody is asked", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const client = server.client();
     const refs = [await put(server, "one"), { sha256: "0".repeat(64), size: 5 }];
     const message = await refusal(await server.request("/api/precache", json({ refs })), 404, "NOT_FOUND");
@@ -96,7 +96,7 @@ describe("[PRECACHE-3] what is refused", () => {
   });
 
   test("no references, too many, ranges outside, clients and volunteers as customers", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const ref = await put(server, "one");
     const many = Array.from({ length: limits.precacheRefs + 1 }, () => ref);
     for (const refs of [[], many, [{ ...ref, range: [0, 4] }], [{ ...ref, range: [2, 1] }], ["one"]])
@@ -110,7 +110,7 @@ describe("[PRECACHE-3] what is refused", () => {
   });
 
   test("more precaches at one time than a customer may have", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const refs = [await put(server, "one")];
     const precaches = await Promise.all(Array.from({ length: 8 }, () => want(server, { refs })));
     await refusal(await server.request("/api/precache", json({ refs })), 429, "TOO_MANY");
@@ -123,7 +123,7 @@ describe("[PRECACHE-3] what is refused", () => {
 });
 
 test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
-  const server = await startTestServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
+  const server = await startHttpServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
   const name = await put(server, "five5");
   const precache = await want(server, { refs: [name] });
   await eventually(() => expect(precache.lines).toHaveLength(1));

@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { JobProgress } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, ndjson, refusal } from "../support/rest.ts";
 
 /** What a reader was pushed so far. */
@@ -12,7 +12,7 @@ interface Reader {
   readonly ended: Promise<void>;
 }
 
-async function follow(server: TestServer, id: string, token = server.tokens.customer): Promise<Reader> {
+async function follow(server: HttpServer, id: string, token = server.tokens.customer): Promise<Reader> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}` };
     get(`${server.url}/api/jobs/${id}/progress`, { headers, agent: false }, resolve).on("error", reject);
@@ -28,7 +28,7 @@ async function follow(server: TestServer, id: string, token = server.tokens.cust
 
 describe("[PROGRESS-2] progress of a job, pushed", () => {
   test("the picture now, each change, and the end; at most four lines a second however often something happens", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const startedAt = performance.now();
     const { lines, ended } = await follow(server, id);
@@ -46,7 +46,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
   });
 
   test("a job that only waits shows what for, and is told at once when that is over", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const first = await createJob(server);
     const second = await createJob(server, { after: [first.id], inputs: [1] });
     const { lines, ended } = await follow(server, second.id);
@@ -59,7 +59,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
   });
 
   test("pause and what kernels tell of themselves are news, too", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [1], open: true });
     const { lines } = await follow(server, id);
     await server.request(`/api/jobs/${id}/pause`, { method: "POST" });
@@ -73,7 +73,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
   });
 
   test("a reader that does not read keeps nothing waiting for it, and gets the newest when it reads on", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const { response, lines, ended } = await follow(server, id);
     await eventually(() => expect(lines).toHaveLength(1));
@@ -88,7 +88,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
   });
 
   test("a reader that goes away, a job that is deleted, a token that is revoked: nothing stays behind", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const waits: AbortSignal[] = [];
     const real = server.platform.moved.bind(server.platform);
@@ -111,7 +111,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
   });
 
   test("another customer's job does not exist", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const { secret } = await server.access.createToken({ role: "customer", name: "bob" });
     await refusal(await server.request(`/api/jobs/${id}/progress`, { token: secret }), 404, "NOT_FOUND");

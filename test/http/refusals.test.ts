@@ -2,13 +2,13 @@ import { encode } from "@msgpack/msgpack";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
-import { openTestServer, startTestServer, type TestServer } from "../support/http-server.ts";
+import { openHttpServer, startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { json, kernel, refusal } from "../support/rest.ts";
 
-let server: TestServer;
+let server: HttpServer;
 let close: () => Promise<void>;
 beforeAll(async () => {
-  ({ server, close } = await openTestServer());
+  ({ server, close } = await openHttpServer());
 });
 afterAll(() => close());
 
@@ -202,7 +202,7 @@ describe("[ACCESS-4] same origin only", () => {
   });
 
   test("behind a trusted proxy the proxy's name counts", async () => {
-    const behind = await startTestServer({ trustProxy: true });
+    const behind = await startHttpServer({ trustProxy: true });
     const headers = {
       origin: "https://lab.example",
       "x-forwarded-host": "lab.example",
@@ -214,7 +214,7 @@ describe("[ACCESS-4] same origin only", () => {
 });
 
 test("a defect is told in general words, and in the log in full", async () => {
-  const own = await startTestServer();
+  const own = await startHttpServer();
   own.platform.status = () => Promise.reject(new Error("secret detail"));
   const message = await refusal(await own.request("/api/status"), 500, "INTERNAL");
   expect(message).not.toContain("secret");
@@ -222,7 +222,7 @@ test("a defect is told in general words, and in the log in full", async () => {
 });
 
 test("behind a proxy an address counts as the proxy saw it, whatever its owner claims", async () => {
-  const own = await startTestServer({ requestsPerMinutePerAddress: 3, trustProxy: true });
+  const own = await startHttpServer({ requestsPerMinutePerAddress: 3, trustProxy: true });
   const from = (chain: string) =>
     own.request("/healthz", { token: null, headers: { "x-forwarded-for": chain } });
   for (let i = 0; i < 3; i++) expect((await from(`10.0.0.${i}, 192.0.2.7`)).status).toBe(200);
@@ -231,7 +231,7 @@ test("behind a proxy an address counts as the proxy saw it, whatever its owner c
 });
 
 test("too many requests: per address for strangers, per token for the known, none for transfers", async () => {
-  const own = await startTestServer({ requestsPerMinutePerAddress: 5 });
+  const own = await startHttpServer({ requestsPerMinutePerAddress: 5 });
   const ask = (path: string, token: string | null) => own.request(path, { token });
   for (let i = 0; i < 5; i++) expect((await ask("/healthz", null)).status).toBe(200);
   const refused = await ask("/healthz", null);

@@ -8,13 +8,13 @@ import type { JobId } from "../../shared/ids.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
 import type { ResultLine } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { sameValue } from "../support/value-rows.ts";
 import { createJob, frames, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
 
 /** A response that is read only when the test says so. */
 function open(
-  server: TestServer,
+  server: HttpServer,
   path: string,
   headers: Record<string, string> = {},
   agent: Agent | false = false,
@@ -37,7 +37,7 @@ function reader(response: IncomingMessage): (text: string) => Promise<void> {
 
 describe("forms", () => {
   test("NDJSON by default, a JSON array or MessagePack by Accept; outputs pass through MessagePack untouched", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client((x) => ({ twice: (x as number) * 2, bytes: Uint8Array.of(1) }));
     const { id } = await createJob(server, { inputs: [1, 2] });
     const path = `/api/jobs/${id}/results`;
@@ -63,7 +63,7 @@ describe("forms", () => {
   });
 
   /** A job of one task that is done with an output in a blob. */
-  async function withLargeOutput(server: TestServer, bytes: Uint8Array): Promise<string> {
+  async function withLargeOutput(server: HttpServer, bytes: Uint8Array): Promise<string> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const put = await server.request(`/api/blobs/${sha256}`, {
       method: "PUT",
@@ -78,7 +78,7 @@ describe("forms", () => {
   }
 
   test("[VALUE-5] an output that is a blob is JSON for who asks for JSON, and named in MessagePack", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const value = {
       floats: new Float32Array(100_000).map((_, i) => Math.sin(i)),
       $text: "ü\u{1f44b}\n".repeat(50_000),
@@ -104,7 +104,7 @@ describe("forms", () => {
   });
 
   test("[VALUE-4] a large output that cannot be read, or is gone, is one failed result", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const cut = await withLargeOutput(server, encodeValue(Array<number>(300_000).fill(1)).subarray(0, -1));
     expect(await lines(await server.request(`/api/jobs/${cut}/results`))).toMatchObject([
       { state: "failed", seq: 1, index: 0, kind: "unserialisable" },
@@ -125,7 +125,7 @@ describe("forms", () => {
   test.each(["application/x-ndjson", "application/json", "application/x-msgpack"])(
     "[VALUE-4] a stored output that is no value is one failed result, the others are read: %s",
     async (accept) => {
-      const server = await startTestServer();
+      const server = await startHttpServer();
       const { id } = await createJob(server, { inputs: [1, 2] });
       await server.store.claim(id, 2);
       const done = (index: number, ...output: number[]) =>
@@ -163,7 +163,7 @@ describe("forms", () => {
     "follow=maybe",
     "after=1&after=2",
   ])("?%s is refused", async (query) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     await refusal(await server.request(`/api/jobs/${id}/results?${query}`), 400, "BAD_REQUEST");
   });
@@ -171,7 +171,7 @@ describe("forms", () => {
 
 describe("reading on", () => {
   test("without follow a running job gives what there is; `after` goes on from there", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client();
     const { id } = await createJob(server, { inputs: [1, 2], open: true });
     await eventually(async () =>
@@ -186,7 +186,7 @@ describe("reading on", () => {
   });
 
   test("a follower gets each result as it comes, and the end when the job is cancelled", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const response = await open(server, `/api/jobs/${id}/results?follow=1`);
     const until = reader(response);
@@ -202,7 +202,7 @@ describe("reading on", () => {
   });
 
   test("a follower that goes away leaves nothing behind", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const signals: AbortSignal[] = [];
     const real = server.platform.resultsChanged.bind(server.platform);
@@ -218,7 +218,7 @@ describe("reading on", () => {
   });
 
   test("a follower whose token is revoked is cut off at the next news", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const response = await open(server, `/api/jobs/${id}/results?follow=1`);
     const token = (await server.access.list()).find(({ role }) => role === "customer");
@@ -233,7 +233,7 @@ describe("reading on", () => {
   });
 
   test("when the server goes down a follower's stream ends without `end`", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const response = await open(
       server,
@@ -259,7 +259,7 @@ describe("reading on", () => {
   });
 
   test("a job deleted under its reader cuts the stream, so that nobody takes it for whole", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const response = await open(server, `/api/jobs/${id}/results?follow=1`);
     const cut = new Promise((resolve) => response.once("error", resolve));
@@ -281,7 +281,7 @@ test.each([
 ])(
   "[FLOW-2] a reader of %s that stops makes the server no bigger, and gets everything when it goes on",
   async (_, accept, resultsIn) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const count = 1200;
     const output = encode(new Uint8Array(50_000).fill(7));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { json, refusal } from "../support/rest.ts";
 
-async function signIn(server: TestServer, token: string): Promise<{ cookie: string; header: string }> {
+async function signIn(server: HttpServer, token: string): Promise<{ cookie: string; header: string }> {
   const response = await server.request("/api/sign-in", { ...json({ token }), token: null });
   expect(response.status).toBe(200);
   const header = response.headers.get("set-cookie") ?? "";
@@ -11,7 +11,7 @@ async function signIn(server: TestServer, token: string): Promise<{ cookie: stri
 
 /** A request as the admin page makes it. */
 function fromPage(
-  server: TestServer,
+  server: HttpServer,
   cookie: string,
   path: string,
   init: RequestInit = {},
@@ -22,7 +22,7 @@ function fromPage(
 
 describe("a sign-in of the admin page", () => {
   test("is a cookie that scripts and other sites do not get", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { cookie, header } = await signIn(server, server.tokens.admin);
     expect(header).toMatch(/; HttpOnly/);
     expect(header).toMatch(/; SameSite=Strict/);
@@ -36,7 +36,7 @@ describe("a sign-in of the admin page", () => {
   });
 
   test("is marked Secure behind TLS", async () => {
-    const server = await startTestServer({ trustProxy: true });
+    const server = await startHttpServer({ trustProxy: true });
     const response = await server.request("/api/sign-in", {
       ...json({ token: server.tokens.admin }),
       headers: { "content-type": "application/json", "x-forwarded-proto": "https" },
@@ -46,7 +46,7 @@ describe("a sign-in of the admin page", () => {
   });
 
   test("changes things only from the server's own pages", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { cookie } = await signIn(server, server.tokens.admin);
     const make = json({ role: "customer", name: "x" });
     const type = { "content-type": "application/json" };
@@ -63,7 +63,7 @@ describe("a sign-in of the admin page", () => {
   });
 
   test("ends with sign-out, and with its token", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const first = await signIn(server, server.tokens.admin);
     expect((await fromPage(server, first.cookie, "/api/sign-in", { method: "DELETE" })).status).toBe(204);
     expect(await (await fromPage(server, first.cookie, "/api/sign-in")).json()).toEqual({
@@ -79,7 +79,7 @@ describe("a sign-in of the admin page", () => {
   });
 
   test("is for admins and customers, with a good token", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const attempt = (token: string) => server.request("/api/sign-in", { ...json({ token }), token: null });
     await refusal(await attempt("mh_a_wrong"), 401, "UNAUTHENTICATED");
     await refusal(await attempt(server.tokens.volunteer), 403, "FORBIDDEN");
@@ -90,13 +90,13 @@ describe("a sign-in of the admin page", () => {
 
 describe("tokens over HTTP", () => {
   test("an invitation is a link; without volunteers there is none", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const body = json({ role: "volunteer", name: "open day" });
     const made = await server.request("/api/tokens", { ...body, token: server.tokens.admin });
     const { token, inviteUrl } = (await made.json()) as { token: string; inviteUrl: string };
     expect(inviteUrl).toBe(`${server.url}/?invite=${token}`);
     expect(made.headers.get("cache-control")).toBe("no-store");
-    const closed = await startTestServer({ volunteers: "off" });
+    const closed = await startHttpServer({ volunteers: "off" });
     await refusal(
       await closed.request("/api/tokens", { ...body, token: closed.tokens.admin }),
       403,
@@ -105,7 +105,7 @@ describe("tokens over HTTP", () => {
   });
 
   test("secrets are shown once", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const list = await server.request("/api/tokens", { token: server.tokens.admin });
     const text = await list.text();
     for (const secret of Object.values(server.tokens)) expect(text).not.toContain(secret.slice(5));

@@ -3,10 +3,10 @@ import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test, vi } from "vitest";
 import type { ClientInfo, JobInfo } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, refusal } from "../support/rest.ts";
 
-function listen(server: TestServer): Promise<IncomingMessage> {
+function listen(server: HttpServer): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${server.tokens.admin}` };
     get(`${server.url}/api/events`, { headers, agent: false }, resolve).on("error", reject);
@@ -15,7 +15,7 @@ function listen(server: TestServer): Promise<IncomingMessage> {
 
 describe("events", () => {
   test("one computation serves all listeners, and none is made when the last has gone", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     let computed = 0;
     const real = server.platform.snapshot.bind(server.platform);
     server.platform.snapshot = () => {
@@ -41,7 +41,7 @@ describe("events", () => {
   });
 
   test("a listener whose token is revoked is cut off", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const listener = await listen(server);
     const cut = new Promise((resolve) => listener.once("error", resolve));
     listener.resume();
@@ -51,7 +51,7 @@ describe("events", () => {
   });
 
   test("a snapshot that fails ends no listener", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const real = server.platform.snapshot.bind(server.platform);
     let failures = 0;
     server.platform.snapshot = () => (failures++ === 0 ? Promise.reject(new Error("busy")) : real());
@@ -64,7 +64,7 @@ describe("events", () => {
 
 describe("[STATUS-1] the jobs that the status page is pushed", () => {
   test("have those that run and those that fail among them, however many are newer", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const client = server.client(() => {
       throw new Error("bad");
     });
@@ -93,7 +93,7 @@ describe("[STATUS-1] the jobs that the status page is pushed", () => {
 
 describe("[LIST-1] jobs over HTTP", () => {
   test("come in pages, by words and state; a customer sees its own; wrong queries are refused by name", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const made: JobInfo[] = [];
     for (let n = 0; n < 5; n++) made.push(await createJob(server, { name: `run ${n % 2 ? "odd" : "even"}` }));
     const list = async (query: string, token = server.tokens.customer) => {
@@ -125,7 +125,7 @@ describe("[LIST-1] jobs over HTTP", () => {
 
 describe("what the server tells of itself", () => {
   test("metrics: jobs, tasks, clients, blobs, request times, event loop; labels are bounded", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client();
     await createJob(server, { inputs: [1, 2] });
     await server.request("/api/jobs/j_aaaaaaaaaaaaaaaa");
@@ -148,13 +148,13 @@ describe("what the server tells of itself", () => {
   });
 
   test("health needs no token and tells nothing", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const response = await server.request("/healthz", { token: null });
     expect(await response.json()).toEqual({ status: "ok", version: expect.any(String) });
   });
 
   test("customers do not see where volunteers sit", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     server.client();
     const addresses = async (token: string): Promise<string[]> =>
       ((await (await server.request("/api/clients", { token })).json()) as ClientInfo[]).map(
@@ -165,7 +165,7 @@ describe("what the server tells of itself", () => {
   });
 
   test("clients are disconnected and banned by name", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const client = server.client();
     const asAdmin = (path: string, method = "POST") =>
       server.request(path, { method, token: server.tokens.admin });

@@ -11,15 +11,15 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { VirtualClock } from "../support/client-virtual-clock.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 
 const { chunkBytes } = limits;
 const megabyte = 1_000_000;
 
-let server: TestServer;
+let server: HttpServer;
 beforeEach(async () => {
-  server = await startTestServer();
+  server = await startHttpServer();
 });
 
 async function put(bytes: Uint8Array): Promise<BlobName> {

@@ -8,7 +8,7 @@ import { BlobAccess } from "../../shared/client/data/blob-access.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { limits } from "../../shared/limits.ts";
 import { hash } from "../support/chunks.ts";
-import { startTestServer, type TestServer } from "../support/http-server.ts";
+import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 
 const { chunkBytes } = limits;
@@ -18,14 +18,14 @@ const image = (n: number): [number, number] => [n * imageBytes, (n + 1) * imageB
 
 /** The real server, the real transfer and the real cache on disk; ranges that travelled are counted. */
 describe("[DATA-7] ranges of a large blob on a node", () => {
-  let server: TestServer;
+  let server: HttpServer;
   let stack: Buffer;
   let name: BlobName;
   let directory: string;
   let moved: number[];
 
   beforeEach(async () => {
-    server = await startTestServer();
+    server = await startHttpServer();
     stack = randomBytes(10_000 * imageBytes);
     name = { sha256: await hash(stack), size: stack.length };
     const put = await server.request(`/api/blobs/${name.sha256}`, {

@@ -25,7 +25,7 @@ describe("[RDV-1] a server's rendezvous file", () => {
     await startTestServer({ dataDirectory: data, rendezvous: file });
     const second = parseRendezvous(await readFile(file, "utf8"), file);
     expect(second.token).toBe(first.token);
-    expect(second.session).not.toBe(first.session);
+    expect(second.start).not.toBe(first.start);
   });
 
   it("of a newer server is left alone by the one that stops", async () => {
@@ -160,7 +160,7 @@ function text(changed: object): string {
     manyhands: 1,
     urls: ["http://127.0.0.1:9"],
     token: "mh_n_abc",
-    session: "s",
+    start: "s",
     host: "elsewhere",
     pid: 1,
     ...changed,

@@ -18,13 +18,13 @@ import type { Store } from "../../server/store/store.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import { TestClient } from "./test-client.ts";
 
-interface TestServerSettings extends Partial<ServerOptions> {
+interface HttpServerSettings extends Partial<ServerOptions> {
   /** Directory of built pages. */
   readonly webRoot?: string;
 }
 
 /** The HTTP side over the real platform, store and blobs, in this process, on a free port. */
-export interface TestServer {
+export interface HttpServer {
   readonly url: string;
   readonly tokens: Record<Role, string>;
   readonly access: Access;
@@ -41,16 +41,16 @@ export interface TestServer {
 }
 
 /** Starts a server that is stopped when the test is over. */
-export async function startTestServer(settings: TestServerSettings = {}): Promise<TestServer> {
-  const { server, close } = await openTestServer(settings);
+export async function startHttpServer(settings: HttpServerSettings = {}): Promise<HttpServer> {
+  const { server, close } = await openHttpServer(settings);
   onTestFinished(close);
   return server;
 }
 
 /** Starts a server that the caller closes: for many tests on one. */
-export async function openTestServer(
-  settings: TestServerSettings = {},
-): Promise<{ server: TestServer; close: () => Promise<void> }> {
+export async function openHttpServer(
+  settings: HttpServerSettings = {},
+): Promise<{ server: HttpServer; close: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-http-"));
   const { webRoot = join(directory, "no-web"), ...given } = settings;
   const options: ServerOptions = { ...defaultServerOptions, port: 0, dataDirectory: directory, ...given };
@@ -98,7 +98,7 @@ export async function openTestServer(
     client: await token("client"),
     volunteer: await token("volunteer"),
   };
-  const server: TestServer = {
+  const server: HttpServer = {
     url,
     tokens,
     access,

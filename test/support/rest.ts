@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
-import type { TestServer } from "./http-server.ts";
+import type { HttpServer } from "./http-server.ts";
 
 export const json = (value: unknown): RequestInit => ({
   method: "POST",
@@ -47,7 +47,7 @@ export const sha256 = (bytes: Uint8Array | string): string =>
 export const kernel = { source: "export default (x) => x * x" };
 
 /** Makes an open job without inputs. */
-export async function createJob(server: TestServer, options: object = {}): Promise<JobInfo> {
+export async function createJob(server: HttpServer, options: object = {}): Promise<JobInfo> {
   const response = await server.request("/api/jobs", json({ kernel, ...options }));
   expect(response.status).toBe(201);
   return (await response.json()) as JobInfo;

@@ -1,23 +1,23 @@
 import type { ClientId } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
-import type { Misfit } from "./events.ts";
+import type { IgnoredEvent } from "./events.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 
 /**
  * Tells the listener of an event, or a part of one, that does not fit the state and so changes nothing. A server has
  * a listener at log level debug only, and the story is built for a listener only.
  */
-export function noteMisfit(state: State, why: string, about: Misfit["about"]): void {
-  state.config.misfit?.({ why, about, story: storyOf(state, about) });
+export function ignore(state: State, why: string, about: IgnoredEvent["about"]): void {
+  state.config.onIgnored?.({ why, about, story: storyOf(state, about) });
 }
 
 /** Tells of a lease that the state does not hold for its client. */
-export function noteUnheld(state: State, why: string, client: ClientId, lease: LeaseKey): void {
+export function ignoreLease(state: State, why: string, client: ClientId, lease: LeaseKey): void {
   const { job, index, attempt } = lease;
-  noteMisfit(state, why, { client, job, index, attempt });
+  ignore(state, why, { client, job, index, attempt });
 }
 
-function storyOf(state: State, { client, job: jobId, index }: Misfit["about"]): string {
+function storyOf(state: State, { client, job: jobId, index }: IgnoredEvent["about"]): string {
   const parts: string[] = [];
   if (client !== undefined) parts.push(storyOfClient(state.clients.get(client), state.now));
   const job = jobId === undefined ? undefined : state.jobs.get(jobId);

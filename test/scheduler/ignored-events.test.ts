@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import type { Misfit, SchedulerEvent } from "../../server/scheduler/events.ts";
+import type { IgnoredEvent, SchedulerEvent } from "../../server/scheduler/events.ts";
 import { makeClientId, makeJobId } from "../../shared/ids.ts";
 import { done, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
 
@@ -8,9 +8,9 @@ const nobody = makeClientId(randomBytes);
 const noJob = makeJobId(randomBytes);
 const noLease = { job: noJob, index: 7, attempt: 1 };
 
-function listening(): { h: SchedulerHarness; misfits: Misfit[] } {
-  const misfits: Misfit[] = [];
-  return { h: new SchedulerHarness({ believeUntil: 0, misfit: (misfit) => misfits.push(misfit) }), misfits };
+function listening(): { h: SchedulerHarness; ignored: IgnoredEvent[] } {
+  const ignored: IgnoredEvent[] = [];
+  return { h: new SchedulerHarness({ believeUntil: 0, onIgnored: (event) => ignored.push(event) }), ignored };
 }
 
 test.each<SchedulerEvent>([
@@ -30,43 +30,43 @@ test.each<SchedulerEvent>([
   { type: "progressReceived", client: nobody, lease: noLease, fraction: 0.5 },
   { type: "checkpointReceived", client: nobody, lease: noLease, state: new Uint8Array(1) },
 ])("an event of an unknown client or job says so: $type", (event) => {
-  const { h, misfits } = listening();
+  const { h, ignored } = listening();
   h.feed(event);
-  expect(misfits).toHaveLength(1);
-  expect(misfits[0]!.story).toMatch(/unknown/);
-  expect(misfits[0]!.about).toMatchObject("job" in event ? { job: noJob } : { client: nobody });
+  expect(ignored).toHaveLength(1);
+  expect(ignored[0]!.story).toMatch(/unknown/);
+  expect(ignored[0]!.about).toMatchObject("job" in event ? { job: noJob } : { client: nobody });
 });
 
 test("a late failure is told with where its task is now", () => {
-  const { h, misfits } = listening();
+  const { h, ignored } = listening();
   const job = h.addJob();
   const [late, other] = [h.join(1), h.join(0)];
   h.claim(job, [0]);
   h.feed({ type: "leasesReleased", client: late, leases: [{ job, index: 0, attempt: 1 }] });
   h.want(late, 0);
   h.want(other, 1);
-  expect(misfits).toEqual([]);
+  expect(ignored).toEqual([]);
   h.fail(late, job, 0, 1);
-  expect(misfits).toMatchObject([{ why: "a failure without a lease", about: { client: late, index: 0 } }]);
-  expect(misfits[0]!.story).toMatch(/the task is leased \(attempt \d of c_\w+\) after 0 attempts/);
+  expect(ignored).toMatchObject([{ why: "a failure without a lease", about: { client: late, index: 0 } }]);
+  expect(ignored[0]!.story).toMatch(/the task is leased \(attempt \d of c_\w+\) after 0 attempts/);
 });
 
 test("a lease brought back that is not believed is dropped, and says so", () => {
-  const { h, misfits } = listening();
+  const { h, ignored } = listening();
   const job = h.addJob();
   const client = h.join(0);
   h.claim(job, [0]);
   h.feed({ type: "clientVanished", client });
-  misfits.length = 0;
+  ignored.length = 0;
   const info = { id: client, kind: "node", memoryMb: 64, webgpu: false, trusted: true, slots: 1 } as const;
   h.feed({ type: "clientConnected", client: info, held: [{ job, index: 0, attempt: 3 }], cached: [] });
   expect(ofType(h.last, "sendDropped")).toHaveLength(1);
-  expect(misfits).toMatchObject([{ why: "a held lease that is dropped", about: { index: 0, attempt: 3 } }]);
-  expect(misfits[0]!.story).toContain("the task is queued after 0 attempts");
+  expect(ignored).toMatchObject([{ why: "a held lease that is dropped", about: { index: 0, attempt: 3 } }]);
+  expect(ignored[0]!.story).toContain("the task is queued after 0 attempts");
 });
 
 test("events that fit are not told", () => {
-  const { h, misfits } = listening();
+  const { h, ignored } = listening();
   const job = h.addJob();
   const client = h.join(2);
   h.claim(job, [0, 1]);
@@ -75,5 +75,5 @@ test("events that fit are not told", () => {
   h.stored(job, [0]);
   h.feed({ type: "clientLeft", client });
   h.feed({ type: "jobEnded", job });
-  expect(misfits).toEqual([]);
+  expect(ignored).toEqual([]);
 });
