@@ -8,7 +8,7 @@ import { callerOf, findCaller, identifyCaller } from "./callers.ts";
 import type { Call, Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { createMetrics } from "./metrics.ts";
-import { NewsStreams } from "./news-streams.ts";
+import { PushStreams } from "./push-streams.ts";
 import { pages } from "./pages.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
@@ -52,7 +52,7 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use("/metrics", identifyCaller(access, platform));
   app.use(rateLimits(options.requestsPerMinutePerAddress));
 
-  const streams = new NewsStreams();
+  const streams = new PushStreams();
   const routes: Routes<RouteName> = {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
@@ -64,7 +64,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...clientRoutes(parts),
     ...tokenRoutes(parts),
     ...signInRoutes(parts),
-    ...statusRoutes(parts, metrics),
+    ...statusRoutes(parts, metrics, streams),
   };
   for (const name of routeNames) addRoute(app, name, routes[name], parts);
   refuseOtherMethods(app);

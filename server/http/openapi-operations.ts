@@ -281,7 +281,7 @@ export const operations: Record<RouteName, Operation> = {
   "GET /api/events": {
     id: "watch",
     summary: "Snapshots about once a second, as server-sent events",
-    description: "The data of each event is a `Snapshot`.",
+    description: "The data of each event is a `Snapshot`; an event `alive` says that nothing has changed.",
     replies: { 200: { description: "Events.", content: { "text/event-stream": "text" } } },
   },
   "POST /api/sign-in": {

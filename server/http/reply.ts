@@ -14,6 +14,19 @@ export function reply({ req, res }: Call, value: object, status = 200): void {
   else res.json(value);
 }
 
+/** Begins a reply that lasts. */
+export function beginStream({ res }: Call, contentType: string): void {
+  // A reader that takes its time is not idle. The server's own timeout comes back with the next request.
+  res.setTimeout(0);
+  res.status(200).set({
+    "Content-Type": contentType,
+    "Cache-Control": "no-store",
+    // nginx would hold the reply back until its buffer is full.
+    "X-Accel-Buffering": "no",
+  });
+  res.flushHeaders();
+}
+
 /** A path parameter; the route says which there are. */
 export function parameter({ req }: Call, name: string): string {
   const value = req.params[name];

@@ -40,6 +40,51 @@ describe("events", () => {
     }, 1_500);
   });
 
+  test("[FLOW-4] a listener that is behind misses snapshots and gets the newest when it reads on", async () => {
+    const server = await startHttpServer();
+    const real = server.platform.snapshot.bind(server.platform);
+    let computed = 0;
+    // Far more than the buffers of a connection hold.
+    server.platform.snapshot = async () => ({
+      ...(await real()),
+      throughput: Array<number>(4_000_000).fill(++computed),
+    });
+    const [slow, keen] = await Promise.all([listen(server), listen(server)]);
+    const seenBy = (listener: IncomingMessage): number[] => {
+      const seen: number[] = [];
+      let rest = "";
+      listener.setEncoding("latin1").on("data", (chunk: string) => {
+        const text = rest + chunk;
+        let end = text.length - 30;
+        for (const match of text.matchAll(/"throughput":\[(\d+),/g)) {
+          seen.push(Number(match[1]));
+          end = Math.max(end, match.index + match[0].length);
+        }
+        rest = text.slice(Math.max(0, end));
+      });
+      return seen;
+    };
+    const seen = seenBy(slow);
+    await eventually(() => expect(seen).toHaveLength(1));
+    slow.pause();
+    const all = seenBy(keen);
+    await eventually(() => expect(all.at(-1)).toBeGreaterThanOrEqual(seen[0]! + 5));
+    slow.resume();
+    await eventually(() => expect(seen.at(-1)).toBeGreaterThanOrEqual(all[0]! + 5));
+    expect(seen.length).toBeLessThan(seen.at(-1)! - seen[0]!);
+    slow.destroy();
+    keen.destroy();
+  }, 60_000);
+
+  test("a listener hears at least every few seconds, also when nothing changes", async () => {
+    const server = await startHttpServer();
+    const listener = await listen(server);
+    let text = "";
+    listener.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    await eventually(() => expect(text).toMatch(/^data: \{.*\}\n\n(event: alive\ndata\n\n){2}/));
+    listener.destroy();
+  });
+
   test("a listener whose token is revoked is cut off", async () => {
     const server = await startHttpServer();
     const listener = await listen(server);

@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Snapshot } from "../../shared/wire/rest.ts";
 import { request, type SignedIn } from "./api.ts";
 
-/** Figures are old after this long without a push: the server sends about one a second. */
+/** Figures are old after this long without a push: the server sends at least one every 2 s. */
 const staleMs = 5_000;
 /** The browser reconnects an event stream by itself unless the server refused it. */
 const retryMs = 3_000;
@@ -45,12 +45,13 @@ function listen(): void {
   events?.close();
   const source = new EventSource("api/events");
   events = source;
+  const hear = (): void => void (heardAt.value = now.value = performance.now());
   const take = ({ data }: MessageEvent<string>): void => {
     snapshot.value = JSON.parse(data) as Snapshot;
-    heardAt.value = now.value = performance.now();
+    hear();
   };
   source.addEventListener("message", take);
-  source.addEventListener("snapshot", take);
+  source.addEventListener("alive", hear);
   source.addEventListener("error", () => {
     // The sign-in may have ended, or the server is not up yet.
     if (source.readyState === EventSource.CLOSED && events === source)

@@ -5,7 +5,7 @@ import { precacheItems } from "../../../shared/wire/precache.ts";
 import { precacheSchema } from "../../../shared/wire/rest.ts";
 import { parseBody } from "../body.ts";
 import type { Blobs, HttpParts, Routes } from "../context.ts";
-import type { NewsStreams } from "../news-streams.ts";
+import type { PushStreams } from "../push-streams.ts";
 import { principalOf } from "../ownership.ts";
 
 /** Blobs looked up side by side: each may be a write, and those of a moment share a commit. */
@@ -14,7 +14,7 @@ const lookedUpAtOnce = 64;
 /** Data for clients before tasks need it. A precache lasts as long as its request, so no customer has to end one. */
 export function precacheRoutes(
   { platform, blobs }: HttpParts,
-  streams: NewsStreams,
+  streams: PushStreams,
 ): Routes<"POST /api/precache"> {
   return {
     "POST /api/precache": async (call) => {
@@ -27,9 +27,11 @@ export function precacheRoutes(
         const precache = platform.precache({ customer, items, requires, atLeast });
         try {
           await streams.send(call, {
-            read: () => precache.progress(),
+            read: () => {
+              const progress = precache.progress();
+              return { json: JSON.stringify(progress), isLast: progress.done && !stay };
+            },
             changed: (signal) => precache.changed(signal),
-            isLast: ({ done }) => done && !stay,
           });
         } finally {
           precache.end();

@@ -1,20 +1,22 @@
 import { hasEnded } from "../../../shared/wire/rest.ts";
 import type { HttpParts, Routes } from "../context.ts";
-import type { NewsStreams } from "../news-streams.ts";
+import type { PushStreams } from "../push-streams.ts";
 import { jobOf } from "../ownership.ts";
 
 /** How a job stands, pushed. */
 export function progressRoutes(
   { platform }: HttpParts,
-  streams: NewsStreams,
+  streams: PushStreams,
 ): Routes<"GET /api/jobs/{id}/progress"> {
   return {
     "GET /api/jobs/{id}/progress": async (call) => {
       const { id } = await jobOf(call, platform);
       await streams.send(call, {
-        read: () => platform.progress(id),
+        read: async () => {
+          const progress = await platform.progress(id);
+          return { json: JSON.stringify(progress), isLast: hasEnded(progress.state) };
+        },
         changed: (signal) => platform.moved(id, signal),
-        isLast: ({ state }) => hasEnded(state),
       });
     },
   };

@@ -6,7 +6,7 @@ import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { largeJsonItem, type LargeResult } from "../large-output.ts";
 import { jobOf } from "../ownership.ts";
-import { flag, query } from "../reply.ts";
+import { beginStream, flag, query } from "../reply.ts";
 import {
   jsonResults,
   msgpackResults,
@@ -27,16 +27,8 @@ export function resultRoutes({ platform, blobs, log }: HttpParts): Routes<"GET /
       const follow = flag(call, "follow");
       const format = formatOf(call, follow);
       const { res } = call;
-      // A reader that takes its time is not idle. The server's own timeout comes back with the next request.
-      res.setTimeout(0);
-      res.status(200).set({
-        "Content-Type": format.contentType,
-        "Cache-Control": "no-store",
-        Vary: "Accept",
-        // nginx would hold results back until its buffer is full.
-        "X-Accel-Buffering": "no",
-      });
-      res.flushHeaders();
+      res.setHeader("Vary", "Accept");
+      beginStream(call, format.contentType);
       const writer = new ResultWriter(res, format, call.signal, blobs);
       try {
         await stream(call, platform, id, after, follow, writer);

@@ -1,10 +1,11 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { version } from "../../../shared/version.ts";
 import type { HttpParts, Routes } from "../context.ts";
-import { EventStream } from "../event-stream.ts";
 import type { Metrics } from "../metrics.ts";
 import { openApiDocument } from "../openapi.ts";
+import { serverSentEvents, type PushStreams } from "../push-streams.ts";
 import { reply } from "../reply.ts";
+import { SharedSnapshots } from "../shared-snapshots.ts";
 
 type Names =
   | "GET /api/status"
@@ -22,12 +23,13 @@ function goingDown(): PlatformError {
 export function statusRoutes(
   { platform, log, health, stopping }: HttpParts,
   metrics: Metrics,
+  streams: PushStreams,
 ): Routes<Names> {
-  const events = new EventStream(() => platform.snapshot(), log);
+  const snapshots = new SharedSnapshots(() => platform.snapshot(), log);
   return {
     "GET /api/status": async (call) => reply(call, await platform.status()),
     "GET /api/capacity": (call) => reply(call, platform.capacity()),
-    "GET /api/events": (call) => events.add(call),
+    "GET /api/events": (call) => streams.send(call, snapshots, serverSentEvents),
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());
     },
