@@ -1,10 +1,15 @@
+import { LRUCache } from "lru-cache";
 import type { Sha256 } from "../../shared/ids.ts";
 import type { Role, TokenInfo } from "../../shared/wire/rest.ts";
 import type { Store, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";
-import { PrincipalCache } from "./principal-cache.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { SignIns } from "./sign-ins.ts";
+
+/** Tokens used lately whose principals are remembered, so that most requests need no look-up in the store. */
+const rememberedTokens = 10_000;
+/** A revocation by another server on the same store is noticed within this time. */
+const rememberMs = 5_000;
 
 interface NewToken {
   readonly role: Role;
@@ -45,19 +50,25 @@ export interface AccessOptions {
 /** Access over the tokens of a store. */
 export function createAccess(store: Store, options: AccessOptions = {}): Access {
   const { clock = Date.now, signInLifetimeMs = 12 * 3600 * 1000 } = options;
-  const cache = new PrincipalCache(clock);
+  const principals = new LRUCache<Sha256, Principal>({
+    max: rememberedTokens,
+    ttl: rememberMs,
+    ttlResolution: 0,
+    perf: { now: clock },
+  });
+  let generation = 0;
   const signIns = new SignIns(clock, signInLifetimeMs);
   const listeners: ((tokenId: string) => void)[] = [];
 
   async function byHash(hash: Sha256): Promise<Principal | undefined> {
-    const cached = cache.get(hash);
-    if (cached) return cached;
-    const generation = cache.generation;
+    const known = principals.get(hash);
+    if (known) return isExpired(known, clock()) ? undefined : known;
+    const before = generation;
     const row = await store.findToken(hash);
     if (!row || isExpired(row, clock())) return undefined;
     const principal = { tokenId: row.id, role: row.role, name: row.name, expiresAt: row.expiresAt };
     // A token that was revoked during the look-up must not enter the cache.
-    if (generation === cache.generation) cache.set(hash, principal);
+    if (generation === before) principals.set(hash, principal);
     return principal;
   }
 
@@ -84,13 +95,15 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     },
     async revoke(id) {
       const revoked = await store.revokeToken(id);
-      cache.drop(id);
+      generation++;
+      const hashes = [...principals.keys()].filter((hash) => principals.peek(hash)?.tokenId === id);
+      for (const hash of hashes) principals.delete(hash);
       if (revoked) for (const listener of listeners) listener(id);
       return revoked;
     },
     list: async () => (await store.listTokens()).map(infoOf),
     get generation() {
-      return cache.generation;
+      return generation;
     },
     onRevoked: (listener) => listeners.push(listener),
     async openSignIn(secret) {
@@ -103,12 +116,12 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     },
     closeSignIn(id) {
       signIns.close(id);
-      cache.generation++;
+      generation++;
     },
   };
 }
 
-function isExpired({ expiresAt }: TokenRow, now: number): boolean {
+function isExpired({ expiresAt }: Pick<TokenRow, "expiresAt">, now: number): boolean {
   return expiresAt !== undefined && expiresAt <= now;
 }
 

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
+import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
@@ -44,7 +45,8 @@ export class BlobDirectory {
   readonly #keepMs: number;
   readonly #clock: () => number;
   readonly #quota: Quota;
-  readonly #touched = new Map<Sha256, number>();
+  /** Times of the last touches. */
+  readonly #touched = new LRUCache<Sha256, number>({ max: rememberedTouches });
   /** Blobs that stay although no job may refer to them. */
   readonly #kept = new KeptNames();
   /** Publishing and collecting a blob exclude each other. */
@@ -263,10 +265,7 @@ export class BlobDirectory {
   }
 
   #noteTouched(sha256: Sha256): void {
-    this.#touched.delete(sha256);
     this.#touched.set(sha256, this.#clock());
-    // A Map is in order of insertion: its first entry was touched longest ago.
-    if (this.#touched.size > rememberedTouches) this.#touched.delete(this.#touched.keys().next().value!);
   }
 
   /** Whether the last touch is so recent that the record need not change: a collection is far off. */

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { JobId } from "../../shared/ids.ts";
 import { hasEnded } from "../../shared/wire/rest.ts";
 import type { JobRow } from "../store/store.ts";
@@ -27,7 +28,7 @@ const endedJobs = 200;
 /** The in-memory side of jobs: losing all of it breaks no promise. */
 export class JobWatch {
   readonly #jobs = new Map<JobId, Watched>();
-  readonly #logs = new Map<JobId, LogLine[]>();
+  readonly #logs = new LRUCache<JobId, LogLine[]>({ max: jobsWithLogs });
   /** Ended jobs, in order of their end. */
   readonly #ended = new Set<JobId>();
   readonly #news: News<JobId>;
@@ -113,8 +114,6 @@ export class JobWatch {
     if (!log) {
       if (!this.#jobs.has(id)) return;
       this.#logs.set(id, (log = []));
-      const oldest = this.#logs.keys().next().value;
-      if (this.#logs.size > jobsWithLogs && oldest) this.#logs.delete(oldest);
     }
     const at = Date.now();
     for (const line of lines) log.push({ at, index, client, line });
