@@ -1,5 +1,5 @@
 import { elementLength } from "./kernels/simmx.ts";
-import { checkSearch } from "./kernels/math/checks.ts";
+import { checkSearch, type SearchParameters } from "./kernels/math/checks.ts";
 import type { Match } from "./kernels/math/rotational-search.ts";
 import type { Compute } from "./compute.ts";
 import { searchMemoryMb } from "./memory.ts";
@@ -12,12 +12,7 @@ import {
 } from "./stages.ts";
 
 /** How images are compared; lengths in pixels, rings in cycles per box. */
-export interface ComparisonSettings {
-  readonly minRing: number;
-  readonly maxRing: number;
-  readonly particleRadius: number;
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
+export interface ComparisonSettings extends Omit<SearchParameters, "box"> {
   readonly mirror: boolean;
 }
 

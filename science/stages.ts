@@ -1,6 +1,12 @@
 import type { DataReference } from "../shared/data-reference.ts";
 import { packedRadius } from "./kernels/insert.ts";
-import { checkBox, checkClimb, checkMaxRadius, checkSearch } from "./kernels/math/checks.ts";
+import {
+  checkBox,
+  checkClimb,
+  checkMaxRadius,
+  checkSearch,
+  type SearchParameters,
+} from "./kernels/math/checks.ts";
 import { packCandidates, unpackCandidates, type Candidate } from "./kernels/math/candidates.ts";
 import type { Matrix3, Pose } from "./kernels/math/euler.ts";
 import { paddedSize } from "./kernels/math/fourier-volume.ts";
@@ -89,12 +95,7 @@ export function comparisonBlocks(
 }
 
 /** How the search over all orientations is done; lengths in pixels, rings in cycles per box. */
-interface SearchSettings extends ComparisonBlock {
-  readonly minRing: number;
-  readonly maxRing: number;
-  readonly particleRadius: number;
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
+interface SearchSettings extends ComparisonBlock, Omit<SearchParameters, "box"> {
   /** Candidates kept for each particle. */
   readonly keep: number;
 }

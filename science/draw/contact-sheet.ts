@@ -1,7 +1,7 @@
 import type { Volume } from "../volume.ts";
-import { Canvas, type Colour } from "./canvas.ts";
-import { centralSlices, spread } from "./slices.ts";
-import { drawSurface, enclosingLevel } from "./surface.ts";
+import { Canvas } from "./canvas.ts";
+import { drawMapViews, mapViewSizes, sheet } from "./map-views.ts";
+import { spread } from "./slices.ts";
 
 /** A row of images of one size with a heading. */
 interface SheetRow {
@@ -9,11 +9,7 @@ interface SheetRow {
   readonly images: readonly Float32Array[];
 }
 
-const dark: Colour = [22, 25, 31];
-const pale: Colour = [214, 219, 228];
-const muted: Colour = [138, 146, 160];
-const margin = 40;
-const gap = 10;
+const { dark, pale, muted, margin, gap } = sheet;
 const side = 150;
 const columns = 8;
 const width = 2 * margin + columns * side + (columns - 1) * gap;
@@ -32,8 +28,7 @@ export function drawContactSheet(
 ): Uint8Array {
   const box = maps.truth.size;
   const half = (width - 2 * margin - 40) / 2;
-  const slice = Math.floor((half - 2 * gap) / 3);
-  const surface = Math.floor((half - gap) / 2);
+  const { slice, surface } = mapViewSizes(half);
   const top = 92;
   const mapsTop = top + rows.length * (side + 44);
   const canvas = new Canvas(width, mapsTop + slice + surface + 96, dark);
@@ -54,19 +49,7 @@ export function drawContactSheet(
     canvas.text(`${name}: central slices, surface from two sides`, left, mapsTop + 20, {
       colour: muted,
     });
-    centralSlices(volume).forEach((image, i) =>
-      canvas.greys(image, box, { x: left + i * (slice + gap), y: mapsTop + 32, side: slice }, spread(image)),
-    );
-    const level = enclosingLevel(volume, maps.molecule);
-    views.forEach((view, i) => {
-      const place = { x: left + i * (surface + gap), y: mapsTop + slice + 48, side: surface };
-      drawSurface(canvas, volume, level, place, { view, zoom: 0.86, colour });
-    });
+    drawMapViews(canvas, { volume, colour }, maps.molecule, { left, top: mapsTop + 32, width: half });
   }
   return canvas.encode();
 }
-
-const views = [
-  [0, 90, 90],
-  [60, 55, 20],
-] as const;

@@ -1,13 +1,9 @@
 import { Canvas, type Colour } from "./canvas.ts";
-import { centralSlices, spread } from "./slices.ts";
-import { drawSurface, enclosingLevel } from "./surface.ts";
+import { drawMapViews, mapViewSizes, sheet } from "./map-views.ts";
+import { spread } from "./slices.ts";
 import type { Volume } from "../volume.ts";
 
-const dark: Colour = [22, 25, 31];
-const pale: Colour = [214, 219, 228];
-const muted: Colour = [138, 146, 160];
-const margin = 40;
-const gap = 10;
+const { dark, pale, muted, margin, gap } = sheet;
 const top = 92;
 
 /** A row of images, with what stands before it. */
@@ -109,32 +105,14 @@ export function drawMaps(
   enclosed: number,
 ): Uint8Array {
   const panel = 600;
-  const slice = Math.floor((panel - 2 * gap) / 3);
-  const surface = Math.floor((panel - gap) / 2);
+  const { slice, surface } = mapViewSizes(panel);
   const width = 2 * margin + maps.length * panel + (maps.length - 1) * margin;
   const canvas = new Canvas(width, top + slice + surface + 96, dark);
   canvas.text(title, margin, 54, { font: "title", colour: pale });
-  maps.forEach(({ heading, volume, colour }, i) => {
+  maps.forEach(({ heading, ...map }, i) => {
     const left = margin + i * (panel + margin);
     canvas.text(heading, left, top + 16, { colour: muted });
-    centralSlices(volume).forEach((image, at) =>
-      canvas.greys(
-        image,
-        volume.size,
-        { x: left + at * (slice + gap), y: top + 32, side: slice },
-        spread(image),
-      ),
-    );
-    const level = enclosingLevel(volume, enclosed);
-    views.forEach((view, at) => {
-      const place = { x: left + at * (surface + gap), y: top + slice + 48, side: surface };
-      drawSurface(canvas, volume, level, place, { view, zoom: 0.86, colour });
-    });
+    drawMapViews(canvas, map, enclosed, { left, top: top + 32, width: panel });
   });
   return canvas.encode();
 }
-
-const views = [
-  [0, 90, 90],
-  [60, 55, 20],
-] as const;

@@ -2,13 +2,13 @@ import type { DataReference } from "../../shared/data-reference.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { readImages } from "./math/blobs.ts";
 import { mostCandidates, packCandidates, type Candidate } from "./math/candidates.ts";
-import { checkFinite, checkWhole } from "./math/checks.ts";
+import { checkFinite, checkWhole, type SearchParameters } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
 
 /** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
-type AlignInput = {
+type AlignInput = SearchParameters & {
   /** `box`² 32-bit pixels an image, x fastest. */
   readonly particles: DataReference;
   /** Reference projections, as the particles; their in-plane angle is 0. */
@@ -17,15 +17,6 @@ type AlignInput = {
   readonly views: Float64Array;
   /** Index of the block's first reference, so that candidates of all blocks count alike. */
   readonly firstReference: number;
-  readonly box: number;
-  /** Band that is compared, cycles per box. */
-  readonly minRing: number;
-  readonly maxRing: number;
-  /** Radius of the particle, pixels. */
-  readonly particleRadius: number;
-  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
   /** Candidates kept of each particle, each of another reference. */
   readonly keep: number;
 };

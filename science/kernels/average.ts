@@ -2,27 +2,18 @@ import type { DataReference } from "../../shared/data-reference.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { Background } from "./math/background.ts";
 import { readImages } from "./math/blobs.ts";
-import { checkRange, checkRings, checkShifts, checkWhole } from "./math/checks.ts";
+import { checkRange, checkRings, checkShifts, checkWhole, type SearchParameters } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid, type Match } from "./math/rotational-search.ts";
 import { addAligned } from "./math/transform-image.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
 /** One class, to be aligned and averaged. */
-type AverageInput = {
+type AverageInput = SearchParameters & {
   /** The class's images: `box`² 32-bit pixels each, x fastest. */
   readonly particles: DataReference;
   /** What the first round aligns to; null lets the class find its own, from pairs, pairs of pairs, and so on. */
   readonly reference: DataReference | null;
-  readonly box: number;
-  /** Band that is compared, cycles per box. */
-  readonly minRing: number;
-  readonly maxRing: number;
-  /** Radius of the particle, pixels; outside is background. */
-  readonly particleRadius: number;
-  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
   readonly mirror: boolean;
   /** Rounds of alignment and averaging, at least 1. */
   readonly iterations: number;

@@ -1,24 +1,16 @@
 import type { DataReference } from "../../shared/data-reference.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { readImages } from "./math/blobs.ts";
+import type { SearchParameters } from "./math/checks.ts";
 import { polarGrid } from "./math/polar.ts";
 import { RotationalSearch, shiftGrid } from "./math/rotational-search.ts";
 import { withEngine } from "./wasm/engine.ts";
 
 /** A block of a similarity matrix: every particle of one run against every reference of another. */
-type SimmxInput = {
+type SimmxInput = SearchParameters & {
   /** `box`² 32-bit pixels an image, x fastest. */
   readonly particles: DataReference;
   readonly references: DataReference;
-  readonly box: number;
-  /** Band that is compared, cycles per box. */
-  readonly minRing: number;
-  readonly maxRing: number;
-  /** Radius of the particle, pixels. */
-  readonly particleRadius: number;
-  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
   /** Whether the mirror image of each particle is tried too. */
   readonly mirror: boolean;
 };

@@ -2,13 +2,13 @@ import { copyFile, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { readImages, caveats, type ImageSet, type ReadOptions } from "../../examples/lib/images.ts";
+import { caveats, type ImageSet } from "../../examples/lib/images.ts";
 import { computeHere } from "../../science/compute-here.ts";
 import { readMrc, writeMrc } from "../../science/mrc.ts";
 import { similarityMatrix } from "../../science/simmx.ts";
 import { bytesOf } from "../../science/stages.ts";
 import { particleStar } from "../../science/particle-star-write.ts";
-import { scratchDirectory } from "./program-runs.ts";
+import { readWithWarnings, scratchDirectory } from "./program-runs.ts";
 
 const cases = join(import.meta.dirname, "..", "support", "data", "cases");
 const good = await readFile(join(cases, "particles.mrcs"));
@@ -27,21 +27,12 @@ async function changed(name: string, change: (view: DataView) => void = () => un
   return path;
 }
 
-async function read(
-  path: string,
-  options: Partial<ReadOptions> = {},
-): Promise<ImageSet & { warnings: string[] }> {
-  const warnings: string[] = [];
-  const set = await readImages(path, { warn: (warning) => warnings.push(warning), ...options });
-  return { ...set, warnings };
-}
-
 const zeros = (view: DataView, from: number, to: number): void => {
   for (let at = from; at < to; at++) view.setUint8(at, 0);
 };
 
 test("a good stack is read without a word", async () => {
-  const { images, warnings, leftOut, ...set } = await read(await changed("good.mrcs"));
+  const { images, warnings, leftOut, ...set } = await readWithWarnings(await changed("good.mrcs"));
   expect(set).toMatchObject({ count: 32, box: 32, pixelSize: expect.closeTo(3.55, 6) as number });
   expect(images).toEqual(plain);
   expect([warnings, leftOut]).toEqual([[], []]);
@@ -70,7 +61,7 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
     ["blank", blank, /image 6 has equal pixels only \(blank\)/, "1 blank"],
   ])("are left out and named, the others as they are: %s", async (_, change, warning, reason) => {
     const path = await changed("odd.mrcs", change);
-    const found = await read(path);
+    const found = await readWithWarnings(path);
     expect(found.warnings).toEqual([expect.stringMatching(warning)]);
     expect(found.warnings[0]).toContain(`${path}: `);
     expect(found.count).toBe(31);
@@ -93,12 +84,12 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
     const path = await changed("nan-pixel.mrcs", (view) => set(view, NaN));
     const star = join(path, "..", "nan-star.star");
     await copyFile(join(cases, "nan-star.star"), star);
-    const [found, whole] = [await read(star), await read(await changed("good.mrcs"))];
+    const [found, whole] = [await readWithWarnings(star), await readWithWarnings(await changed("good.mrcs"))];
     expect(found.pixelSize).toBe(7.08);
     expect(found.rows.map((row) => row.class)).toEqual(
       Array.from({ length: 32 }, (_, i) => (i % 8) + 1).filter((__, i) => i !== 5),
     );
-    const references = await read(join(cases, "references.mrcs"), { counted: true });
+    const references = await readWithWarnings(join(cases, "references.mrcs"), { counted: true });
     const compute = computeHere();
     const scores = async ({ images, count, box }: ImageSet): Promise<Float32Array> => {
       const stack = async (numbers: Float32Array, many: number) => ({
@@ -126,8 +117,10 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
 
   test("are refused where images are counted; blank ones stay there", async () => {
     const odd = await changed("odd.mrcs", (view) => set(view, NaN));
-    await expect(read(odd, { counted: true })).rejects.toThrow(/odd.mrcs: image 6 .* none can be left out/);
-    const stays = await read(await changed("blank.mrcs", blank), { counted: true });
+    await expect(readWithWarnings(odd, { counted: true })).rejects.toThrow(
+      /odd.mrcs: image 6 .* none can be left out/,
+    );
+    const stays = await readWithWarnings(await changed("blank.mrcs", blank), { counted: true });
     expect(stays).toMatchObject({
       count: 32,
       leftOut: [],
@@ -137,7 +130,7 @@ describe("[IMAGE-1] images that nothing right can be computed with", () => {
 
   test("and nothing else are refused", async () => {
     const path = await changed("zero.mrcs", (view) => zeros(view, 1024, view.byteLength));
-    await expect(read(path)).rejects.toThrow(
+    await expect(readWithWarnings(path)).rejects.toThrow(
       /zero.mrcs: no image can be used: .*images 1, 2, 3.* and 22 more have equal pixels/,
     );
   });
@@ -149,19 +142,21 @@ describe("[IMAGE-3] a pixel size", () => {
     ["sampling", (view: DataView) => zeros(view, 28, 40)],
   ])("is asked for when the header has no %s", async (_, change) => {
     const path = await changed("unsaid.mrcs", change);
-    await expect(read(path)).rejects.toThrow(/unsaid.mrcs: no pixel size in the header .*--apix <Å>/);
-    expect(await read(path, { apix: 3.55 })).toMatchObject({ pixelSize: 3.55, count: 32 });
-    expect(await read(path, { otherwise: 7.1 })).toMatchObject({ pixelSize: 7.1 });
+    await expect(readWithWarnings(path)).rejects.toThrow(
+      /unsaid.mrcs: no pixel size in the header .*--apix <Å>/,
+    );
+    expect(await readWithWarnings(path, { apix: 3.55 })).toMatchObject({ pixelSize: 3.55, count: 32 });
+    expect(await readWithWarnings(path, { otherwise: 7.1 })).toMatchObject({ pixelSize: 7.1 });
   });
 
   test("of --apix stands above that of a header, and not against that of a table", async () => {
     const path = await changed("particles.mrcs");
-    expect(await read(path, { apix: 2 })).toMatchObject({ pixelSize: 2 });
+    expect(await readWithWarnings(path, { apix: 2 })).toMatchObject({ pixelSize: 2 });
     const star = join(path, "..", "particles.star");
     const poses = [{ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 }];
     await writeFile(star, particleStar(poses, { images: "particles.mrcs", pixelSize: 3.55, box: 32 }));
-    expect(await read(star, { apix: 3.55 })).toMatchObject({ pixelSize: 3.55, count: 1 });
-    await expect(read(star, { apix: 2 })).rejects.toThrow(/pixels of 3.55 Å .*, and --apix 2/);
+    expect(await readWithWarnings(star, { apix: 3.55 })).toMatchObject({ pixelSize: 3.55, count: 1 });
+    await expect(readWithWarnings(star, { apix: 2 })).rejects.toThrow(/pixels of 3.55 Å .*, and --apix 2/);
   });
 
   test.each([
@@ -176,7 +171,7 @@ describe("[IMAGE-3] a pixel size", () => {
       /pixels of 0.03125 × 0.03125 Å .*0.05 … 10000/,
     ],
   ])("%s is refused", async (_, change, message) => {
-    await expect(read(await changed("odd.mrcs", change))).rejects.toThrow(message);
+    await expect(readWithWarnings(await changed("odd.mrcs", change))).rejects.toThrow(message);
   });
 });
 
@@ -186,26 +181,26 @@ describe("[IMAGE-2] a file that looks odd", () => {
       view.setInt32(36, 32, true);
       view.setInt32(88, 1, true);
     };
-    expect((await read(await changed("volume.mrc", volume))).warnings).toEqual([
+    expect((await readWithWarnings(await changed("volume.mrc", volume))).warnings).toEqual([
       expect.stringMatching(
         /volume.mrc: space group 1 says that this is a volume; its 32 sections are taken as images/,
       ),
     ]);
-    expect((await read(await changed("stack.mrcs", volume))).warnings).toEqual([]);
+    expect((await readWithWarnings(await changed("stack.mrcs", volume))).warnings).toEqual([]);
   });
 
   test("a stack of volumes, and one whose axes are turned, are refused", async () => {
     const many = await changed("many.mrc", (view) => view.setInt32(88, 401, true));
-    await expect(read(many)).rejects.toThrow(/space group 401, a stack of volumes/);
+    await expect(readWithWarnings(many)).rejects.toThrow(/space group 401, a stack of volumes/);
     const turned = await changed("turned.mrcs", (view) =>
       [3, 1, 2].forEach((axis, i) => view.setInt32(64 + 4 * i, axis, true)),
     );
-    await expect(read(turned)).rejects.toThrow(/axes 3, 1, 2 .*images have 1, 2, 3/);
+    await expect(readWithWarnings(turned)).rejects.toThrow(/axes 3, 1, 2 .*images have 1, 2, 3/);
   });
 
   test("bytes beyond what the header says are told", async () => {
     const fewer = await changed("fewer.mrcs", (view) => view.setInt32(8, 20, true));
-    const { count, warnings } = await read(fewer);
+    const { count, warnings } = await readWithWarnings(fewer);
     expect(count).toBe(20);
     expect(warnings).toEqual([expect.stringMatching(/fewer.mrcs: 49152 bytes more than the 20 images/)]);
   });
@@ -220,14 +215,14 @@ describe("[IMAGE-2] a file that looks odd", () => {
     };
     for (const [name, bytes] of Object.entries(compressed)) {
       await writeFile(join(directory, `a.mrcs.${name}`), bytes);
-      await expect(read(join(directory, `a.mrcs.${name}`))).rejects.toThrow(
+      await expect(readWithWarnings(join(directory, `a.mrcs.${name}`))).rejects.toThrow(
         new RegExp(`a.mrcs.${name}: compressed with ${name}; unpack`),
       );
     }
   });
 
   test("bytes are unsigned where IMOD's stamp says so", async () => {
-    const { images } = await read(join(cases, "imod-unsigned-bytes.mrcs"));
+    const { images } = await readWithWarnings(join(cases, "imod-unsigned-bytes.mrcs"));
     const { header } = readMrc(await readFile(join(cases, "imod-unsigned-bytes.mrcs")));
     expect([Math.min(...images), Math.max(...images)]).toEqual([header.minimum, header.maximum]);
     // The particles themselves, brought to 0 … 255.
@@ -244,7 +239,7 @@ test("images that a table names and a stack has not are refused", async () => {
   const poses = Array.from({ length: 2 }, () => ({ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 }));
   const images = ["000032@particles.mrcs", "000033@particles.mrcs"];
   await writeFile(star, particleStar(poses, { images, pixelSize: 3.55, box: 32 }));
-  await expect(read(star)).rejects.toThrow(
+  await expect(readWithWarnings(star)).rejects.toThrow(
     /far.star: row 2, _rlnImageName: image 33 was asked for of .*particles.mrcs; it has 32/,
   );
 });
@@ -275,7 +270,7 @@ test("[IMAGE-7] of a stack beyond 2 GiB the images that are named are read", asy
   const images = ["009001@large.mrcs", "009002@large.mrcs", "000003@large.mrcs", "000010@large.mrcs"];
   await writeFile(join(directory, "few.star"), particleStar(poses, { images, pixelSize: 1.5, box }));
   const before = process.memoryUsage().rss;
-  const found = await read(join(directory, "few.star"));
+  const found = await readWithWarnings(join(directory, "few.star"));
   expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
   expect(found.rows.map(({ index }) => index)).toEqual([9_000, 9_001, 2]);
   found.rows.forEach(({ index }, i) =>

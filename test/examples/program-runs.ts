@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PNG } from "pngjs";
 import { expect, onTestFinished } from "vitest";
 import type { Hands, JobInfo } from "../../customer/index.ts";
+import { readImages, type ImageSet, type ReadOptions } from "../../examples/lib/images.ts";
 import type { LivePlatform } from "../customer/live-platform.ts";
 import { root, startNode, type Running } from "../support/processes.ts";
 
@@ -12,6 +13,16 @@ export async function scratchDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-examples-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** Reads images as the programs do. @returns the warnings, too */
+export async function readWithWarnings(
+  path: string,
+  options: Partial<ReadOptions> = {},
+): Promise<ImageSet & { warnings: string[] }> {
+  const warnings: string[] = [];
+  const set = await readImages(path, { warn: (warning) => warnings.push(warning), ...options });
+  return { ...set, warnings };
 }
 
 /** Starts one of the example programs on a platform, as a user would. */

@@ -3,13 +3,12 @@ import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readImages, type ImageSet, type ReadOptions } from "../../examples/lib/images.ts";
 import { writePoseSample } from "../../examples/lib/sample.ts";
 import { readMrc } from "../../science/mrc.ts";
 import { readParticleStar } from "../../science/particle-star.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { root } from "../support/processes.ts";
-import { scratchDirectory } from "./program-runs.ts";
+import { readWithWarnings, scratchDirectory } from "./program-runs.ts";
 
 let platform: LivePlatform;
 beforeAll(async () => {
@@ -39,15 +38,6 @@ async function run(cwd: string, name: string, ...flags: string[]): Promise<Run> 
   );
 }
 
-async function read(
-  path: string,
-  options: Partial<ReadOptions> = {},
-): Promise<ImageSet & { warnings: string[] }> {
-  const warnings: string[] = [];
-  const set = await readImages(path, { warn: (warning) => warnings.push(warning), ...options });
-  return { ...set, warnings };
-}
-
 /** A directory with the particles, and a table of theirs with a change. */
 async function table(name: string, change: (text: string) => string = (text) => text): Promise<string> {
   const directory = await scratchDirectory();
@@ -61,11 +51,11 @@ async function table(name: string, change: (text: string) => string = (text) => 
 const small = ["--max-shift", "7", "--no-mirror"];
 
 test("a good table is read without a word, and one that ends its groups with an unused one too", async () => {
-  const good = await read(await table("ok"));
+  const good = await readWithWarnings(await table("ok"));
   expect(good).toMatchObject({ count: 32, box: 32, pixelSize: 7.08, warnings: [], leftOut: [] });
-  const plain = await read(join(cases, "particles.mrcs"));
+  const plain = await readWithWarnings(join(cases, "particles.mrcs"));
   expect(good.images).toEqual(plain.images);
-  const two = await read(await table("two-optics-used-one"));
+  const two = await readWithWarnings(await table("two-optics-used-one"));
   expect(two).toMatchObject({ count: 32, pixelSize: 7.08, warnings: [] });
   expect(two.images).toEqual(plain.images);
 });
@@ -110,21 +100,26 @@ describe("[STAR-1] shifts under their other names", () => {
         /^0000(\d\d)@/gm,
         (_, number: string) => `0000${String((Number(number) % 32) + 1).padStart(2, "0")}@`,
       );
-    expect(await read(await table("origins-in-angstrom", sixty))).toMatchObject({ count: 60, warnings: [] });
-    await expect(read(await table("origins-in-pixels-with-optics", sixty))).rejects.toThrow(
+    expect(await readWithWarnings(await table("origins-in-angstrom", sixty))).toMatchObject({
+      count: 60,
+      warnings: [],
+    });
+    await expect(readWithWarnings(await table("origins-in-pixels-with-optics", sixty))).rejects.toThrow(
       /data_particles, row 2: an origin of 10.8 pixels in images of 32, .*rename them _rlnOriginXAngst/,
     );
   });
 
   test("and a file of RELION 3.0 are read", async () => {
     const path = await table("relion30");
-    const { count, pixelSize, warnings } = await read(path);
+    const { count, pixelSize, warnings } = await readWithWarnings(path);
     expect([count, pixelSize, warnings]).toEqual([32, 3.55, []]);
     const unsaid = (text: string): string => text.replace("_rlnMagnification", "_rlnOther");
-    await expect(read(await table("relion30", unsaid))).rejects.toThrow(
+    await expect(readWithWarnings(await table("relion30", unsaid))).rejects.toThrow(
       /relion30.star: no pixel size .*--apix/,
     );
-    expect(await read(await table("relion30", unsaid), { apix: 3.55 })).toMatchObject({ pixelSize: 3.55 });
+    expect(await readWithWarnings(await table("relion30", unsaid), { apix: 3.55 })).toMatchObject({
+      pixelSize: 3.55,
+    });
   });
 });
 
@@ -147,17 +142,19 @@ test.each([
 
 test("[STAR-2] what a table says of its images is held against them", async () => {
   const size = (text: string): string => text.replace("\t32\t2\n", "\t64\t2\n");
-  await expect(read(await table("ok", size))).rejects.toThrow(/images of 64 pixels .*, and the stack has 32/);
+  await expect(readWithWarnings(await table("ok", size))).rejects.toThrow(
+    /images of 64 pixels .*, and the stack has 32/,
+  );
   const beyond = (text: string): string => text.replace("000002@", "000033@");
-  await expect(read(await table("ok", beyond))).rejects.toThrow(
+  await expect(readWithWarnings(await table("ok", beyond))).rejects.toThrow(
     /ok.star: row 2, _rlnImageName: image 33 .*; it has 32/,
   );
   const far = (text: string): string =>
     text.replace("000002@particles.mrcs\t0\t0\t0\t0\t0", "2@particles.mrcs\t0\t0\t0\t0\t120");
-  await expect(read(await table("ok", far))).rejects.toThrow(/row 2: an origin of 16.9 pixels/);
+  await expect(readWithWarnings(await table("ok", far))).rejects.toThrow(/row 2: an origin of 16.9 pixels/);
   const nan = (text: string): string =>
     text.replace("000002@particles.mrcs\t0", "000002@particles.mrcs\tnan");
-  await expect(read(await table("ok", nan))).rejects.toThrow(
+  await expect(readWithWarnings(await table("ok", nan))).rejects.toThrow(
     /ok.star: data_particles, row 2, _rlnAngleRot: "nan"/,
   );
 });
@@ -189,7 +186,9 @@ describe("[STAR-4] what programs write", () => {
       true,
     );
     expect(rows[4]!.stack).toBe("../my data é/particles.mrcs");
-    expect((await read(written)).images).toEqual((await read(join(directory, "particles.mrcs"))).images);
+    expect((await readWithWarnings(written)).images).toEqual(
+      (await readWithWarnings(join(directory, "particles.mrcs"))).images,
+    );
     expect(stdout).toMatch(
       /classes.star names stacks from ..\/out; for RELION, .* add --project <directory>/,
     );
@@ -236,7 +235,7 @@ describe("[STAR-4] what programs write", () => {
     expect(code, stderr).toBe(0);
     const written = readParticleStar(await readFile(join(out, "classes.star"), "utf8"));
     expect(written.rows[0]!.stack).toBe("particles.mrcs");
-    expect((await read(join(out, "classes.star"), { project })).count).toBe(32);
+    expect((await readWithWarnings(join(out, "classes.star"), { project })).count).toBe(32);
   });
 
   test("a name that means one file beside the table and another from here is told", async () => {

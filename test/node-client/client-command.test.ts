@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readClients, readJob, request, slowInputs, slowSquareSource, submitJob } from "../support/jobs.ts";
 import {
@@ -9,6 +8,7 @@ import {
   until,
   type Running,
 } from "../support/processes.ts";
+import { childrenOf, isAlive } from "../support/process-tree.ts";
 import { once } from "node:events";
 
 describe("manyhands client", () => {
@@ -99,18 +99,4 @@ async function exitCode({ process: child }: Running): Promise<number | null> {
   if (child.exitCode !== null) return child.exitCode;
   const [code] = (await once(child, "exit")) as [number | null];
   return code;
-}
-
-/** Children of a process; those of the client are its sandboxes. */
-function childrenOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
-  return children.trim().split(/\s+/).filter(Boolean).map(Number);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
-  } catch {
-    return false;
-  }
 }

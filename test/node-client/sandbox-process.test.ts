@@ -13,6 +13,7 @@ import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { KernelVector } from "../contract/kernel-vectors.ts";
 import { runVector } from "../contract/run-vector.ts";
 import { until } from "../support/processes.ts";
+import { childrenOf, isAlive } from "../support/process-tree.ts";
 
 const sandboxes = createProcessSandboxes();
 
@@ -57,7 +58,7 @@ describe("process sandbox: memory", () => {
 describe("process sandbox: a process of its own", () => {
   it("starts without environment and with no right left", async () => {
     const { sandbox } = await open("export default () => 1;");
-    const pid = pidsOfSandboxes().at(-1)!;
+    const pid = childrenOf(process.pid).at(-1)!;
     const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
     for (const entry of environment.split("\0").filter(Boolean))
       expect(entry).toMatch(/^(TZ=UTC|NODE_CHANNEL_FD=\d+|NODE_CHANNEL_SERIALIZATION_MODE=advanced)$/);
@@ -104,13 +105,13 @@ describe("process sandbox: a process of its own", () => {
   });
 
   it("leaves no process behind: 20 sandboxes, five at a time", async () => {
-    const before = pidsOfSandboxes();
+    const before = childrenOf(process.pid);
     for (let round = 0; round < 4; round++) {
       const opened = await Promise.all(Array.from({ length: 5 }, () => open("export default () => 1;")));
       for (const { sandbox } of opened) sandbox.terminate();
       await Promise.all(opened.map(({ sandbox }) => sandbox.ended));
     }
-    expect(pidsOfSandboxes().filter((pid) => !before.includes(pid))).toEqual([]);
+    expect(childrenOf(process.pid).filter((pid) => !before.includes(pid))).toEqual([]);
   });
 });
 
@@ -156,18 +157,4 @@ async function open(source: string): Promise<Opened> {
         tasks: packTasks(inputs.map((input, index) => ({ index, attempt: 1, input: encodeValue(input) }))),
       }),
   };
-}
-
-/** Children of this process that run the sandbox's entry. */
-function pidsOfSandboxes(): number[] {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "latin1");
-  return children.trim().split(/\s+/).filter(Boolean).map(Number);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
-  } catch {
-    return false;
-  }
 }

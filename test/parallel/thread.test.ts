@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connect, TaskFailedError, type Hands } from "../../parallel/index.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
-import { descendantsOf, isAlive, listeningSockets } from "./processes-of.ts";
+import { descendantsOf, isAlive, listeningSockets } from "../support/process-tree.ts";
 
 describe("[THREAD-1] threads end with the program", () => {
   it("opens no port while it computes, and leaves no process when it is killed", async () => {

@@ -1,15 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { request } from "node:https";
 import { hostname, networkInterfaces } from "node:os";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { connect } from "../../customer/index.ts";
 import { reachableUrls, urlForOthers } from "../../server/reachable-urls.ts";
 import { startServer } from "../../server/server.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
+import { makeCertificate, statusOverHttps } from "./https.ts";
 
 const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
 const own = addresses.find(({ internal, family }) => !internal && family === "IPv4")?.address;
@@ -62,30 +60,15 @@ describe("[ADDR-1] every address that the server tells works", () => {
   );
 
   test("with a certificate they are those that it vouches for", async () => {
-    const directory = await temporaryDirectory();
-    const [tlsKey, tlsCertificate] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const names = "subjectAltName=DNS:lab.example.org,DNS:*.example.org,DNS:localhost";
-    const files = ["-keyout", tlsKey, "-out", tlsCertificate];
-    const subject = ["-subj", "/CN=lab.example.org", "-addext", names];
-    execFileSync(
-      "openssl",
-      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...files, ...subject],
-      {
-        stdio: "ignore",
-      },
-    );
+    const names = "DNS:lab.example.org,DNS:*.example.org,DNS:localhost";
+    const { tlsKey, tlsCertificate } = await makeCertificate("lab.example.org", names);
     const server = await startTestServer({ tlsCertificate, tlsKey, host: "0.0.0.0" });
     expect(server.urls).toEqual([
       `https://localhost:${server.port}`,
       `https://lab.example.org:${server.port}`,
     ]);
     const ca = await readFile(tlsCertificate);
-    const status = await new Promise((resolve, reject) => {
-      request(`${server.url}/healthz`, { ca }, (response) => resolve(response.resume().statusCode))
-        .on("error", reject)
-        .end();
-    });
-    expect(status).toBe(200);
+    expect(await statusOverHttps(`${server.url}/healthz`, ca)).toBe(200);
     const certificate = new X509Certificate(ca);
     expect(reachableUrls({ host: "127.0.0.1", port: 1, certificate })).toContain("https://localhost:1");
   });

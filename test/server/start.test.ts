@@ -1,5 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { request } from "node:https";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -7,6 +5,7 @@ import { version } from "../../shared/version.ts";
 import { reachableUrls } from "../../server/reachable-urls.ts";
 import { run, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 import { startQuietServer, startTestServer } from "../support/server.ts";
+import { makeCertificate, statusOverHttps } from "./https.ts";
 
 const refused = (options: object): Promise<unknown> => startQuietServer(options);
 
@@ -45,26 +44,12 @@ describe("starting", () => {
   });
 
   test("speaks HTTPS with a certificate", async () => {
-    const directory = await temporaryDirectory();
-    const [tlsKey, tlsCertificate] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
-    const files = ["-keyout", tlsKey, "-out", tlsCertificate];
-    execFileSync(
-      "openssl",
-      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", ...files, ...subject],
-      {
-        stdio: "ignore",
-      },
-    );
+    const names = "DNS:localhost";
+    const { tlsKey, tlsCertificate } = await makeCertificate("localhost", names);
     const server = await startTestServer({ tlsCertificate, tlsKey });
     expect(server.url).toMatch(/^https:/);
     const ca = await readFile(tlsCertificate);
-    const status = await new Promise((resolve, reject) => {
-      request(`${server.url}/healthz`, { ca }, (response) => resolve(response.resume().statusCode))
-        .on("error", reject)
-        .end();
-    });
-    expect(status).toBe(200);
+    expect(await statusOverHttps(`${server.url}/healthz`, ca)).toBe(200);
   });
 
   test("wrong options on the command line end with exit code 2 and one clear sentence", async () => {

@@ -1,5 +1,11 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
+/** Children of a process, the latest last. */
+export function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
+  return children.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
 /** Every process that descends from `pid` now, from /proc. */
 export function descendantsOf(pid: number): number[] {
   const parents = new Map<number, number>();

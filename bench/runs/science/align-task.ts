@@ -7,17 +7,12 @@ import { centredPose, evenViews, randomPose } from "../../../science/orientation
 import { projectStage } from "../../../science/stages.ts";
 import { symmetryOperators } from "../../../science/symmetry.ts";
 import { Background } from "../../../science/kernels/math/background.ts";
+import type { SearchParameters } from "../../../science/kernels/math/checks.ts";
 import { shiftGrid } from "../../../science/kernels/math/rotational-search.ts";
 import { seededRandom } from "../../../shared/random.ts";
 
 /** A task of the demo's search, for the kernel and for align.c. */
-export interface AlignTask {
-  readonly box: number;
-  readonly minRing: number;
-  readonly maxRing: number;
-  readonly particleRadius: number;
-  readonly shiftRadius: number;
-  readonly shiftStep: number;
+export interface AlignTask extends SearchParameters {
   readonly particles: Float32Array;
   readonly references: Float32Array;
   /** rot and tilt of each reference. */

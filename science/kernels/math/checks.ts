@@ -39,14 +39,18 @@ export function checkMaxRadius(maxRadius: number): void {
 }
 
 /** How images are compared by rings: what the search over rotations and shifts takes. */
-export interface SearchParameters {
+export type SearchParameters = {
+  /** Pixels of an image a side. */
   readonly box: number;
+  /** Band that is compared, cycles per box. */
   readonly minRing: number;
   readonly maxRing: number;
+  /** Radius of the particle, pixels; outside is background. */
   readonly particleRadius: number;
+  /** Shifts tried: a grid of `shiftStep` pixels within `shiftRadius`. */
   readonly shiftRadius: number;
   readonly shiftStep: number;
-}
+};
 
 /** Shifts of one search; 317 a side, where a few dozen are usual. */
 const mostShifts = 100_000;
