@@ -57,7 +57,7 @@ describe("persisting", () => {
 
   it("waits longer after each failure, up to a few seconds, never twice the same", () => {
     const longest = [0, 1, 2, 9, 50].map((attempt) => pauseMs(attempt, () => 1));
-    expect(longest).toEqual([150, 300, 600, 5000, 5000]);
-    expect(pauseMs(2, () => 0.25)).toBe(150);
+    expect(longest).toEqual([150, 225, 337.5, 5000, 5000]);
+    expect(pauseMs(2, () => 0.25)).toBe(84.375);
   });
 });
