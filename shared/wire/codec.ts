@@ -18,8 +18,8 @@ export type NumericArray =
   | BigUint64Array;
 
 /**
- * What an input or output may be: JSON, `undefined`, `Uint8Array`, typed arrays and data references. What comes back equals
- * what was given, or it was refused by name (docs/values.md has the whole table).
+ * An input or output: JSON, `undefined`, `Uint8Array`, typed arrays and data references. A decoded value equals the encoded
+ * value; a value that cannot be kept exactly is refused by name (docs/values.md has the whole table).
  */
 export type Value =
   | null
@@ -53,8 +53,8 @@ export function encodeWithReferences(value: Value): Encoded {
 }
 
 /**
- * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded, and
- * then gone. For many small values that are put together: a buffer a value costs more than to encode it.
+ * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded. For many
+ * small values that are copied into a pack: a buffer for each costs more than its encoding.
  */
 export function encodeShared(value: Value): { bytes: Uint8Array; refs: readonly BlobName[] } {
   try {
@@ -70,7 +70,7 @@ export function encodeShared(value: Value): { bytes: Uint8Array; refs: readonly 
   }
 }
 
-/** A value that holds itself has a long way to where it is too deep. */
+/** A value that contains itself is refused at the depth limit, and the place in it is a long text. */
 function clipped(place: string): string {
   return place.length > 120 ? `${place.slice(0, 120)}…` : place;
 }
@@ -88,7 +88,7 @@ export function decodeValue(bytes: Uint8Array): Value {
 }
 
 /**
- * Says whether {@link decodeValue} reads these bytes, without decoding them.
+ * Checks that {@link decodeValue} reads these bytes, without decoding them.
  * @throws PlatformError BAD_REQUEST when the bytes are not one encoded value
  */
 export function checkValue(bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 /**
- * Many tasks or results in one message. A value a task stands in `bytes`; whoever needs more of every task adds a column of
- * numbers. A position in one column is a position in all. A lease and its result together cost 1.6 µs so, 9.5 µs as objects.
+ * Many tasks or results in one message. `bytes` has one value for each task; an extending type adds columns of numbers. A
+ * position in one column is a position in all. A lease and its result together cost 1.6 µs as columns, 9.5 µs as objects.
  */
 export interface ColumnPack<Extra extends object = object> {
   /** Length of each value in bytes, in order. */
@@ -14,7 +14,7 @@ export interface ColumnPack<Extra extends object = object> {
 /** Properties of the task at position `at`. */
 export type Placed<Extra extends object> = { readonly at: number } & Extra;
 
-/** Puts values together. The bytes are a copy of their own, except for one value that fills its buffer by itself. */
+/** Puts values together in a copy, except for a single value that fills its buffer: its own bytes are the pack's. */
 export function packValues(values: readonly Uint8Array[]): Pick<ColumnPack, "sizes" | "bytes"> {
   const [first] = values;
   if (first && values.length === 1 && first.length === first.buffer.byteLength)
@@ -34,7 +34,7 @@ export function packValues(values: readonly Uint8Array[]): Pick<ColumnPack, "siz
   return { sizes, bytes };
 }
 
-/** Where the values from `start` on stop being neighbours in one buffer: as they are when they came in one pack. */
+/** The position after the values that follow `start` in one buffer without a gap, as values from one pack do. */
 function endOfRun(values: readonly Uint8Array[], start: number): number {
   const { buffer } = values[start]!;
   let end = start;
@@ -64,7 +64,7 @@ export function unpackValues({ sizes, bytes }: ColumnPack): Uint8Array[] {
   });
 }
 
-/** Whether `count` values of at most `maxBytes` each stand in `bytes`, nothing missing and nothing left over. */
+/** Whether `bytes` consists of exactly `count` values of these sizes, each of at most `maxBytes`. */
 export function isPack(sizes: unknown, bytes: unknown, count: number, maxBytes: number): boolean {
   if (!(bytes instanceof Uint8Array) || !isColumn(sizes, count, 0, maxBytes)) return false;
   let total = 0;

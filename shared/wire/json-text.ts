@@ -29,11 +29,11 @@ function refuseRounded(_key: string, value: unknown, { source }: { source?: stri
   return value;
 }
 
-/** Whether a literal means another number; digits of a fraction beyond those that a number has are rounded everywhere. */
+/** Whether a literal's number differs from the literal. Rounded digits of a fraction are no difference. */
 function isOther(value: number, source: string): boolean {
   if (!Number.isFinite(value)) return true;
   if (value === 0) return /[1-9]/.test(source.replace(/[eE].*/, ""));
-  // As programs write a large number that is one: with the digits that tell it from its neighbours, and zeros.
+  // Programs write a large double as its shortest distinguishing digits and zeros: that text is its number.
   return /^-?\d+$/.test(source) && source !== String(value) && BigInt(source) !== BigInt(value);
 }
 
@@ -65,7 +65,7 @@ function repeatedMember(text: string): string | undefined {
   return undefined;
 }
 
-/** Where the string that begins at `start` ends. */
+/** The position after the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;

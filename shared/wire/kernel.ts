@@ -10,28 +10,28 @@ export type Kernel<Input extends Value = Value, Output = Value> = (
   ctx: KernelContext,
 ) => Output | Promise<Output>;
 
-/** What a kernel may reach besides its input. */
+/** The second argument of a kernel: all that a kernel can reach besides its input. */
 export interface KernelContext {
   /**
-   * The bytes a data reference stands for: from this client's cache, or fetched and verified. A `Uint8Array` of its own at every
-   * call, whose `buffer` is exactly these bytes: `new Float32Array((await ctx.data(ref)).buffer)`.
+   * The bytes of a data reference: from this client's cache, or fetched and verified. Each call gives a `Uint8Array` of its
+   * own, whose `buffer` is exactly these bytes: `new Float32Array((await ctx.data(ref)).buffer)`.
    */
   data(ref: DataReference): Promise<Uint8Array>;
   /**
-   * Stores bytes that are too large for an output and returns the reference to put into the output instead. Outputs over
-   * 256 KiB do this by themselves.
+   * Stores bytes that are too large for an output, and returns a reference to put into the output instead. An output over 256
+   * KiB becomes a blob without this call.
    */
   put(bytes: Uint8Array): Promise<DataReference>;
-  /** Tells how far the task is, 0 … 1. As often as you like: coalesced before it leaves the machine. */
+  /** Reports the finished part of the task, 0 … 1. Calls may be frequent: reports are coalesced before they leave the machine. */
   progress(fraction: number): void;
   /**
-   * Stores progress with the task on the server, so that another machine can go on from it: at most 256 KiB encoded, the
+   * Stores progress with the task on the server, so that another machine can go on from there: at most 256 KiB encoded, the
    * newest wins, sent at most every few seconds.
    */
   checkpoint(state: Value): void;
   /** The newest stored checkpoint of this task, or undefined on a first start. */
   readonly resume: Value;
-  /** Aborted when the task is no longer wanted. Cooperative only: the worker is terminated either way. */
+  /** Aborted when the task is no longer wanted. A kernel need not listen: its worker is terminated either way. */
   readonly signal: AbortSignal;
   /** The next number of the task's own stream, uniform in [0, 1): seeded by job and index, equal on every client. */
   random(): number;
@@ -39,6 +39,6 @@ export interface KernelContext {
   log(...parts: unknown[]): void;
   /** Position of this task in its job, from 0. */
   readonly index: number;
-  /** Which attempt this is, from 1. */
+  /** Number of this attempt, from 1. */
   readonly attempt: number;
 }

@@ -3,7 +3,7 @@ import { plainBytes } from "./plain-bytes.ts";
 import { ValueReader } from "./value-decoder.ts";
 import { ValueEncoder } from "./value-encoder.ts";
 
-/** Messages have no extensions: values inside them are bytes, encoded by themselves. */
+/** Messages have no extensions: a value inside a message is a byte array, encoded by itself. */
 const noExtension = (): boolean => false;
 
 /** Messages, packs and items in MessagePack, by the encoder and the reader of values. Properties that are undefined are left out. */
@@ -16,7 +16,7 @@ export class MessagePack {
     this.#bounds = bounds;
   }
 
-  /** The bytes are the caller's own. */
+  /** The result is a copy that belongs to the caller. */
   encode(value: unknown): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#encoder.encode(value).bytes);
   }

@@ -2,7 +2,10 @@ import * as v from "valibot";
 import { isColumn, isDurationColumn, isPack } from "./column-pack.ts";
 import { limits } from "../limits.ts";
 
-/** A column of whole numbers from `least` to `most`. Checked by a loop: a schema a number costs more than the number. */
+/**
+ * A column of whole numbers from `least` to `most`. A loop checks them, because a schema for each number costs more than the
+ * number.
+ */
 export const wholeNumbers = (least: number, most: number) =>
   column(
     (numbers) => isColumn(numbers, numbers.length, least, most),
@@ -29,8 +32,8 @@ interface Fitting {
 }
 
 /**
- * The schema of a `ColumnPack` on the wire: `columns` beside the values, `extra` properties of few tasks, at most `maxTasks`
- * tasks. An object schema costs 2 µs a task, so columns are checked as a whole.
+ * The schema of a `ColumnPack` on the wire: `columns` of numbers, the values, `extra` properties of few tasks, at most
+ * `maxTasks` tasks. Columns are checked as a whole, because an object schema costs 2 µs a task.
  */
 export function packSchema<const Columns extends v.ObjectEntries, const Extra extends v.ObjectEntries>(
   columns: Columns,

@@ -1,13 +1,10 @@
 import type { ColumnPack, Placed } from "./column-pack.ts";
 
 const firstCapacity = 16 * 1024;
-/** A buffer that grew beyond this for one large value is not kept for the next pack. */
+/** A larger buffer, which one large value needed, is not kept for the next pack. */
 const keptCapacity = 1024 * 1024;
 
-/**
- * Fills a {@link ColumnPack} task by task. Each value is copied as it is added, so that it may be a view of a buffer that is
- * used again.
- */
+/** Fills a {@link ColumnPack} task by task. Each value is copied when it is added, so the caller may reuse its buffer. */
 export class PackWriter<Extra extends object = object> {
   #sizes: number[] = [];
   #extras: Placed<Extra>[] = [];
@@ -18,12 +15,11 @@ export class PackWriter<Extra extends object = object> {
     this.#buffer = new Uint8Array(capacity);
   }
 
-  /** Tasks in the pack. */
   get count(): number {
     return this.#sizes.length;
   }
 
-  /** Bytes of their values. */
+  /** Bytes of all values. */
   get used(): number {
     return this.#used;
   }
@@ -45,7 +41,7 @@ export class PackWriter<Extra extends object = object> {
     return placed;
   }
 
-  /** The pack so far. Its bytes are a view that the next pack overwrites. */
+  /** The pack so far. The next pack overwrites its bytes. */
   get pack(): ColumnPack<Extra> {
     return {
       sizes: this.#sizes,
@@ -54,7 +50,6 @@ export class PackWriter<Extra extends object = object> {
     };
   }
 
-  /** Begins a new pack. */
   clear(): void {
     this.#sizes = [];
     this.#extras = [];

@@ -7,7 +7,7 @@ const { chunkBytes, wholeBytes } = limits;
 const byteCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.blobBytes));
 type Range = [start: number, end: number];
 
-/** What a client is to have of one blob: all of it, or these ranges, in chunks. */
+/** A blob for a client's cache: all of it, or these ranges, in chunks. */
 export const precacheItemSchema = v.pipe(
   v.strictObject({
     ...blobNameSchema.entries,
@@ -21,8 +21,8 @@ export const precacheItemSchema = v.pipe(
 export type PrecacheItem = v.InferOutput<typeof precacheItemSchema>;
 
 /**
- * What these references ask of a cache, an item a blob: parts that overlap once, ranges of large blobs as the chunks that hold
- * them. Of small blobs, which caches hold whole, any part stands for all.
+ * Turns references into items for a cache, one for each blob. Overlapping parts count once, and ranges of large blobs become
+ * the chunks that hold them. Caches hold small blobs whole, so any part of a small blob becomes the whole.
  */
 export function precacheItems(refs: readonly DataReferenceShape[]): PrecacheItem[] {
   const wanted = new Map<Sha256, { size: number; whole: boolean; ranges: Range[] }>();
@@ -39,7 +39,7 @@ export function precacheItems(refs: readonly DataReferenceShape[]): PrecacheItem
   });
 }
 
-/** Bytes that an item takes in a cache. */
+/** Bytes of an item in a cache. */
 export function precacheBytes({ size, ranges }: PrecacheItem): number {
   return ranges ? ranges.reduce((sum, [start, end]) => sum + end - start, 0) : size;
 }

@@ -24,12 +24,12 @@ export {
 } from "./task.ts";
 
 /**
- * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack
- * array of messages. This file is the one definition of every message; types are inferred from it.
+ * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack array
+ * of messages. Every message is defined here once; types are inferred from the schemas.
  */
 export const protocolVersion = 3;
 
-/** The WebSocket subprotocol; the version is in `hello`, so that an old client can be told what to do. */
+/** The WebSocket subprotocol. The version is in `hello` instead, so that an old client can be told what to do. */
 export const subprotocol = "manyhands";
 
 /** Path of the client WebSocket. */
@@ -39,7 +39,7 @@ const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.
 const list = <const S extends v.GenericSchema>(item: S, max: number) =>
   v.pipe(v.array(item), v.maxLength(max));
 
-/** What a client needs to know of a job to run its tasks and to show for whom it computes. */
+/** The properties of a job that a client needs to run its tasks and to show for whom it computes. */
 const jobDescriptorSchema = v.strictObject({
   id: jobIdSchema,
   name: text(limits.nameChars),
@@ -52,7 +52,7 @@ const jobDescriptorSchema = v.strictObject({
 });
 export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
 
-/** Checked by a loop: a schema a number costs 0.1 µs a task. */
+/** A loop checks the indexes, because a schema for each number costs 0.1 µs a task. */
 const indexes = v.custom<TaskIndex[]>(
   (value) =>
     Array.isArray(value) &&
@@ -74,14 +74,14 @@ const clientMessages = [
     slots: count(limits.slotsPerClient),
     memoryMb: count(16 * 1024 * 1024),
     webgpu: v.boolean(),
-    /** Leases the client still holds (running, queued, or finished and in its outbox) from before a disconnect. */
+    /** Leases from before a disconnect that the client still holds: running, queued, or finished and in its outbox. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
-    /** Blobs in its cache, most recently used first. */
+    /** Blobs in the client's cache, most recently used first. */
     cached: list(sha256Schema, limits.cachedPerMessage),
   }),
   /**
-   * Credit: the client is willing to hold up to `tasks` unfinished leases in all. Absolute, so repeating it is harmless;
-   * 0 asks for nothing more (paused, draining).
+   * Credit: the client is willing to hold up to `tasks` unfinished leases in all. The number is absolute, so repeating it is
+   * harmless; 0 asks for no more tasks (paused, draining).
    */
   v.strictObject({
     type: v.literal("want"),
@@ -114,7 +114,7 @@ const clientMessages = [
     index: taskIndexSchema,
     lines: list(text(limits.logLineChars), limits.logLinesPerMessage),
   }),
-  /** Hands leases back unharmed: not counted as attempts. */
+  /** Hands leases back: they do not count as attempts. */
   v.strictObject({ type: v.literal("release"), leases: list(leaseKeySchema, limits.tasksHeldPerClient) }),
   v.strictObject({
     type: v.literal("cached"),
@@ -122,8 +122,8 @@ const clientMessages = [
     removed: list(sha256Schema, limits.cachedPerMessage),
   }),
   /**
-   * How far a `precache` is. Of its bytes it has some, and will not have others (`reason` says why); `done`: nothing of it
-   * is under way any more. Coalesced.
+   * Progress of a `precache`: bytes in the client's cache, and bytes that it will not hold (`reason` says why). `done`: no
+   * transfer of the precache is under way. Coalesced.
    */
   v.strictObject({
     type: v.literal("precached"),
@@ -133,7 +133,7 @@ const clientMessages = [
     missedBytes: count(Number.MAX_SAFE_INTEGER),
     reason: v.optional(text(limits.messageChars)),
   }),
-  /** The client is going for good: everything it holds returns at once. */
+  /** The client leaves for good: all its leases return at once. */
   v.strictObject({ type: v.literal("goodbye") }),
 ] as const;
 
@@ -141,11 +141,11 @@ const serverMessages = [
   v.strictObject({
     type: v.literal("welcome"),
     version: text(40),
-    /** Bearer token for this client's blob transfers over HTTP; good while it is connected or within its grace time. */
+    /** Bearer token for this client's blob transfers over HTTP; good while the client is connected or within its grace time. */
     ticket: text(200),
-    /** How often the client hears from the server at the least. */
+    /** The client hears from the server at least this often. */
     heartbeatMs: count(600_000),
-    /** Of the `held` leases, those that are no longer this client's: stop them, forget their results. */
+    /** Leases among `held` that are no longer this client's: the client stops their tasks and forgets their results. */
     dropped: list(leaseKeySchema, limits.tasksHeldPerClient),
   }),
   /** The connection is refused; the close frame follows. */
@@ -161,17 +161,20 @@ const serverMessages = [
     job: jobDescriptorSchema,
     tasks: leasedTasksSchema,
   }),
-  /** These results are on disk (or were dropped as duplicates): the client may forget them. */
+  /** These results are on disk, or were dropped as duplicates: the client may forget them. */
   v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
-  /** Stop these tasks: the worker is terminated, nothing is reported. Absent `indexes`: every task of the job. */
+  /** Stops these tasks: the worker is terminated, and no result is reported. Absent `indexes`: every task of the job. */
   v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
-  /** Somebody wants these in the cache before tasks need them. It stands until `precacheEnd`, or the end of the connection. */
+  /**
+   * A customer wants these items in the cache before tasks need them. The message stands until `precacheEnd`, or the end of the
+   * connection.
+   */
   v.strictObject({
     type: v.literal("precache"),
     id: count(Number.MAX_SAFE_INTEGER),
     blobs: list(precacheItemSchema, limits.precacheRefs),
   }),
-  /** Nobody wants it any more; what is cached stays as any blob does. */
+  /** Ends a precache; cached bytes stay as those of any blob do. */
   v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
   v.strictObject({ type: v.literal("heartbeat") }),
   /** The server closes this connection; reconnect after about `afterMs`. */

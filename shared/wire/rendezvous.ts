@@ -5,7 +5,7 @@ import { limits } from "../limits.ts";
 const rendezvousSchema = v.object({
   /** Version of this form. */
   manyhands: v.literal(1),
-  /** Addresses of the server, the most useful for other machines first. */
+  /** Addresses of the server, with the most useful for other machines first. */
   urls: v.pipe(
     v.array(v.pipe(v.string(), v.regex(/^https?:\/\/\S+$/), v.maxLength(300))),
     v.minLength(1),
@@ -21,12 +21,12 @@ const rendezvousSchema = v.object({
 });
 
 /**
- * Where a server is and what lets a client in: the content of a rendezvous file, which the server leaves on a file system
+ * The content of a rendezvous file: the addresses of a server and a client token. The server leaves the file on a file system
  * that it shares with its clients (SPEC [RDV-1]).
  */
 export type Rendezvous = v.InferOutput<typeof rendezvousSchema>;
 
-/** Far above any real one; what is larger is another file. */
+/** Far above any real rendezvous file; a larger file is another kind of file. */
 export const maxRendezvousBytes = 64 * 1024;
 
 export function formatRendezvous(rendezvous: Rendezvous): string {
@@ -35,12 +35,12 @@ export function formatRendezvous(rendezvous: Rendezvous): string {
 
 /**
  * Reads the text of a rendezvous file.
- * @throws PlatformError BAD_OPTION that says what is wrong with it
+ * @throws PlatformError BAD_OPTION that says what is wrong with the text
  */
 export function parseRendezvous(text: string, file: string): Rendezvous {
   let value: unknown;
   try {
-    // Editors of some systems put a mark in front.
+    // Some editors put a byte-order mark in front.
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     throw notOne(file, "it is no JSON");
@@ -48,7 +48,7 @@ export function parseRendezvous(text: string, file: string): Rendezvous {
   const parsed = v.safeParse(rendezvousSchema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  // Not the value itself: the file holds a token.
+  // The message leaves the value out, because the file holds a token.
   throw notOne(file, `"${v.getDotPath(issue) ?? "the whole"}" is not as expected`);
 }
 

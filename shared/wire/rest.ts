@@ -5,9 +5,9 @@ import { jobDefaults, limits } from "../limits.ts";
 import { failureKinds } from "./protocol.ts";
 
 /**
- * Shapes of the REST interface: one definition, from which the server validates, the SDK takes its types and
- * `/api/openapi.json` is made. Values (inputs, outputs) stand in JSON as shared/wire/codec.ts writes them; in MessagePack
- * bodies they are opaque encoded bytes, or `{sha256, size}` of the blob that holds the encoded bytes.
+ * Shapes of the REST interface, defined once: the server validates with them, the SDK takes its types from them, and
+ * `/api/openapi.json` is made from them. Values (inputs, outputs) are in JSON as shared/wire/value-json.ts writes them; in
+ * MessagePack bodies they are opaque encoded bytes, or `{sha256, size}` of the blob that holds the encoded bytes.
  */
 const text = (max: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(max));
 const integer = (min: number, max: number) =>
@@ -26,15 +26,15 @@ export const contentTypes = {
 /** Which clients may run a job. */
 const requirementsSchema = v.strictObject({
   kind: v.optional(v.picklist(["browser", "node"])),
-  /** Memory a slot of the client must have. */
+  /** Memory in MB that a slot of the client must have. */
   memoryMb: v.optional(integer(0, limits.maxMemoryMb)),
   webgpu: v.optional(v.boolean()),
-  /** Only clients that joined with a client token, never volunteers. */
+  /** Only clients that joined with a client token, no volunteers. */
   trusted: v.optional(v.boolean()),
 });
 export type Requirements = v.InferOutput<typeof requirementsSchema>;
 
-/** A key that begins so is of one run of one program: nobody will come back with it. */
+/** Prefix of a key for one run of one program: no later run has the same key. */
 export const onceKeyPrefix = "once-";
 
 /** Name of a group of jobs. */
@@ -43,8 +43,8 @@ export const groupSchema = text(limits.nameChars);
 const jobOptionsSchema = v.strictObject({
   name: v.optional(text(limits.nameChars), "job"),
   /**
-   * Makes submission idempotent: the same key of the same customer names the same job, also after the customer was
-   * killed and started again. The SDK always sends one.
+   * Makes submission idempotent: a key of a customer names one job, also after the customer was killed and started again. The
+   * SDK always sends a key.
    */
   key: v.optional(text(limits.nameChars)),
   priority: v.optional(integer(limits.minPriority, limits.maxPriority), jobDefaults.priority),
@@ -54,13 +54,16 @@ const jobOptionsSchema = v.strictObject({
   /** Seeds `ctx.random`: the same seed gives the same streams. */
   seed: v.optional(text(limits.nameChars), "0"),
   requires: v.optional(requirementsSchema, {}),
-  /** The job ends, as quarantined, when its first tasks all fail alike; `false`: every task is tried, however many fail. */
+  /**
+   * With `true` the job is quarantined when its first tasks all fail alike; with `false` every task is tried, however many
+   * fail.
+   */
   failFast: v.optional(v.boolean(), true),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
   /**
-   * Jobs that must finish without a failed task before any task of this one is handed out. Only jobs that exist can be
-   * named, so there are no cycles. One that ends otherwise blocks this job.
+   * Jobs that must finish without a failed task before a task of this job is handed out. Only jobs that exist can be named, so
+   * there are no cycles. A job among them that ends otherwise blocks this job.
    */
   after: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(limits.afterJobs))),
 });
@@ -76,13 +79,13 @@ export const createJobSchema = v.strictObject({
     sha256Schema,
     v.strictObject({ source: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.kernelBytes)) }),
   ]),
-  /** JSON only: inputs inline, as tasks 0, 1, 2 …; a job made with inputs is closed at once unless `open` is true. */
+  /** JSON only: inputs inline, as tasks 0, 1, 2 …; a job with inputs is closed at once unless `open` is true. */
   inputs: v.optional(v.pipe(v.array(v.unknown()), v.maxLength(100_000))),
-  /** Keep the job open for more tasks although `inputs` were given. */
+  /** Keeps the job open for more tasks although `inputs` were given. */
   open: v.optional(v.boolean(), false),
 });
 
-/** One line of `POST /api/jobs/{id}/tasks` in NDJSON. Without `index` the tasks are numbered on from the last one. */
+/** A line of `POST /api/jobs/{id}/tasks` in NDJSON. Tasks without `index` continue the numbering after the last task. */
 export const taskLineSchema = v.strictObject({ index: v.optional(taskIndexSchema), input: v.unknown() });
 
 /** One item of the MessagePack stream of `POST /api/jobs/{id}/tasks`. */
@@ -96,42 +99,45 @@ export const taskItemSchema = v.strictObject({
 });
 
 /**
- * Subprotocol of the WebSocket at `/api/jobs/{id}/tasks`: each binary message is a task pack, each is answered, in order, by the
- * {@link Submitted} of it as JSON text.
+ * Subprotocol of the WebSocket at `/api/jobs/{id}/tasks`: each binary message is a task pack, and the server answers each pack,
+ * in order, with a {@link Submitted} as JSON text.
  */
 export const submitSubprotocol = "manyhands-tasks";
 
 export const submittedSchema = v.strictObject({
-  /** Tasks of this request that were new. */
+  /** New tasks of this request. */
   added: integer(0, Number.MAX_SAFE_INTEGER),
-  /** Tasks of this request that were there already with the same input. */
+  /** Tasks of this request that the job already had with the same input. */
   repeated: integer(0, Number.MAX_SAFE_INTEGER),
-  /** Tasks the job has now. */
+  /** Tasks of the job now. */
   total: integer(0, Number.MAX_SAFE_INTEGER),
 });
 export type Submitted = v.InferOutput<typeof submittedSchema>;
 
 /**
- * `open`: takes more tasks. `closed`: no more tasks, work goes on. `finished`: every task is done or failed.
- * `cancelled`: every task that had not ended is cancelled. `quarantined`: the kernel killed its clients; every task that
- * had not ended is failed. `blocked`: a job that it came `after` did not finish well, so every task is failed.
+ * `open`: takes more tasks. `closed`: no more tasks, work goes on. `finished`: every task is done or failed. `cancelled`: every
+ * unfinished task is cancelled. `quarantined`: the kernel killed its clients, and every unfinished task is failed. `blocked`: a
+ * job that this job came `after` did not finish well, so every task is failed.
  */
 const jobStates = ["open", "closed", "finished", "cancelled", "quarantined", "blocked"] as const;
 export type JobState = (typeof jobStates)[number];
 
-/** Whether a job in this state takes no more outcomes; only requeueing opens it again. */
+/** Whether a job in this state takes no more outcomes; requeueing can open the job again. */
 export function hasEnded(state: JobState): boolean {
   return state !== "open" && state !== "closed";
 }
 
-/** `active`: not ended. `running`: clients have tasks of it. `failing`: a task failed, or it ended for a failure. */
+/**
+ * `active`: not ended. `running`: clients have tasks of the job. `failing`: a task failed, or the job ended because of
+ * failures.
+ */
 export const jobListStates = ["active", "running", "failing", "ended", ...jobStates] as const;
 export type JobListState = (typeof jobListStates)[number];
 
 /** The query of `GET /api/jobs`. */
 export const jobQuerySchema = v.strictObject({
   group: v.optional(groupSchema),
-  /** Words that each stand somewhere in name, customer or group, or begin the id. */
+  /** Words, each of which must occur in name, customer or group, or begin the id. */
   search: v.optional(v.pipe(v.string(), v.maxLength(limits.nameChars))),
   state: v.optional(v.picklist(jobListStates)),
   limit: v.optional(
@@ -162,8 +168,8 @@ export const taskFailureSchema = v.strictObject({
   client: v.optional(v.string()),
 });
 /**
- * Why a task failed for good. `lost`: its clients went away; `quarantined`: it killed several distinct clients; `blocked`: a
- * job that its job came after did not finish well.
+ * Why a task failed for good. `lost`: its clients went away; `quarantined`: its kernel killed several distinct clients;
+ * `blocked`: a job that its job came after did not finish well.
  */
 export type TaskFailure = v.InferOutput<typeof taskFailureSchema>;
 
@@ -174,14 +180,14 @@ export const jobSchema = v.strictObject({
   kernel: blobNameSchema,
   state: v.picklist(jobStates),
   paused: v.boolean(),
-  /** Of `after`, the jobs that have not finished yet. While there are any, nothing of this job is computed. */
+  /** Jobs of `after` that have not finished yet. While there are any, no task of this job is computed. */
   waitingFor: v.array(jobIdSchema),
   counts: jobCountsSchema,
-  /** Work that is over, 0 … 1: tasks that have ended, and of running ones the share that their kernels last told. */
+  /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   fraction: v.number(),
   /** Tasks per second over the last minute. */
   rate: v.number(),
-  /** Milliseconds until the job ends at this rate; null when unknown. */
+  /** Milliseconds until the job ends at this rate; null while unknown. */
   estimatedMs: v.nullable(v.number()),
   /** The first failures, up to 20. */
   failures: v.array(taskFailureSchema),
@@ -193,7 +199,7 @@ export const jobSchema = v.strictObject({
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
 
-/** How a job stands: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that moves. */
+/** State and counts of a job: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that changes. */
 export const jobProgressSchema = v.strictObject({
   state: jobSchema.entries.state,
   paused: jobSchema.entries.paused,
@@ -206,8 +212,8 @@ export const jobProgressSchema = v.strictObject({
 export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
 
 /**
- * One item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value, whatever
- * its size; in MessagePack `output` is encoded bytes or `{sha256, size}`.
+ * An item of `GET /api/jobs/{id}/results`, in completion order. In JSON `output` is the value, whatever its size; in
+ * MessagePack `output` is encoded bytes or `{sha256, size}`.
  */
 export const resultLineSchema = v.variant("state", [
   v.strictObject({
@@ -217,51 +223,51 @@ export const resultLineSchema = v.variant("state", [
     output: v.optional(v.unknown()),
   }),
   v.strictObject({ state: v.literal("failed"), seq: v.number(), ...taskFailureSchema.entries }),
-  /** Last item of a stream that reached the end of the job: nothing will follow. */
+  /** Last item of a stream that reached the end of the job. */
   v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates), counts: jobCountsSchema }),
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
 
-/** What `POST /api/precache` takes. */
+/** The body of `POST /api/precache`. */
 export const precacheSchema = v.strictObject({
   /** Whole blobs, or ranges of them. */
   refs: v.pipe(v.array(dataReferenceSchema), v.minLength(1), v.maxLength(limits.precacheRefs)),
-  /** Which clients are to have it; absent: all. */
+  /** Requirements on the clients; absent: all clients. */
   requires: v.optional(requirementsSchema, {}),
-  /** Wait until so many clients have it, or as much of it as they will; with 0 nobody need be there. */
+  /** The request waits until this many clients have the data, or as much of it as they will hold; 0 needs no client. */
   atLeast: v.optional(integer(0, 1_000_000), 1),
-  /** Go on when all have it, for clients that join later, until the request is ended. */
+  /** Goes on after all clients have the data, for clients that join later, until the request is ended. */
   stay: v.optional(v.boolean(), false),
 });
 export type PrecacheInput = v.InferInput<typeof precacheSchema>;
 
-/** How a precache stands: a line of what `POST /api/precache` answers. */
+/** Progress of a precache: a line of the answer to `POST /api/precache`. */
 export const precacheProgressSchema = v.strictObject({
-  /** Nobody is at it any more, and enough clients were. */
+  /** No client has a transfer under way, and there were enough clients. */
   done: v.boolean(),
-  /** Bytes that each client is to have: parts that overlap count once, ranges of large blobs in whole chunks. */
+  /** Bytes for each client: overlapping parts count once, ranges of large blobs in whole chunks. */
   bytes: v.number(),
-  /** Clients that are asked: those connected now. */
+  /** Connected clients that the precache asks. */
   clients: v.number(),
-  /** Of those, the ones that have all of it. */
+  /** Clients that have all of the data. */
   have: v.number(),
-  /** The ones that will not have all of it: too small a cache, a fetch that failed. `problems` says why. */
+  /** Clients that will not hold all of the data, because their cache is too small or a fetch failed. `problems` says why. */
   short: v.number(),
-  /** The ones whose person paused them; they are not waited for. */
+  /** Clients that their owner paused; the precache does not wait for them. */
   paused: v.number(),
-  /** Bytes that the clients have of it, all together; of `bytes` × `clients`. */
+  /** Bytes in the caches of all clients together, of `bytes` × `clients`. */
   haveBytes: v.number(),
-  /** The first of those that are short, up to 20. */
+  /** The first clients that are short, up to 20. */
   problems: v.array(
     v.strictObject({ client: v.string(), name: v.string(), missedBytes: v.number(), message: v.string() }),
   ),
 });
 export type PrecacheProgress = v.InferOutput<typeof precacheProgressSchema>;
 
-/** What `POST /api/groups/{group}/cancel` answers. */
+/** The answer to `POST /api/groups/{group}/cancel`. */
 export const cancelledGroupSchema = v.strictObject({
   group: v.string(),
-  /** The jobs that were at work or waiting, newest first; those that had ended stay as they are. */
+  /** Jobs that were not ended, newest first; jobs that had ended stay as they are. */
   cancelled: v.array(jobSchema),
 });
 export type CancelledGroup = v.InferOutput<typeof cancelledGroupSchema>;
@@ -276,13 +282,13 @@ export const clientInfoSchema = v.strictObject({
   slots: v.number(),
   memoryMb: v.number(),
   webgpu: v.boolean(),
-  /** What it holds now. */
+  /** Leases that the client holds now. */
   leases: v.number(),
-  /** The oldest of them: what it most likely computes. */
+  /** The oldest leases: most likely the running tasks. */
   current: v.array(v.strictObject({ job: jobIdSchema, index: taskIndexSchema, progress: v.number() })),
   done: v.number(),
   failed: v.number(),
-  /** Share of data references found in its cache when their task was leased, 0 … 1; null before the first. */
+  /** Share of data references that were in the client's cache when their task was leased, 0 … 1; null before the first. */
   cacheHitRatio: v.nullable(v.number()),
   connectedAt: v.number(),
   lastSeenAt: v.number(),
@@ -327,28 +333,28 @@ const kindCapacitySchema = v.strictObject({
   meanTaskMs: v.nullable(v.number()),
 });
 
-/** What `GET /api/capacity` answers: the computer that the clients make together. */
+/** The answer to `GET /api/capacity`: the computer that the clients make together. */
 export const capacitySchema = v.strictObject({
   clients: v.number(),
   slots: v.number(),
   busy: v.number(),
-  /** Measured: tasks done a second over the last ten seconds. */
+  /** Measured tasks a second, over the last ten seconds. */
   rate: v.number(),
   /**
-   * Expected: tasks a second if every slot computed tasks such as those done lately, each kind of client at its own measured
-   * speed; dispatch and transfers are not in it. Null before the first task is done.
+   * Expected tasks a second if every slot computed tasks like the recent ones, each kind of client at its own measured speed,
+   * without dispatch and transfers. Null before the first task is done.
    */
   tasksPerSecond: v.nullable(v.number()),
   kinds: v.strictObject({ browser: kindCapacitySchema, node: kindCapacitySchema }),
 });
 export type Capacity = v.InferOutput<typeof capacitySchema>;
 
-/** What the admin page is pushed (server-sent events, `GET /api/events`): the whole picture, about once a second. */
+/** The whole picture for the admin page, pushed about once a second (server-sent events, `GET /api/events`). */
 export const snapshotSchema = v.strictObject({
   status: statusSchema,
-  /** Up to 100: those that run, that fail, that failed lately; then those that wait, then those that are over. */
+  /** Up to 100 jobs: running, failing and recently failed first, then waiting, then ended. */
   jobs: v.array(jobSchema),
-  /** How many jobs there are. */
+  /** Number of all jobs. */
   jobCount: v.number(),
   clients: v.array(clientInfoSchema),
   /** Results a second, one number for each of the last 300 seconds, oldest first. */
@@ -374,7 +380,7 @@ export const tokenInfoSchema = v.strictObject({
   lastUsedAt: v.nullable(v.number()),
 });
 export type TokenInfo = v.InferOutput<typeof tokenInfoSchema>;
-/** The secret is shown once, here. */
+/** A new token; its secret is shown only here. */
 export const createdTokenSchema = v.strictObject({
   ...tokenInfoSchema.entries,
   token: v.string(),

@@ -8,7 +8,7 @@ import { resultLineSchema, taskFailureSchema, type ResultLine, type TaskFailure 
 import { packSchema, wholeNumbers } from "./pack-schema.ts";
 import { PackWriter } from "./pack-writer.ts";
 
-/** How one task ended, as it goes into a pack. */
+/** The outcome of one task, for a pack. */
 export type PackableResult =
   | {
       readonly state: "done";
@@ -23,7 +23,7 @@ export type PackableResult =
       readonly failure: TaskFailure;
     };
 
-/** A line of a result stream that tells of the job, not of a task. */
+/** A line of a result stream about the job, not about a task. */
 export type JobLine = Exclude<ResultLine, { state: "done" | "failed" }>;
 
 /** Results in completion order, as columns: a position in one is a position in all. */
@@ -31,7 +31,7 @@ export interface ResultPack {
   readonly state: "pack";
   readonly seqs: readonly number[];
   readonly indexes: readonly TaskIndex[];
-  /** Sizes of outputs; 0 where there is none, or it stands in a blob. */
+  /** Sizes of outputs; 0 for a failure or an output in a blob. */
   readonly sizes: readonly number[];
   /** Encoded outputs one after another. */
   readonly bytes: Uint8Array;
@@ -41,7 +41,7 @@ export interface ResultPack {
   readonly failures: ReadonlyMap<number, TaskFailure>;
 }
 
-/** Results in one pack at the most; what a server sends is bounded by its pages. */
+/** Most results in one pack; the server's pages stay below. */
 const maxResults = 65_536;
 
 /** Results on the wire, one MessagePack map. Values are the encoded outputs. */
@@ -55,7 +55,7 @@ const resultPackSchema = packSchema(
   },
   {
     failure: v.optional(taskFailureSchema),
-    /** The blob that holds the output; the value in the pack is empty then, as it is for a failure. */
+    /** The blob that holds the output; the task's value in the pack is empty then. */
     output: v.optional(blobNameSchema),
   },
   maxResults,
@@ -63,12 +63,12 @@ const resultPackSchema = packSchema(
 type ResultPackForm = v.InferOutput<typeof resultPackSchema>;
 type ResultExtra = NonNullable<ResultPackForm["extras"]>[number];
 
-/** What a frame of a result stream holds: results, or a line that tells of the job as in the other forms. */
+/** The content of a frame of a result stream: results, or a line about the job as in the other forms. */
 export const resultFrameSchema = v.union([resultPackSchema, resultLineSchema]);
 
 /** Each frame of a stream of packs begins with its length, in four bytes, highest first. */
 export const frameHeadBytes = 4;
-/** A frame that means nothing: sent now and then so that no proxy takes the connection for dead. */
+/** An empty frame has no meaning. The server sends one now and then so that no proxy takes the connection for dead. */
 export const emptyFrame = new Uint8Array(frameHeadBytes);
 
 const messagePack = new MessagePack(messagePackBounds.resultPack);
@@ -88,7 +88,7 @@ export function encodeResultPack(rows: readonly PackableResult[]): Uint8Array {
   return frame(messagePack.encode({ seqs, indexes, ...outputs.pack }));
 }
 
-/** A frame that tells of the job. */
+/** A frame with a line about the job. */
 export function encodeJobLine(line: JobLine): Uint8Array {
   return frame(messagePack.encode(line));
 }
@@ -109,7 +109,7 @@ function frame(body: Uint8Array): Uint8Array {
 
 /**
  * The content of a frame without its head. Outputs are views into `body`.
- * @throws Error when it is nothing that this version knows
+ * @throws Error when this version does not know the content
  */
 export function readResultFrame(body: Uint8Array): ResultPack | JobLine {
   const decoded = messagePack.decode(body);

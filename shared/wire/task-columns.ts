@@ -23,7 +23,7 @@ const resultColumnsSchema = packSchema(
   { indexes, attempts, elapsedMs: durations },
   {
     failure: v.optional(failureSchema),
-    /** The blob that holds the output; the task's value in the pack is empty then, as it is for a failure. */
+    /** The blob that holds the output; the task's value in the pack is empty then, as for a failure. */
     output: v.optional(blobNameSchema),
     refs: v.optional(refsSchema),
   },
@@ -39,7 +39,7 @@ export const leasedTasksSchema = v.pipe(leaseColumnsSchema, v.transform(readLeas
 /** Results on the wire; read as {@link TaskResult}s whose outputs are views of the frame. */
 export const taskResultsSchema = v.pipe(resultColumnsSchema, v.transform(readResults));
 
-/** Columns that {@link leasedTasksSchema} reads. */
+/** Makes the columns that {@link leasedTasksSchema} reads. */
 export function leaseColumns(tasks: readonly LeasedTask[]): LeaseColumns {
   const extras: LeaseExtra[] = [];
   const inputs = tasks.map(({ input, refs, resume }, at) => {
@@ -61,7 +61,7 @@ export function leaseColumns(tasks: readonly LeasedTask[]): LeaseColumns {
   };
 }
 
-/** Columns that {@link taskResultsSchema} reads. */
+/** Makes the columns that {@link taskResultsSchema} reads. */
 export function resultColumns(results: readonly TaskResult[]): ResultColumns {
   const extras: ResultExtra[] = [];
   const outputs = results.map(({ outcome }, at) => {

@@ -11,12 +11,12 @@ import { packSchema } from "./pack-schema.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { refsSchema } from "./task.ts";
 
-/** A task as it comes out of a pack. */
+/** A task of a pack. */
 export interface PackedTask {
   readonly index: TaskIndex;
   /** Encoded bytes (a view into the pack), or the blob that holds them. */
   readonly input: Uint8Array | BlobName;
-  /** Every blob that the input refers to, the one it stands in included. */
+  /** Blobs that the input refers to, and the blob that holds the input. */
   readonly refs: readonly BlobName[];
 }
 
@@ -33,7 +33,10 @@ export const taskPackSchema = packSchema(
 type TaskPackForm = v.InferOutput<typeof taskPackSchema>;
 type TaskExtra = NonNullable<TaskPackForm["extras"]>[number];
 
-/** References in one pack that leave room for those of one more task: each is six elements at most. */
+/**
+ * A pack with this many references takes no more tasks: each reference is six elements at most, and the next task's must fit,
+ * too.
+ */
 const fullRefs = 32 * 1024;
 
 const messagePack = new MessagePack(messagePackBounds.taskPack);
@@ -57,7 +60,7 @@ export class TaskPacker {
     return this.#inputs.used;
   }
 
-  /** Whether another task may be too much for one pack. */
+  /** Whether another task may exceed the bounds of a pack. */
   get isFull(): boolean {
     return this.length >= limits.tasksPerMessage || this.#refCount >= fullRefs;
   }
@@ -68,21 +71,21 @@ export class TaskPacker {
     this.#inputs.add(input, refs.length > 0 ? { refs: [...refs] } : undefined);
   }
 
-  /** Adds a task whose input stands in a blob; the returned function names the blob, once it is stored. */
+  /** Adds a task whose input will be in a blob. The returned function names the blob once it is stored. */
   addLarge(refs: readonly BlobName[]): (blob: BlobName) => void {
     this.#refCount += refs.length;
     const extra = this.#inputs.addExtra(refs.length > 0 ? { refs: [...refs] } : {});
     return (blob) => void (extra.input = blob);
   }
 
-  /** The pack on the wire. Every large input has its blob by then. */
+  /** The pack on the wire. The blobs of large inputs must be named before. */
   encode(): Uint8Array<ArrayBuffer> {
     return messagePack.encode({ first: this.#first, ...this.#inputs.pack });
   }
 }
 
 /**
- * The tasks of a pack that came from a customer. Inputs are views into `bytes`.
+ * The tasks of a customer's pack. Inputs are views into `bytes`.
  * @throws PlatformError BAD_REQUEST, TOO_LARGE
  */
 export function readTaskPack(bytes: Uint8Array): PackedTask[] {
@@ -108,7 +111,7 @@ function tasksOf({ first, extras = [], ...values }: TaskPackForm): PackedTask[] 
   return tasks;
 }
 
-/** An input that no kernel could read is refused before it is a task. */
+/** Refuses an input that no kernel could read, before it becomes a task. */
 function checkInput(input: Uint8Array, index: TaskIndex): void {
   try {
     checkValue(input);

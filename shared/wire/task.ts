@@ -3,7 +3,7 @@ import { blobNameSchema, type BlobName } from "../data-reference.ts";
 import { jobIdSchema, taskIndexSchema } from "../ids.ts";
 import { limits } from "../limits.ts";
 
-/** What both ends of the protocol, and a client's outbox, know of one task. */
+/** A task as both ends of the protocol and a client's outbox know it. */
 
 export const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 export const bytes = (max: number) =>
@@ -15,7 +15,7 @@ export const bytes = (max: number) =>
 const attemptSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.maxAttemptNumber));
 export const refsSchema = v.pipe(v.array(blobNameSchema), v.maxLength(limits.refsPerTask));
 
-/** Names one lease: a task and which attempt at it. */
+/** Names a lease: a task and the number of the attempt. */
 export const leaseKeySchema = v.strictObject({
   job: jobIdSchema,
   index: taskIndexSchema,
@@ -24,8 +24,8 @@ export const leaseKeySchema = v.strictObject({
 export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
 
 /**
- * How an attempt failed. `crash` ended the sandbox (out of memory, abort); `memory` went over `memoryMb`; `unserialisable`: an
- * input or output is no value; `refused`: the kernel does not load.
+ * How an attempt failed. `crash`: the kernel ended the sandbox (out of memory, abort); `memory`: the kernel went over
+ * `memoryMb`; `unserialisable`: an input or output is no value; `refused`: the kernel does not load.
  */
 export const failureKinds = [
   "error",
@@ -50,7 +50,7 @@ export type Failure = v.InferOutput<typeof failureSchema>;
 const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
 export type Payload = v.InferOutput<typeof payloadSchema>;
 
-/** One lease, as the client gets it. */
+/** A lease, as the client gets it. */
 export interface LeasedTask {
   readonly index: number;
   readonly attempt: number;
@@ -61,7 +61,7 @@ export interface LeasedTask {
   readonly resume?: Uint8Array | undefined;
 }
 
-/** What is said of a stored output that cannot be read; the server counts its task as done. */
+/** Message about a stored output that cannot be read; the server counts its task as done. */
 export function unreadableOutput(reason: string): string {
   return `The task was done, but its output cannot be read. ${reason} Submit the input again to have it computed anew.`;
 }
@@ -69,7 +69,7 @@ export function unreadableOutput(reason: string): string {
 export const taskResultSchema = v.strictObject({
   index: taskIndexSchema,
   attempt: attemptSchema,
-  /** Time the kernel took, in ms. */
+  /** Run time of the kernel in ms. */
   elapsedMs: v.pipe(v.number(), v.finite(), v.minValue(0)),
   outcome: v.variant("state", [
     v.strictObject({
@@ -80,6 +80,6 @@ export const taskResultSchema = v.strictObject({
     v.strictObject({ state: v.literal("failed"), failure: failureSchema }),
   ]),
 });
-/** One finished attempt, as the client reports it. */
+/** A finished attempt, as the client reports it. */
 export type TaskResult = v.InferOutput<typeof taskResultSchema>;
 export type TaskOutcome = TaskResult["outcome"];

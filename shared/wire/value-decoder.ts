@@ -3,10 +3,10 @@ import { checkMessagePack, messagePackBounds } from "./messagepack-walk.ts";
 import { plainBytes } from "./plain-bytes.ts";
 import { extensions, isValueExtension, makeNumericArray, readReference } from "./value-forms.ts";
 
-// Taken before any kernel runs: it shares this realm and may replace what it finds.
+// A kernel shares this realm and may replace globals: these references are taken before any kernel runs.
 const { fromCharCode } = String;
 const { defineProperty } = Object;
-// A mark of the byte order that a string begins with is a character of it.
+// A string may begin with U+FEFF, which the default decoder would drop.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const readText = decoder.decode.bind(decoder);
 // oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
@@ -17,9 +17,9 @@ const copyOf = Function.prototype.call.bind(Uint8Array.prototype.slice) as (
 ) => Uint8Array<ArrayBuffer>;
 const Bytes = Uint8Array;
 
-/** Shorter text is put together from its characters: a platform's decoder takes 0.1 µs to begin with. */
+/** A platform's decoder takes 0.1 µs to begin with, so shorter text is made from its characters. */
 const shortText = 12;
-/** Keys up to this length are looked up among those met before. */
+/** Keys up to this length are decoded once and looked up afterwards. */
 const longestKey = 32;
 
 const nothing = new Bytes();
@@ -28,24 +28,24 @@ interface KnownKey {
   readonly bytes: Uint8Array;
   readonly text: string;
 }
-/** By a hash of the key; one that is met again and again is not decoded again. */
+/** Decoded keys by a hash of their bytes. */
 const knownKeys: (KnownKey | undefined)[] = Array<undefined>(256).fill(undefined);
 
 /**
- * Says whether bytes are a value that {@link decode} reads, without decoding them.
+ * Checks that bytes are a value that {@link decode} reads, without decoding them.
  * @throws Error saying what is wrong
  */
 export function checkEncodedValue(bytes: Uint8Array): void {
   checkMessagePack(bytes, messagePackBounds.value, isValueExtension);
 }
 
-/** The value that bytes stand for, with byte arrays of its own. @throws Error when they are none */
+/** The value of encoded bytes, with byte arrays of its own. @throws Error when the bytes are no value */
 export function decode(bytes: Uint8Array): unknown {
   checkEncodedValue(bytes);
   return reader.read(plainBytes(bytes));
 }
 
-/** Reads bytes that were checked: what a length announces is there. */
+/** Reads checked bytes: every announced length is there. */
 export class ValueReader {
   readonly #copyBytes: boolean;
   #bytes: Uint8Array = nothing;
@@ -64,7 +64,7 @@ export class ValueReader {
     try {
       return this.#value();
     } finally {
-      // They may be of a large buffer.
+      // The bytes may belong to a large buffer, which a reference would keep alive.
       this.#bytes = nothing;
       this.#view = undefined;
     }
@@ -139,7 +139,7 @@ export class ValueReader {
     for (let i = 0; i < count; i++) {
       const key = this.#key();
       const value = this.#value();
-      // Assigning it would change what the object inherits from.
+      // An assignment to `__proto__` would change the object's prototype.
       if (key === "__proto__")
         defineProperty(map, key, { value, writable: true, enumerable: true, configurable: true });
       else map[key] = value;
@@ -196,7 +196,7 @@ export class ValueReader {
     }
     if (type === extensions.brokenText) return this.#brokenText(length / 2);
     const place = this.#bytes[this.#at++]!;
-    // Copied into a buffer of its own, which gives the alignment that a typed array needs.
+    // A typed array needs an aligned buffer, so its bytes are copied into a new one.
     return makeNumericArray(place, this.#copy(length - 1).buffer);
   }
 
@@ -212,14 +212,14 @@ export class ValueReader {
     return this.#copyBytes ? this.#copy(length) : this.#take(length);
   }
 
-  /** A view of the next bytes, which are passed. */
+  /** Consumes the next bytes as a view. */
   #take(length: number): Uint8Array {
     const at = this.#at;
     this.#at += length;
     return new Bytes(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
   }
 
-  /** The next bytes in a buffer of their own, which are passed. */
+  /** Consumes the next bytes as a copy with a buffer of its own. */
   #copy(length: number): Uint8Array<ArrayBuffer> {
     const at = this.#at;
     this.#at += length;
@@ -232,7 +232,7 @@ export class ValueReader {
     return value;
   }
 
-  /** Everything, as numbers are read from it; the next `width` bytes are passed. */
+  /** Consumes the next `width` bytes; the returned view is of all bytes. */
   #data(width: number): DataView {
     this.#at += width;
     return (this.#view ??= new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength));

@@ -3,7 +3,7 @@ import { messagePackBounds } from "./messagepack-walk.ts";
 import { extensions, numericKinds, type NumericKind } from "./value-forms.ts";
 import { refusalOf } from "./value-refusal.ts";
 
-// Taken before any kernel runs: it shares this realm and may replace what it finds.
+// A kernel shares this realm and may replace globals: these references are taken before any kernel runs.
 const { keys: keysOf, getPrototypeOf, getOwnPropertySymbols, hasOwn, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
 const { isSafeInteger } = Number;
@@ -13,7 +13,7 @@ const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnum
   object: object,
   key: PropertyKey,
 ) => boolean;
-/** The kind of a typed array, of whatever realm or subclass: `Float32Array`. */
+/** The kind of a typed array of any realm or subclass: `Float32Array`. */
 const kindOf = Function.prototype.call.bind(
   // oxlint-disable-next-line typescript/unbound-method -- the same
   Object.getOwnPropertyDescriptor(getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!,
@@ -26,7 +26,7 @@ const { depth: maxDepth } = messagePackBounds.value;
 const firstCapacity = 4096;
 /** A larger buffer is not kept for the next value. */
 const keptBytes = 1024 * 1024;
-/** Longer text is written by the platform, which takes 0.1 µs to begin with. */
+/** The platform's encoder takes 0.1 µs to begin with, so shorter text is written character by character. */
 const shortText = 24;
 const bytesPerUnit = 3;
 const longestHead = 9;
@@ -36,12 +36,12 @@ export interface Encoded {
   readonly refs: readonly BlobName[];
 }
 
-/** Something in a value that is none; it gets its place while the containers around it are left. */
+/** A part of a value that is no value. Its place is completed while the containers around it are left. */
 export class Unfit extends Error {
   place = "";
 }
 
-/** Writes values as MessagePack, each over the one before. */
+/** Writes values as MessagePack into one buffer; each value overwrites the one before. */
 export class ValueEncoder {
   readonly #omitUndefined: boolean;
   #bytes = new Bytes(firstCapacity);
@@ -49,20 +49,20 @@ export class ValueEncoder {
   #at = 0;
   #references: DataReference[] = [];
   #busy = false;
-  /** What is behind heads of 1 to 5 bytes at the beginning, where most text stands: a view costs more than to write to it. */
+  /** Views of the buffer behind a head of 1 to 5 bytes, where a lone text begins: a new view costs more than a write. */
   #textRooms: Uint8Array[] = [];
 
-  /** @param options - `omitUndefined`: properties that are undefined are left out, as messages have it */
+  /** @param options - `omitUndefined`: undefined properties are left out, as messages need it */
   constructor({ omitUndefined = false } = {}) {
     this.#omitUndefined = omitUndefined;
   }
 
   /**
-   * The bytes are good until the next call. References are named once a blob, in order of appearance.
+   * The bytes are good until the next call. Each blob is named once, in order of appearance.
    * @throws Unfit
    */
   encode(value: unknown): Encoded {
-    // A getter of the value may encode another: a kernel's checkpoint.
+    // A getter of the value may encode another value, as `ctx.checkpoint` does.
     if (this.#busy) return new ValueEncoder({ omitUndefined: this.#omitUndefined }).encode(value);
     this.#busy = true;
     this.#at = 0;
@@ -109,7 +109,8 @@ export class ValueEncoder {
     if (isArray(value) && isPlainArray(prototype)) return this.#array(value, depth);
     if (isView(value)) return this.#typedArray(value);
     if (DataReference.is(value)) return this.#reference(value);
-    // A plain object of another realm (an iframe, a vm) has another Object.prototype, whose own prototype is null.
+    // A plain object of another realm (an iframe, a vm) inherits from that realm's Object.prototype, whose own prototype is
+    // null.
     if (prototype === null || (typeof prototype === "object" && getPrototypeOf(prototype) === null))
       if (!isArray(value)) return this.#map(value as Record<string, unknown>, depth);
     throw new Unfit(refusalOf(value));
@@ -221,14 +222,14 @@ export class ValueEncoder {
     this.#extension(extensions.brokenText, units);
   }
 
-  /** False, and nothing is written, for text that UTF-8 cannot hold. */
+  /** Writes text unless UTF-8 cannot hold it. @returns whether the text was written */
   #wellFormedText(text: string): boolean {
     const { length } = text;
     if (length <= shortText && this.#ascii(text)) return true;
     if (!text.isWellFormed()) return false;
     const room = length * bytesPerUnit;
     if (this.#at + longestHead + room > this.#bytes.length) this.#grow(longestHead + room);
-    // As many bytes as characters, most often; else the head is shorter than it has to be, and the text moves on.
+    // Text has most often as many bytes as characters; if not, the head needs another width, and the text is moved.
     const guess = textHead(length);
     const { written } = writeText(text, this.#roomBehind(guess));
     const head = textHead(written);
@@ -243,7 +244,7 @@ export class ValueEncoder {
     return (this.#textRooms[head] ??= this.#bytes.subarray(head));
   }
 
-  /** False, and nothing is written, for a text with other characters. */
+  /** Writes text of ASCII characters only. @returns whether the text was written */
   #ascii(text: string): boolean {
     const { length } = text;
     if (this.#at + 1 + length > this.#bytes.length) this.#grow(1 + length);
@@ -292,7 +293,7 @@ export class ValueEncoder {
     this.#extension(extensions.reference, referenceEncoder.encode([sha256, size, ...(range ?? [])]).bytes);
   }
 
-  /** An extension; `first` stands before the content. */
+  /** An extension; `first` is a byte before the content. */
   #extension(type: number, content: Uint8Array, first?: number): void {
     const size = content.length + (first === undefined ? 0 : 1);
     const fixed = [1, 2, 4, 8, 16].indexOf(size);
@@ -310,7 +311,7 @@ export class ValueEncoder {
     this.#at += content.length;
   }
 
-  /** A head whose length field has one, two or four bytes; the types of the three follow one another. */
+  /** A head whose length field has one, two or four bytes; the tags of the three are consecutive. */
   #sizedHead(tag: number, size: number): void {
     if (size >= 2 ** 32) throw new Unfit(`${size} bytes in one piece are too many (put them as a blob)`);
     if (size < 2 ** 8) this.#sized(tag, size, 1);
@@ -318,7 +319,7 @@ export class ValueEncoder {
     else this.#sized(tag + 2, size, 4);
   }
 
-  /** The head of a container: in the type itself, or with a length field of two or four bytes. */
+  /** The head of a container: the count is in the tag, or in a length field of two or four bytes. */
   #head(count: number, fixed: number, below: number, tag: number): void {
     if (count < below) this.#bytes[this.#at++] = fixed | count;
     else if (count < 2 ** 16) this.#sized(tag, count, 2);
@@ -347,7 +348,7 @@ export class ValueEncoder {
   }
 }
 
-/** Of what stands inside the extension of a reference. */
+/** Encodes the content of a reference's extension. */
 let referenceEncoder: ValueEncoder | undefined;
 const none: readonly BlobName[] = [];
 
@@ -355,7 +356,7 @@ function textHead(size: number): number {
   return size < 32 ? 1 : size < 256 ? 2 : size < 2 ** 16 ? 3 : 5;
 }
 
-/** Arrays of another realm too; that realm's Array.prototype is an array itself, the prototype of a subclass is none. */
+/** Also for arrays of another realm: that realm's Array.prototype is an array itself, but the prototype of a subclass is not. */
 function isPlainArray(prototype: unknown): boolean {
   return prototype === arrayPrototype || isArray(prototype);
 }
@@ -371,14 +372,14 @@ function refuseDepth(depth: number): void {
     );
 }
 
-/** A property under a symbol would be lost without a word. */
+/** MessagePack cannot hold a property under a symbol, so its value is refused instead of losing it in silence. */
 function refuseSymbols(object: object): void {
   for (const symbol of getOwnPropertySymbols(object))
     if (isEnumerable(object, symbol))
       throw new Unfit(`a key that is a symbol (${String(symbol)}) is not text`);
 }
 
-/** The error, with one more step of the way to where it is. */
+/** The error, with another step of the path to the unfit part. */
 function placed(error: unknown, step: string): Unfit {
   const unfit = error instanceof Unfit ? error : new Unfit(`reading it threw ${describe(error)}`);
   unfit.place = step + unfit.place;

@@ -1,14 +1,14 @@
 import { isDataReferenceShape, type DataReferenceShape } from "../data-reference.ts";
 
-/** Extensions of MessagePack that values are made with. The numbers are part of the wire format and of what is stored. */
+/** MessagePack extensions of values. The numbers are part of the wire format and of stored values. */
 export const extensions = {
   /** A data reference: `[sha256, size]` or `[sha256, size, start, end]`. */
   reference: 1,
-  /** A typed array: the place of its kind in {@link numericKinds}, then its bytes, lowest first. */
+  /** A typed array: the position of its kind in {@link numericKinds}, then its bytes, lowest first. */
   numericArray: 2,
-  /** What only JavaScript has; the one of them is `undefined`, a byte 0. */
+  /** Values that only JavaScript has: so far `undefined`, a byte 0. */
   language: 3,
-  /** Text that holds half a surrogate pair, which UTF-8 cannot: its UTF-16 units, lowest byte first. */
+  /** Text with half a surrogate pair, which UTF-8 cannot hold: its UTF-16 units, lowest byte first. */
   brokenText: 4,
 } as const;
 
@@ -34,23 +34,23 @@ const constructors = globalThis as unknown as Record<
   NumericKind,
   (new (buffer: ArrayBuffer) => ArrayBufferView) | undefined
 >;
-// Taken before any kernel runs: it shares this realm and may replace what it finds.
+// A kernel shares this realm and may replace globals: these references are taken before any kernel runs.
 const makers = numericKinds.map((kind) => constructors[kind]);
 
-/** A typed array of its own buffer. @throws Error where the platform has no such arrays, or the bytes are none of it */
+/** A typed array over `buffer`. @throws Error where the platform has no such arrays, or the bytes do not fit the kind */
 export function makeNumericArray(place: number, buffer: ArrayBuffer): ArrayBufferView {
   const maker = makers[place];
   if (maker) return new maker(buffer);
   throw new Error(`${numericKinds[place] ?? "such a typed array"} does not exist in this browser or runtime`);
 }
 
-/** Whether so many bytes are whole elements of the typed array at this place. */
+/** Whether the typed array at this place of {@link numericKinds} can have this many bytes. */
 export function isNumericLength(place: number, length: number): boolean {
   const size = elementBytes[place];
   return size !== undefined && length % size === 0;
 }
 
-/** Whether an extension is one that a value may have. */
+/** Whether a value may have an extension of this type with these bytes. */
 export function isValueExtension(type: number, bytes: Uint8Array, from: number, to: number): boolean {
   if (type === extensions.numericArray) {
     return to > from && isNumericLength(bytes[from]!, to - from - 1);
@@ -61,10 +61,10 @@ export function isValueExtension(type: number, bytes: Uint8Array, from: number, 
 }
 
 const hashChars = 64;
-/** An array of two or four, and text of 64 bytes in it. */
+/** The head of an array of two or four elements, and the head of its text of 64 bytes. */
 const headBytes = 3;
 
-/** The data reference whose extension has these bytes; undefined when they are none. */
+/** The data reference of an extension's bytes; undefined when they are no data reference. */
 export function readReference(bytes: Uint8Array, from: number, to: number): DataReferenceShape | undefined {
   const count = bytes[from]! & 0x0f;
   if (bytes[from] !== (0x90 | count) || (count !== 2 && count !== 4)) return undefined;
@@ -87,7 +87,7 @@ export function readReference(bytes: Uint8Array, from: number, to: number): Data
   return at === to && isDataReferenceShape(shape) ? shape : undefined;
 }
 
-/** Bytes of a whole number from 0 on, behind its type; undefined when the type is another. */
+/** Width of a non-negative whole number after its tag; undefined for the tag of another type. */
 function widthOfNumber(tag: number | undefined): number | undefined {
   if (tag === undefined || (tag >= 0x80 && (tag < 0xcc || tag > 0xcf))) return undefined;
   return tag < 0x80 ? 0 : 2 ** (tag - 0xcc);

@@ -9,9 +9,9 @@ import { makeNumericArray, numericKinds, type NumericKind } from "./value-forms.
 const { depth: maxDepth } = messagePackBounds.value;
 
 /**
- * The JSON form of a value, for curl: bytes are `{"$bytes": base64}`, typed arrays
- * `{"$array": "Float32Array", "base64": …}`, data references `{"$ref": {sha256, size, range?}}`, numbers JSON lacks
- * `{"$number": "NaN"}`, `undefined` is `{"$undefined": true}`. A key that itself starts with `$` is written with a second one.
+ * The JSON form of a value, for curl: bytes are `{"$bytes": base64}`, typed arrays `{"$array": "Float32Array", "base64": …}`,
+ * data references `{"$ref": {sha256, size, range?}}`, numbers that JSON lacks `{"$number": "NaN"}`, `undefined` is
+ * `{"$undefined": true}`. A key that begins with `$` gets another `$` in front.
  */
 export function valueToJson(value: Value): unknown {
   if (value === undefined) return { $undefined: true };
@@ -26,21 +26,21 @@ export function valueToJson(value: Value): unknown {
     return { $array: array[Symbol.toStringTag], base64: toBase64(bytes) };
   }
   if (Array.isArray(value)) return value.map((item: Value) => valueToJson(item));
-  // Made from entries: a key `__proto__` is one like any other then.
+  // `Object.fromEntries` makes `__proto__` a property like any other.
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [keyToJson(key), valueToJson(item)]));
 }
 
-/** Whether JSON.stringify writes a number such that it reads as itself. */
+/** Whether JSON text can hold a number exactly. */
 function isInJson(value: number): boolean {
   return Number.isFinite(value) && !Object.is(value, -0);
 }
 
-/** What stands in `{"$number": …}` for a number that is not in JSON. */
+/** The text in `{"$number": …}` for a number that JSON lacks. */
 function numberName(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** A key as it stands in JSON, where those that begin with `$` are forms. */
+/** A key in the JSON form, where keys of a single `$` are reserved. */
 export function keyToJson(key: string): string {
   return key.startsWith("$") ? `$${key}` : key;
 }
@@ -54,7 +54,7 @@ export function valueFromJson(json: unknown): Value {
 }
 
 function read(json: unknown, depth: number): Value {
-  // Bytes come where a body is MessagePack.
+  // A MessagePack body may hold byte arrays.
   if (typeof json !== "object" || json === null || json instanceof Uint8Array) return json as Value;
   if (depth >= maxDepth)
     throw new PlatformError(

@@ -1,4 +1,4 @@
-/** What to send in place of things that programs often hold. */
+/** Advice for common objects that are no values. */
 const hints: Readonly<Record<string, string>> = {
   Date: "send date.getTime() or date.toISOString()",
   Map: "send [...map] or Object.fromEntries(map)",
@@ -14,7 +14,7 @@ const hints: Readonly<Record<string, string>> = {
   Boolean: "send true or false itself",
 };
 
-/** Says what something is that is no value, and what to send instead where that is known. */
+/** Names a thing that is no value, and the form to send instead where there is one. */
 export function refusalOf(thing: unknown): string {
   if (typeof thing === "bigint")
     return `the BigInt ${thing}n is not a value (send a string, or a BigInt64Array)`;
