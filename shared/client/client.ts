@@ -15,33 +15,36 @@ import { Session } from "./session/session.ts";
 import { statusOf, type ClientStatus } from "./status.ts";
 
 export interface ClientOptions {
-  /** Kernels computed at once. */
+  /** Number of kernels that compute at the same time. */
   readonly slots: number;
   /** Called after each turn of the event loop in which the status changed. */
   readonly onStatus?: (status: ClientStatus) => void;
   /** A task's checkpoints are sent at most this often; 5,000 ms unless told. */
   readonly checkpointIntervalMs?: number;
-  /** Called after every event with the session's state: for invariant checks and diagnostics. */
+  /** Called after every event, for invariant checks and diagnostics. */
   readonly onEvent?: (event: SessionEvent, state: Readonly<SessionState>) => void;
 }
 
-/** A client that computes for a server, on whatever platform the ports come from. */
+/** A client that computes for a server, on the platform of its ports. */
 export interface Client {
-  /** Connects and computes until told otherwise. */
+  /** Connects and computes until `pause`, `drain` or `stop`. */
   start(): void;
-  /** Asks for nothing more and hands back what waits; what runs goes on. */
+  /** Asks for no more tasks and hands queued tasks back; running tasks go on. */
   pause(): void;
   resume(): void;
-  /** Fewer slots: those above let their task finish first. */
+  /** Surplus slots finish their task first. */
   setSlots(slots: number): void;
-  /** Finishes what runs, hands back the rest, delivers, stops. Resolves when stopped; `stop` cuts it short. */
+  /**
+   * Finishes running tasks, hands the others back, delivers the results, and stops. Resolves when the client is stopped; `stop`
+   * ends the draining early.
+   */
   drain(): Promise<void>;
-  /** Goodbye now, before this returns: everything goes back to the server, every sandbox ends. */
+  /** Stops before this call returns: all leases go back to the server, and every sandbox ends. */
   stop(): void;
   readonly status: ClientStatus;
 }
 
-/** Makes a client; nothing happens before `start`. */
+/** Makes a client, which is idle until `start`. */
 export function createClient(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions): Client {
   return new ClientRuntime(ports, identity, options);
 }
@@ -54,7 +57,7 @@ interface Link {
   writer: FrameWriter | undefined;
 }
 
-/** Carries out the session's instructions through the ports and tells it what happened. */
+/** Carries out the session's instructions through the ports, and tells the session what happened. */
 class ClientRuntime implements Client {
   readonly #ports: ClientPorts;
   readonly #session: Session;
@@ -70,7 +73,7 @@ class ClientRuntime implements Client {
   #turnScheduled = false;
   #statusShown = "";
   #timer: { at: number; cancel: () => void } | undefined;
-  /** Handlers of an earlier connection find another link here and stay silent. */
+  /** The newest connection: handlers of an earlier connection compare theirs to it and stay silent. */
   #link: Link | undefined;
 
   constructor(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions) {
@@ -235,7 +238,7 @@ class ClientRuntime implements Client {
       .then(
         (name) => this.#dispatch({ type: "outputUploaded", upload, name }),
         (error: unknown) => {
-          // A client that stops keeps the output in its outbox.
+          // A stopped client keeps the output in its outbox.
           if (state.mode === "stopped") return;
           const message = `The output could not be stored: ${describeThrown(error).message}`;
           this.#dispatch({ type: "outputRefused", upload, failure: { kind: "data", message } });
@@ -243,7 +246,7 @@ class ClientRuntime implements Client {
       );
   }
 
-  /** Once a turn of the event loop: one frame, one status, one timer. */
+  /** Runs once in a turn of the event loop: one frame, one status, one timer. */
   #endTurn(): void {
     this.#turnScheduled = false;
     this.#precacher.hold(this.#session.state.mode !== "running");
@@ -269,7 +272,7 @@ class ClientRuntime implements Client {
       this.#timer.cancel();
       this.#timer = undefined;
     }
-    // A timer that fires too early does no harm, and sets the next.
+    // A timer that fires too early does no harm: the end of its turn sets the next one.
     if (this.#timer || at === Infinity) return;
     const cancel = this.#ports.clock.setTimer(Math.min(longestTimerMs, Math.max(0, at - now)), () => {
       this.#timer = undefined;

@@ -2,13 +2,13 @@ import { limits } from "../limits.ts";
 import { encodeFrame, type ClientMessage, type TaskResult } from "../wire/protocol.ts";
 import type { TransportConnection } from "./ports.ts";
 
-/** A frame, or a message of results, is closed when its values reach this. */
+/** A frame, or a message of results, is closed when its values have this many bytes. */
 export const frameBytes = 4 * 1024 * 1024;
 const messagesPerFrame = 1024;
-/** With this much on the way, further frames wait: results stay in memory once instead of twice. */
+/** Above this many unsent bytes further frames wait, so that results are in memory once instead of twice. */
 const bufferedBytes = 8 * 1024 * 1024;
 
-/** Gathers messages and sends them as one frame a turn of the event loop; results of one job become one message. */
+/** Gathers messages and sends them as one frame in a turn of the event loop; results of one job become one message. */
 export class FrameWriter {
   readonly #connection: TransportConnection;
   #pending: ClientMessage[] = [];
@@ -31,8 +31,9 @@ export class FrameWriter {
   }
 
   /**
-   * Sends what waits; false when the network is behind and some of it has to wait.
-   * @param force - sends everything, however far behind the network is: these are the last words
+   * Sends waiting messages.
+   * @returns false when the network is behind and some messages still wait
+   * @param force - sends all of them, for the last words of a client
    */
   flush(force = false): boolean {
     while (this.#pending.length > 0) {
@@ -51,7 +52,7 @@ export class FrameWriter {
   }
 }
 
-/** Rough: only values can be large. */
+/** A rough size: only values can be large. */
 function sizeOf(message: ClientMessage): number {
   if (message.type === "checkpoint") return message.state.length;
   if (message.type === "log") return 200 * message.lines.length;
@@ -59,7 +60,7 @@ function sizeOf(message: ClientMessage): number {
   return resultBytes(message.results);
 }
 
-/** About how many bytes results take in a frame. */
+/** Rough size of results in a frame, in bytes. */
 export function resultBytes(results: readonly TaskResult[]): number {
   let bytes = 0;
   for (const { outcome } of results) {

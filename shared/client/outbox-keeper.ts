@@ -5,7 +5,7 @@ import { taskResultSchema, type LeaseKey } from "../wire/protocol.ts";
 import type { ClientPorts, OutboxEntry } from "./ports.ts";
 import { describeThrown } from "./sandbox/runner-failure.ts";
 
-/** Writes to the outbox one after the other, so that what is saved and then forgotten stays forgotten. */
+/** Writes to the outbox in order, so that an entry that is saved and then removed stays removed. */
 export class OutboxKeeper {
   readonly #ports: Pick<ClientPorts, "outbox" | "log">;
   #last: Promise<void> = Promise.resolve();
@@ -14,7 +14,7 @@ export class OutboxKeeper {
     this.#ports = ports;
   }
 
-  /** What an earlier run left behind; an outbox that cannot be read is taken for empty. */
+  /** Entries of an earlier run; an unreadable outbox counts as empty. */
   async load(): Promise<OutboxEntry[]> {
     await this.#last;
     try {
@@ -34,13 +34,13 @@ export class OutboxKeeper {
     this.#then("A delivered result could not be removed", () => this.#ports.outbox.remove(keys));
   }
 
-  /** Resolves when everything asked so far is done. */
+  /** Resolves when all earlier writes are done. */
   settled(): Promise<void> {
     return this.#last;
   }
 
   #then(failure: string, action: () => Promise<void>): void {
-    // Begun at once when nothing is before it: a page that is being closed has no later.
+    // The first write begins at once, because a closing page does not run later callbacks.
     this.#pending++;
     const done =
       this.#pending === 1
@@ -66,13 +66,13 @@ export class OutboxKeeper {
   }
 }
 
-/** What stands on a disk may be of another version, or damaged: the server would refuse this client for it. */
+/** Checks an entry from disk, which may be damaged or of another version: the server would refuse this client for it. */
 function isEntry(raw: unknown): raw is OutboxEntry {
   if (typeof raw !== "object" || raw === null || !("job" in raw) || !("result" in raw)) return false;
   return v.is(jobIdSchema, raw.job) && v.is(taskResultSchema, withSmallOutput(raw.result));
 }
 
-/** An output that has not become a blob yet is larger than the wire allows, and is no less a result. */
+/** The result with a small output in place of its real output, which may be larger than the wire allows until it is a blob. */
 function withSmallOutput(result: unknown): unknown {
   if (typeof result !== "object" || result === null || !("outcome" in result)) return result;
   const { outcome } = result;

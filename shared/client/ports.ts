@@ -5,19 +5,19 @@ import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
 import type { FinishedTask } from "./sandbox-task.ts";
 
 /**
- * What a shell (browser page, Node process) gives the client core. Everything the core does to the world goes through
- * these; the core itself holds no timers, sockets or storage.
+ * A shell (browser page, Node process) gives the client core these ports. The core acts on the world only through them: it has
+ * no timers, sockets or storage of its own.
  */
 export interface ClientPorts {
   readonly clock: Clock;
-  /** Uniform in [0, 1); for jitter. */
+  /** Uniform in [0, 1), for jitter. */
   readonly random: () => number;
   readonly transport: Transport;
   readonly blobs: BlobTransfer;
   readonly cache: BlobCache;
   readonly outbox: Outbox;
   readonly sandboxes: SandboxFactory;
-  /** Diagnostics; a person reads them in a log or the browser's console. */
+  /** Diagnostics for a log or the browser's console. */
   readonly log: (
     level: "debug" | "info" | "warn",
     message: string,
@@ -28,42 +28,42 @@ export interface ClientPorts {
 export interface Clock {
   /** Milliseconds, monotonic. */
   now(): number;
-  /** Calls back once after about `ms`; returns what cancels it. */
+  /** Calls back once after about `ms`; returns a function that cancels the timer. */
   setTimer(ms: number, callback: () => void): () => void;
 }
 
-/** Opens the one WebSocket to the server. */
+/** Opens the client's WebSocket to the server. */
 export interface Transport {
-  /** Never throws: a failure to connect arrives as `closed`. `closed` is called exactly once a connection. */
+  /** Never throws: a failure to connect arrives as `closed`, which is called exactly once for a connection. */
   connect(handlers: TransportHandlers): TransportConnection;
 }
 export interface TransportHandlers {
   opened(): void;
   /** One binary frame. */
   received(frame: Uint8Array): void;
-  /** A sign of life that is not a frame (a WebSocket ping where the platform shows it). */
+  /** A sign of life without a frame (a WebSocket ping where the platform shows it). */
   heard(): void;
   closed(code: number, reason: string): void;
 }
 export interface TransportConnection {
   send(frame: Uint8Array): void;
-  /** Bytes handed to `send` and not yet on the network. */
+  /** Bytes that were given to `send` and are not on the network yet. */
   readonly bufferedBytes: number;
   close(code: number, reason: string): void;
 }
 
-/** The bytes of a fetch that are here, from the first on. */
+/** The fetched beginning of a transfer. */
 export interface FetchedPart {
-  /** Room for all of them. */
+  /** A buffer for all bytes of the transfer. */
   bytes: Uint8Array;
   length: number;
 }
 
-/** Moves blobs over HTTP. Verified by SHA-256 by whoever implements it. */
+/** Moves blobs over HTTP. The implementation verifies SHA-256. */
 export interface BlobTransfer {
   /**
-   * Fetches a blob, or `range` of it. Gives up when nothing comes for a while.
-   * @param part - what an attempt before this one got; changed here, so that the next one goes on where this one stopped
+   * Fetches a blob, or `range` of it. A stalled transfer fails.
+   * @param part - the bytes of earlier attempts; this attempt appends to them, so that the next one can go on from there
    * @throws PlatformError NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
    */
   fetch(
@@ -73,13 +73,13 @@ export interface BlobTransfer {
     part?: FetchedPart,
   ): Promise<Uint8Array>;
   /**
-   * SHA-256 of each chunk (`limits.chunkBytes`) of a blob, 32 bytes each, as the server tells them.
+   * The server's SHA-256 of each chunk (`limits.chunkBytes`) of a blob, 32 bytes each.
    * @throws PlatformError NOT_FOUND, HASH_MISMATCH when there are too few or too many, UNREACHABLE, …
    */
   chunks(name: BlobName, ticket: string): Promise<Uint8Array>;
   /** SHA-256 by the fastest means of the platform. */
   hash(bytes: Uint8Array): Promise<Sha256>;
-  /** Stores bytes on the server under their SHA-256; repeating it is harmless. */
+  /** Stores bytes on the server under their SHA-256; a repeated upload is harmless. */
   upload(bytes: Uint8Array, ticket: string): Promise<BlobName>;
 }
 
@@ -87,25 +87,25 @@ export interface BlobTransfer {
 export interface BlobCache {
   get(sha256: Sha256): Promise<Uint8Array | undefined>;
   put(sha256: Sha256, bytes: Uint8Array): Promise<void>;
-  /** Names held, most recently used first, at most `limits.cachedPerMessage`. */
+  /** Names in the cache, most recently used first, at most `limits.cachedPerMessage`. */
   list(): Promise<Sha256[]>;
-  /** Called with each change, also those made by another tab or process where that can be told. */
+  /** The listener is called with each change, also with those of another tab or process where the platform shows them. */
   onChange(listener: (change: { added: Sha256[]; removed: Sha256[] }) => void): void;
   /** For data that comes before tasks need it; absent where blobs are as near without a cache. */
   readonly precache?: PrecacheSpace;
 }
 
-/** The side of a cache for data that nobody needs yet. */
+/** The part of a cache for precached data. */
 export interface PrecacheSpace {
-  /** Most bytes that the cache holds. */
+  /** The cache's quota in bytes. */
   readonly quotaBytes: number;
-  /** Of these names, those that are here. They count as used now. */
+  /** Marks these names as used now. @returns the names that are in the cache */
   touch(names: readonly Sha256[]): Promise<Sha256[]>;
-  /** As `put`, but where that takes removing something of `keep`, it stores nothing. */
+  /** As `put`, but stores nothing when that would remove a name of `keep`. */
   put(sha256: Sha256, bytes: Uint8Array, keep: { has(name: Sha256): boolean }): Promise<void>;
   /**
-   * Runs `action` while no other client of this cache runs one of the same key (as far as they live); absent where a cache has
-   * one client. Keys are file names.
+   * Runs `action` while no other living client of this cache runs an action of the same key; absent for a cache with one
+   * client. Keys are file names.
    */
   turn?<T>(key: string, action: () => Promise<T>): Promise<T>;
 }
@@ -116,7 +116,7 @@ export interface OutboxEntry {
   readonly result: TaskResult;
 }
 
-/** Survives a reload, a crash and a restart. */
+/** Keeps results across a reload, a crash and a restart. */
 export interface Outbox {
   load(): Promise<OutboxEntry[]>;
   save(entries: readonly OutboxEntry[]): Promise<void>;
@@ -128,25 +128,28 @@ export interface SandboxFactory {
   create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
 }
 
-/** What the runner inside the sandbox may ask of the outside. Implemented by the core, exposed by the shell. */
+/** The calls of the runner inside the sandbox. The core implements them, the shell exposes them. */
 export interface SandboxHost {
-  /** Bytes of a blob or of a range of it, from the cache or the server. Others read them too: not to be changed or moved. */
+  /**
+   * Bytes of a blob or of a range of it, from the cache or the server. Other readers share them, so the caller may not change
+   * or transfer them.
+   */
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array>;
   /** Stores bytes as a blob and returns its name. */
   put(bytes: Uint8Array): Promise<BlobName>;
-  /** Reports from the running bundle, coalesced by the runner. */
+  /** Takes a report on the running bundle, coalesced by the runner. */
   report(report: RunnerReport): void;
 }
 
-/** `SandboxHost` as seen from inside the sandbox: every call may cross a boundary (comlink's `Remote<SandboxHost>` fits). */
+/** `SandboxHost` from inside the sandbox: every call may cross a boundary (comlink's `Remote<SandboxHost>` fits). */
 export interface RunnerHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
   put(bytes: Uint8Array): Promise<BlobName> | BlobName;
-  /** Fire and forget: the runner never waits for it. */
+  /** The runner does not wait for the result. */
   report(report: RunnerReport): unknown;
 }
 
-/** A report as the runner makes it. What crosses the boundary may be anything: it is read by `readReport`. */
+/** A report as the runner makes it. A hostile kernel may send anything else, so the core reads reports with `readReport`. */
 export interface RunnerReport extends Omit<SandboxReport, "finished"> {
   readonly finished?: FinishedPack;
 }
@@ -160,7 +163,7 @@ export interface SandboxReport {
   readonly log?: { readonly index: number; readonly lines: readonly string[] };
 }
 
-/** One bundle: tasks of one job, run in order. */
+/** Tasks of one job that run in order. */
 export interface SandboxBundle {
   readonly kernelSha256: Sha256;
   readonly seed: string;
@@ -170,19 +173,19 @@ export interface SandboxBundle {
 /** A running sandbox. Every call rejects when the sandbox dies. */
 export interface Sandbox {
   /**
-   * Loads a kernel module (its bytes are verified by the core). Loading the same kernel again is free.
+   * Loads a kernel module, whose bytes the core has verified. A repeated load has no effect.
    * @throws Error with the module's own error when it does not load or has no default-exported function
    */
   load(kernelSha256: Sha256, source: Uint8Array): Promise<void>;
-  /** Runs a bundle; every task is reported through `host.report` before this resolves. Never rejects for a kernel's error. */
+  /** Runs a bundle; every task is reported through `host.report` before this resolves. A kernel's error does not reject. */
   run(bundle: SandboxBundle): Promise<void>;
-  /** Ends it at once, whatever it is doing. */
+  /** Ends the sandbox at once, even in the middle of a task. */
   terminate(): void;
-  /** Resolves once when it ends, by itself or by `terminate`. `reason` is undefined after terminate. */
+  /** Resolves once, when the sandbox ends. `reason` is undefined after `terminate`. */
   readonly ended: Promise<{ reason: string | undefined; kind: "crash" | "memory" }>;
 }
 
-/** Who this client is, and what it offers. */
+/** Name and offer of this client. */
 export interface ClientIdentity {
   readonly client: ClientId;
   readonly kind: "browser" | "node";

@@ -1,7 +1,7 @@
 import type { BlobName } from "../data-reference.ts";
 import type { Failure } from "../wire/protocol.ts";
 
-/** `output` is the encoded value, of any size: the core turns a large one into a blob. */
+/** A finished task. `output` is the encoded value, of any size: the core turns a large output into a blob. */
 export interface FinishedTask {
   readonly index: number;
   readonly elapsedMs: number;
@@ -10,7 +10,7 @@ export interface FinishedTask {
     | { readonly state: "failed"; readonly failure: Failure };
 }
 
-/** A task as the runner gets it: input and resume are encoded values, a blob input is already fetched. */
+/** A task for the runner: input and resume are encoded values, and a blob input is already fetched. */
 export interface SandboxTask {
   readonly index: number;
   readonly attempt: number;

@@ -2,21 +2,21 @@ import type { ErrorBody } from "../errors.ts";
 import type { JobDescriptor } from "../wire/protocol.ts";
 import type { Connection, SessionState, Slot } from "./session/state.ts";
 
-/** What a page or log shows of a client; made by the session, one object a change. */
+/** State of a client for a page or log. The session makes a new object for each change. */
 export interface ClientStatus {
   readonly connection:
     | { readonly state: "connecting" }
     | { readonly state: "connected" }
     /** `retryAt` on the shell's clock. */
     | { readonly state: "waiting"; readonly retryAt: number; readonly reason: string }
-    /** Not retried by itself: the person has to do something. */
+    /** The client does not retry: a person has to act. */
     | { readonly state: "refused"; readonly error: ErrorBody }
     | { readonly state: "stopped" };
   readonly mode: "running" | "paused" | "draining" | "stopped";
   readonly slots: readonly SlotStatus[];
-  /** Leases waiting for a slot. */
+  /** Leases that wait for a slot. */
   readonly queued: number;
-  /** Finished results not yet acknowledged. */
+  /** Finished results that the server has not acknowledged yet. */
   readonly unsent: number;
   readonly done: number;
   readonly failed: number;
@@ -24,19 +24,19 @@ export interface ClientStatus {
 
 export type SlotStatus =
   | { readonly state: "idle" }
-  /** No sandbox could be made; tried again at `retryAt` (on the shell's clock). */
+  /** The shell could not make a sandbox; the slot tries again at `retryAt` (on the shell's clock). */
   | { readonly state: "broken"; readonly reason: string; readonly retryAt: number }
   | {
       readonly state: "running";
       readonly job: JobDescriptor;
       readonly index: number;
-      /** Tasks of the running bundle, 1 for a large task. */
+      /** Tasks of the running bundle: 1 for a large task. */
       readonly bundled: number;
       readonly fraction: number;
       readonly startedAt: number;
     };
 
-/** What a page or log shows of the session now. */
+/** The status of the session now. */
 export function statusOf(state: Readonly<SessionState>): ClientStatus {
   return {
     connection: connectionStatus(state.connection),

@@ -8,24 +8,24 @@ import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts } from "../ports.ts";
 
 const { wholeBytes } = limits;
-/** Blobs kept in memory beside the shell's cache: many slots, and many ranges of one stack, read the same ones. */
+/** Size of the cache in memory before the shell's cache: slots read the same blobs, and ranges the same stack. */
 const memoryBytes = 64 * 1024 * 1024;
 const queuedFetchesAtOnce = 4;
 const queuedFetchesWaiting = 4096;
-/** Failed tries while connected, about a minute of them; while there is no connection it waits without counting. */
+/** Failed tries while connected, about a minute of them; tries without a connection do not count. */
 const maxTries = 11;
 
 type Range = readonly [number, number];
 
-/** Blobs for kernels: from memory, the cache, or the server, each fetched once however many ask. */
+/** Blobs for kernels, from memory, the cache or the server; concurrent reads of a blob share one fetch. */
 export class BlobAccess {
   readonly #ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">;
   readonly #memory = new ByteCache(memoryBytes);
   readonly #chunks: ChunkReader;
-  /** Fetches under way; their bytes are shared, so nobody may change or transfer them. */
+  /** Fetches under way. Readers share the bytes, so no reader may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
-  /** Transfers that tasks wait for, or will soon; and who waits until there are none. */
+  /** Number of transfers that tasks wait for, or will soon; `#quiet` has the callers that wait for 0. */
   #busy = 0;
   readonly #quiet = new Set<() => void>();
   #fetching = 0;
@@ -47,7 +47,7 @@ export class BlobAccess {
     );
   }
 
-  /** Credential from the newest welcome; also means that the server is there. */
+  /** Takes the credential of the newest welcome, which also means that the server can be reached. */
   useTicket(ticket: string): void {
     this.#closed = false;
     this.#ticket = ticket;
@@ -59,7 +59,7 @@ export class BlobAccess {
     this.#connected = false;
   }
 
-  /** Gives up whatever waits. A new ticket opens it again. */
+  /** Fails pending transfers. A new ticket opens the access again. */
   close(): void {
     this.#closed = true;
     this.#connected = false;
@@ -68,7 +68,7 @@ export class BlobAccess {
   }
 
   /**
-   * The bytes of a blob, or of `range` of it; others read them too, so nobody may change or transfer them.
+   * The bytes of a blob, or of `range` of it. Other readers share them, so the caller may not change or transfer them.
    * @throws PlatformError RANGE_NOT_SATISFIABLE, NOT_FOUND, HASH_MISMATCH, UNREACHABLE, …
    */
   async read(name: BlobName, range?: Range): Promise<Uint8Array> {
@@ -85,7 +85,7 @@ export class BlobAccess {
     return this.#chunks.read(name, [start, end]);
   }
 
-  /** Of names that came into the cache, those that may be whole blobs: the server prefers clients that have a task's data. */
+  /** Filters newly cached names: drops chunks, because the server prefers clients that have the whole blobs of a task. */
   wholeBlobs(names: readonly Sha256[]): Sha256[] {
     return names.filter((name) => !this.#chunks.isStoring(name));
   }
@@ -95,7 +95,7 @@ export class BlobAccess {
     return this.#chunks;
   }
 
-  /** Fetches bytes that no task waits for; tries again as `read` does. @throws PlatformError */
+  /** Fetches bytes for a precache, with the retries of `read`. @throws PlatformError */
   fetchPrecached(
     name: BlobName,
     range: Range,
@@ -104,7 +104,7 @@ export class BlobAccess {
     return this.#transfer(name, range, check);
   }
 
-  /** Resolves when nothing moves that tasks wait for, or after `ms`: behind them, and yet not never. */
+  /** Resolves when no task waits for a transfer, or after `ms`: a precache gives way to tasks, but not for ever. */
   whenQuiet(ms: number): Promise<void> {
     if (this.#busy === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -118,7 +118,7 @@ export class BlobAccess {
     });
   }
 
-  /** Fetches the blobs of queued tasks into the cache, as far as they are small enough to be fetched whole. */
+  /** Fetches blobs of queued tasks into the cache, if they are small enough to be fetched whole. */
   fetchQueued(names: readonly BlobName[]): void {
     for (const name of names) {
       const known = this.#memory.has(name.sha256) || this.#underWay.has(name.sha256);
@@ -147,7 +147,7 @@ export class BlobAccess {
 
   /**
    * Stores bytes as a blob on the server.
-   * @param isWanted - given for bytes that are worth any number of tries: asked after each that failed
+   * @param isWanted - lifts the limit of tries: called after each failed try, and `false` ends the upload
    * @throws PlatformError TOO_LARGE, …
    */
   upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
@@ -173,7 +173,7 @@ export class BlobAccess {
     return under;
   }
 
-  /** A cache is never a reason to fail: what it cannot give is fetched. */
+  /** A cached blob. A failing cache counts as a miss, and the blob is fetched. */
   async #cached({ sha256, size }: BlobName): Promise<Uint8Array | undefined> {
     try {
       const bytes = await this.#ports.cache.get(sha256);
@@ -231,14 +231,14 @@ export class BlobAccess {
         return await action(ticket);
       } catch (cause) {
         const error = PlatformError.from(cause);
-        // A ticket lapses with its connection: the next welcome brings a new one.
+        // A ticket lapses with its connection, and the next welcome brings a new one.
         if (!error.retryable && error.code !== "UNAUTHENTICATED") throw error;
         if (this.#connected) counted++;
         const enough = isWanted ? !isWanted() : counted >= maxTries;
         if (enough || this.#closed) throw error;
       }
       await this.#sleep(backoffMs(attempt, this.#ports.random));
-      // A new welcome: the network answers, and the back-off starts afresh.
+      // A new ticket means that the server can be reached, so the back-off starts afresh.
       if (this.#ticket !== ticket) attempt = -1;
     }
   }
@@ -250,7 +250,7 @@ export class BlobAccess {
     return this.#ticket;
   }
 
-  /** Until `ms` have passed (never, without), or a new ticket came, or it is closed. */
+  /** Resolves after `ms` (never, when undefined), at a new ticket, or at `close`. */
   #sleep(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {

@@ -1,4 +1,4 @@
-/** Byte arrays by name, least recently used first out, bounded by their total size. */
+/** Byte arrays by name, bounded by their total size: the least recently used are dropped first. */
 export class ByteCache {
   readonly #maxBytes: number;
   readonly #entries = new Map<string, Uint8Array>();

@@ -8,16 +8,16 @@ import type { BlobCache, ClientPorts } from "../ports.ts";
 
 const { chunkBytes } = limits;
 const digestBytes = 32;
-/** Adjacent chunks come in one request up to this size: what a broken connection loses stays small. */
+/** Adjacent chunks come in one request up to this size, so a broken connection loses little. */
 export const runBytes = 8 * 1024 * 1024;
-/** Ranges of one read that are fetched side by side; a browser opens no more connections to one server. */
+/** Ranges of one read that are fetched side by side: browsers open no more connections to one server. */
 const runsAtOnce = 6;
-/** Digests kept in memory: of blobs of 64 GiB in all. */
+/** Digests in memory: enough for 64 GiB of blobs. */
 const listBytes = 8 * 1024 * 1024;
 
 type Range = readonly [start: number, end: number];
 
-/** A piece of a blob, named by its own hash: so every cache holds it as it holds any blob. */
+/** A piece of a blob, named by its own hash, so that any cache can hold it like a blob. */
 export interface Chunk {
   readonly sha256: Sha256;
   readonly start: number;
@@ -28,18 +28,18 @@ type Wanted = Chunk & {
   readonly reject: (reason: unknown) => void;
 };
 
-/** Where chunks come from; each of these tries again by itself. */
+/** The source of chunks; each method retries by itself. */
 interface ChunkSource {
-  /** The digests of a blob's chunks, one after another. */
+  /** The digests of a blob's chunks, concatenated. */
   digests(name: BlobName): Promise<Uint8Array>;
-  /** Bytes of a range; tries again when `check` throws. */
+  /** Bytes of a range; a range that fails `check` is fetched again. */
   fetch(name: BlobName, range: Range, check: (bytes: Uint8Array) => Promise<void>): Promise<Uint8Array>;
   hash(bytes: Uint8Array): Promise<Sha256>;
 }
 
 /**
- * Ranges of blobs that are too large to be fetched whole: in fixed, aligned chunks, each fetched once however many ranges
- * overlap in it, verified against the digest that the server tells, and cached under that digest.
+ * Reads ranges of blobs that are too large to be fetched whole, in fixed, aligned chunks. A chunk is fetched once for all
+ * ranges that overlap it, verified against the server's digest, and cached under that digest.
  */
 export class ChunkReader {
   readonly #source: ChunkSource;
@@ -49,7 +49,7 @@ export class ChunkReader {
   readonly #lists = new ByteCache(listBytes);
   readonly #listsUnderWay = new Map<Sha256, Promise<Uint8Array>>();
   readonly #underWay = new Map<Sha256, Promise<Uint8Array>>();
-  /** Chunks that the cache is looked into for, by their blob. */
+  /** Chunks to look up in the cache, by their blob. */
   readonly #batches = new Map<Sha256, Wanted[]>();
   readonly #storing = new Set<Sha256>();
 
@@ -60,7 +60,10 @@ export class ChunkReader {
     this.#log = parts.log;
   }
 
-  /** Whether this is a chunk on its way into the cache: the server leases by whole blobs and need not hear of it. */
+  /**
+   * Whether the name is of a chunk on its way into the cache. The server need not hear of chunks, because it leases by whole
+   * blobs.
+   */
   isStoring(sha256: Sha256): boolean {
     return this.#storing.has(sha256);
   }
@@ -70,13 +73,13 @@ export class ChunkReader {
     return chunksOf(name, await this.#digests(name), start, end);
   }
 
-  /** Of a blob whose digests are here, the names of all chunks. */
+  /** Names of all chunks of a blob, when its digests are in memory. */
   knownChunks({ sha256, size }: BlobName): readonly Sha256[] {
     const list = this.#lists.get(sha256);
     return list ? chunksOf({ sha256, size }, list, 0, size).map((chunk) => chunk.sha256) : [];
   }
 
-  /** Fetches adjacent chunks for the cache alone; memory holds the chunks that tasks use now. @throws PlatformError */
+  /** Fetches adjacent chunks into the cache only: memory holds the chunks that tasks use now. @throws PlatformError */
   async fetchRun(
     name: BlobName,
     run: readonly Chunk[],
@@ -92,7 +95,7 @@ export class ChunkReader {
       await this.#whileStoring(chunk.sha256, () => to.put(chunk.sha256, partOf(bytes, chunk)));
   }
 
-  /** The bytes of a range that lies inside the blob; the caller owns them. @throws PlatformError */
+  /** The bytes of a range inside the blob; the caller owns them. @throws PlatformError */
   async read(name: BlobName, [start, end]: Range): Promise<Uint8Array> {
     if (start === end) return new Uint8Array();
     const chunks = chunksOf(name, await this.#digests(name), start, end);
@@ -123,7 +126,7 @@ export class ChunkReader {
     return under;
   }
 
-  /** The chunks' bytes, shared by all who ask: nobody may change them. */
+  /** The chunks' bytes. Readers share them, so no reader may change them. */
   #take(name: BlobName, chunks: readonly Chunk[]): Promise<Uint8Array>[] {
     return chunks.map((chunk) => {
       const kept = this.#memory.get(chunk.sha256);
@@ -131,7 +134,7 @@ export class ChunkReader {
       const under = this.#underWay.get(chunk.sha256);
       if (under) return under;
       const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-      // Who reads it is told; a read that failed for another chunk may have stopped listening.
+      // The reader sees the rejection, unless its read has ended with the failure of another chunk.
       promise.catch(() => undefined);
       this.#underWay.set(chunk.sha256, promise);
       this.#want(name, { ...chunk, resolve, reject });
@@ -139,7 +142,7 @@ export class ChunkReader {
     });
   }
 
-  /** What is asked for at about one time is looked for together, so that a kernel's twenty images are few requests. */
+  /** Requests of one turn are looked up together, so that the twenty images of a kernel take few requests. */
   #want(name: BlobName, chunk: Wanted): void {
     const batch = this.#batches.get(name.sha256);
     if (batch) {
@@ -154,7 +157,7 @@ export class ChunkReader {
   async #load(name: BlobName, batch: readonly Wanted[]): Promise<void> {
     const first = [...batch];
     const absent = await this.#settleCached(first);
-    // What was asked for while the cache was looked into comes along; what is asked for from now on makes a batch of its own.
+    // Chunks that were requested during the lookup join this batch; later requests begin the next batch.
     this.#batches.delete(name.sha256);
     absent.push(...(await this.#settleCached(batch.slice(first.length))));
     const runs = runsOf(absent.sort((a, b) => a.start - b.start));
@@ -164,7 +167,7 @@ export class ChunkReader {
     await Promise.all(Array.from({ length: Math.min(runsAtOnce, runs.length) }, work));
   }
 
-  /** @returns the chunks that the cache does not have */
+  /** Settles the chunks that are in the cache. @returns the other chunks */
   async #settleCached(chunks: readonly Wanted[]): Promise<Wanted[]> {
     const cached = await Promise.all(chunks.map((chunk) => this.#cached(chunk)));
     return chunks.filter((chunk, i) => {
@@ -174,7 +177,7 @@ export class ChunkReader {
     });
   }
 
-  /** Never rejects: each chunk of the run is told. */
+  /** Never rejects: each chunk of the run is settled or rejected. */
   async #fetchRun(name: BlobName, run: readonly Wanted[]): Promise<void> {
     const [start, end] = [run[0]?.start ?? 0, run.at(-1)?.end ?? 0];
     const partOf = (bytes: Uint8Array, chunk: Chunk) =>
@@ -183,12 +186,12 @@ export class ChunkReader {
       const bytes = await this.#source.fetch(name, [start, end], async (came) => {
         for (const chunk of run) await this.#verify(name, chunk, partOf(came, chunk));
       });
-      // A copy each, so that a chunk in memory does not hold the whole run.
+      // Each chunk gets a copy, because a view would keep the whole run in memory.
       const parts = run.map((chunk) => ({ chunk, bytes: partOf(bytes, chunk).slice() }));
       for (const part of parts) this.#settle(part.chunk, part.bytes);
       for (const part of parts) await this.#store(part.chunk, part.bytes);
     } catch (error) {
-      // The list may be what was wrong: the next read asks for it anew.
+      // The digests themselves may be wrong, so the next read asks for them again.
       this.#lists.delete(name.sha256);
       for (const chunk of run) {
         this.#underWay.delete(chunk.sha256);
@@ -211,7 +214,7 @@ export class ChunkReader {
     chunk.resolve(bytes);
   }
 
-  /** A cache is never a reason to fail. */
+  /** A cached chunk. A failing cache counts as a miss. */
   async #cached({ sha256, start, end }: Chunk): Promise<Uint8Array | undefined> {
     try {
       const bytes = await this.#cache.get(sha256);
@@ -240,7 +243,7 @@ export class ChunkReader {
   }
 }
 
-/** How many bytes the digests of a blob's chunks have. */
+/** Bytes of the digests of a blob's chunks. */
 export function digestListBytes(size: number): number {
   return Math.ceil(size / chunkBytes) * digestBytes;
 }
@@ -254,7 +257,7 @@ function chunksOf({ size }: BlobName, digests: Uint8Array, start: number, end: n
   return chunks;
 }
 
-/** Adjacent chunks together. */
+/** Groups adjacent chunks into runs of at most `runBytes`. */
 export function runsOf<C extends Chunk>(chunks: readonly C[]): C[][] {
   const runs: C[][] = [];
   for (const chunk of chunks) {

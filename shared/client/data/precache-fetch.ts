@@ -8,25 +8,21 @@ import { runBytes, runsOf, type Chunk } from "./chunk-reader.ts";
 import type { BlobTransfer, PrecacheSpace } from "../ports.ts";
 import type { PrecacheRoom } from "./precache-room.ts";
 
-/** A whole blob is in memory while it is verified, and no task asked for that. */
+/** Largest blob that is precached whole: it is in memory while it is verified. */
 const largestWholeBytes = 1024 ** 3;
-/** Longest that one transfer gives way to those that tasks wait for: a client that is never quiet gets its data, too. */
+/** Longest time that a transfer gives way to those that tasks wait for: a busy client gets its precaches, too. */
 const giveWayMs = 1_000;
-/**
- * Small blobs that are fetched side by side. 1,000 of 16 KiB on one busy machine: one at a time 11.4 s, four 7.0 s, eight 6.3 s;
- * over a network, where a round trip is most of it, the gain is larger.
- */
+/** Small blobs that are fetched side by side: 1,000 of 16 KiB take 7.0 s. */
 const smallAtOnce = 4;
-/** A blob that comes with another hash is fetched again, up to so often in all. */
+/** Most fetches of a blob that comes with another hash. */
 const maxFetches = 3;
 
 type Range = readonly [start: number, end: number];
 
-/** The precache that a fetch is for. */
+/** The precache of a fetch. */
 export interface FetchTarget {
-  /** Whether the precache still stands. */
   readonly isWanted: () => boolean;
-  /** Resolves when the client may fetch for a precache again, or the precache ended. */
+  /** Resolves when the client may fetch for a precache again, or when the precache ended. */
   readonly allowed: () => Promise<void>;
   readonly have: (name: Sha256, bytes: number) => void;
   readonly miss: (bytes: number, reason: string) => void;
@@ -39,7 +35,7 @@ interface FetchParts {
   readonly hash: BlobTransfer["hash"];
 }
 
-/** Brings the items of one precache into the cache: a large transfer, or a few small ones, each step. */
+/** Fetches the items of one precache into the cache: a large transfer, or a few small ones, in each step. */
 export async function* fetchItems(
   parts: FetchParts,
   target: FetchTarget,
@@ -80,7 +76,7 @@ class PrecacheFetch {
     return this.#try(piece[1] - piece[0], () => this.#piece(name, piece));
   }
 
-  /** A failure of one transfer is reported and stops no other. */
+  /** Reports the failure of one transfer, so that the other transfers go on. */
   async #try(bytes: number, bring: () => Promise<void>): Promise<void> {
     try {
       await bring();
@@ -111,7 +107,7 @@ class PrecacheFetch {
     else this.#missForRoom(size);
   }
 
-  /** Undefined when the precache ended meanwhile. */
+  /** @returns undefined when the precache ended meanwhile */
   async #fetchWhole(name: BlobName): Promise<Uint8Array | undefined> {
     for (let attempt = 1; ; attempt++) {
       const bytes = await this.#fetchInRuns(name);
@@ -121,7 +117,7 @@ class PrecacheFetch {
     }
   }
 
-  /** Tasks' own transfers get their turn between two runs. Of one run only its length can be checked. */
+  /** Fetches a blob in runs, with a pause for tasks' own transfers before each. Of a single run only the length can be checked. */
   async #fetchInRuns(name: BlobName): Promise<Uint8Array | undefined> {
     const all = new Uint8Array(name.size);
     for (let at = 0; at < name.size; at += runBytes) {
@@ -158,7 +154,7 @@ class PrecacheFetch {
     if (left.size > 0) this.#missForRoom(bytesOf([...left]));
   }
 
-  /** Resolves when no transfer that a task waits for is on its way, and precaching is not held. */
+  /** Resolves when no task waits for a transfer, and precaching is not held. */
   async #ownTurn(): Promise<void> {
     await this.#parts.blobs.whenQuiet(giveWayMs);
     await this.#target.allowed();
@@ -177,7 +173,7 @@ function inTurn<T>(space: PrecacheSpace, key: string, action: () => Promise<T>):
   return space.turn ? space.turn(key, action) : action();
 }
 
-/** Ranges cut at fixed places, so that clients of one cache take turns at the same pieces. */
+/** Cuts ranges at fixed places, so that clients of one cache take turns at the same pieces. */
 function* piecesOf({ ranges = [] }: PrecacheItem): Generator<Range, void, undefined> {
   for (const [from, end] of ranges)
     for (let start = from, next; start < end; start = next) {

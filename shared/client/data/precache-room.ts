@@ -4,9 +4,9 @@ import { limits } from "../../limits.ts";
 import type { BlobAccess } from "./blob-access.ts";
 import type { Clock, PrecacheSpace } from "../ports.ts";
 
-/** Share of the quota for precaches and the data of tasks together: below the level that caches make room down to. */
+/** Share of the quota for precaches and the data of tasks together; caches evict down to a higher share. */
 const shareOfQuota = 0.8;
-/** Data of the tasks here is looked up this often at most: data that came since is the newest in the cache. */
+/** Shortest time between two lookups of the tasks' data: data that came since is the newest in the cache. */
 const heldEveryMs = 1_000;
 
 interface Needed {
@@ -15,10 +15,7 @@ interface Needed {
   readonly at: number;
 }
 
-/**
- * The part of a cache that precaches may fill: data of tasks here stays, and so does data of the other precaches (SPEC.md
- * [PRECACHE-2]).
- */
+/** The part of a cache that precaches may fill: data of tasks here and of other precaches stays (SPEC.md [PRECACHE-2]). */
 export class PrecacheRoom {
   readonly #blobs: BlobAccess;
   readonly #clock: Clock;
@@ -52,13 +49,13 @@ export class PrecacheRoom {
     }
   }
 
-  /** Names that the cache must not remove to make room for a precache. */
+  /** Names that must stay in the cache when a precache needs room. */
   protected(): { has(name: Sha256): boolean } {
     const { names } = this.#neededNow();
     return { has: (name) => this.#kept.has(name) || names.has(name) };
   }
 
-  /** One more precache asks for a name that is cached. */
+  /** Counts another precache that asks for a cached name. */
   keep(name: Sha256, bytes: number): void {
     const kept = this.#kept.get(name);
     if (kept) kept.precaches++;
@@ -68,7 +65,7 @@ export class PrecacheRoom {
     }
   }
 
-  /** One precache fewer asks for these names. */
+  /** Counts one precache less for each of these names. */
   release(names: Iterable<Sha256>): void {
     for (const name of names) {
       const kept = this.#kept.get(name);
@@ -87,7 +84,7 @@ export class PrecacheRoom {
       if (names.has(blob.sha256)) continue;
       names.add(blob.sha256);
       if (blob.size > limits.wholeBytes)
-        // The ranges that a task will read are not known here, so every cached chunk stays.
+        // The ranges that a task will read are unknown here, so every cached chunk stays.
         for (const chunk of this.#blobs.chunks.knownChunks(blob)) names.add(chunk);
       else if (!this.#kept.has(blob.sha256)) bytes += blob.size;
     }

@@ -7,7 +7,7 @@ import type { ClientPorts } from "../ports.ts";
 import { fetchItems, type FetchTarget } from "./precache-fetch.ts";
 import { PrecacheRoom } from "./precache-room.ts";
 
-/** How far a precache is on this client. */
+/** Progress of a precache on this client. */
 export interface PrecacheReach {
   readonly haveBytes: number;
   readonly missedBytes: number;
@@ -17,7 +17,7 @@ export interface PrecacheReach {
 
 interface Precache {
   readonly id: number;
-  /** The remaining transfers, a large one or a few small ones a step. */
+  /** The remaining transfers: a large one or a few small ones in each step. */
   readonly steps: AsyncIterator<void, void, undefined>;
   /** Cached names that the precache asked for. */
   readonly names: Set<Sha256>;
@@ -28,8 +28,8 @@ interface Precache {
 }
 
 /**
- * Puts data into the cache before tasks need it: few transfers at a time, behind those that tasks wait for, and never at the
- * cost of data that tasks here need (SPEC.md [PRECACHE-2]). Data that does not fit is reported, and nothing waits for it.
+ * Puts data into the cache before tasks need it: few transfers at a time, after those that tasks wait for, and without removing
+ * data of tasks here (SPEC.md [PRECACHE-2]). Data that does not fit is reported at once.
  */
 export class Precacher {
   readonly #ports: Pick<ClientPorts, "blobs" | "cache">;
@@ -38,7 +38,7 @@ export class Precacher {
   readonly #moved: (id: number, reach: PrecacheReach) => void;
   readonly #precaches = new Map<number, Precache>();
   #working = false;
-  /** Present while nothing is to be begun. */
+  /** Present while the precacher is held. */
   #gate: PromiseWithResolvers<void> | undefined;
 
   constructor(
@@ -66,19 +66,19 @@ export class Precacher {
     if (!this.#working) void this.#work();
   }
 
-  /** Ends a precache: its transfers under way are finished, and no other is begun. */
+  /** Ends a precache: its current transfers finish, and no other begins. */
   stop(id: number): void {
     const precache = this.#precaches.get(id);
     if (!precache) return;
     this.#precaches.delete(id);
     this.#room.release(precache.names);
-    // A transfer of this precache that waits at the gate looks again, and ends.
+    // Opening the gate lets a waiting transfer of this precache see that it has ended.
     const gate = this.#gate;
     if (gate) this.#gate = Promise.withResolvers<void>();
     gate?.resolve();
   }
 
-  /** Begins nothing while held. */
+  /** While held, the precacher begins no transfer. */
   hold(onHold: boolean): void {
     if (onHold) this.#gate ??= Promise.withResolvers<void>();
     else {
@@ -89,10 +89,10 @@ export class Precacher {
 
   async #work(): Promise<void> {
     this.#working = true;
-    // The session hears of progress outside its own call.
+    // The session must not get an event inside the call that began the precache.
     await Promise.resolve();
     for (let begun = this.#unfinished(); begun.length > 0; begun = this.#unfinished())
-      // Precaches take turns, so that a small one does not wait for another's large one.
+      // Precaches take turns, so that a small one does not wait for another's large transfer.
       for (const precache of begun) await this.#step(precache);
     this.#working = false;
   }

@@ -13,9 +13,9 @@ import type { SessionEvent, SessionInstruction } from "../session/events.ts";
 
 type Instruction<T extends SessionInstruction["type"]> = Extract<SessionInstruction, { type: T }>;
 
-/** A sandbox that does not come up in this time does not come up. */
+/** Deadline for the start of a sandbox. */
 const openMs = 60_000;
-/** A call into a sandbox that dies rejects at about the time its end is known: this long to hear which it was. */
+/** A call into a dying sandbox rejects about when `ended` resolves: the driver waits this long for the reason. */
 const endMs = 250;
 
 interface Entry {
@@ -27,7 +27,7 @@ interface Entry {
   kernelLoaded: boolean;
 }
 
-/** Carries out what the session says about sandboxes, and tells it what they do. */
+/** Carries out the session's instructions about sandboxes, and tells the session what they do. */
 export class SandboxDriver {
   readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">;
   readonly #blobs: BlobAccess;
@@ -59,7 +59,7 @@ export class SandboxDriver {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#ports.clock.setTimer(openMs, () => {
       reject(new Error(`no sandbox came up within ${openMs / 1000} s`));
-      // Should it still come, nobody waits for it.
+      // A sandbox that comes after the deadline is terminated.
       creating.then(
         (sandbox) => sandbox.terminate(),
         () => undefined,
@@ -89,7 +89,7 @@ export class SandboxDriver {
     this.#dispatch({ type: "sandboxFailed", slot: entry.slot, sandbox: entry.id, reason });
   }
 
-  /** False when it was closed on purpose: then nobody wants to hear of it. */
+  /** @returns false when the sandbox was closed on purpose, so that its end is no event */
   #forget(entry: Entry): boolean {
     const open = !entry.closed;
     entry.closed = true;
@@ -108,7 +108,7 @@ export class SandboxDriver {
     const entry = this.#entries.get(instruction.sandbox);
     if (!entry) return;
     const inline = instruction.tasks.every(({ input }) => input instanceof Uint8Array);
-    // The usual case takes no turn of the event loop at all.
+    // A bundle of inline inputs, which is the usual case, starts in this turn of the event loop.
     if (entry.sandbox && entry.kernelLoaded && inline)
       this.#runNow(entry, entry.sandbox, instruction, instruction.tasks as readonly SandboxTask[]);
     else
@@ -141,7 +141,7 @@ export class SandboxDriver {
     if (tasks.length > 0 && this.#entries.has(entry.id)) this.#runNow(entry, sandbox, instruction, tasks);
   }
 
-  /** Returns why the kernel cannot be had; undefined when it is loaded, or its sandbox has ended. */
+  /** @returns why the kernel cannot be had; undefined when it is loaded, or its sandbox has ended */
   async #load(
     entry: Entry,
     sandbox: Sandbox,
@@ -228,7 +228,7 @@ export class SandboxDriver {
   }
 }
 
-// What comes from a sandbox may be anything.
+// A sandbox may send anything.
 function checkName(name: unknown): BlobName {
   const parsed = v.safeParse(blobNameSchema, name);
   if (parsed.success) return parsed.output;

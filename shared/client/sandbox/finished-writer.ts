@@ -3,20 +3,19 @@ import type { FinishedTask } from "../sandbox-task.ts";
 import type { FinishedExtra, FinishedPack } from "./packs.ts";
 
 /**
- * Gathers finished tasks into one pack: a buffer of its own for each output costs 1.5 µs with its collection, more than the
- * encoding of the output.
+ * Gathers finished tasks into one pack. A buffer for each output would cost 1.5 µs with its collection, more than the output's
+ * encoding.
  */
 export class FinishedWriter {
   #indexes: number[] = [];
   #elapsedMs: number[] = [];
   readonly #outputs = new PackWriter<FinishedExtra>();
 
-  /** Tasks in the pack. */
   get count(): number {
     return this.#indexes.length;
   }
 
-  /** Bytes of their outputs. */
+  /** Bytes of all outputs. */
   get bytes(): number {
     return this.#outputs.used;
   }
@@ -28,7 +27,7 @@ export class FinishedWriter {
     else this.#outputs.add(outcome.output, outcome.refs.length > 0 ? { refs: outcome.refs } : undefined);
   }
 
-  /** The pack; a new one begins. */
+  /** Takes the pack; the next task begins a new one. */
   take(): FinishedPack {
     const { bytes, ...columns } = this.#outputs.pack;
     // A copy of exactly this size: a structured clone takes the whole buffer behind a view along.

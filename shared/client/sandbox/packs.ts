@@ -2,8 +2,8 @@ import { packValues, unpackValues, type ColumnPack } from "../../wire/column-pac
 import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
 
 /**
- * Tasks and results as they cross into a sandbox and out of it. A structured clone of 500 objects with a byte array each costs
- * ten times that of four arrays.
+ * Tasks and results as they cross the boundary of a sandbox. A structured clone of 500 objects with a byte array each costs ten
+ * times that of four arrays.
  */
 
 /** The tasks of a bundle; values are their inputs. Few tasks resume from a checkpoint. */
@@ -12,20 +12,20 @@ export interface TaskPack extends ColumnPack<{ readonly resume: Uint8Array }> {
   readonly attempts: readonly number[];
 }
 
-/** Finished tasks, in order; values are their outputs, empty for those that failed. */
+/** Finished tasks, in order; values are their outputs, empty for failed tasks. */
 export interface FinishedPack extends ColumnPack<FinishedExtra> {
   readonly indexes: readonly number[];
   readonly elapsedMs: readonly number[];
 }
 
-/** Few tasks fail or name blobs in their output. */
+/** The failure of a task, or the blobs in its output; most tasks have neither. */
 export type FinishedExtra =
   | { readonly failure: Extract<FinishedTask["outcome"], { state: "failed" }>["failure"] }
   | { readonly refs: Extract<FinishedTask["outcome"], { state: "done" }>["refs"] };
 
 export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
   const extras: { at: number; resume: Uint8Array }[] = [];
-  // A copy: a clone takes the whole buffer behind a view along, and a checkpoint is a view of the frame it came in.
+  // A checkpoint is a view of its frame, and a clone would copy the whole frame, so the pack gets a copy.
   for (let at = 0; at < tasks.length; at++) {
     const { resume } = tasks[at]!;
     if (resume) extras.push({ at, resume: new Uint8Array(resume) });
@@ -38,7 +38,7 @@ export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
   };
 }
 
-/** Inputs are views of the pack. */
+/** The tasks of a pack. Inputs are views of the pack. */
 export function unpackTasks({ indexes, attempts, extras = [], ...values }: TaskPack): SandboxTask[] {
   const inputs = unpackValues(values);
   const tasks = indexes.map((index, i): SandboxTask => ({ index, attempt: attempts[i]!, input: inputs[i]! }));

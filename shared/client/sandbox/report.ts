@@ -8,9 +8,9 @@ import type { FinishedTask } from "../sandbox-task.ts";
 import { clip } from "./runner-failure.ts";
 
 /**
- * What a sandbox said, reduced to what has the right shape and size. A kernel shares its realm with the runner and may
- * say anything in its name: nothing here throws, and what makes no sense is left out. Written by hand because every
- * finished task passes here: a schema library takes microseconds a task.
+ * The parts of a sandbox's message that have the right shape and size. A kernel shares its realm with the runner and may send
+ * anything in the runner's name, so this function never throws, and drops parts that make no sense. The checks are written by
+ * hand because every finished task passes here: a schema library takes microseconds for a task.
  */
 export function readReport(raw: unknown): SandboxReport {
   if (!isRecord(raw)) return {};
@@ -59,7 +59,7 @@ function readFinished({ indexes, elapsedMs, sizes, bytes, extras }: Record<strin
   return finished;
 }
 
-/** A task that says it finished has finished: when the rest makes no sense, it has failed. */
+/** A task in the columns has finished; when its extra properties make no sense, it counts as failed. */
 function readExtra(raw: unknown, finished: FinishedTask[]): void {
   if (!isRecord(raw) || !isIndex(raw["at"])) return;
   const { at, failure, refs } = raw;

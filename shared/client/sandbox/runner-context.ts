@@ -10,7 +10,8 @@ import type { SandboxTask } from "../sandbox-task.ts";
 import { clip, dataFailure, describeThrown } from "./runner-failure.ts";
 import type { RunnerReporter } from "./runner-reporter.ts";
 
-// Taken before any kernel runs: the kernel shares this realm and may replace what it finds on prototypes and globals.
+// A kernel shares this realm and may replace globals and methods of prototypes: these references are taken before any kernel
+// runs.
 const { freeze } = Object;
 const { isFinite: isFiniteNumber } = Number;
 const { stringify } = JSON;
@@ -27,9 +28,9 @@ interface ContextParts {
 }
 
 /**
- * The second argument of a kernel for one task. Its methods are own properties, so that a kernel may take them apart
- * (`({ data }) => …`) or spread them into a context of its own; `signal` is not, because an accessor in an object literal
- * costs 1.5 µs to define, more than the rest of a tiny task (with all of it on the prototype: 0.3 µs; as it is: 0.3 µs).
+ * The second argument of a kernel for one task. Its methods are own properties, so that a kernel may destructure it (`({ data
+ * }) => …`) or spread it into another object. `signal` is on the prototype, because an accessor in an object literal costs 1.5
+ * µs to define, more than the rest of a tiny task.
  */
 class TaskContext implements KernelContext {
   readonly index: number;
@@ -88,13 +89,13 @@ class TaskContext implements KernelContext {
 }
 
 const { end } = TaskContext;
-// A kernel has the object, and has no business with its class.
+// A kernel gets the context, but must not reach its class.
 Reflect.deleteProperty(TaskContext.prototype, "constructor");
 freeze(TaskContext.prototype);
 
 /**
- * Makes the context of one task. `end` is called when the task has its outcome: from then on the context is dead, so that
- * a promise the kernel left behind cannot speak for the next task.
+ * Makes the context of one task. `end` is called when the task has its outcome: afterwards the context is dead, so that a
+ * promise that the kernel left behind cannot act for the next task.
  */
 export function createTaskContext(parts: ContextParts): { ctx: KernelContext; end: () => void } {
   const ctx = new TaskContext(parts);
@@ -144,7 +145,7 @@ function formatPart(part: unknown): string {
   try {
     if (typeof part === "string") return part;
     if (part instanceof Error) return part.stack ?? describeThrown(part).message;
-    // A whole image written out as numbers would help nobody.
+    // The numbers of a whole image would help no reader of the log.
     if (isView(part)) return `${part.constructor.name}(${part.byteLength} bytes)`;
     if (typeof part === "object") return stringify(part);
     return asText(part);

@@ -1,16 +1,19 @@
 import { limits } from "../../limits.ts";
 
-/** Errors that `ctx.data` and `ctx.put` threw: a kernel that lets one through failed for want of data, not by its own fault. */
+/**
+ * Errors that `ctx.data` and `ctx.put` threw: a kernel that lets such an error through failed for want of data, not by its own
+ * fault.
+ */
 const dataFailures = new WeakSet<object>();
 
-/** The error a failed `ctx.data` or `ctx.put` throws into the kernel. */
+/** The error that a failed `ctx.data` or `ctx.put` throws into the kernel. */
 export function dataFailure(action: string, error: unknown): Error {
   const failure = new Error(`${action}: ${describeThrown(error).message}`, { cause: error });
   dataFailures.add(failure);
   return failure;
 }
 
-/** Whether what a kernel threw is, or was directly caused by, a failed `ctx.data` or `ctx.put`. */
+/** Whether a kernel's error is, or was directly caused by, a failed `ctx.data` or `ctx.put`. */
 export function isDataFailure(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   if (dataFailures.has(error)) return true;
@@ -23,8 +26,8 @@ export function isDataFailure(error: unknown): boolean {
 }
 
 /**
- * Message and stack of anything thrown, within the protocol's bounds. Kernels may throw things that are no errors, or
- * objects whose properties throw in turn.
+ * Message and stack of a thrown value, within the protocol's bounds. A kernel may throw a value that is no error, or an object
+ * whose properties throw.
  */
 export function describeThrown(error: unknown): { message: string; stack?: string } {
   try {
@@ -54,7 +57,7 @@ function describe(value: unknown): string {
   return asText(value);
 }
 
-/** Cuts text to `max` characters, with a mark where it was cut. */
+/** Cuts text to `max` characters, and marks the cut. */
 export function clip(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
 }

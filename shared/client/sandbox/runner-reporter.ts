@@ -3,24 +3,24 @@ import type { FinishedTask } from "../sandbox-task.ts";
 import { FinishedWriter } from "./finished-writer.ts";
 
 /**
- * Finished tasks may wait this long for company, as long as a bundle takes, and less when there are many: a report costs
- * client, server and customer some 4 ms of processor time, which on a busy machine is taken from the kernels. The end of a
- * bundle takes them along at once.
+ * A finished task waits at most this long for others to share its report, or `manyEveryMs` among many; the end of a bundle
+ * takes all of them along. A report costs client, server and customer some 4 ms of processor time, which a busy machine takes
+ * from the kernels.
  */
 const finishedEveryMs = 250;
 const manyEveryMs = 20;
 const many = 100;
-/** Progress and checkpoints leave the sandbox at most this often; what is held back is at most this stale. */
+/** Shortest time between two reports of progress and checkpoints, and therefore their greatest age. */
 const stateEveryMs = 100;
-/** The first lines of a task leave at once, so that the last words before a crash are seen. */
+/** The first lines of a task are sent at once, so that the last words before a crash are seen. */
 const promptLines = 20;
 const linesHeld = 50;
 const maxLines = 1000;
 const finishedBytes = 1024 * 1024;
 
 /**
- * Coalesces what one bundle has to tell into few reports. Without timers: a kernel that computes without a pause would
- * not let one fire.
+ * Coalesces the news of one bundle into few reports. There are no timers, because a kernel that computes without a pause would
+ * not let them fire.
  */
 export class RunnerReporter {
   readonly #host: { report(report: RunnerReport): unknown };
@@ -72,7 +72,7 @@ export class RunnerReporter {
     if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.#send({});
   }
 
-  /** The finished tasks that wait, if any: for whoever ends the bundle to hand on. */
+  /** Takes the finished tasks that still wait, for the end of the bundle. */
   takeRest(): RunnerReport | undefined {
     return this.#finished.count > 0 ? { finished: this.#finished.take() } : undefined;
   }
@@ -112,7 +112,7 @@ export class RunnerReporter {
       report = { ...report, finished: this.#finished.take() };
     }
     const sent = this.#host.report(report);
-    // Nobody waits for it: a sandbox that is being ended must not leave an unhandled rejection behind.
+    // The report of a sandbox that is ended rejects, and must not leave an unhandled rejection behind.
     if (sent instanceof Promise) sent.catch(() => undefined);
   }
 }

@@ -13,27 +13,27 @@ interface KernelRunnerOptions {
   /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace. */
   readonly importModule: (source: Uint8Array, sha256: string) => Promise<{ default?: unknown }>;
   readonly host: RunnerHost;
-  /** Milliseconds, monotonic; `performance.now` taken before any kernel could replace it. */
+  /** Monotonic clock in milliseconds: `performance.now`, taken before any kernel could replace it. */
   readonly now: () => number;
 }
 
-/** What a shell exposes from inside the sandbox; the outside sees it as `Sandbox`. */
+/** The shell exposes this from inside the sandbox; on the outside it becomes a `Sandbox`. */
 export interface KernelRunner {
   /**
-   * Loads a kernel once; again is free.
+   * Loads a kernel; a repeated load has no effect.
    * @throws Error with the module's own message when it does not load or has no default-exported function
    */
   load(kernelSha256: string, source: Uint8Array): Promise<void>;
   /**
-   * Runs the tasks of a bundle in order. Resolves to the report of those that finished since the last one, if any: the answer
-   * carries it, where a call of its own and its reply would be two messages more. Bundles queue up, one runs at a time.
+   * Runs the tasks of a bundle in order; further bundles wait. Resolves to the report of the tasks since the last report, if
+   * any: a separate report and its reply would be two messages more.
    */
   run(bundle: SandboxBundle): Promise<RunnerReport | undefined>;
 }
 
 /**
- * Makes the part of Manyhands that lives in the sandbox beside the kernel. The kernel shares this realm, so nothing here
- * is trusted outside: the core checks every report, and a sandbox never serves two customers or two kernels.
+ * Makes the part of Manyhands that lives in the sandbox beside the kernel. The kernel shares this realm, so the outside trusts
+ * nothing from here: the core checks every report, and a sandbox never serves two customers or two kernels.
  */
 export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
   const { importModule, now } = options;
@@ -82,7 +82,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
 
 type Outcome = FinishedTask["outcome"];
 
-/** Calls the kernel; stays synchronous as long as the kernel does, which is what makes tiny tasks cheap. */
+/** Calls the kernel. The call stays synchronous for a synchronous kernel, which makes tiny tasks cheap. */
 function runTask(
   kernel: Kernel,
   seed: string,
@@ -106,7 +106,7 @@ function runTask(
   }
 }
 
-/** A checkpoint that cannot be read, which another client may have made up, is as none. */
+/** The value of a checkpoint. An unreadable checkpoint, which another client may have made up, counts as none. */
 function resumeOf({ resume }: SandboxTask): Value {
   try {
     return resume && decodeValue(resume);
@@ -118,7 +118,7 @@ function resumeOf({ resume }: SandboxTask): Value {
 async function settle(returned: PromiseLike<unknown>, end: () => void): Promise<Outcome> {
   try {
     const outcome = outcomeOf((await returned) as Value, end);
-    // It is on its way through promises now, and another value may be encoded meanwhile.
+    // The output's buffer is reused for the next value, which may be encoded while this output waits for promises.
     return outcome.state === "done" ? { ...outcome, output: new Uint8Array(outcome.output) } : outcome;
   } catch (error) {
     return failureOf(error, end);
@@ -129,7 +129,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** The output's bytes are good until the next value is encoded. */
+/** The outcome of a value. The output's bytes are good until the next value is encoded. */
 function outcomeOf(value: Value, end: () => void): Outcome {
   end();
   try {

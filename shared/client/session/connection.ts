@@ -96,8 +96,9 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
 }
 
 /**
- * A server that gives work, or has a result on disk, is one to come back to at once: of one that is up for seconds at a time every
- * moment counts. One that only takes connections and drops them is left to the back-off.
+ * Restarts the back-off after a server has given work or stored a result: the next break is followed by a prompt retry, because
+ * every moment of a server that is up for seconds at a time counts. A server that only accepts and drops connections stays
+ * under the back-off.
  */
 function workMoved({ connection }: SessionState): void {
   if (connection.state === "connected") connection.attempt = 0;
