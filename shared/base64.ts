@@ -1,4 +1,4 @@
-/** Characters of a string made at once: each is a parameter of a call. */
+/** Each character is an argument of one `String.fromCharCode` call, and engines limit the number of arguments. */
 const pieceBytes = 8192;
 
 /** Bytes as base64 (RFC 4648 §4). */
@@ -9,7 +9,7 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-/** The bytes that base64 stands for. @throws DOMException when it is none */
+/** The bytes of a base64 text. @throws DOMException when the text is not base64 */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import { sha256Schema, type Sha256 } from "./ids.ts";
 import { limits } from "./limits.ts";
 
-// A registered symbol, not a class check: a kernel bundle and its runner each carry their own copy of this module.
+// A registered symbol instead of `instanceof`: a kernel's bundle and the runner each have a copy of this module.
 const brand = Symbol.for("manyhands.DataReference");
 
 /**
- * Stands for a blob, or a slice of one, inside an input or output. Immutable; equal content
- * has an equal name. `range` is `[start, end)` in bytes of the blob; without it the whole blob is meant.
+ * Stands for a blob, or a slice of one, inside an input or output. Immutable; equal content has an equal name. `range` is
+ * `[start, end)` in bytes of the blob; a reference without a range means the whole blob.
  */
 export class DataReference {
   readonly sha256: Sha256;
@@ -22,14 +22,14 @@ export class DataReference {
     Object.defineProperty(this, brand, { value: true });
   }
 
-  /** The bytes this reference stands for: those of the range, or of the whole blob. */
+  /** Length in bytes of the range, or of the whole blob. */
   get length(): number {
     return this.range ? this.range[1] - this.range[0] : this.size;
   }
 
   /**
    * A reference to a part of this one; offsets are relative to this reference.
-   * @throws RangeError when the part is not inside
+   * @throws RangeError when the part is not inside this reference
    */
   slice(start: number, end: number = this.length): DataReference {
     if (!(
@@ -49,7 +49,7 @@ export class DataReference {
     return range ? { sha256, size, range: [...range] } : { sha256, size };
   }
 
-  /** Whether a value is a data reference, whichever copy of this module made it. */
+  /** Whether a value is a data reference of any copy of this module. */
   static is(value: unknown): value is DataReference {
     return typeof value === "object" && value !== null && brand in value;
   }
@@ -62,7 +62,7 @@ export class DataReference {
 
 const byteCount = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.blobBytes));
 
-/** The plain shape of a data reference, as it stands in JSON. */
+/** The plain shape of a data reference, as in JSON. */
 export const dataReferenceSchema = v.pipe(
   v.strictObject({
     sha256: sha256Schema,
@@ -77,8 +77,8 @@ export const dataReferenceSchema = v.pipe(
 export type DataReferenceShape = v.InferOutput<typeof dataReferenceSchema>;
 
 /**
- * The same check by hand, for values in MessagePack: every sandbox decodes those, and with a schema library the sandbox
- * page would be a fifth larger.
+ * Checks the shape by hand, for values in MessagePack: every sandbox decodes those, and a schema library would make the sandbox
+ * page a fifth larger.
  */
 export function isDataReferenceShape(shape: {
   sha256: unknown;

@@ -3,11 +3,11 @@
  * message says what was wrong and what was expected, the table says what to do.
  */
 interface ErrorRow {
-  /** Whether the same request may succeed later without being changed. */
+  /** Whether the same request may succeed later unchanged. */
   readonly retryable: boolean;
   /** HTTP status of a refusal over HTTP. */
   readonly status: number;
-  /** WebSocket close code when a refusal ends the connection (4000–4999 are for applications, RFC 6455 §7.4.2). */
+  /** WebSocket close code of a refusal that ends the connection (4000–4999 are for applications, RFC 6455 §7.4.2). */
   readonly closeCode: number;
   /** What the person should do. */
   readonly remedy: string;
@@ -147,7 +147,7 @@ export type ErrorCode = keyof typeof table;
 /** Every code, for schemas and documentation. */
 export const errorCodes = Object.keys(table) as [ErrorCode, ...ErrorCode[]];
 
-/** What a refusal looks like on the wire (the body of an HTTP error, the `refuse` message of the socket). */
+/** A refusal on the wire: the body of an HTTP error, or the content of the socket's `refuse` message. */
 export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
@@ -155,7 +155,7 @@ export interface ErrorBody {
   readonly retryable: boolean;
 }
 
-/** A refusal: what was wrong, what was expected, what to do, with a code of the closed table. */
+/** A refusal with a code of the closed table: what was wrong, what was expected, what to do. */
 export class PlatformError extends Error {
   override readonly name: string = "PlatformError";
   readonly code: ErrorCode;
@@ -165,8 +165,8 @@ export class PlatformError extends Error {
   /**
    * @param code - row of the closed table
    * @param message - what was wrong and what was expected, one or two sentences
-   * @param cause - the error underneath, kept for logs and never sent to the other side
-   * @param remedy - what to do, where the row of the code does not say it (`hints`)
+   * @param cause - the original error, kept for logs and never sent to the other side
+   * @param remedy - what to do, when the row's remedy is too general (`hints`)
    */
   constructor(code: ErrorCode, message: string, cause?: unknown, remedy?: string) {
     super(message, cause === undefined ? undefined : { cause });
@@ -216,7 +216,7 @@ export class PlatformError extends Error {
     return otherwise(status, text);
   }
 
-  /** Anything thrown, as a PlatformError: itself, or INTERNAL with the original as cause. */
+  /** A thrown value as a PlatformError: unchanged, or INTERNAL with the thrown value as cause. */
   static from(error: unknown): PlatformError {
     if (error instanceof PlatformError) return error;
     return new PlatformError("INTERNAL", messageOf(error), error);

@@ -3,8 +3,8 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import type { Sha256 } from "./ids.ts";
 
 /**
- * SHA-256 in plain JavaScript, for origins where `crypto.subtle` does not exist (plain HTTP in a lab). Shells that have
- * a native hash use that instead.
+ * SHA-256 in plain JavaScript, for origins without `crypto.subtle` (plain HTTP in a lab). Shells with a native hash use that
+ * instead.
  */
 export function sha256Hex(bytes: Uint8Array): Sha256 {
   return bytesToHex(sha256(bytes)) as Sha256;

@@ -1,6 +1,6 @@
 /**
- * What to do where a code of the closed table alone does not say it: by the kind of thing that was asked for. Apart from the table,
- * because the volunteer page needs none of them.
+ * Remedies for one kind of thing each, where the row of the error code is too general. They are not in the table, because the
+ * volunteer page needs none of them.
  */
 export const hints = {
   job: "Check the id; `manyhands jobs` lists the jobs that exist.",

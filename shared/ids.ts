@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import { limits } from "./limits.ts";
 
-/** Identifies a job; made by the server. `j_` and 16 lower-case base-32 characters. */
+/** Identifies a job; the server makes the id. `j_` and 16 lower-case base-32 characters. */
 export type JobId = string & v.Brand<"JobId">;
-/** Identifies a connected client for the length of its process or page; made by the client, so it survives a reconnect. */
+/** Identifies a client for the lifetime of its process or page. The client makes the id, which therefore survives a reconnect. */
 export type ClientId = string & v.Brand<"ClientId">;
 /** Lower-case hexadecimal SHA-256, the name of a blob or kernel. */
 export type Sha256 = string & v.Brand<"Sha256">;

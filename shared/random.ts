@@ -1,6 +1,6 @@
 /**
- * A stream of numbers in [0, 1) with 32-bit resolution, equal on every machine: sfc32 (Chris Doty-Humphrey, PractRand),
- * seeded through SplitMix-style hashing of the text.
+ * A stream of numbers in [0, 1) with 32-bit resolution, equal on every machine: sfc32 (Chris Doty-Humphrey, PractRand), seeded
+ * with a SplitMix-style hash of the text.
  */
 export function seededRandom(seed: string): () => number {
   let h = 0x811c9dc5;

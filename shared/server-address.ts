@@ -1,10 +1,10 @@
 import { PlatformError } from "./errors.ts";
 
 /**
- * Reads the address of a server as a person writes it: `http://host:9990`, `https://host`, `host:9990`, or with the path under which
- * a proxy in front passes it on, `https://host/manyhands`.
+ * Reads the address of a server as a person writes it: `http://host:9990`, `https://host`, `host:9990`, or with the path of a
+ * reverse proxy, `https://host/manyhands`.
  *
- * @returns the address with a slash at its end, to which the paths of the interface (`api/jobs`) are relative
+ * @returns the address with a slash at its end, so that paths of the interface (`api/jobs`) are relative to it
  * @throws PlatformError BAD_ARGUMENT
  */
 export function parseServerAddress(text: string): string {

@@ -1,6 +1,6 @@
 /**
- * The few platform objects that exist in browsers, workers and Node alike, and that shared/ may use.
- * shared/ is compiled without DOM and Node types, so anything not declared here is a compile error.
+ * Platform objects that shared/ may use, because browsers, workers and Node all have them. shared/ is compiled without DOM and
+ * Node types, so another platform object is a compile error.
  */
 declare class TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
