@@ -6,18 +6,18 @@ import { searchMemoryMb } from "./memory.ts";
 import type { ComparisonSettings } from "./simmx.ts";
 import { bytesOf, type StageOptions } from "./stages.ts";
 
-/** Particles that are to become one average. */
+/** The particles of one average. */
 export interface ParticleClass {
-  /** Indices of its images. */
+  /** Indices of the particles' images. */
   readonly members: readonly number[];
-  /** What the first round aligns to, `box`² pixels; absent: the class finds its own. */
+  /** Reference of the first round, `box`² pixels; without one the class is averaged from its own images. */
   readonly reference?: Float32Array;
 }
 
-/** How one particle went into an average. */
+/** How one particle entered an average. */
 interface ClassMember extends Match {
   readonly particle: number;
-  /** Whether it is among the best that the average was made of. */
+  /** Whether the particle is among the best, of which the average was made. */
   readonly kept: boolean;
 }
 
@@ -29,11 +29,11 @@ export interface ClassAverage {
 /** How classes are averaged; lengths in pixels, rings in cycles per box. */
 interface AveragingSettings extends ComparisonSettings {
   readonly iterations: number;
-  /** Part of each class that is averaged: the best-matching ones. */
+  /** The part of each class that is averaged: its best-matching particles. */
   readonly keep: number;
 }
 
-/** Aligns and averages classes, one a task. Empty ones are left out of the work and give an empty average. */
+/** Aligns and averages classes, one a task. An empty class gets an empty average without a task. */
 export async function classAverages(
   compute: Compute,
   images: Float32Array,
@@ -47,7 +47,7 @@ export async function classAverages(
   const memoryMb = searchMemoryMb({ ...settings, box }, largest, 1, finerAngles);
   const area = box * box;
   const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
-  // A blob a class: its members lie scattered over the stack, and a task may name only so many references.
+  // One blob for each class: its members are scattered over the stack, and the number of references in a task is limited.
   const inputs = await Promise.all(
     busy.map(async (i) => {
       const { members, reference } = classes[i]!;

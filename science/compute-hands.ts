@@ -23,16 +23,16 @@ const kernels = {
 };
 
 interface ComputeOnHandsOptions {
-  /** Of the program; jobs are called by it and the stage. */
+  /** Name of the program; job names are made of it and the stage. */
   readonly name: string;
-  /** Aborting it cancels the job that runs. */
+  /** Aborting cancels the running job. */
   readonly signal?: AbortSignal;
   /**
-   * Jobs get keys made of kernel and inputs: a program that was killed and runs again goes on with the jobs it had begun,
-   * and tries those of their tasks again that had failed.
+   * Job keys are made of kernel and inputs, so that a program that was killed and runs again goes on with its jobs, and retries
+   * their failed tasks.
    */
   readonly resumable?: boolean;
-  /** Told when no client has the memory of a job, which then waits for one that has. */
+  /** Called when no client has the memory for a job, which then waits for such a client. */
   readonly warn?: (warning: string) => void;
 }
 
@@ -52,13 +52,13 @@ export function computeOnHands(
       inputs: readonly KernelInput<K>[],
       { name: stage, onProgress, memoryMb = 0 }: MapOptions,
     ): AsyncGenerator<Finished<KernelOutput<K>>> {
-      // The table gives each name its own kernel, which TypeScript cannot follow through K.
+      // The table maps each name to its own kernel, a relation that TypeScript cannot follow through K.
       const module = kernels[kernel] as unknown as Parameters<
         typeof hands.map<KernelInput<K>, KernelOutput<K>>
       >[0];
       const name = `${program}: ${stage}`;
       if (memoryMb > jobDefaults.memoryMb) await warnOfMemory(hands, stage, memoryMb, warn);
-      // A client without as much memory a slot would lose its sandbox, again and again.
+      // A client with less memory a slot would lose its sandbox again and again.
       const memory = memoryMb > jobDefaults.memoryMb && { memoryMb, requires: { memoryMb } };
       const options = { name, ...memory, ...(signal && { signal }) };
       const start = (key?: string): Job<KernelOutput<K>> =>
@@ -92,15 +92,15 @@ async function warnOfMemory(
   );
 }
 
-/** Everything the outputs depend on. */
+/** A key made of all that the outputs depend on. */
 async function keyOf(program: string, kernel: KernelName, inputs: readonly unknown[]): Promise<string> {
   const source = await bundleKernel(kernelUrl(kernel));
   return `${program}-${sha256Hex(encodeValue([source, inputs as Value]))}`;
 }
 
 /**
- * The job of a key, ready to be read: one that was given up before is made anew, since a cancelled job never goes on.
- * Wrapped, because a job itself is awaited for its outputs.
+ * The job of a key, ready to be read. A cancelled job never goes on, so it is made anew. The job is wrapped in an object,
+ * because awaiting a job itself waits for its outputs.
  */
 async function goOn<Output>(
   start: (key: string) => Job<Output>,

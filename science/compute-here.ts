@@ -4,7 +4,7 @@ import type { KernelContext } from "../shared/wire/kernel.ts";
 import { seededRandom } from "../shared/random.ts";
 import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
-/** Runs kernels one after the other in this process: the same program without a server. */
+/** Runs kernels one after the other in this process, so that programs work without a server. */
 export function computeHere(): Compute {
   const blobs = new Map<string, Uint8Array>();
   const put = (bytes: Uint8Array): Promise<DataReference> => {

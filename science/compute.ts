@@ -12,17 +12,17 @@ export interface Finished<Output> {
   readonly output: Output;
 }
 
-/** The kernels of cryo-EM; each is `science/kernels/<name>.ts`. */
+/** Names of the cryo-EM kernels; each is `science/kernels/<name>.ts`. */
 export type KernelName = "project" | "align" | "refine" | "insert" | "simmx" | "average";
 
 /**
- * What the cryo-EM programs need from whatever computes for it: a server with volunteers, or this process. Outputs arrive
- * in the order in which tasks finish.
+ * Computing for the cryo-EM programs: by a server with volunteers, or in this process. Outputs arrive in the order in which
+ * tasks finish.
  */
 export interface Compute {
   /** Makes bytes available to kernels. */
   put(bytes: Uint8Array): Promise<DataReference>;
-  /** Runs a kernel over inputs. `onProgress` is told the fraction done, 0 … 1, as often as it changes. */
+  /** Runs a kernel over inputs. `onProgress` gets the finished fraction, 0 … 1, with each change. */
   map<K extends KernelName>(
     kernel: K,
     inputs: readonly KernelInput<K>[],
@@ -30,11 +30,11 @@ export interface Compute {
   ): AsyncIterable<Finished<KernelOutput<K>>>;
 }
 
-/** How a kernel is run. */
+/** Options of {@link Compute.map}. */
 export interface MapOptions {
   readonly name: string;
   readonly onProgress?: (fraction: number) => void;
-  /** What a task takes; absent, or less than every sandbox has: that. */
+  /** Memory that a task needs; absent or smaller than a sandbox's default: the default. */
   readonly memoryMb?: number;
 }
 
@@ -47,7 +47,7 @@ interface Kernels {
   average: typeof average;
 }
 
-/** What a kernel takes. */
+/** Input of a kernel. */
 export type KernelInput<K extends KernelName> = Parameters<Kernels[K]>[0];
-/** What a kernel gives. */
+/** Output of a kernel. */
 export type KernelOutput<K extends KernelName> = Awaited<ReturnType<Kernels[K]>>;

@@ -1,7 +1,7 @@
 import { forward3, halfLength3, inverse3 } from "./kernels/math/fft-real.ts";
 import type { Volume } from "./volume.ts";
 
-/** Calls `visit` for every complex number of a half transform: its index, and its frequency in cycles per box. */
+/** Calls `visit` for every complex number of a half transform, with its index and its frequency in cycles per box. */
 export function forEachFrequency(
   size: number,
   visit: (index: number, radius: number, kx: number) => void,
@@ -19,7 +19,7 @@ export function forEachFrequency(
 
 /**
  * Multiplies a volume's transform by a function of frequency.
- * @param gain - of the frequency in 1/Å
+ * @param gain - the factor at a frequency in 1/Å
  */
 export function filterVolume(volume: Volume, gain: (frequency: number) => number): Volume {
   const { size, pixelSize } = volume;

@@ -6,7 +6,7 @@ import type { Volume } from "./volume.ts";
 export interface FscCurve {
   /** Correlation of each shell, from shell 0 (which is 1) to the last below Nyquist. */
   readonly values: readonly number[];
-  /** Å. */
+  /** Length of the box, Å. */
   readonly boxLength: number;
 }
 
@@ -28,7 +28,7 @@ export function fourierShellCorrelation(a: Volume, b: Volume): FscCurve {
   forEachFrequency(size, (index, radius, kx) => {
     const shell = Math.round(radius);
     if (shell >= shells) return;
-    // Every number off the plane kx = 0 stands for its Hermitian partner too.
+    // Every number off the plane kx = 0 also stands for its Hermitian partner.
     const weight = kx === 0 ? 1 : 2;
     const [re, im] = [transformA[2 * index]!, transformA[2 * index + 1]!];
     const [otherRe, otherIm] = [transformB[2 * index]!, transformB[2 * index + 1]!];
@@ -43,8 +43,8 @@ export function fourierShellCorrelation(a: Volume, b: Volume): FscCurve {
 }
 
 /**
- * The resolution at which a curve first falls below a threshold, interpolated between shells; Å. A curve that never
- * does gives its last shell.
+ * The resolution in Å at which a curve first falls below a threshold, interpolated between shells; the last shell when the
+ * curve stays above.
  */
 export function resolutionAt({ values, boxLength }: FscCurve, threshold: number): number {
   for (let shell = 1; shell < values.length; shell++) {
@@ -65,8 +65,8 @@ export function fscAt({ values, boxLength }: FscCurve, frequency: number): numbe
 }
 
 /**
- * The filter that a map from data with this half-map correlation is best seen through:
- * √(2·FSC/(1+FSC)) (Rosenthal & Henderson, J. Mol. Biol. 333 (2003) 721), zero beyond the first shell below 0.143.
+ * The figure of merit of a map whose data has this half-map correlation: √(2·FSC/(1+FSC)) (Rosenthal & Henderson, J. Mol. Biol.
+ * 333 (2003) 721), zero beyond the first shell below 0.143.
  */
 export function figureOfMerit(curve: FscCurve): (frequency: number) => number {
   const last = 1 / resolutionAt(curve, 0.143);

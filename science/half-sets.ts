@@ -2,17 +2,17 @@ import type { Pose } from "./kernels/math/euler.ts";
 import type { Compute } from "./compute.ts";
 import { bytesOf, type ImageStack } from "./stages.ts";
 
-/** One of the two halves of a data set, which never see each other (Scheres & Chen, Nat. Methods 9 (2012) 853). */
+/** One of the two halves of a data set. The halves are refined independently (Scheres & Chen, Nat. Methods 9 (2012) 853). */
 export interface HalfSet {
   readonly stack: ImageStack;
   readonly poses: readonly Pose[];
-  /** Positions of its particles in the whole data set. */
+  /** Positions of the half's particles in the whole data set. */
   readonly members: readonly number[];
 }
 
 /**
- * Splits particles into halves and puts each where kernels can read it.
- * @param subsets - 1 or 2 for each particle; else every other one
+ * Splits particles into halves and puts the images of each where kernels can read them.
+ * @param subsets - 1 or 2 for each particle; absent: particles alternate
  * @throws RangeError when a half is empty
  */
 export async function halfSets(

@@ -1,10 +1,13 @@
-/** Squares of larger numbers, summed over a box, come near the end of 32-bit numbers. */
+/** Sums of squares of larger pixels, over a box, come near the largest 32-bit number. */
 const largestPixel = 1e15;
 
-/** Why an image cannot be used; undefined when it can. */
+/** The reason why an image is unusable. */
 export type ImageFault = "notFinite" | "blank";
 
-/** Looks at every pixel of an image: one that is no number would make a number of nothing it is compared or averaged with. */
+/**
+ * Finds the fault of an image: a pixel that is no finite number would spread to each image it is compared or averaged with.
+ * @returns undefined for a usable image
+ */
 export function faultOf(image: Float32Array): ImageFault | undefined {
   let [least, most] = [Infinity, -Infinity];
   for (let i = 0; i < image.length; i++) {
@@ -16,10 +19,10 @@ export function faultOf(image: Float32Array): ImageFault | undefined {
   return least === most ? "blank" : undefined;
 }
 
-/** An image that cannot be used, and where it stands. */
+/** An unusable image and its place. */
 export interface UnusableImage {
   readonly fault: ImageFault;
-  /** Position in its stack, from 0. */
+  /** Position in the stack, from 0. */
   readonly index: number;
   readonly stack: string;
 }
@@ -29,10 +32,10 @@ const reasons: Record<ImageFault, string> = {
   blank: "equal pixels only (blank)",
 };
 
-/** Images named in one sentence. */
+/** Most images that one sentence names. */
 const namedImages = 10;
 
-/** One sentence for each stack and fault, naming the images as STAR files do, from 1. */
+/** A sentence for each stack and fault. Images are numbered from 1, as in STAR files. */
 export function describeUnusable(images: readonly UnusableImage[]): string[] {
   const groups = Map.groupBy(images, ({ fault, stack }) => `${fault} ${stack}`);
   return [...groups.values()].map((group) => {

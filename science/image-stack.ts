@@ -3,7 +3,7 @@ import { MrcError } from "./mrc-header.ts";
 
 /**
  * Opens a file whose sections are images of particles.
- * @throws MrcError when they are no even squares, or the file says that they are something else
+ * @throws MrcError when they are not squares of an even side, or the header says that the file is no stack of images
  */
 export async function openStack(path: string): Promise<MrcFile> {
   const file = await MrcFile.open(path);
@@ -26,12 +26,12 @@ function checkStack({ path, header }: MrcFile): void {
     throw new MrcError(`${path}: space group ${header.spaceGroup}, a stack of volumes; images were expected`);
 }
 
-/** What looks odd about a stack that can be read, a sentence each. */
+/** Suspicious properties of a readable stack, a sentence for each. */
 export function oddities({ path, header, excessBytes }: MrcFile): string[] {
   const [box, , count] = header.dimensions;
   const odd: string[] = [];
   const isNamedStack = path.endsWith(".mrcs");
-  // RELION writes its stacks with a volume's space group too, under names with a different end.
+  // RELION gives its stacks a volume's space group too, but under names that end in `.mrcs`.
   if (header.spaceGroup > 0 && count > 1 && !isNamedStack)
     odd.push(
       `${path}: space group ${header.spaceGroup} says that this is a volume; its ${count} sections are taken as images`,
@@ -46,7 +46,7 @@ export function oddities({ path, header, excessBytes }: MrcFile): string[] {
   return odd;
 }
 
-/** Reads images into `out` at the places of `members`; `indexOf` tells where in the stack each stands. */
+/** Reads the images of `members` into `out`; `indexOf` gives the position of a particle's image in the stack. */
 export async function readMembers(
   file: MrcFile,
   members: readonly number[],
@@ -57,7 +57,7 @@ export async function readMembers(
   const area = box * box;
   for (let at = 0; at < members.length;) {
     const [first, index] = [members[at]!, indexOf(members[at]!)];
-    // Neighbours in the file that are neighbours here too are read at once.
+    // Images that follow each other both in the file and in `members` are read in one call.
     let run = 1;
     while (members[at + run] === first + run && indexOf(first + run) === index + run) run++;
     if (index + run > count)

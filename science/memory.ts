@@ -4,23 +4,23 @@ import { shiftGrid } from "./kernels/math/rotational-search.ts";
 import type { SearchParameters } from "./kernels/math/checks.ts";
 
 const mebibyte = 2 ** 20;
-/** What 32-bit addresses reach, less what tables and plans take. */
+/** The 32-bit address space without tables and plans. */
 const wasmBytes = 4096 * mebibyte - 16 * mebibyte;
-/** Of a sandbox at work, beside what is counted here: code, garbage of JavaScript. */
+/** Memory of a busy sandbox beside the counted memory: code, and garbage of JavaScript. */
 const restBytes = 96 * mebibyte;
 
 /** Memory that a task needs, for its job's `memoryMb`; in bytes. */
 interface Needs {
   readonly what: string;
-  /** In WebAssembly. */
+  /** Memory of WebAssembly. */
   readonly wasm: number;
-  /** Inputs, outputs and what they are copied into. */
+  /** Inputs, outputs and their copies. */
   readonly beside: number;
 }
 
 /**
- * MiB of a task, computed before anything is submitted.
- * @throws RangeError when WebAssembly, which has 4 GiB, cannot hold it
+ * MiB of a task, computed before any job is submitted.
+ * @throws RangeError when the task exceeds the 4 GiB of WebAssembly
  */
 function memoryMb({ what, wasm, beside }: Needs): number {
   if (wasm > wasmBytes)
@@ -30,7 +30,10 @@ function memoryMb({ what, wasm, beside }: Needs): number {
   return Math.ceil((wasm + beside + restBytes) / mebibyte);
 }
 
-/** Of inserting images into a Fourier volume: 16 bytes a sample of the padded half cube, and what travels of it, four copies. */
+/**
+ * MiB for inserting images into a Fourier volume: 16 bytes a sample of the padded half cube, and four copies of the packed
+ * sphere.
+ */
 export function insertMemoryMb(box: number, images: number): number {
   const padded = paddedSize(box);
   const packed = 12 * ((2 * Math.PI) / 3) * (padded / 2 + 2) ** 3;
@@ -42,7 +45,7 @@ export function insertMemoryMb(box: number, images: number): number {
   });
 }
 
-/** Of slices of a map: projections, and poses that are refined. */
+/** MiB for slices of a map: projections, or refinement of poses. */
 export function sliceMemoryMb(box: number, images: number): number {
   const padded = paddedSize(box);
   const what = `taking slices of a map of ${box} voxels`;
@@ -53,7 +56,7 @@ export function sliceMemoryMb(box: number, images: number): number {
   });
 }
 
-/** Of comparing images over rotations and shifts. */
+/** MiB for comparing images over rotations and shifts. */
 export function searchMemoryMb(
   search: SearchParameters & { readonly mirror?: boolean },
   particles: number,
@@ -64,7 +67,7 @@ export function searchMemoryMb(
   const grid = polarGrid(box, minRing, maxRing, particleRadius);
   const samples = (grid.rings * grid.angles) / 2;
   const spectra = Math.ceil((shiftGrid(shiftRadius, shiftStep).length * (mirror ? 2 : 1)) / 8);
-  // Phases of eight spectra, the spectra, and those of the references (rotational-search.ts).
+  // Phases of eight spectra, the spectra, and the spectra of the references (rotational-search.ts).
   const wasm =
     spectra * (64 * samples + 32 * grid.spectrumLength) +
     4 * references * grid.spectrumLength +
@@ -74,7 +77,7 @@ export function searchMemoryMb(
   return memoryMb({ what, wasm, beside: 16 * (particles + references) * box ** 2 });
 }
 
-/** Bytes of a program that makes the maps of two halves: their sums and that of both, a padded cube, its transform. */
+/** Bytes of a program that makes the maps of two halves: the sums of the halves and of the whole, a padded cube, its transform. */
 export function reconstructionBytes(box: number): number {
   const padded = paddedSize(box);
   return (3 * 6 + 2 * 4) * (padded + 2) * padded ** 2;

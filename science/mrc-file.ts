@@ -2,17 +2,14 @@ import { open, type FileHandle } from "node:fs/promises";
 import { bytesOfMode, headerBytes, MrcError, parseMrcHeader, type MrcHeader } from "./mrc-header.ts";
 import { decodeDensities, type Mrc } from "./mrc.ts";
 
-/** Bytes read at once; whole samples of every mode. */
+/** Bytes of one read; whole samples in every mode. */
 const pieceBytes = 1024 ** 2;
 
-/**
- * An MRC file whose images are read when they are asked for: a file of any size takes the memory of those.
- * Refusals name the file.
- */
+/** An MRC file whose images are read on demand, so that memory does not grow with the file. Refusals name the file. */
 export class MrcFile {
   readonly path: string;
   readonly header: MrcHeader;
-  /** Bytes behind the last sample that the header announces. */
+  /** Bytes after the last sample that the header announces. */
   readonly excessBytes: number;
   readonly #handle: FileHandle;
 
@@ -39,7 +36,7 @@ export class MrcFile {
     }
   }
 
-  /** Reads `count` sections from `first` (from 0) on, one after the other into `out`. @throws MrcError */
+  /** Reads `count` sections, from section `first` (from 0) on, into `out`. @throws MrcError */
   async read(first: number, count: number, out: Float32Array): Promise<void> {
     const { header } = this;
     const area = header.dimensions[0] * header.dimensions[1];
@@ -69,7 +66,7 @@ export class MrcFile {
   }
 }
 
-/** Reads a file whole, as {@link MrcFile} does. @throws MrcError */
+/** Reads a whole file. @throws MrcError */
 export async function readMrcFile(path: string): Promise<Mrc> {
   const file = await MrcFile.open(path);
   try {
@@ -82,7 +79,7 @@ export async function readMrcFile(path: string): Promise<Mrc> {
   }
 }
 
-/** Does something with a file; a refusal names it. */
+/** Runs `work` on a file; an error of it names the file. */
 export function named<T>(path: string, work: () => T): T {
   try {
     return work();

@@ -1,4 +1,4 @@
-/** A file that is not what MRC2014 says it should be; the message says where and what was expected. */
+/** A file that is no valid MRC2014 file; the message says where and what was expected. */
 export class MrcError extends Error {
   override readonly name = "MrcError";
 }
@@ -6,7 +6,7 @@ export class MrcError extends Error {
 /** Three numbers, one for each axis. */
 export type Triple = readonly [number, number, number];
 
-/** Modes that hold real densities, with the bytes of one: 8-bit, 16-bit, 32-bit real, unsigned 16-bit, 16-bit real. */
+/** Modes of real densities with their bytes a sample: 8-bit, 16-bit, 32-bit real, unsigned 16-bit, 16-bit real. */
 export const bytesOfMode = { 0: 1, 1: 2, 2: 4, 6: 2, 12: 2 } as const;
 export type MrcMode = keyof typeof bytesOfMode;
 
@@ -15,7 +15,7 @@ export interface MrcHeader {
   /** Samples along the fastest, the middle and the slowest axis of the file (NX, NY, NZ). */
   readonly dimensions: Triple;
   readonly mode: MrcMode;
-  /** Whether the bytes of mode 0 are 0 … 255, as IMOD's stamp says, and not −128 … 127, as MRC2014 does. */
+  /** Whether the bytes of mode 0 are 0 … 255, as IMOD's stamp says, instead of MRC2014's −128 … 127. */
   readonly unsignedBytes: boolean;
   /** Index of the first sample on each file axis (NXSTART …). */
   readonly start: Triple;
@@ -24,18 +24,18 @@ export interface MrcHeader {
   /** Lengths of the unit cell along x, y, z, Å, and its angles, degrees. */
   readonly cell: Triple;
   readonly angles: Triple;
-  /** Which of x (1), y (2), z (3) the fastest, middle and slowest axis of the file is (MAPC, MAPR, MAPS). */
+  /** Spatial axis (x 1, y 2, z 3) of the fastest, middle and slowest axis of the file (MAPC, MAPR, MAPS). */
   readonly axes: Triple;
   readonly minimum: number;
   readonly maximum: number;
   readonly mean: number;
   readonly rms: number;
-  /** 0: images or a stack of them; 1 … 230: a volume; 401 … 630: a stack of volumes. */
+  /** 0: an image or a stack of images; 1 … 230: a volume; 401 … 630: a stack of volumes. */
   readonly spaceGroup: number;
   readonly extendedBytes: number;
-  /** What the extended header is: `CCP4`, `FEI1`, `SERI` …, or empty. */
+  /** Kind of the extended header: `CCP4`, `FEI1`, `SERI` …, or empty. */
   readonly extendedType: string;
-  /** Where sample 0 lies on x, y and z, Å. */
+  /** Position of sample 0 on x, y and z, Å. */
   readonly origin: Triple;
   readonly littleEndian: boolean;
   readonly labels: readonly string[];
@@ -43,14 +43,14 @@ export interface MrcHeader {
 
 export const headerBytes = 1024;
 
-/** What IMOD, and programs that follow it, put before their flags. */
+/** Stamp of IMOD and compatible programs in front of their flags. */
 const imodStamp = 1_146_047_817;
 const imodFlags = { signedBytes: 1, originIsNegated: 4, halfBytes: 16 } as const;
 
 /**
  * Reads the first 1,024 bytes of a file.
- * @param fileBytes - length of the whole file, which must hold what the header announces
- * @throws MrcError that names the field whose number cannot be right
+ * @param fileBytes - length of the whole file, which must hold all announced data
+ * @throws MrcError that names the invalid field
  */
 export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.length): MrcHeader {
   refuseOtherFormats(bytes);
@@ -84,7 +84,7 @@ export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.leng
     spaceGroup: integer(23),
     extendedBytes: integer(24),
     extendedType: text(104, 4),
-    // IMOD's own origin points the other way, unless a flag says that it does not.
+    // IMOD's own origin has the opposite sign, unless a flag says otherwise.
     origin: flags !== undefined && !(flags & imodFlags.originIsNegated) ? negated(origin) : origin,
     littleEndian,
     rms: real(55),
@@ -95,7 +95,7 @@ export function parseMrcHeader(bytes: Uint8Array, fileBytes: number = bytes.leng
   return header;
 }
 
-/** How files begin that are often given in place of an MRC file. */
+/** First bytes of other formats that are often given in place of an MRC file. */
 const otherFormats: readonly (readonly [name: string, ...start: number[]])[] = [
   ["compressed with gzip; unpack it first (gunzip)", 0x1f, 0x8b],
   ["compressed with bzip2; unpack it first (bunzip2)", 0x42, 0x5a, 0x68],
@@ -116,7 +116,7 @@ function readByteOrder(view: DataView): boolean {
   const stamp = view.getUint16(212);
   if (stamp === 0x4444 || stamp === 0x4441) return true;
   if (stamp === 0x1111) return false;
-  // Old files have no stamp: the order in which the mode makes sense is the right one.
+  // Old files have no stamp: their byte order is the one in which the mode is valid.
   const mode = view.getInt32(12, true);
   if (mode >= 0 && mode <= 101) return true;
   if (view.getInt32(12, false) >= 0 && view.getInt32(12, false) <= 101) return false;
@@ -142,17 +142,17 @@ function readMode(mode: number, flags: number | undefined): MrcMode {
 }
 
 function readAxes(axes: Triple): Triple {
-  // Some programs leave the three words at zero and mean the usual order.
+  // Some programs write three zeros for the usual order.
   if (axes.every((axis) => axis === 0)) return [1, 2, 3];
   if ([1, 2, 3].every((axis) => axes.includes(axis))) return axes;
   throw new MrcError(`axes ${axes.join(", ")} (MAPC, MAPR, MAPS); an order of 1, 2, 3 was expected`);
 }
 
-/** Å; beyond any specimen that was ever imaged. */
+/** Å; larger than any specimen of a microscope. */
 const largestCell = 1e9;
 const largestIndex = 1e8;
 
-/** Zeros pass where programs write them for "not said": what needs such a number asks for it. */
+/** Zeros are accepted, because some programs write them for unknown values; the readers of a number check for it. */
 function checkRanges({
   dimensions,
   start,

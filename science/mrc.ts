@@ -26,7 +26,7 @@ export function readMrc(bytes: Uint8Array): Mrc {
   return { header, data };
 }
 
-/** Densities from the bytes of a file, as many as `out` has room for. */
+/** Decodes as many densities as `out` has room for. */
 export function decodeDensities(header: MrcHeader, bytes: Uint8Array, out: Float32Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const width = bytesOfMode[header.mode];
@@ -60,7 +60,7 @@ function whole(value: number, low: number, high: number): number {
   throw new MrcError(`the density ${value} does not fit a mode of ${low} … ${high}`);
 }
 
-/** Densities with x fastest, then y, then z, and their dimensions in that order, whatever order the file has. */
+/** Densities with x fastest, then y, then z, and their dimensions in that order, for any axis order of the file. */
 export function inOrderXyz({ header, data }: Mrc): { dimensions: Triple; data: Float32Array } {
   const { axes, dimensions } = header;
   if (axes.join() === "1,2,3") return { dimensions, data };
@@ -77,30 +77,30 @@ export function inOrderXyz({ header, data }: Mrc): { dimensions: Triple; data: F
   return { dimensions: size, data: ordered };
 }
 
-/** Distance between samples along x, y and z, Å; 0 where the header does not say. */
+/** Distance between samples along x, y and z, Å; 0 where the header leaves it open. */
 export function voxelSize({ cell, sampling }: MrcHeader): Triple {
   const along = (axis: 0 | 1 | 2): number => (sampling[axis] > 0 ? cell[axis] / sampling[axis] : 0);
   return [along(0), along(1), along(2)];
 }
 
-/** Å; electron microscopes see nothing finer, and nobody aligns particles in anything coarser. */
+/** Å; electron microscopes resolve nothing finer, and particles are never aligned in anything coarser. */
 const pixelSizes = { least: 0.05, most: 10_000 };
 
-/** Whether a number can be the side of a pixel, Å. */
+/** Whether a number can be the side of a pixel, in Å. */
 export function isPixelSize(side: number): boolean {
   return side >= pixelSizes.least && side <= pixelSizes.most;
 }
 
 /**
- * Side of the pixels of images, Å; undefined where the header does not say.
- * @throws MrcError when pixels are not square, or of a size that no microscope has
+ * Side of an image's pixels, Å; undefined when the header leaves it open.
+ * @throws MrcError when pixels are not square, or of an impossible size
  */
 export function pixelSizeOf(header: MrcHeader): number | undefined {
   const [x, y] = voxelSize(header);
   return x > 0 || y > 0 ? equalSides([x, y], "pixels") : undefined;
 }
 
-/** @throws MrcError when they differ, or no microscope has them */
+/** The common side. @throws MrcError when the sides differ, or the size is impossible */
 function equalSides(sides: readonly number[], name: string): number {
   const side = sides[0]!;
   const said = `${name} of ${sides.map((length) => Number(length.toPrecision(6))).join(" × ")} Å (CELLA ÷ MX, MY, MZ)`;
@@ -112,9 +112,9 @@ function equalSides(sides: readonly number[], name: string): number {
 }
 
 /**
- * A map as the reconstruction takes it.
- * @param pixelSize - Å, instead of what the header says
- * @throws MrcError when it is not a cube of an even number of equal voxels with a finite density each
+ * The map for a reconstruction.
+ * @param pixelSize - Å, in place of the header's
+ * @throws MrcError when the map is not a cube of an even number of equal voxels with a finite density each
  */
 export function volumeOf(mrc: Mrc, pixelSize?: number): Volume {
   const { dimensions, data } = inOrderXyz(mrc);
@@ -133,22 +133,22 @@ export function volumeOf(mrc: Mrc, pixelSize?: number): Volume {
   return { size, pixelSize: pixelSize ?? equalSides(sides, "voxels"), data };
 }
 
-/** Where a map lies beside others of its specimen: kept by what is made from it. */
+/** Position of a map relative to others of its specimen; maps derived from it keep it. */
 export interface Placement {
   /** Index of the first voxel along x, y and z (NXSTART …). */
   readonly start: Triple;
-  /** Where that voxel lies, Å. */
+  /** Position of that voxel, Å. */
   readonly origin: Triple;
 }
 
-/** The placement of a map, x first, whatever order its file has. */
+/** The placement of a map, x first, for any axis order of the file. */
 export function placementOf({ axes, start, origin }: MrcHeader): Placement {
   const ordered: [number, number, number] = [0, 0, 0];
   axes.forEach((axis, i) => (ordered[axis - 1] = start[i as 0]));
   return { start: ordered, origin };
 }
 
-/** What {@link writeMrc} is told besides the densities. */
+/** Properties of a file for {@link writeMrc}. */
 interface MrcContents {
   /** Columns, rows, sections. */
   readonly dimensions: Triple;
@@ -163,7 +163,7 @@ interface MrcContents {
   readonly labels?: readonly string[];
 }
 
-/** An MRC2014 file, little-endian, x fastest. @throws MrcError when numbers and dimensions disagree */
+/** An MRC2014 file, little-endian, x fastest. @throws MrcError when the number of densities does not fit the dimensions */
 export function writeMrc(data: Float32Array, contents: MrcContents): Uint8Array {
   const { dimensions, pixelSize, stack = false, mode = 2, placement, labels = [] } = contents;
   const count = dimensions[0] * dimensions[1] * dimensions[2];
@@ -180,7 +180,7 @@ export function writeMrc(data: Float32Array, contents: MrcContents): Uint8Array 
     values.forEach((value, i) => view.setInt32(4 * (word - 1 + i), value, true));
   const reals = (word: number, values: readonly number[]): void =>
     values.forEach((value, i) => view.setFloat32(4 * (word - 1 + i), value, true));
-  // In a stack of images the third axis is no length: one section a unit cell.
+  // The third axis of a stack of images is no length: each section is a unit cell.
   const sampling = stack ? [dimensions[0], dimensions[1], 1] : dimensions;
   integers(1, [...dimensions, mode]);
   integers(5, placement?.start ?? [0, 0, 0]);

@@ -7,7 +7,7 @@ export function gaussian(random: () => number): () => number {
       spare = undefined;
       return value;
     }
-    // 1 − random() is never 0, of which there is no logarithm.
+    // 1 − random() is never 0, whose logarithm does not exist.
     const radius = Math.sqrt(-2 * Math.log(1 - random()));
     const angle = 2 * Math.PI * random();
     spare = radius * Math.sin(angle);
@@ -32,9 +32,9 @@ export function meanVariance(images: Float32Array, pixels: number): number {
 }
 
 /**
- * Adds white Gaussian noise to noise-free images. The signal-to-noise ratio is the mean variance of the noise-free images
- * over the *whole* box ÷ the variance of the noise, so the same particle in a larger box needs a smaller ratio for the same
- * noise a pixel. The result is scaled to a noise of variance 1.
+ * Adds white Gaussian noise to noise-free images. The signal-to-noise ratio is the mean variance of the noise-free images over
+ * the *whole* box ÷ the variance of the noise, so the same particle in a larger box needs a smaller ratio for the same noise a
+ * pixel. The result is scaled to a noise of variance 1.
  *
  * @param pixels - of one image
  */

@@ -7,8 +7,8 @@ export interface View {
 }
 
 /**
- * Viewing directions spread evenly over the sphere (Fibonacci lattice; González, Math. Geosci. 42 (2010) 49), and of
- * those that the symmetry makes equal only the ones in one part.
+ * Viewing directions spread evenly over the sphere (Fibonacci lattice; González, Math. Geosci. 42 (2010) 49), restricted to one
+ * asymmetric unit.
  *
  * @param step - about the distance between neighbours, degrees
  * @param operators - rotations of the particle's point group
@@ -36,7 +36,7 @@ export function centredPose(view: View): Pose {
 
 type Vector = readonly [number, number, number];
 
-/** Whether of all directions the symmetry makes equal this one is nearest to a fixed direction in general position. */
+/** Whether a direction represents its symmetry mates: it is the nearest of them to a fixed direction in general position. */
 function isRepresentative(direction: Vector, operators: readonly Matrix3[]): boolean {
   const near = (v: Vector): number => 0.41 * v[0] + 0.28 * v[1] + 0.868 * v[2];
   const own = near(direction);

@@ -2,11 +2,11 @@ import { isPixelSize } from "./mrc.ts";
 import { cellName, numberColumn } from "./star-columns.ts";
 import { StarError, type StarTable, type ParticleTables } from "./star-read.ts";
 
-/** The optics groups that particles are of. */
+/** The optics groups of particles. */
 interface OpticsGroups {
   /** Rows of the optics table, from 0. */
   readonly used: readonly number[];
-  /** Pixels a side of all images; absent when not told. */
+  /** Pixels a side of all images; absent when the table leaves it open. */
   readonly imageSize?: number;
 }
 
@@ -14,8 +14,8 @@ const positive = { min: 1e-6, max: 1e9 };
 
 /**
  * The optics groups that particles name.
- * @returns nothing for a file of RELION 3.0
- * @throws StarError when a group does not exist, or its images are not alike or no images
+ * @returns undefined for a file of RELION 3.0
+ * @throws StarError when a group does not exist, or its images differ in size or are no images
  */
 export function opticsGroups({ optics, particles }: ParticleTables): OpticsGroups | undefined {
   if (!optics) return undefined;
@@ -50,10 +50,10 @@ function usedGroups(optics: StarTable, particles: StarTable): number[] {
 }
 
 /**
- * Pixel size of the images, Å: the optics' own, else that of the particles' columns, as RELION 3.0 has them, which `apix`
- * stands above: a magnification is often a nominal one.
+ * Pixel size of the images, Å, from the optics, else from the particles' columns, as in RELION 3.0. `apix` takes precedence
+ * over those columns, because a magnification is often nominal.
  * @param isFixed - whether lengths of the table are in Å, so that `apix` must not differ
- * @throws StarError when there is none, or several
+ * @throws StarError for no pixel size, or several
  */
 export function pixelSizeOfParticles(
   { optics, particles }: ParticleTables,
@@ -83,18 +83,18 @@ export function pixelSizeOfParticles(
 
 interface PixelSize {
   readonly size: number;
-  /** Where the table says so. */
+  /** Origin of the size in the table. */
   readonly from: string;
 }
 
-/** Each pixel size that rows of a table tell, once. */
+/** The distinct pixel sizes of a table's rows. */
 function sizesOf(table: StarTable, rows: readonly number[]): PixelSize[] {
   const has = (name: string): boolean => table.columns.includes(name);
   const read = (name: string): number[] => numberColumn(table, name, positive, rows);
   const told = ["rlnImagePixelSize", "rlnPixelSize"].filter(has).map((name) => ({ name, sizes: read(name) }));
   if (has("rlnDetectorPixelSize") && has("rlnMagnification")) {
     const magnifications = read("rlnMagnification");
-    // Detectors are measured in micrometres.
+    // Detector pixels are in micrometres.
     const ofDetector = read("rlnDetectorPixelSize").map((side, i) => (side * 1e4) / magnifications[i]!);
     told.push({ name: "rlnDetectorPixelSize", sizes: ofDetector });
   }

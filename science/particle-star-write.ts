@@ -4,25 +4,25 @@ import type { StarTable, ParticleTables } from "./star-read.ts";
 
 type Cell = string | number;
 
-/** What {@link particleStar} is told besides the poses. */
+/** Contents of a {@link particleStar} beside the poses. */
 interface ParticleStarContents {
-  /** Name of the stack file, from the directory of the STAR file; or the image name of each particle. */
+  /** Path of the stack relative to the STAR file, or the image name of each particle. */
   readonly images: string | readonly string[];
   /** Å. */
   readonly pixelSize: number;
   /** Pixels. */
   readonly box: number;
-  /** 1 or 2 for each particle; unless given, the first half is 1. */
+  /** 1 or 2 for each particle; absent: the first half is 1. */
   readonly subsets?: readonly number[];
-  /** Further columns by label, one value for each particle. */
+  /** Further columns by label, with a value for each particle. */
   readonly columns?: Readonly<Record<string, readonly Cell[]>>;
-  /** Tables that the particles were read from, and the row of each: what is not written anew is kept from them. */
+  /** Original tables of the particles and the row of each: columns that are not written anew are copied from them. */
   readonly source?: { readonly tables: ParticleTables; readonly rows: readonly number[] };
 }
 
 /**
- * Particles and their poses as RELION 3.1 reads them: angles in degrees, origins in Å. Particles of a file without optics
- * are written as RELION 3.0 does, origins in pixels.
+ * Particles and their poses for RELION 3.1: angles in degrees, origins in Å. Particles of a file without optics are written as
+ * in RELION 3.0, with origins in pixels.
  * @throws RangeError for a value that no STAR file can hold
  */
 export function particleStar(poses: readonly Pose[], contents: ParticleStarContents): string {
@@ -44,7 +44,7 @@ export function particleStar(poses: readonly Pose[], contents: ParticleStarConte
     return versioned(newOptics(contents)) + versioned(particles);
   }
   const { particles, optics } = source.tables;
-  // The other spelling of an origin would contradict the one that is written.
+  // An origin in the other unit would contradict the written origin.
   const stale = new Set(["X", "Y"].map((axis) => `rlnOrigin${axis}${isOld ? "Angst" : ""}`));
   const kept = columnsOf(particles, source.rows, (name) => !stale.has(name));
   if (!optics) return table(particles.name, { ...kept, ...oldPixelSize(kept, pixelSize), ...own });
@@ -76,7 +76,10 @@ function columnsOf(
   );
 }
 
-/** RELION refuses a file without a microscope. The images have no contrast transfer function: pass no --ctf. */
+/**
+ * New optics. RELION refuses a file without a microscope. The images have no contrast transfer function, so RELION must run
+ * without --ctf.
+ */
 function newOptics({ pixelSize, box }: ParticleStarContents): string {
   return table("optics", {
     rlnOpticsGroup: [1],
@@ -90,7 +93,7 @@ function newOptics({ pixelSize, box }: ParticleStarContents): string {
   });
 }
 
-/** The groups as they were; with the pixel size, when it was not theirs. */
+/** The original groups, with the pixel size when theirs differs. */
 function keptOptics(optics: StarTable, pixelSize: number): string {
   const kept = columnsOf(optics, [...optics.rows.keys()], () => true);
   const isThere = optics.columns.includes("rlnImagePixelSize");
@@ -100,7 +103,7 @@ function keptOptics(optics: StarTable, pixelSize: number): string {
   });
 }
 
-/** The pixel size as RELION 3.0 says it, where the particles do not say it or say another. */
+/** The pixel size in the columns of RELION 3.0, when the particles have none or another. */
 function oldPixelSize(
   kept: Readonly<Record<string, readonly string[]>>,
   pixelSize: number,

@@ -3,15 +3,15 @@ import { opticsGroups, pixelSizeOfParticles } from "./particle-optics.ts";
 import { cellName, knownNumbers, textColumn } from "./star-columns.ts";
 import { readStar, StarError, type ParticleTables, type StarTable } from "./star-read.ts";
 
-/** An image of a stack, and what is known of the particle in it. */
+/** A particle: its image in a stack, and its known properties. */
 export interface ParticleRow {
-  /** Position in its stack, from 0. */
+  /** Position of the image in its stack, from 0. */
   readonly index: number;
-  /** The stack's file, as the table names it. */
+  /** The stack's file, as in the table. */
   readonly stack: string;
   /** Row of the table, from 0; absent without a table. */
   readonly row?: number;
-  /** Absent where one of its five numbers is not known. */
+  /** Absent when one of its five numbers is unknown. */
   readonly pose?: Pose;
   /** `rlnClassNumber`, from 1. */
   readonly class?: number;
@@ -25,27 +25,27 @@ export interface Particles {
   /** Å. */
   readonly pixelSize: number;
   readonly tables: ParticleTables;
-  /** Pixels a side, as the optics say; absent where they do not. */
+  /** Pixels a side, from the optics; absent when they leave it open. */
   readonly imageSize?: number;
-  /** Whether a contrast transfer function is told, which nothing here corrects. */
+  /** Whether the table has a contrast transfer function, which the programs here do not correct. */
   readonly hasCtf: boolean;
-  /** Whether origins are in pixels beside optics, which RELION 3.1 has in Å: it would not read them. */
+  /** Whether the file has optics but origins in pixels: RELION 3.1 would ignore such origins. */
   readonly hasOddOrigins: boolean;
-  /** What makes rows lack a pose, when some do. */
+  /** The reason why rows lack a pose, when some do. */
   readonly posesLack?: string;
 }
 
 const angles = { min: -720, max: 720 };
 const offsets = { min: -1e5, max: 1e5 };
-/** Beyond what anyone classifies into; programs make a list of so many. */
+/** Larger class numbers are errors, and programs allocate a list of that length. */
 const classes = { min: 1, max: 100_000, whole: true };
 
 /**
- * Reads particles as RELION 3.1 and later write them, and those of RELION 3.0, which have no optics. Origins become pixels,
- * from `rlnOriginXAngst` or `rlnOriginX` (pixels).
+ * Reads particles of RELION 3.1 and later, and those of RELION 3.0, which have no optics. Origins become pixels, from
+ * `rlnOriginXAngst` or `rlnOriginX` (pixels).
  *
- * @param apix - pixel size, Å, where the table has none, or only one that no origin in Å depends on
- * @throws StarError for what is missing, is no number, is out of its range or contradicts itself, by row and column
+ * @param apix - pixel size in Å for a table without one, or with one that no origin in Å depends on
+ * @throws StarError, with row and column, for a value that is missing, no number, out of range or contradictory
  */
 export function readParticleStar(text: string, apix?: number): Particles {
   const tables = particleTables(readStar(text));
@@ -81,7 +81,7 @@ export function readParticleStar(text: string, apix?: number): Particles {
   };
 }
 
-/** The particles of RELION 3.1 are in `data_particles`, those of older ones in `data_images` or `data_`. */
+/** The tables of a file: RELION 3.1 has its particles in `data_particles`, older versions in `data_images` or `data_`. */
 function particleTables(tables: ReadonlyMap<string, StarTable>): ParticleTables {
   const optics = tables.get("optics");
   const particles =
@@ -93,7 +93,7 @@ function particleTables(tables: ReadonlyMap<string, StarTable>): ParticleTables 
   );
 }
 
-/** @throws StarError for one axis without the other */
+/** Whether a table has origins in a unit. @throws StarError for one axis without the other */
 function hasOrigins({ columns, name }: StarTable, unit: string): boolean {
   const [x, y] = ["X", "Y"].map((axis) => columns.includes(`rlnOrigin${axis}${unit}`));
   if (x === y) return x!;

@@ -4,13 +4,13 @@ import type { PartialVolume } from "./kernels/math/partial-volume.ts";
 import { forEachFrequency } from "./fourier-filter.ts";
 import { cropVolume, type Volume } from "./volume.ts";
 
-/** Where fewer slices than this part of its shell's mean weight met, a sample is damped instead of blown up. */
+/** Below this fraction of its shell's mean weight a sample is damped, because division would amplify it. */
 const leastWeight = 1e-3;
 
 /**
  * The map of summed Fourier slices: divides by the weights, transforms back, corrects for the interpolation.
  *
- * @param sum - of the insertion kernel's partial volumes; is changed
+ * @param sum - sum of the insertion kernel's partial volumes; modified
  * @param box - voxels a side of the map
  * @param pixelSize - Å
  * @param maxRadius - cycles per box; frequencies from here on are zero
@@ -33,7 +33,7 @@ export function reconstruct(sum: PartialVolume, box: number, pixelSize: number, 
   return volume;
 }
 
-/** On the plane kx = 0 both numbers of a Hermitian pair are kept, and each slice went into only one of them. */
+/** Adds the Hermitian partners. The plane kx = 0 has both numbers of a pair, but each slice was added to only one of them. */
 function addHermitianPartners({ padded, data, weights }: PartialVolume): void {
   const row = padded / 2 + 1;
   for (let z = 0; z < padded; z++) {

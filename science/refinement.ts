@@ -20,37 +20,37 @@ import * as stages from "./stages.ts";
 import { symmetryOperators } from "./symmetry.ts";
 import { maskVolume, softSphere, withoutBackground, type Volume } from "./volume.ts";
 
-/** What the maps of two halves are made with; lengths in Å. */
+/** Parameters of the maps of two halves; lengths in Å. */
 interface ReconstructionSettings {
   readonly symmetry: string;
   readonly pixelSize: number;
-  /** Radius of the soft sphere that maps are compared within. */
+  /** Radius of the soft sphere within which maps are compared. */
   readonly maskRadius: number;
 }
 
-/** How poses are found; angles in degrees, lengths in Å. */
+/** Parameters of the search for poses; angles in degrees, lengths in Å. */
 export interface RefinementSettings extends ReconstructionSettings {
-  /** The first reference is seen no finer than this. */
+  /** Resolution limit of the first reference. */
   readonly startResolution: number;
   readonly viewStep: number;
-  /** Particles lie up to so far from the centre of their image. */
+  /** Largest distance of a particle from the centre of its image. */
   readonly maxShift: number;
 }
 
-/** The two halves' maps, what all particles give together, and how far the halves agree inside the mask. */
+/** The two halves' maps, the map of all particles, and the agreement of the halves inside the mask. */
 export interface Reconstruction {
   readonly halves: readonly [Volume, Volume];
-  /** Of all particles, neither filtered nor masked. */
+  /** Map of all particles, neither filtered nor masked. */
   readonly whole: Volume;
   readonly fsc: FscCurve;
-  /** Å, where the halves' correlation falls below 0.143. */
+  /** Å at which the halves' correlation falls below 0.143. */
   readonly resolution: number;
 }
 
 /** Degrees; 165,000 directions without symmetry, of which each is compared with each particle. */
 const finestViewStep = 0.5;
 
-/** The maps of particles whose poses are known. */
+/** Makes the maps of particles whose poses are known. */
 export async function reconstructHalves(
   compute: Compute,
   halves: readonly [HalfSet, HalfSet],
@@ -83,10 +83,10 @@ export async function reconstructHalves(
 }
 
 /**
- * One round of gold-standard refinement: new poses for both halves, each against its own reference, and the maps they give.
+ * A round of gold-standard refinement: new poses for both halves, each against its own reference, and new maps.
  *
- * The first round (no `before`) searches all orientations with projections of `start`, the same for both halves but no finer
- * than `startResolution`; later ones start from the poses before and compare each half with its own map.
+ * The first round (no `before`) searches all orientations with projections of `start`, the same for both halves but at
+ * `startResolution` at best; later rounds begin with the former poses and compare each half with its own map.
  */
 export async function refinementRound(
   compute: Compute,
@@ -122,7 +122,7 @@ export async function refinementRound(
   return { halves: refined, reconstruction };
 }
 
-/** The map of all particles as it is best looked at: each shell as far as it can be trusted, the surroundings masked. */
+/** The map of all particles for display: each shell weighted by its figure of merit, the surroundings masked. */
 export function presentable({ whole, fsc }: Reconstruction, maskRadius: number): Volume {
   return maskVolume(filterVolume(whole, figureOfMerit(fsc)), maskOf(whole, maskRadius));
 }
@@ -180,7 +180,7 @@ function referenceOf(map: Volume, { fsc }: Reconstruction, { maskRadius }: Recon
   return filterVolume(maskVolume(map, maskOf(map, maskRadius)), wienerFilter(fsc));
 }
 
-/** Does the same with both halves at once, their jobs side by side, and shows it as one. */
+/** Runs a stage on both halves, their jobs side by side, and shows them as one stage. */
 async function bothHalves<T>(
   halves: readonly [HalfSet, HalfSet],
   onProgress: (fraction: number) => void,

@@ -11,16 +11,19 @@ import {
   type StageOptions,
 } from "./stages.ts";
 
-/** How images are compared; lengths in pixels, rings in cycles per box. */
+/** Parameters of a comparison of images; lengths in pixels, rings in cycles per box. */
 export interface ComparisonSettings extends Omit<SearchParameters, "box"> {
   readonly mirror: boolean;
 }
 
-/** A similarity matrix: for every particle (row) and reference (column) how they match. */
+/** A similarity matrix: the match of every particle (row) to every reference (column). */
 export interface SimilarityMatrix {
   readonly references: number;
   readonly particles: number;
-  /** `Match` as numbers, one matrix each, references fastest: score, origin x, origin y (pixels), psi (degrees), mirror (0 or 1). */
+  /**
+   * The numbers of `Match`, a matrix each, references fastest: score, origin x, origin y (pixels), psi (degrees), mirror (0 or
+   * 1).
+   */
   readonly score: Float32Array;
   readonly originX: Float32Array;
   readonly originY: Float32Array;
@@ -28,7 +31,7 @@ export interface SimilarityMatrix {
   readonly mirror: Float32Array;
 }
 
-/** Compares every particle with every reference, in blocks of `particleBlock` × `referenceBlock` a task. */
+/** Compares every particle with every reference, in tasks of `particleBlock` × `referenceBlock`. */
 export async function similarityMatrix(
   compute: Compute,
   references: ImageStack,
@@ -68,12 +71,12 @@ export async function similarityMatrix(
   };
 }
 
-/** The reference that matches a particle best. */
+/** The best match of a particle, and its reference. */
 export interface BestMatch extends Match {
   readonly reference: number;
 }
 
-/** For each particle its best reference; the first of equals. */
+/** The best reference of each particle; the first of equals. */
 export function bestMatches(matrix: SimilarityMatrix): BestMatch[] {
   const { references, particles, score } = matrix;
   return Array.from({ length: particles }, (_, particle) => {

@@ -18,22 +18,22 @@ import type { View } from "./orientations.ts";
 import { packOperators } from "./symmetry.ts";
 import type { Volume } from "./volume.ts";
 
-/** Images of one size that kernels can read. */
+/** A stack of images of one size for kernels. */
 export interface ImageStack {
-  /** Their 32-bit pixels, image after image. */
+  /** 32-bit pixels, image after image. */
   readonly ref: DataReference;
   readonly count: number;
   /** Pixels a side. */
   readonly box: number;
 }
 
-/** What every stage takes: a name for its job, and who wants to know how far it is (0 … 1). */
+/** Options of every stage: the name of its job, and a listener for its progress (0 … 1). */
 export interface StageOptions {
   readonly name: string;
   readonly onProgress?: (fraction: number) => void;
 }
 
-/** The bytes of numbers as blobs hold them (all machines that run this are little-endian). */
+/** The bytes of numbers for a blob (all machines that run this are little-endian). */
 export function bytesOf(numbers: Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
@@ -53,7 +53,7 @@ export function imagesOf({ ref, box }: ImageStack, start: number, end: number): 
   return ref.slice(start * bytes, end * bytes);
 }
 
-/** Projections of a map in many poses, in their order. */
+/** Projections of a map in many poses, in the order of the poses. */
 export async function projectStage(
   compute: Compute,
   map: Volume,
@@ -126,13 +126,13 @@ export async function searchStage(
     unpackCandidates(output, keep).forEach((candidates, i) =>
       found[blocks[index]!.start + i]!.push(...candidates),
     );
-  // Ties are broken by reference, so that the order in which tasks finished leaves no trace.
+  // Ties are broken by the reference, so that the result does not depend on the order in which tasks finish.
   return found.map((candidates) =>
     candidates.sort((a, b) => b.score - a.score || a.reference - b.reference).slice(0, keep),
   );
 }
 
-/** How poses are refined; steps in degrees, rings in cycles per box. */
+/** Parameters of the refinement of poses; steps in degrees, rings in cycles per box. */
 interface RefineSettings {
   readonly minRing: number;
   readonly maxRing: number;
@@ -141,7 +141,7 @@ interface RefineSettings {
   readonly block: number;
 }
 
-/** One pose a particle, refined from its candidates; `maps` are the references of equal parts of the stack. */
+/** The pose of each particle, refined from its candidates; `maps` are the references of equal parts of the stack. */
 export async function refineStage(
   compute: Compute,
   particles: ImageStack,
@@ -193,7 +193,7 @@ export async function insertStage(
     readonly maxRadius: number;
     readonly parts: number;
     readonly block: number;
-    /** One for each particle; 1 when absent. */
+    /** Weight of each particle; 1 when absent. */
     readonly weights?: readonly number[];
   },
 ): Promise<PartialVolume[]> {
@@ -211,7 +211,7 @@ export async function insertStage(
     maxRadius: options.maxRadius,
   }));
   const sums = Array.from({ length: options.parts }, () => emptyPartialVolume(paddedSize(box)));
-  // Sums of 32-bit numbers depend on their order: added in the order of tasks, whatever order they finish in.
+  // The sum of 32-bit numbers depends on their order, so outputs are added in the order of tasks, not of completion.
   const waiting = new Map<number, Float32Array>();
   let next = 0;
   for await (const { index, output } of compute.map("insert", inputs, { ...options, memoryMb })) {

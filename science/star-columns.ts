@@ -1,16 +1,16 @@
 import { StarError, type StarTable } from "./star-read.ts";
 
-/** What RELION writes where a number is not known, such as the angles of particles that were picked by hand. */
+/** RELION writes this number for an unknown one, such as the angles of particles that were picked by hand. */
 const unknown = -999;
 
-/** What the numbers of a column may be. */
+/** Valid numbers of a column. */
 interface NumberRange {
   readonly min: number;
   readonly max: number;
   readonly whole?: boolean;
 }
 
-/** Where a value stands, as messages say it; `row` counts from 0. */
+/** Place of a value for messages; `row` counts from 0. */
 export function cellName(table: StarTable, row: number, column: string): string {
   return `data_${table.name}, row ${row + 1}, _${column}`;
 }
@@ -26,7 +26,7 @@ export function textColumn(table: StarTable, name: string): string[] {
 }
 
 /**
- * The numbers of a column, in some rows or all.
+ * The numbers of a column, in the given rows or all.
  * @throws StarError for a value that is no number, or out of range
  */
 export function numberColumn(
@@ -40,8 +40,8 @@ export function numberColumn(
 }
 
 /**
- * The numbers of a column that may be absent, undefined where RELION wrote that it does not know one.
- * @returns nothing when there is no such column
+ * The numbers of an optional column; undefined for the number that RELION writes for an unknown one.
+ * @returns undefined when there is no such column
  * @throws StarError as {@link numberColumn}
  */
 export function knownNumbers(

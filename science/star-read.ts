@@ -1,17 +1,17 @@
-/** A file that is not the STAR file it should be; the message says where and what was expected. */
+/** A file that is no valid STAR file; the message says where and what was expected. */
 export class StarError extends Error {
   override readonly name = "StarError";
 }
 
-/** One data block of a STAR file: columns by their label, without the underscore. */
+/** A data block of a STAR file, with its columns by label, without the underscore. */
 export interface StarTable {
-  /** Without `data_`; may be empty. */
+  /** Name without `data_`; may be empty. */
   readonly name: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Tables as they were read, to be written again with every column. */
+/** Original tables, whose columns can all be written again. */
 export interface ParticleTables {
   /** Absent in files of RELION 3.0. */
   readonly optics?: StarTable;
@@ -19,11 +19,11 @@ export interface ParticleTables {
 }
 
 /**
- * Reads the part of STAR that RELION writes: data blocks of one loop, or of single items (which become one row).
- * Hall, J. Chem. Inf. Comput. Sci. 31 (1991) 326.
+ * Reads the part of STAR that RELION writes: data blocks of one loop, or of single items (which become one row). Hall, J. Chem.
+ * Inf. Comput. Sci. 31 (1991) 326.
  *
  * @returns the blocks by name
- * @throws StarError, also for a block or a column that is there twice
+ * @throws StarError, also for a block or a column that occurs twice
  */
 export function readStar(text: string): Map<string, StarTable> {
   if (text.includes("\0"))
@@ -55,7 +55,7 @@ export function readStar(text: string): Map<string, StarTable> {
 
 interface Word {
   readonly text: string;
-  /** Without quotes: it may be a label or a keyword. */
+  /** Whether the word had no quotes: only such a word can be a label or a keyword. */
   readonly plain: boolean;
 }
 
@@ -91,7 +91,7 @@ function addLine(block: Block, words: readonly Word[], line: number): void {
   block.rows.push(words.map(({ text }) => text));
 }
 
-/** Words of a line; a quote ends a word that it began where a blank or the end of the line follows. A comment ends the line. */
+/** Words of a line. A quote ends its word only before a blank or the end of the line. A comment ends the line. */
 function wordsOf(line: string, number: number): Word[] {
   const words: Word[] = [];
   for (const [, double, single, plain] of line.matchAll(/"(.*?)"(?=\s|$)|'(.*?)'(?=\s|$)|(\S+)/g)) {

@@ -21,7 +21,7 @@ export function orientationError(a: Matrix3, b: Matrix3, operators: readonly Mat
   return Math.min(...operators.map((operator) => angleBetween(a, multiply(b, operator))));
 }
 
-/** Rotations as kernels take them: 9 numbers each. */
+/** Rotations in the form for kernels: 9 numbers each. */
 export function packOperators(operators: readonly Matrix3[]): Float64Array {
   return Float64Array.from(operators.flat());
 }

@@ -1,4 +1,4 @@
-/** A cubic density map. Its origin, about which orientations turn it, is voxel size/2 of every axis. */
+/** A cubic density map. Its origin, the centre of all rotations, is voxel size/2 of every axis. */
 export interface Volume {
   /** Voxels a side, even. */
   readonly size: number;
@@ -9,7 +9,7 @@ export interface Volume {
 }
 
 /**
- * Cuts a cube out of the middle, or surrounds it with zeros; the origin stays the origin.
+ * Cuts a cube out of the middle, or surrounds it with zeros; the origin remains.
  * @param size - voxels a side of the result, even
  */
 export function cropVolume(volume: Volume, size: number): Volume {
@@ -28,10 +28,10 @@ export function cropVolume(volume: Volume, size: number): Volume {
 }
 
 /**
- * A sphere about the origin that falls from 1 to 0 with half a cosine.
+ * A sphere about the origin whose values fall from 1 to 0 with half a cosine.
  *
- * @param radius - voxels, where it starts to fall
- * @param edge - voxels over which it falls
+ * @param radius - voxels, where the fall begins
+ * @param edge - voxels, width of the fall
  */
 export function softSphere(size: number, radius: number, edge: number): Float32Array {
   const mask = new Float32Array(size ** 3);
@@ -46,8 +46,8 @@ export function softSphere(size: number, radius: number, edge: number): Float32A
 }
 
 /**
- * Takes a map's background away, the mean density farther from the origin than half the box: its edges would be in every
- * projection of a map that has one.
+ * Subtracts a map's background, the mean density farther from the origin than half the box. Its edges would be in every
+ * projection of the map.
  */
 export function withoutBackground(volume: Volume): Volume {
   const { size, data } = volume;
@@ -68,9 +68,7 @@ export function maskVolume(volume: Volume, mask: Float32Array): Volume {
   return { ...volume, data: volume.data.map((value, i) => value * (mask[i] ?? 0)) };
 }
 
-/**
- * Distance from the origin, in voxels, within which all but a hundredth of the map's power lies: how large the particle is.
- */
+/** Distance from the origin, in voxels, that holds all but a hundredth of the map's power: the radius of the particle. */
 export function particleRadius({ size, data }: Volume): number {
   const shells = new Float64Array(size);
   const half = size / 2;

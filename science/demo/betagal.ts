@@ -18,10 +18,9 @@ export const betaGal = {
 const fieldVoxels = 64;
 
 /**
- * The true map in a box of some size: up to 64 voxels show the same 227 Å more or less finely, above that more of the
- * surroundings at the file's 3.54 Å a voxel. Everything outside the molecule is masked, so that nothing is projected from the
- * corners of the box, which turn out of it: with them a reconstruction from 600 noise-free projections reaches only FSC 0.78 at 7.3 Å,
- * without 0.99 (and so does relion_reconstruct 3.1 from the same images, to 0.003 in every shell).
+ * The true map in a box of some size: up to 64 voxels show the same 227 Å at a finer sampling, a larger box shows more of the
+ * surroundings at the file's 3.54 Å a voxel. Voxels outside the molecule are masked, because the corners of the box rotate out
+ * of it: with them a reconstruction from 600 noise-free projections reaches only FSC 0.78 at 7.3 Å, without them 0.99.
  */
 export async function loadBetaGal(box: number): Promise<Volume> {
   const whole = volumeOf(readMrc(await readFile(betaGal.file)));
@@ -30,7 +29,7 @@ export async function loadBetaGal(box: number): Promise<Volume> {
   return maskVolume(map, moleculeMask(map));
 }
 
-/** A soft sphere around the molecule, for a map of this sampling. */
+/** A soft sphere around the molecule, in the sampling of a map. */
 export function moleculeMask({ size, pixelSize }: Volume): Float32Array {
   const edge = 14 / pixelSize;
   return softSphere(size, Math.min(betaGal.radius / pixelSize, size / 2 - edge - 1), edge);

@@ -17,7 +17,7 @@ const ready = v.object({
   tokenFile: v.string(),
 });
 
-/** A server as the customer sees it. */
+/** Address and token of a server for a customer. */
 export interface LabServer {
   readonly url: string;
   readonly token: string;
@@ -25,12 +25,12 @@ export interface LabServer {
   readonly adminUrl: string;
 }
 
-/** How long a process is given to end by itself. */
+/** Time that a process has to end by itself. */
 const patienceMs = 8000;
-/** How long clients are waited for: they start in a second or two, on a busy machine in ten. */
+/** Time that clients have to join: they start in a second or two, on a busy machine in ten. */
 const joinMs = 45_000;
 
-/** A server and clients of its own, in processes of their own, on a temporary directory: gone without a trace. */
+/** A server and clients in processes of their own, on a temporary directory that is removed in the end. */
 export class Lab {
   readonly #processes: ChildProcess[] = [];
   readonly #errors: (() => string)[] = [];
@@ -39,7 +39,7 @@ export class Lab {
 
   private constructor(directory: string) {
     this.#directory = directory;
-    // The last resort, when the program ends without close(): children must not outlive it.
+    // A program that ends without close() must not leave children behind.
     process.on("exit", this.#kill);
   }
 
@@ -49,8 +49,8 @@ export class Lab {
 
   /**
    * Starts the server.
-   * @param port - undefined: 9990, or a free one when that is taken
-   * @throws PlatformError with what the server said when it does not start
+   * @param port - undefined: 9990, or a free port when 9990 is taken
+   * @throws PlatformError with the server's output when it does not start
    */
   async startServer(host: string, port: number | undefined): Promise<LabServer> {
     try {
@@ -82,7 +82,7 @@ export class Lab {
     this.#errors.push(collect(child));
   }
 
-  /** Waits until clients have joined. @throws PlatformError TIMED_OUT with what the clients said */
+  /** Waits until clients have joined. @throws PlatformError TIMED_OUT with the clients' output */
   async whenJoined(hands: Hands, clients: number, signal: AbortSignal): Promise<void> {
     const until = performance.now() + joinMs;
     for (;;) {
@@ -116,7 +116,7 @@ export class Lab {
   };
 
   #spawn(command: string, args: readonly string[]): ChildProcess {
-    // A group of its own: Ctrl-C then reaches only the demo, which ends its children in order.
+    // The child gets a process group of its own: Ctrl-C then reaches only the demo, which ends its children in order.
     const child = spawn(process.execPath, [launcher, command, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       detached: process.platform !== "win32",
@@ -126,7 +126,7 @@ export class Lab {
   }
 }
 
-/** Keeps the end of what a process writes to standard error, and lets nothing block it. */
+/** Drains a process's standard error, so that the process never blocks, and keeps the end of the text. */
 function collect(child: ChildProcess): () => string {
   let text = "";
   child.stdout?.resume();

@@ -12,13 +12,13 @@ import { stageView } from "./stage-view.ts";
 import { summaryText, workers } from "./summary.ts";
 import { writeResults } from "./write-results.ts";
 
-/** `manyhands demo`: the whole path, from a map to noisy images and back. */
+/** `manyhands demo`: from a map to noisy images and back to a map. */
 export function demoCommand(): Command {
   return describeDemo().action(async (options: DemoOptions) => {
     const stop = new AbortController();
     let interruptedAt = Infinity;
     const interrupt = (): void => {
-      // The same Ctrl-C may come twice at once (from the terminal and from a wrapper); a second one means it.
+      // One Ctrl-C may arrive twice at once (from the terminal and from a wrapper); a later signal is a second Ctrl-C.
       if (performance.now() - interruptedAt > 1000) process.exit(130);
       interruptedAt = Math.min(interruptedAt, performance.now());
       stop.abort(new Error("interrupted"));
@@ -113,7 +113,7 @@ async function untilInterrupted({ url }: LabServer, signal: AbortSignal): Promis
   if (!signal.aborted) await Promise.race([once(signal, "abort"), keepAlive(signal)]);
 }
 
-/** A signal keeps no process alive; a timer does. */
+/** A signal alone does not keep the process alive, but a timer does. */
 async function keepAlive(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) await wait(60_000, undefined, { signal }).catch(() => undefined);
 }

@@ -4,7 +4,7 @@ import { eulerMatrix, type Pose } from "../kernels/math/euler.ts";
 import { betaGal } from "./betagal.ts";
 import type { Experiment } from "./experiment.ts";
 
-/** How well the experiment went. */
+/** Quality of the experiment's results. */
 export interface Measures {
   /** Angle between true and recovered orientation, modulo the symmetry, degrees: median and 90th percentile. */
   readonly angleMedian: number;
@@ -13,12 +13,12 @@ export interface Measures {
   readonly within10: number;
   /** Distance between true and recovered shift, Å. */
   readonly shiftMedian: number;
-  /** Å. */
+  /** Resolution against the true map and between the halves, Å. */
   readonly truthResolution: number;
   readonly halfResolution: number;
 }
 
-/** Compares what was recovered with what is true. */
+/** Compares the recovered poses and map with the true ones. */
 export function measure({ truth, truePoses, poses, truthFsc, halfFsc }: Experiment): Measures {
   const operators = symmetryOperators(betaGal.symmetry);
   const matrix = ({ rot, tilt, psi }: Pose): ReturnType<typeof eulerMatrix> => eulerMatrix(rot, tilt, psi);

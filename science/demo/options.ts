@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 
-/** What `manyhands demo` was told. */
+/** Options of `manyhands demo`. */
 export interface DemoOptions {
   readonly particles: number;
   readonly box: number;

@@ -1,13 +1,13 @@
 import cliProgress from "cli-progress";
 import type { RunStage } from "../stage-settings.ts";
 
-/** How long a stage took. */
+/** Run time of a stage. */
 export interface StageTime {
   readonly name: string;
   readonly seconds: number;
 }
 
-/** Shows one progress bar a stage on a terminal, one line a stage elsewhere, and takes the times. */
+/** Shows a progress bar for each stage on a terminal, or a line for each stage elsewhere, and measures the times. */
 export function stageView(stream: NodeJS.WriteStream): { run: RunStage; times: StageTime[] } {
   const times: StageTime[] = [];
   const run: RunStage = async (name, work) => {

@@ -2,7 +2,7 @@ import type { ClientInfo } from "../../shared/wire/rest.ts";
 import type { Measures } from "./measure.ts";
 import type { StageTime } from "./stage-view.ts";
 
-/** What the demo prints at its end. */
+/** The demo's closing summary. */
 interface Summary extends Measures {
   readonly particles: number;
   readonly tasks: number;
@@ -13,7 +13,7 @@ interface Summary extends Measures {
   readonly files: readonly string[];
 }
 
-/** The clients that computed something. */
+/** The clients that computed tasks of the demo. */
 export function workers(before: readonly ClientInfo[], after: readonly ClientInfo[]): Summary["clients"] {
   const earlier = new Map(before.map((client) => [client.id, client.done]));
   return after

@@ -13,7 +13,7 @@ import { makeDirectory } from "../../system/make-directory.ts";
 /** Images shown of each kind. */
 const shown = 8;
 
-/** Writes maps, particles, curves and pictures. @returns the names of the files, the ones to look at first */
+/** Writes maps, particles, curves and pictures. @returns the file names, the most interesting first */
 export async function writeResults(
   directory: string,
   experiment: Experiment,
@@ -65,7 +65,7 @@ function fscCsv({ truthFsc, halfFsc }: Experiment): string {
 async function contactSheet(experiment: Experiment, title: string): Promise<Uint8Array> {
   const { truth, recovered, images, cleanImages, poses } = experiment;
   const pixels = truth.size ** 2;
-  // Spread over the stack, so that both halves are seen.
+  // The shown particles are spread over the stack, so that both halves are among them.
   const count = Math.min(shown, poses.length);
   const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * poses.length) / count));
   const matched = await projectStage(

@@ -8,11 +8,11 @@ interface TextStyle {
   readonly font?: FontName;
   readonly colour?: Colour;
   readonly align?: "left" | "middle" | "right";
-  /** Turned a quarter to the left, as on a vertical axis. */
+  /** Rotates the text a quarter turn to the left, for a vertical axis. */
   readonly upright?: boolean;
 }
 
-/** A picture to draw into; x to the right, y down, pixels. */
+/** A picture to draw on; x to the right, y down, in pixels. */
 export class Canvas {
   readonly width: number;
   readonly height: number;
@@ -30,7 +30,7 @@ export class Canvas {
     return PNG.sync.write(this.#png, { colorType: 2 });
   }
 
-  /** Lays a colour over a pixel. `cover` is 0 … 1. */
+  /** Blends a colour over a pixel; `cover` is its opacity, 0 … 1. */
   blend(x: number, y: number, colour: Colour, cover: number): void {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height || cover <= 0) return;
     const at = 4 * (Math.floor(y) * this.width + Math.floor(x));
@@ -46,9 +46,9 @@ export class Canvas {
       for (let column = x; column < x + width; column++) this.blend(column, row, colour, cover);
   }
 
-  /** A smooth line of some thickness through points. */
+  /** A smooth line of the given thickness through points. */
   polyline(points: readonly (readonly [number, number])[], colour: Colour, thickness: number): void {
-    // Coverage is the largest of all segments, not their sum, so joints are not darker than the line.
+    // Coverage is the maximum over all segments, because their sum would make joints darker than the line.
     const cover = new Map<number, number>();
     for (let i = 0; i + 1 < points.length; i++)
       this.#coverSegment(points[i]!, points[i + 1]!, thickness / 2, cover);
@@ -76,7 +76,7 @@ export class Canvas {
     }
   }
 
-  /** Dashes between two points. */
+  /** A dashed line between two points. */
   dashed(
     from: readonly [number, number],
     to: readonly [number, number],
@@ -93,7 +93,7 @@ export class Canvas {
       this.polyline([point(at), point(Math.min(length, at + dash))], colour, thickness);
   }
 
-  /** Writes a line of text; (`x`, `y`) is its start, middle or end, on the base line. */
+  /** Writes a line of text with its start, middle or end at (`x`, `y`) on the base line. */
   text(text: string, x: number, y: number, style: TextStyle = {}): void {
     const { font = "text", colour = [40, 44, 52], align = "left", upright = false } = style;
     const { image, fonts } = glyphSheet();
@@ -117,7 +117,7 @@ export class Canvas {
 
   /**
    * Draws a square image of numbers as greys, bilinearly enlarged.
-   * @param range - the numbers that become black and white
+   * @param range - the numbers of black and white
    */
   greys(
     values: Float32Array,

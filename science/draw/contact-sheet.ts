@@ -18,7 +18,7 @@ const width = 2 * margin + columns * side + (columns - 1) * gap;
  * The whole experiment on one sheet: rows of images, central slices of the true and the recovered map, and the surfaces of
  * both; as a PNG.
  *
- * @param box - pixels of an image, voxels of a map, a side
+ * @param box - pixels a side of an image, and voxels a side of a map
  * @param molecule - volume of the molecule, Å³, which sets the level of the surfaces
  */
 export function drawContactSheet(

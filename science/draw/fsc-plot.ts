@@ -6,7 +6,7 @@ interface PlottedCurve {
   readonly curve: FscCurve;
   readonly label: string;
   readonly colour: Colour;
-  /** Where the curve's resolution is read off. */
+  /** The correlation at which the curve's resolution is read. */
   readonly threshold: number;
 }
 
@@ -15,7 +15,7 @@ const faint: Colour = [226, 229, 234];
 const muted: Colour = [110, 116, 128];
 const frame = { left: 110, right: 1128, top: 132, bottom: 640 };
 
-/** Resolutions that make good tick marks, Å. */
+/** Resolutions of the axis's tick marks, Å. */
 const tickResolutions = [
   100, 60, 40, 30, 25, 20, 17, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4.5, 4, 3.5, 3, 2.5, 2,
 ];
@@ -98,7 +98,7 @@ function drawResolutionTicks(canvas: Canvas, highest: number, x: (frequency: num
   }
 }
 
-/** A dot where the curve crosses its threshold; none on a curve that never does. */
+/** A dot where the curve crosses its threshold, if it does. */
 function markResolution(
   canvas: Canvas,
   { curve, colour, threshold }: PlottedCurve,
@@ -115,7 +115,7 @@ function crosses({ values }: FscCurve, threshold: number): boolean {
   return values.some((value) => value < threshold);
 }
 
-/** One line above the plot, where no curve can run through it. */
+/** A line above the plot, where no curve can cross it. */
 function drawLegend(canvas: Canvas, curves: readonly PlottedCurve[]): void {
   let left = frame.left;
   for (const { label, curve, threshold, colour } of curves) {

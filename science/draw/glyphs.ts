@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PNG } from "pngjs";
 
-/** Which of the rasterised fonts: 20 px, 26 px bold, 15 px. */
+/** Rasterised fonts: 20 px, 26 px bold, 15 px. */
 export type FontName = "text" | "title" | "small";
 
-/** Where a character lies in the sheet, and how far the pen moves on. */
+/** Place of a character in the sheet, and advance of the pen. */
 type Glyph = readonly [x: number, y: number, width: number, advance: number];
 
 interface Font {
@@ -14,18 +14,18 @@ interface Font {
   readonly glyphs: Readonly<Record<string, Glyph>>;
 }
 
-/** The sheet that scripts/make-glyphs.ts made: coverage of a character in its red channel. */
+/** The sheet of scripts/make-glyphs.ts: its red channel has the coverage of each character. */
 interface GlyphSheet {
   readonly image: PNG;
   readonly fonts: Readonly<Record<FontName, Font>>;
 }
 
-/** Characters are drawn this far left of their place in the sheet, where letters that lean out have room. */
+/** A character's cell in the sheet begins this far left of its origin, with room for slanted strokes. */
 export const glyphMargin = 2;
 
 let sheet: GlyphSheet | undefined;
 
-/** The sheet, read at the first use. */
+/** The sheet, loaded at its first use. */
 export function glyphSheet(): GlyphSheet {
   sheet ??= {
     image: PNG.sync.read(readFileSync(join(import.meta.dirname, "glyphs.png"))),

@@ -6,7 +6,7 @@ import type { Volume } from "../volume.ts";
 const { dark, pale, muted, margin, gap } = sheet;
 const top = 92;
 
-/** A row of images, with what stands before it. */
+/** A row of images with its label. */
 interface LabelledRow {
   readonly label: string;
   /** `box`² pixels each. */
@@ -38,7 +38,7 @@ export function drawImageRows(
   return canvas.encode();
 }
 
-/** A matrix as a picture, one cell a number, dark to bright over the range of its values; as a PNG. */
+/** A matrix as a picture, a cell for each number, dark to bright over the range of its values; as a PNG. */
 export function drawMatrix(
   title: string,
   values: Float32Array,
@@ -81,7 +81,7 @@ export function drawMatrix(
   return canvas.encode();
 }
 
-/** From the background's blue to a warm white, in even steps of lightness. */
+/** A colour between the background's blue and a warm white, in even steps of lightness. */
 function ramp(part: number): Colour {
   const stops: readonly Colour[] = [
     [26, 30, 48],
@@ -97,11 +97,11 @@ function ramp(part: number): Colour {
   return [0, 1, 2].map((i) => from[i as 0] + (to[i as 0] - from[i as 0]) * share) as unknown as Colour;
 }
 
-/** Maps side by side: a heading, central slices, and the surface from two sides; as a PNG. */
+/** Maps side by side, each with a heading, central slices, and its surface from two sides; as a PNG. */
 export function drawMaps(
   title: string,
   maps: readonly { readonly heading: string; readonly volume: Volume; readonly colour: Colour }[],
-  /** Å³ that the surfaces enclose. */
+  /** Volume inside each surface, Å³. */
   enclosed: number,
 ): Uint8Array {
   const panel = 600;

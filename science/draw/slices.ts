@@ -1,6 +1,6 @@
 import type { Volume } from "../volume.ts";
 
-/** Greys from two and a half standard deviations below the mean to four above: density is bright. */
+/** The grey range of an image: two and a half standard deviations below the mean to four above. Density is bright. */
 export function spread(image: Float32Array): [number, number] {
   let sum = 0;
   let squares = 0;

@@ -2,14 +2,14 @@ import { eulerMatrix } from "../kernels/math/euler.ts";
 import type { Volume } from "../volume.ts";
 import type { Canvas, Colour } from "./canvas.ts";
 
-/** The density that encloses a volume (Å³): where to draw the surface of a molecule of known mass. */
+/** The density level that encloses a volume (Å³), for the surface of a molecule of known mass. */
 export function enclosingLevel({ data, pixelSize }: Volume, cubicAngstrom: number): number {
   const sorted = Float32Array.from(data).sort();
   const voxels = Math.min(data.length - 1, Math.round(cubicAngstrom / pixelSize ** 3));
   return sorted[data.length - 1 - voxels]!;
 }
 
-/** Steps of a ray a voxel; below 2 thin parts are missed. */
+/** Steps of a ray in one voxel; below 2 thin parts are missed. */
 const stepsPerVoxel = 2;
 const light = normalised([-0.45, -0.6, -0.66]);
 
@@ -46,14 +46,14 @@ export function drawSurface(
         start[1] + depth * m[7],
         start[2] + depth * m[8],
       );
-      // The normal in the frame of the picture; densities fall outwards.
+      // The normal in the frame of the picture: it points against the gradient, because density falls outwards.
       const normal = normalised([
         -(gx * m[0] + gy * m[1] + gz * m[2]),
         -(gx * m[3] + gy * m[4] + gz * m[5]),
         -(gx * m[6] + gy * m[7] + gz * m[8]),
       ]);
       const lit = Math.max(0, normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2]);
-      // Far parts fade a little, which tells near from far without shadows.
+      // Distant parts are darker, which shows depth without shadows.
       const shade = (0.3 + 0.75 * lit) * (1 - (0.35 * (depth + reach)) / (2 * reach));
       const colour = look.colour.map((value) => Math.min(255, value * shade + 40 * lit ** 12));
       canvas.blend(place.x + column, place.y + row, colour as unknown as Colour, 1);
@@ -63,7 +63,7 @@ export function drawSurface(
 
 type Vector = readonly [number, number, number];
 
-/** Where a ray from the near side first meets the level, interpolated between two steps. */
+/** The depth at which a ray from the near side first meets the level, interpolated between two steps. */
 function firstHit(
   volume: Volume,
   start: Vector,

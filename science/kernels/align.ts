@@ -9,15 +9,15 @@ import { withEngine } from "./wasm/engine.ts";
 
 /** A block of the similarity matrix: particles × references, searched over in-plane rotation and shift. */
 type AlignInput = SearchParameters & {
-  /** `box`² 32-bit pixels an image, x fastest. */
+  /** Images of `box`² 32-bit pixels, x fastest. */
   readonly particles: DataReference;
-  /** Reference projections, as the particles; their in-plane angle is 0. */
+  /** Reference projections in the same form; their in-plane angle is 0. */
   readonly references: DataReference;
-  /** rot and tilt of each reference, degrees, one pair after the other. */
+  /** Pairs of rot and tilt, degrees, one pair for each reference. */
   readonly views: Float64Array;
-  /** Index of the block's first reference, so that candidates of all blocks count alike. */
+  /** Index of the block's first reference in the whole set, so that candidates of all blocks are numbered alike. */
   readonly firstReference: number;
-  /** Candidates kept of each particle, each of another reference. */
+  /** Number of candidates of each particle, each from another reference. */
   readonly keep: number;
 };
 
@@ -25,12 +25,10 @@ type AlignInput = SearchParameters & {
 type AlignOutput = Float64Array;
 
 /**
- * Projection matching over all in-plane rotations at once: for every shift of the particle and every reference, one sum
- * over rings and one short inverse transform give the correlation at all angles.
+ * Projection matching over all in-plane rotations at once: for every shift of the particle and every reference, one sum over
+ * rings and one short inverse transform give the correlation at all angles.
  *
- * 25 particles of 64² pixels against 100 references, 29 shifts and 64 angles, in the band up to 30 Å, take 8.9 ms on one core; the
- * same arithmetic in C (`gcc -O3`, FFTW) 10.6 ms, in JavaScript with 64-bit numbers 10 times as long. 128 angles, twice and more
- * what the band's 26 harmonics need, took 1.7 times as long for the same poses after refinement.
+ * 25 particles of 64² pixels against 100 references, 29 shifts and 64 angles, in the band up to 30 Å, take 8.9 ms on one core.
  */
 export default async function align(input: AlignInput, ctx: KernelContext): Promise<AlignOutput> {
   const { box } = input;
@@ -57,7 +55,7 @@ export default async function align(input: AlignInput, ctx: KernelContext): Prom
   });
 }
 
-/** The best rotation and shift for each reference, and of these the `keep` best. */
+/** The best rotation and shift for each reference, reduced to the `keep` best references. */
 function bestOf(search: RotationalSearch, { keep, views, firstReference }: AlignInput): Candidate[] {
   const matches = search.matches().map((match, index) => ({ ...match, index }));
   matches.sort((a, b) => b.score - a.score);

@@ -8,39 +8,44 @@ import { RotationalSearch, shiftGrid, type Match } from "./math/rotational-searc
 import { addAligned } from "./math/transform-image.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
-/** One class, to be aligned and averaged. */
+/** A class to align and average. */
 type AverageInput = SearchParameters & {
   /** The class's images: `box`² 32-bit pixels each, x fastest. */
   readonly particles: DataReference;
-  /** What the first round aligns to; null lets the class find its own, from pairs, pairs of pairs, and so on. */
+  /** Reference of the first round; null: the class makes its own, from pairs of particles, pairs of pairs, and so on. */
   readonly reference: DataReference | null;
   readonly mirror: boolean;
   /** Rounds of alignment and averaging, at least 1. */
   readonly iterations: number;
-  /** Part of the particles, the best-matching ones, that each average is made of; above 0, at most 1. */
+  /** The part of the particles, best-matching first, in each average; above 0, at most 1. */
   readonly keep: number;
 };
 
-/** Numbers of one particle's alignment: score, origin x and y (pixels), psi (degrees), mirror (0 or 1), in the average (0 or 1). */
+/**
+ * Numbers of one particle's alignment: score, origin x and y (pixels), psi (degrees), mirror (0 or 1), in the average (0 or 1).
+ */
 export const alignmentLength = 6;
 
 type AverageOutput = {
   /** `box`² pixels; the background of each particle has mean 0 and variance 1. */
   readonly average: Float32Array;
-  /** One alignment a particle, to the average before the last. What its numbers mean is said at `Match`. */
+  /** The alignment of each particle to the average before the last; its numbers have the meaning of `Match`. */
   readonly alignments: Float64Array;
 };
 
-/** Four times the angles of the band: 1.4° a step at most, so that the rim of a particle of 30 pixels' radius is blurred by less than half a pixel. */
+/**
+ * Factor of finer angles: with four times the band's angles a step is 1.4° at most, which blurs the rim of a particle of 30
+ * pixels' radius by less than half a pixel.
+ */
 export const finerAngles = 4;
 
-/** Rounds beyond which nobody means what he asks for. */
+/** A larger number of rounds can only be a mistake. */
 const mostIterations = 1000;
 
 /** A checkpoint must fit into 256 KiB. */
 const largestCheckpoint = 200_000;
 
-/** Iterative alignment and averaging of a class, as EMAN2's `e2classaverage.py` does it. */
+/** Iterative alignment and averaging of a class, after EMAN2's `e2classaverage.py`. */
 export default async function average(input: AverageInput, ctx: KernelContext): Promise<AverageOutput> {
   const { box } = input;
   checkRings(box, input.minRing, input.maxRing, input.particleRadius);
@@ -97,8 +102,8 @@ function iterate(
 }
 
 /**
- * A reference out of nothing: particles are averaged in pairs, the second aligned to the first, then these averages in
- * pairs, until one is left (as in Penczek, Radermacher & Frank, Ultramicroscopy 40 (1992) 33, in tree order).
+ * Makes a reference from the particles alone: averages them in pairs, the second aligned to the first, then the averages in
+ * pairs, until a single average is left (as in Penczek, Radermacher & Frank, Ultramicroscopy 40 (1992) 33, in tree order).
  */
 function bootstrap(
   particles: readonly Float32Array[],
@@ -118,14 +123,17 @@ function bootstrap(
   return level[0] ?? new Float32Array(box * box);
 }
 
-/** Background to mean 0 and variance 1; where that is flat, as around a masked particle, the image to variance 1 about it. */
+/**
+ * Scales an image to a background of mean 0 and variance 1; with a flat background, as around a masked particle, the image
+ * itself to variance 1 about that background.
+ */
 function normalised(image: Float32Array, background: Background, everywhere: Background): Float32Array {
   const mean = background.meanOf(image);
   const scale = 1 / (background.deviationOf(image, mean) || everywhere.deviationOf(image, mean) || 1);
   return image.map((value) => (value - mean) * scale);
 }
 
-/** Which particles belong to the best-scoring part; at least one. */
+/** Indices of the best-scoring part of the particles, at least one particle. */
 function bestPart(matches: readonly Match[], part: number): Set<number> {
   const order = matches.map((_, i) => i).sort((a, b) => matches[b]!.score - matches[a]!.score || a - b);
   return new Set(order.slice(0, Math.max(1, Math.round(part * order.length))));

@@ -13,31 +13,34 @@ import { putBand, takeValues } from "./math/slice-band.ts";
 import { SliceSum } from "./math/slice-sum.ts";
 import { withEngine, type Engine } from "./wasm/engine.ts";
 
-/** Particles with known poses, to be inserted into a Fourier volume. */
+/** Particles with known poses to insert into a Fourier volume. */
 type InsertInput = {
-  /** `box`² 32-bit pixels an image, x fastest; one reference for each run of neighbouring images. */
+  /** Images of `box`² 32-bit pixels, x fastest; one reference for each run of neighbouring images. */
   readonly particles: readonly DataReference[];
   /** Pixels a side, even. */
   readonly box: number;
   /** Packed poses, one for each image in the order of `particles`. */
   readonly poses: Float64Array;
-  /** One weight for each image; 0 leaves it out. */
+  /** One weight for each image; 0 excludes the image. */
   readonly weights: Float64Array;
   /** Rotations of the particle's point group, 9 numbers each, row by row; the identity among them. */
   readonly symmetry: Float64Array;
-  /** Frequencies from here on are left out, in cycles per box; at most box/2. */
+  /** Largest frequency of the volume (exclusive), in cycles per box; at most box/2. */
   readonly maxRadius: number;
 };
 
-/** What `SliceSum.pack` made of the partial volume, and how many images are in it. */
+/** The partial volume in the form of `SliceSum.pack`, and the number of its images. */
 type InsertOutput = { readonly packed: Float32Array; readonly inserted: number };
 
-/** Radius of the sphere that travels, in samples of the padded transform: two more than slices reach, so that every corner of the interpolation is inside. */
+/**
+ * Radius of the packed sphere, in samples of the padded transform: two more than slices reach, so that interpolation reads no
+ * sample outside.
+ */
 export function packedRadius(box: number, maxRadius: number): number {
   return Math.min(maxRadius, box / 2) * (paddedSize(box) / box) + 2;
 }
 
-/** Direct Fourier inversion's first half: adds every particle's central slice to a weighted sum. */
+/** The first half of direct Fourier inversion: adds every particle's central slice to a weighted sum. */
 export default async function insert(input: InsertInput, ctx: KernelContext): Promise<InsertOutput> {
   checkBox(input.box);
   checkMaxRadius(input.maxRadius);
@@ -83,10 +86,10 @@ function insertAll(
   return { packed: sum.pack(packedRadius(box, maxRadius)), inserted };
 }
 
-/** Makes the slices of particles that go into a volume. */
+/** Makes the central slices of particles. */
 class ParticleSlicer {
   readonly band;
-  /** Address of the slice: the particle's centred transform, moved by its origin, on the band. */
+  /** Address of the slice: the particle's centred transform, shifted by its origin, on the band. */
   readonly values;
   readonly #engine: Engine;
   readonly #box: number;
@@ -110,8 +113,9 @@ class ParticleSlicer {
   }
 
   /**
-   * Zeros go around an image: its slice is then as finely sampled as the cube, which leaves no holes near the origin. Its
-   * corners become zero on average: the edge of a grey image would be in the map, and in both halves, which then agree on it.
+   * Pads an image with zeros, so that its slice is sampled as finely as the cube, without holes near the origin. The image's
+   * border gets mean 0: without that, the edge between a grey image and the zeros would appear in both half maps, which would
+   * then agree on it.
    */
   set(image: Float32Array, originX: number, originY: number): void {
     const [box, padded] = [this.#box, this.#padded];

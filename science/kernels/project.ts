@@ -9,19 +9,19 @@ import { PhaseTables } from "./math/phase-tables.ts";
 import { poseAt, poseLength } from "./math/poses.ts";
 import { putBand, SliceTaker, takeValues } from "./math/slice-band.ts";
 
-/** Projections of a map in a block of orientations. */
+/** Orientations of a block of projections of a map. */
 type ProjectInput = {
   /** `box`³ 32-bit densities, x fastest. */
   readonly map: DataReference;
   /** Voxels a side, even. */
   readonly box: number;
-  /** Packed poses: the particle of pose `(…, ox, oy)` lies at (−ox, −oy) from the centre, as RELION means it. */
+  /** Packed poses: the particle of pose `(…, ox, oy)` is at (−ox, −oy) from the centre, as in RELION. */
   readonly poses: Float64Array;
-  /** Frequencies from here on are left out, in cycles per box; at most box/2. */
+  /** Largest frequency of the projections (exclusive), in cycles per box; at most box/2. */
   readonly maxRadius: number;
 };
 
-/** One image after the other, `box`² each, x fastest. */
+/** Images of `box`² pixels, x fastest. */
 type ProjectOutput = Float32Array;
 
 /** Projects a map by central slices of its padded transform (Crowther, DeRosier & Klug, Proc. R. Soc. A 317 (1970) 319). */

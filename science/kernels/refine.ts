@@ -10,11 +10,11 @@ import { halfLength2, RealTransform, spreadRows } from "./math/fft-real.ts";
 import type { FourierVolume } from "./math/fourier-volume.ts";
 import { SliceScore } from "./math/slice-score.ts";
 
-/** Particles whose orientation is roughly known, to be refined against a map. */
+/** Particles with roughly known orientations to refine against a map. */
 type RefineInput = {
   /** `box`³ 32-bit densities, x fastest. */
   readonly map: DataReference;
-  /** `box`² 32-bit pixels an image, x fastest. */
+  /** Images of `box`² 32-bit pixels, x fastest. */
   readonly particles: DataReference;
   readonly box: number;
   /** `keep` starting points of each particle, packed (math/candidates.ts). */
@@ -23,7 +23,7 @@ type RefineInput = {
   /** Band that is compared, cycles per box. */
   readonly minRing: number;
   readonly maxRing: number;
-  /** First step of the search and the step at which it ends, degrees. */
+  /** First and last step of the search, degrees. */
   readonly step: number;
   readonly endStep: number;
 };
@@ -31,10 +31,12 @@ type RefineInput = {
 /** The best pose of each particle, packed as one candidate each. */
 type RefineOutput = Float64Array;
 
-/** The search about one starting point ends after so many sweeps of up to seven slices at the latest; 6 to 10 are usual. */
+/** Most sweeps about one starting point, each of up to seven slices; 6 to 10 are usual. */
 const maxSweeps = 24;
 
-/** Climbs from each starting point in small rotations, the best shift found anew for each, and keeps the best summit. */
+/**
+ * Improves each starting point by small rotations, with the best shift for each rotation, and keeps the particle's best result.
+ */
 export default async function refine(input: RefineInput, ctx: KernelContext): Promise<RefineOutput> {
   checkClimb(input);
   checkWhole("keep", input.keep, 1, mostCandidates);
@@ -43,12 +45,12 @@ export default async function refine(input: RefineInput, ctx: KernelContext): Pr
   const images = await readImages(ctx, input.particles, input.box);
   if (images.length !== starts.length * input.box ** 2)
     throw new RangeError(`candidates of ${starts.length} particles for ${images.length / input.box ** 2}`);
-  // Last: nothing may be awaited while the volume's engine is in use.
+  // The volume comes last, because nothing may be awaited while its engine is in use.
   const volume = await readFourierVolume(ctx, input.map, input.box);
   return packCandidates(climbAll(volume, images, starts, input, ctx), 1);
 }
 
-/** The highest summit of each particle. */
+/** The best pose of each particle. */
 function climbAll(
   volume: FourierVolume,
   images: Float32Array,
@@ -63,7 +65,7 @@ function climbAll(
   const half = engine.take(4 * halfLength2(box));
   return starts.map((candidates, i) => {
     const image = images.subarray(i * box * box, (i + 1) * box * box);
-    // A grey level far above the contrast would take the digits that tell the particle.
+    // A grey level far above the contrast would use up the digits of the contrast.
     const mean = background.meanOf(image);
     spreadRows(
       image.map((value) => value - mean),
@@ -101,7 +103,7 @@ function climb(score: SliceScore, start: Candidate, firstStep: number, endStep: 
   let step = firstStep;
   for (let sweep = 0; sweep < maxSweeps && step >= endStep; sweep++) {
     const before = matrix;
-    // What helped once often helps again: the same turn as a whole.
+    // The whole turn that helped often helps again.
     if (attemptAxes(step)) attempt(multiply(multiply(matrix, transpose(before)), matrix));
     else step /= 2;
   }

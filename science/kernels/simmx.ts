@@ -8,7 +8,7 @@ import { withEngine } from "./wasm/engine.ts";
 
 /** A block of a similarity matrix: every particle of one run against every reference of another. */
 type SimmxInput = SearchParameters & {
-  /** `box`² 32-bit pixels an image, x fastest. */
+  /** Images of `box`² 32-bit pixels, x fastest. */
   readonly particles: DataReference;
   readonly references: DataReference;
   /** Whether the mirror image of each particle is tried too. */
@@ -18,10 +18,13 @@ type SimmxInput = SearchParameters & {
 /** Numbers of one element of the matrix: score (−1 … 1), origin x and y (pixels), psi (degrees), mirror (0 or 1). */
 export const elementLength = 5;
 
-/** The block's elements, one row a particle, references fastest. What they mean is said at `Match`. */
+/** The block's elements, a row for each particle, references fastest; the numbers have the meaning of `Match`. */
 type SimmxOutput = Float32Array;
 
-/** Similarity with the alignment that gives it, as EMAN2's `e2simmx.py --saveali` has it, by one search over all rotations, shifts and both hands. */
+/**
+ * Similarity and best alignment, as `e2simmx.py --saveali` of EMAN2 computes them, by one search over all rotations, shifts and
+ * both hands.
+ */
 export default async function simmx(input: SimmxInput, ctx: KernelContext): Promise<SimmxOutput> {
   const { box } = input;
   const area = box * box;

@@ -1,9 +1,6 @@
 import { length } from "./trigonometry.ts";
 
-/**
- * What of images of one size lies farther than `radius` pixels from the middle: their background. Where nothing does, it is
- * all of the image.
- */
+/** The background of images of one size: pixels farther than `radius` from the middle, or all pixels when there are none. */
 export class Background {
   readonly #places: Uint32Array;
 
@@ -19,7 +16,8 @@ export class Background {
   /** Mean of the background of an image. */
   meanOf(image: Float32Array): number {
     const places = this.#places;
-    // About one of the pixels, so that equal ones have exactly their value as mean, and a large offset costs no digits.
+    // Differences from one of the pixels are averaged, so that equal pixels have exactly their value as mean, and a large
+    // offset costs no digits.
     const about = image[places[0]!]!;
     let sum = 0;
     for (let i = 0; i < places.length; i++) sum += image[places[i]!]! - about;

@@ -1,22 +1,22 @@
 import { length } from "./trigonometry.ts";
 
 /**
- * The samples of a half transform of an image between two rings: one of every Hermitian pair, so sums over a band are half
- * the sums over the plane. Frequencies count in cycles per box.
+ * The samples of an image's half transform between two rings. The band has one sample of every Hermitian pair, so a sum over it
+ * is half the sum over the plane. Frequencies are in cycles per box.
  */
 export interface Band {
   readonly box: number;
   readonly u: Int32Array;
   readonly v: Int32Array;
-  /** Where each sample's real part stands in a half transform of the image. */
+  /** Position of each sample's real part in a half transform of the image. */
   readonly at: Int32Array;
 }
 
 /**
  * The band of `minRadius ≤ |k| < maxRadius` of an image of `box` pixels.
  *
- * @param minRadius - 0 takes the mean along, 1 leaves it out
- * @param maxRadius - at most box/2, so that the Nyquist lines (whose partner is themselves) stay outside
+ * @param minRadius - 0 includes the mean, 1 excludes it
+ * @param maxRadius - at most box/2, which excludes the Nyquist lines (whose partners are themselves)
  */
 export function makeBand(box: number, minRadius: number, maxRadius: number): Band {
   const limit = Math.min(maxRadius, box / 2);
@@ -35,7 +35,7 @@ export function makeBand(box: number, minRadius: number, maxRadius: number): Ban
   return { box, u: Int32Array.from(u), v: Int32Array.from(v), at: Int32Array.from(at) };
 }
 
-/** Writes a band into a half transform, with the Hermitian partners that a half transform holds (u = 0). */
+/** Writes a band into a half transform, with the Hermitian partners that a half transform contains (u = 0). */
 export function scatterBand(values: Float32Array, band: Band, half: Float32Array): void {
   const { at, u, v, box } = band;
   for (let i = 0; i < at.length; i++) {

@@ -5,8 +5,8 @@ import { fourierVolume, type FourierVolume } from "./fourier-volume.ts";
 
 /**
  * Images of `box`² pixels.
- * @param name - of one of them, as errors call it
- * @throws RangeError when they are not whole, or a pixel is no finite number
+ * @param name - the word for such an image in errors
+ * @throws RangeError when the bytes are not whole images, or a pixel is no finite number
  */
 export async function readImages(
   ctx: KernelContext,
@@ -34,8 +34,8 @@ function firstNotFinite(numbers: Float32Array): number {
 }
 
 /**
- * The little-endian 32-bit numbers a data reference stands for.
- * @throws RangeError when there are not `count` of them
+ * The little-endian 32-bit numbers of a data reference.
+ * @throws RangeError when their number is not `count`
  */
 async function readFloats(ctx: KernelContext, ref: DataReference, count: number): Promise<Float32Array> {
   const bytes = await ctx.data(ref);
@@ -43,7 +43,7 @@ async function readFloats(ctx: KernelContext, ref: DataReference, count: number)
     throw new RangeError(
       `the data reference has ${bytes.length} bytes; ${count} 32-bit numbers were expected`,
     );
-  // Not `slice`, which in a Buffer of Node would be a view of the same odd offset.
+  // A constructor copies, but `slice` of Node's Buffer would be a view of the same odd offset.
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Float32Array(aligned.buffer, aligned.byteOffset, count);
 }
@@ -52,8 +52,8 @@ let lastKey = "";
 let lastVolume: FourierVolume | undefined;
 
 /**
- * The padded transform of a map. The last one is kept, because a warm worker gets task after task with the same map:
- * making one of box 64 takes as long as aligning dozens of particles.
+ * The padded transform of a map. The last transform is kept, because a warm worker gets many tasks with the same map: a
+ * transform of box 64 takes as long as aligning dozens of particles.
  */
 export async function readFourierVolume(
   ctx: KernelContext,

@@ -4,17 +4,17 @@ import { poseLength } from "./poses.ts";
 /** Numbers of one candidate in a packed list: its pose (poses.ts), its score (−1 … 1), the index of its reference. */
 const candidateLength = poseLength + 2;
 
-/** Candidates of one particle; a handful is usual. */
+/** Most candidates of one particle; a handful is usual. */
 export const mostCandidates = 1000;
 
-/** A pose that may be a particle's, and how well the reference in it agrees with the image. */
+/** A possible pose of a particle, with the agreement of the image and the reference in that pose. */
 export interface Candidate extends Pose {
   /** Normalised correlation over the band, −1 … 1. */
   readonly score: number;
   readonly reference: number;
 }
 
-/** Packs candidates; a list shorter than `keep` is filled up with its worst. */
+/** Packs candidates; a list shorter than `keep` repeats its worst. */
 export function packCandidates(lists: readonly (readonly Candidate[])[], keep: number): Float64Array {
   const packed = new Float64Array(lists.length * keep * candidateLength);
   lists.forEach((list, i) => {
@@ -28,7 +28,7 @@ export function packCandidates(lists: readonly (readonly Candidate[])[], keep: n
   return packed;
 }
 
-/** Reads a packed list back. */
+/** Reads a packed list. */
 export function unpackCandidates(packed: Float64Array, keep: number): Candidate[][] {
   const at = (index: number): Candidate => {
     const [rot, tilt, psi, originX, originY, score, reference] = packed.subarray(

@@ -1,6 +1,6 @@
 /*
- * A kernel gets numbers from files and people. One that is no number, or far out of range, would make a loop without end, a
- * grid without bound or a map of nothing: each is refused by its name before any work begins.
+ * A kernel gets numbers from files and people. A number that is NaN or far out of range would make an endless loop, an
+ * unbounded grid or an empty map, so each is refused by name before any work begins.
  */
 
 /** @throws RangeError unless `low` ≤ `value` ≤ `high` */
@@ -9,13 +9,13 @@ export function checkRange(name: string, value: number, low: number, high: numbe
     throw new RangeError(`${name} of ${value}; a number from ${low} to ${high} was expected`);
 }
 
-/** @throws RangeError unless `value` is whole, and from `low` to `high` */
+/** @throws RangeError unless `value` is a whole number from `low` to `high` */
 export function checkWhole(name: string, value: number, low: number, high: number): void {
   if (!(Number.isInteger(value) && value >= low && value <= high))
     throw new RangeError(`${name} of ${value}; a whole number from ${low} to ${high} was expected`);
 }
 
-/** @throws RangeError when one of them is no finite number */
+/** @throws RangeError when a value is not finite */
 export function checkFinite(name: string, values: Float64Array): void {
   for (let i = 0; i < values.length; i++)
     if (!Number.isFinite(values[i]))
@@ -24,21 +24,21 @@ export function checkFinite(name: string, values: Float64Array): void {
       );
 }
 
-/** Pixels of an image a side: more would take more memory than WebAssembly has. */
+/** Most pixels a side of an image: more would need more memory than WebAssembly has. */
 const largestBox = 4096;
 
-/** @throws RangeError unless it is the side of an image or a map */
+/** @throws RangeError unless `box` can be the side of an image or a map */
 export function checkBox(box: number): void {
   checkWhole("box", box, 2, largestBox);
   if (box % 2) throw new RangeError(`box of ${box}; an even number was expected`);
 }
 
-/** Frequencies beyond which nothing is used, cycles per box. */
+/** @throws RangeError unless `maxRadius`, the bound of the used frequencies, is valid; in cycles per box */
 export function checkMaxRadius(maxRadius: number): void {
   checkRange("maxRadius", maxRadius, 1, largestBox);
 }
 
-/** How images are compared by rings: what the search over rotations and shifts takes. */
+/** Parameters of a comparison of images by rings, over rotations and shifts. */
 export type SearchParameters = {
   /** Pixels of an image a side. */
   readonly box: number;
@@ -52,17 +52,20 @@ export type SearchParameters = {
   readonly shiftStep: number;
 };
 
-/** Shifts of one search; 317 a side, where a few dozen are usual. */
+/** Most shifts of one search: 317 a side, where a few dozen are usual. */
 const mostShifts = 100_000;
 
-/** @throws RangeError unless a search with these can be done */
+/** @throws RangeError unless a search with these parameters is possible */
 export function checkSearch(search: SearchParameters): void {
   const { box, minRing, maxRing, particleRadius, shiftRadius, shiftStep } = search;
   checkRings(box, minRing, maxRing, particleRadius);
   checkShifts(shiftRadius, shiftStep);
 }
 
-/** @throws RangeError unless images have such rings; the radius in pixels */
+/**
+ * @throws RangeError unless images have such rings
+ * @param particleRadius - pixels
+ */
 export function checkRings(box: number, minRing: number, maxRing: number, particleRadius: number): void {
   checkBox(box);
   checkWhole("minRing", minRing, 1, box / 2);
@@ -70,7 +73,7 @@ export function checkRings(box: number, minRing: number, maxRing: number, partic
   checkRange("particleRadius (pixels)", particleRadius, 0, box);
 }
 
-/** @throws RangeError unless so many shifts can be tried; both in pixels */
+/** @throws RangeError unless the grid of shifts is valid and not too large; both in pixels */
 export function checkShifts(shiftRadius: number, shiftStep: number): void {
   checkRange("shiftRadius (pixels)", shiftRadius, 0, largestBox);
   checkRange("shiftStep (pixels)", shiftStep, 1e-3, largestBox);
@@ -81,7 +84,7 @@ export function checkShifts(shiftRadius: number, shiftStep: number): void {
     );
 }
 
-/** How a climb to a better pose goes: rings in cycles per box, steps in degrees. */
+/** Parameters of the search for a better pose near a pose: rings in cycles per box, steps in degrees. */
 interface ClimbParameters {
   readonly box: number;
   readonly minRing: number;
@@ -90,7 +93,7 @@ interface ClimbParameters {
   readonly endStep: number;
 }
 
-/** @throws RangeError unless poses can be refined with these */
+/** @throws RangeError unless poses can be refined with these parameters */
 export function checkClimb({ box, minRing, maxRing, step, endStep }: ClimbParameters): void {
   checkBox(box);
   checkRange("minRing", minRing, 0, box / 2);
@@ -99,7 +102,7 @@ export function checkClimb({ box, minRing, maxRing, step, endStep }: ClimbParame
   checkRange("step", step, endStep, 180);
 }
 
-/** Farthest from a rotation that sums of products of 64-bit numbers, six digits each, may come. */
+/** Largest error of a sum of products of a rotation matrix whose numbers have six digits. */
 const rotationTolerance = 1e-3;
 
 /** @throws RangeError unless each nine numbers are a rotation */

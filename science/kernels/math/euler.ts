@@ -3,7 +3,7 @@ import { atan2, cos, length, sin } from "./trigonometry.ts";
 /** A rotation matrix, row by row. */
 export type Matrix3 = readonly [number, number, number, number, number, number, number, number, number];
 
-/** Orientation and origin of a particle image, in the terms of RELION 3.1. */
+/** Orientation and origin of a particle image, as RELION 3.1 defines them. */
 export interface Pose {
   /** Euler angles, ZYZ, degrees. */
   readonly rot: number;
@@ -17,9 +17,9 @@ export interface Pose {
 const radians = Math.PI / 180;
 
 /**
- * The matrix of RELION's Euler angles, `Rz(psi)·Ry(tilt)·Rz(rot)`: it takes a vector of the volume into the frame of the
- * image. Its rows are the image's x axis, y axis and viewing direction in the volume, so the central slice of the image
- * holds the volume's frequencies `u·row0 + v·row1`. Heymann, Chagoyen & Belnap, J. Struct. Biol. 151 (2005) 196.
+ * The matrix of RELION's Euler angles, `Rz(psi)·Ry(tilt)·Rz(rot)`: it maps a vector of the volume into the frame of the image.
+ * Its rows are the image's x axis, y axis and viewing direction in the volume, so the central slice of the image has the
+ * volume's frequencies `u·row0 + v·row1`. Heymann, Chagoyen & Belnap, J. Struct. Biol. 151 (2005) 196.
  *
  * @param rot - degrees
  * @param tilt - degrees
@@ -49,7 +49,7 @@ export function eulerMatrix(rot: number, tilt: number, psi: number): Matrix3 {
 export function eulerAngles(m: Matrix3): { rot: number; tilt: number; psi: number } {
   const sinTilt = length(m[6], m[7]);
   const tilt = atan2(sinTilt, m[8]) / radians;
-  // At the poles only rot ± psi is determined: rot is put to zero.
+  // At the poles only rot ± psi is determined, so rot is set to zero.
   if (sinTilt < 1e-9) return { rot: 0, tilt, psi: atan2(m[1], m[4]) / radians };
   return { rot: atan2(m[7], m[6]) / radians, tilt, psi: atan2(m[5], -m[2]) / radians };
 }
@@ -91,7 +91,7 @@ export function rotationAbout(x: number, y: number, z: number): Matrix3 {
   ];
 }
 
-/** Angle of the rotation that takes one orientation into another, degrees. */
+/** Angle of the rotation between two orientations, degrees. */
 export function angleBetween(a: Matrix3, b: Matrix3): number {
   let trace = 0;
   for (let i = 0; i < 9; i++) trace += a[i as 0] * b[i as 0];

@@ -1,12 +1,12 @@
 import type { Engine } from "../wasm/engine.ts";
 import { cos, sin } from "./trigonometry.ts";
 
-/** A complex transform of one length, four at once (wasm/assembly/fft.ts), with the room it works in. */
+/** A plan for four complex transforms of one length at once (wasm/assembly/fft.ts), with its buffers. */
 export interface FftPlan {
   readonly size: number;
-  /** Address of its tables. */
+  /** Address of the plan's tables. */
   readonly at: number;
-  /** Room for the points: `size` + 4 of them each. */
+  /** Addresses of two buffers of `size` + 4 points each. */
   readonly a: number;
   readonly b: number;
 }
@@ -15,8 +15,8 @@ export interface FftPlan {
 const pointBytes = 32;
 
 /**
- * Prepares transforms of one length: radix 4, then 2 and odd primes, for every length. Boxes of microscopists have the
- * factors 2, 3, 5 and 7; a large prime factor p costs p operations a point.
+ * Makes plans for transforms of one length: radix 4, then 2 and odd primes. Any length works: the usual boxes have the factors
+ * 2, 3, 5 and 7, and a large prime factor p costs p operations a point.
  *
  * @throws RangeError when `size` is not an integer above 1
  */
@@ -38,7 +38,7 @@ export function fftPlan(engine: Engine, size: number): FftPlan {
   return { size, at, a, b };
 }
 
-/** A radix 4 comes last, if there is one: it needs no factors there. */
+/** The radices of a length. Radix 4 comes last, if there is any: the last stage needs no twiddle factors. */
 function radicesOf(size: number): number[] {
   const radices: number[] = [];
   let rest = size;
@@ -47,7 +47,7 @@ function radicesOf(size: number): number[] {
   return radices;
 }
 
-/** The factors of a stage, and the roots of unity of an odd radix. */
+/** The twiddle factors of a stage, and the roots of unity of an odd radix. */
 function stageTable(points: number, radix: number): Float32Array {
   const table: number[] = [];
   for (let p = 0; p < points / radix; p++)
@@ -65,7 +65,7 @@ function stageTable(points: number, radix: number): Float32Array {
   return Float32Array.from(table);
 }
 
-/** The smallest even number not below `size` whose prime factors are 2, 3 and 5: transforms of such lengths are fast. */
+/** The smallest even number from `size` on whose prime factors are 2, 3 and 5: transforms of such lengths are fast. */
 export function nextFastSize(size: number): number {
   for (let even = 2 * Math.ceil(size / 2); ; even += 2) {
     let rest = even;

@@ -19,15 +19,15 @@ export function halfLength3(n: number): number {
   return (n + 2) * n * n;
 }
 
-/** What of a field is not zero before, or wanted after, a transform. Everything when absent. */
+/** The non-zero input and the wanted output of a transform; absent: all. */
 interface Extent {
-  /** Rows (and planes) that have anything but zeros, as [first, end). */
+  /** Range of the rows (and planes) with non-zero numbers, as [first, end). */
   readonly filled?: readonly [first: number, end: number];
-  /** Samples kx = 0 … columns − 1 are wanted. */
+  /** Number of wanted columns: the samples kx = 0 … columns − 1. */
   readonly columns?: number;
 }
 
-/** Transforms of one size in the memory of an engine, in place: rows are n + 2 numbers apart, of which n are pixels. */
+/** Transforms of one size in the memory of an engine, in place. Rows are n + 2 numbers apart, n of which are pixels. */
 export class RealTransform {
   readonly #engine: Engine;
   readonly #n: number;
@@ -59,7 +59,7 @@ export class RealTransform {
     this.#rowsInverse(at, n, 1 / n ** 2);
   }
 
-  /** Centred half transform of the cube at an address. Planes and lines are calls of their own, as {@link Engine} wants it. */
+  /** Centred half transform of the cube at an address. Planes and lines take separate calls, as {@link Engine} recommends. */
   forward3(at: number, { filled: [first, end] = [0, this.#n] }: Extent = {}): void {
     const n = this.#n;
     const planeBytes = n * this.#rowBytes;
@@ -80,7 +80,7 @@ export class RealTransform {
     }
   }
 
-  /** Rows whose lines along z are transformed in one call: rows follow each other without a gap, so no lane stays empty. */
+  /** Blocks of rows whose lines along z are transformed in one call. Rows follow each other without a gap, so no lane is idle. */
   *#rowBlocks(): Generator<[y: number, rows: number]> {
     for (let y = 0; y < this.#n; y += 4) yield [y, Math.min(4, this.#n - y)];
   }
@@ -129,7 +129,7 @@ export function inverse2(half: Float32Array, n: number, out: Float32Array): void
 
 /** Centred half transform of a cube (`n`, even, voxels a side). */
 export function forward3(cube: Float32Array, n: number, out: Float32Array): void {
-  // Not one that is kept: the memory of a cube is large, and goes with it.
+  // A temporary engine: its memory is as large as the cube, and must be freed with it.
   const engine = new Engine();
   const transform = new RealTransform(engine, n);
   const at = engine.take(4 * halfLength3(n));
@@ -147,13 +147,13 @@ export function inverse3(half: Float32Array, n: number, out: Float32Array): void
   gatherRows(engine.floats(at, halfLength3(n)), n, out);
 }
 
-/** Rows of `n` numbers to rows of `n` + 2. */
+/** Copies rows of `n` numbers to rows of `n` + 2. */
 export function spreadRows(field: Float32Array, n: number, out: Float32Array): void {
   for (let from = 0, to = 0; from < field.length; from += n, to += n + 2)
     out.set(field.subarray(from, from + n), to);
 }
 
-/** Rows of `n` + 2 numbers to rows of `n`. */
+/** Copies rows of `n` + 2 numbers to rows of `n`. */
 export function gatherRows(half: Float32Array, n: number, out: Float32Array): void {
   for (let from = 0, to = 0; to < out.length; from += n + 2, to += n)
     out.set(half.subarray(from, from + n), to);

@@ -3,27 +3,28 @@ import { nextFastSize } from "./fft-plan.ts";
 import { halfLength3, RealTransform } from "./fft-real.ts";
 import { sin } from "./trigonometry.ts";
 
-/** The centred half transform of a map, padded at least twofold so that trilinear interpolation in it is accurate. */
+/** The centred half transform of a map, padded at least twofold so that trilinear interpolation is accurate. */
 export interface FourierVolume {
   /** Voxels a side of the map. */
   readonly box: number;
   /** Voxels a side of the padded cube, of {@link paddedSize}. */
   readonly padded: number;
-  /** An engine of its own: a map is kept longer than a task. */
+  /** The map's own engine, because a map is kept longer than a task. */
   readonly engine: Engine;
   /** Address of the half transform. */
   readonly half: number;
-  /** What may be taken for a task begins here. */
+  /** Memory from this address on is free for tasks. */
   readonly top: number;
 }
 
-/** Side of the padded cube of a map of `box` voxels: twice that, or little more, with the factors 2, 3 and 5 only. */
+/** Side of the padded cube of a map of `box` voxels: the next even number from twice `box` on with the factors 2, 3 and 5 only. */
 export function paddedSize(box: number): number {
   return nextFastSize(2 * box);
 }
 
 /**
- * Prepares a map for slices of it (slice-band.ts): divides by the transform of the interpolation's triangle, pads, transforms.
+ * Prepares a map for {@link SliceTaker} (slice-band.ts): divides by the transform of the interpolation's triangle, pads,
+ * transforms.
  *
  * @param map - `box`³ densities, x fastest, origin at voxel box/2
  */
@@ -50,7 +51,7 @@ export function fourierVolume(map: Float32Array, box: number): FourierVolume {
 }
 
 /**
- * What linear interpolation between samples of a transform of `padded` points does to the field: a factor sinc² of the
+ * The factor by which linear interpolation between samples of a transform of `padded` points damps the field: sinc² of the
  * distance from the origin, for each of the `box` samples in the middle.
  */
 export function triangleTransform(box: number, padded: number): Float64Array {

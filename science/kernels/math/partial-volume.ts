@@ -1,6 +1,6 @@
 import { halfLength3 } from "./fft-real.ts";
 
-/** Fourier slices being gathered into a cube: weighted sums of coefficients, and the sums of the weights. */
+/** A sum of Fourier slices in a cube: weighted sums of coefficients, and the sums of the weights. */
 export interface PartialVolume {
   /** Voxels a side, even. */
   readonly padded: number;
@@ -17,8 +17,8 @@ export function emptyPartialVolume(padded: number): PartialVolume {
 }
 
 /**
- * Visits the rows of a half cube inside a sphere, in a fixed order: `at` is the index of the row's first complex number
- * and `count` how many lie inside. What `SliceSum.pack` and {@link addPacked} agree on.
+ * Visits the rows of a half cube inside a sphere, in a fixed order that `SliceSum.pack` and {@link addPacked} share: `at` is
+ * the index of the row's first complex number, `count` the length of its part inside.
  */
 export function forEachRow(padded: number, radius: number, visit: (at: number, count: number) => void): void {
   const rowLength = padded / 2 + 1;
@@ -34,7 +34,7 @@ export function forEachRow(padded: number, radius: number, visit: (at: number, c
 }
 
 /**
- * Adds what `SliceSum.pack` made of the same size and radius.
+ * Adds the output of `SliceSum.pack` for the same size and radius.
  * @throws RangeError when the length does not fit
  */
 export function addPacked(volume: PartialVolume, packed: Float32Array, radius: number): void {

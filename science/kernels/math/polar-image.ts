@@ -6,7 +6,7 @@ import { polarColumns, polarSamples, polarTable, type PolarGrid } from "./polar.
 
 /** Turns images of one size into polar samples, in the memory of an engine. */
 export class PolarSampler {
-  /** Address of the samples of the image before: re, im pairs at every angle of half a ring, ring after ring. */
+  /** Address of the last image's samples: re, im pairs at every angle of half a ring, ring after ring. */
   readonly samples: number;
   readonly #engine: Engine;
   readonly #box: number;
@@ -34,8 +34,8 @@ export class PolarSampler {
   }
 
   /**
-   * Samples an image of `box`² pixels, its background at 0: zeros go around it, and an edge between these and a grey
-   * background would be in every ring.
+   * Samples an image of `box`² pixels, padded with zeros. The background must be 0, because an edge between grey and zeros
+   * would be in every ring.
    */
   sample(image: Float32Array): void {
     const [box, padded, correction] = [this.#box, this.#padded, this.#correction];

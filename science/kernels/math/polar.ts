@@ -3,8 +3,8 @@ import { cos, sin } from "./trigonometry.ts";
 
 /**
  * Rings of the transform of an image. A real image has F(r, θ+π) = conj F(r, θ), so the real part of a ring has only even
- * angular harmonics and the imaginary part only odd ones: the one real ring `Re F + Im F` (the Hartley transform) holds
- * both without mixing, and the correlation of two such rings over all rotations is that of the complex rings.
+ * angular harmonics and the imaginary part only odd ones: the real ring `Re F + Im F` (the Hartley transform) holds both
+ * without mixing, and the correlation of two such rings over all rotations is that of the complex rings.
  */
 export interface PolarGrid {
   readonly box: number;
@@ -14,14 +14,14 @@ export interface PolarGrid {
   readonly minRing: number;
   readonly maxRing: number;
   readonly rings: number;
-  /** Samples of a full ring, a power of two; in-plane rotations are resolved to 360° ÷ angles. */
+  /** Samples of a full ring, a power of two; the step of in-plane rotations is 360° ÷ angles. */
   readonly angles: number;
-  /** Highest angular harmonic kept, and the first ring (index) that has any of harmonic m. */
+  /** Highest angular harmonic, and for each harmonic the index of the first ring that has it. */
   readonly harmonics: number;
   readonly firstRing: Int32Array;
   /** Numbers of one spectrum: harmonics 0 … `harmonics`, each with re, im of every ring. */
   readonly spectrumLength: number;
-  /** Cosine and sine of the angles of half a ring, the half that is sampled. */
+  /** Cosine and sine of the angles of the sampled half of a ring. */
   readonly cos: Float64Array;
   readonly sin: Float64Array;
 }
@@ -30,12 +30,13 @@ export interface PolarGrid {
  * @param box - pixels of the image a side
  * @param minRing - cycles per box, at least 1
  * @param maxRing - cycles per box, below box/2
- * @param particleRadius - pixels; bounds the angular harmonics of ring r to about 2π·r·particleRadius/box
- * @throws RangeError when one of them is out of its range
+ * @param particleRadius - pixels; limits the angular harmonics of ring r to about 2π·r·particleRadius/box
+ * @throws RangeError when a parameter is out of its range
  */
 export function polarGrid(box: number, minRing: number, maxRing: number, particleRadius: number): PolarGrid {
   checkRings(box, minRing, maxRing, particleRadius);
-  // A field inside radius R has Bessel terms J_m(2π r R) in its rings, negligible from m a little above the argument on.
+  // A field inside radius R has Bessel terms J_m(2π r R) in its rings, which are negligible from m a little above the argument
+  // on.
   const highest = (ring: number): number => Math.ceil((2 * Math.PI * ring * particleRadius) / box) + 2;
   const rings = maxRing - minRing + 1;
   let angles = 16;
@@ -62,14 +63,14 @@ export function polarGrid(box: number, minRing: number, maxRing: number, particl
   };
 }
 
-/** Samples of the half rings of one image: every angle of half a ring, ring after ring. */
+/** Number of samples in the half rings of one image: every angle of half a ring, ring after ring. */
 export function polarSamples(grid: PolarGrid): number {
   return (grid.rings * grid.angles) / 2;
 }
 
 /**
- * Where the samples of the half rings lie in the half transform of an image padded to `padded` pixels, as `samplePolar`
- * takes it (wasm/assembly/polar.ts).
+ * Interpolation table of the half rings' samples in the half transform of an image padded to `padded` pixels, for `samplePolar`
+ * (wasm/assembly/polar.ts).
  */
 export function polarTable(grid: PolarGrid, padded: number): Uint32Array {
   const table = new Uint32Array(8 * polarSamples(grid));
@@ -89,8 +90,8 @@ export function polarTable(grid: PolarGrid, padded: number): Uint32Array {
 }
 
 /**
- * Phases `exp(−2πi·k·o/box)` that move an image by `o` pixels, on its polar samples: of each sample the cosines of four
- * shifts, then the sines.
+ * Phases `exp(−2πi·k·o/box)` of four shifts by `o` pixels, on an image's polar samples: for each sample the four cosines, then
+ * the four sines.
  */
 export function polarShifts(grid: PolarGrid, shifts: readonly { x: number; y: number }[]): Float32Array {
   const phases = new Float32Array(8 * polarSamples(grid));
@@ -111,7 +112,7 @@ function forEachSample(grid: PolarGrid, visit: (at: number, kx: number, ky: numb
     for (let i = 0; i < grid.angles / 2; i++) visit(at++, ring * grid.cos[i]!, ring * grid.sin[i]!);
 }
 
-/** The samples kx = 0 … n − 1 of a half transform of `padded` pixels that polar samples are made of. */
+/** Number of columns kx = 0 … n − 1 of a half transform of `padded` pixels that the polar samples need. */
 export function polarColumns(grid: PolarGrid, padded: number): number {
   return Math.min(padded / 2 + 1, Math.ceil((padded / grid.box) * grid.maxRing) + 2);
 }

@@ -6,8 +6,8 @@ import { PolarSampler } from "./polar-image.ts";
 import { length } from "./trigonometry.ts";
 
 /**
- * How a particle fits a reference: moved by the origin, then flipped left to right when `mirror` says so (each about the
- * centre pixel), it looks like the reference turned in its plane by `psi` in RELION's sense.
+ * The best fit of a particle to a reference: the particle, moved by the origin and then flipped left to right when `mirror` is
+ * true (both about the centre pixel), matches the reference rotated in its plane by `psi` in RELION's sense.
  */
 export interface Match {
   /** Normalised correlation over the band, −1 … 1. */
@@ -22,7 +22,7 @@ export interface Match {
 
 /**
  * Shifts on a square grid within a circle, nearest first; pixels.
- * @throws RangeError when these are no such grid, or one of too many shifts
+ * @throws RangeError for an invalid grid, or one of too many shifts
  */
 export function shiftGrid(radius: number, step: number): { x: number; y: number }[] {
   checkShifts(radius, step);
@@ -34,15 +34,15 @@ export function shiftGrid(radius: number, step: number): { x: number; y: number 
   return shifts.sort((a, b) => length(a.x, a.y) - length(b.x, b.y));
 }
 
-/** Spectra of a group, of which four are made at once. */
+/** Spectra of a group; four of them are made in one call. */
 const groupSize = 8;
 const lanes = 4;
-/** References compared in one call, a millisecond or so. */
+/** References of one call, which takes a millisecond or so. */
 const callSize = 128;
 
 /**
- * Finds the in-plane rotation, shift and hand that fit a particle to each of a set of references best, all of them tried: a sum
- * over rings and a short inverse transform give the correlation at all angles. Lives as long as its engine's memory.
+ * Finds the in-plane rotation, shift and hand of the best fit of a particle to each reference, by trying all of them: a sum
+ * over rings and a short inverse transform give the correlation at all angles. A search lives as long as its engine's memory.
  */
 export class RotationalSearch {
   readonly #engine: Engine;
@@ -50,11 +50,11 @@ export class RotationalSearch {
   readonly #shifts: readonly { x: number; y: number }[];
   readonly #angles: number;
   readonly #sampler: PolarSampler;
-  /** Of the rings, and of the correlation over all angles. */
+  /** Plans for the rings, and for the correlation over all angles. */
   readonly #rings: FftPlan;
   readonly #correlation: FftPlan;
   readonly #firstRing: number;
-  /** Phases and hands of four spectra each, and those of an image as it is. */
+  /** Phases and hands of four spectra each, and those of an unmoved image. */
   readonly #moves: readonly { readonly phases: number; readonly hand: number }[];
   readonly #asItIs: { readonly phases: number; readonly hand: number };
   readonly #spectra: number;
@@ -67,7 +67,7 @@ export class RotationalSearch {
 
   /**
    * @param options.mirror - tries the mirror image of the particle too
-   * @param options.finer - a power of two: so many times as many angles as the grid has, interpolated without loss
+   * @param options.finer - a power of two: factor of the grid's number of angles, interpolated without loss
    */
   constructor(
     engine: Engine,
@@ -87,7 +87,7 @@ export class RotationalSearch {
     this.#last = count - 1;
     this.#moves = Array.from({ length: 2 * Math.ceil(count / groupSize) }, (_, four) =>
       this.#putMoves(
-        // Lanes beyond the last spectrum repeat it.
+        // Surplus lanes repeat the last spectrum.
         Array.from({ length: lanes }, (__, lane) => Math.min(four * lanes + lane, count - 1)),
       ),
     );
@@ -97,7 +97,7 @@ export class RotationalSearch {
     this.#found = engine.take(16 * callSize);
   }
 
-  /** The images to compare with, in place of those before. */
+  /** Replaces the reference images. */
   setReferences(images: Float32Array): void {
     const { box, minRing, rings, harmonics, spectrumLength } = this.#grid;
     const area = box * box;
@@ -122,7 +122,7 @@ export class RotationalSearch {
       1 / Math.sqrt(this.#engine.call.particlePower(this.#spectra, minRing, rings, harmonics) || 1);
   }
 
-  /** The best match of the particle to each reference, in their order. */
+  /** The best match of the particle to each reference, in the order of the references. */
   matches(): Match[] {
     const found: Match[] = [];
     for (let first = 0; first < this.#count; first += callSize) {
@@ -131,7 +131,7 @@ export class RotationalSearch {
       const scores = this.#engine.floats(this.#found, 4 * count);
       const places = this.#engine.words(this.#found, 4 * count);
       for (let at = 0; at < 4 * count; at += 4)
-        // One of the repeated lanes may have won by rounding.
+        // A lane that repeats the last spectrum may have won by rounding.
         found.push(this.#match(scores[at]!, places[at + 1]!, Math.min(places[at + 2]!, this.#last)));
     }
     return found;

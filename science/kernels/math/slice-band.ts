@@ -3,19 +3,19 @@ import type { Band } from "./band.ts";
 import type { Matrix3 } from "./euler.ts";
 import type { FourierVolume } from "./fourier-volume.ts";
 
-/** Samples of a band are filled up to a multiple of this, with frequency 0 and value 0. */
+/** A band's samples are padded to a multiple of this, with frequency 0 and value 0. */
 const lanes = 4;
 
 /** A band in the memory of an engine. */
 export interface BandTables {
-  /** Samples, and the same rounded up for code that takes four at a time. */
+  /** Number of samples, and the padded number for code that takes four at a time. */
   readonly count: number;
   readonly rounded: number;
-  /** Address of u and v of each sample, as 32-bit numbers. */
+  /** Address of each sample's u and v, as 32-bit numbers. */
   readonly frequencies: number;
-  /** Address of where each sample's phases stand in the two {@link PhaseTables}. */
+  /** Address of the offsets of each sample's phases in the two {@link PhaseTables}. */
   readonly phases: number;
-  /** Address of where each sample stands in a half transform. */
+  /** Address of each sample's offset in a half transform. */
   readonly offsets: number;
 }
 
@@ -34,19 +34,22 @@ export function putBand(engine: Engine, { box, u, v, at }: Band): BandTables {
   return { count, rounded, frequencies: engine.put(frequencies), phases: engine.put(phases), offsets };
 }
 
-/** Room for a value, re and im, of each sample of a band; those beyond the band are 0. @returns its address */
+/** Allocates a value, re and im, for each sample of a band; the padding is 0. @returns the address */
 export function takeValues(engine: Engine, { rounded }: BandTables): number {
   const at = engine.take(8 * rounded);
   engine.floats(at, 2 * rounded).fill(0);
   return at;
 }
 
-/** Room for the steps of {@link putSteps}. @returns its address */
+/** Allocates the steps of {@link putSteps}. @returns the address */
 export function takeSteps(engine: Engine): number {
   return engine.take(32);
 }
 
-/** How far one step along u and along v of an image goes in a cube of `scale` times as many samples a side. */
+/**
+ * Writes the vectors in a cube of one step along u and one along v of an image; the cube has `scale` times the image's samples
+ * a side.
+ */
 export function putSteps(engine: Engine, at: number, matrix: Matrix3, scale: number): void {
   const [m0, m1, m2, m3, m4, m5] = matrix;
   const steps = [m0, m1, m2, 0, m3, m4, m5, 0];
@@ -60,7 +63,7 @@ export class SliceTaker {
   readonly #scale: number;
   readonly #steps: number;
 
-  /** @param box - of the band */
+  /** @param box - side of the band's image */
   constructor(volume: FourierVolume, band: BandTables, box: number) {
     this.#volume = volume;
     this.#band = band;
@@ -69,9 +72,9 @@ export class SliceTaker {
   }
 
   /**
-   * The slice of an orientation, trilinearly interpolated.
+   * Takes the slice of an orientation, with trilinear interpolation.
    * @param to - address of the values
-   * @returns the sum of their squares
+   * @returns the sum of the values' squares
    */
   take(matrix: Matrix3, to: number): number {
     const { engine, half, padded } = this.#volume;

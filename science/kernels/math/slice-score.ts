@@ -6,7 +6,7 @@ import { PhaseTables } from "./phase-tables.ts";
 import { putBand, SliceTaker, takeValues, type BandTables } from "./slice-band.ts";
 import { length } from "./trigonometry.ts";
 
-/** How well a slice agrees with a particle, and the shift that makes it agree best. */
+/** Agreement of a slice and a particle, and the shift with the best agreement. */
 export interface SliceMatch {
   /** Normalised correlation over the band, −1 … 1. */
   readonly score: number;
@@ -25,10 +25,10 @@ interface Expansion {
   readonly fyy: number;
 }
 
-/** A Newton step longer than this many pixels left the neighbourhood in which the model holds. */
+/** A longer Newton step, in pixels, leaves the neighbourhood in which the quadratic model holds. */
 const maxShiftStep = 1;
 
-/** Compares one particle with slices of one volume on a band. Lives as long as what it took of the volume's engine. */
+/** Compares one particle with slices of one volume on a band. A score lives as long as its memory in the volume's engine. */
 export class SliceScore {
   readonly #engine: Engine;
   readonly #box: number;
@@ -37,7 +37,7 @@ export class SliceScore {
   readonly #phases: PhaseTables;
   readonly #particle: number;
   readonly #slice: number;
-  /** Particle times conjugated slice. */
+  /** Address of the product of the particle and the conjugated slice. */
   readonly #product: number;
   readonly #sums: number;
   #norm = 1;
@@ -69,7 +69,7 @@ export class SliceScore {
     this.#engine.call.multiplyBand(this.#particle, this.#slice, this.#band.rounded, this.#product);
     let about = this.#expand(x, y);
     let best = { score: about.f * scale, originX: x, originY: y };
-    // The shift of the neighbouring orientation is within a fraction of a pixel, so two Newton steps are enough.
+    // The best shift of the neighbouring orientation is a fraction of a pixel away, so two Newton steps are enough.
     for (let step = 0; step < 2; step++) {
       const { fx, fy, fxx, fxy, fyy } = about;
       const determinant = fxx * fyy - fxy * fxy;

@@ -6,7 +6,7 @@ import { putSteps, takeSteps, type BandTables } from "./slice-band.ts";
 /** Numbers of one sample: weighted sums of re and im, the sum of the weights, and 0. */
 const sampleLength = 4;
 
-/** Fourier slices being gathered into a cube, in the memory of an engine. */
+/** A sum of Fourier slices in a cube, in the memory of an engine. */
 export class SliceSum {
   readonly #engine: Engine;
   readonly #padded: number;
@@ -35,7 +35,7 @@ export class SliceSum {
     call.insertSlice(this.#volume, this.#padded, this.#steps, frequencies, values, count, weight);
   }
 
-  /** The part inside a sphere, as it travels: re, im, weight triples; about half of the cube. What `addPacked` takes. */
+  /** Packs the part inside a sphere for {@link addPacked}: re, im, weight triples, about half of the cube. */
   pack(radius: number): Float32Array {
     let total = 0;
     forEachRow(this.#padded, radius, (_, count) => (total += count));

@@ -1,8 +1,8 @@
 import { Engine } from "../wasm/engine.ts";
 
 /*
- * What a language leaves to its implementation, the same on every client: the last bits of Math.sin and its like differ
- * between Node 26 and Chromium 156 (found in refined poses), those of these functions do not. Angles in radians.
+ * Trigonometry with the same bits on every client. The last bits of Math.sin and its like are left to the implementation, and
+ * differ between Node 26 and Chromium 156 (seen in refined poses). Angles in radians.
  */
 
 let engine: Engine | undefined;

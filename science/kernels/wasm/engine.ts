@@ -1,6 +1,6 @@
 import { wasmBase64 } from "./binary.ts";
 
-/** What assembly/index.ts exports; addresses are bytes in the engine's memory. Documented there. */
+/** The exports of assembly/index.ts, which documents them. Addresses are bytes in the engine's memory. */
 interface Calls {
   transform4(plan: number, a: number, b: number): number;
   rowsForward(
@@ -96,7 +96,7 @@ interface Exports extends Calls {
   readonly heapBase: { readonly value: number };
 }
 
-// As much of it as is used: shared code is compiled without the types of browsers and Node.
+// The used part of the API: shared code is compiled without the types of browsers and Node.
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -105,16 +105,16 @@ declare const WebAssembly: {
 let module: object | undefined;
 
 const pageBytes = 65_536;
-/** What 32-bit addresses reach. */
+/** Size of the 32-bit address space. */
 const addressableBytes = 2 ** 32;
-/** SIMD loads read up to 16 bytes where 4 count. */
+/** SIMD loads read up to 16 bytes where only 4 are used. */
 const slackBytes = 64;
 
 /**
- * One instance of the kernels' WebAssembly and its memory, given out in order and taken back in the opposite one.
+ * An instance of the kernels' WebAssembly, with a stack allocator of its memory.
  *
- * The code is compiled once a worker, and calls are kept short (a particle, a plane, a slice): V8 replaces its baseline
- * code by the optimised one only between calls, so that one call for a whole task ran up to three times as long.
+ * The code is compiled once a worker. Calls are short (a particle, a plane, a slice), because V8 replaces its baseline code by
+ * optimised code only between calls: a single call for a whole task takes up to three times as long.
  */
 export class Engine {
   readonly call: Calls;
@@ -132,9 +132,9 @@ export class Engine {
   }
 
   /**
-   * Room for so many bytes, not cleared.
-   * @returns its address, a multiple of 16
-   * @throws RangeError when the machine has not got the memory
+   * Allocates bytes, not cleared.
+   * @returns their address, a multiple of 16
+   * @throws RangeError when the machine has too little memory
    */
   take(bytes: number): number {
     if (!(bytes >= 0 && bytes <= addressableBytes))
@@ -158,7 +158,7 @@ export class Engine {
     }
   }
 
-  /** Room with numbers in it. @returns its address */
+  /** Allocates and copies numbers. @returns their address */
   put(numbers: Float32Array | Uint32Array): number {
     const at = this.take(numbers.byteLength);
     if (numbers instanceof Float32Array) this.floats(at, numbers.length).set(numbers);
@@ -166,22 +166,22 @@ export class Engine {
     return at;
   }
 
-  /** A view of memory; good until more is taken. */
+  /** A view of memory; good until the next allocation. */
   floats(at: number, count: number): Float32Array {
     return new Float32Array(this.#memory.buffer, at, count);
   }
 
-  /** A view of memory; good until more is taken. */
+  /** A view of memory; good until the next allocation. */
   words(at: number, count: number): Uint32Array {
     return new Uint32Array(this.#memory.buffer, at, count);
   }
 
-  /** Where the next room begins: a place to {@link release} to. */
+  /** Address of the next allocation, for {@link release}. */
   get top(): number {
     return this.#top;
   }
 
-  /** Gives back all that was taken since. */
+  /** Frees all memory from `top` on. */
   release(top = this.#base): void {
     this.#top = top;
   }
@@ -191,10 +191,10 @@ function align(at: number): number {
   return Math.ceil(at / 16) * 16;
 }
 
-// Memory is kept for the next task: it can grow and not shrink, and a new one costs the engine's host address space.
+// Engines are reused by the next task, because memory can grow but not shrink, and a new memory costs address space.
 const idle: Engine[] = [];
 
-/** Work with an engine of its own for as long as the work lasts. It must not await: what it returns holds no addresses. */
+/** Runs `work` with an engine of its own. `work` must not await, and its result must not hold addresses. */
 export function withEngine<T>(work: (engine: Engine) => T): T {
   const engine = idle.pop() ?? new Engine();
   try {

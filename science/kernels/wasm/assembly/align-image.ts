@@ -1,12 +1,12 @@
 // Rotation, shift and mirror of an image.
 
 /**
- * Adds an image, turned and moved, to another; cubic convolution (Keys, IEEE Trans. ASSP 29 (1981) 1153).
+ * Adds an image, rotated and moved, to another; cubic convolution (Keys, IEEE Trans. ASSP 29 (1981) 1153).
  *
- * @param image - `side` pixels a row, the image and a margin of `margin` zeros around it; what lies beyond counts as zero
+ * @param image - `side` pixels a row: the image and a margin of `margin` zeros around it; pixels beyond count as zero
  * @param out - `box`² pixels, added to
- * @param cos - of the angle; the x axis is taken times `hand`
- * @param fromX - where the middle pixel of `out` is taken from, in pixels of `image`
+ * @param cos - of the angle; the x axis is multiplied by `hand`
+ * @param fromX - source of the middle pixel of `out`, in pixels of `image`
  */
 export function addAligned(
   image: usize,

@@ -5,19 +5,20 @@
 export const pointBytes: u32 = 32;
 
 /**
- * Forward transforms, unscaled. For the inverse, imaginary parts are put and taken where the real ones belong.
+ * Forward transforms, unscaled. The inverse is the forward transform with real and imaginary parts exchanged in input and
+ * output.
  *
  * A plan is: points, stages, scratch address, 0; then for each stage its radix, butterflies, stride and table.
  *
- * @param a - the points; is overwritten
- * @param b - as much room
- * @returns where the result is: `a` or `b`
+ * @param a - the points; overwritten
+ * @param b - a buffer of the same size
+ * @returns address of the result: `a` or `b`
  */
 export function transform4(plan: usize, a: usize, b: usize): usize {
   return runStages(plan, load<i32>(plan, 4), a, b);
 }
 
-/** The first `count` stages of a plan. */
+/** Runs the first `count` stages of a plan. */
 export function runStages(plan: usize, count: i32, a: usize, b: usize): usize {
   let from = a;
   let to = b;
@@ -42,7 +43,7 @@ function radix4(butterflies: u32, stride: u32, table: usize, from: usize, to: us
   const far = near * butterflies;
   let x = from;
   let y = to;
-  // Factors of the first butterfly are 1; in the last stage there is no other.
+  // The first butterfly's factors are 1; the last stage has no other butterfly.
   for (const end = x + near; x < end; x += pointBytes, y += pointBytes) {
     const far2 = x + 2 * far;
     const far3 = x + 3 * far;
@@ -143,8 +144,8 @@ function radix2(butterflies: u32, stride: u32, table: usize, from: usize, to: us
 }
 
 /**
- * Butterflies of an odd prime radix by their definition, at half the cost by pairing j with radix − j. The table has the
- * factors, then for each pair of output k and input j = 1 … (radix − 1)/2 the cosine and sine of 2π·jk/radix.
+ * Butterflies of an odd prime radix by their definition; pairing j with radix − j halves the cost. The table has the factors,
+ * then for each pair of output k and input j = 1 … (radix − 1)/2 the cosine and sine of 2π·jk/radix.
  */
 function oddRadix(
   radix: u32,
@@ -202,7 +203,7 @@ function oddRadix(
           sre = f32x4.add(sre, f32x4.mul(sin, v128.load(pair, 32)));
           sim = f32x4.add(sim, f32x4.mul(sin, v128.load(pair, 48)));
         }
-        // exp(−iφ)·u = u·cos φ − i·u·sin φ; what is paired has the opposite angle.
+        // exp(−iφ)·u = u·cos φ − i·u·sin φ; the paired output has the opposite angle.
         turned(y + k * near, factors + 8 * (k - 1), f32x4.add(cre, sim), f32x4.sub(cim, sre));
         turned(
           y + (radix - k) * near,

@@ -1,9 +1,9 @@
 // AssemblyScript, compiled to WebAssembly by `npm run build:wasm`. TypeScript's tools do not read this folder.
 //
-// Memory belongs to the caller (../engine.ts): every function gets addresses, and nothing here allocates. Only plain SIMD is
-// used: relaxed SIMD would give other bits on other machines.
+// Memory belongs to the caller (../engine.ts): every function gets addresses, and no function here allocates. Only plain SIMD
+// is used, because relaxed SIMD would give other bits on other machines.
 
-/** Where the caller's memory begins. */
+/** First address of the caller's memory. */
 export const heapBase: usize = __heap_base;
 
 export { transform4 } from "./fft";

@@ -1,7 +1,7 @@
-// Particles into a Fourier volume.
+// Insertion of particles into a Fourier volume.
 import { wrapped } from "./wrap";
 
-/** Takes a band out of a half transform: re, im pairs in the order of the band. @param offsets - of each sample, bytes */
+/** Reads a band from a half transform, as re, im pairs in the order of the band. @param offsets - of each sample, bytes */
 export function gatherBand(half: usize, offsets: usize, count: u32, to: usize): void {
   for (let i: u32 = 0; i < count; i++)
     store<u64>(to + 8 * i, load<u64>(half + <usize>load<u32>(offsets + 4 * i)));
@@ -10,7 +10,7 @@ export function gatherBand(half: usize, offsets: usize, count: u32, to: usize): 
 /**
  * Multiplies a band by exp(i·(u·x + v·y)).
  *
- * @param indices - for each sample where its phases stand in the tables, bytes
+ * @param indices - offsets of each sample's phases in the tables, bytes
  * @param alongX - cosine and sine of u·x for all u; `alongY` of v·y
  */
 export function shiftBand(values: usize, indices: usize, count: u32, alongX: usize, alongY: usize): void {
@@ -33,9 +33,9 @@ export function shiftBand(values: usize, indices: usize, count: u32, alongX: usi
 /**
  * Adds a slice, spread over the eight nearest samples.
  *
- * @param volume - of each of (padded/2 + 1)·padded² samples, 16 bytes: weighted sums of re and im, sum of weights, and 0.
- *   With 12 bytes a sample (no 0) loads straddled the stores just before and waited for them.
- * @param matrix - 32 bytes: how far one step along u, and one along v, goes along x, y and z (and 0), in samples
+ * @param volume - (padded/2 + 1)·padded² samples of 16 bytes: weighted sums of re and im, sum of weights, and 0. With 12-byte
+ * samples (no 0) a load straddles the stores just before it and waits for them.
+ * @param matrix - 32 bytes: the steps along x, y and z (and 0), in samples, of one step along u, then of one along v
  * @param band - u and v of each value, 32-bit numbers
  */
 export function insertSlice(

@@ -2,12 +2,12 @@
 import { transform4 } from "./fft";
 
 /**
- * Phases are those of a field whose origin is sample n/2: every odd point is negated.
+ * Transforms of lines. Phases are those of a field whose origin is sample n/2: every odd point is negated.
  *
  * @param base - first point of the first line: a real and an imaginary part
  * @param count - neighbouring lines
- * @param stride - bytes from point to point of a line
- * @param a - room for n points (fft.ts), as `b`
+ * @param stride - bytes between points of a line
+ * @param a - a buffer of n points (fft.ts), as `b`
  */
 export function linesForward(plan: usize, base: usize, count: u32, stride: usize, a: usize, b: usize): void {
   const n = load<u32>(plan);
@@ -39,7 +39,7 @@ export function linesInverse(plan: usize, base: usize, count: u32, stride: usize
     for (let i: u32 = 0, at = first, to = a; i < n; i++, at += stride, to += 32) {
       const low = v128.xor(v128.load(at), sign);
       const high = lanes > 2 ? v128.xor(v128.load(at, 16), sign) : low;
-      // Exchanged, and once more below: the inverse by the forward transform.
+      // Real and imaginary parts are exchanged here and once more below, which makes the forward transform the inverse.
       v128.store(to, v128.shuffle<f32>(low, high, 1, 3, 5, 7));
       v128.store(to, v128.shuffle<f32>(low, high, 0, 2, 4, 6), 16);
       sign = v128.xor(sign, odd);

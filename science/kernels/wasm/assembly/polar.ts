@@ -2,7 +2,7 @@
 import { transform4 } from "./fft";
 
 /**
- * Bilinear samples of a half transform. The table has for each sample, in 32 bytes, the offsets of the row below and the one
+ * Bilinear samples of a half transform. The table has for each sample, in 32 bytes, the offsets of the row below and the row
  * above, the four weights, and the sign of the imaginary part.
  *
  * @param to - re, im pairs
@@ -23,11 +23,11 @@ export function samplePolar(half: usize, table: usize, count: u32, to: usize): v
 
 /**
  * Angular spectra of the rings of four shifted images, of their Hartley transforms: Re F + Im F of a ring is real, and two
- * rings are transformed as one complex one.
+ * rings are transformed as one complex ring.
  *
  * @param samples - half rings, re, im pairs: `angles`/2 a ring
- * @param phases - for each sample the cosine, then the sine of four shifts
- * @param hand - four numbers, −1 for a mirror image and else 1
+ * @param phases - for each sample the cosines, then the sines of four shifts
+ * @param hand - four numbers: −1 for a mirror image, otherwise 1
  * @param to - harmonic by harmonic, 64 bytes a ring: real and imaginary parts of four spectra, and room for four more
  */
 export function ringSpectra(
@@ -43,7 +43,8 @@ export function ringSpectra(
 ): void {
   const angles = load<u32>(plan);
   const half = v128.splat<f32>(0.5);
-  // A mirror image's rings run the other way round from the opposite end, h′(θ) = h(π − θ): conjugate, odd ones negated.
+  // The rings of a mirror image run backwards from the opposite end, h′(θ) = h(π − θ): spectra are conjugated, and odd
+  // harmonics negated.
   const hands = f32x4.mul(v128.load(hand), half);
   for (let ring: u32 = 0; ring < rings; ring += 2) {
     const offset = ring * angles;
@@ -71,7 +72,7 @@ export function ringSpectra(
   }
 }
 
-/** Writes the whole ring, of which half is sampled, into every second vector. */
+/** Writes a whole ring from its sampled half, into every second vector. */
 function hartleyRing(samples: usize, phases: usize, angles: u32, to: usize): void {
   const opposite = 16 * angles;
   for (const end = to + opposite; to < end; to += 32, samples += 8, phases += 32) {
@@ -87,7 +88,7 @@ function hartleyRing(samples: usize, phases: usize, angles: u32, to: usize): voi
 }
 
 /**
- * Takes the first of four spectra as a reference: rings weighted by their radius, the area they stand for, and the whole
+ * Makes a reference of the first of four spectra: rings are weighted by their radius, for the area of each, and the spectrum is
  * scaled to unit power.
  *
  * @param to - harmonic by harmonic, re, im of every ring
@@ -104,14 +105,14 @@ export function takeReference(spectra: usize, minRing: u32, rings: u32, harmonic
   }
 }
 
-/** Σ over rings of r·|spectrum|² of the first of four spectra: the power of an image in the band, but for a constant. */
+/** Σ over rings of r·|spectrum|² of the first of four spectra: the power of an image in the band, up to a constant. */
 export function particlePower(spectra: usize, minRing: u32, rings: u32, harmonics: u32): f64 {
   let power: f64 = 0;
   for (let m: u32 = 0; m <= harmonics; m++) {
     for (let ring: u32 = 0; ring < rings; ring++, spectra += 64) {
       const re = <f64>load<f32>(spectra);
       const im = <f64>load<f32>(spectra, 16);
-      // Harmonics above 0 stand for their negative partners too.
+      // Harmonics above 0 also stand for their negative partners.
       power += (m == 0 ? 1 : 2) * <f64>(minRing + ring) * (re * re + im * im);
     }
   }

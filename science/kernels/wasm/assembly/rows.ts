@@ -1,13 +1,13 @@
-// Real transforms of the rows of a field, in place: n numbers and room for two become n/2 + 1 complex ones. Eight rows at
-// once: four transforms, each of one row as its real and another as its imaginary part.
+// Real transforms of the rows of a field, in place: n numbers and two spare ones become n/2 + 1 complex numbers. Eight rows
+// make four transforms, each with one row as real part and another as imaginary part.
 import { transform4 } from "./fft";
 
-/** Where row `row` is; what is beyond the last row works on a spare one, which is zero: two rows share a transform. */
+/** Address of row `row`. Beyond the last row it is a spare row of zeros, because two rows share a transform. */
 function rowAt(base: usize, rowBytes: u32, row: u32, rows: u32, spare: usize): usize {
   return row < rows ? base + row * rowBytes : spare;
 }
 
-/** Turns 4 × 4 numbers, from rows at the addresses to a column each 32 bytes. */
+/** Transposes 4 × 4 numbers: rows at the addresses become columns, 32 bytes apart. */
 function loadColumns(r0: usize, r1: usize, r2: usize, r3: usize, to: usize): void {
   const a = v128.load(r0);
   const b = v128.load(r1);
@@ -23,7 +23,7 @@ function loadColumns(r0: usize, r1: usize, r2: usize, r3: usize, to: usize): voi
   v128.store(to, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7), 96);
 }
 
-/** The turn back. */
+/** The inverse of {@link loadColumns}. */
 function storeRows(a: v128, b: v128, c: v128, d: v128, r0: usize, r1: usize, r2: usize, r3: usize): void {
   const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
@@ -35,7 +35,7 @@ function storeRows(a: v128, b: v128, c: v128, d: v128, r0: usize, r1: usize, r2:
   v128.store(r3, v128.shuffle<f32>(ab1, cd1, 2, 3, 6, 7));
 }
 
-/** The first two numbers of each row only. */
+/** As {@link storeRows}, for the first two numbers of each row only. */
 function storePairs(re: v128, im: v128, r0: usize, r1: usize, r2: usize, r3: usize): void {
   const low = v128.shuffle<f32>(re, im, 0, 4, 1, 5);
   const high = v128.shuffle<f32>(re, im, 2, 6, 3, 7);
@@ -46,12 +46,12 @@ function storePairs(re: v128, im: v128, r0: usize, r1: usize, r2: usize, r3: usi
 }
 
 /**
- * Phases are those of a field whose origin is sample n/2: every odd complex number is negated.
+ * Transforms of rows. Phases are those of a field whose origin is sample n/2: every odd complex number is negated.
  *
  * @param n - numbers of a row, even
- * @param rowBytes - from row to row, at least 4·(n + 2)
- * @param a - room for n + 4 points (fft.ts), as `b`
- * @param spare - room for a row and two numbers more
+ * @param rowBytes - bytes between rows, at least 4·(n + 2)
+ * @param a - a buffer of n + 4 points (fft.ts), as `b`
+ * @param spare - a buffer for a row and two numbers more
  */
 export function rowsForward(
   plan: usize,
@@ -73,7 +73,7 @@ export function rowsForward(
     const r5 = rowAt(base, rowBytes, row + 5, rows, spare);
     const r6 = rowAt(base, rowBytes, row + 6, rows, spare);
     const r7 = rowAt(base, rowBytes, row + 7, rows, spare);
-    // With n = 4j + 2 the last round reads the room for two behind each row, into points nobody reads.
+    // With n = 4j + 2 the last round also reads the two spare numbers of each row, into points that are never used.
     for (let x: u32 = 0; x < n; x += 4) {
       loadColumns(r0 + 4 * x, r1 + 4 * x, r2 + 4 * x, r3 + 4 * x, a + 32 * x);
       loadColumns(r4 + 4 * x, r5 + 4 * x, r6 + 4 * x, r7 + 4 * x, a + 32 * x + 16);
@@ -135,8 +135,8 @@ export function rowsInverse(
     const r5 = rowAt(base, rowBytes, row + 5, rows, spare);
     const r6 = rowAt(base, rowBytes, row + 6, rows, spare);
     const r7 = rowAt(base, rowBytes, row + 7, rows, spare);
-    // Two complex numbers of each row at a time go through b, turned; with n = 4j the second of the last is beyond the
-    // row and nobody reads it.
+    // Two complex numbers of each row at a time are transposed through b. With n = 4j the second of the last two is beyond the
+    // row and never used.
     for (let k: u32 = 0; k <= n / 2; k += 2) {
       loadColumns(r0 + 8 * k, r1 + 8 * k, r2 + 8 * k, r3 + 8 * k, b);
       loadColumns(r4 + 8 * k, r5 + 8 * k, r6 + 8 * k, r7 + 8 * k, b + 16);
@@ -148,20 +148,20 @@ export function rowsInverse(
       const at = from + 32 * x;
       const to = 4 * x;
       const count = n - x;
-      // Real parts stand where imaginary ones do: the inverse is the forward transform with both exchanged.
+      // Real and imaginary parts are exchanged, which makes the forward transform the inverse.
       storePart(at + 16, count, r0 + to, r1 + to, r2 + to, r3 + to);
       storePart(at, count, r4 + to, r5 + to, r6 + to, r7 + to);
     }
   }
 }
 
-/** Writes the point of frequency k, and of −k, of rows a and b joined as a + ib; real and imaginary parts exchanged. */
+/** Writes the points of frequencies k and −k of rows a and b joined as a + ib, with real and imaginary parts exchanged. */
 function joinRows(from: usize, a: usize, k: u32, n: u32, sign: v128): void {
   const are = f32x4.mul(v128.load(from), sign);
   const bre = f32x4.mul(v128.load(from, 16), sign);
   const to = a + 32 * k;
   if (k == 0 || k == n / 2) {
-    // The imaginary parts are zero in the transform of a real row; what stands there is rounding.
+    // In the transform of a real row these imaginary parts are zero; the stored ones are rounding errors.
     v128.store(to, bre);
     v128.store(to, are, 16);
     return;

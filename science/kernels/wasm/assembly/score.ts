@@ -1,4 +1,4 @@
-// How a slice agrees with a particle, and which way the particle should move.
+// Agreement of a slice with a particle, and its derivatives by the particle's shift.
 
 /** `to` = particle × conj(slice), re, im pairs; `count` is even. */
 export function multiplyBand(particle: usize, slice: usize, count: u32, to: usize): void {
@@ -15,8 +15,8 @@ export function multiplyBand(particle: usize, slice: usize, count: u32, to: usiz
 /**
  * Value, gradient and Hessian of `Re Σ product·exp(−i·(u·x + v·y))` about a shift.
  *
- * @param band - u and v of each sample; `count` is a multiple of 4 (what is beyond the band has a product of 0)
- * @param indices - for each sample where its phases stand in the tables, bytes
+ * @param band - u and v of each sample; `count` is a multiple of 4 (samples beyond the band have a product of 0)
+ * @param indices - offsets of each sample's phases in the tables, bytes
  * @param alongX - cosine and sine of u·x for all u; `alongY` of v·y
  * @param to - six 32-bit numbers: f, fx, fy, fxx, fxy, fyy
  */

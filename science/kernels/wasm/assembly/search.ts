@@ -2,14 +2,14 @@
 import { runStages } from "./fft";
 
 /**
- * The best of all spectra and angles for each of `count` references.
+ * Finds the best spectrum and angle for each of `count` references.
  *
- * Spectra stand in groups of eight: of each ring of a harmonic the real parts of four, their imaginary parts, and the same
- * of four more. The two fours are the real and the imaginary part of one transform.
+ * Spectra are stored in groups of eight: for each ring of a harmonic the real parts of four, their imaginary parts, and the
+ * same of the other four. The two fours are the real and the imaginary part of one transform.
  *
  * @param plan - of the angles, a power of two, at least 8
- * @param firstRing - of each harmonic the offset of its first ring that counts, in rings
- * @param to - of each reference: its score (f32), angle and spectrum (i32), and 0
+ * @param firstRing - for each harmonic the offset of its first ring, in rings
+ * @param to - for each reference: its score (f32), angle and spectrum (i32), and 0
  */
 export function matchReferences(
   plan: usize,
@@ -57,7 +57,7 @@ export function matchReferences(
 
 /**
  * Σ over rings of conj(particle)·reference for the eight spectra of a group, as the input of an inverse transform: real and
- * imaginary parts exchanged.
+ * imaginary parts are exchanged.
  */
 function correlate(
   group: usize,
@@ -106,10 +106,10 @@ function correlate(
   }
 }
 
-/** The last stage of a plan, radix 4 without factors, in place; and the highest number of its result. */
+/** Runs the last stage of a plan, radix 4 without factors, in place. @returns the highest number of the result */
 function lastStage(x: usize, angles: u32): f32 {
   const far = 8 * angles;
-  // As many as the butterfly has results, so that no comparison waits for the one before.
+  // As many maxima as the butterfly has results, so that no comparison waits for the one before.
   let m0 = f32x4.splat(-Infinity);
   let m1 = m0;
   let m2 = m0;
@@ -160,11 +160,14 @@ function lastStage(x: usize, angles: u32): f32 {
   return f32x4.extract_lane(f32x4.pmax(pair, v128.shuffle<f32>(pair, pair, 1, 0, 3, 2)), 0);
 }
 
-/** Where a number stands first: eight times its angle, plus its spectrum. Rare: most groups do not beat those before. */
+/**
+ * The first place of a number: eight times its angle, plus its spectrum. The search is rare, because most groups do not beat
+ * the groups before.
+ */
 function find(x: usize, angles: u32, value: f32): u32 {
   const wanted = f32x4.splat(value);
   for (let j: u32 = 0; j < angles; j++, x += 32) {
-    // Spectra 0 to 3 stand where the imaginary parts do.
+    // Spectra 0 to 3 are in the imaginary parts.
     const low = i32x4.bitmask(f32x4.eq(v128.load(x, 16), wanted));
     const high = i32x4.bitmask(f32x4.eq(v128.load(x), wanted));
     const mask = low | (high << 4);

@@ -2,13 +2,13 @@
 import { wrapped } from "./wrap";
 
 /**
- * A slice, trilinearly interpolated, on the samples of a band.
+ * Takes a slice on the samples of a band, with trilinear interpolation.
  *
  * @param half - centred half transform of `padded`³, even
- * @param matrix - 32 bytes: how far one step along u, and one along v, goes along x, y and z (and 0), in samples
+ * @param matrix - 32 bytes: the steps along x, y and z (and 0), in samples, of one step along u, then of one along v
  * @param band - u and v of each sample, 32-bit numbers
  * @param to - re, im pairs
- * @returns the sum of their squares
+ * @returns the sum of the values' squares
  */
 export function sliceBand(half: usize, padded: u32, matrix: usize, band: usize, count: u32, to: usize): f32 {
   const rowBytes = 4 * (padded + 2);
@@ -23,7 +23,7 @@ export function sliceBand(half: usize, padded: u32, matrix: usize, band: usize, 
     const u = v128.load_splat<f32>(band);
     const v = v128.load_splat<f32>(band, 4);
     let k = f32x4.add(f32x4.mul(u, alongU), f32x4.mul(v, alongV));
-    // Only kx ≥ 0 is kept: the other half is its complex conjugate at the opposite frequency.
+    // The transform has only kx ≥ 0: the other half is the complex conjugate at the opposite frequency.
     const opposite = f32x4.extract_lane(k, 0) < 0;
     if (opposite) k = f32x4.neg(k);
     const floor = f32x4.floor(k);

