@@ -4,13 +4,12 @@ import type { Payload } from "../../shared/wire/protocol.ts";
 import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/wire/rest.ts";
 
 /**
- * Where jobs, tasks, results, kernels, blob references and tokens live. A verb resolves only when its effect is on disk
- * (SPEC.md [DUR-1]); verbs issued in the same few milliseconds share one commit. Every verb may reject with PlatformError
- * STORE_FULL (disk full, read-only) or STORE_FAILED, and then has changed nothing.
+ * Storage of jobs, tasks, results, kernels, blob references and tokens. A verb resolves only when its effect is on disk
+ * (SPEC.md [DUR-1]); verbs of the same few milliseconds share one commit. Every verb may reject with PlatformError STORE_FULL
+ * (disk full, read-only) or STORE_FAILED, and then has changed nothing.
  *
- * The store knows nothing of clients or leases. What ties a task to a server is a *claim*: while a claim lives, no other
- * server is given the task. Claims of a server that died lapse; an embedded store that only one process can open keeps
- * them in memory.
+ * The store does not know clients or leases. A *claim* ties a task to a server: while the claim lives, no other server gets the
+ * task. Claims of a dead server lapse; an embedded store, which only one process can open, keeps them in memory.
  */
 export interface Store {
   /**
@@ -19,14 +18,14 @@ export interface Store {
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
-  /** Newest first, at most `limit` of them. */
+  /** Newest first, at most `limit` jobs. */
   listJobs(filter?: JobFilter, limit?: number): Promise<JobRow[]>;
-  /** The same in pages; `cursor` is the `next` of the page before. Jobs that are made or deleted meanwhile shift nothing. */
+  /** The same in pages; `cursor` is the `next` of the page before. Jobs that are made or deleted meanwhile shift no page. */
   pageOfJobs(filter: JobFilter, limit: number, cursor?: string): Promise<JobPage>;
   jobTotals(): Promise<JobTotals>;
   /**
-   * Calls back, once the change is on disk, with every job that some other job's end released (it waits for nothing any more) or
-   * blocked. A job waits in the store itself, so nothing is lost when nobody listens.
+   * Calls back, once the change is on disk, with every job that the end of another job released (it no longer waits) or
+   * blocked. The waiting is in the store itself, so a job without a listener is not lost.
    */
   onDependents(listener: (row: JobRow) => void): void;
   /**
@@ -36,47 +35,48 @@ export interface Store {
    * UNKNOWN_BLOB (an input refers to a blob that is not recorded), BAD_REQUEST (which has another size). Nothing is added then.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
-  /** No more tasks. A job whose tasks have all ended becomes finished. Idempotent. */
+  /** Closes a job for further tasks. A job whose tasks have all ended becomes finished. Idempotent. */
   closeJob(id: JobId): Promise<JobRow>;
   /**
-   * Ends the job: every task without an outcome counts as cancelled (or failed, when quarantined). Idempotent on an ended job; a
-   * blocked one is cancelled, so that it does not go on by itself.
+   * Ends the job: every task without an outcome counts as cancelled (or failed, when quarantined). Without effect on an ended
+   * job; but a blocked job is cancelled, so that it does not go on by itself.
    */
   endJob(id: JobId, as: "cancelled" | "quarantined", reason?: TaskFailure): Promise<JobRow>;
   setPaused(id: JobId, paused: boolean): Promise<JobRow>;
   setPriority(id: JobId, priority: number): Promise<JobRow>;
   /**
-   * Removes failed outcomes (and reopens a quarantined or blocked job as open or closed as it was): those tasks are open again with 0
-   * attempts. A blocked job waits again for what has not finished, and what it blocked waits for it. Returns how many.
-   * @throws PlatformError WRONG_STATE when the job was cancelled, or a job it comes after still stands in its way
+   * Removes failed outcomes: their tasks are open again with 0 attempts. A quarantined or blocked job becomes open or closed,
+   * as before. A blocked job waits again for unfinished jobs, and the jobs that it blocked wait for it. Returns the number of
+   * requeued tasks.
+   * @throws PlatformError WRONG_STATE when the job was cancelled, or a job it comes after still blocks it
    */
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;
   /** Forgets a job with its tasks, results, checkpoints and references. */
   deleteJob(id: JobId): Promise<void>;
 
   /**
-   * Takes up to `limit` open, unclaimed tasks of the job, lowest index first, and claims them for this server.
-   * An empty answer means that every open task is claimed already, or that the job waits for another.
+   * Claims up to `limit` open, unclaimed tasks of the job for this server, lowest index first. An empty answer means that every
+   * open task is claimed already, or that the job waits for another.
    */
   claim(id: JobId, limit: number): Promise<ClaimedTask[]>;
-  /** Gives claims back without an outcome; the tasks can be claimed again. */
+  /** Gives claims back without an outcome, so that the tasks can be claimed again. */
   unclaim(id: JobId, indexes: readonly TaskIndex[]): Promise<void>;
   /**
-   * Records ends of tasks, each at most once ever: an outcome for a task that already has one is dropped and reported so.
-   * Releases the claims. The job becomes finished when it is closed and every task has an outcome.
+   * Records ends of tasks and releases their claims. A task gets one outcome ever: a second outcome is dropped and reported as
+   * such. The job becomes finished when it is closed and every task has an outcome.
    */
   complete(
     id: JobId,
     outcomes: readonly NewOutcome[],
   ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
-  /** Counts failed or lost attempts that do not end the task, so that a restart does not forget them. */
+  /** Records the number of failed or lost attempts of open tasks, so that a restart does not forget them. */
   recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]): Promise<void>;
-  /** Keeps the newest checkpoint of an open task; removed with its outcome. */
+  /** Keeps the newest checkpoint of an open task; the task's outcome removes it. */
   checkpoint(id: JobId, index: TaskIndex, state: Uint8Array): Promise<void>;
 
   /** Outcomes with `seq > after`, in order of seq, at most `limit` items and about `maxBytes` bytes (at least one item). */
   results(id: JobId, after: number, limit: number, maxBytes: number): Promise<ResultRow[]>;
-  /** The lowest-seq failures. */
+  /** The failures with the lowest sequence numbers. */
   failures(id: JobId, limit: number): Promise<TaskFailure[]>;
 
   putKernel(sha256: Sha256, source: Uint8Array): Promise<void>;
@@ -97,55 +97,55 @@ export interface Store {
   findToken(hash: Sha256): Promise<TokenRow | undefined>;
   listTokens(): Promise<TokenRow[]>;
   revokeToken(id: string): Promise<boolean>;
-  /** Bans are by client id or by address. */
+  /** Bans a client id or an address. */
   ban(subject: string, reason: string): Promise<void>;
   unban(subject: string): Promise<boolean>;
   listBans(): Promise<{ subject: string; reason: string; at: number }[]>;
 
-  /** Commits something that changes nothing, to find out whether commits reach the disk. @throws PlatformError STORE_FULL, STORE_FAILED */
+  /** Commits without a change, to find out whether commits reach the disk. @throws PlatformError STORE_FULL, STORE_FAILED */
   check(): Promise<void>;
 
-  /** Waits for what is under way to be on disk, then closes. Idempotent. */
+  /** Closes the store after all pending verbs are on disk. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface NewJob extends JobOptions {
   readonly id: JobId;
-  /** Name of the token that submitted it; fair share is between customers. */
+  /** Name of the token that submitted the job; fair share is between customers. */
   readonly customer: string;
   readonly kernel: BlobName;
   readonly createdAt: number;
 }
 
-/** What jobs have in common that are listed; every part that is given has to hold. */
+/** Conditions on the jobs of a list; all given conditions must hold. */
 export interface JobFilter {
   readonly customer?: string;
   readonly group?: string;
-  /** Whether they take outcomes still. */
+  /** Whether the jobs still take outcomes. */
   readonly active?: boolean;
   readonly states?: readonly JobState[];
-  /** With a failed task, or ended for a failure. */
+  /** Jobs with a failed task, or that ended because of failures. */
   readonly failing?: boolean;
-  /** Words that each stand somewhere in name, customer or group, in any case, or begin the id. */
+  /** Words, each of which must occur in name, customer or group, in any case, or begin the id. */
   readonly search?: string;
   readonly ids?: readonly JobId[];
 }
 
 export interface JobPage {
   readonly rows: JobRow[];
-  /** Names the page behind this one; undefined on the last. */
+  /** Cursor of the next page; undefined on the last. */
   readonly next: string | undefined;
 }
 
 export interface JobTotals {
   readonly jobs: number;
-  /** Of those, the ones that have not ended. */
+  /** Number of jobs that have not ended. */
   readonly active: number;
   /** Tasks without an outcome of active jobs. */
   readonly openTasks: number;
 }
 
-/** A job as it is stored. Tasks that have an outcome are counted; the others follow from `total`. */
+/** A stored job. Tasks with an outcome are counted; the number of the others follows from `total`. */
 export interface JobRow extends NewJob {
   readonly state: JobState;
   readonly paused: boolean;
@@ -155,18 +155,18 @@ export interface JobRow extends NewJob {
   /** Sequence number of the newest outcome, 0 before the first. */
   readonly lastSeq: number;
   readonly endedAt: number | undefined;
-  /** When it was made, last took a task (give or take an hour, when it had it already), or was requeued. */
+  /** When the job was made, last took a task (to the hour for repeats), or was requeued. */
   readonly submittedAt: number;
   /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;
-  /** Of `after`, the jobs that have not finished yet. */
+  /** Jobs of `after` that have not finished yet. */
   readonly waitingFor: readonly JobId[];
 }
 
 export interface NewTask {
   readonly index: TaskIndex;
   readonly input: Payload;
-  /** Blobs that the input refers to (a blob that holds the input itself included). */
+  /** Blobs that the input refers to, and the blob that holds the input, if any. */
   readonly refs: readonly BlobName[];
 }
 
@@ -185,12 +185,12 @@ export type NewOutcome =
     }
   | { readonly state: "failed"; readonly index: TaskIndex; readonly failure: TaskFailure };
 
-/** Sequence numbers of one job only grow; a requeued task gets a new one. */
+/** A stored outcome. Sequence numbers of a job only grow; a requeued task gets a new one. */
 export type ResultRow = NewOutcome & { readonly seq: number };
 
 export interface TokenRow {
   readonly id: string;
-  /** SHA-256 of the secret; the secret itself is nowhere. */
+  /** SHA-256 of the secret, which is not stored. */
   readonly hash: Sha256;
   readonly role: Role;
   readonly name: string;

@@ -2,14 +2,14 @@ import type { TaskIndex } from "../../../shared/ids.ts";
 import { IndexSet } from "./index-set.ts";
 
 /**
- * Which tasks of one job this server has claimed, and how far it has looked. Kept in memory only: one process owns the
- * data directory, so its end ends its claims.
+ * The tasks of one job that this server has claimed, and the progress of its walk over the others. Claims are in memory only:
+ * one process owns the data directory, so the end of the process ends its claims.
  *
- * Every task below `cursor` has an outcome, is claimed, or waits in `returned`. A job of 10^6 tasks is therefore walked
- * once, never loaded whole, and costs memory for its claimed tasks only.
+ * Every task below `cursor` has an outcome, is claimed, or waits in `returned`. A job of 10^6 tasks is therefore walked once,
+ * never loaded whole, and costs memory for its claimed tasks only.
  */
 export class JobClaims {
-  /** Tasks at or above this index have not been looked at. */
+  /** The first task that the walk has not reached. */
   cursor: TaskIndex;
   readonly #claimed = new IndexSet();
   /** Open tasks below the cursor, highest first once sorted. */
@@ -28,41 +28,41 @@ export class JobClaims {
     this.#claimed.add(index);
   }
 
-  /** The task has ended: nobody computes it on. */
+  /** Drops the claim of a task that has ended. */
   release(index: TaskIndex): void {
     this.#claimed.delete(index);
   }
 
-  /** Gives a claim back; the task can be claimed again. */
+  /** Gives a claim back, so that the task can be claimed again. */
   giveBack(index: TaskIndex): void {
     if (this.#claimed.delete(index)) this.lookAgain(index);
   }
 
-  /** A task that may be open and that the walk has passed already. */
+  /** Notes a possibly open task that the walk has passed. */
   lookAgain(index: TaskIndex): void {
     if (index >= this.cursor) return;
     this.#returned.push(index);
     this.#sorted = false;
   }
 
-  /** Walks again from `index` on. */
+  /** Moves the walk back to `index`. */
   rewind(index: TaskIndex): void {
     if (index >= this.cursor) return;
     this.cursor = index;
     this.#returned = this.#returned.filter((returned) => returned < index);
   }
 
-  /** The lowest index to look at again. It may have ended meanwhile. */
+  /** The lowest noted index. Its task may have ended meanwhile. */
   takeReturned(): TaskIndex | undefined {
     if (!this.#sorted) {
-      // A sorted list with a few new ones at its end: the engine's merge sort takes linear time.
+      // The list is sorted but for a few new indexes at its end, which the engine's merge sort handles in linear time.
       this.#returned.sort((a, b) => b - a);
       this.#sorted = true;
     }
     return this.#returned.pop();
   }
 
-  /** Every task below this index has an outcome. Linear in the returned tasks, so not for every verb. */
+  /** An index below which every task has an outcome. Linear in the noted tasks, so not for every verb. */
   lowWater(): TaskIndex {
     let low = Math.min(this.cursor, this.#claimed.lowest());
     for (const index of this.#returned) if (index < low) low = index;

@@ -2,7 +2,7 @@ import type { BlobName } from "../../../shared/data-reference.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import type { Payload } from "../../../shared/wire/protocol.ts";
 
-/** A hash as it is stored: 32 bytes, half of its text, which counts in the indexes of references. */
+/** A hash in a column: 32 bytes, half of its text, which saves space in the indexes of references. */
 export function hashColumn(sha256: Sha256): Uint8Array {
   return Buffer.from(sha256, "hex");
 }
@@ -11,7 +11,7 @@ export function readHash(column: Uint8Array): Sha256 {
   return Buffer.from(column.buffer, column.byteOffset, column.byteLength).toString("hex") as Sha256;
 }
 
-/** References as they are stored: NULL for none, which is the rule. */
+/** References in a column: NULL for none, the usual case. */
 export function refsColumn(refs: readonly BlobName[]): string | null {
   return refs.length === 0 ? null : refs.map(nameColumn).join(" ");
 }
@@ -20,12 +20,12 @@ export function readRefs(column: string | null): BlobName[] {
   return column === null ? [] : column.split(" ").map(readName);
 }
 
-/** Every blob that keeps a value alive: those it refers to, and the one it stands in. */
+/** Every blob that must be kept for a value: those that it refers to, and the blob that holds it. */
 export function blobsOf(payload: Payload, refs: readonly BlobName[]): readonly BlobName[] {
   return payload instanceof Uint8Array ? refs : [...refs, payload];
 }
 
-/** A blob's name as it is stored in a text. */
+/** A blob's name in a text column. */
 export function nameColumn({ sha256, size }: BlobName): string {
   return `${sha256}:${size}`;
 }

@@ -1,11 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 
-/**
- * A SQLite connection that keeps every statement prepared: a verb names its SQL where it uses it, and pays for parsing
- * once.
- */
+/** A SQLite connection that keeps every statement prepared: a verb has its SQL in place and pays for parsing once. */
 export class Database {
-  /** Rows changed so far, so that a caller can tell whether a verb wrote before it threw. */
+  /** Number of changed rows so far: a caller can compare it to see whether a verb wrote before it threw. */
   changes = 0;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -14,14 +11,14 @@ export class Database {
     this.#connection = connection;
   }
 
-  /** Runs a statement and tells how many rows it changed. */
+  /** Runs a statement. @returns the number of changed rows */
   run(sql: string, ...values: SQLInputValue[]): number {
     const changed = Number(this.#statement(sql).run(...values).changes);
     this.changes += changed;
     return changed;
   }
 
-  /** The first row, or undefined. The caller states the row's shape: it stands beside the SQL. */
+  /** The first row, or undefined. The caller states the type of the row next to its SQL. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
   get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#statement(sql).get(...values) as Row | undefined;
@@ -31,7 +28,7 @@ export class Database {
     return this.#statement(sql).all(...values) as Row[];
   }
 
-  /** Rows one at a time, for readers that stop early. Do not write or yield to the event loop in between. */
+  /** Iterates over rows, for readers that stop early. Between two rows the caller must not write or yield to the event loop. */
   iterate<Row>(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
     return this.#statement(sql).iterate(...values) as IterableIterator<Row>;
   }

@@ -12,27 +12,26 @@ interface OutcomeIndexes {
 
 interface EndedSet {
   readonly tasks: IndexSet;
-  /** Outcomes since it was saved. */
+  /** Outcomes since the set was saved. */
   unsaved: number;
 }
 
 /**
- * Which tasks of the jobs at work have an outcome. This set is what makes an outcome the only one of its task ([ONCE-1]):
+ * The ended tasks of each active job. A task has at most one outcome ([ONCE-1]) because of these sets:
  *
- * - it is made from the outcomes on disk (their indexes, not their values), and one process owns the directory, so nobody
- *   else adds any;
- * - verbs run one after the other, and one that records an outcome adds its task at once, so that the next verb of the
- *   same transaction sees it;
- * - a rollback drops every set, and the next use reads again what is on disk. Between transactions a set therefore equals
- *   the disk.
+ * - a set is made from the outcomes on disk (their indexes, not their values), and one process owns the directory, so no other
+ *   process adds outcomes;
+ * - verbs run one after the other, and a verb that records an outcome adds its task at once, so that the next verb of the same
+ *   transaction sees it;
+ * - a rollback drops every set, and the next use reads the disk again. Between transactions a set therefore equals the disk.
  *
- * So that a restart need not read 10^6 outcomes that came one at a time (1 s), the set is saved now and then, with the
- * newest sequence number it covers; only what came later is read (`bench/store.ts`: 10^6 tasks ready in a few ms).
+ * A set is saved now and then with the newest sequence number that it covers, so that a restart reads only the later outcomes:
+ * without it, 10^6 outcomes that came one at a time take 1 s.
  */
 export class EndedSets {
   readonly #db: Database;
   readonly #saveEvery: number;
-  /** By the job's number. */
+  /** The sets by the job's number. */
   readonly #sets = new Map<number, EndedSet>();
   readonly #toSave = new Set<CachedJob>();
 
@@ -46,32 +45,33 @@ export class EndedSets {
     return this.#setOf(number).tasks;
   }
 
-  /** Counts new outcomes; true when it is time to {@link save}. */
+  /** Counts new outcomes. @returns whether it is time to {@link save} */
   count(job: CachedJob, outcomes: number): boolean {
     const set = this.#setOf(job.number);
     set.unsaved += outcomes;
-    // A page is saved in at most 66 bytes, so saving costs 17 bytes an outcome and 0.1 µs at most, however large the set.
+    // A page is saved in at most 66 bytes, so saving costs at most 17 bytes and 0.1 µs an outcome, whatever the size of the
+    // set.
     return set.unsaved >= Math.max(this.#saveEvery, 4 * set.tasks.pages);
   }
 
-  /** Saves the set with the commit, when all of its outcomes are written. */
+  /** Saves the set with the commit, after all its outcomes are written. */
   save(job: CachedJob): void {
     this.#toSave.add(job);
   }
 
-  /** Takes the tasks of requeued failures out: of the set, and of what is saved of it. */
+  /** Removes the tasks of requeued failures from the set, and from its saved form. */
   reopen(job: CachedJob, indexes: readonly TaskIndex[]): void {
     const tasks = this.of(job);
     for (const index of indexes) tasks.delete(index);
     this.save(job);
   }
 
-  /** Nobody will ask for this job soon. */
+  /** Drops the set of a job that no verb will need soon. */
   drop({ number }: CachedJob): void {
     this.#sets.delete(number);
   }
 
-  /** Writes what is to be saved, inside the transaction and after the outcomes. */
+  /** Writes the sets to save, inside the transaction and after the outcomes. */
   flush(): void {
     for (const { number, row } of this.#toSave) {
       const set = this.#setOf(number);
@@ -87,7 +87,7 @@ export class EndedSets {
     this.#toSave.clear();
   }
 
-  /** After a rollback: what was added may never have happened. */
+  /** Drops all sets after a rollback, because they contain outcomes that were rolled back. */
   clear(): void {
     this.#sets.clear();
     this.#toSave.clear();

@@ -10,13 +10,13 @@ const full = 13;
 const cannotOpen = 14;
 const notADatabase = 26;
 
-/** SQLite's primary result code, or undefined when the error is not SQLite's. */
+/** SQLite's primary result code; undefined for another error. */
 function resultCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
   return Number(error.errcode) & 0xff;
 }
 
-/** Whether the disk or the file is to blame, not the verb: everything that shared its commit fails with it. */
+/** Whether the disk or the file caused the error, not the verb: then all verbs of the commit fail. */
 export function isDiskFailure(error: unknown): boolean {
   const code = resultCode(error);
   return (
@@ -25,7 +25,7 @@ export function isDiskFailure(error: unknown): boolean {
   );
 }
 
-/** What a verb rejects with when SQLite failed. */
+/** The error of a verb whose SQLite call failed. */
 export function storeError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const code = resultCode(error);
@@ -51,19 +51,19 @@ export function storeError(error: unknown): PlatformError {
   return PlatformError.from(error);
 }
 
-/** The operating system's name of a failure, as Node's file system calls report it. */
+/** The operating system's code of a failure, as in errors of Node's file system calls. */
 function systemCode(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 const inUse = "Another Manyhands server is using the data directory";
 
-/** Whether a data directory could not be opened because another server has it; also of an error that came from a thread. */
+/** Whether a data directory could not be opened because another server uses it. The error may come from another thread. */
 export function isInUse(error: unknown): boolean {
   return error instanceof PlatformError && error.message.startsWith(inUse);
 }
 
-/** What opening a data directory rejects with. */
+/** The error of opening a data directory. */
 export function openError(directory: string, error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   return new PlatformError("DATA_DIRECTORY", openMessage(directory, error), error);

@@ -5,45 +5,45 @@ import { Pacing, tickMs } from "./pacing.ts";
 
 interface Waiting {
   readonly verb: () => unknown;
-  /** Tasks or other things that it writes. */
+  /** Rows, such as tasks, that the verb writes. */
   readonly rows: number;
   readonly resolve: (value: never) => void;
   readonly reject: (reason: PlatformError) => void;
 }
 
-/** What has to happen around the verbs of a transaction. */
+/** Actions around the verbs of a transaction. */
 interface Hooks {
-  /** Grows whenever a verb changes something that is written at the end of the transaction. */
+  /** Grows with every change of a verb that is written at the end of the transaction. */
   changes(): number;
-  /** Just before COMMIT. */
+  /** Called just before COMMIT. */
   beforeCommit(): void;
-  /** After COMMIT, before the verbs resolve. */
+  /** Called after COMMIT, before the verbs resolve. */
   committed(): void;
   rolledBack(): void;
 }
 
 /**
- * A transaction takes verbs for at most this long, so that sockets are served in between. Longer would gain nothing: a
- * commit costs 0.12-0.19 ms here, and 25 ms of verbs are some 3,000 tasks.
+ * A transaction takes verbs for at most this long, so that sockets are served in between: 25 ms of verbs are some 3,000 tasks,
+ * while a commit costs 0.12-0.19 ms.
  */
 const transactionMs = 25;
 
 /**
- * Group commit: write verbs issued in one turn of the event loop share one transaction and one flush to disk. SQLite is
- * synchronous, so while a commit runs the sockets collect the verbs of the next one; when that is too little, `Pacing`
- * lets it begin a few milliseconds later.
+ * Group commit: write verbs of one turn of the event loop share one transaction and one flush to disk. SQLite is synchronous,
+ * so during a commit the sockets collect the verbs of the next; when those are few, `Pacing` delays that commit by a few
+ * milliseconds.
  *
- * When the disk fails, every verb that ran in the transaction is refused, and those behind it are tried in the next.
+ * When the disk fails, every verb of the transaction is refused, and later verbs are tried in the next transaction.
  *
- * No savepoints: verbs refuse before they write. One that broke this rule, or failed for a reason of its own, has the
- * whole group rolled back and each verb run again in a transaction of its own.
+ * There are no savepoints, because verbs refuse before they write. When a verb breaks this rule, or fails for another reason,
+ * the whole group is rolled back and each verb runs again in a transaction of its own.
  */
 export class GroupCommit {
   readonly #db: Database;
   readonly #hooks: Hooks;
   readonly #pacing = new Pacing();
   #waiting: Waiting[] = [];
-  /** Of the waiting verbs. */
+  /** Rows of all waiting verbs. */
   #rows = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -53,7 +53,7 @@ export class GroupCommit {
     this.#hooks = hooks;
   }
 
-  /** Queues a write verb that writes about so many rows; resolves with what it returned when that is on disk. */
+  /** Queues a write verb that writes about `rows` rows. Resolves with the verb's result when the result is on disk. */
   write<T>(verb: () => T, rows = 1): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ verb, rows, resolve, reject });
@@ -62,7 +62,7 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing waits to be written. */
+  /** Resolves when no verb waits. */
   async drained(): Promise<void> {
     if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
@@ -96,7 +96,7 @@ export class GroupCommit {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** Runs verbs in one transaction until its time is over; returns those that have to wait for the next. */
+  /** Runs verbs in one transaction until its time is over. @returns the verbs for the next transaction */
   #commit(group: readonly Waiting[]): readonly Waiting[] {
     const settled: (() => void)[] = [];
     let taken = 0;
@@ -109,7 +109,7 @@ export class GroupCommit {
       this.#db.exec("COMMIT");
     } catch (error) {
       this.#rollBack();
-      // When BEGIN failed no verb ran, and none would on another try in this turn.
+      // When BEGIN fails no verb has run, and another try in this turn would fail as well.
       const failed = taken === 0 ? group : group.slice(0, taken);
       this.#failed(failed, error);
       return group.slice(failed.length);
@@ -132,7 +132,7 @@ export class GroupCommit {
   }
 
   #failed(group: readonly Waiting[], error: unknown): void {
-    // The disk is to blame (or BEGIN failed, and no verb ran), or there is no one else to protect.
+    // The disk failed (or BEGIN, so that no verb ran), or the verb is alone in its group: a second try would not help.
     if (group.length < 2 || isDiskFailure(error)) {
       for (const { reject } of group) reject(storeError(error));
       return;
@@ -142,10 +142,10 @@ export class GroupCommit {
 
   #rollBack(): void {
     try {
-      // SQLite rolls back by itself after some failures of the disk.
+      // SQLite rolls back by itself after some disk failures.
       if (this.#db.inTransaction) this.#db.exec("ROLLBACK");
     } catch {
-      // The failure that led here is the one to report; a database that cannot roll back fails the next BEGIN.
+      // The first failure is the one to report; a database that cannot roll back fails the next BEGIN.
     }
     this.#hooks.rolledBack();
   }

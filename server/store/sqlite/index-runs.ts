@@ -2,9 +2,10 @@ import type { TaskIndex } from "../../../shared/ids.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 
 /**
- * Indexes in the order in which they ended, as a first one and the runs of consecutive ones that follow: `runs` is null
- * when all of them are one run, else the length of the first run, then for each further one its distance from the end of
- * the one before and its length. Two bytes a run, so that the indexes of a pack are read without its values.
+ * Indexes in the order in which their tasks ended: the first index in a column of its own, and `runs` for the runs of
+ * consecutive indexes. `runs` is null for a single run, else the length of the first run, then for each further run its
+ * distance from the end of the run before and its length. A run takes about two bytes, and the indexes of a pack are read
+ * without its values.
  */
 export function encodeRuns(indexes: readonly TaskIndex[]): Uint8Array | null {
   if (indexes.length === 1) return null;

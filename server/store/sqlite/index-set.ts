@@ -1,29 +1,28 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 
-/** Indexes a page. */
+/** Indexes in a page. */
 const pageBits = 512;
 const pageWords = pageBits / 32;
-/** Stands for a page that holds all of its indexes, and needs no bits. */
+/** Marks a page that holds all of its indexes and needs no bits. */
 const full = -1;
 
 /**
- * A set of task indexes: pages of bits, full pages collapsed. Its size follows the pages that are begun, not the indexes: a
- * job worked off in order has one; 10^6 indexes, all in, are 2,000 entries of a map (80 KB).
+ * A set of task indexes: pages of bits, with full pages collapsed. Its size follows the partial pages, not the indexes: a job
+ * whose tasks end in order has one, and 10^6 indexes without a gap are 2,000 entries of a map (80 KB).
  *
- * Pages of 512: bits are 64 bytes a page, as much as the map's entry, so that a job whose indexes lie far apart (one a page)
- * costs 100 bytes a task. All bits stand in one array, whose slots are used again: a typed array a page would cost
- * 200 bytes more each.
+ * A page's bits take 64 bytes, as much as its map entry, so that a job whose indexes lie far apart (one a page) costs 100 bytes
+ * a task. All bits are in one array whose slots are reused: a typed array for each page would cost 200 bytes more.
  */
 export class IndexSet {
-  /** By page number: its slot in the array, or `full`. */
+  /** For each page number the page's slot in the array, or `full`. */
   readonly #pages = new Map<number, number>();
   #words = new Uint32Array(4 * pageWords);
   #counts = new Uint16Array(4);
   #slots = 0;
   readonly #freeSlots: number[] = [];
 
-  /** How many pages are begun: what a look through all of the set costs. */
+  /** Number of pages, which determines the cost of iterating over the set. */
   get pages(): number {
     return this.#pages.size;
   }
@@ -37,7 +36,7 @@ export class IndexSet {
     return (this.#words[slot * pageWords + (bit >>> 5)]! & (1 << (bit & 31))) !== 0;
   }
 
-  /** False when it was in already. */
+  /** @returns false when the set had the index already */
   add(index: TaskIndex): boolean {
     const page = Math.floor(index / pageBits);
     const slot = this.#pages.get(page) ?? this.#begin(page);
@@ -65,7 +64,7 @@ export class IndexSet {
     }
   }
 
-  /** False when it was not in. */
+  /** @returns false when the set did not have the index */
   delete(index: TaskIndex): boolean {
     const page = Math.floor(index / pageBits);
     let slot = this.#pages.get(page);
@@ -87,7 +86,7 @@ export class IndexSet {
     return true;
   }
 
-  /** The lowest index from `from` on that is not in, `end` when all up to there are; full pages are passed in one step. */
+  /** The lowest missing index from `from` on, or `end` when there is none below; a full page takes one step. */
   nextMissing(from: TaskIndex, end: TaskIndex): TaskIndex {
     let index = from;
     while (index < end) {
@@ -100,7 +99,7 @@ export class IndexSet {
     return end;
   }
 
-  /** The lowest index that is in; Infinity when there is none. Linear in the pages. */
+  /** The lowest index in the set; Infinity when the set is empty. Linear in the pages. */
   lowest(): TaskIndex {
     let lowestPage = Infinity;
     for (const page of this.#pages.keys()) if (page < lowestPage) lowestPage = page;
@@ -110,7 +109,7 @@ export class IndexSet {
     return index;
   }
 
-  /** The set in few bytes: for each run of full pages, and for each other page, the gap before it and what it is. */
+  /** The set in few bytes: for each run of full pages, and for each other page, the gap before it and its content. */
   encode(): Uint8Array {
     const writer = new VarintWriter();
     const numbers = [...this.#pages.keys()].sort((a, b) => a - b);
@@ -121,7 +120,7 @@ export class IndexSet {
       writer.signed(page - next);
       let run = 0;
       while (this.#pages.get(page + run) === full) run++;
-      // A run of 0 full pages announces the bits of one that is not.
+      // A run of 0 full pages announces the bits of a partial page.
       writer.unsigned(run);
       if (run === 0) writer.raw(littleEndian(this.#words.subarray(slot * pageWords, (slot + 1) * pageWords)));
       next = page + Math.max(run, 1);
@@ -174,7 +173,7 @@ export class IndexSet {
   }
 }
 
-/** Bit n of the bytes is bit n of the words, whatever the machine. */
+/** Bit n of the bytes is bit n of the words on every machine. */
 function littleEndian(words: Uint32Array): Uint8Array {
   const bytes = new Uint8Array(4 * words.length);
   const view = new DataView(bytes.buffer);

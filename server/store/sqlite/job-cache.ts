@@ -7,16 +7,16 @@ import { readHash } from "./columns.ts";
 import type { Database } from "./database.ts";
 import type { TaskPacks } from "./task-packs.ts";
 
-/** A job as the verbs work with it. Its counters are written once a commit, however many verbs changed them. */
+/** A job in memory. Its counters are written once a commit, however many verbs changed them. */
 export interface CachedJob {
   /** The job's number inside the database. */
   readonly number: number;
-  /** Replaced, never changed: it is handed out. */
+  /** Replaced and never modified, because callers keep it. */
   row: JobRow;
   lowWater: number;
-  /** No task has this index or a higher one: submitting in order needs no look at what is there. */
+  /** All tasks have lower indexes: a submission from here on repeats no task. */
   nextIndex: number;
-  /** Whether the job has rows in `attempts` or `checkpoints`; most jobs never do. */
+  /** Whether the job has rows in `attempts` or `checkpoints`; most jobs have none. */
   hasSideRows: boolean;
 }
 
@@ -44,19 +44,19 @@ interface JobColumns {
   readonly waitingFor: string;
 }
 
-/** A job's row with the jobs that it waits for. */
+/** Selects a job's row and the jobs that it waits for. */
 const selectJobs = `SELECT *, (SELECT json_group_array(first.id) FROM waits JOIN jobs AS first ON first.number = waits.after
   WHERE waits.job = jobs.number) AS waitingFor FROM jobs`;
 
-/** Entries kept between commits. A row is about a kilobyte; a lab has dozens of jobs at work, not thousands. */
+/** Entries kept between commits. A row is about a kilobyte, and a lab has dozens of active jobs, not thousands. */
 const maxCached = 1024;
 
 /**
- * The jobs at work, so that a hot verb neither reads nor parses its job's row. Between commits the cache equals the
+ * The active jobs, so that a frequent verb neither reads nor parses its job's row. Between commits the cache equals the
  * database; after a rollback it is cleared.
  */
 export class JobCache {
-  /** Changes made so far, so that a caller can tell whether a verb made one before it threw. */
+  /** Number of changes so far: a caller can compare it to see whether a verb changed a job before it threw. */
   changes = 0;
   readonly #db: Database;
   readonly #tasks: TaskPacks;
@@ -78,14 +78,14 @@ export class JobCache {
     return job;
   }
 
-  /** @throws PlatformError NOT_FOUND */
+  /** The job of an id. @throws PlatformError NOT_FOUND */
   need(id: JobId): CachedJob {
     const job = this.find(id);
     if (!job) throw new PlatformError("NOT_FOUND", `There is no job ${id}.`, undefined, hints.job);
     return job;
   }
 
-  /** Rows straight from the database, newest first: listing a thousand old jobs leaves the cache alone. */
+  /** Rows directly from the database, newest first, so that a listing of a thousand old jobs does not fill the cache. */
   list(
     where: string,
     values: readonly (string | number)[],
@@ -97,21 +97,21 @@ export class JobCache {
       .map((columns) => ({ number: columns.number, row: rowOf(columns) }));
   }
 
-  /** Changes a job's row; written with the commit. */
+  /** Changes a job's row; the commit writes it. */
   change(job: CachedJob, changes: Partial<JobRow>): void {
     job.row = { ...job.row, ...changes };
     this.#changed.add(job);
     this.changes++;
   }
 
-  /** Moves the low-water mark; written with the commit. */
+  /** Moves the low-water mark; the commit writes it. */
   mark(job: CachedJob, lowWater: number): void {
     job.lowWater = lowWater;
     this.#changed.add(job);
     this.changes++;
   }
 
-  /** Writes what changed, inside the transaction. */
+  /** Writes changed jobs, inside the transaction. */
   writeChanges(): void {
     for (const { number, row, lowWater } of this.#changed)
       this.#db.run(
@@ -134,14 +134,14 @@ export class JobCache {
     if (this.#jobs.size > maxCached) this.#jobs.clear();
   }
 
-  /** Drops a job that is no longer in the database. */
+  /** Drops a job that was removed from the database. */
   forget(id: JobId): void {
     const job = this.#jobs.get(id);
     if (job) this.#changed.delete(job);
     this.#jobs.delete(id);
   }
 
-  /** After a rollback: what is cached may never have happened. */
+  /** Drops all jobs after a rollback, because they contain changes that were rolled back. */
   clear(): void {
     this.#jobs.clear();
     this.#changed.clear();
@@ -166,9 +166,9 @@ export class JobCache {
 
 function rowOf(columns: JobColumns): JobRow {
   return {
-    // Jobs of earlier versions do not say it.
+    // Jobs of earlier versions have no `failFast`.
     failFast: true,
-    // Stored as one JSON text: options that later versions add need no new column.
+    // Options are one JSON text, so that options of later versions need no new column.
     ...(JSON.parse(columns.options) as Omit<JobOptions, "failFast">),
     id: columns.id,
     customer: columns.customer,
@@ -185,7 +185,7 @@ function rowOf(columns: JobColumns): JobRow {
     endedAt: columns.endedAt ?? undefined,
     submittedAt: columns.submittedAt,
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
-    // What a blocked job would have to wait for has failed.
+    // A job that a blocked job comes after has failed, so waiting has no end.
     waitingFor: columns.state === "blocked" ? [] : (JSON.parse(columns.waitingFor) as JobId[]),
   };
 }

@@ -19,17 +19,13 @@ interface SqliteStoreOptions {
 /** The database's name in the data directory. */
 export const databaseName = "manyhands.sqlite";
 
-/**
- * How long to wait for another process to let go of the directory: a server that is being restarted overlaps with the
- * one that goes down.
- */
+/** Time to wait until another process releases the directory: during a restart the new server overlaps with the old. */
 const lockWaitMs = 500;
 
-// Checkpoints every 4,000 pages (16 MiB, 20-30 ms) instead of 1,000: a page that is written often is copied less often, and
-// three of four flushes are spared. 500 tasks a commit: 3.6 µs of processor time a task instead of 3.8-4.1; 16,000 pages no
-// better. Pages of 8 or 16 KiB: no better at 500 a commit, and 15-25 % dearer at one.
-// EXCLUSIVE refuses a second process, whose end (kill -9 included) gives the lock back, and spares WAL its shared-memory
-// file. synchronous=FULL flushes the log at every commit: acknowledged is on disk.
+// Checkpoints come every 4,000 pages (16 MiB, 20-30 ms) instead of 1,000, so that a frequently written page is copied less
+// often, and three of four flushes are spared.
+// EXCLUSIVE refuses a second process and spares WAL its shared-memory file; the end of the process, even by kill -9, releases
+// the lock. synchronous=FULL flushes the log at every commit, so that acknowledged results are on disk.
 const filePragmas = `
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
@@ -40,20 +36,20 @@ const filePragmas = `
 `;
 
 /**
- * Opens the store in a data directory, which is made when it is not there.
- * @throws PlatformError DATA_DIRECTORY when it cannot be written, another server uses it, a newer Manyhands made it, or
- * what is in it is no database of Manyhands
+ * Opens the store in a data directory, and makes a missing directory.
+ * @throws PlatformError DATA_DIRECTORY when the directory cannot be written, another server uses it, a newer Manyhands made it,
+ * or its content is no database of Manyhands
  */
 export async function openSqliteStore(directory: string, options: SqliteStoreOptions = {}): Promise<Store> {
   let connection: DatabaseSync | undefined;
   try {
     makeFolder(directory);
     const path = join(directory, databaseName);
-    // SQLite opens a file that it may not write all the same, and fails later with an "I/O error".
+    // SQLite opens even a read-only file, and fails later with an "I/O error".
     accessSync(existsSync(path) ? path : directory, constants.R_OK | constants.W_OK);
     connection = new DatabaseSync(path, { timeout: lockWaitMs });
     connection.exec(filePragmas);
-    // Takes the write lock now, so that a directory in use or read-only is refused at start, not at the first job.
+    // Takes the write lock once, so that a directory in use or read-only is refused at the start, not at the first job.
     connection.exec("BEGIN IMMEDIATE; COMMIT");
     const db = new Database(connection);
     migrate(db, directory);
@@ -64,7 +60,7 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
   }
 }
 
-/** A store that lives as long as the process: for tests and for runs without a server. */
+/** A store in memory, for tests and for runs without a server. */
 export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise<Store> {
   const db = new Database(new DatabaseSync(":memory:"));
   migrate(db, ":memory:");

@@ -6,28 +6,28 @@ import type { Database } from "./database.ts";
 import { encodeRuns } from "./index-runs.ts";
 import { PackBuilder } from "./value-pack.ts";
 
-/** Outputs of one job that this transaction recorded and that are not written yet. */
+/** Outputs of one job that this transaction recorded and has not written yet. */
 interface Tail {
-  /** The sequence number of the first. */
+  /** The sequence number of the first output. */
   readonly seq: number;
   readonly indexes: TaskIndex[];
   readonly pack: PackBuilder;
 }
 
 /**
- * Records ends of tasks: outputs in packs of consecutive sequence numbers, across the verbs of a transaction; each failure in
- * a row of its own, because requeueing takes it away again.
+ * Records ends of tasks. Outputs go into packs of consecutive sequence numbers, across the verbs of a transaction. Each failure
+ * gets a row of its own, because requeueing removes it.
  */
 export class OutcomePacks {
   readonly #db: Database;
-  /** By the job's number. */
+  /** The tails by the job's number. */
   readonly #tails = new Map<number, Tail>();
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** On disk with the commit. */
+  /** Adds an output, which is on disk with the commit. */
   addDone(job: number, seq: number, index: TaskIndex, output: Payload, refs: readonly BlobName[]): void {
     let tail = this.#tails.get(job);
     if (!tail || seq !== tail.seq + tail.indexes.length || tail.pack.isFullFor(output)) {
@@ -49,13 +49,13 @@ export class OutcomePacks {
     );
   }
 
-  /** Writes what was recorded, inside the transaction. */
+  /** Writes recorded outputs, inside the transaction. */
   flush(): void {
     for (const [job, tail] of this.#tails) this.#write(job, tail);
     this.#tails.clear();
   }
 
-  /** After a rollback: what was recorded never happened. */
+  /** Drops recorded outputs after a rollback. */
   clear(): void {
     this.#tails.clear();
   }

@@ -1,41 +1,37 @@
-/** A pause looks about once a tick: the grain of timers. Spinning on setImmediate instead would burn a core. */
+/** A pause checks for verbs once a tick, the resolution of timers. Polling with setImmediate instead would occupy a core. */
 export const tickMs = 1;
 
-/** A transaction that begins later than this after the last one is on a server with time to spare. */
+/** A server that begins a transaction later than this after the last has time to spare. */
 const busyMs = 2;
 
-/**
- * A pause ends after so long. Measured with verbs of 12 tasks from another process, 40,000 tasks/s: 84-118 tasks a commit
- * without pauses, 194-235 with; verbs of 4, 15,000 tasks/s: 6-20 and 68-74. It is also what the median verb then waits,
- * 2-3 ms. Longer would double the wait for a second 1 % of the time.
- */
+/** Longest pause: 194-235 tasks a commit with verbs of 12 tasks. */
 const longestMs = 3;
 
-/** Rows that are worth a commit: its fixed cost is then below 1 µs a row. */
+/** A commit of this many rows is worth its fixed cost, which is then below 1 µs a row. */
 const enoughRows = 256;
 
-/** Transactions without a pause after one that was in vain, at most. */
+/** Most transactions without a pause after a pause in vain. */
 const longestRest = 256;
 
 /**
- * Decides whether the next transaction begins at once or a little later, with more verbs in it. A commit costs 0.1-0.15 ms
- * of processor time whatever it carries, and a busy server would pay that for every dozen tasks.
+ * Decides whether the next transaction begins at once or a little later, with more verbs in it. A commit costs 0.1-0.15 ms of
+ * processor time whatever it carries, and a busy server would pay that for every dozen tasks.
  *
- * A pause gains something when verbs keep coming in while nothing is answered: from many clients, or from one that does not
- * wait. It goes on while they do, tick by tick. When a tick brings none, whoever is there waits for an answer: the pause ends,
- * was in vain, and the next 1, 2, 4 … 256 transactions begin at once. So one caller, who asks only when answered, loses
- * 1 ms in 256 commits; on an idle server nobody ever waits.
+ * A pause is worthwhile while verbs keep coming in without answers: from many clients, or from a client that does not wait. The
+ * pause goes on tick by tick while verbs come. In a tick without a verb all callers wait for an answer: the pause ends, was in
+ * vain, and the next 1, 2, 4 … 256 transactions begin at once. A single caller that waits for each answer therefore loses 1 ms
+ * in 256 commits, and on an idle server there is no pause.
  *
  * Pure: the times are passed in.
  */
 export class Pacing {
   #endedAt = -Infinity;
   #pausedAt = 0;
-  /** Transactions still to begin at once. */
+  /** Transactions that still begin at once. */
   #rest = 0;
   #nextRest = 1;
 
-  /** Whether to pause; asked when the first verb waits. `rows` is what waits so far. */
+  /** Whether to pause, at the first waiting verb. `rows` counts the waiting rows. */
   shouldPause(now: number, rows: number): boolean {
     if (now - this.#endedAt > busyMs || rows >= enoughRows) return false;
     if (this.#rest > 0) {
@@ -46,7 +42,7 @@ export class Pacing {
     return true;
   }
 
-  /** Whether to go on pausing; asked a tick later. `arrived` counts the verbs of this tick. */
+  /** Whether to go on pausing, a tick later. `arrived` counts the verbs of this tick. */
   shouldGoOn(now: number, arrived: number, rows: number): boolean {
     if (arrived === 0) {
       this.#rest = this.#nextRest;
@@ -58,7 +54,7 @@ export class Pacing {
     return false;
   }
 
-  /** The transaction is over. */
+  /** Takes note of the end of a transaction. */
   ended(now: number): void {
     this.#endedAt = now;
   }

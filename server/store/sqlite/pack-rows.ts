@@ -21,15 +21,15 @@ interface OutcomeColumns {
   readonly failure: string | null;
 }
 
-/** Rows read at a time: 64 MiB of the largest values. 10^6 tasks and outcomes of 100 bytes take about 4 s. */
+/** Rows of one read: 64 MiB of the largest values. */
 const stride = 256;
 
-/** Version 2 kept a row a task and a row an outcome: makes packs of them, and drops their tables. */
+/** Makes packs of the tables of version 2, which had a row for each task and each outcome, and drops the tables. */
 export function packRows(db: Database): void {
   const tasks = new TaskPacks(db);
   let current = -1;
   for (const { job, idx, input, refs } of taskRows(db)) {
-    // One job at a time, so that one unfinished pack is held, not one a job.
+    // Jobs are packed one after the other, so that memory holds one unfinished pack only.
     if (job !== current) tasks.flush();
     current = job;
     tasks.add(job, idx, readPayload(input), readRefs(refs));

@@ -2,25 +2,22 @@ import type { Database } from "./database.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { packRows } from "./pack-rows.ts";
 
-/** "MHNDS" cut to 32 bits: tells our database from any other SQLite file. */
+/** "MHNDS" cut to 32 bits: distinguishes this database from any other SQLite file. */
 const applicationId = 0x4d484e44;
 
 type Migration = string | ((db: Database) => void);
 
 /**
- * Tasks and outcomes since version 3. A pack is what the verbs of one transaction wrote of one job: consecutive tasks, or
+ * Tasks and outcomes since version 3. A pack holds what the verbs of one transaction wrote for one job: consecutive tasks, or
  * outputs with consecutive sequence numbers; at most 1,024 values and 256 KiB, or one larger value. A failure is an outcome
- * of its own row, because requeueing removes it. `first` is the first task's index; `runs` has the indexes of outputs that
- * are not one run; what readers of indexes need stands before the values, in the row's own page.
+ * with a row of its own, because requeueing removes it. `first` is the first task's index; `runs` has the indexes of outputs
+ * that are not one run. The columns for readers of indexes come before the values, in the row's own page.
  *
- * What a task *is* follows from two rows: its pack (it was submitted) and its outcome's (it ended). No row says "queued" or
- * "cancelled", so cancelling a job of 10^6 tasks writes one row. That a task has one outcome is kept by EndedSets, which
- * `endedSets` lets start quickly.
+ * The state of a task follows from two rows: its pack (it was submitted) and its outcome's (it ended). No row says "queued" or
+ * "cancelled", so cancelling a job of 10^6 tasks writes one row. EndedSets ensures that a task has one outcome, and `endedSets`
+ * lets it start quickly.
  *
- * Processor time a task, 100-byte values, submit + claim + complete and results, on a RAM disk: rows (version 2) 7.2-8.8 and
- * 2.4-2.9 µs, packs 2.5-3.3 and 0.3-0.4 µs in verbs of 500; in verbs of one task 63-66 and 3, and 62-65 and 5 µs. Inside,
- * a row in a b-tree costs 1-2 µs however small it is. Tried: WITHOUT ROWID would spare a verb of one task a page, but holds
- * four packs a page at most; kept the row's number and one index.
+ * Packs cost 2.5-3.3 µs of processor time a task in verbs of 500; a row in a b-tree costs 1-2 µs however small it is.
  */
 const packTables = `
   CREATE TABLE taskPacks (
@@ -57,9 +54,9 @@ const packTables = `
 `;
 
 /**
- * Every schema version, oldest first; number n brings a database from version n to n + 1. Append, never edit.
+ * Every schema version, oldest first; entry n migrates a database from version n to n + 1. Append, never edit.
  *
- * The first version has a row a task in `tasks` and a row an outcome in `outcomes`, and says with UNIQUE (job, idx) that a
+ * The first version has a row for each task in `tasks` and for each outcome in `outcomes`; UNIQUE (job, idx) ensures that a
  * task has one outcome. `input` and `output` are ANY: a BLOB is the encoded value itself, a TEXT names the blob that holds it.
  */
 const migrations: readonly Migration[] = [
@@ -171,7 +168,7 @@ const migrations: readonly Migration[] = [
     db.exec(packTables);
     packRows(db);
   },
-  // What blocks a job keeps its row in `waits` from here on.
+  // From this version on a job that blocks others keeps its row in `waits`.
   `
   ALTER TABLE jobs ADD COLUMN submittedAt INTEGER NOT NULL DEFAULT 0;
   UPDATE jobs SET submittedAt = unixepoch() * 1000 WHERE state = 'open';
@@ -186,8 +183,8 @@ const migrations: readonly Migration[] = [
 const schemaVersion = migrations.length;
 
 /**
- * Brings the database to {@link schemaVersion}, one transaction a version (`upTo` an earlier one, for tests).
- * @throws PlatformError DATA_DIRECTORY when a newer build, or another program, made it
+ * Migrates the database to {@link schemaVersion}, in one transaction for each version (`upTo` an earlier one, for tests).
+ * @throws PlatformError DATA_DIRECTORY when a newer build, or another program, made the database
  */
 export function migrate(db: Database, directory: string, upTo = schemaVersion): void {
   const pragma = (name: string) => Number(db.get<Record<string, number>>(`PRAGMA ${name}`)?.[name]);

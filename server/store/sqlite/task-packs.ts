@@ -4,7 +4,7 @@ import type { Payload } from "../../../shared/wire/protocol.ts";
 import type { Database } from "./database.ts";
 import { PackBuilder, ValuePack, type PackColumns } from "./value-pack.ts";
 
-/** Where a pack of consecutive tasks stands. */
+/** A pack of consecutive tasks on disk, without its values. */
 export interface TaskRange {
   /** The row's number. */
   readonly number: number;
@@ -12,41 +12,41 @@ export interface TaskRange {
   readonly count: number;
 }
 
-/** A pack that was read. */
+/** A pack in memory. */
 interface ReadPack {
   readonly job: number;
   readonly range: TaskRange;
   readonly pack: ValuePack;
 }
 
-/** Tasks of one job that this transaction added and that are not written yet. */
+/** Tasks of one job that this transaction added and has not written yet. */
 interface Tail {
   readonly first: TaskIndex;
   readonly pack: PackBuilder;
 }
 
 /**
- * Packs kept after they were read, 256 KiB each: whoever takes a pack in small pieces (claims of ten, tasks given back,
- * repeats) reads it once. A pack never changes.
+ * Packs kept after reading, 256 KiB each: a caller that takes a pack in small pieces (claims of ten, returned tasks, repeats)
+ * reads it once. A pack never changes.
  */
 const maxKept = 8;
 
 /**
- * The tasks of all jobs, in packs of consecutive ones. What the verbs of one transaction add to a job becomes one pack as
- * long as it is consecutive and small, so that 500 customers' single tasks are no dearer than one customer's 500.
+ * The tasks of all jobs, in packs of consecutive tasks. All tasks that the verbs of one transaction add to a job become one
+ * pack while they are consecutive and small, so that 500 customers' single tasks cost no more than one customer's 500.
  */
 export class TaskPacks {
   readonly #db: Database;
-  /** By the job's number. */
+  /** The tails by the job's number. */
   readonly #tails = new Map<number, Tail>();
-  /** Last used last. */
+  /** The most recently used pack is the last. */
   #kept: ReadPack[] = [];
 
   constructor(db: Database) {
     this.#db = db;
   }
 
-  /** Adds a task that is not there yet; on disk with the commit. */
+  /** Adds a new task, which is on disk with the commit. */
   add(job: number, index: TaskIndex, input: Payload, refs: readonly BlobName[]): void {
     let tail = this.#tails.get(job);
     if (!tail || index !== tail.first + tail.pack.count || tail.pack.isFullFor(input)) {
@@ -61,7 +61,7 @@ export class TaskPacks {
     return this.#inTail(job, index) !== undefined || this.#find(job, index) !== undefined;
   }
 
-  /** The input of a task, undefined when there is no such task. */
+  /** The input of a task; undefined when there is no such task. */
   input(job: number, index: TaskIndex): Payload | undefined {
     const tail = this.#inTail(job, index);
     if (tail) return tail.pack.payload(index - tail.first);
@@ -69,19 +69,19 @@ export class TaskPacks {
     return range && this.read(job, range).value(index - range.first).payload;
   }
 
-  /** The pack that a task is in, as it is on disk. */
+  /** The pack of a task, as on disk. */
   rangeOf(job: number, index: TaskIndex): TaskRange | undefined {
     return this.#find(job, index);
   }
 
-  /** Packs that hold tasks from `from` on, in order, as they are on disk; none of their values is read. */
+  /** Packs on disk with tasks from `from` on, in order; their values are not read. */
   rangesFrom(job: number, from: TaskIndex, limit: number): TaskRange[] {
     const holder = this.#endsAt(job, from) ? undefined : this.#find(job, from);
     if (holder && limit === 1) return [holder];
     const select =
       "SELECT number, first, count FROM taskPacks WHERE job = ? AND first >= ? ORDER BY first LIMIT";
     if (limit > 1) return this.#db.all<TaskRange>(`${select} ?`, job, holder?.first ?? from, limit);
-    // One row costs 2.5 µs this way, 7 µs as a list; a claim of a few tasks needs no more.
+    // A single row costs 2.5 µs this way, 7 µs as a list, and is enough for a claim of a few tasks.
     const range = this.#db.get<TaskRange>(`${select} 1`, job, from);
     return range ? [range] : [];
   }
@@ -103,7 +103,7 @@ export class TaskPacks {
     return pack;
   }
 
-  /** An index that no task of the job has reached, as it is on disk. */
+  /** The index after the job's last task, as on disk. */
   nextIndex(job: number): TaskIndex {
     const last = this.#db.get<{ next: TaskIndex }>(
       "SELECT first + count AS next FROM taskPacks WHERE job = ? ORDER BY first DESC LIMIT 1",
@@ -112,13 +112,13 @@ export class TaskPacks {
     return last?.next ?? 0;
   }
 
-  /** Writes what was added, inside the transaction. */
+  /** Writes added tasks, inside the transaction. */
   flush(): void {
     for (const [job, tail] of this.#tails) this.#write(job, tail);
     this.#tails.clear();
   }
 
-  /** After a rollback: what was added never happened, and what was read may be of it. */
+  /** Drops added tasks after a rollback, and kept packs, which may contain them. */
   clear(): void {
     this.#tails.clear();
     this.#kept = [];
@@ -141,7 +141,7 @@ export class TaskPacks {
     return range && within(range) ? range : undefined;
   }
 
-  /** Whether a pack that was read lately ends just before this index, so that no pack begins before it and reaches it. */
+  /** Whether a kept pack ends just before this index: then no pack begins earlier and contains the index. */
   #endsAt(job: number, index: TaskIndex): boolean {
     return this.#kept.some((kept) => kept.job === job && kept.range.first + kept.range.count === index);
   }

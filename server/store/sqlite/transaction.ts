@@ -22,12 +22,12 @@ export interface Transaction {
   readonly claims: Map<number, JobClaims>;
   /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */
   readonly reopened: Set<number>;
-  /** Total of the recorded blobs, once it was asked for. */
+  /** Count and size of the recorded blobs, after the first query. */
   blobUsage: { count: number; bytes: number } | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Tells whoever listens of a job that another one's end released or blocked. */
+  /** Tells listeners that the end of another job released or blocked a job. */
   dependents: (row: JobRow) => void;
-  /** Runs when the transaction is on disk, before the verbs resolve; not at all when it is rolled back. */
+  /** Runs `effect` when the transaction is on disk, before the verbs resolve; not at all after a rollback. */
   afterCommit(effect: () => void): void;
 }

@@ -4,23 +4,23 @@ import { readName, readRefs, refsColumn, nameColumn } from "./columns.ts";
 import { VarintReader, VarintWriter } from "./varint.ts";
 
 /**
- * Values a pack, and bytes a pack unless one value alone is larger. More would gain nothing (1,024 values of 100 bytes cost
- * 2 µs of inserting, 2 ns a value) and cost readers who want one value of many.
+ * Most values in a pack, and most bytes unless a single value is larger. Larger packs would gain little (inserting 1,024 values
+ * of 100 bytes takes 2 µs) and cost readers of a single value.
  */
 const maxValues = 1024;
 const maxBytes = 256 * 1024;
 
-/** Values as one row holds them. */
+/** Values as the columns of one row. */
 export interface PackColumns {
   /** The size of each value, as varints; null when there is one value. */
   readonly sizes: Uint8Array | null;
-  /** JSON array of {@link Side}s; null when all values are plain bytes without references, which is the rule. */
+  /** JSON array of {@link Side}s; null when all values are plain bytes without references, the usual case. */
   readonly side: string | null;
   /** The values, one after the other. */
   readonly bytes: Uint8Array;
 }
 
-/** What a value is besides its bytes: its place in the pack, the blob that it stands in, the blobs that it refers to. */
+/** Properties of a value beside its bytes: its position in the pack, the blob that holds it, the blobs that it refers to. */
 type Side = [position: number, blob: string | null, refs: string | null];
 
 interface PackedValue {
@@ -31,7 +31,7 @@ interface PackedValue {
 const noBytes = new Uint8Array();
 const noRefs: readonly BlobName[] = Object.freeze([]);
 
-/** A pack that is being filled. */
+/** A pack under construction. */
 export class PackBuilder {
   readonly #payloads: Payload[] = [];
   #sides: Side[] | undefined;
@@ -82,10 +82,10 @@ export class PackBuilder {
   }
 }
 
-/** A pack that was read. */
+/** A pack from the database. */
 export class ValuePack {
   readonly #bytes: Uint8Array;
-  /** Where each value begins, and the last one ends. */
+  /** The beginning of each value, and the end of the last. */
   readonly #offsets: Uint32Array | readonly number[];
   readonly #sides: ReadonlyMap<number, Side> | undefined;
 
@@ -95,19 +95,19 @@ export class ValuePack {
     if (side !== null) this.#sides = new Map((JSON.parse(side) as Side[]).map((one) => [one[0], one]));
   }
 
-  /** The value at a position, its bytes a view into the pack, which it keeps alive. */
+  /** The value at a position; its bytes are a view into the pack, which the view keeps alive. */
   value(position: number): PackedValue {
     return this.#value(position, this.#bytes, this.#offsets[position]!);
   }
 
-  /** Bytes of the value at a position, as far as they stand in the pack. */
+  /** Bytes of the value at a position, as far as they are in the pack. */
   size(position: number): number {
     return this.#offsets[position + 1]! - this.#offsets[position]!;
   }
 
   /**
-   * The values at some positions, for a holder who keeps them for long: views when they are a quarter of the pack or more,
-   * otherwise of a copy of these alone. So what is held is at most four times what was asked for.
+   * The values at some positions, for a caller that keeps them for long: views when they are a quarter of the pack or more,
+   * otherwise views of a copy of these values alone. Memory is therefore at most four times the size of the values.
    */
   values(positions: readonly number[]): PackedValue[] {
     let bytes = 0;
@@ -141,7 +141,7 @@ function offsetsOf(count: number, sizes: Uint8Array): Uint32Array {
   return offsets;
 }
 
-/** Bytes that stand in the pack itself. */
+/** Bytes in the pack itself. */
 function sizeOf(payload: Payload): number {
   return payload instanceof Uint8Array ? payload.length : 0;
 }

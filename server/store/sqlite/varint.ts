@@ -1,5 +1,5 @@
 /**
- * Whole numbers as few bytes: seven bits a byte, lowest first, the eighth bit says that more follow (LEB128, as in
+ * Whole numbers in few bytes: seven bits a byte, lowest first; the eighth bit says that more follow (LEB128, as in
  * https://protobuf.dev/programming-guides/encoding/#varints). Sizes and gaps of packs are mostly below 128.
  */
 export class VarintWriter {
@@ -12,13 +12,13 @@ export class VarintWriter {
     let rest = value;
     while (rest >= 0x80) {
       this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
-      // Division, not a shift: indexes go beyond 32 bits.
+      // A shift would cut indexes to 32 bits, so this is a division.
       rest = Math.floor(rest / 0x80);
     }
     this.#bytes[this.#length++] = rest;
   }
 
-  /** A whole number of either sign, the small ones in a byte. */
+  /** Writes a whole number of either sign; a small number takes one byte. */
   signed(value: number): void {
     this.unsigned(value < 0 ? -2 * value - 1 : 2 * value);
   }
@@ -40,7 +40,7 @@ export class VarintWriter {
   }
 }
 
-/** Reads what {@link VarintWriter} wrote, in the same order. */
+/** Reads the numbers of a {@link VarintWriter}, in the same order. */
 export class VarintReader {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -22,7 +22,7 @@ export function getBlob({ db }: Transaction, sha256: Sha256): BlobName | undefin
   return found && nameOf(found);
 }
 
-/** Counted once, then kept: the status page asks every second. */
+/** Counted once and kept, because the status page asks every second. */
 export function blobUsage(transaction: Transaction): { count: number; bytes: number } {
   transaction.blobUsage ??= transaction.db.get<{ count: number; bytes: number }>(
     "SELECT count(*) AS count, coalesce(sum(size), 0) AS bytes FROM blobs",

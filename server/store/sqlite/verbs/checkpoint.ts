@@ -2,7 +2,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { Transaction } from "../transaction.ts";
 import { isActive, isOpen } from "./ending.ts";
 
-/** A checkpoint of a task that has ended is not kept. */
+/** Keeps a checkpoint, unless its task has ended. */
 export function checkpoint(transaction: Transaction, id: JobId, index: TaskIndex, state: Uint8Array): void {
   const { db, jobs } = transaction;
   const job = jobs.find(id);

@@ -6,18 +6,18 @@ import type { Transaction } from "../transaction.ts";
 import type { TaskRange } from "../task-packs.ts";
 import { isActive } from "./ending.ts";
 
-/** Packs looked at before other work gets its turn: about 10 ms when all of their tasks have ended (1 µs each). */
+/** Packs to walk before other work gets its turn: about 10 ms when all of their tasks have ended (1 µs each). */
 const stride = 10_000;
 
-/** Packs looked up at a time, at most; a claim mostly needs one or a few. */
+/** Most packs of one query; a claim mostly needs one or a few. */
 const maxRanges = 512;
 
 /**
- * Claims tasks as far as one stride goes. `more` tells that the walk has not come to its end, so that fewer tasks than
- * `limit` do not mean that there are no more: call again.
+ * Claims tasks within one stride of the walk. With `more` the walk is not at its end, so fewer tasks than `limit` do not mean
+ * that there are no more: the caller calls again.
  *
- * Inputs are views into their packs when most of a pack is claimed at once, otherwise copies (see ValuePack.values): a
- * claimed window holds at most four times the bytes of its tasks.
+ * Inputs are views into their packs when most of a pack is claimed at once, otherwise copies (see ValuePack.values): a claimed
+ * window holds at most four times the bytes of its tasks.
  */
 export function claimStride(
   transaction: Transaction,
@@ -37,7 +37,7 @@ export function claimStride(
   return { tasks, more };
 }
 
-/** Tasks below the cursor, lowest first: mostly several of a pack in turn. */
+/** Claims noted tasks below the cursor, lowest first; mostly several of a pack follow each other. */
 function takeReturned(
   transaction: Transaction,
   job: CachedJob,
@@ -67,7 +67,7 @@ function takeReturned(
   read();
 }
 
-/** Walks on from the cursor; tells whether there is more to walk. */
+/** Walks on from the cursor. @returns whether there is more to walk */
 function walk(
   transaction: Transaction,
   job: CachedJob,
@@ -88,7 +88,7 @@ function walk(
   return true;
 }
 
-/** Claims what is open in a pack from the cursor on, and moves the cursor behind it. */
+/** Claims the open tasks of a pack from the cursor on, and moves the cursor after the pack. */
 function openIn(
   transaction: Transaction,
   job: CachedJob,
@@ -107,7 +107,7 @@ function openIn(
     }
     index = ended.nextMissing(index + 1, end);
   }
-  // Tasks that have ended are passed as well: a pack is never looked at again for their sake.
+  // The cursor passes ended tasks as well, so that the walk does not return to the pack for them.
   claims.cursor = index;
   return indexes;
 }
@@ -123,7 +123,7 @@ function take(
   if (indexes.length === 0) return;
   const pack = transaction.tasks.read(job.number, range);
   const values = pack.values(indexes.map((index) => index - range.first));
-  // By position, and one object a task: 180 bytes, with entries() and another object in between 317.
+  // A loop over positions allocates 180 bytes a task; `entries()` with another object in between 317.
   for (let at = 0; at < values.length; at++) {
     const index = indexes[at]!;
     const { payload: input, refs } = values[at]!;

@@ -56,8 +56,8 @@ function dropSideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): vo
 }
 
 /**
- * Now and then writes down what is known of the whole job, for the next start. The mark stays behind the claims as they were
- * before this transaction: it may be too low, never too high.
+ * Saves now and then, for the next start, which tasks have ended. The mark follows the claims from before this transaction: it
+ * may be too low, never too high.
  */
 function moveMark(transaction: Transaction, job: CachedJob, outcomes: number): void {
   if (!transaction.ended.count(job, outcomes) || transaction.reopened.has(job.number)) return;

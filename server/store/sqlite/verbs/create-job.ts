@@ -70,7 +70,7 @@ function findEarlier({ db, jobs }: Transaction, job: NewJob): JobRow | undefined
   return row;
 }
 
-/** What decides how tasks are computed and end. Name and priority are for people, and may change while the job runs. */
+/** Options that decide how tasks are computed and end. Name and priority are for people, and may change while the job runs. */
 const comparedOptions = [
   "seed",
   "maxAttempts",

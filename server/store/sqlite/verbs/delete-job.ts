@@ -3,13 +3,13 @@ import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
 import { dropClaims } from "./ending.ts";
 
-/** Rows removed between two looks at the clock: of packs, 5 MiB at most (3 ms). */
+/** Rows removed between two readings of the clock: of packs, 5 MiB at most (3 ms). */
 const stride = 200;
 const packStride = 20;
-/** A sweep holds the others up for at most this long. */
+/** A sweep delays other work for at most this long. */
 const sweepMs = 10;
 
-/** Makes the job vanish at once; its rows go in sweeps. Returns the number to sweep, undefined when there was no job. */
+/** Makes the job vanish at once; sweeps remove its rows later. @returns the number to sweep, undefined when there was no job */
 export function forgetJob(transaction: Transaction, id: JobId): number | undefined {
   const { db, jobs } = transaction;
   const job = jobs.find(id);
@@ -30,7 +30,7 @@ export function sweepJob({ db }: Transaction, number: number): boolean {
   return true;
 }
 
-/** Jobs whose sweep was cut short by the end of the server. */
+/** Jobs whose sweep the end of the server interrupted. */
 export function forgottenJobs({ db }: Transaction): number[] {
   return db.all<{ number: number }>("SELECT number FROM forgottenJobs").map(({ number }) => number);
 }

@@ -7,11 +7,11 @@ import type { Transaction } from "../transaction.ts";
 import { rememberState, stateBefore } from "./reopening.ts";
 
 /**
- * A row of `waits` stands for each job that has not finished well yet, also while the job that comes after it is blocked: so it
- * goes on by itself once they all have. The row of one that was deleted before stays, and stands for good.
+ * `waits` has a row for each job that has not finished well yet, also while the job that comes after it is blocked, so that the
+ * blocked job goes on once all of them have. The row of a job that was deleted before it finished stays for good.
  */
 
-/** Makes a new job wait for those it comes after, or blocks it at once when one of them has failed already. */
+/** Makes a new job wait for the jobs it comes after, or blocks it at once when one of them has failed. */
 export function waitForOthers(transaction: Transaction, job: CachedJob): void {
   const others = new Set((job.row.after ?? []).map((id) => transaction.jobs.need(id)));
   for (const other of others)
@@ -23,8 +23,9 @@ export function waitForOthers(transaction: Transaction, job: CachedJob): void {
 }
 
 /**
- * Lets a blocked job wait anew, and what it blocked in turn. Returns jobs that wait for nothing any more.
- * @throws PlatformError WRONG_STATE when one of the jobs it comes after is gone, or still stands in its way
+ * Lets a blocked job, and the jobs that it blocked in turn, wait again.
+ * @returns jobs that no longer wait
+ * @throws PlatformError WRONG_STATE when a job it comes after is gone, or still blocks it
  */
 export function waitAgain(transaction: Transaction, job: CachedJob): CachedJob[] {
   const { failure } = inTheWay(transaction, job);
@@ -37,8 +38,9 @@ export function waitAgain(transaction: Transaction, job: CachedJob): CachedJob[]
 }
 
 /**
- * To be called when a job has ended or is forgotten (`deleted`): the jobs that wait for it go on, those that it had blocked too,
- * or they are blocked, and so on down the line. Returns jobs that wait for nothing any more.
+ * Handles the end of a job, or its deletion (`deleted`): jobs that wait for it or were blocked by it go on, or they are
+ * blocked, and so on down the chain.
+ * @returns jobs that no longer wait
  */
 export function settleDependents(transaction: Transaction, ended: CachedJob, deleted = false): CachedJob[] {
   const released: CachedJob[] = [];
@@ -63,8 +65,8 @@ export function settleDependents(transaction: Transaction, ended: CachedJob, del
 }
 
 /**
- * Opens a blocked job that nothing stands in the way of any more, and what it had blocked, down the line. Returns those that
- * wait for nothing.
+ * Opens a blocked job whose obstacles are gone, and the jobs that it had blocked, down the chain.
+ * @returns jobs that no longer wait
  */
 function goOn(transaction: Transaction, first: CachedJob): CachedJob[] {
   const released: CachedJob[] = [];
@@ -72,7 +74,7 @@ function goOn(transaction: Transaction, first: CachedJob): CachedJob[] {
   for (let job = queue.pop(); job; job = queue.pop()) {
     if (job.row.state !== "blocked") continue;
     const { failure, waitingFor } = inTheWay(transaction, job);
-    // Another failure stands in the way: that one is named from now on.
+    // The job stays blocked by another failure, which its reason names from now on.
     if (failure !== undefined && failure === job.row.reason?.message) continue;
     transaction.jobs.change(
       job,
@@ -93,7 +95,7 @@ function goOn(transaction: Transaction, first: CachedJob): CachedJob[] {
   return released;
 }
 
-/** Blocks a job and everything that waits for it, however long the chain. */
+/** Blocks a job and all jobs that wait for it, however long the chain. */
 function blockAll(transaction: Transaction, first: CachedJob, failure: string): void {
   const queue = [{ job: first, failure }];
   for (let next = queue.pop(); next; next = queue.pop()) {
@@ -119,7 +121,7 @@ function blockedBy(message: string): TaskFailure {
   return { index: 0, kind: "blocked", message, attempts: 0 };
 }
 
-/** What a job waits for, and the first failure that keeps it from starting, if there is one. */
+/** The jobs that a job waits for, and the first failure that keeps it from starting, if there is one. */
 function inTheWay(
   transaction: Transaction,
   job: CachedJob,
@@ -139,7 +141,7 @@ function inTheWay(
   return { waitingFor, failure: undefined };
 }
 
-/** A job that has ended waits for nothing. */
+/** Removes the rows of an ended job in `waits`. */
 function leaveQueue(transaction: Transaction, job: CachedJob): void {
   const { waitingFor, after = [] } = job.row;
   if (after.length === 0) return;
@@ -156,7 +158,7 @@ function dependentsOf({ db, jobs }: Transaction, { number }: CachedJob): CachedJ
     .map(({ id }) => jobs.need(id));
 }
 
-/** Why what comes after this job cannot run; undefined while it may. */
+/** The reason why jobs after this job cannot run; undefined while they may. */
 function whyNot(row: JobRow, deleted = false): string | undefined {
   const job = `Job ${row.id} ("${row.name}"), which it comes after,`;
   if (deleted && !succeeded(row)) return `${job} was deleted before it finished.`;
@@ -173,7 +175,7 @@ function whyNot(row: JobRow, deleted = false): string | undefined {
     case "quarantined":
       return `${job} was quarantined${row.reason ? `: ${row.reason.message}` : "."}`;
     case "blocked":
-      // The first cause, not the whole chain: a chain of a thousand jobs has a thousand reasons of one length.
+      // The reason names the first cause only, so that a chain of a thousand jobs has reasons of one length.
       return row.reason?.message ?? `${job} was blocked.`;
   }
 }
@@ -183,6 +185,6 @@ function succeeded({ state, failed }: JobRow): boolean {
 }
 
 function tell(transaction: Transaction, job: CachedJob): void {
-  // Not inside the commit: whoever listens may call the store.
+  // Listeners may call the store, so they are not called inside the commit.
   transaction.afterCommit(() => queueMicrotask(() => transaction.dependents(job.row)));
 }

@@ -13,7 +13,7 @@ export function endJob(
   reason?: TaskFailure,
 ): JobRow {
   const job = transaction.jobs.need(id);
-  // A blocked job would go on by itself; cancelled, it does not.
+  // A blocked job is cancelled as well, because it would otherwise go on by itself.
   if (!isActive(job) && !(as === "cancelled" && job.row.state === "blocked")) return job.row;
   if (as === "quarantined") rememberState(transaction, job);
   transaction.jobs.change(job, { state: as, endedAt: transaction.clock(), reason });

@@ -5,8 +5,8 @@ import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
 
 /**
- * A closed job whose tasks have all ended is finished, unless it waits for another (a job without tasks does, too). What
- * waited for it goes on; of that, jobs without tasks are finished as well.
+ * Finishes a closed job whose tasks have all ended (or that has none), unless it waits for another job. Jobs that waited for it
+ * go on, and those without open tasks are finished as well.
  */
 export function finishIfEnded(transaction: Transaction, first: CachedJob): void {
   const queue = [first];
@@ -19,7 +19,7 @@ export function finishIfEnded(transaction: Transaction, first: CachedJob): void 
   }
 }
 
-/** Nothing of this job will be claimed again, unless it is reopened. */
+/** Drops the claims of a job that takes no more outcomes. */
 export function dropClaims(transaction: Transaction, job: CachedJob): void {
   transaction.afterCommit(() => {
     transaction.claims.delete(job.number);
@@ -27,13 +27,13 @@ export function dropClaims(transaction: Transaction, job: CachedJob): void {
   });
 }
 
-/** Whether there is such a task and it has no outcome. A claim proves that it exists without a look at the disk. */
+/** Whether a task exists and has no outcome. A claim proves that the task exists, without a query. */
 export function isOpen({ claims, ended, tasks }: Transaction, job: CachedJob, index: TaskIndex): boolean {
   if (ended.of(job).has(index)) return false;
   return claims.get(job.number)?.has(index) === true || tasks.has(job.number, index);
 }
 
-/** Whether the job's open tasks may end. */
+/** Whether the job still takes outcomes. */
 export function isActive({ row }: CachedJob): boolean {
   return !hasEnded(row.state);
 }

@@ -1,16 +1,16 @@
 import type { JobFilter, JobPage, JobRow, JobTotals } from "../../store.ts";
 import type { Transaction } from "../transaction.ts";
 
-/** What every word of a search is looked for in. */
+/** Columns that each word of a search is looked for in. */
 const searched = ["json_extract(options, '$.name')", "customer", "coalesce(jobGroup, '')"];
 
-/** Jobs that a filter lets through, newest first. */
+/** Jobs that match a filter, newest first. */
 export function listJobs({ jobs }: Transaction, filter: JobFilter, limit: number | undefined): JobRow[] {
   const { where, values } = condition(filter);
   return jobs.list(where, values, limit).map(({ row }) => row);
 }
 
-/** A cursor is the number of the last job of the page before, so that a job that is deleted meanwhile ends nothing. */
+/** A page of jobs. The cursor is the number of the last job of the page before, so that a deleted job does not break it. */
 export function pageOfJobs(
   { jobs }: Transaction,
   filter: JobFilter,
@@ -48,7 +48,7 @@ function condition(filter: JobFilter): { where: string; values: (string | number
   };
 }
 
-/** A word stands anywhere in what people wrote; an id begins with it: it is random, so that "22" would be in many. */
+/** A word may occur anywhere in texts of people, but only at the beginning of an id: ids are random, so "22" would be in many. */
 function stands(word: string): [string, ...string[]] {
   const places = searched.map((text) => `instr(lower(${text}), lower(?)) > 0`);
   if (/^j_/i.test(word)) places.push("instr(id, lower(?)) = 1");

@@ -2,7 +2,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { Transaction } from "../transaction.ts";
 import { isActive, isOpen } from "./ending.ts";
 
-/** Says nothing about tasks that have ended or never were: the count no longer matters. */
+/** Skips tasks that have ended or never existed, whose count does not matter. */
 export function recordAttempts(
   transaction: Transaction,
   id: JobId,

@@ -1,12 +1,12 @@
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 
-/** Keeps in the database whether a job that is being quarantined or blocked had all its tasks. */
+/** Records whether a job that is being quarantined or blocked was open for more tasks. */
 export function rememberState({ db }: Transaction, { number, row }: CachedJob): void {
   db.run("UPDATE jobs SET blockedOpen = ? WHERE number = ?", row.state === "open" ? 1 : 0, number);
 }
 
-/** What a quarantined or blocked job is again when it is requeued: open when it did not have all its tasks. */
+/** The state of a quarantined or blocked job after requeueing: open when the job did not have all its tasks. */
 export function stateBefore({ db }: Transaction, { number }: CachedJob): "open" | "closed" {
   const columns = db.get<{ blockedOpen: number }>("SELECT blockedOpen FROM jobs WHERE number = ?", number);
   return columns?.blockedOpen === 1 ? "open" : "closed";

@@ -7,10 +7,10 @@ import { waitAgain } from "./dependents.ts";
 import { finishIfEnded } from "./ending.ts";
 import { stateBefore } from "./reopening.ts";
 
-/** Failures requeued in one transaction (14 ms), so that requeueing 10^6 does not hold up everything else. */
+/** Failures requeued in one transaction (14 ms), so that requeueing 10^6 does not delay all other work. */
 const stride = 2000;
 
-/** The newest failure that there is when requeueing starts: what fails anew meanwhile stays failed. */
+/** The newest failure at the start of requeueing: later failures stay. */
 export function newestFailure({ db, jobs }: Transaction, id: JobId): number {
   const found = db.get<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND failure IS NOT NULL",
@@ -19,7 +19,7 @@ export function newestFailure({ db, jobs }: Transaction, id: JobId): number {
   return found?.seq ?? 0;
 }
 
-/** Requeues one stride of the failures up to `newest`; call again while `more`. */
+/** Requeues one stride of the failures up to `newest`; the caller calls again while `more`. */
 export function requeueStride(
   transaction: Transaction,
   id: JobId,
@@ -39,7 +39,7 @@ export function requeueStride(
     newest,
     stride,
   );
-  // Every task of a quarantined job that had no outcome counted as failed.
+  // Every task of a quarantined job without an outcome counted as failed.
   const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
   for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
   const indexes = failed.map(({ first }) => first);
@@ -50,7 +50,7 @@ export function requeueStride(
   return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
 }
 
-/** Nothing of a blocked job was ever computed: all of it waits again, or may start. */
+/** Lets all tasks of a blocked job, none of which was computed, wait or start again. */
 function unblock(transaction: Transaction, job: CachedJob): number {
   for (const released of waitAgain(transaction, job)) finishIfEnded(transaction, released);
   return job.row.total;

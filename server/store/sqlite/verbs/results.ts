@@ -12,17 +12,17 @@ interface OutcomeColumns {
   readonly runs: Uint8Array | null;
   readonly sizes: Uint8Array | null;
   readonly side: string | null;
-  /** Null in the row of a failure, which has no outputs. */
+  /** Null for a failure, which has no outputs. */
   readonly outputs: Uint8Array | null;
   readonly failure: string | null;
 }
 
-/** What a result costs besides its output, in bytes: an estimate, for a limit that is one. */
+/** Estimated bytes of a result beside its output; the limit is approximate, too. */
 const rowBytes = 64;
 
 /**
- * Outputs are views into their packs, not copies: a page is read, sent and let go, and keeps at most the rest of its first
- * and last pack (256 KiB each) alive meanwhile.
+ * A page of results. Outputs are views into their packs: a page is short-lived, and keeps at most the rest of its first and
+ * last pack (256 KiB each) in memory.
  */
 export function results(
   transaction: Transaction,
@@ -33,7 +33,7 @@ export function results(
 ): ResultRow[] {
   const { number, row } = transaction.jobs.need(id);
   const page: ResultRow[] = [];
-  // Customers that follow a job ask again and again at its end.
+  // A customer that follows a job asks repeatedly at the job's end.
   if (after >= row.lastSeq || limit < 1) return page;
   let bytes = 0;
   for (const columns of packsFrom(transaction, number, after + 1)) {
@@ -52,7 +52,7 @@ export function results(
   return page;
 }
 
-/** The packs that hold results from `seq` on, in order. */
+/** Packs with results from `seq` on, in order. */
 function packsFrom({ db }: Transaction, job: number, seq: number): Iterable<OutcomeColumns> {
   const found = db.get<{ seq: number | null }>(
     "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND seq <= ?",

@@ -9,7 +9,7 @@ import type { Transaction } from "../transaction.ts";
 import { getBlob } from "./blobs.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
-/** Repeats are worth a write this often: they show that the job's customer is still there. */
+/** Repeated tasks are recorded at most this often: they show that the job's customer is still there. */
 const repeatGrainMs = 3_600_000;
 
 export function submit(
@@ -33,7 +33,7 @@ export function submit(
   return { added: fresh.length, repeated: tasks.length - fresh.length, total: job.row.total };
 }
 
-/** The tasks that are not there yet, lowest index first. @throws PlatformError CONFLICT */
+/** The tasks that are new, lowest index first. @throws PlatformError CONFLICT */
 function withoutRepeats(
   transaction: Transaction,
   job: CachedJob,
@@ -58,7 +58,7 @@ function withoutRepeats(
     .sort((a, b) => a.index - b.index);
 }
 
-/** Whether all tasks are above those that are there, in order: the rule, and then there is nothing to compare. */
+/** Whether all tasks come after the job's, in order. This is the usual case, and leaves no inputs to compare. */
 function goOn(job: CachedJob, tasks: readonly NewTask[]): boolean {
   let next = job.nextIndex;
   for (const { index } of tasks) {
@@ -101,7 +101,7 @@ function mustBeThere(transaction: Transaction, blobs: readonly BlobName[]): void
   }
 }
 
-/** Tells the walk of the claims about tasks it has passed already. */
+/** Notes new tasks that the walk of the claims has passed. */
 function open(transaction: Transaction, job: CachedJob, fresh: readonly NewTask[]): void {
   let lowest = Infinity;
   for (const { index } of fresh) {

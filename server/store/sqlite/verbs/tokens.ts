@@ -7,7 +7,7 @@ type TokenColumns = {
   readonly [Key in keyof TokenRow]: undefined extends TokenRow[Key] ? number | null : TokenRow[Key];
 };
 
-/** A use is recorded at most this often: `lastUsedAt` is for people. */
+/** A use is recorded at most this often, because `lastUsedAt` is for people. */
 const useGrainMs = 60_000;
 
 export function createToken({ db }: Transaction, token: TokenRow): void {
