@@ -27,20 +27,20 @@ import { securityHeaders } from "./security-headers.ts";
 
 export { configureHttpServer } from "./configure-server.ts";
 
-/** The HTTP side of a server: the REST interface, the pages, health and metrics. Give it to `http.createServer`. */
+/** The HTTP side of a server: the REST interface, the pages, health and metrics; a listener for `http.createServer`. */
 export function createHttpApp(parts: HttpParts): Express {
   const { access, platform, options, stopping } = parts;
   const metrics = parts.metrics ?? createMetrics();
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
-  // One proxy, our own: what stands further left in X-Forwarded-For anybody can write.
+  // Only our own proxy's entry of X-Forwarded-For is trusted, because a sender can write the others.
   app.set("trust proxy", options.trustProxy ? 1 : false);
   app.set("query parser", "simple");
   app.set("case sensitive routing", true);
   app.use(metrics.time, securityHeaders, refuseForeign);
   app.use((req, res, next) => {
-    // A connection whose last reply began before the stop would stay open, waiting for another request.
+    // A connection whose last reply began before the stop would stay open for another request.
     res.once("finish", () => stopping?.aborted && req.socket.end());
     if (stopping?.aborted && req.path !== "/healthz") {
       res.setHeader("Connection", "close");
@@ -87,16 +87,16 @@ export function createHttpApp(parts: HttpParts): Express {
   return app;
 }
 
-/** Pages of other origins reach nothing but pages. There are no CORS headers anywhere. */
+/** Refuses requests of other origins' pages, except for our pages. There are no CORS headers anywhere. */
 function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
-  // A link from elsewhere may lead to the pages, and to nothing that has an effect.
+  // A link from elsewhere may lead to the pages, but not to a request with an effect.
   const isLink = req.method === "GET" && req.headers["sec-fetch-mode"] === "navigate";
   const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
   if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) next();
   else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
 }
 
-/** One for all: a reply that ends aborts its signal, and an error of its own with a stack costs 30 µs. */
+/** One error for all ended replies: an error for each, with its stack, would cost 30 µs. */
 const otherSideGone = new Error("The other side has gone.");
 
 function splitName(name: RouteName): { method: string; path: string } {
@@ -110,7 +110,7 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
   const { method, path } = splitName(name);
   const verb = method.toLowerCase() as "get" | "head" | "post" | "put" | "delete";
   app[verb](pathPattern(path), async (req, res, next) => {
-    // Express gives HEAD to GET's handler; streams and listeners have no use for it.
+    // Express gives HEAD to GET's handler, which is wrong for streams and listeners.
     if (req.method !== method) {
       next();
       return;
@@ -130,7 +130,7 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
   });
 }
 
-/** Whether who sent the request may still read on; asked before everything that a lasting reply sends. */
+/** Whether the caller may still read; asked before each part of a lasting reply. */
 function stillAllowedOf(
   req: Request,
   caller: Caller | undefined,
@@ -138,7 +138,7 @@ function stillAllowedOf(
 ): Call["stillAllowed"] {
   if (caller === undefined) return async () => true;
   const find = (): Promise<Caller | undefined> => findCaller(req, access, platform);
-  // A client's ticket ends without a word to `access`.
+  // `access` does not report the end of a client's ticket.
   return caller.kind === "token" ? watchAccess(access, find) : async () => (await find()) !== undefined;
 }
 

@@ -8,7 +8,7 @@ import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
 
-/** Which of the types the body has. @throws PlatformError UNSUPPORTED_TYPE */
+/** The body's type among `types`. @throws PlatformError UNSUPPORTED_TYPE */
 export function bodyType<const T extends string>(req: Request, types: readonly T[], whenAbsent?: T): T {
   const found = types.find((type) => req.is(type));
   if (found !== undefined) return found;
@@ -31,8 +31,8 @@ export function readBody(req: Request, res: Response, maxBytes: number = limits.
 }
 
 /**
- * The body as what a schema describes, from JSON or MessagePack.
- * @throws PlatformError BAD_REQUEST naming the first thing that is wrong, TOO_LARGE, UNSUPPORTED_TYPE
+ * The body as a value of the schema, from JSON or MessagePack.
+ * @throws PlatformError BAD_REQUEST naming the first fault, TOO_LARGE, UNSUPPORTED_TYPE
  */
 export async function parseBody<S extends v.GenericSchema>(
   req: Request,
@@ -63,7 +63,7 @@ function hasBody(req: Request): boolean {
   return req.headers["transfer-encoding"] !== undefined || req.headers["content-length"] !== undefined;
 }
 
-/** @throws PlatformError BAD_REQUEST naming the first thing that is wrong */
+/** @throws PlatformError BAD_REQUEST naming the first fault */
 export function check<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
   const parsed = v.safeParse(schema, value, { abortEarly: true });
   if (parsed.success) return parsed.output;

@@ -9,12 +9,12 @@ import { signInOf } from "./sign-in-cookie.ts";
 
 const callers = new WeakMap<Request, Caller>();
 
-/** Who sends a request, once {@link identifyCaller} has looked. */
+/** The caller of a request that {@link identifyCaller} has handled; undefined without a valid token. */
 export function callerOf(req: Request): Caller | undefined {
   return callers.get(req);
 }
 
-/** Finds out who sends each request. A wrong token is nobody: what nobody may do is refused later, by the route's rule. */
+/** Identifies the caller of each request. A request with a wrong token has no caller, and the route's rule refuses it later. */
 export function identifyCaller(access: Access, platform: Platform): RequestHandler {
   return async (req, _res, next) => {
     const caller = await findCaller(req, access, platform);
@@ -23,7 +23,7 @@ export function identifyCaller(access: Access, platform: Platform): RequestHandl
   };
 }
 
-/** @throws PlatformError ORIGIN_REFUSED for a cookie on a change that no page of this server made */
+/** @throws PlatformError ORIGIN_REFUSED for a change with a cookie that no page of this server sent */
 export async function findCaller(
   req: Request,
   access: Access,

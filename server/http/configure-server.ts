@@ -2,21 +2,21 @@ import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 
 /**
- * Bounds and time limits of the listening server. What may last (uploads, streams of tasks and results) is bounded by
- * silence and not by duration; routes that wait for people switch that off for themselves.
+ * Bounds and time limits of the listening server. Lasting requests (uploads, streams of tasks and results) are bounded by
+ * silence, not by duration; routes that wait for people lift that bound themselves.
  */
 export function configureHttpServer(server: Server | SecureServer): void {
-  /** To send a request's head. */
+  /** Time to send a request's head. */
   server.headersTimeout = 20_000;
-  /** A whole request may take hours: a large blob over a slow line. */
+  /** A whole request has no limit: a large blob over a slow network may take hours. */
   server.requestTimeout = 0;
-  /** Silence on a connection with a request under way. */
+  /** Longest silence on a connection with a request. */
   server.timeout = 120_000;
-  /** Silence between two requests. Longer than the 60 s of common proxies, so that they and not we close first. */
+  /** Longest silence between two requests. It is longer than the 60 s of common proxies, so that the proxy closes first. */
   server.keepAliveTimeout = 65_000;
   server.maxHeadersCount = 100;
   server.on("connection", (socket) => {
-    // Finds readers that vanished without a word while they follow a job.
+    // Detects readers that vanished while they follow a job.
     socket.setKeepAlive(true, 60_000);
     socket.setNoDelay(true);
   });

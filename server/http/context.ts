@@ -11,7 +11,7 @@ import type { Metrics } from "./metrics.ts";
 /** What HTTP needs of the blob directory. */
 export type Blobs = Pick<BlobDirectory, "write" | "stat" | "open" | "send" | "chunkDigests" | "keep">;
 
-/** What the HTTP side is made of. */
+/** Parts of the HTTP side. */
 export interface HttpParts {
   readonly platform: Platform;
   readonly blobs: Blobs;
@@ -22,21 +22,21 @@ export interface HttpParts {
   readonly log: Logger;
   /** Absent where nobody asks from outside. */
   readonly health?: Pick<Health, "check">;
-  /** Absent: metrics of its own. */
+  /** Absent: new metrics. */
   readonly metrics?: Metrics;
-  /** Aborted when the server is going down: streams that follow a job end, new requests are refused. */
+  /** Aborted when the server stops: streams that follow a job end, new requests are refused. */
   readonly stopping?: AbortSignal;
 }
 
-/** One request that its rule let through. */
+/** A request that its route's rule permits. */
 export interface Call {
   readonly req: Request;
   readonly res: Response;
   /** Undefined on open routes only. */
   readonly caller: Caller | undefined;
-  /** Aborted when the other side has gone or the server is going down. */
+  /** Aborted when the other side has gone or the server stops. */
   readonly signal: AbortSignal;
-  /** Whether the caller's token or ticket is still good, for replies that last. */
+  /** Whether the caller's token or ticket is still valid, for lasting replies. */
   readonly stillAllowed: () => Promise<boolean>;
 }
 

@@ -3,15 +3,15 @@ import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 
-/** How long a refused upload may go on before its connection is cut: long enough to read the refusal. */
+/** Time that a refused upload may continue before its connection is cut: enough to read the refusal. */
 const lingerMs = 5_000;
 
 /**
- * The one place where errors become replies: a refusal as its status and body, anything else as INTERNAL, whose details
- * are for the log alone.
+ * The handler that turns errors into replies: a refusal becomes its status and body, any other error INTERNAL, with details in
+ * the log only.
  */
 export function errorHandler(log: Logger): ErrorRequestHandler {
-  // Express tells an error handler by its four parameters.
+  // Express recognises an error handler by its four parameters.
   return (error: unknown, req: Request, res: Response, _next: NextFunction) => {
     const isCutOff = !(error instanceof PlatformError) && req.destroyed && !req.complete;
     const refusal = isCutOff
@@ -21,7 +21,7 @@ export function errorHandler(log: Logger): ErrorRequestHandler {
     if (refusal.status >= 500 && refusal.code !== "SHUTTING_DOWN") log.error(details, "request failed");
     else log.debug(details, "request refused");
     if (res.headersSent) {
-      // The reply has begun: cutting the connection is the only way left to say that it is not whole.
+      // The reply has begun, so only a cut connection can show that it is incomplete.
       res.destroy();
       return;
     }
@@ -42,8 +42,8 @@ function sendRefusal(res: Response, refusal: PlatformError): void {
 }
 
 /**
- * An upload may still be under way. Reading on for a moment lets the other side see the refusal instead of a reset; without
- * "Connection: close", at which Node cuts right after the reply.
+ * Reads on for a moment when an upload is under way, so that the sender sees the refusal instead of a reset. The reply has no
+ * "Connection: close", at which Node would cut right after it.
  */
 function linger(req: Request): void {
   if (req.complete) return;
@@ -72,7 +72,7 @@ function internal(error: unknown): PlatformError {
   return new PlatformError("INTERNAL", "The server failed to answer this request.", error);
 }
 
-/** What Express and its body parser throw carries a status, and the parser's a type. */
+/** A refusal for an error of Express, which has a status, or of its body parser, which also has a type. */
 function fromLibrary(error: Error): PlatformError | undefined {
   const { status, type, message } = error as LibraryError;
   if (typeof status !== "number" || status < 400 || status >= 500) return undefined;

@@ -2,17 +2,17 @@ import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { BeyondBounds, endOfMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 
-/** Cuts a stream of bytes into the raw items it is made of; each array is what one chunk completed. */
+/** Cuts a stream of bytes into raw items; each array has the items that one chunk completes. */
 export type Framing = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array[]>;
 
 const newline = 10;
 
 /**
- * Lines, without their ends; blank ones included, so that they count. Holds at most one line.
+ * Lines without their ends, blank lines included, so that line numbers are right. Holds at most one line.
  * @throws PlatformError TOO_LARGE
  */
 export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array[]> {
-  // Kept in pieces and joined once: joining at every chunk would make a long line cost its square.
+  // Pieces are joined once: joining at every chunk would make a long line cost its square.
   let rest: Uint8Array[] = [];
   let restBytes = 0;
   for await (const chunk of chunks) {
@@ -35,8 +35,8 @@ export async function* splitLines(chunks: AsyncIterable<Uint8Array>): AsyncItera
 }
 
 /**
- * Concatenated MessagePack values, each as its bytes. They are measured here and decoded one by one later: a streaming
- * decoder neither bounds an item nor tells a stream that ends in the middle of one.
+ * The bytes of each of the concatenated MessagePack values. Values are measured here and decoded one by one later, because a
+ * streaming decoder neither bounds an item nor notices a stream that ends within an item.
  * @throws PlatformError TOO_LARGE, BAD_REQUEST
  */
 export async function* splitMessagePack(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array[]> {
@@ -62,7 +62,7 @@ export async function* splitMessagePack(chunks: AsyncIterable<Uint8Array>): Asyn
     throw new PlatformError("BAD_REQUEST", "The stream ends in the middle of a MessagePack value.");
 }
 
-/** Where the item at `start` ends, or undefined when the bytes do not reach so far. */
+/** The position after the item at `start`, or undefined when the bytes end before. */
 function endOfItem(bytes: Uint8Array, start: number): number | undefined {
   try {
     return endOfMessagePack(bytes, start, messagePackBounds.item);

@@ -4,7 +4,7 @@ import { headAt, messagePackBounds, type Head } from "../../shared/wire/messagep
 import { extensions, numericKinds, isNumericLength } from "../../shared/wire/value-forms.ts";
 import { keyToJson, valueToJson } from "../../shared/wire/value-json.ts";
 
-/** Longer text and bytes are written as they come. */
+/** Longer text and bytes are written piece by piece. */
 const wholeBytes = 4096;
 const { depth: maxDepth } = messagePackBounds.value;
 
@@ -14,28 +14,28 @@ interface Container {
   left: number;
 }
 
-/** Content that is longer than what is kept of it. */
+/** Content that is longer than the buffered bytes. */
 interface Long {
   left: number;
-  /** How many bytes at once can be written by themselves. */
+  /** Bytes that can be written independently. */
   readonly unit: number;
   readonly write: (bytes: Uint8Array, isLast: boolean) => string;
   readonly closing: string;
 }
 
 /**
- * The JSON form of an encoded value (as `valueToJson` gives it), written while its bytes come: a value of gigabytes takes no more memory
- * than a piece of it.
+ * Writes the JSON form of an encoded value (as `valueToJson` gives it) while its bytes come: a value of gigabytes takes no more
+ * memory than a piece.
  */
 export class JsonTranscoder {
   #rest: Uint8Array = new Uint8Array();
   readonly #open: Container[] = [];
   #long: Long | undefined;
-  /** Whether the innermost container holds an element already. */
+  /** Whether the innermost container has an element already. */
   #hasWritten = false;
   #ended = false;
 
-  /** JSON text of what the next bytes of the value complete. @throws Error when they are none of a value */
+  /** The JSON text that the next bytes of the value complete. @throws Error when the bytes are of no value */
   push(chunk: Uint8Array): string {
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     const parts: string[] = [];
@@ -45,12 +45,12 @@ export class JsonTranscoder {
     return parts.join("");
   }
 
-  /** @throws Error when the value is not whole */
+  /** @throws Error when the value is incomplete */
   end(): void {
     if (!this.#ended || this.#rest.length > 0) throw new Error("the bytes end in the middle of a value");
   }
 
-  /** Writes what stands at `at`; returns where it ends, or `at` when more bytes are needed. */
+  /** Writes the item at `at`. @returns the position after it, or `at` when more bytes are needed */
   #step(bytes: Uint8Array, at: number, parts: string[]): number {
     if (this.#long) return this.#writeLong(this.#long, bytes, at, parts);
     if (this.#ended && at < bytes.length) throw new Error("bytes follow behind the value");
@@ -78,7 +78,7 @@ export class JsonTranscoder {
     return container?.isMap === true && container.left % 2 === 0;
   }
 
-  /** A comma stands before all elements but the first. */
+  /** Writes a comma before every element but the first. */
   #begin(parts: string[]): void {
     const container = this.#open.at(-1);
     if (container && this.#hasWritten && (!container.isMap || container.left % 2 === 0)) parts.push(",");
@@ -101,7 +101,7 @@ export class JsonTranscoder {
     this.#finish(parts);
   }
 
-  /** An element is written. */
+  /** Counts a written element. */
   #finish(parts: string[]): void {
     const container = this.#open.at(-1);
     if (!container) {
@@ -115,7 +115,7 @@ export class JsonTranscoder {
 
   #beginLong(head: Head, bytes: Uint8Array, at: number, parts: string[]): number {
     const { kind, content, length } = head;
-    // An extension's type, and the kind of a typed array.
+    // The content must have the extension's type, and the kind of a typed array.
     if (kind === "extension" && content + 2 > bytes.length) return at;
     const form =
       kind === "extension" ? extensionForm(bytes, content, length) : formOf(head, bytes, this.#isAtKey());
@@ -144,7 +144,7 @@ export class JsonTranscoder {
 
 interface Form extends Long {
   readonly opening: string;
-  /** Bytes between the head and what is written. */
+  /** Bytes between the head and the written content. */
   readonly skipped: number;
 }
 
@@ -167,7 +167,7 @@ function formOf({ kind, content, length }: Head, bytes: Uint8Array, isKey: boole
   };
 }
 
-/** @throws Error when no value has such an extension */
+/** The form of an extension. @throws Error when no value has such an extension */
 function extensionForm(bytes: Uint8Array, content: number, length: number): Form {
   const type = bytes[content]!;
   const place = bytes[content + 1]!;

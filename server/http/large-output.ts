@@ -6,18 +6,18 @@ import type { ResultLine } from "../../shared/wire/rest.ts";
 import type { Blobs } from "./context.ts";
 import { JsonTranscoder } from "./json-transcoder.ts";
 
-/** A result whose output stands in a blob, on its way into a reply in JSON. */
+/** A result whose output is in a blob, for a reply in JSON. */
 export interface LargeResult {
   readonly seq: number;
   readonly index: TaskIndex;
   readonly output: BlobName;
-  /** What ends the item: the end of its line, or nothing. */
+  /** The end of the item: a line end, or nothing. */
   readonly closing: string;
 }
 
 /**
- * The item of a large output, piece by piece as its blob is read. The blob is read to its end before the first piece, so that one
- * which cannot be read is a failed result instead of a line that breaks off.
+ * The item of a large output, piece by piece. The blob is read to its end before the first piece, so that an unreadable blob
+ * becomes a failed result instead of an incomplete line.
  * @throws PlatformError STORE_FAILED
  */
 export async function* largeJsonItem(
@@ -47,7 +47,7 @@ async function* jsonPieces(
   transcoder.end();
 }
 
-/** The item of a task that is done and whose output cannot be read. */
+/** The item of a finished task whose output cannot be read. */
 export function unreadableLine(
   seq: number,
   index: TaskIndex,

@@ -5,15 +5,18 @@ import type { Platform } from "../platform.ts";
 /** Prometheus metrics of one server; other parts may register theirs in `registry`. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Times every request under its route. */
+  /** Measures the time of every request under its route. */
   readonly time: RequestHandler;
-  /** All metrics in the text format, those of the platform fresh. */
+  /** All metrics in the text format, with current values of the platform. */
   scrape(platform: Platform): Promise<string>;
 }
 
 const durations = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
 
-/** Makes the metrics of a server: its own, and from the first scrape on the process's (memory, garbage collection, event-loop lag). */
+/**
+ * Makes the metrics of a server: its own, and from the first scrape on also the process's (memory, garbage collection,
+ * event-loop lag).
+ */
 export function createMetrics(registry = new Registry()): Metrics {
   const gauge = <const Label extends string = never>(name: string, help: string, labelNames: Label[] = []) =>
     new Gauge({ name: `manyhands_${name}`, help, labelNames, registers: [registry] });
@@ -36,7 +39,8 @@ export function createMetrics(registry = new Registry()): Metrics {
     registers: [registry],
   });
 
-  // Measuring the event loop's lag wakes the process a hundred times a second, 0.8 % of a core: who never asks does not pay.
+  // Measuring the event loop's lag wakes the process a hundred times a second, 0.8 % of a core, so it begins with the first
+  // scrape.
   let collecting = false;
   const collect = (): void => {
     if (!collecting) collectDefaultMetrics({ register: registry });
@@ -48,7 +52,7 @@ export function createMetrics(registry = new Registry()): Metrics {
     time: (req, res, next) => {
       const started = performance.now();
       res.once("close", () => {
-        // The route's pattern, never the path: each label value costs memory for ever.
+        // The label is the route's pattern, never the path, because each label value is kept in memory.
         const route = (res.locals["route"] as string | undefined) ?? "other";
         const method = knownMethods.has(req.method) ? req.method : "other";
         seconds.observe({ method, route, status: res.statusCode }, (performance.now() - started) / 1000);

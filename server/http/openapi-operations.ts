@@ -3,10 +3,10 @@ import { jobListStates, nextCursorHeader } from "../../shared/wire/rest.ts";
 import type { RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
-/** Bodies by content type. Of NDJSON and MessagePack streams `of` is one item. */
+/** Bodies by content type. For NDJSON and MessagePack streams `of` is an item. */
 export type Content = Record<string, "bytes" | "text" | { readonly of: SchemaName; readonly many?: boolean }>;
 
-/** What the OpenAPI document says of a route besides its rule and its path parameters. */
+/** A route's entry in the OpenAPI document beside its rule and its path parameters. */
 export interface Operation {
   readonly id: string;
   readonly summary: string;
@@ -100,7 +100,7 @@ const jobQuery = [
   },
 ];
 
-/** Every route, described. */
+/** The entry of every route. */
 export const operations: Record<RouteName, Operation> = {
   "POST /api/jobs": {
     id: "createJob",

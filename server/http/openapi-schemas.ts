@@ -28,7 +28,7 @@ import { banSchema } from "./routes/clients.ts";
 import { postKernelSchema } from "./routes/kernels.ts";
 import { signedInSchema, signInSchema } from "./routes/sign-in.ts";
 
-/** What a server sends; every named schema of the document. */
+/** Named schemas of the document for the server's replies. */
 export const sent = {
   Job: jobSchema,
   JobProgress: jobProgressSchema,
@@ -64,7 +64,7 @@ export const sent = {
   }),
 } as const;
 
-/** What a server takes: fields with a default may be left out. */
+/** Named schemas of request bodies: fields with a default may be left out. */
 export const taken = {
   CreateJob: createJobSchema,
   TaskLine: taskLineSchema,
@@ -78,5 +78,5 @@ export const taken = {
   SignIn: signInSchema,
 } as const;
 
-/** A named schema of the document. */
+/** Name of a schema of the document. */
 export type SchemaName = keyof typeof sent | keyof typeof taken;

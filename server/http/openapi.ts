@@ -48,7 +48,7 @@ function schemasOf(schemas: Record<string, v.GenericSchema>, typeMode: "input" |
 }
 
 function jsonSchema(schema: v.GenericSchema, typeMode: "input" | "output"): object {
-  // Bytes and checks across fields have no JSON Schema: they are let through here and checked by the server.
+  // JSON Schema cannot express bytes and checks across fields, which the server checks itself.
   const { $schema, ...rest } = toJsonSchema(schema, {
     errorMode: "ignore",
     target: "draft-2020-12",

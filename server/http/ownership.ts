@@ -9,14 +9,15 @@ import { check } from "./body.ts";
 import type { Call } from "./context.ts";
 import { parameter } from "./reply.ts";
 
-/** The customer or admin who calls; the rules let nobody else through to where this is asked. */
+/** The customer or admin of a call; the rules refuse other callers before. */
 export function principalOf({ caller }: Call): Principal {
   if (caller?.kind === "token") return caller;
   throw new PlatformError("FORBIDDEN", "This is for customers and admins.");
 }
 
 /**
- * The job that the path names, if the caller may see it. Another customer's job does not exist for a customer.
+ * The job in the path, if the caller may see it. A customer gets the same refusal for another customer's job as for a missing
+ * one.
  * @throws PlatformError BAD_REQUEST, NOT_FOUND
  */
 export async function jobOf(call: Call, platform: Platform): Promise<JobInfo> {

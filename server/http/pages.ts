@@ -9,7 +9,7 @@ const immutable = "public, max-age=31536000, immutable";
 
 type Policy = (req: Request, res: Response, html: string) => void;
 
-/** The built pages: the volunteer page at `/`, the admin page at `/admin`, the sandbox in which browsers run kernels. */
+/** The built pages: the volunteer page at `/`, the admin page at `/admin`, and the browser's sandbox for kernels. */
 export function pages(webRoot: string): express.Router {
   const router = express.Router();
   const page =
@@ -21,21 +21,21 @@ export function pages(webRoot: string): express.Router {
       if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
   router.get("/", page("index.html", setPagePolicy));
-  // With a slash behind it the page's relative addresses would lead elsewhere.
+  // After a slash the page's relative addresses would be wrong.
   router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
   router.get("/admin", page("admin.html", setPagePolicy));
   router.get("/sandbox.html", page("sandbox.html", setSandboxPolicy));
-  // Names of files under assets/ carry a hash of their content. A policy says nothing about a script or style that a page loads.
+  // File names under assets/ contain a hash of the content. A script or style of a page needs no policy of its own.
   router.use(
     "/assets",
     directory(join(webRoot, "assets"), immutable, () => undefined),
   );
-  // A worker is bound by the policy of its own script, not by the page's.
+  // A worker has the policy of its own script, not of the page.
   router.use(directory(webRoot, noCache, setPagePolicy));
   return router;
 }
 
-/** Files of a directory: scripts and styles compressed; express.static sends the others, and answers every odd path. */
+/** Files of a directory: compressed scripts and styles are sent here, the others and every odd path by express.static. */
 function directory(
   root: string,
   caching: string,
@@ -64,7 +64,7 @@ function directory(
   };
 }
 
-/** A checkout without built pages still computes and serves customers. */
+/** Without built pages a checkout still computes and serves customers. */
 function sendNotBuilt(res: Response): void {
   res.status(503).set({ "Cache-Control": "no-store", "Retry-After": "10" }).type("html").send(`<!doctype html>
 <html lang="en">

@@ -2,7 +2,10 @@ import type { Request, Response } from "express";
 import { stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 
-/** What the build puts beside a file (web-client/build/compressed-files.ts), smallest first: browsers list encodings in no useful order. */
+/**
+ * Compressed forms beside a file (web-client/build/compressed-files.ts), smallest first, because browsers list encodings in no
+ * useful order.
+ */
 const forms = [
   { encoding: "br", ending: ".br" },
   { encoding: "gzip", ending: ".gz" },
@@ -10,9 +13,9 @@ const forms = [
 ] as const;
 
 /**
- * Sends a file of the pages in the smallest form that is there and that the browser takes.
+ * Sends a file of the pages in the smallest form that exists and that the browser accepts.
  * @param name - relative to `root`, and safe
- * @returns false when there is no such file; then nothing was sent or set
+ * @returns false when there is no such file; then the reply is untouched
  */
 export async function sendPrecompressed(
   req: Request,
@@ -29,7 +32,7 @@ export async function sendPrecompressed(
     const version = `${found.size.toString(36)}-${Math.trunc(found.mtimeMs).toString(36)}`;
     res.type(extname(name)).set({ ETag: `"${version}"`, Vary: "Accept-Encoding" });
     if (encoding) res.set("Content-Encoding", encoding);
-    // The ETag alone says whether the file changed, and no browser asks for a part of one.
+    // The ETag alone shows whether the file changed, and browsers request no ranges of these files.
     res.sendFile(name + ending, { root, cacheControl: false, lastModified: false, acceptRanges: false });
     return true;
   }

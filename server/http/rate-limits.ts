@@ -4,12 +4,12 @@ import { PlatformError } from "../../shared/errors.ts";
 import { callerOf } from "./callers.ts";
 
 const windowMs = 60_000;
-/** Programs of known people may ask more often than strangers; a script that runs wild is still stopped. */
+/** Factor for programs with a token, which may ask more often than strangers; a script that runs wild is still stopped. */
 const tokenFactor = 10;
 
 /**
- * Bounds requests a minute: per token for who shows one, per address for everybody else. Connected clients' blob transfers
- * do not count: their number is bounded by the tasks they were given.
+ * Limits requests a minute: for each token, and for each address without a token. Blob transfers of connected clients do not
+ * count, because their tasks limit them.
  */
 export function rateLimits(requestsPerMinutePerAddress: number): RequestHandler {
   return rateLimit({
@@ -39,6 +39,6 @@ function keyOf(req: Request): string {
 function isTransfer(req: Request): boolean {
   const caller = callerOf(req);
   if (caller?.kind !== "ticket" || !req.path.startsWith("/api/blobs/")) return false;
-  // What volunteers put takes disk: that is counted.
+  // Uploads of volunteers take disk space, so they count.
   return req.method !== "PUT" || caller.trusted;
 }

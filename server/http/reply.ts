@@ -6,7 +6,7 @@ import type { Call } from "./context.ts";
 
 const replies = new MessagePack(messagePackBounds.body);
 
-/** Replies with a value: as JSON, or as MessagePack to who prefers it. */
+/** Replies with a value as JSON, or as MessagePack to a caller that prefers it. */
 export function reply({ req, res }: Call, value: object, status = 200): void {
   res.status(status).setHeader("Vary", "Accept");
   if (req.accepts([contentTypes.json, contentTypes.msgpack]) === contentTypes.msgpack)
@@ -41,7 +41,7 @@ export function query({ req }: Call, name: string): string | undefined {
   throw new PlatformError("BAD_REQUEST", `?${name}= is given more than once; expected one value.`);
 }
 
-/** A switch in the query: absent, `0` or `false` is off. @throws PlatformError BAD_REQUEST */
+/** A switch of the query: absent, `0` or `false` is off. @throws PlatformError BAD_REQUEST */
 export function flag(call: Call, name: string): boolean {
   const text = query(call, name);
   if (text === undefined || text === "0" || text === "false") return false;

@@ -8,16 +8,16 @@ import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { ResultRow } from "../store/store.ts";
 import { unreadableLine, type LargeResult } from "./large-output.ts";
 
-/** How results are written: a whole reply is `opening`, parts with `separator` between them, `closing`. */
+/** A form of results: a whole reply is `opening`, parts with `separator` between them, `closing`. */
 export interface ResultFormat {
   readonly contentType: string;
-  /** A page of results: an item each, or several in one part. */
+  /** A page of results: an item for each result, or several results in one part. */
   parts(rows: readonly ResultRow[]): Iterable<Uint8Array | string | LargeResult>;
   end(job: JobInfo): Uint8Array | string;
   readonly opening: string;
   readonly separator: string;
   readonly closing: string;
-  /** Means nothing to a reader; sent now and then so that no proxy takes the connection for dead. */
+  /** Has no meaning for a reader; sent now and then so that no proxy takes the connection for dead. */
   readonly keepAlive: Uint8Array | string;
 }
 
@@ -38,14 +38,14 @@ function jsonItem(row: ResultRow, closing: string): string | LargeResult {
   }
 }
 
-/** What is stored and cannot be read is one failed result, in every form but the packs, whose readers decode it themselves. */
+/** The failed result of an unreadable output, in every form but the packs, whose readers decode outputs themselves. */
 function unreadable({ seq, index }: ResultRow, error: unknown): ResultLine {
   return unreadableLine(seq, index, "unserialisable", PlatformError.from(error).message);
 }
 
 const jsonEnd = (job: JobInfo): string => JSON.stringify(endLine(job));
 
-/** A JSON value a line. */
+/** A JSON value on each line. */
 export const ndjsonResults: ResultFormat = {
   contentType: "application/x-ndjson",
   parts: itemEach((row) => jsonItem(row, "\n")),
@@ -82,20 +82,19 @@ export const msgpackResults: ResultFormat = {
 };
 
 /**
- * A pack ends at this many bytes of outputs or results: a connection that breaks again and again still gets something
- * through, and a reader begins with the first while the next is written. Beyond that size little is gained: a pack costs 7 µs of
- * its own to write and read.
+ * A pack ends at this many bytes of outputs or results, so that a reader with a bad connection still makes progress and begins
+ * while the next pack is written. Larger packs gain little: a pack costs 7 µs.
  */
 const packBytes = 64 * 1024;
 const packResults = 1024;
 
-/** Frames of columns. Outputs of 100 bytes cost 0.15 µs each, where items and their joining cost 0.73 µs. */
+/** Frames of columns. An output of 100 bytes costs 0.15 µs. */
 export const packedResults: ResultFormat = {
   contentType: contentTypes.resultPack,
   *parts(rows) {
     let from = 0;
     let bytes = 0;
-    // By position: entries() leave 110 bytes of garbage a row.
+    // A loop over positions: `entries()` leaves 110 bytes of garbage a row.
     for (let at = 0; at < rows.length; at++) {
       const row = rows[at]!;
       bytes += row.state === "done" && row.output instanceof Uint8Array ? row.output.length : 0;

@@ -4,12 +4,12 @@ import helmet from "helmet";
 
 const common = {
   contentSecurityPolicy: false,
-  // HSTS counts for a host with all its ports: it would lock a lab out of its other services.
+  // HSTS holds for all ports of a host, so it would lock a lab out of its other services.
   strictTransportSecurity: false,
-  // Both are ignored with a warning on plain-HTTP lab origins, and the pages open no windows.
+  // Browsers ignore both headers with a warning on plain-HTTP lab origins, and the pages open no windows.
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
-  // For browsers and plug-ins that are long gone: 150 bytes of every reply of a page that is to start on a slow line.
+  // Only obsolete browsers and plug-ins use these: 150 bytes of every reply, for pages that must start on a slow network.
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
@@ -17,23 +17,23 @@ const common = {
 } as const;
 
 const standard = helmet({ ...common, xFrameOptions: { action: "deny" } });
-/** The volunteer page frames this one; who may is said by frame-ancestors, X-Frame-Options has no opaque origins in mind. */
+/** The volunteer page frames the sandbox page. frame-ancestors permits that; X-Frame-Options does not know opaque origins. */
 const framed = helmet({ ...common, xFrameOptions: false });
 
-/** What every reply that is no page gets: if a browser shows it, nothing in it runs. */
+/** Policy of every reply but pages: when a browser shows the reply, no code in it runs. */
 const nothingPolicy =
   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
 
-/** Security headers of every reply; pages replace the policy by their own. */
+/** Security headers of every reply; pages replace the policy with their own. */
 export const securityHeaders: RequestHandler = (req, res, next) => {
   res.setHeader("Content-Security-Policy", nothingPolicy);
   const headers = req.path === "/sandbox.html" ? framed : standard;
   headers(req, res, next);
 };
 
-/** Policy of the volunteer and admin pages: their own files, styles in the page by hash, and this server; no inline code. */
+/** Policy of the volunteer and admin pages: their own files, inline styles by hash, and this server; no inline code. */
 export function setPagePolicy(req: Request, res: Response, html = ""): void {
-  // Not every browser counts a WebSocket to the page's own host as 'self'.
+  // Some browsers do not count a WebSocket to the page's own host as 'self'.
   const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
   res.setHeader(
@@ -55,7 +55,7 @@ export function setPagePolicy(req: Request, res: Response, html = ""): void {
   );
 }
 
-/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no way out (SPEC.md [KERNEL-2]). */
+/** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no network (SPEC.md [KERNEL-2]). */
 export function setSandboxPolicy(_req: Request, res: Response, html: string): void {
   const policy = [
     "sandbox allow-scripts",
@@ -70,7 +70,7 @@ export function setSandboxPolicy(_req: Request, res: Response, html: string): vo
   res.setHeader("Content-Security-Policy", policy.join("; "));
 }
 
-/** The inline scripts or styles of a page as sources of a policy. */
+/** Hashes of a page's inline scripts or styles, as sources of a policy. */
 function hashesOf(element: "script" | "style", html: string): string[] {
   const elements = html.matchAll(new RegExp(`<${element}\\b[^>]*>([\\s\\S]*?)</${element}>`, "gi"));
   return [...elements]

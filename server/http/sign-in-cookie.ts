@@ -1,9 +1,9 @@
 import type { Request, Response } from "express";
 
-// Cookies are not kept apart by port: two servers on one machine would sign each other's admin out.
+// Browsers share cookies between ports: two servers on one machine would sign out each other's admin.
 const nameOf = (req: Request): string => `manyhands_sign_in_${req.socket.localPort ?? 0}`;
 
-/** The sign-in that the cookie of a request names. */
+/** The sign-in in a request's cookie. */
 export function signInOf(req: Request): string | undefined {
   const name = nameOf(req);
   for (const pair of (req.headers.cookie ?? "").split(";")) {
@@ -13,7 +13,7 @@ export function signInOf(req: Request): string | undefined {
   return undefined;
 }
 
-/** Scripts of the page cannot read it, and other sites' requests do not carry it. */
+/** Sets the cookie. Scripts of the page cannot read it, and requests of other sites do not carry it. */
 export function setSignIn(req: Request, res: Response, id: string, expiresAt: number): void {
   res.cookie(nameOf(req), id, { ...attributes(req), expires: new Date(expiresAt) });
 }

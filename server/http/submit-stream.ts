@@ -2,17 +2,14 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { Submitted } from "../../shared/wire/rest.ts";
 import type { NewTask } from "../store/store.ts";
 
-/** A batch is one commit of the store: large enough that the commit does not count, small enough to hold in memory. */
+/** A batch is one commit of the store: large enough that the commit costs little, small enough for memory. */
 const batchTasks = 1000;
 const batchBytes = 1024 * 1024;
 
-/** Takes one batch of tasks to disk. */
+/** Writes a batch of tasks to disk. */
 export type SubmitBatch = (tasks: readonly NewTask[]) => Promise<Submitted>;
 
-/**
- * Collects tasks into batches and submits each before more is taken: who sends faster than the store writes is slowed
- * down, and memory holds one batch.
- */
+/** Collects tasks into batches and submits each before it takes more: a fast sender is slowed down, and memory holds one batch. */
 export class TaskBatcher {
   readonly #submit: SubmitBatch;
   readonly #noun: string;
@@ -21,7 +18,7 @@ export class TaskBatcher {
   #position = 0;
   #sum: Submitted;
 
-  /** @param noun - what an item is called in refusals: "line", "item" */
+  /** @param noun - word for an item in refusals: "line", "item" */
   constructor(submit: SubmitBatch, noun: string, total: number) {
     this.#submit = submit;
     this.#noun = noun;
@@ -29,8 +26,8 @@ export class TaskBatcher {
   }
 
   /**
-   * Takes every item, reading it with `read`.
-   * @throws PlatformError of the first broken item, naming its position from 1; the items before it are submitted then
+   * Takes every item and reads it with `read`.
+   * @throws PlatformError of the first broken item, naming its position from 1; the items before are then submitted
    */
   async take<Raw>(
     raws: Iterable<Raw>,
@@ -52,13 +49,13 @@ export class TaskBatcher {
     }
   }
 
-  /** Submits what is left. */
+  /** Submits the remaining tasks. */
   async finish(): Promise<Submitted> {
     await this.#flush();
     return this.#sum;
   }
 
-  /** The refusal for what stands at (or, not counted yet, after) the current position. What came before it is submitted. */
+  /** The refusal of the item at the current position, or (not counted yet) after it. The items before are submitted. */
   async broken(error: unknown, position = this.#position): Promise<PlatformError> {
     await this.#flush();
     const refusal = PlatformError.from(error);

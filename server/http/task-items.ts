@@ -23,7 +23,7 @@ export function lineReader(blobs: Blobs, firstIndex: number): TaskReader {
   return (raw) => (isBlank(raw) ? undefined : read(parseJson(raw, "line")));
 }
 
-/** Reads tasks that are parsed from JSON already: `{index?, input}`. */
+/** Reads tasks from parsed JSON: `{index?, input}`. */
 export function taskFromJson(
   blobs: Blobs,
   firstIndex: number,
@@ -47,7 +47,7 @@ export function taskOfJsonInput(blobs: Blobs, index: TaskIndex, json: unknown): 
   return putInput(blobs, bytes).then((input) => blobTask(index, input, refs));
 }
 
-/** Reads the MessagePack items of customers' programs. The input's bytes pass through as they are. */
+/** Reads the MessagePack items of customers' programs. The input's bytes stay as they are. */
 export function readTaskItem(raw: Uint8Array): NewTask {
   const { index, input, refs = [] } = check(taskItemSchema, decodeItem(raw), "item");
   if (!(input instanceof Uint8Array)) return blobTask(index, input, refs);
@@ -66,7 +66,7 @@ async function putInput(blobs: Blobs, bytes: Uint8Array): Promise<BlobName> {
   return { sha256, size: bytes.length };
 }
 
-/** A task whose input stands in a blob, which is then one of the task's references. */
+/** A task whose input is in a blob, which becomes one of the task's references. */
 function blobTask(index: TaskIndex, input: BlobName, refs: readonly BlobName[]): NewTask {
   const isNamed = refs.some(({ sha256 }) => sha256 === input.sha256);
   return { index, input, refs: bounded(isNamed ? refs : [...refs, input]) };
@@ -91,7 +91,7 @@ function decodeItem(raw: Uint8Array): unknown {
   }
 }
 
-/** A byte order mark may stand in front of the first line, whatever is in it. */
+/** Whether a line is blank; the first line may begin with a byte order mark. */
 function isBlank(line: Uint8Array): boolean {
   const isMarked = line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf;
   return (isMarked ? line.subarray(3) : line).every((byte) => byte === 13 || byte === 32 || byte === 9);

@@ -8,8 +8,8 @@ import type { Call } from "./context.ts";
 import type { SubmitBatch } from "./submit-stream.ts";
 
 /**
- * Takes the pack of tasks in a body to disk, all of it or nothing. The customer waits for the reply before it has many more
- * under way, so memory holds a few packs a customer.
+ * Writes a body's pack of tasks to disk, completely or not at all. A customer sends few packs before it waits for a reply, so
+ * memory holds few packs of each.
  */
 export async function takePack({ req, res }: Call, submit: SubmitBatch): Promise<Submitted> {
   if ((req.headers["content-encoding"] ?? "identity") !== "identity")

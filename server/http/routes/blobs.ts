@@ -83,7 +83,7 @@ async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<vo
   const etag = `"${sha256}"`;
   res.set({
     ETag: etag,
-    // Never another's bytes under this name; private, because who may read is decided here.
+    // The content under a name never changes. The reply is private, because this server decides who may read it.
     "Cache-Control": "private, max-age=31536000, immutable",
     "Accept-Ranges": "bytes",
     "Content-Type": "application/octet-stream",
@@ -108,13 +108,13 @@ async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<vo
   try {
     await source.send(start, end, res);
   } catch (error) {
-    // Clients leave in the middle all the time: a closed tab, a task that was cancelled.
+    // Clients often leave in the middle: a closed tab, a cancelled task.
     if (!signal.aborted && !res.destroyed) throw error;
     res.destroy();
   }
 }
 
-/** The one range that is asked for, `end` exclusive; undefined for the whole blob. @throws PlatformError RANGE_NOT_SATISFIABLE */
+/** The requested range, `end` exclusive; undefined for the whole blob. @throws PlatformError RANGE_NOT_SATISFIABLE */
 function partOf({ req, res }: Call, size: number, etag: string): { start: number; end: number } | undefined {
   const ifRange = req.headers["if-range"];
   if (req.headers.range === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;

@@ -21,13 +21,13 @@ export const banSchema = v.strictObject({
 
 const subjectSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.nameChars));
 
-/** Clients: who computes, and how to be rid of one. */
+/** Clients: listed and banned. */
 export function clientRoutes({ platform }: HttpParts): Routes<Names> {
   return {
     "GET /api/clients": (call) => {
       const isAdmin = principalOf(call).role === "admin";
       const clients = platform.clients();
-      // Where volunteers sit is no business of customers.
+      // Volunteers' addresses are hidden from customers.
       reply(call, isAdmin ? clients : clients.map((client) => ({ ...client, address: "" })));
     },
     "POST /api/clients/{id}/disconnect": (call) => {

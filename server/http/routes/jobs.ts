@@ -33,12 +33,12 @@ type Names =
   | "GET /api/jobs/{id}/logs"
   | "POST /api/groups/{group}/cancel";
 
-/** A job may carry its kernel's source and its inputs. */
+/** The body may contain the kernel's source and the inputs. */
 const createJobBytes = limits.kernelBytes + limits.bodyBytes;
 
-/** Jobs: made, listed, looked at and steered. Tasks and results have files of their own. */
+/** Jobs: made, listed, shown and steered. Tasks and results have files of their own. */
 export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
-  /** A verb that changes a job and answers with it. */
+  /** A handler that changes a job and replies with the job. */
   const verb =
     (change: (id: JobId) => Promise<JobInfo>): Handler =>
     async (call) => {
@@ -80,7 +80,7 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   };
 }
 
-/** One page when it is asked for by `limit`, else all there are. */
+/** Replies with one page when `limit` is given, otherwise with all jobs. */
 async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<void> {
   const given = ["group", "search", "state", "limit", "cursor"].map((name) => [name, query(call, name)]);
   const asked = check(
@@ -120,8 +120,8 @@ async function mayWaitFor(platform: HttpParts["platform"], principal: Principal,
 }
 
 /**
- * Makes a job, with its inputs when they are given. Each step may be repeated (the job by its key, the tasks by index,
- * closing by nature), so a request whose reply was lost can be sent again.
+ * Makes a job, with inputs when they are given. Each step may be repeated (the job by its key, tasks by index, closing always),
+ * so that a request can be sent again after a lost reply.
  */
 async function createJob(
   call: Call,
@@ -149,7 +149,7 @@ async function createJob(
   reply(call, whole, created ? 201 : 200);
 }
 
-/** @throws PlatformError CONFLICT when a job that was found by its key has another number of inputs than this request */
+/** @throws PlatformError CONFLICT when the job was found by its key and has another number of inputs */
 function mustFit({ id, key, state, counts }: JobInfo, given: number, open: boolean): void {
   const hasAll = state === "closed" || state === "finished";
   if ((given < counts.total && !open) || (given > counts.total && hasAll))

@@ -8,10 +8,10 @@ import type { Blobs, HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";
 import { principalOf } from "../ownership.ts";
 
-/** Blobs looked up side by side: each may be a write, and those of a moment share a commit. */
+/** Blobs looked up side by side: each may be a write, and writes of a moment share a commit. */
 const lookedUpAtOnce = 64;
 
-/** Data for clients before tasks need it. A precache lasts as long as its request, so no customer has to end one. */
+/** Data for clients before tasks need it. A precache lasts as long as its request, so customers need not end it. */
 export function precacheRoutes(
   { platform, blobs }: HttpParts,
   streams: PushStreams,

@@ -3,7 +3,7 @@ import type { HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";
 import { jobOf } from "../ownership.ts";
 
-/** How a job stands, pushed. */
+/** Pushed progress of a job. */
 export function progressRoutes(
   { platform }: HttpParts,
   streams: PushStreams,

@@ -15,10 +15,10 @@ import {
   type ResultFormat,
 } from "../result-items.ts";
 
-/** Written at once: fewer, larger writes, yet a small part of a page. */
+/** Size of a write: fewer, larger writes, yet a small part of a page. */
 const chunkBytes = 64 * 1024;
 
-/** Results of a job: a page after another, in order of completion, to the reader's own pace. */
+/** Results of a job, page by page in order of completion, at the reader's pace. */
 export function resultRoutes({ platform, blobs, log }: HttpParts): Routes<"GET /api/jobs/{id}/results"> {
   return {
     "GET /api/jobs/{id}/results": async (call) => {
@@ -51,7 +51,7 @@ async function stream(
 ): Promise<void> {
   let after = start;
   let isNews = true;
-  /** Set once the job has ended: an empty page after that means that nothing will follow. */
+  /** The job after its end: a later empty page means that no results follow. */
   let ended: JobInfo | undefined;
   writer.open();
   while (!signal.aborted) {
@@ -63,10 +63,10 @@ async function stream(
         const full = isLarge(part) ? writer.writeLarge(part) : writer.write(part);
         if (full) await full;
       }
-      // At once: a customer may be waiting for just this result. What there is to ask comes after it.
+      // Results are sent before other work, because a customer may be waiting for one of them.
       await writer.flush();
       after = page.at(-1)!.seq;
-      // It may have been requeued.
+      // The job may have been requeued.
       ended = undefined;
       if (!follow) continue;
     } else {
@@ -84,13 +84,13 @@ async function stream(
       await writer.flush();
     }
     isNews = false;
-    // At once when there is more, or the job has ended.
+    // Resolves at once when there are more results, or the job has ended.
     await platform.resultsChanged(id, after, signal, limits.signOfLifeMs);
   }
   await writer.close();
 }
 
-/** Writes parts in chunks and waits whenever the reader is behind. */
+/** Writes parts in chunks, and waits whenever the reader is behind. */
 class ResultWriter {
   readonly format: ResultFormat;
   readonly #res: Response;
@@ -112,14 +112,14 @@ class ResultWriter {
     this.#push(this.format.opening);
   }
 
-  /** Takes one part; returns what to wait for before the next one, if anything. */
+  /** Takes a part. @returns a promise to wait for before the next part, if necessary */
   write(part: Uint8Array | string): Promise<void> | undefined {
     if (this.#written++ > 0) this.#push(this.format.separator);
     this.#push(part);
     return this.#bytes >= chunkBytes ? this.flush() : undefined;
   }
 
-  /** Takes a part that comes in pieces, at the reader's pace. */
+  /** Takes a part in pieces, at the reader's pace. */
   async writeLarge(result: LargeResult): Promise<void> {
     if (this.#written++ > 0) this.#push(this.format.separator);
     for await (const piece of largeJsonItem(this.#blobs, result)) {

@@ -19,7 +19,7 @@ function goingDown(): PlatformError {
   return new PlatformError("SHUTTING_DOWN", "The server is going down.");
 }
 
-/** The server about itself. */
+/** Status, health and metrics of the server. */
 export function statusRoutes(
   { platform, log, health, stopping }: HttpParts,
   metrics: Metrics,

@@ -45,9 +45,7 @@ async function takeTasks(
   return batcher.finish();
 }
 
-/**
- * Feeds the body to the batcher. While a batch is on its way to disk nothing is read, so the sender is slowed down by TCP.
- */
+/** Feeds the body to the batcher. The body is not read while a batch is on its way to disk, so TCP slows the sender down. */
 async function takeStream(
   { req, res }: Call,
   framing: Framing,
@@ -59,9 +57,9 @@ async function takeStream(
       "UNSUPPORTED_TYPE",
       "A stream of tasks cannot come compressed; send it as it is.",
     );
-  // A customer may think for an hour between two tasks. The server's idle timeout comes back with the next request.
+  // A customer may pause for an hour between two tasks. The server's idle timeout returns with the next request.
   res.setTimeout(0);
-  // Leaving the loop must not destroy the request: its refusal has yet to be sent.
+  // Leaving the loop must not destroy the request, because its refusal has yet to be sent.
   const raws = framing(req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>);
   const iterator = raws[Symbol.asyncIterator]();
   for (;;) {

@@ -8,7 +8,7 @@ import { parameter, reply } from "../reply.ts";
 
 type Names = "GET /api/tokens" | "POST /api/tokens" | "DELETE /api/tokens/{id}";
 
-/** Tokens: made (the secret is shown this once), listed, revoked. */
+/** Tokens: made (the secret is shown only then), listed, revoked. */
 export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Names> {
   return {
     "GET /api/tokens": async (call) => reply(call, await access.list()),
@@ -37,14 +37,14 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
   };
 }
 
-/** The link that lets its holder volunteer. */
+/** The link with which its holder can volunteer. */
 function inviteUrl(volunteerUrl: string, secret: string): string {
   const url = new URL(volunteerUrl);
   url.searchParams.set("invite", secret);
   return url.href;
 }
 
-/** The address that the request came to has proved itself, unless it is this machine's own name for itself. */
+/** The server's address for other machines: that of this request, which works, unless it is the machine's own loopback name. */
 function addressForOthers({ req }: Call, volunteerUrls: readonly string[]): string {
   const own = `${req.protocol}://${req.host}`;
   const candidates = [...(URL.canParse(own) ? [own] : []), ...volunteerUrls];
