@@ -1,11 +1,11 @@
 /**
  * 2. Results as they are completed, and progress: how many of a million darts land in the circle?
  *
- * The kernel takes its random numbers from `ctx.random`, which gives the same stream for the same task on every client:
- * run it twice, and pi comes out the same to the last digit.
+ * The kernel takes its random numbers from `ctx.random`, which gives a task the same stream on every client: two runs print the
+ * same pi to the last digit.
  *
  *     npx manyhands run examples/02-stream-and-progress.ts
- * prints a line whenever something moved on standard error (at most four a second), and in the end
+ * prints progress on standard error (at most four lines a second), and in the end
  *     pi is about 3.14… from 1000000 darts
  */
 import { connect } from "../parallel/index.ts";

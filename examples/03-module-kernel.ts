@@ -1,6 +1,6 @@
 /**
- * 3. A kernel in a module of its own, with a package it imports. Types flow from it: `powers` is Float32Array[], and inputs
- * that are no Float32Array do not compile. Typed arrays travel as they are.
+ * 3. A kernel in a module of its own, with an npm package. Its types are checked: `powers` is Float32Array[], and inputs of
+ * another type do not compile. Typed arrays arrive as typed arrays.
  *
  *     npx manyhands run examples/03-module-kernel.ts
  * prints
@@ -9,7 +9,7 @@
  *     signal 2: strongest at frequency 90
  */
 import { connect, kernelModule } from "../parallel/index.ts";
-import type powerSpectrumKernel from "./kernels/power-spectrum.ts"; // the type alone
+import type powerSpectrumKernel from "./kernels/power-spectrum.ts"; // for its type only
 
 await using hands = await connect();
 

@@ -1,6 +1,6 @@
 /**
- * 4. Large data: put it once, pass references. Clients fetch what a task needs, verify it by its hash and keep it, so a table
- * that all tasks read travels once to each machine, and a task that needs a part fetches that part.
+ * 4. Large data: put it once, pass references. Clients fetch the data of a task, verify it by its hash and keep it, so that a
+ * table for all tasks travels once to each machine, and of a part only the part travels.
  *
  *     npx manyhands run examples/04-data-references.ts
  * prints
@@ -15,7 +15,7 @@ await using hands = await connect();
 const table = Float32Array.from({ length: 1_000_000 }, (_, index) => index % 1000);
 const bytes = new Uint8Array(table.buffer);
 
-// A path works too: hands.put("stack.mrcs") never holds the file whole. Bytes the server has are not sent again.
+// A path works too: hands.put("stack.mrcs") reads the file piece by piece. Known bytes are not sent again.
 const reference = await hands.put(bytes);
 console.log(`${reference.size} bytes put as ${reference.sha256.slice(0, 4)}…`);
 
@@ -24,7 +24,7 @@ const parts = [0, 1, 2, 3].map((index) => reference.slice(index * quarter, (inde
 
 const sums = await hands.map(async (part, ctx) => {
   const { buffer, byteOffset, byteLength } = await ctx.data(part);
-  // A copy starts at 0, as a Float32Array needs it.
+  // A Float32Array needs an aligned offset, and the buffer of a copy starts at 0.
   return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)).reduce(
     (sum, value) => sum + value,
     0,

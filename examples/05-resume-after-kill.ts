@@ -1,6 +1,6 @@
 /**
- * 5. A program that may be killed: with a key, running it again goes on with the job it began. Results that are on the
- * server are not computed again, and none is missing.
+ * 5. A program that may be killed: with a key, the next run goes on with the same job. Finished results are not computed again,
+ * and none is missing.
  *
  *     npx manyhands run examples/05-resume-after-kill.ts      (kill it with Ctrl-C; the clients go on)
  *     npx manyhands run examples/05-resume-after-kill.ts      (goes on)
@@ -26,7 +26,7 @@ const job = hands.map(
     return primes;
   },
   limits,
-  // The key stands for this kernel and these inputs: other inputs want another key.
+  // A key belongs to this kernel and these inputs: other inputs need another key.
   { key: "primes-below-1" },
 );
 console.error(`job ${await job.id}; \`manyhands job ${await job.id}\` shows it from anywhere`);

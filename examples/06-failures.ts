@@ -1,5 +1,5 @@
 /**
- * 6. When a kernel fails: each task is tried a few times, on other clients where there are some; what fails for good is
+ * 6. When a kernel fails: each task is tried a few times, on other clients where there are some. A task that fails for good is
  * reported with the kernel's own stack, and never counted as done.
  *
  *     npx manyhands run examples/06-failures.ts
@@ -29,8 +29,8 @@ try {
   console.log(error.message);
 }
 
-// What succeeded is on the server; settled() never rejects for a failed task.
+// The other outputs are on the server; settled() does not reject for a failed task.
 const tasks = await job.settled();
 console.log("the others:", tasks.map((task) => (task.status === "done" ? task.output : "-")).join(", "));
 
-// `await job.requeueFailed()` would try the failed one again.
+// `await job.requeueFailed()` would try the failed task again.

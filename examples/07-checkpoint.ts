@@ -1,6 +1,6 @@
 /**
- * 7. A long task that survives its client: `ctx.checkpoint` stores how far it is on the server, and another machine goes
- * on from there (`ctx.resume`). Close the tab or kill the client in the middle, and watch where the next one starts.
+ * 7. A long task that survives its client: `ctx.checkpoint` stores its progress on the server, and another machine goes on from
+ * there (`ctx.resume`). Close the tab or kill the client in the middle, and watch where the next client starts.
  *
  *     npx manyhands run examples/07-checkpoint.ts
  * prints
@@ -26,7 +26,7 @@ const job = hands.map(
       for (let value = n; value !== 1; length++) value = value % 2 === 0 ? value / 2 : 3 * value + 1;
       if (length > steps) [best, steps] = [n, length];
       if (n % 50_000 === 0) {
-        // Both as often as you like: they are coalesced before they leave the machine.
+        // Frequent calls are cheap: both are coalesced before they leave the machine.
         ctx.progress(n / limit);
         ctx.checkpoint({ n: n + 1, best, steps });
       }

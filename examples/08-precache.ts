@@ -1,6 +1,6 @@
 /**
- * 8. Data before it is needed: while the first stage computes, clients already fetch what the second one reads, in the
- * background, so that no task of that waits for its data. A stack of images goes to every client, or only the part that tasks read.
+ * 8. Data before tasks need it: while the first stage computes, clients fetch the data of the second stage in the background,
+ * so that its tasks do not wait for data. A stack of images goes to every client, or only the part that tasks read.
  *
  *     npx manyhands run examples/08-precache.ts
  * prints
@@ -19,7 +19,7 @@ const stack = new Float32Array(images * pixels).map(
 const reference = await hands.put(new Uint8Array(stack.buffer));
 const imageAt = (index: number) => reference.slice(index * pixels * 4, (index + 1) * pixels * 4);
 
-// Goes on by itself; each client fetches behind what its tasks wait for, and tells when its cache is too small.
+// The precache runs in the background; each client fetches the data of its tasks first, and reports a cache that is too small.
 const precached = hands.precache(reference.slice(0, 10 * pixels * 4), {
   onProgress: ({ haveBytes, bytes, clients }) =>
     console.error(`${haveBytes} of ${bytes * clients} bytes are on ${clients} clients`),
@@ -27,7 +27,7 @@ const precached = hands.precache(reference.slice(0, 10 * pixels * 4), {
 
 const [mean] = await hands.map(
   async (image, ctx) => {
-    // A copy starts at 0, as a Float32Array needs it.
+    // A Float32Array needs an aligned offset, and the buffer of a copy starts at 0.
     const { buffer } = (await ctx.data(image)).slice();
     return new Float32Array(buffer).reduce((sum, value) => sum + value, 0) / (image.length / 4);
   },

@@ -1,6 +1,6 @@
 /**
- * Class averages: the particles of each class are aligned to their average and averaged again, a few times over, as
- * EMAN2's e2classaverage.py. One task is one class.
+ * Class averages: the particles of each class are aligned to their average and averaged again, in several rounds, as by EMAN2's
+ * e2classaverage.py. Each class is a task.
  *
  *     npx manyhands run examples/class-average.ts --sample 400                    (makes its own data from data/betaGal.mrc)
  *     npx manyhands run examples/class-average.ts simmx/classes.star --references references.mrcs --out averages
@@ -98,7 +98,7 @@ async function inputFiles(
   throw new RangeError("particles were expected, or --sample; --help tells more");
 }
 
-/** The classes 1 … n of the particles, each with its reference when there are any. */
+/** The classes 1 … n of the particles, each with its reference if there are references. */
 function classesOf({ rows, box }: ImageSet, references: ImageSet | undefined): ParticleClass[] {
   if (references && references.box !== box)
     throw new RangeError(
@@ -174,7 +174,7 @@ function alignedStar(options: Options, particles: ImageSet, averages: readonly C
   );
 }
 
-/** Each of the largest classes: its average, and its best particles aligned. */
+/** Draws each of the largest classes: its average, and its best particles aligned. */
 function drawAverages({ images, box }: ImageSet, averages: readonly ClassAverage[]): Uint8Array {
   const area = box * box;
   const largest = averages

@@ -1,7 +1,7 @@
 /**
- * A 3-D map from particles: each half of them is matched with projections of a reference, refined, and inserted into a
- * map, a few rounds over, and the halves never meet before their maps are compared (gold standard). With poses that are
- * known already it only inserts.
+ * A 3-D map from particles: each half of the particles is matched with projections of a reference, refined, and inserted into a
+ * map, in several rounds. The halves are independent until their maps are compared (gold standard). With known poses the
+ * program only inserts.
  *
  *     npx manyhands run examples/reconstruct.ts --sample 600 --sym D2               (makes its own data from data/betaGal.mrc)
  *     npx manyhands run examples/reconstruct.ts particles.star --map start.mrc --sym D2 --iterations 3
@@ -146,12 +146,12 @@ function checkOptions({ map, sample, iterations }: Options): void {
     throw new RangeError(`--iterations ${iterations} needs a reference to begin with; give it with --map`);
 }
 
-/** What particles have before the first round has searched all orientations. */
+/** Placeholders of poses until the first round has searched all orientations. */
 function posesToFind({ rows }: ImageSet): Pose[] {
   return rows.map(() => ({ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 }));
 }
 
-/** @throws RangeError when a particle has no pose, or all are seen from one direction */
+/** @throws RangeError when a particle has no pose, or all particles have one viewing direction */
 function knownPoses(path: string, { rows, posesLack }: ImageSet): Pose[] {
   const poses = rows.flatMap(({ pose }) => pose ?? []);
   const onwards = "give a reference to find poses with (--map)";
@@ -164,7 +164,7 @@ function knownPoses(path: string, { rows, posesLack }: ImageSet): Pose[] {
   return poses;
 }
 
-/** A map to begin with, and where it lies. */
+/** A starting map and its placement. */
 interface Start {
   readonly volume: Volume;
   readonly placement: Placement;
@@ -184,7 +184,7 @@ async function readMap(path: string, { box, pixelSize }: ImageSet, { apix }: Opt
   );
 }
 
-/** @throws RangeError when this machine has not the memory that the maps take here, whoever computes */
+/** @throws RangeError when this machine lacks the memory for the maps, which are made here even when clients compute */
 function checkMemory(box: number): void {
   const [needed, there] = [reconstructionBytes(box), totalmem()].map((bytes) => bytes / 2 ** 30) as [
     number,
@@ -230,7 +230,7 @@ async function writeResults(
   await writeFile(join(out, "fsc.star"), fscStar(result));
   const curve = { curve: result.fsc, label: "Half maps", colour: [46, 110, 180], threshold: 0.143 } as const;
   await writeFile(join(out, "fsc.png"), drawFscPlot(title, [curve]));
-  // 1.21 Å³ a dalton; a fifth of the mask is what a compact particle fills.
+  // 1.21 Å³ a dalton; without a mass, a compact particle fills about a fifth of the mask.
   const enclosed = mass === undefined ? 0.2 * (4 / 3) * Math.PI * maskRadius ** 3 : mass * 1210;
   const shown = [
     ...(start
@@ -247,7 +247,7 @@ function posesStar(particles: ImageSet, halves: readonly HalfSet[], options: Opt
   return resultStar(particles, { poses: posesOf(halves), subsets }, options);
 }
 
-/** The curve as relion_postprocess writes it. */
+/** The curve in the columns of relion_postprocess. */
 function fscStar({ fsc }: Reconstruction): string {
   const rows = fsc.values.map((value, shell) => [
     shell,

@@ -1,6 +1,6 @@
 /**
- * The similarity matrix of particles and references: how well each particle matches each reference, and by which shift,
- * rotation and hand, as EMAN2's e2simmx.py. One task compares a block of particles with a block of references.
+ * The similarity matrix of particles and references: the agreement of each particle with each reference, and the best shift,
+ * rotation and hand, as by EMAN2's e2simmx.py. A task compares a block of particles with a block of references.
  *
  *     npx manyhands run examples/simmx.ts --sample 400                       (makes its own data from data/betaGal.mrc)
  *     npx manyhands run examples/simmx.ts references.mrcs particles.star --out simmx
@@ -140,7 +140,7 @@ async function writeResults(
   await writeFile(join(out, "scores.png"), drawScores(matrix, best));
 }
 
-/** The scores, particles in the order of the references they match best: a good matrix shows a staircase. */
+/** Draws the scores, with particles in the order of their best references: a good matrix shows a staircase. */
 function drawScores(
   { score, references, particles }: SimilarityMatrix,
   best: readonly BestMatch[],
@@ -155,7 +155,7 @@ function drawScores(
   return drawMatrix(title, sorted, { columns: references, rows: particles }, axes);
 }
 
-/** References, and beside each some of the particles that match it best, as they came and aligned. */
+/** Draws references, each with some of its best-matching particles, unaligned and aligned. */
 function drawMatches(references: ImageSet, particles: ImageSet, best: readonly BestMatch[]): Uint8Array {
   const { box } = particles;
   const area = box * box;

@@ -1,6 +1,6 @@
 /**
- * A kernel in a module of its own: it may import npm packages and other files, and is bundled with them at submit.
- * Gets a signal whose length is a power of two; gives the power of its frequencies.
+ * A kernel in a module of its own: it may import npm packages and other files, which are bundled with it at submission. The
+ * input is a signal whose length is a power of two; the output is the power of its frequencies.
  */
 import FFT from "fft.js";
 

@@ -27,7 +27,7 @@ export function addComparisonOptions(command: Command): Command {
     .option("--snr <ratio>", "signal-to-noise ratio of the sample's images", positive, 0.2);
 }
 
-/** What kernels take, for images of this size. */
+/** The kernels' settings for images of this size. */
 export function comparisonSettings(
   { box, pixelSize }: ImageSet,
   options: ComparisonOptions,

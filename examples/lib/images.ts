@@ -13,7 +13,7 @@ import { readParticleStar, type Particles, type ParticleRow } from "../../scienc
 import { StarError } from "../../science/star-read.ts";
 import { findStack } from "./stack-paths.ts";
 
-/** Images of one size in memory, and what their file says of them. */
+/** Images of one size in memory, with the metadata of their file. */
 export interface ImageSet extends Partial<Pick<Particles, "tables" | "posesLack" | "hasCtf">> {
   readonly images: Float32Array;
   readonly count: number;
@@ -21,30 +21,30 @@ export interface ImageSet extends Partial<Pick<Particles, "tables" | "posesLack"
   readonly box: number;
   /** Å. */
   readonly pixelSize: number;
-  /** Where each image stands; its `stack` is an absolute path. */
+  /** The row of each image; its `stack` is an absolute path. */
   readonly rows: readonly ParticleRow[];
-  /** Images of the files that are not here, because nothing right can be computed with them. */
+  /** Unusable images of the files, which are not in the set. */
   readonly leftOut: readonly UnusableImage[];
 }
 
-/** How images are read. */
+/** Options for reading images. */
 export interface ReadOptions {
   readonly warn: (warning: string) => void;
-  /** Pixel size, Å, instead of what the header of a stack says. */
+  /** Pixel size, Å, in place of a stack header's. */
   readonly apix?: number | undefined;
-  /** Pixel size, Å, where neither a header nor `apix` says one; absent: that is refused. */
+  /** Pixel size, Å, when neither a header nor `apix` has one; absent: images without a pixel size are refused. */
   readonly otherwise?: number;
-  /** RELION's project directory, from which STAR files name their stacks. */
+  /** RELION's project directory: names of stacks in STAR files are relative to it. */
   readonly project?: string | undefined;
-  /** Images that others count (class n begins with image n): blank ones stay, and none can be left out. */
+  /** Images that are referred to by number (class n begins with image n): blank images stay, and no image can be left out. */
   readonly counted?: boolean;
 }
 
 /**
- * Reads a stack (`.mrcs`, `.mrc`) or the particles of a RELION STAR file; of the files only the images that are named.
- * Blank images, and those with a pixel that is no number, are left out with a warning that names them.
+ * Reads a stack (`.mrcs`, `.mrc`) or the particles of a RELION STAR file; only the named images of a stack are read. Blank
+ * images, and images with a pixel that is no finite number, are left out with a warning that names them.
  * @throws RangeError when images differ in size or are not even squares, when there is no pixel size, or no usable image, and
- *   for what {@link readParticleStar} refuses
+ * for refusals of {@link readParticleStar}
  */
 export async function readImages(path: string, options: ReadOptions): Promise<ImageSet> {
   const table = extname(path) === ".star" ? await tableOf(path, options) : await rowsOf(path, options);
@@ -81,7 +81,7 @@ export async function readImages(path: string, options: ReadOptions): Promise<Im
 const ctfWarning =
   "its contrast transfer function (rlnDefocusU …) is not corrected: images are compared and inserted as they are, so give phase-flipped ones";
 
-/** What a program says at its end of images that it did not use, and of what it did not do to others; empty when there is nothing. */
+/** Closing sentences of a program about unused images and missing corrections; empty when there are none. */
 export function caveats({ count, leftOut, hasCtf }: ImageSet): string[] {
   const ctf = hasCtf ? ["not corrected: the contrast transfer function of the particles"] : [];
   if (leftOut.length === 0) return ctf;
@@ -123,7 +123,7 @@ async function rowsOf(path: string, { apix, otherwise }: ReadOptions): Promise<T
   return { rows, pixelSize, posesLack: "a stack has none; a STAR file with angles and origins was expected" };
 }
 
-/** @throws RangeError when what a table says of its images cannot be true of images of `box` pixels */
+/** @throws RangeError when the table contradicts images of `box` pixels */
 function checkTable(
   path: string,
   { rows, imageSize, tables, hasOddOrigins }: Table,
@@ -134,7 +134,7 @@ function checkTable(
     throw new RangeError(
       `${path}: images of ${imageSize} pixels (data_optics, _rlnImageSize), and the stack has ${box}; the pixel size would be wrong too`,
     );
-  // Å under the name of pixels look like shifts that would cut particles off at the edge of their images.
+  // Shifts in Å under the name of pixels seem to move particles beyond the edge of their images.
   const most = hasOddOrigins ? box / 4 : box / 2;
   for (const { row, pose } of rows) {
     const farthest = Math.max(Math.abs(pose?.originX ?? 0), Math.abs(pose?.originY ?? 0));
@@ -149,7 +149,7 @@ function checkTable(
     );
 }
 
-/** The images of rows, each where its row stands; files are open one at a time. */
+/** Reads the images of rows in the order of the rows; one file is open at a time. */
 async function readRows(
   path: string,
   rows: readonly ParticleRow[],
@@ -180,7 +180,7 @@ async function readRows(
   return { images, box };
 }
 
-/** Moves the images that are kept together. @returns how many these are */
+/** Moves the kept images together. @returns their number */
 function keepImages(images: Float32Array, area: number, kept: readonly boolean[]): number {
   let count = 0;
   kept.forEach((isKept, i) => {

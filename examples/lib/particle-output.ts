@@ -4,7 +4,7 @@ import type { Pose } from "../../science/kernels/math/euler.ts";
 import type { ImageSet } from "./images.ts";
 import { stackName } from "./stack-paths.ts";
 
-/** What a program found of particles; each list has one value for each. */
+/** Results of a program for particles; each list has a value for each particle. */
 export interface ParticleResults {
   readonly poses: readonly Pose[];
   readonly subsets: readonly number[];
@@ -13,8 +13,8 @@ export interface ParticleResults {
 }
 
 /**
- * The particles of a program as a STAR file in its output directory. Columns and optics groups of the file that they came
- * from are kept; particles that were left out are not in it.
+ * The particles of a program as a STAR file for its output directory. Columns and optics groups of the input file are kept;
+ * particles that were left out are missing.
  */
 export function resultStar(
   set: ImageSet,
@@ -31,7 +31,7 @@ export function resultStar(
   });
 }
 
-/** What a program says at its end of how a STAR file it wrote names stacks. */
+/** A program's closing sentence on how its STAR file names stacks. */
 export function pathsSummary(name: string, { out, project }: { out: string; project?: string }): string {
   return project === undefined
     ? `${name} names stacks from ${out}; for RELION, which names them from its project directory, add --project <directory>`

@@ -9,7 +9,7 @@ import type { ReadOptions } from "./images.ts";
 import { parallelOption } from "../../parallel/option.ts";
 import { messageOf } from "../../shared/errors.ts";
 
-/** Options that every program has. */
+/** Options of every program. */
 export interface ProgramOptions {
   readonly out: string;
   /** Pixel size, Å. */
@@ -18,22 +18,22 @@ export interface ProgramOptions {
   readonly project?: string;
 }
 
-/** What a program works with. */
+/** Context of a program's work. */
 export interface Workplace {
   readonly compute: Compute;
   readonly stage: RunStage;
-  /** Tells what a program goes on in spite of. */
+  /** Reports an oddity that does not stop the program. */
   readonly warn: (warning: string) => void;
 }
 
-/** A program's command, and what runs its work. */
+/** A program's command, and a runner for its work. */
 export interface Program {
   readonly command: Command;
-  /** Connects, lets the program work, prints what it returns; a refusal is one line, not a stack. */
+  /** Connects, runs the work and prints the returned text; a refusal is a single line without a stack. */
   readonly run: (work: (workplace: Workplace) => Promise<string>) => Promise<void>;
 }
 
-/** A program with the options that all have. */
+/** Makes a program with the common options. */
 export function describeProgram(name: string, summary: string, out: string): Program {
   const command = new Command(name)
     .description(summary)
@@ -74,7 +74,7 @@ async function runProgram(
 
 const nameWidth = 32;
 
-/** One progress bar a stage on a terminal, one line a stage elsewhere. */
+/** Shows a progress bar for each stage on a terminal, or a line for each stage elsewhere. */
 function showStage(stream: NodeJS.WriteStream): RunStage {
   return async (name, work) => {
     const started = performance.now();
@@ -101,9 +101,7 @@ function showStage(stream: NodeJS.WriteStream): RunStage {
   };
 }
 
-/**
- * How a program reads its images. A sample that it made itself lies beside its STAR file, not in a project.
- */
+/** Options for reading a program's images. The stacks of a generated sample are beside its STAR file, not in a project. */
 export function readOptions(
   { apix, project, sample }: ProgramOptions & { readonly sample?: number },
   warn: Workplace["warn"],
@@ -111,7 +109,7 @@ export function readOptions(
   return { warn, apix, project: sample === undefined ? project : undefined };
 }
 
-/** @throws RangeError when there is a sample to be made, and files, which would not be read */
+/** @throws RangeError for a generated sample together with files, which would be ignored */
 export function oneInput(sample: number | undefined, ...files: readonly (string | undefined)[]): void {
   const file = files.find((name) => name !== undefined);
   if (sample !== undefined && file !== undefined)
@@ -125,7 +123,7 @@ export function positive(text: string): number {
   throw new InvalidArgumentError("a number above 0 was expected");
 }
 
-/** Option parser: Å a pixel. */
+/** Option parser: side of a pixel, Å. */
 function pixelSize(text: string): number {
   if (isPixelSize(Number(text))) return Number(text);
   throw new InvalidArgumentError("a pixel size of 0.05 … 10,000 Å was expected");

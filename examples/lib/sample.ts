@@ -14,21 +14,21 @@ import type { Pose } from "../../science/kernels/math/euler.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
-/** How many images of β-galactosidase to make, and how. */
+/** Number and properties of simulated images of β-galactosidase. */
 export interface SampleOptions {
   readonly particles: number;
-  /** Pixels of an image a side; up to 64 show the same 227 Å more or less finely. */
+  /** Pixels of an image a side; up to 64 show the same 227 Å at a finer sampling. */
   readonly box: number;
   /** Variance of the noise-free images over the whole box ÷ variance of the noise. */
   readonly snr: number;
 }
 
-/** Å; particles lie up to so far from the centre of their image. */
+/** Å; largest distance of a particle from the centre of its image. */
 const maxShift = 14;
 
 /**
- * Writes simulated images of β-galactosidase (data/betaGal.mrc), the same every time, in one of `views` directions each,
- * every other one mirrored: `references.mrcs`, `particles.mrcs`, and `particles.star` with the class of each.
+ * Writes simulated images of β-galactosidase (data/betaGal.mrc), the same in every run, each in one of `views` directions and
+ * every other image mirrored: `references.mrcs`, `particles.mrcs`, and `particles.star` with the class of each.
  */
 export async function writeClassSample(
   directory: string,
@@ -54,7 +54,7 @@ export async function writeClassSample(
   makeDirectory(directory);
   const references = join(directory, "references.mrcs");
   await writeFile(references, stack(await project(map, centred), map));
-  // The class is told and nothing else: the alignment is what a program is to find.
+  // The table has the class only, because the program is to find the alignment.
   const unknown = poses.map(() => ({ rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 }));
   const columns = { rlnClassNumber: classes.map((which) => which + 1) };
   return { references, particles: await writeParticles(directory, images, map, unknown, columns) };
@@ -115,7 +115,9 @@ function stack(images: Float32Array, { size, pixelSize }: Volume): Uint8Array {
   return writeMrc(images, { dimensions, pixelSize, stack: true });
 }
 
-/** Flips an image left to right about its centre pixel; the first column, which has no partner, becomes its neighbour's. */
+/**
+ * Flips an image left to right about its centre pixel. The first column has no partner, so it gets the values of its neighbour.
+ */
 function flip(image: Float32Array, box: number): void {
   for (let y = 0; y < box; y++) {
     const row = image.subarray(y * box, (y + 1) * box);

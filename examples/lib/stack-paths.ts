@@ -2,11 +2,11 @@ import { access } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 
 /**
- * Finds a stack that a STAR file names. RELION means names from its project directory, which is where it runs; without
- * one, names are tried from the file's own directory, then from the current one.
+ * Finds a stack that a STAR file names. In RELION names are relative to the project directory, where RELION runs; without one,
+ * the file's own directory is tried, then the current one.
  *
- * @param warn - told when both have such a file
- * @throws RangeError when there is no such file, with the places that were tried
+ * @param warn - called when both directories have such a file
+ * @throws RangeError when there is no such file, with the tried places
  */
 export async function findStack(
   star: string,
@@ -33,7 +33,7 @@ export async function findStack(
   return found[0];
 }
 
-/** The name of a stack in a STAR file that is written to `out`: from the project directory, else from `out` itself. */
+/** The name of a stack in a STAR file of the directory `out`: relative to the project directory, else to `out` itself. */
 export function stackName(stack: string, out: string, project: string | undefined): string {
   return relative(resolve(project ?? out), stack);
 }
