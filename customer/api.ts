@@ -32,7 +32,7 @@ import {
 } from "../shared/wire/rest.ts";
 import type { HttpClient, Request } from "./http.ts";
 
-/** One line that a kernel wrote with `ctx.log`. */
+/** A line that a kernel wrote with `ctx.log`. */
 export interface LogLine {
   /** ms since the Unix epoch. */
   readonly at: number;
@@ -43,19 +43,19 @@ export interface LogLine {
 
 const logLineSchema = v.object({ at: v.number(), index: v.number(), client: v.string(), line: v.string() });
 
-/** Which jobs are listed. */
+/** Conditions on listed jobs. */
 export interface JobListFilter {
   readonly group?: string | undefined;
-  /** Words that each stand somewhere in name, customer or group, in any case, or begin the id. */
+  /** Words, each of which must occur in name, customer or group, in any case, or begin the id. */
   readonly search?: string | undefined;
   readonly state?: JobListState | undefined;
-  /** At most so many. */
+  /** Most jobs of the list. */
   readonly limit?: number | undefined;
 }
 
 type Call = Pick<Request, "signal" | "patienceMs">;
 
-/** The REST interface of a server, one verb a method; replies are checked against shared/wire/rest.ts. */
+/** The REST interface of a server, a method for each verb; replies are checked against shared/wire/rest.ts. */
 export class Api {
   readonly http: HttpClient;
 
@@ -75,7 +75,7 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/clients" }, v.array(clientInfoSchema));
   }
 
-  /** Jobs, newest first, as many as `limit` says; asked for in pages, so that neither side ever holds more than it has to. */
+  /** Jobs, newest first, up to `limit`. They are requested in pages, so that neither side holds more than a page needs. */
   async jobs({ limit = Infinity, ...filter }: JobListFilter = {}): Promise<JobInfo[]> {
     const jobs: JobInfo[] = [];
     let cursor: string | undefined;
@@ -89,7 +89,7 @@ export class Api {
     return jobs;
   }
 
-  /** One page of jobs; `next` is the cursor of the page behind it, undefined on the last. */
+  /** A page of jobs; `next` is the cursor of the next page, undefined on the last. */
   jobPage(
     query: JobListFilter & { readonly cursor?: string | undefined },
   ): Promise<{ jobs: JobInfo[]; next: string | undefined }> {
@@ -119,12 +119,12 @@ export class Api {
     );
   }
 
-  /** Makes a job, or finds the one that was made with the same key before. */
+  /** Makes a job, or returns the job that was made with the same key. */
   createJob(options: JobOptionsInput & { kernel: Sha256; key: string }, call: Call = {}): Promise<JobInfo> {
     return this.#ask({ method: "POST", path: "api/jobs", ...json(options), ...call }, jobSchema);
   }
 
-  /** Adds tasks: `body` is a pack (shared/wire/task-pack.ts). Idempotent by index. With `close` they are the last ones. */
+  /** Adds tasks: `body` is a pack (shared/wire/task-pack.ts). Idempotent by index. With `close` these tasks are the last. */
   submit(
     id: JobId,
     body: Uint8Array<ArrayBuffer>,
@@ -135,7 +135,7 @@ export class Api {
     return this.#ask({ method: "POST", path, body, headers, ...call }, submittedSchema);
   }
 
-  /** One of the verbs that need nothing but the job. */
+  /** Calls a verb without parameters. */
   act(id: JobId, verb: "close" | "pause" | "resume" | "cancel", call: Call = {}): Promise<JobInfo> {
     return this.#ask({ method: "POST", path: `api/jobs/${id}/${verb}`, ...call }, jobSchema);
   }
@@ -157,7 +157,7 @@ export class Api {
     return this.#ask({ method: "GET", path: `api/jobs/${id}/logs` }, v.array(logLineSchema));
   }
 
-  /** What the server knows of a blob. @throws PlatformError NOT_FOUND */
+  /** The reference of a stored blob. @throws PlatformError NOT_FOUND */
   blob(sha256: Sha256): Promise<DataReference> {
     return this.http
       .request(
@@ -165,7 +165,7 @@ export class Api {
         ({ headers }) => new DataReference(sha256, Number(headers.get("content-length"))),
       )
       .catch((error: unknown) => {
-        // The reply to HEAD has no body that would say so.
+        // The reply to HEAD has no body with the message.
         if (PlatformError.from(error).code !== "NOT_FOUND") throw error;
         throw new PlatformError("NOT_FOUND", `There is no blob ${sha256} on the server.`, error, hints.blob);
       });

@@ -14,11 +14,11 @@ import { limits } from "../shared/limits.ts";
 import type { HttpClient, ReplayableBody } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 
-/** What `hands.put` takes: bytes, the path or file URL of a file, a `Blob`, or a stream of bytes. */
+/** Sources of `hands.put`: bytes, the path or file URL of a file, a `Blob`, or a stream of bytes. */
 export type PutSource =
   Uint8Array | ArrayBuffer | string | URL | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 
-/** What a server flushes to a slow disk, once it has all of a blob. */
+/** Speed of a slow server disk, on which the server flushes a whole blob before it answers. */
 const flushedBytesPerMs = 50_000;
 
 /**
@@ -38,7 +38,7 @@ export async function putBlob(
   return putStream(http, source, signal);
 }
 
-/** A hash of Node refuses 2 GiB at once. */
+/** Node's hash refuses 2 GiB in one call. */
 const hashedBytes = 1024 ** 3;
 
 /** Stores bytes that are in memory. */
@@ -77,7 +77,7 @@ async function putWebBlob(http: HttpClient, blob: Blob, signal?: AbortSignal): P
   return upload(http, new DataReference(hash.digest("hex") as Sha256, blob.size), blob, signal);
 }
 
-/** The name of a stream's bytes is known only at its end, so they wait in a temporary file. */
+/** A stream's name is known only at its end, so its bytes wait in a temporary file. */
 async function putStream(
   http: HttpClient,
   source: AsyncIterable<Uint8Array>,
@@ -152,7 +152,7 @@ async function exists(http: HttpClient, path: string, signal: AbortSignal | unde
 }
 
 /**
- * The bytes that a reference stands for; a whole blob is checked against its name.
+ * The bytes of a reference; a whole blob is checked against its name.
  * @throws PlatformError HASH_MISMATCH, NOT_FOUND, TOO_LARGE
  */
 export async function getBlob(
@@ -186,8 +186,7 @@ function allocate(length: number): Uint8Array {
 const mostCuts = 5;
 
 /**
- * Streams the bytes that a reference stands for, going on where it was cut. A whole blob is checked against its name at
- * the end.
+ * Streams the bytes of a reference, and goes on after a broken connection. A whole blob is checked against its name at the end.
  * @throws PlatformError HASH_MISMATCH, NOT_FOUND; UNREACHABLE when replies break off before the same byte again and again
  */
 export async function* streamBlob(

@@ -6,36 +6,36 @@ import { findLocalToken } from "./local-token.ts";
 
 /** Options of {@link connect}. */
 export interface ConnectOptions {
-  /** Access token; else `MANYHANDS_TOKEN`, else the one that a server on this machine left for its user. */
+  /** Access token; absent: `MANYHANDS_TOKEN`, or the token that a server on this machine left for its user. */
   readonly token?: string | undefined;
-  /** Name that jobs get when they are given none; else that of their kernel. */
+  /** Default name of jobs; absent: the name of their kernel. */
   readonly name?: string | undefined;
-  /** Priority of jobs that are given none; 0 unless said otherwise. */
+  /** Default priority of jobs; 0 when absent. */
   readonly priority?: number | undefined;
-  /** How long to try to reach the server at first, in ms; 5 s unless said otherwise. */
+  /** Time to reach the server at first, in ms; 5 s when absent. */
   readonly connectMs?: number | undefined;
   /**
-   * How long a request is repeated, in ms, while the server is away or too busy. Unless said otherwise for ever: a server
-   * that is down for hours costs a program nothing but the wait.
+   * Time that a request is repeated while the server is away or too busy, in ms. Unlimited when absent: a program survives a
+   * server that is down for hours.
    */
   readonly patienceMs?: number | undefined;
   /**
-   * A connection that moves no byte for so long, while one is waited for, counts as dead, in ms: what it was for is done again on
-   * another; 15 s unless said otherwise.
+   * Time without a byte, in ms, after which a connection with a request under way counts as dead; the request is then repeated
+   * on another connection. 15 s when absent.
    */
   readonly silenceMs?: number | undefined;
-  /** Is told in a line when the server has been away for 10 s, and when it is back; standard error unless given. */
+  /** Called with a line when the server has been away for 10 s, and when it is back; absent: standard error. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
-/** Where a server listens unless told otherwise. */
+/** The default address of a server. */
 export const defaultServerUrl = "http://localhost:9990";
 
 /**
- * Connects to a server and checks that it takes the token.
+ * Connects to a server and checks that it accepts the token.
  *
- * @param url - `http(s)://host:port`, with the path of a proxy in front if it has one, or `host:port`; else `MANYHANDS_SERVER`, else
- * the server on this machine
+ * @param url - `http(s)://host:port`, with the path of a reverse proxy if there is one, or `host:port`; absent:
+ * `MANYHANDS_SERVER`, or the server on this machine
  * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_ARGUMENT (the address)
  */
 export async function connect(url?: string, options: ConnectOptions = {}): Promise<Hands> {
@@ -59,8 +59,8 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
 }
 
 /**
- * A token as the header of a request takes it: files and variables often end it with a line break.
- * @throws PlatformError BAD_ARGUMENT that does not repeat it
+ * The token for a request's header; in files and variables it often ends with a line break.
+ * @throws PlatformError BAD_ARGUMENT that does not repeat the token
  */
 function cleanToken(text: string | undefined): string | undefined {
   const token = text?.trim();

@@ -1,11 +1,8 @@
-/**
- * One item at a time of batches that come one at a time. An item that is there costs one promise: 0.19 µs a
- * step of `for await`, where one generator over the batches took 0.35 µs and three inside each other 1.2 µs.
- */
+/** Iterates over the items of batches. A present item costs one promise, 0.19 µs for a step of `for await`. */
 export class Flattened<T> implements AsyncGenerator<T, void, undefined> {
   readonly #batches: AsyncGenerator<Iterable<T>, void, undefined>;
   #current: Iterator<T> | undefined;
-  /** The newest step that has to wait for a batch; steps asked for meanwhile come behind it. */
+  /** The newest step that waits for a batch; later steps queue after it. */
   #waiting: Promise<IteratorResult<T, void>> | undefined;
   #over = false;
 
@@ -67,7 +64,7 @@ export class Flattened<T> implements AsyncGenerator<T, void, undefined> {
     try {
       return this.#current?.next();
     } catch (error) {
-      // What follows cannot be told apart from what is missing.
+      // After a failure the remaining items cannot be told from missing ones.
       this.#over = true;
       this.#batches.return().catch(() => undefined);
       throw error;

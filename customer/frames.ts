@@ -1,7 +1,7 @@
 import { frameHeadBytes } from "../shared/wire/result-pack.ts";
 import { limits } from "../shared/limits.ts";
 
-/** Cuts a stream of results into the bodies of its frames, whatever chunks it comes in. Holds at most one frame. */
+/** Cuts a stream of results into the bodies of its frames, for any size of chunks. Holds at most one frame. */
 export class FrameSplitter {
   readonly #head = new Uint8Array(frameHeadBytes);
   #headBytes = 0;
@@ -9,8 +9,8 @@ export class FrameSplitter {
   #bodyBytes = 0;
 
   /**
-   * The frames that a chunk completed; those without a body, which mean nothing, are left out.
-   * @throws Error when a frame is too large to be one
+   * The frames that a chunk completes, without empty frames, which have no meaning.
+   * @throws Error when a frame is too large
    */
   *push(chunk: Uint8Array): Generator<Uint8Array, void, undefined> {
     let at = 0;
@@ -20,7 +20,7 @@ export class FrameSplitter {
         if (this.#headBytes === frameHeadBytes) this.#begin();
         continue;
       }
-      // Copied once into the frame's own bytes: the values in it are views of them.
+      // The part is copied into the frame's own buffer, because values are views of that.
       const part = chunk.subarray(at, at + this.#body.length - this.#bodyBytes);
       this.#body.set(part, this.#bodyBytes);
       this.#bodyBytes += part.length;

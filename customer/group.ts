@@ -4,7 +4,7 @@ import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import type { Api } from "./api.ts";
 
-/** The jobs that were submitted with one `group`. Made by `hands.group(name)`; a group needs no making of its own. */
+/** The jobs that were submitted with one `group`. Made by `hands.group(name)`; a group exists without being created. */
 export class Group {
   readonly name: string;
   readonly #api: Api;
@@ -17,12 +17,12 @@ export class Group {
     this.name = name;
   }
 
-  /** Your jobs of this group (an administrator's: everybody's), newest first. */
+  /** Your jobs of this group (all customers' for an administrator), newest first. */
   jobs(): Promise<JobInfo[]> {
     return this.#api.jobs({ group: this.name });
   }
 
-  /** Ends every job of the group that has not ended; resolves to those. Results so far stay. */
+  /** Cancels every job of the group that has not ended, and resolves to these jobs. Results so far stay. */
   async cancel(): Promise<JobInfo[]> {
     return (await this.#api.cancelGroup(this.name)).cancelled;
   }

@@ -29,35 +29,35 @@ import { Precache, type PrecacheOptions } from "./precache.ts";
 import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
-/** Options of {@link Hands.map}: those of the job on the server, and those of this program's view of it. */
+/** Options of {@link Hands.map}: options of the job on the server, and of this program's view of it. */
 export interface MapOptions extends Omit<JobOptionsInput, "after" | "failFast">, WatchOptions {
   /**
-   * Names the job across restarts of this program: run again with the same key, kernel and inputs, it goes on with the
-   * job instead of making another, and gets every result from the first.
+   * Names the job across restarts of this program: with the same key, kernel and inputs the program goes on with the same job,
+   * and gets every result from the first.
    */
   readonly key?: string;
   /**
-   * At most this many tasks that have not ended are on the server; for inputs without an end. Absent: everything is
-   * submitted as fast as the server takes it (it keeps tasks on disk).
+   * Most unfinished tasks on the server, for endless inputs. Absent: inputs are submitted as fast as the server takes them (it
+   * keeps tasks on disk).
    */
   readonly window?: number;
   /**
-   * Jobs (or their ids) that must finish without a failed task before any task of this one is computed, so that a program of
-   * several stages submits them all and leaves. When one ends otherwise this job ends as `blocked`, and says why.
+   * Jobs (or their ids) that must finish without a failed task before a task of this job is computed, so that a program of
+   * several stages submits them all and leaves. When such a job ends otherwise, this job ends as `blocked`, and says why.
    */
   readonly after?: readonly (string | Job<unknown>)[];
 }
 
-/** Longest time that a failed submission waits for the server to cancel its job. */
+/** Longest time that a failed submission waits until the server has cancelled the job. */
 const cancelMs = 5000;
 
 type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown> | string | URL;
 
-/** A connection to a server: the customer's verbs. Made by `connect`. */
+/** A connection to a server with the customer's verbs. Made by `connect`. */
 export class Hands {
   readonly #http: HttpClient;
   readonly #api: Api;
-  /** Kernels that the server is known to have. */
+  /** Kernels that are known to be on the server. */
   readonly #kernels = new Set<Sha256>();
   readonly #name: string | undefined;
   readonly #priority: number | undefined;
@@ -74,26 +74,26 @@ export class Hands {
     return this.#http.url;
   }
 
-  /** The REST interface beneath, for what the verbs here do not cover (tokens, clients). */
+  /** The underlying REST interface, for other verbs (tokens, clients). */
   get api(): Api {
     return this.#api;
   }
 
   /**
-   * Applies a kernel to every input on the clients of the server. Returns at once; await the job for an array in the
-   * order of the inputs, or iterate it as tasks complete.
+   * Applies a kernel to every input on the clients of the server. Returns at once; await the job for an array in the order of
+   * the inputs, or iterate it as tasks complete.
    *
-   * A kernel function travels as its source text: it sees `input`, `ctx` and the language, not the variables around it.
+   * A kernel function travels as its source text: it has `input`, `ctx` and the language, but not the variables around it.
    * Inputs may be endless or slow; they are enumerated as fast as the server takes them.
    *
-   * With `key`, a job that was made before is gone on with, whatever became of it. Its inputs are sent again from the first and
-   * compared with those it has: CONFLICT when one differs, when there are fewer or more, and when kernel or options are others
-   * (all but `name` and `priority` are compared).
+   * With `key`, an existing job goes on, whatever its state. The inputs are sent again from the first and compared with the
+   * job's: CONFLICT when an input, the number of inputs, the kernel or the options differ (all but `name` and `priority` are
+   * compared).
    *
-   * When the inputs throw, or one of them is refused, what waits on the job rejects once the job is cancelled; one with a `key`
-   * stays open instead, for the program to go on with.
+   * When enumerating the inputs throws, or an input is refused, promises of the job reject after the job is cancelled. A job
+   * with a `key` stays open instead, so that the program can go on with it.
    *
-   * @throws PlatformError BAD_ARGUMENT for what is no kernel, no list of inputs, or more than one
+   * @throws PlatformError BAD_ARGUMENT for an invalid kernel, for inputs that are no list, or for more than one list
    */
   map<Input, Output>(
     kernel: KernelFunction<Input, Output>,
@@ -110,7 +110,7 @@ export class Hands {
     checkMapArguments(kernel, inputs, options, rest.length);
     const over = new AbortController();
     const givenUp = new AbortController();
-    // Who waits is told once the server is: a program may end there and then.
+    // Promises of the job reject only after the server is told, because the program may then end at once.
     let leaving: Promise<void> | undefined;
     const leave = (reason: unknown, id?: JobId): Promise<void> => {
       const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
@@ -138,7 +138,7 @@ export class Hands {
     );
   }
 
-  /** A job that was made before, by this program or another. `Output` is what its kernel returns. */
+  /** An existing job, of this program or another. `Output` is the return type of its kernel. */
   job<Output = Value>(id: string, options: WatchOptions = {}): Job<Output> {
     const parsed = v.safeParse(jobIdSchema, id);
     if (!parsed.success)
@@ -155,12 +155,12 @@ export class Hands {
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
-  /** Your jobs (an administrator's: everybody's), newest first; all, or those that a filter lets through. */
+  /** Your jobs (all customers' for an administrator), newest first; all of them, or those that match a filter. */
   jobs(filter: JobListFilter = {}): Promise<JobInfo[]> {
     return this.#api.jobs(filter);
   }
 
-  /** The jobs that were submitted with this `group`: listed and cancelled together. */
+  /** The jobs of a `group`, which are listed and cancelled together. */
   group(name: string): Group {
     return new Group(this.#api, name);
   }
@@ -175,23 +175,24 @@ export class Hands {
   }
 
   /**
-   * Pushes data to clients before tasks need it, in the background, behind what their tasks fetch: to all that are connected,
-   * and those that join meanwhile. Whole blobs or slices. Await it until each has it, or as much as its cache takes (`short`
-   * counts those that have not all of it, `problems` says why); with no client connected it waits for the first, as a job does.
+   * Pushes data to clients before tasks need it, in the background and after the data of their tasks: to all connected clients,
+   * and clients that join meanwhile. Whole blobs or slices. The promise resolves when each client has the data, or as much as
+   * its cache takes (`short` counts the clients without all of it, `problems` says why). With no client connected it waits for
+   * the first, as a job does.
    *
-   * @param refs - as {@link put} returns them, or slices of those; up to 4,096
-   * @throws PlatformError NOT_FOUND when the server has not got one of them, TOO_MANY, BAD_ARGUMENT; the reason of `signal`
+   * @param refs - references of {@link put}, or slices of them; up to 4,096
+   * @throws PlatformError NOT_FOUND for a blob that the server does not have, TOO_MANY, BAD_ARGUMENT; the reason of `signal`
    */
   precache(refs: DataReference | Iterable<DataReference>, options: PrecacheOptions = {}): Precache {
     return new Precache(this.#http, DataReference.is(refs) ? [refs] : [...refs], options);
   }
 
-  /** The bytes that a reference stands for. @throws PlatformError NOT_FOUND, HASH_MISMATCH */
+  /** The bytes of a reference. @throws PlatformError NOT_FOUND, HASH_MISMATCH */
   get(reference: DataReference, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
     return getBlob(this.#http, reference, options.signal);
   }
 
-  /** The same in chunks, for what should not be held whole. */
+  /** The same in chunks, for data that is too large for memory. */
   stream(
     reference: DataReference,
     options: { signal?: AbortSignal } = {},
@@ -199,27 +200,27 @@ export class Hands {
     return streamBlob(this.#http, reference, options.signal);
   }
 
-  /** The clients that the server knows. */
+  /** The clients of the server. */
   clients(): Promise<ClientInfo[]> {
     return this.#api.clients();
   }
 
-  /** What the clients can do together: slots, busy ones, measured and expected tasks a second, by kind of client. */
+  /** Capacity of the clients together: slots, busy slots, measured and expected tasks a second, by kind of client. */
   capacity(): Promise<Capacity> {
     return this.#api.capacity();
   }
 
-  /** The server as a whole. */
+  /** Status of the server. */
   status(): Promise<ServerStatus> {
     return this.#api.status();
   }
 
-  /** Ends this connection: whatever waits on it rejects. Jobs go on. */
+  /** Ends this connection: pending promises reject. Jobs go on. */
   close(): void {
     this.#http.close();
   }
 
-  /** `await using hands = await connect()` closes by itself. */
+  /** `await using hands = await connect()` closes the connection by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
@@ -235,7 +236,7 @@ export class Hands {
       ...(failFast === false && { failFast }),
       ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
       name: options.name ?? this.#name ?? nameOf(kernel),
-      // A random key costs nothing and makes a repeated request find the job that the lost reply had made.
+      // With a random key a repeated request finds the job that a lost reply had made.
       key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
       kernel: sha256,
     };
@@ -246,7 +247,7 @@ export class Hands {
       if (!(error instanceof PlatformError)) throw error;
       if (error.code === "BAD_REQUEST")
         throw new PlatformError("BAD_ARGUMENT", `The options of the job: ${error.message}`, error);
-      // A server that was set up anew since then.
+      // The server was set up anew since the kernel was stored.
       if (error.code !== "UNKNOWN_KERNEL") throw error;
       await this.#putKernel(source, sha256, signal);
       return this.#api.createJob(request, { signal });
@@ -284,24 +285,24 @@ export class Hands {
         onTaken: (count) => same.taken(count),
       });
     } catch (error) {
-      // Whoever gave up had the job cancelled.
+      // Aborting has already cancelled the job.
       if (signal.aborted) throw error;
       const ended = job && (await this.#endedElsewhere(job, error));
-      // Its results say what happened, so those who read them are left to it.
+      // The results of the ended job tell what happened to it.
       if (ended) throw ended;
-      // With a key, somebody can go on with it.
+      // A later run can go on with a job that has a key.
       await leave(error, options.key === undefined ? job?.id : undefined);
       throw error;
     }
   }
 
-  /** Cancels a job that nobody waits for; when the server cannot be told, the job stays open for want of inputs. */
+  /** Cancels a job that the program does not want; without the server, the job stays open for want of inputs. */
   async #cancelUnwanted(id: JobId): Promise<void> {
     const signal = AbortSignal.timeout(cancelMs);
     await this.#api.act(id, "cancel", { patienceMs: 0, signal }).catch(() => undefined);
   }
 
-  /** A job that was ended while its inputs were still coming refuses them: why, or undefined when that is not what went wrong. */
+  /** The refusal of a job that was ended while its inputs were still coming; undefined when `error` has another cause. */
   async #endedElsewhere({ id }: JobInfo, error: unknown): Promise<PlatformError | undefined> {
     if (!(error instanceof PlatformError)) return undefined;
     if (error.code === "JOB_BLOCKED") return error;
@@ -315,7 +316,7 @@ export class Hands {
   }
 }
 
-/** Calls back when `signal` is aborted, or at once when it is; returns what ends that. */
+/** Calls back when `signal` is aborted, or at once when it is already. @returns a function that removes the listener */
 function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
   const listener = (): void => callback(signal?.reason);
   signal?.addEventListener("abort", listener, { once: true });

@@ -7,44 +7,44 @@ import { Network } from "./network.ts";
 import { OutageWatch } from "./outage.ts";
 import { persist, RetryAfterError } from "./retry.ts";
 
-/** A body that can be sent again when its reply was lost. */
+/** A body that can be sent again after a lost reply. */
 export type ReplayableBody = string | Uint8Array<ArrayBuffer> | Blob;
 
-/** One request; `path` is relative to the server's address, without a leading slash. */
+/** A request; `path` is relative to the server's address, without a leading slash. */
 export interface Request {
   readonly method: "GET" | "POST" | "PUT" | "HEAD" | "DELETE";
   readonly path: string;
   readonly body?: ReplayableBody;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal | undefined;
-  /** What the server may take for its answer beyond the usual, in ms: it works on what it was sent. */
+  /** Extra time in ms for the server's work on the request's body, before it answers. */
   readonly workMs?: number;
-  /** How long to go on trying; absent: the connection's patience. */
+  /** Time that the request is repeated, in ms; absent: the connection's patience. */
   readonly patienceMs?: number;
-  /** A reply that lasts and that nobody waits for: it does not keep the program running. */
+  /** For a lasting reply that no promise waits for: it does not keep the program running. */
   readonly background?: boolean;
 }
 
 interface HttpOptions {
   readonly url: string;
-  /** Finds the token; asked again when the server refuses it, because a restarted server may have left a new one. */
+  /** Finds the token; called again when the server refuses the token, because a restarted server may have left a new one. */
   readonly findToken: () => Promise<string | undefined>;
   readonly patienceMs: number;
   readonly log: (line: string) => void;
-  /** Sends requests in another way than over the network. */
+  /** Replaces requests over the network. */
   readonly fetch?: Fetch;
-  /** A connection without a byte for so long is given up, and what it was for done again; 15 s unless said otherwise. */
+  /** Time without a byte, in ms, after which a connection is given up and its request repeated; 15 s when absent. */
   readonly silenceMs?: number | undefined;
 }
 
-/** Three signs of life in a reply that lasts (`limits.signOfLifeMs`). */
+/** Three signs of life of a lasting reply (`limits.signOfLifeMs`). */
 export const usualSilenceMs = 15_000;
-/** A server that is only slow to answer is given up to so many times as long, twice as long each time. */
+/** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */
 const mostPatience = 4;
 
 /**
- * Requests to one server. Every request of this interface is idempotent, so each is repeated with back-off whenever its
- * reply is lost, its connection stands still (SPEC.md [WAIT-2]), or its refusal is retryable.
+ * Requests to one server. Every request of this interface is idempotent, so each is repeated with back-off when its reply is
+ * lost, its connection stalls (SPEC.md [WAIT-2]), or its refusal is retryable.
  */
 export class HttpClient {
   readonly url: string;
@@ -61,7 +61,10 @@ export class HttpClient {
     this.outage = new OutageWatch(options.url, options.log);
   }
 
-  /** Sends a request and reads its reply with `read`; both are repeated together, so a reply cut in the middle is too. */
+  /**
+   * Sends a request and reads its reply with `read`. Both are repeated together, so that a reply that breaks off is repeated
+   * too.
+   */
   request<T>(request: Request, read: (response: Response) => Promise<T> | T): Promise<T> {
     return this.#persist(request, async (response) => {
       try {
@@ -72,7 +75,7 @@ export class HttpClient {
     });
   }
 
-  /** Opens a streamed reply; the caller reads it, and goes on after a cut in its own way. `signal` ends it. */
+  /** Opens a streamed reply. The caller reads it, and handles a broken connection itself. `signal` ends the reply. */
   open(request: Request): Promise<Response> {
     return this.#persist(request, (response) => response);
   }
@@ -98,7 +101,7 @@ export class HttpClient {
     );
   }
 
-  /** Whoever has little patience is not kept longer by a host that says nothing. */
+  /** The silence limit, at most the request's patience. */
   #silenceMs(patience: number, patienceMs: number): number {
     const ms = (this.#options.silenceMs ?? usualSilenceMs) * patience;
     return patienceMs > 0 ? Math.min(ms, patienceMs) : ms;
@@ -109,7 +112,7 @@ export class HttpClient {
     return this.#closed.signal;
   }
 
-  /** Where and with what to open a WebSocket; undefined when requests do not go over the network. */
+  /** Address and headers for a WebSocket; undefined when requests do not go over the network. */
   async socketAddress(path: string): Promise<{ url: URL; headers: Record<string, string> } | undefined> {
     if (this.#options.fetch || this.closed.aborted) return undefined;
     const url = new URL(path, this.url);
@@ -117,7 +120,7 @@ export class HttpClient {
     return { url, headers: headersOf(await this.#token) };
   }
 
-  /** Ends every request with `PlatformError` (`reason`); nothing can be sent afterwards. */
+  /** Ends every request with `PlatformError` (`reason`), and refuses later requests. */
   close(reason = new PlatformError("WRONG_STATE", "The connection was closed with hands.close().")): void {
     this.#closed.abort(reason);
   }
@@ -131,7 +134,7 @@ export class HttpClient {
     const response = await this.#fetch(request, token, signal);
     if (response.ok) return response;
     const refusal = await refusalOf(response);
-    // Gone: by the attempt whose reply was lost.
+    // The attempt whose reply was lost has deleted the resource.
     if (request.method === "DELETE" && request.isRepeat && refusal.code === "NOT_FOUND")
       return new Response();
     if (refusal.code !== "UNAUTHENTICATED") throw refusal;
@@ -166,7 +169,7 @@ export class HttpClient {
 }
 
 interface Attempt extends Request {
-  /** A reply to it may have been lost. */
+  /** Whether the reply to an earlier attempt may have been lost. */
   readonly isRepeat: boolean;
   readonly silenceMs: number;
 }
@@ -175,13 +178,13 @@ function isSilence(error: unknown): error is SilenceError {
   return error instanceof SilenceError;
 }
 
-/** What every request says. */
+/** Headers of every request. */
 function headersOf(token: string | undefined): Record<string, string> {
   const agent = { "user-agent": `manyhands-sdk/${version}` };
   return token ? { ...agent, authorization: `Bearer ${token}` } : agent;
 }
 
-/** The innermost reason of a failed fetch: `fetch failed` alone helps nobody. */
+/** The innermost cause of a failed fetch, because `fetch failed` alone does not help. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
@@ -196,7 +199,7 @@ async function refusalOf(response: Response): Promise<PlatformError> {
   return retryAfter > 0 ? new RetryAfterError(refusal, retryAfter * 1000) : refusal;
 }
 
-/** A refusal that Manyhands did not write: a proxy in front, or another program on that port. */
+/** A refusal without a Manyhands body: of a proxy, or of another program on that port. */
 function fromStatus(status: number, text: string): PlatformError {
   const message = `The server answered with HTTP status ${status}${text ? `: ${text.slice(0, 200)}` : ""}.`;
   if (status === 401) return new PlatformError("UNAUTHENTICATED", message);

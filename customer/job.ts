@@ -9,52 +9,53 @@ import { watchProgress, type Progress } from "./progress.ts";
 import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
-/** What is known of one task when its job has ended, whichever way. */
+/** Outcome of a task after the end of its job. */
 export type SettledTask<Output> =
   | { readonly index: number; readonly status: "done"; readonly output: Output }
   | { readonly index: number; readonly status: "failed"; readonly error: TaskError }
   | { readonly index: number; readonly status: "cancelled" };
 
-/** Options of one program's view of a job. */
+/** Options of a program's view of a job. */
 export interface WatchOptions {
-  /** Called as the job moves, at most four times a second, and once when it has ended. */
+  /** Called when the job's progress changes, at most four times a second, and once at its end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Gives up: what waits on the job rejects with its reason, and a job of `hands.map` is cancelled. */
+  /** Aborting rejects the job's promises with the signal's reason, and cancels a job of `hands.map`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * When failures end the whole job. Unless told otherwise, when its first tasks all fail alike, on several clients where several
-   * are, and none was done: it is `quarantined`, and says why. `false`: never, every task is tried. `true`: also as soon as the
-   * first task has failed for good; awaiting rejects, and the job is cancelled.
+   * When failures end the whole job. Absent: when its first tasks all fail alike and none is done, on several clients where
+   * there are several; the job is then `quarantined`, and says why. `false`: never, every task is tried. `true`: also as soon
+   * as a task has failed for good; awaiting rejects, and the job is cancelled.
    */
   readonly failFast?: boolean | undefined;
 }
 
 /**
- * A job on the server. Await it for the outputs in the order of the inputs; iterate it for outcomes as they are
- * completed. Both start from the first result, as often as you like, in this process or another (`hands.job(id)`).
+ * A job on the server. Await it for the outputs in the order of the inputs; iterate it for outcomes as they are completed. Both
+ * start from the first result, any number of times, in this process or another (`hands.job(id)`).
  *
- * Being awaitable, a job returned from an async function is awaited there: return `{ job }` to hand on the job itself.
+ * A job is awaitable, so an async function that returns a job waits for its outputs: return `{ job }` to hand on the job
+ * itself.
  */
 export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable<TaskOutcome<Output>> {
-  /** The job's id, once the server has made it. */
+  /** The job's id, after the server has made the job. */
   readonly id: Promise<JobId>;
-  /** Resolves when every input is on the server's disk: from then on this program may end, and the job goes on. */
+  /** Resolves when every input is on the server's disk: from then on the job goes on without this program. */
   readonly submitted: Promise<void>;
-  /** Resolves when it is known that the results belong to the inputs that were given. */
+  /** Resolves when the results are known to belong to the given inputs. */
   readonly #verified: Promise<void>;
   /** Absent where no inputs were given. */
   readonly #same: SameInputs | undefined;
   readonly #api: Api;
   readonly #options: WatchOptions;
-  /** Aborted when this view of the job is over: the submission failed, or the caller gave up. */
+  /** Aborted at the end of this view of the job: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
   readonly #watched = new AbortController();
-  /** While this program cancels the job because it failed or gave up: what aborts {@link #over} in the end. */
+  /** The pending cancellation of a job that failed or was given up; it aborts {@link #over} in the end. */
   readonly #left: () => Promise<void> | undefined;
-  /** Called when the job was seen to end. */
+  /** Called when this view sees the end of the job. */
   readonly #ended: () => void;
   #outputs: Promise<Output[]> | undefined;
-  /** Whether `onProgress` was told of the end. */
+  /** Whether `onProgress` was called for the end. */
   #endTold = false;
 
   /** Made by `hands.map` and `hands.job`. */
@@ -75,7 +76,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.#options = options;
     this.#over = parts.over;
     this.id = parts.id;
-    // Who waits for the id is told when there is none; nobody else has to be.
+    // Callers that use the id see its rejection; without such a caller it must not be an unhandled one.
     this.id.catch(() => undefined);
     this.submitted = parts.submitted;
     this.#verified = parts.verified;
@@ -86,32 +87,32 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     if (options.onProgress) void this.#watch();
   }
 
-  /** Awaiting: every output, in the order of the inputs. @throws TaskFailedError, PlatformError JOB_CANCELLED, … */
+  /** Awaits every output, in the order of the inputs. @throws TaskFailedError, PlatformError JOB_CANCELLED, … */
   // oxlint-disable-next-line unicorn/no-thenable -- `await hands.map(…)` is the point of the interface
   then<Fulfilled = Output[], Rejected = never>(
     onFulfilled?: ((outputs: Output[]) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     const outputs = (this.#outputs ??= this.#collect());
-    // A job that ended badly may go on later: whoever awaits it then asks anew.
+    // A failed job may go on later, so the next await starts anew.
     outputs.catch(() => {
       if (this.#outputs === outputs) this.#outputs = undefined;
     });
     return outputs.then(onFulfilled, onRejected);
   }
 
-  /** Iterating: the same as {@link outcomes}. */
+  /** Iterates as {@link outcomes} does. */
   [Symbol.asyncIterator](): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
     return this.outcomes();
   }
 
   /**
-   * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job. A task that is
-   * requeued after it failed comes again.
+   * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job. A task that is requeued
+   * after a failure comes again.
    *
-   * @param options.after - start behind the outcome with this `seq`; 0 is the beginning
-   * @param options.follow - false: end with what there is now, instead of with the job
-   * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED at the end of a job that ended so
+   * @param options.after - start after the outcome with this `seq`; 0 is the beginning
+   * @param options.follow - false: end after the present outcomes, not with the job
+   * @throws PlatformError JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED at the end of such a job
    */
   outcomes(
     options: { after?: number; follow?: boolean } = {},
@@ -119,13 +120,13 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return new Flattened(this.#untilFinished(options));
   }
 
-  /** Waits for the end of the job and tells how each task ended. Rejects only when the server cannot be asked. */
+  /** Waits for the end of the job. @returns how each task ended; rejects only when the server cannot be asked */
   async settled(): Promise<SettledTask<Output>[]> {
     const tasks: SettledTask<Output>[] = [];
     const { job, counts } = await this.#eachOutcome(({ index, error, output }) => {
       tasks[index] = error ? { index, status: "failed", error } : { index, status: "done", output };
     });
-    // Neither gives every task a failure of its own: one reason stands for all that had not ended.
+    // A quarantined or blocked job has one reason for all unfinished tasks, not a failure of each.
     const asWhole = job === "quarantined" || job === "blocked";
     const reason = asWhole ? (await this.status()).failures.at(-1) : undefined;
     for (let index = 0; index < counts.total; index++)
@@ -135,19 +136,19 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return tasks;
   }
 
-  /** How the job stands: counts by state, rate, estimated end, first failures. */
+  /** State of the job: counts, rate, estimated end, first failures. */
   async status(): Promise<JobInfo> {
     return this.#api.job(await this.id);
   }
 
-  /** Ends the job: running kernels are terminated; results so far stay. */
+  /** Cancels the job: running kernels are terminated; results so far stay. */
   async cancel(): Promise<JobInfo> {
-    // Inputs that were still coming are refused now, which is no surprise.
+    // The server refuses inputs that are still coming, which is expected.
     this.submitted.catch(() => undefined);
     return this.#api.act(await this.id, "cancel");
   }
 
-  /** Hands out no more tasks until {@link resume}; what runs is finished. */
+  /** Hands out no more tasks until {@link resume}; running tasks finish. */
   async pause(): Promise<JobInfo> {
     return this.#api.act(await this.id, "pause");
   }
@@ -157,7 +158,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.act(await this.id, "resume");
   }
 
-  /** Tries the failed tasks once more, with all their attempts. Resolves to how many; await or iterate the job again. */
+  /** Tries the failed tasks once more, with all their attempts, and resolves to their number; await or iterate the job again. */
   async requeueFailed(): Promise<number> {
     const requeued = await this.#api.requeueFailed(await this.id);
     this.#outputs = undefined;
@@ -165,7 +166,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return requeued;
   }
 
-  /** Jobs of higher priority go first; -1000 … 1000, 0 unless said otherwise. */
+  /** Jobs of higher priority go first; -1000 … 1000, by default 0. */
   async setPriority(priority: number): Promise<JobInfo> {
     return this.#api.setPriority(await this.id, priority);
   }
@@ -175,7 +176,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.logs(await this.id);
   }
 
-  /** Makes the server forget the job with its results; what still runs is cancelled. */
+  /** Makes the server forget the job with its results; running tasks are cancelled. */
   async delete(): Promise<void> {
     return this.#api.deleteJob(await this.id);
   }
@@ -232,7 +233,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     after?: number;
     follow?: boolean;
   }): AsyncGenerator<OutcomeBatch<Output>, JobEnd | undefined, undefined> {
-    // A failed submission ends every consumer through #over, so it is reported.
+    // A failed submission ends every consumer through #over, which reports it.
     this.submitted.catch(() => undefined);
     const { signal } = this.#over;
     const id = await this.id;
@@ -290,7 +291,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     throw new PlatformError("JOB_QUARANTINED", whyQuarantined(job), new TaskFailedError(failures, total));
   }
 
-  /** Its end is told once, although it is pushed, and seen by each consumer of the results. */
+  /** The end is both pushed and seen by each consumer of the results, but told once. */
   #tell(progress: Progress): void {
     const isEnd = hasEnded(progress.state);
     if (isEnd && this.#endTold) return;
@@ -305,15 +306,15 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   }
 }
 
-/** Why a job that is blocked can not run, for people. */
+/** The reason why a job is blocked, for people. */
 export function whyBlocked(job: JobInfo): string {
   const reason = job.failures.find(({ kind }) => kind === "blocked");
   return `Job ${job.id} is blocked: ${reason?.message ?? "a job it comes after did not finish well."}`;
 }
 
-/** Why a job was ended as a whole, for people. */
+/** The reason why a job was quarantined, for people. */
 export function whyQuarantined({ id, counts: { done, total }, failures }: JobInfo): string {
-  // The reason of the job stands behind those of its tasks.
+  // The reason of the job comes after those of its tasks.
   const reason = failures.at(-1)?.message ?? "";
   return `Job ${id} was quarantined with ${done} of ${total} tasks done. ${reason}`.trim();
 }

@@ -1,6 +1,6 @@
 /**
- * The lines of a reply as JSON values, blank lines (signs of life) left out. Ends with the reply.
- * @throws whatever breaks the connection; SyntaxError
+ * The lines of a reply as JSON values, without blank lines (signs of life). Ends with the reply.
+ * @throws the error of a broken connection; SyntaxError
  */
 export async function* jsonLines(response: Response): AsyncGenerator<unknown, void, undefined> {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -15,7 +15,7 @@ export async function* jsonLines(response: Response): AsyncGenerator<unknown, vo
       for (const line of lines) if (line !== "") yield JSON.parse(line) as unknown;
     }
   } finally {
-    // Without this an abandoned stream would go on filling its buffer.
+    // An abandoned stream would otherwise go on filling its buffer.
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -2,7 +2,7 @@ import { PlatformError } from "../shared/errors.ts";
 import { kernelModule, type KernelModule } from "./kernel/kernel-source.ts";
 
 /**
- * Refuses what `hands.map` cannot work with, before anything is submitted. TypeScript sees most of it; a script does not.
+ * Refuses wrong arguments of `hands.map` before a job is submitted. TypeScript finds most of them, but not in scripts.
  * @throws PlatformError BAD_ARGUMENT
  */
 export function checkMapArguments(kernel: unknown, inputs: unknown, options: unknown, rest: number): void {
@@ -40,7 +40,7 @@ function isPlainObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !isIterable(value);
 }
 
-/** What a value is, for a sentence. */
+/** The kind of a value, for a message. */
 function nounOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";

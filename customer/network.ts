@@ -2,12 +2,13 @@ import { Connections } from "../system/connections.ts";
 import type { Fetch } from "./fetch.ts";
 import { fetchOver } from "./node-fetch.ts";
 
-/** `fetch` over the network, on connections that leave when one of them was found dead. */
+/** `fetch` over the network. When a connection is found dead, the other kept connections are dropped as well. */
 export class Network {
   readonly #connections = new Connections();
 
   readonly fetch: Fetch = (url, init, options = {}) =>
-    // In the background on one of its own, so that no other request is given a connection that keeps nothing alive.
+    // A background request has a connection of its own, because such a connection keeps no process alive and must not be
+    // reused.
     fetchOver({ agent: options.background ? false : this.#connections.agentOf(url) }, url, init, {
       ...options,
       onSilence: () => this.#connections.renew(),

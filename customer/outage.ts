@@ -1,10 +1,10 @@
 import type { PlatformError } from "../shared/errors.ts";
 import type { OutageListener } from "./retry.ts";
 
-/** A short restart of the server is nobody's business; after this long the person is told. */
+/** An outage of this length is reported; a short restart of the server is not. */
 const silenceMs = 10_000;
 
-/** Watches whether the server answers, over all requests of one connection, and says so once an outage. */
+/** Watches all requests of one connection, and reports an outage of the server once. */
 export class OutageWatch implements OutageListener {
   readonly #where: string;
   readonly #log: (line: string) => void;
@@ -17,7 +17,7 @@ export class OutageWatch implements OutageListener {
     this.#log = log;
   }
 
-  /** Milliseconds that nothing has succeeded for, once they are worth telling; else 0. */
+  /** Milliseconds since the last success, when long enough to be reported; else 0. */
   get ms(): number {
     const ms = this.#since === undefined ? 0 : performance.now() - this.#since;
     return ms >= silenceMs ? ms : 0;

@@ -11,29 +11,29 @@ import { TaskError } from "./task-error.ts";
 import { unreadableOutput } from "../shared/wire/task.ts";
 
 /**
- * How one task ended: `error` is undefined exactly when the task is done.
- * `if (outcome.error) … else use(outcome.output)`. `seq` numbers the outcomes of a job in the order of their completion.
+ * The end of a task: `error` is undefined exactly when the task is done. `if (outcome.error) … else use(outcome.output)`. `seq`
+ * numbers the outcomes of a job in the order of their completion.
  */
 export type TaskOutcome<Output> =
   | { readonly seq: number; readonly index: number; readonly output: Output; readonly error?: undefined }
   | { readonly seq: number; readonly index: number; readonly error: TaskError; readonly output?: undefined };
 
-/** Outcomes that are there together; each is decoded when it is taken. */
+/** Outcomes that arrived together; each is decoded when it is taken. */
 export type OutcomeBatch<Output> = Iterable<TaskOutcome<Output>>;
 
 /** The last line of a job's results. */
 export type JobEnd = Extract<ResultLine, { state: "end" }>;
 
-/** Large outputs that are fetched while earlier ones are used: hides the round trip, bounds the memory. */
+/** Large outputs that are fetched while earlier outcomes are used, which hides the round trip and bounds memory. */
 const fetchedAhead = 4;
 /** Parts of packs that wait behind a large output. */
 const partsAhead = 2 * fetchedAhead;
 
 type Batch = OutcomeBatch<Value>;
-/** Outcomes in a row that are there, or what fetches a large one. */
+/** Successive outcomes that are present, or a function that fetches a large output. */
 type Part = Batch | (() => Promise<Batch>);
 
-/** Outcomes of a job in completion order; returns how the job ended (undefined without `follow`). */
+/** Outcomes of a job in completion order. @returns how the job ended (undefined without `follow`) */
 export async function* streamOutcomes(
   http: HttpClient,
   id: JobId,
@@ -71,7 +71,7 @@ function hasRoom(queue: readonly unknown[]): boolean {
   return fetching < fetchedAhead && queue.length < partsAhead;
 }
 
-/** Whether there is nothing to hand on before `next`: no part is there, and `next` settles before the first does. */
+/** Whether `next` comes before any part: there is no part, or `next` settles before the first part does. */
 async function isFirst(next: Promise<unknown>, head: Batch | Promise<Batch> | undefined): Promise<boolean> {
   if (!head) return true;
   if (!(head instanceof Promise)) return false;
@@ -87,7 +87,7 @@ async function isFirst(next: Promise<unknown>, head: Batch | Promise<Batch> | un
   ]);
 }
 
-/** Marks a promise whose failure is met later, or no more. */
+/** Marks a promise whose failure is handled later, or not at all. */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
@@ -105,7 +105,7 @@ async function* partsOf(
   return undefined;
 }
 
-/** A pack, cut at its large outputs. */
+/** The parts of a pack, which is cut at its large outputs. */
 function* partsOfPack(
   http: HttpClient,
   pack: ResultPack,
@@ -158,10 +158,10 @@ async function fetchOutcome(
   }
 }
 
-/** What fetching a blob is refused with for this blob alone. */
+/** Refusals that concern one blob only. */
 const lostCodes: readonly ErrorCode[] = ["NOT_FOUND", "HASH_MISMATCH", "TOO_LARGE"];
 
-/** An output that cannot be read is one failed result: the others of its job are read. */
+/** An unreadable output becomes one failed task, so that the job's other outputs are read. */
 function outcomeOf(seq: number, index: number, bytes: Uint8Array): TaskOutcome<Value> {
   try {
     return { seq, index, output: decodeValue(bytes) };

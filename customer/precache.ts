@@ -16,21 +16,21 @@ import { pauseMs } from "./retry.ts";
 
 /** Options of `hands.precache`. */
 export interface PrecacheOptions {
-  /** Only clients of this kind; all unless said otherwise. */
+  /** Only clients with these properties; absent: all. */
   readonly requires?: Requirements;
-  /** Wait until at least so many clients have it, or as much as they take; 1 unless said otherwise, 0 waits for nobody. */
+  /** Least number of clients that must have the data, or as much of it as they take; 1 when absent, 0 needs none. */
   readonly atLeast?: number;
-  /** Go on for clients that join after all had it, until {@link Precache.stop}; it keeps the program running. */
+  /** Goes on for later clients until {@link Precache.stop}; keeps the program running. */
   readonly stay?: boolean;
-  /** Called as it moves, at most four times a second. */
+  /** Called when the progress changes, at most four times a second. */
   readonly onProgress?: ((progress: PrecacheProgress) => void) | undefined;
-  /** Ends it: what waits rejects with its reason. Clients keep what they have. */
+  /** Aborting ends the precache: its promises reject with the signal's reason. Clients keep the data they have. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Data on its way to clients. Await it for how it ended. It stands as long as this program wants it: a program that ends,
- * or is killed, ends it; a server that restarts is asked again.
+ * Data on its way to clients. Await it for its final progress. The precache lasts as long as this program wants it: the end of
+ * the program ends it, and after a restart of the server it is requested again.
  */
 export class Precache implements PromiseLike<PrecacheProgress> {
   readonly #http: HttpClient;
@@ -38,9 +38,9 @@ export class Precache implements PromiseLike<PrecacheProgress> {
   readonly #body: string;
   readonly #settled = Promise.withResolvers<PrecacheProgress>();
   readonly #ended = Promise.withResolvers<void>();
-  /** Aborted when nobody wants it any more. */
+  /** Aborted at the end of the precache. */
   readonly #over = new AbortController();
-  /** Ends the request that stands for it now; absent while paused. */
+  /** Ends the current request; absent while paused. */
   #request: AbortController | undefined;
   #paused: PromiseWithResolvers<void> | undefined;
   #newest: PrecacheProgress | undefined;
@@ -52,7 +52,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     const { requires = {}, atLeast = 1, stay = false, signal } = options;
     const input: PrecacheInput = { refs: refs.map((ref) => ref.toJSON()), requires, atLeast, stay };
     this.#body = JSON.stringify(input);
-    // Who awaits it is told; nobody has to.
+    // Callers that await the precache see its rejection; without a caller it must not be an unhandled one.
     this.#settled.promise.catch(() => undefined);
     this.#ended.promise.catch(() => undefined);
     const given = (): void => this.#fail(signal?.reason);
@@ -69,12 +69,12 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     else void this.#run();
   }
 
-  /** How it stands; undefined before the server has said. */
+  /** The newest progress; undefined before the server's first report. */
   get progress(): PrecacheProgress | undefined {
     return this.#newest;
   }
 
-  /** Awaiting: until every client that is connected has it, or as much as it takes. @throws PlatformError NOT_FOUND, … */
+  /** Waits until every connected client has the data, or as much of it as it takes. @throws PlatformError NOT_FOUND, … */
   // oxlint-disable-next-line unicorn/no-thenable -- `await hands.precache(…)` is the point of the interface
   then<Fulfilled = PrecacheProgress, Rejected = never>(
     onFulfilled?: ((progress: PrecacheProgress) => Fulfilled | PromiseLike<Fulfilled>) | null,
@@ -83,12 +83,12 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     return this.#settled.promise.then(onFulfilled, onRejected);
   }
 
-  /** Resolves when it is over; with `stay` that is after {@link Precache.stop}. Rejects with what ended it otherwise. */
+  /** Resolves at the end of the precache; with `stay` that is after {@link Precache.stop}. Rejects when another cause ended it. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** Clients begin no further transfer until {@link resume}; they keep what they have. */
+  /** Clients begin no further transfer until {@link resume}; they keep the data they have. */
   pause(): void {
     this.#paused ??= Promise.withResolvers<void>();
     this.#request?.abort();
@@ -100,7 +100,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
     this.#paused = undefined;
   }
 
-  /** Ends it. Who waits gets how it stands; clients keep what they have. */
+  /** Ends the precache. Awaiting it gives the newest progress; clients keep the data they have. */
   stop(): void {
     const nobody = {
       done: false,
@@ -127,7 +127,7 @@ export class Precache implements PromiseLike<PrecacheProgress> {
         }
       } catch (error) {
         if (error instanceof PlatformError && !signal.aborted) return this.#fail(error);
-        // Anything else is the connection, or a pause: the precache is asked for again.
+        // The connection broke, or the precache was paused: it is requested again.
       }
       if (!this.#paused) await sleep(pauseMs(cuts++), undefined, { signal }).catch(() => undefined);
     }

@@ -6,7 +6,7 @@ import type { Api } from "./api.ts";
 import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";
 
-/** How a job stands; pushed to `onProgress` as it changes, at most four times a second, and once at the end. */
+/** Progress of a job; pushed to `onProgress` when it changes, at most four times a second, and once at the end. */
 export interface Progress {
   readonly state: JobState;
   readonly paused: boolean;
@@ -19,28 +19,28 @@ export interface Progress {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** Work that is over, 0 … 1: tasks that have ended, and of running ones the share that their kernels last told. */
+  /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   readonly fraction: number;
   /** Tasks per second over the last minute. */
   readonly rate: number;
-  /** Milliseconds until the job ends at this rate; null when unknown. */
+  /** Milliseconds until the job ends at this rate; null while unknown. */
   readonly estimatedMs: number | null;
-  /** Milliseconds since the server last answered, once that is worth telling (10 s); else 0. */
+  /** Milliseconds since the server's last answer, when long enough to be reported (10 s); else 0. */
   readonly offlineMs: number;
 }
 
-/** How often it is asked for where it is not pushed, and how often an outage is told of. */
+/** Period of requests while progress is not pushed, and of reports of an outage. */
 const everyMs = 1000;
 
-/** The {@link Progress} of what the server tells of a job. */
+/** The {@link Progress} of the server's report on a job. */
 function progressOf(job: JobProgress, offlineMs = 0): Progress {
   const { state, paused, waitingFor, counts, fraction, rate, estimatedMs } = job;
   return { state, paused, waitingFor, ...counts, fraction, rate, estimatedMs, offlineMs };
 }
 
 /**
- * Tells `listener` how the job stands until it has ended or `signal` is aborted: the server pushes it. While there is no
- * connection, or the server has too many readers, it is asked once a second. Does not keep the process alive.
+ * Calls `listener` with the progress that the server pushes, until the job has ended or `signal` is aborted. Without a
+ * connection, or when the server has too many readers, the job is requested once a second. Does not keep the process alive.
  */
 export async function watchProgress(
   api: Api,
@@ -55,7 +55,7 @@ export async function watchProgress(
   };
   const isOver = (): boolean => signal.aborted || (newest !== undefined && hasEnded(newest.state));
   while (!isOver()) {
-    // The job's own requests say what is wrong, if it stays so; here an outage only shows.
+    // A lasting failure shows in the job's own requests; here an outage only shows as progress.
     const refusal = await follow(api, id, signal, tell).catch((error: unknown) => error);
     if (isOver()) return;
     if (refusal instanceof PlatformError && !refusal.retryable) return;
@@ -67,7 +67,7 @@ export async function watchProgress(
   }
 }
 
-/** Tells each picture that the server pushes. @throws PlatformError when it refuses, is away, or goes away */
+/** Passes on each pushed progress. @throws PlatformError when the server refuses, is away, or goes away */
 async function follow(
   api: Api,
   id: JobId,

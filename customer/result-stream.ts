@@ -8,9 +8,9 @@ import type { HttpClient } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 
 /**
- * The results of a job in completion order, pack by pack, from the one after `after`, gapless across lost connections and restarts of
- * the server: each reopening asks for what follows the last sequence number seen. Ends after the `end` line when
- * `follow`, else when there is none yet.
+ * The results of a job in completion order, pack by pack, beginning after sequence number `after`. There are no gaps across
+ * broken connections and restarts of the server, because each request begins after the last result. Ends after the `end` line
+ * with `follow`, else after the present results.
  */
 export async function* streamResults(
   http: HttpClient,
@@ -40,7 +40,7 @@ export async function* streamResults(
     } catch (error) {
       if (error instanceof PlatformError) throw error;
       options.signal.throwIfAborted();
-      // Anything else is the connection: go on after the last result.
+      // Another failure is of the connection: the next request begins after the last result.
     } finally {
       attempt.abort();
     }
@@ -50,7 +50,7 @@ export async function* streamResults(
   }
 }
 
-/** What the frames that a chunk completed hold. @throws PlatformError UPGRADE_REQUIRED */
+/** The contents of the frames that a chunk completes. @throws PlatformError UPGRADE_REQUIRED */
 function framesOf(splitter: FrameSplitter, chunk: Uint8Array): (ResultPack | JobLine)[] {
   try {
     return [...splitter.push(chunk)].map(readResultFrame);
@@ -70,7 +70,7 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void, u
       yield value;
     }
   } finally {
-    // Without this an abandoned stream would go on filling its buffer.
+    // An abandoned stream would otherwise go on filling its buffer.
     await reader.cancel().catch(() => undefined);
   }
 }

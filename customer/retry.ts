@@ -3,13 +3,13 @@ import { backoffMs } from "../shared/backoff.ts";
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 
 /**
- * How often a refusal is met before it counts as final, for the retryable codes that time alone seldom mends. The others
- * (server away, full, busy) are retried for as long as the customer has patience.
+ * Attempts before a refusal counts as final, for retryable codes that time alone seldom mends. The others (server away, full,
+ * busy) are retried for as long as the customer has patience.
  */
 const attemptsOf: Partial<Record<ErrorCode, number>> = {
   INTERNAL: 5,
   HASH_MISMATCH: 3,
-  // These need another request first, so the caller has to act.
+  // These refusals need another request first, so the caller has to act.
   UNKNOWN_BLOB: 1,
   UNKNOWN_KERNEL: 1,
 };
@@ -24,17 +24,17 @@ export function pauseMs(attempt: number, random: () => number = Math.random): nu
   return backoffMs(attempt, random, firstPauseMs, longestPauseMs);
 }
 
-/** What is told while requests fail and when they succeed again. */
+/** Listener to failures and successes of requests. */
 export interface OutageListener {
   failed(error: PlatformError): void;
   succeeded(): void;
-  /** Aborted when something succeeds from now on: then whoever waits for the server need not wait longer. */
+  /** Aborted at the next success, which ends the pauses of all requests. */
   readonly over: AbortSignal;
 }
 
 /**
- * Repeats `attempt` until it succeeds, with back-off and jitter, as long as its refusals are retryable and
- * `patienceMs` since the first of them has not passed.
+ * Repeats `attempt` until it succeeds, with back-off and jitter, while its refusals are retryable and `patienceMs` since the
+ * first refusal has not passed.
  * @throws PlatformError the last refusal; or the reason of `signal`
  */
 export async function persist<T>(
@@ -51,7 +51,7 @@ export async function persist<T>(
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof PlatformError) || !error.retryable) throw error;
-      // What another request has to mend first says nothing about the server.
+      // A refusal that needs another request first is no sign of an outage.
       if (attemptsOf[error.code] === undefined) options.outage?.failed(error);
       failedAt ??= performance.now();
       const pause = Math.max(pauseMs(attempts - 1), retryAfterOf(error) ?? 0);
@@ -63,13 +63,13 @@ export async function persist<T>(
       await sleep(pause, undefined, { signal: AbortSignal.any(signals) }).catch(() =>
         options.signal?.throwIfAborted(),
       );
-      // The network answers again: the back-off starts afresh.
+      // Another request has succeeded, so the back-off starts afresh.
       if (over?.aborted) attempts = 0;
     }
   }
 }
 
-/** A refusal that says when to come back (HTTP `Retry-After`). */
+/** A refusal with the time of the next attempt (HTTP `Retry-After`). */
 export class RetryAfterError extends PlatformError {
   readonly retryAfterMs: number;
   constructor({ code, message, remedy }: PlatformError, retryAfterMs: number) {

@@ -7,31 +7,34 @@ import type { Api } from "./api.ts";
 import { SubmitSocket } from "./submit-socket.ts";
 import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
 
-/** Inputs of a job: what is enumerated once, in order; its position is the task's index. */
+/** Inputs of a job, enumerated once and in order; an input's position is its task's index. */
 export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
 
-/** The first request is small, so that clients have something to do at once; each may hold twice as much as the one before. */
+/** The first request is small, so that clients can begin at once; each request may hold twice as much as the one before. */
 const firstBatchTasks = 128;
 
-/** A job that has sent so many requests of a few tasks each is fed by a program that waits for results: worth a submit socket. */
+/**
+ * After `fewRequests` requests of at most `fewTasks` tasks each the program seems to wait for results, which is worth a submit
+ * socket.
+ */
 const fewTasks = 16;
 const fewRequests = 4;
 
-/** How often a job with a window looks whether tasks have ended. */
+/** Period in which a job with a window checks for ended tasks. */
 const windowPollMs = 250;
 
 interface SubmissionOptions {
   readonly signal: AbortSignal;
-  /** At most this many tasks that have not ended. */
+  /** Most unfinished tasks. */
   readonly window: number | undefined;
   /** Called when the server has taken all inputs below an index. */
   readonly onTaken: (count: number) => void;
 }
 
 /**
- * Streams inputs to the server, one request under way while the next fills: a slow server makes the enumeration wait, a
- * slow enumeration sends what there is. Sent again after a lost reply, the same index with the same input is one task.
- * The last request closes the job: a request more would be a third of what a job of one task takes.
+ * Streams inputs to the server, with one request under way while the next fills: a slow server delays the enumeration, and a
+ * slow enumeration sends the inputs so far. After a lost reply, the same index with the same input is one task. The last
+ * request closes the job, because a separate request would be a third of the time of a one-task job.
  *
  * Inputs that come one by one go over a WebSocket of the job after the first few, see {@link SubmitSocket}.
  */
@@ -43,13 +46,13 @@ export async function submitInputs(
 ): Promise<void> {
   if (Array.isArray(inputs)) mustFit(job, inputs.length);
   const sender = new Sender(api, job.id, options);
-  // The enumeration may be waiting for an input that never comes; a failure must not wait with it.
+  // The enumeration may wait for an input for ever, and a failure must not wait with it.
   try {
     await Promise.race([enumerate(inputs, sender), sender.broken]);
     mustFit(job, sender.count);
     await sender.close();
   } catch (error) {
-    // A job that has all its inputs takes the same ones again, and no others.
+    // A job with all its inputs takes the same inputs again, and no others.
     if (hasAllInputs(job) && PlatformError.from(error).code === "WRONG_STATE")
       throw otherInputs(job, "more", error);
     throw error;
@@ -82,7 +85,7 @@ async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
     return;
   }
   for (const input of inputs) {
-    // Awaiting every input of a long list would cost more than sending it.
+    // Awaiting each input of a long list would cost more than sending it.
     const wait = sender.add(input);
     if (wait) await wait;
   }
@@ -92,14 +95,14 @@ class Sender {
   readonly #api: Api;
   readonly #id: JobId;
   readonly #options: SubmissionOptions;
-  /** Inputs taken so far. */
+  /** Number of inputs so far. */
   count = 0;
   #ended = 0;
   #filling: TaskBatch;
   /** The request under way; settles with its outcome. */
   #sending: Promise<void> | undefined;
   #scheduled = false;
-  /** Every input is here: what is sent now is the last. */
+  /** Whether the inputs have ended, so that the next request is the last. */
   #closing = false;
   #closed = false;
   #batchTasks = firstBatchTasks;
@@ -126,7 +129,7 @@ class Sender {
     return this.#broken.promise;
   }
 
-  /** Takes one input; returns what to wait for before the next one, if anything. */
+  /** Takes an input. @returns a promise to wait for before the next input, if necessary */
   add(input: Value): Promise<void> | undefined {
     this.#throwIfFailed();
     this.#filling.add(input);
@@ -137,14 +140,14 @@ class Sender {
     return this.#filling.isFull ? this.#waitForRoom() : undefined;
   }
 
-  /** Sends what is left and closes the job. */
+  /** Sends the remaining inputs and closes the job. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#finish();
     if (!this.#closed) await this.#api.act(this.#id, "close", { signal: this.#options.signal });
   }
 
-  /** Sends nothing more, and lets go of what it holds. */
+  /** Ends sending and drops the remaining inputs. */
   end(): void {
     this.#over = true;
     this.#socket.close();
@@ -158,7 +161,7 @@ class Sender {
     }
   }
 
-  /** Sends at the end of this turn of the event loop, so that inputs which are there at once travel together. */
+  /** Sends at the end of this turn of the event loop, so that inputs of one turn travel together. */
   #schedule(): void {
     if (this.#scheduled || this.#sending) return;
     this.#scheduled = true;

@@ -6,22 +6,22 @@ import { limits } from "../shared/limits.ts";
 import { submitSubprotocol, submittedSchema } from "../shared/wire/rest.ts";
 import type { HttpClient } from "./http.ts";
 
-/** How patient a submit socket is. */
+/** Time limits of a submit socket. */
 interface SubmitSocketTimes {
   /**
-   * A submit socket on which nothing came for this long ends, asked or not: something between may have forgotten it without a word, and
-   * the next pack would wait until that is found out. A server that is slow is asked by POST then, which waits longer.
+   * Longest silence of a submit socket, also without a pack under way: a router may have forgotten the connection, and the next
+   * pack would wait until that shows. A slow server gets packs by POST instead, which waits longer.
    */
   readonly silenceMs: number;
   /**
-   * A submit socket that could not be opened, broke, or did not answer is not tried again before this, and twice as long after each
-   * such failure in a row: there are proxies that let no WebSocket through, and some that let it be opened and nothing more.
+   * Pause after a submit socket could not be opened, broke, or did not answer; doubled with each successive failure. Some
+   * proxies let no WebSocket through, and some let it be opened but pass no messages.
    */
   readonly againMs: number;
 }
 
 const usualTimes: SubmitSocketTimes = { silenceMs: 15_000, againMs: 10_000 };
-/** The pause grows up to 2⁶ times as long: some ten minutes. */
+/** The pause grows up to 2⁶ times: some ten minutes. */
 const mostDoublings = 6;
 const handshakeMs = 10_000;
 const answerBytes = 4096;
@@ -33,18 +33,18 @@ type State =
   | { readonly state: "closed" };
 
 /**
- * A WebSocket for packs of tasks that come one by one (SPEC.md [LINE-1]): a request each takes both sides longer than the task. It is
- * a short cut and no more: whatever goes wrong, `submit` says that it does not know, and the pack is posted.
+ * A WebSocket for packs of tasks that come one by one (SPEC.md [LINE-1]), for which a request each takes longer than the task.
+ * After any failure `submit` reports the pack as not known to be stored, and the caller posts it.
  */
 export class SubmitSocket {
   readonly #http: HttpClient;
   readonly #id: JobId;
   readonly #times: SubmitSocketTimes;
   #state: State = { state: "none", notBefore: -Infinity };
-  /** In a row. */
+  /** Successive failures. */
   #failures = 0;
   #network: Socket | undefined;
-  /** Told whether the pack under way is on the server's disk. */
+  /** Called with whether the pack under way is on the server's disk. */
   #answer: ((isStored: boolean) => void) | undefined;
 
   constructor(http: HttpClient, id: JobId, times = usualTimes) {
@@ -55,8 +55,9 @@ export class SubmitSocket {
   }
 
   /**
-   * Whether a pack is on the server's disk; false: nobody knows, send it again. One at a time. The first calls open the submit socket
-   * meanwhile.
+   * Sends a pack, one at a time.
+   * @returns whether the pack is on the server's disk; false: unknown, so send it again. The first calls only open the submit
+   * socket.
    */
   submit(pack: Uint8Array): Promise<boolean> | false {
     if (this.#state.state === "none" && performance.now() >= this.#state.notBefore) this.#open();
@@ -70,7 +71,7 @@ export class SubmitSocket {
     });
   }
 
-  /** Ends the submit socket for good; what is under way counts as not known. */
+  /** Ends the submit socket for good; a pack under way counts as unknown. */
   readonly close = (): void => {
     this.#http.closed.removeEventListener("abort", this.close);
     this.#end({ state: "closed" });
@@ -92,21 +93,21 @@ export class SubmitSocket {
       handshakeTimeout: handshakeMs,
       maxPayload: answerBytes,
       finishRequest: (request) => {
-        // Open between two tasks, it is no reason for a program to go on.
+        // An idle submit socket must not keep the program alive.
         request.once("socket", (network) => (this.#network = network).unref());
         request.end();
       },
     });
     socket.on("open", () => this.#opened(opening, socket));
     socket.on("message", (answer: Buffer) => this.#answered(socket, answer));
-    // `close` follows.
+    // `close` follows every `error`.
     socket.on("error", () => undefined);
     socket.on("close", () => this.#lost(opening, socket));
   }
 
   #opened(opening: State, socket: WebSocket): void {
     if (this.#state !== opening) return socket.terminate();
-    // Once more: of a name with two addresses the second has a handle of its own.
+    // For a name with two addresses the connection may have another handle than the first.
     this.#network?.unref();
     const silence = setTimeout(() => this.#silent(), this.#times.silenceMs).unref();
     this.#state = { state: "open", socket, silence };
@@ -126,7 +127,7 @@ export class SubmitSocket {
     else this.#end({ state: "none", notBefore: -Infinity });
   }
 
-  /** The submit socket of an attempt to open one could not be opened, or broke. */
+  /** Handles a submit socket that could not be opened, or broke. */
   #lost(opening: State, socket?: WebSocket): void {
     const isOpen = this.#state.state === "open" && this.#state.socket === socket;
     if (isOpen || this.#state === opening) this.#fail();

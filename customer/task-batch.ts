@@ -6,11 +6,11 @@ import { TaskPacker } from "../shared/wire/task-pack.ts";
 import { putBytes } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 
-/** A request holds at most this much, so that a lost reply costs little and the server never holds much. */
+/** Bounds of a request in tasks and in bytes, so that a lost reply costs little and the server never holds much. */
 export const largestBatchTasks = 2048;
 const batchBytes = 1024 * 1024;
 
-/** Tasks with consecutive indexes on their way to the server as one request. Inputs over 256 KiB are put as blobs of their own. */
+/** Tasks with consecutive indexes for one request. Inputs over 256 KiB become blobs of their own. */
 export class TaskBatch {
   readonly #http: HttpClient;
   readonly #signal: AbortSignal;
@@ -20,7 +20,10 @@ export class TaskBatch {
   readonly #uploads: Promise<void>[] = [];
   #largeBytes = 0;
 
-  /** A batch of the tasks from `first` on, at most `maxTasks` of them. */
+  /**
+   * @param first - index of the first task
+   * @param maxTasks - most tasks of the batch
+   */
   constructor(http: HttpClient, signal: AbortSignal, first: number, maxTasks: number) {
     this.#http = http;
     this.#signal = signal;
@@ -46,7 +49,7 @@ export class TaskBatch {
     );
   }
 
-  /** Takes the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
+  /** Adds the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
   add(input: Value): void {
     const index = this.end;
     const { bytes, refs } = this.#encode(index, input);
@@ -59,7 +62,7 @@ export class TaskBatch {
     else this.#addLarge(bytes.slice(), refs);
   }
 
-  /** The request body, once its blobs are stored. */
+  /** The request body, after its blobs are stored. */
   async body(): Promise<Uint8Array<ArrayBuffer>> {
     await Promise.all(this.#uploads);
     return this.#tasks.encode();
@@ -71,7 +74,7 @@ export class TaskBatch {
     const upload = putBytes(this.#http, bytes, this.#signal).then(({ sha256, size }) =>
       name({ sha256, size }),
     );
-    // Awaited in body(); until then a failure is nobody's yet.
+    // `body()` awaits the upload; a failure before that must not be an unhandled rejection.
     upload.catch(() => undefined);
     this.#uploads.push(upload);
   }

@@ -1,12 +1,12 @@
 import { PlatformError } from "../shared/errors.ts";
 import type { TaskFailure } from "../shared/wire/rest.ts";
 
-/** Why one task failed for good, as the kernel threw it: `stack` is the kernel's own. */
+/** The final failure of a task, as the kernel threw it: `stack` is the kernel's own. */
 export class TaskError extends Error {
   override readonly name = "TaskError";
   /** Position of the task in its job. */
   readonly index: number;
-  /** `error`: the kernel threw; the others say how it was ended. */
+  /** `error`: the kernel threw; the other kinds say how the kernel was ended. */
   readonly kind: TaskFailure["kind"];
   /** Attempts that were made. */
   readonly attempts: number;
@@ -19,12 +19,12 @@ export class TaskError extends Error {
     this.kind = failure.kind;
     this.attempts = failure.attempts;
     this.client = failure.client;
-    // Without one of the kernel's, frames of this SDK would point at the wrong program.
+    // Without a stack of the kernel's, frames of this SDK would point at the wrong program.
     this.stack = failure.stack ?? `${this.name}: ${this.message}`;
   }
 }
 
-/** A function kernel travels as its source, so what it closed over is missing where it runs: say so. */
+/** A function kernel travels as its source, without the variables of its closure, and the message says so. */
 function hintFor(failure: TaskFailure): string {
   const name = /^(?:The kernel does not load: )?(?:ReferenceError: )?([\w$]+) is not defined/.exec(
     failure.message,
@@ -41,7 +41,7 @@ export class TaskFailedError extends PlatformError {
   override readonly name: string = "TaskFailedError";
   /** Every failed task, by index. */
   readonly failures: readonly TaskError[];
-  /** How many tasks the job had. */
+  /** Number of tasks of the job. */
   readonly total: number;
 
   constructor(failures: readonly TaskError[], total: number) {

@@ -12,13 +12,13 @@ export interface ServerFlags {
 }
 
 /**
- * Gives a command the option `--parallel`, and what connects it to wherever that says. Handed in: the SDK knows servers,
- * and not the other surroundings that a program can run in.
+ * Gives a command the option `--parallel`, with a function that connects as the option says. The option is passed in, because
+ * the SDK knows only servers, no other surroundings of a program.
  */
 export type ParallelOption = (command: Command) => Connector;
 export type Connector = (options: ConnectOptions) => Promise<Hands>;
 
-/** A command that talks to a server, with the options that all of those have. */
+/** A command that talks to a server, with the common options. */
 export function serverCommand(name: string, summary: string): Command {
   return new Command(name)
     .description(summary)
@@ -30,7 +30,7 @@ export function serverCommand(name: string, summary: string): Command {
     .option("--json", "write JSON for programs instead of text for people");
 }
 
-/** Runs `action` with a connection, and closes it. `connectTo` comes in where no server is named. */
+/** Runs `action` with a connection, and closes the connection. `connectTo` is used when no server is named. */
 export async function withHands<T>(
   flags: ServerFlags,
   action: (hands: Hands) => Promise<T>,
@@ -43,14 +43,14 @@ export async function withHands<T>(
   return await action(hands);
 }
 
-/** Address and token as the environment of a program, so that its `connect()` finds the same server. */
+/** Environment variables with the server's address and token, so that a program's `connect()` finds the same server. */
 export async function serverEnvironment(flags: ServerFlags): Promise<Record<string, string>> {
   const url = parseServerAddress(flags.server ?? (process.env["MANYHANDS_SERVER"] || defaultServerUrl));
   const token = flags.token ?? (process.env["MANYHANDS_TOKEN"] || (await findLocalToken(url)));
   return { MANYHANDS_SERVER: url.replace(/\/$/, ""), ...(token && { MANYHANDS_TOKEN: token }) };
 }
 
-/** Parses an option that is a whole number in a range. */
+/** Option parser: a whole number in a range. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -59,7 +59,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
-/** Parses a time such as `90`, `90s`, `5m`, `2h` or `1d`; seconds without a unit. Gives milliseconds. */
+/** Option parser: a time such as `90`, `90s`, `5m`, `2h` or `1d`; seconds without a unit. @returns milliseconds */
 export function duration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text);
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? "s"];

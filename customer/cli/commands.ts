@@ -9,8 +9,8 @@ import { serverCommands } from "./server-commands.ts";
 export { describeError, exitCodeOf, exitCodesHelp } from "./exit-codes.ts";
 
 /**
- * Every command of a customer. `exit` is told the exit status of those that have more than success; `parallel` adds
- * `--parallel` to those that compute.
+ * Every command of a customer. `exit` gets the exit status of commands that have more than success; `parallel` adds
+ * `--parallel` to commands that compute.
  */
 export function customerCommands(exit: (code: number) => void, parallel: ParallelOption): Command[] {
   return [

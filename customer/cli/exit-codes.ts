@@ -4,18 +4,18 @@ import { hints } from "../../shared/hints.ts";
 import { TaskError } from "../task-error.ts";
 import { printable } from "./output.ts";
 
-/** What a command's exit status means; part of the interface, and written in --help. */
+/** The meaning of a command's exit status; part of the interface, and documented in --help. */
 export const exitCodes = {
   ok: 0,
   /** A task or the job failed. */
   failed: 1,
-  /** Wrong usage, or the server refused. */
+  /** Wrong usage, or a refusal of the server. */
   refused: 2,
   /** The server could not be reached. */
   unreachable: 3,
 } as const;
 
-/** Exit status for people, at the end of --help. */
+/** The exit statuses, for the end of --help. */
 export const exitCodesHelp = `
 Exit status:
   0  all is well
@@ -23,7 +23,7 @@ Exit status:
   2  wrong usage, or the server refused
   3  the server could not be reached`;
 
-/** The exit status that stands for an error. */
+/** The exit status of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.refused;
   if (error instanceof TaskError) return exitCodes.failed;
@@ -35,7 +35,7 @@ export function exitCodeOf(error: unknown): number {
     : exitCodes.refused;
 }
 
-/** What is printed on standard error for an error, or undefined when commander has printed it already. */
+/** The message of an error for standard error; undefined when Commander has printed it already. */
 export function describeError(error: unknown, json: boolean): string | undefined {
   if (error instanceof CommanderError) return undefined;
   const refusal = refusalOf(error);
@@ -44,7 +44,7 @@ export function describeError(error: unknown, json: boolean): string | undefined
   return printable(`manyhands: ${refusal.message}\n${refusal.remedy}${stack}`);
 }
 
-/** A failure of the system (a disk that is full, a directory where a file was expected) names its path; the rest is a defect. */
+/** A failure of the system (a full disk, a directory in place of a file) names its path; any other error is a defect. */
 function refusalOf(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const message = messageOf(error);

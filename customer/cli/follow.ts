@@ -9,7 +9,7 @@ import { describeFailure, type ResultWriter } from "./result-writer.ts";
 
 const failuresShown = 5;
 
-/** Writes outcomes of a job as they come, then says what failed. @returns the exit status */
+/** Writes outcomes of a job as they come, then a summary of failures. @returns the exit status */
 export async function writeOutcomes(
   job: Job,
   outcomes: AsyncIterable<TaskOutcome<Value>>,
@@ -17,11 +17,11 @@ export async function writeOutcomes(
     writer: ResultWriter;
     ordered: boolean;
     quiet: boolean;
-    /** Whether the job is there for other commands once this one has ended; so unless said otherwise. */
+    /** Whether other commands can still use the job after this one; true when absent. */
     isKept?: boolean;
   },
 ): Promise<number> {
-  /** The first of them: a job may fail a million times. */
+  /** The first failures only: a job may have a million. */
   const shown: TaskError[] = [];
   let failed = 0;
   const { writer } = options;
@@ -55,12 +55,12 @@ async function reportFailures(failed: number, shown: readonly TaskError[]): Prom
   for (const failure of shown) await writeLine(describeFailure(failure), stderr);
 }
 
-/** A server that cannot be reached holds up the end of a program for this long at most. */
+/** Longest time that an unreachable server delays the end of a program. */
 const leavingMs = 5_000;
 
 /**
- * Ctrl-C leaves a job that has all its inputs (or a key to go on with) to the server, and cancels one that has not.
- * @returns what does the same without Ctrl-C
+ * On Ctrl-C, leaves the job to the server when it has all its inputs (or a key to go on with), and cancels it otherwise.
+ * @returns a function that does the same without Ctrl-C
  */
 export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): () => Promise<void> {
   let mayGoOn = options.mayGoOn;
@@ -74,13 +74,13 @@ export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): () =>
       sleep(leavingMs, undefined, { ref: false }),
     ]);
   process.once("SIGINT", () => {
-    // A second Ctrl-C ends the program at once, as if this handler did not exist.
+    // A second Ctrl-C ends the program at once, as it would without this handler.
     void leave().finally(() => process.exit(130));
   });
   return leave;
 }
 
-/** A job with a key outlives a submission that failed half-way: the person is told what there is to do about it. */
+/** Tells the person about a job with a key, which outlives a submission that failed half-way. */
 export async function sayWhatStays(job: Job): Promise<void> {
   const { id, state } = (await job.status().catch(() => undefined)) ?? {};
   if (state !== "open") return;

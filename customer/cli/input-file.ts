@@ -5,12 +5,12 @@ import { parseJsonText } from "../../shared/wire/json-text.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
 import { openText, readLines, readText, type TextSource } from "./read-text.ts";
 
-/** Files that people have their inputs in, and that hold no JSON. */
+/** Formats of tables, which hold no JSON but are often tried. */
 const tables = new Set([".csv", ".tsv", ".xls", ".xlsx", ".ods"]);
 
 /**
- * Inputs from a file: one JSON array in `.json`, else one JSON value a line (NDJSON); `-` is standard input, as NDJSON.
- * Values are in the JSON form that curl uses, so bytes and data references can be written too. The file is opened at once.
+ * Inputs from a file: one JSON array in `.json`, else a JSON value on each line (NDJSON); `-` is standard input, as NDJSON.
+ * Values are in the JSON form for curl, so bytes and data references can be written too. The file is opened at once.
  * @throws PlatformError FILE_FAILED, BAD_ARGUMENT (naming the line)
  */
 export async function readInputs(path: string): Promise<AsyncIterable<Value>> {
@@ -45,7 +45,7 @@ async function* valuesOf(source: TextSource): AsyncGenerator<Value, void, undefi
   }
 }
 
-/** The whole numbers of `--range a:b`: from a up to but not including b. @throws PlatformError BAD_OPTION */
+/** The whole numbers of `--range a:b`: from a to b − 1. @throws PlatformError BAD_OPTION */
 export function readRange(text: string): Iterable<number> {
   const match = /^(-?\d+):(-?\d+)(?::(\d+))?$/.exec(text);
   const [from, to, step] = [Number(match?.[1]), Number(match?.[2]), Number(match?.[3] ?? 1)];
@@ -77,7 +77,7 @@ function valueOf(json: unknown, where: string): Value {
   }
 }
 
-/** What most likely happened to a text that is no JSON. */
+/** The likely mistake behind a text that is no JSON. */
 function adviceFor(text: string): string {
   const trimmed = text.trim();
   if (trimmed === "[") return " A JSON array over several lines belongs in a file that ends in .json.";

@@ -13,7 +13,7 @@ import { describeFailure, openResults } from "./result-writer.ts";
 
 type Exit = (code: number) => void;
 
-/** Commands that look at jobs and steer them. */
+/** Commands that show and steer jobs. */
 export function jobCommands(exit: Exit): Command[] {
   return [
     jobsCommand(),

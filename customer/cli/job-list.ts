@@ -34,7 +34,7 @@ export function jobsCommand(): Command {
     });
 }
 
-/** The newest, and those that run although they are older. */
+/** The newest jobs, and older jobs that still run. */
 async function findJobs(
   hands: Hands,
   flags: Omit<JobsFlags, "limit">,

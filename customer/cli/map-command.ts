@@ -55,7 +55,7 @@ Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data referen
 With --key, the same command run again after a kill goes on with the job it began. Without, a job whose inputs cannot be
 read to their end is cancelled.`;
 
-/** `manyhands map <kernel>`: a kernel module over inputs from a file. */
+/** `manyhands map <kernel>`: applies a kernel module to inputs from a file. */
 export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
   const command = serverCommand("map", "Run a kernel module over inputs and write the results");
   const connectTo = parallel(command);
@@ -95,7 +95,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 
 async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
   const inputs = await inputsOf(flags);
-  // Before anything is computed: results that cannot be written are worth nothing.
+  // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
   const writer = flags.detach ? undefined : await openResults(flags.out);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
@@ -135,7 +135,7 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   }
 }
 
-/** What `thread` and `mpi` start ends with this command, and with it what other commands could ask. */
+/** Whether the server ends with this command, as with `thread` and `mpi`, so that no other command can use the job. */
 function endsHere({ server, parallel }: MapFlags): boolean {
   return server === undefined && /^\s*(thread|mpi)\b/.test(parallel ?? "");
 }

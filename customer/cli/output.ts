@@ -1,13 +1,16 @@
 import type { Writable } from "node:stream";
 
-/** Writes a line to standard output; waits when the reader (a pipe) is behind. @throws Error when it cannot be written */
+/**
+ * Writes a line to standard output, and waits while the reader (a pipe) is behind.
+ * @throws Error when the line cannot be written
+ */
 export async function writeLine(line: string, stream: Writable = process.stdout): Promise<void> {
   if (!stream.write(`${line}\n`)) await drained(stream);
 }
 
 /**
  * Resolves when a stream has room again (SPEC.md [WAIT-1]).
- * @throws Error the stream's own, or that it was closed: a stream that failed never drains
+ * @throws Error the stream's own error, or that it was closed, because a failed stream never drains
  */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -27,11 +30,11 @@ export function writeJson(value: unknown): Promise<void> {
   return writeLine(JSON.stringify(value, null, process.stdout.isTTY ? 2 : 0));
 }
 
-/** A column of a table: its heading and how a row shows in it. */
+/** A column of a table: its heading and the text of a row in it. */
 export interface Column<Row> {
   readonly head: string;
   readonly cell: (row: Row) => string | number;
-  /** Numbers stand to the right. */
+  /** Aligns the column to the right, as for numbers. */
   readonly right?: boolean;
 }
 
@@ -54,17 +57,17 @@ export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]
     .join("\n");
 }
 
-/** Control characters, line separators, and what turns the direction of writing (Unicode Standard Annex 9, §2). */
+/** Control characters, line separators, and characters that change the direction of writing (Unicode Standard Annex 9, §2). */
 const steering = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
-/** What others wrote (names, log lines, errors) must not steer this terminal: characters that would become visible. */
+/** Text of others (names, log lines, errors) with steering characters made visible, so that it cannot steer this terminal. */
 export function printable(text: string): string {
   return text.replace(steering, (character) =>
     character === "\n" || character === "\t" ? character : escaped(character),
   );
 }
 
-/** The same for a name, which stands in one line. */
+/** The same for a name, which must stay on one line. */
 export function printableName(text: string): string {
   return text.replace(steering, escaped);
 }
@@ -93,7 +96,7 @@ export function size(bytes: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
 }
 
-/** How long ago a time was. */
+/** The time since `time`, for people. */
 export function ago(time: number): string {
   return `${span(Math.max(0, Date.now() - time))} ago`;
 }

@@ -24,7 +24,7 @@ Files are stored on the server first. A reference is a blob's SHA-256, or what \
 Ends when every connected client has the data, or as much as its cache takes; Ctrl-C ends it sooner, and clients keep what they have.
 Exit status 1: some clients have not all of it.`;
 
-/** `manyhands precache`: data to clients before tasks need it. */
+/** `manyhands precache`: pushes data to clients before tasks need it. */
 export function precacheCommand(exit: (code: number) => void): Command {
   return serverCommand("precache", "Push files or data to clients before tasks need it")
     .argument("<data...>", "files, or references to data on the server")
@@ -64,7 +64,7 @@ async function precache(hands: Hands, data: readonly string[], flags: PrecacheFl
   return end.done && end.short === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-/** Undefined for what is a file's path. @throws PlatformError BAD_ARGUMENT, NOT_FOUND */
+/** Parses a reference; undefined for the path of a file. @throws PlatformError BAD_ARGUMENT, NOT_FOUND */
 async function parseReference(hands: Hands, text: string): Promise<DataReference | undefined> {
   const name = v.safeParse(sha256Schema, text);
   if (name.success) return hands.api.blob(name.output);
@@ -88,7 +88,7 @@ function describe({ bytes, clients, have, short, paused, problems }: PrecachePro
   );
 }
 
-/** A bar over the bytes of all clients on a terminal; elsewhere the line at the end says enough. */
+/** A bar over the bytes of all clients on a terminal; elsewhere the final line is enough. */
 function byteBar(): { show(progress: PrecacheProgress): void; stop(): void } | undefined {
   if (!process.stderr.isTTY) return undefined;
   const bar = new cliProgress.SingleBar(

@@ -2,19 +2,19 @@ import cliProgress from "cli-progress";
 import type { Progress } from "../progress.ts";
 import { rate, span } from "./output.ts";
 
-/** Shows how a job stands, on standard error so that standard output stays for results. */
+/** Shows the progress of a job on standard error, because standard output is for results. */
 interface ProgressView {
   show(progress: Progress): void;
   stop(): void;
 }
 
-/** Where standard error is no terminal, a line is written this often at most. */
+/** Shortest time between two lines when standard error is no terminal. */
 const lineEveryMs = 5000;
 
-/** The bar moves with the fraction, so that it also shows what long tasks have done of themselves. */
+/** The bar follows the fraction, which includes the progress of running tasks. */
 const barSteps = 1000;
 
-/** A bar on a terminal, plain lines now and then elsewhere, nothing when `quiet`. */
+/** A bar on a terminal, plain lines now and then elsewhere, no output with `quiet`. */
 export function progressView(name: string, quiet: boolean): ProgressView {
   if (quiet) return { show: () => undefined, stop: () => undefined };
   return process.stderr.isTTY ? bar(name) : lines(name);
@@ -70,7 +70,7 @@ function lines(name: string): ProgressView {
   };
 }
 
-/** Tasks that have ended, of all. */
+/** Ended tasks of all. */
 function tasksOf({ done, failed, cancelled, total }: Progress): string {
   return `${done + failed + cancelled}/${total}`;
 }

@@ -2,15 +2,14 @@ import { constants } from "node:buffer";
 import { open, type FileHandle } from "node:fs/promises";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 
-/** Text in pieces, and what to call its origin in a refusal. */
+/** Text in pieces, and the name of its source for refusals. */
 export interface TextSource {
   readonly name: string;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 /**
- * Opens a file, or standard input for `-`. Nothing is read yet, so that a path that is wrong is refused before anything else
- * is begun.
+ * Opens a file, or standard input for `-`, without reading it, so that a wrong path is refused before other work begins.
  * @throws PlatformError FILE_FAILED
  */
 export async function openText(path: string): Promise<TextSource> {
@@ -42,7 +41,7 @@ function unreadable(path: string, error: unknown): PlatformError {
   return new PlatformError("FILE_FAILED", `${path} cannot be read: ${reason}.`, error);
 }
 
-/** Encodings by the mark at the beginning of a text; Excel and PowerShell write them (Unicode 17, §23.8). */
+/** Encodings by their byte order mark, which Excel and PowerShell write (Unicode 17, §23.8). */
 const marks: readonly (readonly [string, readonly number[]])[] = [
   ["utf-8", [0xef, 0xbb, 0xbf]],
   ["utf-16le", [0xff, 0xfe]],
@@ -50,8 +49,8 @@ const marks: readonly (readonly [string, readonly number[]])[] = [
 ];
 
 /**
- * The text in UTF-8, or in UTF-16 with a byte order mark, as it comes.
- * @throws PlatformError BAD_ARGUMENT for gzip, other encodings and what is no text
+ * Decodes UTF-8, or UTF-16 with a byte order mark, piece by piece.
+ * @throws PlatformError BAD_ARGUMENT for gzip, other encodings and binary data
  */
 async function* decoded({ name, chunks }: TextSource): AsyncGenerator<string, void, undefined> {
   let decoder: TextDecoder | undefined;
@@ -69,7 +68,7 @@ async function* decoded({ name, chunks }: TextSource): AsyncGenerator<string, vo
     }
   };
   for await (const chunk of chunks) {
-    // A pipe may give the mark in two pieces.
+    // A pipe may split the mark.
     begin = decoder ? chunk : Buffer.concat([begin, chunk]);
     if (decoder || begin.length >= 3) yield decode(begin, false);
   }
@@ -130,8 +129,8 @@ export async function readText(source: TextSource): Promise<string> {
 }
 
 /**
- * The lines of a text with their numbers from 1, without their ends (LF or CRLF) and without blank ones. Not `readline`: that
- * also ends lines at U+2028, which may stand inside a JSON string.
+ * The lines of a text with their numbers from 1, without line ends (LF or CRLF) and blank lines. `readline` would also end
+ * lines at U+2028, which may be inside a JSON string.
  * @throws PlatformError FILE_FAILED, BAD_ARGUMENT
  */
 export async function* readLines(

@@ -6,16 +6,16 @@ import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import { printable, writeLine } from "./output.ts";
 
-/** Writes outcomes as NDJSON: `{"seq", "index", "output"}` or `{"seq", "index", "error": {…}}` a line. */
+/** Writes outcomes as NDJSON: `{"seq", "index", "output"}` or `{"seq", "index", "error": {…}}` on each line. */
 export interface ResultWriter {
-  /** Whether a line could not be written: then nobody gets this job's results from here. */
+  /** Whether a line could not be written, so that this command gives no more results. */
   readonly hasFailed: boolean;
   write(outcome: TaskOutcome<Value>): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a file for results, or standard output when there is no path or it is `-`.
+ * Opens a file for results, or standard output without a path or for `-`.
  * @throws PlatformError BAD_OPTION when the file cannot be written; the writer's methods as well
  */
 export async function openResults(path: string | undefined): Promise<ResultWriter> {
@@ -31,7 +31,7 @@ export async function openResults(path: string | undefined): Promise<ResultWrite
     throw new PlatformError("BAD_OPTION", `The results cannot be written to ${path}: ${reason}.`, error);
   };
   const stream = (await open(path, "w").catch(named)).createWriteStream();
-  // A failure is met by the next call: the stream keeps it.
+  // The stream keeps its failure, and the next call throws it.
   stream.on("error", () => undefined);
   return {
     get hasFailed() {
@@ -48,12 +48,12 @@ export async function openResults(path: string | undefined): Promise<ResultWrite
 function lineOf({ seq, index, error, output }: TaskOutcome<Value>): unknown {
   if (!error) return { seq, index, output: valueToJson(output) };
   const { kind, message, stack, attempts, client } = error;
-  // What never ran to an end of its own has no stack worth telling.
+  // Failures such as timeouts have no stack of frames.
   const frames = stack?.includes("\n") ? { stack } : {};
   return { seq, index, error: { kind, message, ...frames, attempts, client } };
 }
 
-/** A failed task for people. */
+/** A failed task, for people. */
 export function describeFailure({
   index,
   kind,

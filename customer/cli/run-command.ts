@@ -13,7 +13,7 @@ this Node; anything else is run as it is, with the same environment. Its exit st
 
 To run a single kernel module over a file of inputs without writing a program, see \`manyhands map\`.`;
 
-/** `manyhands run <program>`: a customer's program, with server and token in its environment. */
+/** `manyhands run <program>`: runs a customer's program, with server and token in its environment. */
 export function runCommand(run: (code: number) => void, parallel: ParallelOption): Command {
   const command = new Command("run");
   parallel(command);
@@ -45,7 +45,7 @@ async function runProgram(program: string, args: readonly string[], flags: RunFl
   const child = spawn(command, all, { stdio: "inherit", env });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {
-      // A terminal's Ctrl-C has reached the program already.
+      // The terminal sends Ctrl-C to the program, too.
       if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
   return new Promise((resolve, reject) => {
@@ -72,7 +72,7 @@ function notStarted(program: string, error: Error): PlatformError {
   );
 }
 
-/** An address that is named comes before `--parallel`, which may come from the environment. */
+/** A named address takes precedence over `--parallel`, which may come from the environment. */
 async function surroundings(flags: RunFlags): Promise<Record<string, string | undefined>> {
   const { parallel, server, token } = flags;
   if (parallel === undefined || server !== undefined)

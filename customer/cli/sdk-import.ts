@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { makeDirectory } from "../../system/make-directory.ts";
 import { tellUncaughtRefusals } from "./uncaught.ts";
 
-// Loaded before a program of `manyhands run`. Compiled code is kept where the launcher keeps its own: the SDK loads in 40 ms
-// instead of 110.
+// This module is loaded before a program of `manyhands run`. Compiled code is kept in the launcher's directory: the SDK loads
+// in 40 ms instead of 110.
 const code = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "manyhands", "code");
 try {
   makeDirectory(code, 0o700);
   enableCompileCache(code);
 } catch {
-  // The program starts later.
+  // Without kept code the program only starts later.
 }
 
 tellUncaughtRefusals();
 
-/** `import … from "manyhands"` finds this SDK when the program's own folder has none installed. */
+/** `import … from "manyhands"` finds this SDK when the program's own folder has no other. */
 const sdk = import.meta.resolve("manyhands");
 
 registerHooks({

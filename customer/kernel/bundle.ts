@@ -8,17 +8,17 @@ import { messageOf, PlatformError } from "../../shared/errors.ts";
 
 interface Bundled {
   readonly source: string;
-  /** The files it was made of, with their modification times. */
+  /** The bundled files, with their modification times. */
   readonly files: ReadonlyMap<string, number>;
 }
 
-/** Bundles of this process, by the path of the kernel: good as long as none of their files was modified. */
+/** Bundles of this process by the path of the kernel; valid until one of their files is modified. */
 const cache = new Map<string, Bundled>();
 
 /**
- * Bundles a kernel module and everything it imports into the text of one ES module that runs in browsers and Node
- * alike. The same files give the same text, whatever the working directory.
- * @throws PlatformError BAD_ARGUMENT when it does not bundle, imports a Node module, or has no default export
+ * Bundles a kernel module and all its imports into one ES module that runs in browsers and Node alike. The same files give the
+ * same text, for any working directory.
+ * @throws PlatformError BAD_ARGUMENT when the module does not bundle, imports a Node module, or has no default export
  */
 export async function bundleKernel(url: URL): Promise<string> {
   if (url.protocol !== "file:")
@@ -73,21 +73,22 @@ async function bundle(path: string): Promise<Bundled> {
   return { source: chunk.code, files: new Map(await Promise.all(files)) };
 }
 
-/** What the bundler was seen to do. */
+/** Observations during bundling. */
 interface Watch {
-  /** Files it read, also those of which nothing is left in the bundle. */
+  /** Files that the bundler read, also those without code in the bundle. */
   readonly files: Set<string>;
-  /** Kept here, because the bundler changes what is thrown in a plugin. */
+  /** The refusal is kept here, because the bundler changes errors of plugins. */
   refused: PlatformError | undefined;
 }
 
 async function build(path: string, watch: Watch): Promise<RolldownOutput> {
-  // Loaded when it is needed: most commands and many programs never bundle.
+  // The bundler is loaded on demand: most commands and many programs never bundle.
   const { rolldown } = await import("rolldown");
   try {
     const build = await rolldown({
       input: path,
-      // Paths in the bundle's comments are relative to this: the text must not depend on where the program was started.
+      // Paths in the bundle's comments are relative to this directory, so that the text does not depend on the working
+      // directory.
       cwd: dirname(path),
       platform: "neutral",
       resolve: {
@@ -105,7 +106,7 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
     }
   } catch (error) {
     if (watch.refused) throw watch.refused;
-    // The bundler colours its messages where it takes standard output for a terminal.
+    // The bundler colours its messages when standard output is a terminal.
     const message = stripVTControlCharacters(messageOf(error));
     throw new PlatformError("BAD_ARGUMENT", `The kernel module ${path} cannot be bundled: ${message}`, error);
   }
@@ -114,8 +115,8 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
 const absent = "\0manyhands:absent:";
 
 /**
- * Refuses Node's own modules. A `require` or dynamic import of one is let through as a module that throws when it is
- * reached: packages built for both worlds keep such a branch for Node and never take it here.
+ * Refuses Node's own modules. A `require` or dynamic import of such a module becomes a module that throws when it is reached:
+ * packages for both platforms keep such a branch for Node and never take it here.
  */
 function noNodeModules(kernel: string, watch: Watch): Plugin {
   return {

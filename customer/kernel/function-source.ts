@@ -2,8 +2,8 @@ import { Script } from "node:vm";
 import { PlatformError } from "../../shared/errors.ts";
 
 /**
- * The ES module that stands for a function written in place: arrow, function, async or method shorthand.
- * @throws PlatformError BAD_ARGUMENT for what has no source (native, bound) or is not a plain function (class, generator)
+ * The ES module of an inline function: arrow, function, async or method shorthand.
+ * @throws PlatformError BAD_ARGUMENT for a function without source (native, bound) or of another kind (class, generator)
  */
 export function moduleOfFunction(kernel: (...args: never[]) => unknown): string {
   const source = Function.prototype.toString.call(kernel);
@@ -28,7 +28,7 @@ export function moduleOfFunction(kernel: (...args: never[]) => unknown): string 
 
 function isExpression(text: string): boolean {
   try {
-    // Compiles and never runs: the customer's function is only looked at.
+    // The script is compiled and never run, so that the customer's function has no effect here.
     void new Script(`"use strict"; void ${text}`);
     return true;
   } catch {
@@ -36,7 +36,7 @@ function isExpression(text: string): boolean {
   }
 }
 
-/** Some TypeScript runners (esbuild with keepNames, as tsx) write calls of a helper of theirs into functions. */
+/** Some TypeScript runners (esbuild with keepNames, as tsx) insert calls of their own helper into functions. */
 function namingHelper(source: string): string {
   return source.includes("__name(") ? "const __name = (value) => value;\n" : "";
 }

@@ -1,19 +1,19 @@
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 
 /**
- * A kernel written in place: one input in, one output out, sync or async. It travels as its source text, so it sees its
- * two arguments and the standard library of the language, and nothing else of the program around it.
+ * An inline kernel: one input, one output, sync or async. It travels as its source text, so it has its two arguments and the
+ * standard library of the language, but not the program around it.
  */
 export type KernelFunction<Input, Output> = (input: Input, ctx: KernelContext) => Output | Promise<Output>;
 
-/** A kernel in a module of its own, bundled with what it imports when a job is submitted. Made by {@link kernelModule}. */
+/** A kernel in a module of its own, which is bundled with its imports at submission. Made by {@link kernelModule}. */
 export interface KernelModule<Input, Output> {
   readonly url: URL;
-  /** Carries the types from the kernel to the job; never set. */
+  /** Carries the types of the kernel to the job; never set. */
   readonly types?: (input: Input) => Output;
 }
 
-/** The {@link KernelModule} type of a kernel, or of the namespace of the module whose default export it is. */
+/** The {@link KernelModule} type of a kernel, or of a module namespace whose default export is a kernel. */
 export type KernelModuleOf<Kernel> = Kernel extends { default: infer Exported }
   ? KernelModuleOf<Exported>
   : Kernel extends (input: infer Input, ctx: KernelContext) => infer Output
@@ -24,12 +24,12 @@ export type KernelModuleOf<Kernel> = Kernel extends { default: infer Exported }
  * Names a kernel module, with its types.
  *
  * @example
- * import type blur from "./kernels/blur.ts"; // the type alone: the module is not loaded here
+ * import type blur from "./kernels/blur.ts"; // the type only: the module is not loaded here
  * kernelModule<typeof blur>(new URL("./kernels/blur.ts", import.meta.url));
  * // or, without a name: kernelModule<typeof import("./kernels/blur.ts")>(…)
  *
- * Its default export is the kernel. TypeScript, JSON, `.wasm` (as bytes) and npm packages can be imported; Node's own
- * modules cannot, because a kernel runs in browsers too.
+ * The module's default export is the kernel. It can import TypeScript, JSON, `.wasm` (as bytes) and npm packages, but not
+ * Node's own modules, because a kernel runs in browsers too.
  */
 export function kernelModule<Kernel>(url: URL | string): KernelModuleOf<Kernel> {
   return { url: new URL(url) } as KernelModuleOf<Kernel>;
