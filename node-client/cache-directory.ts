@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Where this system keeps what can be fetched again: XDG on Linux, ~/Library/Caches on macOS, LOCALAPPDATA on Windows. */
+/** The system's directory for data that can be fetched again: XDG on Linux, ~/Library/Caches on macOS, LOCALAPPDATA on Windows. */
 export function defaultCacheDirectory(): string {
   const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
   if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "manyhands");

@@ -8,23 +8,23 @@ import { clientIdSchema, makeClientId, type ClientId } from "../shared/ids.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 
 const fileName = "client.sqlite";
-/** Results of a client that has been away for this long are delivered by another one. */
+/** After an absence of this length another client delivers a client's results. */
 const abandonedMs = 60_000;
 const maxClients = 4096;
 
-/** A directory that belongs to this process as long as it lives. */
+/** A directory that belongs to this process for its lifetime. */
 export interface ClientDirectory {
   readonly client: ClientId;
   readonly database: DatabaseSync;
-  /** Databases of clients that ended with results undelivered; locked while open. */
+  /** Databases of clients that ended with undelivered results; each is locked while it is open. */
   abandoned(): Iterable<DatabaseSync>;
   close(): void;
 }
 
 /**
- * Claims a directory `clients/<n>` under the cache directory: the identity of one client and its undelivered results. The
- * claim is SQLite's exclusive lock, which the system takes back however the process ends; so a client that was killed and
- * started again is the same client, and two at once are two (also on a file system shared by several machines).
+ * Claims a directory `clients/<n>` under the cache directory: the identity of one client and its undelivered results. The claim
+ * is SQLite's exclusive lock, which the system releases at any end of the process. A client that was killed and started again
+ * is therefore the same client, and two clients at once are two (also on a file system shared by several machines).
  */
 export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["log"]): ClientDirectory {
   const root = join(cacheDirectory, "clients");
@@ -61,8 +61,8 @@ function claim(directory: string, log: ClientPorts["log"]): DatabaseSync | undef
 function openLocked(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    // Results are cheap to lose to a power cut (they are computed again), and a sync each would be dear: NORMAL keeps
-    // everything through a killed process and never a damaged file.
+    // NORMAL keeps all results when the process is killed, and never damages the file. A power cut may lose results, which are
+    // computed again; a sync for each would cost more.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     database.exec(`BEGIN IMMEDIATE;
       CREATE TABLE IF NOT EXISTS identity (client TEXT NOT NULL) STRICT;

@@ -11,17 +11,17 @@ import { makeDirectory } from "../system/make-directory.ts";
 
 export const defaultQuotaBytes = 4 * 1024 ** 3;
 const listed = limits.cachedPerMessage;
-/** Files are made room for down to this share, so that not every new blob has to look for room. */
+/** Share of the quota to which files are removed, so that the next blobs find room at once. */
 const roomTo = 0.9;
-/** A memory of more files than this would weigh more than it helps: about 150 bytes each. */
+/** Most files in this process's list, at about 150 bytes each. */
 const maxFiles = 200_000;
-/** How often a use is written to the file's time, by which other clients of this machine see it. */
+/** Period in which a use is written to the file's time, where other clients of this machine see it. */
 const touchEveryMs = 60_000;
-/** How often the directory is looked at for what other clients did. */
+/** Period in which the directory is read, for changes by other clients. */
 const rescanEveryMs = 5 * 60_000;
 const leftoverMs = 3_600_000;
 
-/** Blobs that are being written, and locks of those that are being fetched; what is old here was left behind. */
+/** Directory of blobs that are being written and locks of blobs that are being fetched; old files in it are leftovers. */
 export function partialDirectory(cacheDirectory: string): string {
   return join(cacheDirectory, "partial");
 }
@@ -29,7 +29,7 @@ export function partialDirectory(cacheDirectory: string): string {
 interface File {
   size: number;
   usedAt: number;
-  /** Read and hashed, by this process. */
+  /** Whether this process has read and hashed the file. */
   verified: boolean;
 }
 
@@ -40,9 +40,9 @@ interface DiskCacheOptions {
 }
 
 /**
- * Blobs as files named by their hash, shared by every client of the machine (any number of processes): written aside and
- * renamed into place, checked against their name when read, the least recently used removed when over the quota. The
- * directory is the truth; this process's list of it is a guess that is mended when it is found wrong.
+ * Blobs as files named by their hash, shared by every client of the machine (any number of processes). A file is written aside
+ * and renamed into place, checked against its name when read, and removed when it is the least recently used of a cache over
+ * the quota. The directory is the truth; this process's list of it may be out of date, and is corrected when an error shows it.
  */
 export async function openDiskCache(options: DiskCacheOptions): Promise<BlobCache & { close(): void }> {
   const cache = new DiskCache(options);
@@ -54,12 +54,12 @@ function isSha256(name: string): name is Sha256 {
   return v.is(sha256Schema, name);
 }
 
-/** Whole milliseconds, and not before the time that the file system gives a file at this moment. */
+/** Whole milliseconds, and not earlier than the time that the file system gives to a file at this moment. */
 function timeOfUse(): number {
   return Date.now() + 1;
 }
 
-/** Names that must stay; for data that tasks need nothing but the order of use counts. */
+/** Names that must stay. To make room for data of tasks, only the order of use counts. */
 interface Keep {
   has(name: Sha256): boolean;
 }
@@ -71,7 +71,7 @@ class DiskCache implements BlobCache {
   readonly #aside: string;
   readonly #quotaBytes: number;
   readonly #log: ClientPorts["log"];
-  /** Least recently used first. */
+  /** The least recently used file is the first. */
   #files = new Map<Sha256, File>();
   #bytes = 0;
   #listener: ((change: { added: Sha256[]; removed: Sha256[] }) => void) | undefined;
@@ -132,12 +132,12 @@ class DiskCache implements BlobCache {
     this.#remember(sha256, { size: bytes.length, usedAt: timeOfUse(), verified: false });
   }
 
-  /** Room is made first, so that nothing of `keep` is ever in its way. */
+  /** Room is made before the write, so that no file of `keep` is removed for it. */
   async #putPrecached(sha256: Sha256, bytes: Uint8Array, keep: Keep): Promise<void> {
     if (this.#files.has(sha256) || bytes.length > this.#quotaBytes) return;
     const fits = () => this.#bytes + bytes.length <= this.#quotaBytes && this.#files.size < maxFiles;
     if (!fits()) {
-      // Who makes room at this moment does not know what is to stay.
+      // A removal that is under way has another `keep`.
       while (this.#makingRoom) await this.#makingRoom;
       await this.#makeRoom(keep, bytes.length);
     }
@@ -148,7 +148,7 @@ class DiskCache implements BlobCache {
     const here: Sha256[] = [];
     const now = timeOfUse();
     for (const sha256 of names) {
-      // Another client of this machine may have brought it, or removed it.
+      // Another client of this machine may have added or removed the file.
       const { size } = (await stat(this.#path(sha256)).catch(() => undefined)) ?? {};
       if (size === undefined) this.#forget(sha256);
       else {
@@ -199,7 +199,7 @@ class DiskCache implements BlobCache {
     this.#listener?.({ added: [], removed: [sha256] });
   }
 
-  /** Looks at what is really there, and removes the least recently used until it fits. One at a time. */
+  /** Reads the directory, and removes the least recently used files until the rest fits. One removal runs at a time. */
   #makeRoom(keep = keepNothing, forBytes = 0): Promise<void> {
     this.#makingRoom ??= this.#scanAndRemove(keep, forBytes)
       .catch((error: unknown) => this.#log("warn", `The blob cache could not be tidied: ${String(error)}`))
@@ -215,7 +215,7 @@ class DiskCache implements BlobCache {
     for (const [sha256] of this.#files) {
       if (!isOver(roomTo)) break;
       if (keep.has(sha256)) continue;
-      // Another client that reads it meanwhile has it open, and its next look is a miss.
+      // Another client that reads the file has it open, and finds it missing the next time.
       await rm(this.#path(sha256), { force: true });
       this.#forget(sha256);
     }
@@ -234,7 +234,7 @@ class DiskCache implements BlobCache {
         found.push([name, { size, usedAt, verified: known?.verified ?? false }]);
       }
     }
-    // Several are written in one millisecond, or tick of the file system's clock: then in the order that is known here.
+    // Files of one millisecond, or one tick of the file system's clock, keep the order of this process's list.
     const places = new Map([...this.#files.keys()].map((name, place) => [name, place]));
     const placeOf = (name: Sha256): number => places.get(name) ?? -1;
     this.#replace(found.sort(([a, x], [b, y]) => x.usedAt - y.usedAt || placeOf(a) - placeOf(b)));
@@ -250,7 +250,7 @@ class DiskCache implements BlobCache {
       this.#listener?.({ added: added.slice(at, at + listed), removed: removed.slice(at, at + listed) });
   }
 
-  /** What a client that was killed in mid-write left behind. */
+  /** Removes files of clients that were killed while they wrote. */
   async #removeLeftovers(): Promise<void> {
     for (const name of await readdir(this.#aside)) {
       const path = join(this.#aside, name);

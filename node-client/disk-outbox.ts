@@ -8,10 +8,10 @@ import { messagePackBounds } from "../shared/wire/messagepack-walk.ts";
 /** Entries are the client's own, so only memory bounds them. */
 const entriesInMessagePack = new MessagePack(messagePackBounds.resultPack);
 
-/** Results kept at most. What is above is delivered all the same, but would not survive a restart. */
+/** Most bytes of kept results. Results beyond are delivered as well, but would not survive a restart. */
 const defaultMaxBytes = 2 * 1024 ** 3;
 
-/** Finished results that the server has not acknowledged yet, in the client's own database. */
+/** Finished results that the server has not acknowledged, in the client's own database. */
 export function createDiskOutbox(
   directory: ClientDirectory,
   log: ClientPorts["log"],
@@ -27,7 +27,7 @@ export function createDiskOutbox(
   return {
     load() {
       adopt(directory, log);
-      // A client that was stopped and started again reads what it counted before.
+      // A client that was stopped and started again reads results that it has counted before.
       sizes.clear();
       bytes = 0;
       const entries = readEntries(database, log, (key, size) => {
@@ -71,13 +71,14 @@ function keyOf({ job, index, attempt }: LeaseKey): string {
   return `${job} ${index} ${attempt}`;
 }
 
-/** Takes over what clients that are gone left undelivered. */
+/** Takes over undelivered results of clients that are gone. */
 function adopt(directory: ClientDirectory, log: ClientPorts["log"]): void {
   const { database } = directory;
   for (const other of directory.abandoned()) {
     const rows = other.prepare("SELECT key, entry FROM outbox").all() as { key: string; entry: Uint8Array }[];
     if (rows.length === 0) continue;
-    // Kept twice rather than not at all, should this process end between the two: the server takes a result once.
+    // Both databases have the results for a moment, so that the end of this process cannot lose them: the server takes a result
+    // once.
     transaction(database, () => {
       const insert = database.prepare("INSERT OR IGNORE INTO outbox VALUES (?, ?)");
       for (const { key, entry } of rows) insert.run(key, entry);
@@ -97,7 +98,7 @@ function readEntries(
   for (const row of database.prepare("SELECT key, entry FROM outbox").all()) {
     const { key, entry } = row as { key: string; entry: Uint8Array };
     try {
-      // The core checks what it gets before it sends it.
+      // The core checks entries before it sends them.
       entries.push(entriesInMessagePack.decode(entry) as OutboxEntry);
       found(key, entry.length);
     } catch (error) {

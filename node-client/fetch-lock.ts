@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { isAlive } from "./is-alive.ts";
 
-/** A holder shows this often that it lives; one that did not for `deadMs` is taken for dead, or stopped. */
+/** A holder updates its file's time this often. A file without an update for `deadMs` belongs to a dead or stopped holder. */
 const beatMs = 2_000;
 const deadMs = 10_000;
 
@@ -13,17 +13,17 @@ export interface FetchLock {
   release(): void;
 }
 
-/** Who waits looks on with this, and gets to know within `deadMs` that a holder on another host died. */
+/** A waiting process's view of a lock, by which it notices within `deadMs` that a holder on another host died. */
 export interface Watch {
   mtimeMs: number;
   since: number;
 }
 
 /**
- * A lock between processes, also of several hosts on a shared file system: a name that is made exclusively. It is advisory
- * on purpose: when a holder was only stopped for long (SIGSTOP, a sleeping laptop) and its lock was broken, two fetch the
- * same blob, and nothing worse happens.
- * @returns undefined when somebody else holds it
+ * A lock between processes, also of several hosts on a shared file system: a name that is created exclusively. The lock is
+ * advisory: when a stopped holder (SIGSTOP, a sleeping laptop) loses its lock to another process, both fetch the same blob, and
+ * no more harm is done.
+ * @returns undefined when another process holds the lock
  */
 export function tryLock(path: string): FetchLock | undefined {
   const folder = dirname(path);
@@ -32,7 +32,7 @@ export function tryLock(path: string): FetchLock | undefined {
   return holder.tryLock(path);
 }
 
-/** What a file system says that knows no hard links, as exFAT and some network shares: there each lock is a file. */
+/** Errors of file systems without hard links, such as exFAT and some network shares: there each lock is a file of its own. */
 const withoutLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 const holders = new Map<string, Holder>();
@@ -41,14 +41,13 @@ process.on("exit", () => {
 });
 
 /**
- * A file of this process beside its locks, each of which is one more name of it: a hard link. A file for each lock was a tenth of
- * what a client did that fetched blobs of 1 MiB: ext4, when it makes a file, looks through all that were deleted in the last
- * seconds. And without the thread pool, which took 0.35 ms more for each (see cache-files.ts).
+ * A file of this process in the folder of its locks. Each lock is a hard link to this file, because making a file costs ext4
+ * more than a link. The calls are synchronous (see cache-files.ts).
  */
 class Holder {
   readonly #path: string;
   readonly #mark = `${hostname()} ${process.pid} ${Math.random()}`;
-  /** One that was broken and taken again is not released by who had it first. */
+  /** The locks of this process. A lock that was broken and taken by another process is not released by its first holder. */
   readonly #held = new Map<string, FetchLock>();
   #beat: NodeJS.Timeout | undefined;
   #hasLinks = true;
@@ -81,7 +80,7 @@ class Holder {
     } catch (error) {
       const { code = "" } = error as NodeJS.ErrnoException;
       if (withoutLinks.has(code)) this.#hasLinks = false;
-      // The first lock, or one after an hour without: then another client of this directory has tidied up.
+      // This is the first lock, or another client of this directory has removed the unused file after an hour.
       else if (code === "ENOENT") makeFile(this.#path, this.#mark);
       else throw error;
       this.#make(path);
@@ -96,10 +95,10 @@ class Holder {
       this.#beat = undefined;
     }
     try {
-      // Broken meanwhile and another's: not ours to remove.
+      // A broken lock belongs to another process now and must stay.
       if (readFileSync(path, "utf8") === this.#mark) rmSync(path, { force: true });
     } catch {
-      // It is broken when this process ends.
+      // The other processes break this lock when this process ends.
     }
   }
 
@@ -120,9 +119,9 @@ function makeFile(path: string, text: string): void {
 }
 
 /**
- * Removes the lock of a holder that died: on this host by its process, elsewhere because its file stays as it is. Measured
- * by the waiting process's own clock, so the clocks of hosts need not agree.
- * @param watch - what this waiter saw last; changed here
+ * Removes the lock of a dead holder. On this host the holder's process shows its death, on another host the unchanged time of
+ * its file. The waiting process's own clock measures that, so the clocks of hosts need not agree.
+ * @param watch - the waiting process's last view of the lock; changed here
  */
 export async function breakIfDead(path: string, watch: Watch, now: number): Promise<void> {
   const found = await stat(path).catch(() => undefined);

@@ -5,15 +5,15 @@ import { waitForTurn } from "./turn.ts";
 
 interface SharedCache {
   readonly cache: Pick<BlobCache, "get" | "put">;
-  /** Where the clients of this cache directory leave locks. */
+  /** Directory of the locks, shared by the clients of this cache directory. */
   readonly lockDirectory: string;
-  /** Larger blobs are not kept, so nothing is gained by waiting for one. */
+  /** Larger blobs are not cached, so waiting for another client's fetch would gain nothing. */
   readonly quotaBytes: number;
 }
 
 /**
- * Fetches of whole blobs such that several clients of one cache directory fetch each only once: one does, the others wait
- * and read what it cached. A fetch that fails, or whose client dies, is taken over by the next.
+ * Fetches of whole blobs, of which the clients of one cache directory fetch each only once: one client fetches, the others wait
+ * and read the cache. When a fetch fails, or its client dies, the next client takes over.
  */
 export function fetchOnce(
   transfer: BlobTransfer,
@@ -24,18 +24,18 @@ export function fetchOnce(
     chunks: (name, ticket) => transfer.chunks(name, ticket),
     hash: (bytes) => transfer.hash(bytes),
     async fetch(name, range, ticket, part) {
-      // Ranges of large blobs are cached in chunks, by whoever asks for them.
+      // Ranges of large blobs are cached in chunks by their readers.
       if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket, part);
       const path = join(lockDirectory, `${name.sha256}.lock`);
-      // Where no lock can be made (a full disk) everybody fetches.
+      // Where no lock can be made (a full disk), every client fetches.
       const { lock, found } = await waitForTurn(path, () => whole(name, cache));
       if (found) return found;
       try {
-        // Between the look that missed and this lock another may have been through.
+        // Another client may have fetched the blob between the cache miss and this lock.
         const cached = await whole(name, cache);
         if (cached) return cached;
         const bytes = await transfer.fetch(name, undefined, ticket, part);
-        // In the cache before the lock is released. A cache that fails is no reason to fail.
+        // The blob is in the cache before the lock is released. A failing cache must not fail the fetch.
         await cache.put(name.sha256, bytes).catch(() => undefined);
         return bytes;
       } finally {

@@ -4,7 +4,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Somebody else's process is alive all the same.
+    // Another user's process is alive, but refuses the signal.
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }

@@ -9,7 +9,7 @@ import { runClient, type RunClientOptions } from "./run-client.ts";
 export { runClient, type RunClientOptions } from "./run-client.ts";
 
 interface ClientCommandOptions {
-  /** Finds a token when none is given: that of a server on this machine. */
+  /** Finds a token when none is given: the token of a server on this machine. */
   readonly resolveToken?: (serverUrl: string) => Promise<string | undefined>;
 }
 
@@ -118,7 +118,7 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
     });
 }
 
-/** Where to go, by what is nearest: the rendezvous file, or address and token. */
+/** The server to join: of the rendezvous file, or of address and token. */
 async function serverOf(
   { rendezvous, rendezvousWait, server, token, logLevel, json = false }: Flags,
   resolveToken: ClientCommandOptions["resolveToken"],
@@ -127,7 +127,7 @@ async function serverOf(
     const logger = createLogger(logLevel, json);
     const log = (message: string): void => logger.info(message);
     const { url, token: left } = await meet(rendezvous, { waitMs: rendezvousWait * 1000, log });
-    // Not a token of the environment: that is of whatever server the person works with otherwise.
+    // The token of the environment is not used, because it belongs to the person's usual server.
     return { server: url, token: left };
   }
   const found = token ?? (await resolveToken?.(server));

@@ -4,22 +4,22 @@ import { processOverheadMb } from "./sandbox/child-command.ts";
 
 interface MemoryPlan {
   readonly slots: number;
-  /** Memory a kernel in one slot has, in MiB: what the server is told. */
+  /** Memory of a kernel in one slot, in MiB, as the server is told. */
   readonly memoryMb: number;
 }
 
 interface MemoryRequest {
-  /** All sandboxes together, in MiB. */
+  /** Memory of all sandboxes together, in MiB. */
   readonly maxMemoryMb: number;
-  /** At most so many slots. */
+  /** Most slots. */
   readonly slots: number;
-  /** Memory of one slot; absent: what jobs get that do not say, or more when the slots leave some. */
+  /** Memory of one slot; absent: the default of jobs, or more when the slots leave room. */
   readonly memoryMb?: number;
 }
 
 /**
- * Shares a bound on memory between slots: as many as fit, and each with its part. A sandbox costs its kernel's memory and
- * that of its process ({@link processOverheadMb}).
+ * Divides a bound on memory between slots: as many as fit. A sandbox costs its kernel's memory and its process's own ({@link
+ * processOverheadMb}).
  * @throws PlatformError BAD_OPTION when not even one slot fits
  */
 export function planMemory({ maxMemoryMb, slots: most, memoryMb }: MemoryRequest): MemoryPlan {
@@ -36,8 +36,8 @@ export function planMemory({ maxMemoryMb, slots: most, memoryMb }: MemoryRequest
 }
 
 /**
- * How many clients a launcher started on this machine, so that each takes its part of the memory: what Open MPI, MPICH and
- * Intel MPI, MVAPICH and Slurm say in the environment; 1 when none does.
+ * Number of clients that a launcher started on this machine, each of which takes its part of the memory. Open MPI, MPICH and
+ * Intel MPI, MVAPICH and Slurm set it in the environment; 1 without a launcher.
  */
 export function clientsOnThisMachine(env: Readonly<Record<string, string | undefined>>): number {
   const said =
@@ -49,7 +49,7 @@ export function clientsOnThisMachine(env: Readonly<Record<string, string | undef
   return count >= 1 ? count : 1;
 }
 
-/** Parses `8G`, `8192M` or `8192` (MiB). @returns MiB, or undefined when it is none of these */
+/** Parses `8G`, `8192M` or `8192` (MiB). @returns MiB, or undefined for other text */
 export function parseMemory(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([MGT])?(?:i?B)?$/i.exec(text);
   if (!match) return undefined;

@@ -18,14 +18,14 @@ interface NodePortsOptions {
   readonly log: ClientPorts["log"];
 }
 
-/** What Node gives the client core, and the identity that goes with the directory it claimed. */
+/** The client core's ports on Node, and the identity of the claimed directory. */
 interface NodePorts {
   readonly ports: ClientPorts;
   readonly client: ClientId;
   close(): void;
 }
 
-/** Opens cache and outbox, and puts the ports of the Node client together. */
+/** Opens cache and outbox, and makes the ports of the Node client. */
 export async function openNodePorts(options: NodePortsOptions): Promise<NodePorts> {
   const { serverUrl, cacheDirectory, cacheQuotaBytes, niceness, log } = options;
   const cache = await openDiskCache({

@@ -7,29 +7,28 @@ import { parseServerAddress } from "../shared/server-address.ts";
 import { readSmallFile } from "../system/read-small-file.ts";
 import { isAlive } from "./is-alive.ts";
 
-/** How often the file is looked for: a network file system shows a new one only after some seconds anyway. */
+/** Period in which the file is looked for: a network file system shows a new file only after some seconds anyway. */
 const lookEveryMs = 500;
 const probeTimeoutMs = 5_000;
 
-/** Where a rendezvous file leads to. */
+/** Address and token of the server of a rendezvous file. */
 interface Meeting {
   readonly url: string;
   readonly token: string;
 }
 
 interface MeetOptions {
-  /** How long to wait for a file whose server answers. */
+  /** Time to wait for a file whose server answers. */
   readonly waitMs: number;
-  /** Told once for every new reason to go on waiting. */
+  /** Called once for every new reason to go on waiting. */
   readonly log?: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Waits for a rendezvous file whose server lives, and gives the first of its addresses that answers. A file that a dead
- * server left behind is waited past: it is recognised by its process (on the same host), by nobody answering, or by
- * another server that does not know its token.
- * @throws PlatformError BAD_OPTION when the file is something else or readable by others, UNREACHABLE when the time is over
+ * Waits for a rendezvous file whose server lives, and returns the first of its addresses that answers. The file of a dead
+ * server is ignored: its process is gone (on the same host), no server answers, or another server does not know its token.
+ * @throws PlatformError BAD_OPTION when the file is of another kind or readable by others, UNREACHABLE when the time is over
  */
 export async function meet(file: string, { waitMs, log, signal }: MeetOptions): Promise<Meeting> {
   const end = performance.now() + waitMs;
@@ -48,7 +47,7 @@ export async function meet(file: string, { waitMs, log, signal }: MeetOptions): 
   }
 }
 
-/** The server to join, or why there is none yet. */
+/** The server to join, or the reason why there is none yet. */
 async function look(file: string): Promise<Meeting | string> {
   const rendezvous = await read(file);
   if (typeof rendezvous === "string") return rendezvous;
@@ -77,7 +76,7 @@ async function read(file: string): Promise<Rendezvous | string> {
     text = readSmallFile(file, maxRendezvousBytes).toString();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return `there is no ${file} yet`;
-    // Network file systems say so of a file that was replaced while it was read.
+    // A network file system reports this for a file that was replaced while it was read.
     if ((error as NodeJS.ErrnoException).code === "ESTALE") return `${file} is being replaced`;
     if (error instanceof PlatformError) throw error;
     throw new PlatformError("BAD_OPTION", `${file} cannot be read: ${(error as Error).message}.`, error);
@@ -85,14 +84,17 @@ async function read(file: string): Promise<Rendezvous | string> {
   return parseRendezvous(text, file);
 }
 
-/** A name that means another machine elsewhere is of use on the server's own host only; there it is the best. */
+/**
+ * The file's addresses in order. A loopback name means another machine elsewhere, so it is used on the server's own host only,
+ * where it is the best.
+ */
 function addresses({ urls, host }: Rendezvous): string[] {
   const isLocal = (url: string): boolean => /^https?:\/\/(localhost|127\.|\[::1\])/.test(url);
   if (host === hostname()) return [...urls.filter(isLocal), ...urls.filter((url) => !isLocal(url))];
   return urls.filter((url) => !isLocal(url) || urls.every(isLocal));
 }
 
-/** "known": the server of this token. Otherwise why not. */
+/** "known" when the server knows this token; otherwise the reason why not. */
 async function probe(url: string, token: string): Promise<string> {
   try {
     const response = await fetch(new URL("api/status", parseServerAddress(url)), {
@@ -100,7 +102,7 @@ async function probe(url: string, token: string): Promise<string> {
       signal: AbortSignal.timeout(probeTimeoutMs),
     });
     await response.body?.cancel();
-    // A client token may not read this, and is told so; a token that nobody knows is told something else.
+    // The server answers a known client token with 403, because clients may not read this, and an unknown token differently.
     return response.status === 403 || response.ok ? "known" : "stranger";
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;

@@ -14,28 +14,28 @@ import { Presence } from "./presence/presence.ts";
 import { lookAround } from "./presence/sighting.ts";
 
 export interface RunClientOptions {
-  /** Address of the server: `http://host:9990`, `host:9990`, or with the path of a proxy in front of it. */
+  /** Address of the server: `http://host:9990`, `host:9990`, or with the path of a reverse proxy. */
   readonly server: string;
-  /** Kernels computed at once; default: one a core. */
+  /** Number of kernels that compute at the same time; default: the number of cores. */
   readonly slots?: number;
   readonly token?: string;
   readonly cacheDirectory?: string;
   readonly cacheQuotaBytes?: number;
-  /** How this machine is called in the list of clients; default: its host name. */
+  /** Name of this machine in the list of clients; default: its host name. */
   readonly name?: string;
-  /** Memory one slot has, in MiB; default: its share of four fifths of the machine's. */
+  /** Memory of one slot, in MiB; default: its share of four fifths of the machine's. */
   readonly memoryMb?: number;
-  /** Memory of all slots together, in MiB; as many slots as fit into it. */
+  /** Memory of all slots together, in MiB, which may reduce the number of slots. */
   readonly maxMemoryMb?: number;
-  /** Scheduling priority of kernels, 0 (as any program) … 19 (only what nobody else wants); default 5. */
+  /** Scheduling priority of kernels, 0 (as any program) … 19 (only idle time); default 5. */
   readonly niceness?: number;
-  /** Compute only while nobody uses the machine. */
+  /** Compute only while the machine is idle. */
   readonly idleOnly?: boolean;
   /** Drain and end at this moment. */
   readonly until?: Date;
-  /** End when nobody has listened at the server's address for so long; default: never. */
+  /** End when no server has listened at the address for this long; default: never. */
   readonly exitWhenServerGoneMs?: number;
-  /** Work under way has this long to finish once the client is told to end; default 8 s. */
+  /** Time for running tasks to finish when the client is told to end; default 8 s. */
   readonly drainMs?: number;
   readonly logLevel?: LogLevel;
   readonly json?: boolean;
@@ -46,7 +46,10 @@ export interface RunClientOptions {
 /** Service managers wait ten seconds before they kill. */
 const defaultDrainMs = 8_000;
 const summaryEveryMs = 60_000;
-/** A service manager signals every process of a group, and a launcher passes its signal on: both are one wish. */
+/**
+ * Two signals within this time are one request: a service manager signals every process of a group, and a launcher forwards its
+ * own signal as well.
+ */
 const sameSignalMs = 2_000;
 
 const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
@@ -54,9 +57,10 @@ const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
 /**
  * Runs a client until it is told to end (SIGTERM, SIGINT) or the server refuses it for good.
  *
- * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 130 ended at once by a
- *   second signal
- * @throws PlatformError BAD_ARGUMENT when the address of the server is none, BAD_OPTION; Error when the cache directory is unusable
+ * @returns exit code: 0 ended as asked, 2 refused (the reason is logged), 3 the server is gone, 130 ended at once by a second
+ * signal
+ * @throws PlatformError BAD_ARGUMENT for an invalid address of the server, BAD_OPTION; Error when the cache directory is
+ * unusable
  */
 export async function runClient(options: RunClientOptions): Promise<number> {
   const logger = createLogger(options.logLevel ?? "info", options.json ?? false);
@@ -110,22 +114,21 @@ export async function runClient(options: RunClientOptions): Promise<number> {
     client.stop();
     ending.forget();
     report.end();
-    // What the stop still had to write is written in this turn.
+    // The last writes of `stop` are done in this turn.
     await new Promise((resolve) => setImmediate(resolve));
     opened.close();
   }
 }
 
 /**
- * Lets buffers grow to five times the heap before all of it is collected: they count as heap, and beside the 17 MB that a client
- * has of it, V8 began a collection for every 4 MiB of blobs. 512 of 1 MiB: 120 collections and 5.4-8.6 s of processor time,
- * with this 45 and 4.1-6.3 s, for 40 MiB of memory; ten times is no better, nor are frequent collections of the young heap.
+ * Lets buffers grow to five times the heap before a full collection. Buffers count as heap, and a client has only 17 MB of it,
+ * so V8 would otherwise collect for every 4 MiB of blobs.
  */
 function collectSeldom(): void {
   setFlagsFromString("--heap-growing-percent=400");
 }
 
-/** Slots, and the memory of each in MiB: what was asked for, or this client's share of the machine. */
+/** Number of slots, and the memory of each in MiB: as in the options, or this client's share of the machine. */
 function resources(options: RunClientOptions): { slots: number; memoryMb: number } {
   const { slots = availableParallelism(), maxMemoryMb, memoryMb } = options;
   if (maxMemoryMb !== undefined)
@@ -145,7 +148,7 @@ function identity(
     client,
     kind: "node",
     name: (options.name ?? hostname()).slice(0, limits.nameChars),
-    // Files and variables often end it with a line break.
+    // Tokens of files and variables often end with a line break.
     ...(options.token !== undefined && { token: options.token.trim() }),
     memoryMb,
     webgpu: false,
@@ -153,7 +156,7 @@ function identity(
   };
 }
 
-/** First signal: finish or hand back. Second: now. */
+/** The first signal lets tasks finish or hands them back; the second ends the client at once. */
 function endWhenAsked(
   client: Client,
   log: ClientPorts["log"],
@@ -193,7 +196,7 @@ function endWhenAsked(
   };
 }
 
-/** Tells a log what a person wants to know of an unattended client: its connection, and what it got done. */
+/** Logs the state of an unattended client: its connection, and its finished tasks. */
 function statusReporter(
   log: ClientPorts["log"],
   serverUrl: string,

@@ -4,12 +4,12 @@ import { limits } from "../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../shared/wire/protocol.ts";
 
 const connectTimeoutMs = 15_000;
-/** After a close frame the other side has this long to answer before the connection is cut. */
+/** The other side has this long to answer a close frame before the connection is cut. */
 const closeTimeoutMs = 2_000;
-/** Close code of a connection that never came about or broke (RFC 6455 §7.1.5). */
+/** Close code of a connection that was never opened, or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;
 
-/** One WebSocket to the server at `serverUrl` (http or https, with a slash at its end). */
+/** Makes the WebSocket to the server at `serverUrl` (http or https, with a slash at its end). */
 export function createTransport(serverUrl: string): Transport {
   const address = new URL(clientSocketPath.slice(1), serverUrl);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -20,7 +20,7 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
   let failure = "";
   let ended = false;
   const options: ClientOptions & { closeTimeout: number } = {
-    // On, it costs 240 KiB a connection and saves nothing: what is large is compressed already.
+    // Compression costs 240 KiB a connection and saves nothing, because large values are compressed already.
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handshakeTimeout: connectTimeoutMs,
@@ -35,7 +35,7 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
   socket.binaryType = "nodebuffer";
   socket.on("open", () => handlers.opened());
   socket.on("message", (data: Buffer, isBinary) => {
-    // Text frames are not part of the protocol; the core answers an empty frame as it does any malformed one.
+    // Text frames are not part of the protocol; the core answers an empty frame like any malformed frame.
     if (!ended) handlers.received(isBinary ? data : new Uint8Array());
   });
   socket.on("ping", () => !ended && handlers.heard());
@@ -63,7 +63,7 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
   };
 }
 
-/** Of a name with several addresses all failed: the error itself says nothing then. */
+/** The message of a failed connection. When all addresses of a name failed, the error itself has no message. */
 function messageOf(error: Error): string {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
   return error.message || (first instanceof Error ? first.message : error.name);

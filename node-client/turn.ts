@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { breakIfDead, tryLock, type FetchLock } from "./fetch-lock.ts";
 
-/** First look at how another process's work goes; then less often. */
+/** First pause between two checks of another process's work; later pauses are longer. */
 const firstLookMs = 10;
 const longestLookMs = 250;
 
 /**
- * Runs `action` while no other process runs one under the same lock file. A holder that died is noticed; where no lock can
- * be made (a full disk), everybody works.
+ * Runs `action` while no other process runs an action under the same lock file. A dead holder's lock is broken; where no lock
+ * can be made (a full disk), every process acts.
  */
 export async function takeTurn<T>(path: string, action: () => Promise<T>): Promise<T> {
   const { lock } = await waitForTurn(path);
@@ -19,8 +19,8 @@ export async function takeTurn<T>(path: string, action: () => Promise<T>): Promi
 }
 
 /**
- * Waits for the lock file, or until `look` (asked after each pause) finds that another process has done the work: then its
- * `found` is what that was. Neither where no lock can be made.
+ * Waits for the lock file, or until `look` (called after each pause) finds the result of another process, which becomes
+ * `found`. The answer is empty where no lock can be made.
  */
 export async function waitForTurn<T = never>(
   path: string,

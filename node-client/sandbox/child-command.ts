@@ -2,13 +2,10 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/**
- * Memory a sandbox process takes beside the kernel's own: Node itself (42 MB measured when idle), V8's young generation and
- * compiled code.
- */
+/** Memory of a sandbox process beside its kernel's: Node itself (42 MB when idle), V8's young generation and compiled code. */
 export const processOverheadMb = 192;
 
-/** Writable address space an idle Node process has reserved: 572 MB measured, nearly all of it V8's code range. */
+/** Writable address space that an idle Node process reserves: 572 MB, nearly all of it V8's code range. */
 const reservedMb = 1024;
 
 /** Program and arguments that start one sandbox process, which reads its code from standard input. */
@@ -21,7 +18,7 @@ export function childCommand(memoryMb: number): { program: string; parameters: s
 
 function nodeFlags(memoryMb: number): string[] {
   return [
-    // Without a single --allow-…: no file, network, process, worker or addon.
+    // There is no --allow-…: the process has no file, network, process, worker or addon.
     "--permission",
     `--max-old-space-size=${memoryMb}`,
     "--no-addons",
@@ -34,22 +31,22 @@ function nodeFlags(memoryMb: number): string[] {
 }
 
 /**
- * Has Linux kill the sandbox when its client dies: a kernel in an endless loop would not notice a closed channel, and
- * nobody is left to end it.
+ * Makes Linux kill the sandbox when its client dies. A kernel in an endless loop would not notice a closed channel, and a dead
+ * client cannot end it.
  */
 function deathLauncher(): string[] {
   const { setpriv } = launchers();
   return setpriv === undefined ? [] : [setpriv, ...deathOptions];
 }
 
-/** Whether the system itself ends a sandbox with its client; else an orphan guard has to. */
+/** Whether the system itself ends a sandbox with its client; otherwise an orphan guard has to. */
 export function diesWithParent(): boolean {
   return deathLauncher().length > 0;
 }
 
 /**
- * A bound that holds between two looks of the memory watch, and no core dumps. Twice the kernel's share, so that it is
- * the watch that speaks first.
+ * A limit for the time between two checks of the memory watch, without core dumps. The limit is twice the kernel's share, so
+ * that the watch acts first.
  */
 function limitsLauncher(memoryMb: number): string[] {
   const { prlimit } = launchers();
@@ -60,7 +57,7 @@ function limitsLauncher(memoryMb: number): string[] {
 const deathOptions = ["--pdeathsig", "KILL", "--no-new-privs"];
 const limitOptions = (bytes: number): string[] => [`--data=${bytes}`, "--core=0"];
 
-/** Paths of launchers of util-linux that are there and understand these options (busybox has lesser ones). */
+/** Paths of util-linux launchers with the needed options, which busybox lacks. */
 interface Launchers {
   readonly prlimit?: string | undefined;
   readonly setpriv?: string | undefined;
@@ -76,7 +73,7 @@ function launchers(): Launchers {
 function findLaunchers(): Launchers {
   const limits = pathsOf("prlimit").map((path) => [path, ...limitOptions(64 * 1024 ** 3)]);
   const deaths = pathsOf("setpriv").map((path) => [path, ...deathOptions]);
-  // As a rule both are right, and one trial tells: it takes 5 ms, in which everything else here waits.
+  // Usually both work, so one trial tests both. It takes 5 ms and blocks the process.
   const [limit, death] = [limits[0], deaths[0]];
   if (limit && death && runs([...limit, ...death])) return { prlimit: limit[0], setpriv: death[0] };
   return { prlimit: limits.find(runs)?.[0], setpriv: deaths.find(runs)?.[0] };

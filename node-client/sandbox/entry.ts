@@ -1,6 +1,6 @@
 /**
- * What a sandbox process runs (bundled into one module, see runner-bundle.ts): loads the kernel runner, gives up every way out, then tells its parent that it is ready.
- * The order matters: after `lock` nothing here may look up a global or a property of `process`.
+ * Program of a sandbox process (bundled into one module, see runner-bundle.ts): loads the kernel runner, gives up all access,
+ * then tells its parent that it is ready. After `lock` this module must not look up a global or a property of `process`.
  */
 import * as comlink from "comlink";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
@@ -22,7 +22,7 @@ const hostChannel = frameEndpoint("host", post);
 let running: KernelContext | undefined;
 const consoleSink = { log: (...parts: unknown[]): void => running?.log(...parts) };
 
-/** The runner calls kernels one after the other: `console` speaks for the one called last. */
+/** Kernels run one after the other, so `console` belongs to the last called. */
 async function importModule(source: Uint8Array, sha256: string): Promise<{ default?: unknown }> {
   const { default: kernel } = await importKernel(source, sha256);
   if (typeof kernel !== "function") return { default: kernel };
@@ -43,16 +43,16 @@ process.on("message", (frame: Frame) => {
   if (frame[0] === "runner") runnerChannel.deliver(frame[1]);
   if (frame[0] === "host") hostChannel.deliver(frame[1]);
 });
-// As in a browser's worker: a promise that nobody looked at harms nobody, an exception that nobody caught is the end.
+// As in a browser's worker, an unhandled rejection is harmless, and an uncaught exception ends the process.
 process.on("unhandledRejection", () => undefined);
 process.on("uncaughtException", (error: unknown) => post(["fatal", describe(error)]));
 
-// Node has business with the real channel one tick after a first listener came.
+// Node uses the real channel one tick after the first listener.
 await new Promise((resolve) => setImmediate(resolve));
 lock();
 post(["ready"]);
 
-/** IPC without `process`: what a kernel could steal from there is gone, and only frames can be sent. */
+/** Captures IPC so that only frames can be sent, and so that `process` can lose the functions that a kernel could misuse. */
 function capturePost(): (frame: Frame) => void {
   const { send, _send } = process as unknown as Record<"send" | "_send", (...parts: unknown[]) => unknown>;
   if (!send || !_send) throw new Error("A sandbox process is started by a client, not by hand.");

@@ -1,23 +1,23 @@
 import type { Endpoint } from "comlink";
 
 /**
- * What crosses the IPC channel between a client and one sandbox process. Two comlink channels share it, because comlink
- * cannot hand a MessagePort to another process: `runner` is exposed by the child, `host` by the parent.
+ * Messages on the IPC channel between a client and one sandbox process. Two comlink channels share it, because comlink cannot
+ * hand a MessagePort to another process: `runner` is exposed by the child, `host` by the parent.
  */
 export type Frame =
   | readonly ["runner" | "host", unknown]
-  /** Child to parent, once: the runner is loaded and everything else is gone. */
+  /** Child to parent, once: the runner is loaded and all access is given up. */
   | readonly ["ready"]
-  /** Child to parent: an exception that nothing caught; the process is of no more use. */
+  /** Child to parent: an uncaught exception; the process is of no more use. */
   | readonly ["fatal", string];
 
 export interface FrameEndpoint {
   readonly endpoint: Endpoint;
-  /** Gives comlink a message that came in on this channel. */
+  /** Passes a message of this channel to comlink. */
   deliver(message: unknown): void;
 }
 
-/** One comlink endpoint on a shared line. */
+/** A comlink endpoint on the shared IPC channel. */
 export function frameEndpoint(channel: "runner" | "host", post: (frame: Frame) => void): FrameEndpoint {
   const listeners = new Set<(event: { data: unknown; origin: string }) => void>();
   return {

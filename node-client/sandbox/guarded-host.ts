@@ -2,13 +2,13 @@ import type { SandboxHost } from "../../shared/client/ports.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { messageOf } from "../../shared/errors.ts";
 
-/** Calls of `data` and `put` that may be open at once; a kernel that asks for more is not reading. */
+/** Most pending calls of `data` and `put`; a kernel with more does not read the results. */
 const maxOpenCalls = 1024;
 
 /**
- * A host as a sandbox process may call it: a bounded number of calls at a time, and errors without this side's stack.
+ * The host for a sandbox process: the number of pending calls is bounded, and errors have no stack of this process.
  *
- * @param violated - called when the host finds that a report cannot come from the runner
+ * @param violated - called when a report cannot come from the runner
  */
 export function guardHost(host: SandboxHost, violated: (what: string) => void): SandboxHost {
   let openCalls = 0;
@@ -24,7 +24,7 @@ export function guardHost(host: SandboxHost, violated: (what: string) => void): 
     }
   };
   return {
-    // The channel would make a Buffer of a Buffer again, and with it bring Node's class into the sandbox.
+    // The channel would send a Buffer as a Buffer, and bring Node's class into the sandbox.
     data: (name, range) => guard(async () => plainBytes(await host.data(name, range))),
     put: (bytes) => guard(() => host.put(bytes)),
     report: (report) => {

@@ -1,19 +1,19 @@
 import { EventEmitter } from "node:events";
 import process from "node:process";
 
-/** What Node's own code still looks up on `process` while a kernel runs; none of it reaches anything. */
+/** Properties of `process` that Node's own code uses while a kernel runs; none of them gives access to anything. */
 const needed = new Set<PropertyKey>(
   [
     "nextTick emit emitWarning _fatalException _exiting exitCode domain _events _eventsCount _maxListeners",
     "connected _handleQueue _pendingMessage platform arch version versions",
-    // Node does not let these be removed: constants, and `permission`, which can only give up more.
+    // Node does not let these properties be removed. They are constants, and `permission`, which can only drop permissions.
     "features argv0 permission",
   ].flatMap((line) => line.split(" ")),
 );
 
 /**
- * Takes from `process` all that acts on the world (`kill`, `binding`, `dlopen`, `getBuiltinModule`, `env`, `send` …), so
- * that a kernel that gets hold of it by a way nobody thought of holds an empty shell.
+ * Removes all properties of `process` that act on the world (`kill`, `binding`, `dlopen`, `getBuiltinModule`, `env`, `send` …),
+ * so that a kernel that gets hold of it by an unforeseen way has an empty shell.
  *
  * @param die - ends the process; called when the parent is gone
  */
@@ -22,7 +22,7 @@ export function makeProcessHarmless(die: () => void): void {
     emit: Reflect.get(process, "emit"),
     emitWarning: () => undefined,
     disconnect: die,
-    // Only looked at for being there; the channel itself stays with Node and with who captured `send`.
+    // Node's code only checks whether the property exists; the channel itself stays in Node and in the captured `send`.
     channel: Object.freeze({ __proto__: null }),
     env: Object.freeze({ __proto__: null }),
     versions: Object.freeze({ ...process.versions }),
@@ -42,7 +42,10 @@ export function makeProcessHarmless(die: () => void): void {
   Object.preventExtensions(process);
 }
 
-/** `this` of an emitter's method is often `process`: nobody replaces these. Its data properties are every emitter's defaults. */
+/**
+ * Methods of emitters often have `process` as `this`, so they must not be replaced. The data properties of the prototypes are
+ * defaults of every emitter.
+ */
 function lockMethods(prototype: object): void {
   for (const key of Reflect.ownKeys(prototype))
     if (typeof Reflect.get(prototype, key) === "function")

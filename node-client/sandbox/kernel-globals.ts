@@ -1,7 +1,6 @@
 /**
- * What a kernel finds on the global object: the language, and the few platform objects that a browser's worker has too
- * and that reach nothing. A list of what stays, not of what goes: a global that a new Node version brings is gone until
- * somebody has thought about it.
+ * Globals of a kernel: the language, and harmless platform objects that a browser's worker has too. The list names the globals
+ * that stay, so that a new global of a later Node is removed until it has been reviewed.
  */
 const language = words(`
   Object Function Array Number Boolean String Symbol BigInt Date RegExp Error AggregateError EvalError
@@ -14,8 +13,8 @@ const language = words(`
   unescape`);
 
 /**
- * Not here on purpose: MessageChannel, Blob and the rest of what `postMessage` can clone. Node clones such an object by
- * loading an internal module that the object names, which handed a test kernel `FileHandle` and `EventEmitter`.
+ * MessageChannel, Blob and other cloneable classes are left out: Node clones their objects by loading an internal module that
+ * the object names, which gave a test kernel `FileHandle` and `EventEmitter`.
  */
 const platform = words(`
   AbortController AbortSignal Event EventTarget CustomEvent DOMException TextEncoder TextDecoder URL
@@ -28,14 +27,14 @@ function words(text: string): string[] {
 
 const kept = new Set<PropertyKey>([...language, ...platform, Symbol.toStringTag]);
 
-/** Where `console` writes: to the log of the task that runs. */
+/** Output of `console`, which goes to the log of the running task. */
 export interface ConsoleSink {
   readonly log: (...parts: unknown[]) => void;
 }
 
-/** Strips the global object, then gives back in a harmless form what kernels may expect. */
+/** Removes globals, then adds harmless replacements that kernels may expect. */
 export function stripGlobals(replacements: Record<string, unknown>): void {
-  // Some are made on first use, from parts of Node that will not be in working order later: make them now.
+  // Some globals are made on first use, from parts of Node that are disabled later, so they are used once here.
   for (const name of platform) void (globalThis as Record<string, unknown>)[name];
   void new CompressionStream("gzip");
   for (const key of Reflect.ownKeys(globalThis)) if (!kept.has(key)) Reflect.deleteProperty(globalThis, key);
@@ -49,7 +48,7 @@ export function stripGlobals(replacements: Record<string, unknown>): void {
   if (left.length > 0) throw new Error(`These globals could not be removed: ${left.map(String).join(", ")}.`);
 }
 
-/** Harmless stand-ins, made of what is captured now. */
+/** Harmless replacements, made of captured functions. */
 export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
   return {
     self: globalThis,
@@ -67,8 +66,7 @@ export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
 }
 
 /**
- * Timers by number, as in a browser: Node's timer objects, which callbacks get as `this`, are linked to those of other
- * timers.
+ * Timers as numbers, as in a browser. Node's timer objects, which callbacks get as `this`, are linked to those of other timers.
  */
 function timers(): Record<string, unknown> {
   const native = { setTimeout, setInterval, clearTimeout, clearInterval };

@@ -3,13 +3,13 @@ import { registerHooks } from "node:module";
 let expected: { readonly url: string; readonly source: Uint8Array } | undefined;
 
 /**
- * Refuses every import from now on (static, dynamic, of built-ins, files, `data:` and the rest), except the one that
- * {@link importKernel} makes itself. Call it when everything the sandbox needs is loaded.
+ * Refuses every later import (static, dynamic, of built-ins, files, `data:` and others), except the import of {@link
+ * importKernel}. Call it after the sandbox's own modules are loaded.
  */
 export function refuseImports(): void {
   registerHooks({
     resolve(specifier, context) {
-      // A kernel that imports its own address has another parent: one door, opened from this file alone.
+      // Only this module may import the address; a kernel that imports its own address has another parent.
       if (specifier === expected?.url && context.parentURL === import.meta.url)
         return { url: specifier, format: "module", shortCircuit: true };
       throw new Error(

@@ -1,9 +1,8 @@
 /**
- * Closes the prototypes that every object of Node's own code inherits from against pollution: an accessor put there under a
- * name or index that this code looks up or sets for the first time is called with its objects (the IPC channel, `process`,
- * what waits in `nextTick`'s queue). Nothing can be added; on `Object.prototype` nothing can be replaced either, while
- * assigning `toString` and the like on other objects works as ever.
- * Measured on loops over holey arrays, objects and properties: no difference above the noise.
+ * Protects the prototypes of Node's own objects against pollution: an accessor under a name or index that Node's code looks up
+ * or sets would be called with Node's objects (the IPC channel, `process`, entries of `nextTick`'s queue). No property can be
+ * added; on `Object.prototype` no property can be replaced either, while assigning `toString` and the like on other objects
+ * works as usual. Loops over holey arrays, objects and properties are as fast as before.
  */
 export function lockPrototypes(): void {
   const { prototype, defineProperty, preventExtensions } = Object;
@@ -19,7 +18,7 @@ export function lockPrototypes(): void {
       configurable: false,
       enumerable: false,
       get: () => value,
-      // A plain read-only property would also forbid assigning it on every object that inherits it.
+      // A plain read-only property would also forbid assignments on every object that inherits it.
       set(this: unknown, own: unknown) {
         if (this === prototype) throw new TypeError(`Object.prototype.${String(key)} is locked.`);
         defineProperty(this as object, key, {

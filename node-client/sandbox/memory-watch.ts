@@ -1,23 +1,26 @@
 import { readFile } from "node:fs/promises";
 
-/** Short enough that a kernel that fills memory is met early, long enough to cost nothing: one look is about 60 µs. */
+/**
+ * Period of checks: short enough to notice a kernel that fills memory early, long enough that a check of about 60 µs costs
+ * nothing.
+ */
 const everyMs = 250;
-/** Between tasks a kernel's leftover timers may still allocate: every eighth look is enough. */
+/** Between tasks a kernel's leftover timers may still allocate: every eighth check is enough. */
 const idleLooks = 8;
 
 interface MemoryWatch {
   readonly pid: number;
   readonly limitMb: number;
-  /** Whether the process has been given something to do. */
+  /** Whether the process has a task. */
   readonly isBusy: () => boolean;
   readonly exceeded: (residentMb: number) => void;
 }
 
 /**
- * Looks at a process's resident memory, where /proc tells it, and calls back once when it is over the limit. V8's own
- * limit does not count ArrayBuffers and WebAssembly memories.
+ * Checks a process's resident memory, where /proc shows it, and calls back once when it exceeds the limit. V8's own limit does
+ * not count ArrayBuffers and WebAssembly memories.
  *
- * @returns what ends the watch
+ * @returns a function that ends the watch
  */
 export function watchMemory({ pid, limitMb, isBusy, exceeded }: MemoryWatch): () => void {
   if (process.platform !== "linux") return () => undefined;
@@ -37,7 +40,7 @@ export function watchMemory({ pid, limitMb, isBusy, exceeded }: MemoryWatch): ()
   return () => clearInterval(timer);
 }
 
-/** Resident memory of a process in MiB; undefined when it is gone or the system does not tell. */
+/** Resident memory of a process in MiB; undefined when the process is gone or the system does not show it. */
 async function residentMemoryMb(pid: number): Promise<number | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/status`, "latin1");

@@ -1,6 +1,6 @@
 /**
- * A kernel shares its process with the runner, so anything may come out of there. comlink would follow any path of any
- * message (`["report", "constructor", "constructor"]` is `Function`), so a message is checked before comlink sees it.
+ * A kernel shares its process with the runner and can send any message. comlink would follow any path in a message (`["report",
+ * "constructor", "constructor"]` is `Function`), so messages are checked before comlink sees them.
  */
 const hostCalls: Readonly<Record<string, number>> = { data: 2, put: 1, report: 1 };
 
@@ -15,7 +15,7 @@ export function isHostCall(message: unknown): boolean {
   return argumentList.length === hostCalls[name] && argumentList.every(isRaw);
 }
 
-/** Whether a message is an answer of the runner: a value (whoever gets it reads it with care), or an error. */
+/** Whether a message is an answer of the runner: a value, which its reader checks, or an error. */
 export function isRunnerAnswer(message: unknown): boolean {
   if (!isRecord(message) || typeof message["id"] !== "string") return false;
   if (isRaw(message)) return true;
@@ -26,7 +26,7 @@ export function isRunnerAnswer(message: unknown): boolean {
   return [name, text, stack].every((part) => part === undefined || typeof part === "string");
 }
 
-/** comlink releases a proxy that was collected; there is nothing to release here. */
+/** Whether a message releases a collected proxy of comlink, which has no effect here. */
 export function isRelease(message: unknown): boolean {
   return isRecord(message) && message["type"] === "RELEASE";
 }

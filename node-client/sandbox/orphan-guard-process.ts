@@ -1,4 +1,4 @@
-/** Keeps a list of process ids that comes in on standard input, one `+pid` or `-pid` a line; kills them when it ends. */
+/** Reads process ids from standard input, a `+pid` or `-pid` on each line, and kills the listed processes when the input ends. */
 import { createInterface } from "node:readline";
 
 const guarded = new Set<number>();
@@ -13,5 +13,5 @@ for (const pid of guarded)
   try {
     process.kill(pid, "SIGKILL");
   } catch {
-    // It ended by itself.
+    // The process has ended by itself.
   }

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 let guard: ChildProcess | undefined;
 
 /**
- * Has a process killed when this one is gone, on systems where the kernel does not do it (see `deathLauncher`): one small
- * process for all sandboxes, which hears the end of its pipe and does what a hung sandbox cannot do for itself.
+ * Has a process killed when this process is gone, on systems whose kernel does not do so (see `deathLauncher`). One small
+ * process guards all sandboxes: it notices the end of its pipe and kills sandboxes that hang.
  */
 export function guardAgainstOrphaning(child: ChildProcess): void {
   const { pid } = child;
@@ -25,7 +25,8 @@ function startGuard(): ChildProcess {
     stdio: ["pipe", "ignore", "ignore"],
     windowsHide: true,
   });
-  // Of its own session, so that a signal to the terminal's group leaves it to its work; and no reason to stay for this one.
+  // The guard has a session of its own, so that a signal to the terminal's group does not end it. It must not keep this process
+  // alive.
   started.unref();
   (started.stdin as unknown as { unref(): void }).unref();
   started.stdin?.on("error", () => undefined);

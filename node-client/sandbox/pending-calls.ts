@@ -1,6 +1,6 @@
 /**
- * Calls into something that may die: each is rejected when it does. Not `Promise.race` with the death, which would keep
- * every call ever made as long as the thing lives.
+ * Calls to a process or worker that may die: its death rejects each pending call. `Promise.race` with the death would keep
+ * every finished call in memory.
  */
 export class PendingCalls {
   readonly #rejections = new Set<(reason: Error) => void>();
@@ -24,7 +24,7 @@ export class PendingCalls {
     });
   }
 
-  /** Rejects what is under way and every call from now on. */
+  /** Rejects pending calls and every later call. */
   die(reason: Error): void {
     this.#death ??= reason;
     for (const reject of this.#rejections) reject(this.#death);

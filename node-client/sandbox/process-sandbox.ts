@@ -13,26 +13,26 @@ import { PendingCalls } from "./pending-calls.ts";
 
 type Ended = Awaited<Sandbox["ended"]>;
 
-/** A process that is not up by now will not come up. */
+/** Deadline for the start of a process. */
 const startDeadlineMs = 30_000;
 const keptErrorOutput = 4096;
 const keptReason = 2000;
 
-/** Sandboxes that live; none outlives this process, however it ends in JavaScript. */
+/** Living sandbox processes, which are killed when this process exits. */
 const living = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
 interface StartOptions {
-  /** What the process runs. */
+  /** Program of the process. */
   readonly code: string;
   readonly memoryMb: number;
   readonly niceness: number;
 }
 
 /**
- * Starts one sandbox process and resolves when it is ready for a kernel.
+ * Starts a sandbox process and resolves when it is ready for a kernel.
  * @throws Error when the process does not start
  */
 export async function startProcessSandbox(host: SandboxHost, options: StartOptions): Promise<Sandbox> {
@@ -48,7 +48,7 @@ class ProcessSandbox implements Sandbox {
   readonly #runner: comlink.Remote<KernelRunner>;
   readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
-  /** Why it was ended from this side; an exit without it is the process's own doing. */
+  /** The reason why this side ended the process; without a verdict the process ended by itself. */
   #verdict: Ended | undefined;
   #errorOutput = "";
   #becomeReady: () => void = () => undefined;
@@ -56,7 +56,7 @@ class ProcessSandbox implements Sandbox {
   constructor(host: SandboxHost, { code, memoryMb, niceness }: StartOptions) {
     const { program, parameters } = childCommand(memoryMb);
     this.#child = spawn(program, parameters, {
-      // Nothing of the client's environment: tokens, paths, names. A fixed time zone, so that a kernel learns none.
+      // The environment is empty, because the client's has tokens, paths and names. The fixed time zone hides the machine's.
       env: { TZ: "UTC" },
       cwd: "/",
       stdio: ["pipe", "ignore", "pipe", "ipc"],
@@ -64,11 +64,11 @@ class ProcessSandbox implements Sandbox {
       windowsHide: true,
     });
     living.add(this.#child);
-    // An error here means that the process did not come up, which `ended` tells.
+    // An error here means that the process did not start, which `ended` reports.
     this.#child.stdin?.on("error", () => undefined).end(code);
     if (!diesWithParent()) guardAgainstOrphaning(this.#child);
     const post = (frame: Frame): void => {
-      // The same here.
+      // `ended` reports a failure here, too.
       if (this.#child.connected) this.#child.send(frame, () => undefined);
     };
     const runnerChannel = frameEndpoint("runner", post);
@@ -158,7 +158,7 @@ class ProcessSandbox implements Sandbox {
       this.#child.once("error", (error) =>
         end({ kind: "crash", reason: `The sandbox did not start: ${error.message}` }),
       );
-      // `close` comes after the last of stderr, which tells why V8 gave up.
+      // `close` comes after the end of stderr, which has V8's reason for giving up.
       this.#child.once("close", (code, signal) => end(judgeExit(code, signal, this.#errorOutput)));
     });
   }
@@ -172,12 +172,12 @@ function judgeExit(code: number | null, signal: NodeJS.Signals | null, errorOutp
   return { kind: "crash", reason: `The sandbox process ended with ${how}${said ? `: ${said}` : ""}.` };
 }
 
-/** Kernels yield to the people and programs of the machine. Not being allowed to say so is no reason to fail. */
+/** Lowers the priority of kernels below other programs of the machine, where permitted. */
 function lowerPriority(pid: number | undefined, niceness: number): void {
   if (pid === undefined || niceness === 0) return;
   try {
     setPriority(pid, niceness);
   } catch {
-    // Without the right or the process: then as it is.
+    // Without the permission, or the process, the priority stays.
   }
 }

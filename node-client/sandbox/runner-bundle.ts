@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { keptBundle } from "../bundle/kept-bundle.ts";
 
 /**
- * The code of a sandbox process as one module. It needs no file of this machine, and tells kernels nothing of where it lies.
+ * The program of a sandbox process as one module. It needs no file of this machine, and does not show kernels its path.
  *
  * @throws Error when it cannot be bundled
  */

@@ -1,8 +1,8 @@
 import { Deserializer, Serializer } from "node:v8";
 
 /**
- * A `structuredClone` for kernels: language values only, through V8's own serialiser. Node's clones platform objects by
- * loading whatever internal module the object names, which is a way out of the sandbox.
+ * A `structuredClone` for kernels: language values only, through V8's own serialiser. Node's function clones platform objects
+ * by loading any internal module that the object names, which is a way out of the sandbox.
  */
 export function makeStructuredClone(): (value: unknown, options?: { transfer?: ArrayBuffer[] }) => unknown {
   const detach = Function.prototype.call.bind(Reflect.get(ArrayBuffer.prototype, "transfer")) as (
@@ -21,7 +21,10 @@ export function makeStructuredClone(): (value: unknown, options?: { transfer?: A
   };
 }
 
-/** Not by `serialize` and `deserialize`, whose arrays are views of the message, or of Node's pool of small buffers. */
+/**
+ * The arrays of `serialize` and `deserialize` are views of the message, or of Node's pool of small buffers, so they are not
+ * used.
+ */
 function cloneOf(value: unknown): unknown {
   const serializer = new Serializer();
   serializer.writeHeader();
