@@ -8,7 +8,7 @@ import { until } from "../support/processes.ts";
 import { processesWith } from "../support/process-table.ts";
 
 const main = join(import.meta.dirname, "..", "..", "bench", "main.ts");
-/** The peer that needs nothing but what the product has. */
+/** A peer that needs no package of its own. */
 const oneComparison = ["dispatch", "--case", "node client", "--peer", "100 a message", "--no-install"];
 
 test("a comparison runs real processes, checks their outputs and tells the ratio", async () => {
@@ -30,7 +30,7 @@ test("a comparison runs real processes, checks their outputs and tells the ratio
 
 test("interrupted in the middle of a run it leaves no process and no file", async () => {
   const bench = await startBench(oneComparison);
-  // The server's data directory tells that the run is under way.
+  // The server's data directory shows that the run has begun.
   await until(async () => {
     const [run] = await readdir(bench.directory);
     return run !== undefined && (await readdir(join(bench.directory, run))).length > 0;
@@ -44,7 +44,7 @@ test("interrupted in the middle of a run it leaves no process and no file", asyn
 
 interface Bench {
   readonly process: ReturnType<typeof spawn>;
-  /** The temporary directory of everything it starts. */
+  /** Temporary directory of the run. */
   readonly directory: string;
   readonly end: () => Promise<{ code: number | null; output: string }>;
 }

@@ -5,7 +5,7 @@ import { isAlive } from "../../node-client/is-alive.ts";
 import { readClients } from "../support/jobs.ts";
 import { launcher, root, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 
-/** Starts a program, and collects what it writes. */
+/** Starts a program and collects its output. */
 function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env } });
   let text = "";
@@ -40,14 +40,14 @@ describe("[WAIT-5] a command that npm runs in the foreground", () => {
   it("stays when a script left it behind, or npm is further up", async () => {
     const directory = await temporaryDirectory();
     const client = `'${process.execPath}' '${launcher}' client --server http://127.0.0.1:9 --cache-dir '${directory}'`;
-    // The shell ends at once, as does the one of a script that ends in "&".
+    // The shell ends at once, as does the shell of a script that ends in "&".
     const script = `${client} >/dev/null 2>&1 & echo $!`;
     const env = { npm_lifecycle_event: "start", npm_lifecycle_script: "manyhands client &" };
     const { child, text } = start("sh", ["-c", script], env);
     await once(child, "close");
     const pid = Number(text());
     onTestFinished(() => void process.kill(pid, "SIGKILL"));
-    // Longer than it takes to notice.
+    // The wait is longer than the client takes to notice.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(isAlive(pid)).toBe(true);
   });

@@ -123,7 +123,7 @@ describe("[ERR-1] a refusal says what to do about the kind of thing that was ask
   ])("%j", async (args, expected) => {
     const { code, err } = await manyhands(args);
     expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(expected) as string });
-    // A stack, and a hint for those who write requests themselves, help nobody here.
+    // Neither a stack nor a hint for authors of requests would help here.
     expect(err).not.toMatch(/\n {4}at |openapi/);
   });
 
@@ -168,7 +168,7 @@ describe("variables that are set to nothing", () => {
       err: expect.stringContaining("is no server address") as string,
     });
     const refused = await manyhands(["server", "--data", join(folder, "data")], empty);
-    // The directory has a server already; port 0 of an empty variable would have been a choice of its own.
+    // The data directory has a server already. An empty variable for the port would have meant port 0.
     expect(refused.err).toContain("Another Manyhands server is using");
   });
 });

@@ -21,7 +21,7 @@ const kernel = { sha256: sha256Hex(source), size: source.length };
 const job = descriptor({ kernel });
 const input = (value: number) => encodeValue(value);
 
-/** A client whose server is the test. */
+/** A client and its server, which the test plays. */
 class Bench {
   readonly clock = new VirtualClock();
   readonly heard: ClientMessage[][] = [];

@@ -10,7 +10,7 @@ const entry: OutboxEntry = {
   result: { index: 0, attempt: 1, elapsedMs: 1, outcome: { state: "done", output: new Uint8Array([1]) } },
 };
 
-/** An outbox on a slow disk: what was asked of it waits until the test lets it happen. */
+/** An outbox on a slow disk: each call waits until the test completes it. */
 class SlowOutbox implements Outbox {
   readonly kept = new Map<number, OutboxEntry>();
   readonly waiting: { what: string; happen: () => void; fail: () => void }[] = [];
@@ -38,7 +38,7 @@ class SlowOutbox implements Outbox {
   }
 }
 
-/** Everything that promises bring about by themselves has happened. */
+/** Lets all pending promise callbacks run. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("[OUTBOX-1] what is asked of an outbox", () => {

@@ -4,12 +4,12 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 
-/** Where a kernel's bytes come from: the server, the shell's cache after a restart, or the client's memory. */
+/** Sources of a kernel's bytes: the server, the shell's cache after a restart, or the client's memory. */
 export const origins = ["network", "cache", "memory"] as const;
 export type Origin = (typeof origins)[number];
 
 /**
- * What a sandbox's host reads with: the client core over the cache of a shell, such that the blobs are found in one place only.
+ * Reads of a sandbox's host: the client core over the cache of a shell, with the blobs in one place only.
  *
  * @param hash - SHA-256 by the means of the platform
  */

@@ -5,8 +5,8 @@ import type { FailureKind } from "../../shared/wire/protocol.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 /**
- * Kernels and what a sandbox must make of them, whichever platform it is on: the process sandbox and the browser's run
- * the same vectors. Each is one task in a fresh sandbox.
+ * Kernels with their expected outcome. The process sandbox and the browser's run the same vectors, each as a task in a fresh
+ * sandbox.
  */
 export interface KernelVector {
   readonly name: string;
@@ -15,9 +15,9 @@ export interface KernelVector {
   readonly input: Value;
   /** Resume state the task starts with. */
   readonly resume?: Value;
-  /** The same as bytes, which may be no value. */
+  /** The same as bytes, which may be invalid. */
   readonly resumeBytes?: Uint8Array;
-  /** Blobs the host has. */
+  /** Blobs of the host. */
   readonly blobs?: readonly Uint8Array[];
   readonly memoryMb?: number;
   readonly expect: Expectation;
@@ -33,11 +33,11 @@ type Expectation = (
     }
   /** `load` rejects. */
   | { readonly state: "unloadable"; readonly message: RegExp }
-  /** Still computing after a while; `terminate` must end it. */
+  /** The kernel still computes after a while; `terminate` must end it. */
   | { readonly state: "hangs" }
-  /** Whatever comes of it, the sandbox can be ended and the client goes on. */
+  /** Any outcome, as long as the sandbox can be ended and the client goes on. */
   | { readonly state: "survives" }
-  /** The sandbox is ended by itself. A browser cannot tell memory from a crash. */
+  /** The sandbox ends by itself. A browser cannot tell memory from a crash. */
   | { readonly state: "ended"; readonly kind: "memory" | "crash" }
 ) & {
   readonly progress?: number;
@@ -344,7 +344,7 @@ export const kernelVectors: readonly KernelVector[] = [
   },
 ];
 
-/** Numbers whose bytes are unlike what a message or a pool of buffers has around them. */
+/** Numbers whose bytes differ from those around them in a message or a buffer pool. */
 const floats = Float32Array.from({ length: 999 }, (_, i) => i + 0.5);
 const floatBytes = new Uint8Array(floats.buffer);
 const floatReference = new DataReference(sha256Hex(floatBytes), floatBytes.length);
@@ -352,7 +352,7 @@ const sum = (numbers: Float32Array): number => numbers.reduce((total, number) =>
 const isOwn = `const isOwn = (bytes, type = Uint8Array) => Object.getPrototypeOf(bytes) === type.prototype && bytes.byteOffset === 0 &&
   bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;`;
 
-/** Kernels that look at the memory behind what they get. These read blobs, wherever a client has them. */
+/** Kernels that look at the memory around their data. These read blobs, from any of the client's sources. */
 export const dataVectors: readonly KernelVector[] = [
   {
     name: "[VALUE-2] ctx.data gives a Uint8Array of its own at every call, its buffer exactly its bytes",
@@ -391,8 +391,8 @@ export const dataVectors: readonly KernelVector[] = [
 ];
 
 /**
- * Attempts at getting out that make sense on any platform. Each kernel returns what it reached, as text; a sandbox that
- * holds leaves the list empty.
+ * Attempts to escape that make sense on any platform. Each kernel returns the reached things as text; a tight sandbox leaves
+ * the list empty.
  */
 export const hostileVectors: readonly KernelVector[] = [
   hostile("the network", {
@@ -458,14 +458,14 @@ export const hostileVectors: readonly KernelVector[] = [
   },
 ];
 
-/** A kernel that makes several attempts, each an expression, and returns those that gave something. */
+/** A kernel that makes several attempts, each an expression, and returns the successful ones. */
 export function hostile(name: string, attempts: Readonly<Record<string, string>>): KernelVector {
   const list = Object.entries(attempts).map(
     ([label, expression]) => `[${JSON.stringify(label)}, async () => (${expression})],`,
   );
   return {
     name: `hostile: ${name}`,
-    // An attempt that neither works nor fails has reached nothing; it must not stop the others.
+    // A pending attempt has reached nothing, and must not hold up the others.
     source: `const patience = (promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 1500))]);
 export default async (target) => {
   const attempts = [

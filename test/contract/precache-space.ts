@@ -1,18 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { expect, it } from "vitest";
 
-/** A cache as seen from a test, wherever it is: on disk, or in a browser. Names stand for blobs of the test. */
+/** A cache under test, on disk or in a browser. Names stand for blobs of the test. */
 interface AheadCacheUnderTest {
-  /** Stores bytes that a task needed. */
+  /** Stores bytes of a task. */
   put(name: string, bytes: number): Promise<void>;
-  /** Stores bytes that no task needs yet. */
+  /** Stores bytes of a precache. */
   putAhead(name: string, bytes: number, keep: readonly string[]): Promise<void>;
   touch(names: readonly string[]): Promise<string[]>;
-  /** Of these names, those whose bytes are there. */
+  /** The names whose bytes are in the cache. */
   held(names: readonly string[]): Promise<string[]>;
 }
 
-/** What every cache does with data that comes before tasks need it. Opens one of 1,000 bytes. */
+/** The contract of caches for precached data. `open` makes a cache of 1,000 bytes. */
 export function precacheSpaceContract(open: () => Promise<AheadCacheUnderTest>): void {
   const names = (count: number): string[] =>
     Array.from({ length: count }, () => randomBytes(8).toString("hex"));

@@ -7,7 +7,7 @@ import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { readReport } from "../../shared/client/sandbox/report.ts";
 import { vectorSeed, type KernelVector } from "./kernel-vectors.ts";
 
-/** What a sandbox made of a vector; plain values, so that it can come out of a browser. */
+/** Outcome of a vector in plain values, so that it can be passed out of a browser. */
 export interface Observed {
   readonly state: "done" | "failed" | "unloadable" | "hangs" | "ended";
   readonly output?: Value;
@@ -23,11 +23,11 @@ export interface Observed {
 
 type Outcome = Omit<Observed, "log" | "endedAfterMs" | "progress" | "checkpoint">;
 
-/** Long enough for any vector that ends, with a busy machine. */
+/** Enough for any vector that ends, on a busy machine. */
 const patienceMs = 30_000;
 const hangsMs = 1_500;
 
-/** Runs one vector in a fresh sandbox. Knows nothing of the platform: bundle it into a page as it is. */
+/** Runs a vector in a fresh sandbox. The function is independent of the platform and can be bundled into a page. */
 export async function runVector(
   factory: SandboxFactory,
   vector: KernelVector,
@@ -81,7 +81,7 @@ async function compute(
   const brief = ["hangs", "survives"].includes(vector.expect.state);
   const limitMs = brief ? hangsMs : patienceMs;
   const hangs = new Promise<Outcome>((resolve) => setTimeout(() => resolve({ state: "hangs" }), limitMs));
-  // A call into a sandbox that dies rejects; `ended` says which way it died.
+  // A call into a dying sandbox rejects; `ended` has the reason.
   return Promise.race([ran().catch(() => ended), ended, hangs]);
 }
 

@@ -2,12 +2,12 @@ import { expect, it } from "vitest";
 import type { KernelVector } from "./kernel-vectors.ts";
 import type { Observed } from "./run-vector.ts";
 
-/** A sandbox that ends takes its work with it within this time, also on a busy machine. */
+/** A sandbox that ends stops its work within this time, also on a busy machine. */
 const endsWithinMs = 5_000;
 
 /**
- * The contract of sandboxes: what each vector must come to, however the platform runs it. A vector that the sandbox dies
- * of must end it, and none may do more.
+ * The contract of sandboxes: each vector has its expected outcome on every platform. A vector that kills its sandbox ends only
+ * that sandbox.
  */
 export function sandboxContract(
   vectors: readonly KernelVector[],

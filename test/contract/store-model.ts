@@ -5,7 +5,7 @@ import type { JobState } from "../../shared/wire/rest.ts";
 import type { Store } from "../../server/store/store.ts";
 import { done, failed, inputOf, jobId, newJob, task } from "./store-fixtures.ts";
 
-/** What a job should be, said as plainly as possible. */
+/** The expected state of a job in its plainest form. */
 interface ModelJob {
   readonly id: JobId;
   state: JobState;
@@ -18,14 +18,14 @@ interface ModelJob {
   lastSeq: number;
 }
 
-/** How many operations run side by side, so that they share commits. */
+/** Operations that run side by side and therefore share commits. */
 const concurrency = 4;
 const maxIndex = 60;
 
 /**
- * Runs seeded operations on a store and on a model of it and compares them after each round. In the end every job is
- * worked off: what was submitted has ended exactly once.
- * @returns the store as it stands after restarts
+ * Runs seeded operations on a store and on a model, and compares them after each round. In the end every job is worked off, and
+ * every submitted task has ended exactly once.
+ * @returns the store after the last restart
  */
 export async function runRandomOperations(
   store: Store,
@@ -41,7 +41,10 @@ export async function runRandomOperations(
   const anyIndexes = () => Array.from({ length: 1 + pick(8) }, () => pick(maxIndex));
   const someJob = () => [...jobs.values()][pick(jobs.size)]!;
 
-  /** Each changes the model at once, in the order in which the store is asked, and gives back the check of the answer. */
+  /**
+   * Each operation changes the model at once, in the order of the calls to the store, and returns a check of the store's
+   * answer.
+   */
   const operations: ((job: ModelJob) => Promise<void>)[] = [
     async (job) => {
       const indexes = anyIndexes();
@@ -133,7 +136,7 @@ export async function runRandomOperations(
   return current;
 }
 
-/** The lowest open, unclaimed tasks, each of them once. */
+/** Claims and expects the lowest open, unclaimed tasks. */
 async function claim(store: Store, job: ModelJob, limit: number): Promise<void> {
   const ended = new Set(job.outcomes.map(({ index }) => index));
   const open = [...job.tasks].filter((index) => !ended.has(index) && !job.claimed.has(index));

@@ -16,11 +16,11 @@ import {
 } from "./store-fixtures.ts";
 import { runRandomOperations } from "./store-model.ts";
 
-/** How a contract suite gets at an implementation; every call of `open` starts from nothing. */
+/** Access of the contract suite to an implementation; every call of `open` makes an empty store. */
 interface StoreHarness {
   readonly open: (options: { clock: () => number }) => Promise<{
     readonly store: Store;
-    /** Closes the store and opens it again on what it left; undefined when it leaves nothing. */
+    /** Closes the store and opens it again on its data; undefined for a store without lasting data. */
     readonly reopen: (() => Promise<Store>) | undefined;
   }>;
   readonly durable: boolean;
@@ -28,7 +28,7 @@ interface StoreHarness {
 
 const all = 1_000_000;
 
-/** What every Store keeps, whatever it stands on. Names carry the rule ids of SPEC.md. */
+/** The contract of every Store. Test names carry the rule ids of SPEC.md. */
 export function storeContract(name: string, harness: StoreHarness): void {
   describe(`${name}: the store contract`, () => {
     let store: Store;

@@ -27,7 +27,7 @@ const sha256 = createHash("sha256").update(bytes).digest("hex");
 
 const network = new Network();
 
-/** A connection that tells the methods of what it sends. */
+/** A connection that records the methods of its requests. */
 function listeningClient(): { http: HttpClient; sent: string[] } {
   const sent: string[] = [];
   const http = new HttpClient({
@@ -53,7 +53,7 @@ describe("putting data", () => {
       findToken: async () => platform.server.token,
       patienceMs: 5_000,
       log: () => undefined,
-      // A server that has them is sent nothing.
+      // The server has the bytes, so they are not sent.
       fetch: async () => new Response(),
     });
     const large = new Uint8Array(2 ** 31 + 3);

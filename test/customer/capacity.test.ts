@@ -30,7 +30,7 @@ it("tells clients, slots, and what to expect of them once something was measured
   const { rate, tasksPerSecond, kinds } = await hands.capacity();
   expect(rate).toBeGreaterThan(0);
   expect(kinds.node.meanTaskMs).toBeGreaterThanOrEqual(95);
-  // Two slots at 100 ms a task: 20 a second at the most, and less on a machine that is busy.
+  // Two slots at 100 ms a task do at most 20 tasks a second, and fewer on a busy machine.
   expect(tasksPerSecond).toBeLessThan(21.1);
   expect(tasksPerSecond).toBeCloseTo(2000 / (kinds.node.meanTaskMs ?? 0), 6);
 });

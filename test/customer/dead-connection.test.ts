@@ -6,14 +6,14 @@ import { useProxiedPlatform } from "./proxied-platform.ts";
 
 const parts = useProxiedPlatform();
 const silenceMs = 300;
-/** A wait for something that was lost would take this long at the least. */
+/** A wait for something that was lost would take at least this long. */
 const tooLongMs = 10_000;
 
 async function connectThroughProxy() {
   return parts.platform.connect({ url: parts.proxy.url, silenceMs, log: () => undefined });
 }
 
-/** Runs `action` while everything on its way vanishes, and opens the network again when `isUnderWay`. */
+/** Runs `action` while the network drops all bytes, and opens the network again when `isUnderWay`. */
 async function acrossOutage<T>(action: () => Promise<T>, isUnderWay: () => boolean): Promise<T> {
   parts.proxy.swallow();
   const done = action();
@@ -28,7 +28,7 @@ async function acrossOutage<T>(action: () => Promise<T>, isUnderWay: () => boole
 it("[WAIT-2] a request whose reply vanishes is made again soon, on a connection that is not dead", async () => {
   const hands = await connectThroughProxy();
   await Promise.all([hands.status(), hands.status(), hands.status()]);
-  // All that are kept for the next request are dead now.
+  // All connections kept for later requests are dead now.
   const { connections } = parts.proxy;
   const status = await acrossOutage(
     () => hands.status(),

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-/** What each numbered example prints, at its end. */
+/** The last output of each numbered example. */
 const printed: Record<string, RegExp> = {
   "01-square.ts": /^\[ 1, 4, 9, 16, 25 \]\n$/,
   "02-stream-and-progress.ts": /^pi is about 3\.14\d* from 1000000 darts\n$/,

@@ -1,4 +1,7 @@
-/** A program whose inputs go wrong after two of them, and which ends the moment it hears so. `value` or `throw`: how. */
+/**
+ * A program whose inputs fail after two of them, and which ends as soon as it is told so. The argument `value` or `throw`
+ * chooses the failure.
+ */
 import { connect } from "../../customer/index.ts";
 
 const hands = await connect();
@@ -7,7 +10,7 @@ const [how, key] = process.argv.slice(2);
 async function* inputs(): AsyncGenerator<unknown> {
   yield 1;
   yield 2;
-  // Until the server has them.
+  // The loop ends when the server has both inputs.
   while ((await job.status()).counts.total < 2);
   if (how === "throw") throw new Error("the detector is off");
   yield () => 3;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Flattened } from "../../customer/flattened.ts";
 
-/** Batches that are given by hand, and what became of their source. */
+/** A source of given batches, with a record of its use. */
 function source(batches: Iterable<number>[]) {
   const seen = { taken: 0, closed: false };
   const generator = (async function* () {

@@ -10,7 +10,7 @@ async function runAlone(kernel: AnyKernel, input: number): Promise<unknown> {
   return run(input);
 }
 
-// `this: void` says that they can be taken off their object.
+// `this: void` allows the methods to be taken off their object.
 const holder = {
   shorthand(this: void, x: number) {
     return x * 2;

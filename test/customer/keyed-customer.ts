@@ -1,4 +1,4 @@
-// A customer of its own process, for killed-customer.test.ts: the same key every time.
+// A customer in a process of its own, for killed-customer.test.ts, with the same key in every run.
 import { connect } from "../../customer/index.ts";
 
 const [key = "", count = "0", pauseAfter = "0"] = process.argv.slice(2);
@@ -6,7 +6,7 @@ const hands = await connect();
 
 async function* inputs(): AsyncGenerator<number> {
   for (let input = 0; input < Number(count); input++) {
-    // Stands still in the middle of submitting, where it can be killed.
+    // Pauses in the middle of the submission, where the test kills the process.
     if (input === Number(pauseAfter)) {
       console.log("paused");
       await new Promise(() => setInterval(() => undefined, 1000));

@@ -1,4 +1,4 @@
-/** A program that submits inputs one by one, takes as many results as it is told and ends, with its job open. */
+/** A program that submits inputs one by one, takes a given number of results and ends while its job is open. */
 import { connect } from "../../customer/index.ts";
 
 const hands = await connect();

@@ -6,7 +6,7 @@ import type { RunningServer } from "../../server/server.ts";
 import { launcher, startNode, type Running } from "../support/processes.ts";
 import { startQuietServer } from "../support/server.ts";
 
-/** A real server in this process and, with `slots`, a real client in its own; for all tests of a file. */
+/** A real server in this process and, with `slots`, a real client in its own process; for all tests of a file. */
 export class LivePlatform {
   readonly directory: string;
   server: RunningServer;
@@ -20,7 +20,7 @@ export class LivePlatform {
 
   static async start(options: { slots: number } = { slots: 2 }): Promise<LivePlatform> {
     const directory = await mkdtemp(join(tmpdir(), "manyhands-test-"));
-    // The discovery file belongs into the test's own directory, and customers of this process look for it there.
+    // The discovery file belongs in the test's own directory, where customers of this process look for it.
     process.env["XDG_STATE_HOME"] = join(directory, "state");
     const platform = new LivePlatform(directory, await startIn(directory, 0));
     if (options.slots > 0) platform.startClient(options.slots);
@@ -31,7 +31,7 @@ export class LivePlatform {
     return this.server.url;
   }
 
-  /** Environment of processes that find this server by themselves. */
+  /** Environment of processes that connect to this server. */
   get environment(): NodeJS.ProcessEnv {
     return { ...process.env, MANYHANDS_SERVER: this.url, MANYHANDS_TOKEN: this.server.token };
   }

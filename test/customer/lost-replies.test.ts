@@ -23,7 +23,7 @@ describe("replies that are lost", () => {
       const inputs = Array.from({ length: 6000 }, (_, index) => index);
       const slowly = (async function* () {
         for (const input of inputs) {
-          // Many small requests, so that many replies can be lost.
+          // Many small requests give many replies to lose.
           if (input % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
           yield input;
         }

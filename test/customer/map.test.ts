@@ -212,7 +212,7 @@ describe("failed tasks", () => {
     expect(failures.at(-1)?.stack).toMatch(/TypeError: cannot use/);
     expect(await job.requeueFailed()).toBeGreaterThan(0);
     await expect(job).rejects.toMatchObject(stopped);
-    // Hardly a task was tried to its end.
+    // Hardly any task was tried to its end.
     expect((await job.status()).lastSeq).toBeLessThan(lastSeq + 2000);
   });
 
@@ -347,7 +347,7 @@ describe("inputs", () => {
       })(),
     );
     await job.id;
-    // What is filling and what is under way: two requests of about 1 MiB.
+    // The filling request and the request under way hold about 1 MiB each.
     expect(enumerated).toBeLessThan(30);
     expect(await job).toHaveLength(200);
   });
@@ -440,7 +440,7 @@ describe("a key", () => {
       const job = hands.map(kernel, [1, 2, 3], { key, priority: -1, requires });
       await job.submitted;
       await act(job);
-      // Both as a list, whose length is known, and as what has to be enumerated.
+      // Inputs are given as a list, whose length is known, and as iterables.
       for (const inputs of [[1, 9, 3], [1, 2], ...(state === "cancelled" ? [] : [[1, 2, 3, 4]])])
         for (const given of [inputs, new Set(inputs), laterOf(inputs)]) {
           const again = hands.map(kernel, given, { key, requires });
@@ -460,7 +460,7 @@ describe("a key", () => {
       await expect(hands.map((x: number) => x + 0, [1, 2, 3], { key, requires })).rejects.toMatchObject({
         code: "CONFLICT",
       });
-      // None of that harmed the job.
+      // The refusals did not harm the job.
       expect((await job.status()).state).toBe(state);
       await hands.map(kernel, [1, 2, 3], { key, requires }).submitted;
     },
@@ -541,7 +541,7 @@ async function* laterOf<T>(items: Iterable<T>): AsyncGenerator<T> {
 
 describe("types", () => {
   it("flow from kernel and inputs to outputs", () => {
-    // Never called: what it proves, it proves when the tests are compiled.
+    // The function is never called: the compiler checks its types.
     const compiled = (): void => {
       expectTypeOf(hands.map((x) => `${x}`, [1, 2])).toEqualTypeOf<Job<string>>();
       expectTypeOf(hands.map(async (x) => [x], new Set([true]))).toEqualTypeOf<Job<boolean[]>>();

@@ -65,7 +65,7 @@ describe("[PRECACHE-1] hands.precache", () => {
     expect(await precaching).toMatchObject(all);
     const cache = join(platform.directory, "cache", "blobs");
     await platform.restart(() => rm(cache, { recursive: true }));
-    // Nobody else asks for these.
+    // No other client asks for these.
     for (const { sha256, size } of refs)
       await expect
         .poll(async () => (await stat(join(cache, sha256.slice(0, 2), sha256))).size, soon)

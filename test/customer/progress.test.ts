@@ -63,7 +63,7 @@ describe("[PROGRESS-2] progress that is pushed", () => {
     const { http } = hands.api;
     const real = http.open.bind(http);
     const refused: string[] = [];
-    // The server's own refusal would take a thousand readers.
+    // A refusal of the real server would take a thousand readers.
     http.open = (request) => {
       if (!request.path.endsWith("/progress")) return real(request);
       refused.push(request.path);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from "vitest";
 import { FlakyProxy } from "../support/flaky-proxy.ts";
 import { LivePlatform } from "./live-platform.ts";
 
-/** A platform and a proxy in front of it that can lose replies, for all tests of a file; there when the first of them begins. */
+/** A platform behind a proxy that can lose replies, for all tests of a file; it is set when the first test begins. */
 export function useProxiedPlatform(): { readonly platform: LivePlatform; readonly proxy: FlakyProxy } {
   const parts = {} as { platform: LivePlatform; proxy: FlakyProxy };
   beforeAll(async () => {

@@ -27,7 +27,7 @@ describe("a server that is away", () => {
       seen.push(outcome.output ?? -1);
       if (seen.length !== 5) continue;
       restarted = platform.restart(async () => {
-        // Its next request finds nobody.
+        // The next request of the program finds no server.
         goOn.resolve();
         await expect(hands.api.status({ patienceMs: 0 })).rejects.toMatchObject({ code: "UNREACHABLE" });
       });

@@ -15,7 +15,7 @@ import { useProxiedPlatform } from "./proxied-platform.ts";
 
 const parts = useProxiedPlatform();
 
-/** Doubles 0 … count - 1, each input given when the output of the one before is known. */
+/** Doubles 0 … count - 1; each input is given after the output before. */
 async function oneByOne(
   hands: Hands,
   count: number,
@@ -61,7 +61,7 @@ describe("[LINE-1] inputs that come one by one", () => {
     parts.proxy.requests.length = 0;
     let cuts = 0;
     const outputs = await oneByOne(hands, 80, (index) => {
-      // The first cut takes the submit socket with a pack under way.
+      // The first cut breaks the submit socket with a pack under way.
       if (sockets(parts.proxy.requests) === 0 || index % 10 > 0) return;
       cuts++;
       parts.proxy.cutAll();
@@ -90,14 +90,14 @@ describe("[LINE-1] inputs that come one by one", () => {
       if (index === 30) hands.close();
     });
     await expect(outputs).rejects.toMatchObject({ code: "WRONG_STATE" });
-    // One for each input that was given before that, at the most.
+    // At most one request for each input before.
     expect(posts(parts.proxy.requests) - before).toBeLessThanOrEqual(31);
   });
 
   it.each(["6", "30"])("do not keep a program running that has left its job after %s", async (results) => {
     const program = spawn(process.execPath, ["test/customer/leaving-customer.ts", results], {
       cwd: root,
-      // By a name with two addresses, as by default.
+      // The host name has two addresses, as by default.
       env: {
         ...parts.platform.environment,
         MANYHANDS_SERVER: parts.platform.url.replace("127.0.0.1", "localhost"),
@@ -132,7 +132,7 @@ describe("[LINE-1] a submit socket", () => {
     const socket = new SubmitSocket(http, id, times);
     onTestFinished(() => socket.close());
     let next = 0;
-    /** Sends a task; false when nobody knows whether it arrived. */
+    /** Sends a task; false when the task may or may not have arrived. */
     const send = async (): Promise<boolean> => {
       const pack = new TaskPacker(next);
       pack.add(encodeValue(next), []);
@@ -166,14 +166,14 @@ describe("[LINE-1] a submit socket", () => {
     try {
       expect(await send()).toBe(false);
       parts.proxy.requests.length = 0;
-      // Not tried again at once; nor does an attempt come through.
+      // The socket is not tried again at once, and an attempt would not succeed.
       expect([await send(), await send()]).toEqual([false, false]);
       expect(sockets(parts.proxy.requests)).toBe(0);
     } finally {
       parts.proxy.thaw();
     }
     await opened();
-    // The pack that nobody answered may have arrived: it was the same as the next.
+    // The unanswered pack may have arrived: the next pack was the same.
     expect(await total()).toBe(sent());
   });
 
@@ -194,7 +194,7 @@ describe("[LINE-1] a submit socket", () => {
   });
 });
 
-/** An HTTP proxy that knows nothing of upgrades. */
+/** An HTTP proxy without upgrades. */
 async function startPlainProxy(target: string): Promise<Server> {
   const server = createServer((req, res) => {
     const { connection: _, upgrade: __, ...headers } = req.headers;

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-// References are looked up by the server: those of the table name blobs that nobody has.
+// The server looks references up, and the blobs of the table's references do not exist.
 const rows = valueRows.filter(([name]) => name !== "data references");
 const come = rows.map(([, value, comesAs]) => comesAs ?? value);
 

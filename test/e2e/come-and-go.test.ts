@@ -19,7 +19,7 @@ import {
   type RunningServerProcess,
 } from "../support/processes.ts";
 
-/** Short times, so that a second here is what an hour is elsewhere: far more than the grace time. */
+/** Short times, so that a second exceeds the grace time by far. */
 const impatient = ["--grace-seconds", "0.5", "--heartbeat-seconds", "0.3"];
 
 describe("clients that come and go", () => {
@@ -68,7 +68,7 @@ describe("clients that come and go", () => {
     const { done } = (await readJob(server, id)).counts;
     expect(done).toBeLessThan(20);
     for (const pid of asleep) process.kill(pid, "SIGCONT");
-    // Only the laptop is there now.
+    // Only the laptop is connected now.
     await finished(server, id);
     await expectAllOnce(server, id, squares(20));
   });
@@ -88,7 +88,7 @@ describe("clients that come and go", () => {
     const { server, proxy, client, id } = await throughProxy();
     const before = proxy.connections;
     proxy.freeze();
-    // The client notices by itself, though nothing tells it, and tries again into the void.
+    // The client notices the silence by itself, and its retries get no answer either.
     await until(() => proxy.connections > before);
     await until(async () => (await readJob(server, id)).counts.running === 0);
     proxy.cutAll();
@@ -113,7 +113,7 @@ async function finished(server: RunningServerProcess, id: string): Promise<void>
   await until(async () => (await readJob(server, id)).state === "finished", 45_000);
 }
 
-/** A client behind a proxy, in mid-job. */
+/** A client behind a proxy, in the middle of a job. */
 async function throughProxy(): Promise<{
   server: RunningServerProcess;
   proxy: FlakyProxy;
@@ -129,7 +129,7 @@ async function throughProxy(): Promise<{
   return { server, proxy, client, id };
 }
 
-/** A process and its children: what sleeps when a machine does. */
+/** A process and its children, all of which sleep when a machine sleeps. */
 function family({ process: { pid } }: Running): number[] {
   const { stdout } = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
   return [pid!, ...stdout.trim().split(/\s+/).filter(Boolean).map(Number)];
@@ -139,6 +139,6 @@ function tryKill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // It is gone.
+    // The process has ended.
   }
 }

@@ -10,7 +10,7 @@ interface Demo extends Running {
   readonly out: string;
 }
 
-/** Starts the demo with a temporary directory of its own, so that what it leaves behind is seen. */
+/** Starts the demo with a temporary directory of its own, so that the test sees leftovers. */
 async function startDemo(): Promise<Demo> {
   const scratch = await mkdtemp(join(tmpdir(), "manyhands-test-demo-"));
   const out = join(scratch, "out");
@@ -31,7 +31,7 @@ test("the demo computes on its two clients and leaves nothing but its results", 
   expect(summary).toMatchObject({ particles: 40, angleMedian: expect.any(Number) as number });
   expect(summary["angleMedian"]).toBeLessThan(6);
   const clients = summary["clients"] as { kind: string; tasks: number }[];
-  // A last task may be leased twice (speculation), so clients can have done more than there were.
+  // A last task may be leased twice (backup task), so clients can have done more tasks than there are.
   expect(clients.reduce((sum, client) => sum + client.tasks, 0)).toBeGreaterThanOrEqual(
     summary["tasks"] as number,
   );

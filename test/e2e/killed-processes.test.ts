@@ -26,7 +26,7 @@ describe("kill -9", () => {
     expect(kept.done).toBeGreaterThanOrEqual(10);
     await until(async () => (await readJob(again, id)).state === "finished");
     await expectAllOnce(again, id, squares(60));
-    // What ran when the server died was delivered, not computed anew by an attempt that counts.
+    // The running task was delivered, not computed anew in an attempt that counts.
     expect((await readJob(again, id)).failures).toEqual([]);
   });
 
@@ -67,7 +67,7 @@ describe("kill -9", () => {
     );
     await server.kill();
     const before = await outboxWrittenAt(cache);
-    // The kernel ends while nobody answers; only the outbox on disk, locked while its client lives, tells.
+    // The kernel ends while there is no server. The outbox on disk, which its living client locks, shows it.
     await until(async () => (await outboxWrittenAt(cache)) > before);
     await client.kill();
     const again = await startServerProcess(data, ["--port", String(server.port)]);
@@ -85,7 +85,7 @@ describe("SIGTERM", () => {
     await until(async () => (await readJob(server, id)).counts.running === 1);
     const at = performance.now();
     expect(await client.terminate()).toBe(0);
-    // It gives a task eight seconds; this one would take thirty.
+    // The client gives a task eight seconds, and this task would take thirty.
     expect(performance.now() - at).toBeLessThan(25_000);
     await until(async () => (await readJob(server, id)).counts.queued === 1);
     expect((await readJob(server, id)).counts).toMatchObject({ queued: 1, failed: 0 });

@@ -104,7 +104,7 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     expect(sums).toHaveLength(12);
     expect(sums).toEqual(sums.map(() => [table.length, stack[range[0]]]));
     const ratios = (await readClients(server)).map(({ cacheHitRatio }) => cacheHitRatio);
-    // Of the two references of each task the server knows the whole blob to be there: from the first task on.
+    // Each task has two references, and the server knows that the whole blob is cached, from the first task on.
     for (const ratio of ratios) if (ratio !== null) expect(ratio).toBe(0.5);
     expect(ratios.some((ratio) => ratio !== null)).toBe(true);
   });
@@ -139,7 +139,7 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     const end = await hands.precache(refs);
     expect(end).toMatchObject({ clients: 3, have: 3 });
     expect(await onDisk(cache)).toHaveLength(1 + Math.ceil(30_000_000 / chunkBytes));
-    // One for the small blob; the ranges come in pieces of 8 MiB at the most.
+    // One request for the small blob; the ranges come in pieces of at most 8 MiB.
     expect(await blobRequests(server)).toBe(1 + Math.ceil(30_000_000 / (8 * 1024 * 1024)));
   });
 });
@@ -177,7 +177,7 @@ async function command(
   return { code, output: running.output(), errors: running.log() };
 }
 
-/** How often bytes of blobs were asked for, as the server counts it. */
+/** Number of requests for bytes of blobs, from the server's metrics. */
 async function blobRequests(server: RunningServerProcess): Promise<number> {
   const headers = { authorization: `Bearer ${server.token}` };
   const text = await (await fetch(`${server.url}/metrics`, { headers })).text();

@@ -38,7 +38,7 @@ async function stopClient(): Promise<void> {
 
 const numbersEach = 65_536;
 const blobs = 60;
-/** No two of them alike, and no sum that another has. */
+/** Pixels that differ between blobs, and so do their sums. */
 const pixelsOf = (blob: number): Float32Array =>
   Float32Array.from({ length: numbersEach }, (_, i) => (i % 7) + blob);
 const sumOf = (blob: number): number => pixelsOf(blob).reduce((sum, pixel) => sum + pixel, 0);
@@ -47,7 +47,7 @@ test("[VALUE-2] the recipe of the README gives the right pixels from a cold cach
   const readme = await readFile(join(root, "README.md"), "utf8");
   const recipe = /new Float32Array\(\(await ctx\.data\(image\)\)[^;]*/.exec(readme)?.[0];
   const kernel = await readFile(join(import.meta.dirname, "kernels", "readme-recipe.ts"), "utf8");
-  // What is tested here is what is written there.
+  // The test uses the recipe as the README has it.
   expect(kernel).toContain(`${recipe};`);
   const images = await Promise.all(
     Array.from({ length: blobs }, (_, blob) => hands.put(new Uint8Array(pixelsOf(blob).buffer))),

@@ -25,7 +25,7 @@ const centred = views.map(centredPose);
 const band = { minRing: 1, maxRing: 8 };
 const search = { ...band, particleRadius: 9, shiftRadius: 2, shiftStep: 1 };
 
-/** Everything the kernels of the cryo-EM programs make of a small experiment, as one digest each. */
+/** A digest of each kernel's outputs in a small experiment with the cryo-EM programs. */
 async function digests(compute: Compute): Promise<Record<string, string>> {
   const project = (list: typeof poses): Promise<Float32Array> =>
     stages.projectStage(compute, map, list, { name: "project", maxRadius: box / 2, block: 5 });

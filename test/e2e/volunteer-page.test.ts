@@ -94,7 +94,7 @@ describe("the volunteer page", () => {
     await until(() => computing(server));
     await startClientProcess(server);
     await page.close();
-    // maxAttempts is 1: had the closed tab counted as an attempt, the task would have failed.
+    // maxAttempts is 1: if the closed tab counted as an attempt, the task would have failed.
     await until(finished(server, id), 20_000);
     await expectAllOnce(server, id, [25]);
   });
@@ -117,7 +117,7 @@ describe("the volunteer page", () => {
     await page.goto(`${again.url}/?auto=1`);
     await until(finished(again, id));
     await expectAllOnce(again, id, [42]);
-    // The log is the restarted server's own: nobody started the kernel anew.
+    // The log is the restarted server's own and shows no second start of the kernel.
     expect(await request(again, "GET", `/api/jobs/${id}/logs`)).toEqual([]);
   });
 

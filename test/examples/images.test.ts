@@ -15,10 +15,10 @@ const good = await readFile(join(cases, "particles.mrcs"));
 const plain = readMrc(good).data;
 const area = 32 * 32;
 
-/** Byte of a pixel of image 6. */
+/** Position of a pixel of image 6, in bytes. */
 const pixel = 1024 + 4 * (5 * area + 100);
 
-/** A copy of the good particles with something changed, under a name. */
+/** Writes a changed copy of the good particles. */
 async function changed(name: string, change: (view: DataView) => void = () => undefined): Promise<string> {
   const bytes = Uint8Array.from(good);
   change(new DataView(bytes.buffer));
@@ -225,7 +225,7 @@ describe("[IMAGE-2] a file that looks odd", () => {
     const { images } = await readWithWarnings(join(cases, "imod-unsigned-bytes.mrcs"));
     const { header } = readMrc(await readFile(join(cases, "imod-unsigned-bytes.mrcs")));
     expect([Math.min(...images), Math.max(...images)]).toEqual([header.minimum, header.maximum]);
-    // The particles themselves, brought to 0 … 255.
+    // The particles' values, mapped to 0 … 255.
     const [low, high] = [Math.min(...plain), Math.max(...plain)];
     images.forEach((value, i) =>
       expect(Math.abs(value - (255 * (plain[i]! - low)) / (high - low))).toBeLessThan(1),
@@ -254,7 +254,7 @@ test("[IMAGE-7] of a stack beyond 2 GiB the images that are named are read", asy
   });
   new DataView(header.buffer).setInt32(8, count, true);
   const file = await open(join(directory, "large.mrcs"), "w");
-  // Holes take no room on the disk.
+  // A sparse file takes no room on the disk.
   await file.truncate(1024 + 4 * box * box * count);
   await file.write(header, 0, 1024, 0);
   const image = Float32Array.from({ length: box * box }, (_, i) => Math.sin(i));

@@ -19,7 +19,7 @@ afterAll(() => platform.close());
 
 const cases = join(root, "test", "support", "data", "cases");
 
-/** Runs a program; refusals are results here. */
+/** Runs a program; a refusal is a result, not an error. */
 async function run(
   name: string,
   ...flags: string[]
@@ -33,7 +33,7 @@ async function run(
   );
 }
 
-/** Writes a copy of a file with a change. */
+/** Writes a changed copy of a file. */
 async function changed(from: string, to: string, change: (view: DataView) => void): Promise<string> {
   const bytes = Uint8Array.from(await readFile(from));
   change(new DataView(bytes.buffer));
@@ -69,7 +69,7 @@ test("[IMAGE-1] simmx leaves an image out that has a NaN, names it, and is right
   expect(rows.map(({ index }) => index)).toEqual(
     Array.from({ length: 32 }, (_, i) => i).filter((i) => i !== 5),
   );
-  // The particles were made from the references in turn.
+  // Particles were made from the references in turn.
   const right = rows.filter((row) => row.class === (row.index % 8) + 1).length;
   expect(right).toBeGreaterThanOrEqual(29);
 });

@@ -25,7 +25,7 @@ export async function readWithWarnings(
   return { ...set, warnings };
 }
 
-/** Starts one of the example programs on a platform, as a user would. */
+/** Starts an example program on a platform, as a user would. */
 function startProgram(platform: LivePlatform, name: string, flags: readonly string[]): Running {
   const args = [join(root, "examples", `${name}.ts`), "--parallel", platform.url, ...flags];
   const program = startNode(args, { env: platform.environment });
@@ -33,7 +33,7 @@ function startProgram(platform: LivePlatform, name: string, flags: readonly stri
   return program;
 }
 
-/** Runs one to its end. @returns its standard output */
+/** Runs a program to its end. @returns its standard output */
 export async function runToEnd(
   platform: LivePlatform,
   name: string,
@@ -45,7 +45,7 @@ export async function runToEnd(
   return program.output();
 }
 
-/** Starts one and ends it as `kill -9` does as soon as its jobs look a certain way. */
+/** Starts a program and kills it with SIGKILL when its jobs satisfy a condition. */
 export async function killWhen(
   platform: LivePlatform,
   hands: Hands,
@@ -58,7 +58,7 @@ export async function killWhen(
   await program.ended;
 }
 
-/** A picture that is drawn on, in many shades, not an empty sheet. */
+/** Expects a picture of many shades, not an empty sheet. */
 export async function expectPicture(path: string): Promise<void> {
   const { data } = PNG.sync.read(await readFile(path));
   const shades = new Set(new Uint32Array(data.buffer, data.byteOffset, data.length / 4));

@@ -28,11 +28,11 @@ it.skipIf(missing)(
     }
     expect(differing).toEqual([]);
   },
-  // Six programs; each brings its surroundings up and down.
+  // Six programs, each of which starts and ends its own server and clients.
   180_000,
 );
 
-/** All three, the second on what the first found. */
+/** Runs all three programs, the second on the results of the first. */
 async function runPrograms(parallel: string, out: string): Promise<void> {
   const run = (name: string, ...flags: string[]): Promise<string> =>
     runProgram(name, ["--parallel", parallel, ...flags]);

@@ -16,7 +16,7 @@ import { correlation } from "../support/phantom.ts";
 let platform: LivePlatform;
 let hands: Hands;
 beforeAll(async () => {
-  // Without a client at first: what is submitted stays as it is until one comes.
+  // There is no client at first, so that submitted tasks stay queued.
   platform = await LivePlatform.start({ slots: 0 });
   hands = await platform.connect();
 });
@@ -39,7 +39,7 @@ it("simmx, killed with its work submitted, goes on with the same job; classes an
   expect(found).toEqual(await classesIn(join(out, "sample", "particles.star")));
   const matrices = readMrc(await readFile(join(out, "simmx.mrcs")));
   expect(matrices.header.dimensions).toEqual([8, 64, 5]);
-  // Every other round of the eight views was mirrored; views that are nearly their own mirror image may go either way.
+  // Every other round of the eight views was mirrored; a nearly symmetric view may match either way.
   const [mirrored, straight] = [mirrorCount(matrices.data, found, 1), mirrorCount(matrices.data, found, 0)];
   expect(mirrored).toBeGreaterThan(24);
   expect(straight).toBeLessThan(8);
@@ -103,7 +103,7 @@ it("reconstruct, killed twice, goes on with the jobs it had, and ends with the m
   );
   const map = await readFile(join(out, "map.mrc"));
   const fsc = fourierShellCorrelation(volumeOf(readMrc(map)), await loadBetaGal(32));
-  // Measured: 20.4 Å. The reference it began with has nothing beyond 27 Å.
+  // 20.4 Å was measured; the starting reference has no detail beyond 27 Å.
   expect(resolutionAt(fsc, 0.5)).toBeLessThan(23);
   await expectPicture(join(out, "map.png"));
   await expectPicture(join(out, "fsc.png"));
@@ -130,7 +130,7 @@ it("reconstruct takes known poses as they are, from its own files", async () => 
   const map = async (file: string) => volumeOf(readMrc(await readFile(file)));
   const fsc = fourierShellCorrelation(await map(join(out, "map.mrc")), await loadBetaGal(32));
   for (const value of fsc.values.slice(0, 9)) expect(value).toBeGreaterThan(0.9);
-  // Through the angles' six digits.
+  // Angles in the table have six digits.
   const same = fourierShellCorrelation(await map(join(out, "map.mrc")), await map(join(again, "map.mrc")));
   for (const value of same.values) expect(value).toBeGreaterThan(0.99999);
 });
@@ -150,7 +150,7 @@ it.each(["simmx", "class-average", "reconstruct"])(
   },
 );
 
-/** How many of the particles whose views were (1) or were not (0) mirrored match their class as mirror images. */
+/** Number of particles whose views were (1) or were not (0) mirrored, and that match their class as mirror images. */
 function mirrorCount(matrices: Float32Array, classes: readonly (number | undefined)[], odd: 0 | 1): number {
   const layer = matrices.subarray(4 * 8 * 64);
   return classes.filter((which, i) => Math.floor(i / 8) % 2 === odd && layer[i * 8 + which! - 1] === 1)

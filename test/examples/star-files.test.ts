@@ -25,7 +25,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** Runs a program in a directory; refusals are results here. */
+/** Runs a program in a directory; a refusal is a result, not an error. */
 async function run(cwd: string, name: string, ...flags: string[]): Promise<Run> {
   const options = { env: platform.environment, cwd };
   return promisify(execFile)(
@@ -38,7 +38,7 @@ async function run(cwd: string, name: string, ...flags: string[]): Promise<Run> 
   );
 }
 
-/** A directory with the particles, and a table of theirs with a change. */
+/** A directory with the particles and a changed table of them. */
 async function table(name: string, change: (text: string) => string = (text) => text): Promise<string> {
   const directory = await scratchDirectory();
   await copyFile(join(cases, "particles.mrcs"), join(directory, "particles.mrcs"));
@@ -47,7 +47,7 @@ async function table(name: string, change: (text: string) => string = (text) => 
   return path;
 }
 
-/** Small searches, for tests of other things. */
+/** Small searches, for tests that are not about searching. */
 const small = ["--max-shift", "7", "--no-mirror"];
 
 test("a good table is read without a word, and one that ends its groups with an unused one too", async () => {
@@ -65,7 +65,7 @@ describe("[STAR-1] shifts under their other names", () => {
     const out = await scratchDirectory();
     const sample = await writePoseSample(join(out, "sample"), { particles: 60, box: 32, snr: 0.2 });
     const text = await readFile(join(cases, "origins-in-angstrom.star"), "utf8");
-    // Half pixels, so that both spellings have the same digits.
+    // Half pixels have the same digits in both units.
     const round = (origins: (pixels: number) => string): string =>
       text.replace(/^(.*mrcs(?:\t\S+){3})\t(\S+)\t(\S+)/gm, (_, head: string, ...xy: string[]) =>
         [head, ...xy.slice(0, 2).map((value) => origins(Math.round((2 * Number(value)) / 7.08) / 2))].join(

@@ -9,15 +9,15 @@ import { ModelStore } from "../support/client-model-store.ts";
 import { VirtualClock } from "../support/client-virtual-clock.ts";
 import { Machine, ModelBlobs, type PowerfulKernel } from "../support/client-world.ts";
 
-/** Seeds that once failed stay here. */
+/** Seeds that failed once are pinned here. */
 const pinned = [1926596036, 445116373, 1, 2, 3, 4, 5, 6, 7, 8, 946851234, 1201247304, 1930782420];
-/** The same worlds in every run, so that a change and nothing else makes one fail; FUZZ_RUNS adds new ones. */
+/** The same worlds in every run, so that only a change of the code makes one of them fail; FUZZ_RUNS adds new worlds. */
 const fixed = Array.from({ length: 180 }, (_, i) => 1000 + i);
 const fresh = Array.from({ length: Number(process.env["FUZZ_RUNS"] ?? 0) }, () =>
   Math.floor(Math.random() * 2 ** 31),
 );
 
-/** What the kernels compute, without what befalls them. */
+/** The kernels' outputs, without the accidents. */
 function expected(input: number): Value {
   return { square: input * input };
 }
@@ -28,7 +28,7 @@ class World {
   readonly server: ModelServer;
   readonly blobs: ModelBlobs;
   readonly machines: Machine[];
-  /** While it lasts, everything goes wrong now and then. */
+  /** During the storm every part fails now and then. */
   storm = true;
 
   constructor(seed: number) {
@@ -78,7 +78,7 @@ class World {
     return { job, store: new ModelStore(Array.from({ length: count }, (_, index) => task(index))) };
   }
 
-  /** Inputs with data, some of them blobs themselves. */
+  /** Inputs with data; some inputs are blobs themselves. */
   #hardTask(index: number): NewTask {
     const data = this.blobs.add(new Uint8Array(100).fill(index));
     const input = { x: index, ref: new DataReference(data.sha256, data.size, [0, 10]) };
@@ -87,7 +87,7 @@ class World {
       : { index, input: encodeValue(input), refs: [data] };
   }
 
-  /** Synchronous, so that it travels in bundles, which die as a whole now and then. */
+  /** A synchronous kernel, whose tasks travel in bundles that now and then die as a whole. */
   #tiny(input: number, powers: Parameters<PowerfulKernel>[2]): Value | Promise<never> {
     return this.storm && this.random() < 0.01 ? powers.die("crash") : expected(input);
   }
@@ -188,11 +188,11 @@ describe("seeded worlds", () => {
         await world.misfortune();
       }
       world.calm();
-      // Sooner than any lease lapses: a task that a client forgot would come back too late.
+      // The time is shorter than any lease, so that a task that a client forgot would come back too late.
       const settledBy = world.clock.now() + 55_000;
       const busy = () =>
         world.open > 0 ||
-        // A cancel of what another client finished may still be on its way.
+        // The cancellation of a task that another client finished may still be on its way.
         world.machines.some(
           ({ client: { status }, disk }) => status.queued > 0 || status.unsent > 0 || disk.entries.size > 0,
         );

@@ -5,8 +5,8 @@ import { makeClientId, type ClientId, type JobId } from "../../shared/ids.ts";
 import type { Instruction, SchedulerEvent } from "../../server/scheduler/events.ts";
 import { done, SchedulerHarness } from "../support/scheduler-harness.ts";
 
-/** The same worlds in every run; FUZZ_RUNS adds new ones. */
-/** What the job that asks for much asks for. */
+/** The same worlds in every run; FUZZ_RUNS adds new worlds. */
+/** Memory of the demanding job. */
 const enoughMb = 2048;
 
 const fixed = Array.from({ length: 48 }, (_, i) => i + 1);
@@ -14,7 +14,7 @@ const fresh = Array.from({ length: Number(process.env["FUZZ_RUNS"] ?? 0) }, () =
   Math.floor(Math.random() * 2 ** 31),
 );
 
-/** A store reduced to what the scheduler relies on: claims, ends, and that a task ends once. */
+/** A store reduced to the scheduler's needs: claims, and one end of each task. */
 class ModelStore {
   readonly open = new Set<number>();
   readonly claimed = new Set<number>();
@@ -46,13 +46,13 @@ interface HeldLease {
   attempt: number;
 }
 
-/** One simulated world: clients that come, go, crash and repeat themselves; a store that sometimes refuses. */
+/** A simulated world: clients that come, go, crash and repeat messages, and a store that sometimes refuses. */
 class World {
   readonly h = new SchedulerHarness({ graceMs: 5000 });
   readonly stores = new Map<JobId, ModelStore>();
   readonly clients = new Map<ClientId, { held: HeldLease[]; connected: boolean }>();
   readonly memory = new Map<ClientId, number>();
-  /** Work of the store that has not come back yet: replies arrive late and between other events. */
+  /** Pending replies of the store, which arrive late and between other events. */
   pending: (() => void)[] = [];
   readonly random: () => number;
 
@@ -147,7 +147,7 @@ class World {
     if (gone && this.random() < 0.7) {
       const [id, client] = gone;
       client.connected = true;
-      // Sometimes it lost its memory on the way (a crash of the tab), sometimes it holds all it had.
+      // Sometimes the client lost its memory (a crash of the tab), sometimes it still holds all leases.
       if (this.random() < 0.3) client.held = [];
       this.connect(id, client.held);
     } else if (this.clients.size < 8) this.newcomer(this.random() < 0.3 ? enoughMb : enoughMb / 2);
@@ -201,7 +201,7 @@ describe("seeded worlds", () => {
     const world = new World(seed);
     const tasks = 30;
     for (let j = 0; j < 3; j++) {
-      // One that most clients may not run, and now and then nobody.
+      // A job that most clients may not run, and at times none.
       const requires = j === 1 ? { memoryMb: enoughMb } : {};
       const job = world.h.addJob({ customer: `c${j % 2}`, maxAttempts: 4, everDone: true, requires });
       const store = new ModelStore();
@@ -209,7 +209,7 @@ describe("seeded worlds", () => {
       world.stores.set(job, store);
     }
     for (let i = 0; i < 400; i++) world.step();
-    // The weather clears: one good client that finishes whatever it is given.
+    // In the end one good client finishes all tasks.
     world.settle();
     const good = world.newcomer(enoughMb);
     for (let i = 0; i < 400 && [...world.stores.values()].some(({ open }) => open.size > 0); i++) {

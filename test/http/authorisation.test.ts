@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routeNames, type RouteName } from "../../server/access/rules.ts";
 import { openHttpServer } from "../support/http-server.ts";
 
-// Written out once more on purpose: a change of the rules has to be meant twice.
+// The rules are written a second time on purpose, so that a change of them is deliberate.
 const open: RouteName[] = [
   "GET /healthz",
   "GET /api/openapi.json",
@@ -47,7 +47,7 @@ const pathOf = (route: RouteName): string =>
 describe("[ACCESS-3] every route, every caller", () => {
   const matrix = routeNames.flatMap((route) => callers.map((caller) => ({ route, caller })));
 
-  // One server for the whole table: it changes nothing but a few refused requests.
+  // One server serves the whole table, because a request changes nothing but some refusals.
   let ask: (route: RouteName, secret: string | null) => Promise<Response>;
   let secrets: Record<(typeof callers)[number], string | null>;
   let afterClose: () => Promise<void>;
@@ -79,7 +79,7 @@ describe("[ACCESS-3] every route, every caller", () => {
     expect(text).not.toMatch(/\.ts:\d|node:internal|    at /);
     expect(response.status).not.toBe(500);
     if (mayUse(route, caller)) {
-      // An open route may still find a token wanting: signing in with rubbish.
+      // An open route may still refuse a token, such as a sign-in with an invalid one.
       expect([401, 403]).not.toContain(response.status);
       return;
     }

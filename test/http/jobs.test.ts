@@ -121,7 +121,7 @@ describe("submitting tasks", () => {
   test("as MessagePack: bytes pass through untouched", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server);
-    // Two is one byte where an encoder takes care.
+    // A careful encoder writes two in one byte.
     const odd = Uint8Array.of(0xcd, 0, 2);
     const items = [encode({ index: 0, input: odd }), encode({ index: 1, input: encodeValue([1, 2]) })];
     expect(await (await post(server, id, msgpack(...items))).json()).toMatchObject({ added: 2 });
@@ -228,7 +228,7 @@ describe("submitting tasks", () => {
       duplex: "half",
     } as unknown as RequestInit;
     expect(await (await post(server, id, stream)).json()).toMatchObject({ added: total });
-    // A batch, and what sockets buffer: not the 60 MB of the whole.
+    // A batch and the sockets' buffers, not the 60 MB of the whole stream.
     expect(mostUnderWay).toBeLessThan(total / 3);
   });
 });
@@ -319,7 +319,7 @@ describe("steering jobs", () => {
       await server.request("/api/jobs", { token: server.tokens.admin })
     ).json()) as JobInfo[];
     expect(all.map((job) => job.id)).toEqual([id]);
-    // The same key of another customer is another job.
+    // The same key of another customer names another job.
     const body = json({ kernel, key: "k" });
     const [mine, hers] = [await server.request("/api/jobs", body), await asEve("/api/jobs", body)];
     expect(((await mine.json()) as JobInfo).id).not.toBe(((await hers.json()) as JobInfo).id);

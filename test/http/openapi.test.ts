@@ -41,7 +41,7 @@ function validator(schema: object): ValidateFunction {
   return ajv.compile(absolute);
 }
 
-/** Asserts that a real response is one that the document describes, and returns its parsed body. */
+/** Asserts that a real response matches the document, and returns its parsed body. */
 async function documented(route: string, response: Response): Promise<unknown> {
   const { responses } = operationOf(route);
   const described = responses[response.status] ?? (response.ok ? undefined : responses["default"]);

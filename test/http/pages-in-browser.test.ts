@@ -22,7 +22,7 @@ afterAll(async () => {
   await build?.dispose();
 });
 
-/** Opens a page and collects what the browser complains about. */
+/** Opens a page and collects the browser's complaints. */
 async function visit(path: string, host: string): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage();
   const complaints: string[] = [];
@@ -34,7 +34,7 @@ async function visit(path: string, host: string): Promise<{ page: Page; complain
   return { page, complaints };
 }
 
-// A kernel is arbitrary code: only a real browser shows whether the headers hold it, and let it work.
+// A kernel is arbitrary code, and only a real browser shows whether the headers contain it and let it work.
 describe.each(["localhost", labHost])("the real headers in a real browser, on %s", (host) => {
   test("a kernel runs in the framed sandbox, and reaches nothing", async () => {
     const page = await browser.newPage();
@@ -63,7 +63,7 @@ test.each(["/sandbox.html", "/", "/admin"])("a page of another origin cannot fra
   const url = `http://localhost:${port}${path}`;
   await page.setContent(`<iframe src="${url}"></iframe>`, { waitUntil: "load" });
   const frame = await (await page.$("iframe"))!.contentFrame();
-  // What the browser shows instead of a refused frame.
+  // The browser shows this page in place of a refused frame.
   expect(frame.url()).toMatch(/^chrome-error:/);
   await page.close();
 });

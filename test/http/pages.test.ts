@@ -26,7 +26,7 @@ async function site(): Promise<HttpServer> {
   return startHttpServer({ webRoot: root });
 }
 
-/** Without what fetch does by itself: decompression, and "no-cache" with conditional requests. */
+/** A request without fetch's own additions: decompression, and "no-cache" with conditional requests. */
 function plainGet(
   url: string,
   headers: Record<string, string>,

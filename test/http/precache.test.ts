@@ -15,7 +15,7 @@ async function put(server: HttpServer, text: string): Promise<{ sha256: string; 
 interface StandingPrecache {
   readonly lines: PrecacheProgress[];
   readonly ended: Promise<void>;
-  /** As a customer that goes away. */
+  /** Ends the request, as a customer that goes away does. */
   leave(): void;
 }
 
@@ -132,6 +132,6 @@ test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
   await refusal(await upload(), 507, "STORE_FULL");
   expect((await server.request(`/api/blobs/${name.sha256}`)).status).toBe(200);
   precache.leave();
-  // A full quota lets go of it once nobody wants it.
+  // A full quota evicts the data after its precache has ended.
   await eventually(async () => expect((await upload()).status).toBe(201));
 });

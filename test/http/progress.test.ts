@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, ndjson, refusal } from "../support/rest.ts";
 
-/** What a reader was pushed so far. */
+/** The lines that a reader got so far. */
 interface Reader {
   readonly response: IncomingMessage;
   readonly lines: JobProgress[];
@@ -40,7 +40,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     await server.request(`/api/jobs/${id}/close`, { method: "POST" });
     await ended;
     expect(lines.at(-1)).toMatchObject({ state: "finished", fraction: 1, counts: { done: 200 } });
-    // The first comes at once, and so may the last, which ends the stream.
+    // The first line comes at once, and so may the last, which ends the stream.
     expect(lines.length).toBeLessThanOrEqual(2 + (performance.now() - startedAt) / 250);
     expect(lines.length).toBeGreaterThan(2);
   });

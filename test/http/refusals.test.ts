@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-/** Sends bytes that no HTTP library would, and returns the whole reply. */
+/** Sends bytes that no HTTP library would send, and returns the whole reply. */
 function raw(text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1", () => socket.write(text));
@@ -191,7 +191,7 @@ describe("[ACCESS-4] same origin only", () => {
     expect(await status("/api/jobs", { origin: server.url })).toBe(200);
     expect(await status("/api/jobs", { "sec-fetch-site": "same-origin" })).toBe(200);
     expect(await status("/api/jobs", { "sec-fetch-site": "none" })).toBe(200);
-    // fetch writes its own sec-fetch-mode.
+    // fetch would write its own sec-fetch-mode.
     const crossSite = (path: string, mode: string): Promise<string> =>
       raw(
         `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: ${mode}\r\n\r\n`,

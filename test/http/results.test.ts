@@ -12,7 +12,7 @@ import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { sameValue } from "../support/value-rows.ts";
 import { createJob, frames, lines, msgpack, ndjson, refusal } from "../support/rest.ts";
 
-/** A response that is read only when the test says so. */
+/** Opens a response that is read only at the test's request. */
 function open(
   server: HttpServer,
   path: string,
@@ -28,7 +28,7 @@ function open(
   });
 }
 
-/** Reads on, and waits until what came so far contains the text. */
+/** Reads on until the text so far contains the given text. */
 function reader(response: IncomingMessage): (text: string) => Promise<void> {
   let all = "";
   response.on("data", (chunk) => (all += String(chunk)));
@@ -245,7 +245,7 @@ describe("reading on", () => {
     let text = "";
     response.on("data", (chunk) => (text += String(chunk)));
     server.stop();
-    // The connection too: a server that waits for its reuse would never be gone.
+    // The connection ends too, because a server that waited for its reuse would never stop.
     await ended;
     expect(text.trim()).toBe("");
     const refused = await server.request("/api/status");
@@ -305,7 +305,7 @@ test.each([
     };
     const response = await open(server, `/api/jobs/${id}/results`, { accept });
     response.pause();
-    // It stands still once the sockets are full: the same page count over many turns of the event loop.
+    // The reply stalls when the sockets are full: the page count stays the same over many turns of the event loop.
     let before = -1;
     await eventually(() => {
       const stands = before === pages && pages > 0;

@@ -9,7 +9,7 @@ async function signIn(server: HttpServer, token: string): Promise<{ cookie: stri
   return { header, cookie: header.split(";")[0]! };
 }
 
-/** A request as the admin page makes it. */
+/** A request as the admin page sends it. */
 function fromPage(
   server: HttpServer,
   cookie: string,

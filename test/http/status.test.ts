@@ -29,7 +29,7 @@ describe("events", () => {
       return () => count;
     });
     await eventually(() => expect(Math.min(...events.map((count) => count()))).toBeGreaterThanOrEqual(2));
-    // One for all that listen, however slowly they read; one for each of them would be ten times as many.
+    // One snapshot serves all listeners, slow ones too; a snapshot for each would be ten times as many.
     expect(computed).toBeLessThanOrEqual(2 * Math.max(...events.map((count) => count())) + 1);
     for (const listener of listeners) listener.destroy();
     let before = -1;

@@ -100,7 +100,7 @@ function nameOf(bytes: Uint8Array): BlobName {
   return { sha256: createHash("sha256").update(bytes).digest("hex") as Sha256, size: bytes.length };
 }
 
-/** Origin of a server with this listener; `closed` when it is to be gone already. */
+/** Origin of a server with this listener; with `closed` the server has ended already. */
 async function serve(listener: RequestListener, closed = false): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -134,7 +134,7 @@ describe("[WAIT-2] blob transfer over a connection that dies", () => {
     await refused(transfer.fetch(name, undefined, server.token, part), "UNREACHABLE");
     await refused(transfer.upload(randomBytes(100_000), server.token), "UNREACHABLE");
     proxy.heal();
-    // No more than what is missing gets through.
+    // Only the missing bytes can get through.
     proxy.cutAfter = () => bytes.length - length + 1_000;
     expect(await transfer.fetch(name, undefined, server.token, part)).toEqual(new Uint8Array(bytes));
   });

@@ -90,7 +90,7 @@ describe("manyhands client", () => {
     const at = performance.now();
     await request(server, "POST", `/api/jobs/${id}/cancel`);
     await until(() => !isAlive(sandbox!));
-    // Asked and not ended, the kernel would run for its hour.
+    // A kernel that was asked instead of ended would run for its hour.
     expect(performance.now() - at).toBeLessThan(10_000);
   });
 });

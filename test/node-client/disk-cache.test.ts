@@ -10,7 +10,7 @@ import { temporaryDirectory } from "../support/processes.ts";
 describe("[PRECACHE-2] the disk cache, of precached data", () => {
   precacheSpaceContract(async () => {
     const cache = await open(await temporaryDirectory(), { quotaBytes: 1000 });
-    // The blob's name is its hash, whatever it is called here.
+    // Blobs by the name that a test gives them; a blob's real name is its hash.
     const made = new Map<string, Sha256>();
     const make = (name: string, size: number): [Sha256, Uint8Array] => {
       const one = blob(size);
@@ -80,7 +80,7 @@ describe("disk cache", () => {
     const cache = await open(directory, { quotaBytes: 10_000 });
     const blobs = Array.from({ length: 9 }, () => blob(1000));
     for (const [name, bytes] of blobs) await cache.put(name, bytes);
-    // Used long ago, all but the first.
+    // All files but the first were used long ago.
     for (const [name] of blobs.slice(1)) await utimes(path(directory, name), 1000, 1000);
     const again = await open(directory, { quotaBytes: 10_000 });
     await again.get(blobs[0]![0]);

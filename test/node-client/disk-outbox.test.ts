@@ -87,7 +87,7 @@ describe("disk outbox", () => {
     await outbox.remove([key(1)]);
     await outbox.save([entry(3, 1000)]);
     expect(await kept()).toEqual([2, 3]);
-    // Read again, as by a client that was stopped and started, they are counted once.
+    // Entries that are read again, as by a restarted client, are counted once.
     await outbox.remove([key(2)]);
     await outbox.save([entry(4, 1000)]);
     expect(await kept()).toEqual([3, 4]);

@@ -26,7 +26,7 @@ describe("[CACHE-1] clients of one cache directory", () => {
   it("take over from one that is killed in mid-transfer", async () => {
     const blob = randomBytes(10_000);
     let answers = 0;
-    // The first to ask never gets an answer.
+    // The first request never gets an answer.
     const server = await blobServer([blob], (answer) => void (answers++ > 0 && answer()));
     const directory = await temporaryDirectory();
     const doomed = await client(server.url, directory, [blob]);

@@ -1,5 +1,6 @@
-// Fetches blobs through a shared cache directory as a client does, several of these at once. Arguments: the server's
-// address, the cache directory, then hash:size of each blob. Prints `ready`, waits for a line, then prints what it got.
+// Fetches blobs through a shared cache directory as a client does; the test runs several of these at once. Arguments: the
+// server's address, the cache directory, then hash:size of each blob. Prints `ready`, waits for a line, then prints the fetched
+// bytes.
 import { once } from "node:events";
 import { createHash } from "node:crypto";
 import { createBlobTransfer } from "../../node-client/blob-transfer.ts";

@@ -14,7 +14,7 @@ it("[KERNEL] `process` is an empty shell for a kernel that gets hold of it all t
     "emitWarning",
     "nextTick",
   ]);
-  // What is left are constants: names and versions, and the listeners' own table.
+  // Only constants remain: names and versions, and the table of listeners.
   const objects = new Set(found["readable"]!.map((path) => path.split(".")[0]));
   expect([...objects].toSorted((a, b) => (a! < b! ? -1 : 1))).toEqual(["_events", "features", "versions"]);
   expect(found).toMatchObject({ replaced: [], inherited: [] });

@@ -1,7 +1,7 @@
 import { hostile, type KernelVector } from "../contract/kernel-vectors.ts";
 
 /**
- * Follows every property, symbol, getter and prototype from where it starts, and tells what it meets that is no part of
+ * Follows every property, symbol, getter and prototype from a starting object, and reports reached objects that are not part of
  * the language: constructors and functions of Node.
  */
 const graphWalk = `
@@ -46,7 +46,7 @@ const builtins = Object.fromEntries(
     .map((name) => [name, `Object.keys(await import("node:${name}")).length`]),
 );
 
-/** Ways out that only Node has: built-ins, `process`, the IPC channel, and what V8 and Node's own code give away. */
+/** Escapes that only Node has: built-ins, `process`, the IPC channel, and objects that V8's and Node's own code leak. */
 export const hostileNodeVectors: readonly KernelVector[] = [
   hostile("Node: process and require by name", {
     process: "process.pid",
@@ -210,7 +210,7 @@ export const hostileNodeVectors: readonly KernelVector[] = [
   tampering("a message of Node's own", `message.cmd = "NODE_HANDLE_ACK"; message.path = [];`),
 ];
 
-/** A kernel that changes what the runner sends to its host. The sandbox must be ended for it. */
+/** A kernel that changes the runner's messages to its host, for which the sandbox must be ended. */
 function tampering(what: string, change: string): KernelVector {
   return {
     name: `hostile: Node: tampers with the channel: ${what}`,

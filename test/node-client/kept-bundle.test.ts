@@ -19,7 +19,7 @@ let entry: string;
 beforeEach(async () => {
   sources = await temporaryDirectory();
   cache = await temporaryDirectory();
-  // Where what cannot be kept in the cache goes.
+  // Directory for a bundle that the cache cannot keep.
   vi.stubEnv("TMPDIR", await temporaryDirectory());
   entry = join(sources, "entry.ts");
   await writeFile(entry, `import { one } from "./one.ts"; export const two: number = one + 1;`);
@@ -27,18 +27,18 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** As another process asks: what this one remembers is by the name of the directory. */
+/** Asks as another process would: this process remembers bundles by the spelling of their directory. */
 let spelling = 0;
 const ask = (): Promise<KeptBundle> =>
   keptBundle({ entry, cacheDirectory: cache + "/.".repeat(++spelling), local: true });
 
-/** What it exports when it is run from where it lies. */
+/** The exports of the bundle when it is run in place. */
 async function run({ path }: KeptBundle): Promise<unknown> {
   const module = (await import(`${pathToFileURL(path ?? "").href}?${++spelling}`)) as { two: unknown };
   return module.two;
 }
 
-/** Sources that are older than any bundler that starts from now on. */
+/** Waits until the sources are older than any later bundling. */
 async function settled(): Promise<void> {
   const { ctimeMs } = await stat(join(sources, "one.ts"));
   await until(() => Date.now() > ctimeMs + 50);

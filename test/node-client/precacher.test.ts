@@ -29,7 +29,7 @@ async function put(bytes: Uint8Array): Promise<BlobName> {
   return { sha256, size: bytes.length };
 }
 
-/** The real cache on disk and the real transfer, on a clock that stands still unless told. */
+/** The real cache on disk and the real transfer, on a clock that stands still unless a test moves it. */
 async function client(
   options: { quotaBytes?: number; held?: BlobName[]; transfer?: Partial<BlobTransfer> } = {},
 ) {
@@ -61,7 +61,7 @@ async function client(
   return { cache, clock, fetched, access, told, precacher, over, has };
 }
 
-/** Lets everything happen that needs no time to pass. */
+/** Waits for all work that needs no time to pass. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await turn();
 }
@@ -84,7 +84,7 @@ describe("[PRECACHE-2] precached data", () => {
     expect(c.told.at(-1)?.reason).toContain("no room");
     expect(await Promise.all([...held, ...wanted.slice(0, 6)].map(c.has))).toEqual(Array(8).fill(true));
     expect(await c.has({ sha256: oldName, size: 1 })).toBe(false);
-    // The room is the next one's when the first is not wanted any more.
+    // The end of the first precache leaves its room to the next.
     c.precacher.stop(1);
     const next = await put(randomBytes(megabyte));
     c.precacher.start(2, [next]);
@@ -113,7 +113,7 @@ describe("[PRECACHE-2] precached data", () => {
     await expect.poll(() => c.clock.timers).toBe(1);
     await settle();
     expect(c.fetched).toHaveLength(1);
-    // A client that is never quiet gets its data, too.
+    // A busy client gets its precaches, too.
     await c.clock.step();
     await c.over();
     expect(c.told.at(-1)).toMatchObject({ haveBytes: 2000, over: true });
@@ -207,7 +207,7 @@ describe("[PRECACHE-2] precached data", () => {
     await c.over();
     expect(c.told.at(-1)).toMatchObject({ haveBytes: blob.length, missedBytes: 0 });
     expect(await c.cache.get(name.sha256)).toEqual(new Uint8Array(blob));
-    // Two runs, and once more for the damage.
+    // Two runs, and one more for the damaged run.
     expect(c.fetched).toHaveLength(4);
   });
 });

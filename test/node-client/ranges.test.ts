@@ -16,7 +16,7 @@ const { chunkBytes } = limits;
 const imageBytes = 1200;
 const image = (n: number): [number, number] => [n * imageBytes, (n + 1) * imageBytes];
 
-/** The real server, the real transfer and the real cache on disk; ranges that travelled are counted. */
+/** The real server, the real transfer and the real cache on disk, with a count of the transferred ranges. */
 describe("[DATA-7] ranges of a large blob on a node", () => {
   let server: HttpServer;
   let stack: Buffer;

@@ -69,7 +69,7 @@ describe("[RDV-2] a client", () => {
   it("that comes first waits for the file and joins, trusted, without being told address or token", async () => {
     const directory = await temporaryDirectory();
     const file = join(directory, "rendezvous.json");
-    // A token of another server in the environment is none of its business.
+    // The client must ignore a token in the environment, which is of another server.
     const client = run(["client", "--rendezvous", file, "--cache-dir", directory, "--slots", "1"], {
       MANYHANDS_TOKEN: "mh_c_elsewhere",
     });

@@ -38,7 +38,7 @@ describe("process sandbox: memory", () => {
       expect: { state: "ended", kind: "memory" },
     };
     const observed = await runVector(sandboxes, vector);
-    // An allocation that the system refuses between two looks of the watch throws into the kernel instead.
+    // The system may refuse an allocation between two checks of the watch; the kernel then gets an exception instead.
     if (observed.state === "failed") expect(observed.message).toMatch(/allocation|memory|grow/i);
     else expect(observed).toMatchObject({ state: "ended", kind: "memory" });
   });

@@ -24,7 +24,7 @@ describe.each(origins)("process sandbox with blobs from %s", (origin) => {
   sandboxContract(dataVectors, async (vector) => {
     const directory = await mkdtemp(join(tmpdir(), "manyhands-vectors-"));
     const cache = await openDiskCache({ directory, log: () => undefined });
-    // As they come from a socket: in a class of Node, in the middle of a buffer.
+    // Bytes as they come from a socket: in a class of Node, in the middle of a buffer.
     const blobs = (vector.blobs ?? []).map((bytes) => Buffer.concat([Buffer.alloc(3), bytes]).subarray(3));
     const hash = async (bytes: Uint8Array): Promise<Sha256> => sha256Hex(bytes);
     try {
@@ -37,7 +37,7 @@ describe.each(origins)("process sandbox with blobs from %s", (origin) => {
 });
 
 describe("process sandbox against hostile kernels", () => {
-  /** Answers everything, so that an attempt that gets through is one that reached something. */
+  /** Answers every request, so that each attempt that gets through reaches something. */
   const server = createServer((_request, response) => response.end("export default 1"));
   let connections = 0;
   server.on("connection", () => connections++);
@@ -49,7 +49,7 @@ describe("process sandbox against hostile kernels", () => {
   afterAll(() => void server.close());
   afterEach(() => {
     expect(connections).toBe(0);
-    // What a tampered message would leave in this process.
+    // Traces that a tampered message would leave in this process.
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
     expect(globalThis).not.toHaveProperty("pwned");
   });

@@ -39,7 +39,7 @@ const digest = (numbers: Float32Array): string =>
 test("noisy particles of unknown orientation give the map back", async () => {
   const result = await experiment("1", computeHere(), 150);
   const measures = measure(result);
-  // Measured: 2.2°, 0.8 Å, and correlation above 0.5 up to the last shell of this box, 15.1 Å.
+  // 2.2°, 0.8 Å, and correlation above 0.5 up to the last shell of this box, 15.1 Å, were measured.
   expect(measures.angleMedian).toBeLessThan(4);
   expect(measures.within10).toBeGreaterThan(0.95);
   expect(measures.shiftMedian).toBeLessThan(2);
@@ -84,7 +84,7 @@ test("results are files that other programs read", async () => {
   ] as const) {
     const image = PNG.sync.read(await read(name));
     expect(image.width).toBe(width);
-    // Drawn on, in many shades, not an empty sheet.
+    // A picture of many shades, not an empty sheet.
     expect(
       new Set(new Uint32Array(image.data.buffer, image.data.byteOffset, image.data.length / 4)).size,
     ).toBeGreaterThan(50);

@@ -22,7 +22,7 @@ test("a map correlates fully with itself, at any scale, and negatively with its 
 
 test("independent noise correlates as its number of samples lets it", () => {
   const { values } = fourierShellCorrelation(noise(48, "a"), noise(48, "b"));
-  // 4π·r² samples, half of them independent: a standard deviation of 1/√(2π·r²).
+  // A shell has 4π·r² samples, half of them independent, so the standard deviation is 1/√(2π·r²).
   values
     .slice(4)
     .forEach((value, i) => expect(Math.abs(value)).toBeLessThan(4 / Math.sqrt(2 * Math.PI * (i + 4) ** 2)));
@@ -53,7 +53,7 @@ test("a low-pass filter leaves what is coarse and removes what is fine", () => {
   const map = noise(32, "filter");
   const filtered = filterVolume(map, lowPass(10));
   const { values } = fourierShellCorrelation(map, filtered);
-  // The box is 64 Å: 10 Å is shell 6.4.
+  // The box is 64 Å, so 10 Å is shell 6.4.
   expect(values[5]).toBeCloseTo(1, 4);
   const fine = filterVolume(filtered, (frequency) => (frequency > 1 / 9 ? 1 : 0));
   expect(Math.max(...fine.data.map(Math.abs))).toBeLessThan(1e-5);
@@ -90,7 +90,7 @@ test("noise has the strength that the ratio says", () => {
   const pixels = 64 * 64;
   const signal = Float32Array.from({ length: 4 * pixels }, (_, i) => Math.sin(i / 7));
   const noisy = addNoise(signal, pixels, 0.25, seededRandom("n"));
-  // Noise of variance 1, signal of variance 0.25 on top of it.
+  // Noise of variance 1 is added to a signal of variance 0.25.
   expect(meanVariance(noisy, pixels)).toBeCloseTo(1.25, 1);
   const scale = 0.5 / Math.sqrt(meanVariance(signal, pixels));
   const rest = noisy.map((value, i) => value - signal[i]! * scale);

@@ -24,7 +24,7 @@ test("boxes up to 128 pixels need no more than what every sandbox has", () => {
   expect(searchMemoryMb({ ...search, mirror: true }, 25, 100)).toBeLessThanOrEqual(jobDefaults.memoryMb);
 });
 
-/** What a stage says that its tasks take, before it submits any. */
+/** Memory that a stage requests for its tasks, before it submits any. */
 async function asked(run: (compute: Compute) => Promise<unknown>): Promise<number | undefined> {
   let given: MapOptions | undefined;
   const compute: Compute = {
@@ -42,7 +42,7 @@ test("[IMAGE-6] larger ones ask for what they need", async () => {
   const insert = (box: number) => (compute: Compute) =>
     stages.insertStage(compute, stackOf(box), [pose], { ...insertOptions, maxRadius: box / 2 });
   expect(await asked(insert(256))).toBe(insertMemoryMb(256, 125));
-  // 16 bytes of each sample of the padded half cube are 1.0 GiB of it.
+  // The padded half cube alone, at 16 bytes a sample, takes 1.0 GiB.
   expect(insertMemoryMb(256, 125)).toBeGreaterThan(1028);
   expect(insertMemoryMb(256, 125)).toBeLessThan(3072);
 });

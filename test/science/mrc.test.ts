@@ -162,7 +162,7 @@ describe("[IMAGE-7] a file is read as its bytes are, in pieces", () => {
   test.each([0, 1, 2, 6, 12] as MrcMode[])("mode %i", async (mode) => {
     const directory = await mkdtemp(join(tmpdir(), "manyhands-mrc-"));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
-    // 1.25 MiB of bytes: more than one piece.
+    // 1.25 MiB: more than one piece.
     const many = Float32Array.from({ length: 512 * 512 * 5 }, (_, i) => i % 127);
     const bytes = writeMrc(many, { dimensions: [512, 512, 5], pixelSize: 1, mode, stack: true });
     const path = join(directory, "a.mrcs");
@@ -172,7 +172,7 @@ describe("[IMAGE-7] a file is read as its bytes are, in pieces", () => {
     const two = new Float32Array(2 * 512 * 512);
     await file.read(3, 2, two);
     expect(Buffer.compare(bytesOf(two), bytesOf(many.subarray(3 * 512 * 512)))).toBe(0);
-    // What is cut off while it is read ends with an error that names it.
+    // A file that is cut off during a read ends the read with an error that names the file.
     await truncate(path, bytes.length - 100);
     await expect(file.read(3, 2, two)).rejects.toThrow(/a.mrcs: cut off while it was read/);
     await file.close();

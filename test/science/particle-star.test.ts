@@ -49,7 +49,7 @@ describe("[STAR-1] shifts and pixel sizes under each of their names", () => {
     [{ rlnDetectorPixelSize: ["10", "10"], rlnMagnification: ["50000", "50000"] }, none],
     [{}, { rlnOpticsGroup: "1", rlnPixelSize: "2" }],
     [{ rlnPixelSize: ["2", "2"] }, { rlnOpticsGroup: "1" }],
-    // What the optics say holds, whatever a conversion left behind.
+    // The optics take precedence over columns that a conversion left behind.
     [{ rlnDetectorPixelSize: ["5", "5"], rlnMagnification: ["50000", "50000"] }, undefined],
   ] as const)("2 Å from columns %j, optics %j", (columns, optics) => {
     expect(readParticleStar(star(columns, optics))).toMatchObject({ pixelSize: 2 });
@@ -267,7 +267,7 @@ describe("[STAR-4] what is written", () => {
       tables.particles.columns.map((name, at) => [name, tables.particles.rows[0]![at]]),
     );
     expect(values).toMatchObject({ rlnDefocusU: "9000", rlnMicrographName: "c.mrc", rlnOpticsGroup: "3" });
-    // The other spelling would contradict what is written.
+    // The other unit would contradict the written origin.
     expect(values).not.toHaveProperty("rlnOriginX");
     expect(values).toMatchObject({ rlnOriginXAngst: "8", rlnOriginYAngst: "-10" });
   });

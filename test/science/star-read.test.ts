@@ -3,7 +3,7 @@ import { readParticleStar } from "../../science/particle-star.ts";
 import { readStar } from "../../science/star-read.ts";
 import { particleStar } from "../../science/particle-star-write.ts";
 
-/** As relion_project 3.1 writes it: padded columns, a space after loop_, lines of one space. */
+/** Text in the style of relion_project 3.1: padded columns, a space after loop_, lines of one space. */
 const relion = `
 # version 30001
 

@@ -24,7 +24,7 @@ test("unknown groups are refused", () => {
 
 test("the map has the symmetry that is said of it", async () => {
   const { data, size } = await loadBetaGal(64);
-  // Turned by 180° about each axis, voxel by voxel; sample 0 has no partner.
+  // The map is turned by 180° about each axis, voxel by voxel; sample 0 has no partner.
   let worst = 0;
   const at = (x: number, y: number, z: number): number => data[(z * size + y) * size + x]!;
   for (let z = 1; z < size; z++)
@@ -57,7 +57,7 @@ test("views cover the sphere evenly, and symmetry leaves its share", () => {
   const part = evenViews(10, symmetryOperators("D2"));
   expect(part.length).toBeGreaterThan(0.22 * all.length);
   expect(part.length).toBeLessThan(0.28 * all.length);
-  // From every direction a view is near, once the symmetry is counted.
+  // Every direction is near a view or a symmetry mate of one.
   const operators = symmetryOperators("D2");
   const direction = ({ rot, tilt }: { rot: number; tilt: number }): number[] =>
     eulerMatrix(rot, tilt, 0).slice(6);
@@ -76,7 +76,7 @@ test("views cover the sphere evenly, and symmetry leaves its share", () => {
 test("random poses fill all rotations evenly and their disc of shifts", () => {
   const random = seededRandom("uniform");
   const poses = Array.from({ length: 4000 }, () => randomPose(random, 3));
-  // Uniform rotations: the cosine of tilt is uniform in −1 … 1, rot and psi in their circle.
+  // For uniform rotations the cosine of tilt is uniform in −1 … 1, and rot and psi are uniform in the circle.
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const cosine = poses.map(({ tilt }) => Math.cos((tilt * Math.PI) / 180));
   expect(Math.abs(mean(cosine))).toBeLessThan(0.04);

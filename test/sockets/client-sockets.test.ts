@@ -241,7 +241,7 @@ describe("leases over the socket", () => {
     const { job, tasks } = await first.lease();
     const { index, attempt } = tasks[0]!;
     first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([0x91, 7]) });
-    // What no client could go on from is not kept in its place.
+    // The server ignores a checkpoint that no client could read.
     first.send({ type: "checkpoint", job, index, attempt, state: new Uint8Array([0xc1]) });
     first.send({ type: "goodbye" });
     await until(

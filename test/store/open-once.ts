@@ -1,4 +1,4 @@
-/** Opens a store and says how that went: `node open-once.ts DIRECTORY`. Holds it until its input ends. */
+/** Opens a store and prints the outcome: `node open-once.ts DIRECTORY`. The store stays open until standard input ends. */
 import { PlatformError } from "../../shared/errors.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 

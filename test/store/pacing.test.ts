@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Pacing } from "../../server/store/sqlite/pacing.ts";
 
-/** Commits of one verb after the other, `everyMs` apart; in a pause, `arrivals` verbs come with each tick. Counts the pauses. */
+/** Commits one verb after the other, `everyMs` apart; in a pause, `arrivals` verbs come with each tick. Counts the pauses. */
 function run(
   pacing: Pacing,
   transactions: number,
@@ -41,7 +41,7 @@ it("gives up on a caller who waits for each answer, and looks again now and then
   const pacing = new Pacing();
   expect(run(pacing, 512, 0.1, 0).paused).toBeLessThan(11);
   expect(run(pacing, 2570, 0.1, 0).paused).toBeLessThan(12);
-  // Others have come meanwhile: found out within 256 commits.
+  // New callers have come meanwhile, which the pacing finds out within 256 commits.
   expect(run(pacing, 1256, 0, 4).paused).toBeGreaterThan(990);
 });
 

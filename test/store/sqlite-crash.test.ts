@@ -17,7 +17,7 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const id = jobId(1);
 
-/** Runs a writer, kills it after so many lines, and gives back every line it printed. */
+/** Runs a writer, kills it after some lines, and returns every printed line. */
 async function writeUntilKilled(lines: number): Promise<string[]> {
   const writer = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), directory], {
     stdio: ["ignore", "pipe", "inherit"],

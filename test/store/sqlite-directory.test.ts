@@ -25,7 +25,7 @@ async function refusal(at = directory): Promise<string> {
   return message;
 }
 
-/** Opens the directory in a process of its own; `said` is its first line, empty when it could not even start. */
+/** Opens the directory in another process; `said` is its first line, empty when the process could not even start. */
 function openElsewhere(rights: { uid?: number; gid?: number } = {}) {
   const child = spawn(process.execPath, [join(import.meta.dirname, "open-once.ts"), directory], {
     stdio: ["pipe", "pipe", "inherit"],

@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** SQLite itself refuses pages beyond this, with the same SQLITE_FULL as a full disk. */
+/** Beyond this number of pages SQLite refuses with the same SQLITE_FULL as on a full disk. */
 function limitPages(pages: number): void {
   connection.exec(`PRAGMA max_page_count = ${pages}`);
 }
@@ -47,7 +47,7 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(verbs).toMatchObject([full, full, full]);
     expect(await store.getJob(id)).toMatchObject({ total: 10, done: 0, lastSeq: 0, paused: false });
 
-    // What was claimed stays claimed, and the same outcome is taken later.
+    // Claimed tasks stay claimed, and the same outcome is taken later.
     expect((await store.claim(id, 1))[0]?.index).toBe(claimed.length);
     expect(await store.complete(id, [done(0)])).toMatchObject({ accepted: [0], job: { lastSeq: 1 } });
     limitPages(1_000_000);
@@ -67,7 +67,7 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     limitPages(1_000_000);
     await store.setPaused(id, true);
 
-    // No blob is counted that is not there, and the claim that the outcome would have ended can be given back.
+    // A missing blob is not counted, and the claim that the outcome would have ended can be given back.
     expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
     await store.unclaim(id, [0]);
     expect((await store.claim(id, 1)).map(({ index }) => index)).toEqual([0]);
@@ -99,7 +99,7 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
   it("[DUR-3] a verb that breaks half way takes back its own writes and no others", async () => {
     const verbs = await Promise.allSettled([
       store.complete(id, [done(0)]),
-      // No index SQLite takes: fails at the third row, after two were written.
+      // SQLite takes no such index, so the verb fails at the third row, after two were written.
       store.submit(id, [task(20), task(21), task(22.5)]),
       store.complete(id, [done(1)]),
     ]);
@@ -122,7 +122,7 @@ it("goes on with a deletion that was cut short", async () => {
   await store.submit(id, tasks(10, 3000));
   const deletion = store.deleteJob(id).catch((error: unknown) => error);
   await store.getJob(id);
-  // The job is gone with the first commit; closing cuts the sweeps off.
+  // The first commit removes the job; closing interrupts the sweeps.
   await store.close();
   expect(await deletion).toMatchObject({ code: "SHUTTING_DOWN" });
   connection = new DatabaseSync(join(directory, "store.sqlite"));

@@ -28,7 +28,7 @@ async function restart(): Promise<void> {
   store = await openSqliteStore(directory, { markEvery: 100 });
 }
 
-/** What the closed database holds. */
+/** Rows of the closed database. */
 async function rows<Row>(sql: string): Promise<Row[]> {
   await store.close();
   const database = new DatabaseSync(join(directory, databaseName));
@@ -57,7 +57,7 @@ describe("tasks in packs", () => {
     const packs = await rows<{ count: number }>("SELECT count FROM taskPacks ORDER BY first");
     const counts = packs.map(({ count }) => count);
     expect(counts.slice(-5)).toEqual([26, 26, 8, 1, 1]);
-    // Two, unless the machine is so slow that the verbs did not fit one transaction.
+    // There are two packs, unless the machine is so slow that the verbs did not fit one transaction.
     expect(counts.length).toBeLessThan(5 + 20);
     expect(Math.max(...counts)).toBeLessThanOrEqual(1024);
   });

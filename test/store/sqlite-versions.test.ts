@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** Makes the directory as an earlier version did: by its own migrations. */
+/** Makes the directory of an earlier version, by its own migrations. */
 function openOld(version: number): void {
   const connection = new DatabaseSync(join(directory, databaseName));
   connection.exec("PRAGMA journal_mode = WAL");
@@ -80,7 +80,7 @@ function addTask(
   old.run("INSERT INTO tasks (job, idx, input, refs) VALUES (?, ?, ?, ?)", job, index, input, refs);
 }
 
-/** An outcome with its own output, another one, or (undefined) a failure. */
+/** Adds an outcome with the task's own output, another output, or (undefined) a failure. */
 function addOutcome(
   job: number,
   seq: number,
@@ -137,7 +137,7 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
       lowWater: 5,
     });
     for (let index = 0; index < count; index++) addTask(1, index);
-    // Task 5 is open; the others ended from the last one down, without number 7, which a requeued failure once had.
+    // Task 5 is open. The others ended in descending order; sequence number 7 is missing, because its failure was requeued.
     let seq = 0;
     for (let index = count - 1; index >= 0; index--) {
       if (index === 5) continue;

@@ -1,6 +1,6 @@
 /**
- * A process that writes to a store until it is killed: `node writer.ts DIRECTORY`. It prints one line for each thing it
- * was told is stored, at once and unbuffered.
+ * A process that writes to a store until it is killed: `node writer.ts DIRECTORY`. It prints a line for each stored thing that
+ * the store confirmed, at once and unbuffered.
  */
 import { writeSync } from "node:fs";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
@@ -12,7 +12,7 @@ const id = jobId(1);
 const { job } = await store.createJob(newJob({ key: "k" }));
 say("open");
 
-/** Submits without end, 20 tasks at a time. */
+/** Submits tasks without end, 20 at a time. */
 async function submitAll(): Promise<never> {
   for (let from = job.total; ; from += 20) {
     await store.submit(id, tasks(from, from + 20));
@@ -20,7 +20,7 @@ async function submitAll(): Promise<never> {
   }
 }
 
-/** Works off what is there, a few at a time. */
+/** Works off open tasks, a few at a time. */
 async function completeAll(): Promise<never> {
   for (;;) {
     const indexes = (await store.claim(id, 7)).map(({ index }) => index);

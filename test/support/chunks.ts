@@ -6,7 +6,7 @@ export async function hash(bytes: Uint8Array): Promise<Sha256> {
   return createHash("sha256").update(bytes).digest("hex") as Sha256;
 }
 
-/** The digests of a blob's chunks, one behind the other, as a server tells them. */
+/** The digests of a blob's chunks, concatenated, as a server sends them. */
 export function chunkDigests(bytes: Uint8Array): Uint8Array {
   const digests: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += limits.chunkBytes)

@@ -19,7 +19,7 @@ import type { VirtualClock } from "./client-virtual-clock.ts";
 
 const graceMs = 5000;
 
-/** The server's end of an in-memory socket: frames arrive in order, some milliseconds later, and never once it is broken. */
+/** The server's end of an in-memory socket: frames arrive in order, some milliseconds later, and never after a break. */
 class ServerConnection {
   client: ClientId | undefined;
   alive = true;
@@ -133,7 +133,7 @@ export class ModelServer {
         return {
           bufferedBytes: 0,
           send: (frame) => connection.arrive(() => this.#received(connection, frame)),
-          // Frames that were sent before still arrive, as with TCP.
+          // Frames that were sent before the close still arrive, as with TCP.
           close: () => connection.arrive(() => this.drop(connection)),
         };
       },

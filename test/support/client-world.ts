@@ -172,7 +172,7 @@ export class ModelSandboxes implements SandboxFactory {
       load: (sha256, source) => orDeath(runner.load(sha256, source)),
       run: async (bundle) => {
         const rest = await orDeath(runner.run(bundle));
-        // The answer takes the way of the reports, behind them.
+        // The answer takes the same way as the reports, after them.
         await orDeath(this.#clock.sleep(1));
         if (rest) host.report(rest);
       },

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** The bytes of replies that get through on a connection before it is cut; undefined: it is not cut. */
+/** Number of bytes of replies after which a connection is cut; undefined: never. */
 type CutPolicy = (connection: number) => number | undefined;
 
 /** A TCP proxy that loses replies after the server has done the work. */
@@ -9,16 +9,16 @@ export class FlakyProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #frozen = false;
-  /** Connections that carry nothing any more, for good. */
+  /** Connections that are silent for good. */
   readonly #dead = new Set<Socket>();
   #swallowing = false;
-  /** Applies to connections made from now on. */
+  /** Applies to later connections. */
   cutAfter: CutPolicy;
   cuts = 0;
-  /** The next request whose first line matches is done by the server, and its reply is lost. */
+  /** The next request whose first line matches is executed by the server, and its reply is lost. */
   loseReplyTo: RegExp | undefined;
   connections = 0;
-  /** First lines of the requests that went through. */
+  /** First lines of the forwarded requests. */
   readonly requests: string[] = [];
 
   private constructor(targetPort: number, cutAfter: CutPolicy) {
@@ -39,34 +39,34 @@ export class FlakyProxy {
 
   /**
    * Holds all bytes back without closing a connection, as a network that drops packets. New connections open, because the
-   * system of the far end answers, and stay silent.
+   * remote system accepts them, and stay silent.
    */
   freeze(): void {
     this.#frozen = true;
     for (const socket of this.#sockets) socket.pause();
   }
 
-  /** Lets the bytes through that were held back, as retransmission does when a network is back. */
+  /** Releases the held bytes, as retransmission does when a network is back. */
   thaw(): void {
     this.#frozen = false;
     for (const socket of this.#sockets) socket.resume();
   }
 
   /**
-   * Whatever is sent from now on vanishes, in both directions, and nobody is told: a router that forgot its connections. New ones come
-   * about and are dead as well, until {@link heal}.
+   * Drops all bytes from now on, in both directions and without an error, as a router that forgot its connections. New
+   * connections open and are dead as well, until {@link heal}.
    */
   swallow(): void {
     this.#swallowing = true;
     for (const socket of this.#sockets) this.#dead.add(socket);
   }
 
-  /** New connections work again; those that were there stay dead. */
+  /** New connections work again; dead ones stay dead. */
   heal(): void {
     this.#swallowing = false;
   }
 
-  /** Cuts every connection there is. */
+  /** Cuts every open connection. */
   cutAll(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -106,7 +106,7 @@ export class FlakyProxy {
       }
       server.write(bytes);
     });
-    // A listener for data sets a socket flowing.
+    // A data listener makes a socket flow.
     if (this.#frozen) for (const socket of [customer, server]) socket.pause();
     for (const [one, other] of [
       [customer, server],

@@ -4,14 +4,14 @@ import { launchBrowser } from "./browser.ts";
 import { startStaticServer, type StaticServer } from "./static-server.ts";
 import { buildWeb, type WebBuild } from "./web-build.ts";
 
-/** The pages with the harness of test/web, delivered to a browser. */
+/** The pages with the harness of test/web, served to a browser. */
 interface HarnessSite {
   readonly browser: Browser;
   readonly server: StaticServer;
 }
 
 /**
- * Builds, delivers and opens for all tests of a file; browser contexts that a test made end with the test.
+ * Builds, serves and opens the pages for all tests of a file; browser contexts of a test end with the test.
  * @param options - of `launchBrowser`
  */
 export function useHarnessSite(options?: Parameters<typeof launchBrowser>[0]): HarnessSite {
@@ -22,7 +22,7 @@ export function useHarnessSite(options?: Parameters<typeof launchBrowser>[0]): H
     site.browser = await launchBrowser(options);
   });
   afterEach(async () => {
-    // With many pages open, browsers put several into one process.
+    // Browsers put several of many open pages into one process.
     for (const context of site.browser.browserContexts().slice(1)) await context.close();
   });
   afterAll(async () => {

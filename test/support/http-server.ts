@@ -32,7 +32,7 @@ export interface HttpServer {
   readonly platform: LocalPlatform;
   /** The lines of the log, parsed. */
   readonly logged: readonly Record<string, unknown>[];
-  /** Ends replies that last, the first step of a server that stops. */
+  /** Ends lasting replies, the first step of a stop of the server. */
   stop(): void;
   /** Connects a client that computes with a function of the test. */
   client(kernel?: (input: unknown, index: number) => unknown): TestClient;

@@ -52,7 +52,7 @@ export async function readResults(server: Address, id: string): Promise<ResultLi
   return lines.filter((line) => line.state !== "end");
 }
 
-/** Expects one result of each task, each right and none lost. */
+/** Expects one correct result of each task. */
 export async function expectAllOnce(server: Address, id: string, outputs: readonly unknown[]): Promise<void> {
   const results = await readResults(server, id);
   const byIndex = results.toSorted((a, b) => indexOf(a) - indexOf(b));

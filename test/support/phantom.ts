@@ -7,7 +7,7 @@ export interface Blob {
   readonly height: number;
 }
 
-/** Four blobs without any symmetry. */
+/** Four blobs without symmetry. */
 export const blobs: readonly Blob[] = [
   { at: [3, 1, -2], sigma: 2.2, height: 1 },
   { at: [-4, 3, 2], sigma: 1.8, height: 0.8 },

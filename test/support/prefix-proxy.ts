@@ -4,10 +4,10 @@ import { connect, type AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
 /**
- * A proxy that passes on what comes under `prefix` without it, WebSockets too, and knows nothing else: as `location /prefix/ {
+ * A proxy that forwards paths under `prefix` without the prefix, WebSockets too, and refuses others: as `location /prefix/ {
  * proxy_pass http://server/; }` of nginx.
  *
- * @returns its address with the prefix, and the paths of the WebSockets that went through, without it
+ * @returns its address with the prefix, and the paths of the forwarded WebSockets, without it
  */
 export async function startPrefixProxy(
   target: string,

@@ -5,7 +5,7 @@ export interface SystemProcess {
   readonly parameters: readonly string[];
 }
 
-/** Processes of this machine whose command line has `text` in it (Linux). */
+/** Processes of this machine whose command line contains `text` (Linux). */
 export function processesWith(text: string): SystemProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -18,9 +18,9 @@ export interface Running {
   readonly log: () => string;
   /** The exit code, when the program has ended and all output has been read. */
   readonly ended: Promise<number | null>;
-  /** Ends the program as `kill -9` does and waits until it is gone. */
+  /** Kills the program with SIGKILL and waits for its end. */
   readonly kill: () => Promise<void>;
-  /** Ends the program as a service manager does; resolves with its exit code. */
+  /** Stops the program as a service manager does; resolves with its exit code. */
   readonly terminate: () => Promise<number | null>;
 }
 
@@ -28,9 +28,9 @@ interface ProgramOptions {
   /** Environment, in place of that of this process. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Standard input; empty unless given. */
+  /** Standard input; empty when absent. */
   readonly input?: string | undefined;
-  /** A command and its arguments that the program is started under. */
+  /** A command, with arguments, that runs the program. */
   readonly under?: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export async function temporaryDirectory(): Promise<string> {
 
 /**
  * Starts `manyhands server` and waits until it is ready.
- * @param under - a command that runs it, such as a tracer, with its flags
+ * @param under - a command that runs the server, such as a tracer, with its flags
  */
 export async function startServerProcess(
   data: string,
@@ -86,7 +86,7 @@ export async function startClientProcess(
   return run(args, { MANYHANDS_TOKEN: server.token });
 }
 
-/** Starts any manyhands command, `under` another one when given. It is killed when the test is over. */
+/** Starts any manyhands command, run by the command `under` when given. The command is killed at the end of the test. */
 export function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -97,7 +97,7 @@ export function run(
   return running;
 }
 
-/** Starts a program with the Node of this process. The caller ends it. */
+/** Starts a program with the Node of this process. The caller ends the program. */
 export function startNode(
   args: readonly string[],
   { env, cwd, input, under = [] }: ProgramOptions = {},
@@ -133,7 +133,7 @@ async function firstLine(running: Running): Promise<string> {
   return line;
 }
 
-/** Waits until a condition holds. The condition is asked every 20 ms. */
+/** Waits until a condition holds; the condition is evaluated every 20 ms. */
 export async function until<T>(ask: () => T | Promise<T>, timeoutMs = 30_000): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {

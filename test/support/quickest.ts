@@ -1,6 +1,6 @@
 /**
- * The least time that one of several goes took, as each tells it: what is promised within a time is seen by the best of
- * them. A busy machine makes one slow, a fault makes all.
+ * The least time of several runs, each of which returns its own. The best run shows whether a promised time is kept: a busy
+ * machine slows one run, a fault slows all of them.
  */
 export async function quickest(go: () => Promise<number>, goes = 3): Promise<number> {
   let least = Infinity;

@@ -19,7 +19,7 @@ import { until } from "./processes.ts";
 
 type Hello = Extract<ClientMessage, { type: "hello" }>;
 
-/** A client without behaviour of its own, for a test to steer: real socket, real frames. */
+/** A client without behaviour of its own, which a test steers over a real socket with real frames. */
 export class RawClient {
   readonly socket: WebSocket;
   readonly id: ClientId;
@@ -81,7 +81,7 @@ export class RawClient {
     return this;
   }
 
-  /** The oldest message of a type that was not taken yet. */
+  /** The oldest message of a type that the test has not taken yet. */
   async next<T extends ServerMessage["type"]>(type: T): Promise<Extract<ServerMessage, { type: T }>> {
     const at = await until(() => {
       const found = this.received.findIndex((message) => message.type === type);

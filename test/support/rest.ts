@@ -29,7 +29,7 @@ export const packed = (pack: Uint8Array): RequestInit => ({
   body: Buffer.from(pack),
 });
 
-/** The bodies of the frames of a reply, read without the SDK. */
+/** The bodies of a reply's frames, parsed without the SDK. */
 export function frames(reply: ArrayBuffer): unknown[] {
   const view = new DataView(reply);
   const bodies: unknown[] = [];
@@ -53,7 +53,7 @@ export async function createJob(server: HttpServer, options: object = {}): Promi
   return (await response.json()) as JobInfo;
 }
 
-/** Expects a refusal in the one form, and returns its message. */
+/** Expects a refusal in the common form, and returns its message. */
 export async function refusal(response: Response, status: number, code: ErrorCode): Promise<string> {
   const text = await response.text();
   expect({ status: response.status, text }).toMatchObject({

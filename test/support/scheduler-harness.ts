@@ -72,7 +72,7 @@ export class SchedulerHarness {
     return id;
   }
 
-  /** Connects a client; `tasks` is how many it wants to hold. */
+  /** Connects a client that is willing to hold `tasks` tasks. */
   join(tasks = 0, overrides: Partial<SchedulerClientInfo> = {}): ClientId {
     const id = overrides.id ?? makeClientId(randomBytes);
     const info = {

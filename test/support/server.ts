@@ -7,7 +7,7 @@ import { temporaryDirectory } from "./processes.ts";
 /** A real server, its directory, and its REST interface. */
 export interface TestServer extends RunningServer {
   readonly dataDirectory: string;
-  /** A JSON request with the admin token; the body of the reply. */
+  /** Sends a JSON request with the admin token. @returns the body of the reply */
   api(method: string, path: string, body?: unknown): Promise<Record<string, never>>;
 }
 
@@ -16,7 +16,7 @@ export function startQuietServer(options: Partial<ServerOptions>): Promise<Runni
   return startServer({ port: 0, logLevel: "silent", ...options });
 }
 
-/** A real server on a free port and a directory of its own, closed when the test is over. */
+/** Starts a real server on a free port and a directory of its own, which is closed at the end of the test. */
 export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const dataDirectory = options.dataDirectory ?? (await temporaryDirectory());
   process.env["XDG_STATE_HOME"] ??= dataDirectory;

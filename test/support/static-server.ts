@@ -19,12 +19,12 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => bo
 
 export interface StaticServer {
   readonly port: number;
-  /** Every request so far, as `METHOD /path`. */
+  /** Requests so far, as `METHOD /path`. */
   readonly requests: string[];
   close(): Promise<void>;
 }
 
-/** Delivers built pages with the policies of the real server. `handler` comes first, and returns whether it answered. */
+/** Serves built pages with the policies of the real server. `handler` comes first, and returns whether it answered. */
 export async function startStaticServer(directory: string, handler?: Handler): Promise<StaticServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {

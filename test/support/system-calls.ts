@@ -2,7 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { until } from "./processes.ts";
 
-/** A system call of a traced process. Positions count lines of the trace: one call is over before another begins if `end < start`. */
+/**
+ * A system call of a traced process. Positions count lines of the trace: a call is over before another begins if `end < start`.
+ */
 export interface SystemCall {
   readonly name: string;
   /** Arguments as the tracer prints them, descriptors with their paths: `21</data/x.sqlite-wal>, "…"…, 24`. */
@@ -12,19 +14,22 @@ export interface SystemCall {
   readonly end: number;
 }
 
-/** Why no process can be traced on this machine; undefined when one can. */
+/** The reason why this machine cannot trace processes; undefined when it can. */
 export function whyNotTraced(): string | undefined {
   const { status, error } = spawnSync("strace", ["-f", "-e", "trace=fsync", "true"]);
   if (error) return "strace is not installed";
   return status === 0 ? undefined : "this machine lets no process be traced";
 }
 
-/** A command that runs another and writes its system calls to a file. The other is the direct child, so signals reach it. */
+/**
+ * A command that runs another command and writes its system calls to a file. The other command is the direct child, so signals
+ * reach it.
+ */
 export function tracing(file: string, calls: readonly string[]): readonly string[] {
   return ["strace", "-D", "-f", "-y", "-s", "400", "-e", `trace=${calls.join(",")}`, "-o", file];
 }
 
-/** The calls in a trace, once its process has ended. */
+/** The calls in a trace, after its process has ended. */
 export async function readTrace(file: string, pid: number): Promise<SystemCall[]> {
   const text = await until(async () => {
     const written = await readFile(file, "utf8");

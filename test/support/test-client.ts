@@ -11,8 +11,8 @@ import {
 } from "../../shared/wire/protocol.ts";
 
 /**
- * A client without a socket, in the process of the platform, that computes each task at once. Inputs that are blobs reach the
- * kernel as their names.
+ * A client without a socket, in the process of the platform, that computes each task at once. The kernel gets an input that is
+ * a blob as its name.
  */
 export class TestClient {
   readonly id: ClientId = makeClientId(randomBytes);
@@ -57,10 +57,10 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "want", tasks: 1000, slots: 2 });
   }
 
-  /** Requests to fetch data ahead of need, and their ends; oldest first. */
+  /** Precache messages and their ends, oldest first. */
   readonly asked: Extract<ServerMessage, { type: "precache" | "precacheEnd" }>[] = [];
 
-  /** Reports how far such a request is. */
+  /** Reports progress of a precache. */
   precached(report: Omit<Extract<ClientMessage, { type: "precached" }>, "type">): void {
     this.#services.onMessage(this.id, { type: "precached", ...report });
   }
@@ -70,7 +70,7 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "log", job, index, lines: [line] });
   }
 
-  /** Reports how far the first attempt at a task is. */
+  /** Reports progress of a task's first attempt. */
   progress(job: Parameters<LocalPlatform["logs"]>[0], index: number, fraction: number): void {
     this.#services.onMessage(this.id, { type: "progress", progress: [{ job, index, attempt: 1, fraction }] });
   }
@@ -84,7 +84,7 @@ export class TestClient {
       elapsedMs: 1,
       outcome: this.#outcome(input, index),
     }));
-    // The answer of a client comes over a socket, never from inside the server's own call.
+    // A real client's answer comes over a socket, never inside the server's own call.
     setImmediate(() => this.#services.onMessage(this.id, { type: "results", job: message.job.id, results }));
   }
 

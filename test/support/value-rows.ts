@@ -4,8 +4,8 @@ import { DataReference } from "../../shared/data-reference.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 
 /**
- * The table of docs/values.md, row by row: what is kept (and as what it comes, where that is something else), and what is
- * refused. Every way of a value is tested with all of it.
+ * The table of docs/values.md, row by row: kept values (with the received value where it differs) and refused values. Every
+ * path of a value is tested with the whole table.
  */
 const reference = new DataReference(sha256Hex(new Uint8Array([1])), 100, [10, 20]);
 const withProto = (value: unknown): Value =>
@@ -119,7 +119,10 @@ export const refusedValues: [name: string, make: () => unknown, message: RegExp]
   ],
 ];
 
-/** Equal as a user would see it: kinds of arrays, -0, undefined properties and holes count, and no class is Node's. */
+/**
+ * Whether values are equal for a user: kinds of arrays, -0, undefined properties and holes count, and no array is Node's
+ * Buffer.
+ */
 export function sameValue(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(a, b) && !Buffer.isBuffer(a);
 }

@@ -15,7 +15,7 @@ export interface WebBuild {
 
 /**
  * Builds the pages into a directory of their own, so that a test never sees an old build. `harness` names a module of test/web
- * that becomes `/harness.html` and exposes parts of the page to the test.
+ * that becomes `/harness.html` and gives the test access to parts of the page.
  */
 export async function buildWeb(harness?: string): Promise<WebBuild> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-web-"));

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { readMrcFile } from "../../science/mrc-file.ts";
 import { pixelSizeOf, placementOf, voxelSize, writeMrc, type MrcMode } from "../../science/mrc.ts";
 
-/** A Python that has the module: the system's own may stand behind another. */
+/** A Python with the module. The system's own Python may be hidden by another. */
 const python = ["python3", "/usr/bin/python3"].find(
   (program) => spawnSync(program, ["-c", "import mrcfile"]).status === 0,
 );

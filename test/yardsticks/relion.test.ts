@@ -22,11 +22,11 @@ const suffix =
   missing.length > 0 ? ` — skipped: no ${missing.join(", ")} (Debian: apt-get install relion)` : "";
 
 /**
- * Measured with relion 3.1 of Debian on 600 noise-free projections of β-galactosidase, box 64, D2: the least correlation
- * of any shell to half Nyquist is 0.9994 both on our images and on relion_project's, to Nyquist 0.984 and 0.990.
+ * The least correlation of any shell to half Nyquist, from 600 noise-free projections of β-galactosidase in a box of 64 with
+ * D2, was measured with Debian's RELION 3.1: 0.9994 both on our images and on relion_project's; to Nyquist 0.984 and 0.990.
  */
 describe.skipIf(missing.length > 0)(`RELION${suffix}`, () => {
-  // The double of 26 has a large prime factor, and is padded to more.
+  // The double of 26 has a large prime factor, so the box is padded further.
   test.each([32, 26])("with given poses the map is relion_reconstruct's (box %i)", agreesWithRelion);
 
   test("[STAR-4] what is written is read as it was: quotes, blanks, kept columns and groups", readsOurs);
@@ -38,11 +38,11 @@ async function agreesWithRelion(box: number): Promise<void> {
   const sample = { particles: 200, box, snr: 1e6 };
   await writePoseSample(directory, sample);
 
-  // Ours, read by RELION.
+  // Our images in RELION.
   await relion("reconstruct", "--i", "particles.star", "--o", "of-ours.mrc", "--sym", "D2");
   await expectAgreement(directory, "particles.star", "of-ours.mrc");
 
-  // RELION's own, read by us: projections of that map in the same poses.
+  // RELION's images in our programs: projections of the same map in the same poses.
   await relion(
     "project",
     "--i",
@@ -97,7 +97,7 @@ async function readsOurs(): Promise<void> {
   const { directory, relion } = await scratch();
   const { tables } = await tablesOf(join(cases, "two-optics-used-one.star"));
   const [pose, rows] = [{ rot: 1, tilt: 2, psi: 3, originX: 4, originY: -5 }, [3, 4, 5]];
-  // RELION itself writes no value with both quotes and blanks, or a # at its begin, so that it can be read again.
+  // RELION itself cannot read back a value with both quotes and blanks, or with a # at its beginning.
   const images = ["000001@my data é/a.mrcs", `000002@it's "so".mrcs`, "000003@it 'is' so.mrcs"];
   const columns = { rlnMicrographName: ["x.mrc", "a b.mrc", ""], rlnDefocusU: [1, 2, 3] };
   const poses = rows.map(() => pose);
@@ -116,7 +116,7 @@ async function readsOurs(): Promise<void> {
   );
   const theirs = await tablesOf(join(directory, "theirs.star"));
   expect(theirs.tables.optics!.rows).toHaveLength(2);
-  // Classes 4, 5, 6: two are selected.
+  // The images have classes 4, 5 and 6, the last two of which are selected.
   expect(theirs.rows.map(({ index, stack }) => `00000${index + 1}@${stack}`)).toEqual(images.slice(1));
   const at = theirs.tables.particles.columns.indexOf("rlnMicrographName");
   expect(theirs.tables.particles.rows.map((row) => row[at])).toEqual(columns.rlnMicrographName.slice(1));

@@ -10,18 +10,18 @@ import { VirtualClock } from "../../support/client-virtual-clock.ts";
 
 const mebibyte = 1024 * 1024;
 
-/** A server's blobs and a machine's cache, with a record of what was asked of them. */
+/** A server's blobs and a machine's cache, with a record of requests to both. */
 class Fixture {
   readonly clock = new VirtualClock();
   readonly served = new Map<Sha256, Uint8Array>();
   readonly cached = new Map<Sha256, Uint8Array>();
   readonly fetched: string[] = [];
-  /** Errors for the next transfers, one each. */
+  /** Errors of the next transfers, one for each transfer. */
   readonly errors: PlatformError[] = [];
   readonly listErrors: PlatformError[] = [];
-  /** How often digests were asked for. */
+  /** Number of requests for digests. */
   lists = 0;
-  /** Changes what the next transfer brings. */
+  /** Changes the bytes of the next transfer. */
   damage: ((bytes: Uint8Array) => void) | undefined;
   readonly #ports: ConstructorParameters<typeof BlobAccess>[0] = {
     clock: this.clock,
@@ -61,7 +61,7 @@ class Fixture {
   };
   access = new BlobAccess(this.#ports);
 
-  /** A client that starts anew: nothing is in its memory. */
+  /** Restarts the client with an empty memory. */
   restart(): BlobAccess {
     this.access = new BlobAccess(this.#ports);
     return this.access;
@@ -171,7 +171,7 @@ describe("[DATA-7] ranges of a large blob", () => {
     const numbers = Array.from({ length: 20 }, (_, i) => 5060 + ((i * 7) % 20));
     const images = await Promise.all(numbers.map((n) => f.access.read(name, image(n))));
     expect(images).toEqual(numbers.map((n) => bytes.slice(...image(n))));
-    // Two adjacent chunks, asked for by twenty reads: one request.
+    // Twenty reads of two adjacent chunks take one request.
     expect(f.fetched).toHaveLength(1);
     expect(moved(f)).toBeLessThanOrEqual(2 * chunkBytes);
     await f.access.read(name, [image(5063)[0], image(5077)[1]]);
@@ -234,11 +234,11 @@ describe("[DATA-7] ranges of a large blob", () => {
     expect(await f.wait(f.access.read(name, image(0)))).toEqual(bytes.slice(...image(0)));
     expect(f.fetched).toHaveLength(2);
     f.served.set(name.sha256, stack().fill(1));
-    // Digests of other bytes than those that are served: what came before stays good.
+    // The digests are of other bytes; the earlier chunk stays good.
     await expect(f.wait(f.access.read(name, [chunkBytes, chunkBytes + 1]))).rejects.toMatchObject({
       code: "HASH_MISMATCH",
     });
-    // The next read asks for the digests anew.
+    // The next read requests the digests again.
     expect(await f.access.read(name, [chunkBytes, chunkBytes + 1])).toEqual(new Uint8Array([1]));
   });
 

@@ -1,6 +1,6 @@
 import type { DataReference, KernelContext } from "../../../customer/index.ts";
 
-/** The sum of an image's pixels, read as the README says and as it said before. */
+/** The sum of an image's pixels, read with the README's recipe and with its earlier form. */
 export default async function sums(
   { image }: { image: DataReference },
   ctx: KernelContext,

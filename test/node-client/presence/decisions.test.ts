@@ -37,7 +37,7 @@ describe("--idle-only", () => {
   });
 
   it("does not stop itself: its own past stays its own while the load average forgets it", () => {
-    // The kernel's average, as it is computed: exponential with one minute, here of this client's kernels alone.
+    // The load average as the system's kernel computes it: exponential with one minute, here of this client's kernels alone.
     const own = new OwnLoad(0);
     let kernels = 0;
     let load = 0;
@@ -62,7 +62,7 @@ describe("--until", () => {
     expect(nextTimeOfDay(parseTimeOfDay("07:00")!, evening)).toEqual(new Date(2026, 10, 25, 7, 0));
     expect(nextTimeOfDay(parseTimeOfDay("23:15")!, evening)).toEqual(new Date(2026, 10, 24, 23, 15));
     expect(nextTimeOfDay(parseTimeOfDay("22:30")!, evening)).toEqual(new Date(2026, 10, 25, 22, 30));
-    // Over the end of a month, and of daylight saving wherever this runs.
+    // The range includes the end of a month, and of daylight saving in many places.
     expect(nextTimeOfDay(parseTimeOfDay("7:00")!, new Date(2026, 9, 31, 8))).toEqual(
       new Date(2026, 10, 1, 7),
     );

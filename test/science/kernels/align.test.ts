@@ -48,7 +48,7 @@ const random = seededRandom("align");
 const poses = Array.from({ length: 20 }, () => randomPose(random, 2.5));
 const images = await project(poses);
 
-/** How far the nearest of a particle's candidates is from the truth, degrees. */
+/** Angle between the truth and the nearest of a particle's candidates, degrees. */
 function nearest(list: readonly Candidate[], particle: number): number {
   const truth = matrix(poses[particle]!);
   return Math.min(...list.map((candidate) => orientationError(matrix(candidate), truth, identity)));
@@ -79,7 +79,7 @@ test("the search finds noise-free particles to within its grid, and refinement f
 
 test("a particle that is a reference turned in its plane scores 1 at that angle", async () => {
   const [view] = evenViews(15, identity);
-  // 22.5° is on the grid of angles whatever power of two that has.
+  // 22.5° is on the grid of angles for any power of two.
   const images = await project([{ ...view!, psi: 22.5, originX: 1, originY: -2 }]);
   const [[best] = []] = await search(await stackOf(images), 1);
   expect(best).toMatchObject({ reference: 0, psi: 22.5, originX: 1, originY: -2 });

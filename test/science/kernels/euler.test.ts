@@ -14,11 +14,11 @@ function expectClose(a: Matrix3, b: Matrix3): void {
 }
 
 test("the matrix is Rz(psi)·Ry(tilt)·Rz(rot) of RELION, frames turning", () => {
-  // Rows are the image's axes in the volume. Looking along z, psi turns the image's x axis towards the volume's y.
+  // Rows are the image's axes in the volume. In a view along z, psi turns the image's x axis towards the volume's y.
   expectClose(eulerMatrix(0, 0, 0), [1, 0, 0, 0, 1, 0, 0, 0, 1]);
   expectClose(eulerMatrix(0, 0, 90), [0, 1, 0, -1, 0, 0, 0, 0, 1]);
   expectClose(eulerMatrix(90, 0, 0), [0, 1, 0, -1, 0, 0, 0, 0, 1]);
-  // Tilted by 90° the viewing direction is x, and turned by rot it goes round the equator.
+  // At a tilt of 90° the viewing direction is x, and rot moves it along the equator.
   expectClose(eulerMatrix(0, 90, 0), [0, 0, -1, 0, 1, 0, 1, 0, 0]);
   expect(eulerMatrix(30, 90, 77).slice(6)).toEqual([
     expect.closeTo(Math.cos(Math.PI / 6)),
@@ -59,6 +59,6 @@ test("angles come back from the matrix, at the poles too", () => {
 
 test("a rotation vector turns by its length about its direction", () => {
   expect(angleBetween(rotationAbout(3, 4, 12), eulerMatrix(0, 0, 0))).toBeCloseTo(13, 9);
-  // Turning about z in the frame of the volume against the turning frames of Euler angles: the sign differs.
+  // A rotation about z in the frame of the volume has the opposite sign of Euler angles, which turn the frame.
   expectClose(rotationAbout(0, 0, 25), eulerMatrix(-25, 0, 0));
 });

@@ -37,7 +37,7 @@ function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return largest;
 }
 
-/** Four transforms at once, each of another signal: the signals, and what came out. */
+/** Four transforms at once, each of another signal: the signals and the results. */
 function transformFour(size: number): { data: Float64Array; out: Float64Array }[] {
   const signals = Array.from({ length: 4 }, (_, lane) =>
     randomArray(2 * size, `fft ${size} ${lane}`).map(Math.fround),
@@ -60,7 +60,7 @@ describe("one-dimensional transforms", () => {
   test.each([2, 4, 8, 64, 128, 3, 5, 6, 7, 12, 36, 100, 101, 120, 202])(
     "of %i points agree with the definition",
     (size) => {
-      // Rounding to 32 bits grows with the number of stages; with a large prime factor, with its root.
+      // Errors of 32 bits grow with the number of stages, and with the root of a large prime factor.
       for (const { data, out } of transformFour(size))
         expect(largestDifference(out, naive(data))).toBeLessThan(4e-7 * Math.sqrt(size) * 4);
     },

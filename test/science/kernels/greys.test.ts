@@ -32,7 +32,7 @@ async function one<K extends KernelName>(kernel: K, input: KernelInput<K>): Prom
 const put = (images: Float32Array) => compute.put(bytesOf(images));
 const search = { box, minRing: 1, maxRing: 8, particleRadius: 9, shiftRadius: 2, shiftStep: 1 };
 
-/** What each kernel says of images that should not depend on their grey values' scale and offset. */
+/** Results of each kernel that must not depend on the scale and offset of the images' grey values. */
 const results: Record<string, (images: Float32Array) => Promise<Float32Array | Float64Array>> = {
   "simmx: scores, shifts, angles": async (images) =>
     one("simmx", {
@@ -81,7 +81,7 @@ const results: Record<string, (images: Float32Array) => Promise<Float32Array | F
   },
 };
 
-// Digits of 32-bit pixels go to the offset.
+// The offset uses up digits of the 32-bit pixels.
 describe.each([
   { scale: 1000, offset: 50, digits: 4 },
   { scale: 1, offset: 10, digits: 4 },

@@ -51,13 +51,14 @@ async function insert(
 }
 
 test("projections of known pose give the real map back, beyond the yardstick of relion_reconstruct", async () => {
-  // RELION 3.1 from 600 projections in a box of 100: 0.976 near Nyquist. The demo's box of 64 with 600: 0.998 in the shell of
-  // 7.6 Å and 0.992 in the last, the same as relion_reconstruct from the same images. Here 120 in a box of 32: 0.998 in the last.
+  // The correlation of RELION 3.1 from 600 projections in a box of 100 is 0.976 near Nyquist. The demo's 600 in a box of 64
+  // reach 0.998 in the shell of 7.6 Å and 0.992 in the last, as relion_reconstruct does from the same images. These 120 in a
+  // box of 32 reach 0.998 in the last.
   const map = await loadBetaGal(32);
   const recovered = await roundTrip(map, 120, "D2", 50);
   const { values } = fourierShellCorrelation(map, recovered);
   for (const value of values) expect(value).toBeGreaterThan(0.995);
-  // Densities come back at their own scale, not at some multiple of it.
+  // Densities have their original scale, not a multiple of it.
   const peak = Math.max(...map.data);
   expect(Math.max(...recovered.data) / peak).toBeGreaterThan(0.9);
   expect(Math.max(...recovered.data) / peak).toBeLessThan(1.1);

@@ -30,7 +30,7 @@ test("looking along z, a slice is the sum over z, and along x the sum over x", a
   ];
   const images = await projectStage(computeHere(), map, poses, { ...options, maxRadius: 16 });
   const alongZ = new Float32Array(32 * 32);
-  // From x the image's x axis is the volume's −z (rows of the matrix), so column 16 + c holds z = 16 − c.
+  // In a view from x the image's x axis is the volume's −z (rows of the matrix), so column 16 + c shows z = 16 − c.
   const alongX = new Float32Array(32 * 32);
   for (let z = 0, i = 0; z < 32; z++)
     for (let y = 0; y < 32; y++)

@@ -18,7 +18,7 @@ const views = Float64Array.of(0, 0, 10, 20);
 const poses = new Float64Array(10);
 const two = { particles, box };
 
-/** An input of each kernel with which it computes something. */
+/** A valid input of each kernel. */
 const good: { readonly [K in KernelName]: KernelInput<K> } = {
   align: { ...two, ...search, references: particles, views, firstReference: 0, keep: 1 },
   simmx: { ...two, ...search, references: particles, mirror: true },
@@ -69,7 +69,7 @@ test.each(searching)(
     for (const value of [NaN, Infinity, -1, 17])
       await expect(run(kernel, { particleRadius: value })).rejects.toThrow(/particleRadius/);
     for (const value of wrong) await expect(run(kernel, { shiftStep: value })).rejects.toThrow(/shiftStep/);
-    // 15 Å in pixels of 0 Å made a grid without end.
+    // A radius of 15 Å in pixels of 0 Å would make an endless grid.
     for (const value of [NaN, 15 / 0, -1])
       await expect(run(kernel, { shiftRadius: value })).rejects.toThrow(/shiftRadius/);
     await expect(run(kernel, { shiftRadius: 16, shiftStep: 0.01 })).rejects.toThrow(

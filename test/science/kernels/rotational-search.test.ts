@@ -45,7 +45,7 @@ function flipped(pixels: Float32Array): Float32Array {
   });
 }
 
-// A mirror image is made after the shift, so its x origin counts the other way.
+// A particle is mirrored after its shift, so its x origin has the opposite sign.
 test.each([
   [0, 0, 0, false],
   [45, 2, -1, false],

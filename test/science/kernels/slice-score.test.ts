@@ -13,7 +13,7 @@ import { forward2 } from "../../support/reference/fft-real.ts";
 import * as plain from "../../support/reference/fourier-volume.ts";
 import { SliceScore as PlainSliceScore } from "../../support/reference/slice-score.ts";
 
-/** Padded to 64, 54 and 60. */
+/** The padded sizes are 64, 54 and 60. */
 const boxes = [32, 26, 30];
 const volumesOf = (box: number) => {
   const map = phantom(box).data;

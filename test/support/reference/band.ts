@@ -1,6 +1,6 @@
 import type { Band } from "../../../science/kernels/math/band.ts";
 
-/** Takes a band out of a half transform: re, im pairs in the order of the band. */
+/** Reads a band from a half transform: re, im pairs in the order of the band. */
 export function gatherBand(half: Float32Array, band: Band, out: Float64Array): void {
   const { at } = band;
   for (let i = 0; i < at.length; i++) {
@@ -10,8 +10,8 @@ export function gatherBand(half: Float32Array, band: Band, out: Float64Array): v
 }
 
 /**
- * `exp(2πi·k·step/box)` for k = −box/2 … box/2, as re, im pairs: the phases of a shift are products of two such numbers, one an
- * axis, which costs a third of a sine and cosine for every sample.
+ * `exp(2πi·k·step/box)` for k = −box/2 … box/2, as re, im pairs. The phase of a shift is a product of two such numbers, one for
+ * each axis, which costs a third of a sine and cosine for every sample.
  */
 export class PhaseTable {
   readonly #box: number;

@@ -50,7 +50,7 @@ export function insertSlice(
   }
 }
 
-/** Shares a coefficient between two neighbours along x; small enough for the engine to inline. */
+/** Adds a coefficient to two neighbours along x; small enough for the engine to inline. */
 function addPair(
   data: Float32Array,
   weights: Float32Array,

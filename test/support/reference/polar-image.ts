@@ -38,7 +38,7 @@ export class PolarSampler {
   }
 }
 
-/** Mean of what lies outside the particle. */
+/** Mean of the pixels outside the particle. */
 function backgroundOf(image: Float32Array, { box, particleRadius }: PolarGrid): number {
   const outside = image.filter(
     (_, i) => Math.hypot((i % box) - box / 2, Math.floor(i / box) - box / 2) > particleRadius,

@@ -70,7 +70,7 @@ export function ringSpectra(
   const plan = fft(angles);
   const data = ringScratch(angles, 0);
   const spectrum = ringScratch(angles, 1);
-  // Two real rings as one complex transform; the last of an odd number of rings goes alone.
+  // Two real rings make one complex transform; the last of an odd number of rings has its own.
   for (let ring = 0; ring < rings; ring += 2) {
     const pair = ring + 1 < rings;
     hartleyRing(samples, phases, ring, angles, data, 0);
@@ -102,7 +102,7 @@ function ringScratch(angles: number, which: number): Float64Array {
   return array;
 }
 
-/** Writes `Re F + Im F` of a whole ring into every second number of `data`; `offset` says which half of the pairs. */
+/** Writes `Re F + Im F` of a whole ring into every second number of `data`, beginning at `offset`. */
 function hartleyRing(
   samples: Float64Array,
   phases: Float64Array | undefined,
@@ -134,24 +134,24 @@ export function weightedPower(spectrum: Float64Array, grid: PolarGrid): number {
   for (let m = 0; m <= harmonics; m++) {
     for (let ring = 0; ring < rings; ring++) {
       const at = 2 * (m * rings + ring);
-      // Harmonics above 0 stand for their negative partners too.
+      // Harmonics above 0 also stand for their negative partners.
       power += (m === 0 ? 1 : 2) * (minRing + ring) * (spectrum[at]! ** 2 + spectrum[at + 1]! ** 2);
     }
   }
   return power;
 }
 
-/** Multiplies every ring by its radius, to which the area of the ring is proportional, and all by `scale`. */
+/** Multiplies every ring by its radius, which is proportional to the ring's area, and by `scale`. */
 export function weightRings(spectrum: Float64Array, grid: PolarGrid, scale: number): void {
   const { rings, minRing } = grid;
   for (let at = 0; at < spectrum.length; at++) spectrum[at]! *= scale * (minRing + ((at >> 1) % rings));
 }
 
 /**
- * Angular spectrum of the correlation of two images over in-plane rotation: `Σ_r conj(particle)·reference`, the reference
+ * Angular spectrum of the correlation of two images over in-plane rotation: `Σ_r conj(particle)·reference`, with the reference
  * weighted by {@link weightRings}. Written to `out` as re, im of harmonics 0 … harmonics.
  *
- * This is the inner loop of the search: four multiplications for every ring and harmonic that the band limit leaves.
+ * This is the inner loop of the search: four multiplications for every ring and harmonic below the band limit.
  */
 export function correlateRings(
   particle: Float64Array,

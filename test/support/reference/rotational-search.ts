@@ -18,7 +18,7 @@ export function referenceSpectra(images: Float32Array, grid: PolarGrid): Float64
   });
 }
 
-/** Finds the in-plane rotation, shift and hand that fit a particle to a reference best, all of them tried. */
+/** Finds the in-plane rotation, shift and hand of the best fit of a particle to a reference, by trying all of them. */
 export class RotationalSearch {
   readonly #grid: PolarGrid;
   readonly #shifts: readonly { x: number; y: number }[];
@@ -35,7 +35,7 @@ export class RotationalSearch {
 
   /**
    * @param options.mirror - tries the mirror image of the particle too
-   * @param options.finer - a power of two: so many times as many angles as the grid has, interpolated without loss
+   * @param options.finer - a power of two: factor of the grid's number of angles, interpolated without loss
    */
   constructor(
     grid: PolarGrid,
@@ -81,7 +81,7 @@ export class RotationalSearch {
     }
     const { x, y } = this.#shifts[bestSpectrum % this.#shifts.length]!;
     return {
-      // The inverse transform divided by the number of angles; weightedPower did not.
+      // The inverse transform is divided by the number of angles, and weightedPower is not.
       score: best * this.#angles * this.#norm,
       psi: (bestAt * 360) / this.#angles,
       originX: x,
@@ -111,7 +111,7 @@ export class RotationalSearch {
   }
 }
 
-/** The spectrum of an image flipped left to right: its rings run the other way round from the opposite end, h′(θ) = h(π − θ). */
+/** The spectrum of an image flipped left to right: its rings run backwards from the opposite end, h′(θ) = h(π − θ). */
 function mirrorSpectrum(spectrum: Float64Array, { rings, harmonics }: PolarGrid, out: Float64Array): void {
   for (let m = 0; m <= harmonics; m++) {
     const sign = m % 2 ? -1 : 1;

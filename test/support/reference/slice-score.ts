@@ -3,7 +3,7 @@ import { PhaseTable } from "./band.ts";
 import type { Matrix3 } from "../../../science/kernels/math/euler.ts";
 import { sliceBand, type FourierVolume } from "./fourier-volume.ts";
 
-/** How well a slice agrees with a particle, and the shift that makes it agree best. */
+/** Agreement of a slice and a particle, and the shift with the best agreement. */
 export interface SliceMatch {
   /** Normalised correlation over the band, −1 … 1. */
   readonly score: number;
@@ -12,7 +12,7 @@ export interface SliceMatch {
   readonly originY: number;
 }
 
-/** A Newton step longer than this many pixels left the neighbourhood in which the model holds. */
+/** A longer Newton step, in pixels, leaves the neighbourhood in which the quadratic model holds. */
 const maxShiftStep = 1;
 
 /** Compares one particle with slices of one volume on a band. Allocates nothing after construction. */
@@ -20,7 +20,7 @@ export class SliceScore {
   readonly #volume: FourierVolume;
   readonly #band: Band;
   readonly #slice: Float64Array;
-  /** Particle times conjugated slice. */
+  /** Product of the particle and the conjugated slice. */
   readonly #product: Float64Array;
   readonly #alongX: PhaseTable;
   readonly #alongY: PhaseTable;
@@ -57,7 +57,7 @@ export class SliceScore {
     this.#multiply();
     this.#expand(x, y);
     let best = { score: this.#f * scale, originX: x, originY: y };
-    // The shift of the neighbouring orientation is within a fraction of a pixel, so two Newton steps are enough.
+    // The best shift of the neighbouring orientation is a fraction of a pixel away, so two Newton steps are enough.
     for (let step = 0; step < 2; step++) {
       const determinant = this.#fxx * this.#fyy - this.#fxy * this.#fxy;
       if (!(determinant > 0 && this.#fxx < 0)) break;

@@ -1,12 +1,12 @@
 import type { Match } from "../../../science/kernels/math/rotational-search.ts";
 
 /**
- * Adds a particle to an image, brought into the frame of the reference it matches: moved by its origin, flipped when it is a
- * mirror image, and turned back by psi. Cubic convolution (Keys, IEEE Trans. ASSP 29 (1981) 1153), which blurs far
- * less than bilinear interpolation; pixels from outside count as 0.
+ * Adds a particle to an image in the frame of its reference: the particle is moved by its origin, flipped when it is a mirror
+ * image, and rotated back by psi. Cubic convolution (Keys, IEEE Trans. ASSP 29 (1981) 1153), which blurs far less than bilinear
+ * interpolation; pixels outside count as 0.
  *
  * @param image - `box`² pixels
- * @param out - `box`² pixels that the particle is added to
+ * @param out - `box`² pixels, to which the particle is added
  */
 export function addAligned(
   image: Float32Array,
