@@ -23,7 +23,7 @@ async function keepCompiledCode(directory) {
     makeDirectory(directory, 0o700);
     module.enableCompileCache(directory);
   } catch {
-    // Everything works without, and starts later.
+    // Without kept code every command only starts later.
   }
 }
 
@@ -36,7 +36,7 @@ function endWithNpm(end) {
   // Programs that are started from here are not npm's own.
   delete process.env.npm_lifecycle_event;
   if (!event || !/\bmanyhands\b/.test(script)) return;
-  // A script may leave it behind on purpose.
+  // A script may leave the command in the background on purpose.
   if (/(^|[^&])&([^&]|$)|\b(nohup|setsid|disown)\b/.test(script)) return;
   const started = npmProcesses();
   const watch = setInterval(() => {

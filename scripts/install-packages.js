@@ -35,7 +35,10 @@ function packagesOf(lockfile) {
   return JSON.parse(readFileSync(lockfile, "utf8")).packages;
 }
 
-/** Without the Node in node_modules/.bin, which npm may be about to replace, and without the variables npm sets for its scripts. */
+/**
+ * The environment without the Node in node_modules/.bin, which npm may replace, and without the variables that npm sets for its
+ * scripts.
+ */
 function environmentOfNpm() {
   const pinned = sep + join("node_modules", ".bin");
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith(pinned));

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { plantedFaults, type PlantedFault } from "./planted-faults.ts";
 
 const root = join(import.meta.dirname, "..");
-/** A fault that makes a test wait for ever is seen by the clock. */
+/** A fault that makes a test wait for ever is found by this limit. */
 const longestMs = 600_000;
 
 type Verdict = "seen" | "survived" | "misplaced";
@@ -35,7 +35,10 @@ try {
   rmSync(copy, { recursive: true, force: true });
 }
 
-/** What git knows and does not ignore, as it is now; packages and built pages are those of the original. */
+/**
+ * Copies the files that git tracks or does not ignore, in their present state; packages and built pages are links to the
+ * original's.
+ */
 function copyRepository(): void {
   const args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
   for (const file of execFileSync("git", args, { cwd: root, encoding: "utf8" }).split("\0"))
@@ -56,7 +59,7 @@ function plant({ file, find, replace, tests }: PlantedFault): Verdict {
   return verdict;
 }
 
-/** Tests that fail anyway see nothing. */
+/** Tests that fail without the fault prove nothing. */
 function mustPass(tests: readonly string[]): void {
   const fresh = tests.filter((test) => !sound.has(test));
   if (fresh.length > 0 && !passes(fresh)) throw new Error(`these fail without any fault: ${fresh.join(" ")}`);

@@ -46,7 +46,7 @@ async function takeAll(server: RunningServer, browser: Browser): Promise<void> {
   await submit(server, "class averages", 64);
   await volunteer.goto(`${server.url}/?auto=1`);
   const admin = await signedIn(server, browser);
-  // The pages then show failures and a curve.
+  // By then the pages show failures and a curve.
   await until(async () => {
     const { tasks } = (await api(server, "GET", "/api/status")) as {
       tasks: { done: number; failed: number };

@@ -1,10 +1,10 @@
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 
-/** A connection moved no byte in time: nobody at the other end, or nobody in between that passes it on. */
+/** A connection moved no byte in time: the other end, or the network in between, is dead. */
 export class SilenceError extends Error {
   override readonly name = "SilenceError";
-  /** Whether the connection had come about: then the server may only be slow. */
+  /** Whether the connection was established: then the server may only be slow. */
   readonly wasConnected: boolean;
 
   constructor(ms: number, wasConnected: boolean) {
@@ -13,18 +13,18 @@ export class SilenceError extends Error {
   }
 }
 
-/** When a request is given up. */
+/** Time limits of a request. */
 export interface SilenceOptions {
-  /** A connection that moves no byte for so long, while somebody waits for one, is given up. */
+  /** Longest time without a byte while a reader waits for one. */
   readonly silenceMs: number;
-  /** What the server may take longer than that for its answer, to work on what it was sent. */
+  /** Extra time for the server's work before it answers. */
   readonly workMs?: number | undefined;
-  /** Called when the connection was given up. */
+  /** Called when the connection is given up. */
   readonly onSilence?: (() => void) | undefined;
 }
 
 /**
- * Gives a request up, or its reply, with a {@link SilenceError} when its connection stands still (SPEC.md [WAIT-2]). Node counts
+ * Gives up a request, or its reply, with a {@link SilenceError} when its connection stalls (SPEC.md [WAIT-2]). Node counts
  * bytes of both directions, also while one large write leaves piece by piece, and while the connection is being made.
  */
 export function watchSilence(
@@ -34,7 +34,7 @@ export function watchSilence(
   let reply: IncomingMessage | undefined;
   sent.once("socket", (socket) => {
     const silent = (): void => {
-      // A reader that takes its time is not silence.
+      // A slow reader is no silence of the connection.
       if (reply && (reply.isPaused() || reply.readableLength > 0)) return void socket.setTimeout(silenceMs);
       onSilence?.();
       (reply ?? sent).destroy(new SilenceError(silenceMs, !socket.connecting));
@@ -51,7 +51,7 @@ export function watchSilence(
   });
 }
 
-/** Connections that are kept for the next request. */
+/** Connections that are kept for later requests. */
 export class Connections {
   #agents = new Map<string, HttpAgent>();
 
@@ -64,10 +64,10 @@ export class Connections {
     return agent;
   }
 
-  /** Keeps none of the present ones: when one turned out to be dead, others that went the same way are as well. */
+  /** Drops the kept connections: when one is dead, others over the same network are dead as well. */
   renew(): void {
     const agents = [...this.#agents.values()];
-    // Requests under way go on over them.
+    // Pending requests finish on their old connections.
     this.#agents = new Map();
     for (const { freeSockets } of agents)
       for (const sockets of Object.values(freeSockets)) for (const socket of sockets ?? []) socket.destroy();

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Makes a directory and those above it. Not with `recursive` of Node's own, which never returns where a file system answers that an
- * existing directory does not exist (/proc, a network share that went away).
- * @param mode - permissions of those that are made; 0o777 less the umask unless given
- * @returns the topmost directory that was made; undefined when all were there
+ * Makes a directory and its missing parents. Node's own `recursive` never returns on a file system that denies the existence of
+ * an existing directory (/proc, a lost network share).
+ * @param mode - permissions of new directories; 0o777 less the umask when absent
+ * @returns the topmost new directory; undefined when all existed
  * @throws Error of the system
  */
 export function makeDirectory(path: string, mode = 0o777): string | undefined {
@@ -19,7 +19,7 @@ export function makeDirectory(path: string, mode = 0o777): string | undefined {
     try {
       mkdirSync(path, { mode });
     } catch (again) {
-      // Another process may have been first.
+      // Another process may have made the directory first.
       throwUnlessThere(path, again);
     }
     return above ?? path;

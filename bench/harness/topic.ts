@@ -5,7 +5,7 @@ export type ServiceName =
   | "redis"
   | "postgres"
   | "nats"
-  /** Installed only: a run starts nginx with the configuration that it measures. `NGINX` names the program. */
+  /** The program is only installed: a run starts nginx with the configuration that it measures. `NGINX` names the program. */
   | "nginx"
   | "dask"
   /** gcc and FFTW. */

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { ServerOptions } from "../../server/options.ts";
 import { PlatformError, refusalOf, type ErrorBody } from "../../shared/errors.ts";
 
-/** What is acknowledged is on disk: a server that cannot end in order may be ended. */
+/** The server has this long to end in order; killing it afterwards is safe, because acknowledged results are on disk. */
 const endMs = 10_000;
 
 export type FromServerThread =

@@ -6,9 +6,9 @@ import { hashBytes } from "./hash-bytes.ts";
 
 /** A transfer that moves no byte for so long is given up; the core tries again (SPEC.md [WAIT-2]). */
 const usualSilenceMs = 15_000;
-/** A page cannot see how an upload moves: it is given time for 50 kB/s, a poor uplink. */
+/** A page cannot observe the progress of an upload, so an upload has time for 50 kB/s, a poor uplink. */
 const slowestBytesPerMs = 50;
-/** What a server hashes when a blob's digests are first asked for, on a slow disk. */
+/** Speed at which a server with a slow disk hashes a blob whose digests are requested for the first time. */
 const hashedBytesPerMs = 100_000;
 
 /** Transfers blobs from and to the server of this page over HTTP. */
@@ -37,7 +37,7 @@ export function createBlobTransfer(page: string = location.href, silenceMs = usu
         },
       );
       const bytes = part.bytes.subarray(0, part.length);
-      // What is wrong is not gone on with.
+      // The next attempt must not append to wrong bytes.
       part.length = 0;
       await verify(bytes, name, isPart ? range : undefined);
       return range && !isPart ? bytes.slice(range[0], range[1]) : bytes;
@@ -83,7 +83,7 @@ function wrongLength({ sha256 }: BlobName, length: number, expected: number): Pl
   return new PlatformError("HASH_MISMATCH", message);
 }
 
-/** One request with what `read` does with its reply; given up when nothing `moved` for `silenceMs`. */
+/** Sends a request and applies `read` to its reply; gives up when nothing `moved` for `silenceMs`. */
 async function request(
   url: string,
   init: RequestInit,

@@ -33,7 +33,7 @@ const server = await startServer({
 });
 const hands = await connectTo(server);
 const tasks = Math.ceil((clients * (taskMs * 2 + seconds * 1000)) / taskMs) * 2;
-// The run is over before these jobs are.
+// The run ends before these jobs do.
 if (values.unmet) submit(100, { requires: { memoryMb: 1024 * 1024 } });
 submit(tasks, { timeoutMs: 10 * taskMs });
 while ((await hands.status()).tasks.queued < tasks) await wait(100);

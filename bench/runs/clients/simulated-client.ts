@@ -3,7 +3,7 @@ import { connectClient, type BareClient, type Lease } from "../support/bare-clie
 /** Handlers of a crowd for the events of its clients. */
 interface Reports {
   welcomed(client: SimulatedClient): void;
-  /** Leases came, so many ms after the client asked for them. */
+  /** Leases came, `waitedMs` after the client asked for them. */
   leased(client: SimulatedClient, lease: Lease, waitedMs: number): void;
   /** The connection ended although the client had not left. */
   lost(client: SimulatedClient, why: string): void;

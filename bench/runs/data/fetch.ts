@@ -20,7 +20,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "manyhands" },
     mib: { type: "string", default: "1024" },
     blobs: { type: "string", default: "1024" },
-    // The fetches at once of a client that fetches ahead (shared/client/blob-access.ts).
+    // Number of fetches under way in a client that precaches (shared/client/data/).
     "at-once": { type: "string", default: "4" },
     "server-prof": { type: "string" },
   },

@@ -31,7 +31,7 @@ function throughLibrary(connection: NatsConnection, subject: string): Publisher 
   };
 }
 
-/** One subscription for all confirmations, which come in the order of the messages. */
+/** Confirmations share one subscription, and come in the order of the messages. */
 function pipelined(connection: NatsConnection, subject: string): Publisher {
   const reply = createInbox();
   const waiting: (() => void)[] = [];

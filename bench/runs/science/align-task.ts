@@ -56,7 +56,9 @@ export async function writeAlignTask(task: AlignTask, file: string): Promise<voi
   await writeFile(file, Buffer.concat([header, numbers, ...images].map((part) => Buffer.from(part.buffer))));
 }
 
-/** What the kernel does first, and align.c, which is to be compared in the arithmetic after it, does not. */
+/**
+ * Subtracts the background as the kernel does first. align.c leaves this out, because only the arithmetic after it is compared.
+ */
 function withoutGrey({ box, particleRadius }: AlignTask, stack: Float32Array): Float32Array {
   const background = new Background(box, particleRadius);
   const images = stack.slice();

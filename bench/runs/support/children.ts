@@ -15,7 +15,7 @@ process.on("exit", () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true, ...retries });
 });
 
-/** A process that a run started; it ends with the run, however that ends. */
+/** A process that a run started; it ends at any end of the run. */
 export interface Child {
   readonly pid: number;
   /** The next line of its standard output. @throws Error when it ended without one */

@@ -43,7 +43,10 @@ interface Stat {
   readonly cstime: number;
 }
 
-/** Part of /proc/PID/stat (proc(5)). The name of the program may hold anything; what follows its last bracket is fixed. */
+/**
+ * Part of /proc/PID/stat (proc(5)). The name of the program may contain any character, so fields are counted after its last
+ * bracket.
+ */
 export async function statOf(pid: number): Promise<Stat> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
