@@ -1,10 +1,9 @@
-import { readdirSync, renameSync, statSync } from "node:fs";
-import { randomBytes } from "node:crypto";
+import { chmodSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
 import type { ClientPorts } from "../shared/client/ports.ts";
-import { clientIdSchema, makeClientId, type ClientId } from "../shared/ids.ts";
+import { identitySchema, type Identity } from "../shared/wire/identity.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 
 const fileName = "client.sqlite";
@@ -14,7 +13,9 @@ const maxClients = 4096;
 
 /** A directory that belongs to this process for its lifetime. */
 export interface ClientDirectory {
-  readonly client: ClientId;
+  /** The identity that a server gave to an earlier client of this directory. */
+  identity(server: string): Identity | undefined;
+  keepIdentity(server: string, identity: Identity): void;
   readonly database: DatabaseSync;
   /** Databases of clients that ended with undelivered results; each is locked while it is open. */
   abandoned(): Iterable<DatabaseSync>;
@@ -22,8 +23,8 @@ export interface ClientDirectory {
 }
 
 /**
- * Claims a directory `clients/<n>` under the cache directory: the identity of one client and its undelivered results. The claim
- * is SQLite's exclusive lock, which the system releases at any end of the process. A client that was killed and started again
+ * Claims a directory `clients/<n>` under the cache directory: the identities of one client (one a server) and its undelivered results.
+ * The claim is SQLite's exclusive lock, which the system releases at any end of the process. A client that was killed and started again
  * is therefore the same client, and two clients at once are two (also on a file system shared by several machines).
  */
 export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["log"]): ClientDirectory {
@@ -33,7 +34,11 @@ export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["l
     const database = claim(join(root, String(n)), log);
     if (!database) continue;
     return {
-      client: identityOf(database),
+      identity: (server) => identityOf(database, server),
+      keepIdentity: (server, { client, secret }) =>
+        void database
+          .prepare("INSERT OR REPLACE INTO identities VALUES (?, ?, ?)")
+          .run(server, client, secret),
       database,
       abandoned: () => abandoned(root, String(n), log),
       close: () => database.close(),
@@ -61,11 +66,14 @@ function claim(directory: string, log: ClientPorts["log"]): DatabaseSync | undef
 function openLocked(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
+    // The log of SQLite takes the mode of its database.
+    chmodSync(path, 0o600);
     // NORMAL keeps all results when the process is killed, and never damages the file. A power cut may lose results, which are
     // computed again; a sync for each would cost more.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
     database.exec(`BEGIN IMMEDIATE;
-      CREATE TABLE IF NOT EXISTS identity (client TEXT NOT NULL) STRICT;
+      DROP TABLE IF EXISTS identity;
+      CREATE TABLE IF NOT EXISTS identities (server TEXT PRIMARY KEY, client TEXT NOT NULL, secret TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS outbox (key TEXT PRIMARY KEY, entry BLOB NOT NULL) STRICT, WITHOUT ROWID;
       COMMIT`);
     return database;
@@ -75,16 +83,10 @@ function openLocked(path: string): DatabaseSync {
   }
 }
 
-function identityOf(database: DatabaseSync): ClientId {
-  const stored = v.safeParse(
-    clientIdSchema,
-    database.prepare("SELECT client FROM identity").get()?.["client"],
-  );
-  if (stored.success) return stored.output;
-  const client = makeClientId((count) => randomBytes(count));
-  database.exec("DELETE FROM identity");
-  database.prepare("INSERT INTO identity VALUES (?)").run(client);
-  return client;
+function identityOf(database: DatabaseSync, server: string): Identity | undefined {
+  const row = database.prepare("SELECT client, secret FROM identities WHERE server = ?").get(server);
+  const stored = v.safeParse(identitySchema, row);
+  return stored.success ? stored.output : undefined;
 }
 
 function* abandoned(root: string, own: string, log: ClientPorts["log"]): Iterable<DatabaseSync> {

@@ -6,7 +6,7 @@ import { defaultQuotaBytes, openDiskCache, partialDirectory } from "./disk-cache
 import { createDiskOutbox } from "./disk-outbox.ts";
 import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
 import { createTransport } from "./transport.ts";
-import type { ClientId } from "../shared/ids.ts";
+import type { Identity } from "../shared/wire/identity.ts";
 
 interface NodePortsOptions {
   /** Address of the server, http or https. */
@@ -18,10 +18,11 @@ interface NodePortsOptions {
   readonly log: ClientPorts["log"];
 }
 
-/** The client core's ports on Node, and the identity of the claimed directory. */
+/** The client core's ports on Node, and the identity of an earlier client of the claimed directory. */
 interface NodePorts {
   readonly ports: ClientPorts;
-  readonly client: ClientId;
+  /** Identity that the server gave to an earlier client of this directory. */
+  readonly identity: Identity | undefined;
   close(): void;
 }
 
@@ -35,7 +36,7 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
   });
   const directory = claimClientDirectory(cacheDirectory, log);
   return {
-    client: directory.client,
+    identity: directory.identity(serverUrl),
     ports: {
       clock,
       random: Math.random,
@@ -51,6 +52,7 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
         cacheDirectory,
         ...(niceness !== undefined && { niceness }),
       }),
+      keepIdentity: (identity) => directory.keepIdentity(serverUrl, identity),
       log,
     },
     close() {

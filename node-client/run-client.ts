@@ -1,11 +1,12 @@
 import { availableParallelism, hostname, totalmem } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { createClient, type Client } from "../shared/client/client.ts";
-import type { ClientIdentity, ClientPorts } from "../shared/client/ports.ts";
+import type { ClientDescription, ClientPorts } from "../shared/client/ports.ts";
 import type { ClientStatus } from "../shared/client/status.ts";
 import { limits } from "../shared/limits.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
+import type { Identity } from "../shared/wire/identity.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
 import { openNodePorts } from "./ports.ts";
@@ -79,7 +80,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const over = Promise.withResolvers<number>();
   const shownUrl = serverUrl.replace(/\/$/, "");
   const report = statusReporter(log, shownUrl, () => over.resolve(exitCodes.refused));
-  const client = createClient(opened.ports, identity(opened.client, memoryMb, options), {
+  const client = createClient(opened.ports, describe(opened.identity, memoryMb, options), {
     slots,
     onStatus: (status) => {
       report.status(status);
@@ -87,7 +88,6 @@ export async function runClient(options: RunClientOptions): Promise<number> {
     },
   });
   log("info", `Joining ${shownUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
-    client: opened.client,
     cache: cacheDirectory,
   });
   const ending = endWhenAsked(client, log, options);
@@ -139,13 +139,13 @@ function resources(options: RunClientOptions): { slots: number; memoryMb: number
   return { slots, memoryMb: memoryMb ?? Math.max(limits.minMemoryMb, share) };
 }
 
-function identity(
-  client: ClientIdentity["client"],
+function describe(
+  identity: Identity | undefined,
   memoryMb: number,
   options: RunClientOptions,
-): ClientIdentity {
+): ClientDescription {
   return {
-    client,
+    identity,
     kind: "node",
     name: (options.name ?? hostname()).slice(0, limits.nameChars),
     // Tokens of files and variables often end with a line break.

@@ -7,6 +7,7 @@ import { pino, type Logger } from "pino";
 import { messageOf, PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { createAccess } from "./access/access.ts";
+import { openIdentities } from "./access/identities.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
@@ -114,6 +115,7 @@ async function startOn(
   const blobs = openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
   checkBlobs(blobs, log);
   const access = createAccess(store);
+  const identities = await openIdentities(options.dataDirectory);
   let volunteerUrls: string[] = [];
   const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => volunteerUrls });
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
@@ -137,7 +139,7 @@ async function startOn(
     : createHttpServer({ shouldUpgradeCallback }, app);
   configureHttpServer(http);
   const open = trackConnections(http);
-  const sockets = new ClientSockets(access, store, platform.connectionServices(log));
+  const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log));
   const submitSockets = new SubmitSockets({ access, platform, options, log });
   takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, log });
   await listen(http, options);

@@ -3,7 +3,7 @@ import { limits } from "./limits.ts";
 
 /** Identifies a job; the server makes the id. `j_` and 16 lower-case base-32 characters. */
 export type JobId = string & v.Brand<"JobId">;
-/** Identifies a client for the lifetime of its process or page. The client makes the id, which therefore survives a reconnect. */
+/** Identifies a client, also after it reconnects; made by the server, with a secret that proves it. */
 export type ClientId = string & v.Brand<"ClientId">;
 /** Lower-case hexadecimal SHA-256, the name of a blob or kernel. */
 export type Sha256 = string & v.Brand<"Sha256">;

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { totalmem } from "node:os";
 import { join } from "node:path";
@@ -15,7 +14,6 @@ import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { createClient, type Client } from "../../shared/client/client.ts";
 import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/client/ports.ts";
-import { makeClientId } from "../../shared/ids.ts";
 import { jobDefaults } from "../../shared/limits.ts";
 import { version } from "../../shared/version.ts";
 import { MemoryBlobs } from "./memory-blobs.ts";
@@ -138,10 +136,10 @@ function startClient(
       cache: noCache,
       outbox: noOutbox,
       sandboxes,
+      keepIdentity: () => undefined,
       log: (level, message) => level === "warn" && warn(message),
     },
     {
-      client: makeClientId((count) => randomBytes(count)),
       kind: "node",
       name: "this machine",
       memoryMb: Math.max(jobDefaults.memoryMb, share),

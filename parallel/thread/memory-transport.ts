@@ -3,7 +3,7 @@ import type { ClientConnection } from "../../server/sockets/connection.ts";
 import type { ConnectionServices } from "../../server/sockets/client-gate.ts";
 import type { Transport, TransportConnection, TransportHandlers } from "../../shared/client/ports.ts";
 import type { PlatformError } from "../../shared/errors.ts";
-import type { ClientId } from "../../shared/ids.ts";
+import { makeClientId, type ClientId } from "../../shared/ids.ts";
 import {
   decodeClientFrame,
   encodeFrame,
@@ -14,6 +14,8 @@ import { version } from "../../shared/version.ts";
 
 /** The client's watchdog hears this often from the server, which is in the same thread. */
 const heartbeatMs = 15_000;
+/** There is one client, and nobody to prove anything to. */
+const identity = { client: makeClientId(randomBytes), secret: randomBytes(24).toString("base64url") };
 
 /** Joins a client to a scheduler in the same thread by the protocol's frames, without a socket. */
 export function createMemoryTransport(services: ConnectionServices): Transport {
@@ -74,11 +76,11 @@ class MemoryConnection implements TransportConnection, ClientConnection {
 
   #join(hello: Extract<ClientMessage, { type: "hello" }>): void {
     const ticket = randomBytes(24).toString("base64url");
-    this.#client = hello.client;
-    const joining = { hello, connection: this, address: "127.0.0.1", ticket, trusted: true };
+    this.#client = identity.client;
+    const joining = { hello, identity, connection: this, address: "127.0.0.1", ticket, trusted: true };
     const dropped = this.#services.onJoin(joining);
     // The welcome comes before the leases that the join caused.
-    this.#queue.unshift({ type: "welcome", version, ticket, heartbeatMs, dropped });
+    this.#queue.unshift({ type: "welcome", version, identity, ticket, heartbeatMs, dropped });
     this.#schedule();
   }
 

@@ -1,8 +1,9 @@
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Store } from "../store/store.ts";
 import { nameOfUser } from "./name-of-user.ts";
+import { writePrivate } from "./private-file.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
@@ -98,12 +99,6 @@ async function writeDiscovery(
     // A home directory that cannot be written (a service account) costs a convenience, not the server.
     return undefined;
   }
-}
-
-async function writePrivate(file: string, text: string): Promise<void> {
-  // The old file is removed first: `mode` applies to new files only, and a link left there must not be followed.
-  await rm(file, { force: true });
-  await writeFile(file, text, { mode: 0o600, flag: "wx" });
 }
 
 async function ownerOf(file: string): Promise<number | undefined> {

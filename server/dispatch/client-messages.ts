@@ -45,11 +45,12 @@ export class ClientMessages {
   }
 
   readonly onJoin = (joining: Joining): LeaseKey[] => {
-    const { hello, connection, trusted } = joining;
-    const replaced = this.#dispatcher.connections.add(hello.client, connection);
+    const { hello, identity, connection, trusted } = joining;
+    const id = identity.client;
+    const replaced = this.#dispatcher.connections.add(id, connection);
     replaced?.bye("The same client connected anew.", 1000);
     this.#registry.join(joining);
-    const { client: id, kind, memoryMb, webgpu, slots, held, cached } = hello;
+    const { kind, memoryMb, webgpu, slots, held, cached } = hello;
     const client = { id, kind, memoryMb, webgpu, trusted, slots };
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
     this.#precaches.joined(client, joining.hello.name);

@@ -44,8 +44,8 @@ export class ClientRegistry {
     this.#graceMs = graceMs;
   }
 
-  join({ hello, address, ticket, trusted, tokenId }: Joining): void {
-    const id = hello.client;
+  join({ hello, identity, address, ticket, trusted, tokenId }: Joining): void {
+    const id = identity.client;
     const old = this.#records.get(id);
     if (old) this.#tickets.delete(old.ticket);
     // The old record is deleted first: the map is in order of the last connection.

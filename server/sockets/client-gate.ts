@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
 import type { ClientMessage, LeaseKey } from "../../shared/wire/protocol.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -20,10 +21,18 @@ export interface Authenticator {
 
 /** A client that may join. */
 interface Admission {
+  /** The identity of its hello, or a fresh one when that was not its own. */
+  readonly identity: Identity;
   /** True for a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
   /** The token of its hello; the connection ends when this token is revoked. */
   readonly tokenId?: string;
+}
+
+/** The verbs of the access room for clients' identities. */
+export interface IdentityMaker {
+  issue(tokenId: string | undefined): Identity;
+  isGenuine(identity: Identity, tokenId: string | undefined): boolean;
 }
 
 /** A client that joined. */
@@ -48,19 +57,34 @@ export interface ConnectionServices {
 /** Decides who may compute (SPEC.md [ACCESS-2]). */
 export class ClientGate {
   readonly #access: Authenticator;
+  readonly #identities: IdentityMaker;
   readonly #store: Store;
   readonly #volunteers: ServerOptions["volunteers"];
 
-  constructor(access: Authenticator, store: Store, volunteers: ServerOptions["volunteers"]) {
+  constructor(
+    access: Authenticator,
+    identities: IdentityMaker,
+    store: Store,
+    volunteers: ServerOptions["volunteers"],
+  ) {
     this.#access = access;
+    this.#identities = identities;
     this.#store = store;
     this.#volunteers = volunteers;
   }
 
   /** @throws PlatformError BANNED, UNAUTHENTICATED, FORBIDDEN, INVITE_REQUIRED, VOLUNTEERS_OFF */
   async admit(hello: Hello, address: string): Promise<Admission> {
-    await this.#refuseBanned(hello.client, address);
-    if (hello.token === undefined) {
+    const { trusted, tokenId } = await this.#rights(hello);
+    const claimed = hello.identity;
+    const isOwn = claimed !== undefined && this.#identities.isGenuine(claimed, tokenId);
+    const identity = isOwn ? claimed : this.#identities.issue(tokenId);
+    await this.#refuseBanned(identity.client, address);
+    return { identity, trusted, ...(tokenId !== undefined && { tokenId }) };
+  }
+
+  async #rights({ token }: Hello): Promise<{ trusted: boolean; tokenId?: string }> {
+    if (token === undefined) {
       if (this.#volunteers === "open") return { trusted: false };
       if (this.#volunteers === "invite")
         throw new PlatformError(
@@ -69,7 +93,7 @@ export class ClientGate {
         );
       throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers, and no token came along.");
     }
-    const principal = await this.#access.authenticate(hello.token);
+    const principal = await this.#access.authenticate(token);
     if (!principal)
       throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
     const { role, tokenId } = principal;

@@ -4,7 +4,12 @@ import { ipKeyGenerator } from "express-rate-limit";
 import { WebSocketServer, type WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
-import { ClientGate, type Authenticator, type ConnectionServices } from "./client-gate.ts";
+import {
+  ClientGate,
+  type Authenticator,
+  type ConnectionServices,
+  type IdentityMaker,
+} from "./client-gate.ts";
 import { SocketConnection, type ConnectionOwner } from "./socket-connection.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import type { Store } from "../store/store.ts";
@@ -34,9 +39,9 @@ export class ClientSockets implements UpgradeEndpoint {
   readonly #gate: ClientGate;
   readonly #heartbeats: Heartbeats<SocketConnection>;
 
-  constructor(access: Authenticator, store: Store, services: ConnectionServices) {
+  constructor(access: Authenticator, identities: IdentityMaker, store: Store, services: ConnectionServices) {
     this.#services = services;
-    this.#gate = new ClientGate(access, store, services.options.volunteers);
+    this.#gate = new ClientGate(access, identities, store, services.options.volunteers);
     access.onRevoked((tokenId) => {
       for (const connection of this.#connections) connection.revoked(tokenId);
     });

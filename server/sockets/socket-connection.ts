@@ -4,7 +4,7 @@ import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { decodeClientFrame, protocolVersion, type ClientMessage } from "../../shared/wire/protocol.ts";
+import { decodeClientFrame, type ClientMessage } from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ClientGate, ConnectionServices } from "./client-gate.ts";
@@ -215,15 +215,10 @@ export class SocketConnection implements ClientConnection {
   }
 
   async #admit(hello: Hello): Promise<void> {
-    if (hello.protocol !== protocolVersion)
-      throw new PlatformError(
-        "UPGRADE_REQUIRED",
-        `This client (${hello.version}) speaks protocol ${hello.protocol}; the server (${version}) speaks ${protocolVersion}.`,
-      );
     const admission = await this.#gate.admit(hello, this.address);
     if (this.#state.state !== "admitting") return;
     const ticket = randomBytes(24).toString("base64url");
-    this.#state = { state: "joined", client: hello.client, tokenId: admission.tokenId };
+    this.#state = { state: "joined", client: admission.identity.client, tokenId: admission.tokenId };
     const dropped = this.#services.onJoin({
       hello,
       connection: this,
@@ -234,6 +229,7 @@ export class SocketConnection implements ClientConnection {
     this.#outbound.release({
       type: "welcome",
       version,
+      identity: admission.identity,
       ticket,
       heartbeatMs: this.#services.options.heartbeatMs,
       dropped,

@@ -4,7 +4,7 @@ import { BlobAccess } from "./data/blob-access.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { OutboxKeeper } from "./outbox-keeper.ts";
 import { Precacher } from "./data/precacher.ts";
-import type { ClientIdentity, ClientPorts, TransportConnection } from "./ports.ts";
+import type { ClientDescription, ClientPorts, TransportConnection } from "./ports.ts";
 import { describeThrown } from "./sandbox/runner-failure.ts";
 import { SandboxDriver } from "./sandbox/driver.ts";
 import { heldBlobs } from "./session/tasks.ts";
@@ -45,8 +45,12 @@ export interface Client {
 }
 
 /** Makes a client, which is idle until `start`. */
-export function createClient(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions): Client {
-  return new ClientRuntime(ports, identity, options);
+export function createClient(
+  ports: ClientPorts,
+  description: ClientDescription,
+  options: ClientOptions,
+): Client {
+  return new ClientRuntime(ports, description, options);
 }
 
 const networkBehindMs = 50;
@@ -76,12 +80,12 @@ class ClientRuntime implements Client {
   /** The newest connection: handlers of an earlier connection compare theirs to it and stay silent. */
   #link: Link | undefined;
 
-  constructor(ports: ClientPorts, identity: ClientIdentity, options: ClientOptions) {
+  constructor(ports: ClientPorts, description: ClientDescription, options: ClientOptions) {
     this.#ports = ports;
     this.#onStatus = options.onStatus;
     this.#onEvent = options.onEvent;
     const { slots, checkpointIntervalMs = 5000 } = options;
-    this.#session = new Session({ identity, slots, checkpointIntervalMs, random: ports.random });
+    this.#session = new Session({ description, slots, checkpointIntervalMs, random: ports.random });
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
@@ -150,6 +154,8 @@ class ClientRuntime implements Client {
         return this.#closeConnection(instruction.code, instruction.reason);
       case "sendMessage":
         return this.#link?.writer?.push(instruction.message);
+      case "keepIdentity":
+        return this.#ports.keepIdentity(instruction.identity);
       case "useTicket":
         return this.#blobs.useTicket(instruction.ticket);
       case "openSandbox":

@@ -1,5 +1,6 @@
 import type { BlobName } from "../data-reference.ts";
-import type { ClientId, Sha256 } from "../ids.ts";
+import type { Sha256 } from "../ids.ts";
+import type { Identity } from "../wire/identity.ts";
 import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
 import type { FinishedTask } from "./sandbox-task.ts";
@@ -17,6 +18,8 @@ export interface ClientPorts {
   readonly cache: BlobCache;
   readonly outbox: Outbox;
   readonly sandboxes: SandboxFactory;
+  /** Keeps the identity that the server gave, for the next start of this client. */
+  readonly keepIdentity: (identity: Identity) => void;
   /** Diagnostics for a log or the browser's console. */
   readonly log: (
     level: "debug" | "info" | "warn",
@@ -185,9 +188,10 @@ export interface Sandbox {
   readonly ended: Promise<{ reason: string | undefined; kind: "crash" | "memory" }>;
 }
 
-/** Name and offer of this client. */
-export interface ClientIdentity {
-  readonly client: ClientId;
+/** How a client introduces itself. */
+export interface ClientDescription {
+  /** Identity of an earlier run. */
+  readonly identity?: Identity | undefined;
   readonly kind: "browser" | "node";
   readonly name: string;
   readonly token?: string;

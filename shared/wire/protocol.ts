@@ -1,9 +1,11 @@
 import * as v from "valibot";
 import { blobNameSchema } from "../data-reference.ts";
 import { errorCodes, PlatformError } from "../errors.ts";
-import { clientIdSchema, jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
+import { identitySchema } from "./identity.ts";
+import { jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { precacheItemSchema } from "./precache.ts";
+import { version } from "../version.ts";
 import { messagePackBounds } from "./messagepack-walk.ts";
 import { MessagePack } from "./messagepack.ts";
 import { plainBytes } from "./plain-bytes.ts";
@@ -27,7 +29,7 @@ export {
  * The protocol between server and clients (SPEC.md, "Protocol"): one WebSocket, binary frames, each frame a MessagePack array
  * of messages. Every message is defined here once; types are inferred from the schemas.
  */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** The WebSocket subprotocol. The version is in `hello` instead, so that an old client can be told what to do. */
 export const subprotocol = "manyhands";
@@ -66,7 +68,8 @@ const clientMessages = [
     type: v.literal("hello"),
     protocol: v.pipe(v.number(), v.integer(), v.minValue(0)),
     version: text(40),
-    client: clientIdSchema,
+    /** Identity that the server made for this client earlier; absent on the first visit. */
+    identity: v.optional(identitySchema),
     kind: v.picklist(["browser", "node"]),
     name: text(limits.nameChars),
     /** Access token (client role) or invitation; absent for an open volunteer. */
@@ -141,6 +144,8 @@ const serverMessages = [
   v.strictObject({
     type: v.literal("welcome"),
     version: text(40),
+    /** The identity of this connection: the one of `hello`, or a fresh one when that is not the client's own. */
+    identity: identitySchema,
     /** Bearer token for this client's blob transfers over HTTP; good while the client is connected or within its grace time. */
     ticket: text(200),
     /** The client hears from the server at least this often. */
@@ -204,9 +209,22 @@ function toWire(message: ClientMessage | ServerMessage): unknown {
   return message;
 }
 
-/** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME */
+/** Decodes and validates a frame from a client. @throws PlatformError MALFORMED_FRAME, UPGRADE_REQUIRED */
 export function decodeClientFrame(frame: Uint8Array): ClientMessage[] {
-  return decodeFrame(frame, clientFrameSchema);
+  return decodeFrame(frame, clientFrameSchema, refuseOtherVersions);
+}
+
+/** A hello of another version need not have the shape of this one. */
+function refuseOtherVersions(raw: unknown): void {
+  const first: unknown = Array.isArray(raw) ? raw[0] : undefined;
+  if (typeof first !== "object" || first === null) return;
+  const { type, protocol, version: theirs } = first as Record<string, unknown>;
+  if (type !== "hello" || !Number.isInteger(protocol) || protocol === protocolVersion) return;
+  const client = typeof theirs === "string" ? `This client (${theirs.slice(0, 40)})` : "This client";
+  throw new PlatformError(
+    "UPGRADE_REQUIRED",
+    `${client} speaks protocol ${String(protocol)}; the server (${version}) speaks ${protocolVersion}.`,
+  );
 }
 
 /** Decodes and validates a frame from the server. @throws PlatformError MALFORMED_FRAME */
@@ -214,7 +232,11 @@ export function decodeServerFrame(frame: Uint8Array): ServerMessage[] {
   return decodeFrame(frame, serverFrameSchema);
 }
 
-function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v.InferOutput<S> {
+function decodeFrame<S extends v.GenericSchema>(
+  frame: Uint8Array,
+  schema: S,
+  precheck?: (raw: unknown) => void,
+): v.InferOutput<S> {
   if (frame.length > limits.frameBytes)
     throw new PlatformError(
       "MALFORMED_FRAME",
@@ -226,6 +248,7 @@ function decodeFrame<S extends v.GenericSchema>(frame: Uint8Array, schema: S): v
   } catch (error) {
     throw new PlatformError("MALFORMED_FRAME", "The frame is not MessagePack.", error);
   }
+  precheck?.(raw);
   const parsed = v.safeParse(schema, raw, { abortEarly: true });
   if (parsed.success) return parsed.output;
   const issue = parsed.issues[0];

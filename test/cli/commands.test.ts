@@ -228,7 +228,7 @@ describe("manyhands bans", () => {
     await manyhands(["clients", "--ban", client.id, "--reason", "too loud"]);
     expect((await manyhands(["bans"])).out).toMatch(new RegExp(`${client.id} .*too loud`));
     expect((await manyhands(["bans", "--lift", client.id])).out.trim()).toBe("No bans.");
-    await new RawClient(platform.url, { id: client.id }).join();
+    await new RawClient(platform.url, { as: client.identity }).join();
     const again = await manyhands(["bans", "--lift", client.id]);
     expect(again.code).not.toBe(0);
     expect(again.err).toContain(`There is no ban on ${client.id}.`);

@@ -11,7 +11,8 @@ import {
 import { createClient } from "../../shared/client/client.ts";
 import type { OutboxEntry, TransportHandlers } from "../../shared/client/ports.ts";
 import type { ClientStatus } from "../../shared/client/status.ts";
-import { clientId, descriptor, leased } from "../support/client-session-harness.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
+import { descriptor, identity, leased } from "../support/client-session-harness.ts";
 import { settled, VirtualClock } from "../support/client-virtual-clock.ts";
 import { ModelSandboxes, type PowerfulKernel } from "../support/client-world.ts";
 import { chunkDigests, hash } from "../support/chunks.ts";
@@ -33,6 +34,7 @@ class Bench {
   handlers: TransportHandlers | undefined;
   closed: string | undefined;
   outboxContent: unknown[] = [];
+  readonly identities: Identity[] = [];
   readonly client;
 
   constructor(run: PowerfulKernel = (x) => x) {
@@ -68,9 +70,10 @@ class Bench {
           remove: async () => {},
         },
         sandboxes: this.sandboxes,
+        keepIdentity: (identity) => void this.identities.push(identity),
         log: (_level, message) => void this.log.push(message),
       },
-      { client: clientId, kind: "node", name: "bench", memoryMb: 64, webgpu: false, version: "0.1.0" },
+      { kind: "node", name: "bench", memoryMb: 64, webgpu: false, version: "0.1.0" },
       { slots: 1, onStatus: (status) => this.statuses.push(status) },
     );
   }
@@ -83,7 +86,14 @@ class Bench {
     this.client.start();
     await settled();
     this.handlers?.opened();
-    this.say({ type: "welcome", version: "0.1.0", ticket: "t", heartbeatMs: 60_000, dropped: [] });
+    this.say({
+      type: "welcome",
+      version: "0.1.0",
+      identity,
+      ticket: "t",
+      heartbeatMs: 60_000,
+      dropped: [],
+    });
     await settled();
   }
 

@@ -1,12 +1,14 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readdir, utimes, writeFile } from "node:fs/promises";
+import { readdir, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { claimClientDirectory, type ClientDirectory } from "../../node-client/client-directory.ts";
 import { createDiskOutbox } from "../../node-client/disk-outbox.ts";
 import type { OutboxEntry } from "../../shared/client/ports.ts";
 import type { JobId } from "../../shared/ids.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
+import { makeIdentity } from "../support/identity.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 
 const job = "j_abcdefghij234567" as JobId;
@@ -17,10 +19,22 @@ describe("disk outbox", () => {
     const first = open(directory);
     await first.outbox.save([entry(1), entry(2), entry(3)]);
     await first.outbox.remove([key(2)]);
+    const identity = makeIdentity();
+    first.claimed.keepIdentity("http://lab.test", identity);
     first.close();
     const second = open(directory);
-    expect(second.claimed.client).toBe(first.claimed.client);
+    expect(second.claimed.identity("http://lab.test")).toEqual(identity);
     expect(await second.outbox.load()).toEqual([entry(1), entry(3)]);
+  });
+
+  it("[TRUST-1] shows an identity to the server alone that gave it, and keeps it from other users", async () => {
+    const directory = await temporaryDirectory();
+    const { claimed } = open(directory);
+    const identity = makeIdentity();
+    claimed.keepIdentity("http://lab.test", identity);
+    expect(claimed.identity("http://other.test")).toBeUndefined();
+    for (const name of await readdir(join(directory, "clients", "1")))
+      expect((await stat(join(directory, "clients", "1", name))).mode & 0o077, name).toBe(0);
   });
 
   it("a result saved again stands once, with its newest content", async () => {
@@ -43,25 +57,26 @@ describe("disk outbox", () => {
     const directory = await temporaryDirectory();
     const one = open(directory);
     const other = open(directory);
-    expect(one.claimed.client).not.toBe(other.claimed.client);
+    one.claimed.keepIdentity("http://lab.test", makeIdentity());
+    expect(other.claimed.identity("http://lab.test")).toBeUndefined();
     await one.outbox.save([entry(1)]);
     await other.outbox.save([entry(2)]);
     expect(await one.outbox.load()).toEqual([entry(1)]);
     expect(await other.outbox.load()).toEqual([entry(2)]);
   });
 
-  it("[OUTBOX-1] a client killed in mid-work leaves its results and its name to the next", async () => {
+  it("[OUTBOX-1] a client killed in mid-work leaves its results and its identity to the next", async () => {
     const directory = await temporaryDirectory();
     const holder = fork(join(import.meta.dirname, "outbox-holder.ts"), [directory], {
       serialization: "advanced",
     });
     onTestFinished(() => void holder.kill("SIGKILL"));
-    const [client] = (await once(holder, "message")) as [string];
-    expect(open(directory).claimed.client).not.toBe(client);
+    const [identity] = (await once(holder, "message")) as [Identity];
+    expect(open(directory).claimed.identity("http://lab.test")).toBeUndefined();
     holder.kill("SIGKILL");
     await once(holder, "exit");
     const after = open(directory);
-    expect(after.claimed.client).toBe(client);
+    expect(after.claimed.identity("http://lab.test")).toEqual(identity);
     expect(await after.outbox.load()).toEqual([entry(7)]);
   });
 

@@ -1,6 +1,7 @@
 /** A client that keeps one result and stays until it is killed. */
 import { claimClientDirectory } from "../../node-client/client-directory.ts";
 import { createDiskOutbox } from "../../node-client/disk-outbox.ts";
+import { makeIdentity } from "../support/identity.ts";
 import type { JobId } from "../../shared/ids.ts";
 
 const claimed = claimClientDirectory(process.argv[2]!, () => undefined);
@@ -15,5 +16,7 @@ await createDiskOutbox(claimed, () => undefined).save([
     },
   },
 ]);
-process.send!(claimed.client);
+const identity = makeIdentity();
+claimed.keepIdentity("http://lab.test", identity);
+process.send!(identity);
 setInterval(() => undefined, 1000);

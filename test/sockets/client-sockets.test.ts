@@ -26,6 +26,10 @@ describe("hello", () => {
     client.hello({ protocol: 0, version: "0.0.1" });
     expect(await client.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED", retryable: false });
     expect(await client.closed).toMatchObject({ code: 4426 });
+    // A hello of protocol 3 had another shape.
+    const older = await new RawClient(server.url).opened();
+    older.hello({ protocol: 3, client: "c_abcdefghij234567" } as object);
+    expect(await older.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED" });
   });
 
   test("[ACCESS-2] volunteers open, invite, off; a client token makes trusted", async () => {
@@ -82,7 +86,7 @@ describe("hello", () => {
     const client = await join(server);
     await server.api("POST", `/api/clients/${client.id}/ban`, { reason: "wrong results" });
     expect(await client.next("refuse")).toMatchObject({ code: "BANNED" });
-    const again = await new RawClient(server.url, { id: client.id }).opened();
+    const again = await new RawClient(server.url, { as: client.identity }).opened();
     again.hello();
     expect(await again.next("refuse")).toMatchObject({
       code: "BANNED",
@@ -93,7 +97,7 @@ describe("hello", () => {
   test("the same client connecting anew replaces its old connection", async () => {
     const server = await startTestServer();
     const first = await join(server);
-    await new RawClient(server.url, { id: first.id }).join();
+    await new RawClient(server.url, { as: first.identity }).join();
     await first.next("bye");
     await first.closed;
     const clients = (await server.api("GET", "/api/clients")) as unknown as { connected: boolean }[];
@@ -205,7 +209,7 @@ describe("leases over the socket", () => {
     const { job, tasks } = await client.lease();
     client.socket.terminate();
     await client.closed;
-    const back = new RawClient(server.url, { id: client.id });
+    const back = new RawClient(server.url, { as: client.identity });
     await back.opened();
     const { index, attempt } = tasks[0]!;
     back.hello({ held: [{ job, index, attempt }] });
@@ -303,7 +307,7 @@ describe("leases over the socket", () => {
     const again = await startTestServer({ dataDirectory: server.dataDirectory });
     const other = await join(again);
     other.send({ type: "want", tasks: 5, slots: 1 });
-    const back = await new RawClient(again.url, { id: client.id }).opened();
+    const back = await new RawClient(again.url, { as: client.identity }).opened();
     const { index, attempt } = tasks[0]!;
     back.hello({ held: [{ job, index, attempt }] });
     await back.next("welcome");

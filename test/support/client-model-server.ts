@@ -14,6 +14,7 @@ import type {
 } from "../../server/scheduler/events.ts";
 import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import { Scheduler } from "../../server/scheduler/scheduler.ts";
+import { makeIdentity } from "./identity.ts";
 import type { ModelStore } from "./client-model-store.ts";
 import type { VirtualClock } from "./client-virtual-clock.ts";
 
@@ -157,9 +158,11 @@ export class ModelServer {
   }
 
   #welcome(connection: ServerConnection, hello: Extract<ClientMessage, { type: "hello" }>): void {
-    for (const other of this.connections) if (other.client === hello.client) this.drop(other);
-    connection.client = hello.client;
-    const { client: id, kind, memoryMb, webgpu, slots, held, cached } = hello;
+    const identity = hello.identity ?? makeIdentity();
+    const id = identity.client;
+    for (const other of this.connections) if (other.client === id) this.drop(other);
+    connection.client = id;
+    const { kind, memoryMb, webgpu, slots, held, cached } = hello;
     const event = {
       type: "clientConnected" as const,
       client: { id, kind, memoryMb, webgpu, trusted: true, slots },
@@ -173,6 +176,7 @@ export class ModelServer {
     connection.send({
       type: "welcome",
       version: "0.1.0",
+      identity,
       ticket: "ticket",
       heartbeatMs: 1000,
       dropped: [...dropped],

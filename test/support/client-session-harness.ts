@@ -1,6 +1,7 @@
 import { sha256Hex } from "../../shared/hash.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { ClientMessage, JobDescriptor, LeasedTask, ServerMessage } from "../../shared/wire/protocol.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
 import type { SandboxReport } from "../../shared/client/ports.ts";
 import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import type { SessionEvent, SessionInstruction } from "../../shared/client/session/events.ts";
@@ -8,7 +9,7 @@ import { checkInvariants } from "../../shared/client/session/invariants.ts";
 import type { Bundle } from "../../shared/client/session/state.ts";
 import { Session, type SessionOptions } from "../../shared/client/session/session.ts";
 
-export const clientId = "c_aaaaaaaaaaaaaaaa" as ClientId;
+export const identity: Identity = { client: "c_aaaaaaaaaaaaaaaa" as ClientId, secret: "s".repeat(32) };
 export const kernelName = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };
 
 export function descriptor(overrides: Partial<JobDescriptor> = {}): JobDescriptor {
@@ -40,8 +41,8 @@ export class SessionHarness {
   constructor(options: Partial<SessionOptions> & { token?: string } = {}) {
     const { token, ...rest } = options;
     this.session = new Session({
-      identity: {
-        client: clientId,
+      description: {
+        identity,
         kind: "node",
         name: "test",
         memoryMb: 1024,
@@ -72,7 +73,14 @@ export class SessionHarness {
   }
 
   welcome(dropped: Extract<ServerMessage, { type: "welcome" }>["dropped"] = []): SessionInstruction[] {
-    return this.hear({ type: "welcome", version: "0.1.0", ticket: "ticket", heartbeatMs: 15_000, dropped });
+    return this.hear({
+      type: "welcome",
+      version: "0.1.0",
+      identity,
+      ticket: "ticket",
+      heartbeatMs: 15_000,
+      dropped,
+    });
   }
 
   /** Starts the session, connects it and welcomes it. */

@@ -1,8 +1,9 @@
+import type { Identity } from "../../shared/wire/identity.ts";
 import { createHash } from "node:crypto";
 import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { makeClientId, type Sha256 } from "../../shared/ids.ts";
+import type { Sha256 } from "../../shared/ids.ts";
 import type { Kernel } from "../../shared/wire/kernel.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
 import { createClient, type Client } from "../../shared/client/client.ts";
@@ -189,6 +190,7 @@ export class Machine {
   readonly sandboxes: ModelSandboxes;
   client: Client;
   readonly log: string[] = [];
+  #identity: Identity | undefined;
   #power = { on: true };
   #hangUp = () => {};
   readonly #parts: {
@@ -215,7 +217,6 @@ export class Machine {
   #boot(): Client {
     const { clock, random, server, blobs, slots } = this.#parts;
     const power = (this.#power = { on: true });
-    const randomBytes = (count: number) => Uint8Array.from({ length: count }, () => random() * 256);
     const transport = server.transport(() => random() * 30);
     const ports: ClientPorts = {
       clock: {
@@ -243,17 +244,18 @@ export class Machine {
         remove: async (keys) => (power.on ? this.disk.remove(keys) : undefined),
       },
       sandboxes: this.sandboxes,
+      keepIdentity: (identity) => void (power.on && (this.#identity = identity)),
       log: (level, message) => void this.log.push(`${clock.now()} ${level} ${message}`),
     };
-    const identity = {
-      client: makeClientId(randomBytes),
+    const description = {
+      identity: this.#identity,
       kind: "node" as const,
       name: "model",
       memoryMb: 1024,
       webgpu: false,
       version: "0.1.0",
     };
-    const client = createClient(ports, identity, {
+    const client = createClient(ports, description, {
       slots,
       checkpointIntervalMs: 500,
       onEvent: (_, state) => checkInvariants(state),

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { makeClientId, type ClientId } from "../../shared/ids.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
 import {
   clientSocketPath,
   decodeServerFrame,
@@ -22,29 +22,38 @@ type Hello = Extract<ClientMessage, { type: "hello" }>;
 /** A client without behaviour of its own, which a test steers over a real socket with real frames. */
 export class RawClient {
   readonly socket: WebSocket;
-  readonly id: ClientId;
+  /** The identity of the hello; from the welcome on, the one that the server gave. */
+  identity: Identity | undefined;
   readonly received: ServerMessage[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
 
   constructor(
     url: string,
-    options: { id?: ClientId; origin?: string; headers?: Record<string, string> } = {},
+    options: { as?: Identity | undefined; origin?: string; headers?: Record<string, string> } = {},
   ) {
-    this.id = options.id ?? makeClientId(randomBytes);
+    this.identity = options.as;
     this.socket = new WebSocket(url.replace("http", "ws") + clientSocketPath, subprotocol, {
       perMessageDeflate: false,
       ...(options.origin && { origin: options.origin }),
       ...(options.headers && { headers: options.headers }),
     });
     this.socket.binaryType = "nodebuffer";
-    this.socket.on("message", (data: Buffer) =>
-      this.received.push(...decodeServerFrame(new Uint8Array(data))),
-    );
+    this.socket.on("message", (data: Buffer) => {
+      const messages = decodeServerFrame(new Uint8Array(data));
+      for (const message of messages) if (message.type === "welcome") this.identity = message.identity;
+      this.received.push(...messages);
+    });
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) =>
       this.socket.on("close", (code: number, reason: Buffer) => resolve({ code, reason: String(reason) })),
     );
     onTestFinished(() => this.socket.terminate());
+  }
+
+  /** The id that the server gave. */
+  get id(): ClientId {
+    if (!this.identity) throw new Error("The client has no identity before its welcome.");
+    return this.identity.client;
   }
 
   async opened(): Promise<this> {
@@ -61,7 +70,7 @@ export class RawClient {
       type: "hello",
       protocol: protocolVersion,
       version,
-      client: this.id,
+      ...(this.identity && { identity: this.identity }),
       kind: "node",
       name: "raw",
       slots: 1,

@@ -1,8 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
-import { makeClientId, type ClientId } from "../../shared/ids.ts";
+import type { ClientId } from "../../shared/ids.ts";
+import { makeIdentity } from "./identity.ts";
 import {
   protocolVersion,
   type ClientMessage,
@@ -15,7 +15,8 @@ import {
  * a blob as its name.
  */
 export class TestClient {
-  readonly id: ClientId = makeClientId(randomBytes);
+  readonly #identity = makeIdentity();
+  readonly id: ClientId = this.#identity.client;
   readonly ticket = `ticket-${this.id}`;
   readonly #services: ReturnType<LocalPlatform["connectionServices"]>;
   readonly #kernel: (input: unknown, index: number) => unknown;
@@ -36,7 +37,6 @@ export class TestClient {
         type: "hello",
         protocol: protocolVersion,
         version: "test",
-        client: this.id,
         kind: "node",
         name: "bench 7",
         slots: 2,
@@ -45,6 +45,7 @@ export class TestClient {
         held: [],
         cached: [],
       },
+      identity: this.#identity,
       trusted: true,
       address: "127.0.0.1",
       ticket: this.ticket,

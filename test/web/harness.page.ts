@@ -11,7 +11,8 @@ import { hashBytes } from "../../web-client/client/hash-bytes.ts";
 import { createOutbox } from "../../web-client/client/outbox.ts";
 import { openStores } from "../../web-client/client/stores.ts";
 import { joinElection } from "../../web-client/client/election.ts";
-import { loadClientId } from "../../web-client/client/identity.ts";
+import type { Identity } from "../../shared/wire/identity.ts";
+import { openIdentity } from "../../web-client/client/identity.ts";
 
 /** Parts of the page, for tests to call: text and numbers in, JSON out. */
 const sandboxes = createFrameSandboxes();
@@ -267,7 +268,10 @@ const harness = {
     const outbox = createOutbox(await openStores(), console.warn);
     await outbox.remove([{ job: "j_aaaaaaaaaaaaaaaa" as never, index, attempt: 1 }]);
   },
-  clientId: async () => loadClientId(await openStores(), true),
+  identity: async () => (await openIdentity(await openStores(), true)).known ?? null,
+  async keepIdentity(identity: Identity): Promise<void> {
+    await (await openIdentity(await openStores(), true)).keep(identity);
+  },
 
   hash: (length: number) => hashBytes(new Uint8Array(length).map((_, i) => i & 255)),
 

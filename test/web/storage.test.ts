@@ -1,3 +1,4 @@
+import { makeIdentity } from "../support/identity.ts";
 import type { Page } from "puppeteer";
 import { precacheSpaceContract } from "../contract/precache-space.ts";
 import { describe, expect, it } from "vitest";
@@ -82,11 +83,11 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
 
   it("is the same client after a reload", async () => {
     const page = await freshPage(host);
-    const id = await callHarness<string>(page, "clientId");
-    expect(id).toMatch(/^c_[a-z2-7]{16}$/);
+    const identity = makeIdentity();
+    await callHarness(page, "keepIdentity", identity);
     await openHarness(page, site.server.port, host);
-    expect(await callHarness(page, "clientId")).toBe(id);
-    expect(await callHarness(await freshPage(host), "clientId")).not.toBe(id);
+    expect(await callHarness(page, "identity")).toEqual(identity);
+    expect(await callHarness(await freshPage(host), "identity")).toBeNull();
   });
 
   it.each([
@@ -98,9 +99,10 @@ describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
     await callHarness(page, "cachePut", "x");
     expect(await callHarness(page, "outboxLoad")).toEqual([]);
     await callHarness(page, "outboxSave", 1, "one");
-    const id = await callHarness<string>(page, "clientId");
+    const identity = makeIdentity();
+    await callHarness(page, "keepIdentity", identity);
     await openHarness(page, site.server.port, host);
-    expect(await callHarness(page, "clientId")).toBe(id);
+    expect(await callHarness(page, "identity")).toEqual(identity);
   });
 
   it.each([0, 1, 1024 ** 2, 1024 ** 2 + 1, 3 * 1024 ** 2])("hashes %d bytes right", async (length) => {

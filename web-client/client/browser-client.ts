@@ -5,7 +5,7 @@ import { openBlobCache } from "./blob-cache.ts";
 import { createBlobTransfer } from "./blob-transfer.ts";
 import { createClock } from "./clock.ts";
 import { createFrameSandboxes } from "./frame-sandboxes.ts";
-import { describeBrowser, loadClientId } from "./identity.ts";
+import { describeBrowser, openIdentity } from "./identity.ts";
 import { createOutbox } from "./outbox.ts";
 import { openStores } from "./stores.ts";
 import { createTransport } from "./transport.ts";
@@ -29,9 +29,9 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
   // The sandbox page loads while the socket connects. The first task reports a failure.
   sandboxes.warmUp();
   const stores = await (opening ??= openStores());
-  const [cache, client] = await Promise.all([
+  const [cache, identity] = await Promise.all([
     openBlobCache(stores, { channel }),
-    loadClientId(stores, options.exclusive),
+    openIdentity(stores, options.exclusive),
   ]);
   const ports: ClientPorts = {
     clock: createClock(),
@@ -41,9 +41,10 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     cache,
     outbox: createOutbox(stores, (message) => log("warn", message)),
     sandboxes,
+    keepIdentity: (given) => void identity.keep(given),
     log,
   };
-  return createClient(ports, describeBrowser(client, options.token), {
+  return createClient(ports, describeBrowser(identity.known, options.token), {
     slots: options.slots,
     onStatus: options.onStatus,
   });

@@ -1,46 +1,55 @@
 import { get, set } from "idb-keyval";
-import type { ClientIdentity } from "../../shared/client/ports.ts";
-import { clientIdSchema, makeClientId, type ClientId } from "../../shared/ids.ts";
+import type { ClientDescription } from "../../shared/client/ports.ts";
 import { version } from "../../shared/version.ts";
+import { identitySchema, type Identity } from "../../shared/wire/identity.ts";
 import * as v from "valibot";
 import type { Stores } from "./stores.ts";
 
 const key = "client";
 
+/** What this browser knows of its identity. */
+interface KnownIdentity {
+  readonly known: Identity | undefined;
+  keep(identity: Identity): Promise<void>;
+}
+
 /**
- * The client id of this browser, the same after a reload, so that leases and outbox stay its own. Only the elected tab calls this, so
- * two tabs never share an id. Where tabs cannot elect (`shared` false), every page gets an id of its own.
+ * The identity of this browser, the same after a reload, so that leases and outbox stay its own. Only the elected tab calls this, so
+ * two tabs never share one. Where tabs cannot elect (`shared` false), every page gets an identity of its own.
  */
-export async function loadClientId(stores: Stores | undefined, shared: boolean): Promise<ClientId> {
-  const fresh = makeClientId((count) => crypto.getRandomValues(new Uint8Array(count)));
-  if (!shared) return fresh;
-  const known = v.safeParse(clientIdSchema, await recall(stores));
-  if (known.success) return known.output;
-  await remember(stores, fresh);
-  return fresh;
+export async function openIdentity(stores: Stores | undefined, shared: boolean): Promise<KnownIdentity> {
+  if (!shared) return { known: undefined, keep: async () => undefined };
+  const stored = v.safeParse(identitySchema, await recall(stores));
+  return {
+    known: stored.success ? stored.output : undefined,
+    keep: (identity) => remember(stores, identity),
+  };
 }
 
 async function recall(stores: Stores | undefined): Promise<unknown> {
   try {
-    return stores ? await get(key, stores.state) : sessionStorage.getItem(key);
+    return stores ? await get(key, stores.state) : JSON.parse(sessionStorage.getItem(key) ?? "null");
   } catch {
     return undefined;
   }
 }
 
-async function remember(stores: Stores | undefined, id: ClientId): Promise<void> {
+async function remember(stores: Stores | undefined, identity: Identity): Promise<void> {
   try {
-    if (stores) await set(key, id, stores.state);
-    else sessionStorage.setItem(key, id);
+    if (stores) await set(key, identity, stores.state);
+    else sessionStorage.setItem(key, JSON.stringify(identity));
   } catch {
     // Where the browser keeps no data, the next load is a new client.
   }
 }
 
-/** The identity in this browser's `hello`. */
-export function describeBrowser(client: ClientId, token: string | undefined): ClientIdentity {
+/** How this browser introduces itself. */
+export function describeBrowser(
+  identity: Identity | undefined,
+  token: string | undefined,
+): ClientDescription {
   return {
-    client,
+    identity,
     kind: "browser",
     name: browserName(navigator.userAgent),
     ...(token === undefined ? {} : { token }),

@@ -1,6 +1,4 @@
-import { randomBytes } from "node:crypto";
 import { WebSocket } from "ws";
-import { makeClientId } from "../../../shared/ids.ts";
 import {
   clientSocketPath,
   decodeServerFrame,
@@ -73,7 +71,6 @@ function hello(token: string | undefined): ClientMessage {
     type: "hello",
     protocol: protocolVersion,
     version,
-    client: makeClientId(randomBytes),
     kind: "node",
     name: "bench",
     slots: 1,

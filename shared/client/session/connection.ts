@@ -29,18 +29,18 @@ export function connectionOpened(state: SessionState): void {
   const { connection, options } = state;
   if (connection.state !== "connecting") return ignore(state, "no connection is being opened");
   state.connection = { ...connection, state: "greeting", released: [] };
-  const { identity } = options;
+  const { description } = options;
   send(state, {
     type: "hello",
     protocol: protocolVersion,
-    version: identity.version.slice(0, 40),
-    client: identity.client,
-    kind: identity.kind,
-    name: identity.name.slice(0, limits.nameChars),
-    ...(identity.token !== undefined && { token: identity.token }),
+    version: description.version.slice(0, 40),
+    ...(state.identity && { identity: state.identity }),
+    kind: description.kind,
+    name: description.name.slice(0, limits.nameChars),
+    ...(description.token !== undefined && { token: description.token }),
     slots: state.slotsChosen,
-    memoryMb: identity.memoryMb,
-    webgpu: identity.webgpu,
+    memoryMb: description.memoryMb,
+    webgpu: description.webgpu,
     held: heldLeases(state),
     cached: newestCached(state),
   });
@@ -116,6 +116,10 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
     credit: undefined,
     returnAfterMs: undefined,
   };
+  if (message.identity.secret !== state.identity?.secret) {
+    state.identity = message.identity;
+    state.out.push({ type: "keepIdentity", identity: message.identity });
+  }
   state.out.push({ type: "useTicket", ticket: message.ticket });
   if (connection.released.length > 0) send(state, { type: "release", leases: connection.released });
   dropLeases(state, message.dropped);

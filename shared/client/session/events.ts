@@ -1,5 +1,6 @@
 import type { BlobName } from "../../data-reference.ts";
 import type { Sha256, TaskIndex } from "../../ids.ts";
+import type { Identity } from "../../wire/identity.ts";
 import type { PrecacheItem } from "../../wire/precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
 import type { OutboxEntry, SandboxReport } from "../ports.ts";
@@ -85,6 +86,8 @@ export type SessionInstruction =
   | { readonly type: "openConnection" }
   | { readonly type: "closeConnection"; readonly code: number; readonly reason: string }
   | { readonly type: "sendMessage"; readonly message: ClientMessage }
+  /** The server gave this client another identity than it had. */
+  | { readonly type: "keepIdentity"; readonly identity: Identity }
   /** Credential for blob transfers. */
   | { readonly type: "useTicket"; readonly ticket: string }
   | {

@@ -1,13 +1,14 @@
 import type { ErrorBody } from "../../errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
+import type { Identity } from "../../wire/identity.ts";
 import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../wire/protocol.ts";
 import { LeaseQueue } from "./lease-queue.ts";
-import type { ClientIdentity } from "../ports.ts";
+import type { ClientDescription } from "../ports.ts";
 import type { SessionEvent, SessionInstruction } from "./events.ts";
 
 export interface SessionOptions {
-  readonly identity: ClientIdentity;
+  readonly description: ClientDescription;
   readonly slots: number;
   readonly checkpointIntervalMs: number;
   /** Uniform in [0, 1). */
@@ -156,6 +157,8 @@ export type PrecacheState = "fetching" | "paused" | "done";
 
 export interface SessionState {
   readonly options: SessionOptions;
+  /** The newest identity that the server gave. */
+  identity: Identity | undefined;
   mode: "running" | "paused" | "draining" | "stopped";
   connection: Connection;
   /** Slots that the person chose. */
@@ -201,6 +204,7 @@ export interface SessionState {
 export function newState(options: SessionOptions): SessionState {
   return {
     options,
+    identity: options.description.identity,
     mode: "stopped",
     connection: { state: "stopped" },
     slotsChosen: options.slots,
