@@ -26,6 +26,11 @@ export interface ServerOptions {
   readonly heartbeatMs: number;
   /** Distinct clients a task may kill before it is quarantined. */
   readonly quarantineAfter: number;
+  /**
+   * Sandboxes of the server's own, which give a second opinion on what strangers fail at while no other trusted client is there; 0 for
+   * none.
+   */
+  readonly auditors: number;
   /** Whether idle slots get second leases for the last running tasks of a job. */
   readonly speculate: boolean;
   /** File with address and client token for clients on a shared file system; removed when the server stops. */
@@ -51,6 +56,7 @@ export const defaultServerOptions: ServerOptions = {
   graceMs: 30_000,
   heartbeatMs: limits.signOfLifeMs,
   quarantineAfter: 3,
+  auditors: 1,
   speculate: true,
   rendezvous: undefined,
 };

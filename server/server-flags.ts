@@ -122,6 +122,13 @@ export function addServerFlags(command: Command): void {
     whole(1, 100),
   );
   add(
+    "--auditors <n>",
+    "MANYHANDS_AUDITORS",
+    "sandboxes of the server's own that give a second opinion on what strangers fail at, 0 for none",
+    defaults.auditors,
+    whole(0, 64),
+  );
+  add(
     "--no-speculate",
     "MANYHANDS_NO_SPECULATE",
     "give no second lease to the last slow tasks of a job",
@@ -175,6 +182,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     graceMs: Math.round(number("graceSeconds") * 1000),
     heartbeatMs: Math.max(100, Math.round(number("heartbeatSeconds") * 1000)),
     quarantineAfter: number("quarantineAfter"),
+    auditors: number("auditors"),
     speculate: flags["speculate"] !== false,
     rendezvous: text("rendezvous"),
   };

@@ -10,6 +10,7 @@ import { createAccess } from "./access/access.ts";
 import { openIdentities } from "./access/identities.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
+import { Auditors } from "./auditors.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -139,7 +140,9 @@ async function startOn(
     : createHttpServer({ shouldUpgradeCallback }, app);
   configureHttpServer(http);
   const open = trackConnections(http);
-  const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log));
+  let auditors: Auditors | undefined;
+  const isAuditor = (tokenId: string | undefined): boolean => auditors?.isAuditor(tokenId) === true;
+  const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log), isAuditor);
   const submitSockets = new SubmitSockets({ access, platform, options, log });
   takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, log });
   await listen(http, options);
@@ -150,6 +153,15 @@ async function startOn(
   volunteerUrls = publicUrl === undefined ? urls : [publicUrl];
   const url = urls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
+  auditors = new Auditors({
+    slots: options.auditors,
+    url,
+    cacheDirectory: join(options.dataDirectory, "auditor"),
+    certificateFile: options.tlsCertificate,
+    access,
+    log,
+  });
+  platform.onAuditorsCalled = () => auditors?.call();
   const collector = collectRegularly(blobs, log);
   const abandoned = endAbandonedRegularly(platform, log);
 
@@ -161,6 +173,7 @@ async function startOn(
       sockets,
       submitSockets,
       platform,
+      auditors,
       store,
       stopping,
       local,
@@ -187,6 +200,7 @@ interface Running {
   readonly sockets: ClientSockets;
   readonly submitSockets: SubmitSockets;
   readonly platform: LocalPlatform;
+  readonly auditors: Auditors | undefined;
   readonly store: Store;
   readonly stopping: AbortController;
   readonly local: LocalToken;
@@ -200,6 +214,7 @@ async function stop({
   sockets,
   submitSockets,
   platform,
+  auditors,
   store,
   stopping,
   local,
@@ -209,6 +224,7 @@ async function stop({
   for (const timer of timers) clearInterval(timer);
   platform.dispatcher.stopLeasing();
   stopping.abort();
+  const audited = auditors?.stop();
   sockets.close("The server is shutting down; it will be back.", 1000);
   submitSockets.close();
   const closed = new Promise<void>((resolve) => http.close(() => resolve()));
@@ -221,6 +237,7 @@ async function stop({
   }, closeMs);
   await closed;
   clearTimeout(timer);
+  await audited;
   try {
     await local.remove();
   } finally {

@@ -77,7 +77,15 @@ class MemoryConnection implements TransportConnection, ClientConnection {
   #join(hello: Extract<ClientMessage, { type: "hello" }>): void {
     const ticket = randomBytes(24).toString("base64url");
     this.#client = identity.client;
-    const joining = { hello, identity, connection: this, address: "127.0.0.1", ticket, trusted: true };
+    const joining = {
+      hello,
+      identity,
+      connection: this,
+      address: "127.0.0.1",
+      ticket,
+      trusted: true,
+      cohort: identity.client,
+    };
     const dropped = this.#services.onJoin(joining);
     // The welcome comes before the leases that the join caused.
     this.#queue.unshift({ type: "welcome", version, identity, ticket, heartbeatMs, dropped });

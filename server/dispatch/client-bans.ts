@@ -1,4 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
 import type { BanInfo } from "../../shared/wire/rest.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
@@ -25,17 +26,21 @@ export class ClientBans {
   /** @throws PlatformError NOT_FOUND */
   async ban(id: string, reason: string): Promise<void> {
     const client = this.#registry.require(id);
-    await this.#store.ban(client.id, reason);
-    // A client chooses its own id, so its address is banned too; loopback addresses are shared by all clients of this
-    // machine.
+    // A fresh identity is easily had, so its address is banned too; loopback addresses are shared by all clients of this machine.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
-    this.#dispatcher.feed({ type: "clientLeft", client: client.id });
-    this.#registry.revokeTicket(client.id);
+    await this.bar(client.id, reason);
+  }
+
+  /** Bans a client and not its address, at which others may be. */
+  async bar(id: ClientId, reason: string): Promise<void> {
+    await this.#store.ban(id, reason);
+    this.#dispatcher.feed({ type: "clientLeft", client: id });
+    this.#registry.revokeTicket(id);
     const refusal = new PlatformError(
       "BANNED",
       `This client was banned from the server: ${reason || "no reason given"}.`,
     );
-    this.#dispatcher.connections.get(client.id)?.refuse(refusal);
+    this.#dispatcher.connections.get(id)?.refuse(refusal);
   }
 
   /** Oldest first. */

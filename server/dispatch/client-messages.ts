@@ -45,13 +45,13 @@ export class ClientMessages {
   }
 
   readonly onJoin = (joining: Joining): LeaseKey[] => {
-    const { hello, identity, connection, trusted } = joining;
+    const { hello, identity, connection, trusted, cohort, auditor } = joining;
     const id = identity.client;
     const replaced = this.#dispatcher.connections.add(id, connection);
     replaced?.bye("The same client connected anew.", 1000);
     this.#registry.join(joining);
     const { kind, memoryMb, webgpu, slots, held, cached } = hello;
-    const client = { id, kind, memoryMb, webgpu, trusted, slots };
+    const client = { id, kind, memoryMb, webgpu, trusted, cohort, slots, ...(auditor && { auditor }) };
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
     this.#precaches.joined(client, joining.hello.name);
     return dropped;

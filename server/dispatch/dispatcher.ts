@@ -25,6 +25,10 @@ interface DispatcherListener {
     accepted: readonly TaskIndex[],
     by: readonly ClientId[],
   ): void;
+  /** A task waits for a second opinion. */
+  auditorsCalled?(): void;
+  /** The client gets nothing more. */
+  clientBarred?(client: ClientId, reason: string): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
   jobMoved?(job: JobId): void;
 }
@@ -131,6 +135,10 @@ export class Dispatcher {
           "store a checkpoint",
           this.#store.checkpoint(instruction.job, instruction.index, instruction.state),
         );
+      case "callAuditors":
+        return this.#listener.auditorsCalled?.();
+      case "barClient":
+        return this.#listener.clientBarred?.(instruction.client, instruction.reason);
       case "quarantineJob": {
         const ended = this.#store.endJob(instruction.job, "quarantined", instruction.reason).then((row) => {
           this.feed({ type: "jobEnded", job: row.id });

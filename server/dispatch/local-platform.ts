@@ -37,6 +37,8 @@ interface Parts {
 /** The platform on one server: wires store, scheduler and client sockets, and routes each verb to its part. */
 export class LocalPlatform implements Platform {
   readonly dispatcher: Dispatcher;
+  /** Called when a task waits for a second opinion. */
+  onAuditorsCalled: (() => void) | undefined;
   readonly #options: ServerOptions;
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
@@ -58,13 +60,26 @@ export class LocalPlatform implements Platform {
     const dispatcher = new Dispatcher({
       store,
       log,
-      scheduler: { graceMs, quarantineAfter, speculate, holdUntil, believeUntil },
+      scheduler: {
+        graceMs,
+        quarantineAfter,
+        speculate,
+        auditors: options.auditors > 0,
+        holdUntil,
+        believeUntil,
+      },
       listener: {
         outcomesStored: (row, outcomes, accepted, by) => {
           this.#tally.add(outcomes, accepted, by);
           watch.update(row, accepted.length);
         },
         jobMoved: (id) => news.tell(id),
+        auditorsCalled: () => this.onAuditorsCalled?.(),
+        clientBarred: (client, reason) => {
+          this.#bans
+            .bar(client, reason)
+            .catch((error: unknown) => log.error({ err: error, client }, "could not bar a client"));
+        },
       },
     });
     const { scheduler, connections } = dispatcher;

@@ -1,7 +1,7 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { meets } from "./requirements.ts";
-import { addLease, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
-import { hasHadItsSay } from "./verdict.ts";
+import { addLease, isBarred, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
+import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 
 /** Work in one batch of tasks, about: no customer waits long for its turn. */
 const turnMs = 50;
@@ -80,7 +80,11 @@ export function refillWindows(state: State): void {
  */
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
   const candidates = jobs.filter(
-    (job) => job.queue.size > 0 && mayRun(client, job) && !hasHadItsSay(state, client, job),
+    (job) =>
+      job.queue.size > 0 &&
+      mayRun(client, job) &&
+      !isBarred(client, job) &&
+      !hasHadItsSay(state, client, job),
   );
   while (candidates.length > 0) {
     const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
@@ -149,6 +153,7 @@ export function mayRun(client: Client, job: Job): boolean {
 }
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {
+  if (client.info.auditor) return chooseSuspect(job);
   const next = job.queue.first();
   if (!next) return undefined;
   if (next.claimed.refs.length === 0 && !next.triedBy) {
@@ -169,11 +174,24 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   return best;
 }
 
-/** Whether a task that failed on this client should wait for a client with room that has not tried it. */
+function chooseSuspect(job: Job): Task | undefined {
+  const [suspect] = job.suspects;
+  if (suspect) job.queue.take(suspect);
+  return suspect;
+}
+
+/**
+ * Whether a task that failed on this client, or in its cohort, should wait for a client with room that has not tried it. After two failures
+ * in its cohort a stranger waits for any other voice.
+ */
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
-  if (!task.triedBy?.has(client.info.id)) return false;
+  const { triedBy, failures, job } = task;
+  if (!triedBy || !failures) return false;
+  const isOfCohort = !client.info.trusted && failures.voices.has(client.info);
+  if (!triedBy.has(client.info.id) && !isOfCohort) return false;
+  if (isOfCohort && failures.reports >= 2 && mayAskOther(state, job, failures.voices)) return true;
   for (const other of state.hungry)
-    if (other !== client && !task.triedBy.has(other.info.id) && mayRun(other, task.job)) return true;
+    if (other !== client && !triedBy.has(other.info.id) && mayRun(other, job)) return true;
   return false;
 }
 

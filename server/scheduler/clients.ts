@@ -50,6 +50,9 @@ export function connectClient(
     cached: nothingCached,
     refsLeased: 0,
     refsCached: 0,
+    delivered: 0,
+    faults: undefined,
+    barred: 0,
   };
   client.info = info;
   client.vanishedAt = undefined;

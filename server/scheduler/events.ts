@@ -26,6 +26,10 @@ export interface SchedulerClientInfo {
   readonly memoryMb: number;
   readonly webgpu: boolean;
   readonly trusted: boolean;
+  /** The strangers that may be one person with this client; of a trusted client, itself. Failures count once a cohort. */
+  readonly cohort: string;
+  /** The server's own: it gets nothing but tasks at which strangers failed. */
+  readonly auditor?: boolean;
   readonly slots: number;
 }
 
@@ -175,4 +179,8 @@ export type Instruction =
       readonly index: TaskIndex;
       readonly state: Uint8Array;
     }
-  | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure };
+  | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure }
+  /** A task waits for a second opinion, which an auditor may give. */
+  | { readonly type: "callAuditors" }
+  /** The client failed where others did not: it gets nothing more. */
+  | { readonly type: "barClient"; readonly client: ClientId; readonly reason: string };

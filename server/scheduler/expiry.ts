@@ -34,7 +34,7 @@ function lapse(state: State, lease: Lease): void {
  */
 export function speculate(state: State): void {
   if (!state.config.speculate || !state.leasing) return;
-  const idle = [...state.hungry].filter((client) => client.leases.size < client.slots);
+  const idle = [...state.hungry].filter(({ info, leases, slots }) => !info.auditor && leases.size < slots);
   if (idle.length === 0) return;
   const slow = slowLeases(state);
   for (const client of idle) {

@@ -9,6 +9,8 @@ export function checkInvariants(state: Readonly<State>): void {
   for (const job of state.jobs.values()) {
     const queued = [...job.queue];
     must(new Set(queued).size === queued.length, `job ${job.id} queues a task twice`);
+    for (const task of job.suspects)
+      must(task.place === "queued", `suspect task ${job.id}/${task.index} is ${task.place}`);
     for (const task of queued) must(task.place === "queued", `queued task ${task.index} is ${task.place}`);
     for (const [index, task] of job.tasks) {
       const story = `task ${job.id}/${index} (${task.place}, ${task.leases.length} leases, ${task.attempts} attempts)`;

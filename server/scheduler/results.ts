@@ -9,6 +9,7 @@ import { ignore } from "./ignore.ts";
 import {
   believes,
   forgetAdopted,
+  isBarred,
   removeLease,
   requeue,
   type Client,
@@ -16,10 +17,14 @@ import {
   type Lease,
   type State,
   type Task,
+  type TaskFailures,
 } from "./state.ts";
+import { Voices } from "./voices.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 
 const noRefs: readonly BlobName[] = [];
+/** Jobs that a stranger is barred from before it gets nothing more at all. */
+const jobsBarred = 3;
 
 /** The instructions that one message of results leads to. */
 interface Batch {
@@ -76,7 +81,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
       return;
     }
     removeLease(state, lease);
-    failAttempt(state, lease, outcome.failure, batch);
+    failAttempt(state, sender, lease, outcome.failure, batch);
     return;
   }
   if (lease) {
@@ -89,6 +94,8 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     return;
   }
   noteDone(state, job);
+  sender.delivered += 1;
+  if (task?.failures && sender.info.trusted) noteFaults(state, job, task.failures.accused);
   batch.outcomeAcks.push({ client, index });
   // A repeat of a result on its way to disk is stored again, dropped by the store, and acknowledged then.
   if (task) settle(state, task, client);
@@ -115,6 +122,7 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
 /** The task's outcome is on its way to disk: its other leases are cancelled. */
 function settle(state: State, task: Task, by: ClientId | undefined): void {
   if (task.place === "queued") task.job.queue.take(task);
+  if (task.failures) task.job.suspects.delete(task);
   for (const lease of task.leases) {
     removeLease(state, lease);
     if (lease.client !== by)
@@ -123,11 +131,17 @@ function settle(state: State, task: Task, by: ClientId | undefined): void {
   task.place = "settling";
 }
 
-function failAttempt(state: State, { task, client, attempt }: Lease, failure: Failure, batch: Batch): void {
+function failAttempt(
+  state: State,
+  sender: Client,
+  { task, client, attempt }: Lease,
+  failure: Failure,
+  batch: Batch,
+): void {
   const { index } = task;
-  const how = failure.kind === "crash" || failure.kind === "memory" ? "crashed" : "failed";
-  noteAttempt(task, client, attempt, how);
-  noteFailure(state, task, client, failure);
+  noteAttempt(task, sender, attempt);
+  noteReport(task, sender, failure);
+  noteFailure(state, task, sender, failure);
   const verdict = judgeTask(state, task, { ...failure, client });
   if (verdict) {
     settle(state, task, client);
@@ -137,6 +151,7 @@ function failAttempt(state: State, { task, client, attempt }: Lease, failure: Fa
     batch.attempts.push({ index, attempts: task.attempts });
     batch.attemptAcks.push({ client, index });
     requeue(state, task);
+    if (state.config.auditors && task.job.suspects.has(task)) state.out.push({ type: "callAuditors" });
   }
   batch.jobEnd ??= judgeJob(state, task, { ...failure, client });
 }
@@ -144,7 +159,9 @@ function failAttempt(state: State, { task, client, attempt }: Lease, failure: Fa
 /** Counts the attempt of a lease that lapsed or whose client is gone (SPEC.md [LEASE-3], [FAIL-4]). */
 export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
   const { job, index } = task;
-  if (!noteAttempt(task, client, attempt, "lost")) return requeue(state, task);
+  const holder = state.clients.get(client);
+  if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
+  (task.lost ??= new Set()).add(attempt);
   const failure = { kind: "lost" as const, message, client };
   const verdict = judgeTask(state, task, failure);
   if (verdict) {
@@ -169,30 +186,51 @@ export function loseAttempt(state: State, { task, client, attempt }: Lease, mess
 }
 
 /**
- * False when the attempt was counted as lost before: its client slept past its grace time, came back and was believed that it
- * still held the lease.
+ * Counts an attempt: of a trusted client each, of strangers once a cohort. False when the attempt was counted as lost before: its
+ * client slept past its grace time, came back and was believed that it still held the lease.
  */
-function noteAttempt(
-  task: Task,
-  client: ClientId,
-  attempt: number,
-  how: "failed" | "crashed" | "lost",
-): boolean {
-  const isNew = !task.lost?.has(attempt);
-  if (isNew) task.attempts += 1;
-  if (how === "lost") (task.lost ??= new Set()).add(attempt);
-  (task.triedBy ??= new Set()).add(client);
-  noteKilled(task, client, how);
-  return isNew;
+function noteAttempt(task: Task, client: Client, attempt: number): boolean {
+  (task.triedBy ??= new Set()).add(client.info.id);
+  if (task.lost?.has(attempt)) return false;
+  const { voices } = failuresOf(task);
+  if (voices.add(client.info) || client.info.trusted) task.attempts += 1;
+  return true;
 }
 
-function noteKilled(task: Task, client: ClientId, how: "failed" | "crashed" | "lost"): void {
-  if (how === "failed") return;
-  const taskKilled = (task.killed ??= new Set());
-  taskKilled.add(client);
-  // Clients vanish for many reasons: a broken switch takes a whole lab. A vanished client speaks against the kernel
-  // only when the same task took down another client, too; a dead sandbox always does.
-  if (how === "crashed" || taskKilled.size > 1) task.job.killed.add(client);
+/** Keeps a reported failure: clients that only vanished say nothing about the task. */
+function noteReport(task: Task, client: Client, { kind }: Failure): void {
+  const failures = failuresOf(task);
+  failures.reports += 1;
+  if (client.info.trusted) failures.isConfirmed = true;
+  else failures.accused.add(client.info.id);
+  if (kind !== "crash" && kind !== "memory") return;
+  failures.killed.add(client.info);
+  task.job.killed.add(client.info);
+}
+
+function failuresOf(task: Task): TaskFailures {
+  return (task.failures ??= {
+    reports: 0,
+    isConfirmed: false,
+    voices: new Voices(),
+    killed: new Voices(),
+    accused: new Set(),
+  });
+}
+
+/** A trusted client computed a task at which these strangers failed (SPEC.md [TRUST-4]). */
+function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): void {
+  for (const id of accused) {
+    const client = state.clients.get(id);
+    if (!client || client.info.trusted || isBarred(client, job)) continue;
+    const faults = (client.faults ??= new Map());
+    faults.set(job.id, (faults.get(job.id) ?? 0) + 1);
+    if (!isBarred(client, job)) continue;
+    client.barred += 1;
+    if (client.barred < jobsBarred) continue;
+    const reason = `it failed at tasks of ${client.barred} jobs that other machines computed, so the machine or its browser may be faulty`;
+    state.out.push({ type: "barClient", client: id, reason });
+  }
 }
 
 function endJob(state: State, job: Job, reason: TaskFailure): void {

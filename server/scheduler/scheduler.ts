@@ -223,7 +223,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       checkpoint,
       triedBy: undefined,
       lost: undefined,
-      killed: undefined,
+      failures: undefined,
     };
     job.tasks.set(index, task);
     if (takeAdopted(state, job, index)) continue;

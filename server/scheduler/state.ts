@@ -4,6 +4,7 @@ import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { meets } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
+import { Voices } from "./voices.ts";
 
 /** A client's time-limited hold on a task. */
 export interface Lease {
@@ -22,7 +23,7 @@ export interface Task {
   readonly index: TaskIndex;
   readonly claimed: ClaimedTask;
   place: "queued" | "leased" | "settling";
-  /** Attempts that failed or were lost, bounded by `maxAttempts`. */
+  /** Attempts that failed or were lost, strangers' once a cohort; bounded by `maxAttempts`. */
   attempts: number;
   /** Number of the newest lease; leases of one task never share a number. */
   lastAttempt: number;
@@ -33,15 +34,28 @@ export interface Task {
   triedBy: Set<ClientId> | undefined;
   /** Numbers of attempts that were counted as lost: a later failure of such an attempt is not counted again. */
   lost: Set<number> | undefined;
-  /** Clients that the task took down (crash, out of memory, vanished). */
-  killed: Set<ClientId> | undefined;
+  failures: TaskFailures | undefined;
 }
 
-/** Failures that speak against a job: their tasks and clients. */
+/** Reported failures of a task. */
+export interface TaskFailures {
+  /** Reports since the task was claimed, however many come from one cohort. */
+  reports: number;
+  /** Whether a trusted client reported one. */
+  isConfirmed: boolean;
+  /** Voices of failed and lost attempts. */
+  readonly voices: Voices;
+  /** Voices whose sandbox died of the task. */
+  readonly killed: Voices;
+  /** Strangers that reported a failure: each has to answer for it when a trusted client computes the task. */
+  readonly accused: Set<ClientId>;
+}
+
+/** Failures that speak against a job: their tasks and voices. */
 export interface Evidence {
   readonly tasks: Set<TaskIndex>;
-  readonly clients: Set<ClientId>;
-  /** When the evidence had enough tasks; from then on the opinions of other clients are waited for. */
+  readonly voices: Voices;
+  /** When the evidence had enough tasks; from then on other voices are waited for. */
   completeAt: number | undefined;
 }
 
@@ -51,6 +65,8 @@ export interface Job {
   /** Every claimed task that has not ended. */
   readonly tasks: Map<TaskIndex, Task>;
   readonly queue: TaskQueue<Task>;
+  /** Of the queued tasks, those at which strangers failed and no trusted client did. */
+  readonly suspects: Set<Task>;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
   claiming: boolean;
@@ -72,8 +88,8 @@ export interface Job {
   highestAttempt: number;
   /** Leases of requeued tasks are numbered from above this, so that no number repeats that a client may remember. */
   attemptBase: number;
-  /** Distinct clients taken down since the job last finished a task. */
-  readonly killed: Set<ClientId>;
+  /** Voices taken down since the job last finished a task. */
+  readonly killed: Voices;
   /** Failures of a job without results, by their likeness. */
   readonly alike: Map<string, Evidence>;
   /** Evidence that the kernel does not load. */
@@ -93,6 +109,12 @@ export interface Client {
   cached: Set<Sha256>;
   refsLeased: number;
   refsCached: number;
+  /** Results taken of this client since it connected. */
+  delivered: number;
+  /** Of each job, tasks at which the client, a stranger, failed and a trusted one did not. */
+  faults: Map<JobId, number> | undefined;
+  /** Jobs that the client was barred from. */
+  barred: number;
 }
 
 /** Counted since the scheduler was made. */
@@ -108,6 +130,8 @@ export interface SchedulerCounts {
 export interface SchedulerConfig {
   readonly graceMs: number;
   readonly quarantineAfter: number;
+  /** Whether the server has auditors: trusted clients of its own, which give a second opinion on what strangers fail at. */
+  readonly auditors: boolean;
   readonly speculate: boolean;
   /**
    * No task is leased before this time: after a restart, clients get the moment they need to come back with their
@@ -153,6 +177,9 @@ export interface State {
   out: Instruction[];
 }
 
+/** Faults after which a stranger gets no more of a job: one or two may be an accident of its machine. */
+const faultsBarred = 3;
+
 /** Shared by all clients without a cache, never added to: an empty set takes 260 bytes. */
 export const nothingCached: Set<Sha256> = new Set();
 
@@ -171,6 +198,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     info,
     tasks: new Map(),
     queue: new TaskQueue(),
+    suspects: new Set(),
     exhausted: false,
     claiming: false,
     claimedBelow: 0,
@@ -181,7 +209,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     everDone: info.everDone,
     highestAttempt: attemptBase,
     attemptBase,
-    killed: new Set(),
+    killed: new Voices(),
     alike: new Map(),
     refused: undefined,
   };
@@ -202,6 +230,7 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
     progress: 0,
   };
   task.place = "leased";
+  if (task.failures) task.job.suspects.delete(task);
   task.lastAttempt = Math.max(task.lastAttempt, attempt);
   task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
   task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
@@ -226,6 +255,12 @@ export function removeLease(state: State, lease: Lease): void {
 /** Leases that the client would still take. */
 export function spareCredit(client: Client): number {
   return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
+}
+
+/** Whether the client, a stranger, failed at tasks of the job at which others did not: it gets no more of them. */
+export function isBarred({ faults, delivered }: Client, job: Job): boolean {
+  const count = faults?.get(job.id) ?? 0;
+  return count >= faultsBarred && count * 10 > delivered;
 }
 
 /** To be called after every change of what a client would take. */
@@ -259,4 +294,6 @@ export function requeue(state: State, task: Task): void {
   state.supplyChanged = true;
   task.place = "queued";
   task.job.queue.putBack(task);
+  if (task.failures && task.failures.accused.size > 0 && !task.failures.isConfirmed)
+    task.job.suspects.add(task);
 }

@@ -3,7 +3,8 @@ import type { FailureKind } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import { likenessOf } from "./likeness.ts";
 import { meets } from "./requirements.ts";
-import type { Client, Evidence, Job, State, Task } from "./state.ts";
+import type { Client, Evidence, Job, State, Task, TaskFailures } from "./state.ts";
+import { Voices } from "./voices.ts";
 
 /**
  * The verdict on a failed attempt: for its task another attempt or the end, for its job nothing or the end (SPEC.md
@@ -16,8 +17,8 @@ import type { Client, Evidence, Job, State, Task } from "./state.ts";
  * one job of 65,536.
  */
 const alikeTasks = 16;
-/** Clients on which they have to fail, when so many are there: a single client may be broken. */
-const alikeClients = 2;
+/** Voices that have to fail alike, when so many are there: a single client may be broken. */
+const alikeVoices = 2;
 /** Kinds of alike failures remembered of a job: a job that fails in more ways does not fail alike. */
 const maxSorts = 8;
 /**
@@ -35,25 +36,43 @@ type AttemptFailure = Omit<TaskFailure, "index" | "attempts">;
 
 /** The final failure of a task; undefined while the task deserves another attempt. */
 export function judgeTask(state: State, task: Task, failure: AttemptFailure): TaskFailure | undefined {
-  const { attempts, index, job } = task;
-  const killed = task.killed?.size ?? 0;
-  if (killed >= state.config.quarantineAfter) {
-    const message = `Quarantined: the task took down ${killed} distinct clients. Last: ${failure.message}`;
+  const { attempts, index, job, failures } = task;
+  if (failures && failures.killed.size >= state.config.quarantineAfter && isSettled(state, task, failures)) {
+    const message = `Quarantined: the task took down ${failures.killed.size} distinct clients. Last: ${failure.message}`;
     return { ...failure, kind: "quarantined", message, index, attempts };
   }
-  const why = whyFinal(state, job, failure);
+  const why = whyFinal(state, task, failure);
   if (why !== undefined) return { ...failure, message: `${failure.message} ${why}`, index, attempts };
-  if (attempts < job.info.maxAttempts || task.leases.length > 0) return undefined;
-  return { ...failure, index, attempts };
+  if (task.leases.length > 0) return undefined;
+  const { maxAttempts } = job.info;
+  if (attempts >= maxAttempts) return { ...failure, index, attempts };
+  // Strangers of few cohorts failed often enough, and a trusted client, or nobody else, has another opinion.
+  if (failures && failures.reports >= maxAttempts && isSettled(state, task, failures))
+    return { ...failure, index, attempts };
+  return undefined;
 }
 
-function whyFinal(state: State, job: Job, { kind }: AttemptFailure): string | undefined {
-  if (kind !== "refused") return repeats[kind as FailureKind];
-  return loadsNowhere(state, job) ? `Not tried again: ${refusedBy(job)}.` : undefined;
+function whyFinal(state: State, task: Task, { kind }: AttemptFailure): string | undefined {
+  const { job, failures } = task;
+  if (kind === "refused") return loadsNowhere(state, job) ? `Not tried again: ${refusedBy(job)}.` : undefined;
+  return failures && isSettled(state, task, failures) ? repeats[kind as FailureKind] : undefined;
+}
+
+/**
+ * Whether the failures of a task need no second opinion (SPEC.md [TRUST-3]): a trusted client failed, or as many voices as there may be
+ * attempts, or nobody else is there to be asked.
+ */
+function isSettled(state: State, { job }: Task, { isConfirmed, voices }: TaskFailures): boolean {
+  return isConfirmed || voices.size >= job.info.maxAttempts || !mayAskOther(state, job, voices);
+}
+
+/** Whether another voice is there, or an auditor can be had. */
+export function mayAskOther(state: State, job: Job, voices: Voices): boolean {
+  return (state.config.auditors && !voices.trusted) || isAnotherThere(state, job, voices);
 }
 
 /** Keeps a reported failure as evidence for the verdict on the job. */
-export function noteFailure(state: State, task: Task, client: ClientId, failure: AttemptFailure): void {
+export function noteFailure(state: State, task: Task, client: Client, failure: AttemptFailure): void {
   const { job } = task;
   if (failure.kind === "refused") {
     job.refused ??= newEvidence();
@@ -78,7 +97,7 @@ export function judgeJob(state: State, task: Task, failure: AttemptFailure): Tas
     attempts,
   });
   if (job.everDone) return undefined;
-  if (job.killed.size >= state.config.quarantineAfter)
+  if (job.killed.size >= state.config.quarantineAfter && isBelieved(state, job, job.killed))
     return end(
       `Quarantined: the kernel took down ${job.killed.size} distinct clients and finished no task. Last: ${failure.message}`,
     );
@@ -90,9 +109,9 @@ export function judgeJob(state: State, task: Task, failure: AttemptFailure): Tas
       : undefined;
   const alike = job.alike.get(likenessOf(failure));
   if (!alike || !isEnough(state, job, alike)) return undefined;
-  const { tasks, clients } = alike;
+  const { tasks, voices } = alike;
   return end(
-    `Stopped early: ${tasks.size} tasks failed alike on ${countClients(clients.size)}, and none was done. Task ${index}: ${failure.message} ${goOn}`,
+    `Stopped early: ${tasks.size} tasks failed alike on ${countVoices(voices)}, and none was done. Task ${index}: ${failure.message} ${goOn}`,
   );
 }
 
@@ -100,13 +119,13 @@ export function judgeJob(state: State, task: Task, failure: AttemptFailure): Tas
  * Whether the client has given all its evidence about the job, so that the tasks are better kept for other clients:
  * a broken machine, always idle, would fail them all.
  */
-export function hasHadItsSay(state: State, { info: { id } }: Client, job: Job): boolean {
-  if (job.refused?.clients.has(id))
+export function hasHadItsSay(state: State, client: Client, job: Job): boolean {
+  if (job.refused?.voices.has(client.info))
     return job.everDone
-      ? isAnotherThere(state, job, job.refused.clients)
+      ? isAnotherThere(state, job, job.refused.voices)
       : awaitsOpinion(state, job, job.refused);
   for (const alike of job.alike.values())
-    if (alike.clients.has(id) && alike.completeAt !== undefined && alike.clients.size < alikeClients)
+    if (alike.voices.has(client.info) && alike.completeAt !== undefined && alike.voices.size < alikeVoices)
       if (awaitsOpinion(state, job, alike)) return true;
   return false;
 }
@@ -121,18 +140,19 @@ export function noteDone(state: State, job: Job): void {
 }
 
 function newEvidence(): Evidence {
-  return { tasks: new Set(), clients: new Set(), completeAt: undefined };
+  return { tasks: new Set(), voices: new Voices(), completeAt: undefined };
 }
 
-function addEvidence(state: State, evidence: Evidence, task: Task, client: ClientId, needed: number): void {
+function addEvidence(state: State, evidence: Evidence, task: Task, client: Client, needed: number): void {
   evidence.tasks.add(task.index);
-  evidence.clients.add(client);
+  evidence.voices.add(client.info);
   if (evidence.tasks.size >= needed) evidence.completeAt ??= state.now;
 }
 
 function isEnough(state: State, job: Job, alike: Evidence): boolean {
   if (alike.completeAt === undefined) return false;
-  if (alike.clients.size < alikeClients && awaitsOpinion(state, job, alike)) return false;
+  if (alike.voices.size < alikeVoices && awaitsOpinion(state, job, alike)) return false;
+  if (!isBelieved(state, job, alike.voices)) return false;
   // Bad inputs fail at once and good ones compute long: early failures are no sample while more tasks still compute.
   return alike.tasks.size >= computing(state, job);
 }
@@ -140,24 +160,32 @@ function isEnough(state: State, job: Job, alike: Evidence): boolean {
 function loadsNowhere(state: State, job: Job): boolean {
   const { refused } = job;
   if (!refused || job.everDone) return false;
-  return refused.clients.size >= state.config.quarantineAfter || !awaitsOpinion(state, job, refused);
+  const { voices } = refused;
+  const isTried = voices.size >= state.config.quarantineAfter || !awaitsOpinion(state, job, refused);
+  return isTried && isBelieved(state, job, voices);
 }
 
-/** Whether a client that has not failed this way is about to try the job, or tries it now. */
-function awaitsOpinion(state: State, job: Job, { clients, completeAt = state.now }: Evidence): boolean {
+/** Whether voices may end a job: strangers alone only when they are many, or nobody else is there. */
+function isBelieved(state: State, job: Job, voices: Voices): boolean {
+  return voices.trusted || voices.size >= job.info.maxAttempts || !mayAskOther(state, job, voices);
+}
+
+/** Whether a voice that has not failed this way is about to try the job, or tries it now. */
+function awaitsOpinion(state: State, job: Job, { voices, completeAt = state.now }: Evidence): boolean {
   const isEarly = state.now - completeAt < secondOpinionMs;
-  return isAnotherThere(state, job, clients, (client) => isEarly || holdsTaskOf(client, job));
+  if (isEarly && state.config.auditors && !voices.trusted) return true;
+  return isAnotherThere(state, job, voices, (client) => isEarly || holdsTaskOf(client, job));
 }
 
 function isAnotherThere(
   state: State,
   job: Job,
-  tried: ReadonlySet<ClientId>,
+  tried: Voices,
   counts: (client: Client) => boolean = () => true,
 ): boolean {
   for (const client of state.clients.values())
     if (
-      !tried.has(client.info.id) &&
+      !tried.has(client.info) &&
       client.vanishedAt === undefined &&
       client.wanted > 0 &&
       meets(client.info, job.info.requires) &&
@@ -183,9 +211,9 @@ function computing(state: State, job: Job): number {
 }
 
 function refusedBy({ refused }: Job): string {
-  return `the kernel does not load on any of the clients that tried it (${refused?.clients.size ?? 0})`;
+  return `the kernel does not load on any of the clients that tried it (${refused?.voices.size ?? 0})`;
 }
 
-function countClients(count: number): string {
-  return count === 1 ? "one client" : `${count} clients`;
+function countVoices({ size }: Voices): string {
+  return size === 1 ? "one client" : `${size} clients`;
 }

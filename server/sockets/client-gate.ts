@@ -4,6 +4,7 @@ import type { ClientId } from "../../shared/ids.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
 import type { ClientMessage, LeaseKey } from "../../shared/wire/protocol.ts";
 import type { Role } from "../../shared/wire/rest.ts";
+import { cohortOfStranger } from "./cohort.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Store } from "../store/store.ts";
@@ -25,6 +26,10 @@ interface Admission {
   readonly identity: Identity;
   /** True for a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
+  /** The strangers that may be one person with it; of a trusted client, its own id. */
+  readonly cohort: string;
+  /** Whether it is the auditor of this server. */
+  readonly auditor?: boolean;
   /** The token of its hello; the connection ends when this token is revoked. */
   readonly tokenId?: string;
 }
@@ -59,6 +64,7 @@ export class ClientGate {
   readonly #access: Authenticator;
   readonly #identities: IdentityMaker;
   readonly #store: Store;
+  readonly #isAuditor: (tokenId: string | undefined) => boolean;
   readonly #volunteers: ServerOptions["volunteers"];
 
   constructor(
@@ -66,7 +72,9 @@ export class ClientGate {
     identities: IdentityMaker,
     store: Store,
     volunteers: ServerOptions["volunteers"],
+    isAuditor: (tokenId: string | undefined) => boolean,
   ) {
+    this.#isAuditor = isAuditor;
     this.#access = access;
     this.#identities = identities;
     this.#store = store;
@@ -80,7 +88,9 @@ export class ClientGate {
     const isOwn = claimed !== undefined && this.#identities.isGenuine(claimed, tokenId);
     const identity = isOwn ? claimed : this.#identities.issue(tokenId);
     await this.#refuseBanned(identity.client, address);
-    return { identity, trusted, ...(tokenId !== undefined && { tokenId }) };
+    const cohort = trusted ? identity.client : cohortOfStranger(tokenId, address);
+    const auditor = this.#isAuditor(tokenId);
+    return { identity, trusted, cohort, auditor, ...(tokenId !== undefined && { tokenId }) };
   }
 
   async #rights({ token }: Hello): Promise<{ trusted: boolean; tokenId?: string }> {

@@ -39,9 +39,15 @@ export class ClientSockets implements UpgradeEndpoint {
   readonly #gate: ClientGate;
   readonly #heartbeats: Heartbeats<SocketConnection>;
 
-  constructor(access: Authenticator, identities: IdentityMaker, store: Store, services: ConnectionServices) {
+  constructor(
+    access: Authenticator,
+    identities: IdentityMaker,
+    store: Store,
+    services: ConnectionServices,
+    isAuditor: (tokenId: string | undefined) => boolean,
+  ) {
     this.#services = services;
-    this.#gate = new ClientGate(access, identities, store, services.options.volunteers);
+    this.#gate = new ClientGate(access, identities, store, services.options.volunteers, isAuditor);
     access.onRevoked((tokenId) => {
       for (const connection of this.#connections) connection.revoked(tokenId);
     });

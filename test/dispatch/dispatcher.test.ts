@@ -51,7 +51,7 @@ class World {
       store: this.store,
       log,
       listener: { outcomesStored: () => {} },
-      scheduler: { graceMs: 30_000, quarantineAfter: 3, speculate: false },
+      scheduler: { graceMs: 30_000, quarantineAfter: 3, speculate: false, auditors: false },
     });
   }
 
@@ -87,6 +87,7 @@ class World {
       memoryMb: 1024,
       webgpu: false,
       trusted: true,
+      cohort: client,
       slots: 1,
     };
     this.feed({ type: "clientConnected", client: info, held: [], cached: [] });

@@ -17,7 +17,10 @@ class Fixture {
 
   join(id: ClientId, info: { trusted?: boolean; kind?: "browser" | "node" } = {}): void {
     const { trusted = true, kind = "node" } = info;
-    this.precaches.joined({ id, kind, memoryMb: 1024, webgpu: false, trusted, slots: 1 }, `name of ${id[2]}`);
+    this.precaches.joined(
+      { id, kind, memoryMb: 1024, webgpu: false, trusted, cohort: id, slots: 1 },
+      `name of ${id[2]}`,
+    );
   }
 
   start(request: Partial<PrecacheRequest> = {}) {

@@ -163,7 +163,7 @@ class World {
 
   connect(id: ClientId, held: HeldLease[]): void {
     const memoryMb = this.memory.get(id)!;
-    const info = { id, kind: "node" as const, memoryMb, webgpu: false, trusted: true, slots: 2 };
+    const info = { id, kind: "node" as const, memoryMb, webgpu: false, trusted: true, cohort: id, slots: 2 };
     this.feed({ type: "clientConnected", client: info, held, cached: [] });
   }
 

@@ -58,7 +58,15 @@ test("a lease brought back that is not believed is dropped, and says so", () => 
   h.claim(job, [0]);
   h.feed({ type: "clientVanished", client });
   ignored.length = 0;
-  const info = { id: client, kind: "node", memoryMb: 64, webgpu: false, trusted: true, slots: 1 } as const;
+  const info = {
+    id: client,
+    kind: "node",
+    memoryMb: 64,
+    webgpu: false,
+    trusted: true,
+    cohort: client,
+    slots: 1,
+  } as const;
   h.feed({ type: "clientConnected", client: info, held: [{ job, index: 0, attempt: 3 }], cached: [] });
   expect(ofType(h.last, "sendDropped")).toHaveLength(1);
   expect(ignored).toMatchObject([{ why: "a held lease that is dropped", about: { index: 0, attempt: 3 } }]);

@@ -63,7 +63,14 @@ describe("leases", () => {
     h.feed({ type: "clientVanished", client: sleeper });
     h.pass(60_000);
     expect(ofType(h.last, "storeAttempts")).toMatchObject([{ attempts: [{ index: 0, attempts: 1 }] }]);
-    const info = { kind: "node", memoryMb: 1024, webgpu: false, trusted: true, slots: 1 } as const;
+    const info = {
+      kind: "node",
+      memoryMb: 1024,
+      webgpu: false,
+      trusted: true,
+      cohort: sleeper,
+      slots: 1,
+    } as const;
     const held = [{ job, index: 0, attempt: 1 }];
     h.feed({ type: "clientConnected", client: { id: sleeper, ...info }, held, cached: [] });
     h.fail(sleeper, job, 0, 1);

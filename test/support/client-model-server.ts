@@ -92,7 +92,7 @@ export class ModelServer {
 
   #newScheduler(): Scheduler {
     const believeUntil = this.#clock.now() + 120_000;
-    return new Scheduler({ graceMs, quarantineAfter: 50, speculate: true, believeUntil });
+    return new Scheduler({ graceMs, quarantineAfter: 50, speculate: true, auditors: false, believeUntil });
   }
 
   /** Adds the jobs to a new scheduler. */
@@ -165,7 +165,7 @@ export class ModelServer {
     const { kind, memoryMb, webgpu, slots, held, cached } = hello;
     const event = {
       type: "clientConnected" as const,
-      client: { id, kind, memoryMb, webgpu, trusted: true, slots },
+      client: { id, kind, memoryMb, webgpu, trusted: true, cohort: id, slots },
       held,
       cached,
     };

@@ -53,7 +53,13 @@ export async function openHttpServer(
 ): Promise<{ server: HttpServer; close: () => Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-http-"));
   const { webRoot = join(directory, "no-web"), ...given } = settings;
-  const options: ServerOptions = { ...defaultServerOptions, port: 0, dataDirectory: directory, ...given };
+  const options: ServerOptions = {
+    ...defaultServerOptions,
+    port: 0,
+    auditors: 0,
+    dataDirectory: directory,
+    ...given,
+  };
   const logged: Record<string, unknown>[] = [];
   const log = pino(
     { level: "debug" },

@@ -25,6 +25,7 @@ export class RawClient {
   /** The identity of the hello; from the welcome on, the one that the server gave. */
   identity: Identity | undefined;
   readonly received: ServerMessage[] = [];
+  onMessage: ((message: ServerMessage) => void) | undefined;
   readonly closed: Promise<{ code: number; reason: string }>;
 
   constructor(
@@ -42,6 +43,7 @@ export class RawClient {
       const messages = decodeServerFrame(new Uint8Array(data));
       for (const message of messages) if (message.type === "welcome") this.identity = message.identity;
       this.received.push(...messages);
+      for (const message of messages) this.onMessage?.(message);
     });
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) =>

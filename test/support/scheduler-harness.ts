@@ -27,6 +27,7 @@ export class SchedulerHarness {
       graceMs: 30_000,
       quarantineAfter: 3,
       speculate: true,
+      auditors: false,
       believeUntil: Infinity,
       ...config,
     });
@@ -81,6 +82,7 @@ export class SchedulerHarness {
       memoryMb: 1024,
       webgpu: false,
       trusted: true,
+      cohort: id,
       slots: 1,
       ...overrides,
     };

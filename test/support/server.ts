@@ -13,7 +13,7 @@ export interface TestServer extends RunningServer {
 
 /** Starts a real server in this process, on a free port unless told otherwise. The caller closes it. */
 export function startQuietServer(options: Partial<ServerOptions>): Promise<RunningServer> {
-  return startServer({ port: 0, logLevel: "silent", ...options });
+  return startServer({ port: 0, logLevel: "silent", auditors: 0, ...options });
 }
 
 /** Starts a real server on a free port and a directory of its own, which is closed at the end of the test. */

@@ -47,6 +47,7 @@ export class TestClient {
       },
       identity: this.#identity,
       trusted: true,
+      cohort: this.id,
       address: "127.0.0.1",
       ticket: this.ticket,
       connection: {
