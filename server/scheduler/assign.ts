@@ -1,6 +1,6 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { meets } from "./requirements.ts";
-import { addLease, isBarred, spareCredit, type Client, type Job, type State, type Task } from "./state.ts";
+import { addLease, isBarred, leasesFor, type Client, type Job, type State, type Task } from "./state.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 
 /** Work in one batch of tasks, about: no customer waits long for its turn. */
@@ -35,9 +35,7 @@ export function assignTasks(state: State): void {
 }
 
 function jobsToGive(state: State): Job[] {
-  return [...state.jobs.values()].filter(
-    (job) => !job.info.paused && job.queue.size > 0 && !state.unmet.has(job),
-  );
+  return [...state.jobs.values()].filter((job) => !job.info.paused && hasWork(job) && !state.unmet.has(job));
 }
 
 /** One turn of each client, until the queues are empty; true when any client was given a task. */
@@ -47,7 +45,7 @@ function goRound(state: State, clients: Iterable<Client>, jobs: readonly Job[]):
     if (!giveTurn(state, client, jobs)) continue;
     served = true;
     // With empty queues the remaining clients need no look: one task for 5,000 idle clients.
-    if (jobs.every((job) => job.queue.size === 0)) break;
+    if (jobs.every((job) => !hasWork(job))) break;
   }
   return served;
 }
@@ -58,7 +56,7 @@ function noteUnmet(state: State, jobs: readonly Job[]): void {
     for (const client of state.hungry) if (mayRun(client, job)) return true;
     return false;
   };
-  for (const job of jobs) if (job.queue.size > 0 && !anyMayRun(job)) state.unmet.add(job);
+  for (const job of jobs) if (hasWork(job) && !anyMayRun(job)) state.unmet.add(job);
 }
 
 /** Asks the store for more tasks of the jobs whose window runs low while clients are there. */
@@ -81,10 +79,7 @@ export function refillWindows(state: State): void {
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
   const candidates = jobs.filter(
     (job) =>
-      job.queue.size > 0 &&
-      mayRun(client, job) &&
-      !isBarred(client, job) &&
-      !hasHadItsSay(state, client, job),
+      hasWork(job) && mayRun(client, job) && !isBarred(client, job) && !hasHadItsSay(state, client, job),
   );
   while (candidates.length > 0) {
     const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
@@ -100,7 +95,11 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
   // slots are still filled in one turn.
   const share = job.exhausted ? Math.ceil(job.queue.size / Math.max(1, state.hungry.size)) : Infinity;
   const turn = Math.max(1, Math.floor((turnMs * Math.max(1, client.slots)) / Math.max(taskMs, leastTaskMs)));
-  const count = Math.min(spareCredit(client), turn, Math.max(share, client.slots - client.leases.size, 1));
+  const count = Math.min(
+    leasesFor(state, client, job),
+    turn,
+    Math.max(share, client.slots - client.leases.size, 1),
+  );
   const tasks: LeasedTask[] = [];
   while (tasks.length < count) {
     const task = chooseTask(state, client, job);
@@ -147,6 +146,11 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
   return a.id < b.id;
 }
 
+/** Whether tasks of the job wait for a client. */
+function hasWork(job: Job): boolean {
+  return job.queue.size > 0 || job.overdue.size > 0;
+}
+
 /** Whether a client meets the requirements of a job. */
 export function mayRun(client: Client, job: Job): boolean {
   return meets(client.info, job.info.requires);
@@ -154,6 +158,10 @@ export function mayRun(client: Client, job: Job): boolean {
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   if (client.info.auditor) return chooseSuspect(job);
+  if (job.overdue.size > 0) {
+    const overdue = chooseOverdue(state, client, job);
+    if (overdue) return overdue;
+  }
   const next = job.queue.first();
   if (!next) return undefined;
   if (next.claimed.refs.length === 0 && !next.triedBy) {
@@ -172,6 +180,19 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   }
   if (best) job.queue.take(best);
   return best;
+}
+
+/** A task with whose strangers nothing moves, for a client of another cohort. */
+function chooseOverdue(state: State, client: Client, job: Job): Task | undefined {
+  let looked = 0;
+  for (const task of job.overdue) {
+    if (++looked > lookahead) return undefined;
+    const isOwn = task.leases.some(
+      ({ client: holder }) => state.clients.get(holder)?.info.cohort === client.info.cohort,
+    );
+    if (!isOwn && !task.triedBy?.has(client.info.id)) return task;
+  }
+  return undefined;
 }
 
 function chooseSuspect(job: Job): Task | undefined {

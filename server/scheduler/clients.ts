@@ -1,5 +1,6 @@
 import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
+import { newCredit } from "./credit.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { loseAttempt } from "./results.ts";
@@ -50,6 +51,8 @@ export function connectClient(
     cached: nothingCached,
     refsLeased: 0,
     refsCached: 0,
+    credit: info.trusted ? undefined : newCredit(info),
+    heldMs: 0,
     delivered: 0,
     faults: undefined,
     barred: 0,

@@ -1,8 +1,21 @@
 import { leaseTask, mayRun } from "./assign.ts";
 import { loseClient } from "./clients.ts";
-import { loseAttempt } from "./results.ts";
-import { removeLease, spareCredit, type Client, type Job, type Lease, type State } from "./state.ts";
+import { loseAttempt, loseCredit } from "./results.ts";
+import {
+  removeLease,
+  spareCredit,
+  type Client,
+  type Job,
+  type Lease,
+  type State,
+  type Task,
+} from "./state.ts";
 
+/** A stranger with a task is silent when nothing moved for so many times what such tasks take. */
+const silentFactor = 3;
+/** Taken for the usual time of tiny tasks, whose results may be travelling, and of a job without results. */
+const leastUsualMs = 300;
+const unknownUsualMs = 20_000;
 /** No second lease before this age: a result may be travelling. */
 const speculateAfterMs = 1000;
 /** A second lease is given when the first lasts this many times the mean of its job. */
@@ -18,6 +31,44 @@ export function expire(state: State): void {
     // All leases are looked at: a later lease may be of a job with a shorter timeout.
     for (const lease of client.leases) if (lease.expiresAt <= state.now) lapse(state, lease);
   }
+}
+
+/**
+ * Finds tasks whose strangers are silent for three times what such tasks take: another cohort gets them as well (SPEC.md [CREDIT-3]).
+ * Where both holders of a task are silent, the one that had it first is given up.
+ */
+export function noteOverdue(state: State): void {
+  for (const client of state.clients.values())
+    if (client.credit)
+      for (const { task } of client.leases)
+        if (!task.job.overdue.has(task) && task.leases.every((lease) => isSilent(state, lease)))
+          spread(state, task);
+}
+
+function spread(state: State, task: Task): void {
+  for (const { client, stranger } of task.leases) {
+    const holder = state.clients.get(client);
+    if (holder) loseCredit(state, holder, stranger);
+  }
+  const [first, second] = task.leases;
+  if (first && second) giveUp(state, first);
+  task.patience *= 2;
+  task.job.overdue.add(task);
+  state.supplyChanged = true;
+}
+
+function isSilent(state: State, { task, stranger }: Lease): boolean {
+  if (!stranger) return false;
+  const usualMs = Math.max(task.job.meanMs ?? unknownUsualMs, leastUsualMs);
+  return state.now - stranger.movedAt >= silentFactor * usualMs * (stranger.rounds + 1) * task.patience;
+}
+
+/** Takes a lease back without counting an attempt. A late result is still taken. */
+function giveUp(state: State, lease: Lease): void {
+  const { task } = lease;
+  removeLease(state, lease);
+  (task.triedBy ??= new Set()).add(lease.client);
+  state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
 }
 
 function lapse(state: State, lease: Lease): void {

@@ -4,6 +4,7 @@ import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
+import { grow, halve, type Credit } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
 import {
@@ -16,6 +17,7 @@ import {
   type Job,
   type Lease,
   type State,
+  type StrangersLease,
   type Task,
   type TaskFailures,
 } from "./state.ts";
@@ -33,6 +35,8 @@ interface Batch {
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
   readonly ackNow: number[];
+  /** Run times of delivered leases, no longer than the server saw. */
+  readonly elapsedMs: number[];
   /** The reason that the job ends; stored after the outcomes of its tasks. */
   jobEnd: TaskFailure | undefined;
 }
@@ -61,9 +65,14 @@ export function receiveResults(
     attempts: [],
     attemptAcks: [],
     ackNow: [],
+    elapsedMs: [],
     jobEnd: undefined,
   };
   for (const result of results) receiveResult(state, sender, job, result, batch);
+  if (batch.elapsedMs.length > 0) {
+    job.usual.add(sender.info.cohort, batch.elapsedMs);
+    job.meanMs = job.usual.ms;
+  }
   send(state, job, client, batch);
 }
 
@@ -85,8 +94,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     return;
   }
   if (lease) {
-    const elapsedMs = Math.min(result.elapsedMs, state.now - lease.leasedAt);
-    job.meanMs = smooth(job.meanMs, elapsedMs);
+    batch.elapsedMs.push(Math.min(result.elapsedMs, state.now - lease.leasedAt));
   } else if (!mayEndUnleased(state, sender, job, index)) {
     ignore(state, "an output without a lease", { client, job: job.id, index, attempt: result.attempt });
     state.counts.droppedResults += 1;
@@ -95,6 +103,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   }
   noteDone(state, job);
   sender.delivered += 1;
+  if (lease?.stranger && sender.credit) noteDelivered(state, sender.credit, lease.stranger);
   if (task?.failures && sender.info.trusted) noteFaults(state, job, task.failures.accused);
   batch.outcomeAcks.push({ client, index });
   // A repeat of a result on its way to disk is stored again, dropped by the store, and acknowledged then.
@@ -123,6 +132,7 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
 function settle(state: State, task: Task, by: ClientId | undefined): void {
   if (task.place === "queued") task.job.queue.take(task);
   if (task.failures) task.job.suspects.delete(task);
+  task.job.overdue.delete(task);
   for (const lease of task.leases) {
     removeLease(state, lease);
     if (lease.client !== by)
@@ -157,9 +167,10 @@ function failAttempt(
 }
 
 /** Counts the attempt of a lease that lapsed or whose client is gone (SPEC.md [LEASE-3], [FAIL-4]). */
-export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
+export function loseAttempt(state: State, { task, client, attempt, stranger }: Lease, message: string): void {
   const { job, index } = task;
   const holder = state.clients.get(client);
+  if (holder) loseCredit(state, holder, stranger);
   if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
   (task.lost ??= new Set()).add(attempt);
   const failure = { kind: "lost" as const, message, client };
@@ -222,7 +233,8 @@ function failuresOf(task: Task): TaskFailures {
 function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): void {
   for (const id of accused) {
     const client = state.clients.get(id);
-    if (!client || client.info.trusted || isBarred(client, job)) continue;
+    if (!client?.credit || isBarred(client, job)) continue;
+    halve(client.credit);
     const faults = (client.faults ??= new Map());
     faults.set(job.id, (faults.get(job.id) ?? 0) + 1);
     if (!isBarred(client, job)) continue;
@@ -231,6 +243,17 @@ function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): voi
     const reason = `it failed at tasks of ${client.barred} jobs that other machines computed, so the machine or its browser may be faulty`;
     state.out.push({ type: "barClient", client: id, reason });
   }
+}
+
+/** A stranger did not deliver: it, and the newcomers of its cohort, may hold half as much. */
+export function loseCredit(state: State, { credit }: Client, stranger: StrangersLease | undefined): void {
+  if (credit) halve(credit);
+  if (stranger?.newcomers) state.cohorts.halve(stranger.newcomers);
+}
+
+function noteDelivered(state: State, credit: Credit, { workMs, newcomers }: StrangersLease): void {
+  grow(credit, workMs);
+  if (newcomers) state.cohorts.grow(newcomers, workMs);
 }
 
 function endJob(state: State, job: Job, reason: TaskFailure): void {
@@ -316,8 +339,4 @@ export function reopenSettling(state: State, job: Job, indexes: readonly number[
     job: job.id,
     indexes: unclaimed.filter((index) => !job.tasks.has(index)),
   });
-}
-
-function smooth(mean: number | undefined, sample: number): number {
-  return mean === undefined ? sample : mean + (sample - mean) / 16;
 }

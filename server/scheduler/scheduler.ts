@@ -12,8 +12,9 @@ import {
   takeAdopted,
   vanishClient,
 } from "./clients.ts";
+import { Cohorts } from "./credit.ts";
 import type { Instruction, SchedulerEvent } from "./events.ts";
-import { expire, speculate } from "./expiry.ts";
+import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
@@ -46,6 +47,7 @@ export class Scheduler {
       supplyChanged: false,
       leasing: true,
       served: new Map(),
+      cohorts: new Cohorts(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
       now: 0,
       out: [],
@@ -164,6 +166,8 @@ function apply(state: State, event: SchedulerEvent): void {
     case "progressReceived": {
       const lease = findLease(state, event.client, event.lease);
       if (!lease) return ignoreLease(state, "progress without a lease", event.client, event.lease);
+      // A kernel that gets on is no silence; telling the same again is.
+      if (lease.stranger && event.fraction > lease.progress) lease.stranger.movedAt = state.now;
       lease.progress = event.fraction;
       return;
     }
@@ -185,6 +189,8 @@ function apply(state: State, event: SchedulerEvent): void {
     case "timePassed":
       forgetUnclaimed(state);
       expire(state);
+      noteOverdue(state);
+      state.cohorts.forgetIdle(state.now);
       // The choice of a client for a task changes with time, too.
       state.supplyChanged = true;
       return speculate(state);
@@ -224,6 +230,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
       triedBy: undefined,
       lost: undefined,
       failures: undefined,
+      patience: 1,
     };
     job.tasks.set(index, task);
     if (takeAdopted(state, job, index)) continue;

@@ -2,8 +2,10 @@ import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
+import { isNewcomer, roomFor, unknownWorkMs, type Cohorts, type Credit, type Newcomers } from "./credit.ts";
 import { meets } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
+import { UsualTime } from "./usual-time.ts";
 import { Voices } from "./voices.ts";
 
 /** A client's time-limited hold on a task. */
@@ -15,6 +17,20 @@ export interface Lease {
   /** When the lease lapses although its client lives. */
   readonly expiresAt: number;
   progress: number;
+  /** Of a stranger's lease, what the stranger's credit and patience are measured by. */
+  readonly stranger: StrangersLease | undefined;
+}
+
+/** What is known of a lease that a stranger holds. */
+export interface StrangersLease {
+  /** Work that was expected of the task when it was leased. */
+  readonly workMs: number;
+  /** The newcomers that the lease counts against. */
+  readonly newcomers: Newcomers | undefined;
+  /** Rounds of the stranger's slots until the task's turn. */
+  readonly rounds: number;
+  /** When it was leased, or its kernel last got on. */
+  movedAt: number;
 }
 
 /** A claimed task: queued, leased (once, or twice when speculative), or settling (its outcome is on its way to disk). */
@@ -35,6 +51,8 @@ export interface Task {
   /** Numbers of attempts that were counted as lost: a later failure of such an attempt is not counted again. */
   lost: Set<number> | undefined;
   failures: TaskFailures | undefined;
+  /** Grows each time that a stranger was silent too long with the task, so that a long task is left to somebody in the end. */
+  patience: number;
 }
 
 /** Reported failures of a task. */
@@ -67,6 +85,8 @@ export interface Job {
   readonly queue: TaskQueue<Task>;
   /** Of the queued tasks, those at which strangers failed and no trusted client did. */
   readonly suspects: Set<Task>;
+  /** Leased tasks whose strangers are silent for too long: they are leased to another cohort as well. */
+  readonly overdue: Set<Task>;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
   claiming: boolean;
@@ -79,8 +99,10 @@ export interface Job {
   readonly endingUnclaimed: Map<TaskIndex, number>;
   /** Leases that clients brought back after a restart, of tasks that are not claimed yet. */
   readonly adopted: Map<TaskIndex, { client: ClientId; attempt: number }>;
-  /** Smoothed run time in ms of one task; undefined before the first result. */
+  /** Usual run time in ms of one task; undefined before the first result. */
   meanMs: number | undefined;
+  /** The run times behind `meanMs`. */
+  readonly usual: UsualTime;
   /** Estimated bytes of an input. Falls slowly, so that small inputs do not open the window for large ones at once. */
   inputBytes: number;
   everDone: boolean;
@@ -109,6 +131,10 @@ export interface Client {
   cached: Set<Sha256>;
   refsLeased: number;
   refsCached: number;
+  /** What the client, a stranger, may hold; undefined for trusted clients, who may hold what they ask for. */
+  credit: Credit | undefined;
+  /** Expected work of the leases that it holds. */
+  heldMs: number;
   /** Results taken of this client since it connected. */
   delivered: number;
   /** Of each job, tasks at which the client, a stranger, failed and a trusted one did not. */
@@ -171,12 +197,15 @@ export interface State {
   leasing: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
+  readonly cohorts: Cohorts;
   readonly counts: SchedulerCounts;
   now: number;
   /** Instructions of the event being handled. */
   out: Instruction[];
 }
 
+/** Least work of a task: telling of a task is work, too. */
+const leastWorkMs = 0.05;
 /** Faults after which a stranger gets no more of a job: one or two may be an accident of its machine. */
 const faultsBarred = 3;
 
@@ -199,12 +228,14 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     tasks: new Map(),
     queue: new TaskQueue(),
     suspects: new Set(),
+    overdue: new Set(),
     exhausted: false,
     claiming: false,
     claimedBelow: 0,
     endingUnclaimed: new Map(),
     adopted: new Map(),
     meanMs: undefined,
+    usual: new UsualTime(),
     inputBytes: limits.inlineValueBytes,
     everDone: info.everDone,
     highestAttempt: attemptBase,
@@ -228,9 +259,11 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
     leasedAt: state.now,
     expiresAt: state.now + timeoutMs * (ahead + 1) + 60_000,
     progress: 0,
+    stranger: client.credit && strangersLease(state, client, task.job, ahead),
   };
   task.place = "leased";
   if (task.failures) task.job.suspects.delete(task);
+  if (task.leases.length > 0) task.job.overdue.delete(task);
   task.lastAttempt = Math.max(task.lastAttempt, attempt);
   task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
   task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
@@ -241,20 +274,67 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   return lease;
 }
 
+function strangersLease(state: State, client: Client, job: Job, rounds: number): StrangersLease {
+  const workMs = workOf(job);
+  client.heldMs += workMs;
+  const newcomers = isNewcomer(client.delivered)
+    ? state.cohorts.of(client.info.cohort, state.now)
+    : undefined;
+  if (newcomers) {
+    newcomers.heldTasks += 1;
+    newcomers.heldMs += workMs;
+    newcomers.movedAt = state.now;
+  }
+  return { workMs, newcomers, rounds, movedAt: state.now };
+}
+
+function returnCredit(state: State, client: Client | undefined, { workMs, newcomers }: StrangersLease): void {
+  if (client) client.heldMs = Math.max(0, client.heldMs - workMs);
+  if (!newcomers) return;
+  // Others of the cohort may have waited for this room.
+  if (!hasRoom(newcomers)) state.supplyChanged = true;
+  newcomers.heldTasks -= 1;
+  newcomers.heldMs = newcomers.heldTasks === 0 ? 0 : Math.max(0, newcomers.heldMs - workMs);
+  newcomers.movedAt = state.now;
+}
+
+function hasRoom({ credit, heldTasks, heldMs }: Newcomers): boolean {
+  return roomFor(credit, heldTasks, heldMs, unknownWorkMs) > 0;
+}
+
+/** Expected work of a task of the job in ms, as far as results tell. */
+function workOf({ meanMs }: Job): number {
+  return meanMs === undefined ? unknownWorkMs : Math.max(meanMs, leastWorkMs);
+}
+
+/** Leases of the job that the client may take beside what it holds: what it asks for, and a stranger what its credit allows. */
+export function leasesFor(state: State, client: Client, job: Job): number {
+  const asked = spareCredit(client);
+  if (!client.credit || asked <= 0) return asked;
+  const workMs = workOf(job);
+  const own = roomFor(client.credit, client.leases.size, client.heldMs, workMs);
+  if (!isNewcomer(client.delivered)) return Math.min(asked, own);
+  const { credit, heldTasks, heldMs } = state.cohorts.of(client.info.cohort, state.now);
+  return Math.min(asked, own, roomFor(credit, heldTasks, heldMs, workMs));
+}
+
 /** Unties a lease from client and task. The caller decides the place of the task. */
 export function removeLease(state: State, lease: Lease): void {
   const { task } = lease;
   const isOnly = task.leases.length === 1 && task.leases[0] === lease;
   task.leases = isOnly ? noTaskLeases : task.leases.filter((other) => other !== lease);
   const client = state.clients.get(lease.client);
+  if (lease.stranger) returnCredit(state, client, lease.stranger);
   if (!client) return;
   client.leases.delete(lease);
   noteCredit(state, client);
 }
 
-/** Leases that the client would still take. */
-export function spareCredit(client: Client): number {
-  return client.vanishedAt === undefined ? client.wanted - client.leases.size : 0;
+/** Leases that the client would still take; 0 when the credit of a stranger is used up. */
+export function spareCredit({ vanishedAt, wanted, leases, credit, heldMs }: Client): number {
+  if (vanishedAt !== undefined) return 0;
+  const asked = wanted - leases.size;
+  return credit && asked > 0 && credit.tasks <= leases.size && credit.ms <= heldMs ? 0 : asked;
 }
 
 /** Whether the client, a stranger, failed at tasks of the job at which others did not: it gets no more of them. */
@@ -293,6 +373,7 @@ export function requeue(state: State, task: Task): void {
   if (task.leases.length > 0 || task.place === "settling") return;
   state.supplyChanged = true;
   task.place = "queued";
+  task.job.overdue.delete(task);
   task.job.queue.putBack(task);
   if (task.failures && task.failures.accused.size > 0 && !task.failures.isConfirmed)
     task.job.suspects.add(task);

@@ -182,9 +182,12 @@ describe("[TRUST-4] a stranger that fails where others do not", () => {
   /** Fails at so many tasks of a new job as a stranger, and computes them as a trusted client. */
   function refute(lab: Lab, client: ClientId, node: ClientId, count: number): JobId {
     const job = lab.job(count + 1);
-    lab.want(client, count, count);
-    lab.want(client, 0);
-    for (const { index, attempt } of lab.held(client)) lab.fail(client, job, index, attempt);
+    for (let failed = 0; failed < count; failed++) {
+      lab.want(client, 1);
+      const [held] = lab.held(client);
+      lab.want(client, 0);
+      lab.fail(client, job, held!.index, held!.attempt);
+    }
     lab.want(node, 100, 100);
     for (const { index, attempt } of lab.held(node)) lab.finish(node, job, index, attempt);
     lab.want(node, 0);
@@ -217,5 +220,164 @@ describe("[TRUST-4] a stranger that fails where others do not", () => {
     expect(ofType(lab.all, "barClient")).toMatchObject([
       { client: broken, reason: expect.stringContaining("3 jobs") },
     ]);
+  });
+});
+
+describe("[CREDIT-1] what a stranger may hold", () => {
+  /** Wants everything, and delivers all that it was given. @returns how much that was */
+  function round(lab: Lab, client: ClientId, elapsedMs: number): number {
+    lab.want(client, 16_384, 4);
+    const held = lab.held(client);
+    lab.want(client, 0);
+    lab.now += elapsedMs;
+    for (const { job, index, attempt } of held)
+      lab.feed({
+        type: "resultsReceived",
+        client,
+        job,
+        results: [{ index, attempt, elapsedMs, outcome: { state: "done", output: new Uint8Array([index]) } }],
+      });
+    return held.length;
+  }
+
+  test("is about 4 tasks at first, and twice as much with each round that it delivers", () => {
+    const lab = new Lab();
+    lab.job(3000);
+    const client = lab.stranger();
+    const rounds = [1, 2, 3, 4, 5, 6].map(() => round(lab, client, 60_000));
+    expect(rounds).toEqual([4, 8, 16, 32, 64, 128]);
+  });
+
+  test("is a second of work of tiny tasks, once it is known how tiny they are", () => {
+    const lab = new Lab();
+    lab.job(4000);
+    const client = lab.stranger();
+    expect(round(lab, client, 0.1)).toBe(4);
+    expect(round(lab, client, 0.1)).toBeGreaterThan(3000);
+  });
+
+  test("is what it asks for, of a trusted client", () => {
+    const lab = new Lab();
+    lab.job(3000);
+    expect(round(lab, lab.join(0), 60_000)).toBe(3000);
+  });
+
+  test("is half as much for each lease that it lets lapse, and at least one task", () => {
+    const lab = new Lab();
+    lab.job(3000);
+    const client = lab.stranger();
+    for (let n = 0; n < 4; n++) round(lab, client, 1000);
+    lab.want(client, 16_384, 4);
+    expect(lab.held(client).length).toBe(64);
+    lab.feed({ type: "clientVanished", client });
+    lab.pass(30_000);
+    const again = lab.join(0, { id: client, trusted: false, cohort: "lab" });
+    lab.want(again, 16_384, 4);
+    expect(lab.held(client).length).toBe(4);
+  });
+});
+
+describe("[CREDIT-2] the newcomers of a cohort", () => {
+  test("hold no more than 64 tasks together, however many they are; others get the rest", () => {
+    const lab = new Lab();
+    const job = lab.job(3000);
+    const node = lab.join(1);
+    lab.now += 60_000;
+    const outcome = { state: "done" as const, output: new Uint8Array([1]) };
+    const results = [{ index: 0, attempt: 1, elapsedMs: 60_000, outcome }];
+    lab.want(node, 0);
+    lab.feed({ type: "resultsReceived", client: node, job, results });
+    const hoard = Array.from({ length: 300 }, () => {
+      const client = lab.stranger("10.1.1.0/24");
+      lab.want(client, 16_384);
+      return client;
+    });
+    const sum = (): number => hoard.reduce((held, client) => held + lab.held(client).length, 0);
+    expect(sum()).toBe(64);
+    const honest = lab.stranger("elsewhere");
+    lab.want(honest, 16);
+    expect(lab.held(honest).length).toBe(4);
+    // A member that delivers makes room, and one that has shown itself holds for itself.
+    const [first] = hoard;
+    for (const { index, attempt } of lab.held(first!)) lab.finish(first!, job, index, attempt);
+    expect(sum()).toBe(68);
+    for (let n = 0; n < 4; n++)
+      for (const { index, attempt } of lab.held(first!)) lab.finish(first!, job, index, attempt);
+    expect(lab.held(first!).length).toBeGreaterThan(16);
+  });
+});
+
+describe("[CREDIT-3] a task whose stranger is silent", () => {
+  /** A job whose tasks take 1 s, and a stranger that holds one. */
+  function silent(): { lab: Lab; job: JobId; client: ClientId; other: ClientId; node: ClientId } {
+    const lab = new Lab({ speculate: false });
+    const job = lab.job(2);
+    const node = lab.join(1);
+    const [{ attempt }] = lab.held(node) as unknown as [{ attempt: number }];
+    lab.now += 1000;
+    const result = { index: 0, attempt, elapsedMs: 1000 };
+    const outcome = { state: "done" as const, output: new Uint8Array([1]) };
+    lab.want(node, 0);
+    lab.feed({ type: "resultsReceived", client: node, job, results: [{ ...result, outcome }] });
+    const [client, other] = [lab.stranger("a"), lab.stranger("b")];
+    lab.want(client, 1);
+    expect(lab.held(client)).toHaveLength(1);
+    return { lab, job, client, other, node };
+  }
+
+  test("goes to another cohort as well after three times its usual time; the first result wins", () => {
+    const { lab, job, client, other } = silent();
+    const sibling = lab.stranger("a");
+    lab.want(sibling, 1);
+    lab.want(other, 1);
+    lab.pass(2900);
+    expect([lab.held(other), lab.held(sibling)]).toEqual([[], []]);
+    lab.pass(200);
+    expect(lab.held(other)).toMatchObject([{ index: 1, attempt: 2 }]);
+    expect(lab.held(sibling)).toEqual([]);
+    expect(lab.held(client)).toHaveLength(1);
+    lab.finish(client, job, 1, 1);
+    expect(ofType(lab.last, "sendCancel")).toMatchObject([{ client: other, indexes: [1] }]);
+    expect(ofType(lab.all, "storeAttempts")).toEqual([]);
+  });
+
+  test("stays with it while its kernel gets on, and not while it tells the same again", () => {
+    const { lab, job, client, other } = silent();
+    lab.want(other, 1);
+    const tell = (fraction: number): void =>
+      void lab.feed({ type: "progressReceived", client, lease: { job, index: 1, attempt: 1 }, fraction });
+    for (let n = 1; n <= 9; n++) {
+      tell(n / 10);
+      lab.pass(2900);
+    }
+    expect(lab.held(other)).toEqual([]);
+    tell(0.9);
+    lab.pass(200);
+    expect(lab.held(other)).toHaveLength(1);
+  });
+
+  test("is given up by the first of two that are silent, who may still deliver", () => {
+    const { lab, job, client, other, node } = silent();
+    lab.want(other, 1);
+    lab.pass(3100);
+    lab.pass(3100);
+    expect(lab.held(client)).toHaveLength(1);
+    // Patience doubles, so that a task that takes long after all is left to somebody.
+    lab.pass(3100);
+    expect(lab.held(client)).toEqual([]);
+    lab.want(node, 1);
+    expect(lab.held(node)).toMatchObject([{ index: 1, attempt: 3 }]);
+    lab.finish(client, job, 1, 1);
+    expect(ofType(lab.last, "storeOutcomes")).toHaveLength(1);
+  });
+
+  test("of a trusted client stays its own", () => {
+    const lab = new Lab({ speculate: false });
+    lab.job(1);
+    lab.join(1);
+    const other = lab.stranger();
+    lab.want(other, 1);
+    lab.pass(100_000);
+    expect(lab.held(other)).toEqual([]);
   });
 });
