@@ -11,6 +11,7 @@ import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
 import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
+import { ownBlobHeader } from "../shared/wire/rest.ts";
 import type { HttpClient, ReplayableBody } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 
@@ -22,7 +23,7 @@ export type PutSource =
 const flushedBytesPerMs = 50_000;
 
 /**
- * Stores bytes, a file or a stream under its SHA-256, sending nothing when the server has it (but for small ones after several
+ * Stores bytes, a file or a stream under its SHA-256, sending nothing when this customer has it there (but for small ones after several
  * that it did not have).
  */
 export async function putBlob(
@@ -135,16 +136,17 @@ async function upload(
 }
 
 /**
- * Blobs in a row that a server did not have. After a few, small ones are sent without asking first: who puts a set of images
+ * Blobs in a row that the customer did not have there. After a few, small ones are sent without asking first: who puts a set of images
  * that are all new asks a thousand times for nothing, and one that is there after all costs its bytes once, and the next is asked for.
  */
 const newsOf = new WeakMap<HttpClient, number>();
 const newsUntilUnasked = 4;
 const unaskedBytes = 4 * 1024 ** 2;
 
+/** An administrator sees the blobs of others too: those have to be put like any other. */
 async function exists(http: HttpClient, path: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {
-    return await http.request({ method: "HEAD", path, signal }, () => true);
+    return await http.request({ method: "HEAD", path, signal }, ({ headers }) => headers.has(ownBlobHeader));
   } catch (error) {
     if (error instanceof PlatformError && error.code === "NOT_FOUND") return false;
     throw error;

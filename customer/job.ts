@@ -324,6 +324,7 @@ function finalProgress(end: JobEnd): Progress {
     state: end.job,
     paused: false,
     waitingFor: [],
+    quotaFull: false,
     ...end.counts,
     fraction: 1,
     rate: 0,

@@ -12,6 +12,8 @@ export interface Progress {
   readonly paused: boolean;
   /** Jobs that must finish first. */
   readonly waitingFor: readonly string[];
+  /** What the customer keeps on the server is full: nothing is computed before there is room (`hands.usage()`). */
+  readonly quotaFull: boolean;
   /** Tasks submitted so far; grows until the inputs are at their end. */
   readonly total: number;
   readonly queued: number;
@@ -34,8 +36,8 @@ const everyMs = 1000;
 
 /** The {@link Progress} of the server's report on a job. */
 function progressOf(job: JobProgress, offlineMs = 0): Progress {
-  const { state, paused, waitingFor, counts, fraction, rate, estimatedMs } = job;
-  return { state, paused, waitingFor, ...counts, fraction, rate, estimatedMs, offlineMs };
+  const { state, paused, waitingFor, quotaFull, counts, fraction, rate, estimatedMs } = job;
+  return { state, paused, waitingFor, quotaFull, ...counts, fraction, rate, estimatedMs, offlineMs };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { limits } from "../shared/limits.ts";
+import type { Quotas } from "./store/quotas.ts";
 
 /** The options of a server from command line and environment; `manyhands server --help` documents every field. */
 export interface ServerOptions {
@@ -15,6 +16,12 @@ export interface ServerOptions {
   /** Whether X-Forwarded-* of a proxy in front is trusted. */
   readonly trustProxy: boolean;
   readonly blobQuotaBytes: number;
+  /** Bytes that one customer may keep; undefined: half of `blobQuotaBytes`. */
+  readonly customerQuotaBytes: number | undefined;
+  readonly jobsPerCustomer: number;
+  readonly kernelsPerCustomer: number;
+  /** Tasks of one customer that have not ended. */
+  readonly openTasksPerCustomer: number;
   /** Unreferenced blobs are kept this long after their last use. */
   readonly blobKeepMs: number;
   readonly maxConnections: number;
@@ -48,6 +55,10 @@ export const defaultServerOptions: ServerOptions = {
   publicUrl: undefined,
   trustProxy: false,
   blobQuotaBytes: 64 * 1024 ** 3,
+  customerQuotaBytes: undefined,
+  jobsPerCustomer: 100_000,
+  kernelsPerCustomer: 10_000,
+  openTasksPerCustomer: 20_000_000,
   blobKeepMs: 24 * 3600 * 1000,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 1024,
@@ -60,3 +71,13 @@ export const defaultServerOptions: ServerOptions = {
   speculate: true,
   rendezvous: undefined,
 };
+
+/** The bounds on what one customer keeps. */
+export function quotasOf(options: ServerOptions): Quotas {
+  return {
+    bytes: options.customerQuotaBytes ?? options.blobQuotaBytes / 2,
+    jobs: options.jobsPerCustomer,
+    kernels: options.kernelsPerCustomer,
+    openTasks: options.openTasksPerCustomer,
+  };
+}

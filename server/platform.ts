@@ -1,5 +1,5 @@
 import type { BlobName } from "../shared/data-reference.ts";
-import type { JobId, Sha256 } from "../shared/ids.ts";
+import type { ClientId, JobId, Sha256 } from "../shared/ids.ts";
 import type {
   BanInfo,
   Capacity,
@@ -10,10 +10,12 @@ import type {
   ServerStatus,
   Snapshot,
   Submitted,
+  UsageInfo,
 } from "../shared/wire/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
+import type { ClientUpload } from "./dispatch/client-uploads.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
-import type { NewTask, ResultRow } from "./store/store.ts";
+import type { BlobOwner, NewTask, ResultRow } from "./store/store.ts";
 
 /**
  * The use cases of customers and admins behind the REST interface. HTTP knows this and nothing of scheduler or
@@ -62,9 +64,18 @@ export interface Platform {
   /** Asks clients to cache data, until the precache is ended. @throws PlatformError TOO_MANY */
   precache(request: PrecacheRequest): StandingPrecache;
 
-  putKernel(source: Uint8Array): Promise<BlobName & { created: boolean }>;
-  kernel(sha256: Sha256): Promise<Uint8Array | undefined>;
-  kernels(): Promise<BlobName[]>;
+  /** Gives a customer a kernel. @throws PlatformError TOO_LARGE, QUOTA_EXCEEDED */
+  putKernel(source: Uint8Array, customer: string): Promise<BlobName & { created: boolean }>;
+  /** With `customer`: undefined when that customer does not have it. */
+  kernel(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined>;
+  kernels(customer?: string): Promise<BlobName[]>;
+  /** False when the customer does not have it; without `customer` every customer's. @throws PlatformError WRONG_STATE */
+  deleteKernel(sha256: Sha256, customer?: string): Promise<boolean>;
+  /** False when the owner does not have it; without `owner` every owner's. @throws PlatformError WRONG_STATE */
+  disownBlob(sha256: Sha256, owner?: BlobOwner): Promise<boolean>;
+
+  /** What a customer keeps, or every customer, without `customer`. */
+  usage(customer?: string): Promise<UsageInfo[]>;
 
   clients(): ClientInfo[];
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
@@ -75,7 +86,15 @@ export interface Platform {
   bans(): Promise<BanInfo[]>;
   unbanClient(id: string): Promise<boolean>;
   /** The connected client that a blob ticket belongs to. */
-  clientOfTicket(ticket: string): { id: string; trusted: boolean } | undefined;
+  clientOfTicket(ticket: string): { id: ClientId; trusted: boolean } | undefined;
+  /** Whether a client may read a blob or kernel (SPEC.md [READ-2]). */
+  clientMayRead(client: ClientId, sha256: Sha256): boolean | Promise<boolean>;
+  /**
+   * Counts the upload of a client, within what its tasks may use (SPEC.md [QUOTA-4]).
+   * @returns to be called when the upload failed
+   * @throws PlatformError FORBIDDEN, QUOTA_EXCEEDED, BAD_REQUEST
+   */
+  beginUpload(client: ClientId, upload: ClientUpload): Promise<() => void>;
 
   /** The expected throughput of the connected clients. */
   capacity(): Capacity;

@@ -66,9 +66,37 @@ export function addServerFlags(command: Command): void {
     positive,
   );
   add(
+    "--customer-quota <gb>",
+    "MANYHANDS_CUSTOMER_QUOTA",
+    "what one customer may keep (inputs, outputs, blobs, kernels), in GiB; half of --blob-quota-gb unless given",
+    undefined,
+    positive,
+  );
+  add(
+    "--customer-jobs <n>",
+    "MANYHANDS_CUSTOMER_JOBS",
+    "jobs that one customer may keep",
+    defaults.jobsPerCustomer,
+    whole(1, 1e9),
+  );
+  add(
+    "--customer-kernels <n>",
+    "MANYHANDS_CUSTOMER_KERNELS",
+    "kernels that one customer may keep",
+    defaults.kernelsPerCustomer,
+    whole(1, 1e9),
+  );
+  add(
+    "--customer-open-tasks <n>",
+    "MANYHANDS_CUSTOMER_OPEN_TASKS",
+    "tasks of one customer that may wait or run",
+    defaults.openTasksPerCustomer,
+    whole(1, 1e12),
+  );
+  add(
     "--blob-keep-hours <n>",
     "MANYHANDS_BLOB_KEEP_HOURS",
-    "keep unreferenced blobs this long",
+    "keep unreferenced blobs and kernels this long",
     defaults.blobKeepMs / 3.6e6,
     positive,
   );
@@ -174,6 +202,10 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     publicUrl: text("publicUrl"),
     trustProxy: flags["trustProxy"] === true,
     blobQuotaBytes: number("blobQuotaGb") * gib,
+    customerQuotaBytes: flags["customerQuota"] === undefined ? undefined : number("customerQuota") * gib,
+    jobsPerCustomer: number("customerJobs"),
+    kernelsPerCustomer: number("customerKernels"),
+    openTasksPerCustomer: number("customerOpenTasks"),
     blobKeepMs: number("blobKeepHours") * 3.6e6,
     maxConnections: number("maxConnections"),
     maxConnectionsPerAddress: number("maxConnectionsPerAddress"),

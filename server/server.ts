@@ -17,7 +17,7 @@ import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Health } from "./health.ts";
-import { defaultServerOptions, type ServerOptions } from "./options.ts";
+import { defaultServerOptions, quotasOf, type ServerOptions } from "./options.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
@@ -64,7 +64,7 @@ export async function startServer(
   checkHost(options.host);
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);
-  const store = await openSqliteStore(options.dataDirectory);
+  const store = await openSqliteStore(options.dataDirectory, { quotas: quotasOf(options) });
   let server: RunningServer;
   try {
     server = await startOn(store, options, tls, log);
@@ -162,7 +162,7 @@ async function startOn(
     log,
   });
   platform.onAuditorsCalled = () => auditors?.call();
-  const collector = collectRegularly(blobs, log);
+  const collector = collectRegularly(blobs, platform, keepMs, log);
   const abandoned = endAbandonedRegularly(platform, log);
 
   let closing: Promise<void> | undefined;
@@ -311,8 +311,19 @@ function checkBlobs(blobs: BlobDirectory, log: Logger): void {
   );
 }
 
-function collectRegularly(blobs: BlobDirectory, log: Logger): NodeJS.Timeout {
+function collectRegularly(
+  blobs: BlobDirectory,
+  platform: LocalPlatform,
+  keepMs: number,
+  log: Logger,
+): NodeJS.Timeout {
   const collect = (): void => {
+    platform
+      .collect(Date.now() - keepMs, (sha256) => blobs.removeUnowned(sha256))
+      .then(
+        ({ kernels }) => kernels > 0 && log.info({ kernels }, "collected kernels that no job uses"),
+        (error: unknown) => log.error({ err: error }, "could not collect kernels"),
+      );
     blobs.collect().then(
       ({ removed, bytes }) => removed > 0 && log.info({ removed, bytes }, "collected unreferenced blobs"),
       (error: unknown) => log.error({ err: error }, "could not collect blobs"),

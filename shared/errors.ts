@@ -93,6 +93,7 @@ const table = {
     4426,
     "Reload the page, or install the Manyhands version the server runs and start the client again.",
   ),
+  QUOTA_EXCEEDED: row(false, 507, 4507, "Delete what the message names."),
   STORE_FULL: row(
     true,
     507,

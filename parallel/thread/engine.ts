@@ -17,7 +17,7 @@ import type { BlobCache, Clock, Outbox, SandboxFactory } from "../../shared/clie
 import { jobDefaults } from "../../shared/limits.ts";
 import { version } from "../../shared/version.ts";
 import { MemoryBlobs } from "./memory-blobs.ts";
-import { createMemoryTransport } from "./memory-transport.ts";
+import { createMemoryTransport, ownIdentity } from "./memory-transport.ts";
 import type { EngineOptions } from "./messages.ts";
 import { createOwnTransfer } from "./own-blobs.ts";
 import { PortStream } from "./port-stream.ts";
@@ -132,7 +132,7 @@ function startClient(
       clock,
       random: Math.random,
       transport: createMemoryTransport(platform.connectionServices(pino({ level: "silent" }))),
-      blobs: createOwnTransfer(blobs, platform),
+      blobs: createOwnTransfer(blobs, platform, ownIdentity.client),
       cache: noCache,
       outbox: noOutbox,
       sandboxes,

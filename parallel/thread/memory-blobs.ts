@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { KeptNames } from "../../server/blobs/kept-names.ts";
 import { eachChunk, type ByteSource } from "../../server/blobs/each-chunk.ts";
-import type { Store } from "../../server/store/store.ts";
+import type { BlobOwner, Store } from "../../server/store/store.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
@@ -17,7 +17,7 @@ const keepMs = 10 * 60_000;
 /** Blobs of a program without SCRATCH, in memory. */
 export class MemoryBlobs implements Pick<
   BlobDirectory,
-  "write" | "stat" | "open" | "send" | "chunkDigests" | "keep"
+  "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
 > {
   readonly #blobs = new Map<Sha256, Buffer>();
   readonly #kept = new KeptNames();
@@ -34,9 +34,10 @@ export class MemoryBlobs implements Pick<
   async write(
     sha256: Sha256,
     source: ByteSource,
+    owner: BlobOwner,
     declaredSize = 0,
   ): Promise<BlobName & { created: boolean }> {
-    const known = await this.stat(sha256);
+    const known = await this.stat(sha256, owner);
     if (known) {
       await this.#store.touchBlob(known);
       return { ...known, created: false };
@@ -52,11 +53,12 @@ export class MemoryBlobs implements Pick<
     const name = { sha256, size: bytes.length };
     if (!this.#blobs.has(sha256)) this.#usedBytes += bytes.length;
     this.#blobs.set(sha256, bytes);
-    await this.#store.touchBlob(name);
+    await this.#store.touchBlob(name, owner);
     return { ...name, created: true };
   }
 
-  async stat(sha256: Sha256): Promise<BlobName | undefined> {
+  async stat(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined> {
+    if (owner && !(await this.#store.getBlob(sha256, owner))) return undefined;
     const bytes = this.#blobs.get(sha256);
     return bytes && { sha256, size: bytes.length };
   }
@@ -91,6 +93,16 @@ export class MemoryBlobs implements Pick<
     return this.#kept.add(names);
   }
 
+  removeUnowned(sha256: Sha256): Promise<void> {
+    return this.#remove(sha256, "unowned");
+  }
+
+  async #remove(sha256: Sha256, when: number | "unowned"): Promise<void> {
+    if (this.#kept.has(sha256) || !(await this.#store.forgetBlob(sha256, when))) return;
+    this.#usedBytes -= this.#blobs.get(sha256)?.length ?? 0;
+    this.#blobs.delete(sha256);
+  }
+
   async #receive(source: ByteSource): Promise<Buffer> {
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -105,13 +117,8 @@ export class MemoryBlobs implements Pick<
   async #makeRoom(bytes: number): Promise<void> {
     if (this.#usedBytes + bytes <= this.#quotaBytes) return;
     const before = Date.now() - keepMs;
-    for (const { sha256, size } of await this.#store.unreferencedBlobs(before, 1000))
-      if (
-        !this.#kept.has(sha256) &&
-        (await this.#store.forgetBlob(sha256, before)) &&
-        this.#blobs.delete(sha256)
-      )
-        this.#usedBytes -= size;
+    for (const { sha256 } of await this.#store.unreferencedBlobs(before, 1000))
+      await this.#remove(sha256, before);
     if (this.#usedBytes + bytes <= this.#quotaBytes) return;
     throw new PlatformError(
       "STORE_FULL",

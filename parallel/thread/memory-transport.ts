@@ -15,7 +15,10 @@ import { version } from "../../shared/version.ts";
 /** The client's watchdog hears this often from the server, which is in the same thread. */
 const heartbeatMs = 15_000;
 /** There is one client, and nobody to prove anything to. */
-const identity = { client: makeClientId(randomBytes), secret: randomBytes(24).toString("base64url") };
+export const ownIdentity = {
+  client: makeClientId(randomBytes),
+  secret: randomBytes(24).toString("base64url"),
+};
 
 /** Joins a client to a scheduler in the same thread by the protocol's frames, without a socket. */
 export function createMemoryTransport(services: ConnectionServices): Transport {
@@ -76,6 +79,7 @@ class MemoryConnection implements TransportConnection, ClientConnection {
 
   #join(hello: Extract<ClientMessage, { type: "hello" }>): void {
     const ticket = randomBytes(24).toString("base64url");
+    const identity = ownIdentity;
     this.#client = identity.client;
     const joining = {
       hello,

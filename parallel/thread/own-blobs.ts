@@ -6,10 +6,14 @@ import type { BlobTransfer } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
-import type { Sha256 } from "../../shared/ids.ts";
+import type { ClientId, Sha256 } from "../../shared/ids.ts";
 
-/** Reads blobs, kernels among them, straight from the store of this process. */
-export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel">): BlobTransfer {
+/** Reads blobs, kernels among them, straight from the store of this process, and stores those that its client uploads. */
+export function createOwnTransfer(
+  blobs: Blobs,
+  platform: Pick<Platform, "kernel">,
+  client: ClientId,
+): BlobTransfer {
   return {
     async fetch(name, range) {
       const bytes = await read(blobs, platform, name, range);
@@ -26,7 +30,7 @@ export function createOwnTransfer(blobs: Blobs, platform: Pick<Platform, "kernel
     hash: (bytes) => Promise.resolve(digest(bytes)),
     async upload(bytes) {
       const name = { sha256: digest(bytes), size: bytes.length };
-      await blobs.write(name.sha256, once(bytes), bytes.length);
+      await blobs.write(name.sha256, once(bytes), { client }, bytes.length);
       return name;
     },
   };

@@ -1,11 +1,12 @@
 import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import type { Principal } from "./principal.ts";
 
 /** The sender of a request: the holder of a token, or a connected client with the ticket of its connection. */
 export type Caller =
   | ({ readonly kind: "token" } & Principal)
-  | { readonly kind: "ticket"; readonly client: string; readonly trusted: boolean };
+  | { readonly kind: "ticket"; readonly client: ClientId; readonly trusted: boolean };
 
 type Rule = "open" | readonly (Role | "ticket")[];
 
@@ -15,7 +16,7 @@ const data = ["admin", "customer", "ticket"] as const;
 
 /**
  * Every route of the interface, and the roles that may use it; other routes are not served. Customers act on their
- * own jobs only (see {@link maySee}). Clients and volunteers use their tokens on the socket alone; over HTTP they
+ * own jobs, blobs and kernels only (see {@link maySee}). Clients and volunteers use their tokens on the socket alone; over HTTP they
  * have the ticket of their connection, for blobs only.
  */
 export const rules = {
@@ -37,11 +38,14 @@ export const rules = {
   "PUT /api/blobs/{sha256}": data,
   "GET /api/blobs/{sha256}": data,
   "HEAD /api/blobs/{sha256}": data,
+  "DELETE /api/blobs/{sha256}": customers,
   "GET /api/blobs/{sha256}/chunks": data,
   "POST /api/precache": customers,
   "POST /api/kernels": customers,
   "GET /api/kernels": customers,
   "GET /api/kernels/{sha256}": customers,
+  "DELETE /api/kernels/{sha256}": customers,
+  "GET /api/usage": customers,
   "GET /api/clients": customers,
   "POST /api/clients/{id}/disconnect": admin,
   "POST /api/clients/{id}/ban": admin,

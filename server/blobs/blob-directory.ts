@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { Store } from "../store/store.ts";
+import type { BlobOwner, Store } from "../store/store.ts";
 import { ChunkDigests } from "./chunk-digests.ts";
 import type { ByteSource } from "./each-chunk.ts";
 import { blobError } from "./failure.ts";
@@ -22,7 +22,10 @@ interface BlobDirectoryOptions {
   /** Blobs without a reference are kept this long after their last upload or use. */
   readonly keepMs: number;
   /** Records the blobs and the jobs that refer to them. */
-  readonly store: Pick<Store, "touchBlob" | "getBlob" | "blobUsage" | "unreferencedBlobs" | "forgetBlob">;
+  readonly store: Pick<
+    Store,
+    "touchBlob" | "getBlob" | "checkRoom" | "blobUsage" | "unreferencedBlobs" | "forgetBlob"
+  >;
   /** Milliseconds since the epoch; the same as the store's. */
   readonly clock?: () => number;
 }
@@ -62,30 +65,37 @@ export class BlobDirectory {
   }
 
   /**
-   * Stores a blob; it is verified, on disk and recorded when this resolves. A blob that is there already is not written
-   * again, and `source` is then left unread: the caller drains it.
+   * Stores a blob for its sender; it is verified, on disk and recorded when this resolves. A blob that this owner has already is not
+   * `created`, and `source` is then left unread: the caller drains it. Of a blob that others have all bytes are read and verified
+   * ([READ-1]).
    * @param declaredSize - what the sender announced, in bytes; a quota that it exceeds refuses at once
-   * @throws PlatformError HASH_MISMATCH, TOO_LARGE, STORE_FULL, STORE_FAILED, BAD_REQUEST (the upload broke off); then
+   * @throws PlatformError HASH_MISMATCH, TOO_LARGE, QUOTA_EXCEEDED, STORE_FULL, STORE_FAILED, BAD_REQUEST (the upload broke off); then
    * nothing is left behind
    */
   async write(
     sha256: Sha256,
     source: ByteSource,
+    owner: BlobOwner,
     declaredSize?: number,
   ): Promise<BlobName & { created: boolean }> {
     if (declaredSize !== undefined && declaredSize > limits.blobBytes) throw blobTooLarge(sha256);
     try {
-      const known = await this.#locks.run(sha256, () => this.#reuse(sha256));
+      const known = await this.stat(sha256, owner);
       if (known) return { ...known, created: false };
-      return await this.#receive(sha256, source, declaredSize);
+      if ("customer" in owner) await this.#store.checkRoom(owner.customer, declaredSize ?? 0);
+      return await this.#receive(sha256, source, owner, declaredSize);
     } catch (error) {
       throw blobError(error);
     }
   }
 
-  /** Name and size of a blob, undefined when it is not here. Counts as a use: it will not be collected for `keepMs`. */
-  async stat(sha256: Sha256): Promise<BlobName | undefined> {
+  /**
+   * Name and size of a blob, undefined when it is not here, or not the given owner's. Counts as a use: it will not be collected for
+   * `keepMs`.
+   */
+  async stat(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined> {
     try {
+      if (owner && !(await this.#store.getBlob(sha256, owner))) return undefined;
       // Most look-ups need no lock: a blob touched a moment ago is not up for collection.
       if (this.#wasTouchedLately(sha256)) return this.#files.find(sha256);
       return await this.#locks.run(sha256, () => this.#reuse(sha256));
@@ -126,6 +136,18 @@ export class BlobDirectory {
   /** Keeps blobs from being collected, until the returned function is called. */
   keep(names: readonly Sha256[]): () => void {
     return this.#kept.add(names);
+  }
+
+  /** Removes a blob that has lost its last owner. @throws PlatformError STORE_FAILED, STORE_FULL */
+  async removeUnowned(sha256: Sha256): Promise<void> {
+    try {
+      await this.#locks.run(sha256, async () => {
+        const found = this.#files.find(sha256);
+        if (found) await this.#remove(found, "unowned");
+      });
+    } catch (error) {
+      throw blobError(error);
+    }
   }
 
   /** Removes the blobs that no job refers to and that were not touched for `keepMs`. @throws PlatformError STORE_FAILED, STORE_FULL */
@@ -179,6 +201,7 @@ export class BlobDirectory {
   async #receive(
     sha256: Sha256,
     source: ByteSource,
+    owner: BlobOwner,
     declaredSize: number | undefined,
   ): Promise<BlobName & { created: boolean }> {
     let reserved = 0;
@@ -191,7 +214,7 @@ export class BlobDirectory {
       if (declaredSize !== undefined) await reserve(declaredSize);
       const room = declaredSize === undefined ? reserve : undefined;
       const size = await receive(path, sha256, source, declaredSize, room);
-      return await this.#locks.run(sha256, () => this.#publish(path, { sha256, size }));
+      return await this.#locks.run(sha256, () => this.#publish(path, { sha256, size }, owner));
     } finally {
       this.#quota.release(reserved);
     }
@@ -215,13 +238,17 @@ export class BlobDirectory {
   }
 
   /** Under the blob's lock. */
-  async #publish(path: string, name: BlobName): Promise<BlobName & { created: boolean }> {
+  async #publish(path: string, name: BlobName, owner: BlobOwner): Promise<BlobName & { created: boolean }> {
     let published = false;
     try {
-      if (await this.#reuse(name.sha256)) return { ...name, created: false };
+      if (this.#files.find(name.sha256)) {
+        const had = await this.#store.getBlob(name.sha256, owner);
+        await this.#touch(name, owner);
+        return { ...name, created: had === undefined };
+      }
       await this.#files.publish(path, name.sha256);
       published = true;
-      await this.#recordNew(name);
+      await this.#recordNew(name, owner);
       return { ...name, created: true };
     } finally {
       if (!published) await rm(path, { force: true });
@@ -232,10 +259,10 @@ export class BlobDirectory {
    * Puts name and record of a blob on disk side by side. Power that fails in between may leave a record without a
    * file: no customer was told of that blob, and its record is collected like that of an unused blob.
    */
-  async #recordNew(name: BlobName): Promise<void> {
+  async #recordNew(name: BlobName, owner: BlobOwner): Promise<void> {
     const [synced, recorded] = await Promise.allSettled([
       this.#files.sync(name.sha256),
-      this.#store.touchBlob(name),
+      this.#store.touchBlob(name, owner),
     ]);
     const failed = [synced, recorded].find((one) => one.status === "rejected");
     // A touched blob is looked up without the lock, so the touch is noted last.
@@ -247,20 +274,20 @@ export class BlobDirectory {
   }
 
   /** Under the blob's lock. The record goes first: the next start adopts a file without a record. */
-  async #remove({ sha256, size }: BlobName, before: number): Promise<boolean> {
+  async #remove({ sha256, size }: BlobName, when: number | "unowned"): Promise<boolean> {
     if (this.#kept.has(sha256)) {
       // A touch keeps a blob in use out of the next list of candidates.
       await this.#touch({ sha256, size });
       return false;
     }
-    if (!(await this.#store.forgetBlob(sha256, before))) return false;
+    if (!(await this.#store.forgetBlob(sha256, when))) return false;
     this.#touched.delete(sha256);
     await this.#files.remove(sha256);
     return true;
   }
 
-  async #touch(name: BlobName): Promise<void> {
-    await this.#store.touchBlob(name);
+  async #touch(name: BlobName, owner?: BlobOwner): Promise<void> {
+    await this.#store.touchBlob(name, owner);
     this.#noteTouched(name.sha256);
   }
 

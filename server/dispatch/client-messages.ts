@@ -106,12 +106,29 @@ export class ClientMessages {
         this.#log.debug({ client, precache: message.id }, "Ignored a report on no standing precache");
       return undefined;
     }
+    if (message.type === "checkpoint") return this.#receiveCheckpoint(client, message);
     for (const event of toEvents(client, message)) this.#dispatcher.feed(event);
     if (message.type === "goodbye") {
       this.#registry.left(client);
       this.#precaches.left(client);
     }
     return undefined;
+  }
+
+  #receiveCheckpoint(
+    client: ClientId,
+    { job, index, attempt, state }: Extract<ClientMessage, { type: "checkpoint" }>,
+  ): Promise<void> | undefined {
+    if (!isValue(state)) return undefined;
+    const lease = { job, index, attempt };
+    this.#dispatcher.feed({ type: "checkpointReceived", client, lease, state });
+    const customer = this.#dispatcher.scheduler.state.jobs.get(job)?.info.customer;
+    if (customer === undefined || !this.#holds(client, job, index)) return undefined;
+    return this.#blobs
+      .keepOfCheckpoint(client, customer, state)
+      .catch((error: unknown) =>
+        this.#log.debug({ err: error, client, job }, "data of a checkpoint is not kept"),
+      );
   }
 
   #holds(client: ClientId, job: JobId, index: TaskIndex): boolean {
@@ -140,16 +157,25 @@ export class ClientMessages {
       this.#dispatcher.feed({ type: "resultsReceived", client, job, results });
       return undefined;
     }
-    return this.#withBlobs(results).then((checked) => {
+    const customer = this.#dispatcher.scheduler.state.jobs.get(job)?.info.customer;
+    return this.#withBlobs(results, client, customer).then((checked) => {
       this.#dispatcher.feed({ type: "resultsReceived", client, job, results: checked });
     });
   }
 
   /** A result that names a missing blob would lose its task: such a result counts as a failed attempt. */
-  async #withBlobs(results: readonly TaskResult[]): Promise<TaskResult[]> {
+  async #withBlobs(
+    results: readonly TaskResult[],
+    client: ClientId,
+    customer: string | undefined,
+  ): Promise<readonly TaskResult[]> {
+    // The job has ended: no result of it is taken.
+    if (customer === undefined) return results;
     const checked: TaskResult[] = [];
     for (const result of results) {
-      const missing = namesBlobs(result) ? await this.#blobs.firstMissing(blobsOf(result)) : undefined;
+      const missing = namesBlobs(result)
+        ? await this.#blobs.firstMissing(blobsOf(result), client, customer)
+        : undefined;
       const message =
         missing && `The output names the blob ${missing.sha256}, which the client did not upload.`;
       checked.push(
@@ -209,7 +235,7 @@ function readable(result: TaskResult): TaskResult {
 
 function toEvents(
   client: ClientId,
-  message: Exclude<Message, { type: "results" | "log" | "precached" }>,
+  message: Exclude<Message, { type: "results" | "log" | "precached" | "checkpoint" }>,
 ): SchedulerEvent[] {
   switch (message.type) {
     case "want":
@@ -221,11 +247,6 @@ function toEvents(
         lease,
         fraction,
       }));
-    case "checkpoint": {
-      const { job, index, attempt, state } = message;
-      if (!isValue(state)) return [];
-      return [{ type: "checkpointReceived", client, lease: { job, index, attempt }, state }];
-    }
     case "release":
       return [{ type: "leasesReleased", client, leases: message.leases }];
     case "cached":

@@ -5,31 +5,31 @@ import type { JobRow } from "../store/store.ts";
 export const failuresShown = 20;
 
 /** A job as customers and the status page see it. */
-export function describeJob(
-  row: JobRow,
-  running: Running,
-  rate: number,
-  failures: readonly TaskFailure[],
-): JobInfo {
+export function describeJob(row: JobRow, standing: Standing, failures: readonly TaskFailure[]): JobInfo {
   const { total: _total, done: _done, failed: _failed, submittedAt: _submittedAt, ...rest } = row;
   const { reason, endedAt, ...shown } = rest;
   return {
     ...shown,
-    ...progressOf(row, running, rate),
+    ...progressOf(row, standing),
     // The reason of the whole job's end stands last.
     failures: reason ? [...failures.slice(0, failuresShown - 1), reason] : failures.slice(0, failuresShown),
     endedAt: endedAt ?? null,
   };
 }
 
-/** Leased tasks of a job, and the sum of their fractions. */
-interface Running {
+/** How a job stands besides its row. */
+interface Standing {
+  /** Leased tasks. */
   readonly running: number;
+  /** The sum of their fractions. */
   readonly done: number;
+  /** Tasks a second. */
+  readonly rate: number;
+  readonly quotaFull: boolean;
 }
 
 /** The progress of a job: counts, rate and estimated end. */
-export function progressOf(row: JobRow, { running, done }: Running, rate: number): JobProgress {
+export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Standing): JobProgress {
   const { state, paused, waitingFor, endedAt } = row;
   const counts = countTasks(row, running);
   const left = counts.queued + counts.running;
@@ -37,10 +37,11 @@ export function progressOf(row: JobRow, { running, done }: Running, rate: number
     state,
     paused,
     waitingFor: [...waitingFor],
+    quotaFull: quotaFull && endedAt === undefined,
     counts,
     fraction: fractionOf(counts, done, endedAt !== undefined),
     rate,
-    estimatedMs: left === 0 ? 0 : rate > 0 && !paused ? (left / rate) * 1000 : null,
+    estimatedMs: left === 0 ? 0 : rate > 0 && !paused && !quotaFull ? (left / rate) * 1000 : null,
   };
 }
 

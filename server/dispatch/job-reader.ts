@@ -45,7 +45,7 @@ export class JobReader {
 
   async describe(row: JobRow): Promise<JobInfo> {
     const failures = row.failed > 0 ? await this.#store.failures(row.id, failuresShown) : [];
-    return describeJob(row, this.#scheduler.progress(row.id), this.#watch.rate(row.id), failures);
+    return describeJob(row, this.#standing(row), failures);
   }
 
   /** @throws PlatformError NOT_FOUND */
@@ -93,7 +93,12 @@ export class JobReader {
   /** The progress of a job, from memory while the job is watched. @throws PlatformError NOT_FOUND */
   async progress(id: JobId): Promise<JobProgress> {
     const row = this.#watch.row(id) ?? (await this.row(id));
-    return progressOf(row, this.#scheduler.progress(id), this.#watch.rate(id));
+    return progressOf(row, this.#standing(row));
+  }
+
+  #standing({ id, customer }: JobRow) {
+    const quotaFull = this.#scheduler.state.full.has(customer);
+    return { ...this.#scheduler.progress(id), rate: this.#watch.rate(id), quotaFull };
   }
 
   moved(id: JobId, signal: AbortSignal): Promise<void> {

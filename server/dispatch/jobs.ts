@@ -34,7 +34,7 @@ export class Jobs {
   async create(
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }> {
-    const kernel = await this.#kernels.require(options.kernel);
+    const kernel = await this.#kernels.require(options.kernel, options.customer);
     const id = makeJobId(randomBytes);
     const { job, created } = await this.#store.createJob({ ...options, id, kernel, createdAt: Date.now() });
     if (created) this.takeUp(job);

@@ -13,31 +13,45 @@ export class Kernels {
     this.#store = store;
   }
 
-  /** @throws PlatformError TOO_LARGE */
-  async put(source: Uint8Array): Promise<BlobName & { created: boolean }> {
+  /** Gives a customer a kernel. @throws PlatformError TOO_LARGE, QUOTA_EXCEEDED */
+  async put(source: Uint8Array, customer: string): Promise<BlobName & { created: boolean }> {
     if (source.length > limits.kernelBytes)
       throw new PlatformError(
         "TOO_LARGE",
         `A kernel of ${source.length} bytes; at most ${limits.kernelBytes} are taken.`,
       );
     const sha256 = sha256Hex(source);
-    const created = (await this.#store.getKernel(sha256)) === undefined;
-    if (created) await this.#store.putKernel(sha256, source);
+    const created = await this.#store.putKernel(sha256, source, customer);
     return { sha256, size: source.length, created };
   }
 
-  get(sha256: Sha256): Promise<Uint8Array | undefined> {
-    return this.#store.getKernel(sha256);
+  get(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined> {
+    return this.#store.getKernel(sha256, customer);
   }
 
-  list(): Promise<BlobName[]> {
-    return this.#store.listKernels();
+  list(customer?: string): Promise<BlobName[]> {
+    return this.#store.listKernels(customer);
   }
 
-  /** The name of a stored kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
-  async require(sha256: Sha256): Promise<BlobName> {
-    const source = await this.#store.getKernel(sha256);
-    if (!source) throw new PlatformError("UNKNOWN_KERNEL", `No kernel ${sha256} has been posted here.`);
+  delete(sha256: Sha256, customer?: string): Promise<boolean> {
+    return this.#store.deleteKernel(sha256, customer);
+  }
+
+  /** Removes those that no job refers to and that were last used before `before` (ms since the epoch); returns how many. */
+  async collect(before: number): Promise<number> {
+    let removed = 0;
+    for (let some = -1; some !== 0; removed += some) some = await this.#store.collectKernels(before);
+    return removed;
+  }
+
+  /** The name of a customer's kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
+  async require(sha256: Sha256, customer: string): Promise<BlobName> {
+    const source = await this.#store.getKernel(sha256, customer);
+    if (!source)
+      throw new PlatformError(
+        "UNKNOWN_KERNEL",
+        `Customer "${customer}" has posted no kernel ${sha256} here.`,
+      );
     return { sha256, size: source.length };
   }
 }

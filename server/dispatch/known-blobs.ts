@@ -1,30 +1,69 @@
 import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { Sha256 } from "../../shared/ids.ts";
-import type { Store } from "../store/store.ts";
+import type { ClientId, Sha256 } from "../../shared/ids.ts";
+import type { BlobOwner, Store } from "../store/store.ts";
+import type { ClientUploads } from "./client-uploads.ts";
 
-const remembered = 10_000;
+/** Where a data reference stands in an encoded value: text of 64 characters. */
+const reference = /\xd9@([0-9a-f]{64})/g;
+
+const remembered = 50_000;
 /** Far less than the time that an unused blob is kept. */
 const rememberMs = 10 * 60 * 1000;
 
-/** Checks that the blobs of a result are stored, asking the store now and then for each blob. */
+/**
+ * Checks the blobs that results name: they have to be stored, and uploaded by the client of the result or the customer's before (SPEC.md
+ * [READ-3]). The store is asked once for each blob of a customer.
+ */
 export class KnownBlobs {
   readonly #store: Store;
-  readonly #sizes = new LRUCache<Sha256, number>({ max: remembered, ttl: rememberMs });
+  readonly #uploads: ClientUploads;
+  /** Names that were found for a customer. */
+  readonly #known = new LRUCache<string, true>({ max: remembered, ttl: rememberMs });
 
-  constructor(store: Store) {
+  constructor(store: Store, uploads: ClientUploads) {
     this.#store = store;
+    this.#uploads = uploads;
   }
 
-  async firstMissing(names: readonly BlobName[]): Promise<BlobName | undefined> {
+  async firstMissing(
+    names: readonly BlobName[],
+    client: ClientId,
+    customer: string,
+  ): Promise<BlobName | undefined> {
     for (const name of names) {
-      if (this.#sizes.get(name.sha256) === name.size) continue;
-      const blob = await this.#store.getBlob(name.sha256);
-      if (blob?.size !== name.size) return name;
-      this.#sizes.set(name.sha256, name.size);
+      const key = `${name.sha256} ${name.size} ${customer}`;
+      if (this.#known.has(key)) continue;
+      if (!(await this.#has(name, { client })) && !(await this.#has(name, { customer }))) return name;
+      this.#uploads.named(client, name.sha256);
       // The blob is in use: it must outlive the moment before its reference is stored.
       await this.#store.touchBlob(name);
+      this.#known.set(key, true);
     }
     return undefined;
   }
+
+  /**
+   * Gives the customer of a task the blobs that its checkpoint names and that its client uploaded: the client that goes on from the
+   * checkpoint reads them.
+   * @throws PlatformError QUOTA_EXCEEDED
+   */
+  async keepOfCheckpoint(client: ClientId, customer: string, state: Uint8Array): Promise<void> {
+    for (const sha256 of referencesIn(state)) {
+      const blob = await this.#store.getBlob(sha256, { client });
+      if (!blob) continue;
+      this.#uploads.named(client, blob.sha256);
+      await this.#store.touchBlob(blob, { customer });
+    }
+  }
+
+  async #has({ sha256, size }: BlobName, owner: BlobOwner): Promise<boolean> {
+    return (await this.#store.getBlob(sha256, owner))?.size === size;
+  }
+}
+
+/** Names of the blobs that an encoded value refers to. Other bytes that look like a reference may be among them. */
+function referencesIn({ buffer, byteOffset, byteLength }: Uint8Array): Sha256[] {
+  const text = Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+  return [...text.matchAll(reference)].map(([, sha256]) => sha256 as Sha256);
 }

@@ -1,12 +1,14 @@
 import type { Logger } from "pino";
-import type { JobId } from "../../shared/ids.ts";
+import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { ConnectionServices } from "../sockets/client-gate.ts";
 import type { Store } from "../store/store.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
+import { ClientReads } from "./client-reads.ts";
 import { ClientRegistry } from "./client-registry.ts";
+import { ClientUploads } from "./client-uploads.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { JobReader } from "./job-reader.ts";
 import { JobWatch } from "./job-watch.ts";
@@ -17,6 +19,7 @@ import { News } from "./news.ts";
 import { Precaches } from "./precaches.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
+import { readUsage } from "./usage.ts";
 
 /** Clients have this long to come back after a restart before their tasks are leased again. */
 const rejoinMs = 2500;
@@ -47,11 +50,15 @@ export class LocalPlatform implements Platform {
   readonly #jobs: Jobs;
   readonly #reader: JobReader;
   readonly #bans: ClientBans;
+  readonly #reads: ClientReads;
+  readonly #uploads: ClientUploads;
+  readonly #store: Store;
   readonly #tally: Tally;
   readonly #status: Status;
 
   private constructor({ store, options, log, volunteerUrls }: Parts, isRestart: boolean) {
     this.#options = options;
+    this.#store = store;
     const news = new News<JobId>();
     const watch = new JobWatch(news);
     const { graceMs, quarantineAfter, speculate } = options;
@@ -83,11 +90,13 @@ export class LocalPlatform implements Platform {
       },
     });
     const { scheduler, connections } = dispatcher;
-    const blobs = new KnownBlobs(store);
+    this.#uploads = new ClientUploads(store, scheduler);
+    const blobs = new KnownBlobs(store, this.#uploads);
     this.dispatcher = dispatcher;
     this.#registry = new ClientRegistry(scheduler, graceMs);
     this.#tally = new Tally(this.#registry);
     this.#precaches = new Precaches((client, message) => connections.send(client, message));
+    this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
     this.#messages = new ClientMessages(dispatcher, this.#registry, blobs, watch, this.#precaches, log);
     this.#kernels = new Kernels(store);
     this.#reader = new JobReader(store, scheduler, watch, news);
@@ -96,6 +105,10 @@ export class LocalPlatform implements Platform {
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
     this.#status = new Status({ store, options, volunteerUrls, scheduler, registry, jobs, watch, tally });
     store.onDependents((row) => this.#jobs.takeUp(row));
+    store.onQuota((customer, full) => {
+      dispatcher.feed({ type: "quotaChanged", customer, full });
+      for (const { id, info } of scheduler.state.jobs.values()) if (info.customer === customer) news.tell(id);
+    });
     if (isRestart) setTimeout(() => dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
@@ -119,6 +132,16 @@ export class LocalPlatform implements Platform {
    */
   endAbandoned(now: number): Promise<number> {
     return this.#jobs.endAbandoned(now);
+  }
+
+  /**
+   * Removes kernels that nobody uses, and uploads of clients that are gone. To be called regularly.
+   * @param before - kernels last used later stay, in ms since the Unix epoch
+   * @param removeBlob - removes a blob that nobody has any more
+   */
+  async collect(before: number, removeBlob: (sha256: Sha256) => Promise<void>): Promise<{ kernels: number }> {
+    await this.#uploads.collect(removeBlob);
+    return { kernels: await this.#kernels.collect(before) };
   }
 
   /** The verbs that client sockets call. */
@@ -149,9 +172,12 @@ export class LocalPlatform implements Platform {
 
   precache: Platform["precache"] = (request) => this.#precaches.start(request);
 
-  putKernel: Platform["putKernel"] = (source) => this.#kernels.put(source);
-  kernel: Platform["kernel"] = (sha256) => this.#kernels.get(sha256);
-  kernels: Platform["kernels"] = () => this.#kernels.list();
+  putKernel: Platform["putKernel"] = (source, customer) => this.#kernels.put(source, customer);
+  kernel: Platform["kernel"] = (sha256, customer) => this.#kernels.get(sha256, customer);
+  kernels: Platform["kernels"] = (customer) => this.#kernels.list(customer);
+  deleteKernel: Platform["deleteKernel"] = (sha256, customer) => this.#kernels.delete(sha256, customer);
+  disownBlob: Platform["disownBlob"] = (sha256, owner) => this.#store.disownBlob(sha256, owner);
+  usage: Platform["usage"] = (customer) => readUsage(this.#store, customer);
 
   clients: Platform["clients"] = () => this.#registry.list();
   disconnectClient: Platform["disconnectClient"] = (id) => this.#bans.disconnect(id);
@@ -159,6 +185,8 @@ export class LocalPlatform implements Platform {
   bans: Platform["bans"] = () => this.#bans.list();
   unbanClient: Platform["unbanClient"] = (id) => this.#bans.lift(id);
   clientOfTicket: Platform["clientOfTicket"] = (ticket) => this.#registry.ofTicket(ticket);
+  clientMayRead: Platform["clientMayRead"] = (client, sha256) => this.#reads.mayRead(client, sha256);
+  beginUpload: Platform["beginUpload"] = (client, upload) => this.#uploads.begin(client, upload);
 
   capacity: Platform["capacity"] = () => this.#registry.capacity(this.#tally.rate());
   status: Platform["status"] = () => this.#status.status();

@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { ClientId } from "../../shared/ids.ts";
+import type { ClientId, Sha256 } from "../../shared/ids.ts";
 import { precacheBytes } from "../../shared/wire/precache.ts";
 import type { ClientMessage, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { PrecacheProgress } from "../../shared/wire/rest.ts";
@@ -30,6 +30,7 @@ interface Part {
 interface Precache extends PrecacheRequest {
   readonly id: number;
   readonly bytes: number;
+  readonly names: ReadonlySet<Sha256>;
   readonly parts: Map<ClientId, Part>;
 }
 
@@ -58,7 +59,8 @@ export class Precaches {
     this.#makeSureOfRoom(request.customer);
     const id = this.#nextId++;
     const bytes = request.items.reduce((sum, item) => sum + precacheBytes(item), 0);
-    const precache: Precache = { ...request, id, bytes, parts: new Map() };
+    const names = new Set(request.items.map(({ sha256 }) => sha256));
+    const precache: Precache = { ...request, id, bytes, names, parts: new Map() };
     this.#precaches.set(id, precache);
     for (const client of this.#clients.keys()) this.#ask(precache, client);
     return {
@@ -72,6 +74,13 @@ export class Precaches {
   joined(info: SchedulerClientInfo, name: string): void {
     this.#clients.set(info.id, { info, name });
     for (const precache of this.#precaches.values()) this.#ask(precache, info.id);
+  }
+
+  /** Whether a standing precache asked this client for the blob. */
+  isAsked(client: ClientId, sha256: Sha256): boolean {
+    for (const { names, parts } of this.#precaches.values())
+      if (names.has(sha256) && parts.has(client)) return true;
+    return false;
   }
 
   left(client: ClientId): void {

@@ -8,11 +8,15 @@ import type { ClientRegistry } from "./client-registry.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Tally } from "./tally.ts";
+import { readUsage } from "./usage.ts";
 
 /** Most jobs pushed to the status page, which asks for the others page by page. */
 const jobsShown = 100;
 /** Places among them for jobs that ended in failure, so that a crowd of waiting jobs does not hide them. */
 const failedShown = 20;
+
+/** Customers pushed to the status page. */
+const customersShown = 100;
 
 /** A job counts as running for this long after the end of a task. */
 const movingMs = 60_000;
@@ -54,6 +58,7 @@ export class Status {
       jobs: await Promise.all(shown.map((row) => jobs.describe(row))),
       jobCount: totals.jobs,
       clients: registry.list(),
+      usage: (await readUsage(store)).sort((a, b) => b.bytes.total - a.bytes.total).slice(0, customersShown),
       throughput: tally.throughput(),
     };
   }

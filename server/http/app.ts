@@ -22,6 +22,7 @@ import { signInRoutes } from "./routes/sign-in.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { isSameOrigin } from "../access/same-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 
@@ -62,6 +63,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...blobRoutes(parts),
     ...kernelRoutes(parts),
     ...clientRoutes(parts),
+    ...usageRoutes(parts),
     ...tokenRoutes(parts),
     ...signInRoutes(parts),
     ...statusRoutes(parts, metrics, streams),

@@ -9,7 +9,10 @@ import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What HTTP needs of the blob directory. */
-export type Blobs = Pick<BlobDirectory, "write" | "stat" | "open" | "send" | "chunkDigests" | "keep">;
+export type Blobs = Pick<
+  BlobDirectory,
+  "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
+>;
 
 /** Parts of the HTTP side. */
 export interface HttpParts {

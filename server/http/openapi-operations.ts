@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import { jobListStates, nextCursorHeader } from "../../shared/wire/rest.ts";
+import { jobListStates, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
 import type { RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
@@ -192,6 +192,8 @@ export const operations: Record<RouteName, Operation> = {
   "PUT /api/blobs/{sha256}": {
     id: "putBlob",
     summary: "Store bytes under their SHA-256",
+    description:
+      "Whoever sends all bytes has the blob; 200 when the caller has it already. A connected client uploads what its tasks produce.",
     body: { "*/*": "bytes" },
     replies: made("BlobName"),
   },
@@ -203,13 +205,20 @@ export const operations: Record<RouteName, Operation> = {
   },
   "HEAD /api/blobs/{sha256}": {
     id: "headBlob",
-    summary: "Whether a blob is here, and its size",
+    summary: "Whether the caller may read a blob, and its size",
+    description: `${ownBlobHeader} in the reply: the caller has it and need not put it. An admin may read those of others too.`,
     headers: blobHeaders,
     replies: {
       200: { description: "It is here." },
       206: { description: "The range is." },
       304: blobReplies[304],
     },
+  },
+  "DELETE /api/blobs/{sha256}": {
+    id: "deleteBlob",
+    summary: "Give up a blob that no job of the caller refers to",
+    description: "The bytes go when no other customer has them. An admin's: from every customer.",
+    replies: done,
   },
   "GET /api/blobs/{sha256}/chunks": {
     id: "readBlobChunks",
@@ -234,11 +243,26 @@ export const operations: Record<RouteName, Operation> = {
     body: { "text/javascript": "text", "application/javascript": "text", ...either("PostKernel") },
     replies: made("BlobName"),
   },
-  "GET /api/kernels": { id: "listKernels", summary: "Kernels", replies: ok("BlobName", true) },
+  "GET /api/kernels": {
+    id: "listKernels",
+    summary: "The caller's kernels; an admin's: all",
+    replies: ok("BlobName", true),
+  },
   "GET /api/kernels/{sha256}": {
     id: "getKernel",
     summary: "Source of a kernel",
     replies: { 200: { description: "The module.", content: { "text/javascript": "text" } } },
+  },
+  "DELETE /api/kernels/{sha256}": {
+    id: "deleteKernel",
+    summary: "Give up a kernel that no job of the caller uses",
+    description: "It goes when no other customer has it. An admin's: from every customer.",
+    replies: done,
+  },
+  "GET /api/usage": {
+    id: "getUsage",
+    summary: "What the caller keeps, and may keep; for an admin every customer",
+    replies: ok("Usage", true),
   },
   "GET /api/clients": {
     id: "listClients",

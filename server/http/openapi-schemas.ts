@@ -21,6 +21,7 @@ import {
   taskItemSchema,
   taskLineSchema,
   tokenInfoSchema,
+  usageSchema,
 } from "../../shared/wire/rest.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
@@ -45,6 +46,7 @@ export const sent = {
   Capacity: capacitySchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
+  Usage: usageSchema,
   Token: tokenInfoSchema,
   CreatedToken: createdTokenSchema,
   SignedIn: signedInSchema,

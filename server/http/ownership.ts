@@ -4,6 +4,7 @@ import { jobIdSchema, type JobId } from "../../shared/ids.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import type { Principal } from "../access/principal.ts";
 import { maySee } from "../access/rules.ts";
+import type { BlobOwner } from "../store/store.ts";
 import type { Platform } from "../platform.ts";
 import { check } from "./body.ts";
 import type { Call } from "./context.ts";
@@ -13,6 +14,11 @@ import { parameter } from "./reply.ts";
 export function principalOf({ caller }: Call): Principal {
   if (caller?.kind === "token") return caller;
   throw new PlatformError("FORBIDDEN", "This is for customers and admins.");
+}
+
+/** Whose kernels and blobs a caller sees: the customer's own; undefined for an admin, who sees all. */
+export function visibleTo({ role, name }: Principal): (BlobOwner & { customer: string }) | undefined {
+  return role === "admin" ? undefined : { customer: name };
 }
 
 /**

@@ -2,6 +2,8 @@ import { MessagePack } from "../../shared/wire/messagepack.ts";
 import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
+import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
+import { check } from "./body.ts";
 import type { Call } from "./context.ts";
 
 const replies = new MessagePack(messagePackBounds.body);
@@ -32,6 +34,11 @@ export function parameter({ req }: Call, name: string): string {
   const value = req.params[name];
   if (typeof value !== "string") throw new Error(`route without parameter ${name}`);
   return value;
+}
+
+/** The SHA-256 in the path. @throws PlatformError BAD_REQUEST */
+export function hashOf(call: Call): Sha256 {
+  return check(sha256Schema, parameter(call, "sha256"), "address");
 }
 
 /** One value of the query. @throws PlatformError BAD_REQUEST when it is given twice */

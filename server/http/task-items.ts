@@ -14,18 +14,30 @@ import type { NewTask } from "../store/store.ts";
 import { check, parseJson } from "./body.ts";
 import type { Blobs } from "./context.ts";
 
+/** Stores a large input as a blob. */
+export type PutInput = (bytes: Uint8Array) => Promise<BlobName>;
+
+/** Stores the large inputs of a customer. */
+export function inputWriter(blobs: Blobs, customer: string): PutInput {
+  return async (bytes) => {
+    const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
+    await blobs.write(sha256, Readable.from([bytes]), { customer }, bytes.length);
+    return { sha256, size: bytes.length };
+  };
+}
+
 /** Reads one raw item of a stream of tasks; undefined for one that carries none (a blank line). */
 export type TaskReader = (raw: Uint8Array) => Promise<NewTask> | NewTask | undefined;
 
 /** Reads lines of JSON. A line without an index gets the one after the line before it, from `firstIndex` on. */
-export function lineReader(blobs: Blobs, firstIndex: number): TaskReader {
-  const read = taskFromJson(blobs, firstIndex);
+export function lineReader(put: PutInput, firstIndex: number): TaskReader {
+  const read = taskFromJson(put, firstIndex);
   return (raw) => (isBlank(raw) ? undefined : read(parseJson(raw, "line")));
 }
 
 /** Reads tasks from parsed JSON: `{index?, input}`. */
 export function taskFromJson(
-  blobs: Blobs,
+  put: PutInput,
   firstIndex: number,
 ): (json: unknown) => Promise<NewTask> | NewTask {
   let next = firstIndex;
@@ -33,7 +45,7 @@ export function taskFromJson(
     const line = check(taskLineSchema, json, "task");
     const index = line.index ?? next;
     next = index + 1;
-    return taskOfJsonInput(blobs, index, line.input);
+    return taskOfJsonInput(put, index, line.input);
   };
 }
 
@@ -41,10 +53,10 @@ export function taskFromJson(
  * A task whose input came as JSON: encoded here, and stored as a blob when it is large.
  * @throws PlatformError BAD_REQUEST, UNSERIALISABLE, TOO_LARGE
  */
-export function taskOfJsonInput(blobs: Blobs, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {
+export function taskOfJsonInput(put: PutInput, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {
   const { bytes, refs } = encodeWithReferences(valueFromJson(json));
   if (bytes.length <= limits.inlineValueBytes) return { index, input: bytes, refs: bounded(refs) };
-  return putInput(blobs, bytes).then((input) => blobTask(index, input, refs));
+  return put(bytes).then((input) => blobTask(index, input, refs));
 }
 
 /** Reads the MessagePack items of customers' programs. The input's bytes stay as they are. */
@@ -58,12 +70,6 @@ export function readTaskItem(raw: Uint8Array): NewTask {
     );
   checkValue(input);
   return { index, input, refs };
-}
-
-async function putInput(blobs: Blobs, bytes: Uint8Array): Promise<BlobName> {
-  const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
-  await blobs.write(sha256, Readable.from([bytes]), bytes.length);
-  return { sha256, size: bytes.length };
 }
 
 /** A task whose input is in a blob, which becomes one of the task's references. */

@@ -1,6 +1,15 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { meets } from "./requirements.ts";
-import { addLease, isBarred, leasesFor, type Client, type Job, type State, type Task } from "./state.ts";
+import {
+  addLease,
+  isBarred,
+  isHandedOut,
+  leasesFor,
+  type Client,
+  type Job,
+  type State,
+  type Task,
+} from "./state.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 
 /** Work in one batch of tasks, about: no customer waits long for its turn. */
@@ -35,7 +44,9 @@ export function assignTasks(state: State): void {
 }
 
 function jobsToGive(state: State): Job[] {
-  return [...state.jobs.values()].filter((job) => !job.info.paused && hasWork(job) && !state.unmet.has(job));
+  return [...state.jobs.values()].filter(
+    (job) => isHandedOut(state, job) && hasWork(job) && !state.unmet.has(job),
+  );
 }
 
 /** One turn of each client, until the queues are empty; true when any client was given a task. */
@@ -64,7 +75,7 @@ export function refillWindows(state: State): void {
   if (state.clients.size === 0) return;
   const bytes = Math.max(leastWindowBytes, windowBytes / Math.max(1, state.jobs.size));
   for (const job of state.jobs.values()) {
-    if (job.claiming || job.exhausted || job.info.paused) continue;
+    if (job.claiming || job.exhausted || !isHandedOut(state, job)) continue;
     const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(bytes / job.inputBytes)));
     if (job.queue.size > window / 2) continue;
     job.claiming = true;

@@ -61,6 +61,8 @@ export type SchedulerEvent =
       readonly limit: number;
     }
   | { readonly type: "claimFailed"; readonly job: JobId }
+  /** The stored bytes of a customer reached its quota, or there is room again. */
+  | { readonly type: "quotaChanged"; readonly customer: string; readonly full: boolean }
   | {
       readonly type: "clientConnected";
       readonly client: SchedulerClientInfo;

@@ -2,6 +2,7 @@ import { leaseTask, mayRun } from "./assign.ts";
 import { loseClient } from "./clients.ts";
 import { loseAttempt, loseCredit } from "./results.ts";
 import {
+  isHandedOut,
   removeLease,
   spareCredit,
   type Client,
@@ -116,7 +117,8 @@ function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
 function slowLeases(state: State): Lease[] {
   const slow: Lease[] = [];
   for (const job of state.jobs.values()) {
-    if (job.queue.size > 0 || !job.exhausted || job.info.paused || job.meanMs === undefined) continue;
+    if (job.queue.size > 0 || !job.exhausted || !isHandedOut(state, job) || job.meanMs === undefined)
+      continue;
     slow.push(...slowLeasesOf(job, state.now));
   }
   return slow.sort((a, b) => a.leasedAt - b.leasedAt);

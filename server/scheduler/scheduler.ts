@@ -44,6 +44,7 @@ export class Scheduler {
       hungry: new Set(),
       newlyHungry: new Set(),
       unmet: new Set(),
+      full: new Set(),
       supplyChanged: false,
       leasing: true,
       served: new Map(),
@@ -145,6 +146,11 @@ function apply(state: State, event: SchedulerEvent): void {
       return withJob(state, event, (job) => {
         job.claiming = false;
       });
+    case "quotaChanged":
+      if (event.full) state.full.add(event.customer);
+      else state.full.delete(event.customer);
+      state.supplyChanged = true;
+      return;
     case "clientConnected":
       return connectClient(state, event.client, event.held, event.cached);
     case "clientWanted":

@@ -191,6 +191,8 @@ export interface State {
    * run.
    */
   readonly unmet: Set<Job>;
+  /** Customers whose stored bytes are full: no task of theirs is claimed or leased. */
+  readonly full: Set<string>;
   /** True when a task became available since tasks were last assigned. */
   supplyChanged: boolean;
   /** False once the server goes down. */
@@ -361,6 +363,11 @@ export function noteCredit(state: State, client: Client): void {
 /** Forgets a lease that was brought back before its task was claimed. False when the client had none. */
 export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): boolean {
   return job.adopted.get(index)?.client === client && job.adopted.delete(index);
+}
+
+/** Whether tasks of a job are handed out at present. */
+export function isHandedOut(state: State, job: Job): boolean {
+  return !job.info.paused && !state.full.has(job.info.customer);
 }
 
 /** Whether clients are believed to hold the leases that they claim (see {@link SchedulerConfig.believeUntil}). */

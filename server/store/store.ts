@@ -1,7 +1,8 @@
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
+import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/wire/rest.ts";
+import type { Quotas, Usage } from "./quotas.ts";
 
 /**
  * Storage of jobs, tasks, results, kernels, blob references and tokens. A verb resolves only when its effect is on disk
@@ -14,7 +15,8 @@ import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/wire/
 export interface Store {
   /**
    * Makes a job, or returns the one that the same customer made with the same key.
-   * @throws PlatformError CONFLICT when that one differs in kernel or options (name and priority aside), NOT_FOUND when it comes `after` a job that is not here
+   * @throws PlatformError CONFLICT when that one differs in kernel or options (name and priority aside), NOT_FOUND when it comes `after` a job that is not here,
+   * UNKNOWN_KERNEL when the customer does not have the kernel, QUOTA_EXCEEDED
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
@@ -32,7 +34,7 @@ export interface Store {
    * Adds tasks; a task whose index is there with the same input is counted as repeated.
    * A job that is no longer open still takes repeats, so that a customer that starts again need not know how far it got.
    * @throws PlatformError CONFLICT (same index, other input; names it), WRONG_STATE (job not open), NOT_FOUND,
-   * UNKNOWN_BLOB (an input refers to a blob that is not recorded), BAD_REQUEST (which has another size). Nothing is added then.
+   * UNKNOWN_BLOB (an input refers to a blob that the job's customer does not have), BAD_REQUEST (which has another size), QUOTA_EXCEEDED. Nothing is added then.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
   /** Closes a job for further tasks. A job whose tasks have all ended becomes finished. Idempotent. */
@@ -79,19 +81,54 @@ export interface Store {
   /** The failures with the lowest sequence numbers. */
   failures(id: JobId, limit: number): Promise<TaskFailure[]>;
 
-  putKernel(sha256: Sha256, source: Uint8Array): Promise<void>;
-  getKernel(sha256: Sha256): Promise<Uint8Array | undefined>;
-  listKernels(): Promise<BlobName[]>;
+  /** Gives a customer a kernel; false when the customer had it. @throws PlatformError QUOTA_EXCEEDED */
+  putKernel(sha256: Sha256, source: Uint8Array, customer: string): Promise<boolean>;
+  /** With `customer`: undefined when that customer does not have it. */
+  getKernel(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined>;
+  /** Oldest first; with `customer` those that it has. */
+  listKernels(customer?: string): Promise<BlobName[]>;
+  /**
+   * The customer (without one, every customer) gives up a kernel, which goes when nobody has it any more. False when the customer
+   * does not have it.
+   * @throws PlatformError WRONG_STATE while one of the customer's jobs refers to it
+   */
+  deleteKernel(sha256: Sha256, customer?: string): Promise<boolean>;
+  /**
+   * Removes some of the kernels that no job refers to and that were last posted or used before `before` (ms since the epoch);
+   * returns how many.
+   */
+  collectKernels(before: number): Promise<number>;
 
-  /** Records that a blob is on disk, or was used again. */
-  touchBlob(name: BlobName): Promise<void>;
-  getBlob(sha256: Sha256): Promise<BlobName | undefined>;
+  /** Records that a blob is on disk, or was used again, and who sent all of it. @throws PlatformError QUOTA_EXCEEDED */
+  touchBlob(name: BlobName, owner?: BlobOwner): Promise<void>;
+  /** With `owner`: undefined when that owner does not have it. */
+  getBlob(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined>;
+  /** Whether an input or output of the job is the blob, or refers to it. */
+  jobHasBlob(id: JobId, sha256: Sha256): Promise<boolean>;
+  /**
+   * The owner (without one, every owner) gives up a blob. False when the owner does not have it.
+   * @throws PlatformError WRONG_STATE while a job of such a customer refers to it
+   */
+  disownBlob(sha256: Sha256, owner?: BlobOwner): Promise<boolean>;
   /** Total of the recorded blobs. */
   blobUsage(): Promise<{ count: number; bytes: number }>;
   /** Blobs that no job refers to and that were last touched before `before` (ms since the epoch), oldest first. */
   unreferencedBlobs(before: number, limit: number): Promise<BlobName[]>;
-  /** Forgets a blob if it is still unreferenced and (given `before`) was not touched since; false otherwise. */
-  forgetBlob(sha256: Sha256, before?: number): Promise<boolean>;
+  /**
+   * Forgets a blob if it is still unreferenced and was not touched since `when`, or has no owner; false otherwise. Without `when` it
+   * need only be unreferenced.
+   */
+  forgetBlob(sha256: Sha256, when?: number | "unowned"): Promise<boolean>;
+
+  readonly quotas: Quotas;
+  /** What a customer keeps. */
+  usage(customer: string): Promise<Usage>;
+  /** The same of every customer that keeps anything. */
+  usages(): Promise<[customer: string, usage: Usage][]>;
+  /** @throws PlatformError QUOTA_EXCEEDED when the customer may not keep so many bytes more */
+  checkRoom(customer: string, bytes: number): Promise<void>;
+  /** Calls back with every customer whose bytes are full, now and from now on, and when such a customer has room again. */
+  onQuota(listener: (customer: string, full: boolean) => void): void;
 
   createToken(token: TokenRow): Promise<void>;
   findToken(hash: Sha256): Promise<TokenRow | undefined>;
@@ -108,6 +145,9 @@ export interface Store {
   /** Closes the store after all pending verbs are on disk. Idempotent. */
   close(): Promise<void>;
 }
+
+/** A customer by its name, or a client that uploaded the blob for a result. */
+export type BlobOwner = { readonly customer: string } | { readonly client: ClientId };
 
 export interface NewJob extends JobOptions {
   readonly id: JobId;
@@ -157,6 +197,10 @@ export interface JobRow extends NewJob {
   readonly endedAt: number | undefined;
   /** When the job was made, last took a task (to the hour for repeats), or was requeued. */
   readonly submittedAt: number;
+  /** Of inputs that stand in no blob. */
+  readonly inputBytes: number;
+  /** Of outputs that stand in no blob, and of failures. */
+  readonly outputBytes: number;
   /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;
   /** Jobs of `after` that have not finished yet. */

@@ -145,6 +145,9 @@ export const jobQuerySchema = v.strictObject({
   ),
   cursor: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "expected what Next-Cursor said"))),
 });
+/** Header of the reply to HEAD for a blob that is the caller's own; an admin sees others as well. */
+export const ownBlobHeader = "X-Own-Blob";
+
 /** Header of a page of jobs that names the next one, as `cursor` of the query; absent on the last. */
 export const nextCursorHeader = "Next-Cursor";
 
@@ -182,6 +185,8 @@ export const jobSchema = v.strictObject({
   paused: v.boolean(),
   /** Jobs of `after` that have not finished yet. While there are any, no task of this job is computed. */
   waitingFor: v.array(jobIdSchema),
+  /** What its customer keeps is full (`GET /api/usage`): no task is handed out before there is room. */
+  quotaFull: v.boolean(),
   counts: jobCountsSchema,
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   fraction: v.number(),
@@ -196,6 +201,10 @@ export const jobSchema = v.strictObject({
   endedAt: v.nullable(v.number()),
   /** Sequence number of the newest result. */
   lastSeq: v.number(),
+  /** Stored inputs, but for those that stand in blobs. */
+  inputBytes: v.number(),
+  /** Stored outputs, but for those that stand in blobs, and failures. */
+  outputBytes: v.number(),
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
 
@@ -204,6 +213,7 @@ export const jobProgressSchema = v.strictObject({
   state: jobSchema.entries.state,
   paused: jobSchema.entries.paused,
   waitingFor: jobSchema.entries.waitingFor,
+  quotaFull: jobSchema.entries.quotaFull,
   counts: jobSchema.entries.counts,
   fraction: jobSchema.entries.fraction,
   rate: jobSchema.entries.rate,
@@ -227,6 +237,27 @@ export const resultLineSchema = v.variant("state", [
   v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates), counts: jobCountsSchema }),
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
+
+/** What one customer keeps, and may keep: an item of `GET /api/usage`. */
+export const usageSchema = v.strictObject({
+  customer: v.string(),
+  /** `outputs` has failures too; blobs that inputs and outputs stand in or refer to are in `blobs`, each once. */
+  bytes: v.strictObject({
+    inputs: v.number(),
+    outputs: v.number(),
+    blobs: v.number(),
+    kernels: v.number(),
+    total: v.number(),
+  }),
+  jobs: v.number(),
+  kernels: v.number(),
+  /** Tasks without an outcome of jobs that have not ended. */
+  openTasks: v.number(),
+  quota: v.strictObject({ bytes: v.number(), jobs: v.number(), kernels: v.number(), openTasks: v.number() }),
+  /** The bytes are full: no task of this customer is handed out. */
+  full: v.boolean(),
+});
+export type UsageInfo = v.InferOutput<typeof usageSchema>;
 
 /** The body of `POST /api/precache`. */
 export const precacheSchema = v.strictObject({
@@ -357,6 +388,8 @@ export const snapshotSchema = v.strictObject({
   /** Number of all jobs. */
   jobCount: v.number(),
   clients: v.array(clientInfoSchema),
+  /** Customers that keep anything, those that keep most first; up to 100. */
+  usage: v.array(usageSchema),
   /** Results a second, one number for each of the last 300 seconds, oldest first. */
   throughput: v.array(v.number()),
 });

@@ -12,10 +12,11 @@ import { limits } from "../../shared/limits.ts";
 import { openBlobDirectory, type BlobDirectory } from "../../server/blobs/blob-directory.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
-import { jobId, newJob, task } from "../contract/store-fixtures.ts";
+import { jobId, newJob, postKernel, task } from "../contract/store-fixtures.ts";
 import { chunkDigests } from "../support/chunks.ts";
 
 const keepMs = 1000;
+const ada = { customer: "ada" };
 let root: string;
 let now: number;
 let store: Store;
@@ -54,7 +55,7 @@ function stream({ bytes }: Content, pieceBytes = 1000): Readable {
 }
 
 async function put(what: Content) {
-  return blobs.write(what.sha256, stream(what), what.bytes.length);
+  return blobs.write(what.sha256, stream(what), ada, what.bytes.length);
 }
 
 async function read(sha256: Sha256, range?: readonly [number, number]): Promise<Buffer> {
@@ -133,7 +134,7 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
       yield one.bytes.subarray(0, 4000);
       yield one.bytes.subarray(4000);
     }
-    expect(await blobs.write(one.sha256, pieces())).toMatchObject({ size: 5000, created: true });
+    expect(await blobs.write(one.sha256, pieces(), ada)).toMatchObject({ size: 5000, created: true });
     expect((await read(one.sha256)).equals(one.bytes)).toBe(true);
   });
 
@@ -141,7 +142,11 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
     const one = content(5000);
     await put(one);
     const source = stream(one);
-    expect(await blobs.write(one.sha256, source)).toEqual({ sha256: one.sha256, size: 5000, created: false });
+    expect(await blobs.write(one.sha256, source, ada)).toEqual({
+      sha256: one.sha256,
+      size: 5000,
+      created: false,
+    });
     expect(source.readableDidRead).toBe(false);
     expect(source.destroyed).toBe(false);
   });
@@ -158,7 +163,7 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
 
   it.each([4000, 6000])("refuses 5,000 bytes announced as %i and leaves nothing", async (announced) => {
     const one = content(5000);
-    await expect(blobs.write(one.sha256, stream(one), announced)).rejects.toMatchObject({
+    await expect(blobs.write(one.sha256, stream(one), ada, announced)).rejects.toMatchObject({
       code: "HASH_MISMATCH",
       message: expect.stringMatching(String(announced)) as string,
     });
@@ -169,7 +174,7 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
     const one = content(5000);
     const source = new Readable({ read() {} });
     source.push(one.bytes.subarray(0, 3000));
-    const write = blobs.write(one.sha256, source, 5000);
+    const write = blobs.write(one.sha256, source, ada, 5000);
     await expect.poll(files).toHaveLength(1);
     source.destroy(new Error("connection reset"));
     await expect(write).rejects.toMatchObject({
@@ -182,14 +187,14 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
   it("does not destroy the source of an upload it refuses: the answer goes out on the same connection", async () => {
     const one = content(5000);
     const source = stream(one);
-    await expect(blobs.write(one.sha256, source, 2000)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
+    await expect(blobs.write(one.sha256, source, ada, 2000)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
     expect(source.destroyed).toBe(false);
     source.destroy();
   });
 
   it("refuses more than a blob may have, before it reads", async () => {
     const source = stream(content(10));
-    await expect(blobs.write(content(1).sha256, source, limits.blobBytes + 1)).rejects.toMatchObject({
+    await expect(blobs.write(content(1).sha256, source, ada, limits.blobBytes + 1)).rejects.toMatchObject({
       code: "TOO_LARGE",
     });
     expect(source.readableDidRead).toBe(false);
@@ -198,11 +203,15 @@ describe("[DATA-1] a blob is verified before it can be seen", () => {
   it("leaves nothing when the record cannot be written", async () => {
     const failing = Object.assign(Object.create(store) as Store, {
       blobUsage: () => store.blobUsage(),
+      getBlob: async () => undefined,
+      checkRoom: async () => {},
       touchBlob: () => Promise.reject(new PlatformError("STORE_FULL", "The disk is full.")),
     });
     const one = content(10);
     const directory = openBlobDirectory(root, { quotaBytes: 100, keepMs, store: failing });
-    await expect(directory.write(one.sha256, stream(one), 10)).rejects.toMatchObject({ code: "STORE_FULL" });
+    await expect(directory.write(one.sha256, stream(one), ada, 10)).rejects.toMatchObject({
+      code: "STORE_FULL",
+    });
     await untouched();
     expect(await put(one)).toMatchObject({ created: true });
   });
@@ -294,7 +303,7 @@ describe("[DATA-4] the quota", () => {
     await put(content(6000));
     const one = content(5000);
     const source = stream(one);
-    await expect(blobs.write(one.sha256, source, 5000)).rejects.toMatchObject({ code: "STORE_FULL" });
+    await expect(blobs.write(one.sha256, source, ada, 5000)).rejects.toMatchObject({ code: "STORE_FULL" });
     expect(source.readableDidRead).toBe(false);
     expect(await put(content(4000))).toMatchObject({ created: true });
   });
@@ -302,7 +311,7 @@ describe("[DATA-4] the quota", () => {
   it("refuses in the middle when no size was announced, and leaves nothing", async () => {
     blobs = open(10_000);
     const one = content(20_000);
-    await expect(blobs.write(one.sha256, stream(one))).rejects.toMatchObject({ code: "STORE_FULL" });
+    await expect(blobs.write(one.sha256, stream(one), ada)).rejects.toMatchObject({ code: "STORE_FULL" });
     await untouched();
     expect(await put(content(10_000))).toMatchObject({ created: true });
   });
@@ -311,7 +320,7 @@ describe("[DATA-4] the quota", () => {
     blobs = open(10_000);
     const source = new Readable({ read() {} });
     const slow = content(8000);
-    const write = blobs.write(slow.sha256, source, 8000);
+    const write = blobs.write(slow.sha256, source, ada, 8000);
     await expect.poll(files).toHaveLength(1);
     await expect(put(content(4000))).rejects.toMatchObject({ code: "STORE_FULL" });
     source.destroy(new Error("gone"));
@@ -332,6 +341,7 @@ describe("[DATA-3] collection", () => {
   it("removes blobs that no job refers to and nobody asked for lately", async () => {
     const [kept, asked, loose] = [content(10), content(20), content(30)];
     for (const one of [kept, asked, loose]) await put(one);
+    await postKernel(store);
     await store.createJob(newJob());
     const name = { sha256: kept.sha256, size: 10 };
     await store.submit(jobId(1), [task(0, { refs: [name] })]);
@@ -381,6 +391,7 @@ describe("[DATA-3] collection", () => {
   });
 
   it("an upload, a look and a submission beside a collection all agree with it", async () => {
+    await postKernel(store);
     await store.createJob(newJob());
     for (let round = 0; round < 30; round++) {
       const one = content(2000);

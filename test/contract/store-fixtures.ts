@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
-import type { NewJob, NewOutcome, NewTask } from "../../server/store/store.ts";
+import type { NewJob, NewOutcome, NewTask, Store } from "../../server/store/store.ts";
 
 /** The `n`th job id. */
 export function jobId(n: number): JobId {
@@ -20,12 +20,19 @@ export function blob(text: string): BlobName {
   return { sha256: sha256(text), size: text.length };
 }
 
+const source = "export default (x) => x * x";
+
+/** Gives a customer a kernel, that of {@link newJob} unless told otherwise. */
+export async function postKernel(store: Store, customer = "ada", text = source): Promise<void> {
+  await store.putKernel(sha256(text), new TextEncoder().encode(text), customer);
+}
+
 export function newJob(changes: Partial<NewJob> = {}): NewJob {
   return {
     id: jobId(1),
     customer: "ada",
     name: "squares",
-    kernel: blob("export default (x) => x * x"),
+    kernel: blob(source),
     createdAt: 1_000,
     priority: 3,
     maxAttempts: 5,

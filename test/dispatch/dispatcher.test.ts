@@ -5,12 +5,13 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
 import type { SchedulerEvent } from "../../server/scheduler/events.ts";
 import { checkInvariants } from "../../server/scheduler/invariants.ts";
+import { noQuotas } from "../../server/store/quotas.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { ServerMessage, TaskResult } from "../../shared/wire/protocol.ts";
-import { jobId, newJob, tasks } from "../contract/store-fixtures.ts";
+import { jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { done } from "../support/scheduler-harness.ts";
 
@@ -44,7 +45,7 @@ class World {
     this.connection.exec("PRAGMA journal_mode = WAL");
     const db = new Database(this.connection);
     migrate(db, directory);
-    this.store = new SqliteStore(db, { clock: Date.now, markEvery: 1 });
+    this.store = new SqliteStore(db, { clock: Date.now, markEvery: 1, quotas: noQuotas });
     this.outside = new DatabaseSync(path);
     const log = pino({ level: "debug" }, { write: (line: string) => void this.logged.push(line) });
     this.dispatcher = new Dispatcher({
@@ -67,6 +68,7 @@ class World {
   }
 
   async submit(count: number): Promise<void> {
+    await postKernel(this.store);
     const { job } = await this.store.createJob(newJob());
     await this.store.submit(id, tasks(0, count));
     await this.store.closeJob(id);
@@ -225,6 +227,7 @@ describe("a commit that the disk refuses", () => {
 });
 
 test("[CLAIM-2] a claim that the database fails is made again", async () => {
+  await postKernel(world.store);
   const { job } = await world.store.createJob(newJob());
   await world.store.submit(id, tasks(0, 2));
   world.outside.exec("ALTER TABLE taskPacks RENAME TO away");

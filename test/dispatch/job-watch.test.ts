@@ -12,7 +12,16 @@ function jobId(number: number): JobId {
 }
 
 function row(number: number, state: JobRow["state"]): JobRow {
-  const counts = { total: 1, done: 0, failed: 0, lastSeq: 0, paused: false, waitingFor: [] };
+  const counts = {
+    total: 1,
+    done: 0,
+    failed: 0,
+    lastSeq: 0,
+    inputBytes: 0,
+    outputBytes: 0,
+    paused: false,
+    waitingFor: [],
+  };
   const job: NewJob = newJob({ id: jobId(number) });
   return { ...job, ...counts, state, endedAt: undefined, submittedAt: 0, reason: undefined };
 }

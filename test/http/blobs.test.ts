@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
-import { kernel, refusal, sha256 } from "../support/rest.ts";
+import { createJob, kernel, ndjson, refusal, sha256 } from "../support/rest.ts";
 
 const text = "0123456789";
 const name = sha256(text);
@@ -85,7 +85,11 @@ describe("reading", () => {
       headers: { "content-type": "text/javascript" },
     });
     const { sha256: hash } = (await posted.json()) as { sha256: string };
-    const { ticket } = server.client();
+    const job = await createJob(server, { kernel: hash });
+    await server.request(`/api/jobs/${job.id}/tasks`, ndjson('{"input":1}'));
+    const client = server.client(undefined, { answering: false });
+    const { ticket } = client;
+    await eventually(() => expect(client.held).toHaveLength(1));
     expect(await (await server.request(`/api/blobs/${hash}`, { token: ticket })).text()).toBe(kernel.source);
     const part = await server.request(`/api/blobs/${hash}`, {
       token: ticket,
@@ -153,7 +157,7 @@ describe("writing", () => {
   });
 
   test("beyond the quota is refused at once, by what was announced", async () => {
-    const server = await startHttpServer({ blobQuotaBytes: 1000 });
+    const server = await startHttpServer({ blobQuotaBytes: 1000, customerQuotaBytes: 10_000 });
     const body = Buffer.alloc(2000);
     const put = await server.request(`/api/blobs/${sha256(body)}`, { method: "PUT", body });
     await refusal(put, 507, "STORE_FULL");

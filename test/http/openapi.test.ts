@@ -250,6 +250,16 @@ describe("real replies are what the document says", () => {
     seen.add("GET /api/events");
   });
 
+  test("what customers keep, and giving it up", async () => {
+    await ask("GET /api/usage", "/api/usage");
+    const unused = (await ask("POST /api/kernels", "/api/kernels", json({ source: "export default 1" }))) as {
+      sha256: string;
+    };
+    await ask("DELETE /api/kernels/{sha256}", `/api/kernels/${unused.sha256}`);
+    await ask("PUT /api/blobs/{sha256}", `/api/blobs/${sha256("unused")}`, { body: "unused" });
+    await ask("DELETE /api/blobs/{sha256}", `/api/blobs/${sha256("unused")}`);
+  });
+
   test("refusals too", async () => {
     await documented("GET /api/jobs/{id}", await server.request("/api/jobs/nonsense"));
     await documented("POST /api/jobs", await server.request("/api/jobs", json({})));

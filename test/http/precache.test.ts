@@ -6,9 +6,13 @@ import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { json, refusal, sha256 } from "../support/rest.ts";
 
-async function put(server: HttpServer, text: string): Promise<{ sha256: string; size: number }> {
+async function put(
+  server: HttpServer,
+  text: string,
+  token = server.tokens.customer,
+): Promise<{ sha256: string; size: number }> {
   const name = { sha256: sha256(text), size: Buffer.byteLength(text) };
-  await server.request(`/api/blobs/${name.sha256}`, { method: "PUT", body: text });
+  await server.request(`/api/blobs/${name.sha256}`, { method: "PUT", body: text, token });
   return name;
 }
 
@@ -76,7 +80,7 @@ describe("[PRECACHE-1] POST /api/precache", () => {
   test("a customer's token that is revoked ends it", async () => {
     const server = await startHttpServer();
     const { secret, info } = await server.access.createToken({ role: "customer", name: "bob" });
-    const refs = [await put(server, "one")];
+    const refs = [await put(server, "one", secret)];
     const { ended } = await want(server, { refs }, secret);
     await server.access.revoke(info.id);
     await ended;
@@ -123,7 +127,7 @@ describe("[PRECACHE-3] what is refused", () => {
 });
 
 test("[PRECACHE-4] blobs that are wanted are not collected", async () => {
-  const server = await startHttpServer({ blobKeepMs: 1, blobQuotaBytes: 10 });
+  const server = await startHttpServer({ blobKeepMs: 1, blobQuotaBytes: 10, customerQuotaBytes: 20 });
   const name = await put(server, "five5");
   const precache = await want(server, { refs: [name] });
   await eventually(() => expect(precache.lines).toHaveLength(1));

@@ -53,7 +53,7 @@ async function client(
   };
   const ports = { blobs, cache, clock, random: () => 0.5, log: () => undefined };
   const access = new BlobAccess(ports);
-  access.useTicket(server.client().ticket);
+  access.useTicket(server.tokens.admin);
   const told: PrecacheReach[] = [];
   const precacher = new Precacher(ports, access, { held: () => held, moved: (_, far) => told.push(far) });
   const over = () => expect.poll(() => told.at(-1)?.over, { timeout: 20_000 }).toBe(true);

@@ -55,7 +55,7 @@ describe("[DATA-7] ranges of a large blob on a node", () => {
       random: Math.random,
       log: () => undefined,
     });
-    access.useTicket(server.client().ticket);
+    access.useTicket(server.tokens.admin);
     return access;
   }
 

@@ -318,6 +318,42 @@ describe("leases over the socket", () => {
   });
 });
 
+test("[READ-2] [QUOTA-4] after a restart a volunteer reads the data of its task, and delivers what it uploaded before", async () => {
+  const server = await startTestServer();
+  const transfer = (url: string, token: string) => async (bytes: Uint8Array<ArrayBuffer>, method: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const path = `${url}/api/blobs/${sha256Hex(bytes)}`;
+    return (await fetch(path, { method, headers, ...(method === "PUT" && { body: bytes }) })).status;
+  };
+  const [input, output, other] = [1, 2, 3].map((byte) => new Uint8Array([0xc4, 1, byte])) as [
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+    Uint8Array<ArrayBuffer>,
+  ];
+  const customer = transfer(server.url, server.token);
+  for (const bytes of [input, other]) expect(await customer(bytes, "PUT")).toBe(201);
+  const id = await submit(server, [{ $ref: { sha256: sha256Hex(input), size: input.length } }]);
+  const client = await new RawClient(server.url).opened();
+  client.hello();
+  const before = transfer(server.url, (await client.next("welcome")).ticket);
+  expect(await before(input, "GET")).toBe(404);
+  const { job, tasks } = await client.lease();
+  expect(await before(output, "PUT")).toBe(201);
+  await server.close();
+
+  const again = await startTestServer({ dataDirectory: server.dataDirectory });
+  const back = await new RawClient(again.url, { as: client.identity }).opened();
+  const { index, attempt } = tasks[0]!;
+  back.hello({ held: [{ job, index, attempt }] });
+  const after = transfer(again.url, (await back.next("welcome")).ticket);
+  expect([await after(input, "GET"), await after(other, "GET")]).toEqual([200, 404]);
+  expect(await after(other, "PUT")).toBe(201);
+  const outcome = { state: "done" as const, output: { sha256: sha256Hex(output), size: output.length } };
+  back.send({ type: "results", job, results: [{ index, attempt, elapsedMs: 1, outcome }] });
+  await back.next("accepted");
+  expect(await again.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 1 } });
+});
+
 describe("order and ownership", () => {
   test("[DUR-2] a result whose blob is looked up is taken although goodbye stands behind it in the frame", async () => {
     const server = await startTestServer();

@@ -11,10 +11,10 @@ afterAll(() => Promise.all(directories.map((directory) => rm(directory, { recurs
 for (const markEvery of [1, 4096])
   storeContract(`SQLite on disk, low-water mark every ${markEvery} outcomes`, {
     durable: true,
-    open: async ({ clock }) => {
+    open: async (options) => {
       const directory = await mkdtemp(join(tmpdir(), "manyhands-store-"));
       directories.push(directory);
-      const open = () => openSqliteStore(directory, { clock, markEvery });
+      const open = () => openSqliteStore(directory, { ...options, markEvery });
       let store = await open();
       return {
         store,
@@ -29,5 +29,5 @@ for (const markEvery of [1, 4096])
 
 storeContract("SQLite in memory", {
   durable: false,
-  open: async ({ clock }) => ({ store: await openMemoryStore({ clock }), reopen: undefined }),
+  open: async (options) => ({ store: await openMemoryStore(options), reopen: undefined }),
 });

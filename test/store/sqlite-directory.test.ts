@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PlatformError } from "../../shared/errors.ts";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
-import { jobId, newJob, tasks } from "../contract/store-fixtures.ts";
+import { jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -51,6 +51,7 @@ async function canRunUnprivileged(): Promise<boolean> {
 describe("[DUR-4] a data directory that cannot be used is refused in plain words", () => {
   it("makes a directory that is not there", async () => {
     const store = await openSqliteStore(join(directory, "a", "b"));
+    await postKernel(store);
     await store.createJob(newJob());
     await store.close();
   });
@@ -61,6 +62,7 @@ describe("[DUR-4] a data directory that cannot be used is refused in plain words
     const second = openElsewhere();
     expect(await second.said).toMatch(/^DATA_DIRECTORY Another Manyhands server is using/);
     await second.closed;
+    await postKernel(first);
     await first.createJob(newJob());
     await first.close();
   });
@@ -76,13 +78,14 @@ describe("[DUR-4] a data directory that cannot be used is refused in plain words
 
   it("refuses a directory of a newer version, and leaves it as it is", async () => {
     const store = await openSqliteStore(directory);
+    await postKernel(store);
     await store.createJob(newJob());
     await store.close();
     const database = new DatabaseSync(path());
     database.exec("PRAGMA user_version = 999");
     database.close();
     const before = await readFile(path());
-    expect(await refusal()).toMatch(/schema version 999.*newer Manyhands.*up to 4/);
+    expect(await refusal()).toMatch(/schema version 999.*newer Manyhands.*up to 5/);
     expect((await readFile(path())).equals(before)).toBe(true);
   });
 
@@ -100,6 +103,7 @@ describe("[DUR-4] a data directory that cannot be used is refused in plain words
 
   it("refuses a database that was cut off", async () => {
     const store = await openSqliteStore(directory);
+    await postKernel(store);
     await store.createJob(newJob());
     await store.submit(jobId(1), tasks(0, 5000));
     await store.close();

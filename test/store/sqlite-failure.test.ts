@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { noQuotas } from "../../server/store/quotas.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
-import { blob, done, inputOf, jobId, newJob, task, tasks } from "../contract/store-fixtures.ts";
+import { blob, done, inputOf, jobId, newJob, postKernel, task, tasks } from "../contract/store-fixtures.ts";
 
 const id = jobId(1);
 const megabyte = new Uint8Array(2 ** 20);
@@ -20,7 +21,8 @@ beforeEach(async () => {
   connection.exec("PRAGMA journal_mode = WAL");
   const db = new Database(connection);
   migrate(db, directory);
-  store = new SqliteStore(db, { clock: Date.now, markEvery: 1 });
+  store = new SqliteStore(db, { clock: Date.now, markEvery: 1, quotas: noQuotas });
+  await postKernel(store);
   await store.createJob(newJob());
   await store.submit(id, tasks(0, 10));
 });
@@ -126,7 +128,7 @@ it("goes on with a deletion that was cut short", async () => {
   await store.close();
   expect(await deletion).toMatchObject({ code: "SHUTTING_DOWN" });
   connection = new DatabaseSync(join(directory, "store.sqlite"));
-  store = new SqliteStore(new Database(connection), { clock: Date.now, markEvery: 1 });
+  store = new SqliteStore(new Database(connection), { clock: Date.now, markEvery: 1, quotas: noQuotas });
   expect(await store.getJob(id)).toBeUndefined();
   const rows = () =>
     (

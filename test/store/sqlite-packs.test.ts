@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import { seededRandom } from "../../shared/random.ts";
-import { blob, done, failed, jobId, newJob, task, tasks } from "../contract/store-fixtures.ts";
+import { blob, done, failed, jobId, newJob, postKernel, task, tasks } from "../contract/store-fixtures.ts";
 
 const id = jobId(1);
 const all = 1_000_000;
@@ -16,6 +16,7 @@ let store: Store;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "manyhands-packs-"));
   store = await openSqliteStore(directory, { markEvery: 100 });
+  await postKernel(store);
   await store.createJob(newJob());
 });
 afterEach(async () => {
@@ -104,7 +105,7 @@ describe("tasks in packs", () => {
   });
 
   it("keep blobs and references by place", async () => {
-    for (const text of ["one", "two", "three"]) await store.touchBlob(blob(text));
+    for (const text of ["one", "two", "three"]) await store.touchBlob(blob(text), { customer: "ada" });
     const mixed = [
       task(0),
       task(1, { refs: [blob("one"), blob("two")] }),

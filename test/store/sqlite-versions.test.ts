@@ -18,6 +18,8 @@ import {
   jobId,
   newJob,
   outputOf,
+  postKernel,
+  sha256,
   task,
   tasks,
 } from "../contract/store-fixtures.ts";
@@ -118,6 +120,7 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
     old.close();
     await opened(async (store) => {
       expect(await store.getJob(jobId(1))).toMatchObject({ total: 3, waitingFor: [] });
+      await postKernel(store);
       const { job } = await store.createJob(newJob({ id: jobId(2), after: [jobId(1)], group: "g" }));
       expect(job.waitingFor).toEqual([jobId(1)]);
       expect((await store.claim(jobId(1), 9)).map(({ index }) => index)).toEqual([0, 1, 2]);
@@ -225,6 +228,49 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
     await opened(async (store) => {
       await store.requeueFailed(jobId(1));
       expect((await store.getJob(jobId(2)))?.state).toBe("finished");
+    });
+  });
+
+  it("version 4: blobs and kernels of jobs belong to their customers, and usage is counted", async () => {
+    openOld(4);
+    const none = { state: "open", done: 0, failed: 0, lastSeq: 0, lowWater: 0 };
+    addJob({ ...none, number: 1, total: 2, failed: 1, lastSeq: 1 });
+    addJob({ ...none, number: 2, total: 0 });
+    for (const text of ["input", "loose"])
+      old.run("INSERT INTO blobs VALUES (?, ?, 1)", hashColumn(sha256(text)), text.length);
+    const { kernel } = newJob();
+    for (const [name, size] of [
+      [kernel.sha256, kernel.size],
+      [sha256("unused"), 6],
+    ] as const)
+      old.run("INSERT INTO kernels VALUES (?, ?, ?)", hashColumn(name), size, new Uint8Array(size));
+    for (const job of [1, 2])
+      for (const name of [sha256("input"), kernel.sha256])
+        old.run("INSERT INTO blobRefs VALUES (?, ?)", job, hashColumn(name));
+    const inputs = Buffer.concat([inputOf(0), inputOf(1)]);
+    old.run("INSERT INTO taskPacks (job, first, count, inputs) VALUES (1, 0, 2, ?)", inputs);
+    const text = JSON.stringify({ ...failure(0), message: "é" });
+    old.run("INSERT INTO outcomePacks (job, seq, count, first, failure) VALUES (1, 1, 1, 0, ?)", text);
+    old.close();
+    await opened(async (store) => {
+      const counts = {
+        inputBytes: inputs.length,
+        outputBytes: Buffer.byteLength(text),
+        kernelBytes: kernel.size,
+        kernels: 1,
+        jobs: 2,
+        openTasks: 1,
+      };
+      expect(await store.usage("ada")).toEqual({ ...counts, blobBytes: 5 });
+      expect(await store.getBlob(sha256("input"), { customer: "ada" })).toEqual(blob("input"));
+      expect(await store.getBlob(sha256("loose"), { customer: "ada" })).toBeUndefined();
+      expect(await store.listKernels("ada")).toEqual([kernel]);
+      await store.deleteJob(jobId(1));
+      expect(await store.usage("ada")).toMatchObject({ blobBytes: 5, jobs: 1, openTasks: 0, inputBytes: 0 });
+      await store.deleteJob(jobId(2));
+      expect(await store.usage("ada")).toMatchObject({ blobBytes: 0, jobs: 0 });
+      expect(await store.deleteKernel(kernel.sha256, "ada")).toBe(true);
+      expect(await store.usages()).toEqual([]);
     });
   });
 });

@@ -4,11 +4,12 @@
  */
 import { writeSync } from "node:fs";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
-import { done, jobId, newJob, tasks } from "../contract/store-fixtures.ts";
+import { done, jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
 
 const store = await openSqliteStore(process.argv[2]!);
 const say = (line: string) => writeSync(1, `${line}\n`);
 const id = jobId(1);
+await postKernel(store);
 const { job } = await store.createJob(newJob({ key: "k" }));
 say("open");
 

@@ -12,7 +12,7 @@ import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
 import { Health } from "../../server/health.ts";
-import { defaultServerOptions, type ServerOptions } from "../../server/options.ts";
+import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server/options.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import type { Role } from "../../shared/wire/rest.ts";
@@ -35,7 +35,10 @@ export interface HttpServer {
   /** Ends lasting replies, the first step of a stop of the server. */
   stop(): void;
   /** Connects a client that computes with a function of the test. */
-  client(kernel?: (input: unknown, index: number) => unknown): TestClient;
+  client(
+    kernel?: (input: unknown, index: number) => unknown,
+    options?: { trusted?: boolean; answering?: boolean; want?: number },
+  ): TestClient;
   /** A request with a token (the customer's unless told otherwise). */
   request(path: string, init?: RequestInit & { token?: string | null }): Promise<Response>;
 }
@@ -65,7 +68,7 @@ export async function openHttpServer(
     { level: "debug" },
     { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
   );
-  const store = await openMemoryStore();
+  const store = await openMemoryStore({ quotas: quotasOf(options) });
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = openBlobDirectory(join(directory, "blobs"), { quotaBytes, keepMs, store });
   const access = createAccess(store);
@@ -112,7 +115,7 @@ export async function openHttpServer(
     platform,
     logged,
     stop: () => stopping.abort(),
-    client: (kernel) => new TestClient(platform, log, kernel),
+    client: (kernel, options) => new TestClient(platform, log, kernel, options),
     request: (path, { token = tokens.customer, headers, ...init } = {}) =>
       fetch(`${url}${path}`, {
         ...init,

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
-import type { ClientId } from "../../shared/ids.ts";
+import type { ClientId, JobId } from "../../shared/ids.ts";
 import { makeIdentity } from "./identity.ts";
 import {
   protocolVersion,
@@ -23,15 +23,23 @@ export class TestClient {
   /** Whether the server ended the connection. */
   closed = false;
   /** Whether the client computes and reports the tasks it is given. */
-  answering = true;
+  answering: boolean;
 
   constructor(
     platform: LocalPlatform,
     log: Logger,
     kernel: (input: unknown, index: number) => unknown = (input) => input,
+    { trusted = true, answering = true, want = 1000 } = {},
   ) {
+    this.answering = answering;
     this.#services = platform.connectionServices(log);
     this.#kernel = kernel;
+    const connection = {
+      send: (message: ServerMessage) => this.#receive(message),
+      refuse: () => (this.closed = true),
+      bye: () => (this.closed = true),
+    };
+    this.leave = () => this.#services.onClose(this.id, connection, "refused");
     this.#services.onJoin({
       hello: {
         type: "hello",
@@ -46,18 +54,26 @@ export class TestClient {
         cached: [],
       },
       identity: this.#identity,
-      trusted: true,
+      trusted,
       cohort: this.id,
       address: "127.0.0.1",
       ticket: this.ticket,
-      connection: {
-        send: (message) => this.#receive(message),
-        refuse: () => (this.closed = true),
-        bye: () => (this.closed = true),
-      },
+      connection,
     });
-    this.#services.onMessage(this.id, { type: "want", tasks: 1000, slots: 2 });
+    this.want(want);
   }
+
+  /** Asks to hold so many tasks. */
+  want(tasks: number): void {
+    this.send({ type: "want", tasks, slots: 2 });
+  }
+
+  send(message: Parameters<ReturnType<LocalPlatform["connectionServices"]>["onMessage"]>[1]): void {
+    this.#services.onMessage(this.id, message);
+  }
+
+  /** Ends the connection for good. */
+  readonly leave: () => void;
 
   /** Precache messages and their ends, oldest first. */
   readonly asked: Extract<ServerMessage, { type: "precache" | "precacheEnd" }>[] = [];
@@ -77,7 +93,12 @@ export class TestClient {
     this.#services.onMessage(this.id, { type: "progress", progress: [{ job, index, attempt: 1, fraction }] });
   }
 
+  /** Tasks that it was given and has not computed. */
+  readonly held: { readonly job: JobId; readonly index: number; readonly attempt: number }[] = [];
+
   #receive(message: ServerMessage): void {
+    if (message.type === "lease" && !this.answering)
+      for (const { index, attempt } of message.tasks) this.held.push({ job: message.job.id, index, attempt });
     if (message.type === "precache" || message.type === "precacheEnd") this.asked.push(message);
     if (message.type !== "lease" || !this.answering) return;
     const results = message.tasks.map(({ index, attempt, input }) => ({

@@ -3,34 +3,52 @@ import type { Writable } from "node:stream";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
-import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
-import { check } from "../body.ts";
+import type { Sha256 } from "../../../shared/ids.ts";
+import { ownBlobHeader } from "../../../shared/wire/rest.ts";
+import type { BlobOwner } from "../../store/store.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
-import { parameter, reply } from "../reply.ts";
+import { principalOf, visibleTo } from "../ownership.ts";
+import { hashOf, reply } from "../reply.ts";
 
 type Names =
   | "PUT /api/blobs/{sha256}"
   | "GET /api/blobs/{sha256}"
   | "HEAD /api/blobs/{sha256}"
+  | "DELETE /api/blobs/{sha256}"
   | "GET /api/blobs/{sha256}/chunks";
 
-/** Blobs by hash. Kernels are served here too, so that a client fetches all it needs in one way. */
+/**
+ * Blobs by hash. Kernels are served here too, so that a client fetches all it needs in one way. What a caller may not read does not
+ * exist for it (SPEC.md [READ-1], [READ-2]).
+ */
 export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const send = async (call: Call): Promise<void> => {
     const sha256 = hashOf(call);
-    const source = (await blobSource(blobs, sha256)) ?? (await kernelSource(platform, sha256));
-    if (!source) throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
+    const owner = await readerOf(call, platform, sha256);
+    const source =
+      (await blobSource(blobs, sha256, owner)) ?? (await kernelSource(platform, sha256, owner?.customer));
+    if (!source) throw unknownBlob(sha256);
     await sendBytes(call, sha256, source);
   };
   return {
-    "PUT /api/blobs/{sha256}": (call) => put(call, blobs),
+    "PUT /api/blobs/{sha256}": (call) => put(call, platform, blobs),
+    "DELETE /api/blobs/{sha256}": async (call) => {
+      const sha256 = hashOf(call);
+      if (!(await platform.disownBlob(sha256, visibleTo(principalOf(call))))) throw unknownBlob(sha256);
+      await blobs.removeUnowned(sha256);
+      call.res.status(204).end();
+    },
     "GET /api/blobs/{sha256}": send,
-    "HEAD /api/blobs/{sha256}": send,
+    "HEAD /api/blobs/{sha256}": async (call) => {
+      if (call.caller?.kind === "token" && (await blobs.stat(hashOf(call), { customer: call.caller.name })))
+        call.res.set(ownBlobHeader, "1");
+      await send(call);
+    },
     "GET /api/blobs/{sha256}/chunks": async (call) => {
       const sha256 = hashOf(call);
-      const digests = await blobs.chunkDigests(sha256);
-      if (!digests)
-        throw new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
+      const owner = await readerOf(call, platform, sha256);
+      const digests = (await blobs.stat(sha256, owner)) && (await blobs.chunkDigests(sha256));
+      if (!digests) throw unknownBlob(sha256);
       call.res.set({
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Type": "application/octet-stream",
@@ -41,19 +59,45 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   };
 }
 
+/**
+ * Whose blobs the caller reads; undefined: all. A client is let through only when it may read this one.
+ * @throws PlatformError NOT_FOUND
+ */
+async function readerOf(
+  call: Call,
+  platform: HttpParts["platform"],
+  sha256: Sha256,
+): Promise<{ customer: string } | undefined> {
+  if (call.caller?.kind !== "ticket") return visibleTo(principalOf(call));
+  if (await platform.clientMayRead(call.caller.client, sha256)) return undefined;
+  throw unknownBlob(sha256);
+}
+
+function unknownBlob(sha256: Sha256): PlatformError {
+  return new PlatformError("NOT_FOUND", `There is no blob ${sha256}.`, undefined, hints.blob);
+}
+
 interface Source {
   readonly size: number;
   /** Writes `[start, end)` to `sink` and ends it. */
   send(start: number, end: number, sink: Writable): Promise<void>;
 }
 
-async function blobSource(blobs: Blobs, sha256: Sha256): Promise<Source | undefined> {
-  const found = await blobs.stat(sha256);
+async function blobSource(
+  blobs: Blobs,
+  sha256: Sha256,
+  owner: BlobOwner | undefined,
+): Promise<Source | undefined> {
+  const found = await blobs.stat(sha256, owner);
   return found && { size: found.size, send: (start, end, sink) => blobs.send(sha256, [start, end], sink) };
 }
 
-async function kernelSource(platform: HttpParts["platform"], sha256: Sha256): Promise<Source | undefined> {
-  const bytes = await platform.kernel(sha256);
+async function kernelSource(
+  platform: HttpParts["platform"],
+  sha256: Sha256,
+  customer: string | undefined,
+): Promise<Source | undefined> {
+  const bytes = await platform.kernel(sha256, customer);
   return (
     bytes && {
       size: bytes.length,
@@ -62,8 +106,8 @@ async function kernelSource(platform: HttpParts["platform"], sha256: Sha256): Pr
   );
 }
 
-async function put(call: Call, blobs: Blobs): Promise<void> {
-  const { req } = call;
+async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): Promise<void> {
+  const { req, caller } = call;
   const sha256 = hashOf(call);
   if ((req.headers["content-encoding"] ?? "identity") !== "identity")
     throw new PlatformError(
@@ -71,7 +115,17 @@ async function put(call: Call, blobs: Blobs): Promise<void> {
       "A blob cannot come compressed: its name is that of its bytes.",
     );
   const length = req.headers["content-length"];
-  const { size, created } = await blobs.write(sha256, req, length === undefined ? undefined : Number(length));
+  const declared = length === undefined ? undefined : Number(length);
+  let failed: (() => void) | undefined;
+  if (caller?.kind === "ticket") {
+    const remove = (leftover: Sha256) => blobs.removeUnowned(leftover);
+    failed = await platform.beginUpload(caller.client, { sha256, size: declared, remove });
+  }
+  const owner = caller?.kind === "ticket" ? { client: caller.client } : { customer: principalOf(call).name };
+  const { size, created } = await blobs.write(sha256, req, owner, declared).catch((error: unknown) => {
+    failed?.();
+    throw error;
+  });
   // Of a blob that was here already nothing was read; senders want to be rid of their bytes before they listen.
   if (!req.complete) await finished(req.resume());
   reply(call, { sha256, size }, created ? 201 : 200);
@@ -133,8 +187,4 @@ function names(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   const tags = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
   return tags.includes("*") || tags.includes(etag);
-}
-
-function hashOf(call: Call): Sha256 {
-  return check(sha256Schema, parameter(call, "sha256"), "address");
 }

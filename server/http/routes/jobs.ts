@@ -14,10 +14,10 @@ import type { Principal } from "../../access/principal.ts";
 import { maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";
 import type { Call, Handler, HttpParts, Routes } from "../context.ts";
-import { jobOf, principalOf } from "../ownership.ts";
+import { jobOf, principalOf, visibleTo } from "../ownership.ts";
 import { parameter, query, reply } from "../reply.ts";
 import { TaskBatcher } from "../submit-stream.ts";
-import { taskOfJsonInput } from "../task-items.ts";
+import { inputWriter, taskOfJsonInput } from "../task-items.ts";
 
 type Names =
   | "POST /api/jobs"
@@ -99,11 +99,6 @@ async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<vo
   reply(call, jobs);
 }
 
-/** Of the jobs of a group, or of all, those that the caller may see. */
-function visibleTo({ role, name }: Principal): { customer?: string } {
-  return role === "admin" ? {} : { customer: name };
-}
-
 /** Another customer's job does not exist for a customer; whether a job exists at all is the store's to say. */
 async function mayWaitFor(platform: HttpParts["platform"], principal: Principal, id: JobId): Promise<void> {
   const job = await platform.job(id).catch((error: unknown) => {
@@ -134,14 +129,17 @@ async function createJob(
   const { kernel, inputs, open, ...options } = body;
   for (const id of options.after ?? []) await mayWaitFor(platform, principal, id);
   const sha256 =
-    typeof kernel === "string" ? kernel : (await platform.putKernel(Buffer.from(kernel.source))).sha256;
+    typeof kernel === "string"
+      ? kernel
+      : (await platform.putKernel(Buffer.from(kernel.source), customer)).sha256;
   const { job, created } = await platform.createJob({ ...options, customer, kernel: sha256 });
   if (inputs && !created) mustFit(job, inputs.length, open);
   // A job that is blocked from the start takes no inputs; its state says why.
   if (inputs && (job.state !== "blocked" || job.counts.total > 0)) {
     const batcher = new TaskBatcher((tasks) => platform.submit(job.id, tasks), "Input", job.counts.total);
+    const put = inputWriter(blobs, customer);
     let index = 0;
-    await batcher.take(inputs, (input) => taskOfJsonInput(blobs, index++, input));
+    await batcher.take(inputs, (input) => taskOfJsonInput(put, index++, input));
     await batcher.finish();
   }
   const whole = inputs && !open ? await platform.closeJob(job.id) : inputs ? await platform.job(job.id) : job;

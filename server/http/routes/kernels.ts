@@ -1,14 +1,16 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import { sha256Schema } from "../../../shared/ids.ts";
+import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
 import { contentTypes } from "../../../shared/wire/rest.ts";
-import { bodyType, check, parseBody, readBody } from "../body.ts";
+import { bodyType, parseBody, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
-import { parameter, reply } from "../reply.ts";
+import { principalOf, visibleTo } from "../ownership.ts";
+import { hashOf, reply } from "../reply.ts";
 
-type Names = "POST /api/kernels" | "GET /api/kernels" | "GET /api/kernels/{sha256}";
+type Names =
+  "POST /api/kernels" | "GET /api/kernels" | "GET /api/kernels/{sha256}" | "DELETE /api/kernels/{sha256}";
 
 /** Body of `POST /api/kernels` in JSON. */
 export const postKernelSchema = v.strictObject({
@@ -19,19 +21,26 @@ const scriptTypes = ["text/javascript", "application/javascript"] as const;
 /** JSON escapes at most double an ordinary source. */
 const jsonKernelBytes = limits.kernelBytes * 2;
 
-/** Kernels: code by hash. */
+/** Kernels: code by hash, each customer's own. */
 export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
   return {
     "POST /api/kernels": async (call) => {
-      const { sha256, size, created } = await platform.putKernel(await sourceOf(call));
+      const { sha256, size, created } = await platform.putKernel(
+        await sourceOf(call),
+        principalOf(call).name,
+      );
       reply(call, { sha256, size }, created ? 201 : 200);
     },
-    "GET /api/kernels": async (call) => reply(call, await platform.kernels()),
+    "GET /api/kernels": async (call) => reply(call, await platform.kernels(customerOf(call))),
+    "DELETE /api/kernels/{sha256}": async (call) => {
+      const sha256 = hashOf(call);
+      if (!(await platform.deleteKernel(sha256, customerOf(call)))) throw unknownKernel(sha256);
+      call.res.status(204).end();
+    },
     "GET /api/kernels/{sha256}": async (call) => {
-      const sha256 = check(sha256Schema, parameter(call, "sha256"), "address");
-      const source = await platform.kernel(sha256);
-      if (!source)
-        throw new PlatformError("NOT_FOUND", `There is no kernel ${sha256}.`, undefined, hints.kernel);
+      const sha256 = hashOf(call);
+      const source = await platform.kernel(sha256, customerOf(call));
+      if (!source) throw unknownKernel(sha256);
       call.res.set({
         "Content-Type": "text/javascript; charset=utf-8",
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -40,6 +49,14 @@ export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
       call.res.send(Buffer.from(source));
     },
   };
+}
+
+function customerOf(call: Call): string | undefined {
+  return visibleTo(principalOf(call))?.customer;
+}
+
+function unknownKernel(sha256: Sha256): PlatformError {
+  return new PlatformError("NOT_FOUND", `There is no kernel ${sha256}.`, undefined, hints.kernel);
 }
 
 async function sourceOf({ req, res }: Call): Promise<Uint8Array> {

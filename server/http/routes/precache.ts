@@ -6,7 +6,8 @@ import { precacheSchema } from "../../../shared/wire/rest.ts";
 import { parseBody } from "../body.ts";
 import type { Blobs, HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";
-import { principalOf } from "../ownership.ts";
+import type { BlobOwner } from "../../store/store.ts";
+import { principalOf, visibleTo } from "../ownership.ts";
 
 /** Blobs looked up side by side: each may be a write, and writes of a moment share a commit. */
 const lookedUpAtOnce = 64;
@@ -18,12 +19,13 @@ export function precacheRoutes(
 ): Routes<"POST /api/precache"> {
   return {
     "POST /api/precache": async (call) => {
-      const { name: customer } = principalOf(call);
+      const principal = principalOf(call);
+      const { name: customer } = principal;
       const { refs, requires, atLeast, stay } = await parseBody(call.req, call.res, precacheSchema);
       const items = precacheItems(refs);
       const release = blobs.keep(items.map(({ sha256 }) => sha256));
       try {
-        await checkAll(blobs, refs);
+        await checkAll(blobs, refs, visibleTo(principal));
         const precache = platform.precache({ customer, items, requires, atLeast });
         try {
           await streams.send(call, {
@@ -43,11 +45,16 @@ export function precacheRoutes(
   };
 }
 
-async function checkAll(blobs: Blobs, refs: readonly BlobName[]): Promise<void> {
+/** @param owner - who has to have them; undefined: anybody */
+async function checkAll(
+  blobs: Blobs,
+  refs: readonly BlobName[],
+  owner: BlobOwner | undefined,
+): Promise<void> {
   const left = refs.values();
   const work = async (): Promise<void> => {
     for (const { sha256, size } of left) {
-      const found = await blobs.stat(sha256);
+      const found = await blobs.stat(sha256, owner);
       if (!found)
         throw new PlatformError(
           "NOT_FOUND",

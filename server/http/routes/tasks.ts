@@ -7,7 +7,7 @@ import { splitLines, splitMessagePack, type Framing } from "../framing.ts";
 import { jobOf } from "../ownership.ts";
 import { flag, reply } from "../reply.ts";
 import { TaskBatcher, type SubmitBatch } from "../submit-stream.ts";
-import { lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
+import { inputWriter, lineReader, readTaskItem, taskFromJson, type TaskReader } from "../task-items.ts";
 import { takePack } from "../task-pack-body.ts";
 
 /** Submission of tasks: NDJSON or MessagePack as a stream of any length, one JSON array, or one pack. */
@@ -25,7 +25,7 @@ export function taskRoutes({ platform, blobs }: HttpParts): Routes<"POST /api/jo
 
 async function takeTasks(
   call: Call,
-  { counts }: JobInfo,
+  { counts, customer }: JobInfo,
   blobs: HttpParts["blobs"],
   submit: SubmitBatch,
 ): Promise<Submitted> {
@@ -33,14 +33,15 @@ async function takeTasks(
   const type = bodyType(call.req, [taskPack, ndjson, msgpack, json]);
   if (type === taskPack) return takePack(call, submit);
   const isLines = type === ndjson;
+  const put = inputWriter(blobs, customer);
   const noun = isLines ? "Line" : "Item";
   const batcher = new TaskBatcher(submit, noun, counts.total);
   if (type === json) {
     const list = parseJson(await readBody(call.req, call.res), "body");
     if (!Array.isArray(list))
       throw new PlatformError("BAD_REQUEST", "The body is not a JSON array of {index?, input}.");
-    await batcher.take(list as unknown[], taskFromJson(blobs, counts.total));
-  } else if (isLines) await takeStream(call, splitLines, lineReader(blobs, counts.total), batcher);
+    await batcher.take(list as unknown[], taskFromJson(put, counts.total));
+  } else if (isLines) await takeStream(call, splitLines, lineReader(put, counts.total), batcher);
   else await takeStream(call, splitMessagePack, readTaskItem, batcher);
   return batcher.finish();
 }

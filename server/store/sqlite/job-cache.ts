@@ -6,6 +6,7 @@ import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
 import type { Database } from "./database.ts";
 import type { TaskPacks } from "./task-packs.ts";
+import type { UsageLedger } from "./usage-ledger.ts";
 
 /** A job in memory. Its counters are written once a commit, however many verbs changed them. */
 export interface CachedJob {
@@ -40,6 +41,8 @@ interface JobColumns {
   readonly submittedAt: number;
   readonly reason: string | null;
   readonly lowWater: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
   /** JSON array of job ids. */
   readonly waitingFor: string;
 }
@@ -60,12 +63,14 @@ export class JobCache {
   changes = 0;
   readonly #db: Database;
   readonly #tasks: TaskPacks;
+  readonly #usage: UsageLedger;
   readonly #jobs = new Map<JobId, CachedJob>();
   readonly #changed = new Set<CachedJob>();
 
-  constructor(db: Database, tasks: TaskPacks) {
+  constructor(db: Database, tasks: TaskPacks, usage: UsageLedger) {
     this.#db = db;
     this.#tasks = tasks;
+    this.#usage = usage;
   }
 
   find(id: JobId): CachedJob | undefined {
@@ -99,7 +104,9 @@ export class JobCache {
 
   /** Changes a job's row; the commit writes it. */
   change(job: CachedJob, changes: Partial<JobRow>): void {
-    job.row = { ...job.row, ...changes };
+    const before = job.row;
+    job.row = { ...before, ...changes };
+    this.#usage.jobChanged(before, job.row);
     this.#changed.add(job);
     this.changes++;
   }
@@ -116,7 +123,7 @@ export class JobCache {
     for (const { number, row, lowWater } of this.#changed)
       this.#db.run(
         `UPDATE jobs SET state = ?, paused = ?, priority = ?, total = ?, done = ?, failed = ?, lastSeq = ?, endedAt = ?,
-           submittedAt = ?, reason = ?, lowWater = ? WHERE number = ?`,
+           submittedAt = ?, reason = ?, inputBytes = ?, outputBytes = ?, lowWater = ? WHERE number = ?`,
         row.state,
         row.paused ? 1 : 0,
         row.priority,
@@ -127,6 +134,8 @@ export class JobCache {
         row.endedAt ?? null,
         row.submittedAt,
         row.reason === undefined ? null : JSON.stringify(row.reason),
+        row.inputBytes,
+        row.outputBytes,
         lowWater,
         number,
       );
@@ -184,6 +193,8 @@ function rowOf(columns: JobColumns): JobRow {
     lastSeq: columns.lastSeq,
     endedAt: columns.endedAt ?? undefined,
     submittedAt: columns.submittedAt,
+    inputBytes: columns.inputBytes,
+    outputBytes: columns.outputBytes,
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
     // A job that a blocked job comes after has failed, so waiting has no end.
     waitingFor: columns.state === "blocked" ? [] : (JSON.parse(columns.waitingFor) as JobId[]),

@@ -5,11 +5,13 @@ import { makeFolder } from "../../make-folder.ts";
 import type { Store } from "../store.ts";
 import { Database } from "./database.ts";
 import { openError } from "./failure.ts";
+import { noQuotas, type Quotas } from "../quotas.ts";
 import { migrate } from "./schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
-/** What a test may set. */
 interface SqliteStoreOptions {
+  /** Bounds on what one customer keeps; none unless given. */
+  readonly quotas?: Quotas;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;
   /** Outcomes after which a job's low-water mark is written again. */
@@ -71,6 +73,9 @@ export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise
  * A mark every 4,096 outcomes costs a look at the claims (some thousand numbers) and nothing on disk: the job's row is
  * written with the commit anyway.
  */
-function makeStore(db: Database, { clock = Date.now, markEvery = 4096 }: SqliteStoreOptions): Store {
-  return new SqliteStore(db, { clock, markEvery });
+function makeStore(
+  db: Database,
+  { clock = Date.now, markEvery = 4096, quotas = noQuotas }: SqliteStoreOptions,
+): Store {
+  return new SqliteStore(db, { clock, markEvery, quotas });
 }

@@ -39,14 +39,17 @@ export class OutcomePacks {
     tail.pack.add(output, refs);
   }
 
-  addFailed(job: number, seq: number, index: TaskIndex, failure: TaskFailure): void {
+  /** @returns bytes of the stored failure */
+  addFailed(job: number, seq: number, index: TaskIndex, failure: TaskFailure): number {
+    const text = JSON.stringify(failure);
     this.#db.run(
       "INSERT INTO outcomePacks (job, seq, count, first, failure) VALUES (?, ?, 1, ?, ?)",
       job,
       seq,
       index,
-      JSON.stringify(failure),
+      text,
     );
+    return Buffer.byteLength(text);
   }
 
   /** Writes recorded outputs, inside the transaction. */

@@ -177,6 +177,45 @@ const migrations: readonly Migration[] = [
     JOIN jobs AS first ON first.id = named.value
     WHERE jobs.state = 'blocked' AND NOT (first.state = 'finished' AND first.failed = 0);
   `,
+  // Blobs and kernels have owners from here on, and a job knows the bytes of its values. Blobs and kernels that no job refers to
+  // have no owner: putting them again gives them one.
+  `
+  ALTER TABLE jobs ADD COLUMN inputBytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE jobs ADD COLUMN outputBytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE jobs SET
+    inputBytes = (SELECT coalesce(sum(octet_length(inputs)), 0) FROM taskPacks WHERE job = jobs.number),
+    outputBytes = (SELECT coalesce(sum(coalesce(octet_length(outputs), 0) + coalesce(octet_length(failure), 0)), 0)
+      FROM outcomePacks WHERE job = jobs.number);
+  CREATE INDEX jobs_kernel ON jobs (kernel);
+
+  -- The owner is a customer or a client that uploaded the blob for a result. put: the owner sent all bytes; refs: jobs of the customer
+  -- that refer to the blob. size: as in blobs, so that usage is counted from this table alone.
+  CREATE TABLE blobOwners (
+    sha256 BLOB NOT NULL,
+    kind   TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    put    INTEGER NOT NULL,
+    refs   INTEGER NOT NULL,
+    PRIMARY KEY (sha256, kind, name)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE kernelOwners (
+    sha256   BLOB NOT NULL,
+    customer TEXT NOT NULL,
+    PRIMARY KEY (sha256, customer)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE kernels ADD COLUMN touchedAt INTEGER NOT NULL DEFAULT 0;
+  UPDATE kernels SET touchedAt = unixepoch() * 1000;
+  INSERT INTO kernelOwners SELECT DISTINCT kernel, customer FROM jobs WHERE kernel IN (SELECT sha256 FROM kernels);
+
+  -- The row of a job names its kernel: that was a reference as well.
+  DELETE FROM blobRefs WHERE sha256 NOT IN (SELECT sha256 FROM blobs) AND sha256 IN (SELECT sha256 FROM kernels);
+  INSERT INTO blobOwners SELECT sha256, 'customer', customer, size, 0, count(*)
+    FROM blobRefs JOIN jobs ON jobs.number = blobRefs.job JOIN blobs USING (sha256) GROUP BY sha256, customer;
+  -- Of a job that is being removed: the customer whose blobs its references count to.
+  ALTER TABLE forgottenJobs ADD COLUMN customer TEXT;
+  `,
 ];
 
 /** The schema version this build writes. */

@@ -3,6 +3,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/wire/rest.ts";
 import type {
+  BlobOwner,
   ClaimedTask,
   JobFilter,
   JobRow,
@@ -12,6 +13,7 @@ import type {
   Store,
   TokenRow,
 } from "../store.ts";
+import type { Quotas } from "../quotas.ts";
 import type { Database } from "./database.ts";
 import { EndedSets } from "./ended-sets.ts";
 import { storeError } from "./failure.ts";
@@ -20,7 +22,9 @@ import { JobCache } from "./job-cache.ts";
 import { OutcomePacks } from "./outcome-packs.ts";
 import type { Transaction } from "./transaction.ts";
 import { TaskPacks } from "./task-packs.ts";
+import { UsageLedger } from "./usage-ledger.ts";
 import * as bans from "./verbs/bans.ts";
+import { disownBlob } from "./verbs/blob-owners.ts";
 import * as blobs from "./verbs/blobs.ts";
 import { checkpoint } from "./verbs/checkpoint.ts";
 import { claimStride } from "./verbs/claim.ts";
@@ -51,16 +55,18 @@ export class SqliteStore implements Store {
   readonly #group: GroupCommit;
   #closing: Promise<void> | undefined;
 
-  constructor(db: Database, options: { clock: () => number; markEvery: number }) {
+  constructor(db: Database, options: { clock: () => number; markEvery: number; quotas: Quotas }) {
     const effects: (() => void)[] = [];
-    const { clock, markEvery } = options;
+    const { clock, markEvery, quotas } = options;
     const tasks = new TaskPacks(db);
+    const usage = new UsageLedger(db, quotas);
     const transaction: Transaction = {
       db,
-      jobs: new JobCache(db, tasks),
+      jobs: new JobCache(db, tasks, usage),
       tasks,
       outcomes: new OutcomePacks(db),
       ended: new EndedSets(db, markEvery),
+      usage,
       claims: new Map(),
       reopened: new Set(),
       blobUsage: undefined,
@@ -79,11 +85,13 @@ export class SqliteStore implements Store {
       },
       committed: () => {
         transaction.reopened.clear();
+        usage.committed();
         for (const effect of effects.splice(0)) effect();
       },
       rolledBack: () => {
         transaction.reopened.clear();
         effects.length = 0;
+        usage.rolledBack();
         transaction.jobs.clear();
         transaction.tasks.clear();
         transaction.outcomes.clear();
@@ -196,24 +204,40 @@ export class SqliteStore implements Store {
     return this.#read((transaction) => failures(transaction, id, limit));
   }
 
-  putKernel(sha256: Sha256, source: Uint8Array) {
-    return this.#write((transaction) => kernels.putKernel(transaction, sha256, source));
+  putKernel(sha256: Sha256, source: Uint8Array, customer: string) {
+    return this.#write((transaction) => kernels.putKernel(transaction, sha256, source, customer));
   }
 
-  getKernel(sha256: Sha256) {
-    return this.#read((transaction) => kernels.getKernel(transaction, sha256));
+  getKernel(sha256: Sha256, customer?: string) {
+    return this.#read((transaction) => kernels.getKernel(transaction, sha256, customer));
   }
 
-  listKernels() {
-    return this.#read(kernels.listKernels);
+  listKernels(customer?: string) {
+    return this.#read((transaction) => kernels.listKernels(transaction, customer));
   }
 
-  touchBlob(name: BlobName) {
-    return this.#write((transaction) => blobs.touchBlob(transaction, name));
+  deleteKernel(sha256: Sha256, customer?: string) {
+    return this.#write((transaction) => kernels.deleteKernel(transaction, sha256, customer));
   }
 
-  getBlob(sha256: Sha256) {
-    return this.#read((transaction) => blobs.getBlob(transaction, sha256));
+  collectKernels(before: number) {
+    return this.#write((transaction) => kernels.collectKernels(transaction, before));
+  }
+
+  touchBlob(name: BlobName, owner?: BlobOwner) {
+    return this.#write((transaction) => blobs.touchBlob(transaction, name, owner));
+  }
+
+  getBlob(sha256: Sha256, owner?: BlobOwner) {
+    return this.#read((transaction) => blobs.getBlob(transaction, sha256, owner));
+  }
+
+  jobHasBlob(id: JobId, sha256: Sha256) {
+    return this.#read((transaction) => blobs.jobHasBlob(transaction, id, sha256));
+  }
+
+  disownBlob(sha256: Sha256, owner?: BlobOwner) {
+    return this.#write((transaction) => disownBlob(transaction, sha256, owner));
   }
 
   blobUsage() {
@@ -224,8 +248,29 @@ export class SqliteStore implements Store {
     return this.#read((transaction) => blobs.unreferencedBlobs(transaction, before, limit));
   }
 
-  forgetBlob(sha256: Sha256, before?: number) {
-    return this.#write((transaction) => blobs.forgetBlob(transaction, sha256, before));
+  forgetBlob(sha256: Sha256, when?: number | "unowned") {
+    return this.#write((transaction) => blobs.forgetBlob(transaction, sha256, when));
+  }
+
+  get quotas() {
+    return this.#transaction.usage.quotas;
+  }
+
+  usage(customer: string) {
+    return this.#read(({ usage }) => ({ ...usage.of(customer) }));
+  }
+
+  usages() {
+    return this.#read(({ usage }) => usage.all());
+  }
+
+  checkRoom(customer: string, bytes: number) {
+    return this.#read(({ usage }) => usage.mustFit(customer, { bytes }));
+  }
+
+  onQuota(listener: (customer: string, full: boolean) => void) {
+    // Not inside the commit: whoever listens may call the store.
+    this.#transaction.usage.listen((customer, full) => queueMicrotask(() => listener(customer, full)));
   }
 
   createToken(token: TokenRow) {

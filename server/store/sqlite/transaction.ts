@@ -5,12 +5,13 @@ import type { EndedSets } from "./ended-sets.ts";
 import type { JobCache } from "./job-cache.ts";
 import type { OutcomePacks } from "./outcome-packs.ts";
 import type { TaskPacks } from "./task-packs.ts";
+import type { UsageLedger } from "./usage-ledger.ts";
 
 /**
  * The parts that a verb works with. The rules that let many verbs share one transaction:
  * - a verb refuses (throws a PlatformError) before its first write, never after;
- * - what it changes in memory besides the job cache, the packs and the ended sets, it changes in `afterCommit`. Those
- *   three show a transaction's changes to its later verbs, write them before COMMIT, and forget all on a rollback.
+ * - what it changes in memory besides the job cache, the packs, the ended sets and the usage, it changes in `afterCommit`. Those
+ *   four show a transaction's changes to its later verbs, write them before COMMIT, and forget them on a rollback.
  */
 export interface Transaction {
   readonly db: Database;
@@ -18,6 +19,7 @@ export interface Transaction {
   readonly tasks: TaskPacks;
   readonly outcomes: OutcomePacks;
   readonly ended: EndedSets;
+  readonly usage: UsageLedger;
   /** By the job's number. */
   readonly claims: Map<number, JobClaims>;
   /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */

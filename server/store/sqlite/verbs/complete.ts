@@ -15,13 +15,14 @@ export function complete(
   const accepted: TaskIndex[] = [];
   const dropped: TaskIndex[] = [];
   let failed = 0;
+  let bytes = 0;
   const active = isActive(job);
   for (const outcome of outcomes) {
     const { index } = outcome;
     if (!active || !isOpen(transaction, job, index)) dropped.push(index);
     else {
       accepted.push(index);
-      record(transaction, job, job.row.lastSeq + accepted.length, outcome);
+      bytes += record(transaction, job, job.row.lastSeq + accepted.length, outcome);
       if (outcome.state === "failed") failed++;
     }
   }
@@ -31,6 +32,7 @@ export function complete(
       done: row.done + accepted.length - failed,
       failed: row.failed + failed,
       lastSeq: row.lastSeq + accepted.length,
+      outputBytes: row.outputBytes + bytes,
     });
     if (job.hasSideRows) for (const index of accepted) dropSideRows(transaction, job, index);
     moveMark(transaction, job, accepted.length);
@@ -40,14 +42,15 @@ export function complete(
   return { accepted, dropped, job: job.row };
 }
 
-/** From here on the task has its one outcome ([ONCE-1]); see EndedSets. */
-function record(transaction: Transaction, job: CachedJob, seq: number, outcome: NewOutcome): void {
+/** From here on the task has its one outcome ([ONCE-1]); see EndedSets. Returns the bytes of what is stored. */
+function record(transaction: Transaction, job: CachedJob, seq: number, outcome: NewOutcome): number {
   transaction.ended.of(job).add(outcome.index);
   if (outcome.state === "failed")
     return transaction.outcomes.addFailed(job.number, seq, outcome.index, outcome.failure);
   transaction.outcomes.addDone(job.number, seq, outcome.index, outcome.output, outcome.refs);
   const blobs = blobsOf(outcome.output, outcome.refs);
-  if (blobs.length > 0) keepBlobs(transaction, job.number, blobs);
+  if (blobs.length > 0) keepBlobs(transaction, job, blobs);
+  return outcome.output instanceof Uint8Array ? outcome.output.length : 0;
 }
 
 function dropSideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): void {

@@ -5,7 +5,6 @@ import type { JobId } from "../../../../shared/ids.ts";
 import type { JobRow, NewJob } from "../../store.ts";
 import { hashColumn } from "../columns.ts";
 import type { Transaction } from "../transaction.ts";
-import { keepBlobs } from "./keep-blobs.ts";
 import { waitForOthers } from "./dependents.ts";
 
 export function createJob(transaction: Transaction, job: NewJob): { job: JobRow; created: boolean } {
@@ -13,6 +12,8 @@ export function createJob(transaction: Transaction, job: NewJob): { job: JobRow;
   const earlier = findEarlier(transaction, job);
   if (earlier) return { job: earlier, created: false };
   for (const before of job.after ?? []) mustExist(transaction, before);
+  mustHaveKernel(transaction, job);
+  transaction.usage.mustFit(job.customer, { jobs: 1 });
   const { id, customer, key, kernel, priority, createdAt, ...options } = job;
   db.run(
     `INSERT INTO jobs (id, customer, key, kernel, kernelSize, options, priority, createdAt, submittedAt, jobGroup)
@@ -29,9 +30,16 @@ export function createJob(transaction: Transaction, job: NewJob): { job: JobRow;
     options.group ?? null,
   );
   const made = jobs.need(id);
-  keepBlobs(transaction, made.number, [kernel]);
+  transaction.usage.jobChanged(undefined, made.row);
   waitForOthers(transaction, made);
   return { job: made.row, created: true };
+}
+
+/** In the transaction itself, so that no deletion of the kernel comes in between. @throws PlatformError UNKNOWN_KERNEL */
+function mustHaveKernel({ db }: Transaction, { kernel, customer }: NewJob): void {
+  const { sha256 } = kernel;
+  if (!db.get("SELECT 1 FROM kernelOwners WHERE sha256 = ? AND customer = ?", hashColumn(sha256), customer))
+    throw new PlatformError("UNKNOWN_KERNEL", `Customer "${customer}" has posted no kernel ${sha256} here.`);
 }
 
 function mustExist({ jobs }: Transaction, before: JobId): void {

@@ -1,6 +1,9 @@
 import type { JobId } from "../../../../shared/ids.ts";
+import { hashColumn } from "../columns.ts";
+import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
+import { dropReference } from "./blob-owners.ts";
 import { dropClaims } from "./ending.ts";
 
 /** Rows removed between two readings of the clock: of packs, 5 MiB at most (3 ms). */
@@ -17,14 +20,23 @@ export function forgetJob(transaction: Transaction, id: JobId): number | undefin
   settleDependents(transaction, job, true);
   jobs.forget(id);
   db.run("DELETE FROM jobs WHERE number = ?", job.number);
-  db.run("INSERT INTO forgottenJobs (number) VALUES (?)", job.number);
+  db.run("INSERT INTO forgottenJobs (number, customer) VALUES (?, ?)", job.number, job.row.customer);
+  transaction.usage.jobChanged(job.row, undefined);
+  touchKernel(transaction, job);
   dropClaims(transaction, job);
   return job.number;
 }
 
+/** A kernel is kept for its time from the end of its use. */
+function touchKernel({ db, clock }: Transaction, { row }: CachedJob): void {
+  db.run("UPDATE kernels SET touchedAt = ? WHERE sha256 = ?", clock(), hashColumn(row.kernel.sha256));
+}
+
 /** Removes rows of a forgotten job for a few milliseconds; true when none are left. */
-export function sweepJob({ db }: Transaction, number: number): boolean {
+export function sweepJob(transaction: Transaction, number: number): boolean {
+  const { db } = transaction;
   const until = performance.now() + sweepMs;
+  while (sweepReferences(transaction, number)) if (performance.now() > until) return false;
   for (const sql of sweeps) while (db.run(sql, number) > 0) if (performance.now() > until) return false;
   db.run("DELETE FROM forgottenJobs WHERE number = ?", number);
   return true;
@@ -41,8 +53,27 @@ const sweeps = [
   sweep("endedSets", "job", 1),
   sweep("attempts", "idx", stride),
   sweep("checkpoints", "idx", packStride),
-  sweep("blobRefs", "sha256", stride),
 ];
+
+/** Removes references to blobs, which then count to the customer no more; true when there were any. */
+function sweepReferences(transaction: Transaction, number: number): boolean {
+  const { db } = transaction;
+  const found = db.get<{ customer: string | null }>(
+    "SELECT customer FROM forgottenJobs WHERE number = ?",
+    number,
+  );
+  const rows = db.all<{ sha256: Uint8Array }>(
+    "SELECT sha256 FROM blobRefs WHERE job = ? LIMIT ?",
+    number,
+    stride,
+  );
+  for (const { sha256 } of rows) {
+    db.run("DELETE FROM blobRefs WHERE job = ? AND sha256 = ?", number, sha256);
+    // A job that an earlier version forgot counts to nobody.
+    if (found?.customer) dropReference(transaction, sha256, found.customer);
+  }
+  return rows.length > 0;
+}
 
 function sweep(table: string, column: string, rows: number): string {
   return `DELETE FROM ${table} WHERE job = ?1 AND ${column} <=

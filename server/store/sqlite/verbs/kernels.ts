@@ -1,24 +1,99 @@
 import type { BlobName } from "../../../../shared/data-reference.ts";
+import { PlatformError } from "../../../../shared/errors.ts";
 import type { Sha256 } from "../../../../shared/ids.ts";
 import { hashColumn, readHash } from "../columns.ts";
 import type { Transaction } from "../transaction.ts";
 
-export function putKernel({ db }: Transaction, sha256: Sha256, source: Uint8Array): void {
-  db.run(
-    "INSERT OR IGNORE INTO kernels (sha256, size, source) VALUES (?, ?, ?)",
-    hashColumn(sha256),
-    source.length,
-    source,
-  );
+/** True when the customer did not have the kernel. @throws PlatformError QUOTA_EXCEEDED */
+export function putKernel(
+  { db, usage, clock }: Transaction,
+  sha256: Sha256,
+  source: Uint8Array,
+  customer: string,
+): boolean {
+  const column = hashColumn(sha256);
+  const isNew = !isOwner(db, column, customer);
+  if (isNew) usage.mustFit(customer, { kernels: 1, bytes: source.length });
+  if (db.run("UPDATE kernels SET touchedAt = ? WHERE sha256 = ?", clock(), column) === 0)
+    db.run(
+      "INSERT INTO kernels (sha256, size, source, touchedAt) VALUES (?, ?, ?, ?)",
+      column,
+      source.length,
+      source,
+      clock(),
+    );
+  if (!isNew) return false;
+  db.run("INSERT INTO kernelOwners (sha256, customer) VALUES (?, ?)", column, customer);
+  usage.add(customer, { kernels: 1, kernelBytes: source.length });
+  return true;
 }
 
-export function getKernel({ db }: Transaction, sha256: Sha256): Uint8Array | undefined {
-  return db.get<{ source: Uint8Array }>("SELECT source FROM kernels WHERE sha256 = ?", hashColumn(sha256))
-    ?.source;
+export function getKernel({ db }: Transaction, sha256: Sha256, customer?: string): Uint8Array | undefined {
+  const column = hashColumn(sha256);
+  if (customer !== undefined && !isOwner(db, column, customer)) return undefined;
+  return db.get<{ source: Uint8Array }>("SELECT source FROM kernels WHERE sha256 = ?", column)?.source;
 }
 
-export function listKernels({ db }: Transaction): BlobName[] {
+export function listKernels({ db }: Transaction, customer?: string): BlobName[] {
+  const where =
+    customer === undefined ? "1" : "sha256 IN (SELECT sha256 FROM kernelOwners WHERE customer = ?)";
+  const values = customer === undefined ? [] : [customer];
   return db
-    .all<{ sha256: Uint8Array; size: number }>("SELECT sha256, size FROM kernels ORDER BY rowid")
+    .all<{ sha256: Uint8Array; size: number }>(
+      `SELECT sha256, size FROM kernels WHERE ${where} ORDER BY rowid`,
+      ...values,
+    )
     .map(({ sha256, size }) => ({ sha256: readHash(sha256), size }));
+}
+
+/**
+ * The customer (every customer, without one) gives up a kernel, which goes when nobody has it any more. False when the customer does
+ * not have it.
+ * @throws PlatformError WRONG_STATE while one of the customer's jobs runs the kernel
+ */
+export function deleteKernel(transaction: Transaction, sha256: Sha256, customer?: string): boolean {
+  const { db } = transaction;
+  const column = hashColumn(sha256);
+  const mine = customer === undefined ? "" : " AND customer = ?";
+  const values = customer === undefined ? [] : [customer];
+  const job = db.get<{ id: string }>(
+    `SELECT id FROM jobs WHERE kernel = ?${mine} LIMIT 1`,
+    column,
+    ...values,
+  );
+  if (job)
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Kernel ${sha256} is that of job ${job.id}. Expected a kernel that no job uses; delete its jobs first.`,
+    );
+  const found = db.get<{ size: number }>("SELECT size FROM kernels WHERE sha256 = ?", column);
+  if (!found) return false;
+  const owners = db.all<{ customer: string }>(
+    `DELETE FROM kernelOwners WHERE sha256 = ?${mine} RETURNING customer`,
+    column,
+    ...values,
+  );
+  for (const owner of owners)
+    transaction.usage.add(owner.customer, { kernels: -1, kernelBytes: -found.size });
+  const isLeft = db.get("SELECT 1 FROM kernelOwners WHERE sha256 = ? LIMIT 1", column) !== undefined;
+  if (!isLeft && (owners.length > 0 || customer === undefined))
+    db.run("DELETE FROM kernels WHERE sha256 = ?", column);
+  return owners.length > 0 || customer === undefined;
+}
+
+/** Removes kernels that no job uses and that were posted last before `before` (ms since the epoch). */
+export function collectKernels(transaction: Transaction, before: number): number {
+  const unused = transaction.db.all<{ sha256: Uint8Array }>(
+    `SELECT sha256 FROM kernels WHERE touchedAt < ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.kernel = kernels.sha256)
+     LIMIT 100`,
+    before,
+  );
+  for (const { sha256 } of unused) deleteKernel(transaction, readHash(sha256));
+  return unused.length;
+}
+
+function isOwner(db: Transaction["db"], sha256: Uint8Array, customer: string): boolean {
+  return (
+    db.get("SELECT 1 FROM kernelOwners WHERE sha256 = ? AND customer = ?", sha256, customer) !== undefined
+  );
 }

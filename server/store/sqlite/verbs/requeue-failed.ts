@@ -33,8 +33,8 @@ export function requeueStride(
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
   if (job.row.state === "blocked") return { requeued: unblock(transaction, job), more: false, job: job.row };
-  const failed = db.all<{ seq: number; first: TaskIndex }>(
-    "SELECT seq, first FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
+  const failed = db.all<{ seq: number; first: TaskIndex; bytes: number }>(
+    "SELECT seq, first, octet_length(failure) AS bytes FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
     job.number,
     newest,
     stride,
@@ -44,7 +44,8 @@ export function requeueStride(
   for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
   const indexes = failed.map(({ first }) => first);
   if (indexes.length > 0) transaction.ended.reopen(job, indexes);
-  reopen(transaction, job, failed.length);
+  const bytes = failed.reduce((sum, row) => sum + row.bytes, 0);
+  reopen(transaction, job, failed.length, bytes);
   walkAgain(transaction, job, Math.min(...indexes));
   finishIfEnded(transaction, job);
   return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
@@ -56,9 +57,10 @@ function unblock(transaction: Transaction, job: CachedJob): number {
   return job.row.total;
 }
 
-function reopen(transaction: Transaction, job: CachedJob, requeued: number): void {
+/** @param bytes - of the removed failures */
+function reopen(transaction: Transaction, job: CachedJob, requeued: number, bytes: number): void {
   const { db, jobs } = transaction;
-  const { state, failed } = job.row;
+  const { state, failed, outputBytes } = job.row;
   if (state === "quarantined") {
     if (job.hasSideRows) db.run("DELETE FROM attempts WHERE job = ?", job.number);
     const submittedAt = transaction.clock();
@@ -70,7 +72,7 @@ function reopen(transaction: Transaction, job: CachedJob, requeued: number): voi
     });
   } else if (state === "finished" && requeued > 0)
     jobs.change(job, { state: "closed", endedAt: undefined, reason: undefined });
-  if (requeued > 0) jobs.change(job, { failed: failed - requeued });
+  if (requeued > 0) jobs.change(job, { failed: failed - requeued, outputBytes: outputBytes - bytes });
 }
 
 function walkAgain(transaction: Transaction, job: CachedJob, lowest: TaskIndex): void {

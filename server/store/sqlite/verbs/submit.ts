@@ -6,7 +6,7 @@ import type { NewTask } from "../../store.ts";
 import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
-import { getBlob } from "./blobs.ts";
+import { ownedBlob } from "./blob-owners.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 /** Repeated tasks are recorded at most this often: they show that the job's customer is still there. */
@@ -23,10 +23,16 @@ export function submit(
   if (fresh.length > 0) {
     mustBeOpen(job);
     const blobs = fresh.flatMap(({ input, refs }) => blobsOf(input, refs));
-    mustBeThere(transaction, blobs);
+    mustBeThere(transaction, job, blobs);
+    const bytes = fresh.reduce((sum, { input }) => sum + (input instanceof Uint8Array ? input.length : 0), 0);
+    transaction.usage.mustFit(job.row.customer, { bytes, openTasks: fresh.length });
     for (const { index, input, refs } of fresh) transaction.tasks.add(job.number, index, input, refs);
-    keepBlobs(transaction, job.number, blobs);
-    jobs.change(job, { total: job.row.total + fresh.length, submittedAt: transaction.clock() });
+    keepBlobs(transaction, job, blobs);
+    jobs.change(job, {
+      total: job.row.total + fresh.length,
+      inputBytes: job.row.inputBytes + bytes,
+      submittedAt: transaction.clock(),
+    });
     open(transaction, job, fresh);
   } else if (job.row.state === "open" && transaction.clock() - job.row.submittedAt > repeatGrainMs)
     jobs.change(job, { submittedAt: transaction.clock() });
@@ -85,13 +91,19 @@ function mustBeOpen({ row }: CachedJob): void {
     );
 }
 
-/** In the transaction itself, so that no collection comes in between. @throws PlatformError UNKNOWN_BLOB, BAD_REQUEST */
-function mustBeThere(transaction: Transaction, blobs: readonly BlobName[]): void {
+/**
+ * Checks that the job's customer has the blobs ([READ-1]), in the transaction itself, so that no collection comes in between.
+ * @throws PlatformError UNKNOWN_BLOB, BAD_REQUEST
+ */
+function mustBeThere(transaction: Transaction, { row }: CachedJob, blobs: readonly BlobName[]): void {
   const sizes = new Map<string, number>();
   for (const { sha256, size } of blobs) {
-    const found = sizes.get(sha256) ?? getBlob(transaction, sha256)?.size;
+    const found = sizes.get(sha256) ?? ownedBlob(transaction, sha256, { customer: row.customer })?.size;
     if (found === undefined)
-      throw new PlatformError("UNKNOWN_BLOB", `An input refers to blob ${sha256}, which is not here.`);
+      throw new PlatformError(
+        "UNKNOWN_BLOB",
+        `An input refers to blob ${sha256}, which customer "${row.customer}" has not put here.`,
+      );
     if (found !== size)
       throw new PlatformError(
         "BAD_REQUEST",

@@ -1,0 +1,158 @@
+import { PlatformError } from "../../../shared/errors.ts";
+import { hasEnded } from "../../../shared/wire/rest.ts";
+import { usedBytes, type Quotas, type Usage } from "../quotas.ts";
+import type { JobRow } from "../store.ts";
+import type { Database } from "./database.ts";
+
+type Counts = { -readonly [Count in keyof Usage]: Usage[Count] };
+type Change = Partial<Usage>;
+
+const nothing: Usage = {
+  inputBytes: 0,
+  outputBytes: 0,
+  blobBytes: 0,
+  kernelBytes: 0,
+  jobs: 0,
+  kernels: 0,
+  openTasks: 0,
+};
+
+/** What to delete where a bound is reached. */
+const remedies: Record<keyof Quotas, string> = {
+  bytes: "Delete jobs, blobs or kernels (`manyhands delete`), or have --customer-quota raised.",
+  jobs: "Delete jobs: `manyhands delete`.",
+  kernels: "Delete kernels that no job uses: `manyhands kernels --delete`.",
+  openTasks: "Wait until tasks have ended, or cancel jobs: `manyhands cancel`.",
+};
+
+const nouns: Record<keyof Quotas, string> = {
+  bytes: "stored bytes",
+  jobs: "jobs",
+  kernels: "kernels",
+  openTasks: "open tasks",
+};
+
+/**
+ * What each customer keeps, counted in memory: read from the database once, when the store opens, then changed along with it. A
+ * transaction's changes show to its later verbs and are undone on a rollback.
+ */
+export class UsageLedger {
+  readonly quotas: Quotas;
+  readonly #customers: Map<string, Counts>;
+  /** Changes of this transaction. */
+  #pending: [customer: string, change: Change][] = [];
+  /** Customers whose bytes are full, as of the last commit. */
+  readonly #full = new Set<string>();
+  #listener: (customer: string, full: boolean) => void = () => {};
+
+  constructor(db: Database, quotas: Quotas) {
+    this.quotas = quotas;
+    this.#customers = readUsage(db);
+    for (const customer of this.#customers.keys()) this.#noteFull(customer);
+  }
+
+  of(customer: string): Usage {
+    return this.#customers.get(customer) ?? nothing;
+  }
+
+  /** Every customer that keeps anything. */
+  all(): [customer: string, usage: Usage][] {
+    return [...this.#customers].map(([customer, counts]) => [customer, { ...counts }]);
+  }
+
+  add(customer: string, change: Change): void {
+    this.#pending.push([customer, change]);
+    this.#apply(customer, change, 1);
+  }
+
+  /** Counts the difference between two states of a job's row; `undefined`: before it was made, after it was deleted. */
+  jobChanged(before: JobRow | undefined, after: JobRow | undefined): void {
+    const row = before ?? after;
+    if (!row) return;
+    const [old, now] = [shareOf(before), shareOf(after)];
+    const change: Change = {
+      jobs: now.jobs - old.jobs,
+      inputBytes: now.inputBytes - old.inputBytes,
+      outputBytes: now.outputBytes - old.outputBytes,
+      openTasks: now.openTasks - old.openTasks,
+    };
+    if (change.jobs || change.inputBytes || change.outputBytes || change.openTasks)
+      this.add(row.customer, change);
+  }
+
+  /** To be called before a verb's first write. @throws PlatformError QUOTA_EXCEEDED */
+  mustFit(customer: string, growth: Partial<Record<keyof Quotas, number>>): void {
+    const usage = this.of(customer);
+    const used: Record<keyof Quotas, number> = { ...usage, bytes: usedBytes(usage) };
+    for (const bound of Object.keys(growth) as (keyof Quotas)[]) {
+      const more = growth[bound] ?? 0;
+      if (more <= 0 || used[bound] + more <= this.quotas[bound]) continue;
+      throw new PlatformError(
+        "QUOTA_EXCEEDED",
+        `Customer "${customer}" keeps ${used[bound]} ${nouns[bound]} and asks for ${more} more; at most ${this.quotas[bound]} are allowed.`,
+        undefined,
+        remedies[bound],
+      );
+    }
+  }
+
+  /** Calls back with each customer whose bytes are full, now and from now on, and when there is room again. */
+  listen(listener: (customer: string, full: boolean) => void): void {
+    this.#listener = listener;
+    for (const customer of this.#full) listener(customer, true);
+  }
+
+  committed(): void {
+    if (this.#pending.length === 0) return;
+    const changed = new Set(this.#pending.map(([customer]) => customer));
+    this.#pending = [];
+    for (const customer of changed) {
+      if (this.#noteFull(customer)) this.#listener(customer, this.#full.has(customer));
+      const counts = this.#customers.get(customer);
+      if (counts && Object.values(counts).every((count) => count === 0)) this.#customers.delete(customer);
+    }
+  }
+
+  rolledBack(): void {
+    for (const [customer, change] of this.#pending) this.#apply(customer, change, -1);
+    this.#pending = [];
+  }
+
+  #apply(customer: string, change: Change, sign: 1 | -1): void {
+    let counts = this.#customers.get(customer);
+    if (!counts) this.#customers.set(customer, (counts = { ...nothing }));
+    for (const count of Object.keys(change) as (keyof Usage)[]) counts[count] += sign * (change[count] ?? 0);
+  }
+
+  /** True when it changed. */
+  #noteFull(customer: string): boolean {
+    const full = usedBytes(this.of(customer)) >= this.quotas.bytes;
+    if (full === this.#full.has(customer)) return false;
+    if (full) this.#full.add(customer);
+    else this.#full.delete(customer);
+    return true;
+  }
+}
+
+function shareOf(row: JobRow | undefined): Pick<Usage, "jobs" | "inputBytes" | "outputBytes" | "openTasks"> {
+  if (!row) return nothing;
+  const { inputBytes, outputBytes, state, total, done, failed } = row;
+  return { jobs: 1, inputBytes, outputBytes, openTasks: hasEnded(state) ? 0 : total - done - failed };
+}
+
+function readUsage(db: Database): Map<string, Counts> {
+  const customers = new Map<string, Counts>();
+  for (const { customer, ...counts } of db.all<Counts & { customer: string }>(
+    `SELECT customer, sum(inputBytes) AS inputBytes, sum(outputBytes) AS outputBytes, sum(jobs) AS jobs,
+       sum(openTasks) AS openTasks, sum(blobBytes) AS blobBytes, sum(kernelBytes) AS kernelBytes, sum(kernels) AS kernels
+     FROM (
+       SELECT customer, inputBytes, outputBytes, 1 AS jobs,
+         iif(state IN ('open', 'closed'), total - done - failed, 0) AS openTasks, 0 AS blobBytes, 0 AS kernelBytes, 0 AS kernels
+       FROM jobs
+       UNION ALL SELECT name, 0, 0, 0, 0, size, 0, 0 FROM blobOwners WHERE kind = 'customer'
+       UNION ALL SELECT customer, 0, 0, 0, 0, 0, size, 1 FROM kernelOwners JOIN kernels USING (sha256)
+     ) GROUP BY customer`,
+  ))
+    customers.set(customer, counts);
+  return customers;
+}

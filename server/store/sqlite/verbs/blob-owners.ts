@@ -1,0 +1,99 @@
+import type { BlobName } from "../../../../shared/data-reference.ts";
+import { PlatformError } from "../../../../shared/errors.ts";
+import type { Sha256 } from "../../../../shared/ids.ts";
+import type { BlobOwner } from "../../store.ts";
+import { hashColumn } from "../columns.ts";
+import type { Transaction } from "../transaction.ts";
+
+interface OwnerColumns {
+  readonly kind: "customer" | "client";
+  readonly name: string;
+  readonly size: number;
+}
+
+function columnsOf(owner: BlobOwner): [kind: OwnerColumns["kind"], name: string] {
+  return "customer" in owner ? ["customer", owner.customer] : ["client", owner.client];
+}
+
+/** The blob, if this owner has it. */
+export function ownedBlob({ db }: Transaction, sha256: Sha256, owner: BlobOwner): BlobName | undefined {
+  const found = db.get<{ size: number }>(
+    "SELECT size FROM blobOwners WHERE sha256 = ? AND kind = ? AND name = ?",
+    hashColumn(sha256),
+    ...columnsOf(owner),
+  );
+  return found && { sha256, size: found.size };
+}
+
+/** Records that an owner sent all bytes of a blob, which is in `blobs`. The caller has checked the quota. */
+export function addOwner({ db, usage }: Transaction, { sha256, size }: BlobName, owner: BlobOwner): void {
+  const key = [hashColumn(sha256), ...columnsOf(owner)] as const;
+  const known =
+    db.run("UPDATE blobOwners SET put = 1 WHERE sha256 = ? AND kind = ? AND name = ?", ...key) > 0;
+  if (known) return;
+  db.run(
+    "INSERT INTO blobOwners (sha256, kind, name, size, put, refs) VALUES (?, ?, ?, ?, 1, 0)",
+    ...key,
+    size,
+  );
+  if ("customer" in owner) usage.add(owner.customer, { blobBytes: size });
+}
+
+/** One job more of the customer refers to the blob. */
+export function countReference({ db, usage }: Transaction, sha256: Uint8Array, customer: string): void {
+  const known =
+    db.run(
+      "UPDATE blobOwners SET refs = refs + 1 WHERE sha256 = ? AND kind = 'customer' AND name = ?",
+      sha256,
+      customer,
+    ) > 0;
+  if (known) return;
+  const size = db.get<{ size: number }>("SELECT size FROM blobs WHERE sha256 = ?", sha256)?.size;
+  if (size === undefined) return;
+  db.run("INSERT INTO blobOwners VALUES (?, 'customer', ?, ?, 0, 1)", sha256, customer, size);
+  usage.add(customer, { blobBytes: size });
+}
+
+/** One job less of the customer refers to the blob. */
+export function dropReference(transaction: Transaction, sha256: Uint8Array, customer: string): void {
+  transaction.db.run(
+    "UPDATE blobOwners SET refs = refs - 1 WHERE sha256 = ? AND kind = 'customer' AND name = ? AND refs > 0",
+    sha256,
+    customer,
+  );
+  removeWhere(
+    transaction,
+    "sha256 = ? AND kind = 'customer' AND name = ? AND put = 0 AND refs = 0",
+    sha256,
+    customer,
+  );
+}
+
+/**
+ * The owner (every owner, without one) gives up a blob. False when the owner does not have it.
+ * @throws PlatformError WRONG_STATE while a job of such a customer refers to the blob
+ */
+export function disownBlob(transaction: Transaction, sha256: Sha256, owner: BlobOwner | undefined): boolean {
+  const where = `sha256 = ?${owner ? " AND kind = ? AND name = ?" : ""}`;
+  const values = [hashColumn(sha256), ...(owner ? columnsOf(owner) : [])];
+  if (transaction.db.get(`SELECT 1 FROM blobOwners WHERE ${where} AND refs > 0`, ...values))
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Blob ${sha256} is an input or output of a job. Expected a blob that no job refers to; delete its jobs first.`,
+    );
+  return removeWhere(transaction, where, ...values);
+}
+
+/** The blob is gone, and nobody has it any more. */
+export function removeOwners(transaction: Transaction, sha256: Uint8Array): void {
+  removeWhere(transaction, "sha256 = ?", sha256);
+}
+
+function removeWhere({ db, usage }: Transaction, where: string, ...values: (Uint8Array | string)[]): boolean {
+  const rows = db.all<OwnerColumns>(
+    `DELETE FROM blobOwners WHERE ${where} RETURNING kind, name, size`,
+    ...values,
+  );
+  for (const { kind, name, size } of rows) if (kind === "customer") usage.add(name, { blobBytes: -size });
+  return rows.length > 0;
+}
