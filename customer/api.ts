@@ -17,6 +17,7 @@ import {
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
+  usageSchema,
   type BanInfo,
   type CancelledGroup,
   type Capacity,
@@ -29,6 +30,7 @@ import {
   type ServerStatus,
   type Submitted,
   type TokenInfo,
+  type UsageInfo,
 } from "../shared/wire/rest.ts";
 import type { HttpClient, Request } from "./http.ts";
 
@@ -117,6 +119,26 @@ export class Api {
       { method: "POST", path: "api/kernels", body: source, headers, ...call },
       kernelInfoSchema,
     );
+  }
+
+  /** Your kernels (an administrator's: everybody's), oldest first. */
+  kernels(): Promise<{ sha256: Sha256; size: number }[]> {
+    return this.#ask({ method: "GET", path: "api/kernels" }, v.array(kernelInfoSchema));
+  }
+
+  /** Gives up a kernel. @throws PlatformError NOT_FOUND, WRONG_STATE while a job uses it */
+  deleteKernel(sha256: Sha256): Promise<void> {
+    return this.#tell({ method: "DELETE", path: `api/kernels/${sha256}` });
+  }
+
+  /** Gives up a blob. @throws PlatformError NOT_FOUND, WRONG_STATE while a job refers to it */
+  deleteBlob(sha256: Sha256): Promise<void> {
+    return this.#tell({ method: "DELETE", path: `api/blobs/${sha256}` });
+  }
+
+  /** What you keep, and may keep; for an administrator every customer that keeps anything. */
+  usage(): Promise<UsageInfo[]> {
+    return this.#ask({ method: "GET", path: "api/usage" }, v.array(usageSchema));
   }
 
   /** Makes a job, or returns the job that was made with the same key. */

@@ -15,6 +15,7 @@ import {
   type JobInfo,
   type JobOptionsInput,
   type ServerStatus,
+  type UsageInfo,
 } from "../shared/wire/rest.ts";
 import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
@@ -166,8 +167,8 @@ export class Hands {
   }
 
   /**
-   * Stores bytes on the server under their SHA-256 and returns the reference to pass in inputs; bytes that the server has
-   * are not sent. A string is the path of a file. Files are never held whole; a stream waits in a temporary file, because
+   * Stores bytes on the server under their SHA-256 and returns the reference to pass in inputs; bytes that you have
+   * there are not sent. A string is the path of a file. Files are never held whole; a stream waits in a temporary file, because
    * its name is known only at its end.
    */
   put(source: PutSource, options: { signal?: AbortSignal } = {}): Promise<DataReference> {
@@ -208,6 +209,11 @@ export class Hands {
   /** Capacity of the clients together: slots, busy slots, measured and expected tasks a second, by kind of client. */
   capacity(): Promise<Capacity> {
     return this.#api.capacity();
+  }
+
+  /** What you keep on the server, and may keep; for an administrator every customer that keeps anything. */
+  usage(): Promise<UsageInfo[]> {
+    return this.#api.usage();
   }
 
   /** Status of the server. */

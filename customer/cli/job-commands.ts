@@ -7,7 +7,17 @@ import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./comma
 import { exitCodes } from "./exit-codes.ts";
 import { writeOutcomes } from "./follow.ts";
 import { jobsCommand, jobTable } from "./job-list.ts";
-import { ago, printable, printableName, rate, span, writeJson, writeLine } from "./output.ts";
+import {
+  ago,
+  printable,
+  printableName,
+  quotaFullText,
+  rate,
+  size,
+  span,
+  writeJson,
+  writeLine,
+} from "./output.ts";
 import { progressView } from "./progress-bar.ts";
 import { describeFailure, openResults } from "./result-writer.ts";
 
@@ -85,9 +95,11 @@ function describeJob(job: JobInfo): string {
     `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.cancelled} cancelled of ${counts.total}`,
     `rate      ${rate(job.rate)}${job.estimatedMs ? `, ${span(job.estimatedMs)} left` : ""}`,
     `kernel    ${job.kernel.sha256}`,
+    `stored    ${size(job.inputBytes)} of inputs, ${size(job.outputBytes)} of outputs, besides blobs`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
     ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
     ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
+    ...(job.quotaFull ? [`stopped   ${quotaFullText}`] : []),
     ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
   ];
   const failures = job.failures.map(describeFailure);

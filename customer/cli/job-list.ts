@@ -66,7 +66,7 @@ export function jobTable(jobs: readonly JobInfo[]): string {
   ]);
 }
 
-function stateOf({ state, paused, waitingFor }: JobInfo): string {
+function stateOf({ state, paused, waitingFor, quotaFull }: JobInfo): string {
   const waits = waitingFor.length > 0 ? `, waits for ${waitingFor.length}` : "";
-  return `${state}${paused ? ", paused" : ""}${waits}`;
+  return `${state}${paused ? ", paused" : ""}${waits}${quotaFull ? ", quota full" : ""}`;
 }

@@ -105,3 +105,6 @@ export function ago(time: number): string {
 export function rate(perSecond: number): string {
   return perSecond >= 10 ? `${Math.round(perSecond)}/s` : `${perSecond.toFixed(perSecond < 1 ? 2 : 1)}/s`;
 }
+
+/** Why nothing of a job is computed. */
+export const quotaFullText = "quota full: delete jobs, see `manyhands usage`";

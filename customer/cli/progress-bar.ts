@@ -1,6 +1,6 @@
 import cliProgress from "cli-progress";
 import type { Progress } from "../progress.ts";
-import { rate, span } from "./output.ts";
+import { quotaFullText, rate, span } from "./output.ts";
 
 /** Shows the progress of a job on standard error, because standard output is for results. */
 interface ProgressView {
@@ -80,6 +80,7 @@ function describe(progress: Progress): string {
   const { length: first } = progress.waitingFor;
   const waits = `waiting for ${first} ${first === 1 ? "job" : "jobs"}`;
   const parts = [progress.paused ? "paused" : first > 0 ? waits : progress.state];
+  if (progress.quotaFull) parts.push(quotaFullText);
   if (progress.running > 0) parts.push(`${progress.running} running`);
   if (progress.failed > 0) parts.push(`${progress.failed} failed`);
   if (progress.rate > 0) parts.push(rate(progress.rate));

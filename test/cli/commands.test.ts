@@ -251,3 +251,28 @@ describe("manyhands run", () => {
     expect({ code, out }).toEqual({ code: 0, out: `${platform.url}\n` });
   });
 });
+
+describe("what a customer keeps", () => {
+  it("[QUOTA-1] [DATA-3] is shown, and given up when no job refers to it", async () => {
+    const source = "export default () => 'of no job'";
+    const hands = await platform.connect();
+    const { sha256 } = await hands.api.putKernel(source);
+    expect((await manyhands(["kernels"])).out).toContain(sha256);
+    const usage = await manyhands(["usage"]);
+    expect(usage.out).toMatch(/CUSTOMER +STORED[\s\S]* of 32.0 GiB/);
+    expect(lines((await manyhands(["kernels", "--delete", sha256, "--json"])).out).flat()).not.toContainEqual(
+      expect.objectContaining({ sha256 }),
+    );
+    expect(await manyhands(["kernels", "--delete", sha256])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("There is no kernel"),
+    });
+    const job = hands.map((x: number) => x, [1]);
+    await job;
+    const used = (await job.status()).kernel.sha256;
+    expect((await manyhands(["kernels", "--delete", used])).err).toContain(await job.id);
+    const { sha256: blob } = await hands.put(new TextEncoder().encode("of no task"));
+    expect((await manyhands(["forget", blob])).out).toBe("1 forgotten.\n");
+    expect((await manyhands(["forget", blob])).err).toContain("There is no blob");
+  });
+});

@@ -76,6 +76,27 @@ describe("putting data", () => {
     expect((await hands.status()).blobs.count).toBe(1);
   });
 
+  it("[READ-1] sends what other customers have, also for an administrator, who sees it", async () => {
+    const asCustomer = async (name: string) => {
+      const { token } = await hands.api.createToken("customer", name);
+      return platform.connect({ token });
+    };
+    const [ada, bob] = [await asCustomer("ada"), await asCustomer("bob")];
+    const shared = new TextEncoder().encode("what everybody has");
+    for (const customer of [ada, bob, hands]) {
+      const reference = await customer.put(shared);
+      expect(await customer.map((ref) => ref.size, [reference])).toEqual([shared.length]);
+    }
+    const reference = await ada.put(new TextEncoder().encode("what ada has"));
+    await expect(bob.get(reference)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await ada.api.deleteBlob(reference.sha256);
+    await expect(ada.get(reference)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(await bob.usage()).toMatchObject([{ customer: "bob", bytes: { blobs: shared.length }, jobs: 1 }]);
+    expect((await hands.usage()).map(({ customer }) => customer)).toEqual(
+      expect.arrayContaining(["ada", "bob"]),
+    );
+  });
+
   it("asks no more whether small blobs are here after several that were not, until one was", async () => {
     const { http, sent } = listeningClient();
     const put = (text: string) => putBytes(http, new TextEncoder().encode(text));

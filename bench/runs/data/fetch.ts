@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createBlobTransfer } from "../../../node-client/blob-transfer.ts";
-import type { BlobName } from "../../../shared/data-reference.ts";
+import { DataReference, type BlobName } from "../../../shared/data-reference.ts";
 import { connectClient } from "../support/bare-client.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
 import { cpuProfile } from "../support/children.ts";
@@ -34,7 +34,7 @@ for (const bytes of makeBlobs({ mib: Number(values.mib), blobs: Number(values.bl
   await hands.put(bytes);
 }
 const from = values.from === "nginx" ? await startNginx(join(server.data, "blobs")) : server;
-const ticket = await joinForTicket();
+const ticket = await joinAndBeAsked();
 const transfer = createBlobTransfer(from.url);
 const { ms, ...cost } = await costOf(from.pid, () =>
   eachAtOnce(names, Number(values["at-once"]), async (name) => {
@@ -45,12 +45,19 @@ if (values["server-prof"]) await server.stop();
 const bytes = names.reduce((sum, { size }) => sum + size, 0);
 report(mibPerSecond(bytes, ms), cost);
 
-/** Joins as a client does, for the ticket that blob transfers carry. */
-function joinForTicket(): Promise<string> {
-  return new Promise((resolve, reject) =>
+/** Joins as a client does, for the ticket that blob transfers carry, and is asked to fetch the blobs, which lets it read them. */
+function joinAndBeAsked(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let welcomed = "";
     connectClient(server.url, server, {
-      received: (message) => message.type === "welcome" && resolve(message.ticket),
+      received: (message) => {
+        if (message.type === "welcome") {
+          welcomed = message.ticket;
+          hands.precache(names.map(({ sha256, size }) => new DataReference(sha256, size)));
+        }
+        if (message.type === "precache") resolve(welcomed);
+      },
       lost: (why) => reject(new Error(why)),
-    }),
-  );
+    });
+  });
 }
