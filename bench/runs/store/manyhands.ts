@@ -50,6 +50,7 @@ async function measure(name: string, verb: () => Promise<number>): Promise<void>
 }
 
 let store = await openSqliteStore(directory);
+await store.putKernel(job.kernel.sha256, new Uint8Array(1), job.customer);
 await store.createJob(job);
 await measure("submit", async () => {
   for (let at = 0; at < tasks; at += batch)
