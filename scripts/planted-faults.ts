@@ -15,6 +15,7 @@ const scheduler = [
   "test/scheduler/verdict.test.ts",
 ];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
+const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
 const durability = ["test/server/flush-order.test.ts"];
 const session = [
@@ -259,15 +260,15 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a paused job gets backup tasks",
     file: "server/scheduler/expiry.ts",
-    find: "!job.exhausted || job.info.paused || ",
-    replace: "!job.exhausted || ",
+    find: "!job.exhausted || !isHandedOut(state, job) || ",
+    replace: "!job.exhausted || state.full.has(job.info.customer) || ",
     tests: scheduler,
   },
   {
     name: "backup tasks are given while there is more to claim",
     file: "server/scheduler/expiry.ts",
-    find: "!job.exhausted || job.info.paused || ",
-    replace: "job.info.paused || ",
+    find: "!job.exhausted || !isHandedOut(state, job) || ",
+    replace: "!isHandedOut(state, job) || ",
     tests: scheduler,
   },
   {
@@ -420,14 +421,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "blobs of outputs are not kept",
     file: "server/store/sqlite/verbs/complete.ts",
-    find: "if (blobs.length > 0) keepBlobs(transaction, job.number, blobs);",
+    find: "if (blobs.length > 0) keepBlobs(transaction, job, blobs);",
     replace: "",
     tests: store,
   },
   {
     name: "blobs of inputs are not kept",
     file: "server/store/sqlite/verbs/submit.ts",
-    find: "    keepBlobs(transaction, job.number, blobs);\n",
+    find: "    keepBlobs(transaction, job, blobs);\n",
     replace: "",
     tests: store,
   },
@@ -854,5 +855,75 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "    fsyncSync(folder);\n",
     replace: "    void fsyncSync;\n",
     tests: durability,
+  },
+  {
+    name: "a task refers to another customer's blob",
+    file: "server/store/sqlite/verbs/submit.ts",
+    find: "ownedBlob(transaction, sha256, { customer: row.customer })",
+    replace: 'transaction.db.get("SELECT 1 FROM blobs")',
+    tests: store,
+  },
+  {
+    name: "a job runs another customer's kernel",
+    file: "server/store/sqlite/verbs/create-job.ts",
+    find: "  mustHaveKernel(transaction, job);\n",
+    replace: "",
+    tests: store,
+  },
+  {
+    name: "usage is not taken back with a transaction",
+    file: "server/store/sqlite/sqlite-store.ts",
+    find: "        usage.rolledBack();\n",
+    replace: "",
+    tests: store,
+  },
+  {
+    name: "blobs of a deleted job count on",
+    file: "server/store/sqlite/verbs/delete-job.ts",
+    find: "    if (found?.customer) dropReference(transaction, sha256, found.customer);\n",
+    replace: "    void dropReference;\n",
+    tests: store,
+  },
+  {
+    name: "tasks of a full customer are handed out",
+    file: "server/scheduler/state.ts",
+    find: " && !state.full.has(job.info.customer)",
+    replace: "",
+    tests: quotas,
+  },
+  {
+    name: "a hash of bytes that are here makes an owner",
+    file: "server/blobs/blob-directory.ts",
+    find: "const known = await this.stat(sha256, owner);",
+    replace: "const known = await this.stat(sha256);\n      if (known) await this.#touch(known, owner);",
+    tests: quotas,
+  },
+  {
+    name: "a client reads whatever it can name",
+    file: "server/dispatch/client-reads.ts",
+    find: "if (this.#goesOn(client, sha256) || this.#isOfItsTasks(client, sha256)) return",
+    replace: "if (client || this.#goesOn(client, sha256) || this.#isOfItsTasks(client, sha256)) return",
+    tests: quotas,
+  },
+  {
+    name: "a result names another customer's blob",
+    file: "server/dispatch/known-blobs.ts",
+    find: "!(await this.#has(name, { customer }))",
+    replace: "!(await this.#store.getBlob(name.sha256))",
+    tests: quotas,
+  },
+  {
+    name: "a volunteer uploads without a task",
+    file: "server/dispatch/client-uploads.ts",
+    find: "if (allowed === 0)",
+    replace: "if (allowed < 0)",
+    tests: quotas,
+  },
+  {
+    name: "what failed attempts uploaded stays",
+    file: "server/dispatch/client-uploads.ts",
+    find: "if (at < since) await this.#drop(client, sha256, remove);",
+    replace: "if (at < since) this.named(client, sha256);",
+    tests: quotas,
   },
 ];

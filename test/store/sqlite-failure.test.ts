@@ -56,13 +56,14 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(await store.submit(id, [task(50, { input: megabyte })])).toMatchObject({ added: 1, total: 11 });
   });
 
-  it("[CLAIM-2] [DATA-4] what a refused commit would have brought about does not come with the next", async () => {
+  it("[CLAIM-2] [DATA-4] [QUOTA-1] what a refused commit would have brought about does not come with the next", async () => {
     expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
+    const usage = await store.usage("ada");
     await store.claim(id, 5);
     limitPages(100);
     const verbs = await Promise.allSettled([
       store.complete(id, [done(0)]),
-      store.touchBlob(blob("bytes")),
+      store.touchBlob(blob("bytes"), { customer: "ada" }),
       store.submit(id, [task(50, { input: megabyte })]),
     ]);
     expect(verbs.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
@@ -71,6 +72,7 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
 
     // A missing blob is not counted, and the claim that the outcome would have ended can be given back.
     expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
+    expect(await store.usage("ada")).toEqual(usage);
     await store.unclaim(id, [0]);
     expect((await store.claim(id, 1)).map(({ index }) => index)).toEqual([0]);
   });
