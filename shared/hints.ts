@@ -9,6 +9,9 @@ export const hints = {
   ban: "Check the name; `manyhands bans` lists who is refused.",
   blob: "Put the bytes first: `manyhands put FILE`, or PUT /api/blobs/{sha256}.",
   largeBlob: "Read it in pieces: hands.stream(reference), or hands.get(reference.slice(from, to)).",
+  priority: "Lower the priority, or ask the server's administrator to raise the job's.",
+  elements:
+    'Send arrays of numbers as {"$array": "Float32Array", "base64": …}, tasks as lines of NDJSON, and large data as a blob with a data reference.',
   kernel: "Post the kernel first: POST /api/kernels.",
   dataDirectory:
     "Bring the data directory back as it was, from a backup if need be, and start the server again.",

@@ -160,7 +160,7 @@ function priorityCommand(): Command {
     .argument("<id>", "the job's id")
     .argument(
       "<priority>",
-      `${limits.minPriority} … ${limits.maxPriority}`,
+      `${limits.minPriority} … ${limits.maxPriority}; above 100 for administrators`,
       wholeNumber(limits.minPriority, limits.maxPriority),
     )
     .addHelpText("after", "\nA negative one stands after two dashes: manyhands priority ID -- -5")

@@ -1,5 +1,6 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
+import { hints } from "../../shared/hints.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import type { Principal } from "./principal.ts";
 
@@ -88,6 +89,20 @@ export function authorise(route: RouteName, caller: Caller | undefined): void {
 /** Whether a caller may see and change the jobs of a customer. */
 export function maySee(caller: Principal, customer: string): boolean {
   return caller.role === "admin" || caller.name === customer;
+}
+
+/** Highest priority that customers may give their jobs: the range above it is the administrator's, for what cannot wait. */
+export const customerPriority = 100;
+
+/** @throws PlatformError FORBIDDEN when the caller may not give a job this priority */
+export function authorisePriority({ role }: Principal, priority: number): void {
+  if (role === "admin" || priority <= customerPriority) return;
+  throw new PlatformError(
+    "FORBIDDEN",
+    `A customer's jobs have priorities up to ${customerPriority}, and this request asks for ${priority}; expected a lower one.`,
+    undefined,
+    hints.priority,
+  );
 }
 
 function nounOf(role: Role | "ticket"): string {

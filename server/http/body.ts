@@ -1,10 +1,11 @@
 import express, { type Request, type Response } from "express";
 import * as v from "valibot";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
-import { parseJsonText } from "../../shared/wire/json-text.ts";
+import { parseJsonText, servedJsonElements } from "../../shared/wire/json-text.ts";
+import { hints } from "../../shared/hints.ts";
 import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
-import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
+import { BeyondBounds, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { contentTypes } from "../../shared/wire/rest.ts";
 
@@ -77,12 +78,14 @@ export function check<S extends v.GenericSchema>(schema: S, value: unknown, what
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** @throws PlatformError BAD_REQUEST */
+/** @throws PlatformError BAD_REQUEST, TOO_LARGE when it holds more elements than {@link servedJsonElements} */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
-    return parseJsonText(utf8.decode(bytes));
+    return parseJsonText(utf8.decode(bytes), servedJsonElements);
   } catch (error) {
     const reason = messageOf(error);
+    if (error instanceof BeyondBounds)
+      throw new PlatformError("TOO_LARGE", `The ${what} is too large: ${reason}.`, error, hints.elements);
     throw new PlatformError("BAD_REQUEST", `The ${what} cannot be read as JSON in UTF-8: ${reason}.`, error);
   }
 }

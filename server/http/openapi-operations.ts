@@ -1,6 +1,6 @@
 import { limits } from "../../shared/limits.ts";
 import { jobListStates, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
-import type { RouteName } from "../access/rules.ts";
+import { customerPriority, type RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
 /** Bodies by content type. For NDJSON and MessagePack streams `of` is an item. */
@@ -148,6 +148,7 @@ export const operations: Record<RouteName, Operation> = {
   "POST /api/jobs/{id}/priority": {
     id: "setPriority",
     summary: "Change the priority",
+    description: `Customers have priorities up to ${customerPriority}; above are those of administrators.`,
     body: either("Priority"),
     replies: ok("Job"),
   },

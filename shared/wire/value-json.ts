@@ -61,12 +61,37 @@ function read(json: unknown, depth: number): Value {
       "UNSERIALISABLE",
       `A value is nested deeper than the ${maxDepth} levels that are allowed.`,
     );
-  if (Array.isArray(json)) return json.map((item) => read(item, depth + 1));
-  const entries = Object.entries(json);
-  const tagged = entries.find(([key]) => key.startsWith("$") && !key.startsWith("$$"));
-  if (tagged) return taggedFromJson(tagged[0], json as Record<string, unknown>);
+  if (Array.isArray(json)) return readArray(json, depth);
+  return readObject(json as Record<string, unknown>, depth);
+}
+
+/** Plain JSON is a value already: a container is copied when something in it reads as something else. */
+function readArray(json: readonly unknown[], depth: number): Value {
+  let copy: Value[] | undefined;
+  for (const [at, item] of json.entries()) {
+    const value = read(item, depth + 1);
+    if (value === item) continue;
+    copy ??= json.slice() as Value[];
+    copy[at] = value;
+  }
+  return copy ?? (json as Value[]);
+}
+
+function readObject(json: Record<string, unknown>, depth: number): Value {
+  const names = Object.keys(json);
+  const tag = names.find((name) => name.startsWith("$") && !name.startsWith("$$"));
+  if (tag !== undefined) return taggedFromJson(tag, json);
+  let isPlain = true;
+  const values: Value[] = [];
+  for (const name of names) {
+    const value = read(json[name], depth + 1);
+    if (value !== json[name] || name.startsWith("$")) isPlain = false;
+    values.push(value);
+  }
+  if (isPlain) return json as Value;
+  // Made from entries: a key `__proto__` is one like any other then.
   return Object.fromEntries(
-    entries.map(([key, item]) => [key.startsWith("$$") ? key.slice(1) : key, read(item, depth + 1)]),
+    names.map((name, at) => [name.startsWith("$$") ? name.slice(1) : name, values[at]]),
   );
 }
 

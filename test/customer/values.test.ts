@@ -59,7 +59,11 @@ describe("[VALUE-1] every row of the table, in and out through a kernel", () => 
     });
     expect(await posted.json()).toMatchObject({ added: rows.length });
     const text = await (await api(`/api/jobs/${id}/results?follow=1`)).text();
-    const results = text.trim().split("\n").filter(Boolean).map(parseJsonText) as {
+    const results = text
+      .trim()
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => parseJsonText(line)) as {
       index: number;
       output: unknown;
     }[];

@@ -4,6 +4,7 @@ import { encodeValue, encodeWithReferences } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { servedJsonElements } from "../../shared/wire/json-text.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { startHttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, msgpack, ndjson, refusal, sha256 } from "../support/rest.ts";
@@ -181,6 +182,42 @@ describe("submitting tasks", () => {
     expect(message).toContain("1 new");
   });
 
+  test("[QUOTA-5] a line with more elements than a frame may have is refused; as many are taken", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    // The line itself has two names and two values, the second of which is the array.
+    const line = (numbers: number): string => `{"index":0,"input":[${"1,".repeat(numbers - 1)}1]}`;
+    const most = servedJsonElements - 4;
+    const message = await refusal(await post(server, id, ndjson(line(most + 1))), 413, "TOO_LARGE");
+    expect(message).toContain(
+      `Line 1: The line is too large: containers hold more than ${servedJsonElements}`,
+    );
+    expect((await post(server, id, ndjson(line(most)))).status).toBe(200);
+  });
+
+  test.each([
+    ["names", `{${Array.from({ length: 350_000 }, (_, at) => `"k${at}":1`).join(",")}}`],
+    ["objects", `[${"{},".repeat(700_000)}{}]`],
+    ["brackets", "[".repeat(700_000)],
+  ])("[QUOTA-5] %s beyond the bound are refused at every door that takes JSON", async (_, text) => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const body = (content: string): RequestInit => ({ ...json(null), body: content });
+    const answers = [
+      await server.request("/api/jobs", body(text)),
+      await server.request(
+        "/api/jobs",
+        body(`{"kernel":{"source":"export default x => x"},"inputs":[${text}]}`),
+      ),
+      await post(server, id, body(`[{"input":${text}}]`)),
+      await post(server, id, ndjson(`{"input":${text}}`)),
+      await server.request(`/api/jobs/${id}/priority`, body(text)),
+      await server.request("/api/precache", body(text)),
+      await server.request("/api/tokens", { ...body(text), token: server.tokens.admin }),
+    ];
+    for (const answer of answers) await refusal(answer, 413, "TOO_LARGE");
+  });
+
   test("[DATA-2] a large JSON input becomes a blob that the task refers to", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server);
@@ -234,6 +271,22 @@ describe("submitting tasks", () => {
 });
 
 describe("steering jobs", () => {
+  test("[QUOTA-6] priorities above 100 are the administrator's", async () => {
+    const server = await startTestServer();
+    const { id } = await createJob(server);
+    const give = (priority: number, token = server.tokens.customer): Promise<Response> =>
+      server.request(`/api/jobs/${id}/priority`, { ...json({ priority }), token });
+    for (const refused of [
+      await give(101),
+      await server.request("/api/jobs", json({ kernel, priority: 101 })),
+    ])
+      expect(await refusal(refused, 403, "FORBIDDEN")).toContain("up to 100");
+    expect(await (await give(100)).json()).toMatchObject({ priority: 100 });
+    expect(await (await give(1000, server.tokens.admin)).json()).toMatchObject({ priority: 1000 });
+    const urgent = { ...json({ kernel, priority: 1000 }), token: server.tokens.admin };
+    expect(await (await server.request("/api/jobs", urgent)).json()).toMatchObject({ priority: 1000 });
+  });
+
   test("pause, resume, priority, close, cancel, delete", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [1, 2], open: true });

@@ -11,7 +11,7 @@ import {
   type JobInfo,
 } from "../../../shared/wire/rest.ts";
 import type { Principal } from "../../access/principal.ts";
-import { maySee } from "../../access/rules.ts";
+import { authorisePriority, maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";
 import type { Call, Handler, HttpParts, Routes } from "../context.ts";
 import { jobOf, principalOf, visibleTo } from "../ownership.ts";
@@ -66,6 +66,7 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "POST /api/jobs/{id}/priority": async (call) => {
       const { id } = await jobOf(call, platform);
       const { priority } = await parseBody(call.req, call.res, prioritySchema);
+      authorisePriority(principalOf(call), priority);
       reply(call, await platform.setPriority(id, priority));
     },
     "GET /api/jobs/{id}/logs": async (call) => {
@@ -127,6 +128,7 @@ async function createJob(
   const customer = principal.name;
   const body = await parseBody(call.req, call.res, createJobSchema, createJobBytes);
   const { kernel, inputs, open, ...options } = body;
+  authorisePriority(principal, options.priority);
   for (const id of options.after ?? []) await mayWaitFor(platform, principal, id);
   const sha256 =
     typeof kernel === "string"
