@@ -1,8 +1,6 @@
 import { defaultArgs, launch, type Browser } from "puppeteer";
 import { findBrowser } from "./find-browser.js";
-
-/** A name that resolves to this machine and is no secure context, as a lab's server under plain HTTP. */
-export const labHost = "lab.test";
+import { labHost } from "./lab-host.ts";
 
 interface BrowserOptions {
   /** Flags beside the usual ones. */

@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   /** Address that others are told, when a proxy in front has its own. */
   readonly publicUrl: string | undefined;
+  /** Names under which browsers may reach the server besides its own, in small letters; `*.example.org` stands for all that end so. */
+  readonly allowHosts: readonly string[];
   /** Whether X-Forwarded-* of a proxy in front is trusted. */
   readonly trustProxy: boolean;
   readonly blobQuotaBytes: number;
@@ -53,6 +55,7 @@ export const defaultServerOptions: ServerOptions = {
   volunteers: "open",
   logLevel: "info",
   publicUrl: undefined,
+  allowHosts: [],
   trustProxy: false,
   blobQuotaBytes: 64 * 1024 ** 3,
   customerQuotaBytes: undefined,

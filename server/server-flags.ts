@@ -52,6 +52,13 @@ export function addServerFlags(command: Command): void {
     false,
   );
   add(
+    "--allow-host <names>",
+    "MANYHANDS_ALLOW_HOST",
+    "names under which browsers may reach the server besides its own, separated by commas, e.g. lab,*.example.org",
+    defaults.allowHosts,
+    hostNames,
+  );
+  add(
     "--public-url <url>",
     "MANYHANDS_PUBLIC_URL",
     "address under which others reach the server through a proxy, with its path; invitations and pages tell it",
@@ -200,6 +207,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     volunteers: flags["volunteers"] as ServerOptions["volunteers"],
     logLevel: flags["logLevel"] as ServerOptions["logLevel"],
     publicUrl: text("publicUrl"),
+    allowHosts: flags["allowHost"] as readonly string[],
     trustProxy: flags["trustProxy"] === true,
     blobQuotaBytes: number("blobQuotaGb") * gib,
     customerQuotaBytes: flags["customerQuota"] === undefined ? undefined : number("customerQuota") * gib,
@@ -226,6 +234,16 @@ function address(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(messageOf(error));
   }
+}
+
+function hostNames(text: string): readonly string[] {
+  const names = text
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((name) => name !== "");
+  const wrong = names.find((name) => !/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(name));
+  if (wrong === undefined) return names;
+  throw new InvalidArgumentError(`"${wrong}" is no host name; expected names such as lab.example.org.`);
 }
 
 function saysNo(command: Command, name: string): boolean {

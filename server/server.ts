@@ -8,6 +8,7 @@ import { messageOf, PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { createAccess } from "./access/access.ts";
 import { openIdentities } from "./access/identities.ts";
+import { knownHosts } from "./access/known-hosts.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
 import { Auditors } from "./auditors.ts";
@@ -123,6 +124,8 @@ async function startOn(
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
   const health = new Health(options.dataDirectory, store, log);
+  const certificate = tls && new X509Certificate(tls.cert);
+  const knowsHosts = knownHosts(options, certificate);
   const app = createHttpApp({
     platform,
     blobs,
@@ -131,6 +134,7 @@ async function startOn(
     webRoot,
     log,
     health,
+    knowsHosts,
     stopping: stopping.signal,
   });
   // Java's HttpClient and others offer HTTP/2 with every request; the answer is in HTTP/1.1.
@@ -144,10 +148,9 @@ async function startOn(
   const isAuditor = (tokenId: string | undefined): boolean => auditors?.isAuditor(tokenId) === true;
   const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log), isAuditor);
   const submitSockets = new SubmitSockets({ access, platform, options, log });
-  takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, log });
+  takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, knowsHosts, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
-  const certificate = tls && new X509Certificate(tls.cert);
   const urls = reachableUrls({ host: options.host, port, certificate });
   const publicUrl = options.publicUrl?.replace(/\/$/, "");
   volunteerUrls = publicUrl === undefined ? urls : [publicUrl];

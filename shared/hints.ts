@@ -10,6 +10,7 @@ export const hints = {
   blob: "Put the bytes first: `manyhands put FILE`, or PUT /api/blobs/{sha256}.",
   largeBlob: "Read it in pieces: hands.stream(reference), or hands.get(reference.slice(from, to)).",
   priority: "Lower the priority, or ask the server's administrator to raise the job's.",
+  host: "Open the server by its own address, or start it with --allow-host NAME or --public-url URL.",
   elements:
     'Send arrays of numbers as {"$array": "Float32Array", "base64": …}, tasks as lines of NDJSON, and large data as a blob with a data reference.',
   kernel: "Post the kernel first: POST /api/kernels.",

@@ -1,4 +1,10 @@
-import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from "express";
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import { clientSocketPath } from "../../shared/wire/protocol.ts";
@@ -23,6 +29,7 @@ import { statusRoutes } from "./routes/status.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { knownHosts, refuseHost, type KnowsHosts } from "../access/known-hosts.ts";
 import { isSameOrigin } from "../access/same-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 
@@ -51,6 +58,7 @@ export function createHttpApp(parts: HttpParts): Express {
   });
   app.use("/api", identifyCaller(access, platform));
   app.use("/metrics", identifyCaller(access, platform));
+  app.use(refuseUnknownHosts(parts.knowsHosts ?? knownHosts(options)));
   app.use(rateLimits(options.requestsPerMinutePerAddress));
 
   const streams = new PushStreams();
@@ -96,6 +104,14 @@ function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
   const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
   if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) next();
   else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
+}
+
+/** A page cannot show a token that a program or another page was given, and a program may use any name that its machine resolves. */
+function refuseUnknownHosts(knowsHosts: KnowsHosts): RequestHandler {
+  return (req, _res, next) => {
+    if (callerOf(req) === undefined && !knowsHosts(req.headers)) refuseHost(req.headers);
+    next();
+  };
 }
 
 /** One error for all ended replies: an error for each, with its stack, would cost 30 µs. */

@@ -1,5 +1,6 @@
 import type { Request, Response } from "express";
 import type { Logger } from "pino";
+import type { KnowsHosts } from "../access/known-hosts.ts";
 import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
 import type { BlobDirectory } from "../blobs/blob-directory.ts";
@@ -23,6 +24,8 @@ export interface HttpParts {
   /** Directory of the built pages; may be missing. */
   readonly webRoot: string;
   readonly log: Logger;
+  /** Absent: the names that the options have. */
+  readonly knowsHosts?: KnowsHosts;
   /** Absent where nobody asks from outside. */
   readonly health?: Pick<Health, "check">;
   /** Absent: new metrics. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
+import type { KnowsHosts } from "../access/known-hosts.ts";
 import { isSameOrigin } from "../access/same-origin.ts";
 
 /** A WebSocket endpoint of the server. */
@@ -20,13 +21,16 @@ export function isWebSocket({ headers }: IncomingMessage): boolean {
 export function takeUpgrades(
   http: Server,
   endpoints: readonly UpgradeEndpoint[],
-  { trustProxy, log }: { trustProxy: boolean; log: Logger },
+  { trustProxy, knowsHosts, log }: { trustProxy: boolean; knowsHosts: KnowsHosts; log: Logger },
 ): void {
   const route = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const endpoint = endpoints.find((each) => each.takes(pathOf(request)));
     if (!endpoint) return refuseUpgrade(socket, 404);
     // A page of another site may not use the machine of its visitor.
     if (!isSameOrigin(request.headers, hostOf(request, trustProxy))) return refuseUpgrade(socket, 403);
+    // Browsers send Origin with every WebSocket; programs, which may use any name, do not.
+    if (request.headers.origin !== undefined && !knowsHosts(request.headers))
+      return refuseUpgrade(socket, 403);
     await endpoint.upgrade(request, socket, head);
   };
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

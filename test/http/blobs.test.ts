@@ -166,7 +166,7 @@ describe("writing", () => {
   test("a refused upload can read its refusal although it goes on sending", async () => {
     const server = await startHttpServer();
     const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
-    socket.write(`PUT /api/blobs/${name} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n`);
+    socket.write(`PUT /api/blobs/${name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n`);
     let reply = "";
     socket.on("data", (chunk) => (reply += String(chunk)));
     for (let i = 0; i < 50; i++) socket.write(Buffer.alloc(100_000));

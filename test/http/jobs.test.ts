@@ -183,7 +183,7 @@ describe("submitting tasks", () => {
   });
 
   test("[QUOTA-5] a line with more elements than a frame may have is refused; as many are taken", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     // The line itself has two names and two values, the second of which is the array.
     const line = (numbers: number): string => `{"index":0,"input":[${"1,".repeat(numbers - 1)}1]}`;
@@ -200,7 +200,7 @@ describe("submitting tasks", () => {
     ["objects", `[${"{},".repeat(700_000)}{}]`],
     ["brackets", "[".repeat(700_000)],
   ])("[QUOTA-5] %s beyond the bound are refused at every door that takes JSON", async (_, text) => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const body = (content: string): RequestInit => ({ ...json(null), body: content });
     const answers = [
@@ -272,7 +272,7 @@ describe("submitting tasks", () => {
 
 describe("steering jobs", () => {
   test("[QUOTA-6] priorities above 100 are the administrator's", async () => {
-    const server = await startTestServer();
+    const server = await startHttpServer();
     const { id } = await createJob(server);
     const give = (priority: number, token = server.tokens.customer): Promise<Response> =>
       server.request(`/api/jobs/${id}/priority`, { ...json({ priority }), token });

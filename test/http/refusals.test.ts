@@ -140,7 +140,7 @@ describe("addresses and methods", () => {
     "//etc/passwd",
     "/assets//../../package.json",
   ])("no path leads out: %s", async (path) => {
-    const reply = await raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const reply = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     expect(reply).toMatch(/^HTTP\/1\.1 40[04]/);
     expect(reply).toMatch(/"code":"(NOT_FOUND|BAD_REQUEST)"/);
     expect(reply).not.toMatch(/root:|"dependencies"|\.ts:\d/);
@@ -150,7 +150,7 @@ describe("addresses and methods", () => {
     "a malformed address is refused: %s",
     async (path) => {
       const reply = await raw(
-        `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.tokens.admin}\r\nConnection: close\r\n\r\n`,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${server.tokens.admin}\r\nConnection: close\r\n\r\n`,
       );
       expect(reply).toMatch(/^HTTP\/1\.1 40[04]/);
       expect(reply).toMatch(/"code":"(NOT_FOUND|BAD_REQUEST)"/);
@@ -158,7 +158,7 @@ describe("addresses and methods", () => {
   );
 
   test("heads without measure are refused", async () => {
-    const reply = await raw(`GET / HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(17_000)}\r\n\r\n`);
+    const reply = await raw(`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"y".repeat(17_000)}\r\n\r\n`);
     expect(reply).toMatch(/^HTTP\/1\.1 431/);
   });
 
@@ -194,7 +194,7 @@ describe("[ACCESS-4] same origin only", () => {
     // fetch would write its own sec-fetch-mode.
     const crossSite = (path: string, mode: string): Promise<string> =>
       raw(
-        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: ${mode}\r\n\r\n`,
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: ${mode}\r\n\r\n`,
       );
     expect(await crossSite("/", "navigate")).toMatch(/^HTTP\/1.1 503/);
     expect(await crossSite("/", "no-cors")).toMatch(/^HTTP\/1.1 403/);

@@ -402,7 +402,7 @@ test("a request that offers another protocol is answered as it is", async () => 
   const head = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAA"];
   const answer = await new Promise<string>((resolve) => {
     const socket = connect(server.port, "127.0.0.1", () =>
-      socket.write(["GET /healthz HTTP/1.1", "Host: x", ...head, "", ""].join("\r\n")),
+      socket.write(["GET /healthz HTTP/1.1", "Host: localhost", ...head, "", ""].join("\r\n")),
     );
     let text = "";
     socket.on("data", (bytes) => {
@@ -432,7 +432,7 @@ describe("attacks", () => {
       onTestFinished(() => void socket.destroy());
     });
   const upgrade = (path: string): string =>
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
 
   test.each(["//", "http://[", "/nope", "/%", "/socket/../socket"])(
     "an upgrade of %s ends that connection only",

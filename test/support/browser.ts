@@ -1,6 +1,7 @@
 import type { Page } from "puppeteer";
 
-export { labHost, launchBrowser } from "../../scripts/launch-browser.ts";
+export { labHost } from "../../scripts/lab-host.ts";
+export { launchBrowser } from "../../scripts/launch-browser.ts";
 
 /** Calls a function of `window.harness` (see test/web/harness.page.ts) and returns its result. */
 export async function callHarness<T>(page: Page, name: string, ...args: unknown[]): Promise<T> {

@@ -12,6 +12,7 @@ import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
 import { Health } from "../../server/health.ts";
+import { labHost } from "../../scripts/lab-host.ts";
 import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server/options.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
@@ -61,6 +62,7 @@ export async function openHttpServer(
     port: 0,
     auditors: 0,
     dataDirectory: directory,
+    allowHosts: [labHost],
     ...given,
   };
   const logged: Record<string, unknown>[] = [];

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
+import { labHost } from "../../scripts/lab-host.ts";
 
 export const root = join(import.meta.dirname, "..", "..");
 export const launcher = join(root, "bin", "manyhands.js");
@@ -56,7 +57,19 @@ export async function startServerProcess(
   flags: readonly string[] = [],
   under: readonly string[] = [],
 ): Promise<RunningServerProcess> {
-  const args = ["server", "--json", "--port", "0", "--data", data, "--log-level", "warn", ...flags];
+  const args = [
+    "server",
+    "--json",
+    "--port",
+    "0",
+    "--data",
+    data,
+    "--log-level",
+    "warn",
+    "--allow-host",
+    labHost,
+    ...flags,
+  ];
   const running = run(args, { XDG_STATE_HOME: join(data, "state") }, under);
   const ready = await firstLine(running);
   const { url, tokenFile } = JSON.parse(ready) as { url: string; tokenFile: string };

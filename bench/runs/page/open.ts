@@ -6,7 +6,8 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { labHost, launchBrowser } from "../../../scripts/launch-browser.ts";
+import { labHost } from "../../../scripts/lab-host.ts";
+import { launchBrowser } from "../../../scripts/launch-browser.ts";
 import { CountingProxy } from "../support/counting-proxy.ts";
 import { connectTo, startServer } from "../support/platform.ts";
 import { report } from "../support/report.ts";
@@ -15,7 +16,7 @@ const { values } = parseArgs({
   options: { measure: { type: "string", default: "ms" }, host: { type: "string", default: labHost } },
 });
 
-const server = await startServer();
+const server = await startServer({ flags: ["--allow-host", labHost] });
 const { proxy, port } = await CountingProxy.open(server.url);
 const hands = await connectTo(server);
 // Queued before the page comes. The answer is the time of the call.
