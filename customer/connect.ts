@@ -1,5 +1,6 @@
 import { PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
+import { readSigningKey } from "../signing/keys.ts";
 import { Hands } from "./hands.ts";
 import { HttpClient } from "./http.ts";
 import { findLocalToken } from "./local-token.ts";
@@ -12,6 +13,8 @@ export interface ConnectOptions {
   readonly name?: string | undefined;
   /** Default priority of jobs; 0 when absent. */
   readonly priority?: number | undefined;
+  /** File of the key that signs this program's kernels (`manyhands key create`); else `MANYHANDS_SIGN_KEY`, else they are not signed. */
+  readonly signingKey?: string | undefined;
   /** Time to reach the server at first, in ms; 5 s when absent. */
   readonly connectMs?: number | undefined;
   /**
@@ -36,11 +39,13 @@ export const defaultServerUrl = "http://localhost:9990";
  *
  * @param url - `http(s)://host:port`, with the path of a reverse proxy if there is one, or `host:port`; absent:
  * `MANYHANDS_SERVER`, or the server on this machine
- * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_ARGUMENT (the address)
+ * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_ARGUMENT (the address), BAD_OPTION and FILE_FAILED (the key)
  */
 export async function connect(url?: string, options: ConnectOptions = {}): Promise<Hands> {
   const address = parseServerAddress(url ?? (process.env["MANYHANDS_SERVER"]?.trim() || defaultServerUrl));
   const token = cleanToken(options.token) ?? cleanToken(process.env["MANYHANDS_TOKEN"]);
+  const keyFile = options.signingKey ?? process.env["MANYHANDS_SIGN_KEY"]?.trim();
+  const key = keyFile ? readSigningKey(keyFile) : undefined;
   const http = new HttpClient({
     url: address,
     findToken: async () => token ?? findLocalToken(address),
@@ -48,7 +53,7 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
     silenceMs: options.silenceMs,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
   });
-  const hands = new Hands(http, options.name, options.priority);
+  const hands = new Hands(http, options.name, options.priority, key);
   try {
     await hands.api.status({ patienceMs: options.connectMs ?? 5000 });
     return hands;

@@ -17,6 +17,7 @@ import {
   type ServerStatus,
   type UsageInfo,
 } from "../shared/wire/rest.ts";
+import type { SigningKey } from "../signing/keys.ts";
 import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
@@ -31,7 +32,7 @@ import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
 /** Options of {@link Hands.map}: options of the job on the server, and of this program's view of it. */
-export interface MapOptions extends Omit<JobOptionsInput, "after" | "failFast">, WatchOptions {
+export interface MapOptions extends Omit<JobOptionsInput, "after" | "failFast" | "signature">, WatchOptions {
   /**
    * Names the job across restarts of this program: with the same key, kernel and inputs the program goes on with the same job,
    * and gets every result from the first.
@@ -62,12 +63,14 @@ export class Hands {
   readonly #kernels = new Set<Sha256>();
   readonly #name: string | undefined;
   readonly #priority: number | undefined;
+  readonly #signingKey: SigningKey | undefined;
 
-  constructor(http: HttpClient, name?: string, priority?: number) {
+  constructor(http: HttpClient, name?: string, priority?: number, signingKey?: SigningKey) {
     this.#http = http;
     this.#api = new Api(http);
     this.#name = name;
     this.#priority = priority;
+    this.#signingKey = signingKey;
   }
 
   /** Address of the server. */
@@ -245,6 +248,7 @@ export class Hands {
       // With a random key a repeated request finds the job that a lost reply had made.
       key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
       kernel: sha256,
+      ...(this.#signingKey && { signature: this.#signingKey.sign(sha256) }),
     };
     if (!this.#kernels.has(sha256)) await this.#putKernel(source, sha256, signal);
     try {

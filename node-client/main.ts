@@ -17,6 +17,7 @@ interface Flags {
   readonly server: string;
   readonly slots?: number;
   readonly token?: string;
+  readonly trustKey?: string;
   readonly cacheDir?: string;
   readonly cacheQuotaGb?: number;
   readonly name?: string;
@@ -46,6 +47,13 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
       ),
     )
     .addOption(option("--token <token>", "access token; on the server's own machine it is found", "TOKEN"))
+    .addOption(
+      option(
+        "--trust-key <file>",
+        "run only kernels signed with a key in this file (see `manyhands key create`)",
+        "TRUST_KEY",
+      ),
+    )
     .addOption(
       option("--cache-dir <directory>", "blob cache and undelivered results; may be shared", "CACHE_DIR"),
     )
@@ -139,6 +147,7 @@ function limitsOf(flags: Flags): Omit<RunClientOptions, "server" | "token"> {
     logLevel: flags.logLevel,
     json: flags.json ?? false,
     idleOnly: flags.idleOnly ?? false,
+    ...(flags.trustKey !== undefined && { trustKeyFile: flags.trustKey }),
     ...(flags.slots !== undefined && { slots: flags.slots }),
     ...(flags.cacheDir !== undefined && { cacheDirectory: flags.cacheDir }),
     ...(flags.cacheQuotaGb !== undefined && { cacheQuotaBytes: flags.cacheQuotaGb * 1024 ** 3 }),

@@ -7,6 +7,7 @@ import { limits } from "../shared/limits.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
 import type { Identity } from "../shared/wire/identity.ts";
+import { distrustOf, readTrustedKeys, type TrustedKey } from "../signing/keys.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
 import { openNodePorts } from "./ports.ts";
@@ -20,6 +21,8 @@ export interface RunClientOptions {
   /** Number of kernels that compute at the same time; default: the number of cores. */
   readonly slots?: number;
   readonly token?: string;
+  /** File with the public keys of signers: kernels that none of them signed do not run. */
+  readonly trustKeyFile?: string;
   readonly cacheDirectory?: string;
   readonly cacheQuotaBytes?: number;
   /** Name of this machine in the list of clients; default: its host name. */
@@ -67,6 +70,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const logger = createLogger(options.logLevel ?? "info", options.json ?? false);
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
   const serverUrl = parseServerAddress(options.server);
+  const trusted = options.trustKeyFile === undefined ? undefined : readTrustedKeys(options.trustKeyFile);
   const { slots, memoryMb } = resources(options);
   collectSeldom();
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
@@ -80,7 +84,10 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const over = Promise.withResolvers<number>();
   const shownUrl = serverUrl.replace(/\/$/, "");
   const report = statusReporter(log, shownUrl, () => over.resolve(exitCodes.refused));
-  const client = createClient(opened.ports, describe(opened.identity, memoryMb, options), {
+  const ports: ClientPorts = trusted
+    ? { ...opened.ports, distrust: (kernel, signature) => distrustOf(trusted, kernel, signature) }
+    : opened.ports;
+  const client = createClient(ports, describe(opened.identity, memoryMb, options, trusted), {
     slots,
     onStatus: (status) => {
       report.status(status);
@@ -90,6 +97,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   log("info", `Joining ${shownUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
     cache: cacheDirectory,
   });
+  if (trusted) log("info", `Only kernels signed by ${trusted.map(({ name }) => name).join(", ")} run here.`);
   const ending = endWhenAsked(client, log, options);
   const { idleOnly = false, until, exitWhenServerGoneMs: goneMs } = options;
   const presence = new Presence(
@@ -143,6 +151,7 @@ function describe(
   identity: Identity | undefined,
   memoryMb: number,
   options: RunClientOptions,
+  trusted: readonly TrustedKey[] | undefined,
 ): ClientDescription {
   return {
     identity,
@@ -152,6 +161,7 @@ function describe(
     ...(options.token !== undefined && { token: options.token.trim() }),
     memoryMb,
     webgpu: false,
+    trusts: trusted?.map(({ key }) => key),
     version,
   };
 }

@@ -9,6 +9,8 @@ export interface ServerFlags {
   readonly server?: string;
   readonly token?: string;
   readonly json?: boolean;
+  /** Of commands that submit jobs. */
+  readonly signKey?: string;
 }
 
 /**
@@ -36,10 +38,10 @@ export async function withHands<T>(
   action: (hands: Hands) => Promise<T>,
   connectTo?: Connector,
 ): Promise<T> {
-  const { token, server } = flags;
+  const { token, server, signKey: signingKey } = flags;
   await using hands = await (connectTo && server === undefined
-    ? connectTo({ token })
-    : connect(server, { token }));
+    ? connectTo({ token, signingKey })
+    : connect(server, { token, signingKey }));
   return await action(hands);
 }
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { ParallelOption } from "./command.ts";
 import { dataCommands } from "./data-commands.ts";
 import { jobCommands } from "./job-commands.ts";
+import { keyCommand } from "./key-command.ts";
 import { mapCommand } from "./map-command.ts";
 import { runCommand } from "./run-command.ts";
 import { serverCommands } from "./server-commands.ts";
@@ -19,5 +20,6 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     ...jobCommands(exit),
     ...dataCommands(exit),
     ...serverCommands(),
+    keyCommand(),
   ];
 }

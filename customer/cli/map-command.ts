@@ -86,6 +86,10 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
     .option("--no-fail-fast", "try every task, also when the first ones all fail alike")
     .option("--trusted", "only clients that joined with a token")
+    .option(
+      "--sign-key <file>",
+      "sign the kernel with this key (MANYHANDS_SIGN_KEY; see `manyhands key create`)",
+    )
     .option("--quiet", "no progress, no list of failures")
     .addHelpText("after", help)
     .action(async (kernel: string, flags: MapFlags) => {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { constants } from "node:os";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
@@ -23,6 +24,7 @@ export function runCommand(run: (code: number) => void, parallel: ParallelOption
     .argument("[args...]", "its arguments")
     .option("--server <url>", "address of the server (MANYHANDS_SERVER)")
     .option("--token <token>", "access token (MANYHANDS_TOKEN)")
+    .option("--sign-key <file>", "sign the program's kernels with this key (MANYHANDS_SIGN_KEY)")
     .passThroughOptions()
     .addHelpText("after", help)
     .action(async (program: string, args: string[], flags: RunFlags) => {
@@ -35,7 +37,9 @@ interface RunFlags extends ServerFlags {
 }
 
 async function runProgram(program: string, args: readonly string[], flags: RunFlags): Promise<number> {
-  const env = { ...process.env, ...(await surroundings(flags)) };
+  const { signKey } = flags;
+  const signing = signKey === undefined ? {} : { MANYHANDS_SIGN_KEY: resolve(signKey) };
+  const env = { ...process.env, ...signing, ...(await surroundings(flags)) };
   const isScript = /\.[cm]?[jt]s$/.test(program);
   const resolver = fileURLToPath(new URL("sdk-import.ts", import.meta.url));
   const [command, all] = isScript
@@ -48,9 +52,9 @@ async function runProgram(program: string, args: readonly string[], flags: RunFl
       // The terminal sends Ctrl-C to the program, too.
       if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     child.on("error", (error) => reject(notStarted(program, error)));
-    child.on("exit", (code, signal) => resolve(signal ? 128 + constants.signals[signal] : (code ?? 1)));
+    child.on("exit", (code, signal) => done(signal ? 128 + constants.signals[signal] : (code ?? 1)));
   });
 }
 

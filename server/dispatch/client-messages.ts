@@ -50,8 +50,18 @@ export class ClientMessages {
     const replaced = this.#dispatcher.connections.add(id, connection);
     replaced?.bye("The same client connected anew.", 1000);
     this.#registry.join(joining);
-    const { kind, memoryMb, webgpu, slots, held, cached } = hello;
-    const client = { id, kind, memoryMb, webgpu, trusted, cohort, slots, ...(auditor && { auditor }) };
+    const { kind, memoryMb, webgpu, slots, trusts, held, cached } = hello;
+    const client = {
+      id,
+      kind,
+      memoryMb,
+      webgpu,
+      trusted,
+      cohort,
+      slots,
+      trusts,
+      ...(auditor && { auditor }),
+    };
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
     this.#precaches.joined(client, joining.hello.name);
     return dropped;

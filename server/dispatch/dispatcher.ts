@@ -240,11 +240,21 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     paused,
     maxAttempts,
     requires,
+    signature,
     failFast,
     createdAt,
   } = row;
   return {
-    descriptor: { id, name, customer, kernel, seed, timeoutMs, memoryMb },
+    descriptor: {
+      id,
+      name,
+      customer,
+      kernel,
+      ...(signature && { signature }),
+      seed,
+      timeoutMs,
+      memoryMb,
+    },
     customer,
     priority,
     paused,

@@ -1,5 +1,5 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
-import { meets } from "./requirements.ts";
+import { suits } from "./requirements.ts";
 import {
   addLease,
   isBarred,
@@ -164,7 +164,7 @@ function hasWork(job: Job): boolean {
 
 /** Whether a client meets the requirements of a job. */
 export function mayRun(client: Client, job: Job): boolean {
-  return meets(client.info, job.info.requires);
+  return suits(client.info, job.info);
 }
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {

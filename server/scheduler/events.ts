@@ -31,6 +31,8 @@ export interface SchedulerClientInfo {
   /** The server's own: it gets nothing but tasks at which strangers failed. */
   readonly auditor?: boolean;
   readonly slots: number;
+  /** Keys of signers, when the client runs only what one of them signed. */
+  readonly trusts?: readonly string[] | undefined;
 }
 
 /** An event: the only way into the scheduler. */

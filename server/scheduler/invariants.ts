@@ -1,4 +1,4 @@
-import { meets } from "./requirements.ts";
+import { suits } from "./requirements.ts";
 import { noLeases, nothingCached, spareCredit, type State } from "./state.ts";
 
 /**
@@ -41,7 +41,7 @@ export function checkInvariants(state: Readonly<State>): void {
     must(state.jobs.get(job.id) === job, `job ${job.id} is gone and still counts as one that nobody may run`);
     for (const client of state.hungry)
       must(
-        !meets(client.info, job.info.requires),
+        !suits(client.info, job.info),
         `job ${job.id} counts as one that nobody may run; hungry client ${client.info.id} may`,
       );
   }

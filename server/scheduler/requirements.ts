@@ -1,5 +1,5 @@
 import type { Requirements } from "../../shared/wire/rest.ts";
-import type { SchedulerClientInfo } from "./events.ts";
+import type { SchedulerClientInfo, SchedulerJob } from "./events.ts";
 
 /** Whether a client meets the requirements of a job. */
 export function meets(info: SchedulerClientInfo, requires: Requirements): boolean {
@@ -10,4 +10,12 @@ export function meets(info: SchedulerClientInfo, requires: Requirements): boolea
     (!webgpu || info.webgpu) &&
     (!trusted || info.trusted)
   );
+}
+
+/** Whether a client may be given tasks of a job: it meets the requirements, and trusts the signer where it wants one. */
+export function suits(info: SchedulerClientInfo, { requires, descriptor }: SchedulerJob): boolean {
+  const { signature } = descriptor;
+  const trusts =
+    info.trusts === undefined || (signature !== undefined && info.trusts.includes(signature.key));
+  return trusts && meets(info, requires);
 }

@@ -2,7 +2,7 @@ import type { ClientId } from "../../shared/ids.ts";
 import type { FailureKind } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import { likenessOf } from "./likeness.ts";
-import { meets } from "./requirements.ts";
+import { suits } from "./requirements.ts";
 import type { Client, Evidence, Job, State, Task, TaskFailures } from "./state.ts";
 import { Voices } from "./voices.ts";
 
@@ -188,7 +188,7 @@ function isAnotherThere(
       !tried.has(client.info) &&
       client.vanishedAt === undefined &&
       client.wanted > 0 &&
-      meets(client.info, job.info.requires) &&
+      suits(client.info, job.info) &&
       counts(client)
     )
       return true;

@@ -1,6 +1,7 @@
 import type { BlobName } from "../data-reference.ts";
 import type { Sha256 } from "../ids.ts";
 import type { Identity } from "../wire/identity.ts";
+import type { KernelSignature } from "../wire/kernel-signature.ts";
 import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
 import type { FinishedTask } from "./sandbox-task.ts";
@@ -18,6 +19,8 @@ export interface ClientPorts {
   readonly cache: BlobCache;
   readonly outbox: Outbox;
   readonly sandboxes: SandboxFactory;
+  /** Why a kernel may not run here, before it is fetched; undefined when it may. Absent: every kernel may. */
+  readonly distrust?: (kernel: Sha256, signature: KernelSignature | undefined) => string | undefined;
   /** Keeps the identity that the server gave, for the next start of this client. */
   readonly keepIdentity: (identity: Identity) => void;
   /** Diagnostics for a log or the browser's console. */
@@ -197,5 +200,7 @@ export interface ClientDescription {
   readonly token?: string;
   readonly memoryMb: number;
   readonly webgpu: boolean;
+  /** Keys of signers, when this client runs only kernels that one of them signed. */
+  readonly trusts?: string[] | undefined;
   readonly version: string;
 }

@@ -4,6 +4,7 @@ import { errorCodes, PlatformError } from "../errors.ts";
 import { identitySchema } from "./identity.ts";
 import { jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
+import { kernelSignatureSchema, signerKeySchema, trustedKeys } from "./kernel-signature.ts";
 import { precacheItemSchema } from "./precache.ts";
 import { version } from "../version.ts";
 import { messagePackBounds } from "./messagepack-walk.ts";
@@ -47,6 +48,7 @@ const jobDescriptorSchema = v.strictObject({
   name: text(limits.nameChars),
   customer: text(limits.nameChars),
   kernel: blobNameSchema,
+  signature: v.optional(kernelSignatureSchema),
   /** Seeds `ctx.random`, together with the task's index. */
   seed: text(limits.nameChars),
   timeoutMs: count(limits.maxTimeoutMs),
@@ -77,6 +79,8 @@ const clientMessages = [
     slots: count(limits.slotsPerClient),
     memoryMb: count(16 * 1024 * 1024),
     webgpu: v.boolean(),
+    /** Keys of signers: the client runs what one of them signed, and nothing else. Absent: it runs any kernel. */
+    trusts: v.optional(list(signerKeySchema, trustedKeys)),
     /** Leases from before a disconnect that the client still holds: running, queued, or finished and in its outbox. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
     /** Blobs in the client's cache, most recently used first. */

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, dataReferenceSchema } from "../data-reference.ts";
 import { jobIdSchema, sha256Schema, taskIndexSchema } from "../ids.ts";
 import { jobDefaults, limits } from "../limits.ts";
+import { kernelSignatureSchema } from "./kernel-signature.ts";
 import { failureKinds } from "./protocol.ts";
 
 /**
@@ -54,6 +55,8 @@ const jobOptionsSchema = v.strictObject({
   /** Seeds `ctx.random`: the same seed gives the same streams. */
   seed: v.optional(text(limits.nameChars), "0"),
   requires: v.optional(requirementsSchema, {}),
+  /** Of the kernel: clients that trust certain signers run nothing else. */
+  signature: v.optional(kernelSignatureSchema),
   /**
    * With `true` the job is quarantined when its first tasks all fail alike; with `false` every task is tried, however many
    * fail.

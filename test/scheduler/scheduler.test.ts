@@ -550,6 +550,25 @@ describe("order", () => {
     expect(indexesOf(h)).toEqual([2]);
   });
 
+  test("[SIGN-2] a client that trusts certain signers is given their jobs only", () => {
+    const h = new SchedulerHarness();
+    const [ada, eve] = ["a".repeat(43), "e".repeat(43)];
+    const [unsigned, ofEve, ofAda] = [undefined, eve, ada].map((key) =>
+      h.addJob({ ...(key && { signature: { key, name: "signer", value: "v".repeat(86) } }) }),
+    ) as [JobId, JobId, JobId];
+    for (const job of [unsigned, ofEve, ofAda]) h.claim(job, [0]);
+    const careful = h.join(10, { trusts: [ada] });
+    expect(leasesIn(h.last)).toMatchObject([{ client: careful, job: ofAda }]);
+    h.join(10, { trusts: [] });
+    expect(leasesIn(h.last)).toEqual([]);
+    h.join(10);
+    expect(
+      leasesIn(h.last)
+        .map(({ job }) => job)
+        .sort(),
+    ).toEqual([unsigned, ofEve].sort());
+  });
+
   test("requirements are kept: kind, memory, WebGPU, trust", () => {
     const h = new SchedulerHarness();
     const job = h.addJob({ requires: { kind: "browser", memoryMb: 2048, webgpu: true, trusted: true } });

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId } from "../../shared/ids.ts";
-import type { FailureKind, TaskResult } from "../../shared/wire/protocol.ts";
+import type { FailureKind, JobDescriptor, TaskResult } from "../../shared/wire/protocol.ts";
 import type {
   Instruction,
   SchedulerClientInfo,
@@ -44,13 +44,20 @@ export class SchedulerHarness {
     return this.feed({ type: "timePassed" });
   }
 
-  addJob(overrides: Partial<SchedulerJob> & { id?: JobId; timeoutMs?: number } = {}): JobId {
-    const { id = makeJobId(randomBytes), timeoutMs = 60_000, ...rest } = overrides;
+  addJob(
+    overrides: Partial<SchedulerJob> & {
+      id?: JobId;
+      timeoutMs?: number;
+      signature?: JobDescriptor["signature"];
+    } = {},
+  ): JobId {
+    const { id = makeJobId(randomBytes), timeoutMs = 60_000, signature, ...rest } = overrides;
     const descriptor = {
       id,
       name: "job",
       customer: rest.customer ?? "ada",
       kernel: anyKernel,
+      ...(signature && { signature }),
       seed: "0",
       timeoutMs,
       memoryMb: 64,

@@ -1,7 +1,10 @@
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { CountingProxy } from "../../bench/runs/support/counting-proxy.ts";
+import { connect } from "../../customer/index.ts";
+import { createSigningKey } from "../../signing/keys.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { quickest } from "../support/quickest.ts";
@@ -270,6 +273,18 @@ describe("the volunteer page", () => {
     const chosen = await page.$eval("output", (output) => output.textContent);
     await page.reload();
     expect(await page.$eval("output", (output) => output.textContent)).toBe(chosen);
+  });
+
+  it("[SIGN-4] names the signer of what it runs", async () => {
+    const server = await startTestServer();
+    const key = join(server.dataDirectory, "key");
+    createSigningKey(key, "Ada Lovelace");
+    await using hands = await connect(server.url, { token: server.token, signingKey: key });
+    const page = await open(server, labHost, "/?auto=1");
+    const job = hands.map(async () => new Promise<void>(() => {}), [1]);
+    await untilText(page, /Core 1 · for \S+, signed by Ada Lovelace/);
+    await job.cancel();
+    await expect(job).rejects.toThrow();
   });
 
   it("transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {

@@ -64,6 +64,7 @@ function Slot({ number, slot }: { number: number; slot: SlotStatus }): JSX.Eleme
       <div class="slot-foot muted">
         <span>
           Core {number} · for {shownName(job.customer)}
+          {job.signature && `, signed by ${shownName(job.signature.name)}`}
           {fraction > 0 && ` · ${label}`}
         </span>
         <code title={`The program that runs has the SHA-256 ${job.kernel.sha256}`}>

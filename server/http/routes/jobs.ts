@@ -1,5 +1,6 @@
 import { limits } from "../../../shared/limits.ts";
 import type { JobId } from "../../../shared/ids.ts";
+import { isSignedBy } from "../../../signing/keys.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import {
@@ -134,6 +135,11 @@ async function createJob(
     typeof kernel === "string"
       ? kernel
       : (await platform.putKernel(Buffer.from(kernel.source), customer)).sha256;
+  if (options.signature && !isSignedBy(sha256, options.signature))
+    throw new PlatformError(
+      "BAD_REQUEST",
+      `The signature is not of kernel ${sha256}; expected one of its SHA-256 and the signer's name.`,
+    );
   const { job, created } = await platform.createJob({ ...options, customer, kernel: sha256 });
   if (inputs && !created) mustFit(job, inputs.length, open);
   // A job that is blocked from the start takes no inputs; its state says why.

@@ -29,13 +29,13 @@ interface Entry {
 
 /** Carries out the session's instructions about sandboxes, and tells the session what they do. */
 export class SandboxDriver {
-  readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">;
+  readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log" | "distrust">;
   readonly #blobs: BlobAccess;
   readonly #dispatch: (event: SessionEvent) => void;
   readonly #entries = new Map<number, Entry>();
 
   constructor(
-    ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log">,
+    ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log" | "distrust">,
     blobs: BlobAccess,
     dispatch: (event: SessionEvent) => void,
   ) {
@@ -145,8 +145,10 @@ export class SandboxDriver {
   async #load(
     entry: Entry,
     sandbox: Sandbox,
-    { slot, run, kernel }: Instruction<"runTasks">,
+    { slot, run, kernel, signature }: Instruction<"runTasks">,
   ): Promise<Failure | undefined> {
+    const distrust = this.#ports.distrust?.(kernel.sha256, signature);
+    if (distrust !== undefined) return { kind: "refused", message: distrust };
     let source: Uint8Array;
     try {
       source = await this.#blobs.read(kernel);

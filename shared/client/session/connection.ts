@@ -41,6 +41,7 @@ export function connectionOpened(state: SessionState): void {
     slots: state.slotsChosen,
     memoryMb: description.memoryMb,
     webgpu: description.webgpu,
+    trusts: description.trusts,
     held: heldLeases(state),
     cached: newestCached(state),
   });

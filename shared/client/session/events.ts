@@ -1,3 +1,4 @@
+import type { KernelSignature } from "../../wire/kernel-signature.ts";
 import type { BlobName } from "../../data-reference.ts";
 import type { Sha256, TaskIndex } from "../../ids.ts";
 import type { Identity } from "../../wire/identity.ts";
@@ -104,6 +105,7 @@ export type SessionInstruction =
       readonly sandbox: number;
       readonly run: number;
       readonly kernel: BlobName;
+      readonly signature: KernelSignature | undefined;
       readonly seed: string;
       readonly tasks: readonly LeasedTask[];
     }

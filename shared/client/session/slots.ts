@@ -80,7 +80,7 @@ function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
 }
 
 function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
-  const { kernel, seed, memoryMb } = job.descriptor;
+  const { kernel, signature, seed, memoryMb } = job.descriptor;
   const tasks = takeBundle(state, job);
   const key = sandboxKey(job.descriptor);
   if (slot.sandbox?.key !== key) closeSandbox(state, slot);
@@ -119,6 +119,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
     sandbox,
     run: bundle.run,
     kernel,
+    signature,
     seed,
     tasks: leased,
   });

@@ -85,6 +85,7 @@ const comparedOptions = [
   "timeoutMs",
   "memoryMb",
   "requires",
+  "signature",
   "failFast",
   "group",
   "after",
