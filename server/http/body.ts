@@ -97,6 +97,8 @@ function parseMessagePack(bytes: Uint8Array): unknown {
     return bodies.decode(plainBytes(bytes));
   } catch (error) {
     const reason = messageOf(error);
+    if (error instanceof BeyondBounds)
+      throw new PlatformError("TOO_LARGE", `The body is too large: ${reason}.`, error, hints.elements);
     throw new PlatformError("BAD_REQUEST", `The body is not one MessagePack value: ${reason}.`, error);
   }
 }

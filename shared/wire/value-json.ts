@@ -79,13 +79,16 @@ function readArray(json: readonly unknown[], depth: number): Value {
 
 function readObject(json: Record<string, unknown>, depth: number): Value {
   const names = Object.keys(json);
-  const tag = names.find((name) => name.startsWith("$") && !name.startsWith("$$"));
-  if (tag !== undefined) return taggedFromJson(tag, json);
   let isPlain = true;
   const values: Value[] = [];
   for (const name of names) {
-    const value = read(json[name], depth + 1);
-    if (value !== json[name] || name.startsWith("$")) isPlain = false;
+    if (name.startsWith("$")) {
+      if (!name.startsWith("$$")) return taggedFromJson(name, json);
+      isPlain = false;
+    }
+    const item = json[name];
+    const value = read(item, depth + 1);
+    if (value !== item) isPlain = false;
     values.push(value);
   }
   if (isPlain) return json as Value;

@@ -69,8 +69,8 @@ describe("[ERR-1] bodies", () => {
         body: Buffer.from([0xdd, 255, 255, 255, 255]),
         headers: { "content-type": "application/x-msgpack" },
       },
-      400,
-      "BAD_REQUEST",
+      413,
+      "TOO_LARGE",
     ],
   ];
   test.each(bodies)("%s", async (_, init, status, code) => {
