@@ -3,7 +3,7 @@ import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { isNewcomer, roomFor, unknownWorkMs, type Cohorts, type Credit, type Newcomers } from "./credit.ts";
-import { meets } from "./requirements.ts";
+import { suits } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { UsualTime } from "./usual-time.ts";
 import { Voices } from "./voices.ts";
@@ -351,7 +351,7 @@ export function noteCredit(state: State, client: Client): void {
     if (state.newlyHungry.has(client)) return;
     if (!state.hungry.has(client)) {
       state.hungry.add(client);
-      for (const job of state.unmet) if (meets(client.info, job.info.requires)) state.unmet.delete(job);
+      for (const job of state.unmet) if (suits(client.info, job.info)) state.unmet.delete(job);
     }
     state.newlyHungry.add(client);
     return;
