@@ -63,6 +63,7 @@ export class TaskBatcher {
       refusal.code,
       `${this.#noun} ${position}: ${refusal.message} ${this.#accepted()}`,
       refusal.cause ?? refusal,
+      refusal.remedy,
     );
   }
 
@@ -79,8 +80,8 @@ export class TaskBatcher {
     try {
       submitted = await this.#submit(batch);
     } catch (error) {
-      const { code, message, cause } = PlatformError.from(error);
-      throw new PlatformError(code, `${message} ${this.#accepted()}`, cause);
+      const { code, message, cause, remedy } = PlatformError.from(error);
+      throw new PlatformError(code, `${message} ${this.#accepted()}`, cause, remedy);
     }
     const { added, repeated } = this.#sum;
     this.#sum = {

@@ -64,6 +64,9 @@ describe("[QUOTA-2] bounds", () => {
       "1 kernels",
     );
     expect(await said(server.request("/api/jobs", json({ kernel })))).toContain("1 jobs");
+    expect(await (await tasks('{"input":1}\n'.repeat(3))).json()).toMatchObject({
+      remedy: expect.stringContaining("manyhands cancel"),
+    });
     const { token } = await createBob(server);
     expect((await server.request("/api/jobs", { ...json({ kernel }), token })).status).toBe(201);
     expect((await server.store.blobUsage()).count).toBe(0);
