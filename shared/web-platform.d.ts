@@ -21,6 +21,9 @@ declare class AbortController {
   readonly signal: AbortSignal;
   abort(reason?: unknown): void;
 }
+declare class DOMException extends Error {
+  constructor(message: string, name: string);
+}
 declare class URL {
   static canParse(url: string): boolean;
   constructor(url: string);

@@ -5,6 +5,7 @@
 import * as comlink from "comlink";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { RunnerHost } from "../../shared/client/ports.ts";
+import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { frameEndpoint, type Frame } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
@@ -37,7 +38,8 @@ async function importModule(source: Uint8Array, sha256: string): Promise<{ defau
 
 const host = comlink.wrap<RunnerHost>(hostChannel.endpoint) as unknown as RunnerHost;
 const now = performance.now.bind(performance);
-comlink.expose(createKernelRunner({ importModule, host, now }), runnerChannel.endpoint);
+const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
+comlink.expose(createKernelRunner({ importModule, host, now, timers }), runnerChannel.endpoint);
 
 process.on("message", (frame: Frame) => {
   if (frame[0] === "runner") runnerChannel.deliver(frame[1]);
@@ -62,7 +64,7 @@ function capturePost(): (frame: Frame) => void {
 }
 
 function lock(): void {
-  const replacements = makeReplacements(consoleSink);
+  const replacements = makeReplacements(consoleSink, timers);
   replacements["structuredClone"] = makeStructuredClone();
   refuseImports();
   stripGlobals(replacements);

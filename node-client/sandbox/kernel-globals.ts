@@ -1,3 +1,5 @@
+import type { KernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
+
 /**
  * Globals of a kernel: the language, and harmless platform objects that a browser's worker has too. The list names the globals
  * that stay, so that a new global of a later Node is removed until it has been reviewed.
@@ -49,10 +51,10 @@ export function stripGlobals(replacements: Record<string, unknown>): void {
 }
 
 /** Harmless replacements, made of captured functions. */
-export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
+export function makeReplacements(sink: ConsoleSink, timers: KernelTimers): Record<string, unknown> {
   return {
     self: globalThis,
-    ...timers(),
+    ...timers.globals,
     console: quietConsole(sink),
     performance: Object.freeze({
       now: performance.now.bind(performance),
@@ -62,48 +64,6 @@ export function makeReplacements(sink: ConsoleSink): Record<string, unknown> {
       getRandomValues: crypto.getRandomValues.bind(crypto),
       randomUUID: crypto.randomUUID.bind(crypto),
     }),
-  };
-}
-
-/**
- * Timers as numbers, as in a browser. Node's timer objects, which callbacks get as `this`, are linked to those of other timers.
- */
-function timers(): Record<string, unknown> {
-  const native = { setTimeout, setInterval, clearTimeout, clearInterval };
-  const live = new Map<number, NodeJS.Timeout>();
-  const lookUp = live.get.bind(live);
-  const keep = live.set.bind(live);
-  const forget = live.delete.bind(live);
-  let last = 0;
-  const callable = (callback: unknown): ((...parts: unknown[]) => unknown) => {
-    if (typeof callback !== "function") throw new TypeError("A timer expects a function.");
-    return callback as () => unknown;
-  };
-  const cancel = (id: unknown): void => {
-    const timer = lookUp(Number(id));
-    if (timer) native.clearTimeout(timer);
-    forget(Number(id));
-  };
-  return {
-    setTimeout(callback: unknown, ms?: number, ...parts: unknown[]) {
-      const run = callable(callback);
-      const id = ++last;
-      const fire = (): void => {
-        forget(id);
-        run(...parts);
-      };
-      keep(id, native.setTimeout(fire, ms));
-      return id;
-    },
-    setInterval(callback: unknown, ms?: number, ...parts: unknown[]) {
-      const run = callable(callback);
-      const id = ++last;
-      const fire = (): void => void run(...parts);
-      keep(id, native.setInterval(fire, ms));
-      return id;
-    },
-    clearTimeout: cancel,
-    clearInterval: cancel,
   };
 }
 

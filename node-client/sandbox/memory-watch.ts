@@ -5,13 +5,11 @@ import { readFile } from "node:fs/promises";
  * nothing.
  */
 const everyMs = 250;
-/** Between tasks a kernel's leftover timers may still allocate: every eighth check is enough. */
-const idleLooks = 8;
 
 interface MemoryWatch {
   readonly pid: number;
   readonly limitMb: number;
-  /** Whether the process has a task. */
+  /** Whether the process has been given something to do; an idle process is stopped, and grows no more. */
   readonly isBusy: () => boolean;
   readonly exceeded: (residentMb: number) => void;
 }
@@ -25,9 +23,8 @@ interface MemoryWatch {
 export function watchMemory({ pid, limitMb, isBusy, exceeded }: MemoryWatch): () => void {
   if (process.platform !== "linux") return () => undefined;
   let looking = false;
-  let tick = 0;
   const look = async (): Promise<void> => {
-    if (looking || (!isBusy() && tick++ % idleLooks !== 0)) return;
+    if (looking || !isBusy()) return;
     looking = true;
     const residentMb = await residentMemoryMb(pid);
     looking = false;

@@ -24,6 +24,9 @@ process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
+/** Whether idle processes are stopped, which Windows does not know. */
+export const stopsIdle = process.platform !== "win32";
+
 interface StartOptions {
   /** Program of the process. */
   readonly code: string;
@@ -51,6 +54,7 @@ class ProcessSandbox implements Sandbox {
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
   #verdict: Ended | undefined;
   #errorOutput = "";
+  #stopped = false;
   #becomeReady: () => void = () => undefined;
 
   constructor(host: SandboxHost, { code, memoryMb, niceness }: StartOptions) {
@@ -92,12 +96,29 @@ class ProcessSandbox implements Sandbox {
   }
 
   load(...call: Parameters<Sandbox["load"]>): Promise<void> {
-    return this.#calls.call(() => this.#runner.load(...call));
+    return this.#awake(() => this.#runner.load(...call));
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
-    const rest = await this.#calls.call(() => this.#runner.run(bundle));
+    const rest = await this.#awake(() => this.#runner.run(bundle));
     if (rest) this.#host.report(rest);
+  }
+
+  /** A kernel's process runs only while a call is under way, so that nothing a kernel leaves behind does ([KERNEL-6]). */
+  async #awake<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#stopped) this.#child.kill("SIGCONT");
+    this.#stopped = false;
+    try {
+      return await this.#calls.call(call);
+    } finally {
+      // By then a call that follows at once is under way.
+      setImmediate(() => this.#stop());
+    }
+  }
+
+  #stop(): void {
+    if (!stopsIdle || this.#stopped || this.#verdict || this.#calls.size > 0) return;
+    this.#stopped = this.#child.kill("SIGSTOP");
   }
 
   terminate(): void {

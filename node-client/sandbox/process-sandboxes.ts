@@ -1,7 +1,10 @@
 import type { SandboxFactory } from "../../shared/client/ports.ts";
 import { defaultCacheDirectory } from "../cache-directory.ts";
-import { startProcessSandbox } from "./process-sandbox.ts";
+import { startProcessSandbox, stopsIdle } from "./process-sandbox.ts";
 import { loadRunnerBundle } from "./runner-bundle.ts";
+
+/** Where an idle process cannot be stopped, it is ended after this time. */
+const endIdleMs = 1000;
 
 interface ProcessSandboxOptions {
   /** Scheduling priority of the sandboxes, 0 (as the client) … 19 (only idle time); default 5. */
@@ -19,6 +22,7 @@ export function createProcessSandboxes(options: ProcessSandboxOptions = {}): San
   // The bundle is made while the client connects; the start of a sandbox reports an error.
   loadRunnerBundle(cacheDirectory).catch(() => undefined);
   return {
+    ...(!stopsIdle && { idleMs: endIdleMs }),
     async create(host, { memoryMb }) {
       const code = await loadRunnerBundle(cacheDirectory);
       return startProcessSandbox(host, { code, memoryMb, niceness });

@@ -19,6 +19,7 @@ interface Warm {
 export function warmUp(factory: SandboxFactory, count: number, memoryMb: number): WarmSandboxes {
   const warm = Array.from({ length: count }, (_, slot) => start(factory, slot, memoryMb));
   return {
+    ...(factory.idleMs !== undefined && { idleMs: factory.idleMs }),
     async create(host, options) {
       const ready = options.memoryMb === memoryMb ? warm.shift() : undefined;
       if (!ready) return factory.create(host, options);

@@ -85,7 +85,9 @@ class ClientRuntime implements Client {
     this.#onStatus = options.onStatus;
     this.#onEvent = options.onEvent;
     const { slots, checkpointIntervalMs = 5000 } = options;
-    this.#session = new Session({ description, slots, checkpointIntervalMs, random: ports.random });
+    const { random, sandboxes } = ports;
+    const { idleMs = Infinity } = sandboxes;
+    this.#session = new Session({ description, slots, checkpointIntervalMs, sandboxIdleMs: idleMs, random });
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);

@@ -131,6 +131,8 @@ export interface Outbox {
 
 /** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
 export interface SandboxFactory {
+  /** How long a sandbox may be kept without a task; absent where an idle one is stopped, and runs nothing ([KERNEL-6]). */
+  readonly idleMs?: number;
   create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
 }
 

@@ -4,7 +4,6 @@ import type { Failure } from "../wire/protocol.ts";
 /** A finished task. `output` is the encoded value, of any size: the core turns a large output into a blob. */
 export interface FinishedTask {
   readonly index: number;
-  readonly elapsedMs: number;
   readonly outcome:
     | { readonly state: "done"; readonly output: Uint8Array; readonly refs: readonly BlobName[] }
     | { readonly state: "failed"; readonly failure: Failure };

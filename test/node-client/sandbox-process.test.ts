@@ -5,13 +5,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
-import { encodeValue } from "../../shared/wire/codec.ts";
+import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sandbox, SandboxHost, SandboxReport } from "../../shared/client/ports.ts";
 import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { KernelVector } from "../contract/kernel-vectors.ts";
+import { leavesTimers, worksOn } from "../contract/leftovers.ts";
+import { measuredTimes, timeThieves, workMs } from "../contract/measured-time.ts";
 import { runVector } from "../contract/run-vector.ts";
+import { outputOf } from "../support/client-runner-harness.ts";
 import { until } from "../support/processes.ts";
 import { childrenOf, isAlive } from "../support/process-tree.ts";
 
@@ -52,6 +55,44 @@ describe("process sandbox: memory", () => {
       expect: { state: "done", output: 128 << 20 },
     };
     expect(await runVector(sandboxes, vector)).toMatchObject({ state: "done", output: 128 << 20 });
+  });
+});
+
+describe("process sandbox: run time", () => {
+  it.each(Object.entries(timeThieves))(
+    "[KERNEL-5] a kernel that %s pays for all of it",
+    async (_name, thief) => {
+      const times = await measuredTimes(sandboxes, thief, 6);
+      expect(times.reduce((sum, ms) => sum + ms)).toBeGreaterThanOrEqual(6 * workMs);
+    },
+  );
+});
+
+describe("process sandbox: between tasks", () => {
+  it("[KERNEL-6] ends the timers of a task with it", async () => {
+    const { reports, run } = await open(leavesTimers);
+    await run([0, 1]);
+    expect(outputsOf(reports)).toEqual(["undefined", 0]);
+  });
+
+  it("[KERNEL-6] stops a kernel that works on, until its next task", async () => {
+    const before = pidsOfSandboxes();
+    const { reports, run } = await open(worksOn);
+    const [pid = 0] = pidsOfSandboxes().filter((child) => !before.includes(child));
+    for (const input of [0, 1]) {
+      await run([input]);
+      // The system gives a stopped process (T) no time.
+      await until(() => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "latin1")), 10_000);
+    }
+    expect(outputsOf(reports)).toEqual([0, 1]);
+  });
+
+  it("[KERNEL-6] ends a stopped sandbox like any other", async () => {
+    const { sandbox, run } = await open("export default (x) => x");
+    await run([0]);
+    await new Promise((resolve) => setImmediate(resolve));
+    sandbox.terminate();
+    expect(await sandbox.ended).toEqual({ kind: "crash", reason: undefined });
   });
 });
 
@@ -128,6 +169,10 @@ describe("process sandbox: its client is gone", () => {
     await until(() => !isAlive(pid), 10_000);
   });
 });
+
+function outputsOf(reports: readonly SandboxReport[]): Value[] {
+  return reports.flatMap(({ finished = [] }) => finished).map(outputOf);
+}
 
 interface Opened {
   readonly sandbox: Sandbox;

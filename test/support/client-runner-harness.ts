@@ -20,6 +20,7 @@ export class RunnerHarness {
     importModule: (source) =>
       import(/* @vite-ignore */ `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`),
     now: () => (this.now += this.stepMs),
+    timers: { begin: () => undefined, end: () => undefined },
     host: {
       data: async ({ sha256 }: BlobName, range) => {
         const bytes = this.blobs.get(sha256);

@@ -29,8 +29,8 @@ export function leased(index: number, overrides: Partial<LeasedTask> = {}): Leas
   return { index, attempt: 1, input: new Uint8Array([index]), ...overrides };
 }
 
-export function finished(index: number, elapsedMs = 10, output = new Uint8Array([index])): FinishedTask {
-  return { index, elapsedMs, outcome: { state: "done", output, refs: [] } };
+export function finished(index: number, output = new Uint8Array([index])): FinishedTask {
+  return { index, outcome: { state: "done", output, refs: [] } };
 }
 
 /** A session on a clock of its own whose invariants are checked after every event. */
@@ -52,6 +52,7 @@ export class SessionHarness {
       },
       slots: 2,
       checkpointIntervalMs: 5000,
+      sandboxIdleMs: 1000,
       random: () => 0.5,
       ...rest,
     });
@@ -135,7 +136,7 @@ export class SessionHarness {
       this.lease([leased(index)], job);
       this.begin(0);
       this.now += elapsedMs;
-      this.report(0, { finished: [finished(index, elapsedMs)] });
+      this.report(0, { finished: [finished(index)] });
       this.hear({ type: "accepted", job: job.id, indexes: [index] });
     }
   }

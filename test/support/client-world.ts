@@ -154,6 +154,7 @@ export class ModelSandboxes implements SandboxFactory {
     };
     const runner = createKernelRunner({
       now: () => this.#clock.now(),
+      timers: { begin: () => undefined, end: () => undefined },
       importModule: async (source) => {
         const kernel = this.#kernels.get(new TextDecoder().decode(source));
         return kernel

@@ -4,6 +4,7 @@ import type { FinishedTask } from "../../shared/client/sandbox-task.ts";
 import { packTasks } from "../../shared/client/sandbox/packs.ts";
 import { readReport } from "../../shared/client/sandbox/report.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { measuredTimes } from "../contract/measured-time.ts";
 import { readsFrom, type Origin } from "../contract/cached-reads.ts";
 import { openBlobCache } from "../../web-client/client/blob-cache.ts";
 import { createFrameSandboxes } from "../../web-client/client/frame-sandboxes.ts";
@@ -177,6 +178,8 @@ const harness = {
     );
     return { ended: await sandbox.ended, rejection, ms: performance.now() - startedAt };
   },
+
+  measuredTimes: (thief: string, count: number) => measuredTimes(sandboxes, thief, count),
 
   ended: (id: number) => made.get(id)!.ended ?? null,
   reports: (id: number) => made.get(id)!.reports.map(({ finished: _finished, ...rest }) => rest),

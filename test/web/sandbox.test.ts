@@ -1,5 +1,7 @@
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leavesTimers } from "../contract/leftovers.ts";
+import { timeThieves, workMs } from "../contract/measured-time.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
 
@@ -54,6 +56,23 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
     const outcomes = await callHarness<unknown[]>(page, "run", id, source, [0, 1, 2]);
     expect(outcomes[1]).toMatchObject({ failure: { kind: "error", message: "RangeError: bad x" } });
     expect(outcomes[2]).toEqual({ index: 2, output: 2 });
+  });
+
+  it.each(Object.entries(timeThieves))(
+    "[KERNEL-5] a kernel that %s pays for all of it",
+    async (_name, thief) => {
+      const times = await callHarness<number[]>(page, "measuredTimes", thief, 6);
+      expect(times.reduce((sum, ms) => sum + ms)).toBeGreaterThanOrEqual(6 * workMs);
+    },
+  );
+
+  it("[KERNEL-6] ends the timers of a task with it", async () => {
+    const id = await callHarness<number>(page, "load", leavesTimers);
+    const outcomes = await callHarness(page, "run", id, leavesTimers, [0, 1]);
+    expect(outcomes).toEqual([
+      { index: 0, output: "undefined" },
+      { index: 1, output: 0 },
+    ]);
   });
 
   it("says why a module does not load", async () => {

@@ -8,6 +8,9 @@ import { SandboxFrame } from "./sandbox-frame.ts";
 /** A worker starts in some ten milliseconds; a machine that swaps may need a thousand times that. */
 const startMs = 30_000;
 
+/** A worker cannot be stopped for a while. One that idles is kept this long for tasks that come one by one. */
+const idleMs = 1000;
+
 type Ended = Awaited<Sandbox["ended"]>;
 
 interface FrameSandboxes extends SandboxFactory {
@@ -42,6 +45,7 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
   }
 
   return {
+    idleMs,
     async create(host) {
       const sandbox = new WorkerSandbox(await inTurn(), host);
       await sandbox.ready;

@@ -1,6 +1,7 @@
 import { expose, transfer, wrap } from "comlink";
 import type { RunnerReport } from "../../shared/client/ports.ts";
 import type { RunnerHost } from "../../shared/client/ports.ts";
+import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { createKernelRunner, type KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
@@ -31,11 +32,14 @@ addEventListener("message", function first(event) {
 
 function start(port: MessagePort): void {
   const endpoint = portEndpoint(port);
-  removeGlobals(globalThis, makeReplacements({ log: (...parts) => running?.log(...parts) }));
+  const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
+  const replacements = makeReplacements({ log: (...parts) => running?.log(...parts) });
+  removeGlobals(globalThis, { ...replacements, ...timers.globals });
   const runner = createKernelRunner({
     importModule,
     host: hostOver(wrap<RunnerHost>(endpoint)),
     now,
+    timers,
   });
   const exposed: KernelRunner = {
     load: (sha256, source) => runner.load(sha256, source),

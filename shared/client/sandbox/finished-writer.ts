@@ -8,7 +8,6 @@ import type { FinishedExtra, FinishedPack } from "./packs.ts";
  */
 export class FinishedWriter {
   #indexes: number[] = [];
-  #elapsedMs: number[] = [];
   readonly #outputs = new PackWriter<FinishedExtra>();
 
   get count(): number {
@@ -20,9 +19,8 @@ export class FinishedWriter {
     return this.#outputs.used;
   }
 
-  add(index: number, elapsedMs: number, outcome: FinishedTask["outcome"]): void {
+  add(index: number, outcome: FinishedTask["outcome"]): void {
     this.#indexes.push(index);
-    this.#elapsedMs.push(elapsedMs);
     if (outcome.state === "failed") this.#outputs.addExtra({ failure: outcome.failure });
     else this.#outputs.add(outcome.output, outcome.refs.length > 0 ? { refs: outcome.refs } : undefined);
   }
@@ -31,9 +29,8 @@ export class FinishedWriter {
   take(): FinishedPack {
     const { bytes, ...columns } = this.#outputs.pack;
     // A copy of exactly this size: a structured clone takes the whole buffer behind a view along.
-    const pack = { indexes: this.#indexes, elapsedMs: this.#elapsedMs, ...columns, bytes: bytes.slice() };
+    const pack = { indexes: this.#indexes, ...columns, bytes: bytes.slice() };
     this.#indexes = [];
-    this.#elapsedMs = [];
     this.#outputs.clear();
     return pack;
   }

@@ -15,7 +15,6 @@ export interface TaskPack extends ColumnPack<{ readonly resume: Uint8Array }> {
 /** Finished tasks, in order; values are their outputs, empty for failed tasks. */
 export interface FinishedPack extends ColumnPack<FinishedExtra> {
   readonly indexes: readonly number[];
-  readonly elapsedMs: readonly number[];
 }
 
 /** The failure of a task, or the blobs in its output; most tasks have neither. */

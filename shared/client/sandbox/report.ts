@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../../data-reference.ts";
 import { limits } from "../../limits.ts";
 import { failureKinds, type Failure, type FailureKind } from "../../wire/protocol.ts";
-import { isColumn, isDurationColumn, isPack, unpackValues } from "../../wire/column-pack.ts";
+import { isColumn, isPack, unpackValues } from "../../wire/column-pack.ts";
 import type { SandboxReport } from "../ports.ts";
 import type { FinishedTask } from "../sandbox-task.ts";
 import { clip } from "./runner-failure.ts";
@@ -46,14 +46,14 @@ function readLog(index: number, lines: unknown): Pick<SandboxReport, "log"> {
 }
 
 /** Columns that do not fit together are no report of any task: what they may have meant runs again. */
-function readFinished({ indexes, elapsedMs, sizes, bytes, extras }: Record<string, unknown>): FinishedTask[] {
+function readFinished({ indexes, sizes, bytes, extras }: Record<string, unknown>): FinishedTask[] {
   const count = Array.isArray(indexes) ? indexes.length : 0;
   if (count > limits.tasksPerMessage) return [];
-  if (!isColumn(indexes, count, 0, limits.maxTaskIndex) || !isDurationColumn(elapsedMs, count)) return [];
+  if (!isColumn(indexes, count, 0, limits.maxTaskIndex)) return [];
   if (!isPack(sizes, bytes, count, limits.blobBytes)) return [];
   const outputs = unpackValues({ sizes: sizes as number[], bytes: bytes as Uint8Array });
   const finished = indexes.map((index, i): FinishedTask => {
-    return { index, elapsedMs: elapsedMs[i]!, outcome: { state: "done", output: outputs[i]!, refs: [] } };
+    return { index, outcome: { state: "done", output: outputs[i]!, refs: [] } };
   });
   if (Array.isArray(extras)) for (const extra of extras.slice(0, count)) readExtra(extra, finished);
   return finished;

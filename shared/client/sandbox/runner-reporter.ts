@@ -59,7 +59,7 @@ export class RunnerReporter {
   }
 
   /** The output's bytes are copied. */
-  addFinished(index: number, elapsedMs: number, outcome: FinishedTask["outcome"]): void {
+  addFinished(index: number, outcome: FinishedTask["outcome"]): void {
     // Its last progress and checkpoint say nothing any more; its last words do.
     this.#progress = undefined;
     this.#checkpoint = undefined;
@@ -67,7 +67,7 @@ export class RunnerReporter {
     this.#lineCount = 0;
     this.#progressSentAt = -Infinity;
     this.#checkpointSentAt = -Infinity;
-    this.#finished.add(index, elapsedMs, outcome);
+    this.#finished.add(index, outcome);
     const dueMs = this.#finished.count < many ? finishedEveryMs : manyEveryMs;
     if (this.#now() - this.#finishedSentAt >= dueMs || this.#finished.bytes >= finishedBytes) this.#send({});
   }

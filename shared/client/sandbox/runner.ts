@@ -4,6 +4,7 @@ import type { Kernel } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
 import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
 import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
+import type { KernelTimers } from "./kernel-timers.ts";
 import { createTaskContext } from "./runner-context.ts";
 import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
@@ -15,6 +16,7 @@ interface KernelRunnerOptions {
   readonly host: RunnerHost;
   /** Monotonic clock in milliseconds: `performance.now`, taken before any kernel could replace it. */
   readonly now: () => number;
+  readonly timers: Pick<KernelTimers, "begin" | "end">;
 }
 
 /** The shell exposes this from inside the sandbox; on the outside it becomes a `Sandbox`. */
@@ -36,7 +38,7 @@ export interface KernelRunner {
  * nothing from here: the core checks every report, and a sandbox never serves two customers or two kernels.
  */
 export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
-  const { importModule, now } = options;
+  const { importModule, now, timers } = options;
   const kernels = new Map<string, Promise<Kernel>>();
   let last: Promise<unknown> = Promise.resolve();
 
@@ -54,14 +56,12 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
     if (!loaded) throw new Error(`Kernel ${bundle.kernelSha256} was not loaded before its tasks.`);
     const kernel = await loaded;
     const reporter = new RunnerReporter(options.host, now);
-    // One clock reading a task: the end of one is the start of the next, so coarse browser clocks still add up.
-    let startedAt = now();
     for (const task of unpackTasks(bundle.tasks)) {
+      timers.begin();
       const ran = runTask(kernel, bundle.seed, task, options.host, reporter);
       const outcome = ran instanceof Promise ? await ran : ran;
-      const endedAt = now();
-      reporter.addFinished(task.index, Math.max(0, endedAt - startedAt), outcome);
-      startedAt = endedAt;
+      timers.end();
+      reporter.addFinished(task.index, outcome);
     }
     return reporter.takeRest();
   }

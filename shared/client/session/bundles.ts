@@ -8,7 +8,7 @@ import type { FinishedTask } from "../sandbox-task.ts";
 import { deliver } from "./delivery.ts";
 import { ignore } from "./ignore.ts";
 import { noteCheckpoint, noteLines, noteProgress } from "./reports.ts";
-import { closeSandbox, rest } from "./slots.ts";
+import { closeSandbox, idleEndsAt, rest } from "./slots.ts";
 import { idle, type Bundle, type HeldTask, type SessionState } from "./state.ts";
 import { forget, releaseTasks, requeue } from "./tasks.ts";
 
@@ -80,28 +80,26 @@ export function takeReport(
 
 function finishTasks(state: SessionState, bundle: Bundle, finished: readonly FinishedTask[]): void {
   const { job } = bundle;
-  const results: TaskResult[] = [];
-  const wallMs = state.now - bundle.startedAt;
-  let totalMs = 0;
-  for (const { index, elapsedMs, outcome } of finished) {
+  const taken: { task: HeldTask; outcome: FinishedTask["outcome"] }[] = [];
+  for (const { index, outcome } of finished) {
     const task = bundle.remaining.get(index);
     if (!task) continue;
-    const result = {
-      index,
-      attempt: task.attempt,
-      elapsedMs: Math.min(elapsedMs, wallMs),
-      outcome: outcomeOf(outcome),
-    };
-    totalMs += result.elapsedMs;
     forget(state, task);
-    results.push(result);
+    taken.push({ task, outcome });
   }
-  if (results.length === 0) return;
+  if (taken.length === 0) return;
+  // The session's own clock, because a kernel can change every clock of its sandbox. The tasks of one report share its time.
+  const totalMs = state.now - bundle.heardAt;
+  const elapsedMs = totalMs / taken.length;
+  const results = taken.map(({ task, outcome }): TaskResult => {
+    return { index: task.task.index, attempt: task.attempt, elapsedMs, outcome: outcomeOf(outcome) };
+  });
   job.meanMs = updateMean(job.meanMs, results.length, totalMs);
   state.meanMs = updateMean(state.meanMs, results.length, totalMs);
   deliver(state, job.id, results);
   bundle.fraction = 0;
   bundle.progressOf = undefined;
+  bundle.heardAt = state.now;
   if (bundle.overrun === undefined) heard(state, bundle);
   if (bundle.remaining.size > 0) return;
   bundle.slot.failures = 0;
@@ -204,13 +202,14 @@ export function failSandbox(state: SessionState, slotNumber: number, sandbox: nu
   if (slot.retiring) rest(state, slot);
 }
 
-/** Ends bundles that are over their deadline, and lets broken slots try again. */
+/** Ends bundles that are over their deadline and sandboxes that idle for too long, and lets broken slots try again. */
 export function watchSlots(state: SessionState): void {
   for (const slot of state.slots.values()) {
     const { work } = slot;
     if (work.state === "broken" && state.now >= work.retryAt) slot.work = idle;
     else if (work.state === "bundled" && work.deadline !== undefined && state.now >= work.deadline)
       blame(state, work, lateness(work));
+    else if (state.now >= idleEndsAt(state, slot)) closeSandbox(state, slot);
   }
 }
 

@@ -24,7 +24,7 @@ import {
   takeReport,
   watchSlots,
 } from "./bundles.ts";
-import { assignSlots, changeSlots } from "./slots.ts";
+import { assignSlots, changeSlots, idleEndsAt } from "./slots.ts";
 import { newState, type SessionOptions, type SessionState } from "./state.ts";
 
 export type { SessionOptions };
@@ -157,7 +157,9 @@ function nextWake(state: SessionState): number {
   if (connection.state === "connected") at = Math.min(at, state.outboxCheckAt);
   if (connection.state === "waiting") at = Math.min(at, connection.retryAt);
   at = Math.min(at, connectionDeadline(state) ?? Infinity);
-  for (const { work } of state.slots.values()) {
+  for (const slot of state.slots.values()) {
+    const { work } = slot;
+    at = Math.min(at, idleEndsAt(state, slot));
     if (work.state === "broken") at = Math.min(at, work.retryAt);
     if (work.state === "bundled") at = Math.min(at, work.deadline ?? Infinity);
   }

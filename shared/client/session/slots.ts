@@ -31,9 +31,15 @@ export function changeSlots(state: SessionState, slots: number): void {
 /** An idle slot waits for a task with its sandbox warm; a retiring slot goes. */
 export function rest(state: SessionState, slot: Slot): void {
   if (slot.work.state === "bundled") slot.work = idle;
+  if (slot.sandbox) slot.sandbox.idleSince = state.now;
   if (!slot.retiring) return;
   closeSandbox(state, slot);
   state.slots.delete(slot.number);
+}
+
+/** When the sandbox of an idle slot has been without a task for too long; Infinity without one. */
+export function idleEndsAt({ options }: SessionState, { work, sandbox }: Slot): number {
+  return work.state === "idle" && sandbox ? sandbox.idleSince + options.sandboxIdleMs : Infinity;
 }
 
 export function closeSandbox(state: SessionState, slot: Slot): void {
@@ -85,7 +91,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
   const key = sandboxKey(job.descriptor);
   if (slot.sandbox?.key !== key) closeSandbox(state, slot);
   if (!slot.sandbox) {
-    slot.sandbox = { id: state.nextSandbox++, key };
+    slot.sandbox = { id: state.nextSandbox++, key, idleSince: state.now };
     state.out.push({ type: "openSandbox", slot: slot.number, sandbox: slot.sandbox.id, memoryMb });
   }
   const bundle: Bundle = {

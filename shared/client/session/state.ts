@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly description: ClientDescription;
   readonly slots: number;
   readonly checkpointIntervalMs: number;
+  /** How long a slot keeps a sandbox without a task. */
+  readonly sandboxIdleMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -89,7 +91,7 @@ export interface Bundle {
   readonly startedAt: number;
   /** Tasks at the start. */
   readonly size: number;
-  /** When the last known start of a task was. */
+  /** When the last known start of a task was: the time from here on is charged to the tasks of the next report. */
   heardAt: number;
   /** `preparing`: sandbox, kernel and inputs are on their way. `loading`: the kernel's module runs. `running`: tasks run. */
   phase: "preparing" | "loading" | "running";
@@ -115,7 +117,7 @@ export interface Slot {
   /** Surplus over the chosen number of slots: the slot disappears when idle. */
   retiring: boolean;
   /** A sandbox serves one kernel of one customer, so that no kernel meets the traces of another. */
-  sandbox: { readonly id: number; readonly key: string } | undefined;
+  sandbox: { readonly id: number; readonly key: string; idleSince: number } | undefined;
   work: SlotWork;
   /** Sandboxes in a row that failed. */
   failures: number;

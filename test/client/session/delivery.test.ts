@@ -24,7 +24,7 @@ function compute(h: SessionHarness, index: number, elapsedMs: number, output?: U
   h.lease([leased(index)]);
   h.begin(0);
   h.now += elapsedMs;
-  return h.report(0, { finished: [finished(index, elapsedMs, output)] });
+  return h.report(0, { finished: [finished(index, output)] });
 }
 
 describe("[OUTBOX-1] [OUTBOX-2] results until the server has them", () => {
@@ -91,7 +91,7 @@ describe("[OUTBOX-1] [OUTBOX-2] results until the server has them", () => {
     h.lease([leased(0)]);
     h.begin(0);
     const failure = { kind: "error" as const, message: "boom" };
-    const report = { finished: [{ index: 0, elapsedMs: 1, outcome: { state: "failed" as const, failure } }] };
+    const report = { finished: [{ index: 0, outcome: { state: "failed" as const, failure } }] };
     h.report(0, report);
     expect(ofType(h.lease([leased(0, { attempt: 2 })]), "runTasks")).toHaveLength(1);
     h.begin(0);
@@ -109,7 +109,7 @@ describe("[OUTBOX-1] [OUTBOX-2] results until the server has them", () => {
     h.lease(tasks);
     h.begin(0);
     const output = new Uint8Array(limits.inlineValueBytes);
-    const out = h.report(0, { finished: tasks.map(({ index }) => finished(index, 0.01, output)) });
+    const out = h.report(0, { finished: tasks.map(({ index }) => finished(index, output)) });
     const messages = sent(out, "results");
     expect(messages.length).toBeGreaterThan(1);
     expect(messages.flatMap(({ results }) => results)).toHaveLength(40);

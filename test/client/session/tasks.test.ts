@@ -20,7 +20,6 @@ const other = descriptor({
 });
 const failed = (index: number) => ({
   index,
-  elapsedMs: 1,
   outcome: { state: "failed" as const, failure: { kind: "error" as const, message: "boom" } },
 });
 
@@ -60,7 +59,7 @@ describe("running tasks", () => {
     expect(ofType(out, "runTasks")[0]?.tasks).toHaveLength(500);
     h.lease([leased(0), leased(1)], other);
     h.begin(0);
-    const next = h.report(0, { finished: many.map(({ index }) => finished(index, 0.01)) });
+    const next = h.report(0, { finished: many.map(({ index }) => finished(index)) });
     expect(ofType(next, "runTasks")[0]?.tasks).toHaveLength(1);
     expect(ofType(next, "runTasks")[0]?.kernel).toEqual(other.kernel);
   });
@@ -90,13 +89,45 @@ describe("running tasks", () => {
     for (const index of [0, 1]) {
       h.begin(0);
       h.now += 100;
-      const out = h.report(0, { finished: [finished(index, 100)] });
+      const out = h.report(0, { finished: [finished(index)] });
       expect(ofType(out, "openSandbox")).toEqual([]);
     }
     expect(h.bundleOf(0).job.id).toBe(job.id);
     h.now += 2000;
-    const out = h.report(0, { finished: [finished(2, 2000)] });
+    const out = h.report(0, { finished: [finished(2)] });
     expect(ofType(out, "runTasks")[0]?.kernel).toEqual(other.kernel);
+  });
+
+  test("[KERNEL-6] a sandbox that had no task for its idle time is closed; a task before that keeps it", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    for (const index of [0, 1]) {
+      expect(ofType(h.lease([leased(index)]), "openSandbox")).toHaveLength(index === 0 ? 1 : 0);
+      h.begin(0);
+      h.report(0, { finished: [finished(index)] });
+      expect(ofType(h.pass(999), "closeSandbox")).toEqual([]);
+    }
+    expect(h.session.state.wakeAt).toBe(h.now + 1);
+    expect(ofType(h.pass(1), "closeSandbox")).toHaveLength(1);
+    expect(ofType(h.lease([leased(2)]), "openSandbox")).toHaveLength(1);
+  });
+
+  test("[KERNEL-5] the tasks of a report share the session's own time, however often a report names them", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1), leased(2)]);
+    h.begin(0);
+    h.now += 100;
+    const first = h.report(0, { finished: [finished(0), finished(0), finished(0), finished(1)] });
+    h.now += 30;
+    const second = h.report(0, { finished: [finished(2)] });
+    const times = [first, second].flatMap((out) => sent(out, "results").flatMap(({ results }) => results));
+    expect(times.map(({ index, elapsedMs }) => [index, elapsedMs])).toEqual([
+      [0, 50],
+      [1, 50],
+      [2, 30],
+    ]);
   });
 
   test("[KERNEL-4] nonsense from a sandbox is ignored: unknown tasks, second finishes, foreign sandboxes", () => {
@@ -202,7 +233,7 @@ describe("[FAIL-2] kernels that misbehave", () => {
     h.teach(0.01);
     h.lease([leased(0), leased(1), leased(2)]);
     h.begin(0);
-    h.report(0, { finished: [finished(0, 0.01)] });
+    h.report(0, { finished: [finished(0)] });
     let out = h.crash(0);
     expect(sent(out, "results")).toEqual([]);
     for (const index of [1, 2]) {
@@ -301,7 +332,7 @@ describe("[CANCEL-1] what is no longer wanted", () => {
     h.lease([leased(0), leased(1), leased(2), leased(3)]);
     h.begin(0);
     h.now += 200;
-    h.report(0, { finished: [finished(0, 200)] });
+    h.report(0, { finished: [finished(0)] });
     const out = h.hear({ type: "cancel", job: job.id });
     expect(ofType(out, "closeSandbox")).toHaveLength(2);
     expect(ofType(out, "forgetResults")).toHaveLength(1);
