@@ -101,6 +101,22 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await untilText(page, /No jobs yet/);
   });
 
+  it("[QUOTA-1] [QUOTA-3] shows what customers keep, and that a quota is full", async () => {
+    const server = await startTestServer({ customerQuotaBytes: 3000 });
+    await submit(server, { inputs: ["x".repeat(1000)], kernel: { source: "export default (x) => x" } });
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    await untilText(page, /1 customer\b[\s\S]*of 2.93 KiB/);
+    await submit(server, {
+      inputs: [1, 2, 3, 4, 5, 6].map(String),
+      kernel: { source: "export default (x) => x + 'x'.repeat(1500)" },
+    });
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await untilText(page, /quota full: no task is handed out/);
+  });
+
   it("cancels a job after asking", async () => {
     const server = await startTestServer();
     const id = await submit(server);

@@ -8,6 +8,7 @@ import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
+import { Usage } from "./usage.tsx";
 import { VolunteerCard } from "./volunteer-card.tsx";
 
 /** The admin page: the sign-in, then clients, jobs and figures of the server. */
@@ -49,6 +50,7 @@ function content(): JSX.Element {
       </div>
       <Jobs jobs={picture.jobs} count={picture.jobCount} />
       <Clients clients={picture.clients} jobs={picture.jobs} />
+      <Usage usage={picture.usage} />
     </>
   );
 }

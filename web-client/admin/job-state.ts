@@ -7,7 +7,9 @@ interface JobStateLabel {
 }
 
 /** A word for a job's state: a job that ended without failures is "done". */
-export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor">): JobStateLabel {
+export function jobStateOf(
+  job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor" | "quotaFull">,
+): JobStateLabel {
   const { state, paused, counts, waitingFor } = job;
   if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
   if (state === "quarantined") return { label: "quarantined", tone: "bad" };
@@ -17,6 +19,7 @@ export function jobStateOf(job: Pick<JobInfo, "state" | "paused" | "counts" | "w
       : { label: "done", tone: "good" };
   if (state === "blocked") return { label: "blocked", tone: "bad" };
   if (paused) return { label: "paused", tone: "warning" };
+  if (job.quotaFull) return { label: "quota full", tone: "warning" };
   if (waitingFor.length > 0) return { label: `waits for ${plural(waitingFor.length, "job")}`, tone: "quiet" };
   if (counts.running > 0) return { label: "running", tone: "busy" };
   if (counts.queued > 0) return { label: "waiting", tone: "quiet" };
