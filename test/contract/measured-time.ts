@@ -66,8 +66,7 @@ export async function measuredTimes(
     log: () => undefined,
   };
   const session = new Session({
-    identity: {
-      client: "c_aaaaaaaaaaaaaaaa" as ClientId,
+    description: {
       kind: "node",
       name: "measured",
       memoryMb: 1024,
@@ -99,6 +98,7 @@ export async function measuredTimes(
   const message = {
     type: "welcome" as const,
     version: "0.1.0",
+    identity: { client: "c_aaaaaaaaaaaaaaaa" as ClientId, secret: "s".repeat(32) },
     ticket: "t",
     heartbeatMs: 60_000,
     dropped: [],

@@ -76,9 +76,9 @@ describe("process sandbox: between tasks", () => {
   });
 
   it("[KERNEL-6] stops a kernel that works on, until its next task", async () => {
-    const before = pidsOfSandboxes();
+    const before = childrenOf(process.pid);
     const { reports, run } = await open(worksOn);
-    const [pid = 0] = pidsOfSandboxes().filter((child) => !before.includes(child));
+    const [pid = 0] = childrenOf(process.pid).filter((child) => !before.includes(child));
     for (const input of [0, 1]) {
       await run([input]);
       // The system gives a stopped process (T) no time.
