@@ -195,10 +195,12 @@ function createCommand(): Command {
 function inviteCommand(): Command {
   return serverCommand("invite", "Make a link that lets its holder volunteer")
     .option("--name <name>", "whom it is for", "invitation")
+    .option("--trusted", "believe what the browsers compute: for machines of your own")
     .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
-    .action(async (flags: ServerFlags & { name: string; expires?: number }) => {
+    .action(async (flags: ServerFlags & { name: string; trusted?: boolean; expires?: number }) => {
+      const role = flags.trusted ? "client" : "volunteer";
       const created = await withHands(flags, (hands) =>
-        hands.api.createToken("volunteer", flags.name, seconds(flags.expires)),
+        hands.api.createToken(role, flags.name, seconds(flags.expires)),
       );
       await (flags.json ? writeJson(created) : writeLine(created.inviteUrl ?? created.token));
     });

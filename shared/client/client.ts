@@ -3,7 +3,7 @@ import { decodeServerFrame } from "../wire/protocol.ts";
 import { BlobAccess } from "./data/blob-access.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { OutboxKeeper } from "./outbox-keeper.ts";
-import { Precacher } from "./data/precacher.ts";
+import type { Precacher } from "./data/precacher.ts";
 import type { ClientDescription, ClientPorts, TransportConnection } from "./ports.ts";
 import { describeThrown } from "./sandbox/runner-failure.ts";
 import { SandboxDriver } from "./sandbox/driver.ts";
@@ -68,7 +68,8 @@ class ClientRuntime implements Client {
   readonly #onStatus: ((status: ClientStatus) => void) | undefined;
   readonly #onEvent: ClientOptions["onEvent"];
   readonly #blobs: BlobAccess;
-  readonly #precacher: Precacher;
+  /** Loaded with the first precache: most clients never have one. */
+  #precacher: Promise<Precacher> | undefined;
   readonly #sandboxes: SandboxDriver;
   readonly #outbox: OutboxKeeper;
   readonly #events: SessionEvent[] = [];
@@ -91,10 +92,6 @@ class ClientRuntime implements Client {
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
-    this.#precacher = new Precacher(ports, this.#blobs, {
-      held: () => heldBlobs(this.#session.state),
-      moved: (id, reach) => this.#dispatch({ type: "precacheMoved", id, ...reach }),
-    });
     ports.cache.onChange(({ added, removed }) => {
       const blobs = this.#blobs.wholeBlobs(added);
       if (blobs.length + removed.length > 0) this.#dispatch({ type: "cacheChanged", added: blobs, removed });
@@ -169,9 +166,9 @@ class ClientRuntime implements Client {
       case "fetchQueued":
         return this.#blobs.fetchQueued(instruction.blobs);
       case "startPrecache":
-        return this.#precacher.start(instruction.id, instruction.blobs);
+        return this.#withPrecacher((precacher) => precacher.start(instruction.id, instruction.blobs));
       case "stopPrecache":
-        return this.#precacher.stop(instruction.id);
+        return this.#withPrecacher((precacher) => precacher.stop(instruction.id));
       case "uploadOutput":
         return this.#upload(instruction.upload, instruction.bytes);
       case "saveResults":
@@ -185,6 +182,21 @@ class ClientRuntime implements Client {
         for (const resolve of this.#onStopped.splice(0)) resolve();
         return;
     }
+  }
+
+  /** What it is told takes effect in order. A page whose code does not load goes on without. */
+  #withPrecacher(action: (precacher: Precacher) => void): void {
+    this.#precacher ??= import("./data/precacher.ts").then(
+      ({ Precacher }) =>
+        new Precacher(this.#ports, this.#blobs, {
+          held: () => heldBlobs(this.#session.state),
+          moved: (id, reach) => this.#dispatch({ type: "precacheMoved", id, ...reach }),
+        }),
+    );
+    this.#precacher.then(action).catch((error: unknown) => {
+      this.#precacher = undefined;
+      this.#ports.log("warn", `Data cannot be precached: ${describeThrown(error).message}`);
+    });
   }
 
   #loadState(): void {
@@ -257,7 +269,8 @@ class ClientRuntime implements Client {
   /** Runs once in a turn of the event loop: one frame, one status, one timer. */
   #endTurn(): void {
     this.#turnScheduled = false;
-    this.#precacher.hold(this.#session.state.mode !== "running");
+    if (this.#precacher)
+      this.#withPrecacher((precacher) => precacher.hold(this.#session.state.mode !== "running"));
     const behind = this.#link?.writer?.flush() === false;
     this.#showStatus();
     this.#setTimer(behind);

@@ -21,7 +21,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
         );
       const { secret, info } = await access.createToken(wanted);
       const created: CreatedToken = { ...info, token: secret };
-      if (info.role === "volunteer") {
+      if (info.role === "volunteer" || info.role === "client") {
         const { volunteerUrls } = await platform.status();
         created.inviteUrl = inviteUrl(options.publicUrl ?? addressForOthers(call, volunteerUrls), secret);
       }
@@ -37,7 +37,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
   };
 }
 
-/** The link with which its holder can volunteer. */
+/** The link with which a browser of its holder computes: as a volunteer, or trusted with a client token. */
 function inviteUrl(volunteerUrl: string, secret: string): string {
   const url = new URL(volunteerUrl);
   url.searchParams.set("invite", secret);
