@@ -57,6 +57,10 @@ export function connectClient(
     faults: undefined,
     barred: 0,
   };
+  if (known?.info.cohort !== info.cohort) {
+    if (known) leaveCohort(state, known);
+    joinCohort(state, info);
+  }
   client.info = info;
   client.vanishedAt = undefined;
   client.wanted = 0;
@@ -151,9 +155,7 @@ export function removeClient(state: State, id: ClientId): void {
   if (!client) return ignore(state, "clientLeft", { client: id });
   for (const lease of client.leases) giveBack(state, lease);
   forgetAllAdopted(state, id);
-  state.clients.delete(id);
-  state.hungry.delete(client);
-  state.newlyHungry.delete(client);
+  forget(state, client);
 }
 
 export function releaseLeases(state: State, id: ClientId, keys: readonly LeaseKey[]): void {
@@ -185,9 +187,7 @@ export function loseClient(state: State, client: Client): void {
     running -= 1;
   }
   forgetAllAdopted(state, id);
-  state.clients.delete(id);
-  state.hungry.delete(client);
-  state.newlyHungry.delete(client);
+  forget(state, client);
 }
 
 export function changeCache(client: Client, added: readonly Sha256[], removed: readonly Sha256[]): void {
@@ -219,6 +219,26 @@ function rememberAttempts(state: State, { id, highestAttempt }: Job): void {
   state.endedAttempts.set(id, highestAttempt);
   const oldest = state.endedAttempts.keys().next().value;
   if (state.endedAttempts.size > endedJobs && oldest) state.endedAttempts.delete(oldest);
+}
+
+function joinCohort({ cohorts }: State, { trusted, cohort: name }: SchedulerClientInfo): void {
+  if (trusted) return;
+  const cohort = cohorts.get(name);
+  if (cohort) cohort.members += 1;
+  else cohorts.set(name, { members: 1, newcomersHold: 0 });
+}
+
+function leaveCohort({ cohorts }: State, { credit, info: { cohort: name } }: Client): void {
+  const cohort = credit && cohorts.get(name);
+  if (cohort && (cohort.members -= 1) === 0) cohorts.delete(name);
+}
+
+/** The client is gone. Its leases are untied already. */
+function forget(state: State, client: Client): void {
+  state.clients.delete(client.info.id);
+  state.hungry.delete(client);
+  state.newlyHungry.delete(client);
+  leaveCohort(state, client);
 }
 
 function giveBack(state: State, lease: Lease): void {

@@ -47,9 +47,9 @@ export function noteOverdue(state: State): void {
 }
 
 function spread(state: State, task: Task): void {
-  for (const { client, stranger } of task.leases) {
+  for (const { client } of task.leases) {
     const holder = state.clients.get(client);
-    if (holder) loseCredit(state, holder, stranger);
+    if (holder) loseCredit(holder);
   }
   const [first, second] = task.leases;
   if (first && second) giveUp(state, first);

@@ -45,6 +45,10 @@ export function checkInvariants(state: Readonly<State>): void {
         `job ${job.id} counts as one that nobody may run; hungry client ${client.info.id} may`,
       );
   }
+  for (const [name, { members }] of state.cohorts) {
+    const found = [...state.clients.values()].filter(({ info }) => !info.trusted && info.cohort === name);
+    must(members === found.length, `cohort ${name} counts ${members} members, and has ${found.length}`);
+  }
   for (const client of state.clients.values()) {
     must(
       state.hungry.has(client) === spareCredit(client) > 0,

@@ -4,7 +4,7 @@ import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
-import { grow, halve, type Credit } from "./credit.ts";
+import { grow, halve } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
 import {
@@ -17,7 +17,6 @@ import {
   type Job,
   type Lease,
   type State,
-  type StrangersLease,
   type Task,
   type TaskFailures,
 } from "./state.ts";
@@ -103,7 +102,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   }
   noteDone(state, job);
   sender.delivered += 1;
-  if (lease?.stranger && sender.credit) noteDelivered(state, sender.credit, lease.stranger);
+  if (lease?.stranger && sender.credit) grow(sender.credit, lease.stranger.workMs);
   if (task?.failures && sender.info.trusted) noteFaults(state, job, task.failures.accused);
   batch.outcomeAcks.push({ client, index });
   // A repeat of a result on its way to disk is stored again, dropped by the store, and acknowledged then.
@@ -167,10 +166,10 @@ function failAttempt(
 }
 
 /** Counts the attempt of a lease that lapsed or whose client is gone (SPEC.md [LEASE-3], [FAIL-4]). */
-export function loseAttempt(state: State, { task, client, attempt, stranger }: Lease, message: string): void {
+export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
   const { job, index } = task;
   const holder = state.clients.get(client);
-  if (holder) loseCredit(state, holder, stranger);
+  if (holder) loseCredit(holder);
   if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
   (task.lost ??= new Set()).add(attempt);
   const failure = { kind: "lost" as const, message, client };
@@ -245,15 +244,9 @@ function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): voi
   }
 }
 
-/** A stranger did not deliver: it, and the newcomers of its cohort, may hold half as much. */
-export function loseCredit(state: State, { credit }: Client, stranger: StrangersLease | undefined): void {
+/** A stranger did not deliver: it may hold half as much. */
+export function loseCredit({ credit }: Client): void {
   if (credit) halve(credit);
-  if (stranger?.newcomers) state.cohorts.halve(stranger.newcomers);
-}
-
-function noteDelivered(state: State, credit: Credit, { workMs, newcomers }: StrangersLease): void {
-  grow(credit, workMs);
-  if (newcomers) state.cohorts.grow(newcomers, workMs);
 }
 
 function endJob(state: State, job: Job, reason: TaskFailure): void {

@@ -12,7 +12,6 @@ import {
   takeAdopted,
   vanishClient,
 } from "./clients.ts";
-import { Cohorts } from "./credit.ts";
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
@@ -48,7 +47,7 @@ export class Scheduler {
       supplyChanged: false,
       leasing: true,
       served: new Map(),
-      cohorts: new Cohorts(),
+      cohorts: new Map(),
       counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
       now: 0,
       out: [],
@@ -196,7 +195,6 @@ function apply(state: State, event: SchedulerEvent): void {
       forgetUnclaimed(state);
       expire(state);
       noteOverdue(state);
-      state.cohorts.forgetIdle(state.now);
       // The choice of a client for a task changes with time, too.
       state.supplyChanged = true;
       return speculate(state);

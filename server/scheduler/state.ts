@@ -2,7 +2,7 @@ import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
-import { isNewcomer, roomFor, unknownWorkMs, type Cohorts, type Credit, type Newcomers } from "./credit.ts";
+import { isNewcomer, roomFor, unknownWorkMs, type Cohort, type Credit } from "./credit.ts";
 import { suits } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { UsualTime } from "./usual-time.ts";
@@ -25,8 +25,8 @@ export interface Lease {
 export interface StrangersLease {
   /** Work that was expected of the task when it was leased. */
   readonly workMs: number;
-  /** The newcomers that the lease counts against. */
-  readonly newcomers: Newcomers | undefined;
+  /** The cohort whose newcomers the lease counts against. */
+  readonly cohort: Cohort | undefined;
   /** Rounds of the stranger's slots until the task's turn. */
   readonly rounds: number;
   /** When it was leased, or its kernel last got on. */
@@ -199,7 +199,8 @@ export interface State {
   leasing: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
-  readonly cohorts: Cohorts;
+  /** Cohorts of the strangers in `clients`. */
+  readonly cohorts: Map<string, Cohort>;
   readonly counts: SchedulerCounts;
   now: number;
   /** Instructions of the event being handled. */
@@ -279,29 +280,22 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
 function strangersLease(state: State, client: Client, job: Job, rounds: number): StrangersLease {
   const workMs = workOf(job);
   client.heldMs += workMs;
-  const newcomers = isNewcomer(client.delivered)
-    ? state.cohorts.of(client.info.cohort, state.now)
-    : undefined;
-  if (newcomers) {
-    newcomers.heldTasks += 1;
-    newcomers.heldMs += workMs;
-    newcomers.movedAt = state.now;
-  }
-  return { workMs, newcomers, rounds, movedAt: state.now };
+  const cohort = isNewcomer(client.delivered) ? state.cohorts.get(client.info.cohort) : undefined;
+  if (cohort) cohort.newcomersHold += 1;
+  return { workMs, cohort, rounds, movedAt: state.now };
 }
 
-function returnCredit(state: State, client: Client | undefined, { workMs, newcomers }: StrangersLease): void {
+function returnCredit(state: State, client: Client | undefined, { workMs, cohort }: StrangersLease): void {
   if (client) client.heldMs = Math.max(0, client.heldMs - workMs);
-  if (!newcomers) return;
+  if (!cohort) return;
+  cohort.newcomersHold -= 1;
   // Others of the cohort may have waited for this room.
-  if (!hasRoom(newcomers)) state.supplyChanged = true;
-  newcomers.heldTasks -= 1;
-  newcomers.heldMs = newcomers.heldTasks === 0 ? 0 : Math.max(0, newcomers.heldMs - workMs);
-  newcomers.movedAt = state.now;
+  state.supplyChanged = true;
 }
 
-function hasRoom({ credit, heldTasks, heldMs }: Newcomers): boolean {
-  return roomFor(credit, heldTasks, heldMs, unknownWorkMs) > 0;
+/** Most leases that the newcomers of a cohort hold while they are given tasks of the job: half of them while others are there. */
+function mostForNewcomers(state: State, { members }: Cohort, job: Job): number {
+  return state.clients.size > members ? Math.ceil(job.tasks.size / 2) : job.tasks.size;
 }
 
 /** Expected work of a task of the job in ms, as far as results tell. */
@@ -316,8 +310,9 @@ export function leasesFor(state: State, client: Client, job: Job): number {
   const workMs = workOf(job);
   const own = roomFor(client.credit, client.leases.size, client.heldMs, workMs);
   if (!isNewcomer(client.delivered)) return Math.min(asked, own);
-  const { credit, heldTasks, heldMs } = state.cohorts.of(client.info.cohort, state.now);
-  return Math.min(asked, own, roomFor(credit, heldTasks, heldMs, workMs));
+  const cohort = state.cohorts.get(client.info.cohort);
+  const together = cohort ? mostForNewcomers(state, cohort, job) - cohort.newcomersHold : 0;
+  return Math.min(asked, own, together);
 }
 
 /** Unties a lease from client and task. The caller decides the place of the task. */

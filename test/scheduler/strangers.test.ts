@@ -209,8 +209,11 @@ describe("[TRUST-4] a stranger that fails where others do not", () => {
     const lab = new Lab();
     const [broken, sound, node] = [lab.stranger("a"), lab.stranger("b"), lab.join(0)];
     const all = lab.job(100);
-    lab.want(sound, 100, 100);
-    for (const { index, attempt } of lab.held(sound)) lab.finish(sound, all, index, attempt);
+    for (lab.want(sound, 100); lab.held(sound).length > 0; lab.want(sound, 100))
+      for (const { index, attempt } of lab.held(sound)) {
+        lab.finish(sound, all, index, attempt);
+        lab.stored(all, [index]);
+      }
     lab.want(sound, 0);
     for (let n = 0; n < 3; n++) {
       expect(ofType(lab.all, "barClient")).toEqual([]);
@@ -278,32 +281,55 @@ describe("[CREDIT-1] what a stranger may hold", () => {
 });
 
 describe("[CREDIT-2] the newcomers of a cohort", () => {
-  test("hold no more than 64 tasks together, however many they are; others get the rest", () => {
-    const lab = new Lab();
-    const job = lab.job(3000);
-    const node = lab.join(1);
-    lab.now += 60_000;
-    const outcome = { state: "done" as const, output: new Uint8Array([1]) };
-    const results = [{ index: 0, attempt: 1, elapsedMs: 60_000, outcome }];
-    lab.want(node, 0);
-    lab.feed({ type: "resultsReceived", client: node, job, results });
-    const hoard = Array.from({ length: 300 }, () => {
+  function hoard(lab: Lab, count: number): () => number {
+    const hoard = Array.from({ length: count }, () => {
       const client = lab.stranger("10.1.1.0/24");
       lab.want(client, 16_384);
       return client;
     });
-    const sum = (): number => hoard.reduce((held, client) => held + lab.held(client).length, 0);
-    expect(sum()).toBe(64);
+    return () => hoard.reduce((held, client) => held + lab.held(client).length, 0);
+  }
+
+  test("hold half of a job at most while others are there, however many they are", () => {
+    const lab = new Lab();
+    lab.job(300);
     const honest = lab.stranger("elsewhere");
-    lab.want(honest, 16);
-    expect(lab.held(honest).length).toBe(4);
-    // A member that delivers makes room, and one that has shown itself holds for itself.
-    const [first] = hoard;
-    for (const { index, attempt } of lab.held(first!)) lab.finish(first!, job, index, attempt);
-    expect(sum()).toBe(68);
-    for (let n = 0; n < 4; n++)
-      for (const { index, attempt } of lab.held(first!)) lab.finish(first!, job, index, attempt);
-    expect(lab.held(first!).length).toBeGreaterThan(16);
+    const sum = hoard(lab, 200);
+    expect(sum()).toBe(150);
+    let done = 0;
+    for (lab.want(honest, 4); lab.held(honest).length > 0; lab.want(honest, 4))
+      for (const { job, index, attempt } of lab.held(honest)) {
+        lab.finish(honest, job, index, attempt);
+        done += 1;
+      }
+    expect(done).toBe(150);
+  });
+
+  test("hold all of it when nobody else is there, and make room when they deliver", () => {
+    const lab = new Lab();
+    lab.job(300);
+    expect(hoard(lab, 200)()).toBe(300);
+  });
+
+  test("hold for themselves once they have delivered", () => {
+    const lab = new Lab();
+    const job = lab.job(100);
+    lab.join(1, { trusted: true, kind: "browser" });
+    const worker = lab.stranger();
+    lab.want(worker, 100);
+    for (let n = 0; n < 8; n++)
+      for (const { index, attempt } of lab.held(worker)) lab.finish(worker, job, index, attempt);
+    expect(lab.scheduler.client(worker)!.delivered).toBeGreaterThan(16);
+    expect(lab.scheduler.state.cohorts.get("lab")).toMatchObject({ members: 1, newcomersHold: 0 });
+  });
+
+  test("are counted where they are now when they move to another network", () => {
+    const lab = new Lab();
+    const client = lab.stranger("a");
+    lab.join(0, { id: client, trusted: false, cohort: "b" });
+    expect([...lab.scheduler.state.cohorts]).toEqual([["b", { members: 1, newcomersHold: 0 }]]);
+    lab.feed({ type: "clientLeft", client });
+    expect(lab.scheduler.state.cohorts.size).toBe(0);
   });
 });
 
