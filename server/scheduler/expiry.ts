@@ -96,9 +96,7 @@ export function speculate(state: State): void {
 }
 
 function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
-  const at = slow.findIndex(
-    ({ task, client: owner }) => owner !== client.info.id && mayRun(client, task.job),
-  );
+  const at = slow.findIndex((lease) => mayBackUp(state, client, lease));
   const lease = slow[at];
   if (!lease) return false;
   slow.splice(at, 1);
@@ -113,25 +111,37 @@ function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
   return true;
 }
 
+/** Whether a client may have a second lease: not the holder's own, and of an unproven holder none for its cohort. */
+function mayBackUp(state: State, client: Client, lease: Lease): boolean {
+  if (lease.client === client.info.id || !mayRun(client, lease.task.job)) return false;
+  return !isUnproven(state, lease) || state.clients.get(lease.client)?.info.cohort !== client.info.cohort;
+}
+
 /** Single leases that run long, of healthy tasks of jobs whose queue and store are empty; oldest first. */
 function slowLeases(state: State): Lease[] {
   const slow: Lease[] = [];
   for (const job of state.jobs.values()) {
-    if (job.queue.size > 0 || !job.exhausted || !isHandedOut(state, job) || job.meanMs === undefined)
-      continue;
-    slow.push(...slowLeasesOf(job, state.now));
+    if (job.queue.size > 0 || !job.exhausted || !isHandedOut(state, job)) continue;
+    slow.push(...slowLeasesOf(state, job));
   }
   return slow.sort((a, b) => a.leasedAt - b.leasedAt);
 }
 
-function slowLeasesOf(job: Job, now: number): Lease[] {
-  const longMs = Math.max(speculateAfterMs, speculateFactor * (job.meanMs ?? 0));
+function slowLeasesOf(state: State, job: Job): Lease[] {
+  const longMs = Math.max(speculateAfterMs, speculateFactor * (job.meanMs ?? Infinity));
   const slow: Lease[] = [];
   for (const task of job.tasks.values()) {
     const lease = task.leases[0];
     // A task that failed before is not spread to a second client at the same time.
-    if (task.leases.length === 1 && lease && !task.triedBy && now - lease.leasedAt >= longMs)
-      slow.push(lease);
+    if (task.leases.length !== 1 || !lease || task.triedBy) continue;
+    const leastMs = isUnproven(state, lease) ? speculateAfterMs : longMs;
+    if (state.now - lease.leasedAt >= leastMs) slow.push(lease);
   }
   return slow;
+}
+
+/** Whether the holder is a stranger that delivered nothing yet: it may have come to hoard, before anybody else was there. */
+function isUnproven(state: State, { client }: Lease): boolean {
+  const holder = state.clients.get(client);
+  return holder?.credit !== undefined && holder.delivered === 0;
 }

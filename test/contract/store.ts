@@ -508,7 +508,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
 
       it("[VALUE-3] refuses an input that refers to a blob as of another size", async () => {
         await start(0);
-        await store.touchBlob(blob("x"));
+        await store.touchBlob(blob("x"), { customer: "ada" });
         const other = { ...blob("x"), size: blob("x").size + 1 };
         await refuses("BAD_REQUEST", store.submit(id, [task(0), task(1, { refs: [blob("x"), other] })]));
         await refuses("BAD_REQUEST", store.submit(id, [task(0, { input: other })]));

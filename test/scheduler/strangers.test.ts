@@ -311,6 +311,19 @@ describe("[CREDIT-2] the newcomers of a cohort", () => {
     expect(hoard(lab, 200)()).toBe(300);
   });
 
+  test("share what they took when nobody was there with whoever comes, after a second", () => {
+    const lab = new Lab();
+    const job = lab.job(20);
+    hoard(lab, 20);
+    const [sibling, honest] = [lab.stranger("10.1.1.0/24"), lab.stranger("elsewhere")];
+    for (const client of [sibling, honest]) lab.want(client, 4, 4);
+    expect(lab.held(honest)).toEqual([]);
+    lab.pass(1000);
+    expect([lab.held(sibling).length, lab.held(honest).length]).toEqual([0, 4]);
+    for (const { index, attempt } of lab.held(honest)) lab.finish(honest, job, index, attempt);
+    expect(ofType(lab.all, "storeOutcomes")).toHaveLength(4);
+  });
+
   test("hold for themselves once they have delivered", () => {
     const lab = new Lab();
     const job = lab.job(100);
