@@ -50,7 +50,7 @@ export function taskFromJson(
 }
 
 /**
- * A task whose input came as JSON: encoded here, and stored as a blob when it is large.
+ * A task from an input in JSON, which is encoded here, and stored as a blob when it is large.
  * @throws PlatformError BAD_REQUEST, UNSERIALISABLE, TOO_LARGE
  */
 export function taskOfJsonInput(put: PutInput, index: TaskIndex, json: unknown): Promise<NewTask> | NewTask {

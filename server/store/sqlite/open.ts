@@ -70,8 +70,8 @@ export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise
 }
 
 /**
- * A mark every 4,096 outcomes costs a look at the claims (some thousand numbers) and nothing on disk: the job's row is
- * written with the commit anyway.
+ * A mark every 4,096 outcomes costs an iteration over the claims (some thousand numbers) and no write: the commit writes the
+ * job's row anyway.
  */
 function makeStore(
   db: Database,
