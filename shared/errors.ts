@@ -41,7 +41,7 @@ const table = {
     4403,
     "Use a token whose role allows this; `manyhands token create --role …` makes one.",
   ),
-  BANNED: row(false, 403, 4403, "This client was banned by the administrator of the server; ask them."),
+  BANNED: row(false, 403, 4403, "Ask the administrator of the server, who can lift the ban."),
   INVITE_REQUIRED: row(
     false,
     403,
