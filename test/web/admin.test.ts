@@ -143,7 +143,7 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await untilText(page, /on Linux/);
     await press(page, "Ban");
     await press(page, "Ban the client");
-    await untilText(volunteer, /banned by the administrator/);
+    await untilText(volunteer, /banned from the server[^]*administrator of the server, who can lift the ban/);
   });
 
   it("says that its figures are old when the server is gone", async () => {
