@@ -67,7 +67,7 @@ describe("the volunteer page", () => {
 
   test("one click starts it; it computes, shows for whom, and says when there is nothing to do", async () => {
     const server = await startServerProcess(await temporaryDirectory());
-    const id = await submitJob(server, slowSquareSource, slowInputs(6, 150), { name: "squares for Ada" });
+    const id = await submitJob(server, slowSquareSource, slowInputs(6, 600), { name: "squares for Ada" });
     const page = await openPage(server, "");
     const start = await page.waitForSelector("::-p-text(Start computing)");
     await start!.click();
