@@ -23,8 +23,8 @@ export type PutSource =
 const flushedBytesPerMs = 50_000;
 
 /**
- * Stores bytes, a file or a stream under its SHA-256, sending nothing when this customer has it there (but for small ones after several
- * that it did not have).
+ * Stores bytes, a file or a stream under its SHA-256. Bytes that the customer has on the server are not sent, except for small blobs
+ * that follow several new ones.
  */
 export async function putBlob(
   http: HttpClient,
@@ -61,7 +61,7 @@ async function putFile(http: HttpClient, path: string, signal?: AbortSignal): Pr
     if (!found.isFile() && !found.isFIFO()) throw new Error("it is a device or a socket; expected a file");
     // Pipes have no size, and files of /proc say 0.
     if (found.size === 0) return await putStream(http, createReadStream(path), signal);
-    // Backed by the file: its bytes are read as they are hashed and sent, and never held whole.
+    // The blob is backed by the file, whose bytes are read for the hash and again for the request: memory never holds all of them.
     return await putWebBlob(http, await openAsBlob(path), signal);
   } catch (error) {
     if (!(error instanceof Error) || error instanceof PlatformError || signal?.aborted) throw error;
@@ -136,8 +136,9 @@ async function upload(
 }
 
 /**
- * Blobs in a row that the customer did not have there. After a few, small ones are sent without asking first: who puts a set of images
- * that are all new asks a thousand times for nothing, and one that is there after all costs its bytes once, and the next is asked for.
+ * Successive blobs that the customer did not have on the server. After a few of them small blobs are sent without a question, because
+ * the questions about a set of new images would all be in vain. A blob that the customer has after all is sent once, and the next is
+ * asked for again.
  */
 const newsOf = new WeakMap<HttpClient, number>();
 const newsUntilUnasked = 4;

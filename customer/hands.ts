@@ -133,7 +133,7 @@ export class Hands {
     const submitted = same.follow(
       this.#submit(created, inputs as Inputs<Value>, options, givenUp.signal, leave, same),
     );
-    // The results of a job that had all its inputs before are those of these inputs only when they were found the same.
+    // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
     return new Job<unknown>(
       this.#api,
@@ -170,9 +170,9 @@ export class Hands {
   }
 
   /**
-   * Stores bytes on the server under their SHA-256 and returns the reference to pass in inputs; bytes that you have
-   * there are not sent. A string is the path of a file. Files are never held whole; a stream waits in a temporary file, because
-   * its name is known only at its end.
+   * Stores bytes on the server under their SHA-256, and returns the reference to pass in inputs. Bytes that you have on the server
+   * are not sent. A string is the path of a file. Memory never holds a whole file; a stream waits in a temporary file, because its
+   * name is known only at its end.
    */
   put(source: PutSource, options: { signal?: AbortSignal } = {}): Promise<DataReference> {
     return putBlob(this.#http, source, options.signal);
@@ -286,7 +286,7 @@ export class Hands {
     try {
       job = await created;
       same.known(job.counts.total);
-      // Before it had a single input: whoever awaits the job is told the same.
+      // The job was blocked before it had an input: awaiting it gives the same refusal.
       if (job.state === "blocked" && job.counts.total === 0)
         throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
       await submitInputs(this.#api, job, inputs, {

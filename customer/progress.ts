@@ -12,9 +12,9 @@ export interface Progress {
   readonly paused: boolean;
   /** Jobs that must finish first. */
   readonly waitingFor: readonly string[];
-  /** What the customer keeps on the server is full: nothing is computed before there is room (`hands.usage()`). */
+  /** The customer's quota of stored bytes is full: no task is computed before there is room (`hands.usage()`). */
   readonly quotaFull: boolean;
-  /** Tasks submitted so far; grows until the inputs are at their end. */
+  /** Tasks submitted so far; grows until the inputs end. */
   readonly total: number;
   readonly queued: number;
   readonly running: number;

@@ -16,7 +16,7 @@ const attemptsOf: Partial<Record<ErrorCode, number>> = {
 
 /** A customer has few requests under way, so its pauses begin shorter than those of clients. */
 const firstPauseMs = 150;
-/** Longest pause between two attempts: a restarted server is noticed within this. */
+/** Longest pause between two attempts, and therefore the delay after a restart of the server. */
 const longestPauseMs = 5_000;
 
 /** Pause of a customer before retry number `attempt` (from 0). */

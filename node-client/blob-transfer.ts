@@ -168,7 +168,7 @@ class Sender {
   }
 }
 
-/** What is underneath, where an error says only that it was aborted. */
+/** The underlying cause, because some errors only say that a request was aborted. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

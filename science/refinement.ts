@@ -47,7 +47,7 @@ export interface Reconstruction {
   readonly resolution: number;
 }
 
-/** Degrees; 165,000 directions without symmetry, of which each is compared with each particle. */
+/** Degrees; 165,000 directions without symmetry, each of which is compared with each particle. */
 const finestViewStep = 0.5;
 
 /** Makes the maps of particles whose poses are known. */

@@ -38,7 +38,7 @@ export function bytesOf(numbers: Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/** `count` things in blocks of at most `size`, as [start, end) pairs of nearly equal length. */
+/** `count` items in blocks of at most `size`, as [start, end) pairs of nearly equal length. */
 function blocksOf(count: number, size: number): [start: number, end: number][] {
   const blocks = Math.ceil(count / size);
   return Array.from({ length: blocks }, (_, i) => [

@@ -1,6 +1,6 @@
 /**
- * With 2, the last delay of an outage is as long as the outage, on average: a server that is up for 3.5 s and away for 4 had its
- * clients for 25 % of the time that it was up; with 1.5 for 48 %.
+ * Growth of the delay. With 2 the last delay of an outage is as long as the outage, on average: the clients of a server that was up for
+ * 3.5 s and away for 4 s in turn were connected for 25 % of its time up; with 1.5 for 48 %.
  */
 const growth = 1.5;
 

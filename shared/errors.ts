@@ -229,7 +229,7 @@ export function refusalOf({ code, message, remedy }: ErrorBody): PlatformError {
   return new PlatformError(code, message, undefined, remedy);
 }
 
-/** The text of whatever was thrown. */
+/** The message of a thrown value, which need not be an error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

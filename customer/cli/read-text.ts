@@ -90,18 +90,18 @@ function decoderOf(name: string, bytes: Uint8Array): TextDecoder {
   return new TextDecoder(mark?.[0] ?? "utf-8", { fatal: true });
 }
 
-/** A text in pieces, put together once: with a piece more each time a long one would be copied again and again. */
+/** A text in pieces that are joined once, because joining each new piece would copy a long text again and again. */
 class Pieces {
   readonly #what: () => string;
   #pieces: string[] = [];
   #length = 0;
 
-  /** @param what - what it is, for a refusal */
+  /** @param what - names the text in a refusal */
   constructor(what: () => string) {
     this.#what = what;
   }
 
-  /** @throws PlatformError BAD_ARGUMENT when no string holds it: it may have no end */
+  /** @throws PlatformError BAD_ARGUMENT when the text, which may have no end, is too long for a string */
   add(piece: string): void {
     this.#length += piece.length;
     if (this.#length > constants.MAX_STRING_LENGTH)
@@ -112,7 +112,7 @@ class Pieces {
     this.#pieces.push(piece);
   }
 
-  /** The text so far; begins anew. */
+  /** Returns the text so far and starts the next text. */
   take(): string {
     const text = this.#pieces.join("");
     this.#pieces = [];
@@ -121,7 +121,7 @@ class Pieces {
   }
 }
 
-/** A whole text. @throws PlatformError FILE_FAILED, BAD_ARGUMENT */
+/** Reads a whole text. @throws PlatformError FILE_FAILED, BAD_ARGUMENT */
 export async function readText(source: TextSource): Promise<string> {
   const text = new Pieces(() => source.name);
   for await (const part of decoded(source)) text.add(part);

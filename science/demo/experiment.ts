@@ -28,7 +28,7 @@ interface ExperimentOptions {
   readonly seed: string;
 }
 
-/** Everything the experiment made. */
+/** Results of the experiment. */
 export interface Experiment {
   readonly truth: Volume;
   /** The map of both halves together, filtered by the figure of merit. */
@@ -50,7 +50,7 @@ export interface Experiment {
  */
 const startResolution = 30;
 const viewStep = 7.5;
-/** Å; particles lie up to so far from the centre of their image. */
+/** Å; largest distance of a particle from the centre of its image. */
 const maxShift = 14;
 
 /** Makes particles from a map, and the map from the particles. */

@@ -9,7 +9,7 @@ import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** What HTTP needs of the blob directory. */
+/** The HTTP side's part of the blob directory. */
 export type Blobs = Pick<
   BlobDirectory,
   "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
@@ -26,7 +26,7 @@ export interface HttpParts {
   readonly log: Logger;
   /** Absent: the names that the options have. */
   readonly knowsHosts?: KnowsHosts;
-  /** Absent where nobody asks from outside. */
+  /** Absent without health checks from outside. */
   readonly health?: Pick<Health, "check">;
   /** Absent: new metrics. */
   readonly metrics?: Metrics;

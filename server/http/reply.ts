@@ -16,9 +16,9 @@ export function reply({ req, res }: Call, value: object, status = 200): void {
   else res.json(value);
 }
 
-/** Begins a reply that lasts. */
+/** Begins a lasting reply. */
 export function beginStream({ res }: Call, contentType: string): void {
-  // A reader that takes its time is not idle. The server's own timeout comes back with the next request.
+  // A slow reader is not idle. The server's own timeout returns with the next request.
   res.setTimeout(0);
   res.status(200).set({
     "Content-Type": contentType,
@@ -29,7 +29,7 @@ export function beginStream({ res }: Call, contentType: string): void {
   res.flushHeaders();
 }
 
-/** A path parameter; the route says which there are. */
+/** A path parameter of the route. */
 export function parameter({ req }: Call, name: string): string {
   const value = req.params[name];
   if (typeof value !== "string") throw new Error(`route without parameter ${name}`);
@@ -41,7 +41,7 @@ export function hashOf(call: Call): Sha256 {
   return check(sha256Schema, parameter(call, "sha256"), "address");
 }
 
-/** One value of the query. @throws PlatformError BAD_REQUEST when it is given twice */
+/** A parameter of the query. @throws PlatformError BAD_REQUEST when it is given twice */
 export function query({ req }: Call, name: string): string | undefined {
   const value: unknown = req.query[name];
   if (value === undefined || typeof value === "string") return value;

@@ -26,10 +26,10 @@ export function inputWriter(blobs: Blobs, customer: string): PutInput {
   };
 }
 
-/** Reads one raw item of a stream of tasks; undefined for one that carries none (a blank line). */
+/** Reads a raw item of a stream of tasks; undefined for an item without a task (a blank line). */
 export type TaskReader = (raw: Uint8Array) => Promise<NewTask> | NewTask | undefined;
 
-/** Reads lines of JSON. A line without an index gets the one after the line before it, from `firstIndex` on. */
+/** Reads lines of JSON. A line without an index gets the index after the line before, at first `firstIndex`. */
 export function lineReader(put: PutInput, firstIndex: number): TaskReader {
   const read = taskFromJson(put, firstIndex);
   return (raw) => (isBlank(raw) ? undefined : read(parseJson(raw, "line")));

@@ -14,9 +14,9 @@ import type { Quotas, Usage } from "./quotas.ts";
  */
 export interface Store {
   /**
-   * Makes a job, or returns the one that the same customer made with the same key.
-   * @throws PlatformError CONFLICT when that one differs in kernel or options (name and priority aside), NOT_FOUND when it comes `after` a job that is not here,
-   * UNKNOWN_KERNEL when the customer does not have the kernel, QUOTA_EXCEEDED
+   * Makes a job, or returns the job that the same customer made with the same key.
+   * @throws PlatformError CONFLICT when that job differs in kernel or options (name and priority aside), NOT_FOUND when the job comes
+   * `after` an unknown job, UNKNOWN_KERNEL when the customer does not have the kernel, QUOTA_EXCEEDED
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
@@ -31,10 +31,11 @@ export interface Store {
    */
   onDependents(listener: (row: JobRow) => void): void;
   /**
-   * Adds tasks; a task whose index is there with the same input is counted as repeated.
-   * A job that is no longer open still takes repeats, so that a customer that starts again need not know how far it got.
-   * @throws PlatformError CONFLICT (same index, other input; names it), WRONG_STATE (job not open), NOT_FOUND,
-   * UNKNOWN_BLOB (an input refers to a blob that the job's customer does not have), BAD_REQUEST (which has another size), QUOTA_EXCEEDED. Nothing is added then.
+   * Adds tasks. A task counts as repeated when the job has its index with the same input. A job that is no longer open still
+   * takes repeats, so that a restarted customer need not know how far it got.
+   * @throws PlatformError CONFLICT (an index with another input, which the message names), WRONG_STATE (job not open), NOT_FOUND,
+   * UNKNOWN_BLOB (an input refers to a blob that the job's customer does not have), BAD_REQUEST (an input refers to a blob as of
+   * another size), QUOTA_EXCEEDED. Then no task is added.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
   /** Closes a job for further tasks. A job whose tasks have all ended becomes finished. Idempotent. */
@@ -83,51 +84,52 @@ export interface Store {
 
   /** Gives a customer a kernel; false when the customer had it. @throws PlatformError QUOTA_EXCEEDED */
   putKernel(sha256: Sha256, source: Uint8Array, customer: string): Promise<boolean>;
-  /** With `customer`: undefined when that customer does not have it. */
+  /** With `customer`: undefined when that customer does not have the kernel. */
   getKernel(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined>;
-  /** Oldest first; with `customer` those that it has. */
+  /** Oldest first; with `customer` that customer's kernels only. */
   listKernels(customer?: string): Promise<BlobName[]>;
   /**
-   * The customer (without one, every customer) gives up a kernel, which goes when nobody has it any more. False when the customer
-   * does not have it.
-   * @throws PlatformError WRONG_STATE while one of the customer's jobs refers to it
+   * Takes a kernel from the customer (without `customer`: from all), and removes the kernel when no customer has it any more.
+   * @returns false when the customer did not have the kernel
+   * @throws PlatformError WRONG_STATE while one of the customer's jobs refers to the kernel
    */
   deleteKernel(sha256: Sha256, customer?: string): Promise<boolean>;
   /**
-   * Removes some of the kernels that no job refers to and that were last posted or used before `before` (ms since the epoch);
-   * returns how many.
+   * Removes some of the kernels that no job refers to and that were last posted or used before `before` (ms since the epoch).
+   * @returns the number of removed kernels
    */
   collectKernels(before: number): Promise<number>;
 
-  /** Records that a blob is on disk, or was used again, and who sent all of it. @throws PlatformError QUOTA_EXCEEDED */
+  /** Records that a blob is on disk, or was used again, and its owner, who sent all of it. @throws PlatformError QUOTA_EXCEEDED */
   touchBlob(name: BlobName, owner?: BlobOwner): Promise<void>;
-  /** With `owner`: undefined when that owner does not have it. */
+  /** With `owner`: undefined when that owner does not have the blob. */
   getBlob(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined>;
   /** Whether an input or output of the job is the blob, or refers to it. */
   jobHasBlob(id: JobId, sha256: Sha256): Promise<boolean>;
   /**
-   * The owner (without one, every owner) gives up a blob. False when the owner does not have it.
-   * @throws PlatformError WRONG_STATE while a job of such a customer refers to it
+   * Takes a blob from the owner (without `owner`: from all).
+   * @returns false when the owner did not have the blob
+   * @throws PlatformError WRONG_STATE while a job of such a customer refers to the blob
    */
   disownBlob(sha256: Sha256, owner?: BlobOwner): Promise<boolean>;
-  /** Total of the recorded blobs. */
+  /** Count and size of the recorded blobs. */
   blobUsage(): Promise<{ count: number; bytes: number }>;
   /** Blobs that no job refers to and that were last touched before `before` (ms since the epoch), oldest first. */
   unreferencedBlobs(before: number, limit: number): Promise<BlobName[]>;
   /**
-   * Forgets a blob if it is still unreferenced and was not touched since `when`, or has no owner; false otherwise. Without `when` it
-   * need only be unreferenced.
+   * Forgets a blob that is still unreferenced and, given `when`, was not touched since then or has no owner (`"unowned"`).
+   * @returns false when the blob stays
    */
   forgetBlob(sha256: Sha256, when?: number | "unowned"): Promise<boolean>;
 
   readonly quotas: Quotas;
-  /** What a customer keeps. */
+  /** The usage of a customer. */
   usage(customer: string): Promise<Usage>;
-  /** The same of every customer that keeps anything. */
+  /** The usage of every customer that keeps anything. */
   usages(): Promise<[customer: string, usage: Usage][]>;
-  /** @throws PlatformError QUOTA_EXCEEDED when the customer may not keep so many bytes more */
+  /** @throws PlatformError QUOTA_EXCEEDED when these bytes more would exceed the customer's quota */
   checkRoom(customer: string, bytes: number): Promise<void>;
-  /** Calls back with every customer whose bytes are full, now and from now on, and when such a customer has room again. */
+  /** Calls back with every customer whose bytes are full, at once and whenever that changes for a customer. */
   onQuota(listener: (customer: string, full: boolean) => void): void;
 
   createToken(token: TokenRow): Promise<void>;

@@ -7,9 +7,9 @@ import { BeyondBounds, messagePackBounds } from "./messagepack-walk.ts";
 export const servedJsonElements = messagePackBounds.frame.elements;
 
 /**
- * JSON text as what it says, or a refusal where JSON.parse would lose something without a word: of two members of one name it
- * keeps the last, an integer beyond 2^53 becomes its neighbour, 1e999 becomes Infinity.
- * @param maxElements - of all containers together, counted before anything is parsed; a name and its value are two
+ * Parses JSON text, and refuses text that JSON.parse would change in silence: of two members of one name JSON.parse keeps the
+ * last, an integer beyond 2^53 becomes its neighbour, 1e999 becomes Infinity.
+ * @param maxElements - of all containers together, counted before parsing; a name and its value are two elements
  * @throws Error naming the place in the text, the member or the number; {@link BeyondBounds}
  */
 export function parseJsonText(text: string, maxElements = Infinity): unknown {
@@ -34,13 +34,13 @@ function boundElements(text: string, maxElements: number): void {
   }
 }
 
-/** The names of an object so far: most objects have few. Undefined for an array. */
+/** The names so far of an open object, as one string while there is one name only; undefined for an array. */
 type Names = string | Set<string> | undefined;
 const noNames = new Set<string>();
 
-/** The first thing that JSON.parse loses of valid text. */
+/** The message about the first member or number of a valid text that JSON.parse would lose; undefined without one. */
 function lostIn(text: string): string | undefined {
-  /** One entry for each container that is open. */
+  /** An entry for each open container, outermost first. */
   const open: Names[] = [];
   let isBeforeName = false;
   for (let at = 0; at < text.length; at++) {
@@ -67,7 +67,7 @@ function lostIn(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether the innermost object has this name (as written, quotes included) already; it has from now on. */
+/** Adds a name (as written, quotes included) to the innermost object. @returns whether the object had the name already */
 function isRepeated(open: Names[], written: string): boolean {
   const name = written.includes("\\") ? (JSON.parse(written) as string) : written.slice(1, -1);
   const last = open.length - 1;
@@ -84,7 +84,7 @@ function isRepeated(open: Names[], written: string): boolean {
   return names.add(name).size === size;
 }
 
-/** A number of fewer digits, without an exponent, is the one that is written. */
+/** A number with fewer digits and no exponent never loses any. */
 const exactDigits = 16;
 
 function isRounded(text: string, start: number, end: number): boolean {
@@ -113,7 +113,7 @@ function isDigit(unit: number): boolean {
   return unit >= 0x30 && unit <= 0x39;
 }
 
-/** Behind a number of valid text stand a blank, a comma, a bracket, or nothing. */
+/** The position after the number at `start`, which a blank, comma or closing bracket follows in valid text. */
 function endOfNumber(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at++) {

@@ -13,9 +13,9 @@ const rendezvousSchema = v.object({
   ),
   /** Client token. */
   token: v.pipe(v.string(), v.regex(/^\S+$/), v.maxLength(200)),
-  /** Names one start of one server, which tells its file from one of the same name that another server wrote. */
+  /** Names one start of one server: a file of the same path with another `start` is of another server or start. */
   start: v.pipe(v.string(), v.minLength(1), v.maxLength(100)),
-  /** Host and process of the server, by which its own machine recognises that it died. */
+  /** Host and process of the server. A client on the same host sees by them that the server died. */
   host: v.pipe(v.string(), v.maxLength(limits.nameChars)),
   pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
 });

@@ -151,7 +151,7 @@ export const jobQuerySchema = v.strictObject({
 /** Header of the reply to HEAD for a blob that is the caller's own; an admin sees others as well. */
 export const ownBlobHeader = "X-Own-Blob";
 
-/** Header of a page of jobs that names the next one, as `cursor` of the query; absent on the last. */
+/** Header that names the next page of a list of jobs, as `cursor` of the query; absent on the last page. */
 export const nextCursorHeader = "Next-Cursor";
 
 const jobCountsSchema = v.strictObject({
@@ -188,7 +188,7 @@ export const jobSchema = v.strictObject({
   paused: v.boolean(),
   /** Jobs of `after` that have not finished yet. While there are any, no task of this job is computed. */
   waitingFor: v.array(jobIdSchema),
-  /** What its customer keeps is full (`GET /api/usage`): no task is handed out before there is room. */
+  /** The customer's quota of stored bytes is full (`GET /api/usage`): no task is handed out before there is room. */
   quotaFull: v.boolean(),
   counts: jobCountsSchema,
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
@@ -241,7 +241,7 @@ export const resultLineSchema = v.variant("state", [
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
 
-/** What one customer keeps, and may keep: an item of `GET /api/usage`. */
+/** Usage and quota of a customer: an item of `GET /api/usage`. */
 export const usageSchema = v.strictObject({
   customer: v.string(),
   /** `outputs` has failures too; blobs that inputs and outputs stand in or refer to are in `blobs`, each once. */
@@ -391,9 +391,9 @@ export const snapshotSchema = v.strictObject({
   /** Number of all jobs. */
   jobCount: v.number(),
   clients: v.array(clientInfoSchema),
-  /** Customers that keep anything, those that keep most first; up to 100. */
+  /** Usage of up to 100 customers, the largest first. */
   usage: v.array(usageSchema),
-  /** Results a second, one number for each of the last 300 seconds, oldest first. */
+  /** Results a second, a number for each of the last 300 seconds, oldest first. */
   throughput: v.array(v.number()),
 });
 export type Snapshot = v.InferOutput<typeof snapshotSchema>;

@@ -62,7 +62,7 @@ describe("forms", () => {
     await refusal(await server.request(path, { headers: { accept: "text/html" } }), 415, "UNSUPPORTED_TYPE");
   });
 
-  /** A job of one task that is done with an output in a blob. */
+  /** A job of one finished task whose output is in a blob. */
   async function withLargeOutput(server: HttpServer, bytes: Uint8Array): Promise<string> {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const put = await server.request(`/api/blobs/${sha256}`, {

@@ -40,18 +40,18 @@ export interface HttpServer {
     kernel?: (input: unknown, index: number) => unknown,
     options?: { trusted?: boolean; answering?: boolean; want?: number },
   ): TestClient;
-  /** A request with a token (the customer's unless told otherwise). */
+  /** Sends a request with a token (the customer's unless told otherwise). */
   request(path: string, init?: RequestInit & { token?: string | null }): Promise<Response>;
 }
 
-/** Starts a server that is stopped when the test is over. */
+/** Starts a server that is stopped at the end of the test. */
 export async function startHttpServer(settings: HttpServerSettings = {}): Promise<HttpServer> {
   const { server, close } = await openHttpServer(settings);
   onTestFinished(close);
   return server;
 }
 
-/** Starts a server that the caller closes: for many tests on one. */
+/** Starts a server that the caller closes, for several tests. */
 export async function openHttpServer(
   settings: HttpServerSettings = {},
 ): Promise<{ server: HttpServer; close: () => Promise<void> }> {

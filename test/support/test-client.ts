@@ -22,7 +22,7 @@ export class TestClient {
   readonly #kernel: (input: unknown, index: number) => unknown;
   /** Whether the server ended the connection. */
   closed = false;
-  /** Whether the client computes and reports the tasks it is given. */
+  /** Whether the client computes and reports its tasks. */
   answering: boolean;
 
   constructor(

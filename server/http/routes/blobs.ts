@@ -18,8 +18,8 @@ type Names =
   | "GET /api/blobs/{sha256}/chunks";
 
 /**
- * Blobs by hash. Kernels are served here too, so that a client fetches all it needs in one way. What a caller may not read does not
- * exist for it (SPEC.md [READ-1], [READ-2]).
+ * Blobs by hash. Kernels are served here too, so that a client fetches all its data in one way. A blob that a caller may not read does
+ * not exist for the caller (SPEC.md [READ-1], [READ-2]).
  */
 export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const send = async (call: Call): Promise<void> => {
@@ -60,7 +60,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
 }
 
 /**
- * Whose blobs the caller reads; undefined: all. A client is let through only when it may read this one.
+ * The customer whose blobs the caller reads; undefined: any. A client passes only when it may read this blob.
  * @throws PlatformError NOT_FOUND
  */
 async function readerOf(
@@ -126,7 +126,7 @@ async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): P
     failed?.();
     throw error;
   });
-  // Of a blob that was here already nothing was read; senders want to be rid of their bytes before they listen.
+  // The body of a known blob was not read, and senders send all of it before they read the reply.
   if (!req.complete) await finished(req.resume());
   reply(call, { sha256, size }, created ? 201 : 200);
 }

@@ -101,7 +101,7 @@ async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<vo
   reply(call, jobs);
 }
 
-/** Another customer's job does not exist for a customer; whether a job exists at all is the store's to say. */
+/** Refuses another customer's job as if it did not exist; the store checks whether a job exists at all. */
 async function mayWaitFor(platform: HttpParts["platform"], principal: Principal, id: JobId): Promise<void> {
   const job = await platform.job(id).catch((error: unknown) => {
     if (PlatformError.from(error).code === "NOT_FOUND") return undefined;

@@ -10,8 +10,8 @@ import type { UsageLedger } from "./usage-ledger.ts";
 /**
  * The parts that a verb works with. The rules that let many verbs share one transaction:
  * - a verb refuses (throws a PlatformError) before its first write, never after;
- * - what it changes in memory besides the job cache, the packs, the ended sets and the usage, it changes in `afterCommit`. Those
- *   four show a transaction's changes to its later verbs, write them before COMMIT, and forget them on a rollback.
+ * - a verb changes memory only in `afterCommit`, except for the job cache, the packs, the ended sets and the usage. Those four show a
+ *   transaction's changes to its later verbs, write them before COMMIT, and drop them on a rollback.
  */
 export interface Transaction {
   readonly db: Database;
@@ -20,7 +20,7 @@ export interface Transaction {
   readonly outcomes: OutcomePacks;
   readonly ended: EndedSets;
   readonly usage: UsageLedger;
-  /** By the job's number. */
+  /** The claims by the job's number. */
   readonly claims: Map<number, JobClaims>;
   /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */
   readonly reopened: Set<number>;

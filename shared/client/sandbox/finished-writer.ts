@@ -28,7 +28,7 @@ export class FinishedWriter {
   /** Takes the pack; the next task begins a new one. */
   take(): FinishedPack {
     const { bytes, ...columns } = this.#outputs.pack;
-    // A copy of exactly this size: a structured clone takes the whole buffer behind a view along.
+    // A structured clone copies the whole buffer behind a view, so the pack gets a copy of the exact size.
     const pack = { indexes: this.#indexes, ...columns, bytes: bytes.slice() };
     this.#indexes = [];
     this.#outputs.clear();

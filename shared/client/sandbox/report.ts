@@ -45,7 +45,7 @@ function readLog(index: number, lines: unknown): Pick<SandboxReport, "log"> {
   return { log: { index, lines: read } };
 }
 
-/** Columns that do not fit together are no report of any task: what they may have meant runs again. */
+/** Columns that do not fit together report no task: their tasks run again. */
 function readFinished({ indexes, sizes, bytes, extras }: Record<string, unknown>): FinishedTask[] {
   const count = Array.isArray(indexes) ? indexes.length : 0;
   if (count > limits.tasksPerMessage) return [];

@@ -58,9 +58,9 @@ export class RunnerReporter {
     this.#sendDue(index);
   }
 
-  /** The output's bytes are copied. */
+  /** Adds a finished task; the output's bytes are copied. */
   addFinished(index: number, outcome: FinishedTask["outcome"]): void {
-    // Its last progress and checkpoint say nothing any more; its last words do.
+    // A finished task's progress and checkpoint are obsolete; its log lines are not.
     this.#progress = undefined;
     this.#checkpoint = undefined;
     if (this.#lines.length > 0) this.#send({ log: { index, lines: this.#takeLines() } });

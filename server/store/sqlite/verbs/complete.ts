@@ -42,7 +42,7 @@ export function complete(
   return { accepted, dropped, job: job.row };
 }
 
-/** From here on the task has its one outcome ([ONCE-1]); see EndedSets. Returns the bytes of what is stored. */
+/** Records a task's outcome, the only one of the task ([ONCE-1]); see EndedSets. @returns bytes of the stored outcome */
 function record(transaction: Transaction, job: CachedJob, seq: number, outcome: NewOutcome): number {
   transaction.ended.of(job).add(outcome.index);
   if (outcome.state === "failed")

@@ -27,12 +27,12 @@ export function forgetJob(transaction: Transaction, id: JobId): number | undefin
   return job.number;
 }
 
-/** A kernel is kept for its time from the end of its use. */
+/** Makes the deletion of the job the last use of its kernel. */
 function touchKernel({ db, clock }: Transaction, { row }: CachedJob): void {
   db.run("UPDATE kernels SET touchedAt = ? WHERE sha256 = ?", clock(), hashColumn(row.kernel.sha256));
 }
 
-/** Removes rows of a forgotten job for a few milliseconds; true when none are left. */
+/** Removes rows of a forgotten job for a few milliseconds. @returns true when none are left */
 export function sweepJob(transaction: Transaction, number: number): boolean {
   const { db } = transaction;
   const until = performance.now() + sweepMs;
@@ -55,7 +55,7 @@ const sweeps = [
   sweep("checkpoints", "idx", packStride),
 ];
 
-/** Removes references to blobs, which then count to the customer no more; true when there were any. */
+/** Removes references to blobs, which then no longer count to the customer. @returns whether there were any */
 function sweepReferences(transaction: Transaction, number: number): boolean {
   const { db } = transaction;
   const found = db.get<{ customer: string | null }>(
@@ -69,7 +69,7 @@ function sweepReferences(transaction: Transaction, number: number): boolean {
   );
   for (const { sha256 } of rows) {
     db.run("DELETE FROM blobRefs WHERE job = ? AND sha256 = ?", number, sha256);
-    // A job that an earlier version forgot counts to nobody.
+    // A job that an earlier version forgot is in no customer's usage.
     if (found?.customer) dropReference(transaction, sha256, found.customer);
   }
   return rows.length > 0;

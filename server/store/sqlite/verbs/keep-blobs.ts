@@ -4,7 +4,7 @@ import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { countReference } from "./blob-owners.ts";
 
-/** Records that a job refers to these blobs, which keeps them from being collected and gives them to the job's customer. */
+/** Records that a job refers to these blobs, which protects them from collection and gives them to the job's customer. */
 export function keepBlobs(transaction: Transaction, job: CachedJob, names: Iterable<BlobName>): void {
   const { db } = transaction;
   const kept = new Set<string>();

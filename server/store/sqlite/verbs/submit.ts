@@ -92,7 +92,7 @@ function mustBeOpen({ row }: CachedJob): void {
 }
 
 /**
- * Checks that the job's customer has the blobs ([READ-1]), in the transaction itself, so that no collection comes in between.
+ * Checks that the job's customer has the blobs ([READ-1]), inside the transaction, so that no collection comes in between.
  * @throws PlatformError UNKNOWN_BLOB, BAD_REQUEST
  */
 function mustBeThere(transaction: Transaction, { row }: CachedJob, blobs: readonly BlobName[]): void {
