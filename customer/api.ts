@@ -126,17 +126,17 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/kernels" }, v.array(kernelInfoSchema));
   }
 
-  /** Gives up a kernel. @throws PlatformError NOT_FOUND, WRONG_STATE while a job uses it */
+  /** Gives up a kernel. @throws PlatformError NOT_FOUND, WRONG_STATE while a job of yours uses the kernel */
   deleteKernel(sha256: Sha256): Promise<void> {
     return this.#tell({ method: "DELETE", path: `api/kernels/${sha256}` });
   }
 
-  /** Gives up a blob. @throws PlatformError NOT_FOUND, WRONG_STATE while a job refers to it */
+  /** Gives up a blob. @throws PlatformError NOT_FOUND, WRONG_STATE while a job of yours refers to the blob */
   deleteBlob(sha256: Sha256): Promise<void> {
     return this.#tell({ method: "DELETE", path: `api/blobs/${sha256}` });
   }
 
-  /** What you keep, and may keep; for an administrator every customer that keeps anything. */
+  /** Your usage and quota; for an administrator those of every customer that keeps anything. */
   usage(): Promise<UsageInfo[]> {
     return this.#ask({ method: "GET", path: "api/usage" }, v.array(usageSchema));
   }

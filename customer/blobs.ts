@@ -94,7 +94,7 @@ async function putStream(
   }
 }
 
-/** A stream without an end is not to fill the disk. @throws PlatformError TOO_LARGE */
+/** Bounds a stream, which may have no end, before it fills the disk. @throws PlatformError TOO_LARGE */
 async function* bounded(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   let size = 0;
   for await (const chunk of source) {
@@ -144,7 +144,7 @@ const newsOf = new WeakMap<HttpClient, number>();
 const newsUntilUnasked = 4;
 const unaskedBytes = 4 * 1024 ** 2;
 
-/** An administrator sees the blobs of others too: those have to be put like any other. */
+/** Whether the blob is the caller's own: an administrator also sees blobs of others, which have to be sent all the same. */
 async function exists(http: HttpClient, path: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {
     return await http.request({ method: "HEAD", path, signal }, ({ headers }) => headers.has(ownBlobHeader));
@@ -185,7 +185,7 @@ function allocate(length: number): Uint8Array {
   }
 }
 
-/** Cuts in a row without a byte: a network that is away gives no reply at all, so the server's disk or a proxy is at fault. */
+/** Most successive replies without a byte. A lost network gives no reply at all, so such replies are the server's or a proxy's fault. */
 const mostCuts = 5;
 
 /**

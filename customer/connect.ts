@@ -13,7 +13,10 @@ export interface ConnectOptions {
   readonly name?: string | undefined;
   /** Default priority of jobs; 0 when absent. */
   readonly priority?: number | undefined;
-  /** File of the key that signs this program's kernels (`manyhands key create`); else `MANYHANDS_SIGN_KEY`, else they are not signed. Programs under `thread` and `mpi` sign nothing. */
+  /**
+   * File of the key that signs this program's kernels (`manyhands key create`); absent: `MANYHANDS_SIGN_KEY`, or unsigned kernels. Under
+   * `thread` and `mpi` no kernel is signed.
+   */
   readonly signingKey?: string | undefined;
   /** Time to reach the server at first, in ms; 5 s when absent. */
   readonly connectMs?: number | undefined;

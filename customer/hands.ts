@@ -214,7 +214,7 @@ export class Hands {
     return this.#api.capacity();
   }
 
-  /** What you keep on the server, and may keep; for an administrator every customer that keeps anything. */
+  /** Your usage of the server and your quota; for an administrator those of every customer that keeps anything. */
   usage(): Promise<UsageInfo[]> {
     return this.#api.usage();
   }

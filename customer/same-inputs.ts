@@ -1,29 +1,29 @@
 /**
- * Which inputs of a job that was there before are those given now (SPEC.md [KEY-1]). Each result waits for its own input alone: a
- * program may make its next input of the results before it.
+ * Compares the inputs of an existing job with the inputs that are given now (SPEC.md [KEY-1]). Each result waits for its own input only,
+ * because a program may make its next input from earlier results.
  */
 export class SameInputs {
-  /** Tasks that the job had already; those above are this program's own. */
+  /** Number of tasks that the job had already; later tasks are this program's own. */
   #known = Infinity;
-  /** Inputs below this index were taken by the server, which compares. */
+  /** The server has taken, and therefore compared, all inputs below this index. */
   #taken = 0;
   #failure: { error: unknown } | undefined;
-  /** Called when there is something new. */
+  /** Functions to call when more inputs are known to be the same, or the submission failed. */
   readonly #waiting = new Set<() => void>();
 
-  /** The job has so many tasks already. */
+  /** Sets the number of tasks that the job has already. */
   known(count: number): void {
     this.#known = count;
     this.#wake();
   }
 
-  /** The server has taken all inputs below this index. */
+  /** Notes that the server has taken all inputs below this index. */
   taken(count: number): void {
     this.#taken = count;
     this.#wake();
   }
 
-  /** Looks on at the submission, and settles as it does. */
+  /** Watches the submission. @returns a promise that settles as the submission does */
   async follow(submitted: Promise<void>): Promise<void> {
     try {
       await submitted;
@@ -35,7 +35,7 @@ export class SameInputs {
     }
   }
 
-  /** Whether no result has to wait any more. */
+  /** Whether no result has to wait for its input any more. */
   get areAll(): boolean {
     return this.#taken >= this.#known;
   }

@@ -13,8 +13,8 @@ import { limits } from "../shared/limits.ts";
 import { trustedKeys, type KernelSignature } from "../shared/wire/kernel-signature.ts";
 
 /*
- * Key files are text. Each key is a line of three words, the last of which may hold blanks: what it is, the key in base64url, and the
- * name of the signer. Lines that begin with # are for people.
+ * Key files are text. Each key is a line: the kind of the key, the key in base64url, and the signer's name, which may contain blanks.
+ * Lines that begin with # are comments.
  */
 const privateWord = "manyhands-signing-key";
 const publicWord = "manyhands-trusted-key";
@@ -35,8 +35,8 @@ export interface TrustedKey {
 }
 
 /**
- * Makes a key and writes two files: `file`, readable by its owner alone, which signs, and `file.pub`, which clients are given to trust.
- * @throws PlatformError BAD_ARGUMENT for a name that is none, FILE_FAILED also when one of the files is there already
+ * Makes a key and writes two files: `file`, readable by its owner alone, to sign with, and `file.pub`, for clients that trust the signer.
+ * @throws PlatformError BAD_ARGUMENT for an invalid name, FILE_FAILED also when one of the files exists
  */
 export function createSigningKey(file: string, name: string): TrustedKey {
   const signer = name.trim();
@@ -67,7 +67,7 @@ export function publicFileOf(file: string): string {
   return `${file}.pub`;
 }
 
-/** @throws PlatformError FILE_FAILED, BAD_OPTION when it is no signing key or others may read it */
+/** Reads a signing key. @throws PlatformError FILE_FAILED, BAD_OPTION when the file has no signing key, or others may read it */
 export function readSigningKey(file: string): SigningKey {
   const [line, ...others] = readLines(file, privateWord, "a key that `manyhands key create` made");
   if (!line || others.length > 0)
@@ -106,7 +106,7 @@ export function readSigningKey(file: string): SigningKey {
 }
 
 /**
- * The keys in a file: one or several that `manyhands key create` wrote, one a line.
+ * Reads the public keys of a file, one a line, as `manyhands key create` writes them.
  * @throws PlatformError FILE_FAILED, BAD_OPTION
  */
 export function readTrustedKeys(file: string): TrustedKey[] {
@@ -132,8 +132,8 @@ export function isSignedBy(kernel: Sha256, { key, name, value }: KernelSignature
 }
 
 /**
- * Why a client that trusts these keys alone does not run a kernel; undefined when it does. Of several files, the names in the
- * client's own one are told.
+ * The reason why a client that trusts only these keys refuses a kernel; undefined for a kernel that may run. The reason names the signers
+ * of the client's own file.
  */
 export function distrustOf(
   trusted: readonly TrustedKey[],
@@ -148,7 +148,7 @@ export function distrustOf(
   return isSignedBy(kernel, signature) ? undefined : `The signature of the kernel is wrong; ${expected}.`;
 }
 
-/** The text that is signed. It names what it is, so that a signature made for something else is none of a kernel. */
+/** The signed text. Its first words name its purpose, so that a signature for another purpose is no signature of a kernel. */
 function signedBytes(kernel: Sha256, name: string): Buffer {
   return Buffer.from(`manyhands kernel 1\n${kernel}\n${name}`);
 }
@@ -168,7 +168,7 @@ function publicKeyOf(text: string): KeyObject | undefined {
 function write(file: string, text: string, mode: number): void {
   try {
     writeFileSync(file, text, { mode, flag: "wx" });
-    // The mode of a new file is less the umask.
+    // The umask has taken bits from the mode of the new file.
     chmodSync(file, mode);
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
@@ -177,7 +177,7 @@ function write(file: string, text: string, mode: number): void {
   }
 }
 
-/** The keys of one kind in a file. @throws PlatformError FILE_FAILED, BAD_OPTION for a line that is something else */
+/** Reads the keys of one kind. @throws PlatformError FILE_FAILED, BAD_OPTION for a line that is no such key */
 function readLines(file: string, word: string, expected: string): TrustedKey[] {
   let text: string;
   try {

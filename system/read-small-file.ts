@@ -1,16 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
-/** A pipe on which nothing comes for so long is given up. */
+/** Longest silence of a pipe before it is given up. */
 const silenceMs = 15_000;
 const pauseMs = 20;
 
 /**
- * Reads a file, or a pipe such as a shell's `<(command)`, that is to be small: neither a device without an end nor a pipe that
- * nobody writes to is waited for (SPEC.md [WAIT-1]). Sleeps while a pipe is silent.
- * @throws Error of the system, or that says what the path is instead
+ * Reads a small file, or a pipe such as a shell's `<(command)`, without waiting for a device that has no end or a pipe that has no
+ * writer (SPEC.md [WAIT-1]). Sleeps while a pipe is silent.
+ * @throws Error of the system, or naming the kind of file that the path is instead
  */
 export function readSmallFile(path: string, maxBytes: number): Buffer {
-  // Without the flag the opening of a pipe would wait for its writer.
+  // Without this flag, opening a pipe would wait for its writer.
   const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const found = fstatSync(file);
@@ -36,7 +36,7 @@ export function readSmallFile(path: string, maxBytes: number): Buffer {
   }
 }
 
-/** @returns how many bytes; 0 at the end; undefined while a pipe has none */
+/** @returns the number of bytes; 0 at the end; undefined while a pipe has none */
 function readWhatIsThere(file: number, into: Buffer): number | undefined {
   try {
     return readSync(file, into);

@@ -9,7 +9,7 @@ import { serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { size, table, writeJson, writeLine } from "./output.ts";
 import { precacheCommand } from "./precache-command.ts";
 
-/** Commands about what the customer keeps: blobs, kernels, and how much. */
+/** Commands on stored data: blobs, kernels, and usage. */
 export function dataCommands(exit: (code: number) => void): Command[] {
   return [
     putCommand(),

@@ -134,7 +134,7 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   try {
     return await withHands(flags, work, connectTo);
   } finally {
-    // Whoever writes inputs may be silent for ever, and a job that was cancelled needs none.
+    // A pipe of inputs may be silent for ever, and a cancelled job needs no inputs.
     if (flags.inputs === "-") process.stdin.destroy();
   }
 }

@@ -106,5 +106,5 @@ export function rate(perSecond: number): string {
   return perSecond >= 10 ? `${Math.round(perSecond)}/s` : `${perSecond.toFixed(perSecond < 1 ? 2 : 1)}/s`;
 }
 
-/** Why nothing of a job is computed. */
+/** The reason why no task of a job is computed. */
 export const quotaFullText = "quota full: delete jobs, see `manyhands usage`";

@@ -10,8 +10,8 @@ const own = new RegExp(
 );
 
 /**
- * A refusal that a program does not catch ends it with what was wrong and what to do, where Node would show the inside of the SDK. Any
- * other error is Node's to tell, and so is every error of a program that has a handler of its own, or with MANYHANDS_DEBUG.
+ * Ends a program at an uncaught refusal with the refusal's message and remedy, where Node would show the inside of the SDK. Node reports
+ * every other error, and all errors of a program with a handler of its own or with MANYHANDS_DEBUG.
  */
 export function tellUncaughtRefusals(): void {
   process.on("uncaughtExceptionMonitor", (error: unknown) => {

@@ -24,7 +24,7 @@ process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
-/** Whether idle processes are stopped, which Windows does not know. */
+/** Whether idle processes are stopped. Windows has no SIGSTOP. */
 export const stopsIdle = process.platform !== "win32";
 
 interface StartOptions {
@@ -104,14 +104,14 @@ class ProcessSandbox implements Sandbox {
     if (rest) this.#host.report(rest);
   }
 
-  /** A kernel's process runs only while a call is under way, so that nothing a kernel leaves behind does ([KERNEL-6]). */
+  /** Stops the process between calls, so that no code that a kernel left behind runs ([KERNEL-6]). */
   async #awake<T>(call: () => Promise<T>): Promise<T> {
     if (this.#stopped) this.#child.kill("SIGCONT");
     this.#stopped = false;
     try {
       return await this.#calls.call(call);
     } finally {
-      // By then a call that follows at once is under way.
+      // A call that follows at once is under way by then.
       setImmediate(() => this.#stop());
     }
   }

@@ -14,7 +14,7 @@ import { version } from "../../shared/version.ts";
 
 /** The client's watchdog hears this often from the server, which is in the same thread. */
 const heartbeatMs = 15_000;
-/** There is one client, and nobody to prove anything to. */
+/** The only client, which needs no proof of its identity. */
 export const ownIdentity = {
   client: makeClientId(randomBytes),
   secret: randomBytes(24).toString("base64url"),

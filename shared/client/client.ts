@@ -184,7 +184,7 @@ class ClientRuntime implements Client {
     }
   }
 
-  /** What it is told takes effect in order. A page whose code does not load goes on without. */
+  /** Calls the precacher, in the order of the messages. A page that cannot load the precacher's code computes without precaches. */
   #withPrecacher(action: (precacher: Precacher) => void): void {
     this.#precacher ??= import("./data/precacher.ts").then(
       ({ Precacher }) =>

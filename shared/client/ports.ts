@@ -19,9 +19,9 @@ export interface ClientPorts {
   readonly cache: BlobCache;
   readonly outbox: Outbox;
   readonly sandboxes: SandboxFactory;
-  /** Why a kernel may not run here, before it is fetched; undefined when it may. Absent: every kernel may. */
+  /** The reason to refuse a kernel before it is fetched; undefined for a kernel that may run. Absent: every kernel may run. */
   readonly distrust?: (kernel: Sha256, signature: KernelSignature | undefined) => string | undefined;
-  /** Keeps the identity that the server gave, for the next start of this client. */
+  /** Keeps the server's identity of this client for the next start. */
   readonly keepIdentity: (identity: Identity) => void;
   /** Diagnostics for a log or the browser's console. */
   readonly log: (
@@ -131,7 +131,7 @@ export interface Outbox {
 
 /** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
 export interface SandboxFactory {
-  /** How long a sandbox may be kept without a task; absent where an idle one is stopped, and runs nothing ([KERNEL-6]). */
+  /** Longest time that a sandbox is kept without a task; absent where idle sandboxes are stopped and run no code ([KERNEL-6]). */
   readonly idleMs?: number;
   create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
 }
@@ -202,7 +202,7 @@ export interface ClientDescription {
   readonly token?: string;
   readonly memoryMb: number;
   readonly webgpu: boolean;
-  /** Keys of signers, when this client runs only kernels that one of them signed. */
+  /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: string[] | undefined;
   readonly version: string;
 }

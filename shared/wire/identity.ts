@@ -2,8 +2,7 @@ import * as v from "valibot";
 import { clientIdSchema } from "../ids.ts";
 
 /**
- * A client's identity: its id, which others may read, and the secret that proves it. Both are made by the server (SPEC.md
- * [TRUST-1]).
+ * A client's identity: a public id, and the secret that proves the id. The server makes both (SPEC.md [TRUST-1]).
  */
 export const identitySchema = v.strictObject({
   client: clientIdSchema,

@@ -8,10 +8,10 @@ export const trustedKeys = 64;
 /** A public key: 32 bytes in base64url. */
 export const signerKeySchema = text(43);
 
-/** Says who answers for a kernel: an Ed25519 signature (RFC 8032) of its SHA-256 and the signer's name, as signing/keys.ts has it. */
+/** The signature of a kernel: Ed25519 (RFC 8032) over the kernel's SHA-256 and the signer's name, as signing/keys.ts writes them. */
 export const kernelSignatureSchema = v.strictObject({
   key: signerKeySchema,
-  /** The signer, as the key file calls them. */
+  /** Name of the signer, as in the key file. */
   name: text(limits.nameChars),
   /** 64 bytes in base64url. */
   value: text(86),

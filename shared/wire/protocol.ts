@@ -79,7 +79,7 @@ const clientMessages = [
     slots: count(limits.slotsPerClient),
     memoryMb: count(16 * 1024 * 1024),
     webgpu: v.boolean(),
-    /** Keys of signers: the client runs what one of them signed, and nothing else. Absent: it runs any kernel. */
+    /** Keys of trusted signers: the client runs only kernels that one of these keys signed. Absent: any kernel. */
     trusts: v.optional(list(signerKeySchema, trustedKeys)),
     /** Leases from before a disconnect that the client still holds: running, queued, or finished and in its outbox. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
@@ -148,7 +148,7 @@ const serverMessages = [
   v.strictObject({
     type: v.literal("welcome"),
     version: text(40),
-    /** The identity of this connection: the one of `hello`, or a fresh one when that is not the client's own. */
+    /** The identity of this connection: that of `hello`, or a fresh identity when `hello` proved none. */
     identity: identitySchema,
     /** Bearer token for this client's blob transfers over HTTP; good while the client is connected or within its grace time. */
     ticket: text(200),

@@ -204,9 +204,9 @@ export const jobSchema = v.strictObject({
   endedAt: v.nullable(v.number()),
   /** Sequence number of the newest result. */
   lastSeq: v.number(),
-  /** Stored inputs, but for those that stand in blobs. */
+  /** Bytes of stored inputs outside blobs. */
   inputBytes: v.number(),
-  /** Stored outputs, but for those that stand in blobs, and failures. */
+  /** Bytes of stored outputs outside blobs, and of failures. */
   outputBytes: v.number(),
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
@@ -244,7 +244,7 @@ export type ResultLine = v.InferOutput<typeof resultLineSchema>;
 /** Usage and quota of a customer: an item of `GET /api/usage`. */
 export const usageSchema = v.strictObject({
   customer: v.string(),
-  /** `outputs` has failures too; blobs that inputs and outputs stand in or refer to are in `blobs`, each once. */
+  /** `outputs` includes failures; `blobs` includes each blob that an input or output refers to or is in, once. */
   bytes: v.strictObject({
     inputs: v.number(),
     outputs: v.number(),
@@ -257,7 +257,7 @@ export const usageSchema = v.strictObject({
   /** Tasks without an outcome of jobs that have not ended. */
   openTasks: v.number(),
   quota: v.strictObject({ bytes: v.number(), jobs: v.number(), kernels: v.number(), openTasks: v.number() }),
-  /** The bytes are full: no task of this customer is handed out. */
+  /** The quota of bytes is full: no task of this customer is handed out. */
   full: v.boolean(),
 });
 export type UsageInfo = v.InferOutput<typeof usageSchema>;

@@ -141,7 +141,7 @@ export class SandboxDriver {
     if (tasks.length > 0 && this.#entries.has(entry.id)) this.#runNow(entry, sandbox, instruction, tasks);
   }
 
-  /** @returns why the kernel cannot be had; undefined when it is loaded, or its sandbox has ended */
+  /** @returns the reason why the kernel cannot be loaded; undefined when it is loaded, or its sandbox has ended */
   async #load(
     entry: Entry,
     sandbox: Sandbox,

@@ -5,24 +5,24 @@ interface NativeTimers {
   readonly clearTimeout: (timer: never) => void;
 }
 
-/** The timers of a kernel, and the hold on them. */
+/** The timers of a kernel, and the switch that permits them. */
 export interface KernelTimers {
   /** Globals that replace the platform's. */
   readonly globals: Readonly<Record<string, unknown>>;
-  /** Timers can be set from here on: a task begins. */
+  /** Permits timers, at the start of a task. */
   readonly begin: () => void;
-  /** Clears every timer; none can be set before the next `begin`. */
+  /** Clears all timers, and permits no others before the next `begin`. */
   readonly end: () => void;
 }
 
 /**
- * Makes timers that end with the task that set them (SPEC.md [KERNEL-6]): by number, as in a browser, because Node's timer objects,
- * which callbacks get as `this`, are linked to those of other timers. `AbortSignal.timeout` is made of them, and `Atomics.waitAsync`,
- * a timer too, is removed.
+ * Makes timers that end with the task that set them (SPEC.md [KERNEL-6]). Kernels see numbers, as in a browser, because Node's timer
+ * objects, which callbacks get as `this`, lead to other timers. `AbortSignal.timeout` is built on these timers; `Atomics.waitAsync`,
+ * which is a timer too, is removed.
  */
 export function makeKernelTimers(native: NativeTimers): KernelTimers {
   const live = new Map<number, unknown>();
-  // Bound, because a kernel may replace what it finds on prototypes.
+  // The functions are bound, because a kernel may replace methods of prototypes.
   const lookUp = live.get.bind(live);
   const keep = live.set.bind(live);
   const forget = live.delete.bind(live);

@@ -87,7 +87,7 @@ export type SessionInstruction =
   | { readonly type: "openConnection" }
   | { readonly type: "closeConnection"; readonly code: number; readonly reason: string }
   | { readonly type: "sendMessage"; readonly message: ClientMessage }
-  /** The server gave this client another identity than it had. */
+  /** The server gave this client a new identity. */
   | { readonly type: "keepIdentity"; readonly identity: Identity }
   /** Credential for blob transfers. */
   | { readonly type: "useTicket"; readonly ticket: string }

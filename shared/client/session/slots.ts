@@ -37,7 +37,7 @@ export function rest(state: SessionState, slot: Slot): void {
   state.slots.delete(slot.number);
 }
 
-/** When the sandbox of an idle slot has been without a task for too long; Infinity without one. */
+/** Time at which the sandbox of an idle slot is ended; Infinity without a sandbox. */
 export function idleEndsAt({ options }: SessionState, { work, sandbox }: Slot): number {
   return work.state === "idle" && sandbox ? sandbox.idleSince + options.sandboxIdleMs : Infinity;
 }

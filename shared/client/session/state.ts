@@ -11,7 +11,7 @@ export interface SessionOptions {
   readonly description: ClientDescription;
   readonly slots: number;
   readonly checkpointIntervalMs: number;
-  /** How long a slot keeps a sandbox without a task. */
+  /** Longest time that a slot keeps a sandbox without a task. */
   readonly sandboxIdleMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -91,7 +91,7 @@ export interface Bundle {
   readonly startedAt: number;
   /** Tasks at the start. */
   readonly size: number;
-  /** When the last known start of a task was: the time from here on is charged to the tasks of the next report. */
+  /** Time of the last report or of the start of the bundle; the time since then is charged to the tasks of the next report. */
   heardAt: number;
   /** `preparing`: sandbox, kernel and inputs are on their way. `loading`: the kernel's module runs. `running`: tasks run. */
   phase: "preparing" | "loading" | "running";
@@ -159,7 +159,7 @@ export type PrecacheState = "fetching" | "paused" | "done";
 
 export interface SessionState {
   readonly options: SessionOptions;
-  /** The newest identity that the server gave. */
+  /** The newest identity from the server. */
   identity: Identity | undefined;
   mode: "running" | "paused" | "draining" | "stopped";
   connection: Connection;
