@@ -6,25 +6,25 @@ import type { Access } from "./access/access.ts";
 const launcher = join(import.meta.dirname, "..", "bin", "manyhands.js");
 /** Name of the auditors' token and client. */
 const name = "auditor";
-/** An auditor that ended is not started again before this. */
+/** Shortest time between two starts of the auditor. */
 const restartMs = 5000;
 const stopMs = 10_000;
 
 interface AuditorsOptions {
-  /** Sandboxes; 0 for no auditors. */
+  /** Number of sandboxes; 0: no auditor is started. */
   readonly slots: number;
   /** Address of the server for programs of this machine. */
   readonly url: string;
   readonly cacheDirectory: string;
-  /** Certificate of the server, which need not be one that this machine knows. */
+  /** Certificate of the server, which this machine may not trust otherwise. */
   readonly certificateFile: string | undefined;
   readonly access: Access;
   readonly log: Logger;
 }
 
 /**
- * The server's own trusted client, which gives a second opinion on what strangers fail at (SPEC.md [TRUST-5]). A headless client
- * in a process of its own, at the lowest priority; it is started when it is first needed.
+ * The server's own trusted client, which tries tasks at which strangers failed (SPEC.md [TRUST-5]): a headless client in a process of
+ * its own, at the lowest priority, started when the first such task waits.
  */
 export class Auditors {
   readonly #options: AuditorsOptions;
@@ -42,7 +42,7 @@ export class Auditors {
     return tokenId !== undefined && tokenId === this.#tokenId;
   }
 
-  /** Sees to it that the auditor runs. */
+  /** Starts the auditor unless it runs. */
   call(): void {
     const { slots, log } = this.#options;
     if (slots === 0 || this.#isStopped || performance.now() - this.#startedAt < restartMs) return;
@@ -65,7 +65,7 @@ export class Auditors {
 
   async #start(): Promise<void> {
     const { access, slots, url, cacheDirectory, certificateFile, log } = this.#options;
-    // An auditor of a server that was killed must not go on as one.
+    // The auditor of an earlier server, which was killed, loses its token and therefore its trust.
     for (const token of await access.list())
       if (token.name === name && token.role === "client") await access.revoke(token.id);
     const { secret, info } = await access.createToken({ role: "client", name });

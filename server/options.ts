@@ -36,8 +36,8 @@ export interface ServerOptions {
   /** Distinct clients a task may kill before it is quarantined. */
   readonly quarantineAfter: number;
   /**
-   * Sandboxes of the server's own, which give a second opinion on what strangers fail at while no other trusted client is there; 0 for
-   * none.
+   * Sandboxes of the server's own auditor, which tries tasks at which strangers failed while no other trusted client is there; 0 for no
+   * auditor.
    */
   readonly auditors: number;
   /** Whether idle slots get second leases for the last running tasks of a job. */
@@ -75,7 +75,7 @@ export const defaultServerOptions: ServerOptions = {
   rendezvous: undefined,
 };
 
-/** The bounds on what one customer keeps. */
+/** The quotas of each customer. */
 export function quotasOf(options: ServerOptions): Quotas {
   return {
     bytes: options.customerQuotaBytes ?? options.blobQuotaBytes / 2,

@@ -66,15 +66,15 @@ export interface Platform {
 
   /** Gives a customer a kernel. @throws PlatformError TOO_LARGE, QUOTA_EXCEEDED */
   putKernel(source: Uint8Array, customer: string): Promise<BlobName & { created: boolean }>;
-  /** With `customer`: undefined when that customer does not have it. */
+  /** With `customer`: undefined when that customer does not have the kernel. */
   kernel(sha256: Sha256, customer?: string): Promise<Uint8Array | undefined>;
   kernels(customer?: string): Promise<BlobName[]>;
-  /** False when the customer does not have it; without `customer` every customer's. @throws PlatformError WRONG_STATE */
+  /** Takes a kernel from the customer (without `customer`: from all); false when it had none. @throws PlatformError WRONG_STATE */
   deleteKernel(sha256: Sha256, customer?: string): Promise<boolean>;
-  /** False when the owner does not have it; without `owner` every owner's. @throws PlatformError WRONG_STATE */
+  /** Takes a blob from the owner (without `owner`: from all); false when it had none. @throws PlatformError WRONG_STATE */
   disownBlob(sha256: Sha256, owner?: BlobOwner): Promise<boolean>;
 
-  /** What a customer keeps, or every customer, without `customer`. */
+  /** Usage and quota of a customer; without `customer` of every customer. */
   usage(customer?: string): Promise<UsageInfo[]>;
 
   clients(): ClientInfo[];
@@ -90,8 +90,8 @@ export interface Platform {
   /** Whether a client may read a blob or kernel (SPEC.md [READ-2]). */
   clientMayRead(client: ClientId, sha256: Sha256): boolean | Promise<boolean>;
   /**
-   * Counts the upload of a client, within what its tasks may use (SPEC.md [QUOTA-4]).
-   * @returns to be called when the upload failed
+   * Counts the upload of a client, within the bound of its tasks (SPEC.md [QUOTA-4]).
+   * @returns a function that undoes the count, for a failed upload
    * @throws PlatformError FORBIDDEN, QUOTA_EXCEEDED, BAD_REQUEST
    */
   beginUpload(client: ClientId, upload: ClientUpload): Promise<() => void>;

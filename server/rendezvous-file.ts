@@ -24,7 +24,7 @@ interface RendezvousOptions {
 /**
  * Writes a rendezvous file (mode 0600, in one step) with a client token. The token is kept with the data: clients of
  * a restarted server come back with the token they have.
- * @throws PlatformError BAD_OPTION when the file cannot be written, or is there and no rendezvous file
+ * @throws PlatformError BAD_OPTION when the file cannot be written, or exists and is no rendezvous file
  */
 export async function writeRendezvous(store: Store, options: RendezvousOptions): Promise<RendezvousFile> {
   const token = await clientToken(store, join(options.dataDirectory, "rendezvous-token"));
@@ -55,7 +55,7 @@ export async function writeRendezvous(store: Store, options: RendezvousOptions):
   };
 }
 
-/** An option that names another file, or a device, must not cost the person that. An empty file is a place that was made ready. */
+/** Refuses a path to another file or a device, which would be overwritten. An empty file may be a prepared place. */
 async function refuseOther(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);
   if (!found || (found.isFile() && found.size === 0)) return;

@@ -6,12 +6,12 @@ import type { Identity } from "../../shared/wire/identity.ts";
 import { writePrivate } from "./private-file.ts";
 
 const keyBytes = 32;
-/** 24 bytes are 32 characters of base64url, and more than anybody can guess. */
+/** Bytes of a secret: 32 characters of base64url, too many to guess. */
 const secretBytes = 24;
 
 /**
- * Makes the identities of clients and tells them from made-up ones (SPEC.md [TRUST-1]). A secret is the HMAC-SHA256 of id and token
- * under a key of the server, so that identities of any number of passing visitors take no storage.
+ * Makes the identities of clients and recognises invented ones (SPEC.md [TRUST-1]). A secret is the HMAC-SHA256 of id and token under a
+ * key of the server, so that identities of any number of passing visitors take no storage.
  */
 export class Identities {
   readonly #key: Uint8Array;
@@ -21,7 +21,7 @@ export class Identities {
     this.#key = key;
   }
 
-  /** A fresh identity that belongs to a token; to none for an open volunteer. */
+  /** A fresh identity that belongs to a token, or to none for a volunteer without invitation. */
   issue(tokenId: string | undefined): Identity {
     const client = makeClientId(randomBytes);
     return { client, secret: this.#secret(client, tokenId).toString("base64url") };

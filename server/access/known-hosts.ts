@@ -7,19 +7,19 @@ import { hints } from "../../shared/hints.ts";
 import type { ServerOptions } from "../options.ts";
 
 /**
- * Whether a browser may have sent a request, by the names in its headers. A page of a stranger's site whose name is made to resolve to
- * this server ("DNS rebinding") is of the same origin as the server for its browser, and only the name tells.
+ * Whether a request may come from a browser, by the host names in its headers. A page of another site whose name was made to resolve to
+ * this server ("DNS rebinding") has the server's origin for its browser, so only the name shows the attack.
  */
 export type KnowsHosts = (headers: IncomingHttpHeaders) => boolean;
 
 type Naming = Pick<ServerOptions, "host" | "publicUrl" | "allowHosts" | "trustProxy">;
 
 /**
- * The names of a server: addresses (no resolver has a part in those), `localhost`, this machine's, and those of `--host`, `--public-url`,
+ * The names of a server: addresses (which need no resolver), `localhost`, the machine's name, and the names of `--host`, `--public-url`,
  * `--allow-host` and the certificate.
  *
- * Behind a proxy that nothing names, the proxy is left to refuse what is not its own. Behind one that is named, the name that it
- * was asked for counts as well as the one by which it asks.
+ * Behind a proxy whose name no option gives, the proxy has to refuse other names. Behind a named proxy both the name in the visitor's
+ * request (`X-Forwarded-Host`) and the name in the proxy's request (`Host`) count.
  */
 export function knownHosts(naming: Naming, certificate?: X509Certificate): KnowsHosts {
   const { host, publicUrl, allowHosts, trustProxy } = naming;
@@ -34,7 +34,7 @@ export function knownHosts(naming: Naming, certificate?: X509Certificate): Knows
     allowHosts.some((pattern) => fits(pattern, name)) ||
     certificate?.checkHost(name) !== undefined;
   return (headers) => {
-    // As Express does, of several names the first.
+    // Of several names the first counts, as in Express.
     const forwarded = trustProxy
       ? String(headers["x-forwarded-host"] ?? "")
           .split(",", 1)[0]!
@@ -45,7 +45,7 @@ export function knownHosts(naming: Naming, certificate?: X509Certificate): Knows
   };
 }
 
-/** @throws PlatformError ORIGIN_REFUSED naming the host and the option that would let it in */
+/** @throws PlatformError ORIGIN_REFUSED naming the host and the option that permits it */
 export function refuseHost({ host = "" }: IncomingHttpHeaders): never {
   throw new PlatformError(
     "ORIGIN_REFUSED",
@@ -55,12 +55,12 @@ export function refuseHost({ host = "" }: IncomingHttpHeaders): never {
   );
 }
 
-/** `*.example.org` stands for every name that ends so. */
+/** `*.example.org` stands for every name with this ending. */
 function fits(pattern: string, name: string): boolean {
   return pattern.startsWith("*.") ? name.endsWith(pattern.slice(1)) : pattern === name;
 }
 
-/** The name in a Host header, without port, brackets, the dot of a full name, or capitals. */
+/** The name in a Host header, in lower case, without port, brackets, and the final dot of a full name. */
 function nameIn(host: string): string {
   const [, address, name] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+?)\.?)(?::\d*)?$/i.exec(host) ?? [];
   return (address ?? name ?? host).toLowerCase();

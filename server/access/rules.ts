@@ -91,7 +91,7 @@ export function maySee(caller: Principal, customer: string): boolean {
   return caller.role === "admin" || caller.name === customer;
 }
 
-/** Highest priority that customers may give their jobs: the range above it is the administrator's, for what cannot wait. */
+/** Highest priority that customers may give their jobs; higher priorities are the administrator's, for urgent jobs. */
 export const customerPriority = 100;
 
 /** @throws PlatformError FORBIDDEN when the caller may not give a job this priority */

@@ -90,8 +90,8 @@ export class BlobDirectory {
   }
 
   /**
-   * Name and size of a blob, undefined when it is not here, or not the given owner's. Counts as a use: it will not be collected for
-   * `keepMs`.
+   * Name and size of a blob; undefined when the blob is missing, or not the given owner's. The call counts as a use, which keeps the blob
+   * from collection for `keepMs`.
    */
   async stat(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined> {
     try {
@@ -138,7 +138,7 @@ export class BlobDirectory {
     return this.#kept.add(names);
   }
 
-  /** Removes a blob that has lost its last owner. @throws PlatformError STORE_FAILED, STORE_FULL */
+  /** Removes a blob without owners. @throws PlatformError STORE_FAILED, STORE_FULL */
   async removeUnowned(sha256: Sha256): Promise<void> {
     try {
       await this.#locks.run(sha256, async () => {

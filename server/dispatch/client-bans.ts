@@ -26,12 +26,12 @@ export class ClientBans {
   /** @throws PlatformError NOT_FOUND */
   async ban(id: string, reason: string): Promise<void> {
     const client = this.#registry.require(id);
-    // A fresh identity is easily had, so its address is banned too; loopback addresses are shared by all clients of this machine.
+    // A banned client easily gets a fresh identity, so its address is banned too, except for loopback, which all local clients share.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
     await this.bar(client.id, reason);
   }
 
-  /** Bans a client and not its address, at which others may be. */
+  /** Bans a client but not its address, which other clients may share. */
   async bar(id: ClientId, reason: string): Promise<void> {
     await this.#store.ban(id, reason);
     this.#dispatcher.feed({ type: "clientLeft", client: id });

@@ -179,7 +179,7 @@ export class ClientMessages {
     client: ClientId,
     customer: string | undefined,
   ): Promise<readonly TaskResult[]> {
-    // The job has ended: no result of it is taken.
+    // The job has ended, and takes no more results.
     if (customer === undefined) return results;
     const checked: TaskResult[] = [];
     for (const result of results) {

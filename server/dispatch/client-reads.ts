@@ -5,19 +5,19 @@ import type { ClientUploads } from "./client-uploads.ts";
 import { adoptedJobs } from "./held-jobs.ts";
 import type { Precaches } from "./precaches.ts";
 
-/** A download goes on for this long after its last request, although its task is gone. */
+/** After the end of its task a download may go on as long as its requests are at most this far apart. */
 const goOnMs = 10 * 60_000;
-/** Remembered reads of one client, and clients with any. */
+/** Most remembered reads of a client, and most clients with remembered reads. */
 const maxReads = 1024;
 const maxClients = 20_000;
 
-/** Decides which blobs and kernels a client may read (SPEC.md [READ-2]): mostly from the scheduler's state alone. */
+/** Decides which blobs and kernels a client may read (SPEC.md [READ-2]), in most cases from the scheduler's state alone. */
 export class ClientReads {
   readonly #store: Store;
   readonly #scheduler: Scheduler;
   readonly #precaches: Precaches;
   readonly #uploads: ClientUploads;
-  /** When each client last asked for a blob that it might read; the oldest first. */
+  /** Times of the last permitted request of each client for each blob; the oldest first. */
   readonly #reads = new Map<ClientId, Map<Sha256, number>>();
 
   constructor(store: Store, scheduler: Scheduler, precaches: Precaches, uploads: ClientUploads) {
@@ -41,7 +41,7 @@ export class ClientReads {
     if (this.#precaches.isAsked(client, sha256) || this.#uploads.has(client, sha256)) return true;
     let job: object | undefined;
     for (const { task } of this.#scheduler.client(client)?.leases ?? []) {
-      // Leases of one job mostly stand together.
+      // Leases of one job are mostly neighbours.
       if (task.job !== job && task.job.info.descriptor.kernel.sha256 === sha256) return true;
       ({ job } = task);
       for (const ref of task.claimed.refs) if (ref.sha256 === sha256) return true;
@@ -49,7 +49,7 @@ export class ClientReads {
     return false;
   }
 
-  /** What only the store knows: blobs of a checkpoint, of a lease that waits for its claim, and uploads before a restart. */
+  /** Permits what the scheduler's state does not show: blobs of a checkpoint, of a lease without a claim yet, uploads before a restart. */
   async #isStored(client: ClientId, sha256: Sha256): Promise<boolean> {
     const customer = this.#customerOfCheckpoint(client, sha256);
     if (customer !== undefined && (await this.#store.getBlob(sha256, { customer }))) return true;
@@ -83,7 +83,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** A Map is in order of insertion. */
+/** Drops the first entry: a Map keeps the order of insertion. */
 function forgetOldest<Key>(map: Map<Key, unknown>, most: number): void {
   if (map.size > most) map.delete(map.keys().next().value!);
 }

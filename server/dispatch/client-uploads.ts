@@ -6,7 +6,7 @@ import type { Store } from "../store/store.ts";
 import { adoptedJobs } from "./held-jobs.ts";
 
 const mib = 1024 ** 2;
-/** A client that is gone for so long brings no late result. */
+/** A client that is away for this long delivers no late result. */
 const abandonedMs = 3_600_000;
 
 /** An upload that a client asks for. */
@@ -14,19 +14,19 @@ export interface ClientUpload {
   readonly sha256: Sha256;
   /** Bytes that the client announced. */
   readonly size: number | undefined;
-  /** Removes a blob that nobody has any more. */
+  /** Removes a blob without owners. */
   readonly remove: (sha256: Sha256) => Promise<void>;
 }
 
 interface Upload {
   readonly size: number;
-  /** On the scheduler's clock. */
+  /** Time of the upload on the scheduler's clock. */
   readonly at: number;
 }
 
 /**
- * Blobs that clients uploaded and no result has named yet: what a volunteer may fill the disk with (SPEC.md [QUOTA-4]). In memory: after a
- * restart a client begins anew, and what it left is collected like any unused blob.
+ * Blobs that clients uploaded and no result has named yet, which bounds the disk space of a volunteer (SPEC.md [QUOTA-4]). They are
+ * counted in memory: after a restart each client starts from 0, and its earlier uploads are collected like any unused blobs.
  */
 export class ClientUploads {
   readonly #store: Store;
@@ -42,7 +42,7 @@ export class ClientUploads {
     return this.#clients.get(client)?.has(sha256) === true;
   }
 
-  /** A result names the blob. */
+  /** Drops a blob from the count, because a result names it. */
   named(client: ClientId, sha256: Sha256): void {
     const uploads = this.#clients.get(client);
     if (uploads?.delete(sha256) && uploads.size === 0) this.#clients.delete(client);
@@ -50,7 +50,7 @@ export class ClientUploads {
 
   /**
    * Counts an upload, and makes room for it.
-   * @returns to be called when the upload failed
+   * @returns a function that undoes the count, for a failed upload
    * @throws PlatformError FORBIDDEN, QUOTA_EXCEEDED, BAD_REQUEST
    */
   async begin(client: ClientId, { sha256, size, remove }: ClientUpload): Promise<() => void> {
@@ -66,7 +66,7 @@ export class ClientUploads {
     return end;
   }
 
-  /** Counted before room is looked for: uploads at one time must not have the same room. A repeated upload counts once. */
+  /** Counts the upload before room is made, so that simultaneous uploads do not share the same room. A repeated upload counts once. */
   #count(client: ClientId, sha256: Sha256, size: number): () => void {
     if (this.has(client, sha256)) return () => {};
     const uploads = this.#clients.get(client) ?? new Map<Sha256, Upload>();
@@ -75,7 +75,7 @@ export class ClientUploads {
     return () => this.named(client, sha256);
   }
 
-  /** Removes what clients that are gone have left. */
+  /** Removes uploads of clients that are gone. */
   async collect(remove: (sha256: Sha256) => Promise<void>): Promise<void> {
     const before = this.#scheduler.state.now - abandonedMs;
     for (const [client, uploads] of this.#clients)
@@ -99,7 +99,7 @@ export class ClientUploads {
       );
     if (this.#unnamed(client) > allowed)
       for (const [sha256, { at }] of this.#clients.get(client) ?? [])
-        // An upload from before every held task is of none of them.
+        // An upload that is older than every held task belongs to none of them.
         if (at < since) await this.#drop(client, sha256, remove);
     const unnamed = this.#unnamed(client);
     if (unnamed <= allowed) return;
@@ -111,7 +111,7 @@ export class ClientUploads {
     );
   }
 
-  /** What the tasks of a client may upload, and since when it holds the oldest. */
+  /** Bytes that the held tasks of a client may upload, and the time since which it holds the oldest task. */
   #allowance(client: ClientId): { bytes: number; since: number } {
     let memoryMb = 0;
     let since = Infinity;

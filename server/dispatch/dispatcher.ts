@@ -25,9 +25,9 @@ interface DispatcherListener {
     accepted: readonly TaskIndex[],
     by: readonly ClientId[],
   ): void;
-  /** A task waits for a second opinion. */
+  /** Called when a task at which strangers failed waits for an auditor. */
   auditorsCalled?(): void;
-  /** The client gets nothing more. */
+  /** Called when the client is barred from all jobs. */
   clientBarred?(client: ClientId, reason: string): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
   jobMoved?(job: JobId): void;

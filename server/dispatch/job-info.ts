@@ -17,13 +17,13 @@ export function describeJob(row: JobRow, standing: Standing, failures: readonly 
   };
 }
 
-/** How a job stands besides its row. */
+/** State of a job beside its row. */
 interface Standing {
-  /** Leased tasks. */
+  /** Number of leased tasks. */
   readonly running: number;
-  /** The sum of their fractions. */
+  /** Sum of the fractions of leased tasks. */
   readonly done: number;
-  /** Tasks a second. */
+  /** Finished tasks a second. */
   readonly rate: number;
   readonly quotaFull: boolean;
 }

@@ -37,14 +37,14 @@ export class Kernels {
     return this.#store.deleteKernel(sha256, customer);
   }
 
-  /** Removes those that no job refers to and that were last used before `before` (ms since the epoch); returns how many. */
+  /** Removes kernels that no job refers to and that were last used before `before` (ms since the epoch). @returns their number */
   async collect(before: number): Promise<number> {
     let removed = 0;
     for (let some = -1; some !== 0; removed += some) some = await this.#store.collectKernels(before);
     return removed;
   }
 
-  /** The name of a customer's kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
+  /** The name of a customer's kernel, for a job with this kernel. @throws PlatformError UNKNOWN_KERNEL */
   async require(sha256: Sha256, customer: string): Promise<BlobName> {
     const source = await this.#store.getKernel(sha256, customer);
     if (!source)

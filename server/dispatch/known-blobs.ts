@@ -4,7 +4,7 @@ import type { ClientId, Sha256 } from "../../shared/ids.ts";
 import type { BlobOwner, Store } from "../store/store.ts";
 import type { ClientUploads } from "./client-uploads.ts";
 
-/** Where a data reference stands in an encoded value: text of 64 characters. */
+/** The hash of a data reference in an encoded value: text of 64 characters. */
 const reference = /\xd9@([0-9a-f]{64})/g;
 
 const remembered = 50_000;
@@ -12,13 +12,13 @@ const remembered = 50_000;
 const rememberMs = 10 * 60 * 1000;
 
 /**
- * Checks the blobs that results name: they have to be stored, and uploaded by the client of the result or the customer's before (SPEC.md
- * [READ-3]). The store is asked once for each blob of a customer.
+ * Checks the blobs that results name: each has to be stored, and either uploaded by the client of the result or already the customer's
+ * (SPEC.md [READ-3]). The store is asked once for each blob of a customer.
  */
 export class KnownBlobs {
   readonly #store: Store;
   readonly #uploads: ClientUploads;
-  /** Names that were found for a customer. */
+  /** Blobs that are known to be a customer's. */
   readonly #known = new LRUCache<string, true>({ max: remembered, ttl: rememberMs });
 
   constructor(store: Store, uploads: ClientUploads) {
@@ -44,8 +44,8 @@ export class KnownBlobs {
   }
 
   /**
-   * Gives the customer of a task the blobs that its checkpoint names and that its client uploaded: the client that goes on from the
-   * checkpoint reads them.
+   * Gives the customer of a task the blobs that its client uploaded and its checkpoint names, so that the next client of the task may read
+   * them.
    * @throws PlatformError QUOTA_EXCEEDED
    */
   async keepOfCheckpoint(client: ClientId, customer: string, state: Uint8Array): Promise<void> {
@@ -62,7 +62,7 @@ export class KnownBlobs {
   }
 }
 
-/** Names of the blobs that an encoded value refers to. Other bytes that look like a reference may be among them. */
+/** Names of the blobs that an encoded value refers to, and of any other bytes that look like a reference. */
 function referencesIn({ buffer, byteOffset, byteLength }: Uint8Array): Sha256[] {
   const text = Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
   return [...text.matchAll(reference)].map(([, sha256]) => sha256 as Sha256);

@@ -40,7 +40,7 @@ interface Parts {
 /** The platform on one server: wires store, scheduler and client sockets, and routes each verb to its part. */
 export class LocalPlatform implements Platform {
   readonly dispatcher: Dispatcher;
-  /** Called when a task waits for a second opinion. */
+  /** Called when a task at which strangers failed waits for an auditor. */
   onAuditorsCalled: (() => void) | undefined;
   readonly #options: ServerOptions;
   readonly #registry: ClientRegistry;
@@ -135,9 +135,9 @@ export class LocalPlatform implements Platform {
   }
 
   /**
-   * Removes kernels that nobody uses, and uploads of clients that are gone. To be called regularly.
-   * @param before - kernels last used later stay, in ms since the Unix epoch
-   * @param removeBlob - removes a blob that nobody has any more
+   * Removes unused kernels, and uploads of clients that are gone. To be called regularly.
+   * @param before - ms since the Unix epoch; kernels that were used since then stay
+   * @param removeBlob - removes a blob without owners
    */
   async collect(before: number, removeBlob: (sha256: Sha256) => Promise<void>): Promise<{ kernels: number }> {
     await this.#uploads.collect(removeBlob);

@@ -76,7 +76,7 @@ export class Precaches {
     for (const precache of this.#precaches.values()) this.#ask(precache, info.id);
   }
 
-  /** Whether a standing precache asked this client for the blob. */
+  /** Whether a standing precache asks this client to fetch the blob. */
   isAsked(client: ClientId, sha256: Sha256): boolean {
     for (const { names, parts } of this.#precaches.values())
       if (names.has(sha256) && parts.has(client)) return true;

@@ -15,7 +15,7 @@ const jobsShown = 100;
 /** Places among them for jobs that ended in failure, so that a crowd of waiting jobs does not hide them. */
 const failedShown = 20;
 
-/** Customers pushed to the status page. */
+/** Most customers on the status page. */
 const customersShown = 100;
 
 /** A job counts as running for this long after the end of a task. */

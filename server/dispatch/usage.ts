@@ -2,7 +2,7 @@ import type { UsageInfo } from "../../shared/wire/rest.ts";
 import { usedBytes, type Quotas, type Usage } from "../store/quotas.ts";
 import type { Store } from "../store/store.ts";
 
-/** What a customer keeps, or every customer that keeps anything, by name. */
+/** Usage and quota of a customer, or of every customer that keeps anything, by name. */
 export async function readUsage(store: Store, customer?: string): Promise<UsageInfo[]> {
   if (customer !== undefined) return [infoOf(customer, await store.usage(customer), store.quotas)];
   const all = await store.usages();

@@ -106,7 +106,7 @@ function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
   else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
 }
 
-/** A page cannot show a token that a program or another page was given, and a program may use any name that its machine resolves. */
+/** Refuses unknown host names. A valid token lifts this: no page of another site has one, and programs may use any name of the server. */
 function refuseUnknownHosts(knowsHosts: KnowsHosts): RequestHandler {
   return (req, _res, next) => {
     if (callerOf(req) === undefined && !knowsHosts(req.headers)) refuseHost(req.headers);

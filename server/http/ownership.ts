@@ -16,7 +16,7 @@ export function principalOf({ caller }: Call): Principal {
   throw new PlatformError("FORBIDDEN", "This is for customers and admins.");
 }
 
-/** Whose kernels and blobs a caller sees: the customer's own; undefined for an admin, who sees all. */
+/** Restricts kernels and blobs to a customer's own; undefined for an admin, who sees all. */
 export function visibleTo({ role, name }: Principal): (BlobOwner & { customer: string }) | undefined {
   return role === "admin" ? undefined : { customer: name };
 }

@@ -5,36 +5,36 @@ import { contentTypes } from "../../shared/wire/rest.ts";
 import type { Call } from "./context.ts";
 import { beginStream } from "./reply.ts";
 
-/** A picture follows the one before after this long at the soonest: four a second are as smooth as a bar needs. */
+/** Shortest time between two pictures: four a second are smooth enough for a progress bar. */
 const everyMs = 250;
-/** Pictures that change with time alone (a rate) are read this often. */
+/** Period in which a picture is read that changes with time alone (a rate). */
 const lookMs = 1_000;
-/** A reader that takes nothing for this long is gone without a word. */
+/** A reader that takes no byte for this long has vanished. */
 const stalledMs = 120_000;
 const maxStreams = 1_000;
 
-/** The whole of something at one moment. */
+/** The whole state of a stream's subject at one moment. */
 export interface Picture {
   /** The picture as JSON text. */
   readonly json: string;
-  /** Whether no other picture will follow. */
+  /** Whether no picture follows. */
   readonly isLast?: boolean;
 }
 
-/** The subject of a stream. */
+/** Source of a stream's pictures. */
 export interface PictureSource {
-  /** The picture now; undefined when there is none at present. */
+  /** The current picture; undefined when there is none at present. */
   read(): Promise<Picture | undefined> | Picture | undefined;
-  /** Resolves when there may be another picture, or when aborted. */
+  /** Resolves when the picture may have changed, or when aborted. */
   changed(signal: AbortSignal): Promise<void>;
 }
 
-/** How pictures stand in a reply. */
+/** The form of pictures in a reply. */
 interface Framing {
   readonly contentType: string;
   readonly frame: (json: string) => string;
   readonly signOfLife: string;
-  /** A reader without news gets a sign of life after this long. */
+  /** Time without a change after which a reader gets a sign of life. */
   readonly signOfLifeMs: number;
 }
 
@@ -54,14 +54,14 @@ export const serverSentEvents: Framing = {
 };
 
 /**
- * Replies that push the newest picture of something as it changes. Changes in quick succession are one picture. A reader that
- * is behind misses pictures, and none is kept for it.
+ * Replies that push the newest picture when it changes. Each picture is complete: quick changes share a picture, a reader that is
+ * behind misses pictures, and no picture is kept for it.
  */
 export class PushStreams {
   #open = 0;
 
   /**
-   * Resolves when the reply is over.
+   * Resolves at the end of the reply.
    * @throws PlatformError TOO_MANY; and errors of `read` before the first picture
    */
   async send(call: Call, source: PictureSource, framing = ndjson): Promise<void> {
@@ -73,7 +73,7 @@ export class PushStreams {
       call.res.end();
     } catch (error) {
       if (!call.res.headersSent) throw error;
-      // The subject is gone (a job that was deleted), and a reply that has begun cannot say so.
+      // The subject of the pictures is gone (a deleted job). The reply can only be cut; the reader's next request gets the refusal.
       call.res.destroy();
     } finally {
       this.#open--;
@@ -87,7 +87,7 @@ async function push(call: Call, source: PictureSource, framing: Framing): Promis
   let toldAt = performance.now();
   let checkedAt = toldAt;
   while (!signal.aborted) {
-    // The wait begins before the picture is read, so that no change falls in between.
+    // The wait begins before the picture is read, so that no change is missed in between.
     const change = source.changed(AbortSignal.any([signal, AbortSignal.timeout(lookMs)]));
     const picture = await source.read();
     if (!res.headersSent) beginStream(call, framing.contentType);

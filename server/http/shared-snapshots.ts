@@ -9,7 +9,7 @@ export class SharedSnapshots implements PictureSource {
   readonly #compute: () => Promise<Snapshot>;
   readonly #log: Logger;
   #picture: Promise<Picture | undefined> | undefined;
-  /** Resolves when the picture is too old. */
+  /** Resolves when the snapshot is outdated. */
   #aged: Promise<void> | undefined;
 
   constructor(compute: () => Promise<Snapshot>, log: Logger) {

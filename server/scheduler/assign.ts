@@ -157,7 +157,7 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
   return a.id < b.id;
 }
 
-/** Whether tasks of the job wait for a client. */
+/** Whether the job has tasks for another client. */
 function hasWork(job: Job): boolean {
   return job.queue.size > 0 || job.overdue.size > 0;
 }
@@ -193,7 +193,7 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   return best;
 }
 
-/** A task with whose strangers nothing moves, for a client of another cohort. */
+/** An overdue task whose strangers are of other cohorts than the client. */
 function chooseOverdue(state: State, client: Client, job: Job): Task | undefined {
   let looked = 0;
   for (const task of job.overdue) {
@@ -213,8 +213,8 @@ function chooseSuspect(job: Job): Task | undefined {
 }
 
 /**
- * Whether a task that failed on this client, or in its cohort, should wait for a client with room that has not tried it. After two failures
- * in its cohort a stranger waits for any other voice.
+ * Whether a task that failed on this client, or in its cohort, should wait for a hungry client that has not tried the task. After two
+ * reported failures the task waits for any voice outside the cohort that is there, hungry or not.
  */
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   const { triedBy, failures, job } = task;

@@ -233,7 +233,7 @@ function leaveCohort({ cohorts }: State, { credit, info: { cohort: name } }: Cli
   if (cohort && (cohort.members -= 1) === 0) cohorts.delete(name);
 }
 
-/** The client is gone. Its leases are untied already. */
+/** Removes a client that is gone and has no leases any more. */
 function forget(state: State, client: Client): void {
   state.clients.delete(client.info.id);
   state.hungry.delete(client);

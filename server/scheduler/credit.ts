@@ -1,56 +1,54 @@
 import type { SchedulerClientInfo } from "./events.ts";
 
 /**
- * What strangers may hold (SPEC.md, CREDIT rules). A newcomer holds little, and twice as much with each round that it delivers; the
- * newcomers of a cohort leave half of each job to others, so that many identities of one person take nothing from them.
+ * Most leases that a stranger may hold (SPEC.md [CREDIT-1]), as a number of leases and as their expected work in ms. The larger bound
+ * counts, so that tiny tasks are bounded by their work.
  */
-
-/** Leases, or the work of leases in ms, whichever allows more: tiny tasks are counted by their work. */
 export interface Credit {
   tasks: number;
   ms: number;
 }
 
-/** The strangers of one cohort that are connected, or within their grace time. */
+/** The strangers of one cohort that are connected, or within their grace time. Its newcomers leave half of each job to others. */
 export interface Cohort {
   members: number;
-  /** Leases that the newcomers among them hold. */
+  /** Leases that the newcomers of the cohort hold. */
   newcomersHold: number;
 }
 
-/** The slots that a newcomer claims give it a lease each, between these bounds. */
+/** A newcomer may hold a lease for each slot that it claims, between these bounds. */
 const leastTasks = 4;
 const mostTasks = 16;
 const newcomerMs = 1000;
 /** Results after which an identity is no newcomer any more. */
 const newcomerResults = 16;
 const clientLeast: Readonly<Credit> = { tasks: 1, ms: 50 };
-/** As many leases as a client may ask for, and enough work for a few hundred slots. */
+/** The most leases that a client may ask for, and enough work for a few hundred slots. */
 const clientMost: Readonly<Credit> = { tasks: 16_384, ms: 3_600_000 };
-/** Work of a task of which nobody knows how long it takes: a newcomer takes no more than its count of them. */
+/** Expected work of a task of a job without results, so long that a newcomer's count of leases is its bound. */
 export const unknownWorkMs = 250;
 
 export function newCredit({ slots }: SchedulerClientInfo): Credit {
   return { tasks: Math.min(mostTasks, Math.max(leastTasks, slots)), ms: newcomerMs };
 }
 
-/** Whether an identity that delivered so many results still counts as a newcomer. */
+/** Whether an identity is a newcomer after `delivered` results. */
 export function isNewcomer(delivered: number): boolean {
   return delivered < newcomerResults;
 }
 
-/** More leases of about `workMs` each that fit; may be below 0. */
+/** Number of further leases of about `workMs` each within the credit; may be negative. */
 export function roomFor(credit: Credit, heldTasks: number, heldMs: number, workMs: number): number {
   return Math.max(credit.tasks - heldTasks, Math.floor((credit.ms - heldMs) / workMs));
 }
 
-/** A delivered result: the credit doubles with each round of what it allows. */
+/** Adds a delivered result, so that the credit doubles with each delivered round of leases. */
 export function grow(credit: Credit, workMs: number): void {
   credit.tasks = Math.min(clientMost.tasks, credit.tasks + 1);
   credit.ms = Math.min(clientMost.ms, credit.ms + workMs);
 }
 
-/** Work that was not delivered, or wrong. */
+/** Halves the credit for work that was not delivered, or failed where others did not. */
 export function halve(credit: Credit): void {
   credit.tasks = Math.max(clientLeast.tasks, Math.floor(credit.tasks / 2));
   credit.ms = Math.max(clientLeast.ms, credit.ms / 2);

@@ -26,12 +26,12 @@ export interface SchedulerClientInfo {
   readonly memoryMb: number;
   readonly webgpu: boolean;
   readonly trusted: boolean;
-  /** The strangers that may be one person with this client; of a trusted client, itself. Failures count once a cohort. */
+  /** Name of the client's cohort; a trusted client is a cohort of its own. Failures of strangers count once a cohort. */
   readonly cohort: string;
-  /** The server's own: it gets nothing but tasks at which strangers failed. */
+  /** Whether the client is the server's auditor, which gets only tasks at which strangers failed. */
   readonly auditor?: boolean;
   readonly slots: number;
-  /** Keys of signers, when the client runs only what one of them signed. */
+  /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: readonly string[] | undefined;
 }
 
@@ -63,7 +63,7 @@ export type SchedulerEvent =
       readonly limit: number;
     }
   | { readonly type: "claimFailed"; readonly job: JobId }
-  /** The stored bytes of a customer reached its quota, or there is room again. */
+  /** The stored bytes of a customer reached the quota, or fell below it. */
   | { readonly type: "quotaChanged"; readonly customer: string; readonly full: boolean }
   | {
       readonly type: "clientConnected";
@@ -184,7 +184,7 @@ export type Instruction =
       readonly state: Uint8Array;
     }
   | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure }
-  /** A task waits for a second opinion, which an auditor may give. */
+  /** Starts the auditor, because a task at which strangers failed waits. */
   | { readonly type: "callAuditors" }
-  /** The client failed where others did not: it gets nothing more. */
+  /** Refuses a client that failed in several jobs where others did not. */
   | { readonly type: "barClient"; readonly client: ClientId; readonly reason: string };

@@ -12,9 +12,9 @@ import {
   type Task,
 } from "./state.ts";
 
-/** A stranger with a task is silent when nothing moved for so many times what such tasks take. */
+/** A stranger counts as silent after this many times the usual time of its task. */
 const silentFactor = 3;
-/** Taken for the usual time of tiny tasks, whose results may be travelling, and of a job without results. */
+/** Least usual time, because results of tiny tasks may be travelling, and the assumed usual time of a job without results. */
 const leastUsualMs = 300;
 const unknownUsualMs = 20_000;
 /** No second lease before this age: a result may be travelling. */
@@ -35,8 +35,8 @@ export function expire(state: State): void {
 }
 
 /**
- * Finds tasks whose strangers are silent for three times what such tasks take: another cohort gets them as well (SPEC.md [CREDIT-3]).
- * Where both holders of a task are silent, the one that had it first is given up.
+ * Finds tasks whose strangers are silent for too long, so that another cohort gets them as well (SPEC.md [CREDIT-3]). Of two silent
+ * holders of a task the first loses its lease.
  */
 export function noteOverdue(state: State): void {
   for (const client of state.clients.values())
@@ -111,7 +111,7 @@ function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
   return true;
 }
 
-/** Whether a client may have a second lease: not the holder's own, and of an unproven holder none for its cohort. */
+/** Whether a client may have a second lease of the task: not the holder, and no client of an unproven holder's cohort. */
 function mayBackUp(state: State, client: Client, lease: Lease): boolean {
   if (lease.client === client.info.id || !mayRun(client, lease.task.job)) return false;
   return !isUnproven(state, lease) || state.clients.get(lease.client)?.info.cohort !== client.info.cohort;
@@ -140,7 +140,7 @@ function slowLeasesOf(state: State, job: Job): Lease[] {
   return slow;
 }
 
-/** Whether the holder is a stranger that delivered nothing yet: it may have come to hoard, before anybody else was there. */
+/** Whether the holder is a stranger without a delivered result, which may hoard the tasks that it got while it was alone. */
 function isUnproven(state: State, { client }: Lease): boolean {
   const holder = state.clients.get(client);
   return holder?.credit !== undefined && holder.delivered === 0;

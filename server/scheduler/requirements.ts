@@ -12,7 +12,7 @@ export function meets(info: SchedulerClientInfo, requires: Requirements): boolea
   );
 }
 
-/** Whether a client may be given tasks of a job: it meets the requirements, and trusts the signer where it wants one. */
+/** Whether a client meets the requirements of a job, and trusts the kernel's signer when it runs signed kernels only. */
 export function suits(info: SchedulerClientInfo, { requires, descriptor }: SchedulerJob): boolean {
   const { signature } = descriptor;
   const trusts =

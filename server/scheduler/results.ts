@@ -24,7 +24,7 @@ import { Voices } from "./voices.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 
 const noRefs: readonly BlobName[] = [];
-/** Jobs that a stranger is barred from before it gets nothing more at all. */
+/** A stranger that is barred from this many jobs is refused altogether. */
 const jobsBarred = 3;
 
 /** The instructions that one message of results leads to. */
@@ -34,7 +34,7 @@ interface Batch {
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
   readonly ackNow: number[];
-  /** Run times of delivered leases, no longer than the server saw. */
+  /** Run times of delivered leases as told by the client, at most the time since the lease. */
   readonly elapsedMs: number[];
   /** The reason that the job ends; stored after the outcomes of its tasks. */
   jobEnd: TaskFailure | undefined;
@@ -196,8 +196,9 @@ export function loseAttempt(state: State, { task, client, attempt }: Lease, mess
 }
 
 /**
- * Counts an attempt: of a trusted client each, of strangers once a cohort. False when the attempt was counted as lost before: its
- * client slept past its grace time, came back and was believed that it still held the lease.
+ * Counts an attempt: each attempt of a trusted client, and one attempt for each cohort of strangers.
+ * @returns false when the attempt was counted as lost before: its client slept past the grace time, and was believed afterwards that it
+ * still held the lease
  */
 function noteAttempt(task: Task, client: Client, attempt: number): boolean {
   (task.triedBy ??= new Set()).add(client.info.id);
@@ -207,7 +208,7 @@ function noteAttempt(task: Task, client: Client, attempt: number): boolean {
   return true;
 }
 
-/** Keeps a reported failure: clients that only vanished say nothing about the task. */
+/** Keeps a reported failure. A client that only vanished is no evidence against the task. */
 function noteReport(task: Task, client: Client, { kind }: Failure): void {
   const failures = failuresOf(task);
   failures.reports += 1;
@@ -228,7 +229,7 @@ function failuresOf(task: Task): TaskFailures {
   });
 }
 
-/** A trusted client computed a task at which these strangers failed (SPEC.md [TRUST-4]). */
+/** Counts a fault of each stranger that failed at a task which a trusted client then computed (SPEC.md [TRUST-4]). */
 function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): void {
   for (const id of accused) {
     const client = state.clients.get(id);
@@ -244,7 +245,7 @@ function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): voi
   }
 }
 
-/** A stranger did not deliver: it may hold half as much. */
+/** Halves a stranger's credit after an undelivered task; a trusted client has no credit. */
 export function loseCredit({ credit }: Client): void {
   if (credit) halve(credit);
 }

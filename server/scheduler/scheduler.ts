@@ -171,7 +171,7 @@ function apply(state: State, event: SchedulerEvent): void {
     case "progressReceived": {
       const lease = findLease(state, event.client, event.lease);
       if (!lease) return ignoreLease(state, "progress without a lease", event.client, event.lease);
-      // A kernel that gets on is no silence; telling the same again is.
+      // Growing progress ends the silence of a stranger; repeated progress does not.
       if (lease.stranger && event.fraction > lease.progress) lease.stranger.movedAt = state.now;
       lease.progress = event.fraction;
       return;

@@ -17,19 +17,19 @@ export interface Lease {
   /** When the lease lapses although its client lives. */
   readonly expiresAt: number;
   progress: number;
-  /** Of a stranger's lease, what the stranger's credit and patience are measured by. */
+  /** Measures for credit and silence, when a stranger holds the lease. */
   readonly stranger: StrangersLease | undefined;
 }
 
-/** What is known of a lease that a stranger holds. */
+/** Measures of a stranger's lease for credit and silence. */
 export interface StrangersLease {
-  /** Work that was expected of the task when it was leased. */
+  /** Expected work of the task at the time of the lease. */
   readonly workMs: number;
-  /** The cohort whose newcomers the lease counts against. */
+  /** The cohort whose `newcomersHold` counts the lease; undefined for a stranger that is no newcomer. */
   readonly cohort: Cohort | undefined;
-  /** Rounds of the stranger's slots until the task's turn. */
+  /** Number of rounds of the stranger's slots before the task's turn. */
   readonly rounds: number;
-  /** When it was leased, or its kernel last got on. */
+  /** Time of the lease, or of the kernel's last growing progress. */
   movedAt: number;
 }
 
@@ -39,7 +39,7 @@ export interface Task {
   readonly index: TaskIndex;
   readonly claimed: ClaimedTask;
   place: "queued" | "leased" | "settling";
-  /** Attempts that failed or were lost, strangers' once a cohort; bounded by `maxAttempts`. */
+  /** Number of attempts that failed or were lost, those of strangers once a cohort; bounded by `maxAttempts`. */
   attempts: number;
   /** Number of the newest lease; leases of one task never share a number. */
   lastAttempt: number;
@@ -51,21 +51,21 @@ export interface Task {
   /** Numbers of attempts that were counted as lost: a later failure of such an attempt is not counted again. */
   lost: Set<number> | undefined;
   failures: TaskFailures | undefined;
-  /** Grows each time that a stranger was silent too long with the task, so that a long task is left to somebody in the end. */
+  /** Factor of the tolerated silence, which doubles with each silence, so that a long task can finish in the end. */
   patience: number;
 }
 
 /** Reported failures of a task. */
 export interface TaskFailures {
-  /** Reports since the task was claimed, however many come from one cohort. */
+  /** Number of reports since the task was claimed; several of one cohort count each. */
   reports: number;
-  /** Whether a trusted client reported one. */
+  /** Whether a trusted client reported a failure. */
   isConfirmed: boolean;
   /** Voices of failed and lost attempts. */
   readonly voices: Voices;
   /** Voices whose sandbox died of the task. */
   readonly killed: Voices;
-  /** Strangers that reported a failure: each has to answer for it when a trusted client computes the task. */
+  /** Strangers that reported a failure. When a trusted client computes the task, each of them has a fault. */
   readonly accused: Set<ClientId>;
 }
 
@@ -73,7 +73,7 @@ export interface TaskFailures {
 export interface Evidence {
   readonly tasks: Set<TaskIndex>;
   readonly voices: Voices;
-  /** When the evidence had enough tasks; from then on other voices are waited for. */
+  /** Time at which the evidence had enough tasks, from which on the verdict waits for other voices. */
   completeAt: number | undefined;
 }
 
@@ -83,9 +83,9 @@ export interface Job {
   /** Every claimed task that has not ended. */
   readonly tasks: Map<TaskIndex, Task>;
   readonly queue: TaskQueue<Task>;
-  /** Of the queued tasks, those at which strangers failed and no trusted client did. */
+  /** Queued tasks at which strangers failed and no trusted client did. */
   readonly suspects: Set<Task>;
-  /** Leased tasks whose strangers are silent for too long: they are leased to another cohort as well. */
+  /** Leased tasks whose strangers are silent for too long, to be leased to another cohort as well. */
   readonly overdue: Set<Task>;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
@@ -131,15 +131,15 @@ export interface Client {
   cached: Set<Sha256>;
   refsLeased: number;
   refsCached: number;
-  /** What the client, a stranger, may hold; undefined for trusted clients, who may hold what they ask for. */
+  /** Bound on the leases of a stranger; undefined for a trusted client, whose only bound is `wanted`. */
   credit: Credit | undefined;
-  /** Expected work of the leases that it holds. */
+  /** Expected work of the held leases. */
   heldMs: number;
-  /** Results taken of this client since it connected. */
+  /** Number of results that were taken from this client since it connected. */
   delivered: number;
-  /** Of each job, tasks at which the client, a stranger, failed and a trusted one did not. */
+  /** Number of tasks of each job at which a stranger failed and a trusted client did not. */
   faults: Map<JobId, number> | undefined;
-  /** Jobs that the client was barred from. */
+  /** Number of jobs from which the client is barred. */
   barred: number;
 }
 
@@ -156,7 +156,7 @@ export interface SchedulerCounts {
 export interface SchedulerConfig {
   readonly graceMs: number;
   readonly quarantineAfter: number;
-  /** Whether the server has auditors: trusted clients of its own, which give a second opinion on what strangers fail at. */
+  /** Whether the server has an auditor, which tries tasks at which strangers failed. */
   readonly auditors: boolean;
   readonly speculate: boolean;
   /**
@@ -191,7 +191,7 @@ export interface State {
    * run.
    */
   readonly unmet: Set<Job>;
-  /** Customers whose stored bytes are full: no task of theirs is claimed or leased. */
+  /** Customers whose quota of stored bytes is full: none of their tasks is claimed or leased. */
   readonly full: Set<string>;
   /** True when a task became available since tasks were last assigned. */
   supplyChanged: boolean;
@@ -207,9 +207,9 @@ export interface State {
   out: Instruction[];
 }
 
-/** Least work of a task: telling of a task is work, too. */
+/** Least work of a task, because leasing and reporting a task is work, too. */
 const leastWorkMs = 0.05;
-/** Faults after which a stranger gets no more of a job: one or two may be an accident of its machine. */
+/** Number of faults after which a stranger may be barred from a job; fewer may be accidents of its machine. */
 const faultsBarred = 3;
 
 /** Shared by all clients without a cache, never added to: an empty set takes 260 bytes. */
@@ -289,21 +289,21 @@ function returnCredit(state: State, client: Client | undefined, { workMs, cohort
   if (client) client.heldMs = Math.max(0, client.heldMs - workMs);
   if (!cohort) return;
   cohort.newcomersHold -= 1;
-  // Others of the cohort may have waited for this room.
+  // Other newcomers of the cohort may wait for this room.
   state.supplyChanged = true;
 }
 
-/** Most leases that the newcomers of a cohort hold while they are given tasks of the job: half of them while others are there. */
+/** Most leases of a cohort's newcomers at which they get tasks of the job: half of its open tasks while other clients are there. */
 function mostForNewcomers(state: State, { members }: Cohort, job: Job): number {
   return state.clients.size > members ? Math.ceil(job.tasks.size / 2) : job.tasks.size;
 }
 
-/** Expected work of a task of the job in ms, as far as results tell. */
+/** Expected work of a task of the job, in ms. */
 function workOf({ meanMs }: Job): number {
   return meanMs === undefined ? unknownWorkMs : Math.max(meanMs, leastWorkMs);
 }
 
-/** Leases of the job that the client may take beside what it holds: what it asks for, and a stranger what its credit allows. */
+/** Number of further leases of the job that the client asks for, within a stranger's credit. */
 export function leasesFor(state: State, client: Client, job: Job): number {
   const asked = spareCredit(client);
   if (!client.credit || asked <= 0) return asked;
@@ -327,14 +327,14 @@ export function removeLease(state: State, lease: Lease): void {
   noteCredit(state, client);
 }
 
-/** Leases that the client would still take; 0 when the credit of a stranger is used up. */
+/** Number of further leases that the client asks for; 0 when a stranger's credit is used up. */
 export function spareCredit({ vanishedAt, wanted, leases, credit, heldMs }: Client): number {
   if (vanishedAt !== undefined) return 0;
   const asked = wanted - leases.size;
   return credit && asked > 0 && credit.tasks <= leases.size && credit.ms <= heldMs ? 0 : asked;
 }
 
-/** Whether the client, a stranger, failed at tasks of the job at which others did not: it gets no more of them. */
+/** Whether a stranger is barred from the job, because it failed at several of its tasks at which others did not. */
 export function isBarred({ faults, delivered }: Client, job: Job): boolean {
   const count = faults?.get(job.id) ?? 0;
   return count >= faultsBarred && count * 10 > delivered;
@@ -360,7 +360,7 @@ export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): boo
   return job.adopted.get(index)?.client === client && job.adopted.delete(index);
 }
 
-/** Whether tasks of a job are handed out at present. */
+/** Whether tasks of a job are handed out at present: not while it is paused or its customer's quota is full. */
 export function isHandedOut(state: State, job: Job): boolean {
   return !job.info.paused && !state.full.has(job.info.customer);
 }

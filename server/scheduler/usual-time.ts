@@ -1,14 +1,14 @@
-/** Cohorts whose run times are remembered of one job; the ones that were there longest go first. */
+/** Most cohorts of a job whose run times are kept; the oldest entry is dropped first. */
 const maxCohorts = 32;
 
 /**
- * How long a task of a job usually runs: the upper median of what its cohorts take, each smoothed. Strangers tell the run times of their
- * tasks themselves, and whoever answers at once with made-up results makes the tasks seem tiny; a median is not moved by few.
+ * The usual run time of a task of a job: the upper median over cohorts of their smoothed run times. Strangers report the run times of
+ * their own tasks, and invented results that come at once would make the tasks seem tiny; few cohorts cannot move a median.
  */
 export class UsualTime {
   readonly #means = new Map<string, number>();
 
-  /** @param ms - run times of tasks that a client of the cohort delivered */
+  /** @param ms - run times of delivered tasks of one client */
   add(cohort: string, ms: readonly number[]): void {
     let mean = this.#means.get(cohort);
     for (const sample of ms) mean = mean === undefined ? sample : mean + (sample - mean) / 16;
@@ -21,7 +21,7 @@ export class UsualTime {
     }
   }
 
-  /** In ms; undefined before the first result. */
+  /** The usual run time in ms; undefined before the first result. */
   get ms(): number | undefined {
     if (this.#means.size <= 1) {
       for (const mean of this.#means.values()) return mean;

@@ -17,7 +17,7 @@ import { Voices } from "./voices.ts";
  * one job of 65,536.
  */
 const alikeTasks = 16;
-/** Voices that have to fail alike, when so many are there: a single client may be broken. */
+/** Number of voices that have to fail alike, when this many are there: a single client may be broken. */
 const alikeVoices = 2;
 /** Kinds of alike failures remembered of a job: a job that fails in more ways does not fail alike. */
 const maxSorts = 8;
@@ -46,7 +46,7 @@ export function judgeTask(state: State, task: Task, failure: AttemptFailure): Ta
   if (task.leases.length > 0) return undefined;
   const { maxAttempts } = job.info;
   if (attempts >= maxAttempts) return { ...failure, index, attempts };
-  // Strangers of few cohorts failed often enough, and a trusted client, or nobody else, has another opinion.
+  // Strangers of few cohorts used up the attempts, and their failures count because a trusted client failed too or no other voice is there.
   if (failures && failures.reports >= maxAttempts && isSettled(state, task, failures))
     return { ...failure, index, attempts };
   return undefined;
@@ -59,14 +59,14 @@ function whyFinal(state: State, task: Task, { kind }: AttemptFailure): string | 
 }
 
 /**
- * Whether the failures of a task need no second opinion (SPEC.md [TRUST-3]): a trusted client failed, or as many voices as there may be
- * attempts, or nobody else is there to be asked.
+ * Whether the failures of a task need no further voice (SPEC.md [TRUST-3]): a trusted client failed, or `maxAttempts` voices did, or no
+ * other voice is there.
  */
 function isSettled(state: State, { job }: Task, { isConfirmed, voices }: TaskFailures): boolean {
   return isConfirmed || voices.size >= job.info.maxAttempts || !mayAskOther(state, job, voices);
 }
 
-/** Whether another voice is there, or an auditor can be had. */
+/** Whether another voice is there, or an auditor can be started. */
 export function mayAskOther(state: State, job: Job, voices: Voices): boolean {
   return (state.config.auditors && !voices.trusted) || isAnotherThere(state, job, voices);
 }
@@ -165,7 +165,7 @@ function loadsNowhere(state: State, job: Job): boolean {
   return isTried && isBelieved(state, job, voices);
 }
 
-/** Whether voices may end a job: strangers alone only when they are many, or nobody else is there. */
+/** Whether voices may end a job: strangers alone only when they are `maxAttempts`, or no other voice is there. */
 function isBelieved(state: State, job: Job, voices: Voices): boolean {
   return voices.trusted || voices.size >= job.info.maxAttempts || !mayAskOther(state, job, voices);
 }

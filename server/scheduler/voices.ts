@@ -1,19 +1,19 @@
 import type { SchedulerClientInfo } from "./events.ts";
 
 /**
- * Those that speak against a task or kernel (SPEC.md [TRUST-2]): trusted clients each for itself, strangers once a cohort, however many
- * identities a person has.
+ * The voices against a task or kernel (SPEC.md [TRUST-2]): each trusted client is a voice, and so are all strangers of a cohort together,
+ * however many identities one person has.
  */
 export class Voices {
   readonly #cohorts = new Set<string>();
-  /** Whether a trusted client is among them. */
+  /** Whether a trusted client is among the voices. */
   trusted = false;
 
   get size(): number {
     return this.#cohorts.size;
   }
 
-  /** @returns whether this is a new voice */
+  /** Adds the client's voice. @returns whether the voice is new */
   add({ cohort, trusted }: SchedulerClientInfo): boolean {
     const before = this.#cohorts.size;
     this.#cohorts.add(cohort);

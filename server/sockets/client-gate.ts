@@ -22,13 +22,13 @@ export interface Authenticator {
 
 /** A client that may join. */
 interface Admission {
-  /** The identity of its hello, or a fresh one when that was not its own. */
+  /** The identity of the client's hello, or a fresh identity when the hello proved none. */
   readonly identity: Identity;
   /** True for a client (or admin) token; volunteers are not trusted. */
   readonly trusted: boolean;
-  /** The strangers that may be one person with it; of a trusted client, its own id. */
+  /** Name of a stranger's cohort; a trusted client's own id. */
   readonly cohort: string;
-  /** Whether it is the auditor of this server. */
+  /** Whether the client is the auditor of this server. */
   readonly auditor?: boolean;
   /** The token of its hello; the connection ends when this token is revoked. */
   readonly tokenId?: string;

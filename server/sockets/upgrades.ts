@@ -28,7 +28,7 @@ export function takeUpgrades(
     if (!endpoint) return refuseUpgrade(socket, 404);
     // A page of another site may not use the machine of its visitor.
     if (!isSameOrigin(request.headers, hostOf(request, trustProxy))) return refuseUpgrade(socket, 403);
-    // Browsers send Origin with every WebSocket; programs, which may use any name, do not.
+    // Browsers send Origin with every WebSocket. Programs send none, and may use any name of the server.
     if (request.headers.origin !== undefined && !knowsHosts(request.headers))
       return refuseUpgrade(socket, 403);
     await endpoint.upgrade(request, socket, head);

@@ -1,6 +1,6 @@
-/** Bounds on what one customer keeps. */
+/** Bounds on the usage of each customer. */
 export interface Quotas {
-  /** Inputs, outputs and failures of its jobs, its blobs and its kernels. */
+  /** Bytes of inputs, outputs and failures of the customer's jobs, of its blobs and of its kernels. */
   readonly bytes: number;
   readonly jobs: number;
   readonly kernels: number;
@@ -8,7 +8,7 @@ export interface Quotas {
   readonly openTasks: number;
 }
 
-/** What one customer keeps. */
+/** Stored bytes and counts of one customer. */
 export interface Usage {
   readonly inputBytes: number;
   /** Failures included. */
@@ -20,7 +20,7 @@ export interface Usage {
   readonly openTasks: number;
 }
 
-/** For programs whose only customer owns the machine. JSON has no Infinity. */
+/** No bounds, for programs whose only customer owns the machine. JSON has no Infinity. */
 export const noQuotas: Quotas = {
   bytes: Number.MAX_SAFE_INTEGER,
   jobs: Number.MAX_SAFE_INTEGER,

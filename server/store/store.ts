@@ -148,12 +148,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** A customer by its name, or a client that uploaded the blob for a result. */
+/** Owner of a blob: a customer by name, or a client that uploaded the blob for a result. */
 export type BlobOwner = { readonly customer: string } | { readonly client: ClientId };
 
 export interface NewJob extends JobOptions {
   readonly id: JobId;
-  /** Name of the token that submitted the job; fair share is between customers. */
+  /** Name of the token that submitted the job. Fair share is between customers. */
   readonly customer: string;
   readonly kernel: BlobName;
   readonly createdAt: number;
@@ -199,9 +199,9 @@ export interface JobRow extends NewJob {
   readonly endedAt: number | undefined;
   /** When the job was made, last took a task (to the hour for repeats), or was requeued. */
   readonly submittedAt: number;
-  /** Of inputs that stand in no blob. */
+  /** Bytes of inputs outside blobs. */
   readonly inputBytes: number;
-  /** Of outputs that stand in no blob, and of failures. */
+  /** Bytes of outputs outside blobs, and of failures. */
   readonly outputBytes: number;
   /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;

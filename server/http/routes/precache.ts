@@ -45,7 +45,7 @@ export function precacheRoutes(
   };
 }
 
-/** @param owner - who has to have them; undefined: anybody */
+/** @param owner - the customer that has to have the blobs; undefined: any */
 async function checkAll(
   blobs: Blobs,
   refs: readonly BlobName[],

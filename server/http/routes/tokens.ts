@@ -37,7 +37,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
   };
 }
 
-/** The link with which a browser of its holder computes: as a volunteer, or trusted with a client token. */
+/** The link whose browsers compute with this token: as volunteers, or as trusted clients with a client token. */
 function inviteUrl(volunteerUrl: string, secret: string): string {
   const url = new URL(volunteerUrl);
   url.searchParams.set("invite", secret);

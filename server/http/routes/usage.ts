@@ -2,7 +2,7 @@ import type { HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";
 import { reply } from "../reply.ts";
 
-/** What customers keep: each its own, an admin everybody's. */
+/** Usage and quotas: a customer sees its own, an admin those of all customers. */
 export function usageRoutes({ platform }: HttpParts): Routes<"GET /api/usage"> {
   return {
     "GET /api/usage": async (call) =>

@@ -10,7 +10,7 @@ import { migrate } from "./schema.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 interface SqliteStoreOptions {
-  /** Bounds on what one customer keeps; none unless given. */
+  /** Quotas of each customer; absent: {@link noQuotas}. */
   readonly quotas?: Quotas;
   /** Milliseconds since the epoch. */
   readonly clock?: () => number;

@@ -177,8 +177,8 @@ const migrations: readonly Migration[] = [
     JOIN jobs AS first ON first.id = named.value
     WHERE jobs.state = 'blocked' AND NOT (first.state = 'finished' AND first.failed = 0);
   `,
-  // Blobs and kernels have owners from here on, and a job knows the bytes of its values. Blobs and kernels that no job refers to
-  // have no owner: putting them again gives them one.
+  // From this version on blobs and kernels have owners, and a job counts the bytes of its values. Blobs and kernels that no job refers to
+  // have no owner until a customer puts them again.
   `
   ALTER TABLE jobs ADD COLUMN inputBytes INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE jobs ADD COLUMN outputBytes INTEGER NOT NULL DEFAULT 0;

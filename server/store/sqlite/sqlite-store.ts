@@ -269,7 +269,7 @@ export class SqliteStore implements Store {
   }
 
   onQuota(listener: (customer: string, full: boolean) => void) {
-    // Not inside the commit: whoever listens may call the store.
+    // Listeners may call the store, so they are not called inside the commit.
     this.#transaction.usage.listen((customer, full) => queueMicrotask(() => listener(customer, full)));
   }
 

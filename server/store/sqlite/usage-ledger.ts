@@ -17,7 +17,7 @@ const nothing: Usage = {
   openTasks: 0,
 };
 
-/** What to delete where a bound is reached. */
+/** The remedy for each bound. */
 const remedies: Record<keyof Quotas, string> = {
   bytes: "Delete jobs, blobs or kernels (`manyhands delete`), or have --customer-quota raised.",
   jobs: "Delete jobs: `manyhands delete`.",
@@ -33,8 +33,8 @@ const nouns: Record<keyof Quotas, string> = {
 };
 
 /**
- * What each customer keeps, counted in memory: read from the database once, when the store opens, then changed along with it. A
- * transaction's changes show to its later verbs and are undone on a rollback.
+ * The usage of each customer, counted in memory: read from the database when the store opens, then kept up to date by the verbs. Later
+ * verbs of a transaction see its changes, and a rollback undoes them.
  */
 export class UsageLedger {
   readonly quotas: Quotas;
@@ -96,7 +96,7 @@ export class UsageLedger {
     }
   }
 
-  /** Calls back with each customer whose bytes are full, now and from now on, and when there is room again. */
+  /** Calls back with every customer whose bytes are full, at once and whenever that changes for a customer. */
   listen(listener: (customer: string, full: boolean) => void): void {
     this.#listener = listener;
     for (const customer of this.#full) listener(customer, true);
@@ -124,7 +124,7 @@ export class UsageLedger {
     for (const count of Object.keys(change) as (keyof Usage)[]) counts[count] += sign * (change[count] ?? 0);
   }
 
-  /** True when it changed. */
+  /** Updates whether the customer's bytes are full. @returns whether that changed */
   #noteFull(customer: string): boolean {
     const full = usedBytes(this.of(customer)) >= this.quotas.bytes;
     if (full === this.#full.has(customer)) return false;

@@ -15,7 +15,7 @@ function columnsOf(owner: BlobOwner): [kind: OwnerColumns["kind"], name: string]
   return "customer" in owner ? ["customer", owner.customer] : ["client", owner.client];
 }
 
-/** The blob, if this owner has it. */
+/** The blob, if this owner has the blob. */
 export function ownedBlob({ db }: Transaction, sha256: Sha256, owner: BlobOwner): BlobName | undefined {
   const found = db.get<{ size: number }>(
     "SELECT size FROM blobOwners WHERE sha256 = ? AND kind = ? AND name = ?",
@@ -39,7 +39,7 @@ export function addOwner({ db, usage }: Transaction, { sha256, size }: BlobName,
   if ("customer" in owner) usage.add(owner.customer, { blobBytes: size });
 }
 
-/** One job more of the customer refers to the blob. */
+/** Counts another job of the customer that refers to the blob. */
 export function countReference({ db, usage }: Transaction, sha256: Uint8Array, customer: string): void {
   const known =
     db.run(
@@ -54,7 +54,7 @@ export function countReference({ db, usage }: Transaction, sha256: Uint8Array, c
   usage.add(customer, { blobBytes: size });
 }
 
-/** One job less of the customer refers to the blob. */
+/** Counts one job less of the customer that refers to the blob. */
 export function dropReference(transaction: Transaction, sha256: Uint8Array, customer: string): void {
   transaction.db.run(
     "UPDATE blobOwners SET refs = refs - 1 WHERE sha256 = ? AND kind = 'customer' AND name = ? AND refs > 0",
@@ -70,7 +70,8 @@ export function dropReference(transaction: Transaction, sha256: Uint8Array, cust
 }
 
 /**
- * The owner (every owner, without one) gives up a blob. False when the owner does not have it.
+ * Takes a blob from the owner (without `owner`: from all).
+ * @returns false when the owner did not have the blob
  * @throws PlatformError WRONG_STATE while a job of such a customer refers to the blob
  */
 export function disownBlob(transaction: Transaction, sha256: Sha256, owner: BlobOwner | undefined): boolean {
@@ -84,7 +85,7 @@ export function disownBlob(transaction: Transaction, sha256: Sha256, owner: Blob
   return removeWhere(transaction, where, ...values);
 }
 
-/** The blob is gone, and nobody has it any more. */
+/** Removes all owners of a blob that is gone. */
 export function removeOwners(transaction: Transaction, sha256: Uint8Array): void {
   removeWhere(transaction, "sha256 = ?", sha256);
 }

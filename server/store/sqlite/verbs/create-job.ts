@@ -35,7 +35,7 @@ export function createJob(transaction: Transaction, job: NewJob): { job: JobRow;
   return { job: made.row, created: true };
 }
 
-/** In the transaction itself, so that no deletion of the kernel comes in between. @throws PlatformError UNKNOWN_KERNEL */
+/** Checks the kernel inside the transaction, so that no deletion comes in between. @throws PlatformError UNKNOWN_KERNEL */
 function mustHaveKernel({ db }: Transaction, { kernel, customer }: NewJob): void {
   const { sha256 } = kernel;
   if (!db.get("SELECT 1 FROM kernelOwners WHERE sha256 = ? AND customer = ?", hashColumn(sha256), customer))

@@ -4,7 +4,7 @@ import type { Sha256 } from "../../../../shared/ids.ts";
 import { hashColumn, readHash } from "../columns.ts";
 import type { Transaction } from "../transaction.ts";
 
-/** True when the customer did not have the kernel. @throws PlatformError QUOTA_EXCEEDED */
+/** Gives a customer a kernel. @returns false when the customer had the kernel @throws PlatformError QUOTA_EXCEEDED */
 export function putKernel(
   { db, usage, clock }: Transaction,
   sha256: Sha256,
@@ -47,8 +47,8 @@ export function listKernels({ db }: Transaction, customer?: string): BlobName[] 
 }
 
 /**
- * The customer (every customer, without one) gives up a kernel, which goes when nobody has it any more. False when the customer does
- * not have it.
+ * Takes a kernel from the customer (without `customer`: from all), and removes the kernel when no customer has it any more.
+ * @returns false when the customer did not have the kernel
  * @throws PlatformError WRONG_STATE while one of the customer's jobs runs the kernel
  */
 export function deleteKernel(transaction: Transaction, sha256: Sha256, customer?: string): boolean {
