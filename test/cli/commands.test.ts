@@ -208,7 +208,8 @@ describe("data, tokens and the rest", () => {
     expect((await manyhands(["token", "list"])).out).toMatch(new RegExp(`^${id} +customer +anna `, "m"));
     expect((await manyhands(["token", "revoke", id])).code).toBe(0);
     expect((await manyhands(["jobs"], undefined, { MANYHANDS_TOKEN: token })).code).toBe(2);
-    expect((await manyhands(["invite"])).out).toMatch(/^http:\/\/.*\?invite=/);
+    expect((await manyhands(["invite"])).out).toMatch(/^http:\/\/.*\?invite=mh_v_/);
+    expect((await manyhands(["invite", "--trusted"])).out).toMatch(/^http:\/\/.*\?invite=mh_n_/);
   });
 
   it("shows the server and its clients", async () => {

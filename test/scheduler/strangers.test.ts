@@ -61,7 +61,7 @@ class Lab extends SchedulerHarness {
   }
 }
 
-describe("[TRUST-3] failures of strangers", () => {
+describe("[TRUST-2] [TRUST-3] failures of strangers", () => {
   test.each<FailureKind>(["error", "crash", "memory", "unserialisable", "timeout", "data", "refused"])(
     "of one cohort end nothing while a trusted client is there: %s",
     (kind) => {

@@ -236,6 +236,19 @@ describe("the volunteer page", () => {
     await untilText(page, /No work right now/);
   });
 
+  it("[TRUST-6] computes as a trusted client by a trusted invitation, until that is revoked", async () => {
+    const server = await startTestServer({ volunteers: "off" });
+    const { id, inviteUrl } = await server.api("POST", "/api/tokens", { role: "client", name: "room 12" });
+    const { search } = new URL(String(inviteUrl));
+    const page = await open(server, "localhost", `/${search}&auto=1`);
+    const job = await submit(server, slow(1), [3], { requires: { trusted: true } });
+    await untilJob(server, job, ({ state }) => state === "finished");
+    expect(await server.api("GET", "/api/clients")).toMatchObject([{ kind: "browser", trusted: true }]);
+    await server.api("DELETE", `/api/tokens/${String(id)}`);
+    await untilText(page, /revoked/);
+    await expect.poll(() => server.api("GET", "/api/clients")).toMatchObject([{ connected: false }]);
+  });
+
   it("ends a kernel that hangs by its time limit, and computes on", async () => {
     const server = await startTestServer();
     const hanging = await submit(server, "export default () => { for (;;); }", [1], {
