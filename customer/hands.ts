@@ -25,6 +25,7 @@ import { Group } from "./group.ts";
 import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
 import { moduleOfFunction } from "./kernel/function-source.ts";
+import { portablePowers } from "./kernel/powers.ts";
 import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
 import { checkMapArguments } from "./map-arguments.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
@@ -339,7 +340,7 @@ async function idOf(job: string | Job<unknown>): Promise<string> {
 }
 
 async function sourceOf(kernel: AnyKernel): Promise<string> {
-  if (typeof kernel === "function") return moduleOfFunction(kernel);
+  if (typeof kernel === "function") return portablePowers(moduleOfFunction(kernel));
   return bundleKernel(urlOf(kernel));
 }
 

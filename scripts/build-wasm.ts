@@ -1,6 +1,6 @@
 /**
- * Compiles the kernels' WebAssembly and writes it into the module they import it from: `npm run build:wasm`. A kernel is one
- * module that fetches nothing, so it carries the bytes, as text.
+ * Compiles the kernels' WebAssembly, and the sandboxes' own, and writes it into the modules that import it: `npm run build:wasm`. A kernel
+ * is one module that fetches nothing, so it carries the bytes, as text.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,19 +9,24 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const root = join(import.meta.dirname, "..");
-const directory = join(root, "science", "kernels", "wasm");
+
+/** Folders of a binary.ts made from assembly/. */
+export const wasmFolders = [
+  join("science", "kernels", "wasm"),
+  join("shared", "client", "sandbox", "portable"),
+] as const;
 
 /** No runtime, because nothing is allocated, and no checks of arguments, which the callers check. */
 const flags = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"];
 
-/** The text of the module, made from the sources. @throws Error with what the compiler said */
-export async function compileWasm(): Promise<string> {
+/** The text of a folder's module, made from its sources. @throws Error with what the compiler said */
+export async function compileWasm(folder: string): Promise<string> {
   const scratch = await mkdtemp(join(tmpdir(), "manyhands-wasm-"));
   try {
     const compiler = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
     const output = join(scratch, "kernels.wasm");
     const options = [join("assembly", "index.ts"), ...flags, "--outFile", output];
-    await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: directory });
+    await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: join(root, folder) });
     return moduleOf(await readFile(output));
   } finally {
     await rm(scratch, { recursive: true });
@@ -40,4 +45,6 @@ function moduleOf(wasm: Buffer): string {
   ].join("\n");
 }
 
-if (import.meta.main) await writeFile(join(directory, "binary.ts"), await compileWasm());
+if (import.meta.main)
+  for (const folder of wasmFolders)
+    await writeFile(join(root, folder, "binary.ts"), await compileWasm(folder));

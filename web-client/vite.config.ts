@@ -23,6 +23,7 @@ export default defineConfig({
       worker: here("sandbox/worker.ts"),
       commonCode: here("sandbox/common-code.ts"),
       arbiter: here("client/arbiter.ts"),
+      portable: here("sandbox/portable.ts"),
     }),
     compressedFiles(),
     secondPage(here("admin.html")),

@@ -40,6 +40,7 @@ interface MapFlags extends ServerFlags {
   readonly kind?: "browser" | "node";
   readonly trusted?: boolean;
   readonly failFast: boolean;
+  readonly math?: "portable" | "native";
   readonly quiet?: boolean;
 }
 
@@ -85,6 +86,12 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .option("--after <id...>", "compute nothing before these jobs have finished without a failed task")
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
     .option("--no-fail-fast", "try every task, also when the first ones all fail alike")
+    .addOption(
+      new Option(
+        "--math <kind>",
+        "portable (default): the same bits on every client; native: Math, languages and time zones as a client's engine has them",
+      ).choices(["portable", "native"]),
+    )
     .option("--trusted", "only clients that joined with a token")
     .option(
       "--sign-key <file>",
@@ -155,7 +162,7 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(flags.kind && { kind: flags.kind }),
     ...(flags.trusted && { trusted: true }),
   };
-  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after } = flags;
+  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after, math } = flags;
   return {
     requires,
     ...(key !== undefined && { key }),
@@ -169,5 +176,6 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(group !== undefined && { group }),
     ...(after !== undefined && { after }),
     ...(!flags.failFast && { failFast: false }),
+    ...(math !== undefined && { math }),
   };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Plugin, RolldownOutput } from "rolldown";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
+import { portablePowers } from "./powers.ts";
 
 interface Bundled {
   readonly source: string;
@@ -70,7 +71,7 @@ async function bundle(path: string): Promise<Bundled> {
       `The kernel module ${path} imports ${missing.join(", ")}, which was not found; install it, or correct the path.`,
     );
   const files = [...watch.files].map(async (file) => [file, await modified(file)] as const);
-  return { source: chunk.code, files: new Map(await Promise.all(files)) };
+  return { source: await portablePowers(chunk.code), files: new Map(await Promise.all(files)) };
 }
 
 /** Observations during bundling. */

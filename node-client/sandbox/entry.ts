@@ -4,8 +4,9 @@
  */
 import * as comlink from "comlink";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
-import type { RunnerHost } from "../../shared/client/ports.ts";
+import type { RunnerHost, SandboxBundle } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
+import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { frameEndpoint, type Frame } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
@@ -39,7 +40,19 @@ async function importModule(source: Uint8Array, sha256: string): Promise<{ defau
 const host = comlink.wrap<RunnerHost>(hostChannel.endpoint) as unknown as RunnerHost;
 const now = performance.now.bind(performance);
 const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
-comlink.expose(createKernelRunner({ importModule, host, now, timers }), runnerChannel.endpoint);
+const runner = createKernelRunner({ importModule, host, now, timers });
+let isPortable = false;
+comlink.expose(
+  {
+    load(sha256: string, source: Uint8Array, portable = false) {
+      if (portable && !isPortable) makePortable();
+      isPortable ||= portable;
+      return runner.load(sha256, source);
+    },
+    run: (bundle: SandboxBundle) => runner.run(bundle),
+  },
+  runnerChannel.endpoint,
+);
 
 process.on("message", (frame: Frame) => {
   if (frame[0] === "runner") runnerChannel.deliver(frame[1]);

@@ -48,7 +48,7 @@ class ProcessSandbox implements Sandbox {
   readonly ended: Promise<Ended>;
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #runner: comlink.Remote<KernelRunner>;
+  readonly #runner: comlink.Remote<Pick<Sandbox, "load"> & Pick<KernelRunner, "run">>;
   readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
@@ -77,7 +77,7 @@ class ProcessSandbox implements Sandbox {
     };
     const runnerChannel = frameEndpoint("runner", post);
     const hostChannel = frameEndpoint("host", post);
-    this.#runner = comlink.wrap<KernelRunner>(runnerChannel.endpoint);
+    this.#runner = comlink.wrap<Pick<Sandbox, "load"> & Pick<KernelRunner, "run">>(runnerChannel.endpoint);
     this.#host = guardHost(host, (what) => this.#violated(what));
     comlink.expose(this.#host, hostChannel.endpoint);
     this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ownMath } from "../../shared/client/sandbox/own-math.ts";
 import { keptBundle } from "../bundle/kept-bundle.ts";
 
 /**
@@ -8,5 +9,5 @@ import { keptBundle } from "../bundle/kept-bundle.ts";
  */
 export async function loadRunnerBundle(cacheDirectory: string): Promise<string> {
   const entry = join(import.meta.dirname, "entry.ts");
-  return (await keptBundle({ entry, cacheDirectory })).code;
+  return `${ownMath};\n${(await keptBundle({ entry, cacheDirectory })).code}`;
 }

@@ -242,6 +242,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     requires,
     signature,
     failFast,
+    portable,
     createdAt,
   } = row;
   return {
@@ -254,6 +255,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
       seed,
       timeoutMs,
       memoryMb,
+      ...(portable && { portable: true as const }),
     },
     customer,
     priority,

@@ -7,7 +7,7 @@ export const failuresShown = 20;
 /** A job as customers and the status page see it. */
 export function describeJob(row: JobRow, standing: Standing, failures: readonly TaskFailure[]): JobInfo {
   const { total: _total, done: _done, failed: _failed, submittedAt: _submittedAt, ...rest } = row;
-  const { reason, endedAt, ...shown } = rest;
+  const { reason, endedAt, portable: _portable, ...shown } = rest;
   return {
     ...shown,
     ...progressOf(row, standing),

@@ -7,6 +7,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernels } from "./kernels.ts";
+import { needsPortable } from "./needs-portable.ts";
 
 /** Changes of jobs by customers: first on disk, then in the scheduler and for waiting readers. */
 export class Jobs {
@@ -34,9 +35,14 @@ export class Jobs {
   async create(
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }> {
-    const kernel = await this.#kernels.require(options.kernel, options.customer);
-    const id = makeJobId(randomBytes);
-    const { job, created } = await this.#store.createJob({ ...options, id, kernel, createdAt: Date.now() });
+    const source = await this.#kernels.require(options.kernel, options.customer);
+    const { job, created } = await this.#store.createJob({
+      ...options,
+      id: makeJobId(randomBytes),
+      kernel: { sha256: options.kernel, size: source.length },
+      portable: options.math === "portable" && needsPortable(source),
+      createdAt: Date.now(),
+    });
     if (created) this.takeUp(job);
     return { job: await this.#reader.describe(job), created };
   }

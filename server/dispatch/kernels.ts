@@ -44,14 +44,14 @@ export class Kernels {
     return removed;
   }
 
-  /** The name of a customer's kernel, for a job with this kernel. @throws PlatformError UNKNOWN_KERNEL */
-  async require(sha256: Sha256, customer: string): Promise<BlobName> {
+  /** The source of a customer's kernel, for a job that is to run it. @throws PlatformError UNKNOWN_KERNEL */
+  async require(sha256: Sha256, customer: string): Promise<Uint8Array> {
     const source = await this.#store.getKernel(sha256, customer);
     if (!source)
       throw new PlatformError(
         "UNKNOWN_KERNEL",
         `Customer "${customer}" has posted no kernel ${sha256} here.`,
       );
-    return { sha256, size: source.length };
+    return source;
   }
 }

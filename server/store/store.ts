@@ -156,6 +156,8 @@ export interface NewJob extends JobOptions {
   /** Name of the token that submitted the job. Fair share is between customers. */
   readonly customer: string;
   readonly kernel: BlobName;
+  /** Sandboxes of the job compute the same values on every client; decided once, from the kernel and `math`. */
+  readonly portable: boolean;
   readonly createdAt: number;
 }
 

@@ -182,9 +182,10 @@ export interface SandboxBundle {
 export interface Sandbox {
   /**
    * Loads a kernel module, whose bytes the core has verified. A repeated load has no effect.
+   * @param portable - the realm computes the same values as on every other machine (SPEC.md [BITS-1])
    * @throws Error with the module's own error when it does not load or has no default-exported function
    */
-  load(kernelSha256: Sha256, source: Uint8Array): Promise<void>;
+  load(kernelSha256: Sha256, source: Uint8Array, portable?: boolean): Promise<void>;
   /** Runs a bundle; every task is reported through `host.report` before this resolves. A kernel's error does not reject. */
   run(bundle: SandboxBundle): Promise<void>;
   /** Ends the sandbox at once, even in the middle of a task. */

@@ -34,6 +34,7 @@ export type Value =
   | { readonly [key: string]: Value };
 
 const encoder = new ValueEncoder();
+const outputEncoder = new ValueEncoder({ oneNaN: true });
 
 /**
  * Encodes a value as MessagePack bytes.
@@ -55,10 +56,15 @@ export function encodeWithReferences(value: Value): Encoded {
 /**
  * As {@link encodeWithReferences}, without a buffer of its own: the bytes are good until the next value is encoded. For many
  * small values that are copied into a pack: a buffer for each costs more than its encoding.
+ *
+ * @param options - `oneNaN`: every NaN has the same bits, whatever the engine made of it (SPEC.md [BITS-2])
  */
-export function encodeShared(value: Value): { bytes: Uint8Array; refs: readonly BlobName[] } {
+export function encodeShared(
+  value: Value,
+  { oneNaN = false } = {},
+): { bytes: Uint8Array; refs: readonly BlobName[] } {
   try {
-    return encoder.encode(value);
+    return (oneNaN ? outputEncoder : encoder).encode(value);
   } catch (error) {
     const place = error instanceof Unfit && error.place !== "" ? ` (at ${clipped(error.place)})` : "";
     const reason = messageOf(error);

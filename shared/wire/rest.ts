@@ -62,6 +62,11 @@ const jobOptionsSchema = v.strictObject({
    * fail.
    */
   failFast: v.optional(v.boolean(), true),
+  /**
+   * `portable`: the functions of `Math` give the same bits on every client, and neither randomness, languages nor time zones of a
+   * client are there. `native`: as the client's engine has them.
+   */
+  math: v.optional(v.picklist(["portable", "native"]), "portable"),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
   /**

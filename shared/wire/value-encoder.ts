@@ -6,7 +6,9 @@ import { refusalOf } from "./value-refusal.ts";
 // A kernel shares this realm and may replace globals: these references are taken before any kernel runs.
 const { keys: keysOf, getPrototypeOf, getOwnPropertySymbols, hasOwn, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
-const { isSafeInteger } = Number;
+const { isSafeInteger, isNaN } = Number;
+/** An engine may write any of the NaNs. */
+const theNaN = 0x7ff8n << 48n;
 const isView = ArrayBuffer.isView.bind(ArrayBuffer);
 // oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
 const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnumerable) as (
@@ -44,6 +46,7 @@ export class Unfit extends Error {
 /** Writes values as MessagePack into one buffer; each value overwrites the one before. */
 export class ValueEncoder {
   readonly #omitUndefined: boolean;
+  readonly #oneNaN: boolean;
   #bytes = new Bytes(firstCapacity);
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
@@ -52,9 +55,13 @@ export class ValueEncoder {
   /** Views of the buffer behind a head of 1 to 5 bytes, where a lone text begins: a new view costs more than a write. */
   #textRooms: Uint8Array[] = [];
 
-  /** @param options - `omitUndefined`: undefined properties are left out, as messages need it */
-  constructor({ omitUndefined = false } = {}) {
+  /**
+   * @param options - `omitUndefined`: undefined properties are left out, as messages need it; `oneNaN`: every NaN of typed arrays
+   *   has the same bits (those of numbers have in any case)
+   */
+  constructor({ omitUndefined = false, oneNaN = false } = {}) {
     this.#omitUndefined = omitUndefined;
+    this.#oneNaN = oneNaN;
   }
 
   /**
@@ -63,7 +70,8 @@ export class ValueEncoder {
    */
   encode(value: unknown): Encoded {
     // A getter of the value may encode another value, as `ctx.checkpoint` does.
-    if (this.#busy) return new ValueEncoder({ omitUndefined: this.#omitUndefined }).encode(value);
+    if (this.#busy)
+      return new ValueEncoder({ omitUndefined: this.#omitUndefined, oneNaN: this.#oneNaN }).encode(value);
     this.#busy = true;
     this.#at = 0;
     try {
@@ -168,6 +176,7 @@ export class ValueEncoder {
     if (!isSafeInteger(value) || (value === 0 && 1 / value < 0)) {
       this.#bytes[this.#at] = 0xcb;
       this.#view.setFloat64(this.#at + 1, value);
+      if (isNaN(value)) this.#view.setBigUint64(this.#at + 1, theNaN);
       this.#at += 9;
     } else if (value >= 0) this.#positive(value);
     else this.#negative(value);
@@ -278,10 +287,23 @@ export class ValueEncoder {
       const place = numericKinds.indexOf(kind);
       if (place < 0) throw new Unfit(refusalOf(view));
       this.#extension(extensions.numericArray, content, place);
+      if (this.#oneNaN && kind[0] === "F") this.#unifyNaNs(view as Float64Array);
       return;
     }
     this.#sizedHead(0xc4, byteLength);
     this.#append(content);
+  }
+
+  /** Over the array that was just written. */
+  #unifyNaNs(floats: Float16Array | Float32Array | Float64Array): void {
+    const { byteLength, BYTES_PER_ELEMENT: size } = floats;
+    const start = this.#at - byteLength;
+    for (let i = 0; i * size < byteLength; i++) {
+      if (!isNaN(floats[i])) continue;
+      const end = start + (i + 1) * size;
+      this.#bytes.fill(0, end - size, end);
+      this.#view.setUint16(end - 2, 0x7ff8, true);
+    }
   }
 
   #reference(reference: DataReference): void {

@@ -154,6 +154,29 @@ describe("looking at jobs and steering them", () => {
   });
 });
 
+describe("math", () => {
+  it("[BITS-1] is portable unless the option says native", async () => {
+    const job = async (...more: string[]): Promise<JobInfo> => {
+      const { out } = await manyhands([
+        "map",
+        "twice.ts",
+        "--range",
+        "0:1",
+        "--kind",
+        "browser",
+        "--detach",
+        ...more,
+      ]);
+      return JSON.parse((await manyhands(["job", out.trim(), "--json"])).out) as JobInfo;
+    };
+    expect([(await job()).math, (await job("--math", "native")).math]).toEqual(["portable", "native"]);
+    expect(await manyhands(["map", "twice.ts", "--range", "0:1", "--math", "fast"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("portable, native") as string,
+    });
+  });
+});
+
 describe("groups and stages", () => {
   it("submits, lists and cancels them together", async () => {
     const map = (...more: string[]) =>

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
+import { PlatformError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import {
@@ -215,6 +216,28 @@ describe("the client over its ports", () => {
     bench.say({ type: "lease", job, tasks: [leased(0)] });
     await bench.until(() => bench.of("results").length > 0);
     expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({ failure: { kind: "data" } });
+  });
+
+  test("[BITS-1] portable code that does not arrive is no fault of the kernel", async () => {
+    const bench = new Bench();
+    const { create } = bench.sandboxes;
+    const asked: unknown[] = [];
+    Object.assign(bench.sandboxes, {
+      create: async (...parameters: Parameters<typeof create>) =>
+        Object.assign(await create(...parameters), {
+          load: async (...call: unknown[]) => {
+            asked.push(call[2]);
+            throw new PlatformError("UNREACHABLE", "portable.js could not be fetched: status 503.");
+          },
+        }),
+    });
+    await bench.join();
+    bench.say({ type: "lease", job: { ...job, portable: true }, tasks: [leased(0)] });
+    await bench.until(() => bench.of("results").length > 0);
+    expect(asked).toEqual([true]);
+    expect(bench.of("results")[0]?.results[0]?.outcome).toMatchObject({
+      failure: { kind: "data", message: expect.stringContaining("status 503") },
+    });
   });
 
   test("a sandbox that dies while the kernel loads is a crash, not a loading error", async () => {

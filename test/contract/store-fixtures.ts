@@ -41,6 +41,8 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     seed: "s",
     requires: { kind: "node", trusted: true },
     failFast: true,
+    math: "portable",
+    portable: false,
     ...changes,
   };
 }

@@ -11,9 +11,11 @@ import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import { packCandidates } from "../../science/kernels/math/candidates.ts";
 import { seededRandom } from "../../shared/random.ts";
+import { portableDigests, portableKernel } from "../contract/portable-values.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { phantom } from "../support/phantom.ts";
-import { startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 
 const box = 24;
 const map = phantom(box);
@@ -108,6 +110,30 @@ test("a Chromium tab computes the same bits", async () => {
 test("threads of this machine compute the same bits", async () => {
   expect(await digestsOn("thread:2")).toEqual(expected);
 });
+
+test.each(["node", "browser"] as const)(
+  "[BITS-1] [BITS-3] Math of a %s client, as jobs want it",
+  async (kind) => {
+    const server = await startServerProcess(await temporaryDirectory());
+    if (kind === "node") await startClientProcess(server);
+    else {
+      const browser = await launchBrowser();
+      onTestFinished(() => browser.close());
+      await (await browser.newPage()).goto(`${server.url}/?auto=1`);
+    }
+    const outputOf = async (source: string, options: object): Promise<unknown> => {
+      const id = await submitJob(server, source, [null], options);
+      await until(async () => (await readJob(server, id)).state === "finished");
+      return (await readResults(server, id))[0];
+    };
+    expect(await outputOf(portableKernel, { seed: "seed" })).toMatchObject({ output: portableDigests });
+    const local = "export default () => [typeof Intl, Math.random() < 1];";
+    expect(await outputOf(local, { math: "native" })).toMatchObject({ output: ["object", true] });
+    expect(await outputOf(local, { maxAttempts: 1 })).toMatchObject({
+      message: expect.stringContaining("ctx.random()"),
+    });
+  },
+);
 
 async function digestsOn(spec: string, token?: string): Promise<Record<string, string>> {
   const hands = await connect(spec, token === undefined ? {} : { token });

@@ -118,7 +118,7 @@ const harness = {
   }),
 
   /** Makes a sandbox and loads a kernel; returns its number. */
-  async load(source: string): Promise<number> {
+  async load(source: string, portable = false): Promise<number> {
     const reports: SandboxReport[] = [];
     const sandbox = await sandboxes.create(
       {
@@ -134,7 +134,7 @@ const harness = {
     const entry: { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown } = { sandbox, reports };
     made.set(id, entry);
     void sandbox.ended.then((ended) => (entry.ended = ended));
-    await sandbox.load(await nameOf(source), new TextEncoder().encode(source));
+    await sandbox.load(await nameOf(source), new TextEncoder().encode(source), portable);
     return id;
   },
 
@@ -148,8 +148,8 @@ const harness = {
   },
 
   /** Loads a kernel, runs one task, and terminates the sandbox. */
-  async once(source: string, input: Value = null): Promise<unknown> {
-    const id = await harness.load(source);
+  async once(source: string, input: Value = null, portable = false): Promise<unknown> {
+    const id = await harness.load(source, portable);
     const [outcome] = await harness.run(id, source, [input]);
     made.get(id)!.sandbox.terminate();
     return outcome;

@@ -1,7 +1,15 @@
 import type { Page } from "puppeteer";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { leavesTimers } from "../contract/leftovers.ts";
 import { timeThieves, workMs } from "../contract/measured-time.ts";
+import {
+  localKernel,
+  localValues,
+  portableDigests,
+  portableKernel,
+  simdKernel,
+  simdOutcomes,
+} from "../contract/portable-values.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
 
@@ -73,6 +81,30 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
       { index: 0, output: "undefined" },
       { index: 1, output: 0 },
     ]);
+  });
+
+  it.each([
+    ["[BITS-1] computes the functions of Math to the committed bits", portableKernel, portableDigests],
+    ["[BITS-3] has neither randomness nor the machine's language and time zone", localKernel, localValues],
+    ["[BITS-4] refuses relaxed SIMD, and not its bytes in a constant", simdKernel, simdOutcomes],
+  ])("%s, when portable", async (_name, source, output) => {
+    expect(await callHarness(page, "once", source, null, true)).toEqual({ index: 0, output });
+  });
+
+  it("[BITS-1] fetches the portable code once, and again after a failure that it tells", async () => {
+    const fresh = await site.browser.newPage();
+    onTestFinished(() => fresh.close());
+    await openHarness(fresh, site.server.port, host);
+    await fresh.setRequestInterception(true);
+    let fetched = 0;
+    fresh.on("request", (request) => {
+      const isFirst = request.url().endsWith("/portable.js") && ++fetched === 1;
+      void (isFirst ? request.respond({ status: 503 }) : request.continue());
+    });
+    const load = (): Promise<unknown> => callHarness(fresh, "once", portableKernel, null, true);
+    await expect(load()).rejects.toThrow("portable.js could not be fetched: status 503");
+    for (let i = 0; i < 2; i++) expect(await load()).toEqual({ index: 0, output: portableDigests });
+    expect(fetched).toBe(2);
   });
 
   it("says why a module does not load", async () => {

@@ -102,6 +102,27 @@ describe("[VALUE-1] values in MessagePack", () => {
   });
 });
 
+test("[BITS-2] outputs have one NaN, whatever bits it was made with; other bits stay", () => {
+  const odd64 = new Float64Array(
+    new BigUint64Array([0xfff8000000000001n, 0x7ff4dead00000000n, 0x4000000000000000n]).buffer,
+  );
+  const odd32 = new Float32Array(new Uint32Array([0xffc00001, 0x7fa00000, 0x3f800000]).buffer);
+  const odd16 = new Float16Array(new Uint16Array([0xfe01, 0x3c00]).buffer);
+  const value = { a: odd64, b: odd32, c: odd16, d: odd64[0]! };
+  const canonical = {
+    a: new Float64Array(new BigUint64Array([0x7ff8n << 48n, 0x7ff8n << 48n, 0x4000000000000000n]).buffer),
+    b: new Float32Array(new Uint32Array([0x7ff80000, 0x7ff80000, 0x3f800000]).buffer),
+    c: new Float16Array(new Uint16Array([0x7ff8, 0x3c00]).buffer),
+    d: NaN,
+  };
+  expect(Buffer.from(encodeShared(value, { oneNaN: true }).bytes)).toEqual(
+    Buffer.from(encodeValue(canonical)),
+  );
+  expect(Buffer.from(encodeValue(canonical)).toString("hex")).toContain("cb7ff8000000000000");
+  const asGiven = decodeValue(encodeValue({ a: odd64 })) as { a: Float64Array };
+  expect(new Uint8Array(asGiven.a.buffer)).toEqual(new Uint8Array(odd64.buffer));
+});
+
 test("[VALUE-2] every array that is decoded has a buffer of its own, exactly its bytes, wherever they came from", () => {
   const encoded = encodeValue({
     a: new Float32Array([1, 2, 3]),

@@ -3,34 +3,41 @@ import type { Plugin } from "vite";
 import { commonCode } from "./common-code.ts";
 
 /**
- * Emits two self-contained classic scripts:
+ * Emits self-contained scripts:
  *
  * - in `sandbox.html`, inline: the page has an opaque origin and a Content-Security-Policy that lets it fetch nothing. The source of its
  *   workers is a string in that script, without the common code, which the volunteer page hands over.
  * - `arbiter.js`, a shared worker: every build of the page must name the same worker, so the name carries no hash.
+ * - `portable.js`, a module that the page hands to a worker whose kernel needs it.
  */
 export function standaloneScripts(entries: {
   frame: string;
   worker: string;
   commonCode: string;
   arbiter: string;
+  portable: string;
 }): Plugin {
   return {
     name: "manyhands-standalone-scripts",
     apply: "build",
     async generateBundle() {
-      const worker = await bundle(entries.worker, commonCode(entries.commonCode, "worker"));
-      const frame = await bundle(entries.frame, workerSource(worker));
+      const worker = await bundle(entries.worker, "iife", commonCode(entries.commonCode, "worker"));
+      const frame = await bundle(entries.frame, "iife", workerSource(worker));
       this.emitFile({ type: "asset", fileName: "sandbox.html", source: page(frame) });
       this.emitFile({ type: "asset", fileName: "arbiter.js", source: await bundle(entries.arbiter) });
+      this.emitFile({ type: "asset", fileName: "portable.js", source: await bundle(entries.portable, "es") });
     },
   };
 }
 
-/** One self-contained classic script. */
-async function bundle(input: string, ...plugins: RolldownPlugin[]): Promise<string> {
+/** One self-contained script. */
+async function bundle(
+  input: string,
+  format: "iife" | "es" = "iife",
+  ...plugins: RolldownPlugin[]
+): Promise<string> {
   const build = await rolldown({ input, platform: "browser", plugins });
-  const { output } = await build.generate({ format: "iife", minify: true, comments: false });
+  const { output } = await build.generate({ format, minify: true, comments: false });
   await build.close();
   if (output.length !== 1) throw new Error(`${input} did not become one self-contained script`);
   return output[0].code;

@@ -1,12 +1,15 @@
 import { expose, transfer, wrap } from "comlink";
 import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { workerReady } from "../sandbox/frame-messages.ts";
 import { guardPort, type GuardedPort } from "./guarded-port.ts";
 import { SandboxFrame } from "./sandbox-frame.ts";
 
 /** A worker starts in some ten milliseconds; a machine that swaps may need a thousand times that. */
 const startMs = 30_000;
+/** Shorter than the session's deadline of a load, so that a network that stands still is not taken for a kernel that does. */
+const fetchMs = 4000;
 
 /** A worker cannot be stopped for a while. One that idles is kept this long for tasks that come one by one. */
 const idleMs = 1000;
@@ -96,8 +99,9 @@ class WorkerSandbox implements Sandbox {
     expose(exposedHost(host), this.#port.endpoint);
   }
 
-  async load(kernelSha256: string, source: Uint8Array): Promise<void> {
-    await Promise.race([this.#runner.load(kernelSha256, compact(source)), this.#dead]);
+  async load(kernelSha256: string, source: Uint8Array, portable = false): Promise<void> {
+    const code = portable ? await portableCode() : undefined;
+    await Promise.race([this.#runner.load(kernelSha256, compact(source), code), this.#dead]);
   }
 
   async run(bundle: Parameters<Sandbox["run"]>[0]): Promise<void> {
@@ -122,6 +126,25 @@ class WorkerSandbox implements Sandbox {
       this.#end(`The sandbox's worker did not start within ${ms} ms.`);
     }, ms);
     await Promise.race([greeted, this.#dead]).finally(() => clearTimeout(timer));
+  }
+}
+
+let portable: Promise<Uint8Array> | undefined;
+
+/** Mostly WebAssembly, a third of the page's own size: fetched when the first kernel needs it. @throws PlatformError UNREACHABLE */
+function portableCode(): Promise<Uint8Array> {
+  portable ??= fetchPortable();
+  portable.catch(() => (portable = undefined));
+  return portable;
+}
+
+async function fetchPortable(): Promise<Uint8Array> {
+  try {
+    const reply = await fetch("portable.js", { signal: AbortSignal.timeout(fetchMs) });
+    if (!reply.ok) throw new Error(`status ${reply.status}`);
+    return new Uint8Array(await reply.arrayBuffer());
+  } catch (error) {
+    throw new PlatformError("UNREACHABLE", `portable.js could not be fetched: ${messageOf(error)}.`);
   }
 }
 

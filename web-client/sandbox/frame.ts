@@ -1,4 +1,5 @@
 import { workerSource } from "virtual:worker-source";
+import { ownMath } from "../../shared/client/sandbox/own-math.ts";
 import type { FromFrame, Greeting, ToFrame } from "./frame-messages.ts";
 
 /**
@@ -9,7 +10,7 @@ const workers = new Map<number, Worker>();
 
 /** The worker's script is a function, so that a kernel cannot name the common code, and strict, as the modules it was made from. */
 function workerUrlWith(commonCode: string): string {
-  const parts = [`(()=>{"use strict";const commonCode=(${commonCode})();`, workerSource, "})()"];
+  const parts = [`(()=>{"use strict";${ownMath};const commonCode=(${commonCode})();`, workerSource, "})()"];
   // The worker is a classic one: Chromium starts no module worker from a blob URL under an opaque origin.
   return URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
 }

@@ -42,7 +42,10 @@ function start(port: MessagePort): void {
     timers,
   });
   const exposed: KernelRunner = {
-    load: (sha256, source) => runner.load(sha256, source),
+    async load(sha256, source, portableCode) {
+      if (portableCode) await importSource(portableCode);
+      return runner.load(sha256, source);
+    },
     run: async (bundle) => moved(await runner.run(bundle)),
   };
   expose(exposed, endpoint);
@@ -87,17 +90,21 @@ function limitConcurrency(limit: number): <T>(call: () => Promise<T>) => Promise
 let running: KernelContext | undefined;
 
 async function importModule(source: Uint8Array): Promise<{ default?: unknown }> {
+  const { default: kernel } = await importSource(source);
+  if (typeof kernel !== "function") return { default: kernel };
+  const call = kernel as (input: unknown, ctx: KernelContext) => unknown;
+  return {
+    default: (input: unknown, ctx: KernelContext): unknown => {
+      running = ctx;
+      return call(input, ctx);
+    },
+  };
+}
+
+async function importSource(source: Uint8Array): Promise<{ default?: unknown }> {
   const url = objectUrl(new BlobOfSource([source as Uint8Array<ArrayBuffer>], { type: "text/javascript" }));
   try {
-    const { default: kernel } = (await import(/* @vite-ignore */ url)) as { default?: unknown };
-    if (typeof kernel !== "function") return { default: kernel };
-    const call = kernel as (input: unknown, ctx: KernelContext) => unknown;
-    return {
-      default: (input: unknown, ctx: KernelContext): unknown => {
-        running = ctx;
-        return call(input, ctx);
-      },
-    };
+    return (await import(/* @vite-ignore */ url)) as { default?: unknown };
   } finally {
     revoke(url);
   }

@@ -33,6 +33,8 @@ const job: NewJob = {
   seed: "0",
   requires: {},
   failFast: true,
+  math: "portable",
+  portable: false,
 };
 
 const directory = temporaryDirectory();

@@ -175,10 +175,15 @@ export class JobCache {
 
 function rowOf(columns: JobColumns): JobRow {
   return {
-    // Jobs of earlier versions have no `failFast`.
+    // Jobs of earlier versions lack these options; the rest of such a job is computed as its beginning was.
     failFast: true,
+    math: "portable",
+    portable: false,
     // Options are one JSON text, so that options of later versions need no new column.
-    ...(JSON.parse(columns.options) as Omit<JobOptions, "failFast">),
+    ...(JSON.parse(columns.options) as Omit<
+      JobOptions & Pick<JobRow, "portable">,
+      "failFast" | "math" | "portable"
+    >),
     id: columns.id,
     customer: columns.customer,
     ...(columns.key === null ? {} : { key: columns.key }),

@@ -145,7 +145,7 @@ export class SandboxDriver {
   async #load(
     entry: Entry,
     sandbox: Sandbox,
-    { slot, run, kernel, signature }: Instruction<"runTasks">,
+    { slot, run, kernel, signature, portable }: Instruction<"runTasks">,
   ): Promise<Failure | undefined> {
     const distrust = this.#ports.distrust?.(kernel.sha256, signature);
     if (distrust !== undefined) return { kind: "refused", message: distrust };
@@ -160,13 +160,14 @@ export class SandboxDriver {
     if (entry.closed) return undefined;
     this.#dispatch({ type: "loadStarted", slot, run });
     try {
-      await sandbox.load(kernel.sha256, source);
+      await sandbox.load(kernel.sha256, source, portable);
       return undefined;
     } catch (error) {
       await this.#endedSoon(sandbox);
       const { message, ...rest } = describeThrown(error);
       const said = clip(`The kernel does not load: ${message}`, limits.messageChars);
-      return { kind: "refused", message: said, ...rest };
+      // A PlatformError is the shell's own: code of the sandbox did not arrive, which says nothing about the kernel.
+      return { kind: error instanceof PlatformError ? "data" : "refused", message: said, ...rest };
     }
   }
 

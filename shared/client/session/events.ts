@@ -106,6 +106,8 @@ export type SessionInstruction =
       readonly run: number;
       readonly kernel: BlobName;
       readonly signature: KernelSignature | undefined;
+      /** The sandbox has nothing that gives other values on another machine. */
+      readonly portable: boolean;
       readonly seed: string;
       readonly tasks: readonly LeasedTask[];
     }

@@ -86,7 +86,7 @@ function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
 }
 
 function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
-  const { kernel, signature, seed, memoryMb } = job.descriptor;
+  const { kernel, signature, seed, memoryMb, portable } = job.descriptor;
   const tasks = takeBundle(state, job);
   const key = sandboxKey(job.descriptor);
   if (slot.sandbox?.key !== key) closeSandbox(state, slot);
@@ -126,6 +126,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
     run: bundle.run,
     kernel,
     signature,
+    portable: portable === true,
     seed,
     tasks: leased,
   });

@@ -254,8 +254,8 @@ export function keyOf(task: HeldTask): LeaseKey {
 }
 
 /** Jobs with the same key can share a sandbox. */
-export function sandboxKey({ kernel, customer, memoryMb }: JobDescriptor): string {
-  return `${kernel.sha256} ${memoryMb} ${customer}`;
+export function sandboxKey({ kernel, customer, memoryMb, portable }: JobDescriptor): string {
+  return `${kernel.sha256} ${memoryMb} ${portable} ${customer}`;
 }
 
 /** Sends a message; the caller has checked that the client is connected. */

@@ -98,6 +98,23 @@ describe("running tasks", () => {
     expect(ofType(out, "runTasks")[0]?.kernel).toEqual(other.kernel);
   });
 
+  test("[BITS-1] a sandbox is portable where the job is, and serves no other job", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    const portable = descriptor({ id: "j_pppppppppppppppp" as JobId, portable: true });
+    const made = [portable, job, job].map((next, index) => {
+      const out = h.lease([leased(index)], next);
+      h.begin(0);
+      h.report(0, { finished: [finished(index)] });
+      return [ofType(out, "openSandbox").length, ofType(out, "runTasks")[0]?.portable];
+    });
+    expect(made).toEqual([
+      [1, true],
+      [1, false],
+      [0, false],
+    ]);
+  });
+
   test("[KERNEL-6] a sandbox that had no task for its idle time is closed; a task before that keeps it", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { compileWasm } from "../../../scripts/build-wasm.ts";
+import { compileWasm, wasmFolders } from "../../../scripts/build-wasm.ts";
 
-test("the WebAssembly in the repository is what its sources compile to (npm run build:wasm)", async () => {
-  const committed = await readFile(
-    new URL("../../../science/kernels/wasm/binary.ts", import.meta.url),
-    "utf8",
-  );
-  expect(committed).toBe(await compileWasm());
-});
+test.each(wasmFolders)(
+  "the WebAssembly in %s is what its sources compile to (npm run build:wasm)",
+  async (folder) => {
+    const committed = await readFile(join(import.meta.dirname, "../../..", folder, "binary.ts"), "utf8");
+    expect(committed).toBe(await compileWasm(folder));
+  },
+);

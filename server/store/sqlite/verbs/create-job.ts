@@ -87,6 +87,7 @@ const comparedOptions = [
   "requires",
   "signature",
   "failFast",
+  "math",
   "group",
   "after",
 ] as const;

@@ -1,0 +1,39 @@
+import { hasRelaxedSimd } from "./instructions.ts";
+
+/** What is used of it: neither Node's types nor the language's have it. */
+declare const WebAssembly: {
+  readonly CompileError: new (message: string) => Error;
+  readonly Module: new (source: unknown) => object;
+  readonly compile: (source: unknown, options?: unknown) => Promise<unknown>;
+  readonly instantiate: (source: unknown, imports?: unknown, options?: unknown) => Promise<unknown>;
+};
+
+/**
+ * Has `WebAssembly` refuse modules with relaxed SIMD, whose instructions round as the processor likes and which WebKit does not have
+ * (SPEC.md [BITS-4]).
+ */
+export function refuseRelaxedSimd(): void {
+  const { compile, instantiate, Module } = WebAssembly;
+  const checked = <Source>(source: Source): Source => {
+    const bytes = bytesOf(source);
+    if (bytes && hasRelaxedSimd(bytes))
+      throw new WebAssembly.CompileError(
+        'The module uses relaxed SIMD, which gives other bits on other machines; expected plain SIMD, or a job with math: "native".',
+      );
+    return source;
+  };
+  Object.assign(WebAssembly, {
+    compile: async (source: unknown, options?: unknown) => compile(checked(source), options),
+    instantiate: async (source: unknown, imports?: unknown, options?: unknown) =>
+      instantiate(checked(source), imports, options),
+    Module: new Proxy(Module, {
+      construct: (target, [source, ...rest]: unknown[]) =>
+        Reflect.construct(target, [checked(source), ...rest]) as object,
+    }),
+  });
+}
+
+function bytesOf(source: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  return source instanceof ArrayBuffer ? new Uint8Array(source) : undefined;
+}
