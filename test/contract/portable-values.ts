@@ -62,7 +62,11 @@ export const localKernel = `
     new Date(2020, 5, 1, 12).getTime(), new Date("2020-06-01T12:00").getTime(), new Date("2020-06-01").getTime(),
     new Date("2020-06-01T12:00+02:00").getHours(), new Date(0).toLocaleString(), String(new Date(0)), new Date(0).getTimezoneOffset(),
     new Date(new Date(5)).getTime(), new Date(0) instanceof Date, Date.UTC(2020, 0),
-    tried(() => Math.random()), tried(() => crypto.randomUUID()), Math.hypot(3, 4, 12), Math.hypot(), Math.hypot(-2),
+    new Date("Jun 1 2020 12:00").getTime(), new Date(2020, 5).getYear(),
+    tried(() => Math.random()), tried(() => crypto.randomUUID()),
+    tried(() => Date.now()), tried(() => new Date()), tried(() => Date()), tried(() => new (new Date(0).constructor)()),
+    tried(() => performance.now()), tried(() => performance.timeOrigin), tried(() => new Event("a").timeStamp),
+    Math.hypot(3, 4, 12), Math.hypot(), Math.hypot(-2),
   ];`;
 
 export const localValues = [
@@ -80,8 +84,11 @@ export const localValues = [
   5,
   true,
   1577836800000,
+  1591012800000,
+  120,
   "Math.random",
   "crypto.randomUUID",
+  ...Array<string>(7).fill("A"),
   13,
   0,
   2,
@@ -102,15 +109,17 @@ export const simdKernel = `
   const tried = async (run) => { try { await run(); return "made"; } catch (error) { return error.message.slice(0, 28); } };
   export default async () => {
     const outcomes = [];
+    const Inherited = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])).constructor;
     for (const bytes of [${JSON.stringify(plainSimd)}, ${JSON.stringify(relaxedSimd)}].map((each) => new Uint8Array(each)))
       outcomes.push(
         await tried(() => new WebAssembly.Module(bytes)),
         await tried(() => WebAssembly.compile(bytes.buffer)),
         await tried(() => WebAssembly.instantiate(bytes)),
+        await tried(() => new Inherited(bytes)),
       );
     return outcomes;
   };`;
 export const simdOutcomes = [
-  ...Array<string>(3).fill("made"),
-  ...Array<string>(3).fill("The module uses relaxed SIMD"),
+  ...Array<string>(4).fill("made"),
+  ...Array<string>(4).fill("The module uses relaxed SIMD"),
 ];

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../parallel/index.ts";
 import { computeHere } from "../../science/compute-here.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
@@ -11,8 +11,16 @@ import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import { packCandidates } from "../../science/kernels/math/candidates.ts";
 import { seededRandom } from "../../shared/random.ts";
-import { portableDigests, portableKernel } from "../contract/portable-values.ts";
+import {
+  localKernel,
+  localValues,
+  portableDigests,
+  portableKernel,
+  simdKernel,
+  simdOutcomes,
+} from "../contract/portable-values.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { engines, openPage } from "../support/engines.ts";
 import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { phantom } from "../support/phantom.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
@@ -111,29 +119,29 @@ test("threads of this machine compute the same bits", async () => {
   expect(await digestsOn("thread:2")).toEqual(expected);
 });
 
-test.each(["node", "browser"] as const)(
-  "[BITS-1] [BITS-3] Math of a %s client, as jobs want it",
-  async (kind) => {
-    const server = await startServerProcess(await temporaryDirectory());
-    if (kind === "node") await startClientProcess(server);
-    else {
-      const browser = await launchBrowser();
-      onTestFinished(() => browser.close());
-      await (await browser.newPage()).goto(`${server.url}/?auto=1`);
-    }
-    const outputOf = async (source: string, options: object): Promise<unknown> => {
-      const id = await submitJob(server, source, [null], options);
-      await until(async () => (await readJob(server, id)).state === "finished");
-      return (await readResults(server, id))[0];
-    };
-    expect(await outputOf(portableKernel, { seed: "seed" })).toMatchObject({ output: portableDigests });
-    const local = "export default () => [typeof Intl, Math.random() < 1];";
-    expect(await outputOf(local, { math: "native" })).toMatchObject({ output: ["object", true] });
-    expect(await outputOf(local, { maxAttempts: 1 })).toMatchObject({
-      message: expect.stringContaining("ctx.random()"),
-    });
-  },
-);
+describe.each(["node", "chromium", "firefox", "webkit"] as const)("Math of jobs on %s", (kind) => {
+  test.skipIf(kind !== "node" && !engines[kind])(
+    "[BITS-1] [BITS-3] is the same bits, or native",
+    async () => {
+      const server = await startServerProcess(await temporaryDirectory());
+      if (kind === "node") await startClientProcess(server);
+      else await openPage(kind, `${server.url}/?auto=1`);
+      const outputOf = async (source: string, options: object): Promise<unknown> => {
+        const id = await submitJob(server, source, [null], options);
+        await until(async () => (await readJob(server, id)).state === "finished", 60_000);
+        return (await readResults(server, id))[0];
+      };
+      expect(await outputOf(portableKernel, { seed: "seed" })).toMatchObject({ output: portableDigests });
+      expect(await outputOf(localKernel, {})).toMatchObject({ output: localValues });
+      expect(await outputOf(simdKernel, {})).toMatchObject({ output: simdOutcomes });
+      const local = "export default () => [typeof Intl, Math.random() < 1, performance.now() > 0];";
+      expect(await outputOf(local, { math: "native" })).toMatchObject({ output: ["object", true, true] });
+      expect(await outputOf(local, { maxAttempts: 1 })).toMatchObject({
+        message: expect.stringContaining("ctx.random()"),
+      });
+    },
+  );
+});
 
 async function digestsOn(spec: string, token?: string): Promise<Record<string, string>> {
   const hands = await connect(spec, token === undefined ? {} : { token });

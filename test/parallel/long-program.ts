@@ -8,6 +8,6 @@ const square = (x: number): number => {
   while (Date.now() < end);
   return x * x;
 };
-const job = hands.map(square, [...Array(Number(count)).keys()], { key });
+const job = hands.map(square, [...Array(Number(count)).keys()], { key, math: "native" });
 console.log(await job.id);
 for await (const { index, output } of job) console.log(index, output);

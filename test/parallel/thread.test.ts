@@ -115,7 +115,7 @@ it("[THREAD-4] a program that computes itself does not stop what it started", as
     while (Date.now() < end);
     return Date.now();
   };
-  const job = hands.map(work, Array<number>(600).fill(0));
+  const job = hands.map(work, Array<number>(600).fill(0), { math: "native" });
   for await (const _ of job) break;
   const blockedFrom = Date.now();
   while (Date.now() < blockedFrom + 4000);

@@ -34,6 +34,7 @@ const lengths = await hands.map(
     return bytes.length;
   },
   Array.from({ length: clients * 3 }, () => reference),
+  { math: "native" },
 );
 if (lengths.some((length) => length !== reference.size)) throw new Error("not the bytes that were put");
 const took = (await hands.clients()).filter(({ done }) => done > 0).length;

@@ -13,17 +13,18 @@ const { values } = parseArgs({
 const name = values.function;
 const sum = loopOf(name);
 const inputs = inputsOf(name);
-// The language is no longer whole once it is portable, so everything else is done before.
+// The clock is taken before it is removed.
+const now = performance.now.bind(performance);
 if (values.portable) makePortable();
 
 const block = 1_000_000;
 sum(inputs, block);
 sum(inputs, block);
-const started = performance.now();
+const started = now();
 const calls = Number(values.calls);
 let result = 0;
 for (let done = 0; done < calls; done += block) result += sum(inputs, block);
-const ns = ((performance.now() - started) * 1e6) / calls;
+const ns = ((now() - started) * 1e6) / calls;
 report(ns, { finite: Number.isFinite(result) ? 1 : 0 });
 
 /** A loop from text, as a kernel comes. */

@@ -3,4 +3,4 @@ import { connect } from "../../../parallel/index.ts";
 import { burn, measureTasks, threads } from "./measure-tasks.ts";
 
 const hands = await connect(`thread:${threads}`);
-await measureTasks((tasks) => hands.map(burn, tasks));
+await measureTasks((tasks) => hands.map(burn, tasks, { math: "native" }));

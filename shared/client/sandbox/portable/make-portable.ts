@@ -1,4 +1,6 @@
 import { wasmBase64 } from "./binary.ts";
+import { replaceClocks } from "./clocks.ts";
+import { define, refuseFor } from "./define.ts";
 import { refuseRelaxedSimd } from "./relaxed-simd.ts";
 
 /** What is used of it: neither Node's types nor the language's have it. */
@@ -17,7 +19,7 @@ export function makePortable(): void {
   replaceMath();
   removeRandomness();
   removeLocales();
-  useUtc();
+  replaceClocks();
   refuseRelaxedSimd();
 }
 
@@ -37,11 +39,7 @@ function replaceMath(): void {
 }
 
 function removeRandomness(): void {
-  const refuse = (name: string) => () => {
-    throw new Error(
-      `${name} is not the same on every machine; expected ctx.random(), or a job with math: "native".`,
-    );
-  };
+  const refuse = (name: string) => refuseFor(name, "ctx.random()");
   define(globalThis.Math, "random", refuse("Math.random"));
   define(globalThis, "crypto", {
     getRandomValues: refuse("crypto.getRandomValues"),
@@ -66,60 +64,4 @@ function removeLocales(): void {
       return Reflect.apply(convert, this, []);
     });
   }
-}
-
-/** Time zones: every date is as on a machine whose zone is UTC. */
-function useUtc(): void {
-  const { prototype } = Date;
-  const methods = prototype as unknown as Record<string, (...values: number[]) => number>;
-  const local = Object.fromEntries(
-    ["FullYear", "Month", "Date", "Hours", "Minutes", "Seconds"].map((part) => [
-      part,
-      methods[`get${part}`]!,
-    ]),
-  );
-  for (const part of ["FullYear", "Month", "Date", "Day", "Hours", "Minutes", "Seconds", "Milliseconds"]) {
-    define(prototype, `get${part}`, methods[`getUTC${part}`]);
-    if (part !== "Day") define(prototype, `set${part}`, methods[`setUTC${part}`]);
-  }
-  define(prototype, "getTimezoneOffset", () => 0);
-  for (const name of ["toString", "toDateString", "toTimeString"])
-    define(prototype, name, methods["toUTCString"]);
-  for (const name of ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"])
-    define(prototype, name, methods["toISOString"]);
-  const { UTC, parse: parseHere } = Date;
-  /** A text without a zone is local time to the engine: the same hours in UTC. */
-  const parse = (text: unknown): number => {
-    const time = parseHere(String(text));
-    if (hasZone.test(String(text)) || Number.isNaN(time)) return time;
-    const date = new Native(time);
-    const [year, month, day, hours, minutes, seconds] = Object.values(local).map((part) => part.call(date));
-    return UTC(year!, month, day, hours, minutes, seconds, time - Math.floor(time / 1000) * 1000);
-  };
-  const Native = Date;
-  define(Date, "parse", parse);
-  const replaced: unknown = new Proxy(Date, {
-    apply: () => new Native().toString(),
-    construct(target, values: unknown[], newTarget: NewableFunction) {
-      const [first] = values;
-      const given =
-        values.length > 1
-          ? [Reflect.apply(UTC, undefined, values)]
-          : typeof first === "string"
-            ? [parse(first)]
-            : values;
-      return Reflect.construct(target, given, newTarget) as Date;
-    },
-  });
-  define(prototype, "constructor", replaced);
-  define(globalThis, "Date", replaced);
-  const { Temporal } = globalThis as { Temporal?: object };
-  if (Temporal) Reflect.deleteProperty(Temporal, "Now");
-}
-
-/** Texts that name their zone, and dates alone, which are in UTC anyway (ECMA-262 §21.4.1.32). */
-const hasZone = /(?:Z|GMT|UTC|[+-]\d\d:?\d\d)\s*(?:\(.*\))?$|^[+-]?\d+(?:-\d\d){0,2}$/i;
-
-function define(object: object, name: string, value: unknown): void {
-  Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
 }

@@ -1,9 +1,10 @@
+import { define } from "./define.ts";
 import { hasRelaxedSimd } from "./instructions.ts";
 
 /** What is used of it: neither Node's types nor the language's have it. */
 declare const WebAssembly: {
   readonly CompileError: new (message: string) => Error;
-  readonly Module: new (source: unknown) => object;
+  readonly Module: (new (source: unknown) => object) & { readonly prototype: object };
   readonly compile: (source: unknown, options?: unknown) => Promise<unknown>;
   readonly instantiate: (source: unknown, imports?: unknown, options?: unknown) => Promise<unknown>;
 };
@@ -22,14 +23,16 @@ export function refuseRelaxedSimd(): void {
       );
     return source;
   };
+  const CheckedModule = new Proxy(Module, {
+    construct: (target, [source, ...rest]: unknown[], newTarget: NewableFunction) =>
+      Reflect.construct(target, [checked(source), ...rest], newTarget) as object,
+  });
+  define(Module.prototype, "constructor", CheckedModule);
   Object.assign(WebAssembly, {
     compile: async (source: unknown, options?: unknown) => compile(checked(source), options),
     instantiate: async (source: unknown, imports?: unknown, options?: unknown) =>
       instantiate(checked(source), imports, options),
-    Module: new Proxy(Module, {
-      construct: (target, [source, ...rest]: unknown[]) =>
-        Reflect.construct(target, [checked(source), ...rest]) as object,
-    }),
+    Module: CheckedModule,
   });
 }
 

@@ -1,0 +1,13 @@
+/** Replaces a global, or a method of one, by what a kernel may replace again. */
+export function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, configurable: true, enumerable: false });
+}
+
+/** A function that throws, and says what a kernel has instead. */
+export function refuseFor(name: string, instead: string): () => never {
+  return () => {
+    throw new Error(
+      `${name} is not the same on every machine; expected ${instead}, or a job with math: "native".`,
+    );
+  };
+}
