@@ -89,7 +89,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .addOption(
       new Option(
         "--math <kind>",
-        "portable (default): the same bits on every client; native: Math, languages and time zones as a client's engine has them",
+        "portable (default): the same bits on every client; native: Math, clocks, languages and time zones as a client's engine has them",
       ).choices(["portable", "native"]),
     )
     .option("--trusted", "only clients that joined with a token")

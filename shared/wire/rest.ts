@@ -63,8 +63,8 @@ const jobOptionsSchema = v.strictObject({
    */
   failFast: v.optional(v.boolean(), true),
   /**
-   * `portable`: the functions of `Math` give the same bits on every client, and neither randomness, languages nor time zones of a
-   * client are there. `native`: as the client's engine has them.
+   * `portable`: the functions of `Math` give the same bits on every client; randomness and clocks of a client throw, its languages and
+   * time zones are not there. `native`: as the client's engine has them.
    */
   math: v.optional(v.picklist(["portable", "native"]), "portable"),
   /** Jobs of one group are listed and cancelled together. */
