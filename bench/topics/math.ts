@@ -1,6 +1,19 @@
 import type { Case, Topic } from "../harness/topic.ts";
 
-const functions = ["sin", "cos", "tan", "exp", "log", "pow", "sqrt", "hypot", "atan", "atan2", "acos", "tanh"];
+const functions = [
+  "sin",
+  "cos",
+  "tan",
+  "exp",
+  "log",
+  "pow",
+  "sqrt",
+  "hypot",
+  "atan",
+  "atan2",
+  "acos",
+  "tanh",
+];
 
 const caseOf = (name: string): Case => ({
   name: `Math.${name}`,
@@ -14,6 +27,7 @@ const caseOf = (name: string): Case => ({
 
 export const topic: Topic = {
   name: "math",
-  summary: "functions of Math in a loop of a kernel: the portable ones, in WebAssembly, beside the engine's own",
+  summary:
+    "functions of Math in a loop of a kernel: the portable ones, in WebAssembly, beside the engine's own",
   cases: functions.map(caseOf),
 };

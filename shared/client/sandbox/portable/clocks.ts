@@ -24,10 +24,7 @@ function useUtc(): void {
     define(prototype, `get${part}`, methods[`getUTC${part}`]);
     if (part !== "Day") define(prototype, `set${part}`, methods[`setUTC${part}`]);
   }
-  const { getUTCFullYear } = prototype;
-  define(prototype, "getYear", function (this: Date) {
-    return getUTCFullYear.call(this) - 1900;
-  });
+  for (const name of ["getYear", "setYear"]) Reflect.deleteProperty(prototype, name);
   define(prototype, "getTimezoneOffset", () => 0);
   for (const name of ["toString", "toDateString", "toTimeString"])
     define(prototype, name, methods["toUTCString"]);
