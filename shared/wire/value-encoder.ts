@@ -7,7 +7,7 @@ import { refusalOf } from "./value-refusal.ts";
 const { keys: keysOf, getPrototypeOf, getOwnPropertySymbols, hasOwn, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
 const { isSafeInteger, isNaN } = Number;
-/** An engine may write any of the NaNs. */
+/** The canonical NaN. An engine may write any. */
 const theNaN = 0x7ff8n << 48n;
 const isView = ArrayBuffer.isView.bind(ArrayBuffer);
 // oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
@@ -294,15 +294,16 @@ export class ValueEncoder {
     this.#append(content);
   }
 
-  /** Over the array that was just written. */
+  /** Writes the canonical NaN of WebAssembly (quiet, no payload) over every NaN of the array that was just written. */
   #unifyNaNs(floats: Float16Array | Float32Array | Float64Array): void {
     const { byteLength, BYTES_PER_ELEMENT: size } = floats;
     const start = this.#at - byteLength;
+    const head = size === 8 ? 0x7ff8 : size === 4 ? 0x7fc0 : 0x7e00;
     for (let i = 0; i * size < byteLength; i++) {
       if (!isNaN(floats[i])) continue;
       const end = start + (i + 1) * size;
       this.#bytes.fill(0, end - size, end);
-      this.#view.setUint16(end - 2, 0x7ff8, true);
+      this.#view.setUint16(end - 2, head, true);
     }
   }
 

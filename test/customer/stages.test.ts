@@ -17,9 +17,10 @@ describe("a program of several stages", () => {
       await new Promise((resolve) => setTimeout(resolve, ms));
       return Date.now();
     };
-    const first = hands.map(stamp, [150, 150, 150], { group: "stages" });
-    const second = hands.map(stamp, [1, 1], { group: "stages", after: [first] });
-    const third = hands.map(stamp, [1], { group: "stages", after: [second, await first.id] });
+    const options = { group: "stages", math: "native" } as const;
+    const first = hands.map(stamp, [150, 150, 150], options);
+    const second = hands.map(stamp, [1, 1], { ...options, after: [first] });
+    const third = hands.map(stamp, [1], { ...options, after: [second, await first.id] });
     const [last] = await third;
     const [ones, twos] = [await first, await second];
     expect(Math.min(...ones)).toBeGreaterThan(started);

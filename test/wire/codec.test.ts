@@ -111,8 +111,8 @@ test("[BITS-2] outputs have one NaN, whatever bits it was made with; other bits 
   const value = { a: odd64, b: odd32, c: odd16, d: odd64[0]! };
   const canonical = {
     a: new Float64Array(new BigUint64Array([0x7ff8n << 48n, 0x7ff8n << 48n, 0x4000000000000000n]).buffer),
-    b: new Float32Array(new Uint32Array([0x7ff80000, 0x7ff80000, 0x3f800000]).buffer),
-    c: new Float16Array(new Uint16Array([0x7ff8, 0x3c00]).buffer),
+    b: new Float32Array(new Uint32Array([0x7fc00000, 0x7fc00000, 0x3f800000]).buffer),
+    c: new Float16Array(new Uint16Array([0x7e00, 0x3c00]).buffer),
     d: NaN,
   };
   expect(Buffer.from(encodeShared(value, { oneNaN: true }).bytes)).toEqual(
