@@ -1,0 +1,2825 @@
+"""Manyhands from Python: map a JavaScript kernel over inputs on every browser and machine that joined a server.
+
+    import manyhands
+
+    with manyhands.connect() as hands:  # http://localhost:9990; finds its token on the same machine
+        print(hands.map("x => x * x", range(10)).gather())
+
+One module, which needs the standard library of Python 3.9 or later only. Where NumPy is installed, typed arrays of kernels
+are its arrays. ``docs/python.md`` of Manyhands has the whole guide; rules named ``[PY-…]`` are those of ``shared/SPEC.md``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import contextlib
+import functools
+import hashlib
+import http.client
+import json
+import math
+import os
+import queue
+import random
+import re
+import shutil
+import socket
+import ssl
+import stat
+import struct
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import uuid
+import weakref
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Union
+
+__version__ = "0.1.0"
+__all__ = [
+    "DataReference",
+    "Hands",
+    "Job",
+    "ManyhandsExecutor",
+    "Outcome",
+    "PlatformError",
+    "SettledTask",
+    "TaskError",
+    "TaskFailedError",
+    "as_completed",
+    "connect",
+    "decode_value",
+    "encode_value",
+    "undefined",
+]
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Errors
+
+#: Refusals that this module makes itself, as in shared/errors.ts: whether the same request may succeed later, what to do.
+_TABLE: dict[str, tuple[bool, str]] = {
+    "BAD_REQUEST": (False, "Correct the request; GET /api/openapi.json describes what is expected."),
+    "BAD_OPTION": (False, "Correct the option; --help lists them all."),
+    "BAD_ARGUMENT": (False, "Correct it as the message says."),
+    "FILE_FAILED": (False, "Check the path, and what this user may do there."),
+    "UNAUTHENTICATED": (False, "Give a valid token: MANYHANDS_TOKEN, --token, or Authorization: Bearer …"),
+    "FORBIDDEN": (False, "Use a token whose role allows this; `manyhands token create --role …` makes one."),
+    "NOT_FOUND": (False, "Check the name; it may have been deleted."),
+    "CONFLICT": (False, "Use a new key or a new index: this one already stands for something else."),
+    "WRONG_STATE": (False, "Look at the job's state first: `manyhands jobs`."),
+    "TOO_LARGE": (False, "Send less at once, or put the bytes as a blob and pass a data reference."),
+    "RANGE_NOT_SATISFIABLE": (False, "Ask for bytes inside the blob; HEAD tells its size."),
+    "HASH_MISMATCH": (True, "The bytes differ from their SHA-256; send them again."),
+    "TOO_MANY": (True, "Slow down and try again after the time in Retry-After."),
+    "UPGRADE_REQUIRED": (
+        False,
+        "Reload the page, or install the Manyhands version the server runs and start the client again.",
+    ),
+    "UNREACHABLE": (True, "Check that the server runs and that the address and port are right."),
+    "TIMED_OUT": (True, "Try again; raise the limit if it keeps happening."),
+    "TASK_FAILED": (False, "Read the kernel's message and stack; mend the kernel, then requeue the failed tasks."),
+    "JOB_CANCELLED": (False, "The job was cancelled; submit it again to run it."),
+    "JOB_QUARANTINED": (
+        False,
+        "The kernel failed wherever it was tried; mend it and submit again, or requeue to try once more.",
+    ),
+    "JOB_BLOCKED": (
+        False,
+        "A job that this one comes after did not finish well; mend and requeue that one first, then this one.",
+    ),
+    "INTERNAL": (True, "This is a defect; the server's log has the details."),
+}
+_UNSERIALISABLE_REMEDY = (
+    "Use JSON values, bytes, numeric arrays and data references: no functions, objects of classes or cycles."
+)
+_SERVER_HINT = "Check that a Manyhands server answers at this address, and that nothing in front of it refuses."
+
+
+class PlatformError(Exception):
+    """A refusal with a code of Manyhands' closed table: what was wrong, what was expected, what to do.
+
+    Attributes:
+        code: row of the table, such as ``CONFLICT``
+        message: what was wrong and what was expected
+        remedy: what to do
+        retryable: whether the same request may succeed later unchanged
+    """
+
+    retry_after: float = 0.0
+
+    def __init__(self, code: str, message: str, remedy: str | None = None, retryable: bool | None = None) -> None:
+        row = _TABLE.get(code, _TABLE["INTERNAL"])
+        self.code = code
+        self.message = message
+        self.remedy = row[1] if remedy is None else remedy
+        self.retryable = row[0] if retryable is None else retryable
+        super().__init__(code, message, self.remedy, self.retryable)
+
+    def __str__(self) -> str:
+        return f"{self.message}{chr(10) if chr(10) in self.message else ' '}{self.remedy} [{self.code}]"
+
+
+class TaskError(Exception):
+    """The final failure of one task, as its kernel threw it.
+
+    Attributes:
+        index: position of the task in its job
+        kind: ``error``: the kernel threw; other kinds say how the kernel was ended
+        message: the kernel's message
+        stack: the kernel's own stack, or None
+        attempts: attempts that were made
+        client: the client of the last attempt, or None
+    """
+
+    def __init__(
+        self,
+        index: int,
+        kind: str,
+        message: str,
+        stack: str | None = None,
+        attempts: int = 1,
+        client: str | None = None,
+    ) -> None:
+        self.index = index
+        self.kind = kind
+        self.message = message
+        self.stack = stack
+        self.attempts = attempts
+        self.client = client
+        super().__init__(index, kind, message, stack, attempts, client)
+
+    @classmethod
+    def _of(cls, failure: dict[str, Any]) -> TaskError:
+        message = str(failure.get("message", ""))
+        return cls(
+            failure.get("index", 0),
+            str(failure.get("kind", "error")),
+            message + _hint_for(message),
+            failure.get("stack"),
+            failure.get("attempts", 1),
+            failure.get("client"),
+        )
+
+    def __str__(self) -> str:
+        return self.stack if self.stack and self.message in self.stack else self._told()
+
+    def _told(self) -> str:
+        return self.message + "".join(f"\n{line}" for line in self._frames())
+
+    def _frames(self) -> list[str]:
+        lines = (self.stack or "").split("\n")
+        return [f"    {line.strip()}" for line in lines if re.match(r"\s*at ", line)][:5]
+
+    def _line(self) -> str:
+        attempts = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
+        where = f", last on {self.client}" if self.client else ""
+        return f"  task {self.index} ({self.kind}, {attempts}{where}): {self._told()}"
+
+
+def _hint_for(message: str) -> str:
+    match = re.match(r"(?:The kernel does not load: )?(?:ReferenceError: )?([\w$]+) is not defined", message)
+    if not match:
+        return ""
+    return (
+        f" (a kernel runs on another machine and sees only its input and ctx, not the program around it: "
+        f"pass {match[1]} in the input, or define it inside the kernel)"
+    )
+
+
+class TaskFailedError(PlatformError):
+    """Some tasks of a gathered job failed. Every other task was computed; ``job.settled()`` gives those results.
+
+    Attributes:
+        failures: every failed task, by index
+        total: number of tasks of the job
+    """
+
+    def __init__(self, failures: Sequence[TaskError], total: int) -> None:
+        shown = [error._line() for error in failures[:3]]
+        if len(failures) > len(shown):
+            shown.append(f"  … and {len(failures) - len(shown)} more")
+        super().__init__("TASK_FAILED", "\n".join([f"{len(failures)} of {total} tasks failed.", *shown]))
+        self.args = (failures, total)
+        self.failures = list(failures)
+        self.total = total
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Values
+
+_INLINE_BYTES = 256 * 1024
+_BLOB_BYTES = 16 * 1024**3
+_KERNEL_BYTES = 32 * 1024**2
+_FRAME_BYTES = 16 * 1024**2
+_REFS_PER_TASK = 1024
+_MAX_DEPTH = 200
+_MAX_SAFE = 2**53 - 1
+
+
+class _Undefined:
+    """JavaScript's ``undefined``, which is not ``null``: a kernel that returns nothing returns it."""
+
+    def __repr__(self) -> str:
+        return "undefined"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __reduce__(self) -> str:
+        return "undefined"
+
+
+#: JavaScript's ``undefined`` in inputs and outputs: false, and equal to itself alone. ``None`` is ``null``.
+undefined = _Undefined()
+
+
+@dataclass(frozen=True)
+class DataReference:
+    """Stands for a blob on the server, or a slice of one, inside an input or output.
+
+    Attributes:
+        sha256: name of the blob
+        size: size of the whole blob in bytes
+        range: ``(start, end)`` in bytes of the blob; None: the whole blob
+    """
+
+    sha256: str
+    size: int
+    range: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        start, end = self.range or (0, self.size)
+        fits = isinstance(self.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", self.sha256)
+        if not fits or not 0 <= start <= end <= self.size <= _BLOB_BYTES:
+            raise ValueError(f"a data reference that names no blob: {self.sha256!r}, {self.size}, {self.range}")
+
+    @property
+    def length(self) -> int:
+        """Length in bytes of the range, or of the whole blob."""
+        return self.range[1] - self.range[0] if self.range else self.size
+
+    def slice(self, start: int, end: int | None = None) -> DataReference:
+        """A reference to a part of this one; offsets are relative to this reference.
+
+        Raises:
+            IndexError: the part is not inside this reference
+        """
+        end = self.length if end is None else end
+        if not 0 <= start <= end <= self.length:
+            raise IndexError(f"slice({start}, {end}) is not inside the {self.length} bytes of the reference")
+        base = self.range[0] if self.range else 0
+        return DataReference(self.sha256, self.size, (base + start, base + end))
+
+
+class _Unfit(Exception):
+    """A part of a value that is no value; its place is completed while the containers around it are left."""
+
+    place = ""
+
+
+_EXT_REFERENCE, _EXT_ARRAY, _EXT_LANGUAGE, _EXT_BROKEN_TEXT = 1, 2, 3, 4
+
+#: Kinds of typed arrays in the order of shared/wire/value-forms.ts: kind and item size as NumPy has them, format of memoryview.
+_ARRAY_KINDS: list[tuple[str, str | None]] = [
+    ("i1", "b"),
+    ("u1", "B"),
+    ("i2", "h"),
+    ("u2", "H"),
+    ("i4", "i"),
+    ("u4", "I"),
+    ("f4", "f"),
+    ("f8", "d"),
+    ("i8", "q"),
+    ("u8", "Q"),
+    ("f2", None),
+]
+#: Position by kind and item size. Unsigned bytes are no typed array but bytes; see :func:`_write_array`.
+_ARRAY_PLACES = {kind: place for place, (kind, _) in enumerate(_ARRAY_KINDS)}
+_ARRAY_SIZES = [int(kind[1]) for kind, _ in _ARRAY_KINDS]
+_FORMAT_KINDS = {"b": "i", "h": "i", "i": "i", "l": "i", "q": "i", "n": "i"}
+_FORMAT_KINDS.update({"B": "u", "c": "u", "H": "u", "I": "u", "L": "u", "Q": "u", "N": "u"})
+_FORMAT_KINDS.update({"e": "f", "f": "f", "d": "f"})
+
+_DOUBLE = struct.Struct(">Bd").pack
+_HEAD16 = struct.Struct(">BH").pack
+_HEAD32 = struct.Struct(">BI").pack
+_UINT64 = struct.Struct(">BQ").pack
+_SIGNED = [(-0x80, struct.Struct(">Bb").pack, 0xD0), (-0x8000, struct.Struct(">Bh").pack, 0xD1)]
+_SIGNED += [(-(2**31), struct.Struct(">Bi").pack, 0xD2), (-_MAX_SAFE, struct.Struct(">Bq").pack, 0xD3)]
+
+#: Advice for common objects that are no values.
+_HINTS = {
+    "datetime": "send value.timestamp() or value.isoformat()",
+    "date": "send value.isoformat()",
+    "time": "send value.isoformat()",
+    "timedelta": "send value.total_seconds()",
+    "set": "send sorted(value) or list(value)",
+    "frozenset": "send sorted(value) or list(value)",
+    "Decimal": "send str(value) or float(value)",
+    "Fraction": "send float(value), or its two numbers",
+    "complex": "send [value.real, value.imag]",
+    "complex64": "send [value.real, value.imag]",
+    "complex128": "send [value.real, value.imag]",
+    "UUID": "send str(value)",
+    "PosixPath": "send str(value), or hands.put(value) for the file's content",
+    "WindowsPath": "send str(value), or hands.put(value) for the file's content",
+    "generator": "send list(value)",
+    "range": "send list(value)",
+    "dict_keys": "send list(value)",
+    "dict_values": "send list(value)",
+    "map": "send list(value)",
+    "zip": "send list(value)",
+    "OrderedDict": "send dict(value)",
+    "defaultdict": "send dict(value)",
+    "Counter": "send dict(value)",
+    "mappingproxy": "send dict(value)",
+    "deque": "send list(value)",
+    "datetime64": "send str(value)",
+    "longdouble": "send float(value)",
+    "float128": "send float(value)",
+    "MaskedArray": "send value.filled(…)",
+    "DataFrame": "send value.to_dict('list'), or a NumPy array a column",
+    "Series": "send value.to_numpy()",
+    "Tensor": "send value.numpy()",
+}
+
+
+def _refusal_of(value: Any) -> str:
+    kind = type(value)
+    name = kind.__name__
+    if callable(value) and not isinstance(value, type):
+        return f"a {name} is not a value"
+    hint = _HINTS.get(name)
+    if hint is None and isinstance(value, BaseException):
+        hint = "send str(value)"
+    elif hint is None and isinstance(value, tuple) and hasattr(value, "_asdict"):
+        hint = "send value._asdict() or tuple(value)"
+    elif hint is None and isinstance(value, (int, str, float)):
+        hint = f"send {'value.value' if hasattr(value, 'value') else kind.__mro__[1].__name__ + '(value)'}"
+    elif hint is None and hasattr(kind, "__dataclass_fields__"):
+        hint = "send dataclasses.asdict(value)"
+    return f"an instance of {name} is not a value{f' ({hint})' if hint else ''}"
+
+
+def encode_value(value: Any) -> bytearray:
+    """The bytes of a value as they travel (MessagePack with Manyhands' extensions).
+
+    Raises:
+        PlatformError: UNSERIALISABLE, naming what is no value and its place
+    """
+    return _encode(value)[0]
+
+
+def _encode(value: Any) -> tuple[bytearray, dict[str, int]]:
+    """Encoded bytes, and the sizes of the blobs that the value refers to, by name."""
+    out = bytearray()
+    blobs: dict[str, int] = {}
+    try:
+        _write(out, value, 0, blobs)
+        return out, blobs
+    except _Unfit as unfit:
+        place = unfit.place if len(unfit.place) <= 120 else f"{unfit.place[:120]}…"
+        raise PlatformError(
+            "UNSERIALISABLE",
+            f"The value cannot be sent: {unfit}{f' (at {place})' if place else ''}. "
+            "Expected JSON values, bytes, numeric arrays or data references.",
+            _UNSERIALISABLE_REMEDY,
+            False,
+        ) from None
+
+
+def _write(out: bytearray, value: Any, depth: int, blobs: dict[str, int]) -> None:
+    kind = type(value)
+    if kind is int:
+        if 0 <= value < 0x80:
+            out.append(value)
+        else:
+            _write_int(out, value)
+    elif kind is str:
+        _write_text(out, value)
+    elif kind is float:
+        # JavaScript has one kind of number: a whole float has the bytes of its int, as the SDK writes it.
+        if value.is_integer() and -_MAX_SAFE <= value <= _MAX_SAFE and (value or math.copysign(1, value) > 0):
+            _write_int(out, int(value))
+        else:
+            out += _DOUBLE(0xCB, value)
+    elif value is None:
+        out.append(0xC0)
+    elif kind is bool:
+        out.append(0xC3 if value else 0xC2)
+    elif kind is list or kind is tuple:
+        _write_items(out, value, depth, blobs)
+    elif kind is dict:
+        _write_members(out, value, depth, blobs)
+    elif kind is bytes or kind is bytearray:
+        _write_bytes(out, value)
+    else:
+        _write_other(out, value, blobs)
+
+
+def _write_items(out: bytearray, items: Sequence[Any], depth: int, blobs: dict[str, int]) -> None:
+    _refuse_depth(depth)
+    count = len(items)
+    _write_head(out, count, 0x90, 0xDC)
+    at = -1
+    try:
+        for at, item in enumerate(items):
+            _write(out, item, depth + 1, blobs)
+    except _Unfit as unfit:
+        unfit.place = f"[{at}]{unfit.place}"
+        raise
+    if at + 1 != count:
+        raise _Unfit("a list that changes while it is sent is not a value (send a copy)")
+
+
+def _write_members(out: bytearray, members: dict[str, Any], depth: int, blobs: dict[str, int]) -> None:
+    _refuse_depth(depth)
+    _write_head(out, len(members), 0x80, 0xDE)
+    name: Any = ""
+    try:
+        for name, item in members.items():
+            if type(name) is not str:
+                raise _Unfit(f"a key that is an instance of {type(name).__name__} is not text (send str(key))")
+            _write_text(out, name, is_key=True)
+            _write(out, item, depth + 1, blobs)
+    except _Unfit as unfit:
+        unfit.place = f".{name}{unfit.place}"
+        raise
+    except RuntimeError:
+        raise _Unfit("a dict that changes while it is sent is not a value (send a copy)") from None
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth >= _MAX_DEPTH:
+        raise _Unfit(f"a value nested deeper than {_MAX_DEPTH} levels, or one that holds itself, cannot be written")
+
+
+def _write_int(out: bytearray, value: int) -> None:
+    if value >= 0:
+        if value < 0x80:
+            out.append(value)
+        elif value < 0x100:
+            out += bytes((0xCC, value))
+        elif value < 0x10000:
+            out += _HEAD16(0xCD, value)
+        elif value < 2**32:
+            out += _HEAD32(0xCE, value)
+        elif value <= _MAX_SAFE:
+            out += _UINT64(0xCF, value)
+        else:
+            raise _int_refusal(value)
+    elif value >= -0x20:
+        out.append(value + 0x100)
+    else:
+        for least, pack, tag in _SIGNED:
+            if value >= least:
+                out += pack(tag, value)
+                return
+        raise _int_refusal(value)
+
+
+def _int_refusal(value: int) -> _Unfit:
+    told = str(value) if value.bit_length() <= 128 else f"of {value.bit_length()} bits"
+    return _Unfit(f"the int {told} is beyond ±(2^53 - 1) (send a string, float(value), or an array of 64-bit integers)")
+
+
+def _write_text(out: bytearray, text: str, is_key: bool = False) -> None:
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        # JavaScript's text is UTF-16: two surrogates that stand together are one character there.
+        units = text.encode("utf-16-le", "surrogatepass")
+        try:
+            data = units.decode("utf-16-le").encode()
+        except UnicodeDecodeError:
+            if is_key:
+                raise _Unfit("a key with half a surrogate pair is not text (text with one may be a value)") from None
+            _write_extension(out, _EXT_BROKEN_TEXT, units)
+            return
+    size = len(data)
+    if size < 32:
+        out.append(0xA0 | size)
+    else:
+        _write_sized(out, 0xD9, size)
+    out += data
+
+
+def _write_bytes(out: bytearray, data: Any) -> None:
+    _write_sized(out, 0xC4, len(data))
+    out += data
+
+
+def _write_head(out: bytearray, count: int, fixed: int, tag: int) -> None:
+    if count < 16:
+        out.append(fixed | count)
+    elif count < 0x10000:
+        out += _HEAD16(tag, count)
+    else:
+        out += _HEAD32(tag + 1, count)
+
+
+def _write_sized(out: bytearray, tag: int, size: int) -> None:
+    """A head whose length field has one, two or four bytes; the tags of the three are consecutive."""
+    if size < 0x100:
+        out += bytes((tag, size))
+    elif size < 0x10000:
+        out += _HEAD16(tag + 1, size)
+    elif size < 2**32:
+        out += _HEAD32(tag + 2, size)
+    else:
+        raise _Unfit(f"{size} bytes in one piece are too many (put them as a blob)")
+
+
+def _write_extension(out: bytearray, kind: int, content: Any, first: int | None = None) -> None:
+    size = len(content) + (first is not None)
+    if size in (1, 2, 4, 8, 16):
+        out.append(0xD3 + size.bit_length())
+    else:
+        _write_sized(out, 0xC7, size)
+    out.append(kind)
+    if first is not None:
+        out.append(first)
+    out += content
+
+
+def _write_other(out: bytearray, value: Any, blobs: dict[str, int]) -> None:
+    if value is undefined:
+        _write_extension(out, _EXT_LANGUAGE, b"\0")
+    elif type(value) is DataReference:
+        blobs[value.sha256] = value.size
+        content = bytearray()
+        _write_items(content, [value.sha256, value.size, *(value.range or ())], 0, {})
+        _write_extension(out, _EXT_REFERENCE, content)
+    elif not _write_numpy(out, value):
+        try:
+            view = memoryview(value)
+        except TypeError:
+            raise _Unfit(_refusal_of(value)) from None
+        _write_view(out, view)
+
+
+def _write_numpy(out: bytearray, value: Any) -> bool:
+    """Writes an array or scalar of NumPy. Returns whether the value is one."""
+    np = sys.modules.get("numpy")
+    if np is None or not isinstance(value, (np.ndarray, np.generic)):
+        return False
+    dtype = value.dtype
+    if isinstance(value, np.generic):
+        if dtype.kind in "iub" or (dtype.kind == "f" and dtype.itemsize <= 8) or dtype.kind == "U":
+            _write(out, value.item(), 0, {})
+            return True
+        raise _Unfit(_refusal_of(value))
+    if type(value) not in (np.ndarray, np.memmap):
+        raise _Unfit(_refusal_of(value))
+    if value.ndim != 1:
+        raise _Unfit(
+            f"an array of {value.ndim} dimensions is not a value "
+            '(send {"shape": list(a.shape), "data": a.ravel()}, or hands.put(a))'
+        )
+    place = _ARRAY_PLACES.get(f"{dtype.kind}{dtype.itemsize}")
+    if place is None:
+        hint = {"b": "send a.astype('uint8')", "O": "send a.tolist()", "U": "send a.tolist()", "M": "send a.astype('f8')"}
+        told = hint.get(dtype.kind, "convert it to float or integers")
+        raise _Unfit(f"an array of {dtype} is not a value ({told})")
+    plain = np.ascontiguousarray(value, dtype=dtype.newbyteorder("<")).view(np.uint8)
+    _write_array(out, place, plain.data)
+    return True
+
+
+def _write_view(out: bytearray, view: memoryview) -> None:
+    format_ = view.format.lstrip("@")
+    place = _ARRAY_PLACES.get(f"{_FORMAT_KINDS.get(format_)}{view.itemsize}")
+    if view.ndim != 1 or place is None:
+        raise _Unfit(f"a buffer of format {view.format!r} and {view.ndim} dimensions is not a value")
+    data = view.tobytes()
+    if sys.byteorder == "big" and view.itemsize > 1:
+        raise _Unfit("typed arrays of this machine's byte order need NumPy to be sent")
+    _write_array(out, place, data)
+
+
+def _write_array(out: bytearray, place: int, data: Any) -> None:
+    if _ARRAY_KINDS[place][1] == "B":
+        _write_bytes(out, data)
+    else:
+        _write_extension(out, _EXT_ARRAY, data, place)
+
+
+_numpy_found: list[Any] = []
+
+
+def _numpy() -> Any:
+    """NumPy, or None where it is not installed; imported when the first typed array arrives."""
+    if not _numpy_found:
+        try:
+            import numpy
+        except ImportError:
+            _numpy_found.append(None)
+        else:
+            _numpy_found.append(numpy)
+    return _numpy_found[0]
+
+
+def decode_value(data: Any) -> Any:
+    """The value of encoded bytes. Typed arrays are views of ``data``, without a copy.
+
+    Raises:
+        ValueError: the bytes are not one value
+    """
+    reader = _Reader(memoryview(data), is_value=True)
+    value = reader.read(0)
+    if reader.at != reader.end:
+        raise ValueError(f"{reader.end - reader.at} bytes follow behind the value")
+    return value
+
+
+_UNPACK = {
+    0xCA: struct.Struct(">f"),
+    0xCB: struct.Struct(">d"),
+    0xCC: struct.Struct(">B"),
+    0xCD: struct.Struct(">H"),
+    0xCE: struct.Struct(">I"),
+    0xCF: struct.Struct(">Q"),
+    0xD0: struct.Struct(">b"),
+    0xD1: struct.Struct(">h"),
+    0xD2: struct.Struct(">i"),
+    0xD3: struct.Struct(">q"),
+}
+_LENGTHS = {1: struct.Struct(">B"), 2: struct.Struct(">H"), 4: struct.Struct(">I")}
+_CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
+
+
+class _Reader:
+    """Reads MessagePack, and trusts no length in it. Byte arrays of a value are ``bytes``, those of a message are views."""
+
+    __slots__ = ("at", "buffer", "end", "is_value")
+
+    def __init__(self, buffer: memoryview, is_value: bool) -> None:
+        self.buffer = buffer
+        self.end = len(buffer)
+        self.at = 0
+        self.is_value = is_value
+
+    def read(self, depth: int) -> Any:
+        tag = self.buffer[self.take(1)]
+        if tag < 0x80:
+            return tag
+        if tag >= 0xE0:
+            return tag - 0x100
+        if tag < 0x90:
+            return self.members(tag & 0x0F, depth)
+        if tag < 0xA0:
+            return self.items(tag & 0x0F, depth)
+        if tag < 0xC0:
+            return self.text(tag & 0x1F)
+        packed = _UNPACK.get(tag)
+        if packed is not None:
+            number = packed.unpack_from(self.buffer, self.take(packed.size))[0]
+            if packed.size == 8 and tag != 0xCB and not -_MAX_SAFE <= number <= _MAX_SAFE:
+                raise ValueError("an integer that is beyond ±(2^53 - 1)")
+            return number
+        if tag in _CONSTANTS:
+            return _CONSTANTS[tag]
+        if 0xD9 <= tag <= 0xDB:
+            return self.text(self.length(1 << (tag - 0xD9)))
+        if 0xC4 <= tag <= 0xC6:
+            size = self.length(1 << (tag - 0xC4))
+            at = self.take(size)
+            view = self.buffer[at : at + size]
+            return bytes(view) if self.is_value else view
+        if tag == 0xDC or tag == 0xDD:
+            return self.items(self.length(2 << (tag - 0xDC)), depth)
+        if tag == 0xDE or tag == 0xDF:
+            return self.members(self.length(2 << (tag - 0xDE)), depth)
+        if tag == 0xC1:
+            raise ValueError("0xc1 is no MessagePack type")
+        return self.extension(self.length(1 << (tag - 0xC7)) if tag < 0xCA else 1 << (tag - 0xD4))
+
+    def take(self, size: int) -> int:
+        at = self.at
+        if at + size > self.end:
+            raise ValueError("a length goes beyond the end of the bytes")
+        self.at = at + size
+        return at
+
+    def length(self, width: int) -> int:
+        return _LENGTHS[width].unpack_from(self.buffer, self.take(width))[0]
+
+    def enter(self, count: int, depth: int) -> None:
+        if depth >= _MAX_DEPTH:
+            raise ValueError(f"containers nest deeper than {_MAX_DEPTH}")
+        # Every element has a byte at least, so that an announced count costs no more memory than the bytes that are there.
+        if count > self.end - self.at:
+            raise ValueError("a length goes beyond the end of the bytes")
+
+    def items(self, count: int, depth: int) -> list[Any]:
+        self.enter(count, depth)
+        items: list[Any] = []
+        for _ in range(count):
+            items.append(self.read(depth + 1))
+        return items
+
+    def members(self, count: int, depth: int) -> dict[str, Any]:
+        self.enter(2 * count, depth)
+        members: dict[str, Any] = {}
+        for _ in range(count):
+            name = self.read(depth + 1)
+            if type(name) is not str:
+                raise ValueError("a key is not text")
+            members[name] = self.read(depth + 1)
+        return members
+
+    def text(self, size: int) -> str:
+        at = self.take(size)
+        return str(self.buffer[at : at + size], "utf-8", "replace")
+
+    def extension(self, size: int) -> Any:
+        kind = self.buffer[self.take(1)]
+        at = self.take(size)
+        content = self.buffer[at : at + size]
+        if self.is_value:
+            if kind == _EXT_ARRAY and size > 0 and content[0] < len(_ARRAY_KINDS):
+                return self.array(content[0], content[1:])
+            if kind == _EXT_REFERENCE:
+                return _read_reference(content)
+            if kind == _EXT_LANGUAGE and size == 1 and content[0] == 0:
+                return undefined
+            if kind == _EXT_BROKEN_TEXT and size % 2 == 0:
+                return str(content, "utf-16-le", "surrogatepass")
+        raise ValueError(f"an extension of type {kind} that is no value")
+
+    def array(self, place: int, content: memoryview) -> Any:
+        (kind, format_), width = _ARRAY_KINDS[place], _ARRAY_SIZES[place]
+        if len(content) % width:
+            raise ValueError("a typed array with a part of an element")
+        np = _numpy()
+        if np is not None:
+            return np.frombuffer(content, dtype=f"<{kind}") if content else np.empty(0, f"<{kind}")
+        if format_ is None or (sys.byteorder == "big" and width > 1):
+            raise ValueError("a typed array of a kind that this Python reads with NumPy only")
+        return content.cast(format_)
+
+
+def _read_reference(content: memoryview) -> DataReference:
+    reader = _Reader(content, is_value=False)
+    parts = reader.read(0)
+    if reader.at != reader.end or not isinstance(parts, list) or len(parts) not in (2, 4):
+        raise ValueError("an extension of type 1 that is no value")
+    if not all(type(part) is int for part in parts[1:]):
+        raise ValueError("an extension of type 1 that is no value")
+    return DataReference(parts[0], parts[1], (parts[2], parts[3]) if len(parts) == 4 else None)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where the server is
+
+_GRAMMAR = """  dc:HOST[:PORT]       a server and whoever computes for it (port 9990 unless said otherwise)
+  http(s)://HOST:PORT  the same, by its address; HOST:PORT too
+  …:key=value          options: priority=N, name=TEXT, token=TOKEN. Parts may be named as well:
+                       dc:host=HOST:port=PORT. An IPv6 host stands in brackets; a colon inside a value is written \\:
+  (thread:N and mpi:N:SCRATCH are for programs with the SDK in TypeScript and JavaScript.)"""
+
+_ADDRESS = re.compile(r"\s*https?://(\[[^\]]*\]|[^/:?#]*)(:\d+)?(/[^:]*)?", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"(?!(dc|thread|mpi):)(\[[^\]]*\]|[\w.-]+):\d{3,5}(:\w+=|$)")
+_PART = re.compile(r"(?:([A-Za-z]\w*)=)?(\[[^\]]*\](?=:|$)|(?:\\.|[^:\\]|\\$)*)(:|$)")
+
+
+@dataclass(frozen=True)
+class _Spec:
+    url: str
+    options: dict[str, str]
+
+
+def _parse_spec(text: str) -> _Spec:
+    """Reads a ``--parallel`` string as the SDK does.
+
+    Raises:
+        PlatformError: BAD_OPTION, pointing at the character
+    """
+    text = text.rstrip()
+    begin = len(text) - len(text.lstrip())
+
+    def refuse(at: int, what: str) -> PlatformError:
+        return PlatformError(
+            "BAD_OPTION",
+            f"The place to compute, at character {at + 1}: {what}.\n  {text}\n  {' ' * at}^\nExpected one of\n{_GRAMMAR}\n",
+        )
+
+    address = _ADDRESS.match(text)
+    if address:
+        url, at = address[0].strip(), len(address[0].rstrip())
+        if at < len(text) and text[at] != ":":
+            raise refuse(at, "expected the end, or options behind a colon")
+        parts = _split_parts(text, at + 1) if at < len(text) else []
+        return _Spec(url, _shared_options(parts, refuse))
+    parts = _split_parts(text, begin)
+    if not _HOST_AND_PORT.match(text.strip()):
+        kind = parts.pop(0)[1]
+        if kind in ("thread", "mpi"):
+            raise refuse(
+                begin,
+                f"{kind} starts sandboxes in the process of a Node program, which Python has none of; "
+                "start `manyhands server` and `manyhands client` and give the server's address",
+            )
+        if kind != "dc":
+            raise refuse(begin, "expected dc or the address of a server")
+    host = _take_part(parts, "host")
+    if not host or not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[^\[\]\s/@?#]+", host[1]):
+        raise refuse(host[2] if host else len(text), "expected the host of a server: dc:HOST:PORT")
+    port = _take_part(parts, "port")
+    if port and not (port[1].isascii() and port[1].isdigit() and 1 <= int(port[1]) <= 65_535):
+        raise refuse(port[2], "expected a whole number from 1 to 65535")
+    return _Spec(f"http://{host[1]}:{int(port[1]) if port else 9990}", _shared_options(parts, refuse))
+
+
+_Part = tuple[Union[str, None], str, int]
+
+
+def _split_parts(text: str, start: int) -> list[_Part]:
+    parts: list[_Part] = []
+    at = start
+    while True:
+        match = _PART.match(text, at)
+        if not match:
+            return parts
+        at = match.end()
+        parts.append((match[1], re.sub(r"\\([:\\])", r"\1", match[2]), match.start(2)))
+        if match[3] != ":":
+            return parts
+
+
+def _take_part(parts: list[_Part], key: str) -> _Part | None:
+    """Takes the next part when it has no name, else the part of this name."""
+    if parts and parts[0][0] is None:
+        return parts.pop(0)
+    for place, part in enumerate(parts):
+        if part[0] == key:
+            return parts.pop(place)
+    return None
+
+
+def _shared_options(parts: list[_Part], refuse: Callable[[int, str], PlatformError]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, value, at in parts:
+        if key is None:
+            raise refuse(at, "expected the end, or key=value")
+        if key not in ("priority", "name", "token", "cache") or key in options:
+            told = "stands there twice" if key in options else "is no option here"
+            raise refuse(at - len(key) - 1, f'"{key}" {told}')
+        if key == "priority" and not re.fullmatch(r"-?\d{1,4}", value):
+            raise refuse(at, "expected a whole number from -1000 to 1000")
+        options[key] = value
+    return options
+
+
+def _server_address(text: str) -> str:
+    """The address with a slash at its end, so that the paths of the interface are relative to it."""
+    trimmed = text.strip()
+    address = trimmed if re.match(r"[a-z][a-z0-9+.-]*://", trimmed, re.IGNORECASE) else f"http://{trimmed}"
+    try:
+        url = urllib.parse.urlsplit(address)
+        if url.scheme not in ("http", "https") or not url.hostname or url.username is not None:
+            raise ValueError
+        host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+        port = f":{url.port}" if url.port else ""
+        return f"{url.scheme}://{host}{port}{url.path.rstrip('/')}/"
+    except ValueError:
+        raise PlatformError(
+            "BAD_ARGUMENT",
+            f'"{text}" is no server address; expected http://host:9990, https://host, host:9990, or one with the path '
+            "of a proxy.",
+        ) from None
+
+
+def _local_token(url: str) -> str | None:
+    """The token that a server on this machine left for its user (mode 0600); None: there is none."""
+    parts = urllib.parse.urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    try:
+        server = json.loads((Path(state) / "manyhands" / "servers" / f"local_{port}.json").read_text("utf-8"))
+        origin = f"{parts.scheme}://{parts.netloc}"
+        is_here = parts.hostname in ("localhost", "127.0.0.1", "::1") or server["url"] == origin
+        return str(server["token"]) if is_here else None
+    except (OSError, ValueError, LookupError, TypeError):
+        # Without a readable file the server refuses, and the refusal says how to give a token.
+        return None
+
+
+def _clean_token(text: str | None) -> str | None:
+    """The token for a request's header; in files and variables it often ends with a line break."""
+    token = (text or "").strip()
+    if token and not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise PlatformError(
+            "BAD_ARGUMENT",
+            "The token holds a blank, a line break or a letter that no token has; expected one word such as mh_c_….",
+        )
+    return token or None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# HTTP
+
+_FIRST_PAUSE, _LONGEST_PAUSE, _PAUSE_GROWTH = 0.15, 5.0, 1.5
+#: Attempts before a refusal counts as final, for retryable codes that time alone seldom mends.
+_ATTEMPTS = {"INTERNAL": 5, "HASH_MISMATCH": 3, "UNKNOWN_BLOB": 1, "UNKNOWN_KERNEL": 1}
+#: An outage of this many seconds is reported.
+_REPORTED_OUTAGE = 10.0
+#: Bytes a second that the server's disk flushes at least.
+_FLUSHED_BYTES = 50_000_000
+_FAILURES = (OSError, http.client.HTTPException)
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before retry number ``attempt`` (from 0): exponential with full jitter."""
+    return random.random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * _PAUSE_GROWTH**attempt)
+
+
+class _Stop:
+    """The end of something that waits: its first error, and the connections that are cut by it."""
+
+    def __init__(self, news: threading.Condition, parent: _Stop | None = None) -> None:
+        self._news = news
+        self._parent = parent
+        self._error: BaseException | None = None
+        self._connections: set[http.client.HTTPConnection] = set()
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._error or (self._parent.error if self._parent else None)
+
+    def check(self) -> None:
+        error = self.error
+        if error is not None:
+            raise error
+
+    def set(self, error: BaseException) -> None:
+        with self._news:
+            self._error = self._error or error
+            connections = list(self._connections)
+            self._news.notify_all()
+        for connection in connections:
+            _cut(connection)
+
+    def watch(self, connection: http.client.HTTPConnection) -> None:
+        """From now on this end cuts the connection."""
+        with self._news:
+            self._connections.add(connection)
+        if self._parent:
+            self._parent.watch(connection)
+        self.check()
+
+    def forget(self, connection: http.client.HTTPConnection) -> None:
+        with self._news:
+            self._connections.discard(connection)
+        if self._parent:
+            self._parent.forget(connection)
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    """Wakes a thread that waits for this connection; a close would not."""
+    sock = connection.sock
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            # Not the method of TLS sockets, which would let the waiting thread read on without TLS.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+@dataclass
+class _Request:
+    method: str
+    path: str
+    body: Any = None
+    headers: dict[str, str] | None = None
+    #: Extra seconds for the server's work on the body.
+    work: float = 0.0
+    #: Seconds that the request is repeated; None: as the connection has it.
+    patience: float | None = None
+    stop: _Stop | None = None
+
+
+class _Reply(NamedTuple):
+    status: int
+    headers: Any
+    body: bytes
+
+
+class _Http:
+    """Requests to one server. Every request is idempotent, so each is repeated with back-off when its reply is lost."""
+
+    def __init__(
+        self,
+        url: str,
+        find_token: Callable[[], str | None],
+        patience: float,
+        silence: float,
+        log: Callable[[str], None],
+    ) -> None:
+        self.url = url
+        self._parts = urllib.parse.urlsplit(url)
+        self._tls = ssl.create_default_context() if self._parts.scheme == "https" else None
+        self._find_token = find_token
+        self._token = find_token()
+        self._patience = patience
+        self._silence = silence
+        self._log = log
+        #: Notified of everything that a thread of this connection may wait for.
+        self.news = threading.Condition()
+        self.stop = _Stop(self.news)
+        self._idle: list[http.client.HTTPConnection] = []
+        self._away_since: float | None = None
+        self._away_told = False
+        self._returns = 0
+
+    def close(self) -> None:
+        self.stop.set(PlatformError("WRONG_STATE", "The connection was closed with hands.close()."))
+        with self.news:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def ask(self, method: str, path: str, json_body: Any = None, **more: Any) -> Any:
+        """Sends a request and reads the JSON of its reply."""
+        headers = {"accept": "application/json", **more.pop("headers", {})}
+        body = more.pop("body", None)
+        if json_body is not None:
+            body = json.dumps(json_body).encode()
+            headers["content-type"] = "application/json"
+        reply = self.request(_Request(method, path, body, headers, **more))
+        try:
+            return json.loads(reply.body) if reply.body else None
+        except ValueError:
+            message = f"What answers at {self.url} is no Manyhands server: its reply is not JSON."
+            raise PlatformError("NOT_FOUND", message, _SERVER_HINT) from None
+
+    def request(self, request: _Request) -> _Reply:
+        """Sends a request and reads its whole reply; both are repeated together."""
+
+        def attempt(silence: float, is_repeat: bool) -> _Reply:
+            try:
+                with self._attempt(request, silence) as response:
+                    return _Reply(response.status, response.headers, response.read())
+            except PlatformError as error:
+                # The attempt whose reply was lost has deleted the resource.
+                if request.method == "DELETE" and is_repeat and error.code == "NOT_FOUND":
+                    return _Reply(204, {}, b"")
+                raise
+
+        return self._persist(request, attempt)
+
+    @contextlib.contextmanager
+    def open(self, request: _Request) -> Generator[http.client.HTTPResponse, None, None]:
+        """Opens a streamed reply. The caller handles a broken connection (``_FAILURES``) itself."""
+        opened: list[contextlib.AbstractContextManager[http.client.HTTPResponse]] = []
+
+        def attempt(silence: float, _is_repeat: bool) -> http.client.HTTPResponse:
+            opened[:] = [self._attempt(request, silence, is_streamed=True)]
+            return opened[0].__enter__()
+
+        response = self._persist(request, attempt)
+        try:
+            yield response
+        finally:
+            opened[0].__exit__(None, None, None)
+
+    def _persist(self, request: _Request, attempt: Callable[[float, bool], Any]) -> Any:
+        stop = request.stop or self.stop
+        patience = self._patience if request.patience is None else request.patience
+        slowness, attempts, failed_at, is_repeat = 1, 0, None, False
+        while True:
+            stop.check()
+            silence = self._silence * slowness
+            try:
+                reply = attempt((min(silence, patience) if patience > 0 else silence) + request.work, is_repeat)
+                self._succeeded()
+                return reply
+            except PlatformError as error:
+                stop.check()
+                if not error.retryable:
+                    raise
+                attempts += 1
+                is_repeat = True
+                slowness = min(4, slowness * 2) if error.code == "TIMED_OUT" else 1
+                most = _ATTEMPTS.get(error.code)
+                if most is None:
+                    self._failed(error)
+                now = time.monotonic()
+                failed_at = failed_at or now
+                pause = max(_pause(attempts - 1), error.retry_after)
+                if (most is not None and attempts >= most) or pause > patience - (now - failed_at):
+                    raise
+                is_away = most is None and not error.retry_after
+            # Another request that succeeds ends the pause, and the back-off starts afresh.
+            if self._sleep(pause, stop, until_return=is_away):
+                attempts = 0
+
+    def _sleep(self, seconds: float, stop: _Stop, until_return: bool = False) -> bool:
+        """Waits. Returns whether the server has come back meanwhile. Raises the error of ``stop``."""
+        with self.news:
+            returns = self._returns
+
+            def is_over() -> bool:
+                return stop.error is not None or (until_return and self._returns != returns)
+
+            self.news.wait_for(is_over, seconds)
+            stop.check()
+            return until_return and self._returns != returns
+
+    def sleep(self, seconds: float, stop: _Stop) -> None:
+        self._sleep(seconds, stop)
+
+    @contextlib.contextmanager
+    def _attempt(
+        self, request: _Request, silence: float, is_streamed: bool = False
+    ) -> Generator[http.client.HTTPResponse, None, None]:
+        """One exchange. A connection whose reply was read whole is kept for the next."""
+        stop = request.stop or self.stop
+        token = self._token
+        connection, response = self._exchange(request, silence, token, stop)
+        try:
+            if response.status >= 300:
+                refusal = _refusal(response.status, response.headers, response.read())
+                if refusal.code == "UNAUTHENTICATED":
+                    # A restarted server may have left a new token.
+                    self._token = self._find_token()
+                    if self._token != token:
+                        raise PlatformError("UNREACHABLE", refusal.message, refusal.remedy, True)
+                raise refusal
+            yield response
+        except _FAILURES as error:
+            if is_streamed:
+                raise
+            raise self._lost(error) from error
+        finally:
+            stop.forget(connection)
+            if response.isclosed() and not response.will_close and self.stop.error is None:
+                with self.news:
+                    self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _exchange(
+        self, request: _Request, silence: float, token: str | None, stop: _Stop
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        headers = {"user-agent": f"manyhands-python/{__version__}", **(request.headers or {})}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        path = self._parts.path + request.path
+        while True:
+            connection, is_kept = self._connection(silence)
+            try:
+                stop.watch(connection)
+                if connection.sock is None:
+                    connection.connect()
+                    stop.check()
+                connection.sock.settimeout(silence)
+                body = request.body
+                if hasattr(body, "seek"):
+                    body.seek(0)
+                try:
+                    connection.request(request.method, path, body, headers)
+                except (BrokenPipeError, ConnectionResetError):
+                    # A server that refuses a long body answers before it has read all of it.
+                    if request.body is None:
+                        raise
+                return connection, connection.getresponse()
+            except BaseException as error:
+                stop.forget(connection)
+                connection.close()
+                stop.check()
+                # The server closed a kept connection while it was idle.
+                if is_kept and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
+                    self._drop_idle()
+                    continue
+                if isinstance(error, _FAILURES):
+                    raise self._lost(error) from error
+                raise
+
+    def _connection(self, silence: float) -> tuple[http.client.HTTPConnection, bool]:
+        with self.news:
+            if self._idle:
+                return self._idle.pop(), True
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._tls:
+            secure = http.client.HTTPSConnection(host, port, timeout=silence, context=self._tls, blocksize=1 << 18)
+            return secure, False
+        return http.client.HTTPConnection(host, port, timeout=silence, blocksize=1 << 18), False
+
+    def _drop_idle(self) -> None:
+        with self.news:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _lost(self, error: BaseException) -> PlatformError:
+        # What was kept may be dead as well.
+        self._drop_idle()
+        if isinstance(error, PlatformError):
+            return error
+        if isinstance(error, (socket.timeout, TimeoutError)):
+            return PlatformError("TIMED_OUT", f"No answer from {self.url} in time.")
+        reason = str(error) or type(error).__name__
+        return PlatformError("UNREACHABLE", f"No answer from {self.url} ({reason}).")
+
+    def _failed(self, error: PlatformError) -> None:
+        with self.news:
+            now = time.monotonic()
+            self._away_since = self._away_since or now
+            if self._away_told or now - self._away_since < _REPORTED_OUTAGE:
+                return
+            self._away_told = True
+        self._log(f"manyhands: no success at {self.url} for 10 s, still trying: {error.message} {error.remedy}")
+
+    def _succeeded(self) -> None:
+        if self._away_since is None:
+            return
+        with self.news:
+            since, told = self._away_since, self._away_told
+            self._away_since, self._away_told = None, False
+            self._returns += 1
+            self.news.notify_all()
+        if told and since is not None:
+            self._log(f"manyhands: {self.url} answers again after {time.monotonic() - since:.0f} s.")
+
+
+def _refusal(status: int, headers: Any, body: bytes) -> PlatformError:
+    """The refusal of a reply; its body need not be of Manyhands but may be of a proxy, or of another program."""
+    try:
+        told = json.loads(body)
+        error = PlatformError(
+            str(told["code"]), str(told["message"]), told.get("remedy"), bool(told.get("retryable", status >= 500))
+        )
+    except (ValueError, LookupError, TypeError):
+        text = body.decode("utf-8", "replace")[:200]
+        message = f"The server answered with HTTP status {status}{f': {text}' if text else ''}."
+        code = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 413: "TOO_LARGE"}.get(status)
+        code = code or {416: "RANGE_NOT_SATISFIABLE", 429: "TOO_MANY"}.get(status)
+        code = code or ("UNREACHABLE" if status in (502, 503, 504) else "INTERNAL" if status >= 500 else "BAD_REQUEST")
+        error = PlatformError(code, message, _SERVER_HINT if code in ("NOT_FOUND", "BAD_REQUEST") else None)
+    with contextlib.suppress(TypeError, ValueError):
+        error.retry_after = max(0.0, float(headers.get("retry-after")))
+    return error
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernels
+
+#: A text that ends like this is the path of a module, unless it looks like a function: `event => event.ts`.
+_MODULE_NAME = re.compile(r"(?!.*=>|(?:async\s+)?function\b)[^\n\r]+\.(?:js|mjs|cjs|ts|mts|tsx|jsx)")
+_WASM_IMPORT = re.compile(
+    r"""^[ \t]*import\s+([A-Za-z_$][\w$]*)\s+from\s+["'](\.{1,2}/[^"'\n]+\.wasm)["'][ \t]*;?""", re.MULTILINE
+)
+_IMPORT = re.compile(
+    r"""^[ \t]*(?:import\b(?!\s*[.(])[^;]*?|export\b[^;"']*?\bfrom\s*)["']([^"'\n]+)["']|\bimport\s*\(\s*["']?([^"')\n]*)""",
+    re.MULTILINE,
+)
+_DEFAULT_EXPORT = re.compile(r"(?:^|[;}])[ \t]*export\s*(?:default\b|\{[^}]*\bas\s+default\b)", re.MULTILINE)
+
+
+def _bad(message: str) -> PlatformError:
+    return PlatformError("BAD_ARGUMENT", message)
+
+
+def _kernel_of(kernel: Any) -> tuple[str, str]:
+    """The source of a kernel as an ES module, and the name of its jobs."""
+    if isinstance(kernel, str) and not _MODULE_NAME.fullmatch(kernel.strip()):
+        return _module_of_text(kernel)
+    if isinstance(kernel, (str, os.PathLike)):
+        path = Path(kernel.strip() if isinstance(kernel, str) else kernel)
+        return _module_of_file(path), path.stem or "job"
+    if callable(kernel):
+        name = getattr(kernel, "__name__", type(kernel).__name__)
+        raise TypeError(
+            f"The Python function {name} cannot be a kernel: kernels run in browsers and Node, which have no Python. "
+            'Write it in JavaScript, as text ("x => x * x") or in a module file (Path("kernel.js")).'
+        )
+    raise _bad(
+        f"The kernel is a {type(kernel).__name__}; expected the text of a JavaScript function, or the path of a module."
+    )
+
+
+def _module_of_text(text: str) -> tuple[str, str]:
+    source = text.strip()
+    if not source:
+        raise _bad("The kernel is an empty text; expected a JavaScript function such as x => x * x.")
+    if _DEFAULT_EXPORT.search(source):
+        return _without_imports(text, "The kernel", Path()), "job"
+    source = source.rstrip(";").rstrip()
+    named = re.match(r"(?:async\s+)?function\s+([A-Za-z_$][\w$]*)", source)
+    # A comment in the last line would hide the bracket.
+    end = "\n" if "//" in source.rsplit("\n", 1)[-1] else ""
+    return f"export default ({source}{end});\n", named[1] if named else "job"
+
+
+def _module_of_file(path: Path) -> str:
+    try:
+        source = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlatformError("FILE_FAILED", f"The kernel module {path} cannot be read: {error}.") from error
+    if path.suffix not in (".js", ".mjs"):
+        raise _bad(
+            f"The kernel module {path} is not JavaScript; bundle it first: npx manyhands bundle {path} > {path.stem}.js."
+        )
+    if not _DEFAULT_EXPORT.search(source):
+        raise _bad(f"The kernel module {path} has no default export; expected `export default (input, ctx) => …`.")
+    return _without_imports(source, f"The kernel module {path}", path.parent)
+
+
+def _without_imports(source: str, what: str, folder: Path) -> str:
+    """The source with imported WebAssembly in it as bytes, which is what the SDK's bundler makes of it."""
+
+    def embed(match: re.Match[str]) -> str:
+        path = folder / match[2]
+        try:
+            text = b64encode(path.read_bytes()).decode()
+        except OSError as error:
+            raise PlatformError("FILE_FAILED", f"{what} imports {match[2]}, which cannot be read: {error}.") from error
+        return f'const {match[1]} = Uint8Array.from(atob("{text}"), (character) => character.charCodeAt(0));'
+
+    embedded = _WASM_IMPORT.sub(embed, source)
+    other = _IMPORT.search(embedded)
+    if other:
+        raise _bad(
+            f"{what} imports {(other[1] or other[2] or 'something').strip()}, and a kernel is one module; bundle it "
+            "first: npx manyhands bundle kernel.js > bundled.js. (A .wasm file beside it may be imported as it is.)"
+        )
+    return embedded
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Submission
+
+#: The first request is small, so that clients can begin at once; each may hold twice as much as the one before.
+_FIRST_BATCH, _LARGEST_BATCH = 128, 2048
+#: Bounds of a request in bytes and references, so that a lost reply costs little and a pack stays within the server's bounds.
+_BATCH_BYTES, _BATCH_REFS = 1024 * 1024, 32 * 1024
+#: Seconds in which inputs that come together are put into one request.
+_GATHERING = 0.002
+#: Seconds between two looks at a job with a window.
+_WINDOW_POLL = 0.25
+#: Longest time that a failed submission waits until the server has cancelled the job.
+_CANCEL_PATIENCE = 5.0
+
+
+class _Encoded:
+    """An input whose bytes were made before."""
+
+    __slots__ = ("blobs", "data")
+
+    def __init__(self, value: Any) -> None:
+        self.data, self.blobs = _encode(value)
+
+
+class _Batch:
+    """Tasks with consecutive indexes for one request (shared/wire/task-pack.ts)."""
+
+    def __init__(self, first: int, most: int) -> None:
+        self.first = first
+        self.most = most
+        self.sizes: list[int] = []
+        self.data = bytearray()
+        self.extras: list[dict[str, Any]] = []
+        self.refs = 0
+        self.large_bytes = 0
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.sizes)
+
+    @property
+    def is_full(self) -> bool:
+        return (
+            len(self.sizes) >= self.most
+            or len(self.data) + self.large_bytes >= _BATCH_BYTES
+            or self.refs >= _BATCH_REFS
+        )
+
+    def add(self, data: bytearray, blobs: dict[str, int], large: DataReference | None) -> None:
+        extra: dict[str, Any] = {"at": len(self.sizes)}
+        if large:
+            extra["input"] = {"sha256": large.sha256, "size": large.size}
+            self.large_bytes += large.size
+            self.sizes.append(0)
+        else:
+            self.data += data
+            self.sizes.append(len(data))
+        if blobs:
+            extra["refs"] = [{"sha256": sha256, "size": size} for sha256, size in blobs.items()]
+            self.refs += len(blobs)
+        if len(extra) > 1:
+            self.extras.append(extra)
+
+    def body(self) -> bytes:
+        pack: dict[str, Any] = {"first": self.first, "sizes": self.sizes, "bytes": self.data}
+        if self.extras:
+            pack["extras"] = self.extras
+        out = bytearray()
+        _write(out, pack, 0, {})
+        return bytes(out)
+
+
+class _Submission:
+    """Streams inputs to the server: one thread enumerates and encodes them, one sends what there is.
+
+    After a lost reply, the same index with the same input is one task. The last request closes the job.
+    """
+
+    def __init__(self, job: Job, inputs: Iterable[Any], window: int | None, has_key: bool) -> None:
+        self._job = job
+        self._http = job._http
+        self._stop = job._stop
+        self._inputs = inputs
+        self._window = window
+        self._has_key = has_key
+        self._batch = _Batch(0, _FIRST_BATCH)
+        self._sent = 0
+        self._ended = False
+        self._failure: BaseException | None = None
+
+    def run(self, create: Callable[[], dict[str, Any]]) -> None:
+        info: dict[str, Any] | None = None
+        try:
+            info = create()
+            self._job._made(info)
+            if info["state"] == "blocked" and info["counts"]["total"] == 0:
+                raise PlatformError("JOB_BLOCKED", _why_blocked(info))
+            self._send_all(info)
+        except BaseException as error:
+            self._job._failed(self._reason(info, error))
+        else:
+            self._job._all_taken()
+
+    def _reason(self, info: dict[str, Any] | None, error: BaseException) -> BaseException:
+        """What the program is told, once the server knows of it (SPEC.md [KEY-2])."""
+        if self._stop.error is not None or info is None:
+            return error
+        ended = _ended_elsewhere(self._http, info["id"], error)
+        if ended:
+            return ended
+        if not self._has_key:
+            with contextlib.suppress(PlatformError):
+                self._http.ask("POST", f"api/jobs/{info['id']}/cancel", patience=_CANCEL_PATIENCE)
+        return error
+
+    def _send_all(self, info: dict[str, Any]) -> None:
+        if isinstance(self._inputs, (list, tuple, range)):
+            _must_fit(info, len(self._inputs))
+        path = f"api/jobs/{info['id']}/tasks"
+        is_closed = False
+        try:
+            while True:
+                batch, is_last = self._next_batch()
+                if is_last:
+                    _must_fit(info, batch.end)
+                if batch.sizes:
+                    query = "?close=1" if is_last else ""
+                    headers = {"content-type": "application/x-manyhands-tasks"}
+                    self._http.ask("POST", path + query, body=batch.body(), headers=headers, stop=self._stop)
+                    is_closed = is_last
+                with self._http.news:
+                    self._sent = batch.end
+                    self._job._taken = batch.end
+                    self._http.news.notify_all()
+                if is_last:
+                    break
+            if not is_closed:
+                self._http.ask("POST", f"api/jobs/{info['id']}/close", stop=self._stop)
+        except PlatformError as error:
+            # A job with all its inputs takes the same inputs again, and no others.
+            if error.code == "WRONG_STATE" and info["state"] in ("closed", "finished"):
+                raise _other_inputs(info, "more") from error
+            raise
+
+    def _next_batch(self) -> tuple[_Batch, bool]:
+        """The inputs so far, and whether they are the last."""
+        with self._http.news:
+
+            def is_over() -> bool:
+                return self._ended or self._failure is not None or self._stop.error is not None
+
+            self._http.news.wait_for(lambda: is_over() or self._batch.sizes)
+            self._http.news.wait_for(lambda: is_over() or self._batch.is_full, _GATHERING)
+            self._stop.check()
+            if self._failure is not None:
+                raise self._failure
+            batch = self._batch
+            self._batch = _Batch(batch.end, min(batch.most * 2, _LARGEST_BATCH))
+            self._http.news.notify_all()
+            return batch, self._ended
+
+    def enumerate(self) -> None:
+        try:
+            news, stop = self._http.news, self._stop
+            with news:
+                news.wait_for(lambda: stop.error is not None or self._job._info is not None)
+            count = ended = 0
+            for value in self._inputs:
+                stop.check()
+                data, blobs, large = self._prepared(count, value)
+                count += 1
+                with news:
+                    if self._batch.is_full:
+                        news.wait_for(lambda: stop.error is not None or not self._batch.is_full)
+                        stop.check()
+                    batch = self._batch
+                    batch.add(data, blobs, large)
+                    if len(batch.sizes) == 1 or batch.is_full:
+                        news.notify_all()
+                if self._window is not None and count - ended >= self._window:
+                    ended = self._wait_for_window(count, self._window)
+            self._ended = True
+        except BaseException as error:
+            self._failure = error
+        with self._http.news:
+            self._http.news.notify_all()
+
+    def _prepared(self, index: int, value: Any) -> tuple[bytearray, dict[str, int], DataReference | None]:
+        try:
+            data, blobs = (value.data, value.blobs) if type(value) is _Encoded else _encode(value)
+        except PlatformError as error:
+            message = f"Input {index}: {error.message}"
+            raise PlatformError(error.code, message, error.remedy, error.retryable) from None
+        if len(blobs) > _REFS_PER_TASK:
+            message = f"Input {index} has {len(blobs)} data references; at most {_REFS_PER_TASK} are allowed."
+            raise PlatformError("TOO_LARGE", message)
+        large = _put_bytes(self._http, memoryview(data), self._stop) if len(data) > _INLINE_BYTES else None
+        return data, blobs, large
+
+    def _wait_for_window(self, count: int, window: int) -> int:
+        """Waits until the job has room. Returns the number of tasks that ended."""
+        with self._http.news:
+            self._http.news.wait_for(lambda: self._stop.error is not None or self._sent >= count)
+        while True:
+            counts = self._http.ask("GET", f"api/jobs/{self._job.id}", stop=self._stop)["counts"]
+            ended = counts["done"] + counts["failed"] + counts["cancelled"]
+            if count - ended < window:
+                return ended
+            self._http.sleep(_WINDOW_POLL, self._stop)
+
+
+def _must_fit(info: dict[str, Any], count: int) -> None:
+    """Refuses another number of inputs than those of the job that was found by its key."""
+    total = info["counts"]["total"]
+    if count < total or (count > total and info["state"] in ("closed", "finished")):
+        raise _other_inputs(info, str(count))
+
+
+def _other_inputs(info: dict[str, Any], given: str) -> PlatformError:
+    return PlatformError(
+        "CONFLICT",
+        f'The key "{info.get("key")}" stands for job {info["id"]}, which has {info["counts"]["total"]} inputs; {given} '
+        "were given now. Expected the same inputs, or another key.",
+    )
+
+
+def _ended_elsewhere(http_: _Http, job_id: str, error: BaseException) -> PlatformError | None:
+    """The refusal of a job that was ended while its inputs were still coming; None: the error has another cause."""
+    if not isinstance(error, PlatformError) or error.code not in ("JOB_BLOCKED", "WRONG_STATE"):
+        return None
+    if error.code == "JOB_BLOCKED":
+        return error
+    try:
+        info = http_.ask("GET", f"api/jobs/{job_id}", patience=0.0)
+    except PlatformError:
+        return None
+    if info["state"] == "blocked":
+        return PlatformError("JOB_BLOCKED", _why_blocked(info))
+    if info["state"] == "quarantined":
+        return PlatformError("JOB_QUARANTINED", _why_quarantined(info))
+    if info["state"] == "cancelled":
+        return PlatformError("JOB_CANCELLED", f"Job {job_id} was ended before it had all its inputs.")
+    return None
+
+
+def _why_blocked(info: dict[str, Any]) -> str:
+    reasons = [failure["message"] for failure in info["failures"] if failure["kind"] == "blocked"]
+    return f"Job {info['id']} is blocked: {reasons[0] if reasons else 'a job it comes after did not finish well.'}"
+
+
+def _why_quarantined(info: dict[str, Any]) -> str:
+    counts, failures = info["counts"], info["failures"]
+    # The reason of the job comes after those of its tasks.
+    reason = failures[-1]["message"] if failures else ""
+    told = f"Job {info['id']} was quarantined with {counts['done']} of {counts['total']} tasks done."
+    return f"{told} {reason}".strip()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data
+
+#: Smaller bytes are sent without asking whether the customer has them on the server.
+_UNASKED_BYTES = 64 * 1024
+_CHUNK_BYTES = 1024 * 1024
+#: Most successive replies without a byte.
+_MOST_CUTS = 5
+
+
+def _bytes_of(source: Any) -> memoryview:
+    """The bytes of anything with a buffer (bytes, arrays of NumPy of any shape, …) as one view."""
+    try:
+        view = memoryview(source)
+    except TypeError:
+        raise _bad(f"A {type(source).__name__} cannot be put; expected a path, bytes, an array or an open file.") from None
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
+
+
+class _MemoryFile:
+    """Bytes as a file: sockets bound the time of one call, so that a large body leaves in pieces."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    def seek(self, at: int) -> None:
+        self._at = at
+
+    def read(self, size: int) -> memoryview:
+        piece = self._data[self._at : self._at + size]
+        self._at += len(piece)
+        return piece
+
+
+def _put_bytes(http_: _Http, data: memoryview, stop: _Stop | None = None) -> DataReference:
+    return _upload(http_, DataReference(hashlib.sha256(data).hexdigest(), len(data)), _MemoryFile(data), stop)
+
+
+def _put_file(http_: _Http, file: BinaryIO) -> DataReference:
+    digest, size = hashlib.sha256(), 0
+    file.seek(0)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+        _refuse_large(size)
+    return _upload(http_, DataReference(digest.hexdigest(), size), file, None)
+
+
+def _refuse_large(size: int) -> None:
+    if size > _BLOB_BYTES:
+        raise PlatformError("TOO_LARGE", f"{size} bytes to put; at most {_BLOB_BYTES} are allowed.")
+
+
+def _upload(http_: _Http, reference: DataReference, body: Any, stop: _Stop | None) -> DataReference:
+    path = f"api/blobs/{reference.sha256}"
+    if reference.size > _UNASKED_BYTES and _exists(http_, path, stop):
+        return reference
+    headers = {"content-type": "application/octet-stream", "content-length": str(reference.size)}
+    http_.request(_Request("PUT", path, body, headers, work=reference.size / _FLUSHED_BYTES, stop=stop))
+    return reference
+
+
+def _exists(http_: _Http, path: str, stop: _Stop | None) -> bool:
+    """Whether the blob is the caller's own: an administrator also sees blobs of others, which are sent all the same."""
+    try:
+        return http_.request(_Request("HEAD", path, stop=stop)).headers.get("x-own-blob") is not None
+    except PlatformError as error:
+        if error.code == "NOT_FOUND":
+            return False
+        raise
+
+
+def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = None) -> Iterator[bytes]:
+    """The bytes of a reference, from where they were cut after a broken connection."""
+    stop = stop or http_.stop
+    start, end = reference.range or (0, reference.size)
+    digest = None if reference.range else hashlib.sha256()
+    at, cuts = start, 0
+    while at < end:
+        is_part = at > 0 or end < reference.size
+        headers = {"range": f"bytes={at}-{end - 1}"} if is_part else {}
+        with http_.open(_Request("GET", f"api/blobs/{reference.sha256}", headers=headers, stop=stop)) as reply:
+            while True:
+                try:
+                    chunk = reply.read(_CHUNK_BYTES)
+                except _FAILURES:
+                    break
+                if not chunk:
+                    break
+                at += len(chunk)
+                cuts = 0
+                if at > end:
+                    raise _mismatch(reference)
+                if digest:
+                    digest.update(chunk)
+                yield chunk
+        stop.check()
+        if at < end:
+            cuts += 1
+            if cuts > _MOST_CUTS:
+                told = f"Replies with blob {reference.sha256} break off at byte {at} of {reference.size}"
+                raise PlatformError("UNREACHABLE", f"{told}, {cuts} times in a row.")
+            http_.sleep(_pause(cuts - 1), stop)
+    if digest and digest.hexdigest() != reference.sha256:
+        raise _mismatch(reference)
+
+
+def _mismatch(reference: DataReference) -> PlatformError:
+    return PlatformError(
+        "HASH_MISMATCH", f"The bytes received for blob {reference.sha256} are not those of that name."
+    )
+
+
+def _get_blob(http_: _Http, reference: DataReference, padding: int = 0, stop: _Stop | None = None) -> memoryview:
+    """The bytes of a reference behind ``padding`` bytes."""
+    try:
+        data = memoryview(bytearray(padding + reference.length))[padding:]
+    except MemoryError:
+        told = f"{reference.length} bytes do not fit into the memory of this program."
+        hint = "Read it in pieces: hands.stream(reference), or hands.get(reference.slice(from, to))."
+        raise PlatformError("TOO_LARGE", told, hint) from None
+    at = 0
+    for chunk in _stream_blob(http_, reference, stop):
+        data[at : at + len(chunk)] = chunk
+        at += len(chunk)
+    return data
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Jobs
+
+
+class Outcome(NamedTuple):
+    """The end of a task. ``error`` is None exactly when the task is done."""
+
+    #: Numbers the outcomes of a job in the order of their completion, from 1.
+    seq: int
+    #: Position of the task in its job.
+    index: int
+    output: Any
+    error: TaskError | None
+
+    def result(self) -> Any:
+        """The output. Raises the :class:`TaskError` of a failed task."""
+        if self.error is not None:
+            raise self.error
+        return self.output
+
+
+class SettledTask(NamedTuple):
+    """How a task of an ended job ended."""
+
+    index: int
+    #: ``done``, ``failed`` or ``cancelled``
+    status: str
+    output: Any = None
+    error: TaskError | None = None
+
+
+class Progress(NamedTuple):
+    """Progress of a job."""
+
+    state: str
+    paused: bool
+    #: Ids of jobs that must finish first.
+    waiting_for: list[str]
+    #: The customer's quota of stored bytes is full: no task is computed before there is room.
+    quota_full: bool
+    total: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    #: Finished share of the work, 0 … 1.
+    fraction: float
+    #: Tasks a second over the last minute.
+    rate: float
+    #: Seconds until the job ends at this rate; None while unknown.
+    remaining: float | None
+
+    @classmethod
+    def _of(cls, told: dict[str, Any]) -> Progress:
+        ms = told["estimatedMs"]
+        return cls(
+            told["state"],
+            told["paused"],
+            told["waitingFor"],
+            told["quotaFull"],
+            *(told["counts"][name] for name in ("total", "queued", "running", "done", "failed", "cancelled")),
+            fraction=told["fraction"],
+            rate=told["rate"],
+            remaining=None if ms is None else ms / 1000,
+        )
+
+    @classmethod
+    def _at_end(cls, end: _End) -> Progress:
+        counts = (end.counts.get(name, 0) for name in ("total", "queued", "running", "done", "failed", "cancelled"))
+        return cls(end.state, False, [], False, *counts, fraction=1.0, rate=0.0, remaining=0.0)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job takes no more outcomes; requeueing can open it again."""
+        return self.state not in ("open", "closed")
+
+
+class _Listener:
+    """A listener to progress. The end is both pushed and seen by whoever reads the results, but told once."""
+
+    def __init__(self, listener: Callable[[Progress], None]) -> None:
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._is_told = False
+
+    def tell(self, progress: Progress) -> None:
+        with self._lock:
+            if not self._is_told:
+                self._is_told = progress.has_ended
+                self._listener(progress)
+
+
+class _Pack(NamedTuple):
+    seqs: list[int]
+    indexes: list[int]
+    sizes: list[int]
+    data: memoryview
+    large: dict[int, DataReference]
+    failures: dict[int, dict[str, Any]]
+
+
+class _End(NamedTuple):
+    state: str
+    counts: dict[str, int]
+
+
+def _read_frame(body: bytearray) -> _Pack | _End:
+    """The content of a frame of results (shared/wire/result-pack.ts). Outputs are views of ``body``."""
+    reader = _Reader(memoryview(body), is_value=False)
+    told = reader.read(0)
+    if reader.at != reader.end or not isinstance(told, dict):
+        raise ValueError("one map is expected")
+    if "state" in told:
+        counts = told.get("counts")
+        if told["state"] != "end" or not isinstance(told.get("job"), str) or not isinstance(counts, dict):
+            raise ValueError("an unknown line about the job")
+        return _End(told["job"], {str(name): int(count) for name, count in counts.items()})
+    seqs, indexes, sizes, data = (told.get(name) for name in ("seqs", "indexes", "sizes", "bytes"))
+    if not isinstance(data, memoryview):
+        raise ValueError("bytes are expected")
+    for column in (seqs, indexes, sizes):
+        if not isinstance(column, list) or len(column) != len(seqs) or not all(type(n) is int and n >= 0 for n in column):
+            raise ValueError("columns of one length are expected")
+    if sum(sizes) != len(data) or any(a >= b for a, b in zip(seqs, seqs[1:])):
+        raise ValueError("sizes that sum up to the bytes, and growing sequence numbers are expected")
+    large: dict[int, DataReference] = {}
+    failures: dict[int, dict[str, Any]] = {}
+    for extra in told.get("extras") or []:
+        at = extra["at"]
+        if not 0 <= at < len(sizes) or sizes[at] != 0 or ("failure" in extra) == ("output" in extra):
+            raise ValueError("a result is expected to be one thing")
+        if "output" in extra:
+            large[at] = DataReference(extra["output"]["sha256"], extra["output"]["size"])
+        else:
+            failures[at] = dict(extra["failure"])
+    return _Pack(seqs, indexes, sizes, data, large, failures)
+
+
+#: Large outputs that are fetched while earlier outcomes are used.
+_FETCHED_AHEAD = 4
+#: Refusals that concern one blob only.
+_LOST_CODES = ("NOT_FOUND", "HASH_MISMATCH", "TOO_LARGE")
+#: A typed array that is the whole of a large output begins at byte 7; so many bytes before it align it for any element.
+_ALIGNING = 1
+
+
+def _unreadable(index: int, kind: str, reason: str) -> TaskError:
+    message = f"The task was done, but its output cannot be read. {reason} Submit the input again to have it computed anew."
+    return TaskError(index, kind, message)
+
+
+def _outcome_of(seq: int, index: int, data: memoryview) -> Outcome:
+    """An unreadable output becomes one failed task, so that the job's other outputs are read."""
+    try:
+        return Outcome(seq, index, decode_value(data), None)
+    except ValueError as error:
+        told = f"The bytes are not one MessagePack value: {error}."
+        return Outcome(seq, index, None, _unreadable(index, "unserialisable", told))
+
+
+class Job:
+    """A job on the server, made by :meth:`Hands.map` or found by :meth:`Hands.job`.
+
+    Iterate it for :class:`Outcome` objects in the order of completion, failed tasks included; ``gather()`` gives the outputs
+    in the order of the inputs. Both start from the first result, any number of times, in this program or another. In
+    ``asyncio``, ``await job`` is ``gather()`` in another thread. Leaving a loop stops reading, not the job.
+    """
+
+    def __init__(
+        self, hands: Hands, job_id: str | None = None, fail_fast: bool | None = None, progress: bool = False
+    ) -> None:
+        self._hands = hands
+        self._http = hands._http
+        self._stop = _Stop(self._http.news, self._http.stop)
+        self._watched = _Stop(self._http.news, self._stop)
+        self._id = job_id
+        self._fail_fast = fail_fast
+        self._progress = progress
+        self._listeners: list[_Listener] = []
+        #: The job as it was made or found; None until then.
+        self._info: dict[str, Any] | None = None
+        #: Number of tasks that the job had already, and of inputs that the server took, and therefore compared.
+        self._known: float = 0 if job_id else math.inf
+        self._taken: float = math.inf if job_id else 0
+        self._is_verified = job_id is not None
+
+    # What the submission tells.
+
+    def _made(self, info: dict[str, Any]) -> None:
+        with self._http.news:
+            self._id = info["id"]
+            self._info = info
+            self._known = info["counts"]["total"]
+            self._is_verified = info["state"] == "open"
+            self._http.news.notify_all()
+
+    def _all_taken(self) -> None:
+        with self._http.news:
+            self._taken = math.inf
+            self._is_verified = True
+            self._http.news.notify_all()
+
+    def _failed(self, error: BaseException) -> None:
+        self._stop.set(error)
+
+    def _wait(self, condition: Callable[[], bool], stop: _Stop, timeout: float | None = None) -> None:
+        with self._http.news:
+            if not self._http.news.wait_for(lambda: stop.error is not None or condition(), timeout):
+                raise TimeoutError("The time for this is over; the job goes on.")
+            if not condition():
+                stop.check()
+
+    # What the program asks.
+
+    @property
+    def id(self) -> str:
+        """The job's id; waits until the server has made the job."""
+        self._wait(lambda: self._id is not None, self._stop)
+        return str(self._id)
+
+    def submitted(self, timeout: float | None = None) -> None:
+        """Waits until every input is on the server's disk: from then on the job goes on without this program."""
+        self._wait(lambda: self._taken == math.inf, self._stop, timeout)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return self.outcomes()
+
+    def outcomes(self, after: int = 0, follow: bool = True) -> Iterator[Outcome]:
+        """Outcomes in the order of completion. A task that is requeued after a failure comes again.
+
+        Args:
+            after: start after the outcome with this ``seq``; 0 is the beginning
+            follow: False: end after the present outcomes, not with the job
+
+        Raises:
+            PlatformError: JOB_CANCELLED, JOB_QUARANTINED or JOB_BLOCKED at the end of such a job
+        """
+        yield from self._until_finished(after, follow, self._stop)
+
+    def gather(self, timeout: float | None = None, progress: bool | None = None) -> list[Any]:
+        """Waits for every output, and returns them in the order of the inputs.
+
+        Args:
+            timeout: seconds to wait; None: as long as the job takes
+            progress: True: a bar on standard error, when that is a terminal
+
+        Raises:
+            TaskFailedError: tasks failed
+            PlatformError: JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED, …
+            TimeoutError: the time was over; the job goes on
+        """
+        outputs: dict[int, Any] = {}
+        failures: dict[int, TaskError] = {}
+
+        def take(outcome: Outcome) -> None:
+            if outcome.error is None:
+                failures.pop(outcome.index, None)
+                outputs[outcome.index] = outcome.output
+            elif self._fail_fast:
+                raise TaskFailedError([outcome.error], self.cancel()["counts"]["total"])
+            else:
+                failures[outcome.index] = outcome.error
+
+        with self._limited(timeout) as stop, self._bar(progress):
+            end = self._each(take, stop)
+        self._raise_unless_finished(end)
+        if failures:
+            raise TaskFailedError([failures[index] for index in sorted(failures)], end.counts["total"])
+        return [outputs[index] for index in range(end.counts["total"])]
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        import asyncio
+
+        return asyncio.get_running_loop().run_in_executor(None, self.gather).__await__()
+
+    def settled(self, timeout: float | None = None, progress: bool | None = None) -> list[SettledTask]:
+        """Waits for the end of the job, and returns how each task ended; raises only when the server cannot be asked."""
+        tasks: dict[int, SettledTask] = {}
+
+        def take(outcome: Outcome) -> None:
+            status = "failed" if outcome.error else "done"
+            tasks[outcome.index] = SettledTask(outcome.index, status, outcome.output, outcome.error)
+
+        with self._limited(timeout) as stop, self._bar(progress):
+            end = self._each(take, stop)
+        # A quarantined or blocked job has one reason for all unfinished tasks, not a failure of each.
+        failures = self.status()["failures"] if end.state in ("quarantined", "blocked") else []
+        for index in range(end.counts["total"]):
+            if index not in tasks and failures:
+                tasks[index] = SettledTask(index, "failed", None, TaskError._of({**failures[-1], "index": index}))
+            elif index not in tasks:
+                tasks[index] = SettledTask(index, "cancelled")
+        return [tasks[index] for index in range(end.counts["total"])]
+
+    def status(self) -> dict[str, Any]:
+        """State of the job as ``GET /api/jobs/{id}`` tells it: counts, rate, estimated end, first failures."""
+        return self._http.ask("GET", f"api/jobs/{self.id}")
+
+    def cancel(self) -> dict[str, Any]:
+        """Cancels the job: running kernels are terminated; results so far stay."""
+        return self._act("cancel")
+
+    def pause(self) -> dict[str, Any]:
+        """Hands out no more tasks until :meth:`resume`; running tasks finish."""
+        return self._act("pause")
+
+    def resume(self) -> dict[str, Any]:
+        """Goes on after :meth:`pause`."""
+        return self._act("resume")
+
+    def requeue_failed(self) -> int:
+        """Tries the failed tasks once more, with all their attempts. Returns their number; gather or iterate again."""
+        requeued = self._http.ask("POST", f"api/jobs/{self.id}/requeue-failed")["requeued"]
+        self._watched = _Stop(self._http.news, self._stop)
+        return requeued
+
+    def set_priority(self, priority: int) -> dict[str, Any]:
+        """Jobs of higher priority go first; -1000 … 1000, by default 0."""
+        return self._http.ask("POST", f"api/jobs/{self.id}/priority", {"priority": priority})
+
+    def logs(self) -> list[dict[str, Any]]:
+        """The newest lines that kernels of this job wrote with ``ctx.log``, oldest first."""
+        return self._http.ask("GET", f"api/jobs/{self.id}/logs")
+
+    def delete(self) -> None:
+        """Makes the server forget the job with its results; running tasks are cancelled."""
+        self._http.ask("DELETE", f"api/jobs/{self.id}")
+
+    def on_progress(self, listener: Callable[[Progress], None]) -> None:
+        """Calls ``listener`` in a thread of its own when the job's progress changes, at most four times a second."""
+        watched = self._watched
+        told = _Listener(listener)
+        self._listeners.append(told)
+
+        def watch() -> None:
+            try:
+                self._watch(told, watched)
+            except BaseException:
+                # The end of the job, or of its submission, is told by the job itself.
+                if watched.error is None:
+                    raise
+
+        _start(watch, "progress")
+
+    def __repr__(self) -> str:
+        return f"<manyhands.Job {self._id or 'being made'}>"
+
+    # Inside.
+
+    def _act(self, verb: str) -> dict[str, Any]:
+        return self._http.ask("POST", f"api/jobs/{self.id}/{verb}")
+
+    @contextlib.contextmanager
+    def _limited(self, timeout: float | None) -> Generator[_Stop, None, None]:
+        stop = _Stop(self._http.news, self._stop)
+        if timeout is None:
+            yield stop
+            return
+        timer = threading.Timer(timeout, stop.set, [TimeoutError("The time for this is over; the job goes on.")])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield stop
+        finally:
+            timer.cancel()
+
+    @contextlib.contextmanager
+    def _bar(self, progress: bool | None) -> Generator[None, None, None]:
+        wanted = self._progress if progress is None else progress
+        if not wanted or not sys.stderr.isatty():
+            yield
+            return
+        bar = _Bar()
+        self.on_progress(bar.show)
+        try:
+            yield
+        finally:
+            bar.end()
+
+    def _until_finished(self, after: int, follow: bool, stop: _Stop) -> Iterator[Outcome]:
+        end = yield from self._outcomes(after, follow, stop)
+        if end:
+            self._raise_unless_finished(end)
+
+    def _each(self, take: Callable[[Outcome], None], stop: _Stop) -> _End:
+        """Calls ``take`` with every outcome until the job has ended."""
+        outcomes = self._outcomes(0, True, stop)
+        while True:
+            try:
+                outcome = next(outcomes)
+            except StopIteration as over:
+                return over.value
+            take(outcome)
+
+    def _outcomes(self, after: int, follow: bool, stop: _Stop) -> Generator[Outcome, None, _End | None]:
+        """Outcomes of tasks whose inputs are known to be those that were given. Returns how the job ended."""
+        self._wait(lambda: self._id is not None, stop)
+        for frame in self._frames(after, follow, stop):
+            if isinstance(frame, _End):
+                # A job that ended otherwise than well is told of as such, unless it is the job of other inputs.
+                if frame.state == "finished":
+                    self._wait(lambda: self._is_verified, stop)
+                stop.check()
+                self._watched.set(PlatformError("WRONG_STATE", "The job has ended."))
+                for listener in self._listeners:
+                    listener.tell(Progress._at_end(frame))
+                return frame
+            for outcome in self._of_pack(frame, stop):
+                index = outcome.index
+                if self._taken <= index < self._known:
+                    self._wait(lambda index=index: not self._taken <= index < self._known, stop)
+                yield outcome
+        return None
+
+    def _frames(self, after: int, follow: bool, stop: _Stop) -> Iterator[_Pack | _End]:
+        """Frames of results, without gaps across broken connections: each request begins after the last result."""
+        headers = {"accept": "application/x-manyhands-results"}
+        cuts = 0
+        while True:
+            path = f"api/jobs/{self._id}/results?after={after}&follow={int(follow)}"
+            with self._http.open(_Request("GET", path, headers=headers, stop=stop)) as reply:
+                while True:
+                    body = _next_frame(reply)
+                    if body is None:
+                        break
+                    try:
+                        frame = _read_frame(body)
+                    except (ValueError, LookupError, TypeError, AttributeError) as error:
+                        message = f"Results came in an unknown form: {error}."
+                        raise PlatformError("UPGRADE_REQUIRED", message) from error
+                    if isinstance(frame, _Pack) and frame.seqs:
+                        after = frame.seqs[-1]
+                    cuts = 0
+                    yield frame
+                    if isinstance(frame, _End):
+                        return
+                is_whole = reply.isclosed()
+            stop.check()
+            if not follow and is_whole:
+                return
+            self._http.sleep(_pause(cuts), stop)
+            cuts += 1
+
+    def _of_pack(self, pack: _Pack, stop: _Stop) -> Iterator[Outcome]:
+        waiting = iter(sorted(pack.large.items()))
+        fetched: deque[tuple[int, concurrent.futures.Future[memoryview]]] = deque()
+
+        def fetch_ahead() -> None:
+            while len(fetched) < _FETCHED_AHEAD:
+                large = next(waiting, None)
+                if large is None:
+                    return
+                fetched.append((large[0], self._hands._fetch(large[1], stop)))
+
+        at = 0
+        for position, (seq, index, size) in enumerate(zip(pack.seqs, pack.indexes, pack.sizes)):
+            end = at + size
+            if size:
+                yield _outcome_of(seq, index, pack.data[at:end])
+            elif position in pack.failures:
+                yield Outcome(seq, index, None, TaskError._of(pack.failures[position]))
+            elif position in pack.large:
+                fetch_ahead()
+                future = fetched.popleft()[1]
+                fetch_ahead()
+                try:
+                    outcome = _outcome_of(seq, index, future.result())
+                except PlatformError as error:
+                    stop.check()
+                    if error.code not in _LOST_CODES:
+                        raise
+                    outcome = Outcome(seq, index, None, _unreadable(index, "data", error.message))
+                yield outcome
+            else:
+                yield _outcome_of(seq, index, pack.data[at:end])
+            at = end
+
+    def _raise_unless_finished(self, end: _End) -> None:
+        if end.state == "finished":
+            return
+        if end.state == "blocked":
+            raise PlatformError("JOB_BLOCKED", _why_blocked(self.status()))
+        if end.state != "quarantined":
+            done, total = end.counts["done"], end.counts["total"]
+            message = f"Job {self._id} was {end.state} with {done} of {total} tasks done."
+            raise PlatformError("JOB_CANCELLED", message)
+        info = self.status()
+        failures = [TaskError._of(failure) for failure in info["failures"]]
+        raise PlatformError("JOB_QUARANTINED", _why_quarantined(info)) from TaskFailedError(failures, end.counts["total"])
+
+    def _watch(self, listener: _Listener, watched: _Stop) -> None:
+        path = f"api/jobs/{self.id}/progress"
+        while True:
+            try:
+                with self._http.open(_Request("GET", path, patience=0.0, stop=watched)) as reply:
+                    for line in reply:
+                        if not line.strip():
+                            continue
+                        progress = Progress._of(json.loads(line))
+                        listener.tell(progress)
+                        if progress.has_ended:
+                            return
+            except PlatformError as error:
+                if not error.retryable:
+                    return
+            except (*_FAILURES, ValueError):
+                # The connection broke; the next request tells the newest.
+                pass
+            self._http.sleep(1.0, watched)
+
+
+def _next_frame(reply: http.client.HTTPResponse) -> bytearray | None:
+    """The body of the next frame that has one; None at the end of the reply, whole or cut."""
+    try:
+        while True:
+            head = reply.read(4)
+            if len(head) < 4:
+                return None
+            size = int.from_bytes(head, "big")
+            if size > _FRAME_BYTES:
+                raise PlatformError("UPGRADE_REQUIRED", f"Results came in an unknown form: a frame of {size} bytes.")
+            if size == 0:
+                continue
+            body = bytearray(size)
+            view, at = memoryview(body), 0
+            while at < size:
+                count = reply.readinto(view[at:])
+                if not count:
+                    return None
+                at += count
+            return body
+    except _FAILURES:
+        return None
+
+
+class _Bar:
+    """A progress bar on standard error."""
+
+    _WIDTH = 30
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._length = 0
+
+    def show(self, progress: Progress) -> None:
+        filled = int(self._WIDTH * progress.fraction)
+        parts = [f"{'█' * filled}{'░' * (self._WIDTH - filled)} {progress.fraction:4.0%}"]
+        parts.append(f"{progress.done + progress.failed}/{progress.total}")
+        if progress.failed:
+            parts.append(f"{progress.failed} failed")
+        if progress.paused:
+            parts.append("paused")
+        elif progress.remaining is not None and not progress.has_ended:
+            minutes, seconds = divmod(int(progress.remaining), 60)
+            parts.append(f"{progress.rate:.1f}/s, {minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+        self._write(" · ".join(parts))
+
+    def end(self) -> None:
+        with self._lock:
+            self._is_over = True
+            if self._length:
+                sys.stderr.write("\n")
+                sys.stderr.flush()
+
+    def _write(self, line: str) -> None:
+        line = line[: shutil.get_terminal_size().columns - 1]
+        with self._lock:
+            if self._is_over:
+                return
+            sys.stderr.write(f"\r{line.ljust(self._length)}")
+            sys.stderr.flush()
+            self._length = len(line)
+
+
+def _start(target: Callable[[], None], what: str) -> threading.Thread:
+    thread = threading.Thread(target=target, name=f"manyhands-{what}", daemon=True)
+    thread.start()
+    return thread
+
+
+def as_completed(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    """Outcomes of several jobs in the order in which they arrive, each with its job.
+
+    Raises:
+        PlatformError: of the first job that ends otherwise than well
+    """
+    news: queue.Queue[tuple[Job, Any]] = queue.Queue(maxsize=256)
+    stops: list[_Stop] = []
+    left = PlatformError("WRONG_STATE", "The loop over the outcomes was left.")
+
+    def put(job: Job, told: Any, stop: _Stop) -> None:
+        while stop.error is not left:
+            with contextlib.suppress(queue.Full):
+                news.put((job, told), timeout=0.5)
+                return
+
+    def read(job: Job, stop: _Stop) -> None:
+        try:
+            for outcome in job._until_finished(0, True, stop):
+                put(job, outcome, stop)
+            put(job, None, stop)
+        except BaseException as error:
+            put(job, error, stop)
+
+    try:
+        for job in jobs:
+            stop = _Stop(job._http.news, job._stop)
+            stops.append(stop)
+            _start(functools.partial(read, job, stop), "results")
+        ended = 0
+        while ended < len(stops):
+            job, told = news.get()
+            if told is None:
+                ended += 1
+            elif isinstance(told, BaseException):
+                raise told
+            else:
+                yield job, told
+    finally:
+        for stop in stops:
+            stop.set(left)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The connection
+
+_DEFAULT_SERVER = "http://localhost:9990"
+_JOB_ID = re.compile(r"j_[a-z2-7]{16}")
+
+
+def connect(
+    spec: str | None = None,
+    *,
+    token: str | None = None,
+    name: str | None = None,
+    priority: int | None = None,
+    connect_timeout: float = 5.0,
+    patience: float = math.inf,
+    silence: float = 15.0,
+    log: Callable[[str], None] | None = None,
+) -> Hands:
+    """Connects to a server, and checks that it accepts the token.
+
+    Args:
+        spec: ``dc:HOST:PORT`` or the address of a server; else ``MANYHANDS_PARALLEL``, else ``MANYHANDS_SERVER``, else the
+            server on this machine
+        token: access token; else ``MANYHANDS_TOKEN``, or the token that a server on this machine left for its user
+        name: name of jobs that have none of their own
+        priority: priority of jobs that have none of their own
+        connect_timeout: seconds to reach the server at first
+        patience: seconds that a request is repeated while the server is away or too busy; without end unless given
+        silence: seconds without a byte after which a connection with a request under way counts as dead
+        log: called with a line when the server has been away for 10 s, and when it is back; else standard error
+
+    Raises:
+        PlatformError: UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_OPTION, BAD_ARGUMENT
+    """
+    text = spec if spec is not None else (os.environ.get("MANYHANDS_PARALLEL", "").strip() or None)
+    options: dict[str, str] = {}
+    if text is None:
+        url = os.environ.get("MANYHANDS_SERVER", "").strip() or _DEFAULT_SERVER
+    else:
+        parsed = _parse_spec(text)
+        url, options = parsed.url, parsed.options
+    address = _server_address(url)
+    given = _clean_token(token) or _clean_token(options.get("token")) or _clean_token(os.environ.get("MANYHANDS_TOKEN"))
+    log = log or (lambda line: print(line, file=sys.stderr))
+    if os.environ.get("MANYHANDS_SIGN_KEY", "").strip():
+        log("manyhands: kernels of Python programs are not signed; MANYHANDS_SIGN_KEY has no effect here.")
+    http_ = _Http(address, lambda: given or _local_token(address), patience, silence, log)
+    if priority is None and "priority" in options:
+        priority = int(options["priority"])
+    hands = Hands(http_, name if name is not None else options.get("name"), priority)
+    try:
+        status = http_.ask("GET", "api/status", patience=connect_timeout)
+        if not isinstance(status, dict) or "version" not in status:
+            raise PlatformError("NOT_FOUND", f"What answers at {address} is no Manyhands server.", _SERVER_HINT)
+        return hands
+    except BaseException:
+        hands.close()
+        raise
+
+
+class Hands:
+    """A connection to a server with the verbs of a customer, made by :func:`connect`. Its methods may be called by any thread."""
+
+    def __init__(self, http_: _Http, name: str | None, priority: int | None) -> None:
+        self._http = http_
+        self._name = name
+        self._priority = priority
+        #: Kernels that are known to be on the server.
+        self._kernels: set[str] = set()
+        self._fetching: concurrent.futures.ThreadPoolExecutor | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return self._http.url
+
+    def __enter__(self) -> Hands:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has."""
+        self._http.close()
+        if self._fetching:
+            self._fetching.shutdown(wait=False)
+
+    def map(
+        self,
+        kernel: str | os.PathLike[str],
+        inputs: Iterable[Any],
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        priority: int | None = None,
+        max_attempts: int | None = None,
+        timeout_ms: int | None = None,
+        memory_mb: int | None = None,
+        seed: str | None = None,
+        requires: dict[str, Any] | None = None,
+        fail_fast: bool | None = None,
+        group: str | None = None,
+        after: Sequence[str | Job] = (),
+        window: int | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        progress: bool = False,
+    ) -> Job:
+        """Applies a kernel to every input on the clients of the server. Returns at once; gather or iterate the job.
+
+        Inputs may be endless or slow: a thread of the connection enumerates them as fast as the server takes them.
+
+        Args:
+            kernel: the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export is one
+                (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
+            inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one
+            name: of the job; else that of its kernel
+            key: names the job across restarts of this program: with the same key, kernel and inputs it goes on with the same
+                job, and gets every result from the first
+            priority: jobs of higher priority go first
+            max_attempts: attempts of a task before it counts as failed
+            timeout_ms: longest run of one task, in milliseconds
+            memory_mb: memory of one task
+            seed: of ``ctx.random()``
+            requires: which clients may compute it, as in the REST interface: ``{"trusted": True}``, ``{"kind": "node"}``
+            fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True: also as
+                soon as a task has failed, gathering raises and the job is cancelled
+            group: jobs of one group are listed and cancelled together
+            after: jobs, or their ids, that must finish without a failed task first
+            window: most unfinished tasks on the server, for endless inputs
+            on_progress: called in a thread of its own when the job's progress changes
+            progress: True: ``gather()`` shows a bar on standard error, when that is a terminal
+
+        Raises:
+            TypeError: the kernel is a Python function
+            PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel or the inputs; later, from the job, what the server refuses
+        """
+        source, own_name = _kernel_of(kernel)
+        _check_inputs(inputs)
+        job = Job(self, fail_fast=fail_fast, progress=progress)
+        options: dict[str, Any] = {
+            "priority": self._priority if priority is None else priority,
+            "maxAttempts": max_attempts,
+            "timeoutMs": timeout_ms,
+            "memoryMb": memory_mb,
+            "seed": seed,
+            "requires": requires,
+            "failFast": False if fail_fast is False else None,
+            "group": group,
+            "name": name or self._name or own_name,
+            # With a random key a repeated request finds the job that a lost reply had made.
+            "key": key if key is not None else f"once-{uuid.uuid4()}",
+        }
+        submission = _Submission(job, inputs, window, key is not None)
+        _submitting.add(job)
+        _start(lambda: submission.run(lambda: self._create(source, options, after, job._stop)), "submission")
+        _start(submission.enumerate, "inputs")
+        if on_progress:
+            job.on_progress(on_progress)
+        return job
+
+    def job(self, id: str, *, fail_fast: bool | None = None, progress: bool = False) -> Job:
+        """An existing job, of this program or another."""
+        if not isinstance(id, str) or not _JOB_ID.fullmatch(id):
+            hint = "Check the id; `manyhands jobs` lists the jobs that exist."
+            raise PlatformError("NOT_FOUND", f'"{id}" is no job id; expected one such as j_abcdefghij234567.', hint)
+        return Job(self, id, fail_fast, progress)
+
+    def jobs(self, **filters: Any) -> list[dict[str, Any]]:
+        """Your jobs (all customers' for an administrator), newest first.
+
+        Args:
+            filters: ``group``, ``state``, ``search``, ``limit`` of ``GET /api/jobs``
+        """
+        most = filters.pop("limit", None)
+        jobs: list[dict[str, Any]] = []
+        cursor = None
+        while most is None or len(jobs) < most:
+            limit = min(1000, (most or math.inf) - len(jobs))
+            query = {**filters, "limit": int(limit), **({"cursor": cursor} if cursor else {})}
+            path = f"api/jobs?{urllib.parse.urlencode(query)}"
+            reply = self._http.request(_Request("GET", path, headers={"accept": "application/json"}))
+            jobs += json.loads(reply.body)
+            cursor = reply.headers.get("next-cursor")
+            if not cursor:
+                break
+        return jobs
+
+    def cancel_group(self, group: str) -> list[dict[str, Any]]:
+        """Cancels the jobs of a group that have not ended, and returns them."""
+        return self._http.ask("POST", f"api/groups/{urllib.parse.quote(group, safe='')}/cancel")["cancelled"]
+
+    def put(self, source: Any) -> DataReference:
+        """Stores bytes on the server under their SHA-256, and returns the reference to pass in inputs.
+
+        Bytes that you have on the server are not sent. Memory never holds a whole file.
+
+        Args:
+            source: the path of a file (text or ``Path``), bytes or an array (its bytes, in C order), or a file that is open
+                for reading bytes
+        """
+        if isinstance(source, (str, os.PathLike)):
+            return self._put_path(Path(source))
+        if hasattr(source, "read"):
+            return self._put_open(source)
+        data = _bytes_of(source)
+        _refuse_large(len(data))
+        return _put_bytes(self._http, data)
+
+    def get(self, reference: DataReference) -> bytearray:
+        """The bytes of a reference; a whole blob is checked against its name. ``numpy.frombuffer`` views them without a copy.
+
+        Raises:
+            PlatformError: NOT_FOUND, HASH_MISMATCH
+        """
+        return _get_blob(self._http, reference).obj
+
+    def stream(self, reference: DataReference) -> Iterator[bytes]:
+        """The same in chunks, for data that is too large for memory."""
+        return _stream_blob(self._http, reference)
+
+    def status(self) -> dict[str, Any]:
+        """The server at a glance (``GET /api/status``)."""
+        return self._http.ask("GET", "api/status")
+
+    def capacity(self) -> dict[str, Any]:
+        """The computer that the clients make together (``GET /api/capacity``)."""
+        return self._http.ask("GET", "api/capacity")
+
+    def clients(self) -> list[dict[str, Any]]:
+        """The clients of the server (``GET /api/clients``)."""
+        return self._http.ask("GET", "api/clients")
+
+    def usage(self) -> list[dict[str, Any]]:
+        """What you keep on the server, and may keep (``GET /api/usage``)."""
+        return self._http.ask("GET", "api/usage")
+
+    def _create(
+        self, source: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop
+    ) -> dict[str, Any]:
+        data = source.encode()
+        if len(data) > _KERNEL_BYTES:
+            message = f"The kernel is {len(data)} bytes; at most {_KERNEL_BYTES} are allowed. Put large data with hands.put()."
+            raise PlatformError("TOO_LARGE", message)
+        sha256 = hashlib.sha256(data).hexdigest()
+        request = {name: value for name, value in options.items() if value is not None}
+        request["kernel"] = sha256
+        if after:
+            request["after"] = [job if isinstance(job, str) else job.id for job in after]
+        if sha256 not in self._kernels:
+            self._put_kernel(data, sha256, stop)
+        try:
+            return self._http.ask("POST", "api/jobs", request, stop=stop)
+        except PlatformError as error:
+            if error.code == "BAD_REQUEST":
+                raise _bad(f"The options of the job: {error.message}") from error
+            # The server was set up anew since the kernel was stored.
+            if error.code != "UNKNOWN_KERNEL":
+                raise
+        self._put_kernel(data, sha256, stop)
+        return self._http.ask("POST", "api/jobs", request, stop=stop)
+
+    def _put_kernel(self, data: bytes, sha256: str, stop: _Stop) -> None:
+        self._http.ask("POST", "api/kernels", body=data, headers={"content-type": "text/javascript"}, stop=stop)
+        self._kernels.add(sha256)
+
+    def _put_path(self, path: Path) -> DataReference:
+        try:
+            found = path.stat()
+            if stat.S_ISDIR(found.st_mode):
+                raise OSError("it is a directory; expected a file")
+            if not stat.S_ISREG(found.st_mode) and not stat.S_ISFIFO(found.st_mode):
+                raise OSError("it is a device or a socket; expected a file")
+            with path.open("rb") as file:
+                # Pipes have no size, and files of /proc say 0.
+                return _put_file(self._http, file) if found.st_size else self._put_open(file)
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            raise PlatformError("FILE_FAILED", f"The file {path} cannot be read: {error.strerror}.") from error
+        except OSError as error:
+            raise PlatformError("FILE_FAILED", f"The file {path} cannot be read: {error}.") from error
+
+    def _put_open(self, source: BinaryIO) -> DataReference:
+        """A stream's name is known only at its end, so its bytes wait in a temporary file."""
+        with tempfile.TemporaryFile() as file:
+            size = 0
+            while chunk := source.read(_CHUNK_BYTES):
+                if isinstance(chunk, str):
+                    raise _bad("The file to put is open for text; expected one that is open for bytes ('rb').")
+                size += len(chunk)
+                _refuse_large(size)
+                file.write(chunk)
+            return _put_file(self._http, file)
+
+    def _fetch(self, reference: DataReference, stop: _Stop) -> concurrent.futures.Future[memoryview]:
+        with self._http.news:
+            if self._fetching is None:
+                self._fetching = concurrent.futures.ThreadPoolExecutor(_FETCHED_AHEAD, "manyhands-data")
+        return self._fetching.submit(_get_blob, self._http, reference, _ALIGNING, stop)
+
+
+def _check_inputs(inputs: Any) -> None:
+    if isinstance(inputs, (str, bytes, bytearray, dict)):
+        noun = "a text" if isinstance(inputs, str) else f"a {type(inputs).__name__}"
+        raise _bad(f"The inputs are {noun}; expected a list or another iterable of one input a task.")
+    if not isinstance(inputs, Iterable):
+        hint = " (read it in a coroutine of yours, and give its items)" if hasattr(inputs, "__aiter__") else ""
+        raise _bad(
+            f"The inputs are a {type(inputs).__name__}{hint}; expected a list or another iterable of one input a task."
+        )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# concurrent.futures
+
+
+class _Lane:
+    """The job of one kernel of an executor: inputs go in one by one, futures get the outcomes."""
+
+    def __init__(self, hands: Hands, kernel: Any, options: dict[str, Any]) -> None:
+        self._inputs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._futures: dict[int, concurrent.futures.Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._count = 0
+        self._error: BaseException | None = None
+        self.job = hands.map(kernel, iter(self._inputs.get, None), **options)
+        self._thread = _start(self._read, "executor")
+
+    def submit(self, encoded: _Encoded) -> concurrent.futures.Future[Any] | None:
+        """The future of a new task; None: the lane has ended."""
+        with self._lock:
+            if self._error is not None:
+                return None
+            future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+            self._futures[self._count] = future
+            self._count += 1
+            self._inputs.put(encoded)
+            return future
+
+    def end(self) -> None:
+        self._inputs.put(None)
+
+    def cancel(self) -> None:
+        with self._lock:
+            futures = list(self._futures.values())
+        for future in futures:
+            future.cancel()
+        with contextlib.suppress(PlatformError):
+            self.job.cancel()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _read(self) -> None:
+        error: BaseException = PlatformError("JOB_CANCELLED", "The job of this task ended before the task did.")
+        try:
+            for outcome in self.job:
+                with self._lock:
+                    future = self._futures.pop(outcome.index, None)
+                # A future that was cancelled takes no outcome.
+                if future is None or not future.set_running_or_notify_cancel():
+                    continue
+                if outcome.error is None:
+                    future.set_result(outcome.output)
+                else:
+                    future.set_exception(outcome.error)
+        except BaseException as caught:
+            error = caught
+        with self._lock:
+            self._error = error
+            futures, self._futures = self._futures, {}
+        for future in futures.values():
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+
+
+class ManyhandsExecutor(concurrent.futures.Executor):
+    """``concurrent.futures`` on a server's clients: ``submit(kernel, *args)``, ``map``, ``shutdown``.
+
+    The function is a kernel as :meth:`Hands.map` takes it, JavaScript as text or the path of a module, and not a function of
+    Python. One argument is the kernel's input; several are an array: ``submit("([a, b]) => a + b", 1, 2)``.
+
+    A future that is cancelled is forgotten, although its task may be computed all the same.
+
+    Args:
+        where: a connection, which stays open; else what :func:`connect` takes
+        options: of the jobs, as in :meth:`Hands.map`
+    """
+
+    def __init__(self, where: Hands | str | None = None, **options: Any) -> None:
+        self._owns_hands = not isinstance(where, Hands)
+        self._hands = where if isinstance(where, Hands) else connect(where)
+        # Each future tells of its own failure.
+        self._options = {"fail_fast": False, **options}
+        self._lanes: dict[str, _Lane] = {}
+        self._lock = threading.Lock()
+        self._is_shut = False
+        _executors.add(self)
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+        """Computes ``fn(*args)`` on a client. The future raises :class:`TaskError` when the kernel failed."""
+        if kwargs:
+            raise TypeError("A kernel has no keyword arguments; send a dict as its one argument.")
+        source, name = _kernel_of(fn)
+        encoded = _Encoded(args[0] if len(args) == 1 else list(args))
+        with self._lock:
+            if self._is_shut:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            lane = self._lanes.get(source)
+            future = lane.submit(encoded) if lane else None
+            if future is None:
+                # The source is a module: made from the text or file only once a kernel.
+                lane = self._lanes[source] = _Lane(self._hands, source, {"name": name, **self._options})
+                future = lane.submit(encoded)
+        if future is None:
+            raise RuntimeError("the job of this kernel ended at once")
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more tasks. With ``cancel_futures`` those that have not ended are cancelled with their jobs."""
+        with self._lock:
+            self._is_shut = True
+            lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.end()
+            if cancel_futures:
+                lane.cancel()
+        if wait:
+            for lane in lanes:
+                lane.join()
+            if self._owns_hands:
+                self._hands.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The end of the program
+
+_submitting: weakref.WeakSet[Job] = weakref.WeakSet()
+_executors: weakref.WeakSet[ManyhandsExecutor] = weakref.WeakSet()
+
+
+def _finish() -> None:
+    """A program that ends well waits until its inputs are on the server's disk, as one of Node does."""
+    if hasattr(sys, "last_type"):
+        return
+    for executor in list(_executors):
+        executor.shutdown()
+    for job in list(_submitting):
+        try:
+            job.submitted()
+        except PlatformError as error:
+            # A closed connection has said so to whoever waits for it.
+            if error.code != "WRONG_STATE":
+                sys.stderr.write(f"manyhands: {error}\n")
+        except Exception:
+            # The program's own inputs threw, and its job tells of it.
+            continue
+
+
+atexit.register(_finish)
