@@ -1463,6 +1463,7 @@ class _Submission:
         if ended:
             return ended
         if not self._has_key:
+            self._job._is_left = True
             with contextlib.suppress(PlatformError):
                 self._http.ask("POST", f"api/jobs/{info['id']}/cancel", patience=_CANCEL_PATIENCE)
         return error
@@ -1925,6 +1926,8 @@ class Job:
         self._known: float = 0 if job_id else math.inf
         self._taken: float = math.inf if job_id else 0
         self._is_verified = job_id is not None
+        #: The submission failed and cancels the job; its error is the program's, not the end of the job.
+        self._is_left = False
 
     # What the submission tells.
 
@@ -2142,6 +2145,7 @@ class Job:
                 # A job that ended otherwise than well is told of as such, unless it is the job of other inputs.
                 if frame.state == "finished":
                     self._wait(lambda: self._is_verified, stop)
+                self._wait(lambda: not self._is_left, stop)
                 stop.check()
                 self._watched.set(PlatformError("WRONG_STATE", "The job has ended."))
                 for listener in self._listeners:

@@ -62,6 +62,7 @@ export const rules = {
   "GET /api/sign-in": "open",
   "DELETE /api/sign-in": "open",
   "GET /api/openapi.json": "open",
+  "GET /manyhands.py": "open",
   "GET /healthz": "open",
   "GET /metrics": admin,
 } as const satisfies Record<string, Rule>;

@@ -23,6 +23,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
+import { pythonRoutes } from "./routes/python.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { signInRoutes } from "./routes/sign-in.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -75,6 +76,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...tokenRoutes(parts),
     ...signInRoutes(parts),
     ...statusRoutes(parts, metrics, streams),
+    ...pythonRoutes(),
   };
   for (const name of routeNames) addRoute(app, name, routes[name], parts);
   refuseOtherMethods(app);

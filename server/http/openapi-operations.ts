@@ -326,6 +326,15 @@ export const operations: Record<RouteName, Operation> = {
     summary: "This document",
     replies: { 200: { description: "OpenAPI 3.1", content: { "application/json": "bytes" } } },
   },
+  "GET /manyhands.py": {
+    id: "getPythonModule",
+    summary: "The Python module of this server's version",
+    description: "One file that needs the standard library of Python 3.9 or later only (docs/python.md).",
+    replies: {
+      200: { description: "The module. ETag is its SHA-256.", content: { "text/x-python": "text" } },
+      304: { description: "If-None-Match names it: nothing is sent." },
+    },
+  },
   "GET /healthz": {
     id: "getHealth",
     summary: "Whether the server can keep what it is given",

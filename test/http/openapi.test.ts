@@ -226,6 +226,7 @@ describe("real replies are what the document says", () => {
     await ask("DELETE /api/sign-in", "/api/sign-in");
     await ask("GET /healthz", "/healthz");
     await ask("GET /metrics", "/metrics");
+    await ask("GET /manyhands.py", "/manyhands.py");
     expect(await ask("GET /api/openapi.json", "/api/openapi.json")).toEqual(
       JSON.parse(JSON.stringify(document)),
     );

@@ -1,0 +1,102 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
+import { encodeValue, type Value } from "../../shared/wire/codec.ts";
+import { valueToJson } from "../../shared/wire/value-json.ts";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { valueRows } from "../support/value-rows.ts";
+import { python, PythonProgram, pythonFolder } from "./programs.ts";
+
+/** Longest run of one of the module's own tests. */
+const timeout = 300_000;
+
+const suites = (await readdir(join(pythonFolder, "tests")))
+  .filter((name) => name.startsWith("test_"))
+  .map((name) => name.replace(/\.py$/, ""));
+
+const examples = (await readdir(join(pythonFolder, "examples"))).filter((name) => name.endsWith(".py"));
+
+/** Rows of the table of values as the SDK encodes them; each kind of typed array is a row of its own. */
+function vectors(): object[] {
+  const rows = valueRows.flatMap(([name, value]): [string, Value][] =>
+    name === "typed arrays"
+      ? (value as Value[]).map((array) => [
+          `${name}: ${Object.getPrototypeOf(array).constructor.name}`,
+          array,
+        ])
+      : [[name, value]],
+  );
+  return rows.map(([name, value]) => ({
+    name,
+    hex: Buffer.from(encodeValue(value)).toString("hex"),
+    json: valueToJson(value),
+  }));
+}
+
+describe.skipIf(python === undefined)(
+  "the Python module (skipped: there is no python3 of 3.9 or later)",
+  () => {
+    let platform: LivePlatform;
+    let folder: string;
+    let environment: NodeJS.ProcessEnv;
+    beforeAll(async () => {
+      platform = await LivePlatform.start();
+      folder = await mkdtemp(join(tmpdir(), "manyhands-python-"));
+      const file = join(folder, "vectors.json");
+      await writeFile(file, JSON.stringify(vectors()));
+      environment = { ...platform.environment, MANYHANDS_VECTORS: file };
+    });
+    afterAll(async () => {
+      await platform.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    it.each(suites)("passes its own %s", { timeout }, async (suite) => {
+      const tests = new PythonProgram(["-m", "unittest", "-v", `tests.${suite}`], environment);
+      expect(await tests.ended(), tests.log).toBe(0);
+      expect(tests.log).toMatch(/^Ran [1-9]\d* tests?/m);
+    });
+
+    it("[PY-2] reads and writes values without NumPy, too", { timeout }, async () => {
+      const variables = { ...environment, MANYHANDS_TEST_NO_NUMPY: "1" };
+      const tests = new PythonProgram(["-m", "unittest", "tests.test_values", "tests.test_map"], variables);
+      expect(await tests.ended(), tests.log).toBe(0);
+      expect(tests.log).toMatch(/^Ran [1-9]\d* tests?[^]*OK/m);
+    });
+
+    it.each(examples)("runs the example %s", { timeout }, async (name) => {
+      const program = new PythonProgram([join("examples", name)], environment);
+      expect((await program.ends()).trim()).not.toBe("");
+    });
+
+    it("[PY-1] is served as it is, and runs where it was copied", async () => {
+      const address = new URL("manyhands.py", `${platform.url}/`);
+      const response = await fetch(address);
+      expect(response.headers.get("content-type")).toMatch(/^text\/x-python/);
+      await writeFile(join(folder, "manyhands.py"), await response.text());
+      const program = "import manyhands; print(manyhands.connect().map('x => x + 1', [1]).gather())";
+      const run = new PythonProgram(
+        ["-I", "-c", `import sys; sys.path.insert(0, ${JSON.stringify(folder)})\n${program}`],
+        environment,
+      );
+      expect(await run.ends()).toBe("[2]\n");
+
+      // Without a directive of its own, fetch asks for no cached reply.
+      const headers = { "if-none-match": response.headers.get("etag")!, "cache-control": "max-age=0" };
+      expect((await fetch(address, { headers })).status).toBe(304);
+    });
+
+    it("[ERR-1] has the remedies of the closed table", async () => {
+      const program = "import json, manyhands; print(json.dumps(manyhands._TABLE))";
+      const table = JSON.parse(await new PythonProgram(["-c", program], environment).ends()) as object;
+      const rows = Object.keys(table).map((code) => {
+        const { retryable, remedy } = new PlatformError(code as ErrorCode, "");
+        return [code, [retryable, remedy]];
+      });
+      expect(rows.length).toBeGreaterThan(15);
+      expect(table).toEqual(Object.fromEntries(rows));
+    });
+  },
+);

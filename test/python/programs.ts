@@ -1,0 +1,49 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { root } from "../support/processes.ts";
+
+/** Folder of the Python module. */
+export const pythonFolder = join(root, "python");
+
+/** Debian's Python before any other of the machine; undefined without one of 3.9 or later. */
+export const python = [process.env["MANYHANDS_PYTHON"], "/usr/bin/python3", "python3"].find(
+  (command) => command !== undefined && isPython(command),
+);
+
+function isPython(command: string): boolean {
+  const version = "import sys; raise SystemExit(sys.version_info < (3, 9))";
+  return spawnSync(command, ["-c", version]).status === 0;
+}
+
+/** A Python program with the module on its path, killed at the end of the test. */
+export class PythonProgram {
+  readonly process: ChildProcess;
+  output = "";
+  log = "";
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, folder = pythonFolder) {
+    const variables = { ...env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: "1" };
+    this.process = spawn(python!, [...args], {
+      cwd: folder,
+      env: variables,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.process.stdout!.setEncoding("utf8").on("data", (text: string) => (this.output += text));
+    this.process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.log += text));
+    onTestFinished(() => void this.process.kill("SIGKILL"));
+  }
+
+  /** The exit code, when all output was read. */
+  async ended(): Promise<number | null> {
+    const [code] = (await once(this.process, "close")) as [number | null];
+    return code;
+  }
+
+  /** Expects that the program ends well. @returns its standard output */
+  async ends(): Promise<string> {
+    expect(await this.ended(), this.log).toBe(0);
+    return this.output;
+  }
+}
