@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { bundleCommand } from "./bundle-command.ts";
 import type { ParallelOption } from "./command.ts";
 import { dataCommands } from "./data-commands.ts";
 import { jobCommands } from "./job-commands.ts";
@@ -20,6 +21,7 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     ...jobCommands(exit),
     ...dataCommands(exit),
     ...serverCommands(),
+    bundleCommand(),
     keyCommand(),
   ];
 }

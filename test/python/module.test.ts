@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,8 +6,9 @@ import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
+import { launcher, startNode } from "../support/processes.ts";
 import { valueRows } from "../support/value-rows.ts";
-import { python, PythonProgram, pythonFolder } from "./programs.ts";
+import { canInstall, python, PythonProgram, pythonFolder } from "./programs.ts";
 
 /** Longest run of one of the module's own tests. */
 const timeout = 300_000;
@@ -70,6 +71,46 @@ describe.skipIf(python === undefined)(
       const program = new PythonProgram([join("examples", name)], environment);
       expect((await program.ends()).trim()).not.toBe("");
     });
+
+    it("[PY-5] runs kernels that `manyhands bundle` made of TypeScript and its imports", async () => {
+      await writeFile(join(folder, "factor.ts"), "export const factor: number = 3;\n");
+      const kernel = 'import { factor } from "./factor.ts";\nexport default (x: number) => x * factor;\n';
+      await writeFile(join(folder, "triple.ts"), kernel);
+      const bundling = startNode([launcher, "bundle", join(folder, "triple.ts")], { env: environment });
+      expect(await bundling.ended, bundling.log()).toBe(0);
+      const bundled = join(folder, "triple.js");
+      await writeFile(bundled, bundling.output());
+      const program = "import sys, manyhands; print(manyhands.connect().map(sys.argv[1], [1, 2]).gather())";
+      expect(await new PythonProgram(["-c", program, bundled], environment).ends()).toBe("[3, 6]\n");
+
+      const written = startNode([
+        launcher,
+        "bundle",
+        join(folder, "triple.ts"),
+        "--out",
+        join(folder, "b.js"),
+      ]);
+      expect(await written.ended, written.log()).toBe(0);
+      expect((await readFile(join(folder, "b.js"), "utf8")).trim()).toBe(bundling.output().trim());
+    });
+
+    it.skipIf(!canInstall)(
+      "[PY-1] is installed by pip without a network (skipped: no setuptools)",
+      async () => {
+        const [copy, venv] = [join(folder, "copy"), join(folder, "venv")];
+        await mkdir(copy);
+        for (const name of ["manyhands.py", "pyproject.toml", "README.md"])
+          await copyFile(join(pythonFolder, name), join(copy, name));
+        await new PythonProgram(["-m", "venv", "--system-site-packages", venv], environment).ends();
+        const own = { folder: venv, command: join(venv, "bin", "python") };
+        const flags = ["--no-index", "--no-build-isolation", "--quiet"];
+        await new PythonProgram(["-m", "pip", "install", ...flags, copy], environment, own).ends();
+        const program =
+          "import manyhands; print(manyhands.__file__, manyhands.connect().map('x => -x', [1]).gather())";
+        const output = await new PythonProgram(["-c", program], environment, own).ends();
+        expect(output).toMatch(/site-packages\/manyhands\.py \[-1\]\n$/);
+      },
+    );
 
     it("[PY-1] is served as it is, and runs where it was copied", async () => {
       const address = new URL("manyhands.py", `${platform.url}/`);

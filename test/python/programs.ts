@@ -17,19 +17,24 @@ function isPython(command: string): boolean {
   return spawnSync(command, ["-c", version]).status === 0;
 }
 
+/** Whether this Python has what an installation without a network needs. */
+export const canInstall =
+  python !== undefined && spawnSync(python, ["-c", "import ensurepip, setuptools, wheel"]).status === 0;
+
 /** A Python program with the module on its path, killed at the end of the test. */
 export class PythonProgram {
   readonly process: ChildProcess;
   output = "";
   log = "";
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, folder = pythonFolder) {
+  /** @param given - another folder of modules, another Python */
+  constructor(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+    { folder = pythonFolder, command = python! }: { folder?: string; command?: string } = {},
+  ) {
     const variables = { ...env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: "1" };
-    this.process = spawn(python!, [...args], {
-      cwd: folder,
-      env: variables,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    this.process = spawn(command, args, { cwd: folder, env: variables, stdio: ["ignore", "pipe", "pipe"] });
     this.process.stdout!.setEncoding("utf8").on("data", (text: string) => (this.output += text));
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     onTestFinished(() => void this.process.kill("SIGKILL"));
