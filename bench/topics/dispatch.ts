@@ -121,6 +121,12 @@ const chromium: Run = {
   durable: true,
   note: "the same with the volunteer page in one Chromium tab, two slots",
 };
+const pythonCustomer: Run = {
+  name: "manyhands",
+  script: "dispatch/manyhands-python.ts",
+  durable: true,
+  note: "as above, with a customer in Python 3 (python/manyhands.py) in place of the SDK",
+};
 const nodeGoals = [
   { ratio: 2.5, of: "durable" },
   { ratio: 1.2, of: piscina.name },
@@ -155,6 +161,13 @@ export const topic: Topic = {
       goal: { ratio: 1, of: "durable" },
       manyhands: chromium,
       peers: tasksOnly,
+    },
+    {
+      ...common,
+      name: "customer in Python",
+      goal: { ratio: 0.67, of: "manyhands, the SDK" },
+      manyhands: pythonCustomer,
+      peers: [{ ...node, name: "manyhands, the SDK" }],
     },
   ],
 };
