@@ -5,8 +5,8 @@
     with manyhands.connect() as hands:  # http://localhost:9990; finds its token on the same machine
         print(hands.map("x => x * x", range(10)).gather())
 
-One module, which needs the standard library of Python 3.9 or later only. Where NumPy is installed, typed arrays of kernels
-are its arrays. ``docs/python.md`` of Manyhands has the whole guide; rules named ``[PY-…]`` are those of ``shared/SPEC.md``.
+One module, which needs the standard library of Python 3.9 or later only. Where NumPy is installed, typed arrays of
+kernels are its arrays. ``docs/python.md`` of Manyhands has the whole guide, ``shared/SPEC.md`` the rules ``[PY-…]``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ __all__ = [
 # ---------------------------------------------------------------------------------------------------------------------
 # Errors
 
-#: Refusals that this module makes itself, as in shared/errors.ts: whether the same request may succeed later, what to do.
+#: Refusals of this module, as in shared/errors.ts: whether the same request may succeed later, and what to do.
 _TABLE: dict[str, tuple[bool, str]] = {
     "BAD_REQUEST": (False, "Correct the request; GET /api/openapi.json describes what is expected."),
     "BAD_OPTION": (False, "Correct the option; --help lists them all."),
@@ -286,7 +286,7 @@ class _Unfit(Exception):
 
 _EXT_REFERENCE, _EXT_ARRAY, _EXT_LANGUAGE, _EXT_BROKEN_TEXT = 1, 2, 3, 4
 
-#: Kinds of typed arrays in the order of shared/wire/value-forms.ts: kind and item size as NumPy has them, format of memoryview.
+#: Kinds of typed arrays in the order of shared/wire/value-forms.ts: NumPy's kind and item size, memoryview's format.
 _ARRAY_KINDS: list[tuple[str, str | None]] = [
     ("i1", "b"),
     ("u1", "B"),
@@ -428,14 +428,15 @@ def _write_items(out: bytearray, items: Sequence[Any], depth: int, blobs: dict[s
     _refuse_depth(depth)
     count = len(items)
     _write_head(out, count, 0x90, 0xDC)
-    at = -1
+    at = 0
     try:
-        for at, item in enumerate(items):
+        for item in items:
             _write(out, item, depth + 1, blobs)
+            at += 1
     except _Unfit as unfit:
         unfit.place = f"[{at}]{unfit.place}"
         raise
-    if at + 1 != count:
+    if at != count:
         raise _Unfit("a list that changes while it is sent is not a value (send a copy)")
 
 
@@ -585,7 +586,12 @@ def _write_numpy(out: bytearray, value: Any) -> bool:
         )
     place = _ARRAY_PLACES.get(f"{dtype.kind}{dtype.itemsize}")
     if place is None:
-        hint = {"b": "send a.astype('uint8')", "O": "send a.tolist()", "U": "send a.tolist()", "M": "send a.astype('f8')"}
+        hint = {
+            "b": "send a.astype('uint8')",
+            "O": "send a.tolist()",
+            "U": "send a.tolist()",
+            "M": "send a.astype('f8')",
+        }
         told = hint.get(dtype.kind, "convert it to float or integers")
         raise _Unfit(f"an array of {dtype} is not a value ({told})")
     plain = np.ascontiguousarray(value, dtype=dtype.newbyteorder("<")).view(np.uint8)
@@ -656,7 +662,7 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 
 
 class _Reader:
-    """Reads MessagePack, and trusts no length in it. Byte arrays of a value are ``bytes``, those of a message are views."""
+    """Reads MessagePack, and trusts no length in it. Byte arrays of values are ``bytes``, those of messages views."""
 
     __slots__ = ("at", "buffer", "end", "is_value")
 
@@ -714,7 +720,7 @@ class _Reader:
     def enter(self, count: int, depth: int) -> None:
         if depth >= _MAX_DEPTH:
             raise ValueError(f"containers nest deeper than {_MAX_DEPTH}")
-        # Every element has a byte at least, so that an announced count costs no more memory than the bytes that are there.
+        # Every element has a byte at least: an announced count costs no more memory than the bytes that are there.
         if count > self.end - self.at:
             raise ValueError("a length goes beyond the end of the bytes")
 
@@ -763,7 +769,7 @@ class _Reader:
             return np.frombuffer(content, dtype=f"<{kind}") if content else np.empty(0, f"<{kind}")
         if format_ is None or (sys.byteorder == "big" and width > 1):
             raise ValueError("a typed array of a kind that this Python reads with NumPy only")
-        return content.cast(format_)
+        return content.cast(format_)  # type: ignore[call-overload]
 
 
 def _read_reference(content: memoryview) -> DataReference:
@@ -808,7 +814,8 @@ def _parse_spec(text: str) -> _Spec:
     def refuse(at: int, what: str) -> PlatformError:
         return PlatformError(
             "BAD_OPTION",
-            f"The place to compute, at character {at + 1}: {what}.\n  {text}\n  {' ' * at}^\nExpected one of\n{_GRAMMAR}\n",
+            f"The place to compute, at character {at + 1}: {what}.\n  {text}\n  {' ' * at}^\n"
+            f"Expected one of\n{_GRAMMAR}\n",
         )
 
     address = _ADDRESS.match(text)
@@ -1276,7 +1283,8 @@ _WASM_IMPORT = re.compile(
     r"""^[ \t]*import\s+([A-Za-z_$][\w$]*)\s+from\s+["'](\.{1,2}/[^"'\n]+\.wasm)["'][ \t]*;?""", re.MULTILINE
 )
 _IMPORT = re.compile(
-    r"""^[ \t]*(?:import\b(?!\s*[.(])[^;]*?|export\b[^;"']*?\bfrom\s*)["']([^"'\n]+)["']|\bimport\s*\(\s*["']?([^"')\n]*)""",
+    r"""^[ \t]*(?:import\b(?!\s*[.(])[^;]*?|export\b[^;"']*?\bfrom\s*)["']([^"'\n]+)["']"""
+    r"""|\bimport\s*\(\s*["']?([^"')\n]*)""",
     re.MULTILINE,
 )
 _DEFAULT_EXPORT = re.compile(r"(?:^|[;}])[ \t]*export\s*(?:default\b|\{[^}]*\bas\s+default\b)", re.MULTILINE)
@@ -1324,7 +1332,8 @@ def _module_of_file(path: Path) -> str:
         raise PlatformError("FILE_FAILED", f"The kernel module {path} cannot be read: {error}.") from error
     if path.suffix not in (".js", ".mjs"):
         raise _bad(
-            f"The kernel module {path} is not JavaScript; bundle it first: npx manyhands bundle {path} > {path.stem}.js."
+            f"The kernel module {path} is not JavaScript; bundle it first: "
+            f"npx manyhands bundle {path} --out {path.with_suffix('.js')}."
         )
     if not _DEFAULT_EXPORT.search(source):
         raise _bad(f"The kernel module {path} has no default export; expected `export default (input, ctx) => …`.")
@@ -1347,7 +1356,7 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
     if other:
         raise _bad(
             f"{what} imports {(other[1] or other[2] or 'something').strip()}, and a kernel is one module; bundle it "
-            "first: npx manyhands bundle kernel.js > bundled.js. (A .wasm file beside it may be imported as it is.)"
+            "first: npx manyhands bundle kernel.js --out bundled.js. (A .wasm file beside it may be imported as it is.)"
         )
     return embedded
 
@@ -1357,7 +1366,7 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
 
 #: The first request is small, so that clients can begin at once; each may hold twice as much as the one before.
 _FIRST_BATCH, _LARGEST_BATCH = 128, 2048
-#: Bounds of a request in bytes and references, so that a lost reply costs little and a pack stays within the server's bounds.
+#: Bounds of a request in bytes and references: a lost reply costs little, and a pack stays within the server's bounds.
 _BATCH_BYTES, _BATCH_REFS = 1024 * 1024, 32 * 1024
 #: Seconds in which inputs that come together are put into one request.
 _GATHERING = 0.002
@@ -1626,7 +1635,9 @@ def _bytes_of(source: Any) -> memoryview:
     try:
         view = memoryview(source)
     except TypeError:
-        raise _bad(f"A {type(source).__name__} cannot be put; expected a path, bytes, an array or an open file.") from None
+        raise _bad(
+            f"A {type(source).__name__} cannot be put; expected a path, bytes, an array or an open file."
+        ) from None
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
@@ -1720,9 +1731,7 @@ def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = No
 
 
 def _mismatch(reference: DataReference) -> PlatformError:
-    return PlatformError(
-        "HASH_MISMATCH", f"The bytes received for blob {reference.sha256} are not those of that name."
-    )
+    return PlatformError("HASH_MISMATCH", f"The bytes received for blob {reference.sha256} are not those of that name.")
 
 
 def _get_blob(http_: _Http, reference: DataReference, padding: int = 0, stop: _Stop | None = None) -> memoryview:
@@ -1744,7 +1753,8 @@ def _get_blob(http_: _Http, reference: DataReference, padding: int = 0, stop: _S
 # Jobs
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True)
+class Outcome:
     """The end of a task. ``error`` is None exactly when the task is done."""
 
     #: Numbers the outcomes of a job in the order of their completion, from 1.
@@ -1761,7 +1771,8 @@ class Outcome(NamedTuple):
         return self.output
 
 
-class SettledTask(NamedTuple):
+@dataclass(frozen=True)
+class SettledTask:
     """How a task of an ended job ended."""
 
     index: int
@@ -1797,25 +1808,29 @@ class Progress(NamedTuple):
     def _of(cls, told: dict[str, Any]) -> Progress:
         ms = told["estimatedMs"]
         return cls(
-            told["state"],
-            told["paused"],
-            told["waitingFor"],
-            told["quotaFull"],
-            *(told["counts"][name] for name in ("total", "queued", "running", "done", "failed", "cancelled")),
+            state=told["state"],
+            paused=told["paused"],
+            waiting_for=told["waitingFor"],
+            quota_full=told["quotaFull"],
             fraction=told["fraction"],
             rate=told["rate"],
             remaining=None if ms is None else ms / 1000,
+            **_counts_of(told["counts"]),
         )
 
     @classmethod
     def _at_end(cls, end: _End) -> Progress:
-        counts = (end.counts.get(name, 0) for name in ("total", "queued", "running", "done", "failed", "cancelled"))
-        return cls(end.state, False, [], False, *counts, fraction=1.0, rate=0.0, remaining=0.0)
+        over: dict[str, Any] = {"paused": False, "waiting_for": [], "quota_full": False}
+        return cls(state=end.state, **over, fraction=1.0, rate=0.0, remaining=0.0, **_counts_of(end.counts))
 
     @property
     def has_ended(self) -> bool:
         """Whether the job takes no more outcomes; requeueing can open it again."""
         return self.state not in ("open", "closed")
+
+
+def _counts_of(counts: dict[str, int]) -> dict[str, Any]:
+    return {name: counts[name] for name in ("total", "queued", "running", "done", "failed", "cancelled")}
 
 
 class _Listener:
@@ -1857,13 +1872,11 @@ def _read_frame(body: bytearray) -> _Pack | _End:
         counts = told.get("counts")
         if told["state"] != "end" or not isinstance(told.get("job"), str) or not isinstance(counts, dict):
             raise ValueError("an unknown line about the job")
-        return _End(told["job"], {str(name): int(count) for name, count in counts.items()})
-    seqs, indexes, sizes, data = (told.get(name) for name in ("seqs", "indexes", "sizes", "bytes"))
-    if not isinstance(data, memoryview):
-        raise ValueError("bytes are expected")
-    for column in (seqs, indexes, sizes):
-        if not isinstance(column, list) or len(column) != len(seqs) or not all(type(n) is int and n >= 0 for n in column):
-            raise ValueError("columns of one length are expected")
+        return _End(told["job"], _counts_of(counts))
+    seqs, indexes, sizes = (_column(told, name) for name in ("seqs", "indexes", "sizes"))
+    data = told.get("bytes")
+    if not isinstance(data, memoryview) or not len(seqs) == len(indexes) == len(sizes):
+        raise ValueError("bytes, and columns of one length are expected")
     if sum(sizes) != len(data) or any(a >= b for a, b in zip(seqs, seqs[1:])):
         raise ValueError("sizes that sum up to the bytes, and growing sequence numbers are expected")
     large: dict[int, DataReference] = {}
@@ -1879,6 +1892,13 @@ def _read_frame(body: bytearray) -> _Pack | _End:
     return _Pack(seqs, indexes, sizes, data, large, failures)
 
 
+def _column(told: dict[str, Any], name: str) -> list[int]:
+    column = told.get(name)
+    if not isinstance(column, list) or not all(type(number) is int and number >= 0 for number in column):
+        raise ValueError(f"{name} are expected to be whole numbers")
+    return column
+
+
 #: Large outputs that are fetched while earlier outcomes are used.
 _FETCHED_AHEAD = 4
 #: Refusals that concern one blob only.
@@ -1888,7 +1908,9 @@ _ALIGNING = 1
 
 
 def _unreadable(index: int, kind: str, reason: str) -> TaskError:
-    message = f"The task was done, but its output cannot be read. {reason} Submit the input again to have it computed anew."
+    message = (
+        f"The task was done, but its output cannot be read. {reason} Submit the input again to have it computed anew."
+    )
     return TaskError(index, kind, message)
 
 
@@ -1904,9 +1926,9 @@ def _outcome_of(seq: int, index: int, data: memoryview) -> Outcome:
 class Job:
     """A job on the server, made by :meth:`Hands.map` or found by :meth:`Hands.job`.
 
-    Iterate it for :class:`Outcome` objects in the order of completion, failed tasks included; ``gather()`` gives the outputs
-    in the order of the inputs. Both start from the first result, any number of times, in this program or another. In
-    ``asyncio``, ``await job`` is ``gather()`` in another thread. Leaving a loop stops reading, not the job.
+    Iterate it for :class:`Outcome` objects in the order of completion, failed tasks included; ``gather()`` gives the
+    outputs in the order of the inputs. Both start from the first result, any number of times, in this program or
+    another. In ``asyncio``, ``await job`` is ``gather()`` in another thread. Leaving a loop stops reading, not the job.
     """
 
     def __init__(
@@ -2019,7 +2041,7 @@ class Job:
         return asyncio.get_running_loop().run_in_executor(None, self.gather).__await__()
 
     def settled(self, timeout: float | None = None, progress: bool | None = None) -> list[SettledTask]:
-        """Waits for the end of the job, and returns how each task ended; raises only when the server cannot be asked."""
+        """Waits for the end of the job, and returns how each task ended; raises when the server cannot be asked."""
         tasks: dict[int, SettledTask] = {}
 
         def take(outcome: Outcome) -> None:
@@ -2154,9 +2176,12 @@ class Job:
             for outcome in self._of_pack(frame, stop):
                 index = outcome.index
                 if self._taken <= index < self._known:
-                    self._wait(lambda index=index: not self._taken <= index < self._known, stop)
+                    self._wait(functools.partial(self._is_compared, index), stop)
                 yield outcome
         return None
+
+    def _is_compared(self, index: int) -> bool:
+        return not self._taken <= index < self._known
 
     def _frames(self, after: int, follow: bool, stop: _Stop) -> Iterator[_Pack | _End]:
         """Frames of results, without gaps across broken connections: each request begins after the last result."""
@@ -2232,7 +2257,9 @@ class Job:
             raise PlatformError("JOB_CANCELLED", message)
         info = self.status()
         failures = [TaskError._of(failure) for failure in info["failures"]]
-        raise PlatformError("JOB_QUARANTINED", _why_quarantined(info)) from TaskFailedError(failures, end.counts["total"])
+        raise PlatformError("JOB_QUARANTINED", _why_quarantined(info)) from TaskFailedError(
+            failures, end.counts["total"]
+        )
 
     def _watch(self, listener: _Listener, watched: _Stop) -> None:
         path = f"api/jobs/{self.id}/progress"
@@ -2389,8 +2416,8 @@ def connect(
     """Connects to a server, and checks that it accepts the token.
 
     Args:
-        spec: ``dc:HOST:PORT`` or the address of a server; else ``MANYHANDS_PARALLEL``, else ``MANYHANDS_SERVER``, else the
-            server on this machine
+        spec: ``dc:HOST:PORT`` or the address of a server; else ``MANYHANDS_PARALLEL``, else ``MANYHANDS_SERVER``,
+            else the server on this machine
         token: access token; else ``MANYHANDS_TOKEN``, or the token that a server on this machine left for its user
         name: name of jobs that have none of their own
         priority: priority of jobs that have none of their own
@@ -2429,7 +2456,7 @@ def connect(
 
 
 class Hands:
-    """A connection to a server with the verbs of a customer, made by :func:`connect`. Its methods may be called by any thread."""
+    """A connection to a server with a customer's verbs, made by :func:`connect`. Any thread may call its methods."""
 
     def __init__(self, http_: _Http, name: str | None, priority: int | None) -> None:
         self._http = http_
@@ -2481,20 +2508,20 @@ class Hands:
         Inputs may be endless or slow: a thread of the connection enumerates them as fast as the server takes them.
 
         Args:
-            kernel: the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export is one
-                (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
+            kernel: the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
+                is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
             inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one
             name: of the job; else that of its kernel
-            key: names the job across restarts of this program: with the same key, kernel and inputs it goes on with the same
-                job, and gets every result from the first
+            key: names the job across restarts of this program: with the same key, kernel and inputs it goes on with the
+                same job, and gets every result from the first
             priority: jobs of higher priority go first
             max_attempts: attempts of a task before it counts as failed
             timeout_ms: longest run of one task, in milliseconds
             memory_mb: memory of one task
             seed: of ``ctx.random()``
-            requires: which clients may compute it, as in the REST interface: ``{"trusted": True}``, ``{"kind": "node"}``
-            fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True: also as
-                soon as a task has failed, gathering raises and the job is cancelled
+            requires: which clients may compute it, as in the REST interface: ``{"trusted": True, "kind": "node"}``
+            fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True:
+                also as soon as a task has failed, gathering raises and the job is cancelled
             group: jobs of one group are listed and cancelled together
             after: jobs, or their ids, that must finish without a failed task first
             window: most unfinished tasks on the server, for endless inputs
@@ -2503,7 +2530,8 @@ class Hands:
 
         Raises:
             TypeError: the kernel is a Python function
-            PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel or the inputs; later, from the job, what the server refuses
+            PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel or the inputs. What the server refuses is raised by the
+                job.
         """
         source, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
@@ -2547,8 +2575,9 @@ class Hands:
         cursor = None
         while most is None or len(jobs) < most:
             limit = min(1000, (most or math.inf) - len(jobs))
-            query = {**filters, "limit": int(limit), **({"cursor": cursor} if cursor else {})}
-            path = f"api/jobs?{urllib.parse.urlencode(query)}"
+            query = {**filters, "limit": int(limit), "cursor": cursor}
+            given = {name: value for name, value in query.items() if value is not None}
+            path = f"api/jobs?{urllib.parse.urlencode(given)}"
             reply = self._http.request(_Request("GET", path, headers={"accept": "application/json"}))
             jobs += json.loads(reply.body)
             cursor = reply.headers.get("next-cursor")
@@ -2566,8 +2595,8 @@ class Hands:
         Bytes that you have on the server are not sent. Memory never holds a whole file.
 
         Args:
-            source: the path of a file (text or ``Path``), bytes or an array (its bytes, in C order), or a file that is open
-                for reading bytes
+            source: the path of a file (text or ``Path``), bytes or an array (its bytes, in C order), or a file that is
+                open for reading bytes
         """
         if isinstance(source, (str, os.PathLike)):
             return self._put_path(Path(source))
@@ -2578,12 +2607,16 @@ class Hands:
         return _put_bytes(self._http, data)
 
     def get(self, reference: DataReference) -> bytearray:
-        """The bytes of a reference; a whole blob is checked against its name. ``numpy.frombuffer`` views them without a copy.
+        """The bytes of a reference; a whole blob is checked against its name.
+
+        ``numpy.frombuffer`` views them without a copy.
 
         Raises:
             PlatformError: NOT_FOUND, HASH_MISMATCH
         """
-        return _get_blob(self._http, reference).obj
+        data = _get_blob(self._http, reference).obj
+        assert isinstance(data, bytearray)
+        return data
 
     def stream(self, reference: DataReference) -> Iterator[bytes]:
         """The same in chunks, for data that is too large for memory."""
@@ -2605,13 +2638,11 @@ class Hands:
         """What you keep on the server, and may keep (``GET /api/usage``)."""
         return self._http.ask("GET", "api/usage")
 
-    def _create(
-        self, source: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop
-    ) -> dict[str, Any]:
+    def _create(self, source: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop) -> dict[str, Any]:
         data = source.encode()
         if len(data) > _KERNEL_BYTES:
-            message = f"The kernel is {len(data)} bytes; at most {_KERNEL_BYTES} are allowed. Put large data with hands.put()."
-            raise PlatformError("TOO_LARGE", message)
+            told = f"The kernel is {len(data)} bytes; at most {_KERNEL_BYTES} are allowed."
+            raise PlatformError("TOO_LARGE", f"{told} Put large data with hands.put().")
         sha256 = hashlib.sha256(data).hexdigest()
         request = {name: value for name, value in options.items() if value is not None}
         request["kernel"] = sha256
@@ -2663,9 +2694,11 @@ class Hands:
 
     def _fetch(self, reference: DataReference, stop: _Stop) -> concurrent.futures.Future[memoryview]:
         with self._http.news:
+            # After close() the executor takes nothing.
+            stop.check()
             if self._fetching is None:
                 self._fetching = concurrent.futures.ThreadPoolExecutor(_FETCHED_AHEAD, "manyhands-data")
-        return self._fetching.submit(_get_blob, self._http, reference, _ALIGNING, stop)
+            return self._fetching.submit(_get_blob, self._http, reference, _ALIGNING, stop)
 
 
 def _check_inputs(inputs: Any) -> None:
@@ -2746,8 +2779,8 @@ class _Lane:
 class ManyhandsExecutor(concurrent.futures.Executor):
     """``concurrent.futures`` on a server's clients: ``submit(kernel, *args)``, ``map``, ``shutdown``.
 
-    The function is a kernel as :meth:`Hands.map` takes it, JavaScript as text or the path of a module, and not a function of
-    Python. One argument is the kernel's input; several are an array: ``submit("([a, b]) => a + b", 1, 2)``.
+    The function is a kernel as :meth:`Hands.map` takes it, JavaScript as text or the path of a module, and not a
+    function of Python. One argument is the kernel's input; several are an array: ``submit("([a, b]) => a + b", 1, 2)``.
 
     A future that is cancelled is forgotten, although its task may be computed all the same.
 

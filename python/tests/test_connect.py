@@ -1,4 +1,4 @@
-"""Where a server is: addresses, strings of --parallel, tokens; and what a lost server is."""
+"""[PY-3] [PY-6] Where a server is: addresses, strings of --parallel, tokens; and what a lost server is."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Data: blobs, references and slices."""
+"""[PY-3] Data: blobs, references and slices."""
 
 import hashlib
 import io

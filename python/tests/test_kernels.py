@@ -1,4 +1,4 @@
-"""Kernels: text, modules, WebAssembly beside them, and what is refused."""
+"""[PY-5] [PY-7] Kernels: text, modules, WebAssembly beside them, what is refused; the executor."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from manyhands import PlatformError
 from .support import LiveTest
 
 #: (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
-ADDING = bytes.fromhex("0061736d0100000001070160027f7f017f03020100070701036164640000" "0a09010700200020016a0b")
+ADDING = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
 
 
 class Kernels(LiveTest):

@@ -1,4 +1,4 @@
-"""Jobs: from inputs to outputs, failures, keys, and what ends a job."""
+"""[PY-2] [PY-3] [PY-6] [KEY-1] [KEY-2] Jobs: from inputs to outputs, failures, keys, and what ends a job."""
 
 import asyncio
 import itertools
@@ -81,7 +81,9 @@ class Mapping(LiveTest):
         self.assertEqual((output.dtype, output.sum()), (numpy.dtype("f8"), 50_000))
 
     def test_py_3_a_failure_is_told_with_the_stack_of_the_kernel(self):
-        job = self.hands.map("x => { if (x % 2) throw new RangeError('odd ' + x); return x }", [0, 1, 2, 3], max_attempts=1)
+        job = self.hands.map(
+            "x => { if (x % 2) throw new RangeError('odd ' + x); return x }", [0, 1, 2, 3], max_attempts=1
+        )
         with self.assertRaises(TaskFailedError) as caught:
             job.gather()
         failed = caught.exception
@@ -169,7 +171,7 @@ class Mapping(LiveTest):
             while len(outputs) < 20:
                 with arrived:
                     count = len(outputs)
-                    arrived.wait_for(lambda: len(outputs) > count, 30)
+                    arrived.wait_for(lambda count=count: len(outputs) > count, 30)
                 yield outputs[-1]
 
         for outcome in self.hands.map("x => x * 2", inputs()):
@@ -277,10 +279,17 @@ class Keys(LiveTest):
 
 class Arguments(LiveTest):
     def test_py_5_a_python_function_is_refused(self):
-        self.assertRaisesRegex(TypeError, "The Python function <lambda> cannot be a kernel", self.hands.map, lambda x: x, [1])
+        self.assertRaisesRegex(
+            TypeError, "The Python function <lambda> cannot be a kernel", self.hands.map, lambda x: x, [1]
+        )
 
     def test_py_5_what_is_no_list_of_inputs_is_refused(self):
-        for inputs, message in [("abc", "are a text"), ({"a": 1}, "are a dict"), (5, "are a int"), (b"x", "are a bytes")]:
+        for inputs, message in [
+            ("abc", "are a text"),
+            ({"a": 1}, "are a dict"),
+            (5, "are a int"),
+            (b"x", "are a bytes"),
+        ]:
             with self.assertRaisesRegex(PlatformError, message):
                 self.hands.map("x => x", inputs)
 

@@ -1,4 +1,4 @@
-"""Values: the bytes of the SDK, kept or refused by name, and a decoder that nothing surprises."""
+"""[PY-2] [PY-4] Values: the bytes of the SDK, kept or refused by name, and a decoder that nothing surprises."""
 
 import array
 import collections
@@ -203,7 +203,14 @@ class NumPy(unittest.TestCase):
         self.assertEqual(decode_value(data)[3], 77)
 
     def test_py_2_scalars_are_those_of_python(self):
-        made = [numpy.int64(5), numpy.uint8(7), numpy.float32(0.5), numpy.float64(1.5), numpy.bool_(True), numpy.str_("x")]
+        made = [
+            numpy.int64(5),
+            numpy.uint8(7),
+            numpy.float32(0.5),
+            numpy.float64(1.5),
+            numpy.bool_(True),
+            numpy.str_("x"),
+        ]
         again = decode_value(encode_value(made))
         self.assertEqual(again, [5, 7, 0.5, 1.5, True, "x"])
         self.assertEqual([type(item) for item in again], [int, int, float, float, bool, str])
@@ -229,12 +236,31 @@ class NumPy(unittest.TestCase):
 
 class Decoder(unittest.TestCase):
     def test_py_4_a_length_that_is_not_there_costs_nothing(self):
-        for data in ["dfffffffff", "ddffffffff", "c6ffffffff00", "dbffffffff", "c9ffffffff0200", "91" * 500, "c1", "", "a5"]:
+        for data in [
+            "dfffffffff",
+            "ddffffffff",
+            "c6ffffffff00",
+            "dbffffffff",
+            "c9ffffffff0200",
+            "91" * 500,
+            "c1",
+            "",
+            "a5",
+        ]:
             with self.subTest(data):
                 self.assertRaises(ValueError, decode_value, bytes.fromhex(data))
 
     def test_py_4_what_no_value_has_is_refused(self):
-        for data in ["cf0020000000000000", "d3ffdfffffffffffff", "8101c0", "c1", "d40500", "d40301", "c70302060000", "0000"]:
+        for data in [
+            "cf0020000000000000",
+            "d3ffdfffffffffffff",
+            "8101c0",
+            "c1",
+            "d40500",
+            "d40301",
+            "c70302060000",
+            "0000",
+        ]:
             with self.subTest(data):
                 self.assertRaises(ValueError, decode_value, bytes.fromhex(data))
 

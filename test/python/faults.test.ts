@@ -2,7 +2,11 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
+import { version } from "../../shared/version.ts";
 import { useProxiedPlatform } from "../customer/proxied-platform.ts";
+import { makeCertificate } from "../server/https.ts";
+import { startPrefixProxy } from "../support/prefix-proxy.ts";
+import { startTestServer } from "../support/server.ts";
 import { python, PythonProgram } from "./programs.ts";
 
 const parts = useProxiedPlatform();
@@ -98,6 +102,23 @@ describe.skipIf(python === undefined)("Python customers (skipped: there is no py
     parts.proxy.heal();
     const outcomes = outcomesOf(await customer.ends());
     expect(outcomes.map(([seq]) => seq)).toEqual(indexes(20_000).map((index) => index + 1));
+  });
+
+  it("[ADDR-2] reaches a server behind a path", async () => {
+    const { url } = await startPrefixProxy(parts.platform.url, "/manyhands");
+    expect(outcomesOf(await startAt(url, "slow_customer.py", 3).ends())).toHaveLength(3);
+  });
+
+  it("[PY-3] reaches a server over HTTPS whose certificate the system or SSL_CERT_FILE vouches for", async () => {
+    const { tlsKey, tlsCertificate } = await makeCertificate("localhost", "DNS:localhost,IP:127.0.0.1");
+    const server = await startTestServer({ tlsKey, tlsCertificate });
+    const program = "import manyhands; print(manyhands.connect(connect_timeout=5).status()['version'])";
+    const variables = { ...process.env, MANYHANDS_SERVER: server.url, MANYHANDS_TOKEN: server.token };
+    const trusting = new PythonProgram(["-c", program], { ...variables, SSL_CERT_FILE: tlsCertificate });
+    expect(await trusting.ends()).toBe(`${version}\n`);
+    const other = new PythonProgram(["-c", program], variables);
+    expect(await other.ended()).toBe(1);
+    expect(other.log).toContain("certificate verify failed");
   });
 
   it("[PY-6] a program that ends well leaves all its inputs on the server", async () => {

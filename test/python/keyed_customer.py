@@ -1,4 +1,4 @@
-"""python3 keyed_customer.py KEY COUNT STOP: squares under a key; stops submitting at input STOP, and waits to be killed."""
+"""python3 keyed_customer.py KEY COUNT STOP: squares under a key; at input STOP it waits to be killed."""
 
 import json
 import sys

@@ -13,9 +13,14 @@ import { canInstall, python, PythonProgram, pythonFolder } from "./programs.ts";
 /** Longest run of one of the module's own tests. */
 const timeout = 300_000;
 
-const suites = (await readdir(join(pythonFolder, "tests")))
-  .filter((name) => name.startsWith("test_"))
-  .map((name) => name.replace(/\.py$/, ""));
+const testNames = (await readdir(join(pythonFolder, "tests"))).filter((name) => name.startsWith("test_"));
+/** The module's own tests, by file and by the first line, which names the rules. */
+const suites = await Promise.all(
+  testNames.map(async (name) => {
+    const text = await readFile(join(pythonFolder, "tests", name), "utf8");
+    return [name.replace(/\.py$/, ""), text.slice(0, text.indexOf("\n")).replaceAll('"', "")] as const;
+  }),
+);
 
 const examples = (await readdir(join(pythonFolder, "examples"))).filter((name) => name.endsWith(".py"));
 
@@ -54,7 +59,7 @@ describe.skipIf(python === undefined)(
       await rm(folder, { recursive: true, force: true });
     });
 
-    it.each(suites)("passes its own %s", { timeout }, async (suite) => {
+    it.each(suites)("passes its own %s: %s", { timeout }, async (suite) => {
       const tests = new PythonProgram(["-m", "unittest", "-v", `tests.${suite}`], environment);
       expect(await tests.ended(), tests.log).toBe(0);
       expect(tests.log).toMatch(/^Ran [1-9]\d* tests?/m);
