@@ -1035,7 +1035,7 @@ class _Http:
         self._token = find_token()
         self._patience = patience
         self._silence = silence
-        self._log = log
+        self.log = log
         #: Notified of everything that a thread of this connection may wait for.
         self.news = threading.Condition()
         self.stop = _Stop(self.news)
@@ -1151,13 +1151,7 @@ class _Http:
         connection, response = self._exchange(request, silence, token, stop)
         try:
             if response.status >= 300:
-                refusal = _refusal(response.status, response.headers, response.read())
-                if refusal.code == "UNAUTHENTICATED":
-                    # A restarted server may have left a new token.
-                    self._token = self._find_token()
-                    if self._token != token:
-                        raise PlatformError("UNREACHABLE", refusal.message, refusal.remedy, True)
-                raise refusal
+                raise self._refused(response, token)
             yield response
         except _FAILURES as error:
             if is_streamed:
@@ -1170,6 +1164,18 @@ class _Http:
                     self._idle.append(connection)
             else:
                 connection.close()
+
+    def _refused(self, response: http.client.HTTPResponse, token: str | None) -> PlatformError:
+        try:
+            refusal = _refusal(response.status, response.headers, response.read())
+        except _FAILURES as error:
+            return self._lost(error)
+        if refusal.code == "UNAUTHENTICATED":
+            # A restarted server may have left a new token.
+            self._token = self._find_token()
+            if self._token != token:
+                return PlatformError("UNREACHABLE", refusal.message, refusal.remedy, True)
+        return refusal
 
     def _exchange(
         self, request: _Request, silence: float, token: str | None, stop: _Stop
@@ -1241,7 +1247,7 @@ class _Http:
             if self._away_told or now - self._away_since < _REPORTED_OUTAGE:
                 return
             self._away_told = True
-        self._log(f"manyhands: no success at {self.url} for 10 s, still trying: {error.message} {error.remedy}")
+        self.log(f"manyhands: no success at {self.url} for 10 s, still trying: {error.message} {error.remedy}")
 
     def _succeeded(self) -> None:
         if self._away_since is None:
@@ -1252,7 +1258,7 @@ class _Http:
             self._returns += 1
             self.news.notify_all()
         if told and since is not None:
-            self._log(f"manyhands: {self.url} answers again after {time.monotonic() - since:.0f} s.")
+            self.log(f"manyhands: {self.url} answers again after {time.monotonic() - since:.0f} s.")
 
 
 def _refusal(status: int, headers: Any, body: bytes) -> PlatformError:
@@ -1566,7 +1572,7 @@ class _Submission:
         with self._http.news:
             self._http.news.wait_for(lambda: self._stop.error is not None or self._sent >= count)
         while True:
-            counts = self._http.ask("GET", f"api/jobs/{self._job.id}", stop=self._stop)["counts"]
+            counts = self._http.ask("GET", f"api/jobs/{self._job._id}", stop=self._stop)["counts"]
             ended = counts["done"] + counts["failed"] + counts["cancelled"]
             if count - ended < window:
                 return ended
@@ -1707,7 +1713,8 @@ def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = No
         with http_.open(_Request("GET", f"api/blobs/{reference.sha256}", headers=headers, stop=stop)) as reply:
             while True:
                 try:
-                    chunk = reply.read(_CHUNK_BYTES)
+                    # A read of a fixed size would lose what came before the cut.
+                    chunk = reply.read1(_CHUNK_BYTES)
                 except _FAILURES:
                     break
                 if not chunk:
@@ -1950,6 +1957,8 @@ class Job:
         self._is_verified = job_id is not None
         #: The submission failed and cancels the job; its error is the program's, not the end of the job.
         self._is_left = False
+        #: Whether the program asked for anything that a failed submission tells it.
+        self._is_watched = False
 
     # What the submission tells.
 
@@ -1977,16 +1986,29 @@ class Job:
             if not condition():
                 stop.check()
 
+    def _await_id(self, stop: _Stop) -> str:
+        self._wait(lambda: self._id is not None, stop)
+        return str(self._id)
+
+    def _await_inputs(self) -> None:
+        """Waits for the submission at the end of the program or connection; tells of a failure that nobody asked for."""
+        try:
+            self._wait(lambda: self._taken == math.inf, self._stop)
+        except Exception as error:
+            if not self._is_watched:
+                self._http.log(f"manyhands: job {self._id or ''} did not get all its inputs: {error}")
+
     # What the program asks.
 
     @property
     def id(self) -> str:
         """The job's id; waits until the server has made the job."""
-        self._wait(lambda: self._id is not None, self._stop)
-        return str(self._id)
+        self._is_watched = True
+        return self._await_id(self._stop)
 
     def submitted(self, timeout: float | None = None) -> None:
         """Waits until every input is on the server's disk: from then on the job goes on without this program."""
+        self._is_watched = True
         self._wait(lambda: self._taken == math.inf, self._stop, timeout)
 
     def __iter__(self) -> Iterator[Outcome]:
@@ -2161,7 +2183,8 @@ class Job:
 
     def _outcomes(self, after: int, follow: bool, stop: _Stop) -> Generator[Outcome, None, _End | None]:
         """Outcomes of tasks whose inputs are known to be those that were given. Returns how the job ended."""
-        self._wait(lambda: self._id is not None, stop)
+        self._is_watched = True
+        self._await_id(stop)
         for frame in self._frames(after, follow, stop):
             if isinstance(frame, _End):
                 # A job that ended otherwise than well is told of as such, unless it is the job of other inputs.
@@ -2262,7 +2285,7 @@ class Job:
         )
 
     def _watch(self, listener: _Listener, watched: _Stop) -> None:
-        path = f"api/jobs/{self.id}/progress"
+        path = f"api/jobs/{self._await_id(watched)}/progress"
         while True:
             try:
                 with self._http.open(_Request("GET", path, patience=0.0, stop=watched)) as reply:
@@ -2474,8 +2497,15 @@ class Hands:
     def __enter__(self) -> Hands:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Waits until inputs that are under way are on the server's disk, unless an exception ends the block."""
+        try:
+            if kind is None:
+                for job in list(_submitting):
+                    if job._hands is self:
+                        job._await_inputs()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has."""
@@ -2848,15 +2878,7 @@ def _finish() -> None:
     for executor in list(_executors):
         executor.shutdown()
     for job in list(_submitting):
-        try:
-            job.submitted()
-        except PlatformError as error:
-            # A closed connection has said so to whoever waits for it.
-            if error.code != "WRONG_STATE":
-                sys.stderr.write(f"manyhands: {error}\n")
-        except Exception:
-            # The program's own inputs threw, and its job tells of it.
-            continue
+        job._await_inputs()
 
 
 atexit.register(_finish)

@@ -38,6 +38,7 @@ const customer = [
   "test/customer/submit-socket.test.ts",
 ];
 
+const python = ["test/python/module.test.ts", "test/python/faults.test.ts"];
 const doors = ["test/http/jobs.test.ts", "test/access/known-hosts.test.ts"];
 const bits = [
   "test/dispatch/needs-portable.test.ts",
@@ -1093,5 +1094,64 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: '  define(Date, "now", now);\n',
     replace: "",
     tests: bits,
+  },
+  {
+    name: "a Python customer reads on after a cut from the beginning",
+    file: "python/manyhands.py",
+    find: `                        after = frame.seqs[-1]`,
+    replace: `                        pass`,
+    tests: python,
+  },
+  {
+    name: "a Python customer hands out results of inputs that were not compared yet",
+    file: "python/manyhands.py",
+    find: `        return not self._taken <= index < self._known`,
+    replace: `        return True`,
+    tests: python,
+  },
+  {
+    name: "a Python customer hears of its inputs' failure as of a cancelled job",
+    file: "python/manyhands.py",
+    find: `                self._wait(lambda: not self._is_left, stop)
+`,
+    replace: "",
+    tests: python,
+  },
+  {
+    name: "a Python customer leaves a job of broken inputs open",
+    file: "python/manyhands.py",
+    find: `        if not self._has_key:`,
+    replace: `        if False:`,
+    tests: python,
+  },
+  {
+    name: "a Python customer makes another job when the reply is lost",
+    file: "python/manyhands.py",
+    find: `            "key": key if key is not None else f"once-{uuid.uuid4()}",`,
+    replace: `            "key": key,`,
+    tests: python,
+  },
+  {
+    name: "a block of Python ends before its inputs are on the server",
+    file: "python/manyhands.py",
+    find: `                    if job._hands is self:`,
+    replace: `                    if False:`,
+    tests: python,
+  },
+  {
+    name: "Python trusts the length that a value announces",
+    file: "python/manyhands.py",
+    find: `        if at + size > self.end:
+            raise ValueError("a length goes beyond the end of the bytes")
+        self.at = at + size`,
+    replace: `        self.at = at + size`,
+    tests: python,
+  },
+  {
+    name: "Python writes a whole float as a fraction",
+    file: "python/manyhands.py",
+    find: `        if value.is_integer() and -_MAX_SAFE`,
+    replace: `        if value == 0.5 and -_MAX_SAFE`,
+    tests: python,
   },
 ];

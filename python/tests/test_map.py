@@ -277,6 +277,34 @@ class Keys(LiveTest):
         self.refused("JOB_CANCELLED", "", job.submitted)
 
 
+class Leaving(LiveTest):
+    def test_py_6_the_end_of_a_block_waits_until_its_inputs_are_on_the_server(self):
+        with manyhands.connect() as hands:
+            job = hands.map("x => x", range(20_000))
+        self.assertEqual(self.hands.job(job.id).status()["counts"]["total"], 20_000)
+
+    def test_py_6_a_block_that_an_exception_ends_waits_for_nothing(self):
+        with self.assertRaises(KeyError), manyhands.connect() as hands:
+            job = hands.map("x => x", itertools.count(), window=10)
+            next(iter(job))
+            raise KeyError("over")
+        self.assertRaisesRegex(PlatformError, "closed with hands.close", job.gather)
+        self.hands.job(job.id).cancel()
+
+    def test_py_6_inputs_that_throw_unseen_are_told_of(self):
+        def broken():
+            yield 1
+            raise OSError("the disk is gone")
+
+        lines = []
+        with manyhands.connect(log=lines.append) as hands:
+            hands.map("x => x", broken())
+            seen = hands.map("x => x", broken())
+            self.assertRaises(OSError, seen.gather)
+        self.assertEqual(len(lines), 1)
+        self.assertIn("did not get all its inputs: the disk is gone", lines[0])
+
+
 class Arguments(LiveTest):
     def test_py_5_a_python_function_is_refused(self):
         self.assertRaisesRegex(

@@ -87,6 +87,23 @@ describe.skipIf(python === undefined)("Python customers (skipped: there is no py
     expect(made).toMatchObject([{ state: "finished", lastSeq: 3, counts: { total: 3, done: 3 } }]);
   });
 
+  it("[PY-3] blobs whose replies break off are read on from there, large outputs too", async () => {
+    const program = [
+      "import manyhands",
+      "data = bytes(at * 31 % 256 for at in range(2_000_000))",
+      "with manyhands.connect(log=lambda line: None) as hands:",
+      "    reference = hands.put(data)",
+      "    print(hands.get(reference) == data, hands.get(reference.slice(1_000, 1_500_000)) == data[1_000:1_500_000])",
+      "    print(hands.map('x => x', [data, data[1:]]).gather() == [data, data[1:]])",
+    ].join("\n");
+    parts.proxy.cuts = 0;
+    parts.proxy.cutAfter = (connection) => 100_000 + (connection % 7) * 100_000;
+    const environment = { ...parts.platform.environment, MANYHANDS_SERVER: parts.proxy.url };
+    expect(await new PythonProgram(["-c", program], environment).ends()).toBe("True True\nTrue\n");
+    parts.proxy.cutAfter = () => undefined;
+    expect(parts.proxy.cuts).toBeGreaterThan(5);
+  });
+
   it("[PY-3] a restart of the server in the middle costs no result, and repeats none", async () => {
     const customer = start("slow_customer.py", 20_000);
     await expect.poll(() => customer.output.length).toBeGreaterThan(1000);
