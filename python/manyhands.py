@@ -127,7 +127,7 @@ class PlatformError(Exception):
 
 
 class TaskError(Exception):
-    """The final failure of one task, as its kernel threw it.
+    """The final failure of one task.
 
     Attributes:
         index: position of the task in its job
@@ -224,7 +224,7 @@ _MAX_SAFE = 2**53 - 1
 
 
 class _Undefined:
-    """JavaScript's ``undefined``, which is not ``null``: a kernel that returns nothing returns it."""
+    """JavaScript's ``undefined``, which is not ``null``: the output of a kernel that returns nothing."""
 
     def __repr__(self) -> str:
         return "undefined"
@@ -405,7 +405,7 @@ def _write(out: bytearray, value: Any, depth: int, blobs: dict[str, int]) -> Non
     elif kind is str:
         _write_text(out, value)
     elif kind is float:
-        # JavaScript has one kind of number: a whole float has the bytes of its int, as the SDK writes it.
+        # JavaScript has one kind of number: a whole float has the bytes of its int, as in the SDK.
         if value.is_integer() and -_MAX_SAFE <= value <= _MAX_SAFE and (value or math.copysign(1, value) > 0):
             _write_int(out, int(value))
         else:
@@ -621,7 +621,7 @@ _numpy_found: list[Any] = []
 
 
 def _numpy() -> Any:
-    """NumPy, or None where it is not installed; imported when the first typed array arrives."""
+    """NumPy, imported when the first typed array arrives; None: NumPy is not installed."""
     if not _numpy_found:
         try:
             import numpy
@@ -920,7 +920,7 @@ def _local_token(url: str) -> str | None:
 
 
 def _clean_token(text: str | None) -> str | None:
-    """The token for a request's header; in files and variables it often ends with a line break."""
+    """The token for a request's header. Tokens in files and variables often end with a line break."""
     token = (text or "").strip()
     if token and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise PlatformError(
@@ -949,7 +949,7 @@ def _pause(attempt: int) -> float:
 
 
 class _Stop:
-    """The end of something that waits: its first error, and the connections that are cut by it."""
+    """A signal that ends waits: the first error, which waits raise, and connections, which it cuts."""
 
     def __init__(self, news: threading.Condition, parent: _Stop | None = None) -> None:
         self._news = news
@@ -975,7 +975,7 @@ class _Stop:
             _cut(connection)
 
     def watch(self, connection: http.client.HTTPConnection) -> None:
-        """From now on this end cuts the connection."""
+        """Registers a connection, which :meth:`set` cuts. Raises the error when there is one already."""
         with self._news:
             self._connections.add(connection)
         if self._parent:
@@ -990,11 +990,11 @@ class _Stop:
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:
-    """Wakes a thread that waits for this connection; a close would not."""
+    """Ends a read of this connection in another thread; closing the socket would not wake that thread."""
     sock = connection.sock
     if sock is not None:
         with contextlib.suppress(OSError):
-            # Not the method of TLS sockets, which would let the waiting thread read on without TLS.
+            # The method of TLS sockets would let the other thread read on without TLS.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
@@ -1006,7 +1006,7 @@ class _Request:
     headers: dict[str, str] | None = None
     #: Extra seconds for the server's work on the body.
     work: float = 0.0
-    #: Seconds that the request is repeated; None: as the connection has it.
+    #: Seconds that the request is repeated; None: the connection's patience.
     patience: float | None = None
     stop: _Stop | None = None
 
@@ -1198,7 +1198,7 @@ class _Http:
                 try:
                     connection.request(request.method, path, body, headers)
                 except (BrokenPipeError, ConnectionResetError):
-                    # A server that refuses a long body answers before it has read all of it.
+                    # A server that refuses a long body answers before the body's end.
                     if request.body is None:
                         raise
                 return connection, connection.getresponse()
@@ -1206,7 +1206,7 @@ class _Http:
                 stop.forget(connection)
                 connection.close()
                 stop.check()
-                # The server closed a kept connection while it was idle.
+                # The server closed the idle connection.
                 if is_kept and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
                     self._drop_idle()
                     continue
@@ -1231,7 +1231,7 @@ class _Http:
             connection.close()
 
     def _lost(self, error: BaseException) -> PlatformError:
-        # What was kept may be dead as well.
+        # Kept connections may be dead as well.
         self._drop_idle()
         if isinstance(error, PlatformError):
             return error
@@ -1283,7 +1283,7 @@ def _refusal(status: int, headers: Any, body: bytes) -> PlatformError:
 # ---------------------------------------------------------------------------------------------------------------------
 # Kernels
 
-#: A text that ends like this is the path of a module, unless it looks like a function: `event => event.ts`.
+#: A text with such an end is the path of a module, except for functions: ``event => event.ts``.
 _MODULE_NAME = re.compile(r"(?!.*=>|(?:async\s+)?function\b)[^\n\r]+\.(?:js|mjs|cjs|ts|mts|tsx|jsx)")
 _WASM_IMPORT = re.compile(
     r"""^[ \t]*import\s+([A-Za-z_$][\w$]*)\s+from\s+["'](\.{1,2}/[^"'\n]+\.wasm)["'][ \t]*;?""", re.MULTILINE
@@ -1347,7 +1347,7 @@ def _module_of_file(path: Path) -> str:
 
 
 def _without_imports(source: str, what: str, folder: Path) -> str:
-    """The source with imported WebAssembly in it as bytes, which is what the SDK's bundler makes of it."""
+    """The source with the bytes of imported WebAssembly in place of the imports, as the SDK bundles it."""
 
     def embed(match: re.Match[str]) -> str:
         path = folder / match[2]
@@ -1402,6 +1402,8 @@ class _Batch:
         self.extras: list[dict[str, Any]] = []
         self.refs = 0
         self.large_bytes = 0
+        #: Blobs of large inputs that are on their way.
+        self.uploads: list[concurrent.futures.Future[DataReference]] = []
 
     @property
     def end(self) -> int:
@@ -1415,11 +1417,14 @@ class _Batch:
             or self.refs >= _BATCH_REFS
         )
 
-    def add(self, data: bytearray, blobs: dict[str, int], large: DataReference | None) -> None:
+    def add(
+        self, data: bytearray, blobs: dict[str, int], upload: concurrent.futures.Future[DataReference] | None
+    ) -> None:
         extra: dict[str, Any] = {"at": len(self.sizes)}
-        if large:
-            extra["input"] = {"sha256": large.sha256, "size": large.size}
-            self.large_bytes += large.size
+        if upload:
+            extra["input"] = len(self.uploads)
+            self.uploads.append(upload)
+            self.large_bytes += len(data)
             self.sizes.append(0)
         else:
             self.data += data
@@ -1431,6 +1436,12 @@ class _Batch:
             self.extras.append(extra)
 
     def body(self) -> bytes:
+        """The pack of these tasks, once the blobs of large inputs are stored."""
+        large = [upload.result() for upload in self.uploads]
+        for extra in self.extras:
+            if "input" in extra:
+                reference = large[extra["input"]]
+                extra["input"] = {"sha256": reference.sha256, "size": reference.size}
         pack: dict[str, Any] = {"first": self.first, "sizes": self.sizes, "bytes": self.data}
         if self.extras:
             pack["extras"] = self.extras
@@ -1440,7 +1451,7 @@ class _Batch:
 
 
 class _Submission:
-    """Streams inputs to the server: one thread enumerates and encodes them, one sends what there is.
+    """Streams inputs to the server: one thread enumerates and encodes inputs, one sends the inputs so far.
 
     After a lost reply, the same index with the same input is one task. The last request closes the job.
     """
@@ -1455,6 +1466,8 @@ class _Submission:
         self._batch = _Batch(0, _FIRST_BATCH)
         self._sent = 0
         self._ended = False
+        #: Whether the last request held one input, as those of a program do that waits for each output.
+        self._is_single = False
         self._failure: BaseException | None = None
 
     def run(self, create: Callable[[], dict[str, Any]]) -> None:
@@ -1466,22 +1479,23 @@ class _Submission:
                 raise PlatformError("JOB_BLOCKED", _why_blocked(info))
             self._send_all(info)
         except BaseException as error:
-            self._job._failed(self._reason(info, error))
+            self._fail(info, error)
         else:
             self._job._all_taken()
 
-    def _reason(self, info: dict[str, Any] | None, error: BaseException) -> BaseException:
-        """What the program is told, once the server knows of it (SPEC.md [KEY-2])."""
-        if self._stop.error is not None or info is None:
-            return error
+    def _fail(self, info: dict[str, Any] | None, error: BaseException) -> None:
+        """Tells the program of the failure after the server knows of it (SPEC.md [KEY-2])."""
+        if info is None or self._stop.error is not None:
+            return self._stop.set(error)
         ended = _ended_elsewhere(self._http, info["id"], error)
         if ended:
-            return ended
+            # The results of the ended job tell the rest.
+            return self._job._not_taken(ended)
         if not self._has_key:
             self._job._is_left = True
             with contextlib.suppress(PlatformError):
                 self._http.ask("POST", f"api/jobs/{info['id']}/cancel", patience=_CANCEL_PATIENCE)
-        return error
+        self._stop.set(error)
 
     def _send_all(self, info: dict[str, Any]) -> None:
         if isinstance(self._inputs, (list, tuple, range)):
@@ -1520,11 +1534,13 @@ class _Submission:
                 return self._ended or self._failure is not None or self._stop.error is not None
 
             self._http.news.wait_for(lambda: is_over() or self._batch.sizes)
-            self._http.news.wait_for(lambda: is_over() or self._batch.is_full, _GATHERING)
+            if not self._is_single:
+                self._http.news.wait_for(lambda: is_over() or self._batch.is_full, _GATHERING)
             self._stop.check()
             if self._failure is not None:
                 raise self._failure
             batch = self._batch
+            self._is_single = len(batch.sizes) == 1
             self._batch = _Batch(batch.end, min(batch.most * 2, _LARGEST_BATCH))
             self._http.news.notify_all()
             return batch, self._ended
@@ -1537,14 +1553,14 @@ class _Submission:
             count = ended = 0
             for value in self._inputs:
                 stop.check()
-                data, blobs, large = self._prepared(count, value)
+                data, blobs, upload = self._prepared(count, value)
                 count += 1
                 with news:
                     if self._batch.is_full:
                         news.wait_for(lambda: stop.error is not None or not self._batch.is_full)
                         stop.check()
                     batch = self._batch
-                    batch.add(data, blobs, large)
+                    batch.add(data, blobs, upload)
                     if len(batch.sizes) == 1 or batch.is_full:
                         news.notify_all()
                 if self._window is not None and count - ended >= self._window:
@@ -1555,7 +1571,9 @@ class _Submission:
         with self._http.news:
             self._http.news.notify_all()
 
-    def _prepared(self, index: int, value: Any) -> tuple[bytearray, dict[str, int], DataReference | None]:
+    def _prepared(
+        self, index: int, value: Any
+    ) -> tuple[bytearray, dict[str, int], concurrent.futures.Future[DataReference] | None]:
         try:
             data, blobs = (value.data, value.blobs) if type(value) is _Encoded else _encode(value)
         except PlatformError as error:
@@ -1564,8 +1582,9 @@ class _Submission:
         if len(blobs) > _REFS_PER_TASK:
             message = f"Input {index} has {len(blobs)} data references; at most {_REFS_PER_TASK} are allowed."
             raise PlatformError("TOO_LARGE", message)
-        large = _put_bytes(self._http, memoryview(data), self._stop) if len(data) > _INLINE_BYTES else None
-        return data, blobs, large
+        if len(data) <= _INLINE_BYTES:
+            return data, blobs, None
+        return data, blobs, self._job._hands._later(self._stop, _put_bytes, self._http, memoryview(data), self._stop)
 
     def _wait_for_window(self, count: int, window: int) -> int:
         """Waits until the job has room. Returns the number of tasks that ended."""
@@ -1713,7 +1732,7 @@ def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = No
         with http_.open(_Request("GET", f"api/blobs/{reference.sha256}", headers=headers, stop=stop)) as reply:
             while True:
                 try:
-                    # A read of a fixed size would lose what came before the cut.
+                    # A read of a fixed size would lose the bytes before a cut.
                     chunk = reply.read1(_CHUNK_BYTES)
                 except _FAILURES:
                     break
@@ -1841,7 +1860,7 @@ def _counts_of(counts: dict[str, int]) -> dict[str, Any]:
 
 
 class _Listener:
-    """A listener to progress. The end is both pushed and seen by whoever reads the results, but told once."""
+    """A listener to progress, which is told the end once: the server pushes the end, and readers of results see it."""
 
     def __init__(self, listener: Callable[[Progress], None]) -> None:
         self._listener = listener
@@ -1906,11 +1925,11 @@ def _column(told: dict[str, Any], name: str) -> list[int]:
     return column
 
 
-#: Large outputs that are fetched while earlier outcomes are used.
-_FETCHED_AHEAD = 4
+#: Large inputs and outputs that are under way together, while others are made or used.
+_MOVED_AT_ONCE = 4
 #: Refusals that concern one blob only.
 _LOST_CODES = ("NOT_FOUND", "HASH_MISMATCH", "TOO_LARGE")
-#: A typed array that is the whole of a large output begins at byte 7; so many bytes before it align it for any element.
+#: Padding before a large output. The elements of an output that is one typed array begin at its byte 7.
 _ALIGNING = 1
 
 
@@ -1949,18 +1968,20 @@ class Job:
         self._fail_fast = fail_fast
         self._progress = progress
         self._listeners: list[_Listener] = []
-        #: The job as it was made or found; None until then.
+        #: The job as the server made or found it; None before.
         self._info: dict[str, Any] | None = None
         #: Number of tasks that the job had already, and of inputs that the server took, and therefore compared.
         self._known: float = 0 if job_id else math.inf
         self._taken: float = math.inf if job_id else 0
         self._is_verified = job_id is not None
+        #: The refusal of inputs that came after the job had ended.
+        self._refusal: PlatformError | None = None
         #: The submission failed and cancels the job; its error is the program's, not the end of the job.
         self._is_left = False
-        #: Whether the program asked for anything that a failed submission tells it.
+        #: Whether the program asked for something that raises the failure of the submission.
         self._is_watched = False
 
-    # What the submission tells.
+    # For the submission.
 
     def _made(self, info: dict[str, Any]) -> None:
         with self._http.news:
@@ -1976,8 +1997,10 @@ class Job:
             self._is_verified = True
             self._http.news.notify_all()
 
-    def _failed(self, error: BaseException) -> None:
-        self._stop.set(error)
+    def _not_taken(self, error: PlatformError) -> None:
+        with self._http.news:
+            self._refusal = error
+            self._http.news.notify_all()
 
     def _wait(self, condition: Callable[[], bool], stop: _Stop, timeout: float | None = None) -> None:
         with self._http.news:
@@ -1991,14 +2014,20 @@ class Job:
         return str(self._id)
 
     def _await_inputs(self) -> None:
-        """Waits for the submission at the end of the program or connection; tells of a failure that nobody asked for."""
+        """Waits for the submission at the end of the program or connection, and logs a failure nobody asked for."""
         try:
-            self._wait(lambda: self._taken == math.inf, self._stop)
+            self._wait_verified(lambda: self._taken == math.inf, self._stop)
         except Exception as error:
             if not self._is_watched:
                 self._http.log(f"manyhands: job {self._id or ''} did not get all its inputs: {error}")
 
-    # What the program asks.
+    def _wait_verified(self, condition: Callable[[], bool], stop: _Stop, timeout: float | None = None) -> None:
+        """Waits for a condition on the inputs. Raises the refusal of the inputs, too."""
+        self._wait(lambda: self._refusal is not None or condition(), stop, timeout)
+        if self._refusal is not None and not condition():
+            raise self._refusal
+
+    # For the program.
 
     @property
     def id(self) -> str:
@@ -2009,7 +2038,7 @@ class Job:
     def submitted(self, timeout: float | None = None) -> None:
         """Waits until every input is on the server's disk: from then on the job goes on without this program."""
         self._is_watched = True
-        self._wait(lambda: self._taken == math.inf, self._stop, timeout)
+        self._wait_verified(lambda: self._taken == math.inf, self._stop, timeout)
 
     def __iter__(self) -> Iterator[Outcome]:
         return self.outcomes()
@@ -2187,9 +2216,10 @@ class Job:
         self._await_id(stop)
         for frame in self._frames(after, follow, stop):
             if isinstance(frame, _End):
-                # A job that ended otherwise than well is told of as such, unless it is the job of other inputs.
                 if frame.state == "finished":
-                    self._wait(lambda: self._is_verified, stop)
+                    self._wait_verified(lambda: self._is_verified, stop)
+                # A job that ended otherwise refuses inputs; only other inputs than its own are a failure then.
+                self._wait(lambda: self._is_verified or self._refusal is not None, stop)
                 self._wait(lambda: not self._is_left, stop)
                 stop.check()
                 self._watched.set(PlatformError("WRONG_STATE", "The job has ended."))
@@ -2199,7 +2229,7 @@ class Job:
             for outcome in self._of_pack(frame, stop):
                 index = outcome.index
                 if self._taken <= index < self._known:
-                    self._wait(functools.partial(self._is_compared, index), stop)
+                    self._wait_verified(functools.partial(self._is_compared, index), stop)
                 yield outcome
         return None
 
@@ -2240,11 +2270,11 @@ class Job:
         fetched: deque[tuple[int, concurrent.futures.Future[memoryview]]] = deque()
 
         def fetch_ahead() -> None:
-            while len(fetched) < _FETCHED_AHEAD:
+            while len(fetched) < _MOVED_AT_ONCE:
                 large = next(waiting, None)
                 if large is None:
                     return
-                fetched.append((large[0], self._hands._fetch(large[1], stop)))
+                fetched.append((large[0], self._hands._later(stop, _get_blob, self._http, large[1], _ALIGNING, stop)))
 
         at = 0
         for position, (seq, index, size) in enumerate(zip(pack.seqs, pack.indexes, pack.sizes)):
@@ -2487,7 +2517,7 @@ class Hands:
         self._priority = priority
         #: Kernels that are known to be on the server.
         self._kernels: set[str] = set()
-        self._fetching: concurrent.futures.ThreadPoolExecutor | None = None
+        self._moving: concurrent.futures.ThreadPoolExecutor | None = None
 
     @property
     def url(self) -> str:
@@ -2510,8 +2540,8 @@ class Hands:
     def close(self) -> None:
         """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has."""
         self._http.close()
-        if self._fetching:
-            self._fetching.shutdown(wait=False)
+        if self._moving:
+            self._moving.shutdown(wait=False)
 
     def map(
         self,
@@ -2722,13 +2752,18 @@ class Hands:
                 file.write(chunk)
             return _put_file(self._http, file)
 
-    def _fetch(self, reference: DataReference, stop: _Stop) -> concurrent.futures.Future[memoryview]:
+    def _later(self, stop: _Stop, task: Callable[..., Any], *args: Any) -> concurrent.futures.Future[Any]:
+        """Moves data in another thread; in this one while the program ends, when no thread can be started."""
         with self._http.news:
-            # After close() the executor takes nothing.
+            # After close() the pool takes nothing.
             stop.check()
-            if self._fetching is None:
-                self._fetching = concurrent.futures.ThreadPoolExecutor(_FETCHED_AHEAD, "manyhands-data")
-            return self._fetching.submit(_get_blob, self._http, reference, _ALIGNING, stop)
+            with contextlib.suppress(RuntimeError):
+                if self._moving is None:
+                    self._moving = concurrent.futures.ThreadPoolExecutor(_MOVED_AT_ONCE, "manyhands-data")
+                return self._moving.submit(task, *args)
+        done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        done.set_result(task(*args))
+        return done
 
 
 def _check_inputs(inputs: Any) -> None:

@@ -274,7 +274,17 @@ class Keys(LiveTest):
         self.assertEqual(next(iter(job)).output, 1)
         self.hands.job(job.id).cancel()
         more.set()
-        self.refused("JOB_CANCELLED", "", job.submitted)
+        self.refused("JOB_CANCELLED", "before it had all its inputs", job.submitted)
+        self.assertEqual([(task.status, task.output) for task in job.settled()], [("done", 1)])
+        self.refused("JOB_CANCELLED", "1 of 1 tasks done", job.gather)
+
+    def test_key_1_an_ended_job_tells_of_its_end_unless_the_inputs_are_others(self):
+        key = str(uuid.uuid4())
+        job = self.hands.map("x => x", [1, 2], key=key, requires=NEVER)
+        job.submitted()
+        job.cancel()
+        self.refused("JOB_CANCELLED", "", self.hands.map("x => x", [1, 2], key=key, requires=NEVER).gather)
+        self.refused("CONFLICT", "", self.hands.map("x => x", [1, 3], key=key, requires=NEVER).gather)
 
 
 class Leaving(LiveTest):

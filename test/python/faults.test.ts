@@ -142,7 +142,7 @@ describe.skipIf(python === undefined)("Python customers (skipped: there is no py
     await start("leaving_customer.py", "well").ends();
     const hands = await parts.platform.connect();
     const job = (await hands.jobs()).find(({ name }) => name === "left well");
-    expect(job).toMatchObject({ counts: { total: 50_000 } });
+    expect(job).toMatchObject({ counts: { total: 50_001 } });
     expect(job?.state).not.toBe("open");
   });
 

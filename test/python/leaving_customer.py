@@ -7,7 +7,8 @@ import manyhands
 
 hands = manyhands.connect()
 if sys.argv[1] == "well":
-    hands.map("x => x", range(50_000), name="left well")
+    # The last input is a blob, which is uploaded while the program ends.
+    hands.map("x => 0", [*range(50_000), bytes(400_000)], name="left well")
 else:
     hands.map("x => x", itertools.count(), name="left badly", window=10)
     raise SystemError("over")
