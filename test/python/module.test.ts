@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
-import { encodeValue, type Value } from "../../shared/wire/codec.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { launcher, startNode } from "../support/processes.ts";
@@ -70,6 +70,20 @@ describe.skipIf(python === undefined)(
       const tests = new PythonProgram(["-m", "unittest", "tests.test_values", "tests.test_map"], variables);
       expect(await tests.ended(), tests.log).toBe(0);
       expect(tests.log).toMatch(/^Ran [1-9]\d* tests?[^]*OK/m);
+    });
+
+    it("[PY-2] writes any value in the bytes of the SDK", async () => {
+      const seed = process.env["MANYHANDS_SEED"] ?? `${Math.floor(Math.random() * 2 ** 32)}`;
+      const program = new PythonProgram(
+        [join(import.meta.dirname, "random_values.py"), seed, "3000"],
+        environment,
+      );
+      const lines = (await program.ends()).trim().split("\n");
+      expect(lines).toHaveLength(3000);
+      for (const hex of lines) {
+        const again = Buffer.from(encodeValue(decodeValue(Buffer.from(hex, "hex")))).toString("hex");
+        expect(again, `seed ${seed}`).toBe(hex);
+      }
     });
 
     it.each(examples)("runs the example %s", { timeout }, async (name) => {
