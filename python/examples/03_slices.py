@@ -9,7 +9,7 @@ from pathlib import Path
 
 import manyhands
 
-SMOOTH = Path(__file__).with_name("smooth.js")
+SMOOTH = Path(__file__).parent / "kernels" / "smooth.js"
 ROWS, WIDTH = 40, 250
 
 with tempfile.TemporaryDirectory() as folder, manyhands.connect() as hands:
