@@ -194,6 +194,15 @@ class Mapping(LiveTest):
 
         self.assertEqual(asyncio.run(main()), [2, 3])
 
+    def test_py_3_a_kernel_that_the_server_gave_up_is_stored_again(self):
+        kernel = f"x => x + 1000 // {uuid.uuid4()}"
+        job = self.hands.map(kernel, [1])
+        self.assertEqual(job.gather(), [1001])
+        sha256 = job.status()["kernel"]["sha256"]
+        job.delete()
+        self.hands._http.ask("DELETE", f"api/kernels/{sha256}")
+        self.assertEqual(self.hands.map(kernel, [2]).gather(), [1002])
+
     def test_logs_and_names_are_those_of_the_job(self):
         job = self.hands.map("function answer(x, ctx) { ctx.log('saw', x); return x }", [7])
         job.gather()

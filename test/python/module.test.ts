@@ -6,7 +6,7 @@ import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
-import { launcher, startNode } from "../support/processes.ts";
+import { launcher, root, startNode } from "../support/processes.ts";
 import { valueRows } from "../support/value-rows.ts";
 import { canInstall, python, PythonProgram, pythonFolder } from "./programs.ts";
 
@@ -89,6 +89,18 @@ describe.skipIf(python === undefined)(
     it.each(examples)("runs the example %s", { timeout }, async (name) => {
       const program = new PythonProgram([join("examples", name)], environment);
       expect((await program.ends()).trim()).not.toBe("");
+    });
+
+    it.each([
+      ["docs/python.md", 2],
+      ["python/README.md", 1],
+    ])("runs the programs of %s", async (file, count) => {
+      const text = await readFile(join(root, file), "utf8");
+      const blocks = [...text.matchAll(/^```python\n([^]*?)^```/gm)].map(([, block = ""]) => block);
+      const programs = blocks.filter((block) => /^(?:import|with) manyhands/.test(block));
+      expect(programs).toHaveLength(count);
+      for (const program of programs)
+        await new PythonProgram(["-c", `import manyhands\n${program}`], environment).ends();
     });
 
     it("[PY-5] runs kernels that `manyhands bundle` made of TypeScript and its imports", async () => {
