@@ -7,7 +7,7 @@ import { useProxiedPlatform } from "../customer/proxied-platform.ts";
 import { makeCertificate } from "../server/https.ts";
 import { startPrefixProxy } from "../support/prefix-proxy.ts";
 import { startTestServer } from "../support/server.ts";
-import { python, PythonProgram } from "./programs.ts";
+import { python, PythonProgram, whySkipped } from "./programs.ts";
 
 const parts = useProxiedPlatform();
 
@@ -28,7 +28,7 @@ function outcomesOf(output: string): number[][] {
   return lines.map((line) => line.split(" ").map(Number));
 }
 
-describe.skipIf(python === undefined)("Python customers (skipped: there is no python3)", () => {
+describe.skipIf(python === undefined)(`Python customers${whySkipped}`, () => {
   it("[PY-3] a customer killed while it submits goes on with the same key, and gets every result once", async () => {
     const hands = await parts.platform.connect();
     const ofKey = async () => (await hands.jobs()).filter(({ key }) => key === "python-killed");

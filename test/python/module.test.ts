@@ -8,7 +8,7 @@ import { valueToJson } from "../../shared/wire/value-json.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { launcher, root, startNode } from "../support/processes.ts";
 import { valueRows } from "../support/value-rows.ts";
-import { canInstall, python, PythonProgram, pythonFolder } from "./programs.ts";
+import { canInstall, python, whySkipped, PythonProgram, pythonFolder } from "./programs.ts";
 
 /** Longest run of one of the module's own tests. */
 const timeout = 300_000;
@@ -41,134 +41,125 @@ function vectors(): object[] {
   }));
 }
 
-describe.skipIf(python === undefined)(
-  "the Python module (skipped: there is no python3 of 3.9 or later)",
-  () => {
-    let platform: LivePlatform;
-    let folder: string;
-    let environment: NodeJS.ProcessEnv;
-    beforeAll(async () => {
-      platform = await LivePlatform.start();
-      folder = await mkdtemp(join(tmpdir(), "manyhands-python-"));
-      const file = join(folder, "vectors.json");
-      await writeFile(file, JSON.stringify(vectors()));
-      environment = { ...platform.environment, MANYHANDS_VECTORS: file };
-    });
-    afterAll(async () => {
-      await platform.close();
-      await rm(folder, { recursive: true, force: true });
-    });
+describe.skipIf(python === undefined)(`the Python module${whySkipped}`, () => {
+  let platform: LivePlatform;
+  let folder: string;
+  let environment: NodeJS.ProcessEnv;
+  beforeAll(async () => {
+    platform = await LivePlatform.start();
+    folder = await mkdtemp(join(tmpdir(), "manyhands-python-"));
+    const file = join(folder, "vectors.json");
+    await writeFile(file, JSON.stringify(vectors()));
+    environment = { ...platform.environment, MANYHANDS_VECTORS: file };
+  });
+  afterAll(async () => {
+    await platform.close();
+    await rm(folder, { recursive: true, force: true });
+  });
 
-    it.each(suites)("passes its own %s: %s", { timeout }, async (suite) => {
-      const tests = new PythonProgram(["-m", "unittest", "-v", `tests.${suite}`], environment);
-      expect(await tests.ended(), tests.log).toBe(0);
-      expect(tests.log).toMatch(/^Ran [1-9]\d* tests?/m);
-    });
+  it.each(suites)("passes its own %s: %s", { timeout }, async (suite) => {
+    const tests = new PythonProgram(["-m", "unittest", "-v", `tests.${suite}`], environment);
+    expect(await tests.ended(), tests.log).toBe(0);
+    expect(tests.log).toMatch(/^Ran [1-9]\d* tests?/m);
+  });
 
-    it("[PY-2] reads and writes values without NumPy, too", { timeout }, async () => {
-      const variables = { ...environment, MANYHANDS_TEST_NO_NUMPY: "1" };
-      const tests = new PythonProgram(["-m", "unittest", "tests.test_values", "tests.test_map"], variables);
-      expect(await tests.ended(), tests.log).toBe(0);
-      expect(tests.log).toMatch(/^Ran [1-9]\d* tests?[^]*OK/m);
-    });
+  it("[PY-2] reads and writes values without NumPy, too", { timeout }, async () => {
+    const variables = { ...environment, MANYHANDS_TEST_NO_NUMPY: "1" };
+    const tests = new PythonProgram(["-m", "unittest", "tests.test_values", "tests.test_map"], variables);
+    expect(await tests.ended(), tests.log).toBe(0);
+    expect(tests.log).toMatch(/^Ran [1-9]\d* tests?[^]*OK/m);
+  });
 
-    it("[PY-2] writes any value in the bytes of the SDK", async () => {
-      const seed = process.env["MANYHANDS_SEED"] ?? `${Math.floor(Math.random() * 2 ** 32)}`;
-      const program = new PythonProgram(
-        [join(import.meta.dirname, "random_values.py"), seed, "3000"],
-        environment,
-      );
-      const lines = (await program.ends()).trim().split("\n");
-      expect(lines).toHaveLength(3000);
-      for (const hex of lines) {
-        const again = Buffer.from(encodeValue(decodeValue(Buffer.from(hex, "hex")))).toString("hex");
-        expect(again, `seed ${seed}`).toBe(hex);
-      }
-    });
-
-    it.each(examples)("runs the example %s", { timeout }, async (name) => {
-      const program = new PythonProgram([join("examples", name)], environment);
-      expect((await program.ends()).trim()).not.toBe("");
-    });
-
-    it.each([
-      ["docs/python.md", 2],
-      ["python/README.md", 1],
-    ])("runs the programs of %s", async (file, count) => {
-      const text = await readFile(join(root, file), "utf8");
-      const blocks = [...text.matchAll(/^```python\n([^]*?)^```/gm)].map(([, block = ""]) => block);
-      const programs = blocks.filter((block) => /^(?:import|with) manyhands/.test(block));
-      expect(programs).toHaveLength(count);
-      for (const program of programs)
-        await new PythonProgram(["-c", `import manyhands\n${program}`], environment).ends();
-    });
-
-    it("[PY-5] runs kernels that `manyhands bundle` made of TypeScript and its imports", async () => {
-      await writeFile(join(folder, "factor.ts"), "export const factor: number = 3;\n");
-      const kernel = 'import { factor } from "./factor.ts";\nexport default (x: number) => x * factor;\n';
-      await writeFile(join(folder, "triple.ts"), kernel);
-      const bundling = startNode([launcher, "bundle", join(folder, "triple.ts")], { env: environment });
-      expect(await bundling.ended, bundling.log()).toBe(0);
-      const bundled = join(folder, "triple.js");
-      await writeFile(bundled, bundling.output());
-      const program = "import sys, manyhands; print(manyhands.connect().map(sys.argv[1], [1, 2]).gather())";
-      expect(await new PythonProgram(["-c", program, bundled], environment).ends()).toBe("[3, 6]\n");
-
-      const written = startNode([
-        launcher,
-        "bundle",
-        join(folder, "triple.ts"),
-        "--out",
-        join(folder, "b.js"),
-      ]);
-      expect(await written.ended, written.log()).toBe(0);
-      expect((await readFile(join(folder, "b.js"), "utf8")).trim()).toBe(bundling.output().trim());
-    });
-
-    it.skipIf(!canInstall)(
-      "[PY-1] is installed by pip without a network (skipped: no setuptools)",
-      async () => {
-        const [copy, venv] = [join(folder, "copy"), join(folder, "venv")];
-        await mkdir(copy);
-        for (const name of ["manyhands.py", "pyproject.toml", "README.md"])
-          await copyFile(join(pythonFolder, name), join(copy, name));
-        await new PythonProgram(["-m", "venv", "--system-site-packages", venv], environment).ends();
-        const own = { folder: venv, command: join(venv, "bin", "python") };
-        const flags = ["--no-index", "--no-build-isolation", "--quiet"];
-        await new PythonProgram(["-m", "pip", "install", ...flags, copy], environment, own).ends();
-        const program =
-          "import manyhands; print(manyhands.__file__, manyhands.connect().map('x => -x', [1]).gather())";
-        const output = await new PythonProgram(["-c", program], environment, own).ends();
-        expect(output).toMatch(/site-packages\/manyhands\.py \[-1\]\n$/);
-      },
+  it("[PY-2] writes any value in the bytes of the SDK", async () => {
+    const seed = process.env["MANYHANDS_SEED"] ?? `${Math.floor(Math.random() * 2 ** 32)}`;
+    const program = new PythonProgram(
+      [join(import.meta.dirname, "random_values.py"), seed, "3000"],
+      environment,
     );
+    const lines = (await program.ends()).trim().split("\n");
+    expect(lines).toHaveLength(3000);
+    for (const hex of lines) {
+      const again = Buffer.from(encodeValue(decodeValue(Buffer.from(hex, "hex")))).toString("hex");
+      expect(again, `seed ${seed}`).toBe(hex);
+    }
+  });
 
-    it("[PY-1] is served as it is, and runs where it was copied", async () => {
-      const address = new URL("manyhands.py", `${platform.url}/`);
-      const response = await fetch(address);
-      expect(response.headers.get("content-type")).toMatch(/^text\/x-python/);
-      await writeFile(join(folder, "manyhands.py"), await response.text());
-      const program = "import manyhands; print(manyhands.connect().map('x => x + 1', [1]).gather())";
-      const run = new PythonProgram(
-        ["-I", "-c", `import sys; sys.path.insert(0, ${JSON.stringify(folder)})\n${program}`],
-        environment,
-      );
-      expect(await run.ends()).toBe("[2]\n");
+  it.each(examples)("runs the example %s", { timeout }, async (name) => {
+    const program = new PythonProgram([join("examples", name)], environment);
+    expect((await program.ends()).trim()).not.toBe("");
+  });
 
-      // Without a directive of its own, fetch asks for no cached reply.
-      const headers = { "if-none-match": response.headers.get("etag")!, "cache-control": "max-age=0" };
-      expect((await fetch(address, { headers })).status).toBe(304);
+  it.each([
+    ["docs/python.md", 2],
+    ["python/README.md", 1],
+  ])("runs the programs of %s", async (file, count) => {
+    const text = await readFile(join(root, file), "utf8");
+    const blocks = [...text.matchAll(/^```python\n([^]*?)^```/gm)].map(([, block = ""]) => block);
+    const programs = blocks.filter((block) => /^(?:import|with) manyhands/.test(block));
+    expect(programs).toHaveLength(count);
+    for (const program of programs)
+      await new PythonProgram(["-c", `import manyhands\n${program}`], environment).ends();
+  });
+
+  it("[PY-5] runs kernels that `manyhands bundle` made of TypeScript and its imports", async () => {
+    await writeFile(join(folder, "factor.ts"), "export const factor: number = 3;\n");
+    const kernel = 'import { factor } from "./factor.ts";\nexport default (x: number) => x * factor;\n';
+    await writeFile(join(folder, "triple.ts"), kernel);
+    const bundling = startNode([launcher, "bundle", join(folder, "triple.ts")], { env: environment });
+    expect(await bundling.ended, bundling.log()).toBe(0);
+    const bundled = join(folder, "triple.js");
+    await writeFile(bundled, bundling.output());
+    const program = "import sys, manyhands; print(manyhands.connect().map(sys.argv[1], [1, 2]).gather())";
+    expect(await new PythonProgram(["-c", program, bundled], environment).ends()).toBe("[3, 6]\n");
+
+    const written = startNode([launcher, "bundle", join(folder, "triple.ts"), "--out", join(folder, "b.js")]);
+    expect(await written.ended, written.log()).toBe(0);
+    expect((await readFile(join(folder, "b.js"), "utf8")).trim()).toBe(bundling.output().trim());
+  });
+
+  it.skipIf(!canInstall)(
+    `[PY-1] is installed by pip without a network${canInstall ? "" : " (skipped: setuptools or venv is missing)"}`,
+    async () => {
+      const [copy, venv] = [join(folder, "copy"), join(folder, "venv")];
+      await mkdir(copy);
+      for (const name of ["manyhands.py", "pyproject.toml", "README.md"])
+        await copyFile(join(pythonFolder, name), join(copy, name));
+      await new PythonProgram(["-m", "venv", "--system-site-packages", venv], environment).ends();
+      const own = { folder: venv, command: join(venv, "bin", "python") };
+      const flags = ["--no-index", "--no-build-isolation", "--quiet"];
+      await new PythonProgram(["-m", "pip", "install", ...flags, copy], environment, own).ends();
+      const program =
+        "import manyhands; print(manyhands.__file__, manyhands.connect().map('x => -x', [1]).gather())";
+      const output = await new PythonProgram(["-c", program], environment, own).ends();
+      expect(output).toMatch(/site-packages\/manyhands\.py \[-1\]\n$/);
+    },
+  );
+
+  it("[PY-1] is served as it is, and runs where it was copied", async () => {
+    const address = new URL("manyhands.py", `${platform.url}/`);
+    const response = await fetch(address);
+    expect(response.headers.get("content-type")).toMatch(/^text\/x-python/);
+    await writeFile(join(folder, "manyhands.py"), await response.text());
+    const program = "import manyhands; print(manyhands.connect().map('x => x + 1', [1]).gather())";
+    const run = new PythonProgram(
+      ["-I", "-c", `import sys; sys.path.insert(0, ${JSON.stringify(folder)})\n${program}`],
+      environment,
+    );
+    expect(await run.ends()).toBe("[2]\n");
+
+    // Without a directive of its own, fetch asks for no cached reply.
+    const headers = { "if-none-match": response.headers.get("etag")!, "cache-control": "max-age=0" };
+    expect((await fetch(address, { headers })).status).toBe(304);
+  });
+
+  it("[ERR-1] has the remedies of the closed table", async () => {
+    const program = "import json, manyhands; print(json.dumps(manyhands._TABLE))";
+    const table = JSON.parse(await new PythonProgram(["-c", program], environment).ends()) as object;
+    const rows = Object.keys(table).map((code) => {
+      const { retryable, remedy } = new PlatformError(code as ErrorCode, "");
+      return [code, [retryable, remedy]];
     });
-
-    it("[ERR-1] has the remedies of the closed table", async () => {
-      const program = "import json, manyhands; print(json.dumps(manyhands._TABLE))";
-      const table = JSON.parse(await new PythonProgram(["-c", program], environment).ends()) as object;
-      const rows = Object.keys(table).map((code) => {
-        const { retryable, remedy } = new PlatformError(code as ErrorCode, "");
-        return [code, [retryable, remedy]];
-      });
-      expect(rows.length).toBeGreaterThan(15);
-      expect(table).toEqual(Object.fromEntries(rows));
-    });
-  },
-);
+    expect(rows.length).toBeGreaterThan(15);
+    expect(table).toEqual(Object.fromEntries(rows));
+  });
+});

@@ -12,6 +12,9 @@ export const python = [process.env["MANYHANDS_PYTHON"], "/usr/bin/python3", "pyt
   (command) => command !== undefined && isPython(command),
 );
 
+/** Words for the titles of tests that are skipped; empty where Python is. */
+export const whySkipped = python === undefined ? " (skipped: there is no python3 of 3.9 or later)" : "";
+
 function isPython(command: string): boolean {
   const version = "import sys; raise SystemExit(sys.version_info < (3, 9))";
   return spawnSync(command, ["-c", version]).status === 0;
