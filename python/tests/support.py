@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 import unittest
 from base64 import b64encode
 
@@ -62,7 +61,3 @@ def to_json(value):
 
 def _array(code, data):
     return {"$array": KINDS[CODES.index(code)], "base64": b64encode(data).decode()}
-
-
-def is_terminal_free():
-    return not sys.stderr.isatty()
