@@ -53,6 +53,8 @@ export const limits = {
   minPriority: -1000,
   maxPriority: 1000,
   maxAttempts: 100,
+  /** Most cohorts whose results a job may ask to agree. */
+  maxQuorum: 7,
   /** Highest attempt number. Leases that were handed back or requeued have numbers, too. */
   maxAttemptNumber: 1_000_000,
   minTimeoutMs: 10,

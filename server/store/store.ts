@@ -1,7 +1,15 @@
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
-import type { JobOptions, JobState, Role, TaskFailure } from "../../shared/wire/rest.ts";
+import type {
+  Compare,
+  JobOptions,
+  JobState,
+  Role,
+  Statement,
+  TaskFailure,
+  Verify,
+} from "../../shared/wire/rest.ts";
 import type { Quotas, Usage } from "./quotas.ts";
 
 /**
@@ -74,8 +82,62 @@ export interface Store {
   ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
   /** Records the number of failed or lost attempts of open tasks, so that a restart does not forget them. */
   recordAttempts(id: JobId, attempts: readonly { index: TaskIndex; attempts: number }[]): Promise<void>;
-  /** Keeps the newest checkpoint of an open task; the task's outcome removes it. */
-  checkpoint(id: JobId, index: TaskIndex, state: Uint8Array): Promise<void>;
+  /** Keeps the newest checkpoint of an open task, and the stranger that sent it; the task's outcome removes it. */
+  checkpoint(id: JobId, index: TaskIndex, state: Uint8Array, by?: CheckpointAuthor): Promise<void>;
+
+  /**
+   * Keeps outputs of a stranger that are not accepted yet, with the number of their window. Their tasks stay claimed and have no outcome. A task may
+   * have several provisional results. Outputs of tasks that have an outcome, or of a job that is over, are dropped.
+   */
+  keepProvisional(
+    id: JobId,
+    window: WindowName,
+    outputs: readonly NewOutput[],
+  ): Promise<{ kept: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
+  /**
+   * Makes provisional results of a window the outcomes of their tasks, as {@link complete} does, and forgets the other results of the window.
+   * @param checks - added to the statement of the job
+   */
+  acceptProvisional(
+    id: JobId,
+    window: number,
+    indexes: readonly TaskIndex[],
+    checks?: Partial<Checks>,
+  ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
+  /**
+   * Forgets provisional results of a window (all without `indexes`); tasks without an outcome can be claimed again, unless another window has a
+   * result of theirs. Without effect on a window that is not there.
+   * @returns the tasks that can be claimed again
+   */
+  withdrawProvisional(
+    id: JobId,
+    window: number,
+    indexes?: readonly TaskIndex[],
+    checks?: Partial<Checks>,
+  ): Promise<{ reopened: TaskIndex[]; job: JobRow }>;
+  /** An output of a window; undefined when it is not there any more. */
+  provisionalOutput(id: JobId, window: number, index: TaskIndex): Promise<NewOutput | undefined>;
+  /** Provisional results of a job with `index > after`, lowest index first; about `maxBytes` bytes, at least one. */
+  provisionalResults(
+    id: JobId,
+    after: TaskIndex,
+    limit: number,
+    maxBytes: number,
+  ): Promise<ProvisionalResult[]>;
+  /** Every window of every job, without its outputs: for the start of a server. */
+  listWindows(): Promise<ProvisionalWindow[]>;
+  /** Submitted tasks with these indexes, claimed or not; without attempts and checkpoints. */
+  readTasks(id: JobId, indexes: readonly TaskIndex[]): Promise<ClaimedTask[]>;
+  /** Adds to the statement of a job. */
+  noteChecks(id: JobId, checks: Partial<Checks>): Promise<JobRow>;
+  /** Changes how results of strangers are verified. @throws PlatformError WRONG_STATE when the job has ended */
+  setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobRow>;
+
+  /** Keeps what is known of a client's or cohort's reliability. */
+  saveStanding(standing: Standing): Promise<void>;
+  /** Forgets the standings that were last saved before `before` (ms since the epoch). */
+  collectStandings(before: number): Promise<void>;
+  listStandings(): Promise<Standing[]>;
 
   /** Outcomes with `seq > after`, in order of seq, at most `limit` items and about `maxBytes` bytes (at least one item). */
   results(id: JobId, after: number, limit: number, maxBytes: number): Promise<ResultRow[]>;
@@ -207,6 +269,9 @@ export interface JobRow extends NewJob {
   readonly outputBytes: number;
   /** Why a quarantined or blocked job ended. */
   readonly reason: TaskFailure | undefined;
+  /** Number of tasks without an outcome that have a provisional result. */
+  readonly provisional: number;
+  readonly statement: Statement;
   /** Jobs of `after` that have not finished yet. */
   readonly waitingFor: readonly JobId[];
 }
@@ -218,19 +283,60 @@ export interface NewTask {
   readonly refs: readonly BlobName[];
 }
 
+/** The stranger whose word a checkpoint is. */
+export interface CheckpointAuthor {
+  readonly client: ClientId;
+  readonly cohort: string;
+}
+
 export interface ClaimedTask extends NewTask {
   /** Attempts that failed or were lost so far. */
   readonly attempts: number;
   readonly checkpoint: Uint8Array | undefined;
+  /** The stranger that sent the checkpoint; undefined for a trusted client. */
+  readonly checkpointBy?: CheckpointAuthor | undefined;
+}
+
+/** A task's output. */
+export interface NewOutput {
+  readonly index: TaskIndex;
+  readonly output: Payload;
+  readonly refs: readonly BlobName[];
+}
+
+/** Names the window of provisional results; its number is unique in the store. */
+export interface WindowName {
+  readonly number: number;
+  readonly client: ClientId;
+  readonly cohort: string;
+}
+
+export interface ProvisionalWindow extends WindowName {
+  readonly job: JobId;
+  /** When the first result came, in ms since the epoch. */
+  readonly at: number;
+  /** In order of delivery. */
+  readonly indexes: readonly TaskIndex[];
+}
+
+export interface ProvisionalResult extends NewOutput {
+  readonly client: ClientId;
+}
+
+/** What is added to a job's statement; `irreproducible` replaces. */
+export type Checks = Omit<Statement, "strangers">;
+
+/** Reliability of a subject: a client by its id, or a cohort by "cohort:" and its name. */
+export interface Standing {
+  readonly subject: string;
+  /** Number of clean sessions of a client, or of audits that agreed in a cohort since one did not. */
+  readonly clean: number;
+  /** Whether a client of the cohort was found wrong lately. */
+  readonly burnt: boolean;
 }
 
 export type NewOutcome =
-  | {
-      readonly state: "done";
-      readonly index: TaskIndex;
-      readonly output: Payload;
-      readonly refs: readonly BlobName[];
-    }
+  | ({ readonly state: "done" } & NewOutput)
   | { readonly state: "failed"; readonly index: TaskIndex; readonly failure: TaskFailure };
 
 /** A stored outcome. Sequence numbers of a job only grow; a requeued task gets a new one. */

@@ -35,6 +35,27 @@ const requirementsSchema = v.strictObject({
 });
 export type Requirements = v.InferOutput<typeof requirementsSchema>;
 
+const verifySchema = v.union([
+  v.picklist(["off", "audit", "trusted"]),
+  v.strictObject({ quorum: integer(2, limits.maxQuorum) }),
+]);
+/**
+ * How results of strangers are verified. `off`: not at all. `audit`: some of them are computed again by trusted clients. `{quorum: n}`: n
+ * cohorts have to give agreeing results. `trusted`: strangers get no task.
+ */
+export type Verify = v.InferOutput<typeof verifySchema>;
+
+const tolerance = v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)));
+const compareSchema = v.union([
+  v.picklist(["bits", "kernel"]),
+  v.strictObject({ abs: tolerance, rel: tolerance }),
+]);
+/**
+ * When two results agree. `bits`: with the same bytes. `{abs, rel}`: when they have the same form, and numbers a and b in one place differ by at most
+ * `max(abs, rel · max(|a|, |b|))`. `kernel`: when the kernel module's `compare(a, b)` says so.
+ */
+export type Compare = v.InferOutput<typeof compareSchema>;
+
 /** Prefix of a key for one run of one program: no later run has the same key. */
 export const onceKeyPrefix = "once-";
 
@@ -67,6 +88,12 @@ const jobOptionsSchema = v.strictObject({
    * time zones are not there. `native`: as the client's engine has them.
    */
   math: v.optional(v.picklist(["portable", "native"]), "portable"),
+  verify: v.optional(verifySchema, "audit"),
+  compare: v.optional(compareSchema, "bits"),
+  /**
+   * The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a stranger, in a trusted client's sandbox.
+   */
+  check: v.optional(v.boolean(), false),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
   /**
@@ -163,11 +190,30 @@ const jobCountsSchema = v.strictObject({
   total: v.number(),
   queued: v.number(),
   running: v.number(),
+  /** Computed by strangers, and not accepted yet. */
+  provisional: v.number(),
   done: v.number(),
   failed: v.number(),
   cancelled: v.number(),
 });
 export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
+
+/** How the results of strangers for a job were verified so far. */
+export const statementSchema = v.strictObject({
+  /** Accepted results of strangers. */
+  strangers: v.number(),
+  /** Results of strangers that were computed again, or compared with those of other cohorts. */
+  audited: v.number(),
+  /** Results of strangers that `check` looked at. */
+  checked: v.number(),
+  /** Results of strangers that were found wrong. */
+  wrong: v.number(),
+  /** Results that were withdrawn; their tasks were computed again. */
+  withdrawn: v.number(),
+  /** Cohorts disagree with trusted clients, so that only trusted clients compute the job. */
+  irreproducible: v.boolean(),
+});
+export type Statement = v.InferOutput<typeof statementSchema>;
 
 export const taskFailureSchema = v.strictObject({
   index: taskIndexSchema,
@@ -196,6 +242,7 @@ export const jobSchema = v.strictObject({
   /** The customer's quota of stored bytes is full (`GET /api/usage`): no task is handed out before there is room. */
   quotaFull: v.boolean(),
   counts: jobCountsSchema,
+  statement: statementSchema,
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   fraction: v.number(),
   /** Tasks per second over the last minute. */
@@ -223,6 +270,7 @@ export const jobProgressSchema = v.strictObject({
   waitingFor: jobSchema.entries.waitingFor,
   quotaFull: jobSchema.entries.quotaFull,
   counts: jobSchema.entries.counts,
+  statement: jobSchema.entries.statement,
   fraction: jobSchema.entries.fraction,
   rate: jobSchema.entries.rate,
   estimatedMs: jobSchema.entries.estimatedMs,

@@ -50,6 +50,19 @@ export type Failure = v.InferOutput<typeof failureSchema>;
 const payloadSchema = v.union([bytes(limits.inlineValueBytes), blobNameSchema]);
 export type Payload = v.InferOutput<typeof payloadSchema>;
 
+/**
+ * Functions of a kernel module that verify results. `inspect`: `check(input, output)` and `suspicious(output)`, as far as the module exports them; the
+ * value is `{correct, suspicious}`. `compare`: `compare(input, value)` of two outputs, the value is a boolean.
+ */
+export const verifyingCalls = ["inspect", "compare"] as const;
+
+/** A call of a verifying function instead of the kernel; `value` is the encoded second argument. */
+export const callSchema = v.strictObject({
+  name: v.picklist(verifyingCalls),
+  value: bytes(limits.inlineValueBytes),
+});
+export type VerifyingCall = v.InferOutput<typeof callSchema>;
+
 /** A lease, as the client gets it. */
 export interface LeasedTask {
   readonly index: number;
@@ -59,6 +72,8 @@ export interface LeasedTask {
   readonly refs?: readonly BlobName[] | undefined;
   /** Newest stored checkpoint of the task (an encoded value). */
   readonly resume?: Uint8Array | undefined;
+  /** Only for trusted node clients. */
+  readonly call?: VerifyingCall | undefined;
 }
 
 /** Message about a stored output that cannot be read; the server counts its task as done. */
