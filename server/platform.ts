@@ -4,6 +4,7 @@ import type {
   BanInfo,
   Capacity,
   ClientInfo,
+  Compare,
   JobInfo,
   JobOptions,
   JobProgress,
@@ -11,11 +12,12 @@ import type {
   Snapshot,
   Submitted,
   UsageInfo,
+  Verify,
 } from "../shared/wire/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { ClientUpload } from "./dispatch/client-uploads.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
-import type { BlobOwner, NewTask, ResultRow } from "./store/store.ts";
+import type { BlobOwner, NewTask, ProvisionalResult, ResultRow } from "./store/store.ts";
 
 /**
  * The use cases of customers and admins behind the REST interface. HTTP knows this and nothing of scheduler or
@@ -43,12 +45,16 @@ export interface Platform {
   pause(id: JobId): Promise<JobInfo>;
   resume(id: JobId): Promise<JobInfo>;
   setPriority(id: JobId, priority: number): Promise<JobInfo>;
+  /** Changes how results of strangers are verified. @throws PlatformError NOT_FOUND, WRONG_STATE */
+  setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobInfo>;
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }>;
   /** Cancels the running tasks, then forgets the job with its results. */
   deleteJob(id: JobId): Promise<void>;
 
   /** One page of outcomes after `after`, at most about 1 MiB; empty when there is none yet. */
   results(id: JobId, after: number): Promise<ResultRow[]>;
+  /** A page of provisional results with `index > after`, lowest index first. */
+  provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]>;
   /**
    * Resolves when there is an outcome after `after`, the job has ended, `signal` is aborted, or `atMostMs` have
    * passed. Cheap: holds no results.

@@ -3,7 +3,9 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { pino, type Logger } from "pino";
+import type { BlobName } from "../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
 import { createAccess } from "./access/access.ts";
@@ -119,7 +121,13 @@ async function startOn(
   const access = createAccess(store);
   const identities = await openIdentities(options.dataDirectory);
   let volunteerUrls: string[] = [];
-  const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => volunteerUrls });
+  const platform = await LocalPlatform.open({
+    store,
+    options,
+    log,
+    volunteerUrls: () => volunteerUrls,
+    readBlob: (name, maxBytes) => readWhole(blobs, name, maxBytes),
+  });
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
   const webRoot = join(import.meta.dirname, "..", "dist", "web");
   const stopping = new AbortController();
@@ -247,6 +255,20 @@ async function stop({
     await store.close();
   }
   log.info("stopped; everything accepted is on disk");
+}
+
+/** Reads a blob whole; undefined when it is larger than `maxBytes`, or not here. */
+async function readWhole(
+  blobs: BlobDirectory,
+  { sha256, size }: BlobName,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  if (size > maxBytes) return undefined;
+  try {
+    return await buffer(blobs.open(sha256));
+  } catch {
+    return undefined;
+  }
 }
 
 function trackConnections(http: Server): ReadonlySet<Socket> {

@@ -3,6 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { LeaseKey, ServerMessage } from "../../shared/wire/protocol.ts";
+import type { Requirements } from "../../shared/wire/rest.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
 import type {
@@ -15,9 +16,10 @@ import type {
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
+import { Provisional, type ReadBlob } from "./provisional.ts";
 
 /** Listener for the dispatcher's work. */
-interface DispatcherListener {
+export interface DispatcherListener {
   /** Outcomes are on disk; `by` names the client of each. */
   outcomesStored(
     job: JobRow,
@@ -27,6 +29,14 @@ interface DispatcherListener {
   ): void;
   /** Called when a task at which strangers failed waits for an auditor. */
   auditorsCalled?(): void;
+  /** Provisional results of a client are on disk. */
+  provisionalKept?(job: JobRow, kept: number): void;
+  /** Provisional results of a client are outcomes. */
+  provisionalAccepted?(job: JobRow, client: ClientId, accepted: number): void;
+  /** The statement of a job changed. */
+  jobChanged?(job: JobRow): void;
+  /** Called when bans of clients are to be lifted. */
+  clientsPardoned?(clients: readonly ClientId[]): void;
   /** Called when the client is barred from all jobs. */
   clientBarred?(client: ClientId, reason: string): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
@@ -45,6 +55,7 @@ export class Dispatcher {
   readonly #listener: DispatcherListener;
   readonly #clock: () => number;
   readonly #timer: NodeJS.Timeout;
+  readonly #provisional: Provisional;
 
   constructor(options: {
     store: Store;
@@ -52,6 +63,8 @@ export class Dispatcher {
     listener: DispatcherListener;
     scheduler: SchedulerConfig;
     clock?: () => number;
+    /** Reads a blob whole, for comparisons. */
+    readBlob?: ReadBlob;
   }) {
     this.#store = options.store;
     this.#log = options.log;
@@ -62,6 +75,14 @@ export class Dispatcher {
       ? ({ why, about, story }: IgnoredEvent) => this.#log.debug({ ...about, story }, `Ignored ${why}`)
       : undefined;
     this.scheduler = new Scheduler({ ...options.scheduler, onIgnored });
+    this.#provisional = new Provisional({
+      store: this.#store,
+      log: this.#log,
+      listener: this.#listener,
+      readBlob: options.readBlob,
+      feed: (event) => this.feed(event),
+      acknowledge: (job, acknowledge) => this.#acknowledge(job, acknowledge),
+    });
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();
   }
@@ -133,8 +154,26 @@ export class Dispatcher {
       case "storeCheckpoint":
         return this.#inBackground(
           "store a checkpoint",
-          this.#store.checkpoint(instruction.job, instruction.index, instruction.state),
+          this.#store.checkpoint(instruction.job, instruction.index, instruction.state, instruction.by),
         );
+      case "keepProvisional":
+        return this.#provisional.keep(instruction);
+      case "acceptProvisional":
+        return this.#provisional.accept(instruction);
+      case "withdrawProvisional":
+        return this.#provisional.withdraw(instruction);
+      case "readAudits":
+        return this.#provisional.readAudits(instruction);
+      case "compareOutputs":
+        return this.#provisional.compare(instruction);
+      case "groupOutputs":
+        return this.#provisional.group(instruction);
+      case "saveStanding":
+        return this.#inBackground("keep a standing", this.#store.saveStanding(instruction.standing));
+      case "noteIrreproducible":
+        return this.#provisional.noteIrreproducible(instruction.job);
+      case "pardonClients":
+        return this.#listener.clientsPardoned?.(instruction.clients);
       case "callAuditors":
         return this.#listener.auditorsCalled?.();
       case "barClient":
@@ -222,9 +261,14 @@ function countDone(outcomes: readonly NewOutcome[]): number {
 }
 
 /** Whether the store refused because the job was deleted or ended meanwhile. */
-function isOfEndedJob(error: unknown): boolean {
+export function isOfEndedJob(error: unknown): boolean {
   const { code } = PlatformError.from(error);
   return code === "NOT_FOUND" || code === "WRONG_STATE";
+}
+
+/** Requirements on the clients of a job, those of its verification included. */
+export function requirementsOf({ requires, verify, statement }: JobRow): Requirements {
+  return verify === "trusted" || statement.irreproducible ? { ...requires, trusted: true } : requires;
 }
 
 function toSchedulerJob(row: JobRow): SchedulerJob {
@@ -239,8 +283,11 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     priority,
     paused,
     maxAttempts,
-    requires,
     signature,
+    verify,
+    compare,
+    check,
+    statement,
     failFast,
     portable,
     createdAt,
@@ -261,7 +308,11 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
     priority,
     paused,
     maxAttempts,
-    requires,
+    requires: requirementsOf(row),
+    verify,
+    compare,
+    check,
+    irreproducible: statement.irreproducible,
     failFast,
     createdAt,
     everDone: row.done > 0,

@@ -6,7 +6,14 @@ export const failuresShown = 20;
 
 /** A job as customers and the status page see it. */
 export function describeJob(row: JobRow, standing: Standing, failures: readonly TaskFailure[]): JobInfo {
-  const { total: _total, done: _done, failed: _failed, submittedAt: _submittedAt, ...rest } = row;
+  const {
+    total: _total,
+    done: _done,
+    failed: _failed,
+    submittedAt: _submittedAt,
+    provisional: _,
+    ...rest
+  } = row;
   const { reason, endedAt, portable: _portable, ...shown } = rest;
   return {
     ...shown,
@@ -30,7 +37,7 @@ interface Standing {
 
 /** The progress of a job: counts, rate and estimated end. */
 export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Standing): JobProgress {
-  const { state, paused, waitingFor, endedAt } = row;
+  const { state, paused, waitingFor, statement, endedAt } = row;
   const counts = countTasks(row, running);
   const left = counts.queued + counts.running;
   return {
@@ -39,6 +46,7 @@ export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Stan
     waitingFor: [...waitingFor],
     quotaFull: quotaFull && endedAt === undefined,
     counts,
+    statement,
     fraction: fractionOf(counts, done, endedAt !== undefined),
     rate,
     estimatedMs: left === 0 ? 0 : rate > 0 && !paused && !quotaFull ? (left / rate) * 1000 : null,
@@ -49,7 +57,7 @@ export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Stan
 function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean): number {
   if (hasEnded) return 1;
   if (counts.total === 0) return 0;
-  const ended = counts.done + counts.failed + counts.cancelled;
+  const ended = counts.done + counts.failed + counts.cancelled + counts.provisional;
   return (ended + Math.min(doneOfRunning, counts.running)) / counts.total;
 }
 
@@ -57,10 +65,11 @@ function fractionOf(counts: JobCounts, doneOfRunning: number, hasEnded: boolean)
 function countTasks(row: JobRow, running: number): JobCounts {
   const { total, done, failed, state } = row;
   const open = total - done - failed;
-  const ended = { total, done, queued: 0, running: 0 };
+  const ended = { total, done, queued: 0, running: 0, provisional: 0 };
   if (state === "cancelled") return { ...ended, failed, cancelled: open };
   if (state === "quarantined" || state === "blocked")
     return { ...ended, failed: failed + open, cancelled: 0 };
-  const busy = Math.min(running, open);
-  return { total, queued: open - busy, running: busy, done, failed, cancelled: 0 };
+  const provisional = Math.min(row.provisional, open);
+  const busy = Math.min(running, open - provisional);
+  return { total, queued: open - provisional - busy, running: busy, provisional, done, failed, cancelled: 0 };
 }

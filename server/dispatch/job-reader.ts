@@ -3,7 +3,7 @@ import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/wire/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
-import type { JobFilter, JobRow, ResultRow, Store } from "../store/store.ts";
+import type { JobFilter, JobRow, ProvisionalResult, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
 import type { News } from "./news.ts";
@@ -78,6 +78,10 @@ export class JobReader {
 
   results(id: JobId, after: number): Promise<ResultRow[]> {
     return this.#store.results(id, after, resultPageItems, resultPageBytes);
+  }
+
+  provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]> {
+    return this.#store.provisionalResults(id, after, resultPageItems, resultPageBytes);
   }
 
   async resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void> {

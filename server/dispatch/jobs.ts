@@ -1,9 +1,17 @@
 import { randomBytes } from "node:crypto";
+import { PlatformError } from "../../shared/errors.ts";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
-import { hasEnded, type JobInfo, type JobOptions, type Submitted } from "../../shared/wire/rest.ts";
+import {
+  hasEnded,
+  type Compare,
+  type JobInfo,
+  type JobOptions,
+  type Submitted,
+  type Verify,
+} from "../../shared/wire/rest.ts";
 import type { JobRow, NewTask, Store } from "../store/store.ts";
 import { whyAbandoned } from "./abandoned.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import { requirementsOf, type Dispatcher } from "./dispatcher.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernels } from "./kernels.ts";
@@ -35,6 +43,7 @@ export class Jobs {
   async create(
     options: JobOptions & { customer: string; kernel: Sha256 },
   ): Promise<{ job: JobInfo; created: boolean }> {
+    checkVerification(options);
     const source = await this.#kernels.require(options.kernel, options.customer);
     const { job, created } = await this.#store.createJob({
       ...options,
@@ -103,6 +112,15 @@ export class Jobs {
     return this.#changed(row);
   }
 
+  async setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobInfo> {
+    const { check } = await this.#reader.row(id);
+    checkVerification({ ...options, check });
+    const row = await this.#store.setVerify(id, options);
+    const verification = { ...options, requires: requirementsOf(row) };
+    this.#dispatcher.feed({ type: "jobChanged", job: id, verification });
+    return this.#changed(row);
+  }
+
   async requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }> {
     const { requeued, job } = await this.#store.requeueFailed(id);
     this.takeUp(job);
@@ -124,4 +142,13 @@ export class Jobs {
     if (hasEnded(row.state)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });
     return this.#reader.describe(row);
   }
+}
+
+/** @throws PlatformError BAD_REQUEST for options that do not go together */
+function checkVerification({ verify, compare, check }: Pick<JobOptions, "verify" | "compare" | "check">): void {
+  if (typeof verify !== "object" || (compare !== "kernel" && !check)) return;
+  throw new PlatformError(
+    "BAD_REQUEST",
+    `A quorum does not go with ${check ? "check: true" : 'compare: "kernel"'}, because a quorum has no trusted client that could call the kernel's function. Expected compare: "bits" or a tolerance, without check; or verify: "audit".`,
+  );
 }

@@ -3,7 +3,7 @@ import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { ConnectionServices } from "../sockets/client-gate.ts";
-import type { Store } from "../store/store.ts";
+import type { ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { ClientReads } from "./client-reads.ts";
@@ -17,6 +17,7 @@ import { Kernels } from "./kernels.ts";
 import { KnownBlobs } from "./known-blobs.ts";
 import { News } from "./news.ts";
 import { Precaches } from "./precaches.ts";
+import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
 import { readUsage } from "./usage.ts";
@@ -35,6 +36,14 @@ interface Parts {
   readonly log: Logger;
   /** Addresses under which volunteers reach the server; known once it listens. */
   readonly volunteerUrls: () => string[];
+  readonly readBlob?: ReadBlob;
+}
+
+/** What earlier servers left beside jobs. */
+interface Legacy {
+  readonly isRestart: boolean;
+  readonly windows: readonly ProvisionalWindow[];
+  readonly standings: readonly Standing[];
 }
 
 /** The platform on one server: wires store, scheduler and client sockets, and routes each verb to its part. */
@@ -56,7 +65,8 @@ export class LocalPlatform implements Platform {
   readonly #tally: Tally;
   readonly #status: Status;
 
-  private constructor({ store, options, log, volunteerUrls }: Parts, isRestart: boolean) {
+  private constructor({ store, options, log, volunteerUrls, readBlob }: Parts, legacy: Legacy) {
+    const { isRestart, windows, standings } = legacy;
     this.#options = options;
     this.#store = store;
     const news = new News<JobId>();
@@ -74,11 +84,29 @@ export class LocalPlatform implements Platform {
         auditors: options.auditors > 0,
         holdUntil,
         believeUntil,
+        firstWindow: 1 + Math.max(0, ...windows.map(({ number }) => number)),
+        standings,
       },
+      readBlob,
       listener: {
         outcomesStored: (row, outcomes, accepted, by) => {
           this.#tally.add(outcomes, accepted, by);
           watch.update(row, accepted.length);
+        },
+        provisionalKept: (row, kept) => {
+          this.#tally.addProvisional(kept);
+          watch.update(row, kept);
+        },
+        provisionalAccepted: (row, client, accepted) => {
+          this.#tally.addAccepted(client, accepted);
+          watch.update(row);
+        },
+        jobChanged: (row) => watch.update(row),
+        clientsPardoned: (clients) => {
+          for (const client of clients)
+            this.#bans
+              .lift(client)
+              .catch((error: unknown) => log.error({ err: error, client }, "could not lift a ban"));
         },
         jobMoved: (id) => news.tell(id),
         auditorsCalled: () => this.onAuditorsCalled?.(),
@@ -116,8 +144,10 @@ export class LocalPlatform implements Platform {
   static async open(parts: Parts): Promise<LocalPlatform> {
     const active = await parts.store.listJobs({ active: true });
     const isRestart = active.some((row) => row.total > row.done + row.failed);
-    const platform = new LocalPlatform(parts, isRestart);
+    const [windows, standings] = await Promise.all([parts.store.listWindows(), parts.store.listStandings()]);
+    const platform = new LocalPlatform(parts, { isRestart, windows, standings });
     for (const row of active) platform.#jobs.takeUp(row);
+    platform.dispatcher.feed({ type: "provisionalFound", windows });
     return platform;
   }
 
@@ -158,12 +188,15 @@ export class LocalPlatform implements Platform {
   pause: Platform["pause"] = (id) => this.#jobs.setPaused(id, true);
   resume: Platform["resume"] = (id) => this.#jobs.setPaused(id, false);
   setPriority: Platform["setPriority"] = (id, priority) => this.#jobs.setPriority(id, priority);
+  setVerify: Platform["setVerify"] = (id, options) => this.#jobs.setVerify(id, options);
   requeueFailed: Platform["requeueFailed"] = (id) => this.#jobs.requeueFailed(id);
   deleteJob: Platform["deleteJob"] = (id) => this.#jobs.delete(id);
 
   job: Platform["job"] = (id) => this.#reader.job(id);
   jobs: Platform["jobs"] = (query) => this.#reader.jobs(query);
   results: Platform["results"] = (id, after) => this.#reader.results(id, after);
+  provisionalResults: Platform["provisionalResults"] = (id, after) =>
+    this.#reader.provisionalResults(id, after);
   resultsChanged: Platform["resultsChanged"] = (id, after, signal, atMostMs) =>
     this.#reader.resultsChanged(id, after, signal, atMostMs);
   progress: Platform["progress"] = (id) => this.#reader.progress(id);

@@ -35,6 +35,19 @@ export class Tally {
     return this.#throughput.series(performance.now());
   }
 
+  /** Counts computed results that are not accepted yet. */
+  addProvisional(kept: number): void {
+    const now = performance.now();
+    this.#throughput.add(kept, now);
+    this.#recent.add(kept, now);
+  }
+
+  /** Counts accepted results of a client, whose computation {@link addProvisional} counted. */
+  addAccepted(client: ClientId, accepted: number): void {
+    this.#done += accepted;
+    this.#registry.count(client, "done", accepted);
+  }
+
   /**
    * @param accepted - indexes of the outcomes that the store took
    * @param by - the client of each outcome; empty when they came from none

@@ -1,4 +1,6 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
+import { callOf, chooseAudit, isTrustedExpected } from "./auditing.ts";
+import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import {
   addLease,
@@ -44,9 +46,14 @@ export function assignTasks(state: State): void {
 }
 
 function jobsToGive(state: State): Job[] {
-  return [...state.jobs.values()].filter(
-    (job) => isHandedOut(state, job) && hasWork(job) && !state.unmet.has(job),
-  );
+  let anyTrusted: boolean | undefined;
+  return [...state.jobs.values()].filter((job) => {
+    if (!isHandedOut(state, job) || !hasWork(job) || state.unmet.has(job)) return false;
+    if (hasTasks(job)) return true;
+    // Audits alone are no work for thousands of idle strangers.
+    anyTrusted ??= [...state.hungry].some(({ info }) => info.trusted);
+    return anyTrusted || !isTrustedExpected(state, job);
+  });
 }
 
 /** One turn of each client, until the queues are empty; true when any client was given a task. */
@@ -77,7 +84,7 @@ export function refillWindows(state: State): void {
   for (const job of state.jobs.values()) {
     if (job.claiming || job.exhausted || !isHandedOut(state, job)) continue;
     const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(bytes / job.inputBytes)));
-    if (job.queue.size > window / 2) continue;
+    if (job.queue.size + job.seconds.size > window / 2) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
   }
@@ -131,10 +138,12 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
 export function leaseTask(state: State, client: Client, task: Task): LeasedTask {
   const lease = addLease(state, task, client, task.lastAttempt + 1);
   state.counts.leases += 1;
-  const { index, checkpoint } = task;
+  const { index, audit } = task;
   const { input, refs } = task.claimed;
+  const checkpoint = mayContinue(client, task) ? task.checkpoint : undefined;
+  if (checkpoint) lease.continues = task.checkpointBy?.client;
   // The common case, written out: the spreads below would leave garbage for each task.
-  if (refs.length === 0 && !checkpoint) return { index, attempt: lease.attempt, input };
+  if (refs.length === 0 && !checkpoint && !audit) return { index, attempt: lease.attempt, input };
   for (const { sha256 } of refs) {
     client.refsLeased += 1;
     if (client.cached.has(sha256)) client.refsCached += 1;
@@ -145,7 +154,18 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
     input,
     ...(refs.length > 0 && { refs: [...refs] }),
     ...(checkpoint && { resume: checkpoint }),
+    ...(audit && callOf(audit)),
   };
+}
+
+/** Whether the client goes on from the task's checkpoint: that of a stranger is continued by its own cohort only (SPEC.md [VERIFY-9]). */
+function mayContinue({ info }: Client, { checkpointBy, job, audit }: Task): boolean {
+  if (audit) return false;
+  return (
+    checkpointBy === undefined ||
+    job.info.verify === "off" ||
+    (!info.trusted && checkpointBy.cohort === info.cohort)
+  );
 }
 
 function comesBefore(state: State, a: Job, b: Job): boolean {
@@ -159,7 +179,11 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
 
 /** Whether the job has tasks for another client. */
 function hasWork(job: Job): boolean {
-  return job.queue.size > 0 || job.overdue.size > 0;
+  return job.audits.size > 0 || hasTasks(job);
+}
+
+function hasTasks(job: Job): boolean {
+  return job.queue.size > 0 || job.overdue.size > 0 || job.seconds.size > 0;
 }
 
 /** Whether a client meets the requirements of a job. */
@@ -168,7 +192,15 @@ export function mayRun(client: Client, job: Job): boolean {
 }
 
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {
-  if (client.info.auditor) return chooseSuspect(job);
+  if (job.audits.size > 0) {
+    const audited = chooseAudit(state, client, job);
+    if (audited) return audited;
+  }
+  if (client.info.auditor && !job.info.irreproducible) return chooseSuspect(job) ?? chooseDisputed(job);
+  if (job.seconds.size > 0) {
+    const task = chooseForOpinion(client, job);
+    if (task) return task;
+  }
   if (job.overdue.size > 0) {
     const overdue = chooseOverdue(state, client, job);
     if (overdue) return overdue;

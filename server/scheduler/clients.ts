@@ -5,6 +5,7 @@ import type { SchedulerClientInfo } from "./events.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { loseAttempt } from "./results.ts";
 import { mayRun } from "./assign.ts";
+import { endSession, forgetWindow } from "./windows.ts";
 import {
   addLease,
   believes,
@@ -12,6 +13,7 @@ import {
   noLeases,
   noteCredit,
   nothingCached,
+  queueOf,
   removeLease,
   requeue,
   type Client,
@@ -103,7 +105,7 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
   }
   if (task.place === "settling" || task.leases.length > 1) return false;
   if (task.leases.some((lease) => lease.client === id)) return false;
-  if (task.place === "queued") job.queue.take(task);
+  if (task.place === "queued") queueOf(task).take(task);
   addLease(state, task, client, key.attempt);
   return true;
 }
@@ -206,6 +208,7 @@ export function endJob(state: State, id: JobId): void {
       clients.add(lease.client);
     }
   for (const { client } of job.adopted.values()) clients.add(client);
+  for (const window of [...job.windows.values()]) forgetWindow(state, window);
   state.jobs.delete(id);
   state.unmet.delete(job);
   rememberAttempts(state, job);
@@ -235,6 +238,7 @@ function leaveCohort({ cohorts }: State, { credit, info: { cohort: name } }: Cli
 
 /** Removes a client that is gone and has no leases any more. */
 function forget(state: State, client: Client): void {
+  endSession(state, client.info.id);
   state.clients.delete(client.info.id);
   state.hungry.delete(client);
   state.newlyHungry.delete(client);

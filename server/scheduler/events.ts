@@ -1,7 +1,19 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
-import type { Requirements, TaskFailure } from "../../shared/wire/rest.ts";
-import type { ClaimedTask, NewOutcome } from "../store/store.ts";
+import type { Payload } from "../../shared/wire/task.ts";
+import type { Compare, Requirements, TaskFailure, Verify } from "../../shared/wire/rest.ts";
+import type {
+  CheckpointAuthor,
+  Checks,
+  ClaimedTask,
+  NewOutcome,
+  NewOutput,
+  ProvisionalWindow,
+  Standing,
+  WindowName,
+} from "../store/store.ts";
+import type { Opinion } from "./quorum.ts";
+import type { Verification } from "./verification.ts";
 
 /** A job as the scheduler knows it. */
 export interface SchedulerJob {
@@ -12,6 +24,12 @@ export interface SchedulerJob {
   readonly paused: boolean;
   readonly maxAttempts: number;
   readonly requires: Requirements;
+  readonly verify: Verify;
+  readonly compare: Compare;
+  /** Whether functions of the kernel module look at each result of a stranger. */
+  readonly check: boolean;
+  /** Clients give different results, so that only trusted clients compute the job. */
+  readonly irreproducible: boolean;
   /** Whether the job ends when its first tasks all fail alike. */
   readonly failFast: boolean;
   readonly createdAt: number;
@@ -43,6 +61,7 @@ export type SchedulerEvent =
       readonly job: JobId;
       readonly paused?: boolean;
       readonly priority?: number;
+      readonly verification?: Verification;
     }
   /** The job ended (cancelled, quarantined, finished) or was deleted. */
   | { readonly type: "jobEnded"; readonly job: JobId }
@@ -117,6 +136,69 @@ export type SchedulerEvent =
     }
   /** The store refused the outcomes (disk full): the tasks are still open. */
   | { readonly type: "outcomesRefused"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  /** Provisional results that an earlier server left, of jobs that were added. */
+  | { readonly type: "provisionalFound"; readonly windows: readonly ProvisionalWindow[] }
+  /** Provisional results are on disk; those of `dropped` tasks came too late. */
+  | {
+      readonly type: "provisionalKept";
+      readonly job: JobId;
+      readonly window: number;
+      readonly kept: readonly TaskIndex[];
+      readonly dropped: readonly TaskIndex[];
+    }
+  | {
+      readonly type: "provisionalRefused";
+      readonly job: JobId;
+      readonly window: number;
+      readonly indexes: readonly TaskIndex[];
+    }
+  /** A provisional result of a job with a quorum is on disk. */
+  | {
+      readonly type: "opinionKept";
+      readonly job: JobId;
+      readonly index: TaskIndex;
+      readonly opinion: Opinion;
+    }
+  /** Windows of a task whose outputs agree, in groups. */
+  | {
+      readonly type: "outputsGrouped";
+      readonly job: JobId;
+      readonly index: TaskIndex;
+      readonly groups: readonly (readonly number[])[];
+    }
+  /** Results of a window are outcomes; `dropped` ones had an outcome before. */
+  | {
+      readonly type: "provisionalAccepted";
+      readonly job: JobId;
+      readonly window: number;
+      readonly accepted: readonly TaskIndex[];
+      readonly dropped: readonly TaskIndex[];
+    }
+  | {
+      readonly type: "acceptRefused";
+      readonly job: JobId;
+      readonly window: number;
+      readonly indexes: readonly TaskIndex[];
+    }
+  /** Results were withdrawn: their tasks can be claimed again. */
+  | { readonly type: "provisionalReopened"; readonly job: JobId }
+  /** Tasks to be audited, with their provisional outputs when they are to be inspected. */
+  | {
+      readonly type: "auditsRead";
+      readonly job: JobId;
+      readonly window: number;
+      readonly tasks: readonly ClaimedTask[];
+      readonly outputs: ReadonlyMap<TaskIndex, Payload> | undefined;
+    }
+  /** Two outputs were compared; `agree` is undefined when only the kernel module can tell, and `first` the first of them then. */
+  | {
+      readonly type: "outputsCompared";
+      readonly job: JobId;
+      readonly window: number;
+      readonly index: TaskIndex;
+      readonly agree: boolean | "gone" | undefined;
+      readonly first: Payload | undefined;
+    }
   /** Time passed; to be sent about once a second. */
   | { readonly type: "timePassed" }
   /** The server goes down: nothing is leased or claimed any more, whatever happens. */
@@ -182,7 +264,62 @@ export type Instruction =
       readonly job: JobId;
       readonly index: TaskIndex;
       readonly state: Uint8Array;
+      readonly by: CheckpointAuthor | undefined;
     }
+  /** Keeps outputs of a stranger; an `opinion` is of a job with a quorum. */
+  | {
+      readonly type: "keepProvisional";
+      readonly job: JobId;
+      readonly window: WindowName;
+      readonly outputs: readonly NewOutput[];
+      readonly isOpinion: boolean;
+    }
+  | {
+      readonly type: "acceptProvisional";
+      readonly job: JobId;
+      readonly window: number;
+      readonly client: ClientId;
+      readonly indexes: readonly TaskIndex[];
+      readonly checks: Partial<Checks>;
+    }
+  /** Withdraws results of a window, all without `indexes`. */
+  | {
+      readonly type: "withdrawProvisional";
+      readonly job: JobId;
+      readonly window: number;
+      readonly indexes: readonly TaskIndex[] | undefined;
+      readonly checks: Partial<Checks>;
+    }
+  /** Reads tasks to be audited; with `inspect` their provisional outputs as well. */
+  | {
+      readonly type: "readAudits";
+      readonly job: JobId;
+      readonly window: number;
+      readonly indexes: readonly TaskIndex[];
+      readonly inspect: boolean;
+    }
+  /** Compares an output with another, or with the provisional output of the window when `first` is absent. */
+  | {
+      readonly type: "compareOutputs";
+      readonly job: JobId;
+      readonly window: number;
+      readonly index: TaskIndex;
+      readonly compare: Compare;
+      readonly first: Payload | undefined;
+      readonly second: Payload;
+    }
+  /** Finds out which provisional outputs of a task agree. */
+  | {
+      readonly type: "groupOutputs";
+      readonly job: JobId;
+      readonly index: TaskIndex;
+      readonly windows: readonly number[];
+      readonly compare: Compare;
+    }
+  | { readonly type: "saveStanding"; readonly standing: Standing }
+  | { readonly type: "noteIrreproducible"; readonly job: JobId }
+  /** Lifts bans that were given for results of a kernel that is not reproducible. */
+  | { readonly type: "pardonClients"; readonly clients: readonly ClientId[] }
   | { readonly type: "quarantineJob"; readonly job: JobId; readonly reason: TaskFailure }
   /** Starts the auditor, because a task at which strangers failed waits. */
   | { readonly type: "callAuditors" }

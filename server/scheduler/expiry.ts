@@ -42,7 +42,11 @@ export function noteOverdue(state: State): void {
   for (const client of state.clients.values())
     if (client.credit)
       for (const { task } of client.leases)
-        if (!task.job.overdue.has(task) && task.leases.every((lease) => isSilent(state, lease)))
+        if (
+          !task.audit &&
+          !task.job.overdue.has(task) &&
+          task.leases.every((lease) => isSilent(state, lease))
+        )
           spread(state, task);
 }
 
@@ -133,7 +137,7 @@ function slowLeasesOf(state: State, job: Job): Lease[] {
   for (const task of job.tasks.values()) {
     const lease = task.leases[0];
     // A task that failed before is not spread to a second client at the same time.
-    if (task.leases.length !== 1 || !lease || task.triedBy) continue;
+    if (task.leases.length !== 1 || !lease || task.triedBy || task.audit || task.opinions) continue;
     const leastMs = isUnproven(state, lease) ? speculateAfterMs : longMs;
     if (state.now - lease.leasedAt >= leastMs) slow.push(lease);
   }

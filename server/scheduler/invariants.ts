@@ -7,7 +7,7 @@ import { noLeases, nothingCached, spareCredit, type State } from "./state.ts";
  */
 export function checkInvariants(state: Readonly<State>): void {
   for (const job of state.jobs.values()) {
-    const queued = [...job.queue];
+    const queued = [...job.queue, ...job.audits, ...job.seconds];
     must(new Set(queued).size === queued.length, `job ${job.id} queues a task twice`);
     for (const task of job.suspects)
       must(task.place === "queued", `suspect task ${job.id}/${task.index} is ${task.place}`);

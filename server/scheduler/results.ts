@@ -2,7 +2,8 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
-import type { NewOutcome } from "../store/store.ts";
+import type { NewOutcome, NewOutput } from "../store/store.ts";
+import { loseAudit, receiveAudit } from "./auditing.ts";
 import { mayRun } from "./assign.ts";
 import { grow, halve } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
@@ -11,6 +12,7 @@ import {
   believes,
   forgetAdopted,
   isBarred,
+  queueOf,
   removeLease,
   requeue,
   type Client,
@@ -20,8 +22,10 @@ import {
   type Task,
   type TaskFailures,
 } from "./state.ts";
+import { quorumOf } from "./quorum.ts";
 import { Voices } from "./voices.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
+import { addToWindow, closeIdle, isProvisional, type Window } from "./windows.ts";
 
 const noRefs: readonly BlobName[] = [];
 /** A stranger that is barred from this many jobs is refused altogether. */
@@ -30,6 +34,10 @@ const jobsBarred = 3;
 /** The instructions that one message of results leads to. */
 interface Batch {
   readonly outcomes: NewOutcome[];
+  /** Outputs of a stranger by window. */
+  readonly provisional: Map<Window, NewOutput[]>;
+  /** Outputs of a stranger for a job with a quorum. */
+  readonly opinions: NewOutput[];
   readonly outcomeAcks: Acknowledgement[];
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
@@ -60,6 +68,8 @@ export function receiveResults(
   }
   const batch: Batch = {
     outcomes: [],
+    provisional: new Map(),
+    opinions: [],
     outcomeAcks: [],
     attempts: [],
     attemptAcks: [],
@@ -72,7 +82,8 @@ export function receiveResults(
     job.usual.add(sender.info.cohort, batch.elapsedMs);
     job.meanMs = job.usual.ms;
   }
-  send(state, job, client, batch);
+  send(state, job, sender, batch);
+  closeIdle(state, job);
 }
 
 function receiveResult(state: State, sender: Client, job: Job, result: TaskResult, batch: Batch): void {
@@ -81,6 +92,13 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   forgetAdopted(job, client, index);
   const task = job.tasks.get(index);
   const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
+  if (task?.audit && lease) {
+    if (outcome.state === "done")
+      batch.elapsedMs.push(Math.min(result.elapsedMs, state.now - lease.leasedAt));
+    removeLease(state, lease);
+    batch.ackNow.push(index);
+    return receiveAudit(state, sender, lease, outcome);
+  }
   if (outcome.state === "failed") {
     // A failure without a lease says nothing about the task, which has ended or is with another client by now.
     if (!task || !lease) {
@@ -104,11 +122,28 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   sender.delivered += 1;
   if (lease?.stranger && sender.credit) grow(sender.credit, lease.stranger.workMs);
   if (task?.failures && sender.info.trusted) noteFaults(state, job, task.failures.accused);
-  batch.outcomeAcks.push({ client, index });
   // A repeat of a result on its way to disk is stored again, dropped by the store, and acknowledged then.
   if (task) settle(state, task, client);
   else job.endingUnclaimed.set(index, (job.endingUnclaimed.get(index) ?? 0) + 1);
-  batch.outcomes.push({ state: "done", index, output: outcome.output, refs: outcome.refs ?? noRefs });
+  const output = { index, output: outcome.output, refs: outcome.refs ?? noRefs };
+  if (isProvisional(sender, job)) return addProvisional(state, sender, job, lease, output, batch);
+  batch.outcomeAcks.push({ client, index });
+  batch.outcomes.push({ state: "done", ...output });
+}
+
+function addProvisional(
+  state: State,
+  sender: Client,
+  job: Job,
+  lease: Lease | undefined,
+  output: NewOutput,
+  { provisional, opinions }: Batch,
+): void {
+  if (quorumOf(job) !== undefined) return void opinions.push(output);
+  const window = addToWindow(state, job, sender, output.index, lease?.continues);
+  const outputs = provisional.get(window);
+  if (outputs) outputs.push(output);
+  else provisional.set(window, [output]);
 }
 
 /**
@@ -129,7 +164,8 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
 
 /** The task's outcome is on its way to disk: its other leases are cancelled. */
 function settle(state: State, task: Task, by: ClientId | undefined): void {
-  if (task.place === "queued") task.job.queue.take(task);
+  if (task.place === "queued") queueOf(task).take(task);
+  task.job.disputed.delete(task);
   if (task.failures) task.job.suspects.delete(task);
   task.job.overdue.delete(task);
   for (const lease of task.leases) {
@@ -170,6 +206,7 @@ export function loseAttempt(state: State, { task, client, attempt }: Lease, mess
   const { job, index } = task;
   const holder = state.clients.get(client);
   if (holder) loseCredit(holder);
+  if (task.audit) return loseAudit(state, task, task.audit);
   if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
   (task.lost ??= new Set()).add(attempt);
   const failure = { kind: "lost" as const, message, client };
@@ -256,7 +293,24 @@ function endJob(state: State, job: Job, reason: TaskFailure): void {
   state.out.push({ type: "quarantineJob", job: job.id, reason });
 }
 
-function send(state: State, job: Job, client: ClientId, batch: Batch): void {
+function send(state: State, job: Job, sender: Client, batch: Batch): void {
+  const { id: client, cohort } = sender.info;
+  for (const [{ number }, outputs] of batch.provisional)
+    state.out.push({
+      type: "keepProvisional",
+      job: job.id,
+      window: { number, client, cohort },
+      outputs,
+      isOpinion: false,
+    });
+  for (const output of batch.opinions)
+    state.out.push({
+      type: "keepProvisional",
+      job: job.id,
+      window: { number: state.nextWindow++, client, cohort },
+      outputs: [output],
+      isOpinion: true,
+    });
   if (batch.outcomes.length > 0)
     state.out.push({
       type: "storeOutcomes",
@@ -295,6 +349,11 @@ export function finishSettling(
   }
 }
 
+/** Outcomes or provisional results of unclaimed tasks have come back from the store. */
+export function endUnclaimedOf(job: Job, indexes: readonly number[]): void {
+  for (const index of indexes) endUnclaimed(job, index);
+}
+
 /** One outcome of an unclaimed task has come back from the store. False when the task has none on its way. */
 function endUnclaimed(job: Job, index: number): boolean {
   const count = job.endingUnclaimed.get(index);
@@ -308,7 +367,7 @@ function endUnclaimed(job: Job, index: number): boolean {
  * Removes a task that has ended, wherever it is: an outcome that the store refused may have put the task back, and
  * another copy of the same result was then taken.
  */
-function removeTask(state: State, job: Job, index: number): void {
+export function removeTask(state: State, job: Job, index: number): void {
   const task = job.tasks.get(index);
   if (!task) return;
   settle(state, task, undefined);

@@ -1,5 +1,7 @@
+import { randomInt } from "node:crypto";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { ClaimedTask } from "../store/store.ts";
+import { addAudits, callAuditors, noteComparison } from "./auditing.ts";
 import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
 import {
   changeCache,
@@ -15,17 +17,21 @@ import {
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
-import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
+import { endQuorum, noteGroups, noteOpinion, putBack, quorumOf } from "./quorum.ts";
+import { endUnclaimedOf, finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import {
   newJob,
-  noTaskLeases,
+  newTask,
   noteCredit,
+  queueOf,
   type Client,
   type Job,
   type SchedulerConfig,
   type SchedulerCounts,
   type State,
 } from "./state.ts";
+import { changeVerification, takeUp, takeUpStandings } from "./verification.ts";
+import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
 
 /**
  * Decides which client computes which task. Pure: events in, instructions out; the time is an argument, and only its
@@ -43,6 +49,10 @@ export class Scheduler {
       hungry: new Set(),
       newlyHungry: new Set(),
       unmet: new Set(),
+      reputations: new Map(),
+      evidence: new Map(),
+      randomInt: config.randomInt ?? randomInt,
+      nextWindow: config.firstWindow ?? 1,
       full: new Set(),
       supplyChanged: false,
       leasing: true,
@@ -52,6 +62,7 @@ export class Scheduler {
       now: 0,
       out: [],
     };
+    takeUpStandings(this.#state);
   }
 
   /**
@@ -182,7 +193,10 @@ function apply(state: State, event: SchedulerEvent): void {
       // A copy: a view would keep the whole frame alive that brought the checkpoint.
       lease.task.checkpoint = new Uint8Array(event.state);
       const { job, index } = event.lease;
-      state.out.push({ type: "storeCheckpoint", job, index, state: event.state });
+      const author = state.clients.get(event.client)?.info;
+      const by = author?.trusted === false ? { client: author.id, cohort: author.cohort } : undefined;
+      lease.task.checkpointBy = by;
+      state.out.push({ type: "storeCheckpoint", job, index, state: event.state, by });
       return;
     }
     case "outcomesStored":
@@ -191,10 +205,59 @@ function apply(state: State, event: SchedulerEvent): void {
       );
     case "outcomesRefused":
       return withJob(state, event, (job) => reopenSettling(state, job, event.indexes));
+    case "provisionalFound":
+      return event.windows.forEach((window) => takeUp(state, window));
+    case "provisionalKept":
+      return withJob(state, event, (job) => {
+        const { kept, dropped, window } = event;
+        endUnclaimedOf(job, [...kept, ...dropped]);
+        noteKept(state, job, window, kept, dropped);
+      });
+    case "provisionalRefused":
+      return withJob(state, event, (job) => {
+        reopenSettling(state, job, event.indexes);
+        noteUnkept(state, job, event.window, event.indexes);
+      });
+    case "opinionKept":
+      return withJob(state, event, (job) => {
+        endUnclaimedOf(job, [event.index]);
+        noteOpinion(state, job, event.index, event.opinion);
+      });
+    case "outputsGrouped":
+      return withJob(state, event, (job) => noteGroups(state, job, event.index, event.groups));
+    case "provisionalAccepted":
+      return withJob(state, event, (job) => {
+        if (event.accepted.length > 0) job.killed.clear();
+        if (quorumOf(job) === undefined) noteAccepted(state, job, event.window, event.accepted);
+        for (const index of [...event.accepted, ...event.dropped]) endQuorum(state, job, index);
+      });
+    case "acceptRefused":
+      return withJob(state, event, (job) => {
+        noteNotAccepted(job, event.window);
+        for (const index of event.indexes) {
+          const task = job.tasks.get(index);
+          if (task?.opinions && task.place === "settling") putBack(state, task);
+        }
+      });
+    case "provisionalReopened":
+      return withJob(state, event, (job) => {
+        job.exhausted = false;
+        job.claimedBelow = 0;
+        job.attemptBase = job.highestAttempt;
+        state.supplyChanged = true;
+      });
+    case "auditsRead":
+      return withJob(state, event, (job) => addAudits(state, job, event.window, event.tasks, event.outputs));
+    case "outputsCompared":
+      return withJob(state, event, (job) =>
+        noteComparison(state, job, event.window, event.index, event.agree, event.first),
+      );
     case "timePassed":
       forgetUnclaimed(state);
       expire(state);
       noteOverdue(state);
+      passTime(state);
+      callAuditors(state);
       // The choice of a client for a task changes with time, too.
       state.supplyChanged = true;
       return speculate(state);
@@ -206,10 +269,11 @@ function apply(state: State, event: SchedulerEvent): void {
 
 function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChanged" }>): void {
   withJob(state, event, (job) => {
-    const { paused = job.info.paused, priority = job.info.priority } = event;
+    const { paused = job.info.paused, priority = job.info.priority, verification } = event;
     if (job.info.paused && !paused) enterFairShare(state, job.info.customer);
     state.supplyChanged = true;
     job.info = { ...job.info, paused, priority };
+    if (verification) changeVerification(state, job, verification);
   });
 }
 
@@ -218,27 +282,14 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
   job.exhausted = tasks.length < limit;
   let bytes = 0;
   for (const claimed of tasks) {
-    const { index, attempts, checkpoint, input } = claimed;
+    const { index, input } = claimed;
     bytes += input instanceof Uint8Array ? input.length : 128;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);
     if (job.endingUnclaimed.has(index) || job.tasks.has(index)) continue;
-    const task = {
-      job,
-      index,
-      claimed,
-      place: "queued" as const,
-      attempts,
-      lastAttempt: Math.max(attempts, job.attemptBase),
-      leases: noTaskLeases,
-      checkpoint,
-      triedBy: undefined,
-      lost: undefined,
-      failures: undefined,
-      patience: 1,
-    };
+    const task = newTask(job, claimed);
     job.tasks.set(index, task);
     if (takeAdopted(state, job, index)) continue;
-    job.queue.append(task);
+    queueOf(task).append(task);
     state.supplyChanged = true;
   }
   if (tasks.length > 0) job.inputBytes = Math.max(256, bytes / tasks.length, job.inputBytes / 4);

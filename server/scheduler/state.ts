@@ -1,12 +1,15 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { ClaimedTask } from "../store/store.ts";
+import type { CheckpointAuthor, ClaimedTask, Standing } from "../store/store.ts";
+import type { Audit } from "./auditing.ts";
 import type { Instruction, IgnoredEvent, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { isNewcomer, roomFor, unknownWorkMs, type Cohort, type Credit } from "./credit.ts";
+import type { Opinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { UsualTime } from "./usual-time.ts";
 import { Voices } from "./voices.ts";
+import type { CohortEvidence, Reputation, Window } from "./windows.ts";
 
 /** A client's time-limited hold on a task. */
 export interface Lease {
@@ -19,6 +22,8 @@ export interface Lease {
   progress: number;
   /** Measures for credit and silence, when a stranger holds the lease. */
   readonly stranger: StrangersLease | undefined;
+  /** The stranger from whose checkpoint the attempt goes on. */
+  continues: ClientId | undefined;
 }
 
 /** Measures of a stranger's lease for credit and silence. */
@@ -46,6 +51,12 @@ export interface Task {
   /** Replaced, never added to; {@link noTaskLeases} while empty. */
   leases: readonly Lease[];
   checkpoint: Uint8Array | undefined;
+  /** The stranger that sent the checkpoint; undefined for a trusted client. */
+  checkpointBy: CheckpointAuthor | undefined;
+  /** Set for a provisional result that is audited; the task has left the usual queue. */
+  audit: Audit | undefined;
+  /** Provisional results of a task whose job asks for a quorum. */
+  opinions: readonly Opinion[] | undefined;
   /** Clients on which an attempt failed or was lost; other clients are preferred. */
   triedBy: Set<ClientId> | undefined;
   /** Numbers of attempts that were counted as lost: a later failure of such an attempt is not counted again. */
@@ -87,6 +98,24 @@ export interface Job {
   readonly suspects: Set<Task>;
   /** Leased tasks whose strangers are silent for too long, to be leased to another cohort as well. */
   readonly overdue: Set<Task>;
+  /** Provisional results that wait for an audit. */
+  readonly audits: TaskQueue<Task>;
+  /** Tasks that wait for opinions of further cohorts. */
+  readonly seconds: TaskQueue<Task>;
+  /** Tasks whose opinions do not make a quorum although there are enough. */
+  readonly disputed: Set<Task>;
+  /** Opinions on tasks of a job with a quorum. */
+  readonly opinions: Map<TaskIndex, Opinion[]>;
+  /** Windows of provisional results by number, and the open ones by client. */
+  readonly windows: Map<number, Window>;
+  readonly openWindows: Map<ClientId, Window>;
+  /** Cohorts in which an audit found a wrong result, and clients that were banned for it. */
+  readonly wrongCohorts: Set<string>;
+  readonly banned: Set<ClientId>;
+  /** When a trusted client that may run the job was last seen. */
+  trustedAt: number;
+  /** When such a client was last looked for. */
+  trustedLookedAt: number;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
   claiming: boolean;
@@ -171,6 +200,12 @@ export interface SchedulerConfig {
   readonly believeUntil?: number;
   /** Weight of a customer in the fair share; 1 by default. */
   readonly weightOf?: (customer: string) => number;
+  /** A whole number below `end`, at random. */
+  readonly randomInt?: (end: number) => number;
+  /** Numbers of windows start here. */
+  readonly firstWindow?: number;
+  /** What earlier servers learned of clients and cohorts. */
+  readonly standings?: readonly Standing[];
   /** Listener for events that do not fit the state. */
   readonly onIgnored?: ((ignored: IgnoredEvent) => void) | undefined;
 }
@@ -199,6 +234,11 @@ export interface State {
   leasing: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
+  /** What is known of strangers with provisional results or clean windows. */
+  readonly reputations: Map<ClientId, Reputation>;
+  readonly evidence: Map<string, CohortEvidence>;
+  readonly randomInt: (end: number) => number;
+  nextWindow: number;
   /** Cohorts of the strangers in `clients`. */
   readonly cohorts: Map<string, Cohort>;
   readonly counts: SchedulerCounts;
@@ -232,6 +272,16 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     queue: new TaskQueue(),
     suspects: new Set(),
     overdue: new Set(),
+    audits: new TaskQueue(),
+    seconds: new TaskQueue(),
+    disputed: new Set(),
+    opinions: new Map(),
+    windows: new Map(),
+    openWindows: new Map(),
+    wrongCohorts: new Set(),
+    banned: new Set(),
+    trustedAt: -Infinity,
+    trustedLookedAt: -Infinity,
     exhausted: false,
     claiming: false,
     claimedBelow: 0,
@@ -249,6 +299,34 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
   };
 }
 
+/** A claimed task, or one whose provisional result is audited. */
+export function newTask(job: Job, claimed: ClaimedTask, audit?: Audit): Task {
+  const { index, attempts, checkpoint, checkpointBy } = claimed;
+  return {
+    job,
+    index,
+    claimed,
+    place: "queued",
+    attempts,
+    lastAttempt: Math.max(attempts, job.attemptBase),
+    leases: noTaskLeases,
+    checkpoint,
+    checkpointBy,
+    audit,
+    opinions: audit ? undefined : job.opinions.get(index),
+    triedBy: undefined,
+    lost: undefined,
+    failures: undefined,
+    patience: 1,
+  };
+}
+
+/** The queue in which the task waits while it is not leased. */
+export function queueOf({ job, audit, opinions }: Task): TaskQueue<Task> {
+  if (audit) return job.audits;
+  return opinions ? job.seconds : job.queue;
+}
+
 /** Ties a task to a client. The caller has taken the task out of the queue. */
 export function addLease(state: State, task: Task, client: Client, attempt: number): Lease {
   const { timeoutMs } = task.job.info.descriptor;
@@ -263,6 +341,7 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
     expiresAt: state.now + timeoutMs * (ahead + 1) + 60_000,
     progress: 0,
     stranger: client.credit && strangersLease(state, client, task.job, ahead),
+    continues: undefined,
   };
   task.place = "leased";
   if (task.failures) task.job.suspects.delete(task);
@@ -376,7 +455,14 @@ export function requeue(state: State, task: Task): void {
   state.supplyChanged = true;
   task.place = "queued";
   task.job.overdue.delete(task);
-  task.job.queue.putBack(task);
+  queueOf(task).putBack(task);
   if (task.failures && task.failures.accused.size > 0 && !task.failures.isConfirmed)
     task.job.suspects.add(task);
+}
+
+/** Takes a lease back without counting an attempt, and stops its task. */
+export function cancelLease(state: State, lease: Lease): void {
+  const { task, client } = lease;
+  removeLease(state, lease);
+  state.out.push({ type: "sendCancel", client, job: task.job.id, indexes: [task.index] });
 }

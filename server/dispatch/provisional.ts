@@ -1,0 +1,202 @@
+import type { Logger } from "pino";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import type { JobId } from "../../shared/ids.ts";
+import type { Payload } from "../../shared/wire/protocol.ts";
+import type { Compare } from "../../shared/wire/rest.ts";
+import type { Acknowledgement, Instruction, SchedulerEvent } from "../scheduler/events.ts";
+import type { Store } from "../store/store.ts";
+import { agree } from "./agree.ts";
+import type { DispatcherListener } from "./dispatcher.ts";
+
+/** Reads a blob of at most `maxBytes` whole; undefined when it is larger, or not here. */
+export type ReadBlob = (name: BlobName, maxBytes: number) => Promise<Uint8Array | undefined>;
+
+type Of<T extends Instruction["type"]> = Extract<Instruction, { type: T }>;
+
+interface Parts {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly listener: DispatcherListener;
+  readonly readBlob: ReadBlob | undefined;
+  readonly feed: (event: SchedulerEvent) => void;
+  readonly acknowledge: (job: JobId, acknowledge: readonly Acknowledgement[]) => void;
+}
+
+/** Largest output in a blob that is compared otherwise than by its bits. */
+const comparedBytes = 16 * 1024 * 1024;
+
+/** Carries out what the scheduler decides about provisional results. */
+export class Provisional {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  keep({ job, window, outputs, isOpinion }: Of<"keepProvisional">): void {
+    const { store, listener, feed, acknowledge } = this.#parts;
+    const { client, cohort } = window;
+    const indexes = outputs.map(({ index }) => index);
+    const acknowledged = () =>
+      acknowledge(
+        job,
+        indexes.map((index) => ({ client, index })),
+      );
+    store.keepProvisional(job, window, outputs).then(
+      ({ kept, dropped, job: row }) => {
+        acknowledged();
+        if (isOpinion && kept[0] !== undefined)
+          feed({
+            type: "opinionKept",
+            job,
+            index: kept[0],
+            opinion: { window: window.number, client, cohort },
+          });
+        else feed({ type: "provisionalKept", job, window: window.number, kept, dropped });
+        listener.provisionalKept?.(row, kept.length);
+      },
+      (error: unknown) => {
+        if (isGone(error)) return acknowledged();
+        this.#failed(error, job, "could not store provisional results; their clients keep them");
+        feed({ type: "provisionalRefused", job, window: window.number, indexes });
+      },
+    );
+  }
+
+  accept({ job, window, client, indexes, checks }: Of<"acceptProvisional">): void {
+    const { store, listener, feed } = this.#parts;
+    store.acceptProvisional(job, window, indexes, checks).then(
+      ({ accepted, dropped, job: row }) => {
+        feed({ type: "provisionalAccepted", job, window, accepted, dropped });
+        listener.provisionalAccepted?.(row, client, accepted.length);
+        if (row.state === "finished") feed({ type: "jobEnded", job });
+      },
+      (error: unknown) => {
+        if (isGone(error)) return;
+        this.#failed(error, job, "could not accept results; trying again in a second");
+        setTimeout(() => feed({ type: "acceptRefused", job, window, indexes }), 1000).unref();
+      },
+    );
+  }
+
+  withdraw(instruction: Of<"withdrawProvisional">): void {
+    const { job, window, indexes, checks } = instruction;
+    const { store, listener, feed } = this.#parts;
+    store.withdrawProvisional(job, window, indexes, checks).then(
+      ({ reopened, job: row }) => {
+        if (reopened.length > 0) feed({ type: "provisionalReopened", job });
+        listener.jobChanged?.(row);
+      },
+      (error: unknown) => {
+        if (isGone(error)) return;
+        this.#failed(error, job, "could not withdraw results; trying again in a second");
+        setTimeout(() => this.withdraw(instruction), 1000).unref();
+      },
+    );
+  }
+
+  readAudits(instruction: Of<"readAudits">): void {
+    const { job } = instruction;
+    this.#readAudits(instruction).catch((error: unknown) => {
+      if (isGone(error)) return;
+      this.#failed(error, job, "could not read tasks to audit; trying again in a second");
+      setTimeout(() => this.readAudits(instruction), 1000).unref();
+    });
+  }
+
+  async #readAudits({ job, window, indexes, inspect }: Of<"readAudits">): Promise<void> {
+    const { store, feed } = this.#parts;
+    const tasks = await store.readTasks(job, indexes);
+    const outputs = inspect ? new Map<number, Payload>() : undefined;
+    if (outputs)
+      for (const index of indexes) {
+        const found = await store.provisionalOutput(job, window, index);
+        if (found) outputs.set(index, found.output);
+      }
+    feed({ type: "auditsRead", job, window, tasks, outputs });
+  }
+
+  compare(instruction: Of<"compareOutputs">): void {
+    const { job } = instruction;
+    this.#compare(instruction).catch((error: unknown) => {
+      if (isGone(error)) return;
+      this.#failed(error, job, "could not compare results; trying again in a second");
+      setTimeout(() => this.compare(instruction), 1000).unref();
+    });
+  }
+
+  async #compare({ job, window, index, compare, first: given, second }: Of<"compareOutputs">): Promise<void> {
+    const { store, feed } = this.#parts;
+    const first = given ?? (await store.provisionalOutput(job, window, index))?.output;
+    const agrees = first === undefined ? "gone" : await this.#agree(first, second, compare);
+    feed({ type: "outputsCompared", job, window, index, agree: agrees, first });
+  }
+
+  group(instruction: Of<"groupOutputs">): void {
+    const { job } = instruction;
+    this.#group(instruction).catch((error: unknown) => {
+      if (isGone(error)) return;
+      this.#failed(error, job, "could not compare results; trying again in a second");
+      setTimeout(() => this.group(instruction), 1000).unref();
+    });
+  }
+
+  async #group({ job, index, windows, compare }: Of<"groupOutputs">): Promise<void> {
+    const groups: { output: Payload; windows: number[] }[] = [];
+    for (const window of windows) {
+      const found = await this.#parts.store.provisionalOutput(job, window, index);
+      if (!found) continue;
+      const same = await this.#firstAgreeing(groups, found.output, compare);
+      if (same) same.windows.push(window);
+      else groups.push({ output: found.output, windows: [window] });
+    }
+    this.#parts.feed({ type: "outputsGrouped", job, index, groups: groups.map((group) => group.windows) });
+  }
+
+  async #firstAgreeing<T extends { output: Payload }>(
+    groups: readonly T[],
+    output: Payload,
+    compare: Compare,
+  ): Promise<T | undefined> {
+    for (const group of groups) if ((await this.#agree(group.output, output, compare)) === true) return group;
+    return undefined;
+  }
+
+  /** Whether two outputs agree; undefined when only the kernel module can tell, or when they are too large. */
+  async #agree(a: Payload, b: Payload, compare: Compare): Promise<boolean | undefined> {
+    if (agree(a, b, "bits")) return true;
+    if (compare === "bits") return false;
+    if (compare === "kernel") return undefined;
+    const [first, second] = [await this.#bytesOf(a), await this.#bytesOf(b)];
+    return first && second && agree(first, second, compare);
+  }
+
+  async #bytesOf(payload: Payload): Promise<Uint8Array | undefined> {
+    if (payload instanceof Uint8Array) return payload;
+    return this.#parts.readBlob?.(payload, comparedBytes);
+  }
+
+  noteIrreproducible(job: JobId): void {
+    const { store, listener, log } = this.#parts;
+    log.warn({ job }, "strangers' results of this job differ: only trusted clients compute it from now on");
+    store.noteChecks(job, { irreproducible: true }).then(
+      (row) => listener.jobChanged?.(row),
+      (error: unknown) => {
+        if (isGone(error)) return;
+        this.#failed(error, job, "could not note that a job is not reproducible; trying again in a second");
+        setTimeout(() => this.noteIrreproducible(job), 1000).unref();
+      },
+    );
+  }
+
+  #failed(error: unknown, job: JobId, what: string): void {
+    this.#parts.log.error({ err: error, job }, what);
+  }
+}
+
+/** Whether the store refused because the job was deleted or ended meanwhile, or because the server goes down. */
+function isGone(error: unknown): boolean {
+  const { code } = PlatformError.from(error);
+  return code === "NOT_FOUND" || code === "WRONG_STATE" || code === "SHUTTING_DOWN";
+}

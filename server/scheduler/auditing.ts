@@ -1,0 +1,298 @@
+import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import type { Failure, LeasedTask, Payload, TaskOutcome } from "../../shared/wire/protocol.ts";
+import type { ClaimedTask } from "../store/store.ts";
+import { banStranger, doubtKernel } from "./found-wrong.ts";
+import { readComparison, readInspection } from "./inspection.ts";
+import { suits } from "./requirements.ts";
+import { removeTask } from "./results.ts";
+import { newTask, requeue, type Client, type Job, type Lease, type State, type Task } from "./state.ts";
+import { advance, dropResult, forgetWindow, noteAgreed, type Window } from "./windows.ts";
+
+/** A provisional result that is computed again, or looked at by the kernel module's own functions. */
+export interface Audit {
+  readonly window: Window;
+  /** `run`: the task is computed. `inspect` and `compare`: a function of the kernel module is called. */
+  phase: "inspect" | "run" | "compare";
+  /** The first argument of `compare`, or the second of `inspect`. */
+  output: Payload | undefined;
+  /** The first computation, which differed from the provisional result. */
+  first: Run | undefined;
+  /** The computation that is being compared. */
+  latest: Run | undefined;
+  against: "provisional" | "first";
+  /** Attempts that were lost, or failed for reasons that say nothing about the result. */
+  attempts: number;
+}
+
+/** A computation of an audit; without output when the kernel failed. */
+interface Run {
+  readonly client: ClientId;
+  readonly cohort: string;
+  readonly trusted: boolean;
+  readonly output: Payload | undefined;
+}
+
+/** A trusted client that left is waited for, before audits go to strangers or are given up. */
+const trustedReturnMs = 15 * 60_000;
+const auditAttempts = 3;
+/** Audits at the front of the queue among which one for the client is looked for. */
+const lookahead = 16;
+/** Failures that a kernel gives on every client. */
+const ofKernel: ReadonlySet<Failure["kind"]> = new Set(["error", "unserialisable"]);
+
+/** Whether somebody is there, or may be called, that audits the window. */
+export function canAudit(state: State, { job, cohort }: Window): boolean {
+  return isTrustedExpected(state, job) || isOtherCohortThere(state, job, cohort);
+}
+
+/** Whether audits of the job wait for trusted clients (SPEC.md [VERIFY-6]). */
+export function isTrustedExpected(state: State, job: Job): boolean {
+  if (state.config.auditors && suitsAuditor(job)) return true;
+  // Looked up once an instant: the answer is the same for thousands of idle strangers.
+  if (job.trustedLookedAt !== state.now) isTrustedThere(state, job);
+  job.trustedLookedAt = state.now;
+  return state.now - job.trustedAt < trustedReturnMs;
+}
+
+/** The auditor is a headless client of the server's machine. */
+function suitsAuditor({ info: { requires, descriptor } }: Job): boolean {
+  const { kind = "node", webgpu = false } = requires;
+  return kind === "node" && !webgpu && descriptor.signature === undefined;
+}
+
+function isTrustedThere(state: State, job: Job, except?: ClientId): boolean {
+  for (const client of state.clients.values())
+    if (client.info.trusted && client.info.id !== except && isThere(client, job)) {
+      job.trustedAt = state.now;
+      return true;
+    }
+  return false;
+}
+
+function isOtherCohortThere(state: State, job: Job, cohort: string): boolean {
+  for (const client of state.clients.values())
+    if (!client.info.trusted && client.info.cohort !== cohort && isThere(client, job)) return true;
+  return false;
+}
+
+function isThere({ info, vanishedAt, wanted }: Client, job: Job): boolean {
+  return vanishedAt === undefined && wanted > 0 && suits(info, job.info);
+}
+
+/** Starts the auditor when audits or disputed tasks wait and no trusted client is there. */
+export function callAuditors(state: State): void {
+  if (!state.config.auditors) return;
+  for (const job of state.jobs.values()) {
+    const isWaiting = job.audits.size > 0 || job.info.irreproducible || job.disputed.size > 0;
+    if (isWaiting && suitsAuditor(job) && !isTrustedThere(state, job))
+      return void state.out.push({ type: "callAuditors" });
+  }
+}
+
+/** The tasks of results to be audited, and their provisional outputs when they are inspected, are read. */
+export function addAudits(
+  state: State,
+  job: Job,
+  number: number,
+  tasks: readonly ClaimedTask[],
+  outputs: ReadonlyMap<TaskIndex, Payload> | undefined,
+): void {
+  const window = job.windows.get(number);
+  if (!window) return;
+  for (const claimed of tasks) {
+    const { index } = claimed;
+    if (!window.pending.has(index)) continue;
+    const present = job.tasks.get(index);
+    if (present) {
+      // Another result of the same task is being judged, or the task is computed: that decides.
+      if (present.audit?.window !== window) giveUpResult(state, window, index);
+      continue;
+    }
+    const output = outputs?.get(index);
+    const audit = newAudit(window, output instanceof Uint8Array ? output : undefined);
+    const task = newTask(job, claimed, audit);
+    job.tasks.set(index, task);
+    job.audits.append(task);
+    state.supplyChanged = true;
+  }
+  advance(state, window);
+  callAuditors(state);
+}
+
+function newAudit(window: Window, output: Payload | undefined): Audit {
+  const phase = output === undefined ? "run" : "inspect";
+  return {
+    window,
+    phase,
+    output,
+    first: undefined,
+    latest: undefined,
+    against: "provisional",
+    attempts: 0,
+  };
+}
+
+/** Takes an audit for the client out of the queue. */
+export function chooseAudit(state: State, client: Client, job: Job): Task | undefined {
+  for (const task of job.audits.peek(lookahead)) {
+    if (!mayAudit(state, client, job, task.audit!)) continue;
+    job.audits.take(task);
+    return task;
+  }
+  return undefined;
+}
+
+function mayAudit(state: State, { info }: Client, job: Job, { window, phase, first }: Audit): boolean {
+  if (phase !== "run") return info.trusted && info.kind === "node";
+  if (info.trusted) return first?.client !== info.id || !isTrustedThere(state, job, info.id);
+  return info.cohort !== window.cohort && info.cohort !== first?.cohort && !isTrustedExpected(state, job);
+}
+
+/** The call of a kernel module's function that an audit asks for. */
+export function callOf({ phase, output, latest }: Audit): Pick<LeasedTask, "call"> & { input?: Payload } {
+  if (phase === "inspect") return { call: { name: "inspect", value: output as Uint8Array } };
+  if (phase === "compare")
+    return { input: output!, call: { name: "compare", value: latest!.output as Uint8Array } };
+  return {};
+}
+
+/** Takes the result of an audit. */
+export function receiveAudit(state: State, { info }: Client, { task }: Lease, outcome: TaskOutcome): void {
+  const audit = task.audit!;
+  if (outcome.state === "failed") return failAudit(state, info, task, audit, outcome.failure);
+  if (audit.phase === "inspect") return noteInspection(state, task, audit, outcome.output);
+  if (audit.phase === "compare") return conclude(state, task, audit, readComparison(outcome.output));
+  audit.latest = { ...runOf(info), output: outcome.output };
+  compareWith(state, task, audit, "provisional");
+}
+
+function runOf({ id, cohort, trusted }: Client["info"]): Omit<Run, "output"> {
+  return { client: id, cohort, trusted };
+}
+
+function failAudit(state: State, info: Client["info"], task: Task, audit: Audit, { kind }: Failure): void {
+  if (audit.phase === "run" && ofKernel.has(kind)) {
+    audit.latest = { ...runOf(info), output: undefined };
+    audit.against = "provisional";
+    return conclude(state, task, audit, false);
+  }
+  loseAudit(state, task, audit);
+}
+
+/** Counts an attempt of an audit that says nothing about the result. */
+export function loseAudit(state: State, task: Task, audit: Audit): void {
+  audit.attempts += 1;
+  if (audit.attempts < auditAttempts) return requeue(state, task);
+  if (audit.phase !== "inspect") return giveUpResult(state, audit.window, task.index);
+  runInstead(state, task, audit);
+}
+
+/** A result that its kernel module could not inspect, or calls suspicious, is computed again. */
+function runInstead(state: State, task: Task, audit: Audit): void {
+  audit.phase = "run";
+  audit.output = undefined;
+  audit.attempts = 0;
+  requeue(state, task);
+}
+
+function noteInspection(state: State, task: Task, audit: Audit, output: Payload): void {
+  const { window } = audit;
+  const inspection = readInspection(output);
+  if (!inspection) return loseAudit(state, task, audit);
+  if (!inspection.correct) return banStranger(state, window, task.index, "check");
+  window.checked += 1;
+  if (inspection.suspicious || window.chosen.has(task.index)) return runInstead(state, task, audit);
+  endAudit(state, task, audit);
+}
+
+function compareWith(state: State, task: Task, audit: Audit, against: Audit["against"]): void {
+  audit.against = against;
+  const { first, latest, window } = audit;
+  if (against === "first" && (first?.output === undefined || latest?.output === undefined))
+    return conclude(state, task, audit, first?.output === undefined && latest?.output === undefined);
+  task.place = "settling";
+  state.out.push({
+    type: "compareOutputs",
+    job: task.job.id,
+    index: task.index,
+    window: window.number,
+    compare: task.job.info.compare,
+    first: against === "first" ? first?.output : undefined,
+    second: latest!.output!,
+  });
+}
+
+/**
+ * Two outputs were compared by the server.
+ * @param agree - undefined when only the kernel module can tell, "gone" when there is no such provisional result any more
+ * @param first - the first of the outputs
+ */
+export function noteComparison(
+  state: State,
+  job: Job,
+  number: number,
+  index: TaskIndex,
+  agree: boolean | "gone" | undefined,
+  first: Payload | undefined,
+): void {
+  const task = job.tasks.get(index);
+  const audit = task?.audit;
+  if (!task || audit?.window.number !== number || task.place !== "settling") return;
+  if (agree === "gone") return giveUpResult(state, audit.window, index);
+  if (agree !== undefined) return conclude(state, task, audit, agree);
+  // What is too large for a call is decided by the task's next computation.
+  if (!(first instanceof Uint8Array && audit.latest?.output instanceof Uint8Array))
+    return giveUpResult(state, audit.window, index);
+  audit.phase = "compare";
+  audit.output = first;
+  audit.attempts = 0;
+  putBack(state, task);
+}
+
+/** Goes on after a comparison (SPEC.md [VERIFY-4]). */
+function conclude(state: State, task: Task, audit: Audit, agree: boolean): void {
+  const { window, first, latest, against } = audit;
+  audit.phase = "run";
+  audit.output = undefined;
+  if (against === "first") {
+    if (agree) return banStranger(state, window, task.index, "audit");
+    if (first?.trusted && latest?.trusted) return doubtKernel(state, task.job);
+    return giveUpResult(state, window, task.index);
+  }
+  if (agree) {
+    noteAgreed(state, window, task.index);
+    return endAudit(state, task, audit);
+  }
+  if (first) return compareWith(state, task, audit, "first");
+  audit.first = latest;
+  audit.attempts = 0;
+  putBack(state, task);
+}
+
+function putBack(state: State, task: Task): void {
+  task.place = "leased";
+  requeue(state, task);
+  callAuditors(state);
+}
+
+function endAudit(state: State, task: Task, { window }: Audit): void {
+  removeTask(state, task.job, task.index);
+  window.pending.delete(task.index);
+  advance(state, window);
+}
+
+/** Withdraws one result without blaming anybody: its task is computed again. */
+export function giveUpResult(state: State, window: Window, index: TaskIndex): void {
+  const { job, number } = window;
+  if (job.tasks.get(index)?.audit?.window === window) removeTask(state, job, index);
+  dropResult(window, index);
+  state.out.push({
+    type: "withdrawProvisional",
+    job: job.id,
+    window: number,
+    indexes: [index],
+    checks: { withdrawn: 1 },
+  });
+  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
+  else advance(state, window);
+}

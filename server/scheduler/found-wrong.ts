@@ -1,0 +1,66 @@
+import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import { halve } from "./credit.ts";
+import { giveUpResult } from "./auditing.ts";
+import { cancelLease, requeue, type Job, type State } from "./state.ts";
+import { auditInFull, evidenceOf, saveCohort, withdraw, type Window } from "./windows.ts";
+
+/** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
+
+/** Cohorts that may differ from trusted clients before the kernel is doubted instead of the strangers. */
+const cohortsBelieved = 3;
+
+/**
+ * Bans the author of a wrong result, withdraws everything provisional of that client, and has the pending newcomers of its cohort audited in full.
+ * @param how - the result failed the kernel module's `check`, or differed from two audits
+ */
+export function banStranger(state: State, window: Window, index: TaskIndex, how: "check" | "audit"): void {
+  const { job, cohort } = window;
+  if (how === "audit") job.wrongCohorts.add(cohort);
+  if (job.wrongCohorts.size >= cohortsBelieved) return doubtKernel(state, job);
+  const author = window.continued?.get(index) ?? window.client;
+  if (author !== window.client) giveUpResult(state, window, index);
+  job.banned.add(author);
+  withdrawAll(state, author, window);
+  const evidence = evidenceOf(state, cohort);
+  evidence.agreed = 0;
+  evidence.burnt = true;
+  saveCohort(state, cohort);
+  const client = state.clients.get(author);
+  if (client?.credit) halve(client.credit);
+  const why = how === "check" ? "failed the check of its kernel" : "differed from what others computed twice";
+  const reason = `its result of task ${index} of job ${job.id} ${why}`;
+  state.out.push({ type: "barClient", client: author, reason });
+  auditNewcomers(state, cohort);
+}
+
+function withdrawAll(state: State, author: ClientId, wrong: Window): void {
+  for (const window of state.reputations.get(author)?.windows ?? [])
+    withdraw(state, window, { wrong: window === wrong ? 1 : 0, withdrawn: window.results.length });
+  const reputation = state.reputations.get(author);
+  if (reputation) reputation.clean = 0;
+}
+
+function auditNewcomers(state: State, cohort: string): void {
+  for (const { clean, windows } of state.reputations.values()) {
+    if (clean > 0) continue;
+    for (const window of windows) if (window.cohort === cohort) auditInFull(state, window);
+  }
+}
+
+/** The kernel gives different results on different clients: only trusted clients compute the job from now on. */
+export function doubtKernel(state: State, job: Job): void {
+  job.info = { ...job.info, irreproducible: true, requires: { ...job.info.requires, trusted: true } };
+  for (const window of [...job.windows.values()])
+    withdraw(state, window, { withdrawn: window.results.length });
+  for (const task of job.tasks.values())
+    for (const lease of task.leases) {
+      if (!lease.stranger) continue;
+      cancelLease(state, lease);
+      requeue(state, task);
+    }
+  state.unmet.delete(job);
+  state.supplyChanged = true;
+  state.out.push({ type: "noteIrreproducible", job: job.id });
+  if (job.banned.size > 0) state.out.push({ type: "pardonClients", clients: [...job.banned] });
+  job.banned.clear();
+}

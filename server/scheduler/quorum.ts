@@ -1,0 +1,130 @@
+import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import type { ProvisionalWindow } from "../store/store.ts";
+import { callAuditors } from "./auditing.ts";
+import { halve } from "./credit.ts";
+import type { SchedulerClientInfo } from "./events.ts";
+import { removeTask } from "./results.ts";
+import { requeue, type Client, type Job, type State, type Task } from "./state.ts";
+
+/** A provisional result of a task whose job asks for a quorum, in a window of its own. */
+export interface Opinion {
+  readonly window: number;
+  readonly client: ClientId;
+  readonly cohort: string;
+}
+
+/** Tasks at the front of the queue among which one without an opinion of the client's cohort is looked for. */
+const lookahead = 256;
+
+/** Number of agreeing cohorts that a job asks for; undefined without a quorum. */
+export function quorumOf({ info: { verify } }: Job): number | undefined {
+  return typeof verify === "object" ? verify.quorum : undefined;
+}
+
+/** Takes up an opinion that an earlier server left. */
+export function takeUpOpinion(
+  state: State,
+  { job: id, number, client, cohort, indexes }: ProvisionalWindow,
+): void {
+  const job = state.jobs.get(id);
+  for (const index of indexes) {
+    const opinion = { window: number, client, cohort };
+    const opinions = job?.opinions.get(index);
+    if (opinions) opinions.push(opinion);
+    else job?.opinions.set(index, [opinion]);
+  }
+}
+
+/** The store has an opinion; its task goes to another cohort, or to the verdict. */
+export function noteOpinion(state: State, job: Job, index: TaskIndex, opinion: Opinion): void {
+  const opinions = job.opinions.get(index) ?? [];
+  job.opinions.set(index, [...opinions, opinion]);
+  const task = job.tasks.get(index);
+  // The result came after the claim of its task was given back: the next claim finds the opinion.
+  if (!task) return;
+  task.opinions = job.opinions.get(index)!;
+  if (task.opinions.length < quorumOf(job)!) return putBack(state, task);
+  const windows = task.opinions.map(({ window }) => window);
+  state.out.push({ type: "groupOutputs", job: job.id, index, windows, compare: job.info.compare });
+}
+
+/** The outputs of a task's opinions were compared; each group agrees. */
+export function noteGroups(
+  state: State,
+  job: Job,
+  index: TaskIndex,
+  groups: readonly (readonly number[])[],
+): void {
+  const task = job.tasks.get(index);
+  if (task?.place !== "settling") return;
+  // The customer changed how the job is verified meanwhile.
+  if (!task.opinions) return putBack(state, task);
+  const { opinions } = task;
+  const agreeing = groups.find((group) => countCohorts(opinions, group) >= quorumOf(job)!);
+  if (agreeing) return accept(state, task, opinions, agreeing);
+  job.disputed.add(task);
+  putBack(state, task);
+  callAuditors(state);
+}
+
+function countCohorts(opinions: readonly Opinion[], windows: readonly number[]): number {
+  return new Set(opinions.flatMap(({ window, cohort }) => (windows.includes(window) ? [cohort] : []))).size;
+}
+
+/** Accepts one of the agreeing results, and withdraws the others. */
+function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing: readonly number[]): void {
+  const { job, index } = task;
+  const [accepted] = agreeing;
+  const wrong = opinions.filter(({ window }) => !agreeing.includes(window));
+  state.out.push({
+    type: "acceptProvisional",
+    job: job.id,
+    window: accepted!,
+    client: opinions.find(({ window }) => window === accepted)!.client,
+    indexes: [index],
+    checks: { audited: 1, wrong: wrong.length },
+  });
+  for (const { window } of opinions)
+    if (window !== accepted)
+      state.out.push({ type: "withdrawProvisional", job: job.id, window, indexes: undefined, checks: {} });
+  for (const { client } of wrong) {
+    const credit = state.clients.get(client)?.credit;
+    if (credit) halve(credit);
+  }
+}
+
+/** The accepted opinion is the outcome of its task, or the task has another outcome. */
+export function endQuorum(state: State, job: Job, index: TaskIndex): void {
+  job.opinions.delete(index);
+  removeTask(state, job, index);
+}
+
+/** Puts a task back for another cohort, after its opinion was stored, refused or compared. */
+export function putBack(state: State, task: Task): void {
+  task.place = "leased";
+  requeue(state, task);
+}
+
+/** Takes a task that lacks an opinion of the client's cohort. */
+export function chooseForOpinion(client: Client, job: Job): Task | undefined {
+  for (const task of job.seconds.peek(lookahead)) {
+    if (hasOpinion(task, client.info)) continue;
+    job.seconds.take(task);
+    return task;
+  }
+  return undefined;
+}
+
+/** A task on which more opinions than the quorum disagree, for the auditor. */
+export function chooseDisputed(job: Job): Task | undefined {
+  for (const task of job.disputed)
+    if (task.place === "queued") {
+      job.seconds.take(task);
+      return task;
+    }
+  return undefined;
+}
+
+function hasOpinion({ opinions, leases }: Task, { trusted, cohort }: SchedulerClientInfo): boolean {
+  return !trusted && (opinions?.some((opinion) => opinion.cohort === cohort) ?? false) && leases.length === 0;
+}

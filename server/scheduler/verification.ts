@@ -1,0 +1,68 @@
+import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
+import type { ProvisionalWindow } from "../store/store.ts";
+import { quorumOf, takeUpOpinion } from "./quorum.ts";
+import type { Job, State } from "./state.ts";
+import { acceptUnverified, evidenceOf, reputationOf, takeUpWindow, withdraw } from "./windows.ts";
+
+/** How results of strangers for a job are verified. */
+export interface Verification {
+  readonly verify: Verify;
+  readonly compare: Compare;
+  /** Requirements on clients; `verify: "trusted"` is among them. */
+  readonly requires: Requirements;
+}
+
+/** Takes up provisional results that an earlier server left. */
+export function takeUp(state: State, window: ProvisionalWindow): void {
+  const job = state.jobs.get(window.job);
+  if (job && quorumOf(job) !== undefined) takeUpOpinion(state, window);
+  else takeUpWindow(state, window);
+}
+
+/** Takes up what earlier servers learned of clients and cohorts. */
+export function takeUpStandings(state: State): void {
+  for (const { subject, clean, burnt } of state.config.standings ?? []) {
+    const cohort = /^cohort:(.*)$/s.exec(subject)?.[1];
+    if (cohort === undefined)
+      reputationOf(state, subject as Parameters<typeof reputationOf>[1]).clean = clean;
+    else Object.assign(evidenceOf(state, cohort), { agreed: clean, burnt });
+  }
+}
+
+/** The customer changed how the job is verified. Provisional results stay only where they can still be judged. */
+export function changeVerification(
+  state: State,
+  job: Job,
+  { verify, compare, requires }: Verification,
+): void {
+  const hadQuorum = quorumOf(job) !== undefined;
+  job.info = { ...job.info, verify, compare, requires, irreproducible: false };
+  job.wrongCohorts.clear();
+  state.unmet.delete(job);
+  if (hadQuorum) withdrawOpinions(state, job);
+  for (const window of [...job.windows.values()])
+    if (verify === "off") acceptUnverified(state, window);
+    else if (verify !== "audit") withdraw(state, window, { withdrawn: window.results.length });
+}
+
+function withdrawOpinions(state: State, job: Job): void {
+  for (const opinions of job.opinions.values())
+    for (const { window } of opinions)
+      state.out.push({
+        type: "withdrawProvisional",
+        job: job.id,
+        window,
+        indexes: undefined,
+        checks: { withdrawn: 1 },
+      });
+  job.opinions.clear();
+  job.disputed.clear();
+  for (const task of job.tasks.values()) {
+    if (!task.opinions) continue;
+    if (task.place === "queued") {
+      job.seconds.take(task);
+      job.queue.putBack(task);
+    }
+    task.opinions = undefined;
+  }
+}

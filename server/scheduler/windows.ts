@@ -1,0 +1,380 @@
+import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import type { Checks, ProvisionalWindow, WindowName } from "../store/store.ts";
+import { canAudit, isTrustedExpected } from "./auditing.ts";
+import { ignore } from "./ignore.ts";
+import { removeTask } from "./results.ts";
+import type { Client, Job, State } from "./state.ts";
+
+/** The provisional results of one stranger for one job that are judged together (SPEC.md [VERIFY-3]). */
+export interface Window extends WindowName {
+  readonly job: Job;
+  readonly openedAt: number;
+  /** Results in order of delivery. */
+  results: TaskIndex[];
+  /** Number of results that are on their way to disk. */
+  unkept: number;
+  /**
+   * `open`: takes results. `closed`: takes no more, and waits for results on their way to disk. `judging`: audits are under way. `clean`: all audits agreed.
+   * `accepting`: its results are becoming outcomes.
+   */
+  place: "open" | "closed" | "judging" | "clean" | "accepting";
+  /** Every result is audited, because a client of the cohort was found wrong. */
+  isFull: boolean;
+  /** Results whose audit or inspection has no verdict yet. */
+  readonly pending: Set<TaskIndex>;
+  /** Results that were chosen to be computed again. */
+  readonly chosen: Set<TaskIndex>;
+  /** Results with which audits agreed. */
+  readonly agreed: Set<TaskIndex>;
+  /** Authors of checkpoints from which other clients' results went on. */
+  continued: Map<TaskIndex, ClientId> | undefined;
+  checked: number;
+}
+
+/** What is known of a stranger beyond its connection. */
+export interface Reputation {
+  /** Number of clean windows of {@link cleanResults} or more. */
+  clean: number;
+  readonly windows: Set<Window>;
+}
+
+/** What is known of a cohort. */
+export interface CohortEvidence {
+  /** Number of audits that agreed since one did not. */
+  agreed: number;
+  /** A client of the cohort was found wrong since {@link trustedAgain} audits agreed. */
+  burnt: boolean;
+}
+
+const windowResults = 256;
+const windowMs = 15 * 60_000;
+const newcomerAudits = 2;
+const auditRate = 0.12;
+const leastAuditRate = 0.03;
+/** Results of a window that counts as a clean one of its client. */
+const cleanResults = 16;
+/** Audits that must agree in a cohort before its windows are accepted without waiting for more evidence. */
+const ripeAudits = 300;
+/** Audits that must agree in a cohort with a client that was found wrong, before its newcomers are audited as others are. */
+const trustedAgain = 100;
+
+/** Whether the results of this client for this job are provisional. */
+export function isProvisional({ info }: Client, job: Job): boolean {
+  return !info.trusted && job.info.verify !== "off";
+}
+
+/** Adds a result to the client's open window of the job, and closes the window when it is full. */
+export function addToWindow(
+  state: State,
+  job: Job,
+  { info: { id, cohort } }: Client,
+  index: TaskIndex,
+  checkpointBy: ClientId | undefined,
+): Window {
+  const reputation = reputationOf(state, id);
+  let window = job.openWindows.get(id);
+  if (!window) {
+    window = newWindow(state, job, { number: state.nextWindow++, client: id, cohort });
+    job.openWindows.set(id, window);
+    reputation.windows.add(window);
+  }
+  window.results.push(index);
+  window.unkept += 1;
+  if (checkpointBy !== undefined && checkpointBy !== id)
+    (window.continued ??= new Map()).set(index, checkpointBy);
+  if (window.results.length >= windowResults) close(state, window);
+  return window;
+}
+
+function newWindow(state: State, job: Job, name: WindowName): Window {
+  const window: Window = {
+    ...name,
+    job,
+    openedAt: state.now,
+    results: [],
+    unkept: 0,
+    place: "open",
+    isFull: false,
+    pending: new Set(),
+    chosen: new Set(),
+    agreed: new Set(),
+    continued: undefined,
+    checked: 0,
+  };
+  job.windows.set(name.number, window);
+  return window;
+}
+
+/** Takes up a window that an earlier server left: its session is over. */
+export function takeUpWindow(state: State, { job: id, indexes, ...name }: ProvisionalWindow): void {
+  const job = state.jobs.get(id);
+  if (!job) return ignore(state, "a window of an unknown job", { job: id });
+  const window = newWindow(state, job, name);
+  window.results.push(...indexes);
+  reputationOf(state, name.client).windows.add(window);
+  close(state, window);
+  inspect(state, window, indexes);
+}
+
+export function reputationOf(state: State, client: ClientId): Reputation {
+  let reputation = state.reputations.get(client);
+  if (!reputation) state.reputations.set(client, (reputation = { clean: 0, windows: new Set() }));
+  return reputation;
+}
+
+export function evidenceOf(state: State, cohort: string): CohortEvidence {
+  let evidence = state.evidence.get(cohort);
+  if (!evidence) state.evidence.set(cohort, (evidence = { agreed: 0, burnt: false }));
+  return evidence;
+}
+
+/** The store has these provisional results; the outputs of `dropped` came too late. */
+export function noteKept(
+  state: State,
+  job: Job,
+  number: number,
+  kept: readonly TaskIndex[],
+  dropped: readonly TaskIndex[],
+): void {
+  state.counts.droppedResults += dropped.length;
+  for (const index of [...kept, ...dropped]) removeTask(state, job, index);
+  const window = job.windows.get(number);
+  if (!window) return;
+  if (dropped.length > 0) window.results = window.results.filter((index) => !dropped.includes(index));
+  window.unkept -= kept.length + dropped.length;
+  inspect(state, window, kept);
+  advance(state, window);
+}
+
+/** The store refused these provisional results; their clients send them again. */
+export function noteUnkept(state: State, job: Job, number: number, indexes: readonly TaskIndex[]): void {
+  const window = job.windows.get(number);
+  if (!window) return;
+  window.results = window.results.filter((index) => !indexes.includes(index));
+  window.unkept -= indexes.length;
+  advance(state, window);
+}
+
+/** Has every result looked at by the kernel module's `check`. */
+function inspect(state: State, window: Window, indexes: readonly TaskIndex[]): void {
+  const { job } = window;
+  if (!job.info.check || indexes.length === 0) return;
+  for (const index of indexes) window.pending.add(index);
+  state.out.push({ type: "readAudits", job: job.id, window: window.number, indexes, inspect: true });
+}
+
+/** Closes the windows of a client whose session ended. */
+export function endSession(state: State, client: ClientId): void {
+  const reputation = state.reputations.get(client);
+  for (const window of reputation?.windows ?? []) close(state, window);
+  if (reputation) forgetUnknown(state, client, reputation);
+}
+
+/** Closes and accepts windows whose time has come. */
+export function passTime(state: State): void {
+  for (const job of state.jobs.values()) {
+    if (job.windows.size === 0) continue;
+    isTrustedExpected(state, job);
+    closeIdle(state, job);
+    for (const window of job.windows.values()) {
+      if (window.place === "open" && state.now - window.openedAt >= windowMs) close(state, window);
+      advance(state, window);
+    }
+  }
+}
+
+/** Closes the windows of clients without a task of a job that has nothing left to hand out. */
+export function closeIdle(state: State, job: Job): void {
+  if (job.openWindows.size === 0 || hasMore(job)) return;
+  for (const window of job.openWindows.values())
+    if (!holdsTaskOf(state, window.client, job)) close(state, window);
+}
+
+function hasMore({ exhausted, queue }: Job): boolean {
+  return !exhausted || queue.size > 0;
+}
+
+function holdsTaskOf({ clients }: State, id: ClientId, job: Job): boolean {
+  for (const { task } of clients.get(id)?.leases ?? []) if (task.job === job) return true;
+  return false;
+}
+
+/** Closes a window: it takes no more results, and is judged. */
+export function close(state: State, window: Window): void {
+  if (window.place !== "open") return;
+  window.place = "closed";
+  window.job.openWindows.delete(window.client);
+  advance(state, window);
+}
+
+/** Takes a window as far on its way as it can go. */
+export function advance(state: State, window: Window): void {
+  if (window.place === "closed" && window.unkept === 0) startAudits(state, window);
+  if (window.place === "judging" && window.pending.size > 0 && !canAudit(state, window))
+    giveUpAudits(state, window);
+  if (window.place === "judging" && window.pending.size === 0) window.place = "clean";
+  if (window.place === "clean" && isRipe(state, window)) accept(state, window);
+}
+
+function startAudits(state: State, window: Window): void {
+  const { job, number, results, pending, chosen } = window;
+  window.place = "judging";
+  if (results.length === 0) return forgetWindow(state, window);
+  const added: TaskIndex[] = [];
+  for (const index of chooseAudits(state, window)) {
+    chosen.add(index);
+    // A result that is being inspected is computed after that.
+    if (pending.has(index)) continue;
+    pending.add(index);
+    added.push(index);
+  }
+  if (added.length === 0) return;
+  state.out.push({ type: "readAudits", job: job.id, window: number, indexes: added, inspect: false });
+}
+
+/** Nobody is there who could audit the window: its results are accepted unverified (SPEC.md [VERIFY-6]). */
+function giveUpAudits(state: State, window: Window): void {
+  endAudits(state, window);
+  window.pending.clear();
+}
+
+/** Has every result of a window audited, those of a clean one as well. */
+export function auditInFull(state: State, window: Window): void {
+  if (window.place === "accepting" || window.isFull) return;
+  window.isFull = true;
+  if (window.place === "open") close(state, window);
+  else if (window.place === "judging" || window.place === "clean") startAudits(state, window);
+  advance(state, window);
+}
+
+/** The results to audit: one, at random, of each of k equal stretches of the window. */
+function chooseAudits(state: State, window: Window): TaskIndex[] {
+  const results = window.results.filter((index) => !window.chosen.has(index));
+  const k = Math.min(results.length, auditsOf(state, window));
+  const chosen: TaskIndex[] = [];
+  for (let at = 0; at < k; at++) {
+    const from = Math.floor((at * results.length) / k);
+    const end = Math.floor(((at + 1) * results.length) / k);
+    chosen.push(results[from + state.randomInt(end - from)]!);
+  }
+  return chosen;
+}
+
+function auditsOf(state: State, { job, results: { length: n }, client, cohort, isFull }: Window): number {
+  const { clean } = reputationOf(state, client);
+  if (job.info.verify === "off") return 0;
+  if (isFull || (clean === 0 && evidenceOf(state, cohort).burnt)) return n;
+  if (clean === 0) return Math.max(newcomerAudits, Math.ceil(auditRate * n));
+  const wanted = Math.max(leastAuditRate, auditRate / Math.sqrt(1 + clean)) * n;
+  // Rounded at random, so that small windows are audited at the same rate.
+  const least = Math.floor(wanted);
+  return least + (state.randomInt(1_000_000) < (wanted - least) * 1_000_000 ? 1 : 0);
+}
+
+/** Accepts a window of a job whose results are not verified any more. */
+export function acceptUnverified(state: State, window: Window): void {
+  giveUpAudits(state, window);
+  if (window.place === "open") close(state, window);
+  else advance(state, window);
+}
+
+/** Whether a clean window need not wait for more evidence of its cohort (SPEC.md [VERIFY-10]). */
+function isRipe(state: State, { job, cohort, openedAt }: Window): boolean {
+  return (
+    job.info.verify === "off" ||
+    !hasMore(job) ||
+    state.now - openedAt >= windowMs ||
+    evidenceOf(state, cohort).agreed >= ripeAudits
+  );
+}
+
+function accept(state: State, window: Window): void {
+  const { job, number, client, results, agreed, checked } = window;
+  window.place = "accepting";
+  const checks: Partial<Checks> = { audited: agreed.size, checked };
+  state.out.push({
+    type: "acceptProvisional",
+    job: job.id,
+    window: number,
+    client,
+    indexes: results,
+    checks,
+  });
+}
+
+/** The results of a window are outcomes now. */
+export function noteAccepted(state: State, job: Job, number: number, accepted: readonly TaskIndex[]): void {
+  const window = job.windows.get(number);
+  if (!window) return;
+  const reputation = reputationOf(state, window.client);
+  if (accepted.length >= cleanResults && window.agreed.size > 0) {
+    reputation.clean += 1;
+    saveClient(state, window.client, reputation);
+  }
+  forgetWindow(state, window);
+}
+
+/** The store refused: the window is accepted a second later. */
+export function noteNotAccepted(job: Job, number: number): void {
+  const window = job.windows.get(number);
+  if (window) window.place = "clean";
+}
+
+/** Counts an audit that agreed with a result of the window. */
+export function noteAgreed(state: State, window: Window, index: TaskIndex): void {
+  window.agreed.add(index);
+  const evidence = evidenceOf(state, window.cohort);
+  evidence.agreed += 1;
+  if (evidence.agreed >= trustedAgain) evidence.burnt = false;
+  // Evidence below the mark is counted anew after a restart; windows wait a little longer then.
+  if (evidence.agreed === trustedAgain || evidence.agreed === ripeAudits) saveCohort(state, window.cohort);
+}
+
+/** Removes a result that will not become an outcome by this window. */
+export function dropResult(window: Window, index: TaskIndex): void {
+  window.results = window.results.filter((other) => other !== index);
+  window.pending.delete(index);
+}
+
+/** Withdraws all results of a window: the store opens their tasks again. */
+export function withdraw(state: State, window: Window, checks: Partial<Checks>): void {
+  const { job, number, agreed, checked } = window;
+  forgetWindow(state, window);
+  state.out.push({
+    type: "withdrawProvisional",
+    job: job.id,
+    window: number,
+    indexes: undefined,
+    checks: { audited: agreed.size, checked, ...checks },
+  });
+}
+
+/** Forgets a window whose results are outcomes, or withdrawn. Its audits end. */
+export function forgetWindow(state: State, window: Window): void {
+  const { job, client } = window;
+  job.windows.delete(window.number);
+  if (job.openWindows.get(client) === window) job.openWindows.delete(client);
+  endAudits(state, window);
+  const reputation = state.reputations.get(client);
+  reputation?.windows.delete(window);
+  if (reputation) forgetUnknown(state, client, reputation);
+}
+
+function endAudits(state: State, { job, pending, number }: Window): void {
+  for (const index of pending)
+    if (job.tasks.get(index)?.audit?.window.number === number) removeTask(state, job, index);
+}
+
+/** Forgets a stranger of whom there is nothing to remember. */
+function forgetUnknown(state: State, client: ClientId, { clean, windows }: Reputation): void {
+  if (clean === 0 && windows.size === 0) state.reputations.delete(client);
+}
+
+function saveClient(state: State, client: ClientId, { clean }: Reputation): void {
+  state.out.push({ type: "saveStanding", standing: { subject: client, clean, burnt: false } });
+}
+
+export function saveCohort(state: State, cohort: string): void {
+  const { agreed, burnt } = evidenceOf(state, cohort);
+  state.out.push({ type: "saveStanding", standing: { subject: `cohort:${cohort}`, clean: agreed, burnt } });
+}
