@@ -43,6 +43,9 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     failFast: true,
     math: "portable",
     portable: false,
+    verify: "audit",
+    compare: "bits",
+    check: false,
     ...changes,
   };
 }

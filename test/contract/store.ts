@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { Statement } from "../../shared/wire/rest.ts";
 import type { BlobOwner, ClaimedTask, JobRow, ResultRow, Store } from "../../server/store/store.ts";
 import { noQuotas, type Quotas, type Usage } from "../../server/store/quotas.ts";
 import {
@@ -31,6 +32,14 @@ interface StoreHarness {
 
 const all = 1_000_000;
 const ada = { customer: "ada" };
+const nothingStated: Statement = {
+  strangers: 0,
+  audited: 0,
+  checked: 0,
+  wrong: 0,
+  withdrawn: 0,
+  irreproducible: false,
+};
 const nothing: Usage = {
   inputBytes: 0,
   outputBytes: 0,
@@ -111,6 +120,8 @@ export function storeContract(name: string, harness: StoreHarness): void {
           submittedAt: 1_000,
           inputBytes: 0,
           outputBytes: 0,
+          provisional: 0,
+          statement: nothingStated,
           reason: undefined,
           waitingFor: [],
         } satisfies JobRow);

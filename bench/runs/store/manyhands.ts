@@ -35,6 +35,9 @@ const job: NewJob = {
   failFast: true,
   math: "portable",
   portable: false,
+  verify: "audit",
+  compare: "bits",
+  check: false,
 };
 
 const directory = temporaryDirectory();

@@ -1,10 +1,11 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import type { JobOptions, JobState, TaskFailure } from "../../../shared/wire/rest.ts";
+import type { JobOptions, JobState, Statement, TaskFailure } from "../../../shared/wire/rest.ts";
 import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
 import type { Database } from "./database.ts";
+import { nothingStated } from "./statement.ts";
 import type { TaskPacks } from "./task-packs.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
@@ -19,6 +20,8 @@ export interface CachedJob {
   nextIndex: number;
   /** Whether the job has rows in `attempts` or `checkpoints`; most jobs have none. */
   hasSideRows: boolean;
+  /** Whether the job may have rows in `provisionalPacks`. */
+  hasProvisional: boolean;
 }
 
 interface JobColumns {
@@ -43,6 +46,9 @@ interface JobColumns {
   readonly lowWater: number;
   readonly inputBytes: number;
   readonly outputBytes: number;
+  readonly provisional: number;
+  readonly statement: string | null;
+  readonly changedOptions: string | null;
   /** JSON array of job ids. */
   readonly waitingFor: string;
 }
@@ -123,7 +129,8 @@ export class JobCache {
     for (const { number, row, lowWater } of this.#changed)
       this.#db.run(
         `UPDATE jobs SET state = ?, paused = ?, priority = ?, total = ?, done = ?, failed = ?, lastSeq = ?, endedAt = ?,
-           submittedAt = ?, reason = ?, inputBytes = ?, outputBytes = ?, lowWater = ? WHERE number = ?`,
+           submittedAt = ?, reason = ?, inputBytes = ?, outputBytes = ?, provisional = ?, statement = ?, lowWater = ?
+         WHERE number = ?`,
         row.state,
         row.paused ? 1 : 0,
         row.priority,
@@ -136,6 +143,8 @@ export class JobCache {
         row.reason === undefined ? null : JSON.stringify(row.reason),
         row.inputBytes,
         row.outputBytes,
+        row.provisional,
+        row.statement === nothingStated ? null : JSON.stringify(row.statement),
         lowWater,
         number,
       );
@@ -158,9 +167,9 @@ export class JobCache {
 
   #load(columns: JobColumns): CachedJob {
     const { number, lowWater } = columns;
-    const side = this.#db.get(
-      `SELECT 1 WHERE EXISTS (SELECT 1 FROM attempts WHERE job = ?1)
-         OR EXISTS (SELECT 1 FROM checkpoints WHERE job = ?1)`,
+    const has = this.#db.get<{ side: number; provisional: number }>(
+      `SELECT EXISTS (SELECT 1 FROM attempts WHERE job = ?1) OR EXISTS (SELECT 1 FROM checkpoints WHERE job = ?1) AS side,
+         EXISTS (SELECT 1 FROM provisionalPacks WHERE job = ?1) AS provisional`,
       number,
     );
     return {
@@ -168,22 +177,28 @@ export class JobCache {
       row: rowOf(columns),
       lowWater,
       nextIndex: this.#tasks.nextIndex(number),
-      hasSideRows: side !== undefined,
+      hasSideRows: has?.side === 1,
+      hasProvisional: has?.provisional === 1,
     };
   }
 }
 
+/** Options that jobs of earlier versions lack: the rest of such a job is computed, and its results taken, as its beginning was. */
+const earlierOptions = {
+  failFast: true,
+  math: "portable",
+  portable: false,
+  verify: "off",
+  compare: "bits",
+  check: false,
+} as const satisfies Partial<JobOptions & Pick<JobRow, "portable">>;
+
 function rowOf(columns: JobColumns): JobRow {
   return {
-    // Jobs of earlier versions lack these options; the rest of such a job is computed as its beginning was.
-    failFast: true,
-    math: "portable",
-    portable: false,
+    ...earlierOptions,
     // Options are one JSON text, so that options of later versions need no new column.
-    ...(JSON.parse(columns.options) as Omit<
-      JobOptions & Pick<JobRow, "portable">,
-      "failFast" | "math" | "portable"
-    >),
+    ...(JSON.parse(columns.options) as Omit<JobOptions & Pick<JobRow, "portable">, keyof typeof earlierOptions>),
+    ...(columns.changedOptions === null ? {} : (JSON.parse(columns.changedOptions) as Partial<JobOptions>)),
     id: columns.id,
     customer: columns.customer,
     ...(columns.key === null ? {} : { key: columns.key }),
@@ -200,6 +215,8 @@ function rowOf(columns: JobColumns): JobRow {
     submittedAt: columns.submittedAt,
     inputBytes: columns.inputBytes,
     outputBytes: columns.outputBytes,
+    provisional: columns.provisional,
+    statement: columns.statement === null ? nothingStated : (JSON.parse(columns.statement) as Statement),
     reason: columns.reason === null ? undefined : (JSON.parse(columns.reason) as TaskFailure),
     // A job that a blocked job comes after has failed, so waiting has no end.
     waitingFor: columns.state === "blocked" ? [] : (JSON.parse(columns.waitingFor) as JobId[]),

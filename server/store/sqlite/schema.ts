@@ -216,6 +216,42 @@ const migrations: readonly Migration[] = [
   -- Of a job that is being removed: the customer whose blobs its references count to.
   ALTER TABLE forgottenJobs ADD COLUMN customer TEXT;
   `,
+  // From this version on results of strangers are provisional until they are verified. Columns of packs are as in outcomePacks; a pack
+  // belongs to one window.
+  `
+  CREATE TABLE provisionalPacks (
+    number  INTEGER PRIMARY KEY,
+    job     INTEGER NOT NULL,
+    window  INTEGER NOT NULL,
+    client  TEXT NOT NULL,
+    cohort  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    count   INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    runs    BLOB,
+    sizes   BLOB,
+    side    TEXT,
+    outputs BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX provisionalPacks_window ON provisionalPacks (job, window);
+
+  ALTER TABLE jobs ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
+  -- JSON; NULL while there is nothing to state.
+  ALTER TABLE jobs ADD COLUMN statement TEXT;
+  -- JSON of options that replace those of a job that was made with others.
+  ALTER TABLE jobs ADD COLUMN changedOptions TEXT;
+
+  -- The stranger that sent the checkpoint.
+  ALTER TABLE checkpoints ADD COLUMN client TEXT;
+  ALTER TABLE checkpoints ADD COLUMN cohort TEXT;
+
+  CREATE TABLE standings (
+    subject TEXT PRIMARY KEY,
+    clean   INTEGER NOT NULL,
+    burnt   INTEGER NOT NULL,
+    at      INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema version this build writes. */

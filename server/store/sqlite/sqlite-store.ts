@@ -1,17 +1,22 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
-import type { TaskFailure } from "../../../shared/wire/rest.ts";
+import type { Compare, TaskFailure, Verify } from "../../../shared/wire/rest.ts";
 import type {
   BlobOwner,
+  CheckpointAuthor,
+  Checks,
   ClaimedTask,
   JobFilter,
   JobRow,
   NewJob,
   NewOutcome,
+  NewOutput,
   NewTask,
+  Standing,
   Store,
   TokenRow,
+  WindowName,
 } from "../store.ts";
 import type { Quotas } from "../quotas.ts";
 import type { Database } from "./database.ts";
@@ -20,13 +25,16 @@ import { storeError } from "./failure.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { JobCache } from "./job-cache.ts";
 import { OutcomePacks } from "./outcome-packs.ts";
+import { ProvisionalPacks } from "./provisional-packs.ts";
 import type { Transaction } from "./transaction.ts";
 import { TaskPacks } from "./task-packs.ts";
 import { UsageLedger } from "./usage-ledger.ts";
+import { acceptProvisional } from "./verbs/accept-provisional.ts";
 import * as bans from "./verbs/bans.ts";
 import { disownBlob } from "./verbs/blob-owners.ts";
 import * as blobs from "./verbs/blobs.ts";
 import { checkpoint } from "./verbs/checkpoint.ts";
+import { noteChecks, setVerify } from "./verbs/checks.ts";
 import { claimStride } from "./verbs/claim.ts";
 import { closeJob } from "./verbs/close-job.ts";
 import { complete } from "./verbs/complete.ts";
@@ -34,16 +42,21 @@ import { createJob } from "./verbs/create-job.ts";
 import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
 import { endJob } from "./verbs/end-job.ts";
 import { failures } from "./verbs/failures.ts";
+import { keepProvisional } from "./verbs/keep-provisional.ts";
 import * as kernels from "./verbs/kernels.ts";
 import { jobTotals, listJobs, pageOfJobs } from "./verbs/list-jobs.ts";
+import { listWindows, provisionalOutput, provisionalResults } from "./verbs/provisional-results.ts";
+import { readTasks } from "./verbs/read-tasks.ts";
 import { recordAttempts } from "./verbs/record-attempts.ts";
 import { newestFailure, requeueStride } from "./verbs/requeue-failed.ts";
 import { results } from "./verbs/results.ts";
 import { setPaused } from "./verbs/set-paused.ts";
 import { setPriority } from "./verbs/set-priority.ts";
+import * as standings from "./verbs/standings.ts";
 import { submit } from "./verbs/submit.ts";
 import * as tokens from "./verbs/tokens.ts";
 import { unclaim } from "./verbs/unclaim.ts";
+import { withdrawProvisional } from "./verbs/withdraw-provisional.ts";
 
 /**
  * The Store on one SQLite connection, which owns its database. Made by `openSqliteStore` and `openMemoryStore`.
@@ -60,12 +73,14 @@ export class SqliteStore implements Store {
     const { clock, markEvery, quotas } = options;
     const tasks = new TaskPacks(db);
     const usage = new UsageLedger(db, quotas);
+    const ended = new EndedSets(db, markEvery);
     const transaction: Transaction = {
       db,
       jobs: new JobCache(db, tasks, usage),
       tasks,
       outcomes: new OutcomePacks(db),
-      ended: new EndedSets(db, markEvery),
+      provisional: new ProvisionalPacks(db, ended),
+      ended,
       usage,
       claims: new Map(),
       reopened: new Set(),
@@ -80,6 +95,7 @@ export class SqliteStore implements Store {
       beforeCommit: () => {
         transaction.tasks.flush();
         transaction.outcomes.flush();
+        transaction.provisional.flush();
         transaction.ended.flush();
         transaction.jobs.writeChanges();
       },
@@ -95,6 +111,7 @@ export class SqliteStore implements Store {
         transaction.jobs.clear();
         transaction.tasks.clear();
         transaction.outcomes.clear();
+        transaction.provisional.clear();
         transaction.ended.clear();
       },
     });
@@ -192,8 +209,59 @@ export class SqliteStore implements Store {
     return this.#write((transaction) => recordAttempts(transaction, id, attempts), attempts.length);
   }
 
-  checkpoint(id: JobId, index: TaskIndex, state: Uint8Array) {
-    return this.#write((transaction) => checkpoint(transaction, id, index, state));
+  checkpoint(id: JobId, index: TaskIndex, state: Uint8Array, by?: CheckpointAuthor) {
+    return this.#write((transaction) => checkpoint(transaction, id, index, state, by));
+  }
+
+  keepProvisional(id: JobId, window: WindowName, outputs: readonly NewOutput[]) {
+    return this.#write((transaction) => keepProvisional(transaction, id, window, outputs), outputs.length);
+  }
+
+  acceptProvisional(id: JobId, window: number, indexes: readonly TaskIndex[], checks?: Partial<Checks>) {
+    return this.#write(
+      (transaction) => acceptProvisional(transaction, id, window, indexes, checks),
+      indexes.length,
+    );
+  }
+
+  withdrawProvisional(id: JobId, window: number, indexes?: readonly TaskIndex[], checks?: Partial<Checks>) {
+    return this.#write((transaction) => withdrawProvisional(transaction, id, window, indexes, checks));
+  }
+
+  provisionalOutput(id: JobId, window: number, index: TaskIndex) {
+    return this.#read((transaction) => provisionalOutput(transaction, id, window, index));
+  }
+
+  provisionalResults(id: JobId, after: TaskIndex, limit: number, maxBytes: number) {
+    return this.#read((transaction) => provisionalResults(transaction, id, after, limit, maxBytes));
+  }
+
+  listWindows() {
+    return this.#read(listWindows);
+  }
+
+  readTasks(id: JobId, indexes: readonly TaskIndex[]) {
+    return this.#read((transaction) => readTasks(transaction, id, indexes));
+  }
+
+  noteChecks(id: JobId, checks: Partial<Checks>) {
+    return this.#write((transaction) => noteChecks(transaction, id, checks));
+  }
+
+  setVerify(id: JobId, options: { verify: Verify; compare: Compare }) {
+    return this.#write((transaction) => setVerify(transaction, id, options));
+  }
+
+  saveStanding(standing: Standing) {
+    return this.#write((transaction) => standings.saveStanding(transaction, standing));
+  }
+
+  collectStandings(before: number) {
+    return this.#write((transaction) => standings.collectStandings(transaction, before));
+  }
+
+  listStandings() {
+    return this.#read(standings.listStandings);
   }
 
   results(id: JobId, after: number, limit: number, maxBytes: number) {

@@ -4,13 +4,14 @@ import type { Database } from "./database.ts";
 import type { EndedSets } from "./ended-sets.ts";
 import type { JobCache } from "./job-cache.ts";
 import type { OutcomePacks } from "./outcome-packs.ts";
+import type { ProvisionalPacks } from "./provisional-packs.ts";
 import type { TaskPacks } from "./task-packs.ts";
 import type { UsageLedger } from "./usage-ledger.ts";
 
 /**
  * The parts that a verb works with. The rules that let many verbs share one transaction:
  * - a verb refuses (throws a PlatformError) before its first write, never after;
- * - a verb changes memory only in `afterCommit`, except for the job cache, the packs, the ended sets and the usage. Those four show a
+ * - a verb changes memory only in `afterCommit`, except for the job cache, the packs, the ended sets and the usage. Those show a
  *   transaction's changes to its later verbs, write them before COMMIT, and drop them on a rollback.
  */
 export interface Transaction {
@@ -18,6 +19,7 @@ export interface Transaction {
   readonly jobs: JobCache;
   readonly tasks: TaskPacks;
   readonly outcomes: OutcomePacks;
+  readonly provisional: ProvisionalPacks;
   readonly ended: EndedSets;
   readonly usage: UsageLedger;
   /** The claims by the job's number. */

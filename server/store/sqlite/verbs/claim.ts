@@ -1,10 +1,11 @@
-import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { ClientId, JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { ClaimedTask } from "../../store.ts";
 import { JobClaims } from "../claims.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import type { TaskRange } from "../task-packs.ts";
 import { isActive } from "./ending.ts";
+import { keptClaims } from "./provisional-claims.ts";
 
 /** Packs to walk before other work gets its turn: about 10 ms when all of their tasks have ended (1 µs each). */
 const stride = 10_000;
@@ -29,6 +30,7 @@ export function claimStride(
   let claims = transaction.claims.get(job.number);
   if (!claims) {
     claims = new JobClaims(job.lowWater);
+    for (const index of keptClaims(transaction, job)?.indexes() ?? []) claims.add(index);
     transaction.claims.set(job.number, claims);
   }
   const tasks: ClaimedTask[] = [];
@@ -127,21 +129,32 @@ function take(
   for (let at = 0; at < values.length; at++) {
     const index = indexes[at]!;
     const { payload: input, refs } = values[at]!;
-    const { attempts, checkpoint } = job.hasSideRows ? sideRows(transaction, job, index) : noSideRows;
-    tasks.push({ index, input, refs, attempts, checkpoint });
+    const { attempts, checkpoint, checkpointBy } = job.hasSideRows
+      ? sideRows(transaction, job, index)
+      : noSideRows;
+    tasks.push({ index, input, refs, attempts, checkpoint, checkpointBy });
   }
 }
 
-type SideRows = Pick<ClaimedTask, "attempts" | "checkpoint">;
+type SideRows = Pick<ClaimedTask, "attempts" | "checkpoint" | "checkpointBy">;
 
-const noSideRows: SideRows = { attempts: 0, checkpoint: undefined };
+const noSideRows: SideRows = { attempts: 0, checkpoint: undefined, checkpointBy: undefined };
+
+interface SideColumns {
+  readonly attempts: number | null;
+  readonly state: Uint8Array | null;
+  readonly client: ClientId | null;
+  readonly cohort: string | null;
+}
 
 function sideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): SideRows {
-  const side = db.get<{ attempts: number | null; state: Uint8Array | null }>(
-    `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts,
-            (SELECT state FROM checkpoints WHERE job = ?1 AND idx = ?2) AS state`,
+  const side = db.get<SideColumns>(
+    `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts, state, client, cohort
+     FROM (SELECT 1) LEFT JOIN checkpoints ON job = ?1 AND idx = ?2`,
     job.number,
     index,
   );
-  return { attempts: side?.attempts ?? 0, checkpoint: side?.state ?? undefined };
+  const { attempts, state, client, cohort } = side!;
+  const checkpointBy = client === null || cohort === null ? undefined : { client, cohort };
+  return { attempts: attempts ?? 0, checkpoint: state ?? undefined, checkpointBy };
 }

@@ -17,6 +17,7 @@ export function complete(
   let failed = 0;
   let bytes = 0;
   const active = isActive(job);
+  const provisional = active && job.row.provisional > 0 ? transaction.provisional.tasksOf(job) : undefined;
   for (const outcome of outcomes) {
     const { index } = outcome;
     if (!active || !isOpen(transaction, job, index)) dropped.push(index);
@@ -24,6 +25,8 @@ export function complete(
       accepted.push(index);
       bytes += record(transaction, job, job.row.lastSeq + accepted.length, outcome);
       if (outcome.state === "failed") failed++;
+      // Results of the task that are still provisional stay on disk until their windows are judged, or the job ends.
+      provisional?.delete(index);
     }
   }
   if (accepted.length > 0) {
@@ -33,6 +36,7 @@ export function complete(
       failed: row.failed + failed,
       lastSeq: row.lastSeq + accepted.length,
       outputBytes: row.outputBytes + bytes,
+      provisional: provisional?.size ?? 0,
     });
     if (job.hasSideRows) for (const index of accepted) dropSideRows(transaction, job, index);
     moveMark(transaction, job, accepted.length);

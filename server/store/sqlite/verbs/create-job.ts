@@ -54,8 +54,8 @@ function mustExist({ jobs }: Transaction, before: JobId): void {
 
 function findEarlier({ db, jobs }: Transaction, job: NewJob): JobRow | undefined {
   const { id, customer, key, kernel } = job;
-  const found = db.get<{ id: NewJob["id"] }>(
-    "SELECT id FROM jobs WHERE (customer = ? AND key = ?) OR id = ?",
+  const found = db.get<{ id: NewJob["id"]; options: string }>(
+    "SELECT id, options FROM jobs WHERE (customer = ? AND key = ?) OR id = ?",
     customer,
     key ?? null,
     id,
@@ -69,11 +69,18 @@ function findEarlier({ db, jobs }: Transaction, job: NewJob): JobRow | undefined
       "CONFLICT",
       `The key "${key}" stands for job ${row.id} with kernel ${row.kernel.sha256.slice(0, 12)}…; this request has kernel ${kernel.sha256.slice(0, 12)}…. Expected the same kernel, or another key.`,
     );
-  const differing = comparedOptions.filter((option) => !isDeepStrictEqual(job[option], row[option]));
+  // The row has the newest of these options. A job of an earlier version was made without them.
+  const {
+    verify = job.verify,
+    compare = job.compare,
+    check = job.check,
+  } = JSON.parse(found.options) as Partial<NewJob>;
+  const made = { ...row, verify, compare, check };
+  const differing = comparedOptions.filter((option) => !isDeepStrictEqual(job[option], made[option]));
   if (differing.length > 0)
     throw new PlatformError(
       "CONFLICT",
-      `The key "${key}" stands for job ${row.id} with ${describe(row, differing)}; this request has ${describe(job, differing)}. Expected the same options, or another key.`,
+      `The key "${key}" stands for job ${row.id} with ${describe(made, differing)}; this request has ${describe(job, differing)}. Expected the same options, or another key.`,
     );
   return row;
 }
@@ -88,6 +95,9 @@ const comparedOptions = [
   "signature",
   "failFast",
   "math",
+  "verify",
+  "compare",
+  "check",
   "group",
   "after",
 ] as const;

@@ -23,6 +23,7 @@ export function forgetJob(transaction: Transaction, id: JobId): number | undefin
   db.run("INSERT INTO forgottenJobs (number, customer) VALUES (?, ?)", job.number, job.row.customer);
   transaction.usage.jobChanged(job.row, undefined);
   touchKernel(transaction, job);
+  transaction.provisional.forget(job);
   dropClaims(transaction, job);
   return job.number;
 }
@@ -53,6 +54,7 @@ const sweeps = [
   sweep("endedSets", "job", 1),
   sweep("attempts", "idx", stride),
   sweep("checkpoints", "idx", packStride),
+  sweep("provisionalPacks", "window", packStride),
 ];
 
 /** Removes references to blobs, which then no longer count to the customer. @returns whether there were any */

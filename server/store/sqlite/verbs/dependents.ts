@@ -5,6 +5,7 @@ import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { rememberState, stateBefore } from "./reopening.ts";
+import { dropProvisional } from "./withdraw-provisional.ts";
 
 /**
  * `waits` has a row for each job that has not finished well yet, also while the job that comes after it is blocked, so that the
@@ -114,6 +115,7 @@ function block(transaction: Transaction, job: CachedJob, failure: string): void 
     reason: blockedBy(failure),
     waitingFor: [],
   });
+  dropProvisional(transaction, job);
   tell(transaction, job);
 }
 

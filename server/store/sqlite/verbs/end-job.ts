@@ -5,6 +5,7 @@ import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
 import { dropClaims, isActive } from "./ending.ts";
 import { rememberState } from "./reopening.ts";
+import { dropProvisional } from "./withdraw-provisional.ts";
 
 export function endJob(
   transaction: Transaction,
@@ -18,6 +19,7 @@ export function endJob(
   if (as === "quarantined") rememberState(transaction, job);
   transaction.jobs.change(job, { state: as, endedAt: transaction.clock(), reason });
   if (job.hasSideRows) transaction.db.run("DELETE FROM checkpoints WHERE job = ?", job.number);
+  dropProvisional(transaction, job);
   dropClaims(transaction, job);
   settleDependents(transaction, job);
   return job.row;

@@ -3,6 +3,7 @@ import { hasEnded } from "../../../../shared/wire/rest.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
+import { dropProvisional } from "./withdraw-provisional.ts";
 
 /**
  * Finishes a closed job whose tasks have all ended (or that has none), unless it waits for another job. Jobs that waited for it
@@ -14,6 +15,7 @@ export function finishIfEnded(transaction: Transaction, first: CachedJob): void 
     const { state, done, failed, total, waitingFor } = job.row;
     if (state !== "closed" || done + failed < total || waitingFor.length > 0) continue;
     transaction.jobs.change(job, { state: "finished", endedAt: transaction.clock() });
+    dropProvisional(transaction, job);
     dropClaims(transaction, job);
     queue.push(...settleDependents(transaction, job));
   }

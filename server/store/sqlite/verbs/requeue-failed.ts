@@ -44,7 +44,8 @@ export function requeueStride(
   for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
   const indexes = failed.map(({ first }) => first);
   if (indexes.length > 0) transaction.ended.reopen(job, indexes);
-  const bytes = failed.reduce((sum, row) => sum + row.bytes, 0);
+  const forgotten = job.hasProvisional ? transaction.provisional.removeOf(job, new Set(indexes)) : 0;
+  const bytes = failed.reduce((sum, row) => sum + row.bytes, forgotten);
   reopen(transaction, job, failed.length, bytes);
   walkAgain(transaction, job, Math.min(...indexes));
   finishIfEnded(transaction, job);
@@ -57,7 +58,7 @@ function unblock(transaction: Transaction, job: CachedJob): number {
   return job.row.total;
 }
 
-/** @param bytes - of the removed failures */
+/** @param bytes - of the removed failures, and of provisional results of their tasks */
 function reopen(transaction: Transaction, job: CachedJob, requeued: number, bytes: number): void {
   const { db, jobs } = transaction;
   const { state, failed, outputBytes } = job.row;

@@ -1,0 +1,24 @@
+import type { Statement } from "../../../shared/wire/rest.ts";
+import type { Checks } from "../store.ts";
+
+/** The statement of a job that no stranger's result was accepted or verified for. */
+export const nothingStated: Statement = Object.freeze({
+  strangers: 0,
+  audited: 0,
+  checked: 0,
+  wrong: 0,
+  withdrawn: 0,
+  irreproducible: false,
+});
+
+export function withChecks(statement: Statement, checks: Partial<Checks> = {}): Statement {
+  const { audited = 0, checked = 0, wrong = 0, withdrawn = 0, irreproducible } = checks;
+  return {
+    strangers: statement.strangers,
+    audited: statement.audited + audited,
+    checked: statement.checked + checked,
+    wrong: statement.wrong + wrong,
+    withdrawn: statement.withdrawn + withdrawn,
+    irreproducible: irreproducible ?? statement.irreproducible,
+  };
+}

@@ -1,0 +1,69 @@
+import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { Statement } from "../../../../shared/wire/rest.ts";
+import type { Checks, JobRow } from "../../store.ts";
+import type { CachedJob } from "../job-cache.ts";
+import { withChecks } from "../statement.ts";
+import type { Transaction } from "../transaction.ts";
+import { keepsClaims, unclaimProvisional } from "./provisional-claims.ts";
+
+interface RemovedResults {
+  readonly indexes: readonly TaskIndex[];
+  /** Bytes of the outputs. */
+  readonly bytes: number;
+}
+
+export function withdrawProvisional(
+  transaction: Transaction,
+  id: JobId,
+  window: number,
+  indexes: readonly TaskIndex[] | undefined,
+  checks?: Partial<Checks>,
+): { reopened: TaskIndex[]; job: JobRow } {
+  const { jobs, provisional } = transaction;
+  const job = jobs.need(id);
+  const removed = !job.hasProvisional
+    ? { indexes: [], bytes: 0 }
+    : indexes
+      ? provisional.remove(job, window, new Set(indexes))
+      : all(provisional.take(job, window));
+  if (removed.indexes.length === 0) return { reopened: [], job: job.row };
+  const reopened = forgetResults(transaction, job, window, removed, withChecks(job.row.statement, checks));
+  return { reopened, job: job.row };
+}
+
+function all(packs: readonly RemovedResults[]): RemovedResults {
+  return {
+    indexes: packs.flatMap(({ indexes }) => indexes),
+    bytes: packs.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/**
+ * Counts removed results of a window no longer, and gives back the claims of their tasks.
+ * @returns the tasks without an outcome and without another provisional result
+ */
+export function forgetResults(
+  transaction: Transaction,
+  job: CachedJob,
+  window: number,
+  { indexes, bytes }: RemovedResults,
+  statement: Statement,
+): TaskIndex[] {
+  const tasks = transaction.provisional.tasksOf(job);
+  const reopened = indexes.filter((index) => tasks.remove(index, window));
+  transaction.jobs.change(job, {
+    provisional: tasks.size,
+    outputBytes: job.row.outputBytes - bytes,
+    statement,
+  });
+  if (reopened.length > 0 && keepsClaims(job)) unclaimProvisional(transaction, job, reopened);
+  return reopened;
+}
+
+/** Removes the provisional results of a job that takes no more outcomes. */
+export function dropProvisional(transaction: Transaction, job: CachedJob): void {
+  if (!job.hasProvisional) return transaction.provisional.forget(job);
+  const bytes = transaction.provisional.removeAll(job);
+  transaction.jobs.change(job, { provisional: 0, outputBytes: job.row.outputBytes - bytes });
+  job.hasProvisional = false;
+}
