@@ -94,9 +94,9 @@ export class ClientRegistry {
       if (record.tokenId === tokenId) this.#tickets.delete(record.ticket);
   }
 
-  count(id: ClientId, state: "done" | "failed"): void {
+  count(id: ClientId, state: "done" | "failed", tasks = 1): void {
     const record = this.#records.get(id);
-    if (record) record[state] += 1;
+    if (record) record[state] += tasks;
   }
 
   /** @throws PlatformError NOT_FOUND */

@@ -36,7 +36,7 @@ describe("a pack of results", () => {
   });
 
   test("a line that tells of the job stands in a frame as it is", () => {
-    const counts = { total: 1, queued: 0, running: 0, done: 1, failed: 0, cancelled: 0 };
+    const counts = { total: 1, queued: 0, running: 0, provisional: 0, done: 1, failed: 0, cancelled: 0 };
     const line: JobLine = { state: "end", job: "finished", counts };
     expect(readResultFrame(encodeJobLine(line).subarray(frameHeadBytes))).toEqual(line);
   });
