@@ -145,7 +145,11 @@ export class Jobs {
 }
 
 /** @throws PlatformError BAD_REQUEST for options that do not go together */
-function checkVerification({ verify, compare, check }: Pick<JobOptions, "verify" | "compare" | "check">): void {
+function checkVerification({
+  verify,
+  compare,
+  check,
+}: Pick<JobOptions, "verify" | "compare" | "check">): void {
   if (typeof verify !== "object" || (compare !== "kernel" && !check)) return;
   throw new PlatformError(
     "BAD_REQUEST",

@@ -1,4 +1,5 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
+import { limits } from "../../shared/limits.ts";
 import { callOf, chooseAudit, isTrustedExpected } from "./auditing.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
@@ -136,7 +137,7 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
  * @returns the task as its client is told
  */
 export function leaseTask(state: State, client: Client, task: Task): LeasedTask {
-  const lease = addLease(state, task, client, task.lastAttempt + 1);
+  const lease = addLease(state, task, client, nextAttempt(task));
   state.counts.leases += 1;
   const { index, audit } = task;
   const { input, refs } = task.claimed;
@@ -156,6 +157,10 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
     ...(checkpoint && { resume: checkpoint }),
     ...(audit && callOf(audit)),
   };
+}
+
+function nextAttempt({ audit, lastAttempt }: Task): number {
+  return audit && audit.phase !== "run" ? limits.firstCallAttempt + audit.calls++ : lastAttempt + 1;
 }
 
 /** Whether the client goes on from the task's checkpoint: that of a stranger is continued by its own cohort only (SPEC.md [VERIFY-9]). */

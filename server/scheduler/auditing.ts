@@ -22,6 +22,8 @@ export interface Audit {
   against: "provisional" | "first";
   /** Attempts that were lost, or failed for reasons that say nothing about the result. */
   attempts: number;
+  /** Number of calls of the kernel module's functions so far. */
+  calls: number;
 }
 
 /** A computation of an audit; without output when the kernel failed. */
@@ -129,6 +131,7 @@ function newAudit(window: Window, output: Payload | undefined): Audit {
     latest: undefined,
     against: "provisional",
     attempts: 0,
+    calls: 0,
   };
 }
 

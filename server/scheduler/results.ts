@@ -1,5 +1,6 @@
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome, NewOutput } from "../store/store.ts";
@@ -98,6 +99,15 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     removeLease(state, lease);
     batch.ackNow.push(index);
     return receiveAudit(state, sender, lease, outcome);
+  }
+  if (result.attempt >= limits.firstCallAttempt) {
+    ignore(state, "the result of a call without a lease", {
+      client,
+      job: job.id,
+      index,
+      attempt: result.attempt,
+    });
+    return void batch.ackNow.push(index);
   }
   if (outcome.state === "failed") {
     // A failure without a lease says nothing about the task, which has ended or is with another client by now.

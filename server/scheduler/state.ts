@@ -346,8 +346,10 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   task.place = "leased";
   if (task.failures) task.job.suspects.delete(task);
   if (task.leases.length > 0) task.job.overdue.delete(task);
-  task.lastAttempt = Math.max(task.lastAttempt, attempt);
-  task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
+  if (attempt < limits.firstCallAttempt) {
+    task.lastAttempt = Math.max(task.lastAttempt, attempt);
+    task.job.highestAttempt = Math.max(task.job.highestAttempt, attempt);
+  }
   task.leases = task.leases.length === 0 ? [lease] : [...task.leases, lease];
   if (client.leases === noLeases) client.leases = new Set();
   client.leases.add(lease);

@@ -183,11 +183,12 @@ export function passTime(state: State): void {
   }
 }
 
-/** Closes the windows of clients without a task of a job that has nothing left to hand out. */
+/** Of a job that has nothing left to hand out: closes the windows of clients without a task of it, and accepts clean windows. */
 export function closeIdle(state: State, job: Job): void {
-  if (job.openWindows.size === 0 || hasMore(job)) return;
-  for (const window of job.openWindows.values())
-    if (!holdsTaskOf(state, window.client, job)) close(state, window);
+  if (job.windows.size === 0 || hasMore(job)) return;
+  for (const window of job.windows.values())
+    if (window.place === "clean") advance(state, window);
+    else if (window.place === "open" && !holdsTaskOf(state, window.client, job)) close(state, window);
 }
 
 function hasMore({ exhausted, queue }: Job): boolean {

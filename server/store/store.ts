@@ -105,8 +105,8 @@ export interface Store {
     checks?: Partial<Checks>,
   ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
   /**
-   * Forgets provisional results of a window (all without `indexes`); tasks without an outcome can be claimed again, unless another window has a
-   * result of theirs. Without effect on a window that is not there.
+   * Forgets provisional results of a window (all without `indexes`); tasks without an outcome can be claimed again, without a checkpoint, unless
+   * another window has a result of theirs. Without effect on a window that is not there.
    * @returns the tasks that can be claimed again
    */
   withdrawProvisional(

@@ -56,6 +56,10 @@ export function forgetResults(
     outputBytes: job.row.outputBytes - bytes,
     statement,
   });
+  // A checkpoint may be what made the result wrong.
+  if (job.hasSideRows)
+    for (const index of reopened)
+      transaction.db.run("DELETE FROM checkpoints WHERE job = ? AND idx = ?", job.number, index);
   if (reopened.length > 0 && keepsClaims(job)) unclaimProvisional(transaction, job, reopened);
   return reopened;
 }
