@@ -329,7 +329,7 @@ describe("[VERIFY-9] a stranger's checkpoint", () => {
     world.feed({ type: "clientWanted", client: author.id, tasks: 0, slots: 1 });
     world.feed({ type: "leasesReleased", client: author.id, leases: [lease] });
     author.held.length = 0;
-    const sibling = world.stranger(wrong, "a");
+    const sibling = world.stranger((input, given) => (given.resume ? wrong : square)(input, given), "a");
     await world.work(sibling);
     world.trusted();
     await world.workAll();
