@@ -111,6 +111,8 @@ export class VerificationWorld {
       seed: "0",
       requires: {},
       failFast: false,
+      math: "portable",
+      portable: false,
       verify: "audit",
       compare: "bits",
       check: false,

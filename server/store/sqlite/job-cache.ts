@@ -197,7 +197,10 @@ function rowOf(columns: JobColumns): JobRow {
   return {
     ...earlierOptions,
     // Options are one JSON text, so that options of later versions need no new column.
-    ...(JSON.parse(columns.options) as Omit<JobOptions & Pick<JobRow, "portable">, keyof typeof earlierOptions>),
+    ...(JSON.parse(columns.options) as Omit<
+      JobOptions & Pick<JobRow, "portable">,
+      keyof typeof earlierOptions
+    >),
     ...(columns.changedOptions === null ? {} : (JSON.parse(columns.changedOptions) as Partial<JobOptions>)),
     id: columns.id,
     customer: columns.customer,
