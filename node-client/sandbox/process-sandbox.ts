@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
+import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
 import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
 import { frameEndpoint, type Frame, type FrameEndpoint } from "./frames.ts";
@@ -132,8 +133,7 @@ class ProcessSandbox implements Sandbox {
 
   #exceeded(residentMb: number, memoryMb: number): void {
     const usedMb = Math.round(residentMb - processOverheadMb);
-    const reason = `The kernel used ${usedMb} MiB; the job allows ${memoryMb} MiB (memoryMb).`;
-    this.#kill({ kind: "memory", reason });
+    this.#kill({ kind: "memory", reason: outgrown(usedMb, memoryMb) });
   }
 
   #violated(what: string): void {

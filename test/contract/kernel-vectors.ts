@@ -37,7 +37,7 @@ type Expectation = (
   | { readonly state: "hangs" }
   /** Any outcome, as long as the sandbox can be ended and the client goes on. */
   | { readonly state: "survives" }
-  /** The sandbox ends by itself. A browser cannot tell memory from a crash. */
+  /** The sandbox ends by itself. */
   | { readonly state: "ended"; readonly kind: "memory" | "crash" }
 ) & {
   readonly progress?: number;
@@ -271,6 +271,23 @@ export const kernelVectors: readonly KernelVector[] = [
     input: { bytes: new Uint8Array([1, 2, 3]), list: [new Uint8Array(0)], floats: new Float32Array([1]) },
     resume: { state: new Uint8Array([4, 5]) },
     expect: { state: "done", output: [true, true, true, true, new Uint8Array([4, 5]), "undefined"] },
+  },
+  {
+    name: "[KERNEL-7] the classes of buffers are themselves, although a browser counts what they make",
+    source: `export default () => {
+      class Pixels extends Float32Array {}
+      const pixels = new Pixels(4);
+      const floats = Float64Array.from([1, 2]);
+      return [pixels.constructor === Pixels, pixels instanceof Float32Array, floats.constructor === Float64Array,
+        floats.map((x) => x + 1).constructor === Float64Array, Object.getPrototypeOf(floats) === Float64Array.prototype,
+        new ArrayBuffer(8) instanceof ArrayBuffer, new Uint8Array(new ArrayBuffer(8), 4).length, Float32Array.name,
+        Float32Array.BYTES_PER_ELEMENT, new Uint8Array(2 ** 21).subarray(2 ** 20).length, ArrayBuffer.isView(pixels)];
+    };`,
+    input: null,
+    expect: {
+      state: "done",
+      output: [true, true, true, true, true, true, 4, "Float32Array", 4, 2 ** 20, true],
+    },
   },
   {
     name: "[VALUE-2] structuredClone gives arrays with memory of their own",

@@ -118,7 +118,7 @@ const harness = {
   }),
 
   /** Makes a sandbox and loads a kernel; returns its number. */
-  async load(source: string, portable = false): Promise<number> {
+  async load(source: string, { portable = false, memoryMb = 512 } = {}): Promise<number> {
     const reports: SandboxReport[] = [];
     const sandbox = await sandboxes.create(
       {
@@ -128,7 +128,7 @@ const harness = {
         put: async (bytes) => ({ sha256: await hashBytes(bytes), size: bytes.length }),
         report: (report) => void reports.push(readReport(report)),
       },
-      { slot: 0, memoryMb: 512 },
+      { slot: 0, memoryMb },
     );
     const id = made.size;
     const entry: { sandbox: Sandbox; reports: SandboxReport[]; ended?: unknown } = { sandbox, reports };
@@ -149,7 +149,7 @@ const harness = {
 
   /** Loads a kernel, runs one task, and terminates the sandbox. */
   async once(source: string, input: Value = null, portable = false): Promise<unknown> {
-    const id = await harness.load(source, portable);
+    const id = await harness.load(source, { portable });
     const [outcome] = await harness.run(id, source, [input]);
     made.get(id)!.sandbox.terminate();
     return outcome;

@@ -1,4 +1,5 @@
 import { expose, transfer, wrap } from "comlink";
+import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
 import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
@@ -49,8 +50,8 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
 
   return {
     idleMs,
-    async create(host) {
-      const sandbox = new WorkerSandbox(await inTurn(), host);
+    async create(host, { memoryMb }) {
+      const sandbox = new WorkerSandbox(await inTurn(), host, memoryMb);
       await sandbox.ready;
       return sandbox;
     },
@@ -74,24 +75,22 @@ class WorkerSandbox implements Sandbox {
   /** Rejects when the sandbox ends: no call may wait for an answer that cannot come. */
   readonly #dead: Promise<never>;
 
-  constructor(frame: SandboxFrame, host: SandboxHost) {
+  constructor(frame: SandboxFrame, host: SandboxHost, memoryMb: number) {
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     this.#dead = this.ended.then(({ reason }) => {
       throw new Error(reason ?? "The sandbox was terminated.");
     });
     this.#dead.catch(() => undefined);
     const { port1, port2 } = new MessageChannel();
-    const worker = frame.spawn(port2, (reason) => this.#end(reason));
+    const worker = frame.spawn(port2, memoryMb, (reason) => this.#end(reason));
     this.#terminate = worker.terminate;
     const greeted = Promise.withResolvers<void>();
     this.#port = guardPort(port1, {
       greeting: workerReady,
       greeted: greeted.resolve,
       verbs: ["data", "put", "report"],
-      violated: (what) => {
-        worker.terminate();
-        this.#end(what);
-      },
+      outgrew: (usedMb) => this.#kill(outgrown(usedMb, memoryMb), "memory"),
+      violated: (what) => this.#kill(what),
     });
     this.ready = this.#within(startMs, greeted.promise);
     this.#runner = wrap<KernelRunner>(this.#port.endpoint);
@@ -111,19 +110,22 @@ class WorkerSandbox implements Sandbox {
   }
 
   terminate(): void {
-    this.#terminate();
-    this.#end(undefined);
+    this.#kill(undefined);
   }
 
-  #end(reason: string | undefined): void {
+  #kill(...end: [reason: Ended["reason"], kind?: Ended["kind"]]): void {
+    this.#terminate();
+    this.#end(...end);
+  }
+
+  #end(reason: Ended["reason"], kind: Ended["kind"] = "crash"): void {
     this.#port.close();
-    this.#resolveEnded({ reason, kind: "crash" });
+    this.#resolveEnded({ reason, kind });
   }
 
   async #within(ms: number, greeted: Promise<void>): Promise<void> {
     const timer = setTimeout(() => {
-      this.#terminate();
-      this.#end(`The sandbox's worker did not start within ${ms} ms.`);
+      this.#kill(`The sandbox's worker did not start within ${ms} ms.`);
     }, ms);
     await Promise.race([greeted, this.#dead]).finally(() => clearTimeout(timer));
   }

@@ -9,6 +9,8 @@ interface GuardOptions {
   /** First message of the worker. */
   readonly greeting: string;
   readonly greeted: () => void;
+  /** Called when the kernel holds more memory than its job allows, with the MiB. */
+  readonly outgrew: (usedMb: number) => void;
   /** Names of the functions that the worker may call. */
   readonly verbs: readonly string[];
   /** Called with the worker's fault; no further message is let through. */
@@ -38,6 +40,7 @@ export function guardPort(port: MessagePort, options: GuardOptions): GuardedPort
       greeted = true;
       return options.greeted();
     }
+    if (typeof data === "number") return options.outgrew(data);
     // comlink sends RELEASE when the garbage collector took a proxy; the page has nothing to release.
     if (isRecord(data) && data["type"] === "RELEASE") return;
     const clean = greeted ? admit(data, options.verbs) : undefined;

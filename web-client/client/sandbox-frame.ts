@@ -51,7 +51,7 @@ export class SandboxFrame {
   }
 
   /** Starts a worker that gets `port`; `died` is called at most once, when it ends without `terminate`. */
-  spawn(port: MessagePort, died: (reason: string) => void): { terminate: () => void } {
+  spawn(port: MessagePort, memoryMb: number, died: (reason: string) => void): { terminate: () => void } {
     const id = this.#nextId++;
     const forget = (): void => {
       this.#died.delete(id);
@@ -63,7 +63,7 @@ export class SandboxFrame {
       died(reason);
     });
     this.#startPinging();
-    this.#tell({ type: "spawn", id }, [port]);
+    this.#tell({ type: "spawn", id, memoryMb }, [port]);
     return {
       terminate: () => {
         forget();
@@ -91,9 +91,7 @@ export class SandboxFrame {
     this.#pings = this.#pongs = 0;
     this.#timer = setInterval(() => {
       if (this.#pings - this.#pongs >= missedPings)
-        this.close(
-          "The browser ended the sandbox's process; most likely a kernel used more memory than there is.",
-        );
+        this.close("The browser ended the sandbox's process, most likely for want of memory.");
       else this.#tell({ type: "ping", count: ++this.#pings });
     }, pingMs);
   }

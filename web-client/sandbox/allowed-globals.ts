@@ -1,14 +1,18 @@
+/** Constructors of buffers, and of arrays that make one. */
+export const bufferClasses =
+  `ArrayBuffer BigInt64Array BigUint64Array Float16Array Float32Array Float64Array Int16Array Int32Array
+  Int8Array SharedArrayBuffer Uint16Array Uint32Array Uint8Array Uint8ClampedArray`.split(/\s+/);
+
 /**
  * Globals of a kernel: the language, and platform objects that only compute. Every other global is removed before a kernel loads, also
  * globals of future browsers.
  */
 const language = `
-  AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean DataView Date
-  DisposableStack Error EvalError FinalizationRegistry Float16Array Float32Array Float64Array Function Infinity Int16Array
-  Int32Array Int8Array Intl Iterator JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp
-  Set SharedArrayBuffer String SuppressedError Symbol SyntaxError Temporal TypeError URIError Uint16Array Uint32Array
-  Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet WebAssembly decodeURI decodeURIComponent encodeURI
-  encodeURIComponent escape eval globalThis isFinite isNaN parseFloat parseInt undefined unescape`;
+  AggregateError Array AsyncDisposableStack Atomics BigInt Boolean DataView Date DisposableStack Error EvalError
+  FinalizationRegistry Function Infinity Intl Iterator JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError
+  Reflect RegExp Set String SuppressedError Symbol SyntaxError Temporal TypeError URIError WeakMap WeakRef WeakSet
+  WebAssembly decodeURI decodeURIComponent encodeURI encodeURIComponent escape eval globalThis isFinite isNaN parseFloat
+  parseInt undefined unescape`;
 
 /** The same names as in the Node client's sandbox, so that a kernel runs on both. */
 const platform = `
@@ -17,7 +21,7 @@ const platform = `
   clearInterval clearTimeout constructor dispatchEvent queueMicrotask removeEventListener self setInterval setTimeout
   structuredClone when`;
 
-const allowed = new Set(`${language} ${platform}`.trim().split(/\s+/));
+const allowed = new Set([...bufferClasses, ...`${language} ${platform}`.split(/\s+/)]);
 
 /**
  * Removes every other property of the global object and of its prototypes, and puts the replacements there.

@@ -6,7 +6,7 @@ export interface Greeting {
 
 /** Page → sandbox frame, over the control port. `spawn` carries the worker's own port. */
 export type ToFrame =
-  | { readonly type: "spawn"; readonly id: number }
+  | { readonly type: "spawn"; readonly id: number; readonly memoryMb: number }
   | { readonly type: "terminate"; readonly id: number }
   | { readonly type: "ping"; readonly count: number };
 
@@ -17,5 +17,8 @@ export type FromFrame =
   | { readonly type: "died"; readonly id: number; readonly reason: string }
   | { readonly type: "pong"; readonly count: number };
 
-/** First message of a worker, and the only one that is not comlink's: its globals are removed, and kernels may come. */
+/**
+ * First message of a worker: its globals are removed, and kernels may come. The only other message that is not comlink's is a number, the
+ * MiB that a kernel holds beyond its `memoryMb`.
+ */
 export const workerReady = "manyhands:ready";

@@ -15,13 +15,18 @@ function workerUrlWith(commonCode: string): string {
   return URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
 }
 
-function spawn(workerUrl: string, id: number, port: MessagePort, tell: (message: FromFrame) => void): void {
+function spawn(
+  workerUrl: string,
+  { id, memoryMb }: Extract<ToFrame, { type: "spawn" }>,
+  port: MessagePort,
+  tell: (message: FromFrame) => void,
+): void {
   const worker = new Worker(workerUrl);
   workers.set(id, worker);
   worker.addEventListener("error", (event) => {
     tell({ type: "died", id, reason: event.message || "The worker could not start." });
   });
-  worker.postMessage(undefined, [port]);
+  worker.postMessage(memoryMb, [port]);
 }
 
 function listen(control: MessagePort, { commonCode }: Greeting): void {
@@ -33,7 +38,7 @@ function listen(control: MessagePort, { commonCode }: Greeting): void {
     else if (message.type === "terminate") {
       workers.get(message.id)?.terminate();
       workers.delete(message.id);
-    } else if (event.ports[0]) spawn(workerUrl, message.id, event.ports[0], tell);
+    } else if (event.ports[0]) spawn(workerUrl, message, event.ports[0], tell);
   });
   control.start();
   tell({ type: "ready" });

@@ -29,7 +29,9 @@ function makeRandomUuid(): () => string {
 function quietConsole(sink: ConsoleSink): object {
   const log = (...parts: unknown[]): void => sink.log(...parts);
   const nothing = (): void => undefined;
-  const speaking = { log, info: log, warn: log, error: log, debug: log, trace: log };
-  const silent = ["assert", "dir", "table", "group", "groupEnd", "count", "time", "timeEnd", "timeLog"];
-  return { ...speaking, ...Object.fromEntries(silent.map((name) => [name, nothing])) };
+  const methods = (names: string, method: () => void) => names.split(" ").map((name) => [name, method]);
+  return Object.fromEntries([
+    ...methods("log info warn error debug trace", log),
+    ...methods("assert dir table group groupEnd count time timeEnd timeLog", nothing),
+  ]) as object;
 }

@@ -6,6 +6,7 @@ import { createKernelRunner, type KernelRunner } from "../../shared/client/sandb
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
 import { workerReady } from "./frame-messages.ts";
+import { meterMemory } from "./memory-meter.ts";
 import { portEndpoint } from "./port-endpoint.ts";
 import { makeReplacements } from "./replacements.ts";
 
@@ -18,6 +19,8 @@ const objectUrl = URL.createObjectURL.bind(URL);
 const revoke = URL.revokeObjectURL.bind(URL);
 const BlobOfSource = Blob;
 
+const mib = 2 ** 20;
+
 /** Outputs from this size on are transferred: below, a copy is cheaper than detaching a buffer. */
 const transferBytes = 64 * 1024;
 
@@ -27,13 +30,14 @@ const callsAtOnce = 64;
 addEventListener("message", function first(event) {
   removeEventListener("message", first);
   const port = event.ports[0];
-  if (port) start(port);
+  if (port) start(port, event.data as number);
 });
 
-function start(port: MessagePort): void {
+function start(port: MessagePort, memoryMb: number): void {
   const endpoint = portEndpoint(port);
   const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
   const replacements = makeReplacements({ log: (...parts) => running?.log(...parts) });
+  meterMemory(memoryMb * mib, (bytes) => endpoint.postMessage(Math.round(bytes / mib)));
   removeGlobals(globalThis, { ...replacements, ...timers.globals });
   const runner = createKernelRunner({
     importModule,

@@ -1,0 +1,85 @@
+import { bufferClasses } from "./allowed-globals.ts";
+
+/** Smaller buffers are not counted: counting them costs more than it tells. */
+const leastBytes = 2 ** 20;
+
+interface Counted {
+  readonly bytes: number;
+  /** Number of probes that were made before. */
+  readonly round: number;
+}
+
+/**
+ * Counts the buffers that a kernel makes and holds (SPEC.md [KERNEL-7]). Browsers tell a worker's memory to nobody, so the constructors of
+ * buffers become proxies that count, and the getter that every use of a WebAssembly memory calls looks at its size. One buffer or
+ * memory beyond the limit is told at once. Of many buffers some may be garbage: when their sum is beyond the limit, an object that
+ * nothing holds, the probe, is left to the collector. The buffers that are older than a collected probe and still there were all held
+ * when it was collected.
+ *
+ * @param outgrew - called with the bytes held, when they are more than `limitBytes`
+ */
+export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void): void {
+  const collected = new FinalizationRegistry<Counted>((counted) => {
+    if (counted === probe) later(judge);
+    held -= counted.bytes;
+    if (counted.round === round) young -= counted.bytes;
+  });
+  // The functions are taken or bound here, because a kernel may replace them later.
+  const later = setTimeout;
+  const register = collected.register.bind(collected);
+  const { apply, construct } = Reflect;
+  let held = 0;
+  /** Of these, bytes counted since the last probe. */
+  let young = 0;
+  let round = 0;
+  let probe: Counted | undefined;
+
+  const judge = (): void => {
+    probe = undefined;
+    check(held - young);
+  };
+  const check = (bytes: number): void => {
+    if (bytes > limitBytes) outgrew(bytes);
+  };
+  const count = (buffer: ArrayBufferLike): void => {
+    const bytes = buffer.byteLength;
+    if (bytes < leastBytes) return;
+    check(bytes);
+    register(buffer, { bytes, round });
+    held += bytes;
+    young += bytes;
+    if (probe || held <= limitBytes) return;
+    young = 0;
+    register({}, (probe = { bytes: 0, round: ++round }));
+  };
+
+  const scope = globalThis as unknown as Record<string, new () => { buffer?: ArrayBufferLike }>;
+  for (const name of bufferClasses) {
+    const native = scope[name];
+    // Not every page has SharedArrayBuffer, nor every browser Float16Array.
+    if (!native) continue;
+    const counting: typeof native = new Proxy(native, {
+      construct(_native, given, made) {
+        const object = construct(native, given, made === counting ? native : made);
+        const buffer = object.buffer ?? (object as ArrayBuffer);
+        // A view of a buffer that is there already adds nothing.
+        if (buffer !== given[0]) count(buffer);
+        return object;
+      },
+    });
+    scope[name] = counting;
+    (native.prototype as object).constructor = counting;
+  }
+
+  const { prototype } = WebAssembly.Memory;
+  const { get: bufferOf } = Object.getOwnPropertyDescriptor(prototype, "buffer") as {
+    get: (this: unknown) => ArrayBufferLike;
+  };
+  Object.defineProperty(prototype, "buffer", {
+    get(this: object) {
+      const buffer = apply(bufferOf, this, []);
+      check(buffer.byteLength);
+      return buffer;
+    },
+  });
+}
