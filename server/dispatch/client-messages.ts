@@ -7,6 +7,7 @@ import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/prot
 import type { Joining, ConnectionServices } from "../sockets/client-gate.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
 import type { Lease, Task } from "../scheduler/state.ts";
+import { boundedMs } from "../scheduler/usual-time.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { ClientConnection } from "../sockets/connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -146,7 +147,7 @@ export class ClientMessages {
     return leaseOf(task, client) !== undefined;
   }
 
-  /** Notes task times for the expected throughput: of leased tasks only, and no longer than the lease. */
+  /** Notes task times for the expected throughput: of leased tasks only, within the bounds of the server's clock. */
   #noteTimes(client: ClientId, { job, results }: Results): void {
     const tasks = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks;
     if (!tasks) return;
@@ -154,7 +155,7 @@ export class ClientMessages {
     const times: number[] = [];
     for (const { index, outcome, elapsedMs } of results) {
       const lease = outcome.state === "done" ? leaseOf(tasks.get(index), client) : undefined;
-      if (lease) times.push(Math.min(elapsedMs, now - lease.leasedAt));
+      if (lease) times.push(boundedMs(elapsedMs, now - lease.leasedAt, lease.rounds));
     }
     this.#registry.computed(client, times);
   }

@@ -62,10 +62,10 @@ function spread(state: State, task: Task): void {
   state.supplyChanged = true;
 }
 
-function isSilent(state: State, { task, stranger }: Lease): boolean {
+function isSilent(state: State, { task, rounds, stranger }: Lease): boolean {
   if (!stranger) return false;
   const usualMs = Math.max(task.job.meanMs ?? unknownUsualMs, leastUsualMs);
-  return state.now - stranger.movedAt >= silentFactor * usualMs * (stranger.rounds + 1) * task.patience;
+  return state.now - stranger.movedAt >= silentFactor * usualMs * (rounds + 1) * task.patience;
 }
 
 /** Takes a lease back without counting an attempt. A late result is still taken. */

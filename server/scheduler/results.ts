@@ -25,6 +25,7 @@ import {
 } from "./state.ts";
 import { quorumOf } from "./quorum.ts";
 import { Voices } from "./voices.ts";
+import { boundedMs } from "./usual-time.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 import { addToWindow, closeIdle, isProvisional, type Window } from "./windows.ts";
 
@@ -43,7 +44,7 @@ interface Batch {
   readonly attempts: { index: number; attempts: number }[];
   readonly attemptAcks: Acknowledgement[];
   readonly ackNow: number[];
-  /** Run times of delivered leases as told by the client, at most the time since the lease. */
+  /** Run times of delivered leases as told by the client, within the bounds of the server's clock. */
   readonly elapsedMs: number[];
   /** The reason that the job ends; stored after the outcomes of its tasks. */
   jobEnd: TaskFailure | undefined;
@@ -121,7 +122,7 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     return;
   }
   if (lease) {
-    batch.elapsedMs.push(Math.min(result.elapsedMs, state.now - lease.leasedAt));
+    batch.elapsedMs.push(boundedMs(result.elapsedMs, state.now - lease.leasedAt, lease.rounds));
   } else if (!mayEndUnleased(state, sender, job, index)) {
     ignore(state, "an output without a lease", { client, job: job.id, index, attempt: result.attempt });
     state.counts.droppedResults += 1;

@@ -20,6 +20,8 @@ export interface Lease {
   /** When the lease lapses although its client lives. */
   readonly expiresAt: number;
   progress: number;
+  /** Number of rounds of the client's slots before the task's turn. */
+  readonly rounds: number;
   /** Measures for credit and silence, when a stranger holds the lease. */
   readonly stranger: StrangersLease | undefined;
   /** The stranger from whose checkpoint the attempt goes on. */
@@ -32,8 +34,6 @@ export interface StrangersLease {
   readonly workMs: number;
   /** The cohort whose `newcomersHold` counts the lease; undefined for a stranger that is no newcomer. */
   readonly cohort: Cohort | undefined;
-  /** Number of rounds of the stranger's slots before the task's turn. */
-  readonly rounds: number;
   /** Time of the lease, or of the kernel's last growing progress. */
   movedAt: number;
 }
@@ -332,15 +332,16 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   const { timeoutMs } = task.job.info.descriptor;
   // A client works its queue in order and ends a kernel at timeoutMs itself; the lease only has to outlive that. Sixty
   // seconds of slack for frames, clocks and start-up.
-  const ahead = Math.floor(client.leases.size / Math.max(1, client.slots));
+  const rounds = Math.floor(client.leases.size / Math.max(1, client.slots));
   const lease: Lease = {
     task,
     client: client.info.id,
     attempt,
     leasedAt: state.now,
-    expiresAt: state.now + timeoutMs * (ahead + 1) + 60_000,
+    expiresAt: state.now + timeoutMs * (rounds + 1) + 60_000,
     progress: 0,
-    stranger: client.credit && strangersLease(state, client, task.job, ahead),
+    rounds,
+    stranger: client.credit && strangersLease(state, client, task.job),
     continues: undefined,
   };
   task.place = "leased";
@@ -358,12 +359,12 @@ export function addLease(state: State, task: Task, client: Client, attempt: numb
   return lease;
 }
 
-function strangersLease(state: State, client: Client, job: Job, rounds: number): StrangersLease {
+function strangersLease(state: State, client: Client, job: Job): StrangersLease {
   const workMs = workOf(job);
   client.heldMs += workMs;
   const cohort = isNewcomer(client.delivered) ? state.cohorts.get(client.info.cohort) : undefined;
   if (cohort) cohort.newcomersHold += 1;
-  return { workMs, cohort, rounds, movedAt: state.now };
+  return { workMs, cohort, movedAt: state.now };
 }
 
 function returnCredit(state: State, client: Client | undefined, { workMs, cohort }: StrangersLease): void {

@@ -1,3 +1,16 @@
+/** Time of a lease that may pass without computing: the journey of task and result, data, start-up. */
+const journeyMs = 1000;
+
+/**
+ * A reported run time within what the server's own clock allows (SPEC.md [KERNEL-8]): a client may report too much, and too little.
+ * @param heldMs - time from the lease to the result
+ * @param rounds - rounds of the client's slots before the task's turn
+ */
+export function boundedMs(reportedMs: number, heldMs: number, rounds: number): number {
+  const leastMs = (heldMs - journeyMs) / (2 * (rounds + 1));
+  return Math.min(Math.max(reportedMs, leastMs), heldMs);
+}
+
 /** Most cohorts of a job whose run times are kept; the oldest entry is dropped first. */
 const maxCohorts = 32;
 
