@@ -1,0 +1,81 @@
+import type { Browser } from "puppeteer";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
+import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
+import { until } from "../support/processes.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+/** Opens the volunteer page, which starts by itself, in a profile of its own. */
+async function openPage(server: TestServer): Promise<void> {
+  const context = await browser.createBrowserContext();
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  await page.goto(`${server.url}/?auto=1`);
+}
+
+/** A volunteer at an address that asks for as much as it can. */
+async function greedy(server: TestServer, address: string): Promise<RawClient> {
+  const client = new RawClient(server.url, { headers: { "x-forwarded-for": address } });
+  await client.join();
+  client.send({ type: "want", tasks: 16_384, slots: 1024 });
+  return client;
+}
+
+const doneOf = async (server: TestServer, id: string): Promise<number> =>
+  (await readJob(server, id)).counts.done;
+
+describe("an honest page beside attackers", () => {
+  test("[CREDIT-2] sockets that hoard: the page computes at full speed within 2 s of its first result", async () => {
+    const server = await startTestServer({ trustProxy: true });
+    const taskMs = 50;
+    const kernel = `export default (x) => new Promise((resolve) => setTimeout(resolve, ${taskMs}, x))`;
+    const id = await submitJob(server, kernel, [...Array(2000).keys()]);
+    const hoarders = Array.from({ length: 64 }, (_, i) => greedy(server, `10.9.9.${i}`));
+    await Promise.all(hoarders);
+    await openPage(server);
+    await until(async () => (await doneOf(server, id)) > 0);
+    const firstAt = performance.now();
+    await until(() => performance.now() > firstAt + 2000);
+    const [before, from] = [await doneOf(server, id), performance.now()];
+    await until(() => performance.now() > from + 2000);
+    const perSecond = ((await doneOf(server, id)) - before) / ((performance.now() - from) / 1000);
+    const page = (await readClients(server)).find(({ kind }) => kind === "browser");
+    expect(perSecond).toBeGreaterThan(0.7 * page!.slots * (1000 / taskMs));
+  });
+
+  test.each(["crash", "error"] as const)(
+    "[TRUST-3] sockets that answer %s: the page computes every task",
+    async (kind) => {
+      const server = await startTestServer({ trustProxy: true });
+      // Strangers are believed where nobody else could be asked, so the page is there first.
+      await openPage(server);
+      await until(async () => (await readClients(server)).length > 0);
+      for (const address of ["10.1.1.1", "10.1.1.2", "10.2.2.2"]) {
+        const client = await greedy(server, address);
+        client.onMessage = (message) => {
+          if (message.type !== "lease") return;
+          const outcome = { state: "failed" as const, failure: { kind, message: "I say so" } };
+          const results = message.tasks.map(({ index, attempt }) => ({
+            index,
+            attempt,
+            elapsedMs: 1,
+            outcome,
+          }));
+          client.send({ type: "results", job: message.job.id, results });
+        };
+        client.send({ type: "want", tasks: 16, slots: 16 });
+      }
+      const id = await submitJob(server, "export default (x) => x + 1", [...Array(50).keys()]);
+      await until(async () => (await readJob(server, id)).state === "finished");
+      const outputs = (await readResults(server, id)).map((line) => line.state === "done" && line.output);
+      expect(new Set(outputs)).toEqual(new Set(Array.from({ length: 50 }, (_, i) => i + 1)));
+    },
+  );
+});
