@@ -3,7 +3,9 @@
  * then tells its parent that it is ready. After `lock` this module must not look up a global or a property of `process`.
  */
 import * as comlink from "comlink";
+import type { Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
+import type { VerifyingCall } from "../../shared/wire/protocol.ts";
 import type { RunnerHost, SandboxBundle } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
@@ -14,6 +16,7 @@ import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
 import { lockPrototypes } from "./lock-prototypes.ts";
 import { makeStructuredClone } from "./structured-clone.ts";
+import { callVerifying } from "./verifying-calls.ts";
 
 const exits = process as unknown as { reallyExit(code: number): never };
 const die = exits.reallyExit.bind(process, 0);
@@ -26,13 +29,14 @@ const consoleSink = { log: (...parts: unknown[]): void => running?.log(...parts)
 
 /** Kernels run one after the other, so `console` belongs to the last called. */
 async function importModule(source: Uint8Array, sha256: string): Promise<{ default?: unknown }> {
-  const { default: kernel } = await importKernel(source, sha256);
+  const module = await importKernel(source, sha256);
+  const kernel = module.default;
   if (typeof kernel !== "function") return { default: kernel };
-  const call = kernel as (input: unknown, ctx: KernelContext) => unknown;
+  const compute = kernel as (input: unknown, ctx: KernelContext) => unknown;
   return {
-    default: (input: unknown, ctx: KernelContext): unknown => {
+    default: (input: Value, ctx: KernelContext, call: VerifyingCall | undefined): unknown => {
       running = ctx;
-      return call(input, ctx);
+      return call ? callVerifying(module, call, input, ctx) : compute(input, ctx);
     },
   };
 }

@@ -24,11 +24,14 @@ export function refuseImports(): void {
 }
 
 /** Evaluates a kernel's module; `kernel:<start of its SHA-256>.js` is its address in stack traces. */
-export async function importKernel(source: Uint8Array, sha256: string): Promise<{ default?: unknown }> {
+export async function importKernel(
+  source: Uint8Array,
+  sha256: string,
+): Promise<Readonly<Record<string, unknown>>> {
   const url = `kernel:${sha256.slice(0, 12)}.js`;
   expected = { url, source };
   try {
-    return (await import(url)) as { default?: unknown };
+    return (await import(url)) as Record<string, unknown>;
   } finally {
     expected = undefined;
   }

@@ -1,5 +1,5 @@
 import type { BlobName } from "../data-reference.ts";
-import type { Failure } from "../wire/protocol.ts";
+import type { Failure, VerifyingCall } from "../wire/protocol.ts";
 
 /** A finished task. `output` is the encoded value, of any size: the core turns a large output into a blob. */
 export interface FinishedTask {
@@ -15,4 +15,5 @@ export interface SandboxTask {
   readonly attempt: number;
   readonly input: Uint8Array;
   readonly resume?: Uint8Array;
+  readonly call?: VerifyingCall;
 }

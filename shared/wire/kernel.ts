@@ -42,3 +42,26 @@ export interface KernelContext {
   /** Number of this attempt, from 1. */
   readonly attempt: number;
 }
+
+/** The last argument of a kernel module's verifying functions: `data` and `log` as of {@link KernelContext}. */
+export interface VerifyingContext {
+  readonly data: (ref: DataReference) => Promise<Uint8Array>;
+  readonly log: (...parts: unknown[]) => void;
+}
+
+/**
+ * A kernel module whose functions verify results of strangers. The functions run on trusted node clients, in a sandbox, within the
+ * job's `timeoutMs` and `memoryMb`.
+ */
+export interface KernelExports<Input extends Value = Value, Output = Value> {
+  readonly default: Kernel<Input, Output>;
+  /**
+   * Whether the output is correct; called for every result of a stranger when the job has `check: true`. An output that is not, which is any
+   * return value except `true`, is taken as a lie of its client. When `check` throws, the result is computed again instead.
+   */
+  check?(input: Input, output: Output, ctx: VerifyingContext): boolean | Promise<boolean>;
+  /** Whether the output should be computed a second time, although it may be correct; called as `check` is. */
+  suspicious?(output: Output, ctx: VerifyingContext): boolean | Promise<boolean>;
+  /** Whether two outputs of one input agree; called when the job has `compare: "kernel"` and their bytes differ. */
+  compare?(a: Output, b: Output, ctx: VerifyingContext): boolean | Promise<boolean>;
+}

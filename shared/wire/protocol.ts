@@ -24,6 +24,7 @@ export {
   type Payload,
   type TaskOutcome,
   type TaskResult,
+  type VerifyingCall,
 } from "./task.ts";
 
 /**

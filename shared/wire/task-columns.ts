@@ -3,7 +3,7 @@ import { packValues, unpackValues, type Placed } from "./column-pack.ts";
 import { blobNameSchema } from "../data-reference.ts";
 import { limits } from "../limits.ts";
 import { durations, packSchema, wholeNumbers } from "./pack-schema.ts";
-import { bytes, failureSchema, refsSchema, type LeasedTask, type TaskResult } from "./task.ts";
+import { bytes, callSchema, failureSchema, refsSchema, type LeasedTask, type TaskResult } from "./task.ts";
 
 const indexes = wholeNumbers(0, limits.maxTaskIndex);
 const attempts = wholeNumbers(1, limits.maxAttemptNumber);
@@ -16,6 +16,7 @@ const leaseColumnsSchema = packSchema(
     input: v.optional(blobNameSchema),
     refs: v.optional(refsSchema),
     resume: v.optional(bytes(limits.checkpointBytes)),
+    call: v.optional(callSchema),
   },
 );
 
@@ -42,14 +43,15 @@ export const taskResultsSchema = v.pipe(resultColumnsSchema, v.transform(readRes
 /** Makes the columns that {@link leasedTasksSchema} reads. */
 export function leaseColumns(tasks: readonly LeasedTask[]): LeaseColumns {
   const extras: LeaseExtra[] = [];
-  const inputs = tasks.map(({ input, refs, resume }, at) => {
+  const inputs = tasks.map(({ input, refs, resume, call }, at) => {
     const inline = input instanceof Uint8Array;
-    if (!inline || refs || resume)
+    if (!inline || refs || resume || call)
       extras.push({
         at,
         ...(!inline && { input }),
         ...(refs && { refs: [...refs] }),
         ...(resume && { resume }),
+        ...(call && { call }),
       });
     return inline ? input : empty;
   });

@@ -1,7 +1,7 @@
 import type { Value } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import { sha256Hex } from "../../shared/hash.ts";
-import type { FailureKind } from "../../shared/wire/protocol.ts";
+import type { FailureKind, VerifyingCall } from "../../shared/wire/protocol.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 /**
@@ -17,6 +17,8 @@ export interface KernelVector {
   readonly resume?: Value;
   /** The same as bytes, which may be invalid. */
   readonly resumeBytes?: Uint8Array;
+  /** Calls a verifying function instead of the kernel, with this value as the second argument. */
+  readonly call?: { readonly name: VerifyingCall["name"]; readonly value: Value };
   /** Blobs of the host. */
   readonly blobs?: readonly Uint8Array[];
   readonly memoryMb?: number;

@@ -64,6 +64,7 @@ async function compute(
     attempt: 1,
     input: encodeValue(vector.input),
     ...(vector.resume !== undefined && { resume: encodeValue(vector.resume) }),
+    ...(vector.call && { call: { ...vector.call, value: encodeValue(vector.call.value) } }),
     ...(vector.resumeBytes && { resume: vector.resumeBytes }),
   };
   const ended = sandbox.ended.then((end): Outcome => {

@@ -13,11 +13,12 @@ import { dataVectors, hostileVectors, kernelVectors } from "../contract/kernel-v
 import { runVector } from "../contract/run-vector.ts";
 import { sandboxContract } from "../contract/sandbox.ts";
 import { hostileNodeVectors } from "./hostile-node-vectors.ts";
+import { verifyingVectors } from "./verifying-vectors.ts";
 
 const sandboxes = createProcessSandboxes();
 
 describe("process sandbox", () => {
-  sandboxContract(kernelVectors, (vector) => runVector(sandboxes, vector));
+  sandboxContract([...kernelVectors, ...verifyingVectors], (vector) => runVector(sandboxes, vector));
 });
 
 describe.each(origins)("process sandbox with blobs from %s", (origin) => {

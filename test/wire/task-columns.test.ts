@@ -49,6 +49,8 @@ describe("leases and results on the wire", () => {
     { index: 3, attempt: 1, input: new Uint8Array([1, 2]) },
     { index: 2 ** 40, attempt: 2, input: blob, refs: [blob] },
     { index: 4, attempt: 1, input: new Uint8Array(), resume: new Uint8Array([5]) },
+    { index: 5, attempt: 1, input: blob, call: { name: "inspect", value: new Uint8Array([6, 7]) } },
+    { index: 6, attempt: 1, input: new Uint8Array([8]), call: { name: "compare", value: new Uint8Array() } },
   ];
   const results: TaskResult[] = [
     { index: 1, attempt: 1, elapsedMs: 0.25, outcome: { state: "done", output: new Uint8Array([1]) } },

@@ -1,4 +1,4 @@
-import { packValues, unpackValues, type ColumnPack } from "../../wire/column-pack.ts";
+import { packValues, unpackValues, type ColumnPack, type Placed } from "../../wire/column-pack.ts";
 import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
 
 /**
@@ -6,8 +6,8 @@ import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
  * times that of four arrays.
  */
 
-/** The tasks of a bundle; values are their inputs. Few tasks resume from a checkpoint. */
-export interface TaskPack extends ColumnPack<{ readonly resume: Uint8Array }> {
+/** The tasks of a bundle; values are their inputs. Few tasks resume from a checkpoint, or call a verifying function. */
+export interface TaskPack extends ColumnPack<Pick<SandboxTask, "resume" | "call">> {
   readonly indexes: readonly number[];
   readonly attempts: readonly number[];
 }
@@ -23,11 +23,16 @@ export type FinishedExtra =
   | { readonly refs: Extract<FinishedTask["outcome"], { state: "done" }>["refs"] };
 
 export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
-  const extras: { at: number; resume: Uint8Array }[] = [];
-  // A checkpoint is a view of its frame, and a clone would copy the whole frame, so the pack gets a copy.
+  const extras: Placed<Pick<SandboxTask, "resume" | "call">>[] = [];
+  // Bytes are views of their frame, and a clone would copy the whole frame, so the pack gets copies.
   for (let at = 0; at < tasks.length; at++) {
-    const { resume } = tasks[at]!;
-    if (resume) extras.push({ at, resume: new Uint8Array(resume) });
+    const { resume, call } = tasks[at]!;
+    if (resume || call)
+      extras.push({
+        at,
+        ...(resume && { resume: new Uint8Array(resume) }),
+        ...(call && { call: { ...call, value: new Uint8Array(call.value) } }),
+      });
   }
   return {
     indexes: tasks.map(({ index }) => index),
@@ -41,6 +46,6 @@ export function packTasks(tasks: readonly SandboxTask[]): TaskPack {
 export function unpackTasks({ indexes, attempts, extras = [], ...values }: TaskPack): SandboxTask[] {
   const inputs = unpackValues(values);
   const tasks = indexes.map((index, i): SandboxTask => ({ index, attempt: attempts[i]!, input: inputs[i]! }));
-  for (const { at, resume } of extras) tasks[at] = { ...tasks[at]!, resume };
+  for (const { at, ...extra } of extras) tasks[at] = { ...tasks[at]!, ...extra };
   return tasks;
 }

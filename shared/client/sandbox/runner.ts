@@ -1,6 +1,7 @@
 import { decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
 import { messageOf, PlatformError } from "../../errors.ts";
-import type { Kernel } from "../../wire/kernel.ts";
+import type { KernelContext } from "../../wire/kernel.ts";
+import type { VerifyingCall } from "../../wire/protocol.ts";
 import { limits } from "../../limits.ts";
 import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
 import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
@@ -10,8 +11,11 @@ import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
 import { unpackTasks } from "./packs.ts";
 
+/** A kernel. With `call`, which node clients get, it calls a verifying function of its module instead. */
+type LoadedKernel = (input: Value, ctx: KernelContext, call: VerifyingCall | undefined) => unknown;
+
 interface KernelRunnerOptions {
-  /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace. */
+  /** Evaluates an ES module from its source bytes (UTF-8) and returns its namespace; see {@link LoadedKernel}. */
   readonly importModule: (source: Uint8Array, sha256: string) => Promise<{ default?: unknown }>;
   readonly host: RunnerHost;
   /** Monotonic clock in milliseconds: `performance.now`, taken before any kernel could replace it. */
@@ -40,16 +44,16 @@ export interface KernelRunner {
  */
 export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
   const { importModule, now, timers } = options;
-  const kernels = new Map<string, Promise<Kernel>>();
+  const kernels = new Map<string, Promise<LoadedKernel>>();
   let last: Promise<unknown> = Promise.resolve();
 
-  async function importKernel(sha256: string, source: Uint8Array): Promise<Kernel> {
+  async function importKernel(sha256: string, source: Uint8Array): Promise<LoadedKernel> {
     const module = await importModule(source, sha256);
     if (typeof module.default !== "function")
       throw new Error(
         `The kernel has no default-exported function (its default export is ${typeof module.default}); expected \`export default (input, ctx) => output\`.`,
       );
-    return module.default as Kernel;
+    return module.default as LoadedKernel;
   }
 
   async function runBundle(bundle: SandboxBundle): Promise<RunnerReport | undefined> {
@@ -85,7 +89,7 @@ type Outcome = FinishedTask["outcome"];
 
 /** Calls the kernel. The call stays synchronous for a synchronous kernel, which makes tiny tasks cheap. */
 function runTask(
-  kernel: Kernel,
+  kernel: LoadedKernel,
   seed: string,
   task: SandboxTask,
   host: RunnerHost,
@@ -100,7 +104,7 @@ function runTask(
   const resume = resumeOf(task);
   const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
   try {
-    const returned: unknown = kernel(input, ctx);
+    const returned: unknown = kernel(input, ctx, task.call);
     return isThenable(returned) ? settle(returned, end) : outcomeOf(returned as Value, end);
   } catch (error) {
     return failureOf(error, end);
