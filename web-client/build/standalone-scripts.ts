@@ -57,5 +57,5 @@ function page(script: string): string {
   // These sequences would end the script element or change how it is read (HTML standard, "script data state").
   const safe = script.replaceAll(/<(?=\/script|!--|script)/gi, "\\x3c").trim();
   // Nobody reads this page, which a volunteer's browser loads before its first task.
-  return `<!doctype html><meta charset="utf-8"><title>Sandbox</title><script>${safe}</script>`;
+  return `<!doctype html><meta charset="utf-8"><script>${safe}</script>`;
 }

@@ -91,7 +91,7 @@ export class SandboxFrame {
     this.#pings = this.#pongs = 0;
     this.#timer = setInterval(() => {
       if (this.#pings - this.#pongs >= missedPings)
-        this.close("The browser ended the sandbox's process, most likely for want of memory.");
+        this.close("The browser ended the sandbox, probably for want of memory.");
       else this.#tell({ type: "ping", count: ++this.#pings });
     }, pingMs);
   }
