@@ -5,15 +5,15 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
 import type { Joining, ConnectionServices } from "../sockets/client-gate.ts";
-import type { SchedulerEvent } from "../scheduler/events.ts";
-import type { Lease, Task } from "../scheduler/state.ts";
-import { boundedMs } from "../scheduler/usual-time.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { ClientConnection } from "../sockets/connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { KnownBlobs } from "./known-blobs.ts";
 import type { Precaches } from "./precaches.ts";
+import type { SchedulerEvent } from "../scheduler/events.ts";
+import type { Lease, Task } from "../scheduler/state.ts";
+import { boundedMs } from "../scheduler/usual-time.ts";
 
 type Message = Parameters<ConnectionServices["onMessage"]>[1];
 type Results = Extract<ClientMessage, { type: "results" }>;

@@ -4,44 +4,20 @@ import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { LeaseKey, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { Requirements } from "../../shared/wire/rest.ts";
-import { Scheduler } from "../scheduler/scheduler.ts";
-import type { SchedulerConfig } from "../scheduler/state.ts";
-import type {
-  Acknowledgement,
-  Instruction,
-  IgnoredEvent,
-  SchedulerEvent,
-  SchedulerJob,
-} from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";
+import type { DispatcherListener } from "./dispatcher-listener.ts";
 import { Provisional, type ReadBlob } from "./provisional.ts";
-
-/** Listener for the dispatcher's work. */
-export interface DispatcherListener {
-  /** Outcomes are on disk; `by` names the client of each. */
-  outcomesStored(
-    job: JobRow,
-    outcomes: readonly NewOutcome[],
-    accepted: readonly TaskIndex[],
-    by: readonly ClientId[],
-  ): void;
-  /** Called when a task at which strangers failed waits for an auditor. */
-  auditorsCalled?(): void;
-  /** Provisional results of a client are on disk. */
-  provisionalKept?(job: JobRow, kept: number): void;
-  /** Provisional results of a client are outcomes. */
-  provisionalAccepted?(job: JobRow, client: ClientId, accepted: number): void;
-  /** The statement of a job changed. */
-  jobChanged?(job: JobRow): void;
-  /** Called when bans of clients are to be lifted. */
-  clientsPardoned?(clients: readonly ClientId[]): void;
-  /** Called when the client is barred from all jobs. */
-  clientBarred?(client: ClientId, reason: string): void;
-  /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
-  jobMoved?(job: JobId): void;
-}
+import type {
+  Acknowledgement,
+  IgnoredEvent,
+  Instruction,
+  SchedulerEvent,
+  SchedulerJob,
+} from "../scheduler/events.ts";
+import { Scheduler } from "../scheduler/scheduler.ts";
+import type { SchedulerConfig } from "../scheduler/state.ts";
 
 /**
  * The thin I/O shell around the pure scheduler: feeds it events, carries out its instructions against the store and the
@@ -261,7 +237,7 @@ function countDone(outcomes: readonly NewOutcome[]): number {
 }
 
 /** Whether the store refused because the job was deleted or ended meanwhile. */
-export function isOfEndedJob(error: unknown): boolean {
+function isOfEndedJob(error: unknown): boolean {
   const { code } = PlatformError.from(error);
   return code === "NOT_FOUND" || code === "WRONG_STATE";
 }

@@ -4,9 +4,9 @@ import { precacheBytes } from "../../shared/wire/precache.ts";
 import type { ClientMessage, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { PrecacheProgress } from "../../shared/wire/rest.ts";
 import type { PrecacheRequest, StandingPrecache } from "../precache-request.ts";
+import { News } from "./news.ts";
 import type { SchedulerClientInfo } from "../scheduler/events.ts";
 import { meets } from "../scheduler/requirements.ts";
-import { News } from "./news.ts";
 
 /** Most standing precaches: each takes up to 400 kB here, and on its way to a client that joins. */
 const maxPrecaches = 32;

@@ -4,10 +4,10 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { Compare } from "../../shared/wire/rest.ts";
-import type { Acknowledgement, Instruction, SchedulerEvent } from "../scheduler/events.ts";
 import type { Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
-import type { DispatcherListener } from "./dispatcher.ts";
+import type { DispatcherListener } from "./dispatcher-listener.ts";
+import type { Acknowledgement, Instruction, SchedulerEvent } from "../scheduler/events.ts";
 
 /** Reads a blob of at most `maxBytes` whole; undefined when it is larger, or not here. */
 export type ReadBlob = (name: BlobName, maxBytes: number) => Promise<Uint8Array | undefined>;

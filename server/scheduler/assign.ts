@@ -1,19 +1,12 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { limits } from "../../shared/limits.ts";
-import { callOf, chooseAudit, isTrustedExpected } from "./auditing.ts";
+import { callOf, chooseAudit } from "./auditing.ts";
+import { addLease, isBarred, isHandedOut, leasesFor } from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
-import {
-  addLease,
-  isBarred,
-  isHandedOut,
-  leasesFor,
-  type Client,
-  type Job,
-  type State,
-  type Task,
-} from "./state.ts";
+import type { Client, Job, State, Task } from "./state.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
+import { isTrustedExpected } from "./who-audits.ts";
 
 /** Work in one batch of tasks, about: no customer waits long for its turn. */
 const turnMs = 50;

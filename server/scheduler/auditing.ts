@@ -1,95 +1,29 @@
-import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import type { TaskIndex } from "../../shared/ids.ts";
 import type { Failure, LeasedTask, Payload, TaskOutcome } from "../../shared/wire/protocol.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import { banStranger, doubtKernel } from "./found-wrong.ts";
 import { readComparison, readInspection } from "./inspection.ts";
-import { suits } from "./requirements.ts";
-import { removeTask } from "./results.ts";
-import { newTask, requeue, type Client, type Job, type Lease, type State, type Task } from "./state.ts";
-import { advance, dropResult, forgetWindow, noteAgreed, type Window } from "./windows.ts";
+import { requeue } from "./leases.ts";
+import { removeTask } from "./settling.ts";
+import {
+  newTask,
+  type Audit,
+  type Client,
+  type Job,
+  type Lease,
+  type Run,
+  type State,
+  type Task,
+  type Window,
+} from "./state.ts";
+import { callAuditors, isTrustedExpected, isTrustedThere } from "./who-audits.ts";
+import { advance, giveUpResult, noteAgreed } from "./windows.ts";
 
-/** A provisional result that is computed again, or looked at by the kernel module's own functions. */
-export interface Audit {
-  readonly window: Window;
-  /** `run`: the task is computed. `inspect` and `compare`: a function of the kernel module is called. */
-  phase: "inspect" | "run" | "compare";
-  /** The first argument of `compare`, or the second of `inspect`. */
-  output: Payload | undefined;
-  /** The first computation, which differed from the provisional result. */
-  first: Run | undefined;
-  /** The computation that is being compared. */
-  latest: Run | undefined;
-  against: "provisional" | "first";
-  /** Attempts that were lost, or failed for reasons that say nothing about the result. */
-  attempts: number;
-  /** Number of calls of the kernel module's functions so far. */
-  calls: number;
-}
-
-/** A computation of an audit; without output when the kernel failed. */
-interface Run {
-  readonly client: ClientId;
-  readonly cohort: string;
-  readonly trusted: boolean;
-  readonly output: Payload | undefined;
-}
-
-/** A trusted client that left is waited for, before audits go to strangers or are given up. */
-const trustedReturnMs = 15 * 60_000;
 const auditAttempts = 3;
 /** Audits at the front of the queue among which one for the client is looked for. */
 const lookahead = 16;
 /** Failures that a kernel gives on every client. */
 const ofKernel: ReadonlySet<Failure["kind"]> = new Set(["error", "unserialisable"]);
-
-/** Whether somebody is there, or may be called, that audits the window. */
-export function canAudit(state: State, { job, cohort }: Window): boolean {
-  return isTrustedExpected(state, job) || isOtherCohortThere(state, job, cohort);
-}
-
-/** Whether audits of the job wait for trusted clients (SPEC.md [VERIFY-6]). */
-export function isTrustedExpected(state: State, job: Job): boolean {
-  if (state.config.auditors && suitsAuditor(job)) return true;
-  // Looked up once an instant: the answer is the same for thousands of idle strangers.
-  if (job.trustedLookedAt !== state.now) isTrustedThere(state, job);
-  job.trustedLookedAt = state.now;
-  return state.now - job.trustedAt < trustedReturnMs;
-}
-
-/** The auditor is a headless client of the server's machine. */
-function suitsAuditor({ info: { requires, descriptor } }: Job): boolean {
-  const { kind = "node", webgpu = false } = requires;
-  return kind === "node" && !webgpu && descriptor.signature === undefined;
-}
-
-function isTrustedThere(state: State, job: Job, except?: ClientId): boolean {
-  for (const client of state.clients.values())
-    if (client.info.trusted && client.info.id !== except && isThere(client, job)) {
-      job.trustedAt = state.now;
-      return true;
-    }
-  return false;
-}
-
-function isOtherCohortThere(state: State, job: Job, cohort: string): boolean {
-  for (const client of state.clients.values())
-    if (!client.info.trusted && client.info.cohort !== cohort && isThere(client, job)) return true;
-  return false;
-}
-
-function isThere({ info, vanishedAt, wanted }: Client, job: Job): boolean {
-  return vanishedAt === undefined && wanted > 0 && suits(info, job.info);
-}
-
-/** Starts the auditor when audits or disputed tasks wait and no trusted client is there. */
-export function callAuditors(state: State): void {
-  if (!state.config.auditors) return;
-  for (const job of state.jobs.values()) {
-    const isWaiting = job.audits.size > 0 || job.info.irreproducible || job.disputed.size > 0;
-    if (isWaiting && suitsAuditor(job) && !isTrustedThere(state, job))
-      return void state.out.push({ type: "callAuditors" });
-  }
-}
 
 /** The tasks of results to be audited, and their provisional outputs when they are inspected, are read. */
 export function addAudits(
@@ -282,20 +216,4 @@ function endAudit(state: State, task: Task, { window }: Audit): void {
   removeTask(state, task.job, task.index);
   window.pending.delete(task.index);
   advance(state, window);
-}
-
-/** Withdraws one result without blaming anybody: its task is computed again. */
-export function giveUpResult(state: State, window: Window, index: TaskIndex): void {
-  const { job, number } = window;
-  if (job.tasks.get(index)?.audit?.window === window) removeTask(state, job, index);
-  dropResult(window, index);
-  state.out.push({
-    type: "withdrawProvisional",
-    job: job.id,
-    window: number,
-    indexes: [index],
-    checks: { withdrawn: 1 },
-  });
-  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
-  else advance(state, window);
 }

@@ -1,26 +1,13 @@
 import type { ClientId, JobId, Sha256 } from "../../shared/ids.ts";
 import type { LeaseKey } from "../../shared/wire/protocol.ts";
+import { mayRun } from "./assign.ts";
 import { newCredit } from "./credit.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
+import { addLease, believes, forgetAdopted, noteCredit, queueOf, removeLease, requeue } from "./leases.ts";
 import { loseAttempt } from "./results.ts";
-import { mayRun } from "./assign.ts";
+import { noLeases, nothingCached, type Client, type Job, type Lease, type State } from "./state.ts";
 import { endSession, forgetWindow } from "./windows.ts";
-import {
-  addLease,
-  believes,
-  forgetAdopted,
-  noLeases,
-  noteCredit,
-  nothingCached,
-  queueOf,
-  removeLease,
-  requeue,
-  type Client,
-  type Job,
-  type Lease,
-  type State,
-} from "./state.ts";
 
 /** Names in the cache list of one client: no client may grow the server's memory. */
 const cachedNames = 8192;
@@ -208,7 +195,7 @@ export function endJob(state: State, id: JobId): void {
       clients.add(lease.client);
     }
   for (const { client } of job.adopted.values()) clients.add(client);
-  for (const window of [...job.windows.values()]) forgetWindow(state, window);
+  for (const window of job.windows.values()) forgetWindow(state, window);
   state.jobs.delete(id);
   state.unmet.delete(job);
   rememberAttempts(state, job);

@@ -12,8 +12,6 @@ import type {
   Standing,
   WindowName,
 } from "../store/store.ts";
-import type { Opinion } from "./quorum.ts";
-import type { Verification } from "./verification.ts";
 
 /** A job as the scheduler knows it. */
 export interface SchedulerJob {
@@ -51,6 +49,21 @@ export interface SchedulerClientInfo {
   readonly slots: number;
   /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: readonly string[] | undefined;
+}
+
+/** How results of strangers for a job are verified. */
+export interface Verification {
+  readonly verify: Verify;
+  readonly compare: Compare;
+  /** Requirements on clients; `verify: "trusted"` is among them. */
+  readonly requires: Requirements;
+}
+
+/** A provisional result of a task whose job asks for a quorum, in a window of its own. */
+export interface Opinion {
+  readonly window: number;
+  readonly client: ClientId;
+  readonly cohort: string;
 }
 
 /** An event: the only way into the scheduler. */

@@ -1,16 +1,8 @@
 import { leaseTask, mayRun } from "./assign.ts";
 import { loseClient } from "./clients.ts";
+import { isHandedOut, removeLease, spareCredit } from "./leases.ts";
 import { loseAttempt, loseCredit } from "./results.ts";
-import {
-  isHandedOut,
-  removeLease,
-  spareCredit,
-  type Client,
-  type Job,
-  type Lease,
-  type State,
-  type Task,
-} from "./state.ts";
+import type { Client, Job, Lease, State, Task } from "./state.ts";
 
 /** A stranger counts as silent after this many times the usual time of its task. */
 const silentFactor = 3;

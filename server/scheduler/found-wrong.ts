@@ -1,8 +1,8 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import { halve } from "./credit.ts";
-import { giveUpResult } from "./auditing.ts";
-import { cancelLease, requeue, type Job, type State } from "./state.ts";
-import { auditInFull, evidenceOf, saveCohort, withdraw, type Window } from "./windows.ts";
+import { cancelLease, requeue } from "./leases.ts";
+import type { Job, State, Window } from "./state.ts";
+import { auditInFull, evidenceOf, giveUpResult, saveCohort, withdraw } from "./windows.ts";
 
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
@@ -50,8 +50,7 @@ function auditNewcomers(state: State, cohort: string): void {
 /** The kernel gives different results on different clients: only trusted clients compute the job from now on. */
 export function doubtKernel(state: State, job: Job): void {
   job.info = { ...job.info, irreproducible: true, requires: { ...job.info.requires, trusted: true } };
-  for (const window of [...job.windows.values()])
-    withdraw(state, window, { withdrawn: window.results.length });
+  for (const window of job.windows.values()) withdraw(state, window, { withdrawn: window.results.length });
   for (const task of job.tasks.values())
     for (const lease of task.leases) {
       if (!lease.stranger) continue;

@@ -1,5 +1,6 @@
+import { spareCredit } from "./leases.ts";
 import { suits } from "./requirements.ts";
-import { noLeases, nothingCached, spareCredit, type State } from "./state.ts";
+import { noLeases, nothingCached, type State } from "./state.ts";
 
 /**
  * Checks the conditions that hold after every event. Run by tests; a violation tells the whole story of its object.

@@ -1,17 +1,11 @@
-import type { ClientId, TaskIndex } from "../../shared/ids.ts";
+import type { TaskIndex } from "../../shared/ids.ts";
 import type { ProvisionalWindow } from "../store/store.ts";
-import { callAuditors } from "./auditing.ts";
 import { halve } from "./credit.ts";
-import type { SchedulerClientInfo } from "./events.ts";
-import { removeTask } from "./results.ts";
-import { requeue, type Client, type Job, type State, type Task } from "./state.ts";
-
-/** A provisional result of a task whose job asks for a quorum, in a window of its own. */
-export interface Opinion {
-  readonly window: number;
-  readonly client: ClientId;
-  readonly cohort: string;
-}
+import type { Opinion, SchedulerClientInfo } from "./events.ts";
+import { requeue } from "./leases.ts";
+import { removeTask } from "./settling.ts";
+import type { Client, Job, State, Task } from "./state.ts";
+import { callAuditors } from "./who-audits.ts";
 
 /** Tasks at the front of the queue among which one without an opinion of the client's cohort is looked for. */
 const lookahead = 256;

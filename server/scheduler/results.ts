@@ -4,30 +4,19 @@ import { limits } from "../../shared/limits.ts";
 import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome, NewOutput } from "../store/store.ts";
-import { loseAudit, receiveAudit } from "./auditing.ts";
 import { mayRun } from "./assign.ts";
+import { loseAudit, receiveAudit } from "./auditing.ts";
 import { grow, halve } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
-import {
-  believes,
-  forgetAdopted,
-  isBarred,
-  queueOf,
-  removeLease,
-  requeue,
-  type Client,
-  type Job,
-  type Lease,
-  type State,
-  type Task,
-  type TaskFailures,
-} from "./state.ts";
+import { believes, forgetAdopted, isBarred, removeLease, requeue } from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
-import { Voices } from "./voices.ts";
+import { endUnclaimed, removeTask, settle } from "./settling.ts";
+import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
 import { boundedMs } from "./usual-time.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
-import { addToWindow, closeIdle, isProvisional, type Window } from "./windows.ts";
+import { Voices } from "./voices.ts";
+import { addToWindow, closeIdle, isProvisional } from "./windows.ts";
 
 const noRefs: readonly BlobName[] = [];
 /** A stranger that is barred from this many jobs is refused altogether. */
@@ -171,20 +160,6 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
     job.endingUnclaimed.has(index) ||
     believes(state)
   );
-}
-
-/** The task's outcome is on its way to disk: its other leases are cancelled. */
-function settle(state: State, task: Task, by: ClientId | undefined): void {
-  if (task.place === "queued") queueOf(task).take(task);
-  task.job.disputed.delete(task);
-  if (task.failures) task.job.suspects.delete(task);
-  task.job.overdue.delete(task);
-  for (const lease of task.leases) {
-    removeLease(state, lease);
-    if (lease.client !== by)
-      state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
-  }
-  task.place = "settling";
 }
 
 function failAttempt(
@@ -358,31 +333,6 @@ export function finishSettling(
     endUnclaimed(job, index);
     removeTask(state, job, index);
   }
-}
-
-/** Outcomes or provisional results of unclaimed tasks have come back from the store. */
-export function endUnclaimedOf(job: Job, indexes: readonly number[]): void {
-  for (const index of indexes) endUnclaimed(job, index);
-}
-
-/** One outcome of an unclaimed task has come back from the store. False when the task has none on its way. */
-function endUnclaimed(job: Job, index: number): boolean {
-  const count = job.endingUnclaimed.get(index);
-  if (count === undefined) return false;
-  if (count > 1) job.endingUnclaimed.set(index, count - 1);
-  else job.endingUnclaimed.delete(index);
-  return true;
-}
-
-/**
- * Removes a task that has ended, wherever it is: an outcome that the store refused may have put the task back, and
- * another copy of the same result was then taken.
- */
-export function removeTask(state: State, job: Job, index: number): void {
-  const task = job.tasks.get(index);
-  if (!task) return;
-  settle(state, task, undefined);
-  job.tasks.delete(index);
 }
 
 /** The store refused these outcomes: the tasks are still open, and their clients send the results again. */

@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { ClaimedTask } from "../store/store.ts";
-import { addAudits, callAuditors, noteComparison } from "./auditing.ts";
 import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
+import { addAudits, noteComparison } from "./auditing.ts";
 import {
   changeCache,
   connectClient,
@@ -17,13 +17,13 @@ import {
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
+import { noteCredit, queueOf } from "./leases.ts";
 import { endQuorum, noteGroups, noteOpinion, putBack, quorumOf } from "./quorum.ts";
-import { endUnclaimedOf, finishSettling, receiveResults, reopenSettling } from "./results.ts";
+import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
+import { endUnclaimedOf } from "./settling.ts";
 import {
   newJob,
   newTask,
-  noteCredit,
-  queueOf,
   type Client,
   type Job,
   type SchedulerConfig,
@@ -31,6 +31,7 @@ import {
   type State,
 } from "./state.ts";
 import { changeVerification, takeUp, takeUpStandings } from "./verification.ts";
+import { callAuditors } from "./who-audits.ts";
 import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
 
 /**

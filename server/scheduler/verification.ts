@@ -1,16 +1,8 @@
-import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
 import type { ProvisionalWindow } from "../store/store.ts";
+import type { Verification } from "./events.ts";
 import { quorumOf, takeUpOpinion } from "./quorum.ts";
 import type { Job, State } from "./state.ts";
 import { acceptUnverified, evidenceOf, reputationOf, takeUpWindow, withdraw } from "./windows.ts";
-
-/** How results of strangers for a job are verified. */
-export interface Verification {
-  readonly verify: Verify;
-  readonly compare: Compare;
-  /** Requirements on clients; `verify: "trusted"` is among them. */
-  readonly requires: Requirements;
-}
 
 /** Takes up provisional results that an earlier server left. */
 export function takeUp(state: State, window: ProvisionalWindow): void {
@@ -40,7 +32,7 @@ export function changeVerification(
   job.wrongCohorts.clear();
   state.unmet.delete(job);
   if (hadQuorum) withdrawOpinions(state, job);
-  for (const window of [...job.windows.values()])
+  for (const window of job.windows.values())
     if (verify === "off") acceptUnverified(state, window);
     else if (verify !== "audit") withdraw(state, window, { withdrawn: window.results.length });
 }

@@ -1,50 +1,9 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import type { Checks, ProvisionalWindow, WindowName } from "../store/store.ts";
-import { canAudit, isTrustedExpected } from "./auditing.ts";
 import { ignore } from "./ignore.ts";
-import { removeTask } from "./results.ts";
-import type { Client, Job, State } from "./state.ts";
-
-/** The provisional results of one stranger for one job that are judged together (SPEC.md [VERIFY-3]). */
-export interface Window extends WindowName {
-  readonly job: Job;
-  readonly openedAt: number;
-  /** Results in order of delivery. */
-  results: TaskIndex[];
-  /** Number of results that are on their way to disk. */
-  unkept: number;
-  /**
-   * `open`: takes results. `closed`: takes no more, and waits for results on their way to disk. `judging`: audits are under way. `clean`: all audits agreed.
-   * `accepting`: its results are becoming outcomes.
-   */
-  place: "open" | "closed" | "judging" | "clean" | "accepting";
-  /** Every result is audited, because a client of the cohort was found wrong. */
-  isFull: boolean;
-  /** Results whose audit or inspection has no verdict yet. */
-  readonly pending: Set<TaskIndex>;
-  /** Results that were chosen to be computed again. */
-  readonly chosen: Set<TaskIndex>;
-  /** Results with which audits agreed. */
-  readonly agreed: Set<TaskIndex>;
-  /** Authors of checkpoints from which other clients' results went on. */
-  continued: Map<TaskIndex, ClientId> | undefined;
-  checked: number;
-}
-
-/** What is known of a stranger beyond its connection. */
-export interface Reputation {
-  /** Number of clean windows of {@link cleanResults} or more. */
-  clean: number;
-  readonly windows: Set<Window>;
-}
-
-/** What is known of a cohort. */
-export interface CohortEvidence {
-  /** Number of audits that agreed since one did not. */
-  agreed: number;
-  /** A client of the cohort was found wrong since {@link trustedAgain} audits agreed. */
-  burnt: boolean;
-}
+import { removeTask } from "./settling.ts";
+import type { Client, CohortEvidence, Job, Reputation, State, Window } from "./state.ts";
+import { canAudit, isTrustedExpected } from "./who-audits.ts";
 
 const windowResults = 256;
 const windowMs = 15 * 60_000;
@@ -378,4 +337,20 @@ function saveClient(state: State, client: ClientId, { clean }: Reputation): void
 export function saveCohort(state: State, cohort: string): void {
   const { agreed, burnt } = evidenceOf(state, cohort);
   state.out.push({ type: "saveStanding", standing: { subject: `cohort:${cohort}`, clean: agreed, burnt } });
+}
+
+/** Withdraws one result without blaming anybody: its task is computed again. */
+export function giveUpResult(state: State, window: Window, index: TaskIndex): void {
+  const { job, number } = window;
+  if (job.tasks.get(index)?.audit?.window === window) removeTask(state, job, index);
+  dropResult(window, index);
+  state.out.push({
+    type: "withdrawProvisional",
+    job: job.id,
+    window: number,
+    indexes: [index],
+    checks: { withdrawn: 1 },
+  });
+  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
+  else advance(state, window);
 }

@@ -3,8 +3,6 @@ import { DatabaseSync } from "node:sqlite";
 import { pino } from "pino";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
-import type { SchedulerEvent } from "../../server/scheduler/events.ts";
-import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import { noQuotas } from "../../server/store/quotas.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
@@ -14,6 +12,8 @@ import type { ServerMessage, TaskResult } from "../../shared/wire/protocol.ts";
 import { jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { done } from "../support/scheduler-harness.ts";
+import type { SchedulerEvent } from "../../server/scheduler/events.ts";
+import { checkInvariants } from "../../server/scheduler/invariants.ts";
 
 const id = jobId(1);
 const [ada, bob] = ["c_aaaaaaaaaaaaaaaa", "c_bbbbbbbbbbbbbbbb"] as [ClientId, ClientId];

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
 import { makeClientId, type ClientId, type JobId } from "../../shared/ids.ts";
-import type { Instruction, SchedulerEvent } from "../../server/scheduler/events.ts";
 import { done, SchedulerHarness } from "../support/scheduler-harness.ts";
+import type { Instruction, SchedulerEvent } from "../../server/scheduler/events.ts";
 
 /** The same worlds in every run; FUZZ_RUNS adds new worlds. */
 /** Memory of the demanding job. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import type { IgnoredEvent, SchedulerEvent } from "../../server/scheduler/events.ts";
 import { makeClientId, makeJobId } from "../../shared/ids.ts";
 import { done, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
+import type { IgnoredEvent, SchedulerEvent } from "../../server/scheduler/events.ts";
 
 const nobody = makeClientId(randomBytes);
 const noJob = makeJobId(randomBytes);

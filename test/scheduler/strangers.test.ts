@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { FailureKind } from "../../shared/wire/protocol.ts";
-import type { Instruction, SchedulerEvent, SchedulerJob } from "../../server/scheduler/events.ts";
 import { ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
+import type { Instruction, SchedulerEvent, SchedulerJob } from "../../server/scheduler/events.ts";
 
 /** A scheduler with everything that it ever instructed. */
 class Lab extends SchedulerHarness {

@@ -6,6 +6,9 @@ import {
   type ServerMessage,
 } from "../../shared/wire/protocol.ts";
 import type { Transport, TransportHandlers } from "../../shared/client/ports.ts";
+import { makeIdentity } from "./identity.ts";
+import type { ModelStore } from "./client-model-store.ts";
+import type { VirtualClock } from "./client-virtual-clock.ts";
 import type {
   Acknowledgement,
   Instruction,
@@ -14,9 +17,6 @@ import type {
 } from "../../server/scheduler/events.ts";
 import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import { Scheduler } from "../../server/scheduler/scheduler.ts";
-import { makeIdentity } from "./identity.ts";
-import type { ModelStore } from "./client-model-store.ts";
-import type { VirtualClock } from "./client-virtual-clock.ts";
 
 const graceMs = 5000;
 

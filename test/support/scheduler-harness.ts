@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId } from "../../shared/ids.ts";
 import type { FailureKind, JobDescriptor, TaskResult } from "../../shared/wire/protocol.ts";
+import type { ClaimedTask } from "../../server/store/store.ts";
 import type {
   Instruction,
   SchedulerClientInfo,
@@ -11,7 +12,6 @@ import type {
 import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import { Scheduler } from "../../server/scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../../server/scheduler/state.ts";
-import type { ClaimedTask } from "../../server/store/store.ts";
 
 const anyKernel = { sha256: sha256Hex(new Uint8Array([1])), size: 1 };
 

@@ -10,11 +10,11 @@ import { makeClientId, makeJobId, type ClientId, type JobId, type TaskIndex } fr
 import type { LeasedTask, ServerMessage, TaskOutcome } from "../../shared/wire/protocol.ts";
 import type { JobOptions } from "../../shared/wire/rest.ts";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
-import { checkInvariants } from "../../server/scheduler/invariants.ts";
-import type { SchedulerClientInfo } from "../../server/scheduler/events.ts";
-import type { SchedulerConfig } from "../../server/scheduler/state.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { JobRow, Store } from "../../server/store/store.ts";
+import type { SchedulerClientInfo } from "../../server/scheduler/events.ts";
+import { checkInvariants } from "../../server/scheduler/invariants.ts";
+import type { SchedulerConfig } from "../../server/scheduler/state.ts";
 
 /** Computes the output of a task, or fails. A call of a verifying function has a `call`. */
 export type Computer = (input: Value, task: LeasedTask) => Value | Error;
@@ -197,7 +197,7 @@ export class VerificationWorld {
   async workAll(): Promise<void> {
     for (let moved = 1; moved > 0;) {
       moved = 0;
-      for (const client of [...this.clients.values()]) moved += await this.work(client);
+      for (const client of this.clients.values()) moved += await this.work(client);
     }
   }
 

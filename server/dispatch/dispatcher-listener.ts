@@ -1,0 +1,27 @@
+import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
+import type { JobRow, NewOutcome } from "../store/store.ts";
+
+/** Listener for the dispatcher's work. */
+export interface DispatcherListener {
+  /** Outcomes are on disk; `by` names the client of each. */
+  outcomesStored(
+    job: JobRow,
+    outcomes: readonly NewOutcome[],
+    accepted: readonly TaskIndex[],
+    by: readonly ClientId[],
+  ): void;
+  /** Called when a task at which strangers failed waits for an auditor. */
+  auditorsCalled?(): void;
+  /** Provisional results of a client are on disk. */
+  provisionalKept?(job: JobRow, kept: number): void;
+  /** Provisional results of a client are outcomes. */
+  provisionalAccepted?(job: JobRow, client: ClientId, accepted: number): void;
+  /** The statement of a job changed. */
+  jobChanged?(job: JobRow): void;
+  /** Called when bans of clients are to be lifted. */
+  clientsPardoned?(clients: readonly ClientId[]): void;
+  /** Called when the client is barred from all jobs. */
+  clientBarred?(client: ClientId, reason: string): void;
+  /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
+  jobMoved?(job: JobId): void;
+}

@@ -1,0 +1,42 @@
+import type { ClientId } from "../../shared/ids.ts";
+import { queueOf, removeLease } from "./leases.ts";
+import type { Job, State, Task } from "./state.ts";
+
+/** The task's outcome is on its way to disk: its other leases are cancelled. */
+export function settle(state: State, task: Task, by: ClientId | undefined): void {
+  if (task.place === "queued") queueOf(task).take(task);
+  task.job.disputed.delete(task);
+  if (task.failures) task.job.suspects.delete(task);
+  task.job.overdue.delete(task);
+  for (const lease of task.leases) {
+    removeLease(state, lease);
+    if (lease.client !== by)
+      state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
+  }
+  task.place = "settling";
+}
+
+/**
+ * Removes a task that has ended, wherever it is: an outcome that the store refused may have put the task back, and
+ * another copy of the same result was then taken.
+ */
+export function removeTask(state: State, job: Job, index: number): void {
+  const task = job.tasks.get(index);
+  if (!task) return;
+  settle(state, task, undefined);
+  job.tasks.delete(index);
+}
+
+/** Outcomes or provisional results of unclaimed tasks have come back from the store. */
+export function endUnclaimedOf(job: Job, indexes: readonly number[]): void {
+  for (const index of indexes) endUnclaimed(job, index);
+}
+
+/** One outcome of an unclaimed task has come back from the store. False when the task has none on its way. */
+export function endUnclaimed(job: Job, index: number): boolean {
+  const count = job.endingUnclaimed.get(index);
+  if (count === undefined) return false;
+  if (count > 1) job.endingUnclaimed.set(index, count - 1);
+  else job.endingUnclaimed.delete(index);
+  return true;
+}
