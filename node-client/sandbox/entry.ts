@@ -15,6 +15,7 @@ import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
 import { lockPrototypes } from "./lock-prototypes.ts";
+import { closeNetwork, permissionsKnowNetwork } from "./network-handles.ts";
 import { makeStructuredClone } from "./structured-clone.ts";
 import { callVerifying } from "./verifying-calls.ts";
 
@@ -83,6 +84,7 @@ function capturePost(): (frame: Frame) => void {
 function lock(): void {
   const replacements = makeReplacements(consoleSink, timers);
   replacements["structuredClone"] = makeStructuredClone();
+  if (!permissionsKnowNetwork) closeNetwork();
   refuseImports();
   stripGlobals(replacements);
   makeProcessHarmless(die);

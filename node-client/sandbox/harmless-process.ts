@@ -19,7 +19,7 @@ const needed = new Set<PropertyKey>(
  */
 export function makeProcessHarmless(die: () => void): void {
   const replacements: Record<string, unknown> = {
-    emit: Reflect.get(process, "emit"),
+    emit: emitToPresentListeners(),
     emitWarning: () => undefined,
     disconnect: die,
     // Node's code only checks whether the property exists; the channel itself stays in Node and in the captured `send`.
@@ -40,6 +40,25 @@ export function makeProcessHarmless(die: () => void): void {
   lockMethods(EventEmitter.prototype);
   Object.freeze(Object.getPrototypeOf(process));
   Object.preventExtensions(process);
+}
+
+/**
+ * An `emit` for the listeners that `process` has by now. Node's own may call them with `Function.prototype.apply` (Node 24), which a
+ * kernel may replace and would get `process` from.
+ */
+function emitToPresentListeners(): (name: string, ...parts: unknown[]) => boolean {
+  const { apply } = Reflect;
+  const listeners = { __proto__: null } as unknown as Record<PropertyKey, (...parts: unknown[]) => unknown>;
+  for (const name of process.eventNames()) {
+    const [listener] = process.listeners(name as "exit");
+    if (listener) listeners[name] = listener as (...parts: unknown[]) => unknown;
+  }
+  return (name, ...parts) => {
+    const listener = listeners[name];
+    if (!listener) return false;
+    apply(listener, undefined, parts);
+    return true;
+  };
 }
 
 /**

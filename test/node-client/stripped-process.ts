@@ -11,7 +11,12 @@ const line = {
 const send = process.send!.bind(line as unknown as NodeJS.Process);
 const held = process;
 await new Promise((resolve) => setImmediate(resolve));
+const exposed: string[] = [];
+process.on("unhandledRejection", function (this: unknown) {
+  if (this !== undefined) exposed.push("process");
+});
 makeProcessHarmless(() => undefined);
+held.emit("unhandledRejection", undefined, Promise.resolve());
 
 const callable: string[] = [];
 const readable: string[] = [];
@@ -27,4 +32,4 @@ const replaced = ["nextTick", "emit", "_fatalException"].filter((key) =>
 const inherited = ["emit", "on", "addListener"].filter((key) =>
   Reflect.set(Object.getPrototypeOf(Object.getPrototypeOf(held)) as object, key, () => undefined),
 );
-send({ callable, readable, replaced, inherited });
+send({ exposed, callable, readable, replaced, inherited });

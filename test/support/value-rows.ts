@@ -57,7 +57,7 @@ export const valueRows: [name: string, value: Value, comesAs?: Value][] = [
       new Uint16Array([65_535]),
       new Int32Array([-5]),
       new Uint32Array([5]),
-      new Float16Array([0.5, -2]),
+      ...("Float16Array" in globalThis ? [new Float16Array([0.5, -2])] : []),
       new Float32Array([1.5, -2, NaN, -0]),
       new Float64Array([Math.PI]),
       new BigInt64Array([-5n]),
