@@ -1,24 +1,35 @@
 #!/usr/bin/env node
 // Plain JavaScript, because this file runs under any Node that the machine has, and hands over to the pinned one.
 import { spawn } from "node:child_process";
-import module, { createRequire } from "node:module";
+import module from "node:module";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { constants, homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 
-const neededMajor = 26;
+// A clone runs its sources; the package has them compiled.
+const isClone = existsSync(new URL("main.ts", import.meta.url));
+const [modules, extension] = isClone ? ["../", ".ts"] : ["../dist/node/", ".js"];
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+// The packages of a clone bring this release; older ones strip no types, or warn of it.
+const pinned = major < 26 ? findPinned() : undefined;
 
-if (Number(process.versions.node.split(".")[0]) >= neededMajor) {
+if (pinned) runPinned(pinned);
+else if (major >= 24 || (major === 22 && minor >= 18)) {
   // Compiled code is kept, which saves 0.35 s of each start. The folder is the user's own, because its code is run, and every user
   // can write to Node's default.
   await keepCompiledCode(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "manyhands", "code"));
   endWithNpm((signal) => process.kill(process.pid, signal));
-  await import("./main.ts");
-} else runPinned();
+  await import(`${modules}bin/main${extension}`);
+} else {
+  console.error(
+    `manyhands needs Node 26, 24, or 22 from 22.18 on; this is ${process.version}. Install one of them (https://nodejs.org/en/download).`,
+  );
+  process.exitCode = 2;
+}
 
 async function keepCompiledCode(directory) {
-  const { makeDirectory } = await import("../system/make-directory.ts");
+  const { makeDirectory } = await import(`${modules}system/make-directory${extension}`);
   try {
     makeDirectory(directory, 0o700);
     module.enableCompileCache(directory);
@@ -59,28 +70,15 @@ function npmProcesses() {
   }
 }
 
-/** The pinned Node of this package's node_modules, or undefined. */
+/** The pinned Node of a clone's node_modules, or undefined. */
 function findPinned() {
-  try {
-    const folder = dirname(createRequire(import.meta.url).resolve("node/package.json"));
-    const binary = join(folder, "bin", process.platform === "win32" ? "node.exe" : "node");
-    return existsSync(binary) ? binary : undefined;
-  } catch {
-    return undefined;
-  }
+  const binary = process.platform === "win32" ? "node.exe" : "node";
+  const path = fileURLToPath(new URL(`../node_modules/node/bin/${binary}`, import.meta.url));
+  return existsSync(path) ? path : undefined;
 }
 
 /** Runs the same command under the pinned Node: signals go through, and the exit status is the child's. */
-function runPinned() {
-  const pinned = findPinned();
-  if (!pinned) {
-    console.error(
-      `manyhands needs Node ${neededMajor} or newer; this is ${process.version}, and the pinned one is not installed. ` +
-        "Run `npm ci` in the folder of manyhands, or install a newer Node.",
-    );
-    process.exitCode = 2;
-    return;
-  }
+function runPinned(pinned) {
   const script = fileURLToPath(import.meta.url);
   let child;
   endWithNpm((signal) => child.kill(signal));

@@ -1,4 +1,4 @@
-import type { SilenceOptions } from "../system/connections.ts";
+import type { SilenceOptions } from "../system/silence.ts";
 
 /** Options of a request beside those of `RequestInit`. */
 export interface FetchOptions extends Partial<SilenceOptions> {

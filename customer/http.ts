@@ -1,7 +1,7 @@
 import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { version } from "../shared/version.ts";
-import { SilenceError } from "../system/connections.ts";
+import { SilenceError } from "../system/silence.ts";
 import type { Fetch } from "./fetch.ts";
 import { Network } from "./network.ts";
 import { OutageWatch } from "./outage.ts";

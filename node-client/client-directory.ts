@@ -1,10 +1,10 @@
 import { chmodSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
 import type { ClientPorts } from "../shared/client/ports.ts";
 import { identitySchema, type Identity } from "../shared/wire/identity.ts";
 import { makeDirectory } from "../system/make-directory.ts";
+import { DatabaseSync } from "../system/sqlite.ts";
 
 const fileName = "client.sqlite";
 /** After an absence of this length another client delivers a client's results. */

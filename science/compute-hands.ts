@@ -2,6 +2,7 @@ import { bundleKernel } from "../customer/kernel/bundle.ts";
 import { kernelModule, type Hands, type Job } from "../customer/index.ts";
 import { encodeValue, type Value } from "../shared/wire/codec.ts";
 import { sha256Hex } from "../shared/hash.ts";
+import { moduleBeside } from "../system/module-beside.ts";
 import type * as align from "./kernels/align.ts";
 import type * as average from "./kernels/average.ts";
 import type * as insert from "./kernels/insert.ts";
@@ -11,7 +12,7 @@ import type * as simmx from "./kernels/simmx.ts";
 import { jobDefaults } from "../shared/limits.ts";
 import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
 
-const kernelUrl = (name: KernelName): URL => new URL(`./kernels/${name}.ts`, import.meta.url);
+const kernelUrl = (name: KernelName): URL => moduleBeside(import.meta.url, `kernels/${name}`);
 
 const kernels = {
   project: kernelModule<typeof project>(kernelUrl("project")),

@@ -7,7 +7,7 @@ import { delimiter, join, sep } from "node:path";
 export function installPackages(folder) {
   if (areInstalled(folder)) return true;
   console.error(`Installing packages (npm ci in ${folder}) …`);
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: folder,
     stdio: ["ignore", 2, 2],
     env: environmentOfNpm(),

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { join } from "node:path";
 import type { Logger } from "pino";
+import { launcherFile } from "../system/package-root.ts";
 import type { Access } from "./access/access.ts";
 
-const launcher = join(import.meta.dirname, "..", "bin", "manyhands.js");
 /** Name of the auditors' token and client. */
 const name = "auditor";
 /** Shortest time between two starts of the auditor. */
@@ -73,7 +72,7 @@ export class Auditors {
     if (this.#isStopped) return;
     const where = ["--server", url, "--slots", String(slots), "--name", name, "--cache-dir", cacheDirectory];
     const how = ["--nice", "19", "--exit-when-server-gone", "30", "--log-level", "warn"];
-    const child = spawn(process.execPath, [launcher, "client", ...where, ...how], {
+    const child = spawn(process.execPath, [launcherFile, "client", ...where, ...how], {
       stdio: ["ignore", "ignore", "inherit"],
       env: {
         ...process.env,

@@ -8,6 +8,7 @@ import { pino, type Logger } from "pino";
 import type { BlobName } from "../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../shared/errors.ts";
 import { parseServerAddress } from "../shared/server-address.ts";
+import { packageRoot } from "../system/package-root.ts";
 import { createAccess } from "./access/access.ts";
 import { openIdentities } from "./access/identities.ts";
 import { knownHosts } from "./access/known-hosts.ts";
@@ -129,7 +130,7 @@ async function startOn(
     readBlob: (name, maxBytes) => readWhole(blobs, name, maxBytes),
   });
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
-  const webRoot = join(import.meta.dirname, "..", "dist", "web");
+  const webRoot = join(packageRoot, "dist", "web");
   const stopping = new AbortController();
   const health = new Health(options.dataDirectory, store, log);
   const certificate = tls && new X509Certificate(tls.cert);

@@ -83,7 +83,7 @@ export type DataReferenceShape = v.InferOutput<typeof dataReferenceSchema>;
 export function isDataReferenceShape(shape: {
   sha256: unknown;
   size: unknown;
-  range?: readonly unknown[];
+  range?: readonly unknown[] | undefined;
 }): shape is DataReferenceShape {
   const { sha256, size, range } = shape;
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return false;

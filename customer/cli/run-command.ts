@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
 import { serverEnvironment, type ParallelOption, type ServerFlags } from "./command.ts";
 
 const help = `
@@ -41,7 +41,7 @@ async function runProgram(program: string, args: readonly string[], flags: RunFl
   const signing = signKey === undefined ? {} : { MANYHANDS_SIGN_KEY: resolve(signKey) };
   const env = { ...process.env, ...signing, ...(await surroundings(flags)) };
   const isScript = /\.[cm]?[jt]s$/.test(program);
-  const resolver = fileURLToPath(new URL("sdk-import.ts", import.meta.url));
+  const resolver = moduleBeside(import.meta.url, "sdk-import").href;
   const [command, all] = isScript
     ? [process.execPath, ["--import", resolver, program, ...args]]
     : [program, [...args]];

@@ -1,7 +1,10 @@
 import { enableCompileCache, registerHooks } from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { makeDirectory } from "../../system/make-directory.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
+import { packageRoot } from "../../system/package-root.ts";
 import { tellUncaughtRefusals } from "./uncaught.ts";
 
 // This module is loaded before a program of `manyhands run`. Compiled code is kept in the launcher's directory: the SDK loads
@@ -17,15 +20,19 @@ try {
 tellUncaughtRefusals();
 
 /** `import … from "manyhands"` finds this SDK when the program's own folder has no other. */
-const sdk = import.meta.resolve("manyhands");
+const sdk = moduleBeside(import.meta.url, "../../parallel/index").href;
+const own = pathToFileURL(packageRoot).href;
 
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier !== "manyhands") return next(specifier, context);
     try {
-      return next(specifier, context);
+      const found = next(specifier, context);
+      // A program in a clone would get what was built last.
+      if (!found.url.startsWith(`${own}/`)) return found;
     } catch {
-      return { url: sdk, shortCircuit: true };
+      // There is no other.
     }
+    return { url: sdk, shortCircuit: true };
   },
 });

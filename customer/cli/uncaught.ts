@@ -5,8 +5,8 @@ import { printable } from "./output.ts";
 import { describeFailure } from "./result-writer.ts";
 
 /** Folders of Manyhands itself; programs may stand beside them. */
-const own = new RegExp(
-  `${RegExp.escape(new URL("../..", import.meta.url).href)}(customer|parallel|shared|server|node-client)/`,
+const own = ["customer", "parallel", "shared", "server", "node-client"].map(
+  (folder) => new URL(`../../${folder}/`, import.meta.url).href,
 );
 
 /**
@@ -34,5 +34,7 @@ function textOf(error: unknown): string | undefined {
 function framesOf({ message, stack = "" }: PlatformError): string[] {
   // The stack begins with the message, which may quote the stack of a kernel.
   const frames = stack.slice(stack.indexOf(message) + message.length).split("\n");
-  return frames.filter((frame) => /^\s*at .*file:/.test(frame) && !own.test(frame));
+  return frames.filter(
+    (frame) => /^\s*at .*file:/.test(frame) && !own.some((folder) => frame.includes(folder)),
+  );
 }

@@ -2,9 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { MadeBundle } from "./make-bundle.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
 import { codeDirectories, isOwn, makePrivate } from "./code-directory.ts";
 
 interface BundleRequest {
@@ -63,7 +65,7 @@ async function findOrMake(request: BundleRequest, name: string): Promise<KeptBun
 /** Each checkout and version of Node has a file of its own. */
 function nameOf({ entry, local }: BundleRequest): string {
   const which = digest(`${process.version} ${process.arch} ${String(local)} ${entry}`).slice(0, 16);
-  return `${basename(entry, ".ts")}-${which}.mjs`;
+  return `${basename(entry, extname(entry))}-${which}.mjs`;
 }
 
 /** The sources of a bundle, in a comment at the head of its file. */
@@ -127,7 +129,7 @@ async function removeOld(directory: string): Promise<void> {
 }
 
 async function make({ entry, local }: BundleRequest): Promise<MadeBundle> {
-  const script = join(import.meta.dirname, "make-bundle.ts");
+  const script = fileURLToPath(moduleBeside(import.meta.url, "make-bundle"));
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--no-warnings", script, entry, ...(local ? ["local"] : [])],

@@ -7,6 +7,7 @@ import { findPackageJSON, isBuiltin } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
+import { packageRoot } from "../../system/package-root.ts";
 
 /** A bundle and the files whose change makes it stale. */
 export interface MadeBundle {
@@ -103,10 +104,12 @@ function* witnesses(): Generator<string> {
     else yield file;
   packages.add(findPackageJSON("rolldown", import.meta.url) ?? import.meta.filename);
   yield* packages;
-  const installed = join(import.meta.dirname, "..", "..", "node_modules", ".package-lock.json");
+  const installed = join(packageRoot, "node_modules", ".package-lock.json");
   if (existsSync(installed) && readFileSync(installed).length > 0) yield installed;
 }
 
+/** Whether a file belongs to another package; this one may be in node_modules itself. */
 function isPackaged(file: string): boolean {
-  return file.includes(`${sep}node_modules${sep}`);
+  const path = file.startsWith(packageRoot) ? file.slice(packageRoot.length) : file;
+  return path.includes(`${sep}node_modules${sep}`);
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { moduleBeside } from "../../system/module-beside.ts";
 
 let guard: ChildProcess | undefined;
 
@@ -20,7 +21,7 @@ function tell(line: string): void {
 }
 
 function startGuard(): ChildProcess {
-  const script = fileURLToPath(new URL("orphan-guard-process.ts", import.meta.url));
+  const script = fileURLToPath(moduleBeside(import.meta.url, "orphan-guard-process"));
   const started = spawn(process.execPath, [script], {
     stdio: ["pipe", "ignore", "ignore"],
     windowsHide: true,

@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { parseServerAddress } from "../../shared/server-address.ts";
+import { launcherFile } from "../../system/package-root.ts";
 import { parseSlurmTime, slurmScript, type SlurmOptions } from "./slurm-script.ts";
-
-const launcherFile = resolve(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 
 type Flags = Omit<SlurmOptions, "timeSeconds" | "drainSeconds" | "serverGoneSeconds" | "command"> & {
   readonly time: number;

@@ -4,6 +4,7 @@ import type { ConnectOptions } from "../../customer/connect.ts";
 import { Hands } from "../../customer/hands.ts";
 import { HttpClient } from "../../customer/http.ts";
 import type { PlatformError } from "../../shared/errors.ts";
+import { launcherFile } from "../../system/package-root.ts";
 import { openFirstFree, programName } from "../program-directory.ts";
 import type { ParallelSpec } from "../spec.ts";
 import { launchCommand, launchEnvironment } from "./launcher.ts";
@@ -14,7 +15,6 @@ import { startServerThread, type ServerThread } from "./server-thread.ts";
 
 type MpiSpec = Extract<ParallelSpec, { type: "mpi" }>;
 
-const launcherFile = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 const rankFile = join(import.meta.dirname, "rank.sh");
 /** Ranks of a killed program end after this long; a broken connection is back by then. */
 const serverGoneSeconds = 20;

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { ServerOptions } from "../../server/options.ts";
 import { PlatformError, refusalOf, type ErrorBody } from "../../shared/errors.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
 
 /** The server has this long to end in order; killing it afterwards is safe, because acknowledged results are on disk. */
 const endMs = 10_000;
@@ -28,7 +29,7 @@ export async function startServerThread(
   options: Partial<ServerOptions>,
   onDied: (error: PlatformError) => void,
 ): Promise<ServerThread> {
-  const worker = new Worker(new URL("server-entry.ts", import.meta.url), { workerData: options });
+  const worker = new Worker(moduleBeside(import.meta.url, "server-entry"), { workerData: options });
   const exited = once(worker, "exit").catch(() => undefined);
   const first = await Promise.race([
     once(worker, "message").then(([message]) => message as FromServerThread),

@@ -1,5 +1,7 @@
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { keptBundle } from "../../node-client/bundle/kept-bundle.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
 
 /** The code of the engine's thread. */
 export interface EngineCode {
@@ -13,9 +15,9 @@ export interface EngineCode {
  * can be made or kept, the sources.
  */
 export async function loadEngine(cacheDirectory: string): Promise<EngineCode> {
-  const entry = join(import.meta.dirname, "engine-entry.ts");
+  const file = moduleBeside(import.meta.url, "engine-entry");
+  const entry = fileURLToPath(file);
   const bundle = await keptBundle({ entry, cacheDirectory, local: true }).catch(() => undefined);
-  if (bundle?.path === undefined)
-    return { file: new URL("engine-entry.ts", import.meta.url), compiled: undefined };
+  if (bundle?.path === undefined) return { file, compiled: undefined };
   return { file: bundle.path, compiled: join(dirname(bundle.path), "compiled") };
 }

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { packageRoot } from "../../system/package-root.ts";
 import { fourierCrop } from "../fourier-filter.ts";
 import { readMrc, volumeOf } from "../mrc.ts";
 import { cropVolume, maskVolume, softSphere, type Volume } from "../volume.ts";
 
 /** β-galactosidase, the molecule of the demo. */
 export const betaGal = {
-  file: join(import.meta.dirname, "..", "..", "data", "betaGal.mrc"),
+  file: join(packageRoot, "data", "betaGal.mrc"),
   symmetry: "D2",
   /** Å; the density reaches 93 Å from the centre. */
   radius: 96,

@@ -8,8 +8,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import * as v from "valibot";
 import type { Hands } from "../../customer/index.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { launcherFile } from "../../system/package-root.ts";
 
-const launcher = join(import.meta.dirname, "..", "..", "bin", "manyhands.js");
 const ready = v.object({
   url: v.string(),
   volunteerUrls: v.array(v.string()),
@@ -117,7 +117,7 @@ export class Lab {
 
   #spawn(command: string, args: readonly string[]): ChildProcess {
     // The child gets a process group of its own: Ctrl-C then reaches only the demo, which ends its children in order.
-    const child = spawn(process.execPath, [launcher, command, ...args], {
+    const child = spawn(process.execPath, [launcherFile, command, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       detached: process.platform !== "win32",
     });

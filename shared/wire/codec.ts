@@ -3,6 +3,9 @@ import { messageOf, PlatformError } from "../errors.ts";
 import { checkEncodedValue, decode } from "./value-decoder.ts";
 import { Unfit, ValueEncoder, type Encoded } from "./value-encoder.ts";
 
+/** `Float16Array`, where the program's TypeScript knows it (ES2025). */
+type Halves = typeof globalThis extends { Float16Array: { prototype: infer Halves } } ? Halves : never;
+
 /** A typed array other than `Uint8Array` (which travels as MessagePack `bin`). */
 export type NumericArray =
   | Int8Array
@@ -11,7 +14,7 @@ export type NumericArray =
   | Uint16Array
   | Int32Array
   | Uint32Array
-  | Float16Array
+  | Halves
   | Float32Array
   | Float64Array
   | BigInt64Array

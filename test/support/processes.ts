@@ -33,6 +33,8 @@ interface ProgramOptions {
   readonly input?: string | undefined;
   /** A command, with arguments, that runs the program. */
   readonly under?: readonly string[];
+  /** Path of a Node; that of this process when absent. */
+  readonly node?: string;
 }
 
 export interface RunningServerProcess extends Running {
@@ -110,12 +112,12 @@ export function run(
   return running;
 }
 
-/** Starts a program with the Node of this process. The caller ends the program. */
+/** Starts a program of Node. The caller ends the program. */
 export function startNode(
   args: readonly string[],
-  { env, cwd, input, under = [] }: ProgramOptions = {},
+  { env, cwd, input, under = [], node = process.execPath }: ProgramOptions = {},
 ): Running {
-  const [command = "", ...words] = [...under, process.execPath, ...args];
+  const [command = "", ...words] = [...under, node, ...args];
   const child = spawn(command, words, { ...(env && { env }), ...(cwd && { cwd }) });
   let [output, errors] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));

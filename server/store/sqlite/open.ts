@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync } from "../../../system/sqlite.ts";
 import { makeFolder } from "../../make-folder.ts";
 import type { Store } from "../store.ts";
 import { Database } from "./database.ts";

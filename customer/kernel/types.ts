@@ -1,0 +1,12 @@
+/**
+ * The types of kernels, for kernel modules. Nothing of it is left when the types are stripped.
+ *
+ * @example
+ * import type { KernelContext } from "manyhands/kernel";
+ * export default async ({ image }: { image: DataReference }, ctx: KernelContext) => (await ctx.data(image)).length;
+ *
+ * @packageDocumentation
+ */
+export type { Kernel, KernelContext } from "../../shared/wire/kernel.ts";
+export type { NumericArray, Value } from "../../shared/wire/codec.ts";
+export type { DataReference } from "../../shared/data-reference.ts";

@@ -1,0 +1,41 @@
+// What the npm package has beside the pages, in dist/node: the modules of Node as JavaScript with types and source maps, and the program
+// of the sandboxes.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MadeBundle } from "../node-client/bundle/make-bundle.ts";
+import { packageRoot } from "../system/package-root.ts";
+
+const built = join(packageRoot, "dist", "node");
+/** Files that modules read from beside them. */
+const assets = ["parallel/mpi/rank.sh", "science/draw/glyphs.json", "science/draw/glyphs.png"];
+
+rmSync(built, { recursive: true, force: true });
+run(join("node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.package.json");
+for (const file of globSync("**/*.d.ts", { cwd: built })) nameBuiltModules(join(built, file));
+for (const asset of assets) copyFileSync(join(packageRoot, asset), join(built, asset));
+writeFileSync(
+  join(built, "node-client", "sandbox", "runner.mjs"),
+  bundle(join("node-client", "sandbox", "entry.ts")),
+);
+
+/** The compiler leaves the imports of declarations as they are in the sources. */
+function nameBuiltModules(file: string): void {
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
+}
+
+function bundle(entry: string): string {
+  return (JSON.parse(run(join("node-client", "bundle", "make-bundle.ts"), entry)) as MadeBundle).code;
+}
+
+/** Runs a script of Node. @returns its output */
+function run(...command: readonly string[]): string {
+  const stdio = ["ignore", "pipe", "inherit"] as const;
+  const maxBuffer = 64 * 1024 ** 2;
+  const options = { cwd: packageRoot, encoding: "utf8", maxBuffer } as const;
+  const { status, stdout } = spawnSync(process.execPath, command, { ...options, stdio: [...stdio] });
+  if (status === 0) return stdout;
+  process.stderr.write(stdout);
+  throw new Error(`${command.join(" ")} failed`);
+}
