@@ -8,7 +8,11 @@ import { version } from "../shared/version.ts";
 const parts: Record<string, { summary: string; load: () => Promise<Command> }> = {
   server: {
     summary: "Start a server: keeps jobs and results, hands tasks to clients",
-    load: async () => (await import("../server/main.ts")).serverCommand(),
+    load: async () => {
+      const clientProgram = async (): Promise<string> =>
+        (await import("../node-client/one-file.ts")).loadOneFileClient();
+      return (await import("../server/main.ts")).serverCommand({ clientProgram });
+    },
   },
   client: {
     summary: "Compute for a server on this machine, without a browser",

@@ -69,6 +69,14 @@ export class Api {
     return this.#ask({ method: "GET", path: "api/status", ...call }, statusSchema);
   }
 
+  /** SHA-256 of the headless client in one file, `client.mjs`; undefined where the server serves none. */
+  async clientProgramSha256(): Promise<string | undefined> {
+    const line = await this.http
+      .request({ method: "GET", path: "client.mjs.sha256" }, (reply) => reply.text())
+      .catch(() => "");
+    return /^[0-9a-f]{64}/.exec(line)?.[0];
+  }
+
   capacity(): Promise<Capacity> {
     return this.#ask({ method: "GET", path: "api/capacity" }, capacitySchema);
   }

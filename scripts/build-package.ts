@@ -1,5 +1,5 @@
-// What the npm package has beside the pages, in dist/node: the modules of Node as JavaScript with types and source maps, and the program
-// of the sandboxes.
+// What the npm package has beside the pages, in dist/node: the modules of Node as JavaScript with types and source maps, the program
+// of the sandboxes, and the client in one file.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,14 +19,16 @@ writeFileSync(
   bundle(join("node-client", "sandbox", "entry.ts")),
 );
 
+writeFileSync(join(built, "manyhands-client.mjs"), bundle(join("bin", "client.ts"), "alone"));
+
 /** The compiler leaves the imports of declarations as they are in the sources. */
 function nameBuiltModules(file: string): void {
   const text = readFileSync(file, "utf8");
   writeFileSync(file, text.replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
 }
 
-function bundle(entry: string): string {
-  return (JSON.parse(run(join("node-client", "bundle", "make-bundle.ts"), entry)) as MadeBundle).code;
+function bundle(...what: string[]): string {
+  return (JSON.parse(run(join("node-client", "bundle", "make-bundle.ts"), ...what)) as MadeBundle).code;
 }
 
 /** Runs a script of Node. @returns its output */

@@ -2,26 +2,31 @@ import { styleText } from "node:util";
 import { Command } from "commander";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
+import type { ClientProgram } from "./http/client-program.ts";
 import type { ServerOptions } from "./options.ts";
 import { addServerFlags, readServerFlags } from "./server-flags.ts";
 import { urlForOthers } from "./reachable-urls.ts";
 import { startServer, type RunningServer } from "./server.ts";
 
+interface ServerParts {
+  readonly clientProgram?: ClientProgram;
+}
+
 /** `manyhands server`: every flag has an environment variable, shown by --help. */
-export function serverCommand(): Command {
+export function serverCommand(parts: ServerParts = {}): Command {
   const command = new Command("server").description(
     "Start a server: keeps jobs and results, hands tasks to clients.",
   );
   addServerFlags(command);
   command.action(async () => {
     const { options, json } = readServerFlags(command);
-    process.exitCode = await runServer(options, json);
+    process.exitCode = await runServer(options, json, parts);
   });
   return command;
 }
 
 /** Starts a server and stops it on SIGTERM or SIGINT. @returns the exit code */
-async function runServer(options: ServerOptions, json: boolean): Promise<number> {
+async function runServer(options: ServerOptions, json: boolean, parts: ServerParts): Promise<number> {
   const log = makeLogger(options.logLevel, json);
   // The signals are listened for from the first moment: a service manager may change its mind while the server starts.
   const stopRequested = new Promise<void>((resolve) => {
@@ -31,7 +36,7 @@ async function runServer(options: ServerOptions, json: boolean): Promise<number>
   });
   let server: RunningServer;
   try {
-    server = await startServer({ ...options, log });
+    server = await startServer({ ...options, ...parts, log });
   } catch (error) {
     const refusal = PlatformError.from(error);
     if (refusal.code === "INTERNAL") throw error;

@@ -18,6 +18,7 @@ import { Auditors } from "./auditors.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
 import { createHttpApp } from "./http/app.ts";
+import type { ClientProgram } from "./http/client-program.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Health } from "./health.ts";
@@ -60,9 +61,9 @@ const abandonedEveryMs = 3_600_000;
  * @throws PlatformError DATA_DIRECTORY and others, which say what to do
  */
 export async function startServer(
-  given: Partial<ServerOptions> & { log?: Logger } = {},
+  given: Partial<ServerOptions> & { log?: Logger; clientProgram?: ClientProgram } = {},
 ): Promise<RunningServer> {
-  const { log = pino({ level: given.logLevel ?? "info" }), ...rest } = given;
+  const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
   const options: ServerOptions = { ...defaultServerOptions, ...rest, publicUrl };
   checkHost(options.host);
@@ -71,7 +72,7 @@ export async function startServer(
   const store = await openSqliteStore(options.dataDirectory, { quotas: quotasOf(options) });
   let server: RunningServer;
   try {
-    server = await startOn(store, options, tls, log);
+    server = await startOn(store, options, tls, log, clientProgram);
   } catch (error) {
     await store.close();
     throw error;
@@ -115,6 +116,7 @@ async function startOn(
   options: ServerOptions,
   tls: TlsFiles | undefined,
   log: Logger,
+  clientProgram: ClientProgram | undefined,
 ): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
@@ -141,6 +143,7 @@ async function startOn(
     access,
     options,
     webRoot,
+    ...(clientProgram && { clientProgram }),
     log,
     health,
     knowsHosts,

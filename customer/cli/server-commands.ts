@@ -183,12 +183,21 @@ function createCommand(): Command {
     .requiredOption("--name <name>", "whose it is; jobs show it as their customer")
     .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
     .action(async (flags: CreateFlags) => {
-      const created = await withHands(flags, (hands) =>
-        hands.api.createToken(flags.role, flags.name, seconds(flags.expires)),
-      );
+      const { created, url, sha256 } = await withHands(flags, async (hands) => ({
+        created: await hands.api.createToken(flags.role, flags.name, seconds(flags.expires)),
+        url: hands.url.replace(/\/$/, ""),
+        sha256: flags.role === "client" ? await hands.api.clientProgramSha256() : undefined,
+      }));
       if (flags.json) return writeJson(created);
       await writeLine(created.token);
       if (created.inviteUrl) await writeLine(created.inviteUrl);
+      // Standard output has the token alone, for scripts.
+      if (sha256 !== undefined)
+        process.stderr.write(
+          `\nOn a node, with Node 22 or newer and the server's address as the node reaches it:\n` +
+            `  curl -fO ${url}/client.mjs && echo '${sha256}  client.mjs' | sha256sum -c\n` +
+            `  MANYHANDS_TOKEN=${created.token} node client.mjs --server ${url}\n`,
+        );
     });
 }
 

@@ -13,8 +13,11 @@ interface BundleRequest {
   readonly entry: string;
   /** Directory that keeps the bundle between runs. */
   readonly cacheDirectory: string;
-  /** Whether the bundle runs on this machine with the program's rights. Other bundles contain no path of this machine. */
-  readonly local?: boolean;
+  /**
+   * `local`: the bundle runs on this machine with the program's rights; others contain no path of this machine. `alone`: a client that
+   * needs no other file.
+   */
+  readonly where?: "local" | "alone";
 }
 
 /** A module of plain JavaScript. */
@@ -63,8 +66,8 @@ async function findOrMake(request: BundleRequest, name: string): Promise<KeptBun
 }
 
 /** Each checkout and version of Node has a file of its own. */
-function nameOf({ entry, local }: BundleRequest): string {
-  const which = digest(`${process.version} ${process.arch} ${String(local)} ${entry}`).slice(0, 16);
+function nameOf({ entry, where }: BundleRequest): string {
+  const which = digest(`${process.version} ${process.arch} ${where ?? ""} ${entry}`).slice(0, 16);
   return `${basename(entry, extname(entry))}-${which}.mjs`;
 }
 
@@ -128,11 +131,11 @@ async function removeOld(directory: string): Promise<void> {
   }
 }
 
-async function make({ entry, local }: BundleRequest): Promise<MadeBundle> {
+async function make({ entry, where }: BundleRequest): Promise<MadeBundle> {
   const script = fileURLToPath(moduleBeside(import.meta.url, "make-bundle"));
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--no-warnings", script, entry, ...(local ? ["local"] : [])],
+    ["--no-warnings", script, entry, ...(where === undefined ? [] : [where])],
     { maxBuffer: 64 * 1024 * 1024, windowsHide: true },
   );
   return JSON.parse(stdout) as MadeBundle;

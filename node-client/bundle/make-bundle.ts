@@ -5,8 +5,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { findPackageJSON, isBuiltin } from "node:module";
 import { dirname, join, sep } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown, type Plugin } from "rolldown";
+import { moduleBeside } from "../../system/module-beside.ts";
 import { packageRoot } from "../../system/package-root.ts";
 
 /** A bundle and the files whose change makes it stale. */
@@ -19,24 +20,53 @@ export interface MadeBundle {
 /** A file of a package, and the folder of that. */
 const inPackage = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/].*$/s;
 
-const [entry = "", where = ""] = process.argv.slice(2);
+const [entry = "", where = ""] = process.argv.slice(2) as [string?, ("local" | "alone")?];
 const seen = new Set<string>([import.meta.filename]);
 
-const bundle = await rolldown({
-  input: entry,
-  platform: "node",
-  logLevel: "silent",
-  plugins: [noteFiles(), ...(where === "local" ? [ownPlaces(), lazyBuiltins(), fewTypes()] : [])],
-});
-// Names are kept, because authors of kernels read them in stacks.
-const { output } = await bundle.generate({
-  format: "esm",
-  codeSplitting: false,
-  minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
-});
-await bundle.close();
-const made: MadeBundle = { code: output[0].code, files: [...witnesses()] };
+const plugins = {
+  local: () => [ownPlaces(), lazyBuiltins(), fewTypes()],
+  alone: () => [ownPrograms(), lazyBuiltins()],
+  "": () => [],
+}[where];
+if (!plugins) throw new Error(`expected "local", "alone" or nothing, not ${where}`);
+const code = await bundle(entry, plugins());
+const made: MadeBundle = { code, files: [...witnesses()] };
 process.stdout.write(JSON.stringify(made));
+
+async function bundle(input: string, more: Plugin[] = []): Promise<string> {
+  const build = await rolldown({
+    input,
+    platform: "node",
+    logLevel: "silent",
+    plugins: [noteFiles(), ...more],
+  });
+  // Names are kept, because authors of kernels read them in stacks.
+  const { output } = await build.generate({
+    format: "esm",
+    codeSplitting: false,
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  });
+  await build.close();
+  return output[0].code;
+}
+
+/** Puts the programs that a client starts into its one file. */
+function ownPrograms(): Plugin {
+  const sandbox = (name: string): string =>
+    fileURLToPath(moduleBeside(import.meta.url, `../sandbox/${name}`));
+  return {
+    name: "manyhands-own-programs",
+    async load(id) {
+      if (id === sandbox("runner-bundle"))
+        return `const code = ${JSON.stringify(await bundle(sandbox("entry")))};
+          export const loadRunnerBundle = async () => code;`;
+      if (id === sandbox("orphan-guard-script"))
+        return `const code = ${JSON.stringify(await bundle(sandbox("orphan-guard-process")))};
+          export const orphanGuardArguments = () => ["--input-type=module", "-e", code];`;
+      return null;
+    },
+  };
+}
 
 function noteFiles(): Plugin {
   return {

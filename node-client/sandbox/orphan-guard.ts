@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { moduleBeside } from "../../system/module-beside.ts";
+import { orphanGuardArguments } from "./orphan-guard-script.ts";
 
 let guard: ChildProcess | undefined;
 
@@ -21,8 +20,7 @@ function tell(line: string): void {
 }
 
 function startGuard(): ChildProcess {
-  const script = fileURLToPath(moduleBeside(import.meta.url, "orphan-guard-process"));
-  const started = spawn(process.execPath, [script], {
+  const started = spawn(process.execPath, orphanGuardArguments(), {
     stdio: ["pipe", "ignore", "ignore"],
     windowsHide: true,
   });

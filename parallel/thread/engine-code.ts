@@ -17,7 +17,7 @@ export interface EngineCode {
 export async function loadEngine(cacheDirectory: string): Promise<EngineCode> {
   const file = moduleBeside(import.meta.url, "engine-entry");
   const entry = fileURLToPath(file);
-  const bundle = await keptBundle({ entry, cacheDirectory, local: true }).catch(() => undefined);
+  const bundle = await keptBundle({ entry, cacheDirectory, where: "local" }).catch(() => undefined);
   if (bundle?.path === undefined) return { file, compiled: undefined };
   return { file: bundle.path, compiled: join(dirname(bundle.path), "compiled") };
 }

@@ -15,6 +15,7 @@ import type { Call, Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
 import { createMetrics } from "./metrics.ts";
 import { PushStreams } from "./push-streams.ts";
+import { clientProgram } from "./client-program.ts";
 import { pages } from "./pages.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
@@ -86,6 +87,7 @@ export function createHttpApp(parts: HttpParts): Express {
       "This address speaks WebSocket only; expected an upgrade request.",
     );
   });
+  if (parts.clientProgram) app.use(clientProgram(parts.clientProgram));
   app.use(pages(parts.webRoot));
   app.use((req) => {
     throw new PlatformError(

@@ -7,6 +7,7 @@ import type { BlobDirectory } from "../blobs/blob-directory.ts";
 import type { Health } from "../health.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
+import type { ClientProgram } from "./client-program.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** The HTTP side's part of the blob directory. */
@@ -23,6 +24,8 @@ export interface HttpParts {
   readonly options: ServerOptions;
   /** Directory of the built pages; may be missing. */
   readonly webRoot: string;
+  /** Absent: no program is served. */
+  readonly clientProgram?: ClientProgram;
   readonly log: Logger;
   /** Absent: the names that the options have. */
   readonly knowsHosts?: KnowsHosts;

@@ -30,7 +30,7 @@ afterEach(() => vi.unstubAllEnvs());
 /** Asks as another process would: this process remembers bundles by the spelling of their directory. */
 let spelling = 0;
 const ask = (): Promise<KeptBundle> =>
-  keptBundle({ entry, cacheDirectory: cache + "/.".repeat(++spelling), local: true });
+  keptBundle({ entry, cacheDirectory: cache + "/.".repeat(++spelling), where: "local" });
 
 /** The exports of the bundle when it is run in place. */
 async function run({ path }: KeptBundle): Promise<unknown> {

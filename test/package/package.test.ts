@@ -1,7 +1,7 @@
 import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -112,6 +112,10 @@ describe.each(nodes)("[PKG-1] under %s", (node) => {
     const server = manyhands(node, ["server", "--json", "--port", "0", "--data", data]);
     const { url, tokenFile } = JSON.parse(await firstLine(server)) as { url: string; tokenFile: string };
     expect(tokenFile).toContain(data);
+    const program = await fetch(`${url}/client.mjs`).then((reply) => reply.text());
+    expect(program).toBe(
+      await readFile(join(folder, "node_modules/manyhands/dist/node/manyhands-client.mjs"), "utf8"),
+    );
     for (const page of ["/", "/admin", "/sandbox.html"])
       expect(await fetch(url + page).then(async (reply) => [reply.status, await reply.text()])).toEqual([
         200,

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { CreatedToken, ServerStatus } from "../../shared/wire/rest.ts";
+import { ClientProgram } from "./client-program.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "./qr-code.tsx";
 import { act } from "./state.ts";
@@ -38,6 +39,7 @@ export function VolunteerCard({ status }: { status: ServerStatus }): JSX.Element
       ) : (
         <Address address={address} />
       )}
+      <ClientProgram address={bestAddress(status.volunteerUrls)} />
     </section>
   );
 }
