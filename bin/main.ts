@@ -22,6 +22,10 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
     summary: "Print scripts that put clients on the nodes of a batch system",
     load: async () => (await import("../parallel/cluster/command.ts")).clusterCommand(),
   },
+  doctor: {
+    summary: "Look at this machine and its way to the server, and say what is wrong",
+    load: async () => (await import("../parallel/doctor/command.ts")).doctorCommand(),
+  },
   demo: {
     summary: "Reconstruct a molecule from noisy images on this machine, and on every browser that joins",
     load: async () => (await import("../science/demo/main.ts")).demoCommand(),
