@@ -14,6 +14,7 @@ import {
   jobSchema,
   kernelInfoSchema,
   nextCursorHeader,
+  provisionalLineSchema,
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
@@ -26,13 +27,16 @@ import {
   type JobInfo,
   type JobListState,
   type JobOptionsInput,
+  type ProvisionalLine,
   type Role,
   type ServerStatus,
+  type SetVerify,
   type Submitted,
   type TokenInfo,
   type UsageInfo,
 } from "../shared/wire/rest.ts";
 import type { HttpClient, Request } from "./http.ts";
+import { jsonLines } from "./line-stream.ts";
 
 /** A line that a kernel wrote with `ctx.log`. */
 export interface LogLine {
@@ -172,6 +176,17 @@ export class Api {
 
   setPriority(id: JobId, priority: number): Promise<JobInfo> {
     return this.#ask({ method: "POST", path: `api/jobs/${id}/priority`, ...json({ priority }) }, jobSchema);
+  }
+
+  setVerify(id: JobId, options: SetVerify): Promise<JobInfo> {
+    return this.#ask({ method: "PUT", path: `api/jobs/${id}/verify`, ...json(options) }, jobSchema);
+  }
+
+  /** Provisional results with a greater index than `after`, lowest first. */
+  async *provisional(id: JobId, after?: number): AsyncGenerator<ProvisionalLine, void, undefined> {
+    const path = `api/jobs/${id}/provisional${after === undefined ? "" : `?after=${after}`}`;
+    const response = await this.http.open({ method: "GET", path });
+    for await (const line of jsonLines(response)) yield v.parse(provisionalLineSchema, line);
   }
 
   async requeueFailed(id: JobId): Promise<number> {

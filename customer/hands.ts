@@ -12,11 +12,13 @@ import { limits } from "../shared/limits.ts";
 import {
   onceKeyPrefix,
   type Capacity,
+  type Compare,
   type ClientInfo,
   type JobInfo,
   type JobOptionsInput,
   type ServerStatus,
   type UsageInfo,
+  type Verify,
 } from "../shared/wire/rest.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import { Api, type JobListFilter } from "./api.ts";
@@ -34,7 +36,22 @@ import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 
 /** Options of {@link Hands.map}: options of the job on the server, and of this program's view of it. */
-export interface MapOptions extends Omit<JobOptionsInput, "after" | "failFast" | "signature">, WatchOptions {
+export interface MapOptions
+  extends
+    Omit<JobOptionsInput, "after" | "failFast" | "signature" | "verify" | "compare" | "check">,
+    WatchOptions {
+  /**
+   * How results of volunteers are verified. `"audit"` (unless told otherwise): some of them are computed again by trusted clients.
+   * `{ quorum: n }`: n volunteers of different networks have to agree. `"trusted"`: volunteers get no task. `"off"`: not at all.
+   */
+  readonly verify?: Verify;
+  /**
+   * When two results agree. `"bits"` (unless told otherwise): with the same bytes. `{ abs, rel }`: when numbers a and b in one place differ by
+   * at most `max(abs, rel · max(|a|, |b|))`. `"kernel"`: when the kernel module's `compare(a, b)` says so.
+   */
+  readonly compare?: Compare;
+  /** The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a volunteer; see {@link KernelExports}. */
+  readonly check?: boolean;
   /**
    * Names the job across restarts of this program: with the same key, kernel and inputs the program goes on with the same job,
    * and gets every result from the first.
@@ -238,7 +255,7 @@ export class Hands {
 
   async #create(kernel: AnyKernel, options: MapOptions, signal: AbortSignal): Promise<JobInfo> {
     signal.throwIfAborted();
-    const source = await sourceOf(kernel);
+    const source = await sourceOf(kernel, options);
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
     const { onProgress: _, signal: __, failFast, window: ___, after = [], ...jobOptions } = options;
     const request = {
@@ -340,9 +357,25 @@ async function idOf(job: string | Job<unknown>): Promise<string> {
   return typeof job === "string" ? job : job.id;
 }
 
-async function sourceOf(kernel: AnyKernel): Promise<string> {
-  if (typeof kernel === "function") return portablePowers(moduleOfFunction(kernel));
-  return bundleKernel(urlOf(kernel));
+async function sourceOf(kernel: AnyKernel, { check, compare }: MapOptions): Promise<string> {
+  const isFunction = typeof kernel === "function";
+  const { source, exports } = isFunction
+    ? { source: await portablePowers(moduleOfFunction(kernel)), exports: [] }
+    : await bundleKernel(urlOf(kernel));
+  if (check && !exports.includes("check") && !exports.includes("suspicious"))
+    throw missingExport(kernel, "check: true", "check(input, output)");
+  if (compare === "kernel" && !exports.includes("compare"))
+    throw missingExport(kernel, 'compare: "kernel"', "compare(a, b)");
+  return source;
+}
+
+function missingExport(kernel: AnyKernel, option: string, expected: string): PlatformError {
+  return new PlatformError(
+    "BAD_ARGUMENT",
+    typeof kernel === "function"
+      ? `The job has ${option}, and its kernel is a function; expected a module (kernelModule) that exports \`${expected}\` as well.`
+      : `The job has ${option}, and the kernel module ${fileURLToPath(urlOf(kernel))} exports no such function; expected \`export function ${expected}\`.`,
+  );
 }
 
 function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>): URL {

@@ -12,7 +12,7 @@ export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
 export { Hands, type MapOptions } from "./hands.ts";
 export { Group } from "./group.ts";
 export type { JobListFilter } from "./api.ts";
-export { Job, type SettledTask, type WatchOptions } from "./job.ts";
+export { Job, type ProvisionalResult, type SettledTask, type WatchOptions } from "./job.ts";
 export type { TaskOutcome } from "./outcomes.ts";
 export type { Progress } from "./progress.ts";
 export { Precache, type PrecacheOptions } from "./precache.ts";
@@ -28,14 +28,19 @@ export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";
 export type { NumericArray, Value } from "../shared/wire/codec.ts";
-export type { Kernel, KernelContext } from "../shared/wire/kernel.ts";
+export { statementText } from "../shared/wire/statement-text.ts";
+export type { Kernel, KernelContext, KernelExports, VerifyingContext } from "../shared/wire/kernel.ts";
 export type {
   Capacity,
   ClientInfo,
+  Compare,
   JobInfo,
   JobState,
   PrecacheProgress,
   Requirements,
   ServerStatus,
+  SetVerify,
+  Statement,
   TaskFailure,
+  Verify,
 } from "../shared/wire/rest.ts";

@@ -1,7 +1,8 @@
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import { hasEnded, type JobInfo } from "../shared/wire/rest.ts";
+import { hasEnded, type JobInfo, type SetVerify, type Statement } from "../shared/wire/rest.ts";
+import { valueFromJson } from "../shared/wire/value-json.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
@@ -14,6 +15,14 @@ export type SettledTask<Output> =
   | { readonly index: number; readonly status: "done"; readonly output: Output }
   | { readonly index: number; readonly status: "failed"; readonly error: TaskError }
   | { readonly index: number; readonly status: "cancelled" };
+
+/** A result of a volunteer that is not accepted yet. */
+export interface ProvisionalResult<Output> {
+  readonly index: number;
+  readonly output: Output;
+  /** The volunteer's id. */
+  readonly client: string;
+}
 
 /** Options of a program's view of a job. */
 export interface WatchOptions {
@@ -171,6 +180,36 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.setPriority(await this.id, priority);
   }
 
+  /**
+   * Changes how results of volunteers are verified; what is absent stays as it is. This is the way on for a job that turned out not to be
+   * reproducible (`statement.irreproducible`).
+   * @throws PlatformError WRONG_STATE when the job has ended, BAD_REQUEST for options that do not go together
+   */
+  async setVerify(options: SetVerify): Promise<JobInfo> {
+    return this.#api.setVerify(await this.id, options);
+  }
+
+  /** How results of volunteers were verified so far; `statementText(await job.status())` says it in a sentence. */
+  async statement(): Promise<Statement> {
+    return (await this.status()).statement;
+  }
+
+  /**
+   * Results of volunteers that are not accepted yet, lowest index first. Any of them may be wrong, and withdrawn later; await or iterate the job
+   * for accepted results.
+   *
+   * @param options.after - only results of tasks with a greater index
+   */
+  async *provisional(
+    options: { after?: number } = {},
+  ): AsyncGenerator<ProvisionalResult<Output>, void, undefined> {
+    for await (const line of this.#api.provisional(await this.id, options.after)) {
+      const { index, client, message } = line;
+      // An unreadable output, which only a hostile client makes, will not be accepted.
+      if (message === undefined) yield { index, client, output: valueFromJson(line.output) as Output };
+    }
+  }
+
   /** The newest lines that kernels of this job wrote with `ctx.log`, oldest first. */
   async logs(): Promise<LogLine[]> {
     return this.#api.logs(await this.id);
@@ -326,6 +365,7 @@ function finalProgress(end: JobEnd): Progress {
     waitingFor: [],
     quotaFull: false,
     ...end.counts,
+    statement: end.statement,
     fraction: 1,
     rate: 0,
     estimatedMs: 0,

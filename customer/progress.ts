@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
-import { hasEnded, jobProgressSchema, type JobProgress, type JobState } from "../shared/wire/rest.ts";
+import {
+  hasEnded,
+  jobProgressSchema,
+  type JobProgress,
+  type JobState,
+  type Statement,
+} from "../shared/wire/rest.ts";
 import type { Api } from "./api.ts";
 import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";
@@ -18,9 +24,13 @@ export interface Progress {
   readonly total: number;
   readonly queued: number;
   readonly running: number;
+  /** Results of volunteers that are not accepted yet; they are among neither `queued` nor `done`. */
+  readonly provisional: number;
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
+  /** How results of volunteers were verified so far. */
+  readonly statement: Statement;
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   readonly fraction: number;
   /** Tasks per second over the last minute. */
@@ -36,8 +46,8 @@ const everyMs = 1000;
 
 /** The {@link Progress} of the server's report on a job. */
 function progressOf(job: JobProgress, offlineMs = 0): Progress {
-  const { state, paused, waitingFor, quotaFull, counts, fraction, rate, estimatedMs } = job;
-  return { state, paused, waitingFor, quotaFull, ...counts, fraction, rate, estimatedMs, offlineMs };
+  const { counts, ...rest } = job;
+  return { ...rest, ...counts, offlineMs };
 }
 
 /**

@@ -95,7 +95,7 @@ async function warnOfMemory(
 
 /** A key made of all that the outputs depend on. */
 async function keyOf(program: string, kernel: KernelName, inputs: readonly unknown[]): Promise<string> {
-  const source = await bundleKernel(kernelUrl(kernel));
+  const { source } = await bundleKernel(kernelUrl(kernel));
   return `${program}-${sha256Hex(encodeValue([source, inputs as Value]))}`;
 }
 

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import { statementText } from "../../shared/wire/statement-text.ts";
+import type { JobInfo, SetVerify } from "../../shared/wire/rest.ts";
+import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { Job } from "../job.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -20,6 +22,7 @@ import {
 } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
 import { describeFailure, openResults } from "./result-writer.ts";
+import { givenVerify, verifyOptions } from "./verify-options.ts";
 
 type Exit = (code: number) => void;
 
@@ -34,6 +37,8 @@ export function jobCommands(exit: Exit): Command[] {
     verb("pause", "Hand out no more tasks of a job; what runs is finished", (job) => job.pause()),
     verb("resume", "Go on with a paused job", (job) => job.resume()),
     priorityCommand(),
+    verifyCommand(),
+    provisionalCommand(),
     requeueCommand(),
     deleteCommand(),
   ];
@@ -89,14 +94,16 @@ async function waitFor(
 
 function describeJob(job: JobInfo): string {
   const { counts } = job;
+  const statement = statementText(job);
   const lines = [
     `${job.id}  ${printableName(job.name)}  (${printableName(job.customer)})`,
     `state     ${job.state}${job.paused ? ", paused" : ""}, priority ${job.priority}`,
-    `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.cancelled} cancelled of ${counts.total}`,
+    `tasks     ${counts.done} done, ${counts.failed} failed, ${counts.running} running, ${counts.queued} queued, ${counts.provisional} provisional, ${counts.cancelled} cancelled of ${counts.total}`,
     `rate      ${rate(job.rate)}${job.estimatedMs ? `, ${span(job.estimatedMs)} left` : ""}`,
     `kernel    ${job.kernel.sha256}`,
     `stored    ${size(job.inputBytes)} of inputs, ${size(job.outputBytes)} of outputs, besides blobs`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
+    ...(statement === undefined ? [] : [`verified  ${statement}`]),
     ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
     ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
     ...(job.quotaFull ? [`stopped   ${quotaFullText}`] : []),
@@ -167,6 +174,32 @@ function priorityCommand(): Command {
     .action(async (id: string, priority: number, flags: ServerFlags) => {
       const job = await withHands(flags, (hands) => hands.job(id).setPriority(priority));
       await (flags.json ? writeJson(job) : writeLine(describeJob(job)));
+    });
+}
+
+function verifyCommand(): Command {
+  const command = serverCommand("verify", "Change how a job's results of volunteers are verified");
+  return verifyOptions(command)
+    .argument("<id>", "the job's id")
+    .action(async (id: string, flags: ServerFlags & SetVerify) => {
+      const options = givenVerify(flags);
+      if (Object.keys(options).length === 0)
+        throw new PlatformError("BAD_OPTION", "Give --verify, --compare, or both.");
+      const job = await withHands(flags, (hands) => hands.job(id).setVerify(options));
+      await (flags.json ? writeJson(job) : writeLine(describeJob(job)));
+    });
+}
+
+function provisionalCommand(): Command {
+  return serverCommand("provisional", "Write a job's results of volunteers that are not accepted yet")
+    .argument("<id>", "the job's id")
+    .option("--after <index>", "only results of tasks after this one", wholeNumber(0, limits.maxTaskIndex))
+    .addHelpText("after", "\nAny of them may be wrong. Lines of {index, output, client}, lowest index first.")
+    .action(async (id: string, flags: ServerFlags & { after?: number }) => {
+      await withHands(flags, async (hands) => {
+        for await (const result of hands.job(id).provisional(flags))
+          await writeLine(JSON.stringify({ ...result, output: valueToJson(result.output) }));
+      });
     });
 }
 

@@ -58,6 +58,7 @@ export function jobTable(jobs: readonly JobInfo[]): string {
     { head: "CUSTOMER", cell: (job) => job.customer },
     { head: "STATE", cell: stateOf },
     { head: "DONE", cell: (job) => `${job.counts.done}/${job.counts.total}`, right: true },
+    { head: "PROVISIONAL", cell: (job) => job.counts.provisional, right: true },
     { head: "FAILED", cell: (job) => job.counts.failed, right: true },
     { head: "RUNNING", cell: (job) => job.counts.running, right: true },
     { head: "RATE", cell: (job) => rate(job.rate), right: true },

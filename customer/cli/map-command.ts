@@ -4,7 +4,8 @@ import { limits } from "../../shared/limits.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands, MapOptions } from "../hands.ts";
 import type { Progress } from "../progress.ts";
-import type { Requirements } from "../../shared/wire/rest.ts";
+import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
+import { statementText } from "../../shared/wire/statement-text.ts";
 import {
   duration,
   serverCommand,
@@ -19,6 +20,7 @@ import { readInputs, readRange } from "./input-file.ts";
 import { writeJson, writeLine } from "./output.ts";
 import { openResults } from "./result-writer.ts";
 import { progressView } from "./progress-bar.ts";
+import { givenVerify, verifyOptions } from "./verify-options.ts";
 
 interface MapFlags extends ServerFlags {
   readonly parallel?: string;
@@ -39,6 +41,9 @@ interface MapFlags extends ServerFlags {
   readonly after?: readonly string[];
   readonly kind?: "browser" | "node";
   readonly trusted?: boolean;
+  readonly verify?: Verify;
+  readonly compare?: Compare;
+  readonly check?: boolean;
   readonly failFast: boolean;
   readonly math?: "portable" | "native";
   readonly quiet?: boolean;
@@ -60,7 +65,7 @@ read to their end is cancelled.`;
 export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
   const command = serverCommand("map", "Run a kernel module over inputs and write the results");
   const connectTo = parallel(command);
-  return command
+  return verifyOptions(command)
     .argument(
       "<kernel>",
       "module whose default export is (input, ctx) => output; bundled with what it imports",
@@ -93,6 +98,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
       ).choices(["portable", "native"]),
     )
     .option("--trusted", "only clients that joined with a token")
+    .option("--check", "the kernel module's check looks at every result of a volunteer")
     .option(
       "--sign-key <file>",
       "sign the kernel with this key (MANYHANDS_SIGN_KEY; see `manyhands key create`)",
@@ -112,8 +118,10 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   const view = progressView(name, flags.quiet === true);
   const work = async (hands: Hands): Promise<number> => {
     let total = 0;
+    let verified: string | undefined;
     const onProgress = (progress: Progress): void => {
       ({ total } = progress);
+      verified = statementText({ verify: flags.verify ?? "audit", statement: progress.statement });
       view.show(progress);
     };
     const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
@@ -128,6 +136,8 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       const { ordered = false, quiet = false } = flags;
       const code = await writeOutcomes(job, job, { writer, ordered, quiet, isKept: !endsHere(flags) });
       if (total === 0 && !quiet) await writeLine("The job had no tasks: there was no input.", process.stderr);
+      view.stop();
+      if (verified !== undefined && !quiet) await writeLine(`Verified: ${verified}.`, process.stderr);
       return code;
     } catch (error) {
       view.stop();
@@ -175,6 +185,8 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(window !== undefined && { window }),
     ...(group !== undefined && { group }),
     ...(after !== undefined && { after }),
+    ...givenVerify(flags),
+    ...(flags.check && { check: true }),
     ...(!flags.failFast && { failFast: false }),
     ...(math !== undefined && { math }),
   };

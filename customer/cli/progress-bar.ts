@@ -82,6 +82,7 @@ function describe(progress: Progress): string {
   const parts = [progress.paused ? "paused" : first > 0 ? waits : progress.state];
   if (progress.quotaFull) parts.push(quotaFullText);
   if (progress.running > 0) parts.push(`${progress.running} running`);
+  if (progress.provisional > 0) parts.push(`${progress.provisional} provisional`);
   if (progress.failed > 0) parts.push(`${progress.failed} failed`);
   if (progress.rate > 0) parts.push(rate(progress.rate));
   if (progress.estimatedMs) parts.push(`${span(progress.estimatedMs)} left`);

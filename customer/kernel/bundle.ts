@@ -7,8 +7,14 @@ import type { Plugin, RolldownOutput } from "rolldown";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { portablePowers } from "./powers.ts";
 
-interface Bundled {
+/** A kernel module as one text. */
+export interface KernelBundle {
   readonly source: string;
+  /** Names of the module's exports. */
+  readonly exports: readonly string[];
+}
+
+interface Bundled extends KernelBundle {
   /** The bundled files, with their modification times. */
   readonly files: ReadonlyMap<string, number>;
 }
@@ -21,7 +27,7 @@ const cache = new Map<string, Bundled>();
  * same text, for any working directory.
  * @throws PlatformError BAD_ARGUMENT when the module does not bundle, imports a Node module, or has no default export
  */
-export async function bundleKernel(url: URL): Promise<string> {
+export async function bundleKernel(url: URL): Promise<KernelBundle> {
   if (url.protocol !== "file:")
     throw new PlatformError(
       "BAD_ARGUMENT",
@@ -29,10 +35,10 @@ export async function bundleKernel(url: URL): Promise<string> {
     );
   const path = fileURLToPath(url);
   const cached = cache.get(path);
-  if (cached && (await isFresh(cached))) return cached.source;
+  if (cached && (await isFresh(cached))) return cached;
   const bundled = await bundle(path);
   cache.set(path, bundled);
-  return bundled.source;
+  return bundled;
 }
 
 async function isFresh(bundled: Bundled): Promise<boolean> {
@@ -71,7 +77,11 @@ async function bundle(path: string): Promise<Bundled> {
       `The kernel module ${path} imports ${missing.join(", ")}, which was not found; install it, or correct the path.`,
     );
   const files = [...watch.files].map(async (file) => [file, await modified(file)] as const);
-  return { source: await portablePowers(chunk.code), files: new Map(await Promise.all(files)) };
+  return {
+    source: await portablePowers(chunk.code),
+    exports: chunk.exports,
+    files: new Map(await Promise.all(files)),
+  };
 }
 
 /** Observations during bundling. */

@@ -25,6 +25,7 @@ import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
 import { pythonRoutes } from "./routes/python.ts";
+import { provisionalRoutes } from "./routes/provisional.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { signInRoutes } from "./routes/sign-in.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -68,6 +69,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
     ...resultRoutes(parts),
+    ...provisionalRoutes(parts),
     ...progressRoutes(parts, streams),
     ...precacheRoutes(parts, streams),
     ...blobRoutes(parts),

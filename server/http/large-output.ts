@@ -1,15 +1,17 @@
-import type { Sha256, TaskIndex } from "../../shared/ids.ts";
+import type { Sha256 } from "../../shared/ids.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { unreadableOutput } from "../../shared/wire/task.ts";
-import type { ResultLine } from "../../shared/wire/rest.ts";
+import type { ProvisionalLine, ResultLine } from "../../shared/wire/rest.ts";
 import type { Blobs } from "./context.ts";
 import { JsonTranscoder } from "./json-transcoder.ts";
 
+type DoneItem = Pick<Extract<ResultLine, { state: "done" }>, "state" | "seq" | "index">;
+
 /** A result whose output is in a blob, for a reply in JSON. */
 export interface LargeResult {
-  readonly seq: number;
-  readonly index: TaskIndex;
+  /** The item without its output. */
+  readonly item: DoneItem | ProvisionalLine;
   readonly output: BlobName;
   /** The end of the item: a line end, or nothing. */
   readonly closing: string;
@@ -22,7 +24,7 @@ export interface LargeResult {
  */
 export async function* largeJsonItem(
   blobs: Pick<Blobs, "open">,
-  { seq, index, output, closing }: LargeResult,
+  { item, output, closing }: LargeResult,
 ): AsyncGenerator<string, void, undefined> {
   try {
     for await (const piece of jsonPieces(blobs, output.sha256)) void piece;
@@ -30,10 +32,10 @@ export async function* largeJsonItem(
     const refusal = PlatformError.from(error);
     if (refusal.code === "STORE_FAILED") throw error;
     const kind = refusal.code === "NOT_FOUND" ? "data" : "unserialisable";
-    yield JSON.stringify(unreadableLine(seq, index, kind, refusal.message)) + closing;
+    yield JSON.stringify(unreadableItem(item, kind, refusal.message)) + closing;
     return;
   }
-  yield `${JSON.stringify({ state: "done", seq, index }).slice(0, -1)},"output":`;
+  yield `${JSON.stringify(item).slice(0, -1)},"output":`;
   yield* jsonPieces(blobs, output.sha256);
   yield `}${closing}`;
 }
@@ -47,10 +49,18 @@ async function* jsonPieces(
   transcoder.end();
 }
 
-/** The item of a finished task whose output cannot be read. */
+/** The item of a result whose output cannot be read: a done task has failed for its customer. */
+export function unreadableItem(
+  item: DoneItem | ProvisionalLine,
+  kind: "data" | "unserialisable",
+  reason: string,
+): ResultLine | ProvisionalLine {
+  return item.state === "done" ? unreadableLine(item, kind, reason) : { ...item, message: reason };
+}
+
+/** The same for a done task. */
 export function unreadableLine(
-  seq: number,
-  index: TaskIndex,
+  { seq, index }: Pick<DoneItem, "seq" | "index">,
   kind: "data" | "unserialisable",
   reason: string,
 ): ResultLine {

@@ -106,7 +106,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "createJob",
     summary: "Make a job, with or without its inputs",
     description:
-      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task; with another kernel, other inputs or other options (`name` and `priority` aside) it is refused (CONFLICT). When the first tasks all fail alike and none is done the job ends early, as `quarantined`, and `failures` says why; `failFast: false` has every task tried. A job made with inputs is closed at once unless `open` is true.",
+      "A job with `after` waits until those jobs have finished; tasks may be added meanwhile. When one of them ends otherwise, or with a failed task, the state becomes `blocked` and `failures` says why. With a `key` it may be sent again after a lost reply: the same key is the same job, the same input the same task; with another kernel, other inputs or other options (`name` and `priority` aside) it is refused (CONFLICT). When the first tasks all fail alike and none is done the job ends early, as `quarantined`, and `failures` says why; `failFast: false` has every task tried. `verify` says how results of volunteers are verified, `compare` when two results agree, and `check: true` that the kernel module's `check` looks at each of them. A job made with inputs is closed at once unless `open` is true.",
     body: either("CreateJob"),
     replies: made("Job"),
   },
@@ -152,9 +152,37 @@ export const operations: Record<RouteName, Operation> = {
     body: either("Priority"),
     replies: ok("Job"),
   },
+  "PUT /api/jobs/{id}/verify": {
+    id: "setVerify",
+    summary: "Change how results of volunteers are verified",
+    description:
+      "What is absent stays as it is. Provisional results are judged by the new rules, and volunteers get tasks again of a job that was not reproducible.",
+    body: either("SetVerify"),
+    replies: ok("Job"),
+  },
+  "GET /api/jobs/{id}/provisional": {
+    id: "readProvisional",
+    summary: "Results of volunteers that are not accepted yet, lowest index first",
+    description:
+      "NDJSON. Any of them may be wrong, and may be withdrawn. A task may have several; an output that cannot be read has a `message` instead.",
+    query: [
+      {
+        name: "after",
+        in: "query",
+        schema: { type: "integer", minimum: 0 },
+        description: "Only results of tasks with a greater index.",
+      },
+    ],
+    replies: {
+      200: {
+        description: "The present ones.",
+        content: { "application/x-ndjson": { of: "ProvisionalLine" } },
+      },
+    },
+  },
   "GET /api/jobs/{id}/results": {
     id: "readResults",
-    summary: "Results in order of completion",
+    summary: "Accepted results in order of completion",
     description:
       "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. In JSON an output is the JSON form of its value, whatever its size; one that cannot be read is a failed result. While nothing happens a blank line (MessagePack: nil) is sent every 5 s; skip it. As packs, `application/x-manyhands-results`: frames of a length (four bytes, highest first) and that many bytes of MessagePack, `ResultFrame`; an empty frame is the sign of life. A reply that breaks off is not whole: go on with `after`.",
     query: resultQuery,

@@ -48,6 +48,18 @@ export function query({ req }: Call, name: string): string | undefined {
   throw new PlatformError("BAD_REQUEST", `?${name}= is given more than once; expected one value.`);
 }
 
+/** `?after=` of the query: a number after which the reply begins. @throws PlatformError BAD_REQUEST */
+export function afterOf(call: Call): number | undefined {
+  const text = query(call, "after");
+  if (text === undefined) return undefined;
+  const after = Number(text);
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(after)) return after;
+  throw new PlatformError(
+    "BAD_REQUEST",
+    `?after=${text} is no number of a result; expected a whole number from 0.`,
+  );
+}
+
 /** A switch of the query: absent, `0` or `false` is off. @throws PlatformError BAD_REQUEST */
 export function flag(call: Call, name: string): boolean {
   const text = query(call, name);

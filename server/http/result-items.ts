@@ -5,8 +5,9 @@ import { PlatformError } from "../../shared/errors.ts";
 import { contentTypes, type JobInfo, type ResultLine } from "../../shared/wire/rest.ts";
 import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/wire/result-pack.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
-import type { ResultRow } from "../store/store.ts";
-import { unreadableLine, type LargeResult } from "./large-output.ts";
+import type { ProvisionalResult, ResultRow } from "../store/store.ts";
+import type { Payload } from "../../shared/wire/protocol.ts";
+import { unreadableItem, unreadableLine, type LargeResult } from "./large-output.ts";
 
 /** A form of results: a whole reply is `opening`, parts with `separator` between them, `closing`. */
 export interface ResultFormat {
@@ -30,17 +31,23 @@ function itemEach<Item>(item: (row: ResultRow) => Item): (rows: readonly ResultR
 function jsonItem(row: ResultRow, closing: string): string | LargeResult {
   if (row.state === "failed") return JSON.stringify(plainLine(row)) + closing;
   const { state, seq, index, output } = row;
-  if (!(output instanceof Uint8Array)) return { seq, index, output, closing };
+  return outputItem({ state, seq, index }, output, closing);
+}
+
+function outputItem(item: LargeResult["item"], output: Payload, closing: string): string | LargeResult {
+  if (!(output instanceof Uint8Array)) return { item, output, closing };
   try {
-    return JSON.stringify({ state, seq, index, output: valueToJson(decodeValue(output)) }) + closing;
+    return JSON.stringify({ ...item, output: valueToJson(decodeValue(output)) }) + closing;
   } catch (error) {
-    return JSON.stringify(unreadable(row, error)) + closing;
+    return (
+      JSON.stringify(unreadableItem(item, "unserialisable", PlatformError.from(error).message)) + closing
+    );
   }
 }
 
-/** The failed result of an unreadable output, in every form but the packs, whose readers decode outputs themselves. */
-function unreadable({ seq, index }: ResultRow, error: unknown): ResultLine {
-  return unreadableLine(seq, index, "unserialisable", PlatformError.from(error).message);
+/** A provisional result as a line of NDJSON. */
+export function provisionalItem({ index, client, output }: ProvisionalResult): string | LargeResult {
+  return outputItem({ state: "provisional", index, client }, output, "\n");
 }
 
 const jsonEnd = (job: JobInfo): string => JSON.stringify(endLine(job));
@@ -118,7 +125,7 @@ function msgpackLine(row: ResultRow): ResultLine {
     checkValue(row.output);
     return plainLine(row);
   } catch (error) {
-    return unreadable(row, error);
+    return unreadableLine(row, "unserialisable", PlatformError.from(error).message);
   }
 }
 
@@ -127,6 +134,6 @@ function plainLine(row: ResultRow): ResultLine {
   return { state: row.state, seq: row.seq, index: row.index, output: row.output };
 }
 
-function endLine({ state, counts }: JobInfo): JobLine {
-  return { state: "end", job: state, counts };
+function endLine({ state, counts, statement }: JobInfo): JobLine {
+  return { state: "end", job: state, counts, statement };
 }

@@ -56,6 +56,13 @@ const compareSchema = v.union([
  */
 export type Compare = v.InferOutput<typeof compareSchema>;
 
+/** The body of `PUT /api/jobs/{id}/verify`; what is absent stays as it is. */
+export const setVerifySchema = v.strictObject({
+  verify: v.optional(verifySchema),
+  compare: v.optional(compareSchema),
+});
+export type SetVerify = v.InferOutput<typeof setVerifySchema>;
+
 /** Prefix of a key for one run of one program: no later run has the same key. */
 export const onceKeyPrefix = "once-";
 
@@ -202,7 +209,7 @@ export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
 export const statementSchema = v.strictObject({
   /** Accepted results of strangers. */
   strangers: v.number(),
-  /** Results of strangers that were computed again, or compared with those of other cohorts. */
+  /** Results of strangers that agreed with an audit, or with a quorum of other cohorts. */
   audited: v.number(),
   /** Results of strangers that `check` looked at. */
   checked: v.number(),
@@ -290,9 +297,26 @@ export const resultLineSchema = v.variant("state", [
   }),
   v.strictObject({ state: v.literal("failed"), seq: v.number(), ...taskFailureSchema.entries }),
   /** Last item of a stream that reached the end of the job. */
-  v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates), counts: jobCountsSchema }),
+  v.strictObject({
+    state: v.literal("end"),
+    job: v.picklist(jobStates),
+    counts: jobCountsSchema,
+    statement: statementSchema,
+  }),
 ]);
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
+
+/** An item of `GET /api/jobs/{id}/provisional`, lowest index first. */
+export const provisionalLineSchema = v.strictObject({
+  state: v.literal("provisional"),
+  index: taskIndexSchema,
+  /** The stranger that computed the result. */
+  client: v.string(),
+  output: v.optional(v.unknown()),
+  /** Why the output cannot be read. */
+  message: v.optional(v.string()),
+});
+export type ProvisionalLine = v.InferOutput<typeof provisionalLineSchema>;
 
 /** Usage and quota of a customer: an item of `GET /api/usage`. */
 export const usageSchema = v.strictObject({

@@ -155,6 +155,11 @@ describe("real replies are what the document says", () => {
     await ask("POST /api/jobs/{id}/pause", `${at}/pause`);
     await ask("POST /api/jobs/{id}/resume", `${at}/resume`);
     await ask("POST /api/jobs/{id}/priority", `${at}/priority`, json({ priority: 3 }));
+    await ask("PUT /api/jobs/{id}/verify", `${at}/verify`, {
+      ...json({ compare: { abs: 1 } }),
+      method: "PUT",
+    });
+    await ask("GET /api/jobs/{id}/provisional", `${at}/provisional`);
     await ask("POST /api/jobs/{id}/close", `${at}/close`);
     const client = server.client((x) => {
       if (x === "fail") throw new Error("as asked");

@@ -16,7 +16,7 @@ export async function alignByKernel(
   task: AlignTask,
   tasks: number,
 ): Promise<{ ms: number[]; matches: Candidate[][] }> {
-  const source = await bundleKernel(new URL("../../../science/kernels/align.ts", import.meta.url));
+  const { source } = await bundleKernel(new URL("../../../science/kernels/align.ts", import.meta.url));
   const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
   const { default: kernel } = (await import(url)) as { default: typeof align };
   const blobs = new Map(

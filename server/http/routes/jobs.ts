@@ -9,6 +9,7 @@ import {
   jobQuerySchema,
   nextCursorHeader,
   prioritySchema,
+  setVerifySchema,
   type JobInfo,
 } from "../../../shared/wire/rest.ts";
 import type { Principal } from "../../access/principal.ts";
@@ -31,6 +32,7 @@ type Names =
   | "POST /api/jobs/{id}/cancel"
   | "POST /api/jobs/{id}/requeue-failed"
   | "POST /api/jobs/{id}/priority"
+  | "PUT /api/jobs/{id}/verify"
   | "GET /api/jobs/{id}/logs"
   | "POST /api/groups/{group}/cancel";
 
@@ -69,6 +71,15 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
       const { priority } = await parseBody(call.req, call.res, prioritySchema);
       authorisePriority(principalOf(call), priority);
       reply(call, await platform.setPriority(id, priority));
+    },
+    "PUT /api/jobs/{id}/verify": async (call) => {
+      const job = await jobOf(call, platform);
+      const { verify = job.verify, compare = job.compare } = await parseBody(
+        call.req,
+        call.res,
+        setVerifySchema,
+      );
+      reply(call, await platform.setVerify(job.id, { verify, compare }));
     },
     "GET /api/jobs/{id}/logs": async (call) => {
       const { id } = await jobOf(call, platform);

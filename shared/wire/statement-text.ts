@@ -1,0 +1,40 @@
+import type { JobInfo } from "./rest.ts";
+
+/**
+ * What a job's statement says, in a sentence (SPEC.md [VERIFY-11]); undefined while there is nothing to say of results of volunteers.
+ *
+ * @example
+ * "412 results of volunteers: 52 audited, 0 wrong; fewer than 5.8 % wrong (95 %)"
+ */
+export function statementText({
+  verify,
+  statement,
+}: Pick<JobInfo, "verify" | "statement">): string | undefined {
+  const { strangers, audited, checked, wrong, withdrawn, irreproducible } = statement;
+  if (irreproducible)
+    return "not reproducible: volunteers and trusted clients get different results, so trusted clients alone go on; a tolerance (compare), a quorum, or verify: off lets volunteers compute again";
+  if (strangers === 0 && withdrawn === 0) return undefined;
+  const results = `${count(strangers)} ${strangers === 1 ? "result" : "results"} of volunteers`;
+  if (audited === 0 && checked === 0 && withdrawn === 0)
+    return `${results}, ${verify === "off" ? "not verified" : "none of them audited"}`;
+  const facts = [`${count(audited)} audited`];
+  if (checked > 0) facts.push(`${count(checked)} checked`);
+  facts.push(`${count(wrong)} wrong`);
+  if (withdrawn > 0) facts.push(`${count(withdrawn)} withdrawn`);
+  return `${results}: ${facts.join(", ")}${boundOf(audited)}`;
+}
+
+/** The rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): after k audits that agreed, fewer than 3/k are wrong. */
+function boundOf(audited: number): string {
+  return audited > 3 ? `; fewer than ${percent(300 / audited)} % wrong (95 %)` : "";
+}
+
+/** Rounded up: a bound must not come out lower than it is. */
+function percent(share: number): string {
+  const digits = share >= 10 ? 1 : share >= 0.1 ? 10 : 1000;
+  return String(Math.ceil(share * digits) / digits);
+}
+
+function count(of: number): string {
+  return of.toLocaleString("en-US");
+}
