@@ -23,6 +23,7 @@ const printed: Record<string, RegExp> = {
   "07-checkpoint.ts": /started at step 0\n[\s\S]*starts at 837799, 524 steps\n$/,
   "08-precache.ts":
     /^(\d+) of \1 clients have [\d.]+ MB precached\nmean of image 0: -?0\.\d{3}\nbrightest of 10 images: 1\.\d{3}\n$/,
+  "09-verified.ts": /^1000036000099 = 1000003 × 1000033\n[\s\S]*\n99999640000243 = 9999973 × 9999991\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {
