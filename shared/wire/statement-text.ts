@@ -12,7 +12,7 @@ export function statementText({
 }: Pick<JobInfo, "verify" | "statement">): string | undefined {
   const { strangers, audited, checked, wrong, withdrawn, irreproducible } = statement;
   if (irreproducible)
-    return "not reproducible: volunteers and trusted clients get different results, so trusted clients alone go on; a tolerance (compare), a quorum, or verify: off lets volunteers compute again";
+    return "not reproducible: results of volunteers differ from those of trusted clients, which compute the rest; a tolerance (compare), a quorum or verify: off lets volunteers compute again";
   if (strangers === 0 && withdrawn === 0) return undefined;
   const results = `${count(strangers)} ${strangers === 1 ? "result" : "results"} of volunteers`;
   if (audited === 0 && checked === 0 && withdrawn === 0)

@@ -1,6 +1,8 @@
 import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
+import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let browser: Browser;
@@ -115,6 +117,20 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     await volunteer.goto(`http://${host}:${server.port}/?auto=1`);
     await page.bringToFront();
     await untilText(page, /quota full: no task is handed out/);
+  });
+
+  it("[VERIFY-2] [VERIFY-11] shows results that are provisional, and how they were verified", async () => {
+    const server = await startTestServer();
+    const volunteer = await new RawClient(server.url).join({ kind: "browser" });
+    const id = await submit(server, { requires: { kind: "browser" } });
+    const page = await openAdmin(server, host);
+    await signIn(page, server.token);
+    const { job, tasks } = await volunteer.lease(3);
+    volunteer.finish(job, tasks[0]!, encodeValue(1));
+    await untilText(page, /0 of 3 done\s+1 provisional/);
+    await server.api("PUT", `/api/jobs/${id}/verify`, { verify: "off" });
+    await untilText(page, /1 of 3 done[\s\S]*1 result of volunteers, not verified/);
+    expect(await page.evaluate("document.body.innerText")).not.toContain("provisional");
   });
 
   it("cancels a job after asking", async () => {

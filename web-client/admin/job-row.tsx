@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest.ts";
+import { statementText } from "../../shared/wire/statement-text.ts";
 import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
@@ -14,6 +15,7 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
   const open = useSignal(false);
   const { label, tone } = jobStateOf(job);
   const { counts } = job;
+  const statement = statementText(job);
   const failuresId = `failures-${job.id}`;
   return (
     <>
@@ -34,6 +36,9 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
             <span class="muted">
               {formatCount(counts.done)} of {formatCount(counts.total)} done
             </span>
+            {counts.provisional > 0 && (
+              <span class="muted">{formatCount(counts.provisional)} provisional</span>
+            )}
             {counts.failed > 0 && (
               <button
                 type="button"
@@ -46,6 +51,7 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
               </button>
             )}
           </span>
+          {statement !== undefined && <span class="sub muted">{statement}</span>}
         </td>
         <td data-label="Rate" class="number">
           {job.endedAt === null ? formatRate(job.rate) : "–"}
@@ -82,9 +88,10 @@ function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.floor(job.fraction * 100)}
-      title={`${formatCount(counts.done)} done, ${formatCount(counts.failed)} failed, ${formatCount(counts.cancelled)} cancelled, ${formatCount(counts.running)} running, ${formatCount(counts.queued)} waiting`}
+      title={`${formatCount(counts.done)} done, ${formatCount(counts.provisional)} provisional, ${formatCount(counts.failed)} failed, ${formatCount(counts.cancelled)} cancelled, ${formatCount(counts.running)} running, ${formatCount(counts.queued)} waiting`}
     >
       <span class="done" style={{ width: share(counts.done) }} />
+      <span class="provisional" style={{ width: share(counts.provisional) }} />
       <span class="failed" style={{ width: share(counts.failed) }} />
       <span class="cancelled" style={{ width: share(counts.cancelled) }} />
       <span class="running" style={{ width: share(counts.running) }} />
@@ -117,7 +124,7 @@ function Actions({ job }: { job: JobInfo }): JSX.Element {
         <DangerButton
           label="Cancel"
           title={`Cancel “${shownName(job.name)}”?`}
-          text={`${plural(job.counts.queued + job.counts.running, "task")} will not be computed; clients stop those that run. Results so far stay.`}
+          text={`${plural(job.counts.queued + job.counts.running + job.counts.provisional, "task")} will not be computed; clients stop those that run. Results so far stay.`}
           verb="Cancel the job"
           yes={() => post("cancel")}
         />

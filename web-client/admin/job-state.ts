@@ -8,7 +8,7 @@ interface JobStateLabel {
 
 /** A word for a job's state: a job that ended without failures is "done". */
 export function jobStateOf(
-  job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor" | "quotaFull">,
+  job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor" | "quotaFull" | "statement">,
 ): JobStateLabel {
   const { state, paused, counts, waitingFor } = job;
   if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
@@ -20,8 +20,10 @@ export function jobStateOf(
   if (state === "blocked") return { label: "blocked", tone: "bad" };
   if (paused) return { label: "paused", tone: "warning" };
   if (job.quotaFull) return { label: "quota full", tone: "warning" };
+  if (job.statement.irreproducible) return { label: "not reproducible", tone: "warning" };
   if (waitingFor.length > 0) return { label: `waits for ${plural(waitingFor.length, "job")}`, tone: "quiet" };
   if (counts.running > 0) return { label: "running", tone: "busy" };
+  if (counts.provisional > 0) return { label: "verifying", tone: "busy" };
   if (counts.queued > 0) return { label: "waiting", tone: "quiet" };
   return { label: "open", tone: "quiet" };
 }
