@@ -14,7 +14,7 @@ export function bundleCommand(): Command {
     .option("--out <file>", "where the module goes (standard output)")
     .addHelpText("after", "\nPrograms in Python and curl send this file as their kernel. No server is asked.")
     .action(async (kernel: string, { out }: { out?: string }) => {
-      const source = await bundleKernel(pathToFileURL(resolve(kernel)));
+      const { source } = await bundleKernel(pathToFileURL(resolve(kernel)));
       if (out === undefined) return writeLine(source.trimEnd());
       await writeFile(out, source).catch((error: unknown) => {
         throw new PlatformError("FILE_FAILED", `${out} cannot be written: ${messageOf(error)}.`, error);
