@@ -119,7 +119,12 @@ const chromium: Run = {
   args: ["--client", "chromium"],
   services: ["chromium"],
   durable: true,
-  note: "the same with the volunteer page in one Chromium tab, two slots",
+  note: "the same with the volunteer page in one Chromium tab, two slots; its results are not verified",
+};
+const audited: Run = {
+  ...chromium,
+  args: ["--client", "chromium", "--verify", "audit"],
+  note: "as above, with the results audited by the server's auditor on the same two cores",
 };
 const pythonCustomer: Run = {
   name: "manyhands",
@@ -161,6 +166,14 @@ export const topic: Topic = {
       goal: { ratio: 1, of: "durable" },
       manyhands: chromium,
       peers: tasksOnly,
+    },
+    {
+      ...common,
+      ...warmedUp,
+      name: "audited, Chromium",
+      goal: { ratio: 0.85, of: "manyhands, not verified" },
+      manyhands: audited,
+      peers: [{ ...chromium, name: "manyhands, not verified" }],
     },
     {
       ...common,

@@ -1,10 +1,15 @@
-/** `node manyhands.ts [--client node|chromium] [--slots 2] [--tasks 20000]` */
+/** `node manyhands.ts [--client node|chromium] [--verify off|audit] [--slots 2] [--tasks 20000]` */
 import { parseArgs } from "node:util";
 import { connectTo, startClient, startServer, type ClientKind } from "../support/platform.ts";
+import type { Verify } from "../../../shared/wire/rest.ts";
 import { measureDispatch } from "./measure.ts";
 
 const { values } = parseArgs({
-  options: { client: { type: "string", default: "node" }, slots: { type: "string", default: "2" } },
+  options: {
+    client: { type: "string", default: "node" },
+    verify: { type: "string", default: "off" },
+    slots: { type: "string", default: "2" },
+  },
   strict: false,
 });
 
@@ -13,4 +18,5 @@ const echo = (input: string): string => input;
 const server = await startServer();
 await startClient(server, values.client as ClientKind, Number(values.slots));
 const hands = await connectTo(server);
-await measureDispatch(async (inputs) => hands.map(echo, inputs));
+const verify = values.verify as Verify;
+await measureDispatch(async (inputs) => hands.map(echo, inputs, { verify }));

@@ -25,7 +25,7 @@ const hands = await connectTo(server);
 await measureLatency(values.job === "each" ? aJobEach : inOneJob());
 
 async function aJobEach(input: string): Promise<string> {
-  const [output] = await hands.map(echo, [input]);
+  const [output] = await hands.map(echo, [input], { verify: "off" });
   return output!;
 }
 
@@ -39,7 +39,7 @@ function inOneJob(): (input: string) => Promise<string> {
       yield input;
     }
   }
-  const results = hands.map(echo, inputs())[Symbol.asyncIterator]();
+  const results = hands.map(echo, inputs(), { verify: "off" })[Symbol.asyncIterator]();
   return async (input) => {
     give.resolve(input);
     const { value, done } = await results.next();

@@ -36,7 +36,7 @@ report(rounded(growth, 2), {
 async function compute(count: number): Promise<void> {
   const inputs = Array.from({ length: count }, () => input);
   let done = 0;
-  for await (const _ of hands.map((bytes: Uint8Array) => bytes, inputs)) done += 1;
+  for await (const _ of hands.map((bytes: Uint8Array) => bytes, inputs, { verify: "off" })) done += 1;
   if (done !== count) throw new Error(`${done} of ${count} tasks`);
 }
 

@@ -18,11 +18,11 @@ const echo = (input: string): string => input;
 const server = await startServer();
 await startClient(server, "node", 2);
 const hands = await connectTo(server);
-await hands.map(echo, inputs(5000));
+await hands.map(echo, inputs(5000), { verify: "off" });
 
 const start = performance.now();
 let count = 0;
-for await (const { error, index, output } of hands.map(echo, inputs(tasks))) {
+for await (const { error, index, output } of hands.map(echo, inputs(tasks), { verify: "off" })) {
   if (error) throw error;
   if (!output.startsWith(`${index} `)) throw new Error(`the output of task ${index} is "${output}"`);
   count++;
