@@ -71,5 +71,5 @@ report(rounded(percentile(waits, 0.99), 1), {
 
 function submit(count: number, options: object): void {
   const inputs = Array.from({ length: count }, (_, index) => index);
-  hands.map((x: number) => x, inputs, options).then(undefined, () => undefined);
+  hands.map((x: number) => x, inputs, { verify: "off", ...options }).then(undefined, () => undefined);
 }
