@@ -46,6 +46,9 @@ export interface ServerOptions {
   readonly rendezvous: string | undefined;
 }
 
+/** Makes the program of the headless client in one file. */
+export type ClientProgram = () => Promise<string>;
+
 export const defaultServerOptions: ServerOptions = {
   host: "127.0.0.1",
   port: 9990,

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import express from "express";
-
-/** Makes the program of the headless client. */
-export type ClientProgram = () => Promise<string>;
+import type { ClientProgram } from "../options.ts";
 
 /** The headless client in one file at `/client.mjs`, and its SHA-256 as `sha256sum -c` reads it (SPEC.md [NODE-1]). */
 export function clientProgram(make: ClientProgram): express.Router {

@@ -5,9 +5,8 @@ import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
 import type { BlobDirectory } from "../blobs/blob-directory.ts";
 import type { Health } from "../health.ts";
-import type { ServerOptions } from "../options.ts";
+import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
-import type { ClientProgram } from "./client-program.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** The HTTP side's part of the blob directory. */
