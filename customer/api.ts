@@ -14,7 +14,6 @@ import {
   jobSchema,
   kernelInfoSchema,
   nextCursorHeader,
-  provisionalLineSchema,
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
@@ -27,7 +26,6 @@ import {
   type JobInfo,
   type JobListState,
   type JobOptionsInput,
-  type ProvisionalLine,
   type Role,
   type ServerStatus,
   type SetVerify,
@@ -36,7 +34,6 @@ import {
   type UsageInfo,
 } from "../shared/wire/rest.ts";
 import type { HttpClient, Request } from "./http.ts";
-import { jsonLines } from "./line-stream.ts";
 
 /** A line that a kernel wrote with `ctx.log`. */
 export interface LogLine {
@@ -180,13 +177,6 @@ export class Api {
 
   setVerify(id: JobId, options: SetVerify): Promise<JobInfo> {
     return this.#ask({ method: "PUT", path: `api/jobs/${id}/verify`, ...json(options) }, jobSchema);
-  }
-
-  /** Provisional results with a greater index than `after`, lowest first. */
-  async *provisional(id: JobId, after?: number): AsyncGenerator<ProvisionalLine, void, undefined> {
-    const path = `api/jobs/${id}/provisional${after === undefined ? "" : `?after=${after}`}`;
-    const response = await this.http.open({ method: "GET", path });
-    for await (const line of jsonLines(response)) yield v.parse(provisionalLineSchema, line);
   }
 
   async requeueFailed(id: JobId): Promise<number> {

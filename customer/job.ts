@@ -7,6 +7,7 @@ import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
+import { streamProvisional } from "./provisional.ts";
 import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
@@ -203,7 +204,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   async *provisional(
     options: { after?: number } = {},
   ): AsyncGenerator<ProvisionalResult<Output>, void, undefined> {
-    for await (const line of this.#api.provisional(await this.id, options.after)) {
+    for await (const line of streamProvisional(this.#api.http, await this.id, options.after)) {
       const { index, client, message } = line;
       // An unreadable output, which only a hostile client makes, will not be accepted.
       if (message === undefined) yield { index, client, output: valueFromJson(line.output) as Output };

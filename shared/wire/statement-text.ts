@@ -21,7 +21,8 @@ export function statementText({
   if (checked > 0) facts.push(`${count(checked)} checked`);
   facts.push(`${count(wrong)} wrong`);
   if (withdrawn > 0) facts.push(`${count(withdrawn)} withdrawn`);
-  return `${results}: ${facts.join(", ")}${boundOf(audited)}`;
+  // What was accepted since the verification was switched off is no part of the sample.
+  return `${results}: ${facts.join(", ")}${verify === "off" ? "; not verified any more" : boundOf(audited)}`;
 }
 
 /** The rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): after k audits that agreed, fewer than 3/k are wrong. */

@@ -33,6 +33,9 @@ describe("[VERIFY-11] the statement as a sentence", () => {
 
   it("tells what was not verified, and what was withdrawn before anything was accepted", () => {
     expect(say({ strangers: 1 }, "off")).toBe("1 result of volunteers, not verified");
+    expect(say({ strangers: 500, audited: 40 }, "off")).toBe(
+      "500 results of volunteers: 40 audited, 0 wrong; not verified any more",
+    );
     expect(say({ strangers: 5 })).toBe("5 results of volunteers, none of them audited");
     expect(say({ wrong: 1, withdrawn: 5 })).toBe("0 results of volunteers: 0 audited, 1 wrong, 5 withdrawn");
   });

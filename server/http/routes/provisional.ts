@@ -1,3 +1,4 @@
+import { PlatformError } from "../../../shared/errors.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { isLarge, ItemWriter } from "../item-writer.ts";
 import { jobOf } from "../ownership.ts";
@@ -14,6 +15,8 @@ export function provisionalRoutes({ platform, blobs }: HttpParts): Routes<"GET /
       beginStream(call, ndjsonResults.contentType);
       const writer = new ItemWriter(res, ndjsonResults, signal, blobs);
       while (!signal.aborted) {
+        if (!(await call.stillAllowed()))
+          throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
         const page = await platform.provisionalResults(id, after);
         const last = page.at(-1);
         if (!last) break;
