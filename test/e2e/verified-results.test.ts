@@ -90,6 +90,32 @@ test("[VERIFY-3] [VERIFY-11] results of an honest volunteer are audited, checked
   expect(shown.output()).toMatch(/^verified {2}20 results of volunteers/m);
 });
 
+test("[VERIFY-7] a volunteer whose bits differ is right where the kernel module's compare says so", async () => {
+  const { server, hands } = await start();
+  await using _ = hands;
+  const kernel = join(await temporaryDirectory(), "angle.ts");
+  await writeFile(
+    kernel,
+    "export default (x: number) => x;\nexport const compare = (a: number, b: number) => (a - b) % 360 === 0;\n",
+  );
+  const volunteer = await new RawClient(server.url).join();
+  const turned = Array.from({ length: 8 }, (_, index) => index + 360);
+  volunteer.onMessage = (message) => {
+    if (message.type !== "lease") return;
+    for (const task of message.tasks) volunteer.finish(message.job.id, task, encodeValue(turned[task.index]));
+  };
+  volunteer.send({ type: "want", tasks: 16, slots: 1 });
+  const job = hands.map(
+    kernel,
+    turned.map((angle) => angle - 360),
+    { compare: "kernel" },
+  );
+  expect(await job).toEqual(turned);
+  const { statement } = await job.status();
+  expect(statement).toMatchObject({ strangers: 8, wrong: 0, withdrawn: 0, irreproducible: false });
+  expect(statement.audited).toBeGreaterThanOrEqual(2);
+});
+
 test("[VERIFY-2] provisional results are read before they are accepted; verify: off accepts them", async () => {
   const { server, hands } = await start();
   await using _ = hands;
