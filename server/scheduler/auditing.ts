@@ -17,7 +17,7 @@ import {
   type Window,
 } from "./state.ts";
 import { callAuditors, isTrustedExpected, isTrustedThere } from "./who-audits.ts";
-import { advance, giveUpResult, noteAgreed } from "./windows.ts";
+import { advance, dropResult, forgetWindow, giveUpResult, noteAgreed } from "./windows.ts";
 
 const auditAttempts = 3;
 /** Audits at the front of the queue among which one for the client is looked for. */
@@ -99,29 +99,30 @@ export function receiveAudit(state: State, { info }: Client, { task }: Lease, ou
   if (outcome.state === "failed") return failAudit(state, info, task, audit, outcome.failure);
   if (audit.phase === "inspect") return noteInspection(state, task, audit, outcome.output);
   if (audit.phase === "compare") return conclude(state, task, audit, readComparison(outcome.output));
-  audit.latest = { ...runOf(info), output: outcome.output };
+  audit.latest = { ...runOf(info), output: outcome.output, refs: outcome.refs ?? [] };
   compareWith(state, task, audit, "provisional");
 }
 
-function runOf({ id, cohort, trusted }: Client["info"]): Omit<Run, "output"> {
+function runOf({ id, cohort, trusted }: Client["info"]): Omit<Run, "output" | "refs"> {
   return { client: id, cohort, trusted };
 }
 
 function failAudit(state: State, info: Client["info"], task: Task, audit: Audit, { kind }: Failure): void {
   if (audit.phase === "run" && ofKernel.has(kind)) {
-    audit.latest = { ...runOf(info), output: undefined };
+    audit.latest = { ...runOf(info), output: undefined, refs: [] };
     audit.against = "provisional";
     return conclude(state, task, audit, false);
   }
-  loseAudit(state, task, audit);
+  retryAudit(state, task, audit);
 }
 
-/** Counts an attempt of an audit that says nothing about the result. */
-export function loseAudit(state: State, task: Task, audit: Audit): void {
+/** Tries an audit again whose failure says nothing about the result; a few times, because clients may be unable to compute this task. */
+function retryAudit(state: State, task: Task, audit: Audit): void {
   audit.attempts += 1;
   if (audit.attempts < auditAttempts) return requeue(state, task);
-  if (audit.phase !== "inspect") return giveUpResult(state, audit.window, task.index);
-  runInstead(state, task, audit);
+  if (audit.phase === "inspect") return runInstead(state, task, audit);
+  audit.window.unverified += 1;
+  endAudit(state, task, audit);
 }
 
 /** A result that its kernel module could not inspect, or calls suspicious, is computed again. */
@@ -135,7 +136,7 @@ function runInstead(state: State, task: Task, audit: Audit): void {
 function noteInspection(state: State, task: Task, audit: Audit, output: Payload): void {
   const { window } = audit;
   const inspection = readInspection(output);
-  if (!inspection) return loseAudit(state, task, audit);
+  if (!inspection) return retryAudit(state, task, audit);
   if (!inspection.correct) return banStranger(state, window, task.index, "check");
   window.checked += 1;
   if (inspection.suspicious || window.chosen.has(task.index)) return runInstead(state, task, audit);
@@ -177,9 +178,8 @@ export function noteComparison(
   if (!task || audit?.window.number !== number || task.place !== "settling") return;
   if (agree === "gone") return giveUpResult(state, audit.window, index);
   if (agree !== undefined) return conclude(state, task, audit, agree);
-  // What is too large for a call is decided by the task's next computation.
   if (!(first instanceof Uint8Array && audit.latest?.output instanceof Uint8Array))
-    return giveUpResult(state, audit.window, index);
+    return replaceResult(state, task, audit);
   audit.phase = "compare";
   audit.output = first;
   audit.attempts = 0;
@@ -194,7 +194,7 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   if (against === "first") {
     if (agree) return banStranger(state, window, task.index, "audit");
     if (first?.trusted && latest?.trusted) return doubtKernel(state, task.job);
-    return giveUpResult(state, window, task.index);
+    return replaceResult(state, task, audit);
   }
   if (agree) {
     noteAgreed(state, window, task.index);
@@ -204,6 +204,19 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   audit.first = latest;
   audit.attempts = 0;
   putBack(state, task);
+}
+
+/** What cannot be compared is decided by a trusted client: its computation is the outcome, and nobody is blamed. */
+function replaceResult(state: State, task: Task, { window, latest }: Audit): void {
+  const { job, index } = task;
+  if (!latest?.trusted || latest.output === undefined) return giveUpResult(state, window, index);
+  const outcome = { state: "done" as const, index, output: latest.output, refs: latest.refs };
+  state.out.push({ type: "storeOutcomes", job: job.id, outcomes: [outcome], acknowledge: [] });
+  task.audit = undefined;
+  task.place = "settling";
+  dropResult(window, index);
+  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
+  else advance(state, window);
 }
 
 function putBack(state: State, task: Task): void {

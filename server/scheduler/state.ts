@@ -1,3 +1,4 @@
+import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
@@ -109,6 +110,7 @@ export interface Run {
   readonly cohort: string;
   readonly trusted: boolean;
   readonly output: Payload | undefined;
+  readonly refs: readonly BlobName[];
 }
 
 /** The provisional results of one stranger for one job that are judged together (SPEC.md [VERIFY-3]). */
@@ -135,6 +137,8 @@ export interface Window extends WindowName {
   /** Authors of checkpoints from which other clients' results went on. */
   continued: Map<TaskIndex, ClientId> | undefined;
   checked: number;
+  /** Number of results that nobody could audit. */
+  unverified: number;
 }
 
 /** What is known of a stranger beyond its connection. */

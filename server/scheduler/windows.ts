@@ -7,6 +7,8 @@ import { canAudit, isTrustedExpected } from "./who-audits.ts";
 
 const windowResults = 256;
 const windowMs = 15 * 60_000;
+/** Age of a window at which audits by strangers are given up. */
+const strangersAuditMs = 2 * windowMs;
 const newcomerAudits = 2;
 const auditRate = 0.12;
 const leastAuditRate = 0.03;
@@ -59,6 +61,7 @@ function newWindow(state: State, job: Job, name: WindowName): Window {
     agreed: new Set(),
     continued: undefined,
     checked: 0,
+    unverified: 0,
   };
   job.windows.set(name.number, window);
   return window;
@@ -136,7 +139,11 @@ export function passTime(state: State): void {
     isTrustedExpected(state, job);
     closeIdle(state, job);
     for (const window of job.windows.values()) {
-      if (window.place === "open" && state.now - window.openedAt >= windowMs) close(state, window);
+      const ageMs = state.now - window.openedAt;
+      if (window.place === "open" && ageMs >= windowMs) close(state, window);
+      // Cohorts that disagree may wait for a third one that never comes.
+      if (window.place === "judging" && ageMs >= strangersAuditMs && !isTrustedExpected(state, job))
+        giveUpAudits(state, window);
       advance(state, window);
     }
   }
@@ -196,6 +203,7 @@ function startAudits(state: State, window: Window): void {
 function giveUpAudits(state: State, window: Window): void {
   endAudits(state, window);
   window.pending.clear();
+  window.unverified = window.results.length;
 }
 
 /** Has every result of a window audited, those of a clean one as well. */
@@ -249,9 +257,9 @@ function isRipe(state: State, { job, cohort, openedAt }: Window): boolean {
 }
 
 function accept(state: State, window: Window): void {
-  const { job, number, client, results, agreed, checked } = window;
+  const { job, number, client, results, agreed, checked, unverified } = window;
   window.place = "accepting";
-  const checks: Partial<Checks> = { audited: agreed.size, checked };
+  const checks: Partial<Checks> = { audited: agreed.size, checked, unverified };
   state.out.push({
     type: "acceptProvisional",
     job: job.id,

@@ -211,6 +211,8 @@ export const statementSchema = v.strictObject({
   strangers: v.number(),
   /** Results of strangers that agreed with an audit, or with a quorum of other cohorts. */
   audited: v.number(),
+  /** Accepted results of strangers that nobody there could have audited; they are not part of the sample behind `audited`. */
+  unverified: v.number(),
   /** Results of strangers that `check` looked at. */
   checked: v.number(),
   /** Results of strangers that were found wrong. */

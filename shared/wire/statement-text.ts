@@ -10,24 +10,26 @@ export function statementText({
   verify,
   statement,
 }: Pick<JobInfo, "verify" | "statement">): string | undefined {
-  const { strangers, audited, checked, wrong, withdrawn, irreproducible } = statement;
+  const { strangers, audited, unverified, checked, wrong, withdrawn, irreproducible } = statement;
   if (irreproducible)
     return "not reproducible: results of volunteers differ from those of trusted clients, which compute the rest; a tolerance (compare), a quorum or verify: off lets volunteers compute again";
   if (strangers === 0 && withdrawn === 0) return undefined;
   const results = `${count(strangers)} ${strangers === 1 ? "result" : "results"} of volunteers`;
   if (audited === 0 && checked === 0 && withdrawn === 0)
-    return `${results}, ${verify === "off" ? "not verified" : "none of them audited"}`;
+    return `${results}, ${verify === "off" ? "not verified" : unverified === strangers ? "nobody could verify them" : "none of them audited"}`;
   const facts = [`${count(audited)} audited`];
   if (checked > 0) facts.push(`${count(checked)} checked`);
   facts.push(`${count(wrong)} wrong`);
   if (withdrawn > 0) facts.push(`${count(withdrawn)} withdrawn`);
-  // What was accepted since the verification was switched off is no part of the sample.
-  return `${results}: ${facts.join(", ")}${verify === "off" ? "; not verified any more" : boundOf(audited)}`;
+  // What was accepted unverified is no part of the sample.
+  if (unverified > 0) facts.push(`${count(unverified)} could not be verified`);
+  const bound = boundOf(audited, unverified > 0 ? " of the others" : "");
+  return `${results}: ${facts.join(", ")}${verify === "off" ? "; not verified any more" : bound}`;
 }
 
 /** The rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): after k audits that agreed, fewer than 3/k are wrong. */
-function boundOf(audited: number): string {
-  return audited > 3 ? `; fewer than ${percent(300 / audited)} % wrong (95 %)` : "";
+function boundOf(audited: number, ofWhat: string): string {
+  return audited > 3 ? `; fewer than ${percent(300 / audited)} %${ofWhat} wrong (95 %)` : "";
 }
 
 /** Rounded up: a bound must not come out lower than it is. */

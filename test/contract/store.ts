@@ -35,6 +35,7 @@ const ada = { customer: "ada" };
 const nothingStated: Statement = {
   strangers: 0,
   audited: 0,
+  unverified: 0,
   checked: 0,
   wrong: 0,
   withdrawn: 0,

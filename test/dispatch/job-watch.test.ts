@@ -21,7 +21,15 @@ function row(number: number, state: JobRow["state"]): JobRow {
     outputBytes: 0,
     paused: false,
     provisional: 0,
-    statement: { strangers: 0, audited: 0, checked: 0, wrong: 0, withdrawn: 0, irreproducible: false },
+    statement: {
+      strangers: 0,
+      audited: 0,
+      unverified: 0,
+      checked: 0,
+      wrong: 0,
+      withdrawn: 0,
+      irreproducible: false,
+    },
     waitingFor: [],
   };
   const job: NewJob = newJob({ id: jobId(number) });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Sha256 } from "../../shared/ids.ts";
 import { encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { square, VerificationWorld, type Computer } from "../support/verification-world.ts";
 
@@ -91,7 +92,38 @@ describe("[VERIFY-2] [VERIFY-3] provisional results", () => {
     expect(await world.row(job)).toMatchObject({
       state: "finished",
       done: 30,
-      statement: { audited: 0, strangers: 30 },
+      statement: { audited: 0, unverified: 30, strangers: 30 },
+    });
+  });
+
+  test("[VERIFY-6] what trusted clients cannot compute counts as unverified, and holds up nothing", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(30);
+    const stranger = world.stranger(square);
+    await world.work(stranger);
+    world.trusted(() => new Error("too little memory", { cause: "memory" }));
+    await world.workAll();
+    expect(stranger.refused).toBeUndefined();
+    expect(await world.row(job)).toMatchObject({
+      state: "finished",
+      done: 30,
+      statement: { audited: 0, unverified: 4, strangers: 30, withdrawn: 0 },
+    });
+  });
+
+  test("[VERIFY-6] cohorts that disagree wait half an hour for a third one", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(10);
+    const a = world.stranger(square, "a");
+    world.stranger(wrong, "b");
+    await world.work(a);
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ done: 0, provisional: 10 });
+    await world.pass(31 * 60_000);
+    expect(await world.row(job)).toMatchObject({
+      state: "finished",
+      done: 10,
+      statement: { unverified: 10 },
     });
   });
 
@@ -252,6 +284,43 @@ describe("[VERIFY-7] a comparator", () => {
     await world.workAll();
     expect(compared).toBe(4);
     expect(await world.row(job)).toMatchObject({ done: 30, statement: { wrong: 0, strangers: 30 } });
+  });
+});
+
+describe("[VERIFY-7] outputs that cannot be compared", () => {
+  test("because they are too large: the trusted client's is the outcome, and nobody is blamed", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(10, { compare: { rel: 1e-6 } });
+    const blob = (letter: string) => ({ blob: { sha256: letter.repeat(64) as Sha256, size: 1e8 } });
+    const stranger = world.stranger(() => blob("a"));
+    await world.work(stranger);
+    world.trusted(() => blob("b"));
+    await world.workAll();
+    expect(stranger.refused).toBeUndefined();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 10, provisional: 0 });
+    const outputs = (await world.store.results(job, 0, 10, 1e6)).map(
+      (row) => row.state === "done" && row.output,
+    );
+    expect(
+      outputs.filter((output) => output && "sha256" in output && output.sha256.startsWith("b")),
+    ).toHaveLength(2);
+  });
+
+  test("because trusted clients cannot call the kernel module count as unverified", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(30, { compare: "kernel" });
+    const stranger = world.stranger((input) => (input as number) + 0.5);
+    await world.work(stranger);
+    let asked = 0;
+    world.trusted((input, task) => {
+      if (task.call?.name === "compare") return new Error("out of memory", { cause: "memory" });
+      asked += 1;
+      return (input as number) ** 2;
+    });
+    await world.workAll();
+    expect(asked).toBe(4);
+    expect(stranger.refused).toBeUndefined();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 30, statement: { unverified: 4 } });
   });
 });
 

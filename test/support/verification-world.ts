@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { pino } from "pino";
+import type { BlobName } from "../../shared/data-reference.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId, type TaskIndex } from "../../shared/ids.ts";
-import type { LeasedTask, ServerMessage, TaskOutcome } from "../../shared/wire/protocol.ts";
+import type { FailureKind, LeasedTask, ServerMessage, TaskOutcome } from "../../shared/wire/protocol.ts";
 import type { JobOptions } from "../../shared/wire/rest.ts";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
@@ -16,8 +17,8 @@ import type { SchedulerClientInfo } from "../../server/scheduler/events.ts";
 import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import type { SchedulerConfig } from "../../server/scheduler/state.ts";
 
-/** Computes the output of a task, or fails. A call of a verifying function has a `call`. */
-export type Computer = (input: Value, task: LeasedTask) => Value | Error;
+/** Computes the output of a task, or fails (with the kind of failure as the cause). A call of a verifying function has a `call`. */
+export type Computer = (input: Value, task: LeasedTask) => Value | Error | { readonly blob: BlobName };
 
 /** The computation of every honest client. */
 export const square: Computer = (input) => (input as number) ** 2;
@@ -249,8 +250,11 @@ export class VerificationWorld {
     const value = client.compute(decodeValue(input as Uint8Array), task);
     const outcome: TaskOutcome =
       value instanceof Error
-        ? { state: "failed", failure: { kind: "error", message: value.message } }
-        : { state: "done", output: encodeValue(value) };
+        ? {
+            state: "failed",
+            failure: { kind: (value.cause ?? "error") as FailureKind, message: value.message },
+          }
+        : { state: "done", output: isBlob(value) ? value.blob : encodeValue(value) };
     this.feed({
       type: "resultsReceived",
       client: client.id,
@@ -258,4 +262,8 @@ export class VerificationWorld {
       results: [{ index, attempt, elapsedMs: 10, outcome }],
     });
   }
+}
+
+function isBlob(value: Value | { readonly blob: BlobName }): value is { readonly blob: BlobName } {
+  return typeof value === "object" && value !== null && "blob" in value;
 }

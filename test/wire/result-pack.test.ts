@@ -37,7 +37,15 @@ describe("a pack of results", () => {
 
   test("a line that tells of the job stands in a frame as it is", () => {
     const counts = { total: 1, queued: 0, running: 0, provisional: 0, done: 1, failed: 0, cancelled: 0 };
-    const statement = { strangers: 1, audited: 1, checked: 0, wrong: 0, withdrawn: 0, irreproducible: false };
+    const statement = {
+      strangers: 1,
+      audited: 1,
+      unverified: 0,
+      checked: 0,
+      wrong: 0,
+      withdrawn: 0,
+      irreproducible: false,
+    };
     const line: JobLine = { state: "end", job: "finished", counts, statement };
     expect(readResultFrame(encodeJobLine(line).subarray(frameHeadBytes))).toEqual(line);
   });

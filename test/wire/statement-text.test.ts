@@ -3,7 +3,15 @@ import type { Statement, Verify } from "../../shared/wire/rest.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 
 function say(statement: Partial<Statement>, verify: Verify = "audit"): string | undefined {
-  const none = { strangers: 0, audited: 0, checked: 0, wrong: 0, withdrawn: 0, irreproducible: false };
+  const none = {
+    strangers: 0,
+    audited: 0,
+    unverified: 0,
+    checked: 0,
+    wrong: 0,
+    withdrawn: 0,
+    irreproducible: false,
+  };
   return statementText({ verify, statement: { ...none, ...statement } });
 }
 
@@ -15,7 +23,7 @@ describe("[VERIFY-11] the statement as a sentence", () => {
     expect(say({ strangers: 1_000_000, audited: 30_000, wrong: 2, withdrawn: 40 })).toBe(
       "1,000,000 results of volunteers: 30,000 audited, 2 wrong, 40 withdrawn; fewer than 0.01 % wrong (95 %)",
     );
-    expect(say({ strangers: 9, audited: 4, checked: 9 })).toBe(
+    expect(say({ strangers: 9, audited: 4, unverified: 0, checked: 9 })).toBe(
       "9 results of volunteers: 4 audited, 9 checked, 0 wrong; fewer than 75 % wrong (95 %)",
     );
   });

@@ -5,6 +5,7 @@ import type { Checks } from "../store.ts";
 export const nothingStated: Statement = Object.freeze({
   strangers: 0,
   audited: 0,
+  unverified: 0,
   checked: 0,
   wrong: 0,
   withdrawn: 0,
@@ -12,10 +13,11 @@ export const nothingStated: Statement = Object.freeze({
 });
 
 export function withChecks(statement: Statement, checks: Partial<Checks> = {}): Statement {
-  const { audited = 0, checked = 0, wrong = 0, withdrawn = 0, irreproducible } = checks;
+  const { audited = 0, unverified = 0, checked = 0, wrong = 0, withdrawn = 0, irreproducible } = checks;
   return {
     strangers: statement.strangers,
     audited: statement.audited + audited,
+    unverified: statement.unverified + unverified,
     checked: statement.checked + checked,
     wrong: statement.wrong + wrong,
     withdrawn: statement.withdrawn + withdrawn,
