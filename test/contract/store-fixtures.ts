@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
-import type { NewJob, NewOutcome, NewTask, Store } from "../../server/store/store.ts";
+import type { NewJob, NewOutcome, NewOutput, NewTask, Store } from "../../server/store/store.ts";
 
 /** The `n`th job id. */
 export function jobId(n: number): JobId {
@@ -62,8 +62,12 @@ export function tasks(from: number, to: number): NewTask[] {
   return Array.from({ length: to - from }, (_, k) => task(from + k));
 }
 
+export function output(index: number): NewOutput {
+  return { index, output: outputOf(index), refs: [] };
+}
+
 export function done(index: number): NewOutcome {
-  return { state: "done", index, output: outputOf(index), refs: [] };
+  return { state: "done", ...output(index) };
 }
 
 export function failure(index: number): TaskFailure {

@@ -1,18 +1,23 @@
 import { expect } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
-import type { JobId } from "../../shared/ids.ts";
+import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { JobState } from "../../shared/wire/rest.ts";
-import type { Store } from "../../server/store/store.ts";
-import { done, failed, inputOf, jobId, newJob, task } from "./store-fixtures.ts";
+import type { ProvisionalResult, Store } from "../../server/store/store.ts";
+import { done, failed, inputOf, jobId, newJob, output, task } from "./store-fixtures.ts";
 
 /** The expected state of a job in its plainest form. */
 interface ModelJob {
   readonly id: JobId;
+  readonly serial: number;
   state: JobState;
   readonly tasks: Set<number>;
   readonly claimed: Set<number>;
   /** In order of seq. */
   outcomes: { seq: number; index: number; state: "done" | "failed" }[];
+  /** Indexes of provisional results by the number of their window, without those of tasks that have an outcome. */
+  readonly windows: Map<number, Set<number>>;
+  /** Whether tasks with provisional results can be claimed. */
+  readonly quorum: boolean;
   /** Whether it was open when it was quarantined. */
   wasOpen: boolean;
   lastSeq: number;
@@ -39,6 +44,7 @@ export async function runRandomOperations(
   let current = store;
 
   const anyIndexes = () => Array.from({ length: 1 + pick(8) }, () => pick(maxIndex));
+  const someWindow = (job: ModelJob) => 10 * job.serial + pick(4);
   const someJob = () => [...jobs.values()][pick(jobs.size)]!;
 
   /**
@@ -76,8 +82,45 @@ export async function runRandomOperations(
     },
     async (job) => {
       const indexes = anyIndexes().filter((index) => job.claimed.has(index));
-      for (const index of indexes) job.claimed.delete(index);
+      for (const index of indexes) if (job.quorum || !isProvisional(job, index)) job.claimed.delete(index);
       await current.unclaim(job.id, indexes);
+    },
+    async (job) => {
+      const indexes = anyIndexes();
+      const number = someWindow(job);
+      const name = { number, client: `c_${number}` as ClientId, cohort: "lab" };
+      const asked = current.keepProvisional(
+        job.id,
+        name,
+        indexes.map((index) => output(index)),
+      );
+      const kept = indexes.filter((index) => isActive(job) && isOpen(job, index));
+      const window = job.windows.get(number) ?? new Set();
+      if (kept.length > 0) job.windows.set(number, window);
+      for (const index of kept) {
+        window.add(index);
+        if (!job.quorum) job.claimed.add(index);
+      }
+      const dropped = indexes.filter((index) => !kept.includes(index));
+      const answer = { kept, dropped, job: { provisional: provisionalIn(job).size } };
+      expect(await asked).toMatchObject(answer);
+    },
+    async (job) => {
+      const number = someWindow(job);
+      const window = [...(job.windows.get(number) ?? [])];
+      const indexes = random() < 0.5 ? window.reverse() : anyIndexes();
+      const asked = current.acceptProvisional(job.id, number, indexes);
+      const { accepted, dropped } = acceptInModel(job, number, indexes);
+      const answer = await asked;
+      expect(answer.accepted).toEqual(accepted);
+      expect(answer.dropped.toSorted()).toEqual(dropped.toSorted());
+    },
+    async (job) => {
+      const number = someWindow(job);
+      const indexes = random() < 0.5 ? undefined : anyIndexes();
+      const asked = current.withdrawProvisional(job.id, number, indexes);
+      const reopened = withdrawInModel(job, number, indexes);
+      expect((await asked).reopened.toSorted()).toEqual(reopened.toSorted());
     },
   ];
   const rare: ((job: ModelJob) => Promise<void>)[] = [
@@ -93,6 +136,7 @@ export async function runRandomOperations(
         job.wasOpen = job.state === "open";
         job.state = "quarantined";
         job.claimed.clear();
+        job.windows.clear();
       }
       expect((await asked).state).toBe(job.state);
     },
@@ -105,9 +149,13 @@ export async function runRandomOperations(
   let made = 0;
   const addJob = async () => {
     const id = jobId(++made);
-    await current.createJob(newJob({ id }));
+    const quorum = made % 3 === 0;
+    await current.createJob(newJob({ id, verify: quorum ? { quorum: 2 } : "audit" }));
     jobs.set(id, {
       id,
+      serial: made,
+      quorum,
+      windows: new Map(),
       state: "open",
       tasks: new Set(),
       claimed: new Set(),
@@ -122,7 +170,10 @@ export async function runRandomOperations(
     const dice = random();
     if (dice < 0.02 && restart) {
       current = await restart();
-      for (const job of jobs.values()) job.claimed.clear();
+      for (const job of jobs.values()) {
+        job.claimed.clear();
+        if (!job.quorum) for (const index of provisionalIn(job)) job.claimed.add(index);
+      }
     } else if (dice < 0.06) await rare[pick(rare.length)]!(someJob());
     else if (dice < 0.1) await requeue(current, someJob());
     else if (dice < 0.4) await claim(current, someJob(), 1 + pick(6));
@@ -163,18 +214,60 @@ function completeInModel(job: ModelJob, outcomes: readonly { index: number; stat
   const active = isActive(job);
   for (const { index, state } of outcomes) {
     job.claimed.delete(index);
-    const open = active && job.tasks.has(index) && !job.outcomes.some((outcome) => outcome.index === index);
+    const open = active && isOpen(job, index);
     (open ? accepted : dropped).push(index);
-    if (open) job.outcomes.push({ seq: ++job.lastSeq, index, state });
+    if (!open) continue;
+    job.outcomes.push({ seq: ++job.lastSeq, index, state });
+    for (const window of job.windows.values()) window.delete(index);
   }
   if (accepted.length > 0) finishInModel(job);
   return { accepted, dropped };
+}
+
+function acceptInModel(job: ModelJob, number: number, indexes: readonly number[]) {
+  const window = job.windows.get(number) ?? new Set();
+  const wanted = new Set(indexes.filter((index) => window.has(index)));
+  withdrawInModel(
+    job,
+    number,
+    [...window].filter((index) => !wanted.has(index)),
+  );
+  const { accepted } = completeInModel(
+    job,
+    [...wanted].map((index) => ({ index, state: "done" })),
+  );
+  const seen = new Set<number>();
+  const dropped = indexes.filter((index) => !wanted.has(index) || seen.size === seen.add(index).size);
+  return { accepted, dropped };
+}
+
+/** @returns the tasks that have no other provisional result */
+function withdrawInModel(job: ModelJob, number: number, indexes?: readonly number[]): number[] {
+  const window = job.windows.get(number) ?? new Set();
+  const removed = [...window].filter((index) => indexes?.includes(index) ?? true);
+  for (const index of removed) window.delete(index);
+  const reopened = removed.filter((index) => !isProvisional(job, index));
+  if (!job.quorum) for (const index of reopened) job.claimed.delete(index);
+  return reopened;
+}
+
+function isOpen(job: ModelJob, index: number): boolean {
+  return job.tasks.has(index) && !job.outcomes.some((outcome) => outcome.index === index);
+}
+
+function provisionalIn({ windows }: ModelJob): Set<number> {
+  return new Set([...windows.values()].flatMap((window) => [...window]));
+}
+
+function isProvisional(job: ModelJob, index: number): boolean {
+  return provisionalIn(job).has(index);
 }
 
 function finishInModel(job: ModelJob): void {
   if (job.state !== "closed" || job.outcomes.length < job.tasks.size) return;
   job.state = "finished";
   job.claimed.clear();
+  job.windows.clear();
 }
 
 function isActive({ state }: ModelJob): boolean {
@@ -189,7 +282,15 @@ async function compare(store: Store, job: ModelJob): Promise<void> {
     done: count("done"),
     failed: count("failed"),
     lastSeq: job.lastSeq,
+    provisional: provisionalIn(job).size,
   });
+  const provisional = await store.provisionalResults(job.id, -1, 1000, Infinity);
+  const expected = [...job.windows].flatMap(([number, window]) =>
+    [...window].map((index) => ({ ...output(index), client: `c_${number}` as ClientId })),
+  );
+  const byTask = (a: ProvisionalResult, b: ProvisionalResult) =>
+    a.index - b.index || a.client.localeCompare(b.client);
+  expect(provisional.sort(byTask)).toEqual(expected.sort(byTask));
   const results = await store.results(job.id, 0, 1000, Infinity);
   expect(results.map(({ seq, index, state }) => ({ seq, index, state }))).toEqual(job.outcomes);
 }
@@ -197,6 +298,9 @@ async function compare(store: Store, job: ModelJob): Promise<void> {
 async function workOff(store: Store, job: ModelJob): Promise<void> {
   if (!isActive(job)) return;
   await store.closeJob(job.id);
+  for (const [number, window] of job.windows)
+    if (job.serial % 2 === 0) await store.acceptProvisional(job.id, number, [...window]);
+    else await store.withdrawProvisional(job.id, number);
   await store.unclaim(job.id, [...job.claimed]);
   for (;;) {
     const claimed = await store.claim(job.id, 7);
