@@ -17,9 +17,11 @@ import {
   startClientProcess,
   startServerProcess,
   temporaryDirectory,
+  until,
   type Running,
   type RunningServerProcess,
 } from "../support/processes.ts";
+import { expectAllOnce, readJob, squares, submitJob } from "../support/jobs.ts";
 import { RawClient } from "../support/raw-client.ts";
 
 const factors = kernelModule<typeof factorsModule>(
@@ -208,3 +210,23 @@ async function listOf<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 function byIndex(a: { index: number }, b: { index: number }): number {
   return a.index - b.index;
 }
+
+test("[VERIFY-2] kill -9 of the server while volunteers and a liar work: every accepted result is right, none is lost", async () => {
+  const data = await temporaryDirectory();
+  let server = await startServerProcess(data, ["--grace-seconds", "2"]);
+  await startVolunteer(server);
+  await startVolunteer(server);
+  const inputs = Array.from({ length: 400 }, (_, x) => x);
+  const id = await submitJob(server, "export default (x) => x * x;", inputs);
+  // The liar leaves with the first server, and its provisional results stay.
+  await startLiar(server.url);
+  for (let kills = 0; kills < 3; kills++) {
+    await until(async () => (await readJob(server, id)).counts.provisional > 0);
+    await server.kill();
+    server = await startServerProcess(data, ["--grace-seconds", "2", "--port", String(server.port)]);
+    if ((await readJob(server, id)).state === "finished") break;
+  }
+  await until(async () => (await readJob(server, id)).state === "finished");
+  await expectAllOnce(server, id, squares(inputs.length));
+  expect((await readJob(server, id)).statement).toMatchObject({ irreproducible: false, unverified: 0 });
+});
