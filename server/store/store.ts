@@ -86,8 +86,10 @@ export interface Store {
   checkpoint(id: JobId, index: TaskIndex, state: Uint8Array, by?: CheckpointAuthor): Promise<void>;
 
   /**
-   * Keeps outputs of a stranger that are not accepted yet, with the number of their window. Their tasks stay claimed and have no outcome. A task may
-   * have several provisional results. Outputs of tasks that have an outcome, or of a job that is over, are dropped.
+   * Keeps outputs of a stranger that are not accepted yet, with the number of their window. Their tasks have no outcome and stay claimed, also after
+   * a restart; in a job verified by a quorum the claim of such a task is kept and given back like any other. A task may have several
+   * provisional results, one in each window: a repeated one counts as kept and changes nothing. Outputs of tasks that have an outcome, or of a
+   * job that is over, are dropped.
    */
   keepProvisional(
     id: JobId,
@@ -106,8 +108,9 @@ export interface Store {
   ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
   /**
    * Forgets provisional results of a window (all without `indexes`); tasks without an outcome can be claimed again, without a checkpoint, unless
-   * another window has a result of theirs. Without effect on a window that is not there.
-   * @returns the tasks that can be claimed again
+   * another window has a result of theirs, or the job is verified by a quorum and the claim is still held. Without effect on a window that is
+   * not there.
+   * @returns the tasks without an outcome and without another provisional result
    */
   withdrawProvisional(
     id: JobId,
@@ -124,13 +127,17 @@ export interface Store {
     limit: number,
     maxBytes: number,
   ): Promise<ProvisionalResult[]>;
-  /** Every window of every job, without its outputs: for the start of a server. */
+  /** Every window with results of tasks without an outcome, of every job, without outputs: for the start of a server. */
   listWindows(): Promise<ProvisionalWindow[]>;
   /** Submitted tasks with these indexes, claimed or not; without attempts and checkpoints. */
   readTasks(id: JobId, indexes: readonly TaskIndex[]): Promise<ClaimedTask[]>;
   /** Adds to the statement of a job. */
   noteChecks(id: JobId, checks: Partial<Checks>): Promise<JobRow>;
-  /** Changes how results of strangers are verified. @throws PlatformError WRONG_STATE when the job has ended */
+  /**
+   * Changes how results of strangers are verified. A quorum gives back the claims of tasks with provisional results; any other way after a quorum
+   * claims them.
+   * @throws PlatformError WRONG_STATE when the job has ended
+   */
   setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobRow>;
 
   /** Keeps what is known of a client's or cohort's reliability. */

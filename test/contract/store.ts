@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { Statement } from "../../shared/wire/rest.ts";
 import type { BlobOwner, ClaimedTask, JobRow, ResultRow, Store } from "../../server/store/store.ts";
@@ -18,17 +17,8 @@ import {
   task,
   tasks,
 } from "./store-fixtures.ts";
+import { refuses, type StoreHarness } from "./store-harness.ts";
 import { runRandomOperations } from "./store-model.ts";
-
-/** Access of the contract suite to an implementation; every call of `open` makes an empty store. */
-interface StoreHarness {
-  readonly open: (options: { clock: () => number; quotas?: Quotas }) => Promise<{
-    readonly store: Store;
-    /** Closes the store and opens it again on its data; undefined for a store without lasting data. */
-    readonly reopen: (() => Promise<Store>) | undefined;
-  }>;
-  readonly durable: boolean;
-}
 
 const all = 1_000_000;
 const ada = { customer: "ada" };
@@ -1182,15 +1172,6 @@ export function storeContract(name: string, harness: StoreHarness): void {
       );
     });
   });
-}
-
-async function refuses(code: ErrorCode, verb: Promise<unknown>, message = /./): Promise<void> {
-  const error: unknown = await verb.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(PlatformError);
-  expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
 }
 
 async function pages(store: Store, id: JobId, after: number, size: number): Promise<ResultRow[]> {

@@ -47,13 +47,18 @@ async function everyResult(store: Store): Promise<Map<number, number>> {
   }
 }
 
-it("[DUR-1] [DUR-2] [ONCE-1] everything acknowledged before kill -9 is there, once, and the next server starts", async () => {
+it("[DUR-1] [DUR-2] [ONCE-1] [VERIFY-2] everything acknowledged before kill -9 is there, once, and the next server starts", async () => {
   const accepted = new Set<number>();
+  /** Indexes by the number of a window that was not about to be judged. */
+  const kept = new Map<number, number[]>();
   let submitted = 0;
   for (const lines of [1, 60, 200, 333]) {
     for (const line of await writeUntilKilled(lines)) {
       const [what, ...numbers] = line.split(" ");
       if (what === "accepted") for (const index of numbers) accepted.add(Number(index));
+      const [window, ...indexes] = numbers.map(Number) as [number, ...number[]];
+      if (what === "kept") kept.set(window, [...(kept.get(window) ?? []), ...indexes]);
+      if (what === "judging") kept.delete(window);
       if (what === "submitted") submitted = Math.max(submitted, Number(numbers[1]));
     }
     const store = await openSqliteStore(directory);
@@ -67,12 +72,18 @@ it("[DUR-1] [DUR-2] [ONCE-1] everything acknowledged before kill -9 is there, on
       expect([...results.values()].every((times) => times === 1)).toBe(true);
       expect([job.done, job.lastSeq]).toEqual([results.size, results.size]);
 
+      const windows = new Map((await store.listWindows()).map(({ number, indexes }) => [number, indexes]));
+      for (const [window, indexes] of kept)
+        expect(windows.get(window)?.slice(0, indexes.length)).toEqual(indexes);
+      expect([...windows.values()].flat().filter((index) => results.has(index))).toEqual([]);
       const open = await store.claim(id, 1_000_000);
-      expect(open.length + results.size).toBe(job.total);
+      expect(open.length + results.size + job.provisional).toBe(job.total);
+      expect(new Set([...windows.values()].flat()).size).toBe(job.provisional);
       expect(open.filter(({ index }) => results.has(index))).toEqual([]);
     } finally {
       await store.close();
     }
   }
   expect(accepted.size).toBeGreaterThan(100);
+  expect(kept.size).toBeGreaterThan(0);
 });

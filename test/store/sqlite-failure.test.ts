@@ -3,11 +3,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ClientId } from "../../shared/ids.ts";
 import { noQuotas } from "../../server/store/quotas.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
-import { blob, done, inputOf, jobId, newJob, postKernel, task, tasks } from "../contract/store-fixtures.ts";
+import {
+  blob,
+  done,
+  inputOf,
+  jobId,
+  newJob,
+  output,
+  postKernel,
+  task,
+  tasks,
+} from "../contract/store-fixtures.ts";
 
 const id = jobId(1);
 const megabyte = new Uint8Array(2 ** 20);
@@ -75,6 +86,29 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(await store.usage("ada")).toEqual(usage);
     await store.unclaim(id, [0]);
     expect((await store.claim(id, 1)).map(({ index }) => index)).toEqual([0]);
+  });
+
+  it("[VERIFY-2] provisional results of a refused commit are neither kept, accepted nor withdrawn", async () => {
+    const window = (number: number) => ({ number, client: "c_x" as ClientId, cohort: "lab" });
+    await store.claim(id, 10);
+    await store.keepProvisional(id, window(1), [output(0), output(1)]);
+    const before = [await store.getJob(id), await store.listWindows(), await store.usage("ada")];
+    limitPages(100);
+    const verbs = await Promise.allSettled([
+      store.keepProvisional(id, window(2), [output(0), output(2)]),
+      store.acceptProvisional(id, 1, [1]),
+      store.submit(id, [task(50, { input: megabyte })]),
+    ]);
+    expect(verbs.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    limitPages(1_000_000);
+    expect([await store.getJob(id), await store.listWindows(), await store.usage("ada")]).toEqual(before);
+    await store.unclaim(id, [0, 1, 2]);
+    expect((await store.claim(id, 10)).map(({ index }) => index)).toEqual([2]);
+    expect(await store.withdrawProvisional(id, 1, [0])).toMatchObject({
+      reopened: [0],
+      job: { provisional: 1 },
+    });
+    expect(await store.acceptProvisional(id, 1, [1])).toMatchObject({ accepted: [1], job: { lastSeq: 1 } });
   });
 
   it("deleting a job makes room on a full disk", async () => {

@@ -5,8 +5,20 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
+import type { ClientId } from "../../shared/ids.ts";
 import { seededRandom } from "../../shared/random.ts";
-import { blob, done, failed, jobId, newJob, postKernel, task, tasks } from "../contract/store-fixtures.ts";
+import {
+  blob,
+  done,
+  failed,
+  jobId,
+  newJob,
+  output,
+  postKernel,
+  task,
+  tasks,
+} from "../contract/store-fixtures.ts";
+import { runRandomOperations } from "../contract/store-model.ts";
 
 const id = jobId(1);
 const all = 1_000_000;
@@ -185,5 +197,61 @@ describe("outcomes in packs", () => {
          (SELECT count(*) FROM endedSets) AS sets`,
     );
     expect(left).toEqual([{ tasks: 0, outcomes: 0, sets: 0 }]);
+  });
+});
+
+describe("provisional results in packs", () => {
+  const keep = (number: number, indexes: readonly number[]) =>
+    store.keepProvisional(
+      id,
+      { number, client: `c_${number}` as ClientId, cohort: "lab" },
+      indexes.map((index) => output(index)),
+    );
+
+  it("[VERIFY-2] verbs of one transaction share a pack for each window", async () => {
+    await store.submit(id, tasks(0, 12));
+    await Promise.all([keep(1, [0, 1]), keep(2, [5]), keep(1, [7]), keep(2, [6])]);
+    await keep(1, [8]);
+    expect(await rows('SELECT "window", count, first FROM provisionalPacks ORDER BY number')).toEqual([
+      { window: 1, count: 3, first: 0 },
+      { window: 2, count: 2, first: 5 },
+      { window: 1, count: 1, first: 8 },
+    ]);
+  });
+
+  it("[QUOTA-1] the bytes of every job are those in its packs, whatever was done with them", async () => {
+    store = await runRandomOperations(store, async () => (await restart(), store), "provisional bytes", 400);
+    await keepSome();
+    const counted = await rows<{ outputBytes: number; packs: number }>(
+      `SELECT outputBytes,
+         (SELECT coalesce(sum(coalesce(octet_length(outputs), 0) + coalesce(octet_length(failure), 0)), 0)
+            FROM outcomePacks WHERE job = jobs.number)
+         + (SELECT coalesce(sum(octet_length(outputs)), 0) FROM provisionalPacks WHERE job = jobs.number) AS packs
+       FROM jobs`,
+    );
+    expect(counted.map(({ outputBytes }) => outputBytes)).toEqual(counted.map(({ packs }) => packs));
+    expect(Math.max(...counted.map(({ packs }) => packs))).toBeGreaterThan(100);
+  });
+
+  /** Leaves a job with results that are provisional, and others whose tasks have an outcome. */
+  async function keepSome(): Promise<void> {
+    await store.createJob(newJob({ id: jobId(999) }));
+    await store.submit(jobId(999), tasks(0, 9));
+    const window = { number: 999, client: "c_x" as ClientId, cohort: "lab" };
+    await store.keepProvisional(jobId(999), window, [output(1), output(2), output(3)]);
+    await store.complete(jobId(999), [done(2)]);
+    await store.withdrawProvisional(jobId(999), 999, [3]);
+  }
+
+  it("leave nothing behind when the job ends or is deleted", async () => {
+    await store.createJob(newJob({ id: jobId(2) }));
+    await store.submit(jobId(2), tasks(0, 1));
+    await store.submit(id, tasks(0, 500));
+    for (let number = 1; number < 60; number++) await keep(number, [number, number + 100]);
+    const window = { number: 99, client: "c_x" as ClientId, cohort: "lab" };
+    await store.keepProvisional(jobId(2), window, [output(0)]);
+    await store.endJob(jobId(2), "cancelled");
+    await store.deleteJob(id);
+    expect(await rows("SELECT * FROM provisionalPacks")).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import { hashColumn } from "../../server/store/sqlite/columns.ts";
 import { Database } from "../../server/store/sqlite/database.ts";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
-import type { JobId } from "../../shared/ids.ts";
+import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { Store } from "../../server/store/store.ts";
 import {
   blob,
@@ -17,6 +17,7 @@ import {
   inputOf,
   jobId,
   newJob,
+  output,
   outputOf,
   postKernel,
   sha256,
@@ -271,6 +272,41 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
       expect(await store.usage("ada")).toMatchObject({ blobBytes: 0, jobs: 0 });
       expect(await store.deleteKernel(kernel.sha256, "ada")).toBe(true);
       expect(await store.usages()).toEqual([]);
+    });
+  });
+
+  it("version 5: results of strangers for a job are taken as they come, and its key stands for any verification", async () => {
+    openOld(5);
+    const { kernel } = newJob();
+    old.run("INSERT INTO kernels VALUES (?, ?, ?, 1)", hashColumn(kernel.sha256), kernel.size, inputOf(0));
+    old.run("INSERT INTO kernelOwners VALUES (?, 'ada')", hashColumn(kernel.sha256));
+    addJob({ number: 1, state: "open", total: 2, done: 0, failed: 0, lastSeq: 0, lowWater: 0 });
+    old.run("UPDATE jobs SET key = 'k', options = json_remove(options, '$.verify', '$.compare', '$.check')");
+    const inputs = Buffer.concat([inputOf(0), inputOf(1)]);
+    old.run(
+      "INSERT INTO taskPacks (job, first, count, sizes, inputs) VALUES (1, 0, 2, ?, ?)",
+      new Uint8Array([inputOf(0).length, inputOf(1).length]),
+      inputs,
+    );
+    old.run("INSERT INTO checkpoints (job, idx, state) VALUES (1, 0, ?)", inputOf(9));
+    old.close();
+    await opened(async (store) => {
+      const asBefore = { verify: "off", compare: "bits", check: false, provisional: 0 };
+      expect(await store.getJob(jobId(1))).toMatchObject({ ...asBefore, statement: { strangers: 0 } });
+      for (const verify of ["audit", "trusted"] as const)
+        expect(await store.createJob(newJob({ key: "k", id: jobId(2), verify }))).toMatchObject({
+          created: false,
+          job: asBefore,
+        });
+      expect(await store.claim(jobId(1), 9)).toMatchObject([
+        { index: 0, checkpoint: inputOf(9), checkpointBy: undefined },
+        { index: 1 },
+      ]);
+      const window = { number: 1, client: "c_x" as ClientId, cohort: "lab" };
+      await store.keepProvisional(jobId(1), window, [output(1)]);
+    });
+    await opened(async (store) => {
+      expect(await store.acceptProvisional(jobId(1), 1, [1])).toMatchObject({ accepted: [1] });
     });
   });
 });

@@ -3,8 +3,9 @@
  * the store confirmed, at once and unbuffered.
  */
 import { writeSync } from "node:fs";
+import type { ClientId } from "../../shared/ids.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
-import { done, jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
+import { done, jobId, newJob, output, postKernel, tasks } from "../contract/store-fixtures.ts";
 
 const store = await openSqliteStore(process.argv[2]!);
 const say = (line: string) => writeSync(1, `${line}\n`);
@@ -21,6 +22,24 @@ async function submitAll(): Promise<never> {
   }
 }
 
+/** Keeps results of open tasks in windows, and accepts or withdraws each window with 20 results. */
+async function keepAll(): Promise<never> {
+  for (let number = Date.now(), size = 0; ;) {
+    const indexes = (await store.claim(id, 5)).map(({ index }) => index);
+    const window = { number, client: "c_x" as ClientId, cohort: "lab" };
+    const { kept } = await store.keepProvisional(id, window, indexes.map(output));
+    if (kept.length > 0) say(`kept ${number} ${kept.join(" ")}`);
+    size += kept.length;
+    if (size < 20) continue;
+    const delivered = (await store.listWindows()).find((one) => one.number === number)!.indexes;
+    say(`judging ${number}`);
+    if (number % 3 === 0) await store.withdrawProvisional(id, number);
+    else say(`accepted ${(await store.acceptProvisional(id, number, delivered)).accepted.join(" ")}`);
+    number++;
+    size = 0;
+  }
+}
+
 /** Works off open tasks, a few at a time. */
 async function completeAll(): Promise<never> {
   for (;;) {
@@ -30,4 +49,4 @@ async function completeAll(): Promise<never> {
   }
 }
 
-await Promise.all([submitAll(), completeAll()]);
+await Promise.all([submitAll(), completeAll(), keepAll()]);
