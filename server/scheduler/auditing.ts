@@ -108,7 +108,8 @@ function runOf({ id, cohort, trusted }: Client["info"]): Omit<Run, "output" | "r
 }
 
 function failAudit(state: State, info: Client["info"], task: Task, audit: Audit, { kind }: Failure): void {
-  if (audit.phase === "run" && ofKernel.has(kind)) {
+  // A stranger's failure says nothing about the result of another.
+  if (audit.phase === "run" && ofKernel.has(kind) && info.trusted) {
     audit.latest = { ...runOf(info), output: undefined, refs: [] };
     audit.against = "provisional";
     return conclude(state, task, audit, false);
@@ -192,9 +193,8 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   audit.phase = "run";
   audit.output = undefined;
   if (against === "first") {
-    if (agree) return banStranger(state, window, task.index, "audit");
-    if (first?.trusted && latest?.trusted) return doubtKernel(state, task.job);
-    return replaceResult(state, task, audit);
+    if (!first?.trusted || !latest?.trusted) return replaceResult(state, task, audit);
+    return agree ? banStranger(state, window, task.index, "audit") : doubtKernel(state, task.job);
   }
   if (agree) {
     noteAgreed(state, window, task.index);

@@ -127,6 +127,21 @@ describe("[VERIFY-2] [VERIFY-3] provisional results", () => {
     });
   });
 
+  test("[VERIFY-6] strangers that contradict a result, or fail at its task, get nobody banned", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(10);
+    const honest = world.stranger(square, "a");
+    await world.work(honest);
+    world.stranger(wrong, "b");
+    world.stranger(wrong, "c");
+    world.stranger(() => new Error("I say so"), "d");
+    await world.workAll();
+    await world.pass(60_000);
+    await world.workAll();
+    expect(honest.refused).toBeUndefined();
+    expect((await world.row(job)).statement).toMatchObject({ wrong: 0 });
+  });
+
   test("[VERIFY-6] without a trusted client another cohort audits them", async () => {
     const world = await VerificationWorld.open();
     const job = await world.job(30);

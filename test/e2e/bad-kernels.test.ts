@@ -94,9 +94,9 @@ describe.each(Object.keys(clients))("a kernel that goes wrong on a %s client", (
     }
     await until(async () => (await readJob(server, good)).state === "finished");
     await expectAllOnce(server, good, squares(5));
-    const all = await readClients(server);
-    expect(all).toHaveLength(1);
-    expect(all[0]).toMatchObject({ connected: true });
+    // The auditor may be there as well.
+    const own = (await readClients(server)).filter(({ name }) => name !== "auditor");
+    expect(own).toMatchObject([{ connected: true }]);
   }, 240_000);
 });
 

@@ -153,7 +153,7 @@ describe("[QUOTA-4] a volunteer's uploads", () => {
       job: id,
       results: [{ index, attempt, elapsedMs: 1, outcome: { state: "done", output } }],
     });
-    await eventually(async () => expect((await job(server, id)).counts.done).toBe(1));
+    await eventually(async () => expect((await job(server, id)).counts.provisional).toBe(1));
     await eventually(() => expect(client.held).toHaveLength(2));
     expect((await upload(server, client, two)).status).toBe(201);
     expect(await usage(server)).toMatchObject([{ bytes: { blobs: 10 * mib } }]);

@@ -154,7 +154,7 @@ describe("the keyboard and a reload, on the volunteer page", () => {
 describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
   it("computes after one click, shows for whom and what, and says when there is no work", async () => {
     const server = await startTestServer();
-    const id = await submit(server, slow(300), [1, 2, 3, 4]);
+    const id = await submit(server, slow(1000), [1, 2, 3, 4]);
     const page = await open(server, host);
     await press(page, "Start computing");
     await untilText(page, new RegExp(`Computing for ${userInfo().username}\\.`));
