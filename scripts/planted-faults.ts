@@ -149,7 +149,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "the other holder of a settled task is not told to stop",
-    file: "server/scheduler/results.ts",
+    file: "server/scheduler/settling.ts",
     find: "if (lease.client !== by)\n",
     replace: "if (lease.client !== by && false)\n",
     tests: scheduler,
@@ -163,16 +163,16 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a lease lapses although it waits behind others",
-    file: "server/scheduler/state.ts",
-    find: "timeoutMs * (ahead + 1) + 60_000",
+    file: "server/scheduler/leases.ts",
+    find: "timeoutMs * (rounds + 1) + 60_000",
     replace: "timeoutMs + 60_000",
     tests: scheduler,
   },
   {
     name: "a lease lapses with the kernel's timeout, without slack",
-    file: "server/scheduler/state.ts",
-    find: "timeoutMs * (ahead + 1) + 60_000",
-    replace: "timeoutMs * (ahead + 1)",
+    file: "server/scheduler/leases.ts",
+    find: "timeoutMs * (rounds + 1) + 60_000",
+    replace: "timeoutMs * (rounds + 1)",
     tests: scheduler,
   },
   {
@@ -213,7 +213,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a checkpoint is not stored",
     file: "server/scheduler/scheduler.ts",
-    find: `state.out.push({ type: "storeCheckpoint", job, index, state: event.state });`,
+    find: `state.out.push({ type: "storeCheckpoint", job, index, state: event.state, by });`,
     replace: "",
     tests: [...scheduler, ...dispatcher],
   },
@@ -289,8 +289,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a task that failed before gets a backup",
     file: "server/scheduler/expiry.ts",
-    find: "!lease || task.triedBy)",
-    replace: "!lease)",
+    find: "!lease || task.triedBy ||",
+    replace: "!lease ||",
     tests: scheduler,
   },
   {
@@ -661,8 +661,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "two customers share a sandbox",
     file: "shared/client/session/state.ts",
-    find: "return `${kernel.sha256} ${memoryMb} ${customer}`;",
-    replace: "return `${kernel.sha256} ${memoryMb}${customer.slice(0, 0)}`;",
+    find: "return `${kernel.sha256} ${memoryMb} ${portable} ${customer}`;",
+    replace: "return `${kernel.sha256} ${memoryMb} ${portable}${customer.slice(0, 0)}`;",
     tests: session,
   },
   {
@@ -901,7 +901,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "tasks of a full customer are handed out",
-    file: "server/scheduler/state.ts",
+    file: "server/scheduler/leases.ts",
     find: " && !state.full.has(job.info.customer)",
     replace: "",
     tests: quotas,
@@ -1041,14 +1041,14 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a stranger holds what it asks for",
-    file: "server/scheduler/state.ts",
+    file: "server/scheduler/leases.ts",
     find: "  if (!client.credit || asked <= 0) return asked;\n",
     replace: "  if (client.credit || asked <= 0) return asked;\n",
     tests: strangers,
   },
   {
     name: "newcomers leave nothing to others",
-    file: "server/scheduler/state.ts",
+    file: "server/scheduler/leases.ts",
     find: "Math.ceil(job.tasks.size / 2)",
     replace: "job.tasks.size",
     tests: strangers,
