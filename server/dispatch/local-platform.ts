@@ -30,6 +30,9 @@ const rejoinMs = 2500;
  */
 const believeMs = 120_000;
 
+/** What is known of a volunteer is forgotten after this time without a further clean window. */
+const standingsKeptMs = 90 * 24 * 3600 * 1000;
+
 interface Parts {
   readonly store: Store;
   readonly options: ServerOptions;
@@ -171,6 +174,7 @@ export class LocalPlatform implements Platform {
    */
   async collect(before: number, removeBlob: (sha256: Sha256) => Promise<void>): Promise<{ kernels: number }> {
     await this.#uploads.collect(removeBlob);
+    await this.#store.collectStandings(Date.now() - standingsKeptMs);
     return { kernels: await this.#kernels.collect(before) };
   }
 

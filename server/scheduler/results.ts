@@ -90,6 +90,11 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
     batch.ackNow.push(index);
     return receiveAudit(state, sender, lease, outcome);
   }
+  if (task?.audit && !sender.info.trusted) {
+    ignore(state, "a result of a task that is being audited", { client, job: job.id, index });
+    state.counts.droppedResults += 1;
+    return void batch.ackNow.push(index);
+  }
   if (result.attempt >= limits.firstCallAttempt) {
     ignore(state, "the result of a call without a lease", {
       client,

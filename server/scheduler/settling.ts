@@ -25,6 +25,8 @@ export function removeTask(state: State, job: Job, index: number): void {
   if (!task) return;
   settle(state, task, undefined);
   job.tasks.delete(index);
+  // The window goes on with the next second.
+  task.audit?.window.pending.delete(index);
 }
 
 /** Outcomes or provisional results of unclaimed tasks have come back from the store. */

@@ -19,6 +19,9 @@ const ripeAudits = 300;
 /** Audits that must agree in a cohort with a client that was found wrong, before its newcomers are audited as others are. */
 const trustedAgain = 100;
 
+/** The evidence of a cohort that is not in the state. */
+const noEvidence: Readonly<CohortEvidence> = Object.freeze({ agreed: 0, burnt: false });
+
 /** Whether the results of this client for this job are provisional. */
 export function isProvisional({ info }: Client, job: Job): boolean {
   return !info.trusted && job.info.verify !== "off";
@@ -84,6 +87,7 @@ export function reputationOf(state: State, client: ClientId): Reputation {
   return reputation;
 }
 
+/** Evidence to be changed; see {@link noEvidence} for reading. */
 export function evidenceOf(state: State, cohort: string): CohortEvidence {
   let evidence = state.evidence.get(cohort);
   if (!evidence) state.evidence.set(cohort, (evidence = { agreed: 0, burnt: false }));
@@ -231,7 +235,7 @@ function chooseAudits(state: State, window: Window): TaskIndex[] {
 function auditsOf(state: State, { job, results: { length: n }, client, cohort, isFull }: Window): number {
   const { clean } = reputationOf(state, client);
   if (job.info.verify === "off") return 0;
-  if (isFull || (clean === 0 && evidenceOf(state, cohort).burnt)) return n;
+  if (isFull || (clean === 0 && (state.evidence.get(cohort) ?? noEvidence).burnt)) return n;
   if (clean === 0) return Math.max(newcomerAudits, Math.ceil(auditRate * n));
   const wanted = Math.max(leastAuditRate, auditRate / Math.sqrt(1 + clean)) * n;
   // Rounded at random, so that small windows are audited at the same rate.
@@ -252,7 +256,7 @@ function isRipe(state: State, { job, cohort, openedAt }: Window): boolean {
     job.info.verify === "off" ||
     !hasMore(job) ||
     state.now - openedAt >= windowMs ||
-    evidenceOf(state, cohort).agreed >= ripeAudits
+    (state.evidence.get(cohort) ?? noEvidence).agreed >= ripeAudits
   );
 }
 
