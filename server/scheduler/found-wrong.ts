@@ -6,7 +6,7 @@ import { auditInFull, evidenceOf, giveUpResult, saveCohort, withdraw } from "./w
 
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
-/** Cohorts that may differ from trusted clients before the kernel is doubted instead of the strangers. */
+/** Least number of cohorts that differ from trusted clients, while fewer agree, at which the kernel is doubted instead of the strangers. */
 const cohortsBelieved = 3;
 
 /**
@@ -15,8 +15,9 @@ const cohortsBelieved = 3;
  */
 export function banStranger(state: State, window: Window, index: TaskIndex, how: "check" | "audit"): void {
   const { job, cohort } = window;
-  if (how === "audit") job.wrongCohorts.add(cohort);
-  if (job.wrongCohorts.size >= cohortsBelieved) return doubtKernel(state, job);
+  if (how === "audit" && !job.rightCohorts.has(cohort)) job.wrongCohorts.add(cohort);
+  const { size } = job.wrongCohorts;
+  if (size >= cohortsBelieved && size > job.rightCohorts.size) return doubtKernel(state, job);
   const author = window.continued?.get(index) ?? window.client;
   if (author !== window.client) giveUpResult(state, window, index);
   job.banned.add(author);

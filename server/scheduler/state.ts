@@ -177,7 +177,8 @@ export interface Job {
   /** Windows of provisional results by number, and the open ones by client. */
   readonly windows: Map<number, Window>;
   readonly openWindows: Map<ClientId, Window>;
-  /** Cohorts in which an audit found a wrong result, and clients that were banned for it. */
+  /** Cohorts with which audits agreed, those which they only contradicted, and clients that were banned for it. */
+  readonly rightCohorts: Set<string>;
   readonly wrongCohorts: Set<string>;
   readonly banned: Set<ClientId>;
   /** When a trusted client that may run the job was last seen. */
@@ -341,6 +342,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     opinions: new Map(),
     windows: new Map(),
     openWindows: new Map(),
+    rightCohorts: new Set(),
     wrongCohorts: new Set(),
     banned: new Set(),
     trustedAt: -Infinity,

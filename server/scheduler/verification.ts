@@ -30,6 +30,7 @@ export function changeVerification(
   const hadQuorum = quorumOf(job) !== undefined;
   job.info = { ...job.info, verify, compare, requires, irreproducible: false };
   job.wrongCohorts.clear();
+  job.rightCohorts.clear();
   state.unmet.delete(job);
   if (hadQuorum) withdrawOpinions(state, job);
   for (const window of job.windows.values())

@@ -233,11 +233,12 @@ function chooseAudits(state: State, window: Window): TaskIndex[] {
 }
 
 function auditsOf(state: State, { job, results: { length: n }, client, cohort, isFull }: Window): number {
-  const { clean } = reputationOf(state, client);
   if (job.info.verify === "off") return 0;
-  if (isFull || (clean === 0 && (state.evidence.get(cohort) ?? noEvidence).burnt)) return n;
-  if (clean === 0) return Math.max(newcomerAudits, Math.ceil(auditRate * n));
-  const wanted = Math.max(leastAuditRate, auditRate / Math.sqrt(1 + clean)) * n;
+  const { clean } = reputationOf(state, client);
+  const { agreed, burnt } = state.evidence.get(cohort) ?? noEvidence;
+  if (isFull || (clean === 0 && burnt)) return n;
+  const wanted = Math.max(leastAuditRate, auditRate / Math.sqrt(1 + clean + agreed / ripeAudits)) * n;
+  if (clean === 0) return Math.max(agreed < ripeAudits ? newcomerAudits : 1, Math.ceil(wanted));
   // Rounded at random, so that small windows are audited at the same rate.
   const least = Math.floor(wanted);
   return least + (state.randomInt(1_000_000) < (wanted - least) * 1_000_000 ? 1 : 0);
@@ -295,6 +296,8 @@ export function noteNotAccepted(job: Job, number: number): void {
 /** Counts an audit that agreed with a result of the window. */
 export function noteAgreed(state: State, window: Window, index: TaskIndex): void {
   window.agreed.add(index);
+  window.job.rightCohorts.add(window.cohort);
+  window.job.wrongCohorts.delete(window.cohort);
   const evidence = evidenceOf(state, window.cohort);
   evidence.agreed += 1;
   if (evidence.agreed >= trustedAgain) evidence.burnt = false;

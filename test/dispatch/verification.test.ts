@@ -261,6 +261,25 @@ describe("[VERIFY-5] a kernel that gives different results", () => {
     expect(await outputsInOrder(world, job)).toEqual(squares(120));
   });
 
+  test("is not doubted because of three cohorts of liars while audits agree with as many", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(180);
+    const honest = ["d", "e", "f"].map((cohort) => world.stranger(square, cohort));
+    for (const stranger of honest) await world.work(stranger, 20);
+    for (const stranger of honest) world.leave(stranger.id);
+    world.trusted();
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ statement: { irreproducible: false } });
+    const next = await world.job(120);
+    for (const cohort of ["d", "e", "f", "a", "b", "c"])
+      await world.work(world.stranger(cohort < "d" ? wrong : square, cohort), 15);
+    await world.workAll();
+    await world.pass(1000);
+    await world.workAll();
+    expect(await world.row(next)).toMatchObject({ state: "finished", statement: { irreproducible: false } });
+    expect(await outputsInOrder(world, next)).toEqual(squares(120));
+  });
+
   test("is doubted at once when two trusted computations differ", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(30);

@@ -72,7 +72,8 @@ describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
       await admin.goto(`${url}/admin/`);
       await (await admin.waitForSelector("input[name=token]"))!.type(`${server.token}\n`);
       await admin.waitForFunction("/1 client/.test(document.body.innerText)", { polling: 50 });
-      expect(missing).toEqual([]);
+      // A server inside a program has no client in one file.
+      expect(missing.filter((url) => !url.endsWith("client.mjs.sha256"))).toEqual([]);
     } finally {
       await browser.close();
     }
