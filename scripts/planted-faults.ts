@@ -15,6 +15,7 @@ const scheduler = [
   "test/scheduler/verdict.test.ts",
 ];
 const strangers = ["test/scheduler/strangers.test.ts"];
+const verification = ["test/dispatch/verification.test.ts"];
 const identities = ["test/sockets/identity.test.ts"];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
 const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
@@ -1153,5 +1154,76 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: `        if value.is_integer() and -_MAX_SAFE`,
     replace: `        if value == 0.5 and -_MAX_SAFE`,
     tests: python,
+  },
+  {
+    name: "an audit that differs once is believed",
+    file: "server/scheduler/auditing.ts",
+    find: '  if (first) return compareWith(state, task, audit, "first");\n  audit.first = latest;',
+    replace:
+      '  if (first || latest) return banStranger(state, window, task.index, "audit");\n  audit.first = latest;',
+    tests: verification,
+  },
+  {
+    name: "audits of strangers ban",
+    file: "server/scheduler/auditing.ts",
+    find: "if (!first?.trusted || !latest?.trusted) return replaceResult(state, task, audit);",
+    replace: "if (!first || !latest) return replaceResult(state, task, audit);",
+    tests: verification,
+  },
+  {
+    name: "a window is accepted without audits",
+    file: "server/scheduler/windows.ts",
+    find: '  if (window.place === "closed" && window.unkept === 0) startAudits(state, window);',
+    replace: '  if (window.place === "closed" && window.unkept === 0) window.place = "clean";',
+    tests: verification,
+  },
+  {
+    name: "newcomers of a burnt cohort are audited as others are",
+    file: "server/scheduler/windows.ts",
+    find: "if (isFull || (clean === 0 && burnt)) return n;",
+    replace: "if (n < 0) return n;",
+    tests: verification,
+  },
+  {
+    name: "a window takes results for ever",
+    file: "server/scheduler/windows.ts",
+    find: "  if (window.results.length >= windowResults) close(state, window);\n",
+    replace: "",
+    tests: verification,
+  },
+  {
+    name: "only the wrong result of a liar is withdrawn",
+    file: "server/scheduler/found-wrong.ts",
+    find: "  withdrawAll(state, author, window);",
+    replace: "  giveUpResult(state, window, index);",
+    tests: verification,
+  },
+  {
+    name: "what a call returned is taken for an output",
+    file: "server/scheduler/results.ts",
+    find: "if (result.attempt >= limits.firstCallAttempt) {",
+    replace: "if (result.attempt < 0) {",
+    tests: verification,
+  },
+  {
+    name: "a trusted client goes on from a stranger's checkpoint",
+    file: "server/scheduler/assign.ts",
+    find: "(!info.trusted && checkpointBy.cohort === info.cohort)",
+    replace: "checkpointBy !== undefined",
+    tests: verification,
+  },
+  {
+    name: "a quorum of one cohort is enough",
+    file: "server/scheduler/quorum.ts",
+    find: "return new Set(opinions.flatMap(({ window, cohort }) => (windows.includes(window) ? [cohort] : [])))",
+    replace: "return new Set(opinions.flatMap(({ window }) => [window, window + 0.5]))",
+    tests: verification,
+  },
+  {
+    name: "windows of cohorts without evidence are accepted at once",
+    file: "server/scheduler/windows.ts",
+    find: "    !hasMore(job) ||\n",
+    replace: "    hasMore(job) ||\n",
+    tests: verification,
   },
 ];
