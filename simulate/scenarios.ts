@@ -18,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   { ...base, name: "1 % cheat, q = 1, addresses of their own", lieRate: 1, cheatCohorts: 1 },
   { ...base, name: "1 % cheat, q = 0.1, addresses of their own", cheatCohorts: 1 },
   { ...base, name: "1 % cheat, q = 0.02, addresses of their own", lieRate: 0.02, cheatCohorts: 1 },
+  { ...base, name: "the same, 600,000 tasks", tasks: 600_000, lieRate: 0.02, cheatCohorts: 1 },
   { ...base, name: "1 % cheat, q = 0.02, among honest tabs of their address", lieRate: 0.02 },
   { ...base, name: "1 % cheat, q = 1, among honest tabs", lieRate: 1 },
   { ...base, name: "1 % cheat, q = 0.01, among honest tabs", lieRate: 0.01 },

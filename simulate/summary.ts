@@ -86,7 +86,11 @@ export function tableOf(summaries: readonly Summary[]): string {
       peerText(peers.sarmenta),
     ];
   });
-  const lines = [columns, columns.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  const widths = columns.map((_, at) => Math.max(...[columns, ...rows].map((cells) => cells[at]!.length)));
+  const rule = widths.map((width) => "-".repeat(width));
+  const lines = [columns, rule, ...rows].map(
+    (cells) => `| ${cells.map((cell, at) => cell.padEnd(widths[at]!)).join(" | ")} |`,
+  );
   return `${lines.join("\n")}\n`;
 }
 
