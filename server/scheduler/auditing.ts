@@ -16,8 +16,8 @@ import {
   type Task,
   type Window,
 } from "./state.ts";
-import { callAuditors, isTrustedExpected, isTrustedThere } from "./who-audits.ts";
-import { advance, dropResult, forgetWindow, giveUpResult, noteAgreed } from "./windows.ts";
+import { callAuditors, isInspectorExpected, isTrustedExpected, isTrustedThere } from "./who-audits.ts";
+import { advance, auditInFull, giveUpResult, noteAgreed, replaceResult } from "./windows.ts";
 
 const auditAttempts = 3;
 /** Audits at the front of the queue among which one for the client is looked for. */
@@ -46,6 +46,14 @@ export function addAudits(
     }
     const output = outputs?.get(index);
     const audit = newAudit(window, output instanceof Uint8Array ? output : undefined);
+    if (audit.phase === "inspect" && !isInspectorExpected(state, job)) {
+      // The result is audited only when it is chosen for that.
+      if (!window.chosen.has(index)) {
+        window.pending.delete(index);
+        continue;
+      }
+      Object.assign(audit, { phase: "run", output: undefined });
+    }
     const task = newTask(job, claimed, audit);
     job.tasks.set(index, task);
     job.audits.append(task);
@@ -82,6 +90,8 @@ export function chooseAudit(state: State, client: Client, job: Job): Task | unde
 function mayAudit(state: State, { info }: Client, job: Job, { window, phase, first }: Audit): boolean {
   if (phase !== "run") return info.trusted && info.kind === "node";
   if (info.trusted) return first?.client !== info.id || !isTrustedThere(state, job, info.id);
+  // The computation of a trusted client is not outvoted by strangers.
+  if (first?.trusted) return false;
   return info.cohort !== window.cohort && info.cohort !== first?.cohort && !isTrustedExpected(state, job);
 }
 
@@ -114,6 +124,8 @@ function failAudit(state: State, info: Client["info"], task: Task, audit: Audit,
     audit.against = "provisional";
     return conclude(state, task, audit, false);
   }
+  // An output at which `compare` throws agrees with nothing, or its author would never be blamed.
+  if (audit.phase === "compare" && ofKernel.has(kind)) return conclude(state, task, audit, false);
   retryAudit(state, task, audit);
 }
 
@@ -122,6 +134,11 @@ function retryAudit(state: State, task: Task, audit: Audit): void {
   audit.attempts += 1;
   if (audit.attempts < auditAttempts) return requeue(state, task);
   if (audit.phase === "inspect") return runInstead(state, task, audit);
+  if (audit.phase === "compare") return giveUpComparison(state, task, audit);
+  leaveUnverified(state, task, audit);
+}
+
+function leaveUnverified(state: State, task: Task, audit: Audit): void {
   audit.window.unverified += 1;
   endAudit(state, task, audit);
 }
@@ -179,8 +196,8 @@ export function noteComparison(
   if (!task || audit?.window.number !== number || task.place !== "settling") return;
   if (agree === "gone") return giveUpResult(state, audit.window, index);
   if (agree !== undefined) return conclude(state, task, audit, agree);
-  if (!(first instanceof Uint8Array && audit.latest?.output instanceof Uint8Array))
-    return replaceResult(state, task, audit);
+  const isInline = first instanceof Uint8Array && audit.latest?.output instanceof Uint8Array;
+  if (!isInline || !isInspectorExpected(state, job)) return giveUpComparison(state, task, audit);
   audit.phase = "compare";
   audit.output = first;
   audit.attempts = 0;
@@ -193,7 +210,10 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   audit.phase = "run";
   audit.output = undefined;
   if (against === "first") {
-    if (!first?.trusted || !latest?.trusted) return replaceResult(state, task, audit);
+    if (!first?.trusted || !latest?.trusted)
+      return latest?.trusted
+        ? replaceResult(state, window, task, latest)
+        : giveUpResult(state, window, task.index);
     return agree ? banStranger(state, window, task.index, "audit") : doubtKernel(state, task.job);
   }
   if (agree) {
@@ -206,17 +226,15 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   putBack(state, task);
 }
 
-/** What cannot be compared is decided by a trusted client: its computation is the outcome, and nobody is blamed. */
-function replaceResult(state: State, task: Task, { window, latest }: Audit): void {
-  const { job, index } = task;
-  if (!latest?.trusted || latest.output === undefined) return giveUpResult(state, window, index);
-  const outcome = { state: "done" as const, index, output: latest.output, refs: latest.refs };
-  state.out.push({ type: "storeOutcomes", job: job.id, outcomes: [outcome], acknowledge: [] });
-  task.audit = undefined;
-  task.place = "settling";
-  dropResult(window, index);
-  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
-  else advance(state, window);
+/**
+ * Of a result that cannot be compared, the computation of a trusted client is the outcome, and nobody is blamed. Its author may have seen to that,
+ * so the audits that agree say nothing about the rest of the window (SPEC.md [VERIFY-7]).
+ */
+function giveUpComparison(state: State, task: Task, audit: Audit): void {
+  const { window, latest } = audit;
+  if (!latest?.trusted) return leaveUnverified(state, task, audit);
+  auditInFull(state, window);
+  replaceResult(state, window, task, latest);
 }
 
 function putBack(state: State, task: Task): void {

@@ -3,9 +3,9 @@ import type { ProvisionalWindow } from "../store/store.ts";
 import { halve } from "./credit.ts";
 import type { Opinion, SchedulerClientInfo } from "./events.ts";
 import { requeue } from "./leases.ts";
-import { removeTask } from "./settling.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 import { callAuditors } from "./who-audits.ts";
+import { endTask } from "./windows.ts";
 
 /** Tasks at the front of the queue among which one without an opinion of the client's cohort is looked for. */
 const lookahead = 256;
@@ -90,7 +90,7 @@ function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing
 /** The accepted opinion is the outcome of its task, or the task has another outcome. */
 export function endQuorum(state: State, job: Job, index: TaskIndex): void {
   job.opinions.delete(index);
-  removeTask(state, job, index);
+  endTask(state, job, index);
 }
 
 /** Puts a task back for another cohort, after its opinion was stored, refused or compared. */

@@ -11,12 +11,12 @@ import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
 import { believes, forgetAdopted, isBarred, removeLease, requeue } from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
-import { endUnclaimed, removeTask, settle } from "./settling.ts";
+import { endUnclaimed, settle } from "./settling.ts";
 import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
 import { boundedMs } from "./usual-time.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 import { Voices } from "./voices.ts";
-import { addToWindow, closeIdle, isProvisional } from "./windows.ts";
+import { addToWindow, closeIdle, endTask, isProvisional } from "./windows.ts";
 
 const noRefs: readonly BlobName[] = [];
 /** A stranger that is barred from this many jobs is refused altogether. */
@@ -158,6 +158,8 @@ function addProvisional(
  */
 function mayEndUnleased(state: State, sender: Client, job: Job, index: number): boolean {
   const task = job.tasks.get(index);
+  // The task has a provisional result, and its audit is not ended by another stranger.
+  if (task?.audit) return sender.info.trusted;
   return (
     sender.info.trusted ||
     task?.place === "settling" ||
@@ -336,7 +338,7 @@ export function finishSettling(
   if (done > 0) job.killed.clear();
   for (const index of [...accepted, ...dropped]) {
     endUnclaimed(job, index);
-    removeTask(state, job, index);
+    endTask(state, job, index);
   }
 }
 

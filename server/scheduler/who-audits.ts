@@ -25,6 +25,14 @@ function suitsAuditor({ info: { requires, descriptor } }: Job): boolean {
   return kind === "node" && !webgpu && descriptor.signature === undefined;
 }
 
+/** Whether somebody is there, or may be called, that calls functions of the kernel module (SPEC.md [VERIFY-8]). */
+export function isInspectorExpected(state: State, job: Job): boolean {
+  if (state.config.auditors && suitsAuditor(job)) return true;
+  for (const client of state.clients.values())
+    if (client.info.trusted && client.info.kind === "node" && isThere(client, job)) return true;
+  return false;
+}
+
 export function isTrustedThere(state: State, job: Job, except?: ClientId): boolean {
   for (const client of state.clients.values())
     if (client.info.trusted && client.info.id !== except && isThere(client, job)) {

@@ -1,8 +1,8 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import type { Checks, ProvisionalWindow, WindowName } from "../store/store.ts";
 import { ignore } from "./ignore.ts";
-import { removeTask } from "./settling.ts";
-import type { Client, CohortEvidence, Job, Reputation, State, Window } from "./state.ts";
+import { removeTask, settle } from "./settling.ts";
+import type { Client, CohortEvidence, Job, Reputation, Run, State, Task, Window } from "./state.ts";
 import { canAudit, isTrustedExpected } from "./who-audits.ts";
 
 const windowResults = 256;
@@ -103,7 +103,9 @@ export function noteKept(
   dropped: readonly TaskIndex[],
 ): void {
   state.counts.droppedResults += dropped.length;
-  for (const index of [...kept, ...dropped]) removeTask(state, job, index);
+  for (const index of [...kept, ...dropped])
+    // An audit of another result of the task goes on.
+    if (!job.tasks.get(index)?.audit) removeTask(state, job, index);
   const window = job.windows.get(number);
   if (!window) return;
   if (dropped.length > 0) window.results = window.results.filter((index) => !dropped.includes(index));
@@ -203,11 +205,21 @@ function startAudits(state: State, window: Window): void {
   state.out.push({ type: "readAudits", job: job.id, window: number, indexes: added, inspect: false });
 }
 
-/** Nobody is there who could audit the window: its results are accepted unverified (SPEC.md [VERIFY-6]). */
+/**
+ * Nobody is there who could audit the window: its results are accepted unverified (SPEC.md [VERIFY-6]), but for those that a trusted client
+ * contradicted.
+ */
 function giveUpAudits(state: State, window: Window): void {
+  const contradicted = [...window.pending].flatMap((index) => {
+    const task = window.job.tasks.get(index);
+    const first = task?.audit?.window === window ? task.audit.first : undefined;
+    return task && first?.trusted ? [{ task, first }] : [];
+  });
+  for (const { task } of contradicted) window.pending.delete(task.index);
   endAudits(state, window);
   window.pending.clear();
-  window.unverified = window.results.length;
+  window.unverified = window.results.length - contradicted.length;
+  for (const { task, first } of contradicted) replaceResult(state, window, task, first);
 }
 
 /** Has every result of a window audited, those of a clean one as well. */
@@ -305,10 +317,20 @@ export function noteAgreed(state: State, window: Window, index: TaskIndex): void
   if (evidence.agreed === trustedAgain || evidence.agreed === ripeAudits) saveCohort(state, window.cohort);
 }
 
-/** Removes a result that will not become an outcome by this window. */
-export function dropResult(window: Window, index: TaskIndex): void {
+/** Removes a result that will not become an outcome by this window, and ends its audit. */
+function dropResult(state: State, window: Window, index: TaskIndex): void {
+  if (window.job.tasks.get(index)?.audit?.window === window) removeTask(state, window.job, index);
   window.results = window.results.filter((other) => other !== index);
   window.pending.delete(index);
+  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
+  else advance(state, window);
+}
+
+/** Removes a task that has an outcome. A provisional result of the task that is being audited needs no verdict any more. */
+export function endTask(state: State, job: Job, index: TaskIndex): void {
+  const window = job.tasks.get(index)?.audit?.window;
+  if (window) dropResult(state, window, index);
+  else removeTask(state, job, index);
 }
 
 /** Withdraws all results of a window: the store opens their tasks again. */
@@ -356,16 +378,23 @@ export function saveCohort(state: State, cohort: string): void {
 
 /** Withdraws one result without blaming anybody: its task is computed again. */
 export function giveUpResult(state: State, window: Window, index: TaskIndex): void {
-  const { job, number } = window;
-  if (job.tasks.get(index)?.audit?.window === window) removeTask(state, job, index);
-  dropResult(window, index);
   state.out.push({
     type: "withdrawProvisional",
-    job: job.id,
-    window: number,
+    job: window.job.id,
+    window: window.number,
     indexes: [index],
     checks: { withdrawn: 1 },
   });
-  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
-  else advance(state, window);
+  dropResult(state, window, index);
+}
+
+/** The computation of a trusted client becomes the outcome instead of a provisional result. Nobody is blamed. */
+export function replaceResult(state: State, window: Window, task: Task, { output, refs }: Run): void {
+  const { job, index } = task;
+  if (output === undefined) return giveUpResult(state, window, index);
+  settle(state, task, undefined);
+  task.audit = undefined;
+  const outcome = { state: "done" as const, index, output, refs };
+  state.out.push({ type: "storeOutcomes", job: job.id, outcomes: [outcome], acknowledge: [] });
+  dropResult(state, window, index);
 }

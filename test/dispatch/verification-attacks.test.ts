@@ -1,0 +1,212 @@
+import { describe, expect, test } from "vitest";
+import type { Sha256, TaskIndex } from "../../shared/ids.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
+import { VerificationWorld, type WorldClient } from "../support/verification-world.ts";
+
+const square = (input: Value): number => (input as number) ** 2;
+const wrong = (input: Value): number => square(input) + 1;
+
+type JobId = Parameters<VerificationWorld["row"]>[0];
+
+/** Counts the accepted outputs. */
+async function accepted(world: VerificationWorld, job: JobId): Promise<{ right: number; wrong: number }> {
+  const count = { right: 0, wrong: 0 };
+  for (const row of await world.store.results(job, 0, 1000, 1e9)) {
+    const isRight =
+      row.state === "done" && row.output instanceof Uint8Array && decodeValue(row.output) === row.index ** 2;
+    count[isRight ? "right" : "wrong"] += 1;
+  }
+  return count;
+}
+
+/** Sends results that no lease asks for. */
+function deliver(
+  world: VerificationWorld,
+  { id }: WorldClient,
+  job: JobId,
+  indexes: readonly TaskIndex[],
+  { attempt = 1, compute = square }: { attempt?: number; compute?: (index: number) => number } = {},
+): void {
+  const results = indexes.map((index) => ({
+    index,
+    attempt,
+    elapsedMs: 10,
+    outcome: { state: "done" as const, output: encodeValue(compute(index)) },
+  }));
+  world.feed({ type: "resultsReceived", client: id, job, results });
+}
+
+function upTo(count: number): TaskIndex[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
+
+/** Lets a client hold nothing more and ask for nothing. */
+function rest(world: VerificationWorld, { id }: WorldClient): void {
+  world.feed({ type: "clientWanted", client: id, tasks: 0, slots: 1 });
+}
+
+describe("[VERIFY-3] a window is judged in the end", () => {
+  test("although a trusted client delivers a task late whose audit waits", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(2);
+    await world.work(world.stranger(square));
+    world.trusted();
+    await world.settle();
+    deliver(world, world.trusted(), job, [0], { attempt: 9 });
+    await world.settle();
+    await world.workAll();
+    await world.pass(1000);
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 2, provisional: 0 });
+  });
+
+  test("although a window with another result of an audited task is accepted", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(40);
+    const first = world.stranger(square, "a");
+    const second = world.stranger(square, "b");
+    rest(world, second);
+    await world.work(first);
+    // Soon after a restart, clients are believed to have held tasks.
+    deliver(world, second, job, upTo(20));
+    const slow = world.trusted();
+    rest(world, slow);
+    expect(slow.held).toHaveLength(5);
+    world.leave(second.id);
+    await world.work(world.trusted());
+    await world.workAll();
+    await world.pass(1000);
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 40, provisional: 0 });
+  });
+});
+
+describe("[VERIFY-3] an audit", () => {
+  test("is not ended by a stranger that sends the same result again", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(60);
+    const cheat = world.stranger(wrong, "a");
+    const accomplice = world.stranger(wrong, "b");
+    rest(world, accomplice);
+    await world.work(cheat);
+    deliver(world, accomplice, job, upTo(60), { compute: wrong });
+    await world.settle();
+    world.trusted();
+    await world.workAll();
+    await world.pass(1000);
+    await world.workAll();
+    expect(cheat.refused).toBeDefined();
+    expect(await world.row(job)).toMatchObject({ state: "finished", provisional: 0 });
+    expect(await accepted(world, job)).toEqual({ right: 60, wrong: 0 });
+  });
+});
+
+describe("[VERIFY-7] a result that cannot be compared", () => {
+  test("because the kernel's compare throws at it is wrong", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(40, { compare: "kernel" });
+    const cheat = world.stranger(wrong);
+    await world.work(cheat);
+    world.trusted((input, task) =>
+      task.call?.name === "compare" ? new Error("it has no energy") : square(input),
+    );
+    await world.workAll();
+    expect(cheat.refused).toBeDefined();
+    expect(await accepted(world, job)).toEqual({ right: 40, wrong: 0 });
+  });
+
+  test("because it takes compare too long has its window audited in full", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(40, { compare: "kernel" });
+    await world.work(world.stranger(wrong));
+    world.trusted((input, task) =>
+      task.call?.name === "compare" ? new Error("too long", { cause: "timeout" }) : square(input),
+    );
+    await world.workAll();
+    expect(await accepted(world, job)).toEqual({ right: 40, wrong: 0 });
+  });
+
+  test("because it is a blob has its window audited in full", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(40, { compare: "kernel" });
+    await world.work(world.stranger(() => ({ blob: { sha256: "a".repeat(64) as Sha256, size: 100 } })));
+    world.trusted();
+    await world.workAll();
+    expect(await accepted(world, job)).toEqual({ right: 40, wrong: 0 });
+  });
+
+  test("holds up no job of browsers", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(1, { compare: "kernel" });
+    const strangers = ["a", "b"].map((cohort, at) =>
+      world.stranger((input) => (input as number) + at / 8, cohort),
+    );
+    await world.workAll();
+    expect(strangers.map(({ answered }) => answered)).toEqual([1, 1]);
+    expect(await world.row(job)).toMatchObject({
+      state: "finished",
+      statement: { unverified: 1, withdrawn: 0 },
+    });
+  });
+});
+
+describe("[VERIFY-9] a wrong result that continued somebody else's checkpoint", () => {
+  test("has the other results of its window audited, too", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const cheat = world.stranger(square);
+    // A clean window, so that the results that follow are not audited in full with those of newcomers.
+    await world.job(40);
+    await world.work(cheat);
+    const node = world.trusted();
+    await world.workAll();
+    world.leave(node.id);
+    cheat.compute = wrong;
+    rest(world, cheat);
+    const job = await world.job(40);
+    // Identities of one person each leave a checkpoint, which the last of them continues.
+    for (let index = 0; index < 40; index += 4) {
+      const sacrificed = world.stranger(wrong);
+      await world.settle();
+      for (const { task } of sacrificed.held)
+        world.feed({
+          type: "checkpointReceived",
+          client: sacrificed.id,
+          lease: { job, index: task.index, attempt: task.attempt },
+          state: encodeValue(7),
+        });
+      rest(world, sacrificed);
+      world.leave(sacrificed.id);
+      world.feed({ type: "clientWanted", client: cheat.id, tasks: 4, slots: 4 });
+      await world.work(cheat, 4);
+      rest(world, cheat);
+    }
+    world.feed({ type: "clientWanted", client: cheat.id, tasks: 4, slots: 4 });
+    await world.work(cheat);
+    world.trusted();
+    await world.workAll();
+    await world.pass(1000);
+    await world.workAll();
+    expect(await accepted(world, job)).toEqual({ right: 40, wrong: 0 });
+  });
+});
+
+describe("[VERIFY-6] a result that a trusted client contradicted", () => {
+  test("is not accepted when that client leaves before the second audit", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(1);
+    const cheat = world.stranger(wrong, "a");
+    await world.settle();
+    const node = world.trusted();
+    await world.work(cheat);
+    expect(node.held).toHaveLength(1);
+    rest(world, node);
+    for (const { task } of node.held.splice(0))
+      deliver(world, node, job, [task.index], { attempt: task.attempt });
+    await world.settle();
+    world.leave(node.id);
+    world.stranger(wrong, "b");
+    await world.workAll();
+    await world.pass(31 * 60_000);
+    await world.workAll();
+    expect(await accepted(world, job)).toEqual({ right: 1, wrong: 0 });
+  });
+});
