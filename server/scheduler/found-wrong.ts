@@ -19,7 +19,11 @@ export function banStranger(state: State, window: Window, index: TaskIndex, how:
   const { size } = job.wrongCohorts;
   if (size >= cohortsBelieved && size > job.rightCohorts.size) return doubtKernel(state, job);
   const author = window.continued?.get(index) ?? window.client;
-  if (author !== window.client) giveUpResult(state, window, index);
+  if (author !== window.client) {
+    // Identities of one person may take the blame for each other.
+    auditInFull(state, window);
+    giveUpContinued(state, job, author);
+  }
   job.banned.add(author);
   withdrawAll(state, author, window);
   const evidence = evidenceOf(state, cohort);
@@ -34,11 +38,19 @@ export function banStranger(state: State, window: Window, index: TaskIndex, how:
   auditNewcomers(state, cohort);
 }
 
+/** Withdraws the results of other clients that went on from a checkpoint of the author. */
+function giveUpContinued(state: State, job: Job, author: ClientId): void {
+  for (const window of job.windows.values())
+    for (const [index, by] of window.continued ?? [])
+      if (by === author && window.results.includes(index)) giveUpResult(state, window, index);
+}
+
 function withdrawAll(state: State, author: ClientId, wrong: Window): void {
-  for (const window of state.reputations.get(author)?.windows ?? [])
-    withdraw(state, window, { wrong: window === wrong ? 1 : 0, withdrawn: window.results.length });
   const reputation = state.reputations.get(author);
-  if (reputation) reputation.clean = 0;
+  if (!reputation) return;
+  reputation.clean = 0;
+  for (const window of reputation.windows)
+    withdraw(state, window, { wrong: window === wrong ? 1 : 0, withdrawn: window.results.length });
 }
 
 function auditNewcomers(state: State, cohort: string): void {
