@@ -1166,8 +1166,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "audits of strangers ban",
     file: "server/scheduler/auditing.ts",
-    find: "if (!first?.trusted || !latest?.trusted) return replaceResult(state, task, audit);",
-    replace: "if (!first || !latest) return replaceResult(state, task, audit);",
+    find: "    if (!first?.trusted || !latest?.trusted)\n      return latest?.trusted",
+    replace: "    if (!first || !latest)\n      return latest?.trusted",
     tests: verification,
   },
   {
