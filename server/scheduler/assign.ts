@@ -42,8 +42,8 @@ export function assignTasks(state: State): void {
 function jobsToGive(state: State): Job[] {
   let anyTrusted: boolean | undefined;
   return [...state.jobs.values()].filter((job) => {
-    if (!isHandedOut(state, job) || !hasWork(job) || state.unmet.has(job)) return false;
-    if (hasTasks(job)) return true;
+    if (job.info.paused || !hasWork(state, job) || state.unmet.has(job)) return false;
+    if (hasTasks(state, job)) return true;
     // Audits alone are no work for thousands of idle strangers.
     anyTrusted ??= [...state.hungry].some(({ info }) => info.trusted);
     return anyTrusted || !isTrustedExpected(state, job);
@@ -57,7 +57,7 @@ function goRound(state: State, clients: Iterable<Client>, jobs: readonly Job[]):
     if (!giveTurn(state, client, jobs)) continue;
     served = true;
     // With empty queues the remaining clients need no look: one task for 5,000 idle clients.
-    if (jobs.every((job) => !hasWork(job))) break;
+    if (jobs.every((job) => !hasWork(state, job))) break;
   }
   return served;
 }
@@ -68,7 +68,7 @@ function noteUnmet(state: State, jobs: readonly Job[]): void {
     for (const client of state.hungry) if (mayRun(client, job)) return true;
     return false;
   };
-  for (const job of jobs) if (hasWork(job) && !anyMayRun(job)) state.unmet.add(job);
+  for (const job of jobs) if (hasWork(state, job) && !anyMayRun(job)) state.unmet.add(job);
 }
 
 /** Asks the store for more tasks of the jobs whose window runs low while clients are there. */
@@ -91,7 +91,10 @@ export function refillWindows(state: State): void {
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
   const candidates = jobs.filter(
     (job) =>
-      hasWork(job) && mayRun(client, job) && !isBarred(client, job) && !hasHadItsSay(state, client, job),
+      hasWork(state, job) &&
+      mayRun(client, job) &&
+      !isBarred(client, job) &&
+      !hasHadItsSay(state, client, job),
   );
   while (candidates.length > 0) {
     const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
@@ -175,13 +178,15 @@ function comesBefore(state: State, a: Job, b: Job): boolean {
   return a.id < b.id;
 }
 
-/** Whether the job has tasks for another client. */
-function hasWork(job: Job): boolean {
-  return job.audits.size > 0 || hasTasks(job);
+/** Whether the job has tasks or audits for another client. */
+function hasWork(state: State, job: Job): boolean {
+  return job.audits.size > 0 || hasTasks(state, job);
 }
 
-function hasTasks(job: Job): boolean {
-  return job.queue.size > 0 || job.overdue.size > 0 || job.seconds.size > 0;
+/** A full quota stops tasks, and not the audits, which may find what strangers have filled it with wrong. */
+function hasTasks(state: State, job: Job): boolean {
+  if (job.queue.size === 0 && job.overdue.size === 0 && job.seconds.size === 0) return false;
+  return isHandedOut(state, job);
 }
 
 /** Whether a client meets the requirements of a job. */
@@ -194,6 +199,7 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
     const audited = chooseAudit(state, client, job);
     if (audited) return audited;
   }
+  if (!isHandedOut(state, job)) return undefined;
   if (client.info.auditor && !job.info.irreproducible) return chooseSuspect(job) ?? chooseDisputed(job);
   if (job.seconds.size > 0) {
     const task = chooseForOpinion(client, job);

@@ -1,8 +1,8 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import { halve } from "./credit.ts";
-import { cancelLease, requeue } from "./leases.ts";
+import { takeFromStrangers } from "./leases.ts";
 import type { Job, State, Window } from "./state.ts";
-import { auditInFull, evidenceOf, giveUpResult, saveCohort, withdraw } from "./windows.ts";
+import { auditInFull, giveUpResult, saveCohort, withdraw } from "./windows.ts";
 
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
@@ -15,7 +15,7 @@ const cohortsBelieved = 3;
  */
 export function banStranger(state: State, window: Window, index: TaskIndex, how: "check" | "audit"): void {
   const { job, cohort } = window;
-  if (how === "audit" && !job.rightCohorts.has(cohort)) job.wrongCohorts.add(cohort);
+  if (!job.rightCohorts.has(cohort)) job.wrongCohorts.add(cohort);
   const { size } = job.wrongCohorts;
   if (size >= cohortsBelieved && size > job.rightCohorts.size) return doubtKernel(state, job);
   const author = window.continued?.get(index) ?? window.client;
@@ -26,9 +26,7 @@ export function banStranger(state: State, window: Window, index: TaskIndex, how:
   }
   job.banned.add(author);
   withdrawAll(state, author, window);
-  const evidence = evidenceOf(state, cohort);
-  evidence.agreed = 0;
-  evidence.burnt = true;
+  state.evidence.set(cohort, { agreed: 0, burnt: true });
   saveCohort(state, cohort);
   const client = state.clients.get(author);
   if (client?.credit) halve(client.credit);
@@ -64,12 +62,7 @@ function auditNewcomers(state: State, cohort: string): void {
 export function doubtKernel(state: State, job: Job): void {
   job.info = { ...job.info, irreproducible: true, requires: { ...job.info.requires, trusted: true } };
   for (const window of job.windows.values()) withdraw(state, window, { withdrawn: window.results.length });
-  for (const task of job.tasks.values())
-    for (const lease of task.leases) {
-      if (!lease.stranger) continue;
-      cancelLease(state, lease);
-      requeue(state, task);
-    }
+  takeFromStrangers(state, job);
   state.unmet.delete(job);
   state.supplyChanged = true;
   state.out.push({ type: "noteIrreproducible", job: job.id });

@@ -161,8 +161,20 @@ export function requeue(state: State, task: Task): void {
     task.job.suspects.add(task);
 }
 
+/** Takes the tasks of a job back that only trusted clients may compute from now on. */
+export function takeFromStrangers(state: State, job: Job): void {
+  for (const task of job.tasks.values())
+    for (const lease of task.leases) {
+      if (!lease.stranger) continue;
+      cancelLease(state, lease);
+      requeue(state, task);
+    }
+  for (const [index, { client }] of job.adopted)
+    if (state.clients.get(client)?.info.trusted !== true) job.adopted.delete(index);
+}
+
 /** Takes a lease back without counting an attempt, and stops its task. */
-export function cancelLease(state: State, lease: Lease): void {
+function cancelLease(state: State, lease: Lease): void {
   const { task, client } = lease;
   removeLease(state, lease);
   state.out.push({ type: "sendCancel", client, job: task.job.id, indexes: [task.index] });

@@ -1,5 +1,5 @@
 import type { TaskIndex } from "../../shared/ids.ts";
-import type { ProvisionalWindow } from "../store/store.ts";
+import type { Checks, ProvisionalWindow } from "../store/store.ts";
 import { halve } from "./credit.ts";
 import type { Opinion, SchedulerClientInfo } from "./events.ts";
 import { requeue } from "./leases.ts";
@@ -31,13 +31,23 @@ export function takeUpOpinion(
 
 /** The store has an opinion; its task goes to another cohort, or to the verdict. */
 export function noteOpinion(state: State, job: Job, index: TaskIndex, opinion: Opinion): void {
+  const task = job.tasks.get(index);
+  const quorum = quorumOf(job);
+  if (quorum === undefined) {
+    // The customer changed how the job is verified meanwhile.
+    withdrawOpinion(state, job, opinion.window, { withdrawn: 1 });
+    if (task) putBack(state, task);
+    return;
+  }
   const opinions = job.opinions.get(index) ?? [];
   job.opinions.set(index, [...opinions, opinion]);
-  const task = job.tasks.get(index);
-  // The result came after the claim of its task was given back: the next claim finds the opinion.
-  if (!task) return;
+  if (!task) {
+    // The result came while its task was not claimed, and a claim that brought the task since then has skipped it: the next claim finds the opinion.
+    job.exhausted = false;
+    return void state.out.push({ type: "unclaimTasks", job: job.id, indexes: [index] });
+  }
   task.opinions = job.opinions.get(index)!;
-  if (task.opinions.length < quorumOf(job)!) return putBack(state, task);
+  if (task.opinions.length < quorum) return putBack(state, task);
   const windows = task.opinions.map(({ window }) => window);
   state.out.push({ type: "groupOutputs", job: job.id, index, windows, compare: job.info.compare });
 }
@@ -78,13 +88,15 @@ function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing
     indexes: [index],
     checks: { audited: 1, wrong: wrong.length },
   });
-  for (const { window } of opinions)
-    if (window !== accepted)
-      state.out.push({ type: "withdrawProvisional", job: job.id, window, indexes: undefined, checks: {} });
+  for (const { window } of opinions) if (window !== accepted) withdrawOpinion(state, job, window, {});
   for (const { client } of wrong) {
     const credit = state.clients.get(client)?.credit;
     if (credit) halve(credit);
   }
+}
+
+export function withdrawOpinion(state: State, job: Job, window: number, checks: Partial<Checks>): void {
+  state.out.push({ type: "withdrawProvisional", job: job.id, window, indexes: undefined, checks });
 }
 
 /** The accepted opinion is the outcome of its task, or the task has another outcome. */

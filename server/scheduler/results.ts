@@ -16,7 +16,7 @@ import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./st
 import { boundedMs } from "./usual-time.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
 import { Voices } from "./voices.ts";
-import { addToWindow, closeIdle, endTask, isProvisional } from "./windows.ts";
+import { addToWindow, closeIdleOf, endTask, isProvisional } from "./windows.ts";
 
 const noRefs: readonly BlobName[] = [];
 /** A stranger that is barred from this many jobs is refused altogether. */
@@ -74,7 +74,7 @@ export function receiveResults(
     job.meanMs = job.usual.ms;
   }
   send(state, job, sender, batch);
-  closeIdle(state, job);
+  closeIdleOf(state, job, client);
 }
 
 function receiveResult(state: State, sender: Client, job: Job, result: TaskResult, batch: Batch): void {
@@ -84,7 +84,8 @@ function receiveResult(state: State, sender: Client, job: Job, result: TaskResul
   const task = job.tasks.get(index);
   const lease = task?.leases.find((held) => held.client === client && held.attempt === result.attempt);
   if (task?.audit && lease) {
-    if (outcome.state === "done")
+    // A call of the kernel module's function takes another time than its tasks.
+    if (outcome.state === "done" && task.audit.phase === "run")
       batch.elapsedMs.push(Math.min(result.elapsedMs, state.now - lease.leasedAt));
     removeLease(state, lease);
     batch.ackNow.push(index);

@@ -151,7 +151,7 @@ export interface Reputation {
 /** What is known of a cohort. */
 export interface CohortEvidence {
   /** Number of audits that agreed since one did not. */
-  agreed: number;
+  readonly agreed: number;
   /** A client of the cohort was found wrong since {@link trustedAgain} audits agreed. */
   burnt: boolean;
 }
@@ -187,6 +187,8 @@ export interface Job {
   trustedLookedAt: number;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
+  /** Whether nothing was left to hand out after the last message of results. */
+  isDry: boolean;
   claiming: boolean;
   /** Every task below this index is claimed or has ended: a held lease of an unknown task below it is over. */
   claimedBelow: TaskIndex;
@@ -348,6 +350,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     trustedAt: -Infinity,
     trustedLookedAt: -Infinity,
     exhausted: false,
+    isDry: false,
     claiming: false,
     claimedBelow: 0,
     endingUnclaimed: new Map(),

@@ -1,8 +1,9 @@
 import type { ProvisionalWindow } from "../store/store.ts";
 import type { Verification } from "./events.ts";
-import { quorumOf, takeUpOpinion } from "./quorum.ts";
+import { takeFromStrangers } from "./leases.ts";
+import { quorumOf, takeUpOpinion, withdrawOpinion } from "./quorum.ts";
 import type { Job, State } from "./state.ts";
-import { acceptUnverified, evidenceOf, reputationOf, takeUpWindow, withdraw } from "./windows.ts";
+import { acceptUnverified, reputationOf, takeUpWindow, withdraw } from "./windows.ts";
 
 /** Takes up provisional results that an earlier server left. */
 export function takeUp(state: State, window: ProvisionalWindow): void {
@@ -17,7 +18,7 @@ export function takeUpStandings(state: State): void {
     const cohort = /^cohort:(.*)$/s.exec(subject)?.[1];
     if (cohort === undefined)
       reputationOf(state, subject as Parameters<typeof reputationOf>[1]).clean = clean;
-    else Object.assign(evidenceOf(state, cohort), { agreed: clean, burnt });
+    else state.evidence.set(cohort, { agreed: clean, burnt });
   }
 }
 
@@ -31,6 +32,7 @@ export function changeVerification(
   job.info = { ...job.info, verify, compare, requires, irreproducible: false };
   job.wrongCohorts.clear();
   job.rightCohorts.clear();
+  if (requires.trusted) takeFromStrangers(state, job);
   state.unmet.delete(job);
   if (hadQuorum) withdrawOpinions(state, job);
   for (const window of job.windows.values())
@@ -40,14 +42,7 @@ export function changeVerification(
 
 function withdrawOpinions(state: State, job: Job): void {
   for (const opinions of job.opinions.values())
-    for (const { window } of opinions)
-      state.out.push({
-        type: "withdrawProvisional",
-        job: job.id,
-        window,
-        indexes: undefined,
-        checks: { withdrawn: 1 },
-      });
+    for (const { window } of opinions) withdrawOpinion(state, job, window, { withdrawn: 1 });
   job.opinions.clear();
   job.disputed.clear();
   for (const task of job.tasks.values()) {

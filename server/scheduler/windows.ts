@@ -87,11 +87,8 @@ export function reputationOf(state: State, client: ClientId): Reputation {
   return reputation;
 }
 
-/** Evidence to be changed; see {@link noEvidence} for reading. */
-export function evidenceOf(state: State, cohort: string): CohortEvidence {
-  let evidence = state.evidence.get(cohort);
-  if (!evidence) state.evidence.set(cohort, (evidence = { agreed: 0, burnt: false }));
-  return evidence;
+export function evidenceOf(state: State, cohort: string): Readonly<CohortEvidence> {
+  return state.evidence.get(cohort) ?? noEvidence;
 }
 
 /** The store has these provisional results; the outputs of `dropped` came too late. */
@@ -148,16 +145,28 @@ export function passTime(state: State): void {
       const ageMs = state.now - window.openedAt;
       if (window.place === "open" && ageMs >= windowMs) close(state, window);
       // Cohorts that disagree may wait for a third one that never comes.
-      if (window.place === "judging" && ageMs >= strangersAuditMs && !isTrustedExpected(state, job))
-        giveUpAudits(state, window);
+      const isLate = ageMs >= strangersAuditMs && !job.info.paused;
+      if (window.place === "judging" && isLate && !isTrustedExpected(state, job)) giveUpAudits(state, window);
       advance(state, window);
     }
   }
 }
 
-/** Of a job that has nothing left to hand out: closes the windows of clients without a task of it, and accepts clean windows. */
-export function closeIdle(state: State, job: Job): void {
-  if (job.windows.size === 0 || hasMore(job)) return;
+/**
+ * Of a job that has nothing left to hand out: closes the windows of clients without a task of it, and accepts clean windows. All of them are looked at
+ * when the job has run dry, and afterwards only that of the client: at the end of a job, thousands of windows are open while results come.
+ */
+export function closeIdleOf(state: State, job: Job, client: ClientId): void {
+  const wasDry = job.isDry;
+  job.isDry = !hasMore(job);
+  if (!job.isDry || job.windows.size === 0) return;
+  if (!wasDry) return closeIdle(state, job);
+  const window = job.openWindows.get(client);
+  if (window && !holdsTaskOf(state, client, job)) close(state, window);
+}
+
+function closeIdle(state: State, job: Job): void {
+  if (hasMore(job)) return;
   for (const window of job.windows.values())
     if (window.place === "clean") advance(state, window);
     else if (window.place === "open" && !holdsTaskOf(state, window.client, job)) close(state, window);
@@ -247,7 +256,7 @@ function chooseAudits(state: State, window: Window): TaskIndex[] {
 function auditsOf(state: State, { job, results: { length: n }, client, cohort, isFull }: Window): number {
   if (job.info.verify === "off") return 0;
   const { clean } = reputationOf(state, client);
-  const { agreed, burnt } = state.evidence.get(cohort) ?? noEvidence;
+  const { agreed, burnt } = evidenceOf(state, cohort);
   if (isFull || (clean === 0 && burnt)) return n;
   const wanted = Math.max(leastAuditRate, auditRate / Math.sqrt(1 + clean + agreed / ripeAudits)) * n;
   if (clean === 0) return Math.max(agreed < ripeAudits ? newcomerAudits : 1, Math.ceil(wanted));
@@ -269,7 +278,7 @@ function isRipe(state: State, { job, cohort, openedAt }: Window): boolean {
     job.info.verify === "off" ||
     !hasMore(job) ||
     state.now - openedAt >= windowMs ||
-    (state.evidence.get(cohort) ?? noEvidence).agreed >= ripeAudits
+    evidenceOf(state, cohort).agreed >= ripeAudits
   );
 }
 
@@ -310,11 +319,11 @@ export function noteAgreed(state: State, window: Window, index: TaskIndex): void
   window.agreed.add(index);
   window.job.rightCohorts.add(window.cohort);
   window.job.wrongCohorts.delete(window.cohort);
-  const evidence = evidenceOf(state, window.cohort);
-  evidence.agreed += 1;
-  if (evidence.agreed >= trustedAgain) evidence.burnt = false;
+  const before = evidenceOf(state, window.cohort);
+  const agreed = before.agreed + 1;
+  state.evidence.set(window.cohort, { agreed, burnt: before.burnt && agreed < trustedAgain });
   // Evidence below the mark is counted anew after a restart; windows wait a little longer then.
-  if (evidence.agreed === trustedAgain || evidence.agreed === ripeAudits) saveCohort(state, window.cohort);
+  if (agreed === trustedAgain || agreed === ripeAudits) saveCohort(state, window.cohort);
 }
 
 /** Removes a result that will not become an outcome by this window, and ends its audit. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Sha256, TaskIndex } from "../../shared/ids.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
+import type { Verify } from "../../shared/wire/rest.ts";
 import { VerificationWorld, type WorldClient } from "../support/verification-world.ts";
 
 const square = (input: Value): number => (input as number) ** 2;
@@ -208,5 +209,127 @@ describe("[VERIFY-6] a result that a trusted client contradicted", () => {
     await world.pass(31 * 60_000);
     await world.workAll();
     expect(await accepted(world, job)).toEqual({ right: 1, wrong: 0 });
+  });
+});
+
+describe("a job whose customer's quota is full", () => {
+  test("[VERIFY-6] has its provisional results audited, and what strangers filled it with is withdrawn", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(60);
+    const cheat = world.stranger(wrong);
+    await world.work(cheat, 40);
+    world.leave(cheat.id);
+    world.feed({ type: "quotaChanged", customer: "ada", full: true });
+    const node = world.trusted();
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({
+      provisional: 0,
+      outputBytes: 0,
+      done: 0,
+      statement: { wrong: 1 },
+    });
+    world.feed({ type: "quotaChanged", customer: "ada", full: false });
+    await world.work(node);
+    expect(await accepted(world, job)).toEqual({ right: 60, wrong: 0 });
+  });
+});
+
+describe("a paused job", () => {
+  test("[VERIFY-6] waits with its audits", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(10);
+    const stranger = world.stranger(square, "a");
+    const other = world.stranger(square, "b");
+    rest(world, other);
+    world.feed({ type: "clientWanted", client: other.id, tasks: 1, slots: 1 });
+    await world.settle();
+    world.feed({
+      type: "leasesReleased",
+      client: other.id,
+      leases: other.held.splice(0).map(({ task }) => ({ job, ...task })),
+    });
+    await world.work(stranger);
+    world.feed({ type: "jobChanged", job, paused: true });
+    await world.pass(31 * 60_000);
+    world.feed({ type: "jobChanged", job, paused: false });
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", statement: { unverified: 0 } });
+  });
+});
+
+describe("[VERIFY-1] a quorum", () => {
+  test("is found although an opinion comes while its task is claimed after a restart", async () => {
+    const world = await VerificationWorld.open({ believeUntil: 1e9 });
+    const job = await world.job(5, { verify: { quorum: 2 } });
+    await world.start();
+    const first = world.stranger(square, "a");
+    deliver(world, first, job, [0]);
+    await world.workAll();
+    world.stranger(square, "b");
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 5 });
+  });
+});
+
+describe("a customer that changes how a job is verified", () => {
+  const change = async (world: VerificationWorld, job: JobId, verify: Verify) => {
+    const requires = verify === "trusted" ? { trusted: true } : {};
+    const stored = world.store.setVerify(job, { verify, compare: "bits" });
+    world.feed({ type: "jobChanged", job, verification: { verify, compare: "bits", requires } });
+    await stored;
+  };
+
+  test("[VERIFY-1] from a quorum to audits loses no task whose opinion is on its way to disk", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(4, { verify: { quorum: 2 } });
+    const stranger = world.stranger(square, "a");
+    await world.settle();
+    const held = stranger.held.splice(0);
+    deliver(
+      world,
+      stranger,
+      job,
+      held.map(({ task }) => task.index),
+    );
+    await change(world, job, "audit");
+    await world.workAll();
+    await world.pass(1000);
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 4, provisional: 0 });
+  });
+
+  test("[VERIFY-1] from audits to a quorum has provisional tasks computed again", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(40);
+    await world.work(world.stranger(square, "a"), 20);
+    await change(world, job, { quorum: 2 });
+    world.stranger(square, "b");
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 40, statement: { strangers: 40 } });
+  });
+
+  test("[VERIFY-1] to trusted clients takes the job's tasks from strangers", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(4, { maxAttempts: 1 });
+    const stranger = world.stranger(square);
+    await world.settle();
+    expect(stranger.held).toHaveLength(4);
+    await change(world, job, "trusted");
+    expect(stranger.held).toHaveLength(0);
+    await world.work(world.trusted());
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 4 });
+  });
+});
+
+describe("[VERIFY-8] a check that rejects right results", () => {
+  test("gets the kernel doubted after three cohorts, and bans are lifted", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(60, { check: true });
+    const strangers = ["a", "b", "c"].map((cohort) => world.stranger(square, cohort));
+    for (const stranger of strangers) await world.work(stranger, 20);
+    world.trusted((input, task) => (task.call ? { correct: false, suspicious: false } : square(input)));
+    await world.workAll();
+    expect(world.pardoned).toHaveLength(2);
+    expect(await world.row(job)).toMatchObject({ state: "finished", statement: { irreproducible: true } });
   });
 });
