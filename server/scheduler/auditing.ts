@@ -129,6 +129,12 @@ function failAudit(state: State, info: Client["info"], task: Task, audit: Audit,
   retryAudit(state, task, audit);
 }
 
+/** Tries an audit again whose lease lapsed, or whose client is gone. A task that takes trusted clients down is not audited for ever. */
+export function loseAudit(state: State, holder: Client | undefined, task: Task, audit: Audit): void {
+  if (holder?.info.trusted) retryAudit(state, task, audit);
+  else requeue(state, task);
+}
+
 /** Tries an audit again whose failure says nothing about the result; a few times, because clients may be unable to compute this task. */
 function retryAudit(state: State, task: Task, audit: Audit): void {
   audit.attempts += 1;

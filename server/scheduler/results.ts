@@ -5,7 +5,7 @@ import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome, NewOutput } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
-import { receiveAudit } from "./auditing.ts";
+import { loseAudit, receiveAudit } from "./auditing.ts";
 import { grow, halve } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
@@ -200,7 +200,7 @@ export function loseAttempt(state: State, { task, client, attempt }: Lease, mess
   const { job, index } = task;
   const holder = state.clients.get(client);
   if (holder) loseCredit(holder);
-  if (task.audit) return requeue(state, task);
+  if (task.audit) return loseAudit(state, holder, task, task.audit);
   if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
   (task.lost ??= new Set()).add(attempt);
   const failure = { kind: "lost" as const, message, client };

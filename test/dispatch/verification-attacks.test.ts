@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Sha256, TaskIndex } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { Verify } from "../../shared/wire/rest.ts";
 import { VerificationWorld, type WorldClient } from "../support/verification-world.ts";
@@ -331,5 +332,65 @@ describe("[VERIFY-8] a check that rejects right results", () => {
     await world.workAll();
     expect(world.pardoned).toHaveLength(2);
     expect(await world.row(job)).toMatchObject({ state: "finished", statement: { irreproducible: true } });
+  });
+});
+
+describe("[VERIFY-4] a cohort with a client that was found wrong", () => {
+  test("has newcomers that come later audited in full", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const first = await world.job(20);
+    await world.work(world.stranger(wrong));
+    const node = world.trusted();
+    await world.workAll();
+    expect(await accepted(world, first)).toEqual({ right: 20, wrong: 0 });
+    world.leave(node.id);
+    const second = await world.job(40);
+    await world.work(world.stranger(square));
+    world.trusted();
+    await world.workAll();
+    expect((await world.row(second)).statement).toMatchObject({ strangers: 40, audited: 40 });
+  });
+
+  test("has every window of that client withdrawn, also of other jobs", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const cheat = world.stranger(square);
+    const first = await world.job(40);
+    await world.work(cheat, 20);
+    cheat.compute = wrong;
+    const second = await world.job(20, { priority: 1 });
+    await world.work(cheat, 36);
+    world.trusted();
+    await world.workAll();
+    expect(cheat.refused).toBeDefined();
+    expect((await world.row(first)).statement.strangers).toBe(0);
+    expect((await world.row(second)).statement.strangers).toBe(0);
+  });
+});
+
+describe("[VERIFY-8] the value of a call of the kernel module", () => {
+  test("is no output of its task", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(1);
+    const node = world.trusted();
+    await world.settle();
+    deliver(world, node, job, [0], { attempt: limits.firstCallAttempt, compute: wrong });
+    await world.work(node);
+    expect(await accepted(world, job)).toEqual({ right: 1, wrong: 0 });
+  });
+});
+
+describe("[VERIFY-6] an audit that takes trusted clients down", () => {
+  test("is given up after three of them", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(2);
+    await world.work(world.stranger(square));
+    for (let time = 0; time < 3; time++) {
+      const node = world.trusted();
+      await world.settle();
+      expect(node.held).toHaveLength(2);
+      world.feed({ type: "clientVanished", client: node.id });
+      await world.pass(31_000);
+    }
+    expect(await world.row(job)).toMatchObject({ state: "finished", statement: { unverified: 2 } });
   });
 });
