@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createHash, randomUUID } from "node:crypto";
 import { basename, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import * as v from "valibot";
 import type { Value } from "../shared/wire/codec.ts";
@@ -24,22 +25,30 @@ import type { SigningKey } from "../signing/keys.ts";
 import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
+import { Executor } from "./executor.ts";
 import { Group } from "./group.ts";
 import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import { bundleKernel } from "./kernel/bundle.ts";
-import { moduleOfFunction } from "./kernel/function-source.ts";
+import { moduleOfFunction, withArguments } from "./kernel/function-source.ts";
 import { portablePowers } from "./kernel/powers.ts";
-import type { KernelFunction, KernelModule } from "./kernel/kernel-source.ts";
-import { checkMapArguments } from "./map-arguments.ts";
+import type {
+  AnyKernel,
+  ArgumentsKernel,
+  KernelFunction,
+  KernelModule,
+  OutputOf,
+} from "./kernel/kernel-source.ts";
+import { checkedArguments, checkMapArguments } from "./map-arguments.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
 import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
+import type { EncodedInput } from "./task-batch.ts";
 
 /** Options of {@link Hands.map}: options of the job on the server, and of this program's view of it. */
-export interface MapOptions
+export interface MapOptions<Output = unknown>
   extends
     Omit<JobOptionsInput, "after" | "failFast" | "signature" | "verify" | "compare" | "check">,
-    WatchOptions {
+    WatchOptions<Output> {
   /**
    * How results of volunteers are verified. `"audit"` (unless told otherwise): some of them are computed again by trusted clients.
    * `{ quorum: n }`: n volunteers of different networks have to agree. `"trusted"`: volunteers get no task. `"off"`: not at all.
@@ -69,10 +78,14 @@ export interface MapOptions
   readonly after?: readonly (string | Job<unknown>)[];
 }
 
-/** Longest time that a failed submission waits until the server has cancelled the job. */
+/** Longest time that a failed submission waits until the server has cancelled the job, and `close` until jobs are closed. */
 const cancelMs = 5000;
 
-type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown> | string | URL;
+/** Options of {@link Hands.executor}, which are those of its jobs. */
+export type ExecutorOptions = Omit<
+  MapOptions,
+  "after" | "failFast" | "key" | "onBreak" | "onResult" | "signal" | "window"
+>;
 
 /** A connection to a server with the customer's verbs. Made by `connect`. */
 export class Hands {
@@ -83,6 +96,8 @@ export class Hands {
   readonly #name: string | undefined;
   readonly #priority: number | undefined;
   readonly #signingKey: SigningKey | undefined;
+  /** Computes the tasks of {@link submit}. */
+  #executor: Executor | undefined;
 
   constructor(http: HttpClient, name?: string, priority?: number, signingKey?: SigningKey) {
     this.#http = http;
@@ -121,16 +136,88 @@ export class Hands {
   map<Input, Output>(
     kernel: KernelFunction<Input, Output>,
     inputs: Inputs<Input>,
-    options?: MapOptions,
+    options?: MapOptions<NoInfer<Output>>,
   ): Job<Output>;
   map<Input, Output>(
     kernel: KernelModule<Input, Output>,
     inputs: Inputs<Input>,
-    options?: MapOptions,
+    options?: MapOptions<NoInfer<Output>>,
   ): Job<Output>;
-  map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions): Job;
+  map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions<Value>): Job;
   map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}, ...rest: never[]): Job<unknown> {
     checkMapArguments(kernel, inputs, options, rest.length);
+    return this.#start(kernel, inputs as Inputs<Value>, options, false);
+  }
+
+  /**
+   * As {@link map}, for a kernel of several arguments: each input is the array of a task's arguments, and the task is
+   * `kernel(...input, ctx)`. The last parameter of the kernel is `ctx`, behind the arguments.
+   *
+   * @example
+   * await hands.starmap((base: number, power: number) => base ** power, [[2, 3], [3, 2]]); // [8, 9]
+   *
+   * @throws PlatformError BAD_ARGUMENT as {@link map}, and for an input that is no array
+   */
+  starmap<Args extends readonly unknown[] | [], Kernel extends ArgumentsKernel<Args>>(
+    kernel: Kernel,
+    inputs: Inputs<Args>,
+    options?: MapOptions<OutputOf<Kernel>>,
+  ): Job<OutputOf<Kernel>>;
+  starmap<Args extends readonly unknown[], Output>(
+    kernel: KernelModule<never, Output, Args>,
+    inputs: Inputs<NoInfer<Args>>,
+    options?: MapOptions<NoInfer<Output>>,
+  ): Job<Output>;
+  starmap(kernel: string | URL, inputs: Inputs<readonly Value[]>, options?: MapOptions<Value>): Job;
+  starmap(
+    kernel: AnyKernel,
+    inputs: Inputs<unknown>,
+    options: MapOptions = {},
+    ...rest: never[]
+  ): Job<unknown> {
+    checkMapArguments(kernel, inputs, options, rest.length);
+    return this.#start(kernel, checkedArguments(inputs) as Inputs<Value>, options, true);
+  }
+
+  /**
+   * Computes one task, `kernel(...args, ctx)`, and resolves to its output. Tasks of one kernel that are submitted while others are
+   * unfinished, or within a second, share a job; options of such jobs are those of an {@link executor}.
+   *
+   * @example
+   * const power = await hands.submit((base: number, power: number) => base ** power, 2, 10); // 1024
+   *
+   * @throws TaskError when the kernel failed for good; PlatformError BAD_ARGUMENT for an invalid kernel, UNSERIALISABLE, TOO_LARGE,
+   * JOB_CANCELLED
+   */
+  submit<Args extends readonly unknown[], Kernel extends ArgumentsKernel<Args>>(
+    kernel: Kernel,
+    ...args: Args
+  ): Promise<OutputOf<Kernel>>;
+  submit<Args extends readonly unknown[], Output>(
+    kernel: KernelModule<never, Output, Args>,
+    ...args: NoInfer<Args>
+  ): Promise<Output>;
+  submit(kernel: string | URL, ...args: Value[]): Promise<Value>;
+  submit(kernel: AnyKernel, ...args: Value[]): Promise<unknown> {
+    this.#executor ??= this.executor();
+    return this.#executor.submit(kernel as string, ...args);
+  }
+
+  /** Computes single tasks as {@link submit} does, in jobs with these options. */
+  executor(options: ExecutorOptions = {}): Executor {
+    return new Executor((kernel, inputs, takesArguments) => {
+      checkMapArguments(kernel, inputs, options, 0);
+      // Each promise tells of its own failure.
+      return this.#start(kernel, inputs, { ...options, failFast: false }, takesArguments);
+    });
+  }
+
+  #start(
+    kernel: AnyKernel,
+    inputs: Inputs<Value | EncodedInput>,
+    options: MapOptions,
+    takesArguments: boolean,
+  ): Job<unknown> {
     const over = new AbortController();
     const givenUp = new AbortController();
     // Promises of the job reject only after the server is told, because the program may then end at once.
@@ -139,7 +226,7 @@ export class Hands {
       const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
       return (leaving ??= cancelled.then(() => over.abort(reason)));
     };
-    const created = this.#create(kernel, options, givenUp.signal);
+    const created = this.#create(kernel, options, takesArguments, givenUp.signal);
     const id = created.then((job) => job.id);
     const ended = onAbort(options.signal, (reason) => {
       givenUp.abort(reason);
@@ -148,21 +235,24 @@ export class Hands {
         () => leave(reason),
       );
     });
+    // A later run can go on with a job that has a key.
+    const giveUp = async (reason: unknown): Promise<void> => {
+      givenUp.abort(reason);
+      await leave(reason, options.key === undefined ? await id : undefined);
+    };
     const same = new SameInputs();
-    const submitted = same.follow(
-      this.#submit(created, inputs as Inputs<Value>, options, givenUp.signal, leave, same),
-    );
+    const submitted = same.follow(this.#submit(created, inputs, options, givenUp.signal, leave, same));
     // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
     return new Job<unknown>(
       this.#api,
-      { id, submitted, verified, same, over, left: () => leaving, ended },
+      { id, submitted, verified, same, over, left: () => leaving, ended, giveUp },
       options,
     );
   }
 
   /** An existing job, of this program or another. `Output` is the return type of its kernel. */
-  job<Output = Value>(id: string, options: WatchOptions = {}): Job<Output> {
+  job<Output = Value>(id: string, options: WatchOptions<Output> = {}): Job<Output> {
     const parsed = v.safeParse(jobIdSchema, id);
     if (!parsed.success)
       throw new PlatformError(
@@ -174,7 +264,15 @@ export class Hands {
     const over = new AbortController();
     const ended = onAbort(options.signal, (reason) => over.abort(reason));
     const there = Promise.resolve();
-    const parts = { id: Promise.resolve(parsed.output), submitted: there, verified: there, over, ended };
+    const giveUp = async (reason: unknown): Promise<void> => over.abort(reason);
+    const parts = {
+      id: Promise.resolve(parsed.output),
+      submitted: there,
+      verified: there,
+      over,
+      ended,
+      giveUp,
+    };
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
@@ -243,21 +341,41 @@ export class Hands {
     return this.#api.status();
   }
 
-  /** Ends this connection: pending promises reject. Jobs go on. */
+  /** Ends this connection: pending promises reject. Jobs go on; those of {@link submit} are closed first. */
   close(): void {
-    this.#http.close();
+    void this.#close();
   }
 
   /** `await using hands = await connect()` closes the connection by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
+    await this.#close();
   }
 
-  async #create(kernel: AnyKernel, options: MapOptions, signal: AbortSignal): Promise<JobInfo> {
+  async #close(): Promise<void> {
+    if (this.#executor)
+      await Promise.race([this.#executor.end(), sleep(cancelMs, undefined, { ref: false })]);
+    this.#http.close();
+  }
+
+  async #create(
+    kernel: AnyKernel,
+    options: MapOptions,
+    takesArguments: boolean,
+    signal: AbortSignal,
+  ): Promise<JobInfo> {
     signal.throwIfAborted();
-    const source = await sourceOf(kernel, options);
+    const source = await sourceOf(kernel, options, takesArguments);
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
-    const { onProgress: _, signal: __, failFast, window: ___, after = [], ...jobOptions } = options;
+    const {
+      onProgress: _,
+      onResult: _onResult,
+      onBreak: _onBreak,
+      signal: __,
+      failFast,
+      window: ___,
+      after = [],
+      ...jobOptions
+    } = options;
     const request = {
       ...(this.#priority !== undefined && { priority: this.#priority }),
       ...jobOptions,
@@ -295,7 +413,7 @@ export class Hands {
 
   async #submit(
     created: Promise<JobInfo>,
-    inputs: Inputs<Value>,
+    inputs: Inputs<Value | EncodedInput>,
     options: MapOptions,
     signal: AbortSignal,
     leave: (reason: unknown, id?: JobId) => Promise<void>,
@@ -357,16 +475,20 @@ async function idOf(job: string | Job<unknown>): Promise<string> {
   return typeof job === "string" ? job : job.id;
 }
 
-async function sourceOf(kernel: AnyKernel, { check, compare }: MapOptions): Promise<string> {
+async function sourceOf(
+  kernel: AnyKernel,
+  { check, compare }: MapOptions,
+  takesArguments: boolean,
+): Promise<string> {
   const isFunction = typeof kernel === "function";
   const { source, exports } = isFunction
-    ? { source: await portablePowers(moduleOfFunction(kernel)), exports: [] }
+    ? { source: await portablePowers(moduleOfFunction(kernel, takesArguments)), exports: [] }
     : await bundleKernel(urlOf(kernel));
   if (check && !exports.includes("check") && !exports.includes("suspicious"))
     throw missingExport(kernel, "check: true", "check(input, output)");
   if (compare === "kernel" && !exports.includes("compare"))
     throw missingExport(kernel, 'compare: "kernel"', "compare(a, b)");
-  return source;
+  return takesArguments && !isFunction ? withArguments(source) : source;
 }
 
 function missingExport(kernel: AnyKernel, option: string, expected: string): PlatformError {

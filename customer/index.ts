@@ -9,7 +9,8 @@
  * @packageDocumentation
  */
 export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
-export { Hands, type MapOptions } from "./hands.ts";
+export { Hands, type ExecutorOptions, type MapOptions } from "./hands.ts";
+export { Executor } from "./executor.ts";
 export { Group } from "./group.ts";
 export type { JobListFilter } from "./api.ts";
 export { Job, type ProvisionalResult, type SettledTask, type WatchOptions } from "./job.ts";
@@ -20,9 +21,11 @@ export type { PutSource } from "./blobs.ts";
 export type { Inputs } from "./submission.ts";
 export {
   kernelModule,
+  type ArgumentsKernel,
   type KernelFunction,
   type KernelModule,
   type KernelModuleOf,
+  type OutputOf,
 } from "./kernel/kernel-source.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";

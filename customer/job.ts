@@ -26,9 +26,17 @@ export interface ProvisionalResult<Output> {
 }
 
 /** Options of a program's view of a job. */
-export interface WatchOptions {
+export interface WatchOptions<Output = unknown> {
   /** Called when the job's progress changes, at most four times a second, and once at its end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Called with each outcome, failed tasks included, in completion order and once each; a promise that it returns is awaited
+   * before the next call. Awaiting the job resolves after the last call. When `onResult` throws, awaiting the job rejects with
+   * that error, and a job of `hands.map` is cancelled unless it has a `key`.
+   */
+  onResult?(this: void, outcome: TaskOutcome<Output>): void | Promise<void>;
+  /** Leaving a loop over the outcomes before its end cancels the job, or leaves it as it is (unless told otherwise). */
+  readonly onBreak?: "cancel" | "leave" | undefined;
   /** Aborting rejects the job's promises with the signal's reason, and cancels a job of `hands.map`. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -56,7 +64,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** Absent where no inputs were given. */
   readonly #same: SameInputs | undefined;
   readonly #api: Api;
-  readonly #options: WatchOptions;
+  readonly #options: WatchOptions<Output>;
   /** Aborted at the end of this view of the job: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
   readonly #watched = new AbortController();
@@ -64,7 +72,11 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   readonly #left: () => Promise<void> | undefined;
   /** Called when this view sees the end of the job. */
   readonly #ended: () => void;
+  /** Ends this view of the job with an error of the program. */
+  readonly #giveUp: (reason: unknown) => Promise<void>;
   #outputs: Promise<Output[]> | undefined;
+  /** The newest outcome that `onResult` was called with. */
+  #toldSeq = 0;
   /** Whether `onProgress` was called for the end. */
   #endTold = false;
 
@@ -79,8 +91,9 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       over: AbortController;
       left: () => Promise<void> | undefined;
       ended: () => void;
+      giveUp: (reason: unknown) => Promise<void>;
     },
-    options: WatchOptions,
+    options: WatchOptions<Output>,
   ) {
     this.#api = api;
     this.#options = options;
@@ -94,7 +107,13 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.#same = parts.same;
     this.#left = parts.left;
     this.#ended = parts.ended;
+    this.#giveUp = parts.giveUp;
     if (options.onProgress) void this.#watch();
+    if (options.onResult) {
+      this.#outputs = this.#collect();
+      // Awaiting the job tells of the failure.
+      this.#outputs.catch(() => undefined);
+    }
   }
 
   /** Awaits every output, in the order of the inputs. @throws TaskFailedError, PlatformError JOB_CANCELLED, … */
@@ -117,7 +136,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   }
 
   /**
-   * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job. A task that is requeued
+   * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job, unless the job has
+   * `onBreak: "cancel"`. A task that is requeued
    * after a failure comes again.
    *
    * @param options.after - start after the outcome with this `seq`; 0 is the beginning
@@ -221,12 +241,16 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.deleteJob(await this.id);
   }
 
-  /** Calls back with every outcome until the job has ended. */
-  async #eachOutcome(callback: (outcome: TaskOutcome<Output>) => void): Promise<JobEnd> {
+  /** Calls back with every outcome until the job has ended; a promise that the callback returns is awaited. */
+  async #eachOutcome(callback: (outcome: TaskOutcome<Output>) => void | Promise<void>): Promise<JobEnd> {
     const batches = this.#batches({});
     try {
       let step = await batches.next();
-      for (; !step.done; step = await batches.next()) for (const outcome of step.value) callback(outcome);
+      for (; !step.done; step = await batches.next())
+        for (const outcome of step.value) {
+          const wait = callback(outcome);
+          if (wait) await wait;
+        }
       if (step.value) return step.value;
     } finally {
       await batches.return(undefined);
@@ -238,8 +262,33 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     after?: number;
     follow?: boolean;
   }): AsyncGenerator<OutcomeBatch<Output>, void, undefined> {
-    const end = yield* this.#ownBatches(options);
-    if (end) await this.#throwUnlessFinished(end);
+    let isLeft = true;
+    try {
+      const end = yield* this.#ownBatches(options);
+      isLeft = false;
+      if (end) await this.#throwUnlessFinished(end);
+    } catch (error) {
+      isLeft = false;
+      throw error;
+    } finally {
+      if (isLeft && this.#options.onBreak === "cancel") await this.cancel();
+    }
+  }
+
+  /** Calls `onResult`, once for each outcome. */
+  #deliver(outcome: TaskOutcome<Output>): Promise<void> | undefined {
+    if (!this.#options.onResult || outcome.seq <= this.#toldSeq) return undefined;
+    this.#toldSeq = outcome.seq;
+    return this.#callOnResult(outcome);
+  }
+
+  async #callOnResult(outcome: TaskOutcome<Output>): Promise<void> {
+    try {
+      await this.#options.onResult?.(outcome);
+    } catch (error) {
+      await this.#giveUp(error);
+      throw error;
+    }
   }
 
   /** Batches of tasks whose inputs are known to be those that were given. */
@@ -297,13 +346,17 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     const failures = new Map<number, TaskError>();
     let end: JobEnd;
     try {
-      end = await this.#eachOutcome(({ index, error, output }) => {
+      const take = ({ index, error, output }: TaskOutcome<Output>): void => {
         if (error && this.#options.failFast) throw error;
         if (error) failures.set(index, error);
         else {
           if (failures.size > 0) failures.delete(index);
           outputs[index] = output;
         }
+      };
+      end = await this.#eachOutcome((outcome) => {
+        const told = this.#deliver(outcome);
+        return told ? told.then(() => take(outcome)) : take(outcome);
       });
     } catch (error) {
       if (error instanceof TaskError) return this.#failFast(error);

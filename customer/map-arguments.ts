@@ -1,5 +1,6 @@
 import { PlatformError } from "../shared/errors.ts";
 import { kernelModule, type KernelModule } from "./kernel/kernel-source.ts";
+import type { Inputs } from "./submission.ts";
 
 /**
  * Refuses wrong arguments of `hands.map` before a job is submitted. TypeScript finds most of them, but not in scripts.
@@ -21,8 +22,41 @@ export function checkMapArguments(kernel: unknown, inputs: unknown, options: unk
   if (rest === 0 && isPlainObject(options)) return;
   throw refusal(
     `map takes one list of inputs, and ${rest > 0 ? "more" : nounOf(options)} came after it; expected options such as {name: "night run"}. ` +
-      "For a kernel of several values make each input of them: map(([a, b]) => …, as.map((a, i) => [a, bs[i]]))",
+      "For a kernel of several arguments give the arguments of each task: starmap((a, b) => …, as.map((a, i) => [a, bs[i]]))",
   );
+}
+
+/**
+ * The argument lists of `hands.starmap`, checked one by one.
+ * @throws PlatformError BAD_ARGUMENT for one that is no array; for a list of inputs before any is submitted
+ */
+export function checkedArguments(inputs: Inputs<unknown>): Inputs<unknown> {
+  if (Array.isArray(inputs)) {
+    inputs.forEach(checkArguments);
+    return inputs;
+  }
+  return Symbol.asyncIterator in inputs ? checkedLater(inputs) : checkedInTurn(inputs);
+}
+
+function* checkedInTurn(inputs: Iterable<unknown>): Generator<unknown, void, undefined> {
+  let index = 0;
+  for (const input of inputs) {
+    checkArguments(input, index++);
+    yield input;
+  }
+}
+
+async function* checkedLater(inputs: AsyncIterable<unknown>): AsyncGenerator<unknown, void, undefined> {
+  let index = 0;
+  for await (const input of inputs) {
+    checkArguments(input, index++);
+    yield input;
+  }
+}
+
+function checkArguments(input: unknown, index: number): void {
+  if (!Array.isArray(input))
+    throw refusal(`Input ${index} is ${nounOf(input)}; starmap expects an array of the kernel's arguments`);
 }
 
 function isKernel(kernel: unknown): boolean {

@@ -5,7 +5,7 @@ import type { JobId } from "../shared/ids.ts";
 import type { JobInfo } from "../shared/wire/rest.ts";
 import type { Api } from "./api.ts";
 import { SubmitSocket } from "./submit-socket.ts";
-import { largestBatchTasks, TaskBatch } from "./task-batch.ts";
+import { largestBatchTasks, TaskBatch, type EncodedInput } from "./task-batch.ts";
 
 /** Inputs of a job, enumerated once and in order; an input's position is its task's index. */
 export type Inputs<Input> = Iterable<Input> | AsyncIterable<Input>;
@@ -41,7 +41,7 @@ interface SubmissionOptions {
 export async function submitInputs(
   api: Api,
   job: JobInfo,
-  inputs: Inputs<Value>,
+  inputs: Inputs<Value | EncodedInput>,
   options: SubmissionOptions,
 ): Promise<void> {
   if (Array.isArray(inputs)) mustFit(job, inputs.length);
@@ -79,7 +79,7 @@ function hasAllInputs({ state }: JobInfo): boolean {
   return state === "closed" || state === "finished";
 }
 
-async function enumerate(inputs: Inputs<Value>, sender: Sender): Promise<void> {
+async function enumerate(inputs: Inputs<Value | EncodedInput>, sender: Sender): Promise<void> {
   if (Symbol.asyncIterator in inputs) {
     for await (const input of inputs) await sender.add(input);
     return;
@@ -130,7 +130,7 @@ class Sender {
   }
 
   /** Takes an input. @returns a promise to wait for before the next input, if necessary */
-  add(input: Value): Promise<void> | undefined {
+  add(input: Value | EncodedInput): Promise<void> | undefined {
     this.#throwIfFailed();
     this.#filling.add(input);
     this.count++;

@@ -10,6 +10,31 @@ import type { HttpClient } from "./http.ts";
 export const largestBatchTasks = 2048;
 const batchBytes = 1024 * 1024;
 
+type Encoded = ReturnType<typeof encodeShared>;
+
+/** An input that was encoded when its task was submitted, so that a refusal is of that task alone. */
+export class EncodedInput {
+  readonly bytes: Uint8Array;
+  readonly refs: readonly BlobName[];
+
+  /** @throws PlatformError UNSERIALISABLE, TOO_LARGE */
+  constructor(input: Value) {
+    const { bytes, refs } = encode(input);
+    this.bytes = bytes.slice();
+    this.refs = refs;
+  }
+}
+
+function encode(input: Value): Encoded {
+  const encoded = encodeShared(input);
+  if (encoded.refs.length > limits.refsPerTask)
+    throw new PlatformError(
+      "TOO_LARGE",
+      `The input has ${encoded.refs.length} data references; at most ${limits.refsPerTask} are allowed.`,
+    );
+  return encoded;
+}
+
 /** Tasks with consecutive indexes for one request. Inputs over 256 KiB become blobs of their own. */
 export class TaskBatch {
   readonly #http: HttpClient;
@@ -50,14 +75,8 @@ export class TaskBatch {
   }
 
   /** Adds the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
-  add(input: Value): void {
-    const index = this.end;
-    const { bytes, refs } = this.#encode(index, input);
-    if (refs.length > limits.refsPerTask)
-      throw new PlatformError(
-        "TOO_LARGE",
-        `Input ${index} has ${refs.length} data references; at most ${limits.refsPerTask} are allowed.`,
-      );
+  add(input: Value | EncodedInput): void {
+    const { bytes, refs } = input instanceof EncodedInput ? input : this.#encode(this.end, input);
     if (bytes.length <= limits.inlineValueBytes) this.#tasks.add(bytes, refs);
     else this.#addLarge(bytes.slice(), refs);
   }
@@ -79,9 +98,9 @@ export class TaskBatch {
     this.#uploads.push(upload);
   }
 
-  #encode(index: number, input: Value): ReturnType<typeof encodeShared> {
+  #encode(index: number, input: Value): Encoded {
     try {
-      return encodeShared(input);
+      return encode(input);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       throw new PlatformError(error.code, `Input ${index}: ${error.message}`, error);

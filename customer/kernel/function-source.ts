@@ -3,9 +3,10 @@ import { PlatformError } from "../../shared/errors.ts";
 
 /**
  * The ES module of an inline function: arrow, function, async or method shorthand.
+ * @param takesArguments - the kernel has several arguments, and its input is their array
  * @throws PlatformError BAD_ARGUMENT for a function without source (native, bound) or of another kind (class, generator)
  */
-export function moduleOfFunction(kernel: (...args: never[]) => unknown): string {
+export function moduleOfFunction(kernel: (...args: never[]) => unknown, takesArguments = false): string {
   const source = Function.prototype.toString.call(kernel);
   if (/\{\s*\[native code\]\s*\}\s*$/.test(source))
     throw refusal(
@@ -23,7 +24,31 @@ export function moduleOfFunction(kernel: (...args: never[]) => unknown): string 
       "its source does not stand alone as a function",
       "put it into a module and use kernelModule",
     );
-  return `${namingHelper(source)}export default ${expression};\n`;
+  const module = `${namingHelper(source)}export default ${expression};\n`;
+  return takesArguments ? withArguments(module) : module;
+}
+
+/**
+ * The module of a kernel of several arguments as a module of a kernel whose input is their array.
+ *
+ * @param module - of {@link moduleOfFunction}, or a bundle
+ */
+export function withArguments(module: string): string {
+  const named = [...module.matchAll(/([^\s,{]+) as default\b/g)].at(-1);
+  const adapter = (kernel: string): string =>
+    `const manyhandsKernel = ${kernel};\nconst manyhandsSpread = (args, ctx) => manyhandsKernel(...args, ctx);\n`;
+  if (named) {
+    const before = module.slice(0, named.index);
+    const after = module.slice(named.index + named[0].length);
+    return `${before}manyhandsSpread as default${after}\n${adapter(named[1]!)}`;
+  }
+  const [before, kernel] = splitOnce(module, "export default ");
+  return `${before}${adapter(kernel.trimEnd().replace(/;$/, ""))}export default manyhandsSpread;\n`;
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 function isExpression(text: string): boolean {

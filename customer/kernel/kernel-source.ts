@@ -6,19 +6,38 @@ import type { KernelContext } from "../../shared/wire/kernel.ts";
  */
 export type KernelFunction<Input, Output> = (input: Input, ctx: KernelContext) => Output | Promise<Output>;
 
-/** A kernel in a module of its own, which is bundled with its imports at submission. Made by {@link kernelModule}. */
-export interface KernelModule<Input, Output> {
+/**
+ * An inline kernel of several arguments, for `hands.starmap` and `hands.submit`. The kernel's last parameter is `ctx`, behind the
+ * arguments of the task.
+ */
+export type ArgumentsKernel<Args extends readonly unknown[]> = (...args: [...Args, KernelContext]) => unknown;
+
+/** The output of a kernel function. */
+export type OutputOf<Kernel extends (...args: never[]) => unknown> = Awaited<ReturnType<Kernel>>;
+
+/**
+ * A kernel in a module of its own, which is bundled with its imports at submission. Made by {@link kernelModule}. `Args` are the
+ * parameters of the kernel before `ctx`.
+ */
+export interface KernelModule<Input, Output, Args extends readonly unknown[] = readonly [Input]> {
   readonly url: URL;
   /** Carries the types of the kernel to the job; never set. */
-  readonly types?: (input: Input) => Output;
+  readonly types?: (...args: Args) => Output;
 }
+
+/** Every kind of kernel. */
+export type AnyKernel = ((...args: never[]) => unknown) | KernelModule<never, unknown, never> | string | URL;
 
 /** The {@link KernelModule} type of a kernel, or of a module namespace whose default export is a kernel. */
 export type KernelModuleOf<Kernel> = Kernel extends { default: infer Exported }
   ? KernelModuleOf<Exported>
   : Kernel extends (input: infer Input, ctx: KernelContext) => infer Output
     ? KernelModule<Input, Awaited<Output>>
-    : never;
+    : Kernel extends (...args: [...infer Args, KernelContext]) => infer Output
+      ? KernelModule<never, Awaited<Output>, Args>
+      : Kernel extends (...args: infer Args) => infer Output
+        ? KernelModule<never, Awaited<Output>, Args>
+        : never;
 
 /**
  * Names a kernel module, with its types.
