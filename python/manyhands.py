@@ -1331,6 +1331,27 @@ def _module_of_text(text: str) -> tuple[str, str]:
     return f"export default ({source}{end});\n", named[1] if named else "job"
 
 
+def _with_arguments(source: str) -> str:
+    """The module of a kernel of several arguments as that of a kernel whose input is their list."""
+    found = _DEFAULT_EXPORT.search(source)
+    assert found
+    before, rest = source[: found.start()], source[found.end() :]
+    named = re.search(r"([^\s,{]+)\s+as\s+default$", found.group())
+    if named:
+        export = found.group()[: named.start()] + "manyhandsSpread as default"
+        return f"{before}{export}{rest}\nconst manyhandsSpread = (args, ctx) => {named[1]}(...args, ctx);\n"
+    before += found.group()[: found.group().index("export")]
+    name = "manyhandsKernel"
+    declared = re.match(r"\s*(?:async\s+)?function\s*(?:\s([A-Za-z_$][\w$]*))?\s*(?=\()", rest)
+    if declared and declared[1]:
+        name = declared[1]
+    elif declared:
+        rest = f"{declared.group()} {name}{rest[declared.end():]}"
+    else:
+        rest = f"const {name} ={rest}"
+    return f"{before}{rest}\nexport default (args, ctx) => {name}(...args, ctx);\n"
+
+
 def _module_of_file(path: Path) -> str:
     try:
         source = path.read_text("utf-8-sig")
@@ -1958,8 +1979,17 @@ class Job:
     """
 
     def __init__(
-        self, hands: Hands, job_id: str | None = None, fail_fast: bool | None = None, progress: bool = False
+        self,
+        hands: Hands,
+        job_id: str | None = None,
+        fail_fast: bool | None = None,
+        progress: bool = False,
+        on_result: Callable[[Outcome], None] | None = None,
+        on_break: str = "leave",
+        has_key: bool = True,
     ) -> None:
+        if on_break not in ("cancel", "leave"):
+            raise _bad(f"on_break is {on_break!r}; expected 'cancel' or 'leave'.")
         self._hands = hands
         self._http = hands._http
         self._stop = _Stop(self._http.news, self._http.stop)
@@ -1968,6 +1998,13 @@ class Job:
         self._fail_fast = fail_fast
         self._progress = progress
         self._listeners: list[_Listener] = []
+        self._on_result = on_result
+        self._on_break = on_break
+        self._has_key = has_key
+        #: The newest outcome that `on_result` was called with.
+        self._told_seq = 0
+        #: The outputs that are gathered while `on_result` is called.
+        self._gathering: concurrent.futures.Future[list[Any]] | None = None
         #: The job as the server made or found it; None before.
         self._info: dict[str, Any] | None = None
         #: Number of tasks that the job had already, and of inputs that the server took, and therefore compared.
@@ -1980,6 +2017,10 @@ class Job:
         self._is_left = False
         #: Whether the program asked for something that raises the failure of the submission.
         self._is_watched = False
+
+        if on_result:
+            self._gathering = gathering = concurrent.futures.Future()
+            _start(lambda: self._gather_into(gathering), "on-result")
 
     # For the submission.
 
@@ -2046,6 +2087,8 @@ class Job:
     def outcomes(self, after: int = 0, follow: bool = True) -> Iterator[Outcome]:
         """Outcomes in the order of completion. A task that is requeued after a failure comes again.
 
+        Leaving the loop cancels the job when it was made with ``on_break="cancel"``.
+
         Args:
             after: start after the outcome with this ``seq``; 0 is the beginning
             follow: False: end after the present outcomes, not with the job
@@ -2053,7 +2096,12 @@ class Job:
         Raises:
             PlatformError: JOB_CANCELLED, JOB_QUARANTINED or JOB_BLOCKED at the end of such a job
         """
-        yield from self._until_finished(after, follow, self._stop)
+        try:
+            yield from self._until_finished(after, follow, self._stop)
+        except GeneratorExit:
+            if self._on_break == "cancel":
+                self.cancel()
+            raise
 
     def gather(self, timeout: float | None = None, progress: bool | None = None) -> list[Any]:
         """Waits for every output, and returns them in the order of the inputs.
@@ -2067,10 +2115,24 @@ class Job:
             PlatformError: JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED, …
             TimeoutError: the time was over; the job goes on
         """
+        with self._limited(timeout) as stop, self._bar(progress):
+            gathering = self._gathering
+            if gathering is None:
+                return self._gather(stop)
+            self._wait(gathering.done, stop)
+            try:
+                return list(gathering.result())
+            except BaseException:
+                # A failed job may go on later, so the next call starts anew.
+                self._gathering = None
+                raise
+
+    def _gather(self, stop: _Stop) -> list[Any]:
         outputs: dict[int, Any] = {}
         failures: dict[int, TaskError] = {}
 
         def take(outcome: Outcome) -> None:
+            self._deliver(outcome)
             if outcome.error is None:
                 failures.pop(outcome.index, None)
                 outputs[outcome.index] = outcome.output
@@ -2079,12 +2141,35 @@ class Job:
             else:
                 failures[outcome.index] = outcome.error
 
-        with self._limited(timeout) as stop, self._bar(progress):
-            end = self._each(take, stop)
+        end = self._each(take, stop)
         self._raise_unless_finished(end)
         if failures:
             raise TaskFailedError([failures[index] for index in sorted(failures)], end.counts["total"])
         return [outputs[index] for index in range(end.counts["total"])]
+
+    def _gather_into(self, gathering: concurrent.futures.Future[list[Any]]) -> None:
+        try:
+            gathering.set_result(self._gather(self._stop))
+        except BaseException as error:
+            gathering.set_exception(error)
+        with self._http.news:
+            self._http.news.notify_all()
+
+    def _deliver(self, outcome: Outcome) -> None:
+        """Calls ``on_result``, once for each outcome."""
+        if self._on_result is None or outcome.seq <= self._told_seq:
+            return
+        self._told_seq = outcome.seq
+        try:
+            self._on_result(outcome)
+        except BaseException as error:
+            # Later calls of the program get this error, and not the end of the job.
+            self._is_left = True
+            if not self._has_key:
+                with contextlib.suppress(PlatformError):
+                    self._http.ask("POST", f"api/jobs/{self._id}/cancel", patience=_CANCEL_PATIENCE)
+            self._stop.set(error)
+            raise
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         import asyncio
@@ -2130,6 +2215,7 @@ class Job:
         """Tries the failed tasks once more, with all their attempts. Returns their number; gather or iterate again."""
         requeued = self._http.ask("POST", f"api/jobs/{self.id}/requeue-failed")["requeued"]
         self._watched = _Stop(self._http.news, self._stop)
+        self._gathering = None
         return requeued
 
     def set_priority(self, priority: int) -> dict[str, Any]:
@@ -2517,6 +2603,9 @@ class Hands:
         self._priority = priority
         #: Kernels that are known to be on the server.
         self._kernels: set[str] = set()
+        #: Computes the tasks of :meth:`submit`.
+        self._executor: ManyhandsExecutor | None = None
+        self._making = threading.Lock()
         self._moving: concurrent.futures.ThreadPoolExecutor | None = None
 
     @property
@@ -2531,6 +2620,8 @@ class Hands:
         """Waits until inputs that are under way are on the server's disk, unless an exception ends the block."""
         try:
             if kind is None:
+                if self._executor:
+                    self._executor.shutdown(wait=False)
                 for job in list(_submitting):
                     if job._hands is self:
                         job._await_inputs()
@@ -2538,7 +2629,12 @@ class Hands:
             self.close()
 
     def close(self) -> None:
-        """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has."""
+        """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has.
+
+        Those of :meth:`submit` are closed first.
+        """
+        if self._executor:
+            self._executor._close_jobs()
         self._http.close()
         if self._moving:
             self._moving.shutdown(wait=False)
@@ -2561,6 +2657,8 @@ class Hands:
         after: Sequence[str | Job] = (),
         window: int | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        on_result: Callable[[Outcome], None] | None = None,
+        on_break: str = "leave",
         progress: bool = False,
     ) -> Job:
         """Applies a kernel to every input on the clients of the server. Returns at once; gather or iterate the job.
@@ -2586,6 +2684,10 @@ class Hands:
             after: jobs, or their ids, that must finish without a failed task first
             window: most unfinished tasks on the server, for endless inputs
             on_progress: called in a thread of its own when the job's progress changes
+            on_result: called in a thread of its own with each outcome, failed tasks included, in the order of completion
+                and once each; ``gather()`` returns after the last call. What it raises is raised by the job, which is
+                cancelled unless it has a key
+            on_break: ``"cancel"``: leaving a loop over the job before its end cancels it; ``"leave"``: the job goes on
             progress: True: ``gather()`` shows a bar on standard error, when that is a terminal
 
         Raises:
@@ -2595,7 +2697,8 @@ class Hands:
         """
         source, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
-        job = Job(self, fail_fast=fail_fast, progress=progress)
+        has_key = key is not None
+        job = Job(self, None, fail_fast, progress, on_result, on_break, has_key)
         options: dict[str, Any] = {
             "priority": self._priority if priority is None else priority,
             "maxAttempts": max_attempts,
@@ -2609,13 +2712,41 @@ class Hands:
             # With a random key a repeated request finds the job that a lost reply had made.
             "key": key if key is not None else f"once-{uuid.uuid4()}",
         }
-        submission = _Submission(job, inputs, window, key is not None)
+        submission = _Submission(job, inputs, window, has_key)
         _submitting.add(job)
         _start(lambda: submission.run(lambda: self._create(source, options, after, job._stop)), "submission")
         _start(submission.enumerate, "inputs")
         if on_progress:
             job.on_progress(on_progress)
         return job
+
+    def starmap(self, kernel: str | os.PathLike[str], inputs: Iterable[Sequence[Any]], **options: Any) -> Job:
+        """As :meth:`map`, for a kernel of several arguments: each input is the list or tuple of a task's arguments.
+
+        The last parameter of the kernel is ``ctx``, behind the arguments: ``starmap("(a, b) => a + b", zip(a, b))``.
+
+        Raises:
+            PlatformError: BAD_ARGUMENT as :meth:`map`; the job raises it for an input that is no list
+        """
+        source, name = _kernel_of(kernel)
+        _check_inputs(inputs)
+        options.setdefault("name", self._name or name)
+        return self.map(_with_arguments(source), _argument_lists(inputs), **options)
+
+    def submit(self, kernel: str | os.PathLike[str], *args: Any) -> concurrent.futures.Future[Any]:
+        """Computes one task, ``kernel(...args, ctx)``, and returns the future of its output.
+
+        Tasks of one kernel that are submitted while others are unfinished, or within a second, share a job; options of
+        such jobs are those of an :meth:`executor`. The future raises :class:`TaskError` when the kernel failed for good.
+        """
+        with self._making:
+            if self._executor is None:
+                self._executor = self.executor()
+        return self._executor.submit(kernel, *args)
+
+    def executor(self, **options: Any) -> ManyhandsExecutor:
+        """Computes single tasks as :meth:`submit` does, in jobs with these options."""
+        return ManyhandsExecutor(self, **options)
 
     def job(self, id: str, *, fail_fast: bool | None = None, progress: bool = False) -> Job:
         """An existing job, of this program or another."""
@@ -2777,26 +2908,40 @@ def _check_inputs(inputs: Any) -> None:
         )
 
 
+def _argument_lists(inputs: Iterable[Any]) -> Iterator[list[Any]]:
+    for index, value in enumerate(inputs):
+        if not isinstance(value, (list, tuple)):
+            told = f"Input {index} is a {type(value).__name__}"
+            raise _bad(f"{told}; starmap expects a list or tuple of the kernel's arguments.")
+        yield list(value)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # concurrent.futures
 
+#: Seconds without an unfinished task after which the job of a kernel is closed.
+_IDLE = 1.0
+
 
 class _Lane:
-    """The job of one kernel of an executor: inputs go in one by one, futures get the outcomes."""
+    """The job of one kernel of an executor: inputs go in one by one, futures get the outcomes.
+
+    The job is closed after a second without a task.
+    """
 
     def __init__(self, hands: Hands, kernel: Any, options: dict[str, Any]) -> None:
         self._inputs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._futures: dict[int, concurrent.futures.Future[Any]] = {}
         self._lock = threading.Lock()
         self._count = 0
-        self._error: BaseException | None = None
-        self.job = hands.map(kernel, iter(self._inputs.get, None), **options)
+        self._is_open = True
+        self.job = hands.map(kernel, self._inputs_in_turn(), **options)
         self._thread = _start(self._read, "executor")
 
     def submit(self, encoded: _Encoded) -> concurrent.futures.Future[Any] | None:
         """The future of a new task; None: the lane has ended."""
         with self._lock:
-            if self._error is not None:
+            if not self._is_open:
                 return None
             future: concurrent.futures.Future[Any] = concurrent.futures.Future()
             self._futures[self._count] = future
@@ -2818,6 +2963,20 @@ class _Lane:
     def join(self) -> None:
         self._thread.join()
 
+    def _inputs_in_turn(self) -> Iterator[_Encoded]:
+        while True:
+            try:
+                encoded = self._inputs.get(timeout=_IDLE)
+            except queue.Empty:
+                with self._lock:
+                    if self._futures or self._count == 0 or not self._inputs.empty():
+                        continue
+                    self._is_open = False
+                return
+            if encoded is None:
+                return
+            yield encoded
+
     def _read(self) -> None:
         error: BaseException = PlatformError("JOB_CANCELLED", "The job of this task ended before the task did.")
         try:
@@ -2834,7 +2993,7 @@ class _Lane:
         except BaseException as caught:
             error = caught
         with self._lock:
-            self._error = error
+            self._is_open = False
             futures, self._futures = self._futures, {}
         for future in futures.values():
             if future.set_running_or_notify_cancel():
@@ -2845,7 +3004,8 @@ class ManyhandsExecutor(concurrent.futures.Executor):
     """``concurrent.futures`` on a server's clients: ``submit(kernel, *args)``, ``map``, ``shutdown``.
 
     The function is a kernel as :meth:`Hands.map` takes it, JavaScript as text or the path of a module, and not a
-    function of Python. One argument is the kernel's input; several are an array: ``submit("([a, b]) => a + b", 1, 2)``.
+    function of Python. Its last parameter is ``ctx``, behind the arguments: ``submit("(a, b) => a + b", 1, 2)``. The
+    tasks of one kernel share a job, which is closed after a second without a task.
 
     A future that is cancelled is forgotten, although its task may be computed all the same.
 
@@ -2869,6 +3029,8 @@ class ManyhandsExecutor(concurrent.futures.Executor):
         if kwargs:
             raise TypeError("A kernel has no keyword arguments; send a dict as its one argument.")
         source, name = _kernel_of(fn)
+        if len(args) != 1:
+            source = _with_arguments(source)
         encoded = _Encoded(args[0] if len(args) == 1 else list(args))
         with self._lock:
             if self._is_shut:
@@ -2877,7 +3039,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
             future = lane.submit(encoded) if lane else None
             if future is None:
                 # The source is a module: made from the text or file only once a kernel.
-                lane = self._lanes[source] = _Lane(self._hands, source, {"name": name, **self._options})
+                lane = self._lanes[source] = _Lane(self._hands, source, {"name": self._hands._name or name, **self._options})
                 future = lane.submit(encoded)
         if future is None:
             raise RuntimeError("the job of this kernel ended at once")
@@ -2897,6 +3059,14 @@ class ManyhandsExecutor(concurrent.futures.Executor):
                 lane.join()
             if self._owns_hands:
                 self._hands.close()
+
+    def _close_jobs(self) -> None:
+        """Takes no more tasks, and waits a little until the server has those that were submitted."""
+        self.shutdown(wait=False)
+        until = time.monotonic() + _CANCEL_PATIENCE
+        for lane in self._lanes.values():
+            with contextlib.suppress(PlatformError, TimeoutError):
+                lane.job.submitted(max(0.0, until - time.monotonic()))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -82,10 +82,10 @@ class Kernels(LiveTest):
 class Executors(LiveTest):
     def test_py_7_futures_have_the_outputs(self):
         with manyhands.ManyhandsExecutor(self.hands) as executor:
-            futures = [executor.submit("([a, b]) => a * b", at, 2) for at in range(20)]
+            futures = [executor.submit("(a, b) => a * b", at, 2) for at in range(20)]
             self.assertEqual([future.result(60) for future in futures], [2 * at for at in range(20)])
             self.assertEqual(list(executor.map("x => -x", [1, 2, 3], timeout=60)), [-1, -2, -3])
-            self.assertEqual(list(executor.map("([a, b]) => a + b", [1, 2], [10, 20])), [11, 22])
+            self.assertEqual(list(executor.map("(a, b) => a + b", [1, 2], [10, 20])), [11, 22])
         self.assertRaises(RuntimeError, executor.submit, "x => x", 1)
         # The connection of the program stays open.
         self.assertIn("version", self.hands.status())
