@@ -343,7 +343,8 @@ export class Hands {
 
   /** Ends this connection: pending promises reject. Jobs go on; those of {@link submit} are closed first. */
   close(): void {
-    void this.#close();
+    if (this.#executor) void this.#close();
+    else this.#http.close();
   }
 
   /** `await using hands = await connect()` closes the connection by itself. */
@@ -352,9 +353,14 @@ export class Hands {
   }
 
   async #close(): Promise<void> {
+    await this.closeSingleTasks();
+    this.#http.close();
+  }
+
+  /** Closes the jobs of {@link submit}, so that they end with the tasks that they have. */
+  protected async closeSingleTasks(): Promise<void> {
     if (this.#executor)
       await Promise.race([this.#executor.end(), sleep(cancelMs, undefined, { ref: false })]);
-    this.#http.close();
   }
 
   async #create(

@@ -84,6 +84,7 @@ export class MpiHands extends Hands {
   }
 
   async #close(): Promise<void> {
+    await this.closeSingleTasks();
     this.#closeHttp();
     // The ranks end first, so that their goodbyes reach the server.
     await this.#surroundings.ranks.end();

@@ -65,8 +65,9 @@ class ThreadHands extends Hands {
   /** Ends the engine; resolves when it is gone. With SCRATCH, jobs stay there. */
   // The base class's close returns void, because other connections have nothing to wait for.
   // oxlint-disable-next-line typescript/no-misused-promises
-  override close(): Promise<void> {
-    return this.#end();
+  override async close(): Promise<void> {
+    await this.closeSingleTasks();
+    await this.#end();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -93,6 +93,16 @@ it("[SDK-1] [SDK-2] [SDK-3] is the same on threads", async () => {
   expect([await sums, told, await own.submit((x: number) => x * x, 5)]).toEqual([[3], [0], 25]);
 });
 
+it("[SDK-1] leaves no open job in SCRATCH", async () => {
+  const spec = `thread:1:${platform.directory}/scratch`;
+  const first = await connect(spec);
+  expect(await first.submit((x: number) => x, 1)).toBe(1);
+  await first[Symbol.asyncDispose]();
+  await using second = await connect(spec);
+  const states = async (): Promise<string[]> => (await second.jobs()).map(({ state }) => state);
+  await expect.poll(states, { timeout: 20_000 }).toEqual(["finished"]);
+});
+
 describe("[SDK-2] several arguments", () => {
   it("come in order, and ctx behind them", async () => {
     const job = hands.starmap(
