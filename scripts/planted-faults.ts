@@ -15,7 +15,7 @@ const scheduler = [
   "test/scheduler/verdict.test.ts",
 ];
 const strangers = ["test/scheduler/strangers.test.ts"];
-const verification = ["test/dispatch/verification.test.ts"];
+const verification = ["test/dispatch/verification.test.ts", "test/dispatch/verification-attacks.test.ts"];
 const identities = ["test/sockets/identity.test.ts"];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
 const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
@@ -1097,6 +1097,77 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: bits,
   },
   {
+    name: "verification: an audit that differs once is believed",
+    file: "server/scheduler/auditing.ts",
+    find: `  audit.first = latest;
+  audit.attempts = 0;
+  putBack(state, task);`,
+    replace: `  banStranger(state, window, task.index, "audit");`,
+    tests: verification,
+  },
+  {
+    name: "verification: withdrawn results are accepted",
+    file: "server/scheduler/windows.ts",
+    find: `  const { job, number, agreed, checked } = window;
+  forgetWindow(state, window);`,
+    replace: `  if (window.results.length > 0) return accept(state, window);
+  const { job, number, agreed, checked } = window;
+  forgetWindow(state, window);`,
+    tests: verification,
+  },
+  {
+    name: "verification: audits of strangers get a stranger banned",
+    file: "server/scheduler/auditing.ts",
+    find: `    if (!first?.trusted || !latest?.trusted)
+`,
+    replace: `    if (false)
+`,
+    tests: verification,
+  },
+  {
+    name: "verification: a stranger's result is an outcome at once",
+    file: "server/scheduler/results.ts",
+    find: "if (isProvisional(sender, job)) return addProvisional(",
+    replace: "if (false) return addProvisional(",
+    tests: verification,
+  },
+  {
+    name: "verification: the value of a kernel module's function is taken for an output",
+    file: "server/scheduler/results.ts",
+    find: "if (result.attempt >= limits.firstCallAttempt) {",
+    replace: "if (false) {",
+    tests: verification,
+  },
+  {
+    name: "verification: a full window takes further results",
+    file: "server/scheduler/windows.ts",
+    find: "if (window.results.length >= windowResults) close(state, window);",
+    replace: "",
+    tests: verification,
+  },
+  {
+    name: "verification: a stranger's repeat ends the audit of a result",
+    file: "server/scheduler/results.ts",
+    find: "if (task?.audit) return sender.info.trusted;",
+    replace: "",
+    tests: verification,
+  },
+  {
+    name: "verification: the rest of a window whose results cannot be compared is accepted",
+    file: "server/scheduler/auditing.ts",
+    find: `  auditInFull(state, window);
+`,
+    replace: "",
+    tests: verification,
+  },
+  {
+    name: "verification: what a trusted client contradicted is accepted when the client leaves",
+    file: "server/scheduler/windows.ts",
+    find: "return task && first?.trusted ? [{ task, first }] : [];",
+    replace: "return [];",
+    tests: verification,
+  },
+  {
     name: "a Python customer reads on after a cut from the beginning",
     file: "python/manyhands.py",
     find: `                        after = frame.seqs[-1]`,
@@ -1121,7 +1192,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a Python customer leaves a job of broken inputs open",
     file: "python/manyhands.py",
-    find: `        if not self._has_key:`,
+    find: `        if not self._has_key:
+            self._job._is_left = True`,
     replace: `        if False:`,
     tests: python,
   },
