@@ -90,7 +90,8 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
     job.adopted.set(key.index, { client: id, attempt: key.attempt });
     return true;
   }
-  if (task.place === "settling" || task.leases.length > 1) return false;
+  // Nobody chooses what to audit, least of all the author of the result.
+  if (task.audit || task.place === "settling" || task.leases.length > 1) return false;
   if (task.leases.some((lease) => lease.client === id)) return false;
   if (task.place === "queued") queueOf(task).take(task);
   addLease(state, task, client, key.attempt);

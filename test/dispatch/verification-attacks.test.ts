@@ -394,3 +394,23 @@ describe("[VERIFY-6] an audit that takes trusted clients down", () => {
     expect(await world.row(job)).toMatchObject({ state: "finished", statement: { unverified: 2 } });
   });
 });
+
+describe("[VERIFY-6] an audit after a restart", () => {
+  test("is no lease that the author of the result can claim", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(10);
+    const { id } = world.stranger(wrong);
+    await world.workAll();
+    await world.start();
+    await world.settle();
+    const cheat = world.join(wrong, { id });
+    const held = upTo(10).map((index) => ({ job, index, attempt: 1 }));
+    const { info } = world.dispatcher.scheduler.client(id)!;
+    world.feed({ type: "clientConnected", client: info, held, cached: [] });
+    deliver(world, cheat, job, upTo(10), { compute: wrong });
+    await world.settle();
+    world.trusted();
+    await world.workAll();
+    expect(await accepted(world, job)).toEqual({ right: 10, wrong: 0 });
+  });
+});
