@@ -3,7 +3,7 @@ import type { Failure, LeasedTask, Payload, TaskOutcome } from "../../shared/wir
 import type { ClaimedTask } from "../store/store.ts";
 import { banStranger, doubtKernel } from "./found-wrong.ts";
 import { readComparison, readInspection } from "./inspection.ts";
-import { requeue } from "./leases.ts";
+import { putBack, requeue } from "./leases.ts";
 import { removeTask } from "./settling.ts";
 import {
   newTask,
@@ -208,6 +208,7 @@ export function noteComparison(
   audit.output = first;
   audit.attempts = 0;
   putBack(state, task);
+  callAuditors(state);
 }
 
 /** Goes on after a comparison (SPEC.md [VERIFY-4]). */
@@ -230,6 +231,7 @@ function conclude(state: State, task: Task, audit: Audit, agree: boolean): void 
   audit.first = latest;
   audit.attempts = 0;
   putBack(state, task);
+  callAuditors(state);
 }
 
 /**
@@ -241,12 +243,6 @@ function giveUpComparison(state: State, task: Task, audit: Audit): void {
   if (!latest?.trusted) return leaveUnverified(state, task, audit);
   auditInFull(state, window);
   replaceResult(state, window, task, latest);
-}
-
-function putBack(state: State, task: Task): void {
-  task.place = "leased";
-  requeue(state, task);
-  callAuditors(state);
 }
 
 function endAudit(state: State, task: Task, { window }: Audit): void {

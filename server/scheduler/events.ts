@@ -51,7 +51,7 @@ export interface SchedulerClientInfo {
   readonly trusts?: readonly string[] | undefined;
 }
 
-/** How results of strangers for a job are verified. */
+/** The way in which results of strangers for a job are verified. */
 export interface Verification {
   readonly verify: Verify;
   readonly compare: Compare;
@@ -232,7 +232,7 @@ export interface IgnoredEvent {
     readonly index?: TaskIndex;
     readonly attempt?: number;
   };
-  /** How client, job and task stand in the state. */
+  /** Client, job and task as they are in the state. */
   readonly story: string;
 }
 

@@ -2,7 +2,8 @@ import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import { halve } from "./credit.ts";
 import { takeFromStrangers } from "./leases.ts";
 import type { Job, State, Window } from "./state.ts";
-import { auditInFull, giveUpResult, saveCohort, withdraw } from "./windows.ts";
+import { burnCohort } from "./reputation.ts";
+import { auditInFull, giveUpResult, withdraw } from "./windows.ts";
 
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
@@ -26,8 +27,7 @@ export function banStranger(state: State, window: Window, index: TaskIndex, how:
   }
   job.banned.add(author);
   withdrawAll(state, author, window);
-  state.evidence.set(cohort, { agreed: 0, burnt: true });
-  saveCohort(state, cohort);
+  burnCohort(state, cohort);
   const client = state.clients.get(author);
   if (client?.credit) halve(client.credit);
   const why = how === "check" ? "failed the check of its kernel" : "differed from what others computed twice";

@@ -1,7 +1,7 @@
 import { decodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 
-/** What the kernel module's `check` and `suspicious` say of an output. */
+/** The answers of the kernel module's `check` and `suspicious` about an output. */
 export interface Inspection {
   readonly correct: boolean;
   readonly suspicious: boolean;

@@ -179,3 +179,9 @@ function cancelLease(state: State, lease: Lease): void {
   removeLease(state, lease);
   state.out.push({ type: "sendCancel", client, job: task.job.id, indexes: [task.index] });
 }
+
+/** Puts a task back whose output the store has answered, or refused. */
+export function putBack(state: State, task: Task): void {
+  task.place = "leased";
+  requeue(state, task);
+}

@@ -2,7 +2,7 @@ import type { TaskIndex } from "../../shared/ids.ts";
 import type { Checks, ProvisionalWindow } from "../store/store.ts";
 import { halve } from "./credit.ts";
 import type { Opinion, SchedulerClientInfo } from "./events.ts";
-import { requeue } from "./leases.ts";
+import { putBack } from "./leases.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 import { callAuditors } from "./who-audits.ts";
 import { endTask } from "./windows.ts";
@@ -103,12 +103,6 @@ export function withdrawOpinion(state: State, job: Job, window: number, checks: 
 export function endQuorum(state: State, job: Job, index: TaskIndex): void {
   job.opinions.delete(index);
   endTask(state, job, index);
-}
-
-/** Puts a task back for another cohort, after its opinion was stored, refused or compared. */
-export function putBack(state: State, task: Task): void {
-  task.place = "leased";
-  requeue(state, task);
 }
 
 /** Takes a task that lacks an opinion of the client's cohort. */

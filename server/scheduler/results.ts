@@ -9,7 +9,7 @@ import { loseAudit, receiveAudit } from "./auditing.ts";
 import { grow, halve } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
-import { believes, forgetAdopted, isBarred, removeLease, requeue } from "./leases.ts";
+import { believes, forgetAdopted, isBarred, putBack, removeLease, requeue } from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
 import { endUnclaimed, settle } from "./settling.ts";
 import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
@@ -350,8 +350,7 @@ export function reopenSettling(state: State, job: Job, indexes: readonly number[
     if (endUnclaimed(job, index)) unclaimed.push(index);
     const task = job.tasks.get(index);
     if (task?.place !== "settling") continue;
-    task.place = "leased";
-    requeue(state, task);
+    putBack(state, task);
   }
   if (unclaimed.length === 0) return;
   // A claim that brought these tasks meanwhile has skipped them.

@@ -17,8 +17,8 @@ import {
 import type { Instruction, SchedulerEvent } from "./events.ts";
 import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
-import { noteCredit, queueOf } from "./leases.ts";
-import { endQuorum, noteGroups, noteOpinion, putBack, quorumOf } from "./quorum.ts";
+import { noteCredit, putBack, queueOf } from "./leases.ts";
+import { endQuorum, noteGroups, noteOpinion, quorumOf } from "./quorum.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import { endUnclaimedOf } from "./settling.ts";
 import {
@@ -30,7 +30,8 @@ import {
   type SchedulerCounts,
   type State,
 } from "./state.ts";
-import { changeVerification, takeUp, takeUpStandings } from "./verification.ts";
+import { takeUpStandings } from "./reputation.ts";
+import { changeVerification, takeUp } from "./verification.ts";
 import { callAuditors } from "./who-audits.ts";
 import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
 

@@ -29,12 +29,12 @@ export function removeTask(state: State, job: Job, index: number): void {
   task.audit?.window.pending.delete(index);
 }
 
-/** Outcomes or provisional results of unclaimed tasks have come back from the store. */
+/** Counts down outcomes or provisional results of unclaimed tasks, which the store has answered. */
 export function endUnclaimedOf(job: Job, indexes: readonly number[]): void {
   for (const index of indexes) endUnclaimed(job, index);
 }
 
-/** One outcome of an unclaimed task has come back from the store. False when the task has none on its way. */
+/** Counts down the outcomes of an unclaimed task that are on their way to disk. False when there is none. */
 export function endUnclaimed(job: Job, index: number): boolean {
   const count = job.endingUnclaimed.get(index);
   if (count === undefined) return false;

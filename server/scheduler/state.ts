@@ -141,19 +141,19 @@ export interface Window extends WindowName {
   unverified: number;
 }
 
-/** What is known of a stranger beyond its connection. */
+/** The past and pending work of a stranger, which outlives its connection. */
 export interface Reputation {
-  /** Number of clean windows of {@link cleanResults} or more. */
+  /** Number of accepted windows that were large enough to speak for their client. */
   clean: number;
   readonly windows: Set<Window>;
 }
 
-/** What is known of a cohort. */
+/** Evidence for and against a cohort, from audits of its results. */
 export interface CohortEvidence {
   /** Number of audits that agreed since one did not. */
   readonly agreed: number;
-  /** A client of the cohort was found wrong since {@link trustedAgain} audits agreed. */
-  burnt: boolean;
+  /** A client of the cohort was found wrong, and too few audits have agreed since then. */
+  readonly burnt: boolean;
 }
 
 export interface Job {
@@ -275,7 +275,7 @@ export interface SchedulerConfig {
   readonly randomInt?: (end: number) => number;
   /** Numbers of windows start here. */
   readonly firstWindow?: number;
-  /** What earlier servers learned of clients and cohorts. */
+  /** Reliability of clients and cohorts, as earlier servers stored it. */
   readonly standings?: readonly Standing[];
   /** Listener for events that do not fit the state. */
   readonly onIgnored?: ((ignored: IgnoredEvent) => void) | undefined;
@@ -305,7 +305,7 @@ export interface State {
   leasing: boolean;
   /** Virtual time each customer has been served, in weighted ms (start-time fair queueing, Goyal et al. 1996). */
   readonly served: Map<string, number>;
-  /** What is known of strangers with provisional results or clean windows. */
+  /** Reputations of strangers with provisional results or clean windows. */
   readonly reputations: Map<ClientId, Reputation>;
   readonly evidence: Map<string, CohortEvidence>;
   readonly randomInt: (end: number) => number;

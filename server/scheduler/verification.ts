@@ -3,23 +3,13 @@ import type { Verification } from "./events.ts";
 import { takeFromStrangers } from "./leases.ts";
 import { quorumOf, takeUpOpinion, withdrawOpinion } from "./quorum.ts";
 import type { Job, State } from "./state.ts";
-import { acceptUnverified, reputationOf, takeUpWindow, withdraw } from "./windows.ts";
+import { acceptUnverified, takeUpWindow, withdraw } from "./windows.ts";
 
 /** Takes up provisional results that an earlier server left. */
 export function takeUp(state: State, window: ProvisionalWindow): void {
   const job = state.jobs.get(window.job);
   if (job && quorumOf(job) !== undefined) takeUpOpinion(state, window);
   else takeUpWindow(state, window);
-}
-
-/** Takes up what earlier servers learned of clients and cohorts. */
-export function takeUpStandings(state: State): void {
-  for (const { subject, clean, burnt } of state.config.standings ?? []) {
-    const cohort = /^cohort:(.*)$/s.exec(subject)?.[1];
-    if (cohort === undefined)
-      reputationOf(state, subject as Parameters<typeof reputationOf>[1]).clean = clean;
-    else state.evidence.set(cohort, { agreed: clean, burnt });
-  }
 }
 
 /** The customer changed how the job is verified. Provisional results stay only where they can still be judged. */

@@ -1,8 +1,16 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import type { Checks, ProvisionalWindow, WindowName } from "../store/store.ts";
 import { ignore } from "./ignore.ts";
+import {
+  countAgreed,
+  countClean,
+  evidenceOf,
+  forgetUnknown,
+  reputationOf,
+  ripeAudits,
+} from "./reputation.ts";
 import { removeTask, settle } from "./settling.ts";
-import type { Client, CohortEvidence, Job, Reputation, Run, State, Task, Window } from "./state.ts";
+import type { Client, Job, Run, State, Task, Window } from "./state.ts";
 import { canAudit, isTrustedExpected } from "./who-audits.ts";
 
 const windowResults = 256;
@@ -12,15 +20,6 @@ const strangersAuditMs = 2 * windowMs;
 const newcomerAudits = 2;
 const auditRate = 0.12;
 const leastAuditRate = 0.03;
-/** Results of a window that counts as a clean one of its client. */
-const cleanResults = 16;
-/** Audits that must agree in a cohort before its windows are accepted without waiting for more evidence. */
-const ripeAudits = 300;
-/** Audits that must agree in a cohort with a client that was found wrong, before its newcomers are audited as others are. */
-const trustedAgain = 100;
-
-/** The evidence of a cohort that is not in the state. */
-const noEvidence: Readonly<CohortEvidence> = Object.freeze({ agreed: 0, burnt: false });
 
 /** Whether the results of this client for this job are provisional. */
 export function isProvisional({ info }: Client, job: Job): boolean {
@@ -81,16 +80,6 @@ export function takeUpWindow(state: State, { job: id, indexes, ...name }: Provis
   inspect(state, window, indexes);
 }
 
-export function reputationOf(state: State, client: ClientId): Reputation {
-  let reputation = state.reputations.get(client);
-  if (!reputation) state.reputations.set(client, (reputation = { clean: 0, windows: new Set() }));
-  return reputation;
-}
-
-export function evidenceOf(state: State, cohort: string): Readonly<CohortEvidence> {
-  return state.evidence.get(cohort) ?? noEvidence;
-}
-
 /** The store has these provisional results; the outputs of `dropped` came too late. */
 export function noteKept(
   state: State,
@@ -130,9 +119,8 @@ function inspect(state: State, window: Window, indexes: readonly TaskIndex[]): v
 
 /** Closes the windows of a client whose session ended. */
 export function endSession(state: State, client: ClientId): void {
-  const reputation = state.reputations.get(client);
-  for (const window of reputation?.windows ?? []) close(state, window);
-  if (reputation) forgetUnknown(state, client, reputation);
+  for (const window of state.reputations.get(client)?.windows ?? []) close(state, window);
+  forgetUnknown(state, client);
 }
 
 /** Closes and accepts windows whose time has come. */
@@ -300,11 +288,7 @@ function accept(state: State, window: Window): void {
 export function noteAccepted(state: State, job: Job, number: number, accepted: readonly TaskIndex[]): void {
   const window = job.windows.get(number);
   if (!window) return;
-  const reputation = reputationOf(state, window.client);
-  if (accepted.length >= cleanResults && window.agreed.size > 0) {
-    reputation.clean += 1;
-    saveClient(state, window.client, reputation);
-  }
+  if (window.agreed.size > 0) countClean(state, window.client, accepted.length);
   forgetWindow(state, window);
 }
 
@@ -319,11 +303,7 @@ export function noteAgreed(state: State, window: Window, index: TaskIndex): void
   window.agreed.add(index);
   window.job.rightCohorts.add(window.cohort);
   window.job.wrongCohorts.delete(window.cohort);
-  const before = evidenceOf(state, window.cohort);
-  const agreed = before.agreed + 1;
-  state.evidence.set(window.cohort, { agreed, burnt: before.burnt && agreed < trustedAgain });
-  // Evidence below the mark is counted anew after a restart; windows wait a little longer then.
-  if (agreed === trustedAgain || agreed === ripeAudits) saveCohort(state, window.cohort);
+  countAgreed(state, window.cohort);
 }
 
 /** Removes a result that will not become an outcome by this window, and ends its audit. */
@@ -361,28 +341,13 @@ export function forgetWindow(state: State, window: Window): void {
   job.windows.delete(window.number);
   if (job.openWindows.get(client) === window) job.openWindows.delete(client);
   endAudits(state, window);
-  const reputation = state.reputations.get(client);
-  reputation?.windows.delete(window);
-  if (reputation) forgetUnknown(state, client, reputation);
+  state.reputations.get(client)?.windows.delete(window);
+  forgetUnknown(state, client);
 }
 
 function endAudits(state: State, { job, pending, number }: Window): void {
   for (const index of pending)
     if (job.tasks.get(index)?.audit?.window.number === number) removeTask(state, job, index);
-}
-
-/** Forgets a stranger of whom there is nothing to remember. */
-function forgetUnknown(state: State, client: ClientId, { clean, windows }: Reputation): void {
-  if (clean === 0 && windows.size === 0) state.reputations.delete(client);
-}
-
-function saveClient(state: State, client: ClientId, { clean }: Reputation): void {
-  state.out.push({ type: "saveStanding", standing: { subject: client, clean, burnt: false } });
-}
-
-export function saveCohort(state: State, cohort: string): void {
-  const { agreed, burnt } = evidenceOf(state, cohort);
-  state.out.push({ type: "saveStanding", standing: { subject: `cohort:${cohort}`, clean: agreed, burnt } });
 }
 
 /** Withdraws one result without blaming anybody: its task is computed again. */
