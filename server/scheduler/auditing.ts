@@ -163,6 +163,7 @@ function noteInspection(state: State, task: Task, audit: Audit, output: Payload)
   if (!inspection) return retryAudit(state, task, audit);
   if (!inspection.correct) return banStranger(state, window, task.index, "check");
   window.checked += 1;
+  window.job.doubt.noteAgreed(task.index, window.cohort);
   if (inspection.suspicious || window.chosen.has(task.index)) return runInstead(state, task, audit);
   endAudit(state, task, audit);
 }

@@ -7,18 +7,14 @@ import { auditInFull, giveUpResult, withdraw } from "./windows.ts";
 
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
-/** Least number of cohorts that differ from trusted clients, while fewer agree, at which the kernel is doubted instead of the strangers. */
-const cohortsBelieved = 3;
-
 /**
  * Bans the author of a wrong result, withdraws everything provisional of that client, and has the pending newcomers of its cohort audited in full.
  * @param how - the result failed the kernel module's `check`, or differed from two audits
  */
 export function banStranger(state: State, window: Window, index: TaskIndex, how: "check" | "audit"): void {
   const { job, cohort } = window;
-  if (!job.rightCohorts.has(cohort)) job.wrongCohorts.add(cohort);
-  const { size } = job.wrongCohorts;
-  if (size >= cohortsBelieved && size > job.rightCohorts.size) return doubtKernel(state, job);
+  job.doubt.noteWrong(index, cohort);
+  if (job.doubt.isOfKernel) return doubtKernel(state, job);
   const author = window.continued?.get(index) ?? window.client;
   if (author !== window.client) {
     // Identities of one person may take the blame for each other.

@@ -4,6 +4,7 @@ import { limits } from "../../shared/limits.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { CheckpointAuthor, ClaimedTask, Standing, WindowName } from "../store/store.ts";
 import type { Cohort, Credit } from "./credit.ts";
+import { Doubt } from "./doubt.ts";
 import type { IgnoredEvent, Instruction, Opinion, SchedulerClientInfo, SchedulerJob } from "./events.ts";
 import { TaskQueue } from "./task-queue.ts";
 import { UsualTime } from "./usual-time.ts";
@@ -177,9 +178,8 @@ export interface Job {
   /** Windows of provisional results by number, and the open ones by client. */
   readonly windows: Map<number, Window>;
   readonly openWindows: Map<ClientId, Window>;
-  /** Cohorts with which audits agreed, those which they only contradicted, and clients that were banned for it. */
-  readonly rightCohorts: Set<string>;
-  readonly wrongCohorts: Set<string>;
+  doubt: Doubt;
+  /** Clients that were banned for wrong results. */
   readonly banned: Set<ClientId>;
   /** When a trusted client that may run the job was last seen. */
   trustedAt: number;
@@ -344,8 +344,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     opinions: new Map(),
     windows: new Map(),
     openWindows: new Map(),
-    rightCohorts: new Set(),
-    wrongCohorts: new Set(),
+    doubt: new Doubt(),
     banned: new Set(),
     trustedAt: -Infinity,
     trustedLookedAt: -Infinity,

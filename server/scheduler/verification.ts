@@ -1,4 +1,5 @@
 import type { ProvisionalWindow } from "../store/store.ts";
+import { Doubt } from "./doubt.ts";
 import type { Verification } from "./events.ts";
 import { takeFromStrangers } from "./leases.ts";
 import { quorumOf, takeUpOpinion, withdrawOpinion } from "./quorum.ts";
@@ -20,8 +21,7 @@ export function changeVerification(
 ): void {
   const hadQuorum = quorumOf(job) !== undefined;
   job.info = { ...job.info, verify, compare, requires, irreproducible: false };
-  job.wrongCohorts.clear();
-  job.rightCohorts.clear();
+  job.doubt = new Doubt();
   if (requires.trusted) takeFromStrangers(state, job);
   state.unmet.delete(job);
   if (hadQuorum) withdrawOpinions(state, job);

@@ -97,7 +97,20 @@ export function noteKept(
   if (dropped.length > 0) window.results = window.results.filter((index) => !dropped.includes(index));
   window.unkept -= kept.length + dropped.length;
   inspect(state, window, kept);
+  auditAgain(state, window, kept);
   advance(state, window);
+}
+
+/** Has results audited at once of tasks at which another cohort was found wrong: they tell whether the kernel is at fault (SPEC.md [VERIFY-5]). */
+function auditAgain(state: State, window: Window, kept: readonly TaskIndex[]): void {
+  const { job, number, cohort, pending, chosen } = window;
+  const refuted = kept.filter((index) => job.doubt.isRefuted(index, cohort));
+  for (const index of refuted) chosen.add(index);
+  // A result that is being inspected is computed after that.
+  const indexes = refuted.filter((index) => !pending.has(index));
+  if (indexes.length === 0) return;
+  for (const index of indexes) pending.add(index);
+  state.out.push({ type: "readAudits", job: job.id, window: number, indexes, inspect: false });
 }
 
 /** The store refused these provisional results; their clients send them again. */
@@ -301,8 +314,7 @@ export function noteNotAccepted(job: Job, number: number): void {
 /** Counts an audit that agreed with a result of the window. */
 export function noteAgreed(state: State, window: Window, index: TaskIndex): void {
   window.agreed.add(index);
-  window.job.rightCohorts.add(window.cohort);
-  window.job.wrongCohorts.delete(window.cohort);
+  window.job.doubt.noteAgreed(index, window.cohort);
   countAgreed(state, window.cohort);
 }
 
