@@ -95,8 +95,9 @@ export class Status {
       jobs: totals.active,
       clients: registry.summary(),
       tasks: {
-        queued: Math.max(0, totals.openTasks - running),
+        queued: Math.max(0, totals.openTasks - totals.provisional - running),
         running,
+        provisional: totals.provisional,
         done: tally.done,
         failed: tally.failed,
         droppedResults: scheduler.counts.droppedResults,

@@ -63,7 +63,7 @@ export function createMetrics(registry = new Registry()): Metrics {
       collect();
       const status = await platform.status();
       jobs.set(status.jobs);
-      for (const state of ["queued", "running", "done", "failed"] as const)
+      for (const state of ["queued", "running", "provisional", "done", "failed"] as const)
         tasks.set({ state }, status.tasks[state]);
       leases.set(status.tasks.running);
       results.set(status.tasks.done + status.tasks.failed);

@@ -256,6 +256,8 @@ export interface JobTotals {
   readonly active: number;
   /** Tasks without an outcome of active jobs. */
   readonly openTasks: number;
+  /** Those among them with a provisional result. */
+  readonly provisional: number;
 }
 
 /** A stored job. Tasks with an outcome are counted; the number of the others follows from `total`. */

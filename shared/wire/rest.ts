@@ -426,6 +426,8 @@ export const statusSchema = v.strictObject({
   tasks: v.strictObject({
     queued: v.number(),
     running: v.number(),
+    /** Computed by strangers, and not accepted yet. */
+    provisional: v.number(),
     done: v.number(),
     failed: v.number(),
     droppedResults: v.number(),

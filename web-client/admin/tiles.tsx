@@ -15,6 +15,7 @@ export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
       </Tile>
       <Tile label="Tasks waiting" value={formatCount(tasks.queued)}>
         {formatCount(tasks.running)} running
+        {tasks.provisional > 0 && `, ${formatCount(tasks.provisional)} provisional`}
       </Tile>
       <Tile label="Tasks done" value={formatCount(tasks.done)}>
         {tasks.droppedResults > 0

@@ -26,10 +26,11 @@ export function pageOfJobs(
 
 export function jobTotals({ db }: Transaction): JobTotals {
   const totals = db.get<JobTotals>(
-    `SELECT (SELECT count(*) FROM jobs) AS jobs, count(*) AS active, coalesce(sum(total - done - failed), 0) AS openTasks
+    `SELECT (SELECT count(*) FROM jobs) AS jobs, count(*) AS active, coalesce(sum(total - done - failed), 0) AS openTasks,
+       coalesce(sum(provisional), 0) AS provisional
        FROM jobs WHERE state IN ('open', 'closed')`,
   );
-  return { jobs: 0, active: 0, openTasks: 0, ...totals };
+  return { jobs: 0, active: 0, openTasks: 0, provisional: 0, ...totals };
 }
 
 function condition(filter: JobFilter): { where: string; values: (string | number)[] } {
