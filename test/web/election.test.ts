@@ -20,6 +20,14 @@ const states = (page: Page): Promise<string[]> => callHarness(page, "electionSta
 // The wait polls by a timer, because the browser paints no frames of a background tab.
 const untilElected = (page: Page): Promise<unknown> =>
   page.waitForFunction("window.harness.electionStates?.().at(-1) === 'elected'", { polling: 50 });
+// Chromium forwards a lock request after a check of its own, so a later request of another tab may overtake it.
+const untilOneWaits = (page: Page): Promise<unknown> =>
+  page.waitForFunction(
+    "!navigator.locks || navigator.locks.query().then(({ pending }) => pending.length === 1)",
+    {
+      polling: 50,
+    },
+  );
 
 // localhost is a secure context and has Web Locks; the lab's plain HTTP has only the shared worker.
 describe.each(["localhost", labHost])("election of the computing tab on %s", (host) => {
@@ -28,6 +36,7 @@ describe.each(["localhost", labHost])("election of the computing tab on %s", (ho
     await callHarness(first, "elect");
     await untilElected(first);
     await callHarness(second, "elect");
+    await untilOneWaits(second);
     await callHarness(third, "elect");
     expect([await states(second), await states(third)]).toEqual([[], []]);
     await first.close();
