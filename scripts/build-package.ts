@@ -1,5 +1,5 @@
-// What the npm package has beside the pages, in dist/node: the modules of Node as JavaScript with types and source maps, the program
-// of the sandboxes, and the client in one file.
+// Makes dist/node, the part of the npm package beside the pages: the modules of Node as JavaScript with types and source maps, the
+// program of the sandboxes, and the client in one file.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import type { MadeBundle } from "../node-client/bundle/make-bundle.ts";
 import { packageRoot } from "../system/package-root.ts";
 
 const built = join(packageRoot, "dist", "node");
-/** Files that modules read from beside them. */
+/** Files that modules read from their own folder. */
 const assets = ["parallel/mpi/rank.sh", "science/draw/glyphs.json", "science/draw/glyphs.png"];
 
 rmSync(built, { recursive: true, force: true });
@@ -21,7 +21,7 @@ writeFileSync(
 
 writeFileSync(join(built, "manyhands-client.mjs"), bundle(join("bin", "client.ts"), "alone"));
 
-/** The compiler leaves the imports of declarations as they are in the sources. */
+/** Names compiled modules in the imports of a declaration, where the compiler leaves the names of sources. */
 function nameBuiltModules(file: string): void {
   const text = readFileSync(file, "utf8");
   writeFileSync(file, text.replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));

@@ -5,7 +5,7 @@ import { createProcessSandboxes } from "../../node-client/sandbox/process-sandbo
 import { messageOf } from "../../shared/errors.ts";
 import { jobDefaults } from "../../shared/limits.ts";
 
-/** What a check found, in a sentence for people. */
+/** The outcome of a check. */
 export interface Finding {
   /** `note`: something works less well, or was not looked at. */
   readonly state: "good" | "note" | "bad";
@@ -19,7 +19,7 @@ const bad = (sentence: string): Finding => ({ state: "bad", sentence });
 const gib = 1024 ** 3;
 const scarceBytes = 2 * gib;
 const answerMs = 5_000;
-/** Half the time that two clocks may differ before people misread what happened first. */
+/** Largest difference between two clocks that does not count as one. */
 const clockMs = 5_000;
 
 /** Starts a sandbox, as a client does for each slot. */
@@ -40,14 +40,14 @@ export async function checkNode(cacheDirectory: string): Promise<Finding> {
   }
 }
 
-/** The user that kernels run as. */
+/** Checks that kernels run without the rights of root. */
 export function checkUser(): Finding {
   return process.getuid?.() === 0
     ? note("This is root: on machines that matter, run server and client as users of their own.")
     : good("This user is not root.");
 }
 
-/** Whether a directory, or the one that it will be made in, can be written, and has room. */
+/** Checks that a directory, or the folder in which it will be made, can be written and has room. */
 export function checkDirectory(what: string, directory: string): Finding {
   let present = resolve(directory);
   while (!existsSync(present)) present = dirname(present);
@@ -64,7 +64,7 @@ export function checkDirectory(what: string, directory: string): Finding {
   return free < scarceBytes ? note(`${room}: make room, or choose another disk.`) : good(`${room}.`);
 }
 
-/** Whether a server could listen at a port. */
+/** Checks that a server could listen at a port. */
 export async function checkPort(port: number): Promise<Finding> {
   const probe = createServer();
   const error = await new Promise<NodeJS.ErrnoException | undefined>((done) => {
@@ -78,7 +78,7 @@ export async function checkPort(port: number): Promise<Finding> {
   return bad(`Port ${port} cannot be used: ${error.message}.`);
 }
 
-/** A browser with which this machine could volunteer. */
+/** Checks that this machine has a browser with which it could volunteer. */
 export function checkBrowser(): Finding {
   const names = ["chromium", "chromium-browser", "google-chrome", "firefox", "microsoft-edge"];
   const folders = (process.env["PATH"] ?? "").split(delimiter);
@@ -90,7 +90,7 @@ export function checkBrowser(): Finding {
     : good(`There is a browser to compute with: ${found}.`);
 }
 
-/** Whether a server answers, is healthy, and has the same time. */
+/** Checks that a server answers, is healthy, and has the same time. */
 export async function checkServer(url: string): Promise<Finding[]> {
   let reply: Response;
   try {

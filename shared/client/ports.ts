@@ -194,7 +194,7 @@ export interface Sandbox {
   readonly ended: Promise<{ reason: string | undefined; kind: "crash" | "memory" }>;
 }
 
-/** How a client introduces itself. */
+/** The description of a client in its greeting. */
 export interface ClientDescription {
   /** Identity of an earlier run. */
   readonly identity?: Identity | undefined;

@@ -19,7 +19,7 @@ export const timeThieves: Readonly<Record<string, string>> = {
     export default (x) => { Promise.resolve().then(work); return x; };`,
 };
 
-/** How long the work of one task of a time thief takes. */
+/** Run time of one task of a time thief. */
 export const workMs = 20;
 
 const withWork = (kernel: string): string => `

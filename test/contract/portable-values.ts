@@ -1,6 +1,5 @@
 /**
- * What portable sandboxes must compute, bit for bit, on every engine: the same kernel runs in each, and its outputs are compared with
- * these.
+ * Kernels, and the outputs that portable sandboxes must compute from them on every engine, bit for bit.
  */
 export const portableKernel = `
   const one = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "exp", "expm1", "log", "log10", "log1p", "log2",

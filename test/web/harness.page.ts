@@ -23,7 +23,7 @@ const nameOf = (text: string): Promise<Sha256> => hashBytes(new TextEncoder().en
 
 let precacheSpace: BlobCache | undefined;
 
-/** What a kernel vector (test/contract/kernel-vectors.ts) needs, with values encoded as base64. */
+/** A kernel vector (test/contract/kernel-vectors.ts) with values encoded as base64. */
 interface VectorRequest {
   readonly source: string;
   readonly input: string;
@@ -206,7 +206,6 @@ const harness = {
     const held = await cache.list();
     return texts.filter((_, i) => held.includes(names[i] ?? ("" as Sha256)));
   },
-  /** Watches changes that another tab makes. */
   /** Calls of test/contract/precache-space.ts on one cache; blobs are texts that repeat their name. */
   async cacheAhead(calls: [string, ...unknown[]], quotaBytes: number): Promise<string[]> {
     const text = (name: string, bytes: number): Uint8Array<ArrayBuffer> =>
@@ -236,6 +235,7 @@ const harness = {
     while (Date.now() === now);
     return [];
   },
+  /** Watches changes that another tab makes. */
   async cacheWatch(): Promise<void> {
     const cache = await openBlobCache(await openStores(), { channel: new BroadcastChannel("test") });
     const seen: unknown[] = [];

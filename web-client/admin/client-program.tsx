@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { CopyButton } from "./copy-button.tsx";
 
-/** SHA-256 of the headless client in one file; undefined until the server has told it, and where it serves none. */
+/** SHA-256 of the headless client in one file; undefined before the server's answer, and where the server has no such file. */
 const sha256 = signal<string | undefined>(undefined);
 
 fetch("client.mjs.sha256")
@@ -11,7 +11,7 @@ fetch("client.mjs.sha256")
   })
   .catch(() => undefined);
 
-/** How a machine without a browser computes too. */
+/** The command with which a machine computes without a browser. */
 export function ClientProgram({ address }: { address: string }): JSX.Element | null {
   if (sha256.value === undefined) return null;
   const commands = `curl -fO ${address}/client.mjs && node client.mjs --server ${address}`;

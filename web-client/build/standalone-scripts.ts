@@ -30,7 +30,7 @@ export function standaloneScripts(entries: {
   };
 }
 
-/** One self-contained script. */
+/** Bundles a module and all its imports into one script. */
 async function bundle(
   input: string,
   format: "iife" | "es" = "iife",
@@ -56,6 +56,6 @@ function workerSource(source: string): RolldownPlugin {
 function page(script: string): string {
   // These sequences would end the script element or change how it is read (HTML standard, "script data state").
   const safe = script.replaceAll(/<(?=\/script|!--|script)/gi, "\\x3c").trim();
-  // Nobody reads this page, which a volunteer's browser loads before its first task.
+  // Title and language are left out: the page is never seen, and its size delays a volunteer's first task.
   return `<!doctype html><meta charset="utf-8"><script>${safe}</script>`;
 }

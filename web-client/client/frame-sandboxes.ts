@@ -9,7 +9,7 @@ import { SandboxFrame } from "./sandbox-frame.ts";
 
 /** A worker starts in some ten milliseconds; a machine that swaps may need a thousand times that. */
 const startMs = 30_000;
-/** Shorter than the session's deadline of a load, so that a network that stands still is not taken for a kernel that does. */
+/** Deadline of fetching the portable code: less than the session's for a load, so that a slow network is not taken for a slow kernel. */
 const fetchMs = 4000;
 
 /** A worker cannot be stopped for a while. One that idles is kept this long for tasks that come one by one. */
@@ -133,7 +133,7 @@ class WorkerSandbox implements Sandbox {
 
 let portable: Promise<Uint8Array> | undefined;
 
-/** Mostly WebAssembly, a third of the page's own size: fetched when the first kernel needs it. @throws PlatformError UNREACHABLE */
+/** The portable code, a third of the page's size, fetched when the first kernel needs it. @throws PlatformError UNREACHABLE */
 function portableCode(): Promise<Uint8Array> {
   portable ??= fetchPortable();
   portable.catch(() => (portable = undefined));

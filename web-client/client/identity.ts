@@ -7,7 +7,7 @@ import type { Stores } from "./stores.ts";
 
 const key = "client";
 
-/** What this browser knows of its identity. */
+/** The identity that the server gave this browser, if any, and its storage. */
 interface KnownIdentity {
   readonly known: Identity | undefined;
   keep(identity: Identity): Promise<void>;
@@ -43,7 +43,7 @@ async function remember(stores: Stores | undefined, identity: Identity): Promise
   }
 }
 
-/** How this browser introduces itself. */
+/** The client's description that this browser sends to the server. */
 export function describeBrowser(
   identity: Identity | undefined,
   token: string | undefined,

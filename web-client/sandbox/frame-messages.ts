@@ -18,7 +18,7 @@ export type FromFrame =
   | { readonly type: "pong"; readonly count: number };
 
 /**
- * First message of a worker: its globals are removed, and kernels may come. The only other message that is not comlink's is a number, the
- * MiB that a kernel holds beyond its `memoryMb`.
+ * First message of a worker: its globals are removed, and kernels may come. The only other message that is not comlink's is a number: the
+ * MiB that a kernel holds when they are more than its `memoryMb`.
  */
 export const workerReady = "manyhands:ready";

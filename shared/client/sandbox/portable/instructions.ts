@@ -1,6 +1,6 @@
 /**
- * Walks over the instructions of a WebAssembly module (WebAssembly core specification 3.0, §5.4): the bytes of a relaxed instruction
- * also stand in constants, so only the boundaries of instructions tell.
+ * Whether a WebAssembly module has an instruction of relaxed SIMD. The search steps from instruction to instruction (WebAssembly core
+ * specification 3.0, §5.4), because constants may contain the same bytes.
  */
 export function hasRelaxedSimd(module: Uint8Array): boolean {
   const reader = new Reader(module, 8);
@@ -32,13 +32,13 @@ function hasRelaxed(reader: Reader): boolean {
         prefixed(reader, opcode, second);
       }
     }
-    // A module that says otherwise than its instructions is not valid: the engine refuses it.
+    // A module in which this is another place is invalid, and the engine refuses it.
     reader.at = end;
   }
   return false;
 }
 
-/** Skips what follows an instruction of one byte; those that are not named have nothing. */
+/** Skips the immediates of an instruction with a one-byte opcode; instructions that are not listed have none. */
 function plain(reader: Reader, opcode: number): void {
   if (opcode >= 0x28 && opcode <= 0x3e) return reader.address();
   if (opcode >= 0x20 && opcode <= 0x26) return reader.skip(1);
@@ -87,7 +87,7 @@ function plain(reader: Reader, opcode: number): void {
   }
 }
 
-/** How many numbers follow the instructions behind 0xfc and 0xfb, by their second byte. */
+/** Counts of immediates of the instructions behind the prefixes 0xfc and 0xfb, by their second opcode. */
 const bulkNumbers = [0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 1, 2, 1, 2, 1, 1, 1];
 const heapNumbers = [1, 1, 2, 2, 2, 2, 1, 1, 2, 2, 2, 1, 1, 1, 1, 0, 1, 2, 2, 2, 1, 1, 1, 1];
 
@@ -131,18 +131,18 @@ class Reader {
     }
   }
 
-  /** Numbers of any sign. */
+  /** Skips LEB128 numbers, signed or unsigned. */
   skip(numbers: number): void {
     for (; numbers > 0; numbers--) while (this.byte() >= 128);
   }
 
-  /** A type of values or of a block; those of references with a heap type have that behind. */
+  /** Skips a value type or block type. 0x63 and 0x64 are references, and a heap type follows. */
   type(): void {
     const first = this.#bytes[this.at];
     this.skip(first === 0x63 || first === 0x64 ? 2 : 1);
   }
 
-  /** Alignment, memory where bit 6 of the alignment says so, and offset. */
+  /** Skips a memory argument: alignment, index of the memory if bit 6 of the alignment is set, and offset. */
   address(): void {
     this.skip(this.unsigned() & 64 ? 2 : 1);
   }
