@@ -1,8 +1,5 @@
 import { define, refuseFor } from "./define.ts";
 
-/** What is used of it: the language's types do not have it. */
-declare const Event: { readonly prototype: object };
-
 /**
  * Removes clocks and time zones. Clocks throw, because a kernel that waits for one that stands still would wait until its timeout; dates that
  * are made of numbers or texts are as on a machine whose zone is UTC.
@@ -12,8 +9,8 @@ export function replaceClocks(): void {
   useUtc();
   replaceDate(refuse);
   define(globalThis, "performance", Object.defineProperty({ now: refuse }, "timeOrigin", { get: refuse }));
+  const { Event, Temporal } = globalThis as unknown as { Event: { prototype: object }; Temporal?: object };
   Object.defineProperty(Event.prototype, "timeStamp", { get: refuse });
-  const { Temporal } = globalThis as { Temporal?: object };
   if (Temporal) Reflect.deleteProperty(Temporal, "Now");
 }
 

@@ -2,12 +2,7 @@ import { wasmBase64 } from "./binary.ts";
 import { replaceClocks } from "./clocks.ts";
 import { define, refuseFor } from "./define.ts";
 import { refuseRelaxedSimd } from "./relaxed-simd.ts";
-
-/** What is used of it: neither Node's types nor the language's have it. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
+import { WebAssembly } from "./web-assembly.ts";
 
 type Functions = Readonly<Record<string, (...values: number[]) => number>>;
 

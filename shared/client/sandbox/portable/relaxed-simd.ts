@@ -1,13 +1,6 @@
 import { define } from "./define.ts";
 import { hasRelaxedSimd } from "./instructions.ts";
-
-/** What is used of it: neither Node's types nor the language's have it. */
-declare const WebAssembly: {
-  readonly CompileError: new (message: string) => Error;
-  readonly Module: (new (source: unknown) => object) & { readonly prototype: object };
-  readonly compile: (source: unknown, options?: unknown) => Promise<unknown>;
-  readonly instantiate: (source: unknown, imports?: unknown, options?: unknown) => Promise<unknown>;
-};
+import { WebAssembly } from "./web-assembly.ts";
 
 /**
  * Has `WebAssembly` refuse modules with relaxed SIMD, whose instructions round as the processor likes and which WebKit does not have
