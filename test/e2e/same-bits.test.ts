@@ -20,7 +20,7 @@ import {
   simdOutcomes,
 } from "../contract/portable-values.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { engines, openPage } from "../support/engines.ts";
+import { engines, openPage, whySkipped } from "../support/engines.ts";
 import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { phantom } from "../support/phantom.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
@@ -121,11 +121,14 @@ test("threads of this machine compute the same bits", async () => {
 
 describe.each(["node", "chromium", "firefox", "webkit"] as const)("Math of jobs on %s", (kind) => {
   test.skipIf(kind !== "node" && !engines[kind])(
-    "[BITS-1] [BITS-3] is the same bits, or native",
+    `[BITS-1] [BITS-3] is the same bits, or native${kind === "node" ? "" : whySkipped(kind)}`,
     async () => {
       const server = await startServerProcess(await temporaryDirectory());
       if (kind === "node") await startClientProcess(server);
-      else await openPage(kind, `${server.url}/?auto=1`);
+      else {
+        const page = await openPage(kind, `${server.url}/?auto=1`);
+        onTestFinished(() => page.close());
+      }
       const outputOf = async (source: string, options: object): Promise<unknown> => {
         const id = await submitJob(server, source, [null], options);
         await until(async () => (await readJob(server, id)).state === "finished", 60_000);

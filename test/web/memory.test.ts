@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { openHarness } from "../support/browser.ts";
+import { engines, openPage, whySkipped, type Engine, type EnginePage } from "../support/engines.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
 import { until } from "../support/processes.ts";
-import { otherBrowsers, type OtherPage } from "../support/other-browsers.ts";
 
 const site = useHarnessSite({ isolateSandboxes: true });
 
@@ -36,44 +36,46 @@ const frugal = [
   ],
 ] as const;
 
-const chromium = {
-  name: "Chromium",
-  async open(url: string): Promise<OtherPage> {
-    const page = await site.browser.newPage();
-    await openHarness(page, Number(new URL(url).port));
-    return {
-      evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
-      close: () => page.close(),
-    };
-  },
-};
+/** Chromium is that of the harness, which gives sandboxes a process of their own. */
+async function open(engine: Engine): Promise<EnginePage> {
+  if (engine !== "chromium") return openPage(engine, `http://localhost:${site.server.port}/harness.html`);
+  const page = await site.browser.newPage();
+  await openHarness(page, site.server.port);
+  return {
+    evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
+    close: () => page.close(),
+  };
+}
 
-describe.each([chromium, ...otherBrowsers])("[KERNEL-7] the memory of a kernel in $name", ({ open }) => {
-  if (!open) return it.skip("is not tested: the browser, or a display for it, is not here", () => undefined);
-  let page: OtherPage;
-  const call = <T>(name: string, ...given: unknown[]): Promise<T> =>
-    page.evaluate(`window.harness.${name}(...${JSON.stringify(given)})`);
-  beforeAll(async () => {
-    page = await open(`http://localhost:${site.server.port}/harness.html`);
-    await until(() => page.evaluate("window.harness !== undefined"));
-    return () => page.close();
-  }, 60_000);
+for (const engine of ["chromium", "firefox", "webkit"] as const)
+  describe.skipIf(!engines[engine])(
+    `[KERNEL-7] the memory of a kernel in ${engine}${whySkipped(engine)}`,
+    () => {
+      let page: EnginePage;
+      const call = <T>(name: string, ...given: unknown[]): Promise<T> =>
+        page.evaluate(`window.harness.${name}(...${JSON.stringify(given)})`);
+      beforeAll(async () => {
+        page = await open(engine);
+        await until(() => page.evaluate("window.harness !== undefined"));
+        return () => page.close();
+      }, 60_000);
 
-  it.each(outgrowing)("ends its worker when it outgrows memoryMb: %s", async (_name, kernel) => {
-    const source = `export default ${kernel}`;
-    const id = await call<number>("load", source, { memoryMb });
-    await call("begin", id, source);
-    expect(await until(() => call("ended", id))).toEqual({
-      kind: "memory",
-      reason: expect.stringMatching(/^The kernel used \d+ MiB; the job allows 64 MiB \(memoryMb\)\.$/),
-    });
-    expect(await call("once", "export default () => 'next'")).toEqual({ index: 0, output: "next" });
-  });
+      it.each(outgrowing)("ends its worker when it outgrows memoryMb: %s", async (_name, kernel) => {
+        const source = `export default ${kernel}`;
+        const id = await call<number>("load", source, { memoryMb });
+        await call("begin", id, source);
+        expect(await until(() => call("ended", id))).toEqual({
+          kind: "memory",
+          reason: expect.stringMatching(/^The kernel used \d+ MiB; the job allows 64 MiB \(memoryMb\)\.$/),
+        });
+        expect(await call("once", "export default () => 'next'")).toEqual({ index: 0, output: "next" });
+      });
 
-  it.each(frugal)("is not all that it had in buffers which it %s", async (_name, kernel) => {
-    const source = `export default ${kernel}`;
-    const id = await call<number>("load", source, { memoryMb });
-    for (let i = 0; i < 3; i++)
-      expect(await call("run", id, source, [null])).toEqual([{ index: 0, output: 1 }]);
-  });
-});
+      it.each(frugal)("is not all that it had in buffers which it %s", async (_name, kernel) => {
+        const source = `export default ${kernel}`;
+        const id = await call<number>("load", source, { memoryMb });
+        for (let i = 0; i < 3; i++)
+          expect(await call("run", id, source, [null])).toEqual([{ index: 0, output: 1 }]);
+      });
+    },
+  );
