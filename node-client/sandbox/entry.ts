@@ -6,11 +6,11 @@ import * as comlink from "comlink";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { VerifyingCall } from "../../shared/wire/protocol.ts";
-import type { RunnerHost, SandboxBundle } from "../../shared/client/ports.ts";
+import type { RunnerHost } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
-import { frameEndpoint, type Frame } from "./frames.ts";
+import { frameEndpoint, type Frame, type ProcessRunner } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
@@ -47,17 +47,15 @@ const now = performance.now.bind(performance);
 const timers = makeKernelTimers({ setTimeout, setInterval, clearTimeout });
 const runner = createKernelRunner({ importModule, host, now, timers });
 let isPortable = false;
-comlink.expose(
-  {
-    load(sha256: string, source: Uint8Array, portable = false) {
-      if (portable && !isPortable) makePortable();
-      isPortable ||= portable;
-      return runner.load(sha256, source);
-    },
-    run: (bundle: SandboxBundle) => runner.run(bundle),
+const exposed: ProcessRunner = {
+  load(sha256, source, portable = false) {
+    if (portable && !isPortable) makePortable();
+    isPortable ||= portable;
+    return runner.load(sha256, source);
   },
-  runnerChannel.endpoint,
-);
+  run: (bundle) => runner.run(bundle),
+};
+comlink.expose(exposed, runnerChannel.endpoint);
 
 process.on("message", (frame: Frame) => {
   if (frame[0] === "runner") runnerChannel.deliver(frame[1]);

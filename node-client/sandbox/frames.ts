@@ -1,4 +1,6 @@
 import type { Endpoint } from "comlink";
+import type { Sandbox } from "../../shared/client/ports.ts";
+import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 
 /**
  * Messages on the IPC channel between a client and one sandbox process. Two comlink channels share it, because comlink cannot
@@ -31,3 +33,6 @@ export function frameEndpoint(channel: "runner" | "host", post: (frame: Frame) =
     },
   };
 }
+
+/** The runner of a sandbox process, as the client calls it. */
+export type ProcessRunner = Pick<Sandbox, "load"> & Pick<KernelRunner, "run">;

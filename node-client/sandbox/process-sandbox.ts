@@ -3,9 +3,8 @@ import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
-import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
-import { frameEndpoint, type Frame, type FrameEndpoint } from "./frames.ts";
+import { frameEndpoint, type Frame, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { guardHost } from "./guarded-host.ts";
 import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
@@ -49,7 +48,7 @@ class ProcessSandbox implements Sandbox {
   readonly ended: Promise<Ended>;
   readonly ready: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #runner: comlink.Remote<Pick<Sandbox, "load"> & Pick<KernelRunner, "run">>;
+  readonly #runner: comlink.Remote<ProcessRunner>;
   readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
@@ -78,7 +77,7 @@ class ProcessSandbox implements Sandbox {
     };
     const runnerChannel = frameEndpoint("runner", post);
     const hostChannel = frameEndpoint("host", post);
-    this.#runner = comlink.wrap<Pick<Sandbox, "load"> & Pick<KernelRunner, "run">>(runnerChannel.endpoint);
+    this.#runner = comlink.wrap<ProcessRunner>(runnerChannel.endpoint);
     this.#host = guardHost(host, (what) => this.#violated(what));
     comlink.expose(this.#host, hostChannel.endpoint);
     this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));

@@ -1,9 +1,8 @@
 import { expose, transfer, wrap } from "comlink";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
-import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
-import { workerReady } from "../sandbox/frame-messages.ts";
+import { workerReady, type WorkerRunner } from "../sandbox/frame-messages.ts";
 import { guardPort, type GuardedPort } from "./guarded-port.ts";
 import { SandboxFrame } from "./sandbox-frame.ts";
 
@@ -68,7 +67,7 @@ class WorkerSandbox implements Sandbox {
   readonly ended: Promise<Ended>;
   readonly ready: Promise<void>;
   readonly #port: GuardedPort;
-  readonly #runner: ReturnType<typeof wrap<KernelRunner>>;
+  readonly #runner: ReturnType<typeof wrap<WorkerRunner>>;
   readonly #host: SandboxHost;
   readonly #terminate: () => void;
   #resolveEnded!: (ended: Ended) => void;
@@ -93,7 +92,7 @@ class WorkerSandbox implements Sandbox {
       violated: (what) => this.#kill(what),
     });
     this.ready = this.#within(startMs, greeted.promise);
-    this.#runner = wrap<KernelRunner>(this.#port.endpoint);
+    this.#runner = wrap<WorkerRunner>(this.#port.endpoint);
     this.#host = host;
     expose(exposedHost(host), this.#port.endpoint);
   }

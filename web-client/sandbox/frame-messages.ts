@@ -1,3 +1,5 @@
+import type { KernelRunner } from "../../shared/client/sandbox/runner.ts";
+
 /** The first message from the page to the sandbox frame, with the control port. */
 export interface Greeting {
   /** Source of a function that makes the common code (build/common-code.ts). */
@@ -22,3 +24,9 @@ export type FromFrame =
  * MiB that a kernel holds when they are more than its `memoryMb`.
  */
 export const workerReady = "manyhands:ready";
+
+/** The runner of a worker, as the page calls it. */
+export interface WorkerRunner extends KernelRunner {
+  /** @param portableCode - a module that makes the realm portable, imported before the kernel */
+  load(kernelSha256: string, source: Uint8Array, portableCode?: Uint8Array): Promise<void>;
+}

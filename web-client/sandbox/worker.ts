@@ -2,10 +2,10 @@ import { expose, transfer, wrap } from "comlink";
 import type { RunnerReport } from "../../shared/client/ports.ts";
 import type { RunnerHost } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
-import { createKernelRunner, type KernelRunner } from "../../shared/client/sandbox/runner.ts";
+import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { removeGlobals } from "./allowed-globals.ts";
-import { workerReady } from "./frame-messages.ts";
+import { workerReady, type WorkerRunner } from "./frame-messages.ts";
 import { meterMemory } from "./memory-meter.ts";
 import { portEndpoint } from "./port-endpoint.ts";
 import { makeReplacements } from "./replacements.ts";
@@ -45,7 +45,7 @@ function start(port: MessagePort, memoryMb: number): void {
     now,
     timers,
   });
-  const exposed: KernelRunner = {
+  const exposed: WorkerRunner = {
     async load(sha256, source, portableCode) {
       if (portableCode) await importSource(portableCode);
       return runner.load(sha256, source);

@@ -27,10 +27,9 @@ interface KernelRunnerOptions {
 export interface KernelRunner {
   /**
    * Loads a kernel; a repeated load has no effect.
-   * @param portableCode - a module that makes the realm portable, imported before the kernel where the shell does not have it
    * @throws Error with the module's own message when it does not load or has no default-exported function
    */
-  load(kernelSha256: string, source: Uint8Array, portableCode?: Uint8Array): Promise<void>;
+  load(kernelSha256: string, source: Uint8Array): Promise<void>;
   /**
    * Runs the tasks of a bundle in order; further bundles wait. Resolves to the report of the tasks since the last report, if
    * any: a separate report and its reply would be two messages more.
