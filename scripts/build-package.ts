@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { MadeBundle } from "../node-client/bundle/make-bundle.ts";
+import { makeBundle } from "../node-client/bundle/kept-bundle.ts";
 import { packageRoot } from "../system/package-root.ts";
 
 const built = join(packageRoot, "dist", "node");
@@ -11,15 +11,16 @@ const built = join(packageRoot, "dist", "node");
 const assets = ["parallel/mpi/rank.sh", "science/draw/glyphs.json", "science/draw/glyphs.png"];
 
 rmSync(built, { recursive: true, force: true });
-run(join("node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.package.json");
+const compiler = join("node_modules", "typescript", "bin", "tsc");
+const compiled = spawnSync(process.execPath, [compiler, "-p", "tsconfig.package.json"], {
+  cwd: packageRoot,
+  stdio: ["ignore", 2, 2],
+});
+if (compiled.status !== 0) throw new Error("The modules of Node do not compile.");
 for (const file of globSync("**/*.d.ts", { cwd: built })) nameBuiltModules(join(built, file));
 for (const asset of assets) copyFileSync(join(packageRoot, asset), join(built, asset));
-writeFileSync(
-  join(built, "node-client", "sandbox", "runner.mjs"),
-  bundle(join("node-client", "sandbox", "entry.ts")),
-);
-
-writeFileSync(join(built, "manyhands-client.mjs"), bundle(join("bin", "client.ts"), "alone"));
+await writeBundle(join("node-client", "sandbox", "runner.mjs"), join("node-client", "sandbox", "entry.ts"));
+await writeBundle("manyhands-client.mjs", join("bin", "client.ts"), "alone");
 
 /** Names compiled modules in the imports of a declaration, where the compiler leaves the names of sources. */
 function nameBuiltModules(file: string): void {
@@ -27,17 +28,7 @@ function nameBuiltModules(file: string): void {
   writeFileSync(file, text.replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"'));
 }
 
-function bundle(...what: string[]): string {
-  return (JSON.parse(run(join("node-client", "bundle", "make-bundle.ts"), ...what)) as MadeBundle).code;
-}
-
-/** Runs a script of Node. @returns its output */
-function run(...command: readonly string[]): string {
-  const stdio = ["ignore", "pipe", "inherit"] as const;
-  const maxBuffer = 64 * 1024 ** 2;
-  const options = { cwd: packageRoot, encoding: "utf8", maxBuffer } as const;
-  const { status, stdout } = spawnSync(process.execPath, command, { ...options, stdio: [...stdio] });
-  if (status === 0) return stdout;
-  process.stderr.write(stdout);
-  throw new Error(`${command.join(" ")} failed`);
+async function writeBundle(file: string, entry: string, where?: "alone"): Promise<void> {
+  const { code } = await makeBundle({ entry: join(packageRoot, entry), ...(where && { where }) });
+  writeFileSync(join(built, file), code);
 }

@@ -59,7 +59,7 @@ async function findOrMake(request: BundleRequest, name: string): Promise<KeptBun
     if (code !== undefined) return { code, path };
   }
   const began = Date.now();
-  const made = await make(request);
+  const made = await makeBundle(request);
   // A file that changed meanwhile may be in the bundle as it was before or after, so this bundle is not kept.
   const path = isOlder(made.files, began) ? await keepSomewhere(made, directories, name) : undefined;
   return { code: made.code, path };
@@ -131,7 +131,15 @@ async function removeOld(directory: string): Promise<void> {
   }
 }
 
-async function make({ entry, where }: BundleRequest): Promise<MadeBundle> {
+/**
+ * Bundles an entry in a process of its own (see make-bundle.ts).
+ *
+ * @throws Error when it cannot be bundled
+ */
+export async function makeBundle({
+  entry,
+  where,
+}: Omit<BundleRequest, "cacheDirectory">): Promise<MadeBundle> {
   const script = fileURLToPath(moduleBeside(import.meta.url, "make-bundle"));
   const { stdout } = await promisify(execFile)(
     process.execPath,
