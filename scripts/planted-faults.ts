@@ -1097,16 +1097,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: bits,
   },
   {
-    name: "verification: an audit that differs once is believed",
-    file: "server/scheduler/auditing.ts",
-    find: `  audit.first = latest;
-  audit.attempts = 0;
-  putBack(state, task);`,
-    replace: `  banStranger(state, window, task.index, "audit");`,
-    tests: verification,
-  },
-  {
-    name: "verification: withdrawn results are accepted",
+    name: "withdrawn results are accepted",
     file: "server/scheduler/windows.ts",
     find: `  const { job, number, agreed, checked } = window;
   forgetWindow(state, window);`,
@@ -1116,44 +1107,21 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: verification,
   },
   {
-    name: "verification: audits of strangers get a stranger banned",
-    file: "server/scheduler/auditing.ts",
-    find: `    if (!first?.trusted || !latest?.trusted)
-`,
-    replace: `    if (false)
-`,
-    tests: verification,
-  },
-  {
-    name: "verification: a stranger's result is an outcome at once",
+    name: "a stranger's result is an outcome at once",
     file: "server/scheduler/results.ts",
     find: "if (isProvisional(sender, job)) return addProvisional(",
     replace: "if (false) return addProvisional(",
     tests: verification,
   },
   {
-    name: "verification: the value of a kernel module's function is taken for an output",
-    file: "server/scheduler/results.ts",
-    find: "if (result.attempt >= limits.firstCallAttempt) {",
-    replace: "if (false) {",
-    tests: verification,
-  },
-  {
-    name: "verification: a full window takes further results",
-    file: "server/scheduler/windows.ts",
-    find: "if (window.results.length >= windowResults) close(state, window);",
-    replace: "",
-    tests: verification,
-  },
-  {
-    name: "verification: a stranger's repeat ends the audit of a result",
+    name: "a stranger's repeat ends the audit of a result",
     file: "server/scheduler/results.ts",
     find: "if (task?.audit) return sender.info.trusted;",
     replace: "",
     tests: verification,
   },
   {
-    name: "verification: the rest of a window whose results cannot be compared is accepted",
+    name: "the rest of a window whose results cannot be compared is accepted",
     file: "server/scheduler/auditing.ts",
     find: `  auditInFull(state, window);
 `,
@@ -1161,7 +1129,7 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: verification,
   },
   {
-    name: "verification: what a trusted client contradicted is accepted when the client leaves",
+    name: "what a trusted client contradicted is accepted when the client leaves",
     file: "server/scheduler/windows.ts",
     find: "return task && first?.trusted ? [{ task, first }] : [];",
     replace: "return [];",
