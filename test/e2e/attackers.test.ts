@@ -1,7 +1,7 @@
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
-import { readClients, readJob, readResults, submitJob } from "../support/jobs.ts";
+import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -79,4 +79,59 @@ describe("an honest page beside attackers", () => {
       expect(new Set(outputs)).toEqual(new Set(Array.from({ length: 50 }, (_, i) => i + 1)));
     },
   );
+});
+
+/** A customer of the server with a token of its own. */
+async function customer(server: TestServer, name: string): Promise<TestServer> {
+  const { token } = await request<{ token: string }>(server, "POST", "/api/tokens", {
+    role: "customer",
+    name,
+  });
+  return { ...server, token };
+}
+
+describe("hostile kernels in an honest page", () => {
+  test("[KERNEL-5] [FLOW-3] a kernel that tampers with Math gets no more than the share of its customer", async () => {
+    const server = await startTestServer();
+    const work =
+      "export default (x) => { let sum = 0; for (let i = 0; i < 3e7; i++) sum += i % 7; return sum + x; };";
+    const options = { verify: "off", math: "native" };
+    const inputs = [...Array(2000).keys()];
+    const [ada, eve] = [await customer(server, "ada"), await customer(server, "eve")];
+    const tampers =
+      "for (const name of ['max', 'min', 'round']) Math[name] = () => 0; Date.now = () => 0; try { performance.now = () => 0; } catch {}";
+    const jobs = await Promise.all([
+      submitJob(ada, work, inputs, options),
+      submitJob(eve, `${tampers}\n${work}`, inputs, options),
+    ]);
+    await openPage(server);
+    let [honest, hostile] = [0, 0];
+    await until(async () => {
+      [honest, hostile] = await Promise.all([doneOf(server, jobs[0]), doneOf(server, jobs[1])]);
+      return honest + hostile >= 60;
+    });
+    expect(hostile).toBeLessThan(2 * honest);
+    expect(honest).toBeLessThan(2 * hostile);
+  });
+
+  test("[KERNEL-6] a kernel's timers end with its job: the page has no worker left that they could run in", async () => {
+    const server = await startTestServer();
+    const page = await openPage(server);
+    const source =
+      "setInterval(() => { for (;;); }, 50); export default (x) => { setInterval(() => { for (;;); }, 1); return x; };";
+    const workers = async (): Promise<number> => {
+      const session = await page.createCDPSession();
+      const { targetInfos } = await session.send("Target.getTargets", { filter: [{}] });
+      return targetInfos.filter(({ type }) => type === "worker").length;
+    };
+    const slow = "export default (x) => new Promise((done) => setTimeout(done, 1000, x));";
+    await submitJob(server, slow, [0], { verify: "off" });
+    await until(async () => (await workers()) > 0);
+    const id = await submitJob(server, source, [1, 2, 3], { verify: "off" });
+    await until(async () => (await readJob(server, id)).state === "finished");
+    await until(async () => (await workers()) === 0);
+    // The page itself goes on.
+    const next = await submitJob(server, "export default (x) => x + 1;", [1], { verify: "off" });
+    await until(async () => (await readJob(server, next)).state === "finished");
+  });
 });
