@@ -9,7 +9,8 @@
  * @packageDocumentation
  */
 export { connect, defaultServerUrl, type ConnectOptions } from "./connect.ts";
-export { Hands, type ExecutorOptions, type MapOptions } from "./hands.ts";
+export { Hands } from "./hands.ts";
+export type { ExecutorOptions, MapOptions } from "./map-options.ts";
 export { Executor } from "./executor.ts";
 export { Group } from "./group.ts";
 export type { JobListFilter } from "./api.ts";

@@ -783,7 +783,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a repeated request makes another job",
-    file: "customer/hands.ts",
+    file: "customer/jobs.ts",
     find: "key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,",
     replace: "...(options.key !== undefined && { key: options.key }),",
     tests: customer,
@@ -797,7 +797,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "an aborted map leaves its job running",
-    file: "customer/hands.ts",
+    file: "customer/jobs.ts",
     find: "        (made) => leave(reason, made),",
     replace: "        () => leave(reason),",
     tests: customer,

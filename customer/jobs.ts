@@ -1,0 +1,223 @@
+import { createHash, randomUUID } from "node:crypto";
+import * as v from "valibot";
+import { PlatformError } from "../shared/errors.ts";
+import { hints } from "../shared/hints.ts";
+import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
+import { limits } from "../shared/limits.ts";
+import type { Value } from "../shared/wire/codec.ts";
+import { onceKeyPrefix, type JobInfo } from "../shared/wire/rest.ts";
+import type { SigningKey } from "../signing/keys.ts";
+import type { Api } from "./api.ts";
+import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
+import type { AnyKernel } from "./kernel/kernel-source.ts";
+import { moduleSource, nameOf } from "./kernel/module-source.ts";
+import type { MapOptions } from "./map-options.ts";
+import { SameInputs } from "./same-inputs.ts";
+import { submitInputs, type Inputs } from "./submission.ts";
+import type { EncodedInput } from "./task-batch.ts";
+
+/** Longest time that a failed submission waits until the server has cancelled the job. */
+const cancelMs = 5000;
+
+/** Settings of a connection that its jobs have unless they have their own. */
+export interface JobDefaults {
+  readonly name?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly signingKey?: SigningKey | undefined;
+}
+
+/** Makes the jobs of a connection. */
+export class Jobs {
+  readonly #api: Api;
+  readonly #defaults: JobDefaults;
+  /** Kernels that are known to be on the server. */
+  readonly #kernels = new Set<Sha256>();
+
+  constructor(api: Api, defaults: JobDefaults) {
+    this.#api = api;
+    this.#defaults = defaults;
+  }
+
+  /** Submits a job. With `takesArguments` each input is the array of the kernel's arguments. */
+  start(
+    kernel: AnyKernel,
+    inputs: Inputs<Value | EncodedInput>,
+    options: MapOptions,
+    takesArguments: boolean,
+  ): Job<unknown> {
+    const over = new AbortController();
+    const givenUp = new AbortController();
+    // Promises of the job reject only after the server is told, because the program may then end at once.
+    let leaving: Promise<void> | undefined;
+    const leave = (reason: unknown, id?: JobId): Promise<void> => {
+      const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
+      return (leaving ??= cancelled.then(() => over.abort(reason)));
+    };
+    const created = this.#create(kernel, options, takesArguments, givenUp.signal);
+    const id = created.then((job) => job.id);
+    const ended = onAbort(options.signal, (reason) => {
+      givenUp.abort(reason);
+      void id.then(
+        (made) => leave(reason, made),
+        () => leave(reason),
+      );
+    });
+    // A later run can go on with a job that has a key.
+    const giveUp = async (reason: unknown): Promise<void> => {
+      givenUp.abort(reason);
+      await leave(reason, options.key === undefined ? await id : undefined);
+    };
+    const same = new SameInputs();
+    const submitted = same.follow(this.#submit(created, inputs, options, givenUp.signal, leave, same));
+    // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
+    const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
+    return new Job<unknown>(
+      this.#api,
+      { id, submitted, verified, same, over, left: () => leaving, ended, giveUp },
+      options,
+    );
+  }
+
+  /** An existing job. @throws PlatformError NOT_FOUND for an id that no job can have */
+  existing<Output>(id: string, options: WatchOptions<Output>): Job<Output> {
+    const parsed = v.safeParse(jobIdSchema, id);
+    if (!parsed.success)
+      throw new PlatformError(
+        "NOT_FOUND",
+        `"${id}" is no job id; expected one such as j_abcdefghij234567.`,
+        undefined,
+        hints.job,
+      );
+    const over = new AbortController();
+    const ended = onAbort(options.signal, (reason) => over.abort(reason));
+    const there = Promise.resolve();
+    const giveUp = async (reason: unknown): Promise<void> => over.abort(reason);
+    const parts = {
+      id: Promise.resolve(parsed.output),
+      submitted: there,
+      verified: there,
+      over,
+      ended,
+      giveUp,
+    };
+    return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
+  }
+
+  async #create(
+    kernel: AnyKernel,
+    options: MapOptions,
+    takesArguments: boolean,
+    signal: AbortSignal,
+  ): Promise<JobInfo> {
+    signal.throwIfAborted();
+    const source = await moduleSource(kernel, options, takesArguments);
+    const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
+    const { name, priority, signingKey } = this.#defaults;
+    const {
+      onProgress: _,
+      onResult: _onResult,
+      onBreak: _onBreak,
+      signal: __,
+      failFast,
+      window: ___,
+      after = [],
+      ...jobOptions
+    } = options;
+    const request = {
+      ...(priority !== undefined && { priority }),
+      ...jobOptions,
+      ...(failFast === false && { failFast }),
+      ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
+      name: options.name ?? name ?? nameOf(kernel),
+      // With a random key a repeated request finds the job that a lost reply had made.
+      key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
+      kernel: sha256,
+      ...(signingKey && { signature: signingKey.sign(sha256) }),
+    };
+    if (!this.#kernels.has(sha256)) await this.#putKernel(source, sha256, signal);
+    try {
+      return await this.#api.createJob(request, { signal });
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+      if (error.code === "BAD_REQUEST")
+        throw new PlatformError("BAD_ARGUMENT", `The options of the job: ${error.message}`, error);
+      // The server was set up anew since the kernel was stored.
+      if (error.code !== "UNKNOWN_KERNEL") throw error;
+      await this.#putKernel(source, sha256, signal);
+      return this.#api.createJob(request, { signal });
+    }
+  }
+
+  async #putKernel(source: string, sha256: Sha256, signal: AbortSignal): Promise<void> {
+    if (Buffer.byteLength(source) > limits.kernelBytes)
+      throw new PlatformError(
+        "TOO_LARGE",
+        `The kernel is ${Buffer.byteLength(source)} bytes; at most ${limits.kernelBytes} are allowed. Put large data with hands.put().`,
+      );
+    await this.#api.putKernel(source, { signal });
+    this.#kernels.add(sha256);
+  }
+
+  async #submit(
+    created: Promise<JobInfo>,
+    inputs: Inputs<Value | EncodedInput>,
+    options: MapOptions,
+    signal: AbortSignal,
+    leave: (reason: unknown, id?: JobId) => Promise<void>,
+    same: SameInputs,
+  ): Promise<void> {
+    let job: JobInfo | undefined;
+    try {
+      job = await created;
+      same.known(job.counts.total);
+      // The job was blocked before it had an input: awaiting it gives the same refusal.
+      if (job.state === "blocked" && job.counts.total === 0)
+        throw new PlatformError("JOB_BLOCKED", whyBlocked(job));
+      await submitInputs(this.#api, job, inputs, {
+        signal,
+        window: options.window,
+        onTaken: (count) => same.taken(count),
+      });
+    } catch (error) {
+      // Aborting has already cancelled the job.
+      if (signal.aborted) throw error;
+      const ended = job && (await this.#endedElsewhere(job, error));
+      // The results of the ended job tell what happened to it.
+      if (ended) throw ended;
+      // A later run can go on with a job that has a key.
+      await leave(error, options.key === undefined ? job?.id : undefined);
+      throw error;
+    }
+  }
+
+  /** Cancels a job that the program does not want; without the server, the job stays open for want of inputs. */
+  async #cancelUnwanted(id: JobId): Promise<void> {
+    const signal = AbortSignal.timeout(cancelMs);
+    await this.#api.act(id, "cancel", { patienceMs: 0, signal }).catch(() => undefined);
+  }
+
+  /** The refusal of a job that was ended while its inputs were still coming; undefined when `error` has another cause. */
+  async #endedElsewhere({ id }: JobInfo, error: unknown): Promise<PlatformError | undefined> {
+    if (!(error instanceof PlatformError)) return undefined;
+    if (error.code === "JOB_BLOCKED") return error;
+    if (error.code !== "WRONG_STATE") return undefined;
+    const job = await this.#api.job(id, { patienceMs: 0 }).catch(() => undefined);
+    if (job?.state === "blocked") return new PlatformError("JOB_BLOCKED", whyBlocked(job), error);
+    if (job?.state === "quarantined") return new PlatformError("JOB_QUARANTINED", whyQuarantined(job), error);
+    if (job?.state === "cancelled")
+      return new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
+    return undefined;
+  }
+}
+
+/** Calls back when `signal` is aborted, or at once when it is already. @returns a function that removes the listener */
+function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
+  const listener = (): void => callback(signal?.reason);
+  signal?.addEventListener("abort", listener, { once: true });
+  if (signal?.aborted) listener();
+  return () => signal?.removeEventListener("abort", listener);
+}
+
+async function idOf(job: string | Job<unknown>): Promise<string> {
+  return typeof job === "string" ? job : job.id;
+}

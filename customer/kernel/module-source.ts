@@ -1,0 +1,49 @@
+import { basename, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { PlatformError } from "../../shared/errors.ts";
+import { bundleKernel } from "./bundle.ts";
+import { moduleOfFunction, withArguments } from "./function-source.ts";
+import type { AnyKernel } from "./kernel-source.ts";
+import { portablePowers } from "./powers.ts";
+
+/**
+ * The ES module of a kernel, as it travels. With `takesArguments` its kernel takes the array of the arguments of `kernel`.
+ *
+ * @throws PlatformError BAD_ARGUMENT also for a module without the functions that the options of the job call, FILE_FAILED
+ */
+export async function moduleSource(
+  kernel: AnyKernel,
+  { check, compare }: { check?: boolean | undefined; compare?: unknown },
+  takesArguments: boolean,
+): Promise<string> {
+  const isFunction = typeof kernel === "function";
+  const { source, exports } = isFunction
+    ? { source: await portablePowers(moduleOfFunction(kernel, takesArguments)), exports: [] }
+    : await bundleKernel(urlOf(kernel));
+  if (check && !exports.includes("check") && !exports.includes("suspicious"))
+    throw missingExport(kernel, "check: true", "check(input, output)");
+  if (compare === "kernel" && !exports.includes("compare"))
+    throw missingExport(kernel, 'compare: "kernel"', "compare(a, b)");
+  return takesArguments && !isFunction ? withArguments(source) : source;
+}
+
+function missingExport(kernel: AnyKernel, option: string, expected: string): PlatformError {
+  return new PlatformError(
+    "BAD_ARGUMENT",
+    typeof kernel === "function"
+      ? `The job has ${option}, and its kernel is a function; expected a module (kernelModule) that exports \`${expected}\` as well.`
+      : `The job has ${option}, and the kernel module ${fileURLToPath(urlOf(kernel))} exports no such function; expected \`export function ${expected}\`.`,
+  );
+}
+
+function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>): URL {
+  if (kernel instanceof URL) return kernel;
+  if (typeof kernel !== "string") return kernel.url;
+  return kernel.startsWith("file:") ? new URL(kernel) : pathToFileURL(resolve(kernel));
+}
+
+/** Name of the jobs of a kernel that have none of their own. */
+export function nameOf(kernel: AnyKernel): string {
+  if (typeof kernel === "function") return kernel.name || "job";
+  return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";
+}

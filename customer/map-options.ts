@@ -1,0 +1,42 @@
+import type { Compare, JobOptionsInput, Verify } from "../shared/wire/rest.ts";
+import type { Job, WatchOptions } from "./job.ts";
+
+/** Options of `hands.map`: options of the job on the server, and of this program's view of it. */
+export interface MapOptions<Output = unknown>
+  extends
+    Omit<JobOptionsInput, "after" | "failFast" | "signature" | "verify" | "compare" | "check">,
+    WatchOptions<Output> {
+  /**
+   * How results of volunteers are verified. `"audit"` (unless told otherwise): some of them are computed again by trusted clients.
+   * `{ quorum: n }`: n volunteers of different networks have to agree. `"trusted"`: volunteers get no task. `"off"`: not at all.
+   */
+  readonly verify?: Verify;
+  /**
+   * When two results agree. `"bits"` (unless told otherwise): with the same bytes. `{ abs, rel }`: when numbers a and b in one place differ by
+   * at most `max(abs, rel · max(|a|, |b|))`. `"kernel"`: when the kernel module's `compare(a, b)` says so.
+   */
+  readonly compare?: Compare;
+  /** The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a volunteer; see {@link KernelExports}. */
+  readonly check?: boolean;
+  /**
+   * Names the job across restarts of this program: with the same key, kernel and inputs the program goes on with the same job,
+   * and gets every result from the first.
+   */
+  readonly key?: string;
+  /**
+   * Most unfinished tasks on the server, for endless inputs. Absent: inputs are submitted as fast as the server takes them (it
+   * keeps tasks on disk).
+   */
+  readonly window?: number;
+  /**
+   * Jobs (or their ids) that must finish without a failed task before a task of this job is computed, so that a program of
+   * several stages submits them all and leaves. When such a job ends otherwise, this job ends as `blocked`, and says why.
+   */
+  readonly after?: readonly (string | Job<unknown>)[];
+}
+
+/** Options of `hands.executor`, which are those of its jobs. */
+export type ExecutorOptions = Omit<
+  MapOptions,
+  "after" | "failFast" | "key" | "onBreak" | "onResult" | "signal" | "window"
+>;
