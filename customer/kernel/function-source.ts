@@ -24,31 +24,9 @@ export function moduleOfFunction(kernel: (...args: never[]) => unknown, takesArg
       "its source does not stand alone as a function",
       "put it into a module and use kernelModule",
     );
-  const module = `${namingHelper(source)}export default ${expression};\n`;
-  return takesArguments ? withArguments(module) : module;
-}
-
-/**
- * The module of a kernel of several arguments as a module of a kernel whose input is their array.
- *
- * @param module - of {@link moduleOfFunction}, or a bundle
- */
-export function withArguments(module: string): string {
-  const named = [...module.matchAll(/([^\s,{]+) as default\b/g)].at(-1);
-  const adapter = (kernel: string): string =>
-    `const manyhandsKernel = ${kernel};\nconst manyhandsSpread = (args, ctx) => manyhandsKernel(...args, ctx);\n`;
-  if (named) {
-    const before = module.slice(0, named.index);
-    const after = module.slice(named.index + named[0].length);
-    return `${before}manyhandsSpread as default${after}\n${adapter(named[1]!)}`;
-  }
-  const [before, kernel] = splitOnce(module, "export default ");
-  return `${before}${adapter(kernel.trimEnd().replace(/;$/, ""))}export default manyhandsSpread;\n`;
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return [text.slice(0, at), text.slice(at + separator.length)];
+  const helper = namingHelper(source);
+  if (!takesArguments) return `${helper}export default ${expression};\n`;
+  return `${helper}const manyhandsKernel = ${expression};\nexport default (args, ctx) => manyhandsKernel(...args, ctx);\n`;
 }
 
 function isExpression(text: string): boolean {

@@ -2,7 +2,7 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
 import { bundleKernel } from "./bundle.ts";
-import { moduleOfFunction, withArguments } from "./function-source.ts";
+import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
 import { portablePowers } from "./powers.ts";
 
@@ -25,6 +25,22 @@ export async function moduleSource(
   if (compare === "kernel" && !exports.includes("compare"))
     throw missingExport(kernel, 'compare: "kernel"', "compare(a, b)");
   return takesArguments && !isFunction ? withArguments(source) : source;
+}
+
+/** The bundle of a kernel of several arguments as the module of a kernel whose input is their array. */
+function withArguments(bundle: string): string {
+  // The bundler writes its statement of exports behind all code, in one line.
+  const [statement, before = "", name, after = "", expression] = [
+    ...bundle.matchAll(/^export (?:\{(.*?)([^\s,{]+) as default\b(.*)\}|default (.*));$/gm),
+  ].at(-1)!;
+  const at = bundle.lastIndexOf(statement);
+  return (
+    bundle.slice(0, at) +
+    `const manyhandsKernel = ${name ?? expression};\n` +
+    `const manyhandsSpread = (args, ctx) => manyhandsKernel(...args, ctx);\n` +
+    `export {${before}manyhandsSpread as default${after}};` +
+    bundle.slice(at + statement.length)
+  );
 }
 
 function missingExport(kernel: AnyKernel, option: string, expected: string): PlatformError {

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import {
   kernelModule,
@@ -10,6 +12,7 @@ import {
 import type mean from "./kernels/mean.ts";
 import type weighted from "./kernels/weighted.ts";
 import { connect } from "../../parallel/connect.ts";
+import { temporaryDirectory } from "../support/processes.ts";
 import { LivePlatform } from "./live-platform.ts";
 
 let platform: LivePlatform;
@@ -126,6 +129,23 @@ describe("[SDK-2] several arguments", () => {
     expectTypeOf(job).toEqualTypeOf<Job<{ product: number; index: number }>>();
     expect(await job).toEqual([{ product: 2, index: 0 }]);
     expect(await hands.submit(weightedModule, 3, 4)).toEqual({ product: 12, index: 0 });
+  });
+
+  it("go to every form of kernel, whatever its text says", async () => {
+    const kernel = (a: number, b: number): string => `${a - b} as default, export default a`;
+    expect(await hands.submit(kernel, 5, 3)).toBe("2 as default, export default a");
+    const directory = await temporaryDirectory();
+    const forms = {
+      "named.js": "const f = (a, b) => a - b;\nexport { f as default, f };",
+      "common.cjs": "module.exports = (a, b) => (' as default' ? a - b : 0);",
+      "quoted.js":
+        "const text = `\nexport { text as default };\n`;\nexport default (a, b) => text && a - b;\nexport const c = 1;",
+      "power.js": "export default function minus(a, b) { return a ** 1 - b; }",
+    };
+    for (const [name, text] of Object.entries(forms)) {
+      await writeFile(join(directory, name), text);
+      expect(await hands.starmap(join(directory, name), [[5, 3]]), name).toEqual([2]);
+    }
   });
 
   it("are refused when they are no list", async () => {
