@@ -122,19 +122,10 @@ export class Hands {
    * @throws TaskError when the kernel failed for good; PlatformError BAD_ARGUMENT for an invalid kernel, UNSERIALISABLE, TOO_LARGE,
    * JOB_CANCELLED
    */
-  submit<Args extends readonly unknown[], Kernel extends ArgumentsKernel<Args>>(
-    kernel: Kernel,
-    ...args: Args
-  ): Promise<OutputOf<Kernel>>;
-  submit<Args extends readonly unknown[], Output>(
-    kernel: KernelModule<never, Output, Args>,
-    ...args: NoInfer<Args>
-  ): Promise<Output>;
-  submit(kernel: string | URL, ...args: Value[]): Promise<Value>;
-  submit(kernel: AnyKernel, ...args: Value[]): Promise<unknown> {
+  readonly submit = ((kernel: string, ...args: Value[]) => {
     this.#executor ??= this.executor();
-    return this.#executor.submit(kernel as string, ...args);
-  }
+    return this.#executor.submit(kernel, ...args);
+  }) as Executor["submit"];
 
   /** Computes single tasks as {@link submit} does, in jobs with these options. */
   executor(options: ExecutorOptions = {}): Executor {
