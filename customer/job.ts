@@ -35,7 +35,7 @@ export interface WatchOptions<Output = unknown> {
    * that error, and a job of `hands.map` is cancelled unless it has a `key`.
    */
   onResult?(this: void, outcome: TaskOutcome<Output>): void | Promise<void>;
-  /** Leaving a loop over the outcomes before its end cancels the job, or leaves it as it is (unless told otherwise). */
+  /** Effect of leaving a loop over the outcomes before its end: the job is cancelled, or goes on (default). */
   readonly onBreak?: "cancel" | "leave" | undefined;
   /** Aborting rejects the job's promises with the signal's reason, and cancels a job of `hands.map`. */
   readonly signal?: AbortSignal | undefined;
@@ -137,8 +137,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
 
   /**
    * Outcomes in completion order, failed tasks included. Leaving the loop stops reading, not the job, unless the job has
-   * `onBreak: "cancel"`. A task that is requeued
-   * after a failure comes again.
+   * `onBreak: "cancel"`. A task that is requeued after a failure comes again.
    *
    * @param options.after - start after the outcome with this `seq`; 0 is the beginning
    * @param options.follow - false: end after the present outcomes, not with the job
@@ -202,22 +201,23 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   }
 
   /**
-   * Changes how results of volunteers are verified; what is absent stays as it is. This is the way on for a job that turned out not to be
-   * reproducible (`statement.irreproducible`).
+   * Changes the verification of volunteers' results; absent options keep their values. Volunteers get tasks of a job that is not
+   * reproducible (`statement.irreproducible`) only after such a change.
+   *
    * @throws PlatformError WRONG_STATE when the job has ended, BAD_REQUEST for options that do not go together
    */
   async setVerify(options: SetVerify): Promise<JobInfo> {
     return this.#api.setVerify(await this.id, options);
   }
 
-  /** How results of volunteers were verified so far; `statementText(await job.status())` says it in a sentence. */
+  /** Counts of the verification of volunteers' results so far; `statementText(await job.status())` makes a sentence of them. */
   async statement(): Promise<Statement> {
     return (await this.status()).statement;
   }
 
   /**
-   * Results of volunteers that are not accepted yet, lowest index first. Any of them may be wrong, and withdrawn later; await or iterate the job
-   * for accepted results.
+   * Results of volunteers that are not accepted yet, lowest index first. Any of them may be wrong, and withdrawn later; await or
+   * iterate the job for accepted results.
    *
    * @param options.after - only results of tasks with a greater index
    */
@@ -332,7 +332,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     >;
     if (!end) return undefined;
     this.#watched.abort();
-    // A job that ended otherwise than well is told of as such, unless it is the job of other inputs: that has aborted `signal`.
+    // The end of an unfinished job is reported, and not the refusal of its inputs; inputs of another job have aborted `signal`.
     await (end.job === "finished" ? this.#verified : this.#verified.catch(() => undefined));
     await this.#left();
     signal.throwIfAborted();

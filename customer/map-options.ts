@@ -7,13 +7,13 @@ export interface MapOptions<Output = unknown>
     Omit<JobOptionsInput, "after" | "failFast" | "signature" | "verify" | "compare" | "check">,
     WatchOptions<Output> {
   /**
-   * How results of volunteers are verified. `"audit"` (unless told otherwise): some of them are computed again by trusted clients.
-   * `{ quorum: n }`: n volunteers of different networks have to agree. `"trusted"`: volunteers get no task. `"off"`: not at all.
+   * Verification of volunteers' results. `"audit"` (default): trusted clients compute some of them again. `{ quorum: n }`: n volunteers
+   * of different networks have to agree. `"trusted"`: volunteers get no task. `"off"`: no verification.
    */
   readonly verify?: Verify;
   /**
-   * When two results agree. `"bits"` (unless told otherwise): with the same bytes. `{ abs, rel }`: when numbers a and b in one place differ by
-   * at most `max(abs, rel · max(|a|, |b|))`. `"kernel"`: when the kernel module's `compare(a, b)` says so.
+   * Condition on which two results agree. `"bits"` (default): they are the same bytes. `{ abs, rel }`: numbers a and b in one place differ
+   * by at most `max(abs, rel · max(|a|, |b|))`. `"kernel"`: the kernel module's `compare(a, b)` returns true.
    */
   readonly compare?: Compare;
   /** The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a volunteer; see {@link KernelExports}. */

@@ -29,7 +29,7 @@ export interface Progress {
   readonly done: number;
   readonly failed: number;
   readonly cancelled: number;
-  /** How results of volunteers were verified so far. */
+  /** Counts of the verification of volunteers' results so far. */
   readonly statement: Statement;
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
   readonly fraction: number;

@@ -19,7 +19,7 @@ try {
 
 tellUncaughtRefusals();
 
-/** `import … from "manyhands"` finds this SDK when the program's own folder has no other. */
+/** Module that `import … from "manyhands"` finds when the program's own folder has no other SDK. */
 const sdk = moduleBeside(import.meta.url, "../../parallel/index").href;
 const own = pathToFileURL(packageRoot).href;
 
@@ -28,10 +28,10 @@ registerHooks({
     if (specifier !== "manyhands") return next(specifier, context);
     try {
       const found = next(specifier, context);
-      // A program in a clone would get what was built last.
+      // Within a clone Node finds the package as it was last built, not the sources.
       if (!found.url.startsWith(`${own}/`)) return found;
     } catch {
-      // There is no other.
+      // The program's folder has no SDK of its own.
     }
     return { url: sdk, shortCircuit: true };
   },

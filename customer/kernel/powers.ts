@@ -18,18 +18,17 @@ interface Edit {
 }
 
 const helper = "__manyhandsPower";
-/** Hoisted, because code of the module's top level may call it. BigInts are exact anyway, and `Math.pow` takes none. */
+/** A function declaration, which code of the module's top level may call. BigInts keep the operator: it is exact, and `Math.pow` refuses them. */
 const helperSource = `function ${helper}(x, y) { return typeof x === "bigint" ? x ** y : Math.pow(x, y); }\n`;
 
 /**
- * Writes `x ** y` of a kernel as `Math.pow`: a sandbox can replace that, and not the operator, whose last bits are the engine's
- * (SPEC.md [BITS-1]). Lines stay where they are.
+ * Writes `x ** y` of a kernel as `Math.pow`, because a sandbox can replace the function but not the operator, whose last bits depend on
+ * the engine (SPEC.md [BITS-1]). Line numbers do not change.
  * @throws PlatformError BAD_ARGUMENT for a `**=` whose left side would have to be computed twice
  */
 export async function portablePowers(source: string): Promise<string> {
-  // Not where a comment begins or ends.
+  // Most kernels have no `**` except in the delimiters of comments, and are not parsed.
   if (!/(?<!\/)\*\*(?!\/)/.test(source)) return source;
-  // Loaded when it is needed: few kernels have a power.
   const { parseAst } = await import("rolldown/parseAst");
   const edits: Edit[] = [];
   collect(parseAst(source) as unknown as Node, source, edits);
@@ -61,7 +60,7 @@ function collect(node: Node, source: string, edits: Edit[]): void {
   }
 }
 
-/** Where the operator stands, past comments. */
+/** Position of the operator between two operands; comments between them may contain `**` as well. */
 function operatorIn(source: string, from: number, to: number): number {
   const between = source
     .slice(from, to)
@@ -69,7 +68,7 @@ function operatorIn(source: string, from: number, to: number): number {
   return from + between.indexOf("**");
 }
 
-/** Whether what is assigned to can be written twice: reading a name changes nothing. */
+/** Whether the target of an assignment can be evaluated twice: names, and properties of names. */
 function isRepeatable(node: Node): boolean {
   if (node.type === "Identifier" || node.type === "ThisExpression" || node.type === "Literal") return true;
   if (node.type !== "MemberExpression") return false;

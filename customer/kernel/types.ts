@@ -1,5 +1,5 @@
 /**
- * The types of kernels, for kernel modules. Nothing of it is left when the types are stripped.
+ * The types of kernels, for kernel modules. An `import type` of this module leaves no import in the kernel.
  *
  * @example
  * import type { KernelContext } from "manyhands/kernel";

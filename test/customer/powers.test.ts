@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { portablePowers } from "../../customer/kernel/powers.ts";
 
-/** What the kernel makes of 3, with `Math.pow` counted. */
+/** Runs a kernel on the input 3. @returns its output, and the number of calls of `Math.pow` */
 async function run(kernel: string): Promise<{ output: unknown; powers: number }> {
   const source = await portablePowers(
     `${kernel}\nexport const powers = () => count;\nlet count = 0;\nconst pow = Math.pow;\nMath.pow = (x, y) => { count++; return pow(x, y); };`,
