@@ -617,19 +617,14 @@ def _write_array(out: bytearray, place: int, data: Any) -> None:
         _write_extension(out, _EXT_ARRAY, data, place)
 
 
-_numpy_found: list[Any] = []
-
-
+@functools.lru_cache(maxsize=None)
 def _numpy() -> Any:
     """NumPy, imported when the first typed array arrives; None: NumPy is not installed."""
-    if not _numpy_found:
-        try:
-            import numpy
-        except ImportError:
-            _numpy_found.append(None)
-        else:
-            _numpy_found.append(numpy)
-    return _numpy_found[0]
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return numpy
 
 
 def decode_value(data: Any) -> Any:
@@ -1046,10 +1041,7 @@ class _Http:
 
     def close(self) -> None:
         self.stop.set(PlatformError("WRONG_STATE", "The connection was closed with hands.close()."))
-        with self.news:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._drop_idle()
 
     def ask(self, method: str, path: str, json_body: Any = None, **more: Any) -> Any:
         """Sends a request and reads the JSON of its reply."""
@@ -1123,10 +1115,10 @@ class _Http:
                     raise
                 is_away = most is None and not error.retry_after
             # Another request that succeeds ends the pause, and the back-off starts afresh.
-            if self._sleep(pause, stop, until_return=is_away):
+            if self.sleep(pause, stop, until_return=is_away):
                 attempts = 0
 
-    def _sleep(self, seconds: float, stop: _Stop, until_return: bool = False) -> bool:
+    def sleep(self, seconds: float, stop: _Stop, until_return: bool = False) -> bool:
         """Waits. Returns whether the server has come back meanwhile. Raises the error of ``stop``."""
         with self.news:
             returns = self._returns
@@ -1137,9 +1129,6 @@ class _Http:
             self.news.wait_for(is_over, seconds)
             stop.check()
             return until_return and self._returns != returns
-
-    def sleep(self, seconds: float, stop: _Stop) -> None:
-        self._sleep(seconds, stop)
 
     @contextlib.contextmanager
     def _attempt(
@@ -1477,13 +1466,12 @@ class _Submission:
     After a lost reply, the same index with the same input is one task. The last request closes the job.
     """
 
-    def __init__(self, job: Job, inputs: Iterable[Any], window: int | None, has_key: bool) -> None:
+    def __init__(self, job: Job, inputs: Iterable[Any], window: int | None) -> None:
         self._job = job
         self._http = job._http
         self._stop = job._stop
         self._inputs = inputs
         self._window = window
-        self._has_key = has_key
         self._batch = _Batch(0, _FIRST_BATCH)
         self._sent = 0
         self._ended = False
@@ -1512,11 +1500,7 @@ class _Submission:
         if ended:
             # The results of the ended job tell the rest.
             return self._job._not_taken(ended)
-        if not self._has_key:
-            self._job._is_left = True
-            with contextlib.suppress(PlatformError):
-                self._http.ask("POST", f"api/jobs/{info['id']}/cancel", patience=_CANCEL_PATIENCE)
-        self._stop.set(error)
+        self._job._give_up(error)
 
     def _send_all(self, info: dict[str, Any]) -> None:
         if isinstance(self._inputs, (list, tuple, range)):
@@ -2013,7 +1997,7 @@ class Job:
         self._is_verified = job_id is not None
         #: The refusal of inputs that came after the job had ended.
         self._refusal: PlatformError | None = None
-        #: The submission failed and cancels the job; its error is the program's, not the end of the job.
+        #: The submission or `on_result` failed; the program gets that error instead of the end of the job.
         self._is_left = False
         #: Whether the program asked for something that raises the failure of the submission.
         self._is_watched = False
@@ -2042,6 +2026,14 @@ class Job:
         with self._http.news:
             self._refusal = error
             self._http.news.notify_all()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Cancels a job without a key. Later calls of the program raise the error, which is not the end of the job."""
+        self._is_left = True
+        if not self._has_key:
+            with contextlib.suppress(PlatformError):
+                self._http.ask("POST", f"api/jobs/{self._id}/cancel", patience=_CANCEL_PATIENCE)
+        self._stop.set(error)
 
     def _wait(self, condition: Callable[[], bool], stop: _Stop, timeout: float | None = None) -> None:
         with self._http.news:
@@ -2163,12 +2155,7 @@ class Job:
         try:
             self._on_result(outcome)
         except BaseException as error:
-            # Later calls of the program get this error, and not the end of the job.
-            self._is_left = True
-            if not self._has_key:
-                with contextlib.suppress(PlatformError):
-                    self._http.ask("POST", f"api/jobs/{self._id}/cancel", patience=_CANCEL_PATIENCE)
-            self._stop.set(error)
+            self._give_up(error)
             raise
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
@@ -2365,9 +2352,7 @@ class Job:
         at = 0
         for position, (seq, index, size) in enumerate(zip(pack.seqs, pack.indexes, pack.sizes)):
             end = at + size
-            if size:
-                yield _outcome_of(seq, index, pack.data[at:end])
-            elif position in pack.failures:
+            if position in pack.failures:
                 yield Outcome(seq, index, None, TaskError._of(pack.failures[position]))
             elif position in pack.large:
                 fetch_ahead()
@@ -2697,8 +2682,7 @@ class Hands:
         """
         source, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
-        has_key = key is not None
-        job = Job(self, None, fail_fast, progress, on_result, on_break, has_key)
+        job = Job(self, None, fail_fast, progress, on_result, on_break, has_key=key is not None)
         options: dict[str, Any] = {
             "priority": self._priority if priority is None else priority,
             "maxAttempts": max_attempts,
@@ -2712,7 +2696,7 @@ class Hands:
             # With a random key a repeated request finds the job that a lost reply had made.
             "key": key if key is not None else f"once-{uuid.uuid4()}",
         }
-        submission = _Submission(job, inputs, window, has_key)
+        submission = _Submission(job, inputs, window)
         _submitting.add(job)
         _start(lambda: submission.run(lambda: self._create(source, options, after, job._stop)), "submission")
         _start(submission.enumerate, "inputs")

@@ -1160,8 +1160,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a Python customer leaves a job of broken inputs open",
     file: "python/manyhands.py",
-    find: `        if not self._has_key:
-            self._job._is_left = True`,
+    find: `        if not self._has_key:`,
     replace: `        if False:`,
     tests: python,
   },
