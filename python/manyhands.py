@@ -194,7 +194,7 @@ def _hint_for(message: str) -> str:
 
 
 class TaskFailedError(PlatformError):
-    """Some tasks of a gathered job failed. Every other task was computed; ``job.settled()`` gives those results.
+    """Failure of some tasks of a gathered job. Every other task was computed; ``job.settled()`` gives those results.
 
     Attributes:
         failures: every failed task, by index
@@ -242,7 +242,7 @@ undefined = _Undefined()
 
 @dataclass(frozen=True)
 class DataReference:
-    """Stands for a blob on the server, or a slice of one, inside an input or output.
+    """A blob on the server, or a slice of a blob, as a part of an input or output.
 
     Attributes:
         sha256: name of the blob
@@ -279,7 +279,7 @@ class DataReference:
 
 
 class _Unfit(Exception):
-    """A part of a value that is no value; its place is completed while the containers around it are left."""
+    """Refusal of a part of a value. Each container around the part puts its key or index in front of ``place``."""
 
     place = ""
 
@@ -657,7 +657,7 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 
 
 class _Reader:
-    """Reads MessagePack, and trusts no length in it. Byte arrays of values are ``bytes``, those of messages views."""
+    """Reads MessagePack, and trusts no length in it. Byte arrays become ``bytes`` in values, and views in messages."""
 
     __slots__ = ("at", "buffer", "end", "is_value")
 
@@ -778,7 +778,7 @@ def _read_reference(content: memoryview) -> DataReference:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Where the server is
+# Addresses and tokens
 
 _GRAMMAR = """  dc:HOST[:PORT]       a server and whoever computes for it (port 9990 unless said otherwise)
   http(s)://HOST:PORT  the same, by its address; HOST:PORT too
@@ -1134,7 +1134,7 @@ class _Http:
     def _attempt(
         self, request: _Request, silence: float, is_streamed: bool = False
     ) -> Generator[http.client.HTTPResponse, None, None]:
-        """One exchange. A connection whose reply was read whole is kept for the next."""
+        """Sends a request once. A connection whose reply was read whole is kept for the next request."""
         stop = request.stop or self.stop
         token = self._token
         connection, response = self._exchange(request, silence, token, stop)
@@ -1393,7 +1393,7 @@ _CANCEL_PATIENCE = 5.0
 
 
 class _Encoded:
-    """An input whose bytes were made before."""
+    """An input that was encoded when its task was submitted, so that a refusal is of that task alone."""
 
     __slots__ = ("blobs", "data")
 
@@ -1475,7 +1475,7 @@ class _Submission:
         self._batch = _Batch(0, _FIRST_BATCH)
         self._sent = 0
         self._ended = False
-        #: Whether the last request held one input, as those of a program do that waits for each output.
+        #: Whether the last request held a single input, as in a program that waits for each output.
         self._is_single = False
         self._failure: BaseException | None = None
 
@@ -1804,7 +1804,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SettledTask:
-    """How a task of an ended job ended."""
+    """Outcome of a task after the end of its job."""
 
     index: int
     #: ``done``, ``failed`` or ``cancelled``
@@ -2614,9 +2614,9 @@ class Hands:
             self.close()
 
     def close(self) -> None:
-        """Ends this connection: whatever waits raises. Jobs go on with the inputs that the server has.
+        """Ends this connection: waiting calls raise. Jobs go on with the inputs that the server has.
 
-        Those of :meth:`submit` are closed first.
+        Jobs of :meth:`submit` are closed first.
         """
         if self._executor:
             self._executor._close_jobs()
@@ -2794,15 +2794,15 @@ class Hands:
         return data
 
     def stream(self, reference: DataReference) -> Iterator[bytes]:
-        """The same in chunks, for data that is too large for memory."""
+        """The bytes of a reference in chunks, for data that is too large for memory."""
         return _stream_blob(self._http, reference)
 
     def status(self) -> dict[str, Any]:
-        """The server at a glance (``GET /api/status``)."""
+        """Status of the server (``GET /api/status``)."""
         return self._http.ask("GET", "api/status")
 
     def capacity(self) -> dict[str, Any]:
-        """The computer that the clients make together (``GET /api/capacity``)."""
+        """Capacity of the clients together (``GET /api/capacity``)."""
         return self._http.ask("GET", "api/capacity")
 
     def clients(self) -> list[dict[str, Any]]:
@@ -2810,7 +2810,7 @@ class Hands:
         return self._http.ask("GET", "api/clients")
 
     def usage(self) -> list[dict[str, Any]]:
-        """What you keep on the server, and may keep (``GET /api/usage``)."""
+        """Your usage of the server and your quota (``GET /api/usage``)."""
         return self._http.ask("GET", "api/usage")
 
     def _create(self, source: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop) -> dict[str, Any]:
@@ -3022,7 +3022,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
             lane = self._lanes.get(source)
             future = lane.submit(encoded) if lane else None
             if future is None:
-                # The source is a module: made from the text or file only once a kernel.
+                # The job gets the module of the kernel, which stays as it is.
                 lane = self._lanes[source] = _Lane(self._hands, source, {"name": self._hands._name or name, **self._options})
                 future = lane.submit(encoded)
         if future is None:

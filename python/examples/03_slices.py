@@ -1,4 +1,4 @@
-"""One file of numbers, a slice of it for each task, and arrays as outputs: ``python3 03_slices.py``.
+"""A file of numbers, a slice of it for each task, and arrays as outputs: ``python3 03_slices.py``.
 
 The file travels once; a client fetches and keeps what its tasks need. Outputs are arrays of NumPy, else memoryviews.
 """

@@ -1,4 +1,4 @@
-"""The same interface as the pools of the standard library: ``python3 04_executor.py``."""
+"""Futures, as from the pools of the standard library: ``python3 04_executor.py``."""
 
 from concurrent.futures import as_completed
 
