@@ -1321,7 +1321,7 @@ def _module_of_text(text: str) -> tuple[str, str]:
 
 
 def _with_arguments(source: str) -> str:
-    """The module of a kernel of several arguments as that of a kernel whose input is their list."""
+    """The module of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
     found = _DEFAULT_EXPORT.search(source)
     assert found
     before, rest = source[: found.start()], source[found.end() :]
@@ -1338,7 +1338,7 @@ def _with_arguments(source: str) -> str:
         rest = f"{declared.group()} {name}{rest[declared.end():]}"
     else:
         rest = f"const {name} ={rest}"
-    return f"{before}{rest}\nexport default (args, ctx) => {name}(...args, ctx);\n"
+    return f"{before}{rest.rstrip()}\nexport default (args, ctx) => {name}(...args, ctx);\n"
 
 
 def _module_of_file(path: Path) -> str:

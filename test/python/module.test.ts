@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { moduleOfFunction } from "../../customer/kernel/function-source.ts";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
@@ -68,6 +69,14 @@ describe.skipIf(python === undefined)(`the Python module${whySkipped}`, () => {
     const tests = new PythonProgram(["-m", "unittest", "tests.test_values", "tests.test_map"], variables);
     expect(await tests.ended(), tests.log).toBe(0);
     expect(tests.log).toMatch(/^Ran [1-9]\d* tests?[^]*OK/m);
+  });
+
+  it("[PY-3] [SDK-2] makes the SDK's module of a kernel of several arguments", async () => {
+    const kernel = (a: number, b: number): string => `${a + b} as default`;
+    const program =
+      "import manyhands as m, sys; print(m._with_arguments(m._kernel_of(sys.argv[1])[0]), end='')";
+    const made = await new PythonProgram(["-c", program, kernel.toString()], environment).ends();
+    expect(made).toBe(moduleOfFunction(kernel, true));
   });
 
   it("[PY-2] writes any value in the bytes of the SDK", async () => {
