@@ -817,6 +817,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: customer,
   },
   {
+    name: "a command that a script left in the background ends with npm",
+    file: "bin/manyhands.js",
+    find: "disown)\\b/.test(script)) return;",
+    replace: "disown)\\b/.test(script)) void 0;",
+    tests: ["test/cli/npx.test.ts"],
+  },
+  {
+    name: "a command of a program that npm runs ends with npm",
+    file: "bin/manyhands.js",
+    find: "if (!event || !/\\bmanyhands\\b/.test(script)) return;",
+    replace: "if (!event) return;",
+    tests: ["test/cli/npx.test.ts"],
+  },
+  {
     name: "a blob is not checked against its name",
     file: "customer/blobs.ts",
     find: `  if (hash && hash.digest("hex") !== reference.sha256) throw mismatch(reference);\n`,

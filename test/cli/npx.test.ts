@@ -38,17 +38,38 @@ describe("[WAIT-5] a command that npm runs in the foreground", () => {
   });
 
   it("stays when a script left it behind, or npm is further up", async () => {
-    const directory = await temporaryDirectory();
-    const client = `'${process.execPath}' '${launcher}' client --server http://127.0.0.1:9 --cache-dir '${directory}'`;
-    // The shell ends at once, as does the shell of a script that ends in "&".
-    const script = `${client} >/dev/null 2>&1 & echo $!`;
-    const env = { npm_lifecycle_event: "start", npm_lifecycle_script: "manyhands client &" };
-    const { child, text } = start("sh", ["-c", script], env);
-    await once(child, "close");
-    const pid = Number(text());
-    onTestFinished(() => void process.kill(pid, "SIGKILL"));
-    // The wait is longer than the client takes to notice.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    expect(isAlive(pid)).toBe(true);
+    const behind = await startInShell("manyhands client &");
+    const below = await startInShell("node experiment.js");
+    for (const { shell } of [behind, below]) {
+      shell.stdin.end();
+      await once(shell, "exit");
+    }
+    // The control starts to watch for its npm after the others lost theirs, so that they would notice first.
+    const control = await startInShell("manyhands client");
+    const ended = once(control.shell, "close");
+    control.shell.stdin.end();
+    await ended;
+    expect(control.text()).toContain("Told to end");
+    for (const { pid, text } of [behind, below]) {
+      expect(text()).not.toContain("Told to end");
+      expect(isAlive(pid)).toBe(true);
+    }
   });
 });
+
+/**
+ * Starts a client in the background of a shell, as if npm ran `script`. The shell ends with its input, and is closed when its client
+ * has ended, too.
+ */
+async function startInShell(script: string) {
+  const directory = await temporaryDirectory();
+  const client = `'${process.execPath}' '${launcher}' client --server http://127.0.0.1:9 --cache-dir '${directory}'`;
+  const env = { npm_lifecycle_event: "start", npm_lifecycle_script: script };
+  const { child: shell, text } = start("sh", ["-c", `${client} & echo $!; read line`], env);
+  const [pid] = await until(() => /^\d+$/m.exec(text()));
+  onTestFinished(() => {
+    if (isAlive(Number(pid))) process.kill(Number(pid), "SIGKILL");
+  });
+  await until(() => text().includes("Joining"));
+  return { shell, pid: Number(pid), text };
+}
