@@ -34,6 +34,11 @@ class LiveTest(unittest.TestCase):
         cls.hands = manyhands.connect()
         cls.addClassCleanup(cls.hands.close)
 
+    def refused(self, code, message, call):
+        with self.assertRaisesRegex(manyhands.PlatformError, message) as caught:
+            call()
+        self.assertEqual(caught.exception.code, code)
+
 
 def to_json(value):
     """The JSON form of a value (shared/wire/value-json.ts), to compare values of Python and JavaScript."""

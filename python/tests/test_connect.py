@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import threading
 import unittest
 from unittest import mock
 
@@ -36,11 +37,8 @@ class Specs(unittest.TestCase):
             ("dc:head:80:name=a:name=b", "name.* stands there twice"),
             ("dc:", "expected the host"),
             ("nonsense", "expected dc"),
-            ("http://head:9990/x y z=", None),
         ]:
             with self.subTest(text):
-                if message is None:
-                    continue
                 with self.assertRaisesRegex(PlatformError, message) as caught:
                     manyhands._parse_spec(text)
                 self.assertEqual(caught.exception.code, "BAD_OPTION")
@@ -85,8 +83,6 @@ class Connecting(LiveTest):
         hands = manyhands.connect()
         job = hands.map("() => 1", [1], requires={"memoryMb": 60_000})
         job.submitted()
-        import threading
-
         threading.Timer(0.2, hands.close).start()
         with self.assertRaisesRegex(PlatformError, "closed with hands.close"):
             job.gather()

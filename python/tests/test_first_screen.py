@@ -8,7 +8,8 @@ from pathlib import Path
 
 import manyhands
 from manyhands import PlatformError
-from tests.support import LiveTest
+
+from .support import LiveTest
 
 
 class SingleTasks(LiveTest):
