@@ -3003,7 +3003,8 @@ class ManyhandsExecutor(concurrent.futures.Executor):
         self._hands = where if isinstance(where, Hands) else connect(where)
         # Each future tells of its own failure.
         self._options = {"fail_fast": False, **options}
-        self._lanes: dict[str, _Lane] = {}
+        #: The newest job of each kernel.
+        self._lanes: dict[tuple[str, bool], _Lane] = {}
         self._lock = threading.Lock()
         self._is_shut = False
         _executors.add(self)
@@ -3012,18 +3013,19 @@ class ManyhandsExecutor(concurrent.futures.Executor):
         """Computes ``fn(*args)`` on a client. The future raises :class:`TaskError` when the kernel failed."""
         if kwargs:
             raise TypeError("A kernel has no keyword arguments; send a dict as its one argument.")
-        source, name = _kernel_of(fn)
-        if len(args) != 1:
-            source = _with_arguments(source)
-        encoded = _Encoded(args[0] if len(args) == 1 else list(args))
+        takes_list = len(args) != 1
+        encoded = _Encoded(list(args) if takes_list else args[0])
+        identity = (repr(fn), takes_list)
         with self._lock:
             if self._is_shut:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            lane = self._lanes.get(source)
+            lane = self._lanes.get(identity)
             future = lane.submit(encoded) if lane else None
             if future is None:
-                # The job gets the module of the kernel, which stays as it is.
-                lane = self._lanes[source] = _Lane(self._hands, source, {"name": self._hands._name or name, **self._options})
+                source, name = _kernel_of(fn)
+                options = {"name": self._hands._name or name, **self._options}
+                lane = _Lane(self._hands, _with_arguments(source) if takes_list else source, options)
+                self._lanes[identity] = lane
                 future = lane.submit(encoded)
         if future is None:
             raise RuntimeError("the job of this kernel ended at once")
