@@ -178,7 +178,7 @@ export class Hands {
     return getBlob(this.#http, reference, options.signal);
   }
 
-  /** The same in chunks, for data that is too large for memory. */
+  /** The bytes of a reference in chunks, for data that is too large for memory. */
   stream(
     reference: DataReference,
     options: { signal?: AbortSignal } = {},
