@@ -1825,6 +1825,8 @@ class Progress(NamedTuple):
     total: int
     queued: int
     running: int
+    #: Computed by volunteers, and not accepted yet.
+    provisional: int
     done: int
     failed: int
     cancelled: int
@@ -1861,7 +1863,7 @@ class Progress(NamedTuple):
 
 
 def _counts_of(counts: dict[str, int]) -> dict[str, Any]:
-    return {name: counts[name] for name in ("total", "queued", "running", "done", "failed", "cancelled")}
+    return {name: counts[name] for name in ("total", "queued", "running", "provisional", "done", "failed", "cancelled")}
 
 
 class _Listener:
@@ -2185,6 +2187,24 @@ class Job:
     def status(self) -> dict[str, Any]:
         """State of the job as ``GET /api/jobs/{id}`` tells it: counts, rate, estimated end, first failures."""
         return self._http.ask("GET", f"api/jobs/{self.id}")
+
+    def statement(self) -> dict[str, Any]:
+        """Counts of the verification of volunteers' results so far: ``strangers`` (accepted), ``audited``, ``wrong`` …"""
+        return self.status()["statement"]
+
+    def set_verify(
+        self, verify: str | dict[str, int] | None = None, compare: str | dict[str, float] | None = None
+    ) -> dict[str, Any]:
+        """Changes the verification of volunteers' results; what is not given stays as it is.
+
+        Volunteers get tasks of a job that is not reproducible (``statement()["irreproducible"]``) only after such a change.
+
+        Raises:
+            PlatformError: WRONG_STATE when the job has ended, BAD_REQUEST for values that do not go together
+        """
+        given = {"verify": verify, "compare": compare}
+        body = {name: value for name, value in given.items() if value is not None}
+        return self._http.ask("PUT", f"api/jobs/{self.id}/verify", body)
 
     def cancel(self) -> dict[str, Any]:
         """Cancels the job: running kernels are terminated; results so far stay."""
@@ -2637,6 +2657,10 @@ class Hands:
         memory_mb: int | None = None,
         seed: str | None = None,
         requires: dict[str, Any] | None = None,
+        verify: str | dict[str, int] | None = None,
+        compare: str | dict[str, float] | None = None,
+        check: bool = False,
+        math: str | None = None,
         fail_fast: bool | None = None,
         group: str | None = None,
         after: Sequence[str | Job] = (),
@@ -2663,6 +2687,12 @@ class Hands:
             memory_mb: memory of one task
             seed: of ``ctx.random()``
             requires: which clients may compute it, as in the REST interface: ``{"trusted": True, "kind": "node"}``
+            verify: how results of volunteers are verified: ``"audit"`` (the default), ``{"quorum": n}``, ``"trusted"`` or
+                ``"off"``; ``docs/verification.md`` says which suits which job
+            compare: when two results agree: ``"bits"`` (the default), ``{"abs": …, "rel": …}`` or ``"kernel"``, its function
+                ``compare(a, b)``
+            check: True: the kernel module's ``check(input, output)`` looks at every result of a volunteer
+            math: ``"native"``: ``Math``, clocks and languages of kernels are those of each client, and not the same everywhere
             fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True:
                 also as soon as a task has failed, gathering raises and the job is cancelled
             group: jobs of one group are listed and cancelled together
@@ -2690,6 +2720,10 @@ class Hands:
             "memoryMb": memory_mb,
             "seed": seed,
             "requires": requires,
+            "verify": verify,
+            "compare": compare,
+            "check": True if check else None,
+            "math": math,
             "failFast": False if fail_fast is False else None,
             "group": group,
             "name": name or self._name or own_name,

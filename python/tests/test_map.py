@@ -143,6 +143,19 @@ class Mapping(LiveTest):
         blocked = self.hands.map("x => x", [1], after=[broken])
         self.refused("JOB_BLOCKED", "is blocked", blocked.gather)
 
+    def test_py_3_verification_is_asked_for_told_and_changed(self):
+        with self.assertRaisesRegex(manyhands.PlatformError, "quorum"):
+            self.hands.map("x => x", [1], verify={"quorum": 2}, compare="kernel").gather(60)
+        job = self.hands.map("x => Math.floor(x)", [1.5], verify={"quorum": 2}, compare={"rel": 1e-6}, math="native")
+        self.assertEqual(job.gather(60), [1])
+        told = job.status()
+        self.assertEqual((told["verify"], told["compare"], told["math"]), ({"quorum": 2}, {"rel": 1e-6}, "native"))
+        # Clients with a token are trusted.
+        self.assertEqual(job.statement()["strangers"], 0)
+        with self.assertRaises(manyhands.PlatformError) as raised:
+            job.set_verify("off")
+        self.assertEqual(raised.exception.code, "WRONG_STATE")
+
     def test_py_3_progress_is_told_to_the_end(self):
         told = []
         self.hands.map("x => x", range(100), on_progress=told.append).gather()
