@@ -1217,6 +1217,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: verification,
   },
   {
+    name: "audits that are being read are not counted",
+    file: "server/scheduler/auditing.ts",
+    find: "const room = most - job.audits.size - job.reading;",
+    replace: "const room = most - job.audits.size;",
+    tests: verification,
+  },
+  {
+    name: "audits in the queue are not counted",
+    file: "server/scheduler/auditing.ts",
+    find: "const room = most - job.audits.size - job.reading;",
+    replace: "const room = most - job.reading;",
+    tests: verification,
+  },
+  {
     name: "audits of strangers ban",
     file: "server/scheduler/auditing.ts",
     find: "    if (!first?.trusted || !latest?.trusted)\n      return latest?.trusted",

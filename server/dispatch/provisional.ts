@@ -114,7 +114,7 @@ export class Provisional {
         const found = await store.provisionalOutput(job, window, index);
         if (found) outputs.set(index, found.output);
       }
-    feed({ type: "auditsRead", job, window, tasks, outputs });
+    feed({ type: "auditsRead", job, window, asked: indexes.length, tasks, outputs });
   }
 
   compare(instruction: Of<"compareOutputs">): void {

@@ -1,6 +1,6 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { limits } from "../../shared/limits.ts";
-import { callOf, chooseAudit } from "./auditing.ts";
+import { callOf, chooseAudit, readAudits } from "./auditing.ts";
 import { addLease, isBarred, isHandedOut, leasesFor } from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
@@ -71,17 +71,22 @@ function noteUnmet(state: State, jobs: readonly Job[]): void {
   for (const job of jobs) if (hasWork(state, job) && !anyMayRun(job)) state.unmet.add(job);
 }
 
-/** Asks the store for more tasks of the jobs whose window runs low while clients are there. */
+/** Asks the store for waiting audits, and for more tasks of the jobs whose window runs low while clients are there. */
 export function refillWindows(state: State): void {
-  if (state.clients.size === 0) return;
   const bytes = Math.max(leastWindowBytes, windowBytes / Math.max(1, state.jobs.size));
   for (const job of state.jobs.values()) {
-    if (job.claiming || job.exhausted || !isHandedOut(state, job)) continue;
-    const window = Math.min(maxWindowTasks, Math.max(16, Math.floor(bytes / job.inputBytes)));
+    if (job.unread.size > 0) readAudits(state, job, windowOf(bytes, job.auditBytes));
+    if (state.clients.size === 0 || job.claiming || job.exhausted || !isHandedOut(state, job)) continue;
+    const window = windowOf(bytes, job.inputBytes);
     if (job.queue.size + job.seconds.size > window / 2) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
   }
+}
+
+/** Number of tasks of about `taskBytes` that may wait in memory. */
+function windowOf(bytes: number, taskBytes: number): number {
+  return Math.min(maxWindowTasks, Math.max(16, Math.floor(bytes / taskBytes)));
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { TaskIndex } from "../../shared/ids.ts";
 import type { Failure, LeasedTask, Payload, TaskOutcome } from "../../shared/wire/protocol.ts";
-import type { ClaimedTask } from "../store/store.ts";
+import type { SchedulerEvent } from "./events.ts";
 import { banStranger, doubtKernel } from "./found-wrong.ts";
 import { readComparison, readInspection } from "./inspection.ts";
 import { putBack, requeue } from "./leases.ts";
@@ -16,6 +16,7 @@ import {
   type Task,
   type Window,
 } from "./state.ts";
+import { estimateBytes } from "./value-bytes.ts";
 import { callAuditors, isInspectorExpected, isTrustedExpected, isTrustedThere } from "./who-audits.ts";
 import { advance, auditInFull, giveUpResult, noteAgreed, replaceResult } from "./windows.ts";
 
@@ -25,14 +26,32 @@ const lookahead = 16;
 /** Failures that a kernel gives on every client. */
 const ofKernel: ReadonlySet<Failure["kind"]> = new Set(["error", "unserialisable"]);
 
+/** Has the store read audits until so many are queued or being read. */
+export function readAudits(state: State, job: Job, most: number): void {
+  for (const request of job.unread) {
+    const room = most - job.audits.size - job.reading;
+    if (room <= 0) return;
+    const { window, inspect } = request;
+    const isJudged = job.windows.has(window.number);
+    const left = isJudged ? request.indexes.filter((index) => window.pending.has(index)) : [];
+    const indexes = left.slice(0, room);
+    request.indexes = left.slice(room);
+    if (request.indexes.length === 0) job.unread.delete(request);
+    if (indexes.length === 0) continue;
+    job.reading += indexes.length;
+    state.out.push({ type: "readAudits", job: job.id, window: window.number, indexes, inspect });
+  }
+}
+
 /** The tasks of results to be audited, and their provisional outputs when they are inspected, are read. */
 export function addAudits(
   state: State,
   job: Job,
-  number: number,
-  tasks: readonly ClaimedTask[],
-  outputs: ReadonlyMap<TaskIndex, Payload> | undefined,
+  { window: number, asked, tasks, outputs }: Extract<SchedulerEvent, { type: "auditsRead" }>,
 ): void {
+  // The job may have ended and been requeued since these tasks were asked for.
+  job.reading = Math.max(0, job.reading - asked);
+  job.auditBytes = estimateBytes(job.auditBytes, tasks, outputs?.values());
   const window = job.windows.get(number);
   if (!window) return;
   for (const claimed of tasks) {

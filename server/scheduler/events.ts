@@ -200,6 +200,8 @@ export type SchedulerEvent =
       readonly type: "auditsRead";
       readonly job: JobId;
       readonly window: number;
+      /** Number of tasks that were to be read. */
+      readonly asked: number;
       readonly tasks: readonly ClaimedTask[];
       readonly outputs: ReadonlyMap<TaskIndex, Payload> | undefined;
     }

@@ -8,15 +8,18 @@ import { noLeases, nothingCached, type State } from "./state.ts";
  */
 export function checkInvariants(state: Readonly<State>): void {
   for (const job of state.jobs.values()) {
-    const queued = [...job.queue, ...job.audits, ...job.seconds];
-    must(new Set(queued).size === queued.length, `job ${job.id} queues a task twice`);
+    const queued = new Set([...job.queue, ...job.audits, ...job.seconds]);
+    must(
+      queued.size === job.queue.size + job.audits.size + job.seconds.size,
+      `job ${job.id} queues a task twice`,
+    );
     for (const task of job.suspects)
       must(task.place === "queued", `suspect task ${job.id}/${task.index} is ${task.place}`);
     for (const task of queued) must(task.place === "queued", `queued task ${task.index} is ${task.place}`);
     for (const [index, task] of job.tasks) {
       const story = `task ${job.id}/${index} (${task.place}, ${task.leases.length} leases, ${task.attempts} attempts)`;
       must(task.index === index && task.job === job, `${story} is filed under another name`);
-      must((task.place === "queued") === queued.includes(task), `${story}: place and queue disagree`);
+      must((task.place === "queued") === queued.has(task), `${story}: place and queue disagree`);
       must((task.place === "leased") === task.leases.length > 0, `${story}: place and leases disagree`);
       must(task.leases.length <= 2, `${story} has more than a second lease`);
       must(

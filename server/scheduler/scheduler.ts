@@ -31,6 +31,7 @@ import {
   type State,
 } from "./state.ts";
 import { takeUpStandings } from "./reputation.ts";
+import { estimateBytes } from "./value-bytes.ts";
 import { changeVerification, takeUp } from "./verification.ts";
 import { callAuditors } from "./who-audits.ts";
 import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
@@ -249,7 +250,7 @@ function apply(state: State, event: SchedulerEvent): void {
         state.supplyChanged = true;
       });
     case "auditsRead":
-      return withJob(state, event, (job) => addAudits(state, job, event.window, event.tasks, event.outputs));
+      return withJob(state, event, (job) => addAudits(state, job, event));
     case "outputsCompared":
       return withJob(state, event, (job) =>
         noteComparison(state, job, event.window, event.index, event.agree, event.first),
@@ -282,10 +283,8 @@ function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChan
 function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit: number): void {
   job.claiming = false;
   job.exhausted = tasks.length < limit;
-  let bytes = 0;
   for (const claimed of tasks) {
-    const { index, input } = claimed;
-    bytes += input instanceof Uint8Array ? input.length : 128;
+    const { index } = claimed;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);
     if (job.endingUnclaimed.has(index) || job.tasks.has(index)) continue;
     const task = newTask(job, claimed);
@@ -294,7 +293,7 @@ function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit
     queueOf(task).append(task);
     state.supplyChanged = true;
   }
-  if (tasks.length > 0) job.inputBytes = Math.max(256, bytes / tasks.length, job.inputBytes / 4);
+  job.inputBytes = estimateBytes(job.inputBytes, tasks);
 }
 
 function withJob(

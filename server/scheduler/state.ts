@@ -157,6 +157,13 @@ export interface CohortEvidence {
   readonly burnt: boolean;
 }
 
+/** Results of a window whose audits, or inspections, are to be read from the store. */
+export interface AuditRequest {
+  readonly window: Window;
+  indexes: readonly TaskIndex[];
+  readonly inspect: boolean;
+}
+
 export interface Job {
   readonly id: JobId;
   info: SchedulerJob;
@@ -169,6 +176,12 @@ export interface Job {
   readonly overdue: Set<Task>;
   /** Provisional results that wait for an audit. */
   readonly audits: TaskQueue<Task>;
+  /** Audits to be read when `audits` has room, in order. */
+  readonly unread: Set<AuditRequest>;
+  /** Number of audits that are being read. */
+  reading: number;
+  /** Estimated bytes of an audit: its input, and the output to be inspected. Falls slowly, as `inputBytes`. */
+  auditBytes: number;
   /** Tasks that wait for opinions of further cohorts. */
   readonly seconds: TaskQueue<Task>;
   /** Tasks whose opinions do not make a quorum although there are enough. */
@@ -339,6 +352,9 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     suspects: new Set(),
     overdue: new Set(),
     audits: new TaskQueue(),
+    unread: new Set(),
+    reading: 0,
+    auditBytes: limits.inlineValueBytes,
     seconds: new TaskQueue(),
     disputed: new Set(),
     opinions: new Map(),

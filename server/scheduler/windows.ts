@@ -77,7 +77,7 @@ export function takeUpWindow(state: State, { job: id, indexes, ...name }: Provis
   window.results.push(...indexes);
   reputationOf(state, name.client).windows.add(window);
   close(state, window);
-  inspect(state, window, indexes);
+  inspect(window, indexes);
 }
 
 /** The store has these provisional results; the outputs of `dropped` came too late. */
@@ -96,21 +96,20 @@ export function noteKept(
   if (!window) return;
   if (dropped.length > 0) window.results = window.results.filter((index) => !dropped.includes(index));
   window.unkept -= kept.length + dropped.length;
-  inspect(state, window, kept);
-  auditAgain(state, window, kept);
+  inspect(window, kept);
+  auditAgain(window, kept);
   advance(state, window);
 }
 
 /** Has results audited at once of tasks at which another cohort was found wrong: they tell whether the kernel is at fault (SPEC.md [VERIFY-5]). */
-function auditAgain(state: State, window: Window, kept: readonly TaskIndex[]): void {
-  const { job, number, cohort, pending, chosen } = window;
+function auditAgain(window: Window, kept: readonly TaskIndex[]): void {
+  const { job, cohort, pending, chosen } = window;
   const refuted = kept.filter((index) => job.doubt.isRefuted(index, cohort));
   for (const index of refuted) chosen.add(index);
   // A result that is being inspected is computed after that.
   const indexes = refuted.filter((index) => !pending.has(index));
-  if (indexes.length === 0) return;
   for (const index of indexes) pending.add(index);
-  state.out.push({ type: "readAudits", job: job.id, window: number, indexes, inspect: false });
+  if (indexes.length > 0) job.unread.add({ window, indexes, inspect: false });
 }
 
 /** The store refused these provisional results; their clients send them again. */
@@ -123,11 +122,11 @@ export function noteUnkept(state: State, job: Job, number: number, indexes: read
 }
 
 /** Has every result looked at by the kernel module's `check`. */
-function inspect(state: State, window: Window, indexes: readonly TaskIndex[]): void {
+function inspect(window: Window, indexes: readonly TaskIndex[]): void {
   const { job } = window;
   if (!job.info.check || indexes.length === 0) return;
   for (const index of indexes) window.pending.add(index);
-  state.out.push({ type: "readAudits", job: job.id, window: window.number, indexes, inspect: true });
+  job.unread.add({ window, indexes, inspect: true });
 }
 
 /** Closes the windows of a client whose session ended. */
@@ -200,7 +199,7 @@ export function advance(state: State, window: Window): void {
 }
 
 function startAudits(state: State, window: Window): void {
-  const { job, number, results, pending, chosen } = window;
+  const { job, results, pending, chosen } = window;
   window.place = "judging";
   if (results.length === 0) return forgetWindow(state, window);
   const added: TaskIndex[] = [];
@@ -211,8 +210,7 @@ function startAudits(state: State, window: Window): void {
     pending.add(index);
     added.push(index);
   }
-  if (added.length === 0) return;
-  state.out.push({ type: "readAudits", job: job.id, window: number, indexes: added, inspect: false });
+  if (added.length > 0) job.unread.add({ window, indexes: added, inspect: false });
 }
 
 /**

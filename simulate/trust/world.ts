@@ -355,7 +355,7 @@ class World {
     const outputs = inspect
       ? new Map(indexes.map((index) => [index, this.#store.output(window, index)!]))
       : undefined;
-    this.#feed({ type: "auditsRead", job, window, tasks, outputs });
+    this.#feed({ type: "auditsRead", job, window, asked: indexes.length, tasks, outputs });
   }
 
   #ban(id: ClientId): void {

@@ -27,7 +27,7 @@ function deliver(
   { id }: WorldClient,
   job: JobId,
   indexes: readonly TaskIndex[],
-  { attempt = 1, compute = square }: { attempt?: number; compute?: (index: number) => number } = {},
+  { attempt = 1, compute = square }: { attempt?: number; compute?: (index: number) => Value } = {},
 ): void {
   const results = indexes.map((index) => ({
     index,
@@ -45,6 +45,14 @@ function upTo(count: number): TaskIndex[] {
 /** Lets a client hold nothing more and ask for nothing. */
 function rest(world: VerificationWorld, { id }: WorldClient): void {
   world.feed({ type: "clientWanted", client: id, tasks: 0, slots: 1 });
+}
+
+/** Changes how a job is verified, as its customer does. */
+async function change(world: VerificationWorld, job: JobId, verify: Verify): Promise<void> {
+  const requires = verify === "trusted" ? { trusted: true } : {};
+  const stored = world.store.setVerify(job, { verify, compare: "bits" });
+  world.feed({ type: "jobChanged", job, verification: { verify, compare: "bits", requires } });
+  await stored;
 }
 
 describe("[VERIFY-3] a window is judged in the end", () => {
@@ -273,13 +281,6 @@ describe("[VERIFY-1] a quorum", () => {
 });
 
 describe("a customer that changes how a job is verified", () => {
-  const change = async (world: VerificationWorld, job: JobId, verify: Verify) => {
-    const requires = verify === "trusted" ? { trusted: true } : {};
-    const stored = world.store.setVerify(job, { verify, compare: "bits" });
-    world.feed({ type: "jobChanged", job, verification: { verify, compare: "bits", requires } });
-    await stored;
-  };
-
   test("[VERIFY-1] from a quorum to audits loses no task whose opinion is on its way to disk", async () => {
     const world = await VerificationWorld.open();
     const job = await world.job(4, { verify: { quorum: 2 } });
@@ -414,3 +415,72 @@ describe("[VERIFY-6] an audit after a restart", () => {
     expect(await accepted(world, job)).toEqual({ right: 10, wrong: 0 });
   });
 });
+
+describe("[FLOW-2] audits that wait for slow auditors", () => {
+  /** Lets a trusted client do all audits, hundreds in a message. */
+  async function auditAll(world: VerificationWorld, job: JobId, output: (index: number) => Value) {
+    const node = world.trusted();
+    world.feed({ type: "clientWanted", client: node.id, tasks: 512, slots: 512 });
+    for (await world.settle(); node.held.length > 0; await world.settle()) {
+      const results = node.held.splice(0).map(({ task: { index, attempt, call } }) => ({
+        index,
+        attempt,
+        elapsedMs: 10,
+        outcome: {
+          state: "done" as const,
+          output: encodeValue(call ? { correct: true, suspicious: false } : output(index)),
+        },
+      }));
+      world.feed({ type: "resultsReceived", client: node.id, job, results });
+    }
+    await world.pass(1000);
+  }
+
+  test("are bounded in count, and go on when audits end", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(4500, { check: true });
+    const stranger = world.stranger(square);
+    rest(world, stranger);
+    deliver(world, stranger, job, upTo(4500));
+    expect(await mostAudits(world, job)).toBe(4096);
+    await auditAll(world, job, square);
+    expect(await world.row(job)).toMatchObject({ state: "finished", statement: { checked: 4500 } });
+  });
+
+  test("are bounded in bytes, those of outputs included", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(400, { check: true });
+    const stranger = world.stranger(square);
+    rest(world, stranger);
+    const output = new Uint8Array(250_000);
+    deliver(world, stranger, job, upTo(400), { compute: () => output });
+    const audits = await mostAudits(world, job);
+    expect(audits).toBeGreaterThan(100);
+    expect(audits * output.length).toBeLessThan(limits.inlineValueBytes * 130);
+    await auditAll(world, job, () => output);
+    expect(await world.row(job)).toMatchObject({ state: "finished", statement: { checked: 400 } });
+  });
+
+  test("are forgotten with their window", async () => {
+    const world = await VerificationWorld.open({ auditors: true, believeUntil: 1e9 });
+    const job = await world.job(300, { check: true });
+    const stranger = world.stranger(square);
+    rest(world, stranger);
+    deliver(world, stranger, job, upTo(300), { compute: () => new Uint8Array(250_000) });
+    await mostAudits(world, job);
+    await change(world, job, "trusted");
+    await world.settle();
+    const { unread, reading, audits } = world.dispatcher.scheduler.state.jobs.get(job)!;
+    expect([unread.size, reading, audits.size]).toEqual([0, 0, 0]);
+  });
+});
+
+/** The number of audits in memory when no more of them are read. */
+async function mostAudits(world: VerificationWorld, job: JobId): Promise<number> {
+  const { audits } = world.dispatcher.scheduler.state.jobs.get(job)!;
+  for (let before = -1; before < audits.size;) {
+    before = audits.size;
+    await world.settle();
+  }
+  return audits.size;
+}
