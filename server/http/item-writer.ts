@@ -13,17 +13,16 @@ export class ItemWriter {
   readonly #format: Framing;
   readonly #res: Response;
   readonly #signal: AbortSignal;
+  readonly #blobs: Blobs;
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #written = 0;
 
-  readonly #blobs: Blobs;
-
   constructor(res: Response, format: Framing, signal: AbortSignal, blobs: Blobs) {
     this.#res = res;
-    this.#blobs = blobs;
     this.#format = format;
     this.#signal = signal;
+    this.#blobs = blobs;
   }
 
   open(): void {
@@ -31,20 +30,11 @@ export class ItemWriter {
   }
 
   /** Takes a part. @returns a promise to wait for before the next part, if necessary */
-  write(part: Uint8Array | string): Promise<void> | undefined {
+  write(part: Uint8Array | string | LargeResult): Promise<void> | undefined {
     if (this.#written++ > 0) this.#push(this.#format.separator);
+    if (typeof part === "object" && "closing" in part) return this.#writeLarge(part);
     this.#push(part);
     return this.#bytes >= chunkBytes ? this.flush() : undefined;
-  }
-
-  /** Takes a part in pieces, at the reader's pace. */
-  async writeLarge(result: LargeResult): Promise<void> {
-    if (this.#written++ > 0) this.#push(this.#format.separator);
-    for await (const piece of largeJsonItem(this.#blobs, result)) {
-      this.#push(piece);
-      if (this.#bytes >= chunkBytes) await this.flush();
-      if (this.#signal.aborted) return;
-    }
   }
 
   keepAlive(): void {
@@ -65,17 +55,21 @@ export class ItemWriter {
     if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
   }
 
+  /** Takes an output in pieces, at the reader's pace. */
+  async #writeLarge(result: LargeResult): Promise<void> {
+    for await (const piece of largeJsonItem(this.#blobs, result)) {
+      this.#push(piece);
+      if (this.#bytes >= chunkBytes) await this.flush();
+      if (this.#signal.aborted) return;
+    }
+  }
+
   #push(part: Uint8Array | string): void {
     if (part.length === 0) return;
     const bytes = typeof part === "string" ? Buffer.from(part) : part;
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
   }
-}
-
-/** Whether an output is to be written in pieces. */
-export function isLarge(part: Uint8Array | string | LargeResult): part is LargeResult {
-  return typeof part === "object" && "closing" in part;
 }
 
 function drained(res: Response, signal: AbortSignal): Promise<void> {

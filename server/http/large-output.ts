@@ -58,7 +58,7 @@ export function unreadableItem(
   return item.state === "done" ? unreadableLine(item, kind, reason) : { ...item, message: reason };
 }
 
-/** The same for a done task. */
+/** The failed result that a customer reads instead of an unreadable output. */
 export function unreadableLine(
   { seq, index }: Pick<DoneItem, "seq" | "index">,
   kind: "data" | "unserialisable",

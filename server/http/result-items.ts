@@ -2,11 +2,11 @@ import { MessagePack } from "../../shared/wire/messagepack.ts";
 import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { checkValue, decodeValue } from "../../shared/wire/codec.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import type { Payload } from "../../shared/wire/protocol.ts";
 import { contentTypes, type JobInfo, type ResultLine } from "../../shared/wire/rest.ts";
 import { emptyFrame, encodeJobLine, encodeResultPack, type JobLine } from "../../shared/wire/result-pack.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { ProvisionalResult, ResultRow } from "../store/store.ts";
-import type { Payload } from "../../shared/wire/protocol.ts";
 import { unreadableItem, unreadableLine, type LargeResult } from "./large-output.ts";
 
 /** A form of results: a whole reply is `opening`, parts with `separator` between them, `closing`. */

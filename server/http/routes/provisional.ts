@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import type { HttpParts, Routes } from "../context.ts";
-import { isLarge, ItemWriter } from "../item-writer.ts";
+import { ItemWriter } from "../item-writer.ts";
 import { jobOf } from "../ownership.ts";
 import { afterOf, beginStream } from "../reply.ts";
 import { ndjsonResults, provisionalItem } from "../result-items.ts";
@@ -21,8 +21,8 @@ export function provisionalRoutes({ platform, blobs }: HttpParts): Routes<"GET /
         const last = page.at(-1);
         if (!last) break;
         for (const result of page) {
-          const item = provisionalItem(result);
-          await (isLarge(item) ? writer.writeLarge(item) : writer.write(item));
+          const full = writer.write(provisionalItem(result));
+          if (full) await full;
         }
         after = last.index;
       }

@@ -3,7 +3,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
-import { ItemWriter, isLarge } from "../item-writer.ts";
+import { ItemWriter } from "../item-writer.ts";
 import { jobOf } from "../ownership.ts";
 import { afterOf, beginStream, flag } from "../reply.ts";
 import {
@@ -57,7 +57,7 @@ async function stream(
     const page = await platform.results(id, after);
     if (page.length > 0) {
       for (const part of format.parts(page)) {
-        const full = isLarge(part) ? writer.writeLarge(part) : writer.write(part);
+        const full = writer.write(part);
         if (full) await full;
       }
       // Results are sent before other work, because a customer may be waiting for one of them.
