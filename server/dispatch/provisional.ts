@@ -80,29 +80,17 @@ export class Provisional {
     );
   }
 
-  withdraw(instruction: Of<"withdrawProvisional">): void {
-    const { job, window, indexes, checks } = instruction;
+  withdraw({ job, window, indexes, checks }: Of<"withdrawProvisional">): void {
     const { store, listener, feed } = this.#parts;
-    store.withdrawProvisional(job, window, indexes, checks).then(
-      ({ reopened, job: row }) => {
-        if (reopened.length > 0) feed({ type: "provisionalReopened", job });
-        listener.jobChanged?.(row);
-      },
-      (error: unknown) => {
-        if (isGone(error)) return;
-        this.#failed(error, job, "could not withdraw results; trying again in a second");
-        setTimeout(() => this.withdraw(instruction), 1000).unref();
-      },
-    );
+    this.#untilDone(job, "withdraw results", async () => {
+      const { reopened, job: row } = await store.withdrawProvisional(job, window, indexes, checks);
+      if (reopened.length > 0) feed({ type: "provisionalReopened", job });
+      listener.jobChanged?.(row);
+    });
   }
 
   readAudits(instruction: Of<"readAudits">): void {
-    const { job } = instruction;
-    this.#readAudits(instruction).catch((error: unknown) => {
-      if (isGone(error)) return;
-      this.#failed(error, job, "could not read tasks to audit; trying again in a second");
-      setTimeout(() => this.readAudits(instruction), 1000).unref();
-    });
+    this.#untilDone(instruction.job, "read tasks to audit", () => this.#readAudits(instruction));
   }
 
   async #readAudits({ job, window, indexes, inspect }: Of<"readAudits">): Promise<void> {
@@ -118,12 +106,7 @@ export class Provisional {
   }
 
   compare(instruction: Of<"compareOutputs">): void {
-    const { job } = instruction;
-    this.#compare(instruction).catch((error: unknown) => {
-      if (isGone(error)) return;
-      this.#failed(error, job, "could not compare results; trying again in a second");
-      setTimeout(() => this.compare(instruction), 1000).unref();
-    });
+    this.#untilDone(instruction.job, "compare results", () => this.#compare(instruction));
   }
 
   async #compare({ job, window, index, compare, first: given, second }: Of<"compareOutputs">): Promise<void> {
@@ -134,12 +117,7 @@ export class Provisional {
   }
 
   group(instruction: Of<"groupOutputs">): void {
-    const { job } = instruction;
-    this.#group(instruction).catch((error: unknown) => {
-      if (isGone(error)) return;
-      this.#failed(error, job, "could not compare results; trying again in a second");
-      setTimeout(() => this.group(instruction), 1000).unref();
-    });
+    this.#untilDone(instruction.job, "compare results", () => this.#group(instruction));
   }
 
   async #group({ job, index, windows, compare }: Of<"groupOutputs">): Promise<void> {
@@ -180,14 +158,19 @@ export class Provisional {
   noteIrreproducible(job: JobId): void {
     const { store, listener, log } = this.#parts;
     log.warn({ job }, "strangers' results of this job differ: only trusted clients compute it from now on");
-    store.noteChecks(job, { irreproducible: true }).then(
-      (row) => listener.jobChanged?.(row),
-      (error: unknown) => {
-        if (isGone(error)) return;
-        this.#failed(error, job, "could not note that a job is not reproducible; trying again in a second");
-        setTimeout(() => this.noteIrreproducible(job), 1000).unref();
-      },
-    );
+    this.#untilDone(job, "note that a job is not reproducible", async () => {
+      const row = await store.noteChecks(job, { irreproducible: true });
+      listener.jobChanged?.(row);
+    });
+  }
+
+  /** Does work at the store, again after a second as long as the store fails, and not at all once the job is gone. */
+  #untilDone(job: JobId, what: string, work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (isGone(error)) return;
+      this.#failed(error, job, `could not ${what}; trying again in a second`);
+      setTimeout(() => this.#untilDone(job, what, work), 1000).unref();
+    });
   }
 
   #failed(error: unknown, job: JobId, what: string): void {
