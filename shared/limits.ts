@@ -57,7 +57,7 @@ export const limits = {
   maxQuorum: 7,
   /** Highest attempt number. Leases that were handed back or requeued have numbers, too. */
   maxAttemptNumber: 1_000_000,
-  /** Attempts from this number on are calls of verifying functions: what they return is never the output of a task. */
+  /** Attempts from this number on are calls of verifying functions, whose values are never outputs of tasks. */
   firstCallAttempt: 500_000,
   minTimeoutMs: 10,
   maxTimeoutMs: 7 * 24 * 3600 * 1000,

@@ -16,7 +16,7 @@ export function agree(a: Payload, b: Payload, compare: Tolerance | "bits"): bool
   try {
     return isClose(decodeValue(a), decodeValue(b), compare);
   } catch {
-    // What cannot be read agrees with nothing.
+    // An unreadable output agrees with nothing.
     return false;
   }
 }

@@ -30,7 +30,7 @@ const rejoinMs = 2500;
  */
 const believeMs = 120_000;
 
-/** What is known of a volunteer is forgotten after this time without a further clean window. */
+/** Time without a change after which the standing of a volunteer or cohort is forgotten. */
 const standingsKeptMs = 90 * 24 * 3600 * 1000;
 
 interface Parts {
@@ -42,8 +42,8 @@ interface Parts {
   readonly readBlob?: ReadBlob;
 }
 
-/** What earlier servers left beside jobs. */
-interface Legacy {
+/** State of earlier servers, beside their jobs. */
+interface EarlierState {
   readonly isRestart: boolean;
   readonly windows: readonly ProvisionalWindow[];
   readonly standings: readonly Standing[];
@@ -68,8 +68,8 @@ export class LocalPlatform implements Platform {
   readonly #tally: Tally;
   readonly #status: Status;
 
-  private constructor({ store, options, log, volunteerUrls, readBlob }: Parts, legacy: Legacy) {
-    const { isRestart, windows, standings } = legacy;
+  private constructor({ store, options, log, volunteerUrls, readBlob }: Parts, earlier: EarlierState) {
+    const { isRestart, windows, standings } = earlier;
     this.#options = options;
     this.#store = store;
     const news = new News<JobId>();

@@ -1,6 +1,6 @@
 /**
- * Whatever differs between machines, by name, and whatever reaches a global by a name that the text does not have. Functions of
- * `Math` that IEEE 754 or the language fixes to the last bit are left out.
+ * Names of globals whose values differ between machines, and the ways to reach a global without its name. The functions and
+ * constants of `Math` that IEEE 754 or the language fixes to the last bit are left out.
  */
 const variable =
   /Math(?!\.(abs|ceil|floor|round|min|max|sqrt|trunc|sign|imul|clz32|fround|f16round|PI|E|LN2|LN10|LOG2E|LOG10E|SQRT2|SQRT1_2)\b)|Date|performance|timeStamp|Intl|Temporal|crypto|WebAssembly|[lL]ocale|globalThis|\b(?:self|eval|Function)\b|\\u/;

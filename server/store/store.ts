@@ -118,7 +118,7 @@ export interface Store {
     indexes?: readonly TaskIndex[],
     checks?: Partial<Checks>,
   ): Promise<{ reopened: TaskIndex[]; job: JobRow }>;
-  /** An output of a window; undefined when it is not there any more. */
+  /** An output of a window; undefined when the window has none of this task any more. */
   provisionalOutput(id: JobId, window: number, index: TaskIndex): Promise<NewOutput | undefined>;
   /** Provisional results of a job with `index > after`, lowest index first; about `maxBytes` bytes, at least one. */
   provisionalResults(
@@ -140,7 +140,7 @@ export interface Store {
    */
   setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobRow>;
 
-  /** Keeps what is known of a client's or cohort's reliability. */
+  /** Keeps the standing of a client or cohort, instead of an earlier one. */
   saveStanding(standing: Standing): Promise<void>;
   /** Forgets the standings that were last saved before `before` (ms since the epoch). */
   collectStandings(before: number): Promise<void>;
@@ -292,7 +292,7 @@ export interface NewTask {
   readonly refs: readonly BlobName[];
 }
 
-/** The stranger whose word a checkpoint is. */
+/** The stranger that sent a checkpoint. */
 export interface CheckpointAuthor {
   readonly client: ClientId;
   readonly cohort: string;
@@ -332,13 +332,13 @@ export interface ProvisionalResult extends NewOutput {
   readonly client: ClientId;
 }
 
-/** What is added to a job's statement; `irreproducible` replaces. */
+/** Numbers that are added to those of a job's statement; `irreproducible` replaces the statement's. */
 export type Checks = Omit<Statement, "strangers">;
 
 /** Reliability of a subject: a client by its id, or a cohort by "cohort:" and its name. */
 export interface Standing {
   readonly subject: string;
-  /** Number of clean sessions of a client, or of audits that agreed in a cohort since one did not. */
+  /** Number of clean windows of a client, or of audits that agreed in a cohort since one did not. */
   readonly clean: number;
   /** Whether a client of the cohort was found wrong lately. */
   readonly burnt: boolean;

@@ -56,8 +56,8 @@ export interface VerifyingContext {
 export interface KernelExports<Input extends Value = Value, Output = Value> {
   readonly default: Kernel<Input, Output>;
   /**
-   * Whether the output is correct; called for every result of a stranger when the job has `check: true`. An output that is not, which is any
-   * return value except `true`, is taken as a lie of its client. When `check` throws, the result is computed again instead.
+   * Whether the output is correct; called for every result of a stranger when the job has `check: true`. Any return
+   * value except `true` means that the client of the output lied. When `check` throws, the result is computed again instead.
    */
   check?(input: Input, output: Output, ctx: VerifyingContext): boolean | Promise<boolean>;
   /** Whether the output should be computed a second time, although it may be correct; called as `check` is. */

@@ -54,7 +54,7 @@ const jobDescriptorSchema = v.strictObject({
   seed: text(limits.nameChars),
   timeoutMs: count(limits.maxTimeoutMs),
   memoryMb: count(limits.maxMemoryMb),
-  /** The kernel mentions what differs between engines, and wants the same of it on every client (SPEC.md [BITS-1]). */
+  /** The kernel uses globals that differ between engines, and needs the same values of them on every client (SPEC.md [BITS-1]). */
   portable: v.optional(v.literal(true)),
 });
 export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;

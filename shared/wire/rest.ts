@@ -40,7 +40,7 @@ const verifySchema = v.union([
   v.strictObject({ quorum: integer(2, limits.maxQuorum) }),
 ]);
 /**
- * How results of strangers are verified. `off`: not at all. `audit`: some of them are computed again by trusted clients. `{quorum: n}`: n
+ * Verification of the results of strangers. `off`: none. `audit`: some of them are computed again by trusted clients. `{quorum: n}`: n
  * cohorts have to give agreeing results. `trusted`: strangers get no task.
  */
 export type Verify = v.InferOutput<typeof verifySchema>;
@@ -51,12 +51,12 @@ const compareSchema = v.union([
   v.strictObject({ abs: tolerance, rel: tolerance }),
 ]);
 /**
- * When two results agree. `bits`: with the same bytes. `{abs, rel}`: when they have the same form, and numbers a and b in one place differ by at most
- * `max(abs, rel · max(|a|, |b|))`. `kernel`: when the kernel module's `compare(a, b)` says so.
+ * Condition on which two results agree. `bits`: they have the same bytes. `{abs, rel}`: they have the same form, and numbers a and b in one place
+ * differ by at most `max(abs, rel · max(|a|, |b|))`. `kernel`: the kernel module's `compare(a, b)` says so.
  */
 export type Compare = v.InferOutput<typeof compareSchema>;
 
-/** The body of `PUT /api/jobs/{id}/verify`; what is absent stays as it is. */
+/** The body of `PUT /api/jobs/{id}/verify`; an absent option stays as it is. */
 export const setVerifySchema = v.strictObject({
   verify: v.optional(verifySchema),
   compare: v.optional(compareSchema),
@@ -91,8 +91,8 @@ const jobOptionsSchema = v.strictObject({
    */
   failFast: v.optional(v.boolean(), true),
   /**
-   * `portable`: the functions of `Math` give the same bits on every client; randomness and clocks of a client throw, its languages and
-   * time zones are not there. `native`: as the client's engine has them.
+   * `portable`: the functions of `Math` give the same bits on every client; randomness and clocks throw, and languages and time zones are
+   * absent. `native`: all of these are those of the client's engine.
    */
   math: v.optional(v.picklist(["portable", "native"]), "portable"),
   verify: v.optional(verifySchema, "audit"),
@@ -197,7 +197,7 @@ const jobCountsSchema = v.strictObject({
   total: v.number(),
   queued: v.number(),
   running: v.number(),
-  /** Computed by strangers, and not accepted yet. */
+  /** Tasks with results of strangers that are not accepted yet. */
   provisional: v.number(),
   done: v.number(),
   failed: v.number(),
@@ -205,7 +205,7 @@ const jobCountsSchema = v.strictObject({
 });
 export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
 
-/** How the results of strangers for a job were verified so far. */
+/** The verification of a job's results of strangers so far, in numbers. */
 export const statementSchema = v.strictObject({
   /** Accepted results of strangers. */
   strangers: v.number(),

@@ -1,7 +1,7 @@
 import type { JobInfo } from "./rest.ts";
 
 /**
- * What a job's statement says, in a sentence (SPEC.md [VERIFY-11]); undefined while there is nothing to say of results of volunteers.
+ * A job's statement as a sentence (SPEC.md [VERIFY-11]); undefined while no result of a volunteer was accepted or withdrawn.
  *
  * @example
  * "412 results of volunteers: 52 audited, 0 wrong; fewer than 5.8 % wrong (95 %)"
@@ -21,7 +21,7 @@ export function statementText({
   if (checked > 0) facts.push(`${count(checked)} checked`);
   facts.push(`${count(wrong)} wrong`);
   if (withdrawn > 0) facts.push(`${count(withdrawn)} withdrawn`);
-  // What was accepted unverified is no part of the sample.
+  // The bound is on the other results, because unverified ones are not in the sample.
   if (unverified > 0) facts.push(`${count(unverified)} could not be verified`);
   const bound = boundOf(audited, unverified > 0 ? " of the others" : "");
   return `${results}: ${facts.join(", ")}${verify === "off" ? "; not verified any more" : bound}`;

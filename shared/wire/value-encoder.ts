@@ -7,7 +7,7 @@ import { refusalOf } from "./value-refusal.ts";
 const { keys: keysOf, getPrototypeOf, getOwnPropertySymbols, hasOwn, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
 const { isSafeInteger, isNaN } = Number;
-/** The canonical NaN. An engine may write any. */
+/** The bits of the canonical NaN. Engines may write a NaN with other bits. */
 const theNaN = 0x7ff8n << 48n;
 const isView = ArrayBuffer.isView.bind(ArrayBuffer);
 // oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with

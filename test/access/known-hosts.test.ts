@@ -126,7 +126,7 @@ const attack = async (host: string): Promise<{ status: number; joined: boolean }
   return { status, joined };
 };
 
-/** What a page of a stranger's site reaches when its name leads to a server once the page is there. */
+/** The replies that a page of a stranger's site gets from a server, once the page's own name leads to that server. */
 async function rebind(allowHosts: readonly string[]): Promise<unknown> {
   const stranger = createServer((_req, res) =>
     res.setHeader("content-type", "text/html").end("<p>stranger</p>"),

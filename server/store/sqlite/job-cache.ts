@@ -183,7 +183,7 @@ export class JobCache {
   }
 }
 
-/** Options that jobs of earlier versions lack: the rest of such a job is computed, and its results taken, as its beginning was. */
+/** Options that jobs of earlier versions lack, as those versions computed jobs and took results. */
 const earlierOptions = {
   failFast: true,
   math: "portable",

@@ -1,7 +1,7 @@
 import type { Statement } from "../../../shared/wire/rest.ts";
 import type { Checks } from "../store.ts";
 
-/** The statement of a job that no stranger's result was accepted or verified for. */
+/** The statement of a job before any result of a stranger was verified. */
 export const nothingStated: Statement = Object.freeze({
   strangers: 0,
   audited: 0,

@@ -69,7 +69,7 @@ function findEarlier({ db, jobs }: Transaction, job: NewJob): JobRow | undefined
       "CONFLICT",
       `The key "${key}" stands for job ${row.id} with kernel ${row.kernel.sha256.slice(0, 12)}…; this request has kernel ${kernel.sha256.slice(0, 12)}…. Expected the same kernel, or another key.`,
     );
-  // The row has the newest of these options. A job of an earlier version was made without them.
+  // The row has these options as they were changed last. A job of an earlier version was made without them.
   const {
     verify = job.verify,
     compare = job.compare,

@@ -6,7 +6,7 @@ import type { ResultPlace } from "../provisional-packs.ts";
 import type { Transaction } from "../transaction.ts";
 import type { ValuePack } from "../value-pack.ts";
 
-/** Packs kept while a page is read, 256 KiB each: neighbouring tasks are mostly in the windows of a few clients. */
+/** Most packs in memory while a page is read, 256 KiB each: neighbouring tasks are mostly in the windows of a few clients. */
 const maxKept = 16;
 
 /** Estimated bytes of a result beside its output; the limit is approximate, too. */
@@ -90,7 +90,7 @@ function clientsOf({ db }: Transaction, job: CachedJob): Map<number, ClientId> {
   );
 }
 
-/** Reads single results of a job's windows; each comes with a copy of its bytes, or with most of its pack. */
+/** Reads single results of a job's windows, and keeps the packs of the last ones for the next. */
 class PageReader {
   readonly #transaction: Transaction;
   readonly #job: CachedJob;

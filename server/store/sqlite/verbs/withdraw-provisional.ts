@@ -39,7 +39,7 @@ function all(packs: readonly RemovedResults[]): RemovedResults {
 }
 
 /**
- * Counts removed results of a window no longer, and gives back the claims of their tasks.
+ * Takes removed results of a window out of the counts of the job, and gives back the claims of their tasks.
  * @returns the tasks without an outcome and without another provisional result
  */
 export function forgetResults(
@@ -56,7 +56,7 @@ export function forgetResults(
     outputBytes: job.row.outputBytes - bytes,
     statement,
   });
-  // A checkpoint may be what made the result wrong.
+  // The result may be wrong because its checkpoint was.
   if (job.hasSideRows)
     for (const index of reopened)
       transaction.db.run("DELETE FROM checkpoints WHERE job = ? AND idx = ?", job.number, index);
