@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
-import type { TaskFailure } from "../../shared/wire/rest.ts";
+import type { Statement, TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewJob, NewOutcome, NewOutput, NewTask, Store } from "../../server/store/store.ts";
 
 /** The `n`th job id. */
@@ -49,6 +49,17 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     ...changes,
   };
 }
+
+/** The statement of a job without verified results. */
+export const nothingStated: Statement = {
+  strangers: 0,
+  audited: 0,
+  unverified: 0,
+  checked: 0,
+  wrong: 0,
+  withdrawn: 0,
+  irreproducible: false,
+};
 
 export const inputOf = (index: number): Uint8Array => new TextEncoder().encode(`input ${index}`);
 export const outputOf = (index: number): Uint8Array => new TextEncoder().encode(`output ${index}`);

@@ -1,7 +1,8 @@
-import { expect } from "vitest";
+import { afterEach, beforeEach, expect } from "vitest";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import type { Quotas } from "../../server/store/quotas.ts";
-import type { Store } from "../../server/store/store.ts";
+import type { NewJob, Store } from "../../server/store/store.ts";
+import { jobId, newJob, postKernel, tasks } from "./store-fixtures.ts";
 
 /** Access of the contract suites to an implementation; every call of `open` makes an empty store. */
 export interface StoreHarness {
@@ -11,6 +12,46 @@ export interface StoreHarness {
     readonly reopen: (() => Promise<Store>) | undefined;
   }>;
   readonly durable: boolean;
+}
+
+/**
+ * Opens an empty store for each test of a suite, in which ada and bob have the kernel of {@link newJob}.
+ * @param take - gets the store whenever it was opened
+ */
+export function useStore(harness: StoreHarness, take: (store: Store) => void) {
+  const id = jobId(1);
+  const clock = { now: 10_000 };
+  let store: Store;
+  let reopen: (() => Promise<Store>) | undefined;
+  const open = async (quotas?: Quotas) => {
+    ({ store, reopen } = await harness.open({ clock: () => clock.now, ...(quotas && { quotas }) }));
+    take(store);
+  };
+  beforeEach(async () => {
+    clock.now = 10_000;
+    await open();
+    for (const customer of ["ada", "bob"]) await postKernel(store, customer);
+  });
+  afterEach(() => store.close());
+  return {
+    clock,
+    open,
+    /** For durable stores. */
+    restart: async () => {
+      store = await reopen!();
+      take(store);
+      return store;
+    },
+    /** Makes a job with so many tasks. */
+    start: async (count: number, changes: Partial<NewJob> = {}) => {
+      const { job } = await store.createJob(newJob(changes));
+      if (count > 0) await store.submit(job.id, tasks(0, count));
+      return job;
+    },
+    claimIndexes: async (limit: number, job = id) =>
+      (await store.claim(job, limit)).map(({ index }) => index),
+    readAll: (job = id) => store.results(job, 0, 1_000_000, Infinity),
+  };
 }
 
 export async function refuses(code: ErrorCode, verb: Promise<unknown>, message = /./): Promise<void> {

@@ -3,20 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 import { openMemoryStore, openSqliteStore } from "../../server/store/sqlite/open.ts";
-import { provisionalContract } from "../contract/provisional.ts";
 import { storeContract } from "../contract/store.ts";
-import type { StoreHarness } from "../contract/store-harness.ts";
 
 const directories: string[] = [];
 afterAll(() => Promise.all(directories.map((directory) => rm(directory, { recursive: true }))));
 
-function contract(name: string, harness: StoreHarness): void {
-  storeContract(name, harness);
-  provisionalContract(name, harness);
-}
-
 for (const markEvery of [1, 4096])
-  contract(`SQLite on disk, low-water mark every ${markEvery} outcomes`, {
+  storeContract(`SQLite on disk, low-water mark every ${markEvery} outcomes`, {
     durable: true,
     open: async (options) => {
       const directory = await mkdtemp(join(tmpdir(), "manyhands-store-"));
@@ -34,7 +27,7 @@ for (const markEvery of [1, 4096])
     },
   });
 
-contract("SQLite in memory", {
+storeContract("SQLite in memory", {
   durable: false,
   open: async (options) => ({ store: await openMemoryStore(options), reopen: undefined }),
 });

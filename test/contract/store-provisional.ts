@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { NewOutput, Store, WindowName } from "../../server/store/store.ts";
@@ -10,27 +10,17 @@ import {
   inputOf,
   jobId,
   newJob,
+  nothingStated,
   output,
   outputOf,
-  postKernel,
   sha256,
   task,
-  tasks,
 } from "./store-fixtures.ts";
-import { refuses, type StoreHarness } from "./store-harness.ts";
+import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
 
 const all = 1_000_000;
 const id = jobId(1);
 const quorum = { quorum: 2 } as const;
-const nothingStated = {
-  strangers: 0,
-  audited: 0,
-  unverified: 0,
-  checked: 0,
-  wrong: 0,
-  withdrawn: 0,
-  irreproducible: false,
-};
 
 const client = (name: string) => `c_${name}` as ClientId;
 
@@ -48,26 +38,17 @@ function size(outputs: readonly { output: Payload }[]): number {
 }
 
 /** The contract of every Store about results that are not accepted yet. */
-export function provisionalContract(name: string, harness: StoreHarness): void {
-  describe(`${name}: provisional results`, () => {
+export function provisionalContract(harness: StoreHarness): void {
+  describe("provisional results", () => {
     let store: Store;
-    let reopen: (() => Promise<Store>) | undefined;
-    let now = 10_000;
-
-    beforeEach(async () => {
-      now = 10_000;
-      ({ store, reopen } = await harness.open({ clock: () => now }));
-      await postKernel(store);
-    });
-    afterEach(() => store.close());
-
-    const start = async (count: number, changes = {}) => {
-      const { job } = await store.createJob(newJob(changes));
-      if (count > 0) await store.submit(job.id, tasks(0, count));
-      return job;
-    };
-    const claimIndexes = async (job = id) => (await store.claim(job, all)).map(({ index }) => index);
-    const readAll = () => store.results(id, 0, all, Infinity);
+    const {
+      claimIndexes: claim,
+      clock,
+      readAll,
+      restart,
+      start,
+    } = useStore(harness, (opened) => (store = opened));
+    const claimIndexes = () => claim(all);
     const keep = (number: number, indexes: readonly number[], job = id) =>
       store.keepProvisional(
         job,
@@ -80,8 +61,8 @@ export function provisionalContract(name: string, harness: StoreHarness): void {
     /** Checks twice, the second time after a restart where the store has lasting data. */
     const eachSide = async (check: () => Promise<void>) => {
       await check();
-      if (!reopen) return;
-      store = await reopen();
+      if (!harness.durable) return;
+      await restart();
       await check();
     };
 
@@ -271,8 +252,8 @@ export function provisionalContract(name: string, harness: StoreHarness): void {
       expect((await store.withdrawProvisional(id, 1)).reopened).toEqual([1]);
       expect(await claimIndexes()).toEqual([]);
       await keep(3, [1]);
-      if (reopen) {
-        store = await reopen();
+      if (harness.durable) {
+        await restart();
         expect(await claimIndexes()).toEqual([0, 1, 2]);
       }
       await store.acceptProvisional(id, 2, [0]);
@@ -360,13 +341,13 @@ export function provisionalContract(name: string, harness: StoreHarness): void {
         await store.touchBlob(blob(text), { client: client("1") });
       await start(1);
       await store.keepProvisional(id, named(1), [{ index: 0, output: blob("output"), refs: [blob("ref")] }]);
-      expect(await store.unreferencedBlobs(now + 1, 9)).toEqual([blob("loose")]);
+      expect(await store.unreferencedBlobs(clock.now + 1, 9)).toEqual([blob("loose")]);
       expect(await store.jobHasBlob(id, sha256("ref"))).toBe(true);
       expect((await store.usage("ada")).blobBytes).toBe(9);
       await store.acceptProvisional(id, 1, [0]);
       expect(await readAll()).toMatchObject([{ output: blob("output"), refs: [blob("ref")] }]);
       await store.deleteJob(id);
-      expect(await store.unreferencedBlobs(now + 1, 9)).toHaveLength(3);
+      expect(await store.unreferencedBlobs(clock.now + 1, 9)).toHaveLength(3);
     });
 
     it("[VERIFY-2] are read page by page, lowest task first, all results of a task together", async () => {
@@ -402,7 +383,7 @@ export function provisionalContract(name: string, harness: StoreHarness): void {
       await start(5);
       await start(5, { id: jobId(2) });
       await keep(1, [3, 0]);
-      now++;
+      clock.now++;
       await keep(2, [1], jobId(2));
       await keep(1, [4]);
       await eachSide(async () =>
@@ -449,7 +430,7 @@ export function provisionalContract(name: string, harness: StoreHarness): void {
     it("[VERIFY-10] standings are kept until they are old", async () => {
       await store.saveStanding({ subject: "c_1", clean: 1, burnt: false });
       await store.saveStanding({ subject: "cohort:lab", clean: 7, burnt: false });
-      now++;
+      clock.now++;
       await store.saveStanding({ subject: "cohort:lab", clean: 0, burnt: true });
       await eachSide(async () =>
         expect(await store.listStandings()).toEqual([
