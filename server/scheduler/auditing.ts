@@ -21,6 +21,8 @@ import { callAuditors, isInspectorExpected, isTrustedExpected, isTrustedThere } 
 import { advance, auditInFull, giveUpResult, noteAgreed, replaceResult } from "./windows.ts";
 
 const auditAttempts = 3;
+/** Age of a window at which calls of its kernel module are given up without a client for them. */
+const callsMs = 30 * 60_000;
 /** Audits at the front of the queue among which one for the client is looked for. */
 const lookahead = 16;
 /** Failures that a kernel gives on every client. */
@@ -185,6 +187,21 @@ function noteInspection(state: State, task: Task, audit: Audit, output: Payload)
   window.job.doubt.noteAgreed(task.index, window.cohort);
   if (inspection.suspicious || window.chosen.has(task.index)) return runInstead(state, task, audit);
   endAudit(state, task, audit);
+}
+
+/** Gives up calls of kernel modules that wait for a trusted node client, where none is expected and the window is old (SPEC.md [VERIFY-8]). */
+export function giveUpCalls(state: State): void {
+  for (const job of state.jobs.values()) {
+    if (job.audits.size === 0 || job.info.paused || isInspectorExpected(state, job)) continue;
+    for (const task of [...job.audits]) {
+      const audit = task.audit!;
+      if (audit.phase === "run" || state.now - audit.window.openedAt < callsMs) continue;
+      job.audits.take(task);
+      if (audit.phase === "compare") giveUpComparison(state, task, audit);
+      else if (audit.window.chosen.has(task.index)) runInstead(state, task, audit);
+      else leaveUnverified(state, task, audit);
+    }
+  }
 }
 
 function compareWith(state: State, task: Task, audit: Audit, against: Audit["against"]): void {

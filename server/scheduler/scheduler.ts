@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import type { ClaimedTask } from "../store/store.ts";
 import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
-import { addAudits, noteComparison } from "./auditing.ts";
+import { addAudits, giveUpCalls, noteComparison } from "./auditing.ts";
 import {
   changeCache,
   connectClient,
@@ -259,6 +259,7 @@ function apply(state: State, event: SchedulerEvent): void {
       forgetUnclaimed(state);
       expire(state);
       noteOverdue(state);
+      giveUpCalls(state);
       passTime(state);
       callAuditors(state);
       // The choice of a client for a task changes with time, too.

@@ -107,7 +107,7 @@ export function jobContract(harness: StoreHarness): void {
       expect(await list({ failing: true, active: true })).toEqual([jobId(1)]);
       expect(await list({ states: ["quarantined", "finished"] })).toEqual([jobId(3)]);
       expect(await list({ ids: [jobId(1), jobId(3), jobId(9)] })).toEqual([jobId(3), jobId(1)]);
-      expect(await store.jobTotals()).toEqual({ jobs: 3, active: 2, openTasks: 1 });
+      expect(await store.jobTotals()).toEqual({ jobs: 3, active: 2, openTasks: 1, provisional: 0 });
     });
 
     it("[LIST-1] gives jobs page by page, whatever is made or deleted meanwhile", async () => {

@@ -81,6 +81,7 @@ export function provisionalContract(harness: StoreHarness): void {
           lastSeq: 0,
           outputBytes: size([from(1, 1), from(1, 4)]),
         });
+        expect(await store.jobTotals()).toMatchObject({ openTasks: 6, provisional: 2 });
         expect(await readAll()).toEqual([]);
         expect(await provisional()).toEqual([
           [1, client("1")],

@@ -400,6 +400,25 @@ describe("[VERIFY-8] check", () => {
     expect(await outputsInOrder(world, job)).toEqual(squares(200));
   });
 
+  test("waits half an hour for a trusted node client, and no longer", async () => {
+    const world = await VerificationWorld.open();
+    const job = await world.job(30, { check: true });
+    // The node holds a task, and inspects nothing before it leaves.
+    const node = world.trusted(inspector(() => false));
+    world.feed({ type: "clientWanted", client: node.id, tasks: 1, slots: 1 });
+    await world.settle();
+    const browser = world.join(square, { trusted: true, kind: "browser" });
+    world.feed({ type: "clientWanted", client: browser.id, tasks: 0, slots: 1 });
+    await world.work(world.stranger(square));
+    world.leave(node.id);
+    world.feed({ type: "clientWanted", client: browser.id, tasks: 16, slots: 4 });
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "closed" });
+    await world.pass(31 * 60_000);
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 30 });
+  });
+
   test("counts what it looked at; a suspicious result is audited", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(100, { check: true });
