@@ -193,7 +193,7 @@ function noteInspection(state: State, task: Task, audit: Audit, output: Payload)
 export function giveUpCalls(state: State): void {
   for (const job of state.jobs.values()) {
     if (job.audits.size === 0 || job.info.paused || isInspectorExpected(state, job)) continue;
-    for (const task of [...job.audits]) {
+    for (const task of job.audits.peek(job.audits.size)) {
       const audit = task.audit!;
       if (audit.phase === "run" || state.now - audit.window.openedAt < callsMs) continue;
       job.audits.take(task);

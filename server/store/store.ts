@@ -256,7 +256,7 @@ export interface JobTotals {
   readonly active: number;
   /** Tasks without an outcome of active jobs. */
   readonly openTasks: number;
-  /** Those among them with a provisional result. */
+  /** Open tasks with a provisional result. */
   readonly provisional: number;
 }
 

@@ -22,7 +22,7 @@ export interface Counts {
   readonly delaysAfterWindow: number[];
 }
 
-/** One accepted result in so many has its times kept. */
+/** Accepted results for each one whose times are kept. */
 export const sampled = 10;
 
 export function newCounts(): Counts {
@@ -53,7 +53,7 @@ export function together(all: readonly Counts[]): Counts {
   return sum;
 }
 
-/** What a table shows of a scenario under one rule. */
+/** Measures of a scenario under one rule, as the tables show them. */
 export interface Measures {
   readonly accepted: number;
   /** Share of wrong results among the accepted, and what it is below with 95 % confidence. */

@@ -25,7 +25,7 @@ export interface Person {
 /** 0 is the right output, 1 the lie on which all cheats agree, 2 what an irreproducible kernel gives; larger numbers are faults. */
 export type OutputCode = number;
 
-/** Who joins, for how long, and what they answer. */
+/** Volunteers of a simulation: their sessions and their answers. */
 export class Population {
   readonly #scenario: Scenario;
   readonly #random: () => number;
