@@ -24,7 +24,7 @@ export interface Store {
   /**
    * Makes a job, or returns the job that the same customer made with the same key.
    * @throws PlatformError CONFLICT when that job differs in kernel or options (name and priority aside), NOT_FOUND when the job comes
-   * `after` an unknown job, UNKNOWN_KERNEL when the customer does not have the kernel, QUOTA_EXCEEDED
+   * `after` an unknown job or has an unknown source, UNKNOWN_KERNEL when the customer does not have the kernel, QUOTA_EXCEEDED
    */
   createJob(job: NewJob): Promise<{ job: JobRow; created: boolean }>;
   getJob(id: JobId): Promise<JobRow | undefined>;
@@ -34,19 +34,27 @@ export interface Store {
   pageOfJobs(filter: JobFilter, limit: number, cursor?: string): Promise<JobPage>;
   jobTotals(): Promise<JobTotals>;
   /**
-   * Calls back, once the change is on disk, with every job that the end of another job released (it no longer waits) or
-   * blocked. The waiting is in the store itself, so a job without a listener is not lost.
+   * Calls back, once the change is on disk, with every job that another job released (it no longer waits), blocked or opened
+   * again. The waiting is in the store itself, so a job without a listener is not lost.
    */
   onDependents(listener: (row: JobRow) => void): void;
   /**
+   * Calls back, once the change is on disk, with every job that outcomes of its source (`inputsFrom`) were passed on to, or that was closed
+   * because there are no more. Jobs that a server's end left half-way are fed on from this call on.
+   */
+  onFed(listener: (row: JobRow) => void): void;
+  /**
    * Adds tasks. A task counts as repeated when the job has its index with the same input. A job that is no longer open still
    * takes repeats, so that a restarted customer need not know how far it got.
-   * @throws PlatformError CONFLICT (an index with another input, which the message names), WRONG_STATE (job not open), NOT_FOUND,
+   * @throws PlatformError CONFLICT (an index with another input, which the message names), WRONG_STATE (job not open, or fed by another), NOT_FOUND,
    * UNKNOWN_BLOB (an input refers to a blob that the job's customer does not have), BAD_REQUEST (an input refers to a blob as of
    * another size), QUOTA_EXCEEDED. Then no task is added.
    */
   submit(id: JobId, tasks: readonly NewTask[]): Promise<{ added: number; repeated: number; total: number }>;
-  /** Closes a job for further tasks. A job whose tasks have all ended becomes finished. Idempotent. */
+  /**
+   * Closes a job for further tasks. A job whose tasks have all ended becomes finished. Idempotent.
+   * @throws PlatformError WRONG_STATE for a job that is fed by another
+   */
   closeJob(id: JobId): Promise<JobRow>;
   /**
    * Ends the job: every task without an outcome counts as cancelled (or failed, when quarantined). Without effect on an ended
@@ -58,11 +66,13 @@ export interface Store {
   /**
    * Removes failed outcomes: their tasks are open again with 0 attempts. A quarantined or blocked job becomes open or closed,
    * as before. A blocked job waits again for unfinished jobs, and the jobs that it blocked wait for it. Returns the number of
-   * requeued tasks.
-   * @throws PlatformError WRONG_STATE when the job was cancelled, or a job it comes after still blocks it
+   * requeued tasks. Jobs that are fed by this one take back the failures that followed from these; failures of a fed job that follow from those
+   * of its source stay.
+   * @throws PlatformError WRONG_STATE when the job was cancelled, a job it comes after or its source still blocks it, or all its failures are
+   * those of its source
    */
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;
-  /** Forgets a job with its tasks, results, checkpoints and references. */
+  /** Forgets a job with its tasks, results, checkpoints and references. What it has for jobs that it feeds is passed on before, if their quota lets it. */
   deleteJob(id: JobId): Promise<void>;
 
   /**

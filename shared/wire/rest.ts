@@ -108,6 +108,11 @@ const jobOptionsSchema = v.strictObject({
    * there are no cycles. A job among them that ends otherwise blocks this job.
    */
   after: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(limits.afterJobs))),
+  /**
+   * The job whose outputs are the inputs of this job: each is passed on when it is accepted, to the task of the same index. The job
+   * takes no other inputs, and is closed after that job has finished. Where a task of that job failed, this job's task is failed.
+   */
+  inputsFrom: v.optional(jobIdSchema),
 });
 /** Options of a job with every default filled in. */
 export type JobOptions = v.InferOutput<typeof jobOptionsSchema>;

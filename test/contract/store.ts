@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { provisionalContract } from "./store-provisional.ts";
 import { dependencyContract } from "./store-dependencies.ts";
 import { durabilityContract } from "./store-durability.ts";
+import { feedingContract } from "./store-feeding.ts";
 import type { StoreHarness } from "./store-harness.ts";
 import { holdingsContract } from "./store-holdings.ts";
 import { jobContract } from "./store-jobs.ts";
@@ -14,6 +15,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     dependencyContract(harness);
     taskContract(harness);
     provisionalContract(harness);
+    feedingContract(harness);
     holdingsContract(harness);
     durabilityContract(harness);
   });

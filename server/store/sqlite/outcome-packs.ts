@@ -52,10 +52,13 @@ export class OutcomePacks {
     return Buffer.byteLength(text);
   }
 
-  /** Writes recorded outputs, inside the transaction. */
-  flush(): void {
-    for (const [job, tail] of this.#tails) this.#write(job, tail);
-    this.#tails.clear();
+  /** Writes recorded outputs of all jobs, or of one, inside the transaction. */
+  flush(only?: number): void {
+    for (const [job, tail] of this.#tails)
+      if (only === undefined || job === only) {
+        this.#write(job, tail);
+        this.#tails.delete(job);
+      }
   }
 
   /** Drops recorded outputs after a rollback. */

@@ -252,6 +252,24 @@ const migrations: readonly Migration[] = [
     at      INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // From this version on the outputs of a job can be the inputs of another.
+  `
+  -- A job that takes the outputs of \`source\`, which were passed on up to the sequence number \`seq\`.
+  CREATE TABLE feeds (
+    job    INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL,
+    seq    INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX feeds_source ON feeds (source);
+
+  -- A task of a fed job without an input, because the source's task failed; \`seq\` is that of its own failure.
+  CREATE TABLE inputless (
+    job INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (job, idx)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The schema version this build writes. */

@@ -22,6 +22,7 @@ import type { Quotas } from "../quotas.ts";
 import type { Database } from "./database.ts";
 import { EndedSets } from "./ended-sets.ts";
 import { storeError } from "./failure.ts";
+import { Feeder } from "./feeder.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { JobCache } from "./job-cache.ts";
 import { OutcomePacks } from "./outcome-packs.ts";
@@ -42,6 +43,8 @@ import { createJob } from "./verbs/create-job.ts";
 import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
 import { endJob } from "./verbs/end-job.ts";
 import { failures } from "./verbs/failures.ts";
+import { fedIds, readFed } from "./verbs/fed-jobs.ts";
+import { feedStride } from "./verbs/feed.ts";
 import { keepProvisional } from "./verbs/keep-provisional.ts";
 import * as kernels from "./verbs/kernels.ts";
 import { jobTotals, listJobs, pageOfJobs } from "./verbs/list-jobs.ts";
@@ -66,6 +69,7 @@ import { withdrawProvisional } from "./verbs/withdraw-provisional.ts";
 export class SqliteStore implements Store {
   readonly #transaction: Transaction;
   readonly #group: GroupCommit;
+  readonly #feeder = new Feeder((id) => this.#write((transaction) => feedStride(transaction, id)));
   #closing: Promise<void> | undefined;
 
   constructor(db: Database, options: { clock: () => number; markEvery: number; quotas: Quotas }) {
@@ -83,6 +87,8 @@ export class SqliteStore implements Store {
       ended,
       usage,
       claims: new Map(),
+      fed: readFed(db),
+      feed: (id) => this.#feeder.wake(id),
       reopened: new Set(),
       blobUsage: undefined,
       dependents: () => {},
@@ -150,6 +156,11 @@ export class SqliteStore implements Store {
     this.#transaction.dependents = listener;
   }
 
+  onFed(listener: (row: JobRow) => void) {
+    this.#feeder.listener = listener;
+    for (const jobs of this.#transaction.fed.values()) for (const id of jobs) this.#feeder.wake(id);
+  }
+
   submit(id: JobId, tasks: readonly NewTask[]) {
     return this.#write((transaction) => submit(transaction, id, tasks), tasks.length);
   }
@@ -172,17 +183,21 @@ export class SqliteStore implements Store {
 
   async requeueFailed(id: JobId) {
     const newest = await this.#read((transaction) => newestFailure(transaction, id));
-    const requeue = () => this.#write((transaction) => requeueStride(transaction, id, newest));
-    let { requeued, more, job } = await requeue();
-    while (more) {
-      const next = await requeue();
-      ({ more, job } = next);
-      requeued += next.requeued;
+    const requeue = (after: number) =>
+      this.#write((transaction) => requeueStride(transaction, id, after, newest));
+    let { requeued, next, job } = await requeue(0);
+    while (next !== undefined) {
+      const stride = await requeue(next);
+      ({ next, job } = stride);
+      requeued += stride.requeued;
     }
+    if (job.inputsFrom !== undefined) this.#feeder.wake(id);
     return { requeued, job };
   }
 
   async deleteJob(id: JobId) {
+    if (this.#transaction.fed.size > 0)
+      await this.#feeder.finish(await this.#read((transaction) => fedIds(transaction, id)));
     const number = await this.#write((transaction) => forgetJob(transaction, id));
     if (number !== undefined) await this.#sweep(number);
   }
@@ -374,6 +389,7 @@ export class SqliteStore implements Store {
   }
 
   close() {
+    this.#feeder.close();
     this.#closing ??= this.#group.drained().then(() => this.#transaction.db.close());
     return this.#closing;
   }

@@ -1,3 +1,4 @@
+import type { JobId } from "../../../shared/ids.ts";
 import type { JobRow } from "../store.ts";
 import type { JobClaims } from "./claims.ts";
 import type { Database } from "./database.ts";
@@ -24,6 +25,8 @@ export interface Transaction {
   readonly usage: UsageLedger;
   /** The claims by the job's number. */
   readonly claims: Map<number, JobClaims>;
+  /** The jobs that take outputs of a job, by the number of that source. */
+  readonly fed: Map<number, Set<JobId>>;
   /** Jobs that got an open task below the cursor of their claims in this transaction: their mark must not move. */
   readonly reopened: Set<number>;
   /** Count and size of the recorded blobs, after the first query. */
@@ -32,6 +35,8 @@ export interface Transaction {
   readonly clock: () => number;
   /** Tells listeners that the end of another job released or blocked a job. */
   dependents: (row: JobRow) => void;
+  /** Passes outcomes of its source on to a job soon. To be called after the commit. */
+  readonly feed: (job: JobId) => void;
   /** Runs `effect` when the transaction is on disk, before the verbs resolve; not at all after a rollback. */
   afterCommit(effect: () => void): void;
 }

@@ -96,6 +96,15 @@ export class UsageLedger {
     }
   }
 
+  /** What the quota leaves a customer; negative when results made it more than full. */
+  room(customer: string): Pick<Quotas, "bytes" | "openTasks"> {
+    const usage = this.of(customer);
+    return {
+      bytes: this.quotas.bytes - usedBytes(usage),
+      openTasks: this.quotas.openTasks - usage.openTasks,
+    };
+  }
+
   /** Calls back with every customer whose bytes are full, at once and whenever that changes for a customer. */
   listen(listener: (customer: string, full: boolean) => void): void {
     this.#listener = listener;

@@ -4,6 +4,7 @@ import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { finishIfEnded, isActive, isOpen } from "./ending.ts";
+import { passOn } from "./fed-jobs.ts";
 import { keepBlobs } from "./keep-blobs.ts";
 
 export function complete(
@@ -40,6 +41,7 @@ export function complete(
     });
     if (job.hasSideRows) for (const index of accepted) dropSideRows(transaction, job, index);
     moveMark(transaction, job, accepted.length);
+    passOn(transaction, job);
     finishIfEnded(transaction, job);
   }
   releaseClaims(transaction, job, outcomes);

@@ -6,12 +6,14 @@ import type { JobRow, NewJob } from "../../store.ts";
 import { hashColumn } from "../columns.ts";
 import type { Transaction } from "../transaction.ts";
 import { waitForOthers } from "./dependents.ts";
+import { addFeed } from "./fed-jobs.ts";
 
 export function createJob(transaction: Transaction, job: NewJob): { job: JobRow; created: boolean } {
   const { db, jobs } = transaction;
   const earlier = findEarlier(transaction, job);
   if (earlier) return { job: earlier, created: false };
-  for (const before of job.after ?? []) mustExist(transaction, before);
+  for (const before of job.after ?? []) mustExist(transaction, before, "is to run after");
+  if (job.inputsFrom) mustExist(transaction, job.inputsFrom, "takes the outputs of");
   mustHaveKernel(transaction, job);
   transaction.usage.mustFit(job.customer, { jobs: 1 });
   const { id, customer, key, kernel, priority, createdAt, ...options } = job;
@@ -31,6 +33,7 @@ export function createJob(transaction: Transaction, job: NewJob): { job: JobRow;
   );
   const made = jobs.need(id);
   transaction.usage.jobChanged(undefined, made.row);
+  addFeed(transaction, made);
   waitForOthers(transaction, made);
   return { job: made.row, created: true };
 }
@@ -42,11 +45,11 @@ function mustHaveKernel({ db }: Transaction, { kernel, customer }: NewJob): void
     throw new PlatformError("UNKNOWN_KERNEL", `Customer "${customer}" has posted no kernel ${sha256} here.`);
 }
 
-function mustExist({ jobs }: Transaction, before: JobId): void {
-  if (!jobs.find(before))
+function mustExist({ jobs }: Transaction, other: JobId, relation: string): void {
+  if (!jobs.find(other))
     throw new PlatformError(
       "NOT_FOUND",
-      `This job is to run after job ${before}, and there is no such job. Expected jobs that exist.`,
+      `This job ${relation} job ${other}, and there is no such job. Expected jobs that exist.`,
       undefined,
       hints.job,
     );
@@ -100,6 +103,7 @@ const comparedOptions = [
   "check",
   "group",
   "after",
+  "inputsFrom",
 ] as const;
 
 function describe(job: NewJob, options: readonly (typeof comparedOptions)[number][]): string {

@@ -4,7 +4,7 @@ import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
 import { dropReference } from "./blob-owners.ts";
-import { dropClaims } from "./ending.ts";
+import { dropClaims } from "./drop-claims.ts";
 
 /** Rows removed between two readings of the clock: of packs, 5 MiB at most (3 ms). */
 const stride = 200;
@@ -55,6 +55,7 @@ const sweeps = [
   sweep("attempts", "idx", stride),
   sweep("checkpoints", "idx", packStride),
   sweep("provisionalPacks", "window", packStride),
+  sweep("inputless", "idx", stride),
 ];
 
 /** Removes references to blobs, which then no longer count to the customer. @returns whether there were any */

@@ -4,12 +4,17 @@ import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
+import { dropClaims } from "./drop-claims.ts";
+import { fedBy, passOn, removeFeed, sourceOf, takesMore } from "./fed-jobs.ts";
 import { rememberState, stateBefore } from "./reopening.ts";
 import { dropProvisional } from "./withdraw-provisional.ts";
 
 /**
+ * Jobs that depend on others: they come `after` those, or they are fed by one of them.
+ *
  * `waits` has a row for each job that has not finished well yet, also while the job that comes after it is blocked, so that the
- * blocked job goes on once all of them have. The row of a job that was deleted before it finished stays for good.
+ * blocked job goes on once all of them have. The row of a job that was deleted before it finished stays for good, and so does the row in
+ * `feeds` of a job that was not fed everything by then.
  */
 
 /** Makes a new job wait for the jobs it comes after, or blocks it at once when one of them has failed. */
@@ -24,30 +29,47 @@ export function waitForOthers(transaction: Transaction, job: CachedJob): void {
 }
 
 /**
- * Lets a blocked job, and the jobs that it blocked in turn, wait again.
- * @returns jobs that no longer wait
- * @throws PlatformError WRONG_STATE when a job it comes after is gone, or still blocks it
+ * Checks that no job that this one depends on keeps it from going on.
+ * @throws PlatformError WRONG_STATE when a job it comes after, or its source, is gone or ended otherwise than well
  */
-export function waitAgain(transaction: Transaction, job: CachedJob): CachedJob[] {
+export function mustBeFree(transaction: Transaction, job: CachedJob): void {
   const { failure } = inTheWay(transaction, job);
   if (failure)
     throw new PlatformError(
       "WRONG_STATE",
       `Job ${job.row.id} is still blocked: ${failure} Expected that job to be requeued first, or this one to be submitted again.`,
     );
+}
+
+/**
+ * Lets a blocked job, and the jobs that it blocked in turn, wait again.
+ * @returns jobs that no longer wait
+ * @throws PlatformError WRONG_STATE when a job it comes after is gone, or still blocks it
+ */
+export function waitAgain(transaction: Transaction, job: CachedJob): CachedJob[] {
+  mustBeFree(transaction, job);
   return goOn(transaction, job);
 }
 
 /**
+ * Lets the jobs that are fed by a requeued job go on when it had blocked them.
+ * @returns jobs that no longer wait
+ */
+export function feedAgain(transaction: Transaction, source: CachedJob): CachedJob[] {
+  return fedBy(transaction, source).flatMap((job) => goOn(transaction, job));
+}
+
+/**
  * Handles the end of a job, or its deletion (`deleted`): jobs that wait for it or were blocked by it go on, or they are
- * blocked, and so on down the chain.
+ * blocked, and so on down the chain. Jobs that it feeds get the rest of its outcomes, or they are blocked.
  * @returns jobs that no longer wait
  */
 export function settleDependents(transaction: Transaction, ended: CachedJob, deleted = false): CachedJob[] {
   const released: CachedJob[] = [];
   const failure = whyNot(ended.row, deleted);
   leaveQueue(transaction, ended);
-  for (const job of dependentsOf(transaction, ended)) {
+  settleFed(transaction, ended, deleted);
+  for (const job of waitingOn(transaction, ended)) {
     if (failure !== undefined) {
       blockAll(transaction, job, failure);
       continue;
@@ -63,6 +85,15 @@ export function settleDependents(transaction: Transaction, ended: CachedJob, del
     }
   }
   return released;
+}
+
+function settleFed(transaction: Transaction, ended: CachedJob, deleted: boolean): void {
+  if (deleted || ended.row.state === "cancelled") removeFeed(transaction, ended);
+  passOn(transaction, ended);
+  const failure = whyNoOutputs(ended.row, deleted);
+  for (const job of fedBy(transaction, ended))
+    if (deleted && !takesMore(transaction, job)) removeFeed(transaction, job);
+    else if (failure !== undefined && job.row.state === "open") blockAll(transaction, job, failure);
 }
 
 /**
@@ -91,19 +122,20 @@ function goOn(transaction: Transaction, first: CachedJob): CachedJob[] {
     );
     tell(transaction, job);
     if (failure === undefined && waitingFor.length === 0) released.push(job);
-    queue.push(...dependentsOf(transaction, job));
+    queue.push(...waitingOn(transaction, job), ...fedBy(transaction, job));
   }
   return released;
 }
 
-/** Blocks a job and all jobs that wait for it, however long the chain. */
+/** Blocks a job and all jobs that wait for it or are fed by it, however long the chain. */
 function blockAll(transaction: Transaction, first: CachedJob, failure: string): void {
   const queue = [{ job: first, failure }];
   for (let next = queue.pop(); next; next = queue.pop()) {
-    if (next.job.row.state === "blocked") continue;
-    block(transaction, next.job, next.failure);
-    const reason = whyNot(next.job.row);
-    if (reason) for (const job of dependentsOf(transaction, next.job)) queue.push({ job, failure: reason });
+    const { job: blocked, failure } = next;
+    if (blocked.row.state === "blocked") continue;
+    block(transaction, blocked, failure);
+    for (const job of waitingOn(transaction, blocked)) queue.push({ job, failure });
+    for (const job of fedBy(transaction, blocked)) if (job.row.state === "open") queue.push({ job, failure });
   }
 }
 
@@ -116,6 +148,7 @@ function block(transaction: Transaction, job: CachedJob, failure: string): void 
     waitingFor: [],
   });
   dropProvisional(transaction, job);
+  dropClaims(transaction, job);
   tell(transaction, job);
 }
 
@@ -123,12 +156,18 @@ function blockedBy(message: string): TaskFailure {
   return { index: 0, kind: "blocked", message, attempts: 0 };
 }
 
-/** The jobs that a job waits for, and the first failure that keeps it from starting, if there is one. */
+/** The jobs that a job waits for (not its source, which feeds it meanwhile), and the first failure that keeps it from starting, if there is one. */
 function inTheWay(
   transaction: Transaction,
   job: CachedJob,
 ): { waitingFor: JobId[]; failure: string | undefined } {
   const waitingFor: JobId[] = [];
+  const source = sourceOf(transaction, job);
+  const unfed =
+    source === null
+      ? "The job whose outputs it takes was deleted before all of them were passed on."
+      : source && whyNoOutputs(source.row);
+  if (unfed !== undefined) return { waitingFor, failure: unfed };
   for (const { id } of transaction.db.all<{ id: JobId | null }>(
     "SELECT jobs.id FROM waits LEFT JOIN jobs ON jobs.number = waits.after WHERE waits.job = ? ORDER BY waits.after",
     job.number,
@@ -151,7 +190,7 @@ function leaveQueue(transaction: Transaction, job: CachedJob): void {
   if (waitingFor.length > 0) transaction.jobs.change(job, { waitingFor: [] });
 }
 
-function dependentsOf({ db, jobs }: Transaction, { number }: CachedJob): CachedJob[] {
+function waitingOn({ db, jobs }: Transaction, { number }: CachedJob): CachedJob[] {
   return db
     .all<{ id: JobId }>(
       "SELECT jobs.id FROM waits JOIN jobs ON jobs.number = waits.job WHERE waits.after = ? ORDER BY waits.job",
@@ -164,14 +203,24 @@ function dependentsOf({ db, jobs }: Transaction, { number }: CachedJob): CachedJ
 function whyNot(row: JobRow, deleted = false): string | undefined {
   const job = `Job ${row.id} ("${row.name}"), which it comes after,`;
   if (deleted && !succeeded(row)) return `${job} was deleted before it finished.`;
+  if (row.state === "finished" && row.failed > 0)
+    return `${job} finished with ${row.failed} of ${row.total} tasks failed.`;
+  return howEnded(row, job);
+}
+
+/** The reason why this job cannot feed others; undefined while it may. Jobs that it has fed everything do not ask. */
+function whyNoOutputs(row: JobRow, deleted = false): string | undefined {
+  const job = `Job ${row.id} ("${row.name}"), whose outputs it takes,`;
+  return deleted ? `${job} was deleted before all of them were passed on.` : howEnded(row, job);
+}
+
+/** How a job ended that did not finish. */
+function howEnded(row: JobRow, job: string): string | undefined {
   switch (row.state) {
     case "open":
     case "closed":
-      return undefined;
     case "finished":
-      return row.failed === 0
-        ? undefined
-        : `${job} finished with ${row.failed} of ${row.total} tasks failed.`;
+      return undefined;
     case "cancelled":
       return `${job} was cancelled.`;
     case "quarantined":
@@ -186,7 +235,9 @@ function succeeded({ state, failed }: JobRow): boolean {
   return state === "finished" && failed === 0;
 }
 
-function tell(transaction: Transaction, job: CachedJob): void {
+/** Tells of a job that another one released, blocked or opened again. */
+export function tell(transaction: Transaction, job: CachedJob): void {
   // Listeners may call the store, so they are not called inside the commit.
   transaction.afterCommit(() => queueMicrotask(() => transaction.dependents(job.row)));
+  if (job.row.inputsFrom !== undefined) transaction.afterCommit(() => transaction.feed(job.row.id));
 }

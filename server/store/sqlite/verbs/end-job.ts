@@ -3,7 +3,8 @@ import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
-import { dropClaims, isActive } from "./ending.ts";
+import { dropClaims } from "./drop-claims.ts";
+import { isActive } from "./ending.ts";
 import { rememberState } from "./reopening.ts";
 import { dropProvisional } from "./withdraw-provisional.ts";
 

@@ -3,6 +3,7 @@ import { hasEnded } from "../../../../shared/wire/rest.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";
+import { dropClaims } from "./drop-claims.ts";
 import { dropProvisional } from "./withdraw-provisional.ts";
 
 /**
@@ -19,14 +20,6 @@ export function finishIfEnded(transaction: Transaction, first: CachedJob): void 
     dropClaims(transaction, job);
     queue.push(...settleDependents(transaction, job));
   }
-}
-
-/** Drops the claims of a job that takes no more outcomes. */
-export function dropClaims(transaction: Transaction, job: CachedJob): void {
-  transaction.afterCommit(() => {
-    transaction.claims.delete(job.number);
-    transaction.ended.drop(job);
-  });
 }
 
 /** Whether a task exists and has no outcome. A claim proves that the task exists, without a query. */

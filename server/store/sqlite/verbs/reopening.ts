@@ -6,6 +6,11 @@ export function rememberState({ db }: Transaction, { number, row }: CachedJob): 
   db.run("UPDATE jobs SET blockedOpen = ? WHERE number = ?", row.state === "open" ? 1 : 0, number);
 }
 
+/** Records that a quarantined or blocked job takes more tasks once it is requeued. */
+export function rememberOpen({ db }: Transaction, { number }: CachedJob): void {
+  db.run("UPDATE jobs SET blockedOpen = 1 WHERE number = ?", number);
+}
+
 /** The state of a quarantined or blocked job after requeueing: open when the job did not have all its tasks. */
 export function stateBefore({ db }: Transaction, { number }: CachedJob): "open" | "closed" {
   const columns = db.get<{ blockedOpen: number }>("SELECT blockedOpen FROM jobs WHERE number = ?", number);

@@ -3,28 +3,45 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
-import { waitAgain } from "./dependents.ts";
+import { feedAgain, mustBeFree, waitAgain } from "./dependents.ts";
 import { finishIfEnded } from "./ending.ts";
 import { stateBefore } from "./reopening.ts";
+import { takeBack } from "./take-back.ts";
 
 /** Failures requeued in one transaction (14 ms), so that requeueing 10^6 does not delay all other work. */
 const stride = 2000;
 
-/** The newest failure at the start of requeueing: later failures stay. */
+/**
+ * The newest failure at the start of requeueing: later failures stay.
+ * @throws PlatformError WRONG_STATE when all failures of a fed job are those of its source
+ */
 export function newestFailure({ db, jobs }: Transaction, id: JobId): number {
-  const found = db.get<{ seq: number | null }>(
-    "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND failure IS NOT NULL",
-    jobs.need(id).number,
+  const { number, row } = jobs.need(id);
+  const found = db.get<{ seq: number | null; inputless: number }>(
+    `SELECT max(seq) AS seq, (SELECT count(*) FROM inputless WHERE job = ?1) AS inputless
+     FROM outcomePacks WHERE job = ?1 AND failure IS NOT NULL`,
+    number,
   );
+  if (row.failed > 0 && row.failed === found?.inputless && isWhole(row))
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Every failed task of job ${id} takes the output of a failed task. Expected the job to be requeued in which those failed; its source is ${row.inputsFrom}.`,
+    );
   return found?.seq ?? 0;
 }
 
-/** Requeues one stride of the failures up to `newest`; the caller calls again while `more`. */
+/** Whether no task of a job has failed but those with a failure of their own. */
+function isWhole({ state }: JobRow): boolean {
+  return state !== "quarantined" && state !== "blocked";
+}
+
+/** Requeues one stride of the failures after sequence number `after`, up to `newest`; the caller calls again while there is a `next`. */
 export function requeueStride(
   transaction: Transaction,
   id: JobId,
+  after: number,
   newest: number,
-): { requeued: number; more: boolean; job: JobRow } {
+): { requeued: number; next: number | undefined; job: JobRow } {
   const { db, jobs } = transaction;
   const job = jobs.need(id);
   if (job.row.state === "cancelled")
@@ -32,13 +49,19 @@ export function requeueStride(
       "WRONG_STATE",
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
-  if (job.row.state === "blocked") return { requeued: unblock(transaction, job), more: false, job: job.row };
-  const failed = db.all<{ seq: number; first: TaskIndex; bytes: number }>(
-    "SELECT seq, first, octet_length(failure) AS bytes FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq <= ? ORDER BY seq LIMIT ?",
+  if (job.row.state === "blocked")
+    return { requeued: unblock(transaction, job), next: undefined, job: job.row };
+  if (job.row.state === "quarantined") mustBeFree(transaction, job);
+  const found = db.all<{ seq: number; first: TaskIndex; bytes: number; inputless: number }>(
+    `SELECT seq, first, octet_length(failure) AS bytes,
+       EXISTS (SELECT 1 FROM inputless WHERE inputless.job = outcomePacks.job AND idx = first) AS inputless
+     FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     job.number,
+    after,
     newest,
     stride,
   );
+  const failed = found.filter(({ inputless }) => inputless === 0);
   // Every task of a quarantined job without an outcome counted as failed.
   const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
   for (const { seq } of failed) db.run("DELETE FROM outcomePacks WHERE job = ? AND seq = ?", job.number, seq);
@@ -48,8 +71,10 @@ export function requeueStride(
   const bytes = failed.reduce((sum, row) => sum + row.bytes, forgotten);
   reopen(transaction, job, failed.length, bytes);
   walkAgain(transaction, job, Math.min(...indexes));
-  finishIfEnded(transaction, job);
-  return { requeued: failed.length + unended, more: failed.length === stride, job: job.row };
+  takeBack(transaction, job, indexes);
+  for (const released of [job, ...feedAgain(transaction, job)]) finishIfEnded(transaction, released);
+  const next = found.length === stride ? found.at(-1)?.seq : undefined;
+  return { requeued: failed.length + unended, next, job: job.row };
 }
 
 /** Lets all tasks of a blocked job, none of which was computed, wait or start again. */

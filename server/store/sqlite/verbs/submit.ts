@@ -19,24 +19,37 @@ export function submit(
 ): { added: number; repeated: number; total: number } {
   const { jobs } = transaction;
   const job = jobs.need(id);
+  mustNotBeFed(job);
   const fresh = withoutRepeats(transaction, job, tasks);
   if (fresh.length > 0) {
     mustBeOpen(job);
-    const blobs = fresh.flatMap(({ input, refs }) => blobsOf(input, refs));
-    mustBeThere(transaction, job, blobs);
-    const bytes = fresh.reduce((sum, { input }) => sum + (input instanceof Uint8Array ? input.length : 0), 0);
-    transaction.usage.mustFit(job.row.customer, { bytes, openTasks: fresh.length });
-    for (const { index, input, refs } of fresh) transaction.tasks.add(job.number, index, input, refs);
-    keepBlobs(transaction, job, blobs);
-    jobs.change(job, {
-      total: job.row.total + fresh.length,
-      inputBytes: job.row.inputBytes + bytes,
-      submittedAt: transaction.clock(),
-    });
-    open(transaction, job, fresh);
+    mustBeThere(transaction, job, blobsIn(fresh));
+    transaction.usage.mustFit(job.row.customer, { bytes: bytesOf(fresh), openTasks: fresh.length });
+    addTasks(transaction, job, fresh);
   } else if (job.row.state === "open" && transaction.clock() - job.row.submittedAt > repeatGrainMs)
     jobs.change(job, { submittedAt: transaction.clock() });
   return { added: fresh.length, repeated: tasks.length - fresh.length, total: job.row.total };
+}
+
+/** Stores new tasks, lowest index first. */
+export function addTasks(transaction: Transaction, job: CachedJob, tasks: readonly NewTask[]): void {
+  for (const { index, input, refs } of tasks) transaction.tasks.add(job.number, index, input, refs);
+  keepBlobs(transaction, job, blobsIn(tasks));
+  transaction.jobs.change(job, {
+    total: job.row.total + tasks.length,
+    inputBytes: job.row.inputBytes + bytesOf(tasks),
+    submittedAt: transaction.clock(),
+  });
+  open(transaction, job, tasks);
+}
+
+function* blobsIn(tasks: readonly NewTask[]): Iterable<BlobName> {
+  for (const { input, refs } of tasks) yield* blobsOf(input, refs);
+}
+
+/** Bytes of inputs outside blobs. */
+function bytesOf(tasks: readonly NewTask[]): number {
+  return tasks.reduce((sum, { input }) => sum + (input instanceof Uint8Array ? input.length : 0), 0);
 }
 
 /** The tasks that are new, lowest index first. @throws PlatformError CONFLICT */
@@ -83,6 +96,14 @@ function equal(a: Payload, b: Payload): boolean {
   return !(b instanceof Uint8Array) && a.sha256 === b.sha256 && a.size === b.size;
 }
 
+function mustNotBeFed({ row: { id, inputsFrom } }: CachedJob): void {
+  if (inputsFrom !== undefined)
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Job ${id} takes its inputs from the outputs of job ${inputsFrom}, and no others. Expected a job without inputsFrom.`,
+    );
+}
+
 function mustBeOpen({ row }: CachedJob): void {
   if (row.state !== "open")
     throw new PlatformError(
@@ -95,7 +116,7 @@ function mustBeOpen({ row }: CachedJob): void {
  * Checks that the job's customer has the blobs ([READ-1]), inside the transaction, so that no collection comes in between.
  * @throws PlatformError UNKNOWN_BLOB, BAD_REQUEST
  */
-function mustBeThere(transaction: Transaction, { row }: CachedJob, blobs: readonly BlobName[]): void {
+function mustBeThere(transaction: Transaction, { row }: CachedJob, blobs: Iterable<BlobName>): void {
   const sizes = new Map<string, number>();
   for (const { sha256, size } of blobs) {
     const found = sizes.get(sha256) ?? ownedBlob(transaction, sha256, { customer: row.customer })?.size;

@@ -1,0 +1,10 @@
+import type { CachedJob } from "../job-cache.ts";
+import type { Transaction } from "../transaction.ts";
+
+/** Drops the claims of a job that takes no more outcomes. */
+export function dropClaims(transaction: Transaction, job: CachedJob): void {
+  transaction.afterCommit(() => {
+    transaction.claims.delete(job.number);
+    transaction.ended.drop(job);
+  });
+}
