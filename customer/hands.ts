@@ -20,6 +20,7 @@ import type {
 } from "./kernel/kernel-source.ts";
 import { checkedArguments, checkMapArguments } from "./map-arguments.ts";
 import type { ExecutorOptions, MapOptions } from "./map-options.ts";
+import { Outputs } from "./outputs.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
 import type { Inputs } from "./submission.ts";
 
@@ -55,7 +56,9 @@ export class Hands {
    * the inputs, or iterate it as tasks complete.
    *
    * A kernel function travels as its source text: it has `input`, `ctx` and the language, but not the variables around it.
-   * Inputs may be endless or slow; they are enumerated as fast as the server takes them.
+   * Inputs may be endless or slow; they are enumerated as fast as the server takes them. With the `outputs()` of a job as inputs, the server
+   * passes each on when it is accepted, to the task of the same index, also after this program has ended; where a task of that job
+   * fails, the task here fails as well.
    *
    * With `key`, an existing job goes on, whatever its state. The inputs are sent again from the first and compared with the
    * job's: CONFLICT when an input, the number of inputs, the kernel or the options differ (all but `name` and `priority` are
@@ -68,16 +71,21 @@ export class Hands {
    */
   map<Input, Output>(
     kernel: KernelFunction<Input, Output>,
-    inputs: Inputs<Input>,
+    inputs: Inputs<Input> | Outputs<Input>,
     options?: MapOptions<NoInfer<Output>>,
   ): Job<Output>;
   map<Input, Output>(
     kernel: KernelModule<Input, Output>,
-    inputs: Inputs<Input>,
+    inputs: Inputs<Input> | Outputs<Input>,
     options?: MapOptions<NoInfer<Output>>,
   ): Job<Output>;
-  map(kernel: string | URL, inputs: Inputs<Value>, options?: MapOptions<Value>): Job;
-  map(kernel: AnyKernel, inputs: Inputs<unknown>, options: MapOptions = {}, ...rest: never[]): Job<unknown> {
+  map(kernel: string | URL, inputs: Inputs<Value> | Outputs<unknown>, options?: MapOptions<Value>): Job;
+  map(
+    kernel: AnyKernel,
+    inputs: Inputs<unknown> | Outputs<unknown>,
+    options: MapOptions = {},
+    ...rest: never[]
+  ): Job<unknown> {
     checkMapArguments(kernel, inputs, options, rest.length);
     return this.#jobs.start(kernel, inputs as Inputs<Value>, options, false);
   }
@@ -93,23 +101,28 @@ export class Hands {
    */
   starmap<Args extends readonly unknown[] | [], Kernel extends ArgumentsKernel<Args>>(
     kernel: Kernel,
-    inputs: Inputs<Args>,
+    inputs: Inputs<Args> | Outputs<Args>,
     options?: MapOptions<OutputOf<Kernel>>,
   ): Job<OutputOf<Kernel>>;
   starmap<Args extends readonly unknown[], Output>(
     kernel: KernelModule<never, Output, Args>,
-    inputs: Inputs<NoInfer<Args>>,
+    inputs: Inputs<NoInfer<Args>> | Outputs<NoInfer<Args>>,
     options?: MapOptions<NoInfer<Output>>,
   ): Job<Output>;
-  starmap(kernel: string | URL, inputs: Inputs<readonly Value[]>, options?: MapOptions<Value>): Job;
+  starmap(
+    kernel: string | URL,
+    inputs: Inputs<readonly Value[]> | Outputs<unknown>,
+    options?: MapOptions<Value>,
+  ): Job;
   starmap(
     kernel: AnyKernel,
-    inputs: Inputs<unknown>,
+    inputs: Inputs<unknown> | Outputs<unknown>,
     options: MapOptions = {},
     ...rest: never[]
   ): Job<unknown> {
     checkMapArguments(kernel, inputs, options, rest.length);
-    return this.#jobs.start(kernel, checkedArguments(inputs) as Inputs<Value>, options, true);
+    const checked = inputs instanceof Outputs ? inputs : checkedArguments(inputs);
+    return this.#jobs.start(kernel, checked as Inputs<Value>, options, true);
   }
 
   /**

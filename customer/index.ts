@@ -16,6 +16,7 @@ export { Group } from "./group.ts";
 export type { JobListFilter } from "./api.ts";
 export { Job, type ProvisionalResult, type SettledTask, type WatchOptions } from "./job.ts";
 export type { TaskOutcome } from "./outcomes.ts";
+export type { Outputs } from "./outputs.ts";
 export type { Progress } from "./progress.ts";
 export { Precache, type PrecacheOptions } from "./precache.ts";
 export type { PutSource } from "./blobs.ts";

@@ -5,6 +5,7 @@ import { hasEnded, type JobInfo, type SetVerify, type Statement } from "../share
 import { valueFromJson } from "../shared/wire/value-json.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
+import { Outputs } from "./outputs.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
 import { streamProvisional } from "./provisional.ts";
@@ -87,7 +88,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       id: Promise<JobId>;
       submitted: Promise<void>;
       verified: Promise<void>;
-      same?: SameInputs;
+      same?: SameInputs | undefined;
       over: AbortController;
       left: () => Promise<void> | undefined;
       ended: () => void;
@@ -147,6 +148,14 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     options: { after?: number; follow?: boolean } = {},
   ): AsyncGenerator<TaskOutcome<Output>, void, undefined> {
     return new Flattened(this.#untilFinished(options));
+  }
+
+  /**
+   * The outputs as inputs of another job: `hands.map(kernel, job.outputs())`. They do not pass through this program.
+   * A task that fails here has a failed task there.
+   */
+  outputs(): Outputs<Output> {
+    return new Outputs(this.id, this.submitted, this.#same);
   }
 
   /** Waits for the end of the job. @returns how each task ended; rejects only when the server cannot be asked */

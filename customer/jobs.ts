@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import * as v from "valibot";
-import { PlatformError } from "../shared/errors.ts";
+import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
@@ -12,12 +12,24 @@ import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
 import type { MapOptions } from "./map-options.ts";
+import { Outputs } from "./outputs.ts";
 import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 import type { EncodedInput } from "./task-batch.ts";
 
 /** Longest time that a failed submission waits until the server has cancelled the job. */
 const cancelMs = 5000;
+
+/** Refusals of a job that ended while its inputs were still coming. */
+const endCodes: ReadonlySet<ErrorCode> = new Set(["JOB_BLOCKED", "JOB_QUARANTINED", "JOB_CANCELLED"]);
+
+interface Submission {
+  readonly created: Promise<JobInfo>;
+  readonly options: MapOptions;
+  readonly signal: AbortSignal;
+  /** Ends the view of the job, and cancels the job whose id is given. */
+  readonly leave: (reason: unknown, id?: JobId) => Promise<void>;
+}
 
 /** Settings of a connection that its jobs have unless they have their own. */
 export interface JobDefaults {
@@ -41,7 +53,7 @@ export class Jobs {
   /** Submits a job. With `takesArguments` each input is the array of the kernel's arguments. */
   start(
     kernel: AnyKernel,
-    inputs: Inputs<Value | EncodedInput>,
+    inputs: Inputs<Value | EncodedInput> | Outputs<unknown>,
     options: MapOptions,
     takesArguments: boolean,
   ): Job<unknown> {
@@ -53,7 +65,7 @@ export class Jobs {
       const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
       return (leaving ??= cancelled.then(() => over.abort(reason)));
     };
-    const created = this.#create(kernel, options, takesArguments, givenUp.signal);
+    const created = this.#create(kernel, options, takesArguments, givenUp.signal, inputs);
     const id = created.then((job) => job.id);
     const ended = onAbort(options.signal, (reason) => {
       givenUp.abort(reason);
@@ -67,8 +79,7 @@ export class Jobs {
       givenUp.abort(reason);
       await leave(reason, options.key === undefined ? await id : undefined);
     };
-    const same = new SameInputs();
-    const submitted = same.follow(this.#submit(created, inputs, options, givenUp.signal, leave, same));
+    const { submitted, same } = this.#give(inputs, { created, options, signal: givenUp.signal, leave });
     // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
     return new Job<unknown>(
@@ -108,6 +119,7 @@ export class Jobs {
     options: MapOptions,
     takesArguments: boolean,
     signal: AbortSignal,
+    inputs: Inputs<unknown> | Outputs<unknown>,
   ): Promise<JobInfo> {
     signal.throwIfAborted();
     const source = await moduleSource(kernel, options, takesArguments);
@@ -128,6 +140,7 @@ export class Jobs {
       ...jobOptions,
       ...(failFast === false && { failFast }),
       ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
+      ...(inputs instanceof Outputs && { inputsFrom: await inputs.job }),
       name: options.name ?? name ?? nameOf(kernel),
       // With a random key a repeated request finds the job that a lost reply had made.
       key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
@@ -158,12 +171,32 @@ export class Jobs {
     this.#kernels.add(sha256);
   }
 
+  /** Gives a job its inputs. @returns when the job needs this program no more, and which of its inputs are known to be the given ones */
+  #give(
+    inputs: Inputs<Value | EncodedInput> | Outputs<unknown>,
+    submission: Submission,
+  ): { submitted: Promise<void>; same: SameInputs | undefined } {
+    if (inputs instanceof Outputs) return { submitted: this.#whenFed(inputs, submission), same: inputs.same };
+    const same = new SameInputs();
+    return { submitted: same.follow(this.#submit(inputs, submission, same)), same };
+  }
+
+  async #whenFed(source: Outputs<unknown>, { created, options, signal, leave }: Submission): Promise<void> {
+    let job: JobInfo | undefined;
+    try {
+      job = await created;
+      await source.submitted;
+    } catch (error) {
+      // The results of a job whose source was ended elsewhere tell what happened to it.
+      if (signal.aborted || (error instanceof PlatformError && endCodes.has(error.code))) throw error;
+      await leave(error, options.key === undefined ? job?.id : undefined);
+      throw error;
+    }
+  }
+
   async #submit(
-    created: Promise<JobInfo>,
     inputs: Inputs<Value | EncodedInput>,
-    options: MapOptions,
-    signal: AbortSignal,
-    leave: (reason: unknown, id?: JobId) => Promise<void>,
+    { created, options, signal, leave }: Submission,
     same: SameInputs,
   ): Promise<void> {
     let job: JobInfo | undefined;

@@ -1,5 +1,6 @@
 import { PlatformError } from "../shared/errors.ts";
 import { kernelModule, type KernelModule } from "./kernel/kernel-source.ts";
+import { Outputs } from "./outputs.ts";
 import type { Inputs } from "./submission.ts";
 
 /**
@@ -15,10 +16,13 @@ export function checkMapArguments(kernel: unknown, inputs: unknown, options: unk
     throw refusal(
       "The inputs are a text; expected an array or another iterable, e.g. the parsed content of that file",
     );
-  if (!isIterable(inputs))
+  const isFed = inputs instanceof Outputs;
+  if (!isFed && !isIterable(inputs))
     throw refusal(
-      `The inputs are ${nounOf(inputs)}; expected an array, or another (async) iterable, of one input a task`,
+      `The inputs are ${nounOf(inputs)}; expected an array, or another (async) iterable, of one input a task, or the outputs() of a job`,
     );
+  if (isFed && isPlainObject(options) && options.window !== undefined)
+    throw refusal("window is for inputs that this program sends, and these are the outputs of a job");
   if (rest === 0 && isPlainObject(options)) return;
   throw refusal(
     `map takes one list of inputs, and ${rest > 0 ? "more" : nounOf(options)} came after it; expected options such as {name: "night run"}. ` +
@@ -70,7 +74,7 @@ function isIterable(value: unknown): boolean {
   );
 }
 
-function isPlainObject(value: unknown): boolean {
+function isPlainObject(value: unknown): value is { readonly window?: unknown } {
   return typeof value === "object" && value !== null && !isIterable(value);
 }
 

@@ -4,7 +4,7 @@ import type { Job, WatchOptions } from "./job.ts";
 /** Options of `hands.map`: options of the job on the server, and of this program's view of it. */
 export interface MapOptions<Output = unknown>
   extends
-    Omit<JobOptionsInput, "after" | "failFast" | "signature" | "verify" | "compare" | "check">,
+    Omit<JobOptionsInput, "after" | "failFast" | "inputsFrom" | "signature" | "verify" | "compare" | "check">,
     WatchOptions<Output> {
   /**
    * Verification of volunteers' results. `"audit"` (default): trusted clients compute some of them again. `{ quorum: n }`: n volunteers

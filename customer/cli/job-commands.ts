@@ -106,6 +106,7 @@ function describeJob(job: JobInfo): string {
     ...(statement === undefined ? [] : [`verified  ${statement}`]),
     ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
     ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
+    ...(job.inputsFrom === undefined ? [] : [`inputs    outputs of ${job.inputsFrom}`]),
     ...(job.quotaFull ? [`stopped   ${quotaFullText}`] : []),
     ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
   ];

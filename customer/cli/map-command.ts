@@ -5,6 +5,7 @@ import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands } from "../hands.ts";
 import type { MapOptions } from "../map-options.ts";
 import type { Progress } from "../progress.ts";
+import type { Inputs } from "../submission.ts";
 import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 import {
@@ -27,6 +28,7 @@ interface MapFlags extends ServerFlags {
   readonly parallel?: string;
   readonly inputs?: string;
   readonly range?: string;
+  readonly inputsFrom?: string;
   readonly out?: string;
   readonly ordered?: boolean;
   readonly detach?: boolean;
@@ -73,6 +75,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     )
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
+    .option("--inputs-from <id>", "the outputs of this job, each passed on by the server as it is accepted")
     .option("--out <file>", "where results go (standard output)")
     .option("--ordered", "write results in the order of the inputs")
     .option("--detach", "print the job's id once all inputs are on the server, and leave")
@@ -112,7 +115,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 }
 
 async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
-  const inputs = await inputsOf(flags);
+  const given = await inputsOf(flags);
   // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
   const writer = flags.detach ? undefined : await openResults(flags.out);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
@@ -125,6 +128,7 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       verified = statementText({ verify: flags.verify ?? "audit", statement: progress.statement });
       view.show(progress);
     };
+    const inputs = given ?? hands.job(flags.inputsFrom ?? "").outputs();
     const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
     const leave = leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
@@ -162,9 +166,12 @@ function endsHere({ server, parallel }: MapFlags): boolean {
   return server === undefined && /^\s*(thread|mpi)\b/.test(parallel ?? "");
 }
 
-async function inputsOf(flags: MapFlags): Promise<Iterable<Value> | AsyncIterable<Value>> {
-  if ((flags.inputs === undefined) === (flags.range === undefined))
-    throw new PlatformError("BAD_OPTION", "Give either --inputs FILE or --range FROM:TO.");
+/** The inputs of a file or range; undefined when they are the outputs of a job. */
+async function inputsOf(flags: MapFlags): Promise<Inputs<Value> | undefined> {
+  const given = [flags.inputs, flags.range, flags.inputsFrom].filter((flag) => flag !== undefined);
+  if (given.length !== 1)
+    throw new PlatformError("BAD_OPTION", "Give either --inputs FILE, --range FROM:TO or --inputs-from JOB.");
+  if (flags.inputsFrom !== undefined) return undefined;
   return flags.range !== undefined ? readRange(flags.range) : readInputs(flags.inputs ?? "-");
 }
 

@@ -9,10 +9,13 @@ const keyedIdleMs = 30 * dayMs;
 
 /**
  * The reason to end an open job whose customer left in the middle of submitting (SPEC.md [KEY-3]); undefined before
- * its time limit.
+ * its time limit. A job that is fed by another ends with that one.
  */
-export function whyAbandoned({ state, key, submittedAt }: JobRow, now: number): TaskFailure | undefined {
-  if (state !== "open") return undefined;
+export function whyAbandoned(
+  { state, key, submittedAt, inputsFrom }: JobRow,
+  now: number,
+): TaskFailure | undefined {
+  if (state !== "open" || inputsFrom !== undefined) return undefined;
   const mayComeBack = key !== undefined && !key.startsWith(onceKeyPrefix);
   const limitMs = mayComeBack ? keyedIdleMs : idleMs;
   if (now - submittedAt < limitMs) return undefined;

@@ -33,11 +33,18 @@ export class Jobs {
     this.#kernels = kernels;
   }
 
-  /** Takes up a job in its stored state: after a start, and when the end of another job released or blocked it. */
+  /** Takes up a job in its stored state: after a start, and when another job released it, blocked it or opened it again. */
   takeUp(row: JobRow): void {
     this.#watch.update(row);
+    if (hasEnded(row.state)) this.#dispatcher.feed({ type: "jobEnded", job: row.id });
     // The scheduler does not know a job that still waits for another job.
-    if (!hasEnded(row.state) && row.waitingFor.length === 0) this.#dispatcher.addJob(row);
+    else if (row.waitingFor.length === 0) this.#dispatcher.addJob(row);
+  }
+
+  /** Notes that outputs of another job became tasks of this one, or that there are no more. */
+  takeFed(row: JobRow): void {
+    this.takeUp(row);
+    if (!hasEnded(row.state)) this.#dispatcher.feed({ type: "tasksAdded", job: row.id, again: true });
   }
 
   async create(

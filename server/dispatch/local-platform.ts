@@ -136,6 +136,7 @@ export class LocalPlatform implements Platform {
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
     this.#status = new Status({ store, options, volunteerUrls, scheduler, registry, jobs, watch, tally });
     store.onDependents((row) => this.#jobs.takeUp(row));
+    store.onFed((row) => this.#jobs.takeFed(row));
     store.onQuota((customer, full) => {
       dispatcher.feed({ type: "quotaChanged", customer, full });
       for (const { id, info } of scheduler.state.jobs.values()) if (info.customer === customer) news.tell(id);

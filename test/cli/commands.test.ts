@@ -85,7 +85,7 @@ describe("manyhands map", () => {
   });
 
   it.each([
-    ["no inputs", ["map", "twice.ts"], /either --inputs FILE or --range/],
+    ["no inputs", ["map", "twice.ts"], /either --inputs FILE, --range/],
     ["a range that is none", ["map", "twice.ts", "--range", "a:b"], /--range a:b is not understood/],
     ["a file that is not there", ["map", "twice.ts", "--inputs", "none.ndjson"], /none\.ndjson/],
     ["a line that is no JSON", ["map", "twice.ts", "--inputs", "-"], /line 2 of standard input is not JSON/],
@@ -198,8 +198,16 @@ describe("groups and stages", () => {
     expect((await manyhands(["job", second])).out).toMatch(
       new RegExp(`^group +night\nwaits for ${first}$`, "m"),
     );
+    const fed = (
+      await manyhands(["map", "twice.ts", "--inputs-from", first, "--group", "night", "--detach"])
+    ).out.trim();
+    expect((await manyhands(["job", fed])).out).toMatch(new RegExp(`^inputs +outputs of ${first}$`, "m"));
+    expect(await manyhands(["map", "twice.ts", "--inputs-from", first, "--range", "0:3"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("--inputs-from") as string,
+    });
     const listed = JSON.parse((await manyhands(["jobs", "--group", "night", "--json"])).out) as JobInfo[];
-    expect(listed.map(({ id }) => id)).toEqual([second, first]);
+    expect(listed.map(({ id }) => id)).toEqual([fed, second, first]);
     expect((await manyhands(["cancel", "--group", "night"])).out).toMatch(/cancelled[^]*cancelled/);
     expect((await manyhands(["cancel", "--group", "night"])).out).toBe("No job to cancel.\n");
     expect(await manyhands(["cancel"])).toMatchObject({

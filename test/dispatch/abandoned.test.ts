@@ -15,7 +15,7 @@ async function openJob(server: HttpServer, options: object = {}): Promise<string
 const stateOf = async (server: HttpServer, id: string) =>
   (await (await server.request(`/api/jobs/${id}`)).json()) as { state: string; failures: object[] };
 
-test("[KEY-3] an open job whose customer is gone is cancelled, and says why; later when it has a key", async () => {
+test("[KEY-3] [FEED-2] an open job whose customer is gone is cancelled, and says why; later when it has a key", async () => {
   const server = await startHttpServer();
   const jobs = {
     plain: await openJob(server),
@@ -23,6 +23,7 @@ test("[KEY-3] an open job whose customer is gone is cancelled, and says why; lat
     keyed: await openJob(server, { key: "mine" }),
     closed: await openJob(server, { open: false }),
   };
+  const fed = await openJob(server, { open: false, inputs: undefined, inputsFrom: jobs.closed });
   const now = Date.now();
   expect(await server.platform.endAbandoned(now + 6.9 * dayMs)).toBe(0);
   expect(await server.platform.endAbandoned(now + 7.1 * dayMs)).toBe(2);
@@ -34,6 +35,7 @@ test("[KEY-3] an open job whose customer is gone is cancelled, and says why; lat
   expect(await server.platform.endAbandoned(now + 31 * dayMs)).toBe(1);
   expect(await stateOf(server, jobs.keyed)).toMatchObject({ state: "cancelled" });
   expect(await stateOf(server, jobs.closed)).toMatchObject({ state: "closed" });
+  expect(await stateOf(server, fed)).toMatchObject({ state: "open" });
 });
 
 test("[KEY-3] an open job that somebody follows goes on", async () => {

@@ -65,6 +65,42 @@ describe("jobs after jobs", () => {
   });
 });
 
+describe("jobs that are fed by jobs", () => {
+  const feed = (server: HttpServer, inputsFrom: string, options = {}) =>
+    server.request("/api/jobs", json({ kernel, inputsFrom, ...options }));
+
+  test("[FEED-1] outputs are inputs, computed without anybody asking", async () => {
+    const server = await startHttpServer();
+    const first = await createJob(server, { inputs: [1, 2] });
+    const second = (await (await feed(server, first.id)).json()) as JobInfo;
+    expect(second).toMatchObject({ state: "open", inputsFrom: first.id, counts: { total: 0 } });
+    server.client((x) => (x as number) + 1);
+    const read = await whole(server, second.id);
+    expect(read.at(-1)).toMatchObject({ job: "finished", counts: { done: 2 } });
+    const outputs = read.slice(0, 2).map((line) => "output" in line && line.output);
+    expect(new Set(outputs)).toEqual(new Set([3, 4]));
+  });
+
+  test("[FEED-2] they take no inputs of their customer", async () => {
+    const server = await startHttpServer();
+    const first = await createJob(server, { inputs: [1] });
+    await refusal(await feed(server, first.id, { inputs: [1] }), 400, "BAD_REQUEST");
+    await refusal(await feed(server, first.id, { open: true }), 400, "BAD_REQUEST");
+    const { id } = (await (await feed(server, first.id)).json()) as JobInfo;
+    await refusal(await server.request(`/api/jobs/${id}/tasks`, json([{ input: 1 }])), 409, "WRONG_STATE");
+    await refusal(await server.request(`/api/jobs/${id}/close`, post), 409, "WRONG_STATE");
+  });
+
+  test("[FEED-5] [READ-1] unknown sources and those of others are refused in the same words", async () => {
+    const server = await startHttpServer();
+    const theirs = await server.request("/api/jobs", { ...json({ kernel }), token: server.tokens.admin });
+    const { id } = (await theirs.json()) as JobInfo;
+    const unknown = await refusal(await feed(server, "j_aaaaaaaaaaaaaaaa"), 404, "NOT_FOUND");
+    const refused = await refusal(await feed(server, id), 404, "NOT_FOUND");
+    expect(refused.replace(id, "j_aaaaaaaaaaaaaaaa")).toBe(unknown);
+  });
+});
+
 describe("groups", () => {
   test("[GROUP-1] are listed and cancelled together, each customer's own", async () => {
     const server = await startHttpServer();

@@ -113,7 +113,12 @@ async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<vo
 }
 
 /** Refuses another customer's job as if it did not exist; the store checks whether a job exists at all. */
-async function mayWaitFor(platform: HttpParts["platform"], principal: Principal, id: JobId): Promise<void> {
+async function mayDependOn(
+  platform: HttpParts["platform"],
+  principal: Principal,
+  id: JobId,
+  relation: string,
+): Promise<void> {
   const job = await platform.job(id).catch((error: unknown) => {
     if (PlatformError.from(error).code === "NOT_FOUND") return undefined;
     throw error;
@@ -121,7 +126,7 @@ async function mayWaitFor(platform: HttpParts["platform"], principal: Principal,
   if (job && !maySee(principal, job.customer))
     throw new PlatformError(
       "NOT_FOUND",
-      `This job is to run after job ${id}, and there is no such job. Expected jobs that exist.`,
+      `This job ${relation} job ${id}, and there is no such job. Expected jobs that exist.`,
       undefined,
       hints.job,
     );
@@ -141,7 +146,14 @@ async function createJob(
   const body = await parseBody(call.req, call.res, createJobSchema, createJobBytes);
   const { kernel, inputs, open, ...options } = body;
   authorisePriority(principal, options.priority);
-  for (const id of options.after ?? []) await mayWaitFor(platform, principal, id);
+  for (const id of options.after ?? []) await mayDependOn(platform, principal, id, "is to run after");
+  const { inputsFrom } = options;
+  if (inputsFrom) await mayDependOn(platform, principal, inputsFrom, "takes the outputs of");
+  if (inputsFrom && (inputs || open))
+    throw new PlatformError(
+      "BAD_REQUEST",
+      "A job with inputsFrom takes no other inputs, and closes by itself. Expected inputsFrom without inputs and open.",
+    );
   const sha256 =
     typeof kernel === "string"
       ? kernel

@@ -1,0 +1,23 @@
+import type { JobId } from "../shared/ids.ts";
+import type { SameInputs } from "./same-inputs.ts";
+
+/**
+ * The outputs of a job as the inputs of another: `hands.map(kernel, first.outputs())`. They stay on the server, which passes each on when it is
+ * accepted. Made by `job.outputs()`.
+ */
+export class Outputs<Output> {
+  /** Carries the type of an output to the next kernel; never set. */
+  declare readonly types?: () => Output;
+  /** The id of the job whose outputs these are. */
+  readonly job: Promise<JobId>;
+  /** Resolves when that job has all its inputs. */
+  readonly submitted: Promise<void>;
+  /** Tells which inputs of that job are known to be the given ones; absent where none were given. */
+  readonly same: SameInputs | undefined;
+
+  constructor(job: Promise<JobId>, submitted: Promise<void>, same: SameInputs | undefined) {
+    this.job = job;
+    this.submitted = submitted;
+    this.same = same;
+  }
+}
