@@ -49,6 +49,7 @@ __all__ = [
     "Job",
     "ManyhandsExecutor",
     "Outcome",
+    "Outputs",
     "PlatformError",
     "SettledTask",
     "TaskError",
@@ -1466,7 +1467,7 @@ class _Submission:
     After a lost reply, the same index with the same input is one task. The last request closes the job.
     """
 
-    def __init__(self, job: Job, inputs: Iterable[Any], window: int | None) -> None:
+    def __init__(self, job: Job, inputs: Iterable[Any] | Outputs, window: int | None) -> None:
         self._job = job
         self._http = job._http
         self._stop = job._stop
@@ -1486,7 +1487,11 @@ class _Submission:
             self._job._made(info)
             if info["state"] == "blocked" and info["counts"]["total"] == 0:
                 raise PlatformError("JOB_BLOCKED", _why_blocked(info))
-            self._send_all(info)
+            if isinstance(self._inputs, Outputs):
+                # The server passes the outputs on; the program is needed as long as their job needs inputs.
+                self._inputs._job._await_taken()
+            else:
+                self._send_all(self._inputs, info)
         except BaseException as error:
             self._fail(info, error)
         else:
@@ -1502,9 +1507,9 @@ class _Submission:
             return self._job._not_taken(ended)
         self._job._give_up(error)
 
-    def _send_all(self, info: dict[str, Any]) -> None:
-        if isinstance(self._inputs, (list, tuple, range)):
-            _must_fit(info, len(self._inputs))
+    def _send_all(self, inputs: Iterable[Any], info: dict[str, Any]) -> None:
+        if isinstance(inputs, (list, tuple, range)):
+            _must_fit(info, len(inputs))
         path = f"api/jobs/{info['id']}/tasks"
         is_closed = False
         try:
@@ -1550,13 +1555,13 @@ class _Submission:
             self._http.news.notify_all()
             return batch, self._ended
 
-    def enumerate(self) -> None:
+    def enumerate(self, inputs: Iterable[Any]) -> None:
         try:
             news, stop = self._http.news, self._stop
             with news:
                 news.wait_for(lambda: stop.error is not None or self._job._info is not None)
             count = ended = 0
-            for value in self._inputs:
+            for value in inputs:
                 stop.check()
                 data, blobs, upload = self._prepared(count, value)
                 count += 1
@@ -1620,7 +1625,9 @@ def _other_inputs(info: dict[str, Any], given: str) -> PlatformError:
 
 def _ended_elsewhere(http_: _Http, job_id: str, error: BaseException) -> PlatformError | None:
     """The refusal of a job that was ended while its inputs were still coming; None: the error has another cause."""
-    if not isinstance(error, PlatformError) or error.code not in ("JOB_BLOCKED", "WRONG_STATE"):
+    # A job that takes outputs hears how their job ended.
+    codes = ("JOB_BLOCKED", "JOB_CANCELLED", "JOB_QUARANTINED", "WRONG_STATE")
+    if not isinstance(error, PlatformError) or error.code not in codes:
         return None
     if error.code == "JOB_BLOCKED":
         return error
@@ -1997,6 +2004,8 @@ class Job:
         self._known: float = 0 if job_id else math.inf
         self._taken: float = math.inf if job_id else 0
         self._is_verified = job_id is not None
+        #: The job whose inputs are compared: at the beginning of a line of jobs that take outputs.
+        self._first: Job = self
         #: The refusal of inputs that came after the job had ended.
         self._refusal: PlatformError | None = None
         #: The submission or `on_result` failed; the program gets that error instead of the end of the job.
@@ -2048,10 +2057,13 @@ class Job:
         self._wait(lambda: self._id is not None, stop)
         return str(self._id)
 
+    def _await_taken(self) -> None:
+        self._wait_verified(lambda: self._taken == math.inf, self._stop)
+
     def _await_inputs(self) -> None:
         """Waits for the submission at the end of the program or connection, and logs a failure nobody asked for."""
         try:
-            self._wait_verified(lambda: self._taken == math.inf, self._stop)
+            self._await_taken()
         except Exception as error:
             if not self._is_watched:
                 self._http.log(f"manyhands: job {self._id or ''} did not get all its inputs: {error}")
@@ -2164,6 +2176,13 @@ class Job:
         import asyncio
 
         return asyncio.get_running_loop().run_in_executor(None, self.gather).__await__()
+
+    def outputs(self) -> Outputs:
+        """The outputs as inputs of another job: ``hands.map(kernel, job.outputs())``.
+
+        They stay on the server. A task that fails here has a failed task there.
+        """
+        return Outputs(self)
 
     def settled(self, timeout: float | None = None, progress: bool | None = None) -> list[SettledTask]:
         """Waits for the end of the job, and returns how each task ended; raises when the server cannot be asked."""
@@ -2321,13 +2340,14 @@ class Job:
                 return frame
             for outcome in self._of_pack(frame, stop):
                 index = outcome.index
-                if self._taken <= index < self._known:
+                if not self._is_compared(index):
                     self._wait_verified(functools.partial(self._is_compared, index), stop)
                 yield outcome
         return None
 
     def _is_compared(self, index: int) -> bool:
-        return not self._taken <= index < self._known
+        first = self._first
+        return not first._taken <= index < first._known
 
     def _frames(self, after: int, follow: bool, stop: _Stop) -> Iterator[_Pack | _End]:
         """Frames of results, without gaps across broken connections: each request begins after the last result."""
@@ -2490,6 +2510,19 @@ class _Bar:
             self._length = len(line)
 
 
+class Outputs:
+    """The outputs of a job as the inputs of another, made by :meth:`Job.outputs`.
+
+    They do not pass through the program: the server passes each on when it is accepted.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __repr__(self) -> str:
+        return f"<outputs of {self._job!r}>"
+
+
 def _start(target: Callable[[], None], what: str) -> threading.Thread:
     thread = threading.Thread(target=target, name=f"manyhands-{what}", daemon=True)
     thread.start()
@@ -2647,7 +2680,7 @@ class Hands:
     def map(
         self,
         kernel: str | os.PathLike[str],
-        inputs: Iterable[Any],
+        inputs: Iterable[Any] | Outputs,
         *,
         name: str | None = None,
         key: str | None = None,
@@ -2677,7 +2710,8 @@ class Hands:
         Args:
             kernel: the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
                 is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
-            inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one
+            inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one. Or the ``outputs()`` of
+                a job, each of which the server passes on when it is accepted, to the task of the same index
             name: of the job; else that of its kernel
             key: names the job across restarts of this program: with the same key, kernel and inputs it goes on with the
                 same job, and gets every result from the first
@@ -2712,6 +2746,8 @@ class Hands:
         """
         source, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
+        if isinstance(inputs, Outputs) and window is not None:
+            raise _bad("window is for inputs that this program sends, and these are the outputs of a job.")
         job = Job(self, None, fail_fast, progress, on_result, on_break, has_key=key is not None)
         options: dict[str, Any] = {
             "priority": self._priority if priority is None else priority,
@@ -2730,15 +2766,26 @@ class Hands:
             # With a random key a repeated request finds the job that a lost reply had made.
             "key": key if key is not None else f"once-{uuid.uuid4()}",
         }
+        if isinstance(inputs, Outputs):
+            job._first = inputs._job._first
+
+        def create() -> dict[str, Any]:
+            if isinstance(inputs, Outputs):
+                options["inputsFrom"] = inputs._job._await_id(inputs._job._stop)
+            return self._create(source, options, after, job._stop)
+
         submission = _Submission(job, inputs, window)
         _submitting.add(job)
-        _start(lambda: submission.run(lambda: self._create(source, options, after, job._stop)), "submission")
-        _start(submission.enumerate, "inputs")
+        _start(lambda: submission.run(create), "submission")
+        if not isinstance(inputs, Outputs):
+            _start(functools.partial(submission.enumerate, inputs), "inputs")
         if on_progress:
             job.on_progress(on_progress)
         return job
 
-    def starmap(self, kernel: str | os.PathLike[str], inputs: Iterable[Sequence[Any]], **options: Any) -> Job:
+    def starmap(
+        self, kernel: str | os.PathLike[str], inputs: Iterable[Sequence[Any]] | Outputs, **options: Any
+    ) -> Job:
         """As :meth:`map`, for a kernel of several arguments: each input is the list or tuple of a task's arguments.
 
         The last parameter of the kernel is ``ctx``, behind the arguments: ``starmap("(a, b) => a + b", zip(a, b))``.
@@ -2749,7 +2796,8 @@ class Hands:
         source, name = _kernel_of(kernel)
         _check_inputs(inputs)
         options.setdefault("name", self._name or name)
-        return self.map(_with_arguments(source), _argument_lists(inputs), **options)
+        given = inputs if isinstance(inputs, Outputs) else _argument_lists(inputs)
+        return self.map(_with_arguments(source), given, **options)
 
     def submit(self, kernel: str | os.PathLike[str], *args: Any) -> concurrent.futures.Future[Any]:
         """Computes one task, ``kernel(...args, ctx)``, and returns the future of its output.
@@ -2916,6 +2964,8 @@ class Hands:
 
 
 def _check_inputs(inputs: Any) -> None:
+    if isinstance(inputs, Outputs):
+        return
     if isinstance(inputs, (str, bytes, bytearray, dict)):
         noun = "a text" if isinstance(inputs, str) else f"a {type(inputs).__name__}"
         raise _bad(f"The inputs are {noun}; expected a list or another iterable of one input a task.")

@@ -18,6 +18,7 @@ const strangers = ["test/scheduler/strangers.test.ts"];
 const verification = ["test/dispatch/verification.test.ts", "test/dispatch/verification-attacks.test.ts"];
 const identities = ["test/sockets/identity.test.ts"];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
+const feeding = ["test/store/sqlite-contract.test.ts"];
 const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
 const durability = ["test/server/flush-order.test.ts"];
@@ -444,7 +445,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "blobs of inputs are not kept",
     file: "server/store/sqlite/verbs/submit.ts",
-    find: "    keepBlobs(transaction, job, blobs);\n",
+    find: "  keepBlobs(transaction, job, blobsIn(tasks));\n",
     replace: "",
     tests: store,
   },
@@ -468,6 +469,62 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "!isActive(job) || job.row.waitingFor.length > 0 || ",
     replace: "!isActive(job) || ",
     tests: store,
+  },
+  {
+    name: "outputs that are not written yet are passed over",
+    file: "server/store/sqlite/verbs/feed.ts",
+    find: "  transaction.outcomes.flush(source.number);\n",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "an output is passed on more than once",
+    file: "server/store/sqlite/verbs/feed.ts",
+    find: "outcomes.at(-1)!.seq, job.number);",
+    replace: "seq, job.number);",
+    tests: feeding,
+  },
+  {
+    name: "a fed job is closed before its source has finished",
+    file: "server/store/sqlite/verbs/feed.ts",
+    find: 'source.row.state !== "finished"',
+    replace: 'source.row.state === "open"',
+    tests: feeding,
+  },
+  {
+    name: "passing on takes no notice of the quota",
+    file: "server/store/sqlite/verbs/feed.ts",
+    find: "return openTasks < 0 || (size > 0 && bytes < 0);",
+    replace: "return false;",
+    tests: feeding,
+  },
+  {
+    name: "requeueing a source leaves the failures that followed",
+    file: "server/store/sqlite/verbs/requeue-failed.ts",
+    find: "  takeBack(transaction, job, indexes);\n",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "a fed job outlives the cancelling of its source",
+    file: "server/store/sqlite/verbs/dependents.ts",
+    find: 'if (failure !== undefined && job.row.state === "open") blockAll',
+    replace: "if (failure === undefined) blockAll",
+    tests: feeding,
+  },
+  {
+    name: "a restart forgets to pass on",
+    file: "server/store/sqlite/sqlite-store.ts",
+    find: "for (const id of jobs) this.#feeder.wake(id);",
+    replace: "jobs.clear();",
+    tests: feeding,
+  },
+  {
+    name: "a line of jobs hands out results of inputs that were not compared yet",
+    file: "customer/hands.ts",
+    find: "same: inputs.same };",
+    replace: "same: undefined };",
+    tests: ["test/customer/outputs.test.ts"],
   },
   {
     name: "a customer's key finds another customer's job",
@@ -1159,7 +1216,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a Python customer hands out results of inputs that were not compared yet",
     file: "python/manyhands.py",
-    find: `        return not self._taken <= index < self._known`,
+    find: `        return not first._taken <= index < first._known`,
     replace: `        return True`,
     tests: python,
   },
