@@ -42,7 +42,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Union
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "DataReference",
     "Hands",

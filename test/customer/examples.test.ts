@@ -25,6 +25,7 @@ const printed: Record<string, RegExp> = {
     /^(\d+) of \1 clients have [\d.]+ MB precached\nmean of image 0: -?0\.\d{3}\nbrightest of 10 images: 1\.\d{3}\n$/,
   "09-verified.ts": /^1000036000099 = 1000003 × 1000033\n[\s\S]*\n99999640000243 = 9999973 × 9999991\n$/,
   "10-submit.ts": /^from 0: the minimum is at 2\.000\nfrom 1: the minimum is at 2\.000\n$/,
+  "11-stages.ts": /^spots: 3 2 4\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {
