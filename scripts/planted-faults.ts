@@ -521,7 +521,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a line of jobs hands out results of inputs that were not compared yet",
-    file: "customer/hands.ts",
+    file: "customer/jobs.ts",
     find: "same: inputs.same };",
     replace: "same: undefined };",
     tests: ["test/customer/outputs.test.ts"],
