@@ -16,6 +16,7 @@ import {
   outputOf,
   postKernel,
   task,
+  tasks,
 } from "./store-fixtures.ts";
 import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
 
@@ -91,6 +92,25 @@ export function feedingContract(harness: StoreHarness): void {
       await complete(source, done(5500));
       await becomes(fed, { total: 5001 });
       expect(await store.claim(fed, all)).toHaveLength(5001);
+    });
+
+    it("[FEED-1] [FEED-3] passes on what commits of any length record, outputs before failures among it", async () => {
+      const rounds = 12;
+      await start(3 * rounds);
+      await make(fed, source);
+      await make(third);
+      let next = 0;
+      for (let round = 0; round < rounds; round++) {
+        const at = 3 * round;
+        const others = Array.from({ length: 6 + round }, () => tasks(next, (next += 2000)));
+        // Other work between them puts the second verb and the passing on of the first one's output into one commit.
+        await Promise.all([
+          complete(source, done(at)),
+          ...others.map((added) => store.submit(third, added)),
+          complete(source, done(at + 1), failed(at + 2)),
+        ]);
+      }
+      await becomes(fed, { total: 3 * rounds, failed: rounds });
     });
 
     it("[FEED-1] [DATA-3] outputs in blobs are inputs in blobs, which the fed job keeps", async () => {
