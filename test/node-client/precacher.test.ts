@@ -82,7 +82,9 @@ describe("[PRECACHE-2] precached data", () => {
     // 8 of the 10 are for precaches and tasks; tasks need 2 of those.
     expect(c.told.at(-1)).toMatchObject({ haveBytes: 6 * megabyte, missedBytes: 3 * megabyte });
     expect(c.told.at(-1)?.reason).toContain("no room");
-    expect(await Promise.all([...held, ...wanted.slice(0, 6)].map(c.has))).toEqual(Array(8).fill(true));
+    expect(await Promise.all(held.map(c.has))).toEqual([true, true]);
+    // Small blobs are fetched a few at a time, so that one may overtake another.
+    expect((await Promise.all(wanted.map(c.has))).filter(Boolean)).toHaveLength(6);
     expect(await c.has({ sha256: oldName, size: 1 })).toBe(false);
     // The end of the first precache leaves its room to the next.
     c.precacher.stop(1);
