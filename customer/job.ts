@@ -155,7 +155,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
    * A task that fails here has a failed task there.
    */
   outputs(): Outputs<Output> {
-    return new Outputs(this.id, this.submitted, this.#same);
+    return new Outputs({ job: this.id, submitted: this.submitted, same: this.#same, left: this.#left });
   }
 
   /** Waits for the end of the job. @returns how each task ended; rejects only when the server cannot be asked */

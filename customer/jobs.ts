@@ -80,13 +80,14 @@ export class Jobs {
       await leave(reason, options.key === undefined ? await id : undefined);
     };
     const { submitted, same } = this.#give(inputs, { created, options, signal: givenUp.signal, leave });
+    const left = (): Promise<void> | undefined => {
+      // A job fails with the submission of its source, which is cancelled a moment before.
+      if (!leaving && inputs instanceof Outputs && inputs.left()) return submitted.catch(() => undefined);
+      return leaving;
+    };
     // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
-    return new Job<unknown>(
-      this.#api,
-      { id, submitted, verified, same, over, left: () => leaving, ended, giveUp },
-      options,
-    );
+    return new Job<unknown>(this.#api, { id, submitted, verified, same, over, left, ended, giveUp }, options);
   }
 
   /** An existing job. @throws PlatformError NOT_FOUND for an id that no job can have */

@@ -15,9 +15,13 @@ export class Outputs<Output> {
   /** Tells which inputs of that job are known to be the given ones; absent where none were given. */
   readonly same: SameInputs | undefined;
 
-  constructor(job: Promise<JobId>, submitted: Promise<void>, same: SameInputs | undefined) {
-    this.job = job;
-    this.submitted = submitted;
-    this.same = same;
+  /** The cancelling of that job, once its submission has failed. */
+  readonly left: () => Promise<void> | undefined;
+
+  constructor(parts: Pick<Outputs<Output>, "job" | "submitted" | "same" | "left">) {
+    this.job = parts.job;
+    this.submitted = parts.submitted;
+    this.same = parts.same;
+    this.left = parts.left;
   }
 }

@@ -2004,8 +2004,8 @@ class Job:
         self._known: float = 0 if job_id else math.inf
         self._taken: float = math.inf if job_id else 0
         self._is_verified = job_id is not None
-        #: The job whose inputs are compared: at the beginning of a line of jobs that take outputs.
-        self._first: Job = self
+        #: The job whose outputs are the inputs, when the program has that job.
+        self._source: Job | None = None
         #: The refusal of inputs that came after the job had ended.
         self._refusal: PlatformError | None = None
         #: The submission or `on_result` failed; the program gets that error instead of the end of the job.
@@ -2332,7 +2332,7 @@ class Job:
                     self._wait_verified(lambda: self._is_verified, stop)
                 # A job that ended otherwise refuses inputs; only other inputs than its own are a failure then.
                 self._wait(lambda: self._is_verified or self._refusal is not None, stop)
-                self._wait(lambda: not self._is_left, stop)
+                self._wait(lambda: not self._is_being_left(), stop)
                 stop.check()
                 self._watched.set(PlatformError("WRONG_STATE", "The job has ended."))
                 for listener in self._listeners:
@@ -2345,8 +2345,18 @@ class Job:
                 yield outcome
         return None
 
+    def _is_being_left(self) -> bool:
+        """Whether the program is about to get an error of its own instead of the end of the job."""
+        if self._is_left:
+            return True
+        # A job fails with the submission of its source, which is cancelled a moment before.
+        return self._source is not None and self._taken != math.inf and self._source._is_being_left()
+
     def _is_compared(self, index: int) -> bool:
-        first = self._first
+        # Inputs are compared at the beginning of a line of jobs that take outputs.
+        first = self
+        while first._source is not None:
+            first = first._source
         return not first._taken <= index < first._known
 
     def _frames(self, after: int, follow: bool, stop: _Stop) -> Iterator[_Pack | _End]:
@@ -2767,7 +2777,7 @@ class Hands:
             "key": key if key is not None else f"once-{uuid.uuid4()}",
         }
         if isinstance(inputs, Outputs):
-            job._first = inputs._job._first
+            job._source = inputs._job
 
         def create() -> dict[str, Any]:
             if isinstance(inputs, Outputs):
