@@ -56,16 +56,24 @@ describe("a program of several stages", () => {
   });
 
   it("[AFTER-5] what a failed stage blocked goes on by itself once that was requeued, and gives its results", async () => {
+    const later = Promise.withResolvers<void>();
+    async function* inputs() {
+      await later.promise;
+      yield 1;
+    }
     const first = hands.map(
       (x: number, ctx: KernelContext) => {
         if (ctx.attempt === 1) throw new Error("the first time");
         return x + 1;
       },
-      [1],
+      inputs(),
       { maxAttempts: 1 },
     );
     const second = hands.map((x: number) => x * 2, [1, 2], { after: [first] });
     const third = hands.map((x: number) => x * 3, [1, 2], { after: [second] });
+    // What is blocked before it has its inputs stays open for them.
+    await Promise.all([second.submitted, third.submitted]);
+    later.resolve();
     await expect(third).rejects.toMatchObject({ code: "JOB_BLOCKED" });
     await first.requeueFailed();
     expect(await first).toEqual([2]);
