@@ -8,7 +8,7 @@ import { Flattened } from "./flattened.ts";
 import { Outputs } from "./outputs.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
-import { streamProvisional } from "./provisional.ts";
+import { followProvisional, streamProvisional } from "./provisional.ts";
 import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
@@ -25,6 +25,14 @@ export interface ProvisionalResult<Output> {
   /** The volunteer's id. */
   readonly client: string;
 }
+
+/** News of a job's provisional results: a result, or what became of one. */
+export type ProvisionalNews<Output> =
+  | ({ readonly state: "provisional" } & ProvisionalResult<Output>)
+  /** The result is the outcome of its task. */
+  | { readonly state: "accepted"; readonly index: number; readonly client: string }
+  /** The result is not taken: another one is the outcome of its task, or will be. */
+  | { readonly state: "withdrawn"; readonly index: number; readonly client: string };
 
 /** Options of a program's view of a job. */
 export interface WatchOptions<Output = unknown> {
@@ -229,14 +237,43 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
    * iterate the job for accepted results.
    *
    * @param options.after - only results of tasks with a greater index
+   * @param options.follow - go on until the job has ended: each result is given as it is delivered, and one notice when it is accepted
+   *   or withdrawn
    */
-  async *provisional(
-    options: { after?: number } = {},
+  provisional(options?: {
+    after?: number;
+    follow?: false;
+  }): AsyncGenerator<ProvisionalResult<Output>, void, undefined>;
+  provisional(options: {
+    after?: number;
+    follow: true;
+  }): AsyncGenerator<ProvisionalNews<Output>, void, undefined>;
+  provisional({ after, follow = false }: { after?: number; follow?: boolean } = {}): AsyncGenerator<
+    ProvisionalResult<Output> | ProvisionalNews<Output>,
+    void,
+    undefined
+  > {
+    return follow ? this.#followProvisional(after) : this.#presentProvisional(after);
+  }
+
+  async *#presentProvisional(
+    after: number | undefined,
   ): AsyncGenerator<ProvisionalResult<Output>, void, undefined> {
-    for await (const line of streamProvisional(this.#api.http, await this.id, options.after)) {
+    for await (const line of streamProvisional(this.#api.http, await this.id, after)) {
       const { index, client, message } = line;
       // An unreadable output, which only a hostile client makes, will not be accepted.
       if (message === undefined) yield { index, client, output: valueFromJson(line.output) as Output };
+    }
+  }
+
+  async *#followProvisional(
+    after: number | undefined,
+  ): AsyncGenerator<ProvisionalNews<Output>, void, undefined> {
+    for await (const told of followProvisional(this.#api.http, await this.id, after)) {
+      const { state, index, client } = told;
+      if (state === "provisional")
+        yield { state, index, client, output: valueFromJson(told.output) as Output };
+      else yield { state, index, client };
     }
   }
 

@@ -16,8 +16,11 @@ import type {
 } from "../shared/wire/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { ClientUpload } from "./dispatch/client-uploads.ts";
+import type { ProvisionalFollower } from "./dispatch/provisional-followers.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
 import type { BlobOwner, NewTask, ProvisionalResult, ResultRow } from "./store/store.ts";
+
+export type { ProvisionalChange, ProvisionalFollower } from "./dispatch/provisional-followers.ts";
 
 /**
  * The use cases of customers and admins behind the REST interface. HTTP knows this and nothing of scheduler or
@@ -55,6 +58,18 @@ export interface Platform {
   results(id: JobId, after: number): Promise<ResultRow[]>;
   /** A page of provisional results with `index > after`, lowest index first. */
   provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]>;
+  /** Gathers the changes of provisional results from now on, for a reader that closes the follower in the end. */
+  followProvisional(id: JobId): ProvisionalFollower;
+  /**
+   * Resolves when the follower has changes, the job has ended, `signal` is aborted, or `atMostMs` have passed.
+   * @throws PlatformError NOT_FOUND
+   */
+  provisionalChanged(
+    id: JobId,
+    follower: ProvisionalFollower,
+    signal: AbortSignal,
+    atMostMs: number,
+  ): Promise<void>;
   /**
    * Resolves when there is an outcome after `after`, the job has ended, `signal` is aborted, or `atMostMs` have
    * passed. Cheap: holds no results.

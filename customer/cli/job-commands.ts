@@ -195,11 +195,24 @@ function provisionalCommand(): Command {
   return serverCommand("provisional", "Write a job's results of volunteers that are not accepted yet")
     .argument("<id>", "the job's id")
     .option("--after <index>", "only results of tasks after this one", wholeNumber(0, limits.maxTaskIndex))
-    .addHelpText("after", "\nAny of them may be wrong. Lines of {index, output, client}, lowest index first.")
-    .action(async (id: string, flags: ServerFlags & { after?: number }) => {
+    .option("--follow", "go on until the job has ended, with a notice when a result is accepted or withdrawn")
+    .addHelpText(
+      "after",
+      `
+Any of them may be wrong. Lines of {index, output, client}, lowest index first.
+With --follow: {state: "provisional", index, output, client} for a result, and
+{state: "accepted" or "withdrawn", index, client} when it is judged.`,
+    )
+    .action(async (id: string, flags: ServerFlags & { after?: number; follow?: boolean }) => {
+      const { follow = false, after } = flags;
+      const start = after === undefined ? {} : { after };
       await withHands(flags, async (hands) => {
-        for await (const result of hands.job(id).provisional(flags))
-          await writeLine(JSON.stringify({ ...result, output: valueToJson(result.output) }));
+        const job = hands.job(id);
+        const items = follow ? job.provisional({ ...start, follow }) : job.provisional(start);
+        for await (const item of items)
+          await writeLine(
+            JSON.stringify("output" in item ? { ...item, output: valueToJson(item.output) } : item),
+          );
       });
     });
 }

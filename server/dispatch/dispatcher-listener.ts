@@ -1,5 +1,5 @@
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
-import type { JobRow, NewOutcome } from "../store/store.ts";
+import type { JobRow, NewOutcome, NewOutput } from "../store/store.ts";
 
 /** Listener for the dispatcher's work. */
 export interface DispatcherListener {
@@ -13,9 +13,16 @@ export interface DispatcherListener {
   /** Called when a task at which strangers failed waits for an auditor. */
   auditorsCalled?(): void;
   /** Provisional results of a client are on disk. */
-  provisionalKept?(job: JobRow, kept: number): void;
-  /** Provisional results of a client are outcomes. */
-  provisionalAccepted?(job: JobRow, client: ClientId, accepted: number): void;
+  provisionalKept?(job: JobRow, client: ClientId, outputs: readonly NewOutput[]): void;
+  /** Provisional results of a client are outcomes; the tasks of `dropped` have other ones. */
+  provisionalAccepted?(
+    job: JobRow,
+    client: ClientId,
+    accepted: readonly TaskIndex[],
+    dropped: readonly TaskIndex[],
+  ): void;
+  /** Provisional results of a client are withdrawn. */
+  provisionalWithdrawn?(job: JobRow, client: ClientId, indexes: readonly TaskIndex[]): void;
   /** The statement of a job changed. */
   jobChanged?(job: JobRow): void;
   /** Called when bans of clients are to be lifted. */

@@ -7,6 +7,7 @@ import type { JobFilter, JobRow, ProvisionalResult, ResultRow, Store } from "../
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
 import type { News } from "./news.ts";
+import type { ProvisionalFollower, ProvisionalFollowers } from "./provisional-followers.ts";
 
 /** Approximate size of a page of results. */
 const resultPageBytes = 1024 * 1024;
@@ -28,12 +29,20 @@ export class JobReader {
   readonly #scheduler: Scheduler;
   readonly #watch: JobWatch;
   readonly #news: News<JobId>;
+  readonly #followers: ProvisionalFollowers;
 
-  constructor(store: Store, scheduler: Scheduler, watch: JobWatch, news: News<JobId>) {
+  constructor(
+    store: Store,
+    scheduler: Scheduler,
+    watch: JobWatch,
+    news: News<JobId>,
+    followers: ProvisionalFollowers,
+  ) {
     this.#store = store;
     this.#scheduler = scheduler;
     this.#watch = watch;
     this.#news = news;
+    this.#followers = followers;
   }
 
   /** @throws PlatformError NOT_FOUND */
@@ -82,6 +91,25 @@ export class JobReader {
 
   provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]> {
     return this.#store.provisionalResults(id, after, resultPageItems, resultPageBytes);
+  }
+
+  followProvisional(id: JobId): ProvisionalFollower {
+    return this.#followers.follow(id);
+  }
+
+  async provisionalChanged(
+    id: JobId,
+    follower: ProvisionalFollower,
+    signal: AbortSignal,
+    atMostMs: number,
+  ): Promise<void> {
+    const until = performance.now() + atMostMs;
+    for (let leftMs = atMostMs; leftMs > 0 && !signal.aborted; leftMs = until - performance.now()) {
+      if (!this.#watch.row(id)) this.#watch.update(await this.row(id));
+      const row = this.#watch.row(id);
+      if (follower.hasNews || (row && hasEnded(row.state))) return;
+      await this.#watch.changed(id, signal, leftMs);
+    }
   }
 
   async resultsChanged(id: JobId, after: number, signal: AbortSignal, atMostMs: number): Promise<void> {

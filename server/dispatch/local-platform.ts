@@ -17,6 +17,7 @@ import { Kernels } from "./kernels.ts";
 import { KnownBlobs } from "./known-blobs.ts";
 import { News } from "./news.ts";
 import { Precaches } from "./precaches.ts";
+import { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
@@ -74,6 +75,7 @@ export class LocalPlatform implements Platform {
     this.#store = store;
     const news = new News<JobId>();
     const watch = new JobWatch(news);
+    const followers = new ProvisionalFollowers();
     const { graceMs, quarantineAfter, speculate } = options;
     const holdUntil = isRestart ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
     const believeUntil = isRestart ? performance.now() + believeMs : 0;
@@ -96,12 +98,19 @@ export class LocalPlatform implements Platform {
           this.#tally.add(outcomes, accepted, by);
           watch.update(row, accepted.length);
         },
-        provisionalKept: (row, kept) => {
-          this.#tally.addProvisional(kept);
-          watch.update(row, kept);
+        provisionalKept: (row, client, outputs) => {
+          this.#tally.addProvisional(outputs.length);
+          followers.tell(row, { state: "kept", client, outputs });
+          watch.update(row, outputs.length);
         },
-        provisionalAccepted: (row, client, accepted) => {
-          this.#tally.addAccepted(client, accepted);
+        provisionalAccepted: (row, client, accepted, dropped) => {
+          this.#tally.addAccepted(client, accepted.length);
+          followers.tell(row, { state: "accepted", client, indexes: accepted });
+          followers.tell(row, { state: "withdrawn", client, indexes: dropped });
+          watch.update(row);
+        },
+        provisionalWithdrawn: (row, client, indexes) => {
+          followers.tell(row, { state: "withdrawn", client, indexes });
           watch.update(row);
         },
         jobChanged: (row) => watch.update(row),
@@ -130,7 +139,7 @@ export class LocalPlatform implements Platform {
     this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
     this.#messages = new ClientMessages(dispatcher, this.#registry, blobs, watch, this.#precaches, log);
     this.#kernels = new Kernels(store);
-    this.#reader = new JobReader(store, scheduler, watch, news);
+    this.#reader = new JobReader(store, scheduler, watch, news, followers);
     this.#jobs = new Jobs(store, dispatcher, watch, this.#reader, this.#kernels);
     this.#bans = new ClientBans(store, dispatcher, this.#registry);
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
@@ -202,6 +211,9 @@ export class LocalPlatform implements Platform {
   results: Platform["results"] = (id, after) => this.#reader.results(id, after);
   provisionalResults: Platform["provisionalResults"] = (id, after) =>
     this.#reader.provisionalResults(id, after);
+  followProvisional: Platform["followProvisional"] = (id) => this.#reader.followProvisional(id);
+  provisionalChanged: Platform["provisionalChanged"] = (id, follower, signal, atMostMs) =>
+    this.#reader.provisionalChanged(id, follower, signal, atMostMs);
   resultsChanged: Platform["resultsChanged"] = (id, after, signal, atMostMs) =>
     this.#reader.resultsChanged(id, after, signal, atMostMs);
   progress: Platform["progress"] = (id) => this.#reader.progress(id);

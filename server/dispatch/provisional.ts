@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import type { JobId } from "../../shared/ids.ts";
+import type { JobId, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { Compare } from "../../shared/wire/rest.ts";
-import type { Store } from "../store/store.ts";
+import type { NewOutput, Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
 import type { DispatcherListener } from "./dispatcher-listener.ts";
 import type { Acknowledgement, Instruction, SchedulerEvent } from "../scheduler/events.ts";
@@ -54,7 +54,7 @@ export class Provisional {
             opinion: { window: window.number, client, cohort },
           });
         else feed({ type: "provisionalKept", job, window: window.number, kept, dropped });
-        listener.provisionalKept?.(row, kept.length);
+        listener.provisionalKept?.(row, client, dropped.length === 0 ? outputs : outputsOf(outputs, kept));
       },
       (error: unknown) => {
         if (isGone(error)) return acknowledged();
@@ -69,7 +69,7 @@ export class Provisional {
     store.acceptProvisional(job, window, indexes, checks).then(
       ({ accepted, dropped, job: row }) => {
         feed({ type: "provisionalAccepted", job, window, accepted, dropped });
-        listener.provisionalAccepted?.(row, client, accepted.length);
+        listener.provisionalAccepted?.(row, client, accepted, dropped);
         if (row.state === "finished") feed({ type: "jobEnded", job });
       },
       (error: unknown) => {
@@ -80,12 +80,12 @@ export class Provisional {
     );
   }
 
-  withdraw({ job, window, indexes, checks }: Of<"withdrawProvisional">): void {
+  withdraw({ job, window, client, indexes, results, checks }: Of<"withdrawProvisional">): void {
     const { store, listener, feed } = this.#parts;
     this.#untilDone(job, "withdraw results", async () => {
       const { reopened, job: row } = await store.withdrawProvisional(job, window, indexes, checks);
       if (reopened.length > 0) feed({ type: "provisionalReopened", job });
-      listener.jobChanged?.(row);
+      listener.provisionalWithdrawn?.(row, client, results);
     });
   }
 
@@ -176,6 +176,11 @@ export class Provisional {
   #failed(error: unknown, job: JobId, what: string): void {
     this.#parts.log.error({ err: error, job }, what);
   }
+}
+
+function outputsOf(outputs: readonly NewOutput[], indexes: readonly TaskIndex[]): NewOutput[] {
+  const wanted = new Set(indexes);
+  return outputs.filter(({ index }) => wanted.has(index));
 }
 
 /** Whether the store refused because the job was deleted or ended meanwhile, or because the server goes down. */

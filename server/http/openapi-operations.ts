@@ -164,7 +164,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "readProvisional",
     summary: "Results of volunteers that are not accepted yet, lowest index first",
     description:
-      "NDJSON. Any of them may be wrong, and may be withdrawn. A task may have several; an output that cannot be read has a `message` instead.",
+      "NDJSON. Any of them may be wrong, and may be withdrawn. A task may have several; an output that cannot be read has a `message` instead. With `follow` the reply begins with `snapshot`, the present results and `current`; then come later results, `accepted` and `withdrawn` for each, and `current` with each batch, until `end`, when the job has ended. The same result (index and client) may come again before its notice, and a notice for a result that did not come: skip both. After a cut, or after another `snapshot` for a reader that was behind, a result that came before and is not there at `current` is over: it was accepted if the results after the `seq` of the `current` before have its output for its task, else withdrawn. A blank line every 5 s is a sign of life; skip it.",
     query: [
       {
         name: "after",
@@ -172,11 +172,17 @@ export const operations: Record<RouteName, Operation> = {
         schema: { type: "integer", minimum: 0 },
         description: "Only results of tasks with a greater index.",
       },
+      {
+        name: "follow",
+        in: "query",
+        schema: { type: "string", enum: ["0", "1"], default: "0" },
+        description: "1: go on with what comes and what becomes of it, until the job has ended.",
+      },
     ],
     replies: {
       200: {
-        description: "The present ones.",
-        content: { "application/x-ndjson": { of: "ProvisionalLine" } },
+        description: "The present ones (`provisional` only), or with `follow` all lines.",
+        content: { "application/x-ndjson": { of: "FollowedProvisional" } },
       },
     },
   },

@@ -297,12 +297,14 @@ export type Instruction =
       readonly indexes: readonly TaskIndex[];
       readonly checks: Partial<Checks>;
     }
-  /** Withdraws results of a window, all without `indexes`. */
+  /** Withdraws results of a window, all without `indexes`; `results` names them for readers. */
   | {
       readonly type: "withdrawProvisional";
       readonly job: JobId;
       readonly window: number;
+      readonly client: ClientId;
       readonly indexes: readonly TaskIndex[] | undefined;
+      readonly results: readonly TaskIndex[];
       readonly checks: Partial<Checks>;
     }
   /** Reads tasks to be audited; with `inspect` their provisional outputs as well. */

@@ -35,7 +35,7 @@ export function noteOpinion(state: State, job: Job, index: TaskIndex, opinion: O
   const quorum = quorumOf(job);
   if (quorum === undefined) {
     // The customer changed how the job is verified meanwhile.
-    withdrawOpinion(state, job, opinion.window, { withdrawn: 1 });
+    withdrawOpinion(state, job, index, opinion, { withdrawn: 1 });
     if (task) putBack(state, task);
     return;
   }
@@ -88,15 +88,30 @@ function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing
     indexes: [index],
     checks: { audited: 1, wrong: wrong.length },
   });
-  for (const { window } of opinions) if (window !== accepted) withdrawOpinion(state, job, window, {});
+  for (const opinion of opinions)
+    if (opinion.window !== accepted) withdrawOpinion(state, job, index, opinion, {});
   for (const { client } of wrong) {
     const credit = state.clients.get(client)?.credit;
     if (credit) halve(credit);
   }
 }
 
-export function withdrawOpinion(state: State, job: Job, window: number, checks: Partial<Checks>): void {
-  state.out.push({ type: "withdrawProvisional", job: job.id, window, indexes: undefined, checks });
+export function withdrawOpinion(
+  state: State,
+  job: Job,
+  index: TaskIndex,
+  { window, client }: Opinion,
+  checks: Partial<Checks>,
+): void {
+  state.out.push({
+    type: "withdrawProvisional",
+    job: job.id,
+    window,
+    client,
+    indexes: undefined,
+    results: [index],
+    checks,
+  });
 }
 
 /** The accepted opinion is the outcome of its task, or the task has another outcome. */

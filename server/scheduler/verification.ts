@@ -31,8 +31,8 @@ export function changeVerification(
 }
 
 function withdrawOpinions(state: State, job: Job): void {
-  for (const opinions of job.opinions.values())
-    for (const { window } of opinions) withdrawOpinion(state, job, window, { withdrawn: 1 });
+  for (const [index, opinions] of job.opinions)
+    for (const opinion of opinions) withdrawOpinion(state, job, index, opinion, { withdrawn: 1 });
   job.opinions.clear();
   job.disputed.clear();
   for (const task of job.tasks.values()) {

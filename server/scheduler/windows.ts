@@ -334,13 +334,15 @@ export function endTask(state: State, job: Job, index: TaskIndex): void {
 
 /** Withdraws all results of a window: the store opens their tasks again. */
 export function withdraw(state: State, window: Window, checks: Partial<Checks>): void {
-  const { job, number, agreed, checked } = window;
+  const { job, number, client, results, agreed, checked } = window;
   forgetWindow(state, window);
   state.out.push({
     type: "withdrawProvisional",
     job: job.id,
     window: number,
+    client,
     indexes: undefined,
+    results,
     checks: { audited: agreed.size, checked, ...checks },
   });
 }
@@ -366,7 +368,9 @@ export function giveUpResult(state: State, window: Window, index: TaskIndex): vo
     type: "withdrawProvisional",
     job: window.job.id,
     window: window.number,
+    client: window.client,
     indexes: [index],
+    results: [index],
     checks: { withdrawn: 1 },
   });
   dropResult(state, window, index);

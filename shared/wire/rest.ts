@@ -325,6 +325,28 @@ export const provisionalLineSchema = v.strictObject({
 });
 export type ProvisionalLine = v.InferOutput<typeof provisionalLineSchema>;
 
+const provisionalNoticeEntries = { index: taskIndexSchema, client: v.string() };
+
+/**
+ * An item of `GET /api/jobs/{id}/provisional?follow=1`. The reply begins with `snapshot`, the present results and `current`;
+ * then come results and notices as things happen, each batch with another `current`. A reader that is far behind gets `snapshot` again
+ * instead of what it missed: a result that it was given before and that is not there at `current` is over.
+ */
+export const followedProvisionalSchema = v.variant("state", [
+  provisionalLineSchema,
+  /** The result is the outcome of its task. */
+  v.strictObject({ state: v.literal("accepted"), ...provisionalNoticeEntries }),
+  /** The result is not taken: another one is the outcome of its task, or will be. */
+  v.strictObject({ state: v.literal("withdrawn"), ...provisionalNoticeEntries }),
+  /** The present results follow; none of them is an outcome with a sequence number up to `seq`. */
+  v.strictObject({ state: v.literal("snapshot"), seq: v.number() }),
+  /** All that happened up to the outcome with the sequence number `seq` is told. */
+  v.strictObject({ state: v.literal("current"), seq: v.number() }),
+  /** The job has ended, and with it the reply. */
+  v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates) }),
+]);
+export type FollowedProvisional = v.InferOutput<typeof followedProvisionalSchema>;
+
 /** Usage and quota of a customer: an item of `GET /api/usage`. */
 export const usageSchema = v.strictObject({
   customer: v.string(),

@@ -8,6 +8,7 @@ import {
   type Hands,
   type JobInfo,
   type Progress,
+  type ProvisionalNews,
 } from "../../customer/index.ts";
 import type * as factorsModule from "../../examples/kernels/factors.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
@@ -167,6 +168,85 @@ test("[VERIFY-2] provisional results are read before they are accepted; verify: 
     .poll(async () => (await job.status()).counts)
     .toMatchObject({ provisional: 0, done: tasks.length });
   expect(statementText(await job.status())).toBe(`${tasks.length} results of volunteers, not verified`);
+});
+
+test("[VERIFY-12] followed across kill -9 of the server: each result and its notice once, in the SDK and on the command line", async () => {
+  const data = await temporaryDirectory();
+  let server = await startServerProcess(data);
+  await using hands = await connect(server.url, { token: server.token });
+  // Nobody can audit a job of browsers here: results stay provisional while their client is there and tasks are left.
+  let browser = await new RawClient(server.url).join({ kind: "browser" });
+  const job = hands.map((x: number) => x * 2, [1, 2, 3, 4, 5], { requires: { kind: "browser" } });
+  await job.submitted;
+  const news: ProvisionalNews<number>[] = [];
+  const reading = (async () => {
+    for await (const one of job.provisional({ follow: true })) news.push(one);
+  })();
+  const where = ["--server", server.url, "--token", server.token];
+  const command = run(["provisional", await job.id, "--follow", ...where]);
+  const toldByCommand = (): unknown[] =>
+    command
+      .output()
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as unknown);
+
+  const deliver = async (): Promise<void> => {
+    const { job: id, tasks } = await browser.lease(2);
+    for (const task of tasks) browser.finish(id, task, encodeValue((task.index + 1) * 2));
+  };
+  await deliver();
+  await expect.poll(() => [news.length, toldByCommand().length]).toEqual([2, 2]);
+  await server.kill();
+  server = await startServerProcess(data, ["--port", String(server.port)]);
+  browser = await new RawClient(server.url).join({ kind: "browser" });
+  await deliver();
+  const given = (told: readonly unknown[]): number =>
+    told.filter((one) => (one as { state: string }).state === "provisional").length;
+  await expect.poll(() => [given(news), given(toldByCommand())]).toEqual([4, 4]);
+  await job.setVerify({ verify: "off" });
+  await deliver();
+  await reading;
+  expect(await command.ended).toBe(0);
+  expect(toldByCommand()).toEqual(expect.arrayContaining(news));
+  expect(toldByCommand()).toHaveLength(8);
+  const told = (wanted: string): number[] =>
+    news
+      .filter(({ state }) => state === wanted)
+      .map(({ index }) => index)
+      .toSorted((a, b) => a - b);
+  expect([told("provisional"), told("accepted"), told("withdrawn")]).toEqual([
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+    [],
+  ]);
+});
+
+test("[VERIFY-12] followed: a liar's results are withdrawn, and a volunteer's accepted", async () => {
+  const { server, hands } = await start();
+  await using _ = hands;
+  const job = hands.map(factors, products, { check: true });
+  await job.submitted;
+  const news: ProvisionalNews<unknown>[] = [];
+  const reading = (async () => {
+    for await (const one of job.provisional({ follow: true })) news.push(one);
+  })();
+  const liar = await startLiar(server.url);
+  await liar.closed;
+  const volunteer = await startVolunteer(server);
+  expect(await job).toEqual(expected);
+  await reading;
+  await volunteer.kill();
+  const of = (wanted: string, isLiars: boolean): number[] =>
+    news
+      .filter(({ state, client }) => state === wanted && (client === liar.id) === isLiars)
+      .map(({ index }) => index)
+      .toSorted((a, b) => a - b);
+  expect(of("provisional", true).length).toBeGreaterThan(0);
+  expect(of("withdrawn", true)).toEqual(of("provisional", true));
+  expect(of("accepted", true)).toEqual([]);
+  expect(of("provisional", false)).toEqual(products.map((_product, index) => index));
+  expect(of("accepted", false)).toEqual(of("provisional", false));
 });
 
 test("[VERIFY-1] from the shell: map --verify, --compare and --check, and what is refused", async () => {

@@ -160,6 +160,7 @@ describe("real replies are what the document says", () => {
       method: "PUT",
     });
     await ask("GET /api/jobs/{id}/provisional", `${at}/provisional`);
+    const followed = ask("GET /api/jobs/{id}/provisional", `${at}/provisional?follow=1`);
     await ask("POST /api/jobs/{id}/close", `${at}/close`);
     const client = server.client((x) => {
       if (x === "fail") throw new Error("as asked");
@@ -182,6 +183,7 @@ describe("real replies are what the document says", () => {
     })) as [{ seqs: number[]; extras: unknown[] }, { state: string }];
     expect([results.seqs, results.extras.length, end.state]).toEqual([[1, 2, 3, 4], 1, "end"]);
     await ask("GET /api/jobs/{id}/results", `${at}/results`, { headers: { accept: "application/json" } });
+    expect(await followed).toMatchObject([{ state: "snapshot" }, { state: "current" }, { state: "end" }]);
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs/{id}/progress", `${at}/progress`);
     await ask("GET /api/jobs", "/api/jobs");

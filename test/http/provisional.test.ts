@@ -1,7 +1,13 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
-import { provisionalLineSchema, type JobInfo, type ProvisionalLine } from "../../shared/wire/rest.ts";
+import {
+  followedProvisionalSchema,
+  provisionalLineSchema,
+  type FollowedProvisional,
+  type JobInfo,
+  type ProvisionalLine,
+} from "../../shared/wire/rest.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
 
@@ -25,6 +31,10 @@ async function read(server: HttpServer, { id }: JobInfo, search = ""): Promise<P
   const response = await server.request(`/api/jobs/${id}/provisional${search}`);
   expect(response.headers.get("content-type")).toBe("application/x-ndjson");
   return v.parse(v.array(provisionalLineSchema), await lines(response));
+}
+
+function change(server: HttpServer, { id }: JobInfo, body: object): Promise<Response> {
+  return server.request(`/api/jobs/${id}/verify`, { ...json(body), method: "PUT" });
 }
 
 describe("[VERIFY-2] provisional results", () => {
@@ -103,10 +113,83 @@ describe("[VERIFY-2] provisional results", () => {
   });
 });
 
-describe("[VERIFY-5] changing how a job is verified", () => {
-  const change = (server: HttpServer, { id }: JobInfo, body: object): Promise<Response> =>
-    server.request(`/api/jobs/${id}/verify`, { ...json(body), method: "PUT" });
+describe("[VERIFY-12] provisional results that are followed", () => {
+  async function readAll(response: Response): Promise<FollowedProvisional[]> {
+    return v.parse(v.array(followedProvisionalSchema), await lines(response));
+  }
 
+  test("come as they are kept, with a notice when they are accepted or withdrawn, until the job has ended", async () => {
+    const server = await startHttpServer({ auditors: 1 });
+    const stranger = { trusted: false, answering: false, want: 3 };
+    const [honest, liar] = [server.client(undefined, stranger), server.client(undefined, stranger)];
+    const job = await createJob(server, { inputs: [1, 2, 3, 4, 5, 6] });
+    await expect.poll(() => [honest.held.length, liar.held.length]).toEqual([3, 3]);
+    honest.deliver((index) => index + 1);
+    await expect.poll(async () => (await jobOf(server, job)).counts.provisional).toBe(3);
+    const response = await server.request(`/api/jobs/${job.id}/provisional?follow=1`);
+    const fromTwo = await server.request(`/api/jobs/${job.id}/provisional?follow=1&after=2`);
+    liar.deliver(() => "wrong");
+    await expect.poll(async () => (await jobOf(server, job)).counts.provisional).toBe(6);
+    for (const client of [honest, liar]) client.leave();
+    server.client((x) => x);
+
+    const told = await readAll(response);
+    expect(told[0]).toEqual({ state: "snapshot", seq: 0 });
+    expect(told.filter(({ state }) => state === "snapshot")).toHaveLength(1);
+    expect(told.at(-1)).toEqual({ state: "end", job: "finished" });
+    const given = told.filter((line) => line.state === "provisional");
+    expect(given.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(given.filter(({ client }) => client === liar.id)).toHaveLength(3);
+    expect(given.slice(0, 3).map(({ client }) => client)).toEqual(Array(3).fill(honest.id));
+    for (const { index, client, output } of given) {
+      expect(output).toBe(client === liar.id ? "wrong" : index + 1);
+      const notices = told.filter(
+        (line) => (line.state === "accepted" || line.state === "withdrawn") && line.index === index,
+      );
+      expect(notices).toEqual([{ state: client === liar.id ? "withdrawn" : "accepted", index, client }]);
+    }
+    const isLater = (line: FollowedProvisional): boolean => !("index" in line) || line.index > 2;
+    expect((await readAll(fromTwo)).filter((line) => "index" in line)).toEqual(
+      told.filter((line) => "index" in line).filter(isLater),
+    );
+  });
+
+  test("end with a cancelled job, and are none of an ended one", async () => {
+    const server = await startHttpServer({ auditors: 1 });
+    const { job } = await provisionalJob(server, { inputs: [1] }, (x) => x);
+    const response = await server.request(`/api/jobs/${job.id}/provisional?follow=1`);
+    await server.request(`/api/jobs/${job.id}/cancel`, { method: "POST" });
+    expect((await readAll(response)).at(-1)).toEqual({ state: "end", job: "cancelled" });
+    expect(await readAll(await server.request(`/api/jobs/${job.id}/provisional?follow=1`))).toEqual([
+      { state: "snapshot", seq: 0 },
+      { state: "current", seq: 0 },
+      { state: "end", job: "cancelled" },
+    ]);
+  });
+
+  test("hold up nobody when they are not read: the reader gets a snapshot instead of what it missed", async () => {
+    const server = await startHttpServer({ auditors: 1 });
+    const job = await createJob(server, { inputs: Array.from({ length: 200 }, (_, index) => index) });
+    const response = await server.request(`/api/jobs/${job.id}/provisional?follow=1`);
+    // Far more than sockets buffer.
+    const client = server.client((x) => "x".repeat(150_000) + String(x), { trusted: false });
+    await expect.poll(async () => (await jobOf(server, job)).counts.provisional).toBe(200);
+    client.leave();
+    await change(server, job, { verify: "off" });
+    await expect.poll(async () => (await jobOf(server, job)).state).toBe("finished");
+    const told = await readAll(response);
+    const states = told.map(({ state }) => state);
+    expect(states.filter((state) => state === "snapshot").length).toBeGreaterThan(1);
+    expect(states.filter((state) => state === "provisional").length).toBeLessThan(200);
+    expect(told.slice(-3)).toEqual([
+      { state: "snapshot", seq: 200 },
+      { state: "current", seq: 200 },
+      { state: "end", job: "finished" },
+    ]);
+  });
+});
+
+describe("[VERIFY-5] changing how a job is verified", () => {
   test("off accepts what is provisional, and the statement says that it was not verified", async () => {
     const server = await startHttpServer({ auditors: 1 });
     const { job } = await provisionalJob(server, { inputs: [1, 2] }, (x) => x);

@@ -96,6 +96,14 @@ export class TestClient {
   /** Tasks that it was given and has not computed. */
   readonly held: { readonly job: JobId; readonly index: number; readonly attempt: number }[] = [];
 
+  /** Reports outputs for the tasks that it holds. */
+  deliver(output: (index: number) => Value): void {
+    for (const { job, index, attempt } of this.held.splice(0)) {
+      const outcome = { state: "done" as const, output: encodeValue(output(index)) };
+      this.send({ type: "results", job, results: [{ index, attempt, elapsedMs: 1, outcome }] });
+    }
+  }
+
   #receive(message: ServerMessage): void {
     if (message.type === "lease" && !this.answering)
       for (const { index, attempt } of message.tasks) this.held.push({ job: message.job.id, index, attempt });

@@ -1,33 +1,132 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import type { HttpParts, Routes } from "../context.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import { limits } from "../../../shared/limits.ts";
+import { hasEnded, type FollowedProvisional } from "../../../shared/wire/rest.ts";
+import type { ProvisionalChange, ProvisionalFollower } from "../../platform.ts";
+import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
 import { jobOf } from "../ownership.ts";
-import { afterOf, beginStream } from "../reply.ts";
+import { afterOf, beginStream, flag } from "../reply.ts";
 import { ndjsonResults, provisionalItem } from "../result-items.ts";
 
-/** Provisional results of a job, page by page in the order of the inputs, at the reader's pace. */
-export function provisionalRoutes({ platform, blobs }: HttpParts): Routes<"GET /api/jobs/{id}/provisional"> {
+type Platform = HttpParts["platform"];
+
+/** A reply with provisional results of a job. */
+interface Reading {
+  readonly call: Call;
+  readonly platform: Platform;
+  readonly id: JobId;
+  /** Only results of tasks with a greater index are shown. */
+  readonly start: number;
+  readonly writer: ItemWriter;
+}
+
+/** Provisional results of a job, page by page in the order of the inputs, and with `follow` as they change, at the reader's pace. */
+export function provisionalRoutes({
+  platform,
+  blobs,
+  log,
+}: HttpParts): Routes<"GET /api/jobs/{id}/provisional"> {
   return {
     "GET /api/jobs/{id}/provisional": async (call) => {
       const { id } = await jobOf(call, platform);
-      let after = afterOf(call) ?? -1;
+      const start = afterOf(call) ?? -1;
+      const isFollowed = flag(call, "follow");
       const { res, signal } = call;
       beginStream(call, ndjsonResults.contentType);
       const writer = new ItemWriter(res, ndjsonResults, signal, blobs);
-      while (!signal.aborted) {
-        if (!(await call.stillAllowed()))
-          throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
-        const page = await platform.provisionalResults(id, after);
-        const last = page.at(-1);
-        if (!last) break;
-        for (const result of page) {
-          const full = writer.write(provisionalItem(result));
-          if (full) await full;
-        }
-        after = last.index;
+      const reading = { call, platform, id, start, writer };
+      try {
+        if (isFollowed) await follow(reading);
+        else await writePresent(reading);
+        await writer.close();
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        log.debug({ job: id }, "reader of provisional results went away");
       }
-      await writer.close();
       if (!res.destroyed) res.end();
     },
   };
+}
+
+async function writePresent({ call, platform, id, start, writer }: Reading): Promise<void> {
+  let after = start;
+  while (!call.signal.aborted) {
+    await refuseRevoked(call);
+    const page = await platform.provisionalResults(id, after);
+    const last = page.at(-1);
+    if (!last) break;
+    for (const result of page) {
+      const full = writer.write(provisionalItem(result));
+      if (full) await full;
+    }
+    after = last.index;
+  }
+}
+
+async function follow(reading: Reading): Promise<void> {
+  const { call, platform, id, writer } = reading;
+  const follower = platform.followProvisional(id);
+  try {
+    let isOver = false;
+    while (!isOver && !call.signal.aborted) {
+      follower.begin();
+      const { lastSeq: seq } = await platform.job(id);
+      await writer.write(line({ state: "snapshot", seq }));
+      await writePresent(reading);
+      await writer.write(line({ state: "current", seq }));
+      isOver = await writeChanges(reading, follower);
+    }
+  } finally {
+    follower.close();
+  }
+}
+
+/** Writes changes until the job has ended. @returns false when the reader has missed changes */
+async function writeChanges(reading: Reading, follower: ProvisionalFollower): Promise<boolean> {
+  const { call, platform, id, writer } = reading;
+  const { signal } = call;
+  let isNews = true;
+  while (!signal.aborted) {
+    await refuseRevoked(call);
+    // The state is read first: the changes before the end are among those that are taken then.
+    const { state } = await platform.progress(id);
+    const news = follower.take();
+    if (!news) return false;
+    for (const change of news.changes) await writeChange(reading, change);
+    if (news.changes.length > 0) await writer.write(line({ state: "current", seq: news.seq }));
+    else if (hasEnded(state)) {
+      await writer.write(line({ state: "end", job: state }));
+      return true;
+    } else if (!isNews) writer.keepAlive();
+    await writer.flush();
+    isNews = false;
+    await platform.provisionalChanged(id, follower, signal, limits.signOfLifeMs);
+  }
+  return true;
+}
+
+async function writeChange({ start, writer }: Reading, change: ProvisionalChange): Promise<void> {
+  const { client, state } = change;
+  const items =
+    state === "kept"
+      ? change.outputs.map((result) => ({
+          index: result.index,
+          item: () => provisionalItem({ ...result, client }),
+        }))
+      : change.indexes.map((index) => ({ index, item: () => line({ state, index, client }) }));
+  for (const { index, item } of items) {
+    if (index <= start) continue;
+    const full = writer.write(item());
+    if (full) await full;
+  }
+}
+
+function line(item: FollowedProvisional): string {
+  return `${JSON.stringify(item)}\n`;
+}
+
+async function refuseRevoked({ stillAllowed }: Call): Promise<void> {
+  if (!(await stillAllowed()))
+    throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
 }
