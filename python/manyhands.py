@@ -35,12 +35,12 @@ import time
 import urllib.parse
 import uuid
 import weakref
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Union
+from typing import Any, BinaryIO, NamedTuple, TypeVar, Union
 
 __version__ = "0.2.0"
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Outcome",
     "Outputs",
     "PlatformError",
+    "ProvisionalNews",
     "SettledTask",
     "TaskError",
     "TaskFailedError",
@@ -301,6 +302,9 @@ _ARRAY_KINDS: list[tuple[str, str | None]] = [
     ("u8", "Q"),
     ("f2", None),
 ]
+#: Their names in JavaScript.
+_ARRAY_NAMES = ["Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"]
+_ARRAY_NAMES += ["Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array", "Float16Array"]
 #: Position by kind and item size. Unsigned bytes are no typed array but bytes; see :func:`_write_array`.
 _ARRAY_PLACES = {kind: place for place, (kind, _) in enumerate(_ARRAY_KINDS)}
 _ARRAY_SIZES = [int(kind[1]) for kind, _ in _ARRAY_KINDS]
@@ -639,6 +643,29 @@ def decode_value(data: Any) -> Any:
     if reader.at != reader.end:
         raise ValueError(f"{reader.end - reader.at} bytes follow behind the value")
     return value
+
+
+def _from_json(json_: Any) -> Any:
+    """Reads the JSON form of a value (shared/wire/value-json.ts). Raises ValueError, KeyError or TypeError for others."""
+    if isinstance(json_, list):
+        return [_from_json(item) for item in json_]
+    if isinstance(json_, int) and not -_MAX_SAFE <= json_ <= _MAX_SAFE:
+        return float(json_)
+    if not isinstance(json_, dict):
+        return json_
+    if "$undefined" in json_:
+        return undefined
+    if "$number" in json_:
+        return float(json_["$number"])
+    if "$bytes" in json_:
+        return b64decode(json_["$bytes"])
+    if "$array" in json_:
+        place = _ARRAY_NAMES.index(json_["$array"])
+        return _Reader(memoryview(b""), True).array(place, memoryview(bytearray(b64decode(json_["base64"]))))
+    if "$ref" in json_:
+        told = json_["$ref"]
+        return DataReference(told["sha256"], told["size"], tuple(told["range"]) if "range" in told else None)
+    return {name[1:] if name.startswith("$$") else name: _from_json(item) for name, item in json_.items()}
 
 
 _UNPACK = {
@@ -1820,6 +1847,19 @@ class SettledTask:
     error: TaskError | None = None
 
 
+@dataclass(frozen=True)
+class ProvisionalNews:
+    """A provisional result of a volunteer, or what became of one: see :meth:`Job.provisional`."""
+
+    #: ``provisional``: the result. ``accepted``: it is the outcome of its task. ``withdrawn``: another one is, or will be.
+    state: str
+    index: int
+    #: The volunteer's id. A task may have results of several.
+    client: str
+    #: None unless the state is ``provisional``.
+    output: Any = None
+
+
 class Progress(NamedTuple):
     """Progress of a job."""
 
@@ -2211,6 +2251,19 @@ class Job:
         """Counts of the verification of volunteers' results so far: ``strangers`` (accepted), ``audited``, ``wrong`` …"""
         return self.status()["statement"]
 
+    def provisional(self, follow: bool = False, after: int | None = None) -> Iterator[ProvisionalNews]:
+        """Results of volunteers that are not accepted yet, lowest index first. Any of them may be wrong.
+
+        With ``follow`` each later result comes as it is delivered, and one notice (``accepted`` or ``withdrawn``) for each
+        result, until the job has ended. Nothing comes twice across broken connections and restarts of the server.
+
+        Args:
+            follow: go on until the job has ended
+            after: only results of tasks with a greater index
+        """
+        path = f"api/jobs/{self.id}/provisional"
+        return self._follow_provisional(path, after) if follow else self._present_provisional(path, after)
+
     def set_verify(
         self, verify: str | dict[str, int] | None = None, compare: str | dict[str, float] | None = None
     ) -> dict[str, Any]:
@@ -2388,6 +2441,137 @@ class Job:
             self._http.sleep(_pause(cuts), stop)
             cuts += 1
 
+    def _lines(self, path: str) -> Generator[dict[str, Any], None, bool]:
+        """The lines of one reply. Returns whether it was whole."""
+        request = _Request("GET", path, headers={"accept": "application/x-ndjson"}, stop=self._stop)
+        try:
+            with self._http.open(request) as reply:
+                for line in reply:
+                    if not line.endswith(b"\n"):
+                        return False
+                    if line.strip():
+                        yield json.loads(line)
+                return reply.isclosed()
+        except _FAILURES:
+            self._stop.check()
+            return False
+
+    def _until_whole(self, attempt: Callable[[], Generator[_Item, None, bool]]) -> Iterator[_Item]:
+        """Reads with ``attempt``, and again after each broken connection, until it returns that it has read all."""
+        cuts = 0
+        while True:
+            items = attempt()
+            while True:
+                try:
+                    item = next(items)
+                except StopIteration as over:
+                    if over.value:
+                        return
+                    break
+                cuts = 0
+                yield item
+            self._http.sleep(_pause(cuts), self._stop)
+            cuts += 1
+
+    def _present_provisional(self, path: str, after: int | None) -> Iterator[ProvisionalNews]:
+        def attempt() -> Generator[ProvisionalNews, None, bool]:
+            # A task may have several results: the next attempt begins behind the last task whose results are all there.
+            nonlocal after
+            of_task: list[dict[str, Any]] = []
+            lines = self._lines(path if after is None else f"{path}?after={after}")
+            while True:
+                try:
+                    line = next(lines)
+                except StopIteration as over:
+                    if over.value:
+                        yield from map(_news_of, of_task)
+                    return bool(over.value)
+                if "message" in line:
+                    continue
+                if of_task and of_task[0]["index"] != line["index"]:
+                    after = of_task[0]["index"]
+                    yield from map(_news_of, of_task)
+                    of_task = []
+                of_task.append(line)
+
+        return self._until_whole(attempt)
+
+    def _follow_provisional(self, path: str, after: int | None) -> Iterator[ProvisionalNews]:
+        # The digest of the output, and the number of the newest snapshot, of each result without a notice.
+        given: dict[tuple[int, str], tuple[bytes, int]] = {}
+        # No given result is an outcome with a sequence number up to this one.
+        since: int | None = None
+        snapshot = 0
+
+        def settle(over: dict[tuple[int, str], bytes]) -> Iterator[ProvisionalNews]:
+            for key, state in self._fates_of(over, since or 0):
+                del given[key]
+                yield ProvisionalNews(state, *key)
+
+        def attempt() -> Generator[ProvisionalNews, None, bool]:
+            nonlocal since, snapshot
+            is_whole = False
+            for line in self._lines(f"{path}?follow=1" + ("" if after is None else f"&after={after}")):
+                state = line["state"]
+                if state == "snapshot":
+                    snapshot += 1
+                    since = line["seq"] if since is None else since
+                    is_whole = False
+                elif state == "current":
+                    if not is_whole:
+                        yield from settle({key: digest for key, (digest, seen) in given.items() if seen != snapshot})
+                    is_whole = True
+                    since = line["seq"]
+                elif state == "provisional":
+                    # An unreadable output, which only a hostile client makes, will not be accepted.
+                    if "message" in line:
+                        continue
+                    key, digest = (line["index"], line["client"]), _digest_of(line)
+                    known = given.get(key)
+                    given[key] = (digest, snapshot)
+                    if known and known[0] == digest:
+                        continue
+                    if known:
+                        yield ProvisionalNews("withdrawn", *key)
+                    yield _news_of(line)
+                elif state == "end":
+                    yield from settle({key: digest for key, (digest, _) in given.items()})
+                    return True
+                elif given.pop((line["index"], line["client"]), None):
+                    yield ProvisionalNews(state, line["index"], line["client"])
+            return False
+
+        return self._until_whole(attempt)
+
+    def _fates_of(
+        self, results: dict[tuple[int, str], bytes], since: int
+    ) -> Iterator[tuple[tuple[int, str], str]]:
+        """Tells which results are outcomes by now: those whose tasks have these outputs. The others are withdrawn."""
+        left: dict[int, list[tuple[int, str]]] = {}
+        for key in results:
+            left.setdefault(key[0], []).append(key)
+
+        def outcomes() -> Generator[dict[str, Any], None, bool]:
+            nonlocal since
+            lines = self._lines(f"api/jobs/{self._id}/results?after={since}")
+            while True:
+                try:
+                    line = next(lines)
+                except StopIteration as over:
+                    return bool(over.value)
+                since = line.get("seq", since)
+                yield line
+
+        for line in self._until_whole(outcomes) if left else ():
+            for key in left.pop(line.get("index", -1), ()):
+                is_outcome = line["state"] == "done" and results[key] == _digest_of(line)
+                yield key, "accepted" if is_outcome else "withdrawn"
+            if not left:
+                return
+        for keys in left.values():
+            for key in keys:
+                yield key, "withdrawn"
+
     def _of_pack(self, pack: _Pack, stop: _Stop) -> Iterator[Outcome]:
         waiting = iter(sorted(pack.large.items()))
         fetched: deque[tuple[int, concurrent.futures.Future[memoryview]]] = deque()
@@ -2454,6 +2638,22 @@ class Job:
                 # The connection broke; the next request tells the newest.
                 pass
             self._http.sleep(1.0, watched)
+
+
+_Item = TypeVar("_Item")
+
+
+def _news_of(line: dict[str, Any]) -> ProvisionalNews:
+    try:
+        return ProvisionalNews("provisional", line["index"], line["client"], _from_json(line["output"]))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        message = f"A provisional result came in an unknown form: {error}."
+        raise PlatformError("UPGRADE_REQUIRED", message) from error
+
+
+def _digest_of(line: dict[str, Any]) -> bytes:
+    """Digest of an output, because the output itself may be large."""
+    return hashlib.sha256(json.dumps(line["output"]).encode()).digest()
 
 
 def _next_frame(reply: http.client.HTTPResponse) -> bytearray | None:

@@ -94,6 +94,12 @@ class Mapping(LiveTest):
         with self.assertRaises(TaskError):
             [outcome.result() for outcome in job]
 
+    def test_verify_12_a_job_of_trusted_clients_has_no_provisional_results(self):
+        job = self.hands.map("x => x", range(5))
+        self.assertEqual(list(job.provisional(follow=True)), [])
+        self.assertEqual(job.gather(), list(range(5)))
+        self.assertEqual(list(job.provisional()), [])
+
     def test_py_3_a_variable_of_the_program_is_explained(self):
         with self.assertRaisesRegex(TaskFailedError, "pass factor in the input"):
             self.hands.map("x => x * factor", [1], max_attempts=1).gather()
