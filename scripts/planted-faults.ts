@@ -1170,12 +1170,26 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "withdrawn results are accepted",
     file: "server/scheduler/windows.ts",
-    find: `  const { job, number, agreed, checked } = window;
+    find: `  const { job, number, client, results, agreed, checked } = window;
   forgetWindow(state, window);`,
     replace: `  if (window.results.length > 0) return accept(state, window);
-  const { job, number, agreed, checked } = window;
+  const { job, number, client, results, agreed, checked } = window;
   forgetWindow(state, window);`,
     tests: verification,
+  },
+  {
+    name: "after a gap the outcome of a task accepts whatever result was given of it",
+    file: "customer/provisional.ts",
+    find: 'state: given.digest === digest ? "accepted" : "withdrawn" };',
+    replace: 'state: "accepted" };',
+    tests: ["test/customer/provisional.test.ts"],
+  },
+  {
+    name: "changes wait without bound for a reader of provisional results that is behind",
+    file: "server/dispatch/provisional-followers.ts",
+    find: "if (this.#bytes > 0 && this.#bytes + bytes > waitingBytes) {",
+    replace: "if (this.#bytes < 0) {",
+    tests: ["test/dispatch/provisional-followers.test.ts", "test/http/provisional.test.ts"],
   },
   {
     name: "a stranger's result is an outcome at once",
