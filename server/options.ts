@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly allowHosts: readonly string[];
   /** Whether X-Forwarded-* of a proxy in front is trusted. */
   readonly trustProxy: boolean;
+  /** Where several servers keep their blobs: `s3://bucket…` or a directory; undefined: in the data directory of this server. */
+  readonly blobs: string | undefined;
   readonly blobQuotaBytes: number;
   /** Bytes that one customer may keep; undefined: half of `blobQuotaBytes`. */
   readonly customerQuotaBytes: number | undefined;
@@ -60,6 +62,7 @@ export const defaultServerOptions: ServerOptions = {
   publicUrl: undefined,
   allowHosts: [],
   trustProxy: false,
+  blobs: undefined,
   blobQuotaBytes: 64 * 1024 ** 3,
   customerQuotaBytes: undefined,
   jobsPerCustomer: 100_000,

@@ -66,6 +66,12 @@ export function addServerFlags(command: Command): void {
     address,
   );
   add(
+    "--blobs <place>",
+    "MANYHANDS_BLOBS",
+    "where several servers keep their blobs: s3://bucket/prefix?endpoint=URL&region=R, or a directory; in --data unless given",
+    defaults.blobs,
+  );
+  add(
     "--blob-quota-gb <n>",
     "MANYHANDS_BLOB_QUOTA_GB",
     "disk for blobs, in GiB",
@@ -209,6 +215,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     publicUrl: text("publicUrl"),
     allowHosts: flags["allowHost"] as readonly string[],
     trustProxy: flags["trustProxy"] === true,
+    blobs: text("blobs"),
     blobQuotaBytes: number("blobQuotaGb") * gib,
     customerQuotaBytes: flags["customerQuota"] === undefined ? undefined : number("customerQuota") * gib,
     jobsPerCustomer: number("customerJobs"),

@@ -13,7 +13,8 @@ import { createAccess } from "./access/access.ts";
 import { openIdentities } from "./access/identities.ts";
 import { knownHosts } from "./access/known-hosts.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
-import { openBlobDirectory, type BlobDirectory } from "./blobs/blob-directory.ts";
+import type { BlobStore } from "./blobs/blob-store.ts";
+import { openBlobs } from "./blobs/open.ts";
 import { Auditors } from "./auditors.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
@@ -118,7 +119,7 @@ async function startOn(
   clientProgram: ClientProgram | undefined,
 ): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
-  const blobs = openBlobDirectory(join(options.dataDirectory, "blobs"), { quotaBytes, keepMs, store });
+  const blobs = await openBlobs(options.blobs, options.dataDirectory, { quotaBytes, keepMs, store });
   checkBlobs(blobs, log);
   const access = createAccess(store);
   const identities = await openIdentities(options.dataDirectory);
@@ -262,7 +263,7 @@ async function stop({
 
 /** Reads a blob whole; undefined when it is larger than `maxBytes`, or not here. */
 async function readWhole(
-  blobs: BlobDirectory,
+  blobs: BlobStore,
   { sha256, size }: BlobName,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
@@ -323,13 +324,13 @@ function listen(http: Server, { host, port }: ServerOptions): Promise<void> {
 }
 
 /** Runs beside the start: 20,000 blobs take 0.55 s, and blobs without a record are found meanwhile, too. */
-function checkBlobs(blobs: BlobDirectory, log: Logger): void {
+function checkBlobs(blobs: BlobStore, log: Logger): void {
   blobs.check().then(
     ({ adopted, missing }) => {
       if (adopted > 0)
         log.info({ adopted }, "took in blobs that were complete when the server was last killed");
       if (missing.count > 0)
-        log.warn(missing, "blobs are recorded but not on disk; their customers have to put them again");
+        log.warn(missing, "blobs are recorded but not there; their customers have to put them again");
     },
     (error: unknown) => {
       // A server that stops in the middle of the check refuses its rest.
@@ -340,7 +341,7 @@ function checkBlobs(blobs: BlobDirectory, log: Logger): void {
 }
 
 function collectRegularly(
-  blobs: BlobDirectory,
+  blobs: BlobStore,
   platform: LocalPlatform,
   keepMs: number,
   log: Logger,

@@ -5,7 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import { pino } from "pino";
 import { createAccess } from "../../server/access/access.ts";
 import { nameOfUser } from "../../server/access/name-of-user.ts";
-import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
+import { openBlobDirectory } from "../../server/blobs/blob-store.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { createHttpApp } from "../../server/http/app.ts";
 import type { Blobs } from "../../server/http/context.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { BlobDirectory } from "../../server/blobs/blob-directory.ts";
+import type { BlobStore } from "../../server/blobs/blob-store.ts";
 import { KeptNames } from "../../server/blobs/kept-names.ts";
 import { eachChunk, type ByteSource } from "../../server/blobs/each-chunk.ts";
 import type { BlobOwner, Store } from "../../server/store/store.ts";
@@ -16,7 +16,7 @@ const keepMs = 10 * 60_000;
 
 /** Blobs of a program without SCRATCH, in memory. */
 export class MemoryBlobs implements Pick<
-  BlobDirectory,
+  BlobStore,
   "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
 > {
   readonly #blobs = new Map<Sha256, Buffer>();

@@ -34,12 +34,12 @@ export class BatchedWriter {
     return this.#length >= batchBytes || this.#pieces.length >= batchPieces ? this.#flush() : undefined;
   }
 
-  /** Resolves when all pieces are on disk and the file is closed. */
-  async end(): Promise<void> {
+  /** Resolves when all pieces are written, on disk unless `isLasting` is false, and the file is closed. */
+  async end(isLasting = true): Promise<void> {
     if (this.#length > 0) await this.#flush();
     await this.#writing;
     const file = await this.#opening;
-    await file.sync();
+    if (isLasting) await file.sync();
     await file.close();
   }
 

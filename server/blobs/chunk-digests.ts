@@ -1,28 +1,25 @@
 import { createHash } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { isMissing } from "./failure.ts";
-import type { BlobFiles } from "./files.ts";
-import { readBlob } from "./read.ts";
+import type { BlobBackend } from "./backend.ts";
 
 const digestBytes = 32;
 
 /**
- * SHA-256 of each chunk of a blob, computed when first asked for, and kept in a file beside the blob. The whole blob
- * is hashed along, which proves that the digests belong to its name.
+ * SHA-256 of each chunk of a blob, computed when first asked for, and kept beside the blob. The whole blob is hashed along, which proves
+ * that the digests belong to its name.
  */
 export class ChunkDigests {
-  readonly #files: BlobFiles;
+  readonly #backend: BlobBackend;
   readonly #underWay = new Map<Sha256, Promise<Buffer>>();
 
-  constructor(files: BlobFiles) {
-    this.#files = files;
+  constructor(backend: BlobBackend) {
+    this.#backend = backend;
   }
 
-  /** @throws PlatformError NOT_FOUND, STORE_FAILED when the blob is damaged on disk */
+  /** @throws PlatformError NOT_FOUND, STORE_FAILED when the stored blob is damaged */
   of(name: BlobName): Promise<Buffer> {
     let under = this.#underWay.get(name.sha256);
     if (!under) {
@@ -33,14 +30,10 @@ export class ChunkDigests {
   }
 
   async #find(name: BlobName): Promise<Buffer> {
-    const path = this.#files.digestsPath(name.sha256);
-    const kept = await readFile(path).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw error;
-    });
+    const kept = await this.#backend.readDigests(name.sha256);
     if (kept?.length === Math.ceil(name.size / limits.chunkBytes) * digestBytes) return kept;
     const digests = await this.#compute(name);
-    await this.#keep(path, name.sha256, digests);
+    await this.#backend.keepDigests(name.sha256, digests);
     return digests;
   }
 
@@ -49,7 +42,7 @@ export class ChunkDigests {
     const digests: Buffer[] = [];
     let chunk = createHash("sha256");
     let room: number = limits.chunkBytes;
-    for await (const bytes of readBlob(this.#files.path(sha256), sha256) as AsyncIterable<Buffer>) {
+    for await (const bytes of this.#backend.open(sha256) as AsyncIterable<Buffer>) {
       whole.update(bytes);
       for (let at = 0; at < bytes.length;) {
         const part = bytes.subarray(at, at + room);
@@ -64,24 +57,7 @@ export class ChunkDigests {
     }
     if (room < limits.chunkBytes) digests.push(chunk.digest());
     if (whole.digest("hex") !== sha256)
-      throw new PlatformError("STORE_FAILED", `Blob ${sha256} is damaged on the server's disk.`);
+      throw new PlatformError("STORE_FAILED", `Blob ${sha256} is damaged in the server's store.`);
     return Buffer.concat(digests);
-  }
-
-  /** Keeps the digests by a rename, so that their file is whole or not there. */
-  async #keep(path: string, sha256: Sha256, digests: Buffer): Promise<void> {
-    const aside = this.#files.incomingPath(sha256);
-    try {
-      const file = await open(aside, "wx", 0o600);
-      try {
-        await file.writeFile(digests);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(aside, path);
-    } finally {
-      await rm(aside, { force: true });
-    }
   }
 }

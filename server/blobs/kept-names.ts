@@ -8,6 +8,10 @@ export class KeptNames {
     return this.#counts.has(name);
   }
 
+  [Symbol.iterator](): Iterator<Sha256> {
+    return this.#counts.keys();
+  }
+
   /** @returns a function that ends this use; further calls do nothing */
   add(names: readonly Sha256[]): () => void {
     for (const name of names) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);

@@ -8,7 +8,7 @@ import { eachChunk, type ByteSource } from "./each-chunk.ts";
 import { bufferDropped } from "./young-garbage.ts";
 
 /**
- * Streams an upload into a file of its own, on disk when this resolves; no file remains of a failed upload.
+ * Streams an upload into a file of its own, on disk when this resolves unless `isLasting` is false; no file remains of a failed upload.
  * @param room - called before bytes are written; throws when there is no room for them; absent when room is reserved
  * @returns size in bytes
  * @throws PlatformError HASH_MISMATCH, TOO_LARGE, BAD_REQUEST when the source fails
@@ -19,6 +19,7 @@ export async function receive(
   source: ByteSource,
   declaredSize: number | undefined,
   room?: (bytes: number) => Promise<void>,
+  isLasting = true,
 ): Promise<number> {
   const hash = createHash("sha256");
   let size = 0;
@@ -35,7 +36,7 @@ export async function receive(
       return room ? room(chunk.length).then(() => take(chunk)) : take(chunk);
     });
     verify(sha256, hash.digest("hex"), size, declaredSize);
-    await writer.end();
+    await writer.end(isLasting);
     return size;
   } catch (error) {
     await writer.abandon();

@@ -90,7 +90,7 @@ export function createHttpApp(parts: HttpParts): Express {
     );
   });
   if (parts.clientProgram) app.use(clientProgram(parts.clientProgram));
-  app.use(pages(parts.webRoot));
+  app.use(pages(parts.webRoot, parts.blobs.signedOrigin));
   app.use((req) => {
     throw new PlatformError(
       "NOT_FOUND",

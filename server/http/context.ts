@@ -3,17 +3,18 @@ import type { Logger } from "pino";
 import type { KnowsHosts } from "../access/known-hosts.ts";
 import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
-import type { BlobDirectory } from "../blobs/blob-directory.ts";
+import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Health } from "../health.ts";
 import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** The HTTP side's part of the blob directory. */
+/** The HTTP side's part of the blob store. */
 export type Blobs = Pick<
-  BlobDirectory,
+  BlobStore,
   "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
->;
+> &
+  Partial<Pick<BlobStore, "signedUrl" | "signedOrigin">>;
 
 /** Parts of the HTTP side. */
 export interface HttpParts {

@@ -10,8 +10,10 @@ const immutable = "public, max-age=31536000, immutable";
 type Policy = (req: Request, res: Response, html: string) => void;
 
 /** The built pages: the volunteer page at `/`, the admin page at `/admin`, and the browser's sandbox for kernels. */
-export function pages(webRoot: string): express.Router {
+export function pages(webRoot: string, blobOrigin?: string): express.Router {
   const router = express.Router();
+  const setPolicy = (req: Request, res: Response, html?: string): void =>
+    setPagePolicy(req, res, html, blobOrigin);
   const page =
     (name: string, setPolicy: Policy): RequestHandler =>
     async (req, res) => {
@@ -20,10 +22,10 @@ export function pages(webRoot: string): express.Router {
       res.setHeader("Cache-Control", noCache);
       if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
-  router.get("/", page("index.html", setPagePolicy));
+  router.get("/", page("index.html", setPolicy));
   // After a slash the page's relative addresses would be wrong.
   router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
-  router.get("/admin", page("admin.html", setPagePolicy));
+  router.get("/admin", page("admin.html", setPolicy));
   router.get("/sandbox.html", page("sandbox.html", setSandboxPolicy));
   // File names under assets/ contain a hash of the content. A script or style of a page needs no policy of its own.
   router.use(
@@ -31,7 +33,7 @@ export function pages(webRoot: string): express.Router {
     directory(join(webRoot, "assets"), immutable, () => undefined),
   );
   // A worker has the policy of its own script, not of the page.
-  router.use(directory(webRoot, noCache, setPagePolicy));
+  router.use(directory(webRoot, noCache, setPolicy));
   return router;
 }
 

@@ -31,11 +31,15 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
   headers(req, res, next);
 };
 
-/** Policy of the volunteer and admin pages: their own files, inline styles by hash, and this server; no inline code. */
-export function setPagePolicy(req: Request, res: Response, html = ""): void {
+/**
+ * Policy of the volunteer and admin pages: their own files, inline styles by hash, this server, and the origin from which they fetch
+ * blobs; no inline code.
+ */
+export function setPagePolicy(req: Request, res: Response, html = "", blobOrigin?: string): void {
   // Some browsers do not count a WebSocket to the page's own host as 'self'.
   const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
+  const blobs = blobOrigin === undefined ? "" : ` ${blobOrigin}`;
   res.setHeader(
     "Content-Security-Policy",
     [
@@ -44,7 +48,7 @@ export function setPagePolicy(req: Request, res: Response, html = ""): void {
       ["style-src 'self'", ...hashesOf("style", html)].join(" "),
       "img-src 'self' data: blob:",
       "font-src 'self'",
-      `connect-src 'self'${sockets}`,
+      `connect-src 'self'${sockets}${blobs}`,
       "worker-src 'self'",
       "manifest-src 'self'",
       "frame-src 'self'",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { createAccess, type Access } from "../../server/access/access.ts";
-import { openBlobDirectory } from "../../server/blobs/blob-directory.ts";
+import { openBlobs } from "../../server/blobs/open.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
@@ -72,7 +72,7 @@ export async function openHttpServer(
   );
   const store = await openMemoryStore({ quotas: quotasOf(options) });
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
-  const blobs = openBlobDirectory(join(directory, "blobs"), { quotaBytes, keepMs, store });
+  const blobs = await openBlobs(options.blobs, directory, { quotaBytes, keepMs, store });
   const access = createAccess(store);
   const stopping = new AbortController();
   let url = "";

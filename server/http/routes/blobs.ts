@@ -25,6 +25,12 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const send = async (call: Call): Promise<void> => {
     const sha256 = hashOf(call);
     const owner = await readerOf(call, platform, sha256);
+    const isDirect = call.req.method === "GET" && call.req.query["direct"] === "1";
+    const url = isDirect ? await blobs.signedUrl?.(sha256, owner) : undefined;
+    if (url !== undefined) {
+      call.res.status(307).set({ Location: url, "Cache-Control": "no-store" }).end();
+      return;
+    }
     const source =
       (await blobSource(blobs, sha256, owner)) ?? (await kernelSource(platform, sha256, owner?.customer));
     if (!source) throw unknownBlob(sha256);

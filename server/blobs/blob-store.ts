@@ -1,22 +1,23 @@
-import { rm } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobOwner, Store } from "../store/store.ts";
+import type { BlobBackend, ByteRange, ReceivedBlob } from "./backend.ts";
 import { ChunkDigests } from "./chunk-digests.ts";
+import { BlobDirectory } from "./directory.ts";
 import type { ByteSource } from "./each-chunk.ts";
 import { blobError } from "./failure.ts";
-import { BlobFiles } from "./files.ts";
 import { KeptNames } from "./kept-names.ts";
 import { KeyedLocks } from "./locks.ts";
 import { Quota } from "./quota.ts";
-import { readBlob } from "./read.ts";
-import { blobTooLarge, receive } from "./receive.ts";
-import { sendFile } from "./send.ts";
+import { blobTooLarge } from "./receive.ts";
 
-interface BlobDirectoryOptions {
+/** Runs `work` while no other server runs work of this kind; without running it, undefined when another server does. */
+export type OneServerAtATime = <T>(work: () => Promise<T>) => Promise<T | undefined>;
+
+export interface BlobStoreOptions {
   /** Most bytes of all blobs together. */
   readonly quotaBytes: number;
   /** Blobs without a reference are kept this long after their last upload or use. */
@@ -24,8 +25,10 @@ interface BlobDirectoryOptions {
   /** Records the blobs and the jobs that refer to them. */
   readonly store: Pick<
     Store,
-    "touchBlob" | "getBlob" | "checkRoom" | "blobUsage" | "unreferencedBlobs" | "forgetBlob"
+    "touchBlob" | "getBlob" | "disownBlob" | "checkRoom" | "blobUsage" | "unreferencedBlobs" | "forgetBlob"
   >;
+  /** How the servers of one store take turns to collect; absent: there is one server. */
+  readonly collectAlone?: OneServerAtATime;
   /** Milliseconds since the epoch; the same as the store's. */
   readonly clock?: () => number;
 }
@@ -35,16 +38,20 @@ const collectAtOnce = 500;
 /** Blobs whose last touch is remembered: touching them again writes nothing. */
 const rememberedTouches = 10_000;
 
-/** Opens a directory of blobs; makes the directory when it is missing. @throws PlatformError DATA_DIRECTORY */
-export function openBlobDirectory(directory: string, options: BlobDirectoryOptions): BlobDirectory {
-  return new BlobDirectory(new BlobFiles(directory), options);
+/** Opens the directory of blobs of one server; makes the directory when it is missing. @throws PlatformError DATA_DIRECTORY */
+export function openBlobDirectory(directory: string, options: BlobStoreOptions): BlobStore {
+  return new BlobStore(new BlobDirectory(directory, false), options);
 }
 
-/** Immutable bytes by their SHA-256, as files. All bytes are streamed in and out; no blob is ever held whole. */
-export class BlobDirectory {
-  readonly #files: BlobFiles;
+/**
+ * Immutable bytes by their SHA-256. All bytes are streamed in and out; no blob is ever held whole. The records in `store` are what
+ * several servers agree on: the memory of one server only saves it writes and looks.
+ */
+export class BlobStore {
+  readonly #backend: BlobBackend;
   readonly #digests: ChunkDigests;
-  readonly #store: BlobDirectoryOptions["store"];
+  readonly #store: BlobStoreOptions["store"];
+  readonly #collectAlone: OneServerAtATime;
   readonly #keepMs: number;
   readonly #clock: () => number;
   readonly #quota: Quota;
@@ -55,10 +62,14 @@ export class BlobDirectory {
   /** Publishing and collecting a blob exclude each other. */
   readonly #locks = new KeyedLocks<Sha256>();
 
-  constructor(files: BlobFiles, { quotaBytes, keepMs, store, clock = Date.now }: BlobDirectoryOptions) {
-    this.#files = files;
-    this.#digests = new ChunkDigests(files);
+  constructor(
+    backend: BlobBackend,
+    { quotaBytes, keepMs, store, collectAlone = (work) => work(), clock = Date.now }: BlobStoreOptions,
+  ) {
+    this.#backend = backend;
+    this.#digests = new ChunkDigests(backend);
     this.#store = store;
+    this.#collectAlone = collectAlone;
     this.#keepMs = keepMs;
     this.#clock = clock;
     this.#quota = new Quota(quotaBytes);
@@ -97,7 +108,7 @@ export class BlobDirectory {
     try {
       if (owner && !(await this.#store.getBlob(sha256, owner))) return undefined;
       // Most look-ups need no lock: a blob touched a moment ago is not up for collection.
-      if (this.#wasTouchedLately(sha256)) return this.#files.find(sha256);
+      if (this.#wasTouchedLately(sha256)) return await this.#backend.find(sha256);
       return await this.#locks.run(sha256, () => this.#reuse(sha256));
     } catch (error) {
       throw blobError(error);
@@ -106,23 +117,44 @@ export class BlobDirectory {
 
   /**
    * Streams a blob, or the bytes `[start, end)` of it. The stream fails with PlatformError NOT_FOUND when the blob is not
-   * here; a range beyond its end is cut off, so check it against {@link BlobDirectory.stat} first.
+   * here; a range beyond its end is cut off, so check it against {@link BlobStore.stat} first.
    */
-  open(sha256: Sha256, range?: readonly [start: number, end: number]): Readable {
-    return readBlob(this.#files.path(sha256), sha256, range);
+  open(sha256: Sha256, range?: ByteRange): Readable {
+    return this.#backend.open(sha256, range);
   }
 
   /**
-   * Writes the bytes `[start, end)` of a blob to `sink` and ends it. Check the range against {@link BlobDirectory.stat} first.
+   * Writes the bytes `[start, end)` of a blob to `sink` and ends it. Check the range against {@link BlobStore.stat} first.
    * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end
    */
-  async send(sha256: Sha256, range: readonly [start: number, end: number], sink: Writable): Promise<void> {
-    await sendFile(this.#files.path(sha256), sha256, range, sink);
+  async send(sha256: Sha256, range: ByteRange, sink: Writable): Promise<void> {
+    await this.#backend.send(sha256, range, sink);
+  }
+
+  /** The origin of the addresses of {@link BlobStore.signedUrl}; undefined when there are none. */
+  get signedOrigin(): string | undefined {
+    return this.#backend.signedOrigin;
+  }
+
+  /**
+   * An address under which anybody reads the blob for ten minutes, without a look at the bytes; undefined when the blob is missing, is
+   * not the given owner's, or has no such address. The call counts as a use, as with {@link BlobStore.stat}.
+   */
+  async signedUrl(sha256: Sha256, owner?: BlobOwner): Promise<string | undefined> {
+    if (!this.#backend.signedUrl) return undefined;
+    try {
+      const known = this.#wasTouchedLately(sha256)
+        ? await this.#store.getBlob(sha256, owner)
+        : await this.stat(sha256, owner);
+      return known && (await this.#backend.signedUrl(sha256));
+    } catch (error) {
+      throw blobError(error);
+    }
   }
 
   /**
    * SHA-256 of each chunk of `limits.chunkBytes`, 32 bytes each, one after another; undefined when the blob is not here.
-   * @throws PlatformError STORE_FAILED when it is damaged on disk
+   * @throws PlatformError STORE_FAILED when it is damaged
    */
   async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
     const name = await this.stat(sha256);
@@ -142,7 +174,7 @@ export class BlobDirectory {
   async removeUnowned(sha256: Sha256): Promise<void> {
     try {
       await this.#locks.run(sha256, async () => {
-        const found = this.#files.find(sha256);
+        const found = await this.#backend.find(sha256);
         if (found) await this.#remove(found, "unowned");
       });
     } catch (error) {
@@ -150,20 +182,19 @@ export class BlobDirectory {
     }
   }
 
-  /** Removes the blobs that no job refers to and that were not touched for `keepMs`. @throws PlatformError STORE_FAILED, STORE_FULL */
+  /**
+   * Removes the blobs that no job refers to and that were not touched for `keepMs`, unless another server is at it. Every server calls
+   * this regularly, also to tell the others that it lives and which blobs it keeps.
+   * @throws PlatformError STORE_FAILED, STORE_FULL
+   */
   async collect(): Promise<{ removed: number; bytes: number }> {
-    const before = this.#clock() - this.#keepMs;
-    const sum = { removed: 0, bytes: 0 };
     try {
-      for (;;) {
-        const candidates = await this.#store.unreferencedBlobs(before, collectAtOnce);
-        for (const { sha256, size } of candidates)
-          if (await this.#locks.run(sha256, () => this.#remove({ sha256, size }, before))) {
-            sum.removed++;
-            sum.bytes += size;
-          }
-        if (candidates.length < collectAtOnce) return sum;
-      }
+      if (this.#backend.isShared) await this.#tellOthers();
+      const collected = await this.#collectAlone(async () => {
+        await this.#backend.removeLeftovers?.();
+        return this.#collectUnused();
+      });
+      return collected ?? { removed: 0, bytes: 0 };
     } catch (error) {
       throw blobError(error);
     }
@@ -177,11 +208,11 @@ export class BlobDirectory {
   async check(): Promise<{ adopted: number; missing: { count: number; bytes: number } }> {
     let adopted = 0;
     const there = { count: 0, bytes: 0 };
-    for await (const file of this.#files.list()) {
+    for await (const file of this.#backend.list()) {
       const recorded = await this.#store.getBlob(file.sha256);
       if (recorded && recorded.size !== file.size) {
         // A file of another size is damaged: better missing than wrong.
-        await this.#files.remove(file.sha256);
+        await this.#backend.remove(file);
         continue;
       }
       if (!recorded) {
@@ -198,6 +229,26 @@ export class BlobDirectory {
     };
   }
 
+  async #tellOthers(): Promise<void> {
+    await this.#backend.showLife?.();
+    // The server that collects knows nothing of what this server keeps, but for when it was used last.
+    for (const sha256 of this.#kept) await this.stat(sha256);
+  }
+
+  async #collectUnused(): Promise<{ removed: number; bytes: number }> {
+    const before = this.#clock() - this.#keepMs;
+    const sum = { removed: 0, bytes: 0 };
+    for (;;) {
+      const candidates = await this.#store.unreferencedBlobs(before, collectAtOnce);
+      for (const { sha256, size } of candidates)
+        if (await this.#locks.run(sha256, () => this.#remove({ sha256, size }, before))) {
+          sum.removed++;
+          sum.bytes += size;
+        }
+      if (candidates.length < collectAtOnce) return sum;
+    }
+  }
+
   async #receive(
     sha256: Sha256,
     source: ByteSource,
@@ -209,12 +260,11 @@ export class BlobDirectory {
       await this.#reserve(bytes);
       reserved += bytes;
     };
-    const path = this.#files.incomingPath(sha256);
     try {
       if (declaredSize !== undefined) await reserve(declaredSize);
       const room = declaredSize === undefined ? reserve : undefined;
-      const size = await receive(path, sha256, source, declaredSize, room);
-      return await this.#locks.run(sha256, () => this.#publish(path, { sha256, size }, owner));
+      const received = await this.#backend.receive(sha256, source, declaredSize, room);
+      return await this.#locks.run(sha256, () => this.#publish(sha256, received, owner));
     } finally {
       this.#quota.release(reserved);
     }
@@ -232,26 +282,43 @@ export class BlobDirectory {
 
   /** Under the blob's lock: touches and returns the blob; undefined when it is not here. */
   async #reuse(sha256: Sha256): Promise<BlobName | undefined> {
-    const found = this.#files.find(sha256);
+    const found = await this.#backend.find(sha256);
     if (found && !this.#wasTouchedLately(sha256)) await this.#touch(found);
-    return found;
+    return found && (await this.#isStillHere(sha256)) ? found : undefined;
+  }
+
+  /**
+   * Under the blob's lock, after a touch of a blob that was found. Another server that was removing the blob either sees the touch, and
+   * puts the blob back, or has made the blob impossible to find before the touch.
+   */
+  async #isStillHere(sha256: Sha256): Promise<boolean> {
+    if (!this.#backend.isShared || (await this.#backend.find(sha256))) return true;
+    this.#touched.delete(sha256);
+    await this.#store.forgetBlob(sha256, "unowned");
+    return false;
   }
 
   /** Under the blob's lock. */
-  async #publish(path: string, name: BlobName, owner: BlobOwner): Promise<BlobName & { created: boolean }> {
-    let published = false;
+  async #publish(
+    sha256: Sha256,
+    received: ReceivedBlob,
+    owner: BlobOwner,
+  ): Promise<BlobName & { created: boolean }> {
+    const name = { sha256, size: received.size };
     try {
-      if (this.#files.find(name.sha256)) {
-        const had = await this.#store.getBlob(name.sha256, owner);
+      if (await this.#backend.find(sha256)) {
+        const had = await this.#store.getBlob(sha256, owner);
         await this.#touch(name, owner);
-        return { ...name, created: had === undefined };
+        if (await this.#isStillHere(sha256)) return { ...name, created: had === undefined };
       }
-      await this.#files.publish(path, name.sha256);
-      published = true;
-      await this.#recordNew(name, owner);
+      await (this.#backend.isShared
+        ? this.#recordAndPublish(name, received, owner)
+        : this.#publishAndRecord(name, received, owner));
+      // A touched blob is looked up without the lock, so the touch is noted last.
+      this.#noteTouched(sha256);
       return { ...name, created: true };
     } finally {
-      if (!published) await rm(path, { force: true });
+      await received.discard();
     }
   }
 
@@ -259,18 +326,32 @@ export class BlobDirectory {
    * Puts name and record of a blob on disk side by side. Power that fails in between may leave a record without a
    * file: no customer was told of that blob, and its record is collected like that of an unused blob.
    */
-  async #recordNew(name: BlobName, owner: BlobOwner): Promise<void> {
+  async #publishAndRecord(name: BlobName, received: ReceivedBlob, owner: BlobOwner): Promise<void> {
+    await received.publish();
     const [synced, recorded] = await Promise.allSettled([
-      this.#files.sync(name.sha256),
+      received.sync(),
       this.#store.touchBlob(name, owner),
     ]);
     const failed = [synced, recorded].find((one) => one.status === "rejected");
-    // A touched blob is looked up without the lock, so the touch is noted last.
-    if (!failed) return this.#noteTouched(name.sha256);
+    if (!failed) return;
     // The sender hears of the failure: no file may stay outside the quota, and no record without a file.
-    await this.#files.remove(name.sha256);
+    await this.#backend.remove(name);
     if (recorded.status === "fulfilled") await this.#store.forgetBlob(name.sha256).catch(() => undefined);
     throw failed.reason;
+  }
+
+  /** Puts the record first: another server that is removing the blob then puts back whatever it takes after this. */
+  async #recordAndPublish(name: BlobName, received: ReceivedBlob, owner: BlobOwner): Promise<void> {
+    await this.#store.touchBlob(name, owner);
+    try {
+      await received.publish();
+      await received.sync();
+    } catch (error) {
+      // Another server may have stored the blob for other owners, so only this owner's part is undone.
+      await this.#store.disownBlob(name.sha256, owner).catch(() => undefined);
+      await this.#store.forgetBlob(name.sha256, "unowned").catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Under the blob's lock. The record goes first: the next start adopts a file without a record. */
@@ -282,7 +363,8 @@ export class BlobDirectory {
     }
     if (!(await this.#store.forgetBlob(sha256, when))) return false;
     this.#touched.delete(sha256);
-    await this.#files.remove(sha256);
+    const isWanted = async (): Promise<boolean> => (await this.#store.getBlob(sha256)) !== undefined;
+    await this.#backend.remove({ sha256, size }, this.#backend.isShared ? isWanted : undefined);
     return true;
   }
 

@@ -1,0 +1,62 @@
+import type { Readable, Writable } from "node:stream";
+import type { BlobName } from "../../shared/data-reference.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import type { ByteSource } from "./each-chunk.ts";
+
+/** The bytes `[start, end)` of a blob. */
+export type ByteRange = readonly [start: number, end: number];
+
+/** An upload that was received whole and verified, under no name yet. */
+export interface ReceivedBlob {
+  readonly size: number;
+  /** Makes the bytes the blob, at once and whole. */
+  publish(): Promise<void>;
+  /** Puts the name of the published blob on disk. */
+  sync(): Promise<void>;
+  /** Removes the bytes that were received, unless they are the blob by now. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Where the bytes of blobs are: a directory, or a bucket. A blob that can be found is whole and was verified. Errors are those of the
+ * medium; {@link blobError} makes refusals of them.
+ */
+export interface BlobBackend {
+  /** Whether other servers have the same blobs. */
+  readonly isShared: boolean;
+  /** Undefined when the blob is not there. */
+  find(sha256: Sha256): BlobName | undefined | Promise<BlobName | undefined>;
+  /**
+   * Receives an upload to its end.
+   * @param room - called before bytes are kept; throws when there is no room for them; absent when room is reserved
+   * @throws PlatformError HASH_MISMATCH, TOO_LARGE, BAD_REQUEST when the source fails; then nothing is left behind
+   */
+  receive(
+    sha256: Sha256,
+    source: ByteSource,
+    declaredSize: number | undefined,
+    room?: (bytes: number) => Promise<void>,
+  ): Promise<ReceivedBlob>;
+  /** The stream fails with PlatformError NOT_FOUND when the blob is not there. */
+  open(sha256: Sha256, range?: ByteRange): Readable;
+  /** @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end */
+  send(sha256: Sha256, range: ByteRange, sink: Writable): Promise<void>;
+  /**
+   * Removes a blob with its digests.
+   * @param isWanted - asked when the blob cannot be found any more; its bytes then come back if it is (SPEC.md [BLOB-3])
+   */
+  remove(name: BlobName, isWanted?: () => Promise<boolean>): Promise<void>;
+  /** All blobs. */
+  list(): AsyncIterable<BlobName>;
+  /** The kept digests of a blob's chunks. */
+  readDigests(sha256: Sha256): Promise<Buffer | undefined>;
+  keepDigests(sha256: Sha256, digests: Buffer): Promise<void>;
+  /** An address under which anybody reads the blob for a while; absent where there is no such thing. */
+  readonly signedUrl?: (sha256: Sha256) => Promise<string>;
+  /** The origin of these addresses, e.g. `https://s3.example.org`. */
+  readonly signedOrigin?: string;
+  /** Shows the other servers that this server is there. */
+  showLife?(): Promise<void>;
+  /** Removes what servers that died left of uploads and removals. Called by one server at a time. */
+  removeLeftovers?(): Promise<void>;
+}

@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { afterEach, beforeEach } from "vitest";
+import type { BlobBackend } from "../../server/blobs/backend.ts";
+import { BlobStore, type BlobStoreOptions } from "../../server/blobs/blob-store.ts";
+import { openMemoryStore } from "../../server/store/sqlite/open.ts";
+import type { BlobOwner, Store } from "../../server/store/store.ts";
+import { sha256Hex } from "../../shared/hash.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+
+/** A place for blobs, empty at first. */
+export interface BlobPlace {
+  /** The backend of one more server. */
+  backend(): BlobBackend;
+  /** Everything in the place: names of blobs, their digests, and what is under way. */
+  everything(): Promise<string[]>;
+  /** Replaces the bytes of a blob, as a damage does; without bytes the blob is gone. */
+  damage(sha256: Sha256, bytes?: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BlobHarness {
+  open(): Promise<BlobPlace>;
+}
+
+export const keepMs = 1000;
+export const ada = { customer: "ada" };
+
+export interface Content {
+  readonly bytes: Uint8Array;
+  readonly sha256: Sha256;
+}
+
+export function content(size: number): Content {
+  const bytes = randomBytes(size);
+  return { bytes, sha256: sha256Hex(bytes) };
+}
+
+/** The bytes in pieces, as a request brings them. */
+export function stream({ bytes }: Content, pieceBytes = 1000): Readable {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes));
+  return Readable.from(pieces);
+}
+
+/** Blobs with their records, on a clock of the test. */
+export class BlobWorld {
+  now = 1_000_000;
+  readonly place: BlobPlace;
+  readonly store: Store;
+  blobs: BlobStore;
+
+  private constructor(place: BlobPlace, store: Store) {
+    this.place = place;
+    this.store = store;
+    this.blobs = this.server();
+  }
+
+  static async open(harness: BlobHarness): Promise<BlobWorld> {
+    let world: BlobWorld | undefined;
+    const store = await openMemoryStore({ clock: () => world?.now ?? 0 });
+    world = new BlobWorld(await harness.open(), store);
+    return world;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.place.close();
+  }
+
+  /** One more server of these blobs. */
+  server(options: Partial<BlobStoreOptions> & { backend?: BlobBackend } = {}): BlobStore {
+    const { backend = this.place.backend(), ...others } = options;
+    return new BlobStore(backend, {
+      quotaBytes: 100_000_000,
+      keepMs,
+      store: this.store,
+      clock: () => this.now,
+      ...others,
+    });
+  }
+
+  async put(what: Content, owner: BlobOwner = ada, blobs = this.blobs) {
+    return blobs.write(what.sha256, stream(what), owner, what.bytes.length);
+  }
+
+  async read(sha256: Sha256, range?: readonly [number, number], blobs = this.blobs): Promise<Buffer> {
+    return Buffer.concat(await blobs.open(sha256, range).toArray());
+  }
+
+  /** Whether there is no byte and no record of any blob. */
+  async isEmpty(): Promise<boolean> {
+    const { count, bytes } = await this.store.blobUsage();
+    return count === 0 && bytes === 0 && (await this.place.everything()).length === 0;
+  }
+}
+
+/** A fresh world for each test. */
+export function useWorld(harness: BlobHarness): { readonly world: BlobWorld } {
+  let world: BlobWorld | undefined;
+  beforeEach(async () => {
+    world = await BlobWorld.open(harness);
+  });
+  afterEach(() => world?.close());
+  return {
+    get world() {
+      if (!world) throw new Error("there is a world in tests only");
+      return world;
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { PlatformError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import type { Store } from "../../server/store/store.ts";
+import { ada, content, stream, useWorld, type BlobHarness } from "./blob-harness.ts";
+
+export function uploadContract(harness: BlobHarness): void {
+  describe("[DATA-1] a blob is verified before it can be seen", () => {
+    const here = useWorld(harness);
+
+    it("stores what arrives, in whatever pieces", async () => {
+      const { world } = here;
+      for (const size of [0, 1, 999, 1000, 300_000]) {
+        const one = content(size);
+        expect(await world.put(one)).toEqual({ sha256: one.sha256, size, created: true });
+        expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+        expect(await world.blobs.stat(one.sha256)).toEqual({ sha256: one.sha256, size });
+        expect(await world.store.getBlob(one.sha256)).toEqual({ sha256: one.sha256, size });
+      }
+    });
+
+    it("takes any async iterable, with no size announced", async () => {
+      const { world } = here;
+      const one = content(5000);
+      async function* pieces() {
+        yield one.bytes.subarray(0, 4000);
+        yield one.bytes.subarray(4000);
+      }
+      expect(await world.blobs.write(one.sha256, pieces(), ada)).toMatchObject({ size: 5000, created: true });
+      expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+    });
+
+    it("does not write again what is there, and leaves the source unread", async () => {
+      const { world } = here;
+      const one = content(5000);
+      await world.put(one);
+      const source = stream(one);
+      expect(await world.blobs.write(one.sha256, source, ada)).toEqual({
+        sha256: one.sha256,
+        size: 5000,
+        created: false,
+      });
+      expect(source.readableDidRead).toBe(false);
+      expect(source.destroyed).toBe(false);
+    });
+
+    it("refuses corrupt bytes and leaves nothing", async () => {
+      const { world } = here;
+      const one = content(5000);
+      const corrupt = { ...one, bytes: Uint8Array.from(one.bytes) };
+      corrupt.bytes[4321]! ^= 1;
+      await expect(world.put(corrupt)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
+      expect(await world.isEmpty()).toBe(true);
+      expect(await world.blobs.stat(one.sha256)).toBeUndefined();
+      expect(await world.put(one)).toMatchObject({ created: true });
+    });
+
+    it.each([4000, 6000])("refuses 5,000 bytes announced as %i and leaves nothing", async (announced) => {
+      const { world } = here;
+      const one = content(5000);
+      await expect(world.blobs.write(one.sha256, stream(one), ada, announced)).rejects.toMatchObject({
+        code: "HASH_MISMATCH",
+        message: expect.stringMatching(String(announced)) as string,
+      });
+      expect(await world.isEmpty()).toBe(true);
+    });
+
+    it("an upload that breaks off leaves nothing", async () => {
+      const { world } = here;
+      const one = content(5000);
+      const source = new Readable({ read() {} });
+      source.push(one.bytes.subarray(0, 3000));
+      const write = world.blobs.write(one.sha256, source, ada, 5000);
+      await expect.poll(() => world.place.everything()).toHaveLength(1);
+      source.destroy(new Error("connection reset"));
+      await expect(write).rejects.toMatchObject({
+        code: "BAD_REQUEST",
+        message: expect.stringMatching(/early/) as string,
+      });
+      expect(await world.isEmpty()).toBe(true);
+    });
+
+    it("does not destroy the source of an upload it refuses: the answer goes out on the same connection", async () => {
+      const { world } = here;
+      const one = content(5000);
+      const source = stream(one);
+      await expect(world.blobs.write(one.sha256, source, ada, 2000)).rejects.toMatchObject({
+        code: "HASH_MISMATCH",
+      });
+      expect(source.destroyed).toBe(false);
+      source.destroy();
+    });
+
+    it("refuses more than a blob may have, before it reads", async () => {
+      const { world } = here;
+      const source = stream(content(10));
+      await expect(
+        world.blobs.write(content(1).sha256, source, ada, limits.blobBytes + 1),
+      ).rejects.toMatchObject({
+        code: "TOO_LARGE",
+      });
+      expect(source.readableDidRead).toBe(false);
+    });
+
+    it("leaves nothing when the record cannot be written", async () => {
+      const { world } = here;
+      const { store } = world;
+      const failing = Object.assign(Object.create(store) as Store, {
+        blobUsage: () => store.blobUsage(),
+        getBlob: async () => undefined,
+        checkRoom: async () => {},
+        touchBlob: () => Promise.reject(new PlatformError("STORE_FULL", "The disk is full.")),
+      });
+      const one = content(10);
+      const broken = world.server({ store: failing, quotaBytes: 100 });
+      await expect(broken.write(one.sha256, stream(one), ada, 10)).rejects.toMatchObject({
+        code: "STORE_FULL",
+      });
+      expect(await world.isEmpty()).toBe(true);
+      expect(await world.put(one)).toMatchObject({ created: true });
+    });
+
+    it("many uploads of one blob at once make one blob", async () => {
+      const { world } = here;
+      const one = content(200_000);
+      const written = await Promise.all(Array.from({ length: 8 }, () => world.put(one)));
+      expect(written.filter(({ created }) => created)).toHaveLength(1);
+      expect(await world.place.everything()).toEqual([one.sha256]);
+      expect(await world.store.blobUsage()).toEqual({ count: 1, bytes: 200_000 });
+      expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+    });
+
+    it("a corrupt upload beside a good one of the same blob does no harm", async () => {
+      const { world } = here;
+      const one = content(100_000);
+      const corrupt = { ...one, bytes: randomBytes(100_000) };
+      const [bad, good] = await Promise.allSettled([world.put(corrupt), world.put(one)]);
+      expect(bad).toMatchObject({ reason: { code: "HASH_MISMATCH" } });
+      expect(good).toMatchObject({ value: { created: true } });
+      expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+    });
+  });
+
+  describe("[DATA-4] the quota", () => {
+    const here = useWorld(harness);
+
+    it("refuses an upload that would exceed it, before it reads", async () => {
+      const { world } = here;
+      world.blobs = world.server({ quotaBytes: 10_000 });
+      await world.put(content(6000));
+      const one = content(5000);
+      const source = stream(one);
+      await expect(world.blobs.write(one.sha256, source, ada, 5000)).rejects.toMatchObject({
+        code: "STORE_FULL",
+      });
+      expect(source.readableDidRead).toBe(false);
+      expect(await world.put(content(4000))).toMatchObject({ created: true });
+    });
+
+    it("refuses in the middle when no size was announced, and leaves nothing", async () => {
+      const { world } = here;
+      world.blobs = world.server({ quotaBytes: 10_000 });
+      const one = content(20_000);
+      await expect(world.blobs.write(one.sha256, stream(one), ada)).rejects.toMatchObject({
+        code: "STORE_FULL",
+      });
+      expect(await world.isEmpty()).toBe(true);
+      expect(await world.put(content(10_000))).toMatchObject({ created: true });
+    });
+
+    it("counts uploads that are under way", async () => {
+      const { world } = here;
+      world.blobs = world.server({ quotaBytes: 10_000 });
+      const source = new Readable({ read() {} });
+      const slow = content(8000);
+      const write = world.blobs.write(slow.sha256, source, ada, 8000);
+      await expect.poll(() => world.place.everything()).toHaveLength(1);
+      await expect(world.put(content(4000))).rejects.toMatchObject({ code: "STORE_FULL" });
+      source.destroy(new Error("gone"));
+      await expect(write).rejects.toMatchObject({ code: "BAD_REQUEST" });
+      expect(await world.put(content(4000))).toMatchObject({ created: true });
+    });
+
+    it("makes room by collecting what nobody needs", async () => {
+      const { world } = here;
+      world.blobs = world.server({ quotaBytes: 10_000 });
+      await world.put(content(6000));
+      world.now += 1001;
+      expect(await world.put(content(6000))).toMatchObject({ created: true });
+      expect(await world.store.blobUsage()).toEqual({ count: 1, bytes: 6000 });
+    });
+  });
+}

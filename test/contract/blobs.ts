@@ -1,0 +1,19 @@
+import { describe } from "vitest";
+import { collectionContract } from "./blob-collection.ts";
+import type { BlobHarness } from "./blob-harness.ts";
+import { readContract } from "./blob-reads.ts";
+import { sharingContract } from "./blob-sharing.ts";
+import { uploadContract } from "./blob-uploads.ts";
+
+/**
+ * The contract of every place for blobs. Test names carry the rule ids of SPEC.md.
+ * @param sharing - absent: a place of one server
+ */
+export function blobContract(name: string, harness: BlobHarness, sharing?: { rounds: number }): void {
+  describe(`${name}: the contract of blobs`, () => {
+    uploadContract(harness);
+    readContract(harness);
+    collectionContract(harness);
+    if (sharing) sharingContract(harness, sharing.rounds);
+  });
+}
