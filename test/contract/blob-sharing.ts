@@ -148,6 +148,76 @@ export function sharingContract(harness: BlobHarness, rounds: number): void {
         }
     });
 
+    it("[BLOB-3] a removal between a use's look and its record is noticed", async () => {
+      const { world } = here;
+      const { store } = world;
+      let isToRemove = true;
+      const late = Object.assign(Object.create(store) as Store, {
+        getBlob: (sha256: never, owner: never) => store.getBlob(sha256, owner),
+        checkRoom: (customer: string, bytes: number) => store.checkRoom(customer, bytes),
+        blobUsage: () => store.blobUsage(),
+        forgetBlob: (sha256: never, when: never) => store.forgetBlob(sha256, when),
+        async touchBlob(...given: Parameters<Store["touchBlob"]>) {
+          if (isToRemove) await world.blobs.collect();
+          isToRemove = false;
+          return store.touchBlob(...given);
+        },
+      });
+      const user = world.server({ store: late });
+      const [looked, put] = [content(100), content(200)];
+      await world.put(looked);
+      world.now += keepMs + 1;
+      expect(await user.stat(looked.sha256)).toBeUndefined();
+      expect(await world.isEmpty()).toBe(true);
+
+      await world.put(put);
+      world.now += keepMs + 1;
+      isToRemove = true;
+      expect(await world.put(put, bob, user)).toMatchObject({ created: true });
+      expect((await world.read(put.sha256)).equals(put.bytes)).toBe(true);
+    });
+
+    it("[BLOB-3] a removal that takes what was stored meanwhile puts it back", async () => {
+      const { world } = here;
+      const { place, store } = world;
+      const one = content(100);
+      await world.put(one);
+      // The remover goes on, for a blob that is lost, when the same blob has just been stored again.
+      await place.damage(one.sha256);
+      world.now += keepMs + 1;
+      const [forgotten, stored] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const remover = place.backend();
+      const slow: BlobBackend = Object.assign(Object.create(remover) as BlobBackend, {
+        isShared: true,
+        showLife: undefined,
+        removeLeftovers: undefined,
+        async remove(...given: Parameters<BlobBackend["remove"]>) {
+          forgotten.resolve();
+          await stored.promise;
+          await remover.remove(...given);
+        },
+      });
+      const removal = world.server({ backend: slow }).collect();
+      await forgotten.promise;
+      const backend = place.backend();
+      const storing: BlobBackend = Object.assign(Object.create(backend) as BlobBackend, {
+        isShared: true,
+        find: (sha256: never) => backend.find(sha256),
+        async receive(...given: Parameters<BlobBackend["receive"]>) {
+          const received = await backend.receive(...given);
+          const publish = async (): Promise<void> => {
+            await received.publish();
+            stored.resolve();
+            await removal;
+          };
+          return { ...received, publish };
+        },
+      });
+      expect(await world.put(one, ada, world.server({ backend: storing }))).toMatchObject({ created: true });
+      expect(await store.getBlob(one.sha256, ada)).toBeDefined();
+      expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+    });
+
     it("[BLOB-3] uses on one server and collections on another agree, however they interleave", async () => {
       const { world } = here;
       const { store, place } = world;
