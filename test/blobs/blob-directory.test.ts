@@ -24,12 +24,12 @@ async function openPlace(isShared: boolean): Promise<BlobPlace & { readonly root
   };
 }
 
-blobContract("a directory of one server", { open: () => openPlace(false) });
-blobContract("a directory of several servers", { open: () => openPlace(true) }, { rounds: 100 });
+blobContract("a directory of one server", { isShared: false, rounds: 60, open: () => openPlace(false) });
+blobContract("a directory of several servers", { isShared: true, rounds: 60, open: () => openPlace(true) });
 
 async function openWorld(isShared: boolean): Promise<{ root: string; world: BlobWorld }> {
   const place = await openPlace(isShared);
-  const world = await BlobWorld.open({ open: async () => place });
+  const world = await BlobWorld.open(async () => place);
   onTestFinished(() => world.close());
   return { root: place.root, world };
 }

@@ -55,7 +55,7 @@ export function collectionContract(harness: BlobHarness): void {
       const { store, blobs, place } = world;
       await postKernel(store);
       await store.createJob(newJob());
-      for (let round = 0; round < 30; round++) {
+      for (let round = 0; round < harness.rounds; round++) {
         const one = content(2000);
         await world.put(one);
         world.now += keepMs + 1;

@@ -20,7 +20,11 @@ export interface BlobPlace {
 }
 
 export interface BlobHarness {
-  open(): Promise<BlobPlace>;
+  /** Collisions of a use and a removal that are tried. */
+  readonly rounds: number;
+  /** Whether several servers may have the blobs. */
+  readonly isShared: boolean;
+  readonly open: () => Promise<BlobPlace>;
 }
 
 export const keepMs = 1000;
@@ -56,10 +60,10 @@ export class BlobWorld {
     this.blobs = this.server();
   }
 
-  static async open(harness: BlobHarness): Promise<BlobWorld> {
+  static async open(openPlace: BlobHarness["open"]): Promise<BlobWorld> {
     let world: BlobWorld | undefined;
     const store = await openMemoryStore({ clock: () => world?.now ?? 0 });
-    world = new BlobWorld(await harness.open(), store);
+    world = new BlobWorld(await openPlace(), store);
     return world;
   }
 
@@ -99,7 +103,7 @@ export class BlobWorld {
 export function useWorld(harness: BlobHarness): { readonly world: BlobWorld } {
   let world: BlobWorld | undefined;
   beforeEach(async () => {
-    world = await BlobWorld.open(harness);
+    world = await BlobWorld.open(harness.open);
   });
   afterEach(() => world?.close());
   return {

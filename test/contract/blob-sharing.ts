@@ -8,8 +8,8 @@ import { jobId, newJob, postKernel, task } from "./store-fixtures.ts";
 
 const bob = { customer: "bob" };
 
-/** What several servers rely on who have the same blobs. `rounds`: collisions of two servers that are tried. */
-export function sharingContract(harness: BlobHarness, rounds: number): void {
+/** What several servers rely on that have the same blobs. */
+export function sharingContract(harness: BlobHarness): void {
   describe("several servers", () => {
     const here = useWorld(harness);
 
@@ -237,7 +237,7 @@ export function sharingContract(harness: BlobHarness, rounds: number): void {
         });
       const server = () => world.server({ store: hesitant(store), backend: hesitant(place.backend()) });
       const [first, second] = [server(), server()];
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < harness.rounds; round++) {
         const one = content(500);
         await world.put(one, ada, first);
         world.now += keepMs + 1;

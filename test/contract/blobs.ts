@@ -7,13 +7,12 @@ import { uploadContract } from "./blob-uploads.ts";
 
 /**
  * The contract of every place for blobs. Test names carry the rule ids of SPEC.md.
- * @param sharing - absent: a place of one server
  */
-export function blobContract(name: string, harness: BlobHarness, sharing?: { rounds: number }): void {
+export function blobContract(name: string, harness: BlobHarness): void {
   describe(`${name}: the contract of blobs`, () => {
     uploadContract(harness);
     readContract(harness);
     collectionContract(harness);
-    if (sharing) sharingContract(harness, sharing.rounds);
+    if (harness.isShared) sharingContract(harness);
   });
 }

@@ -26,6 +26,8 @@ export interface BucketBounds {
   readonly partBytes: number;
   /** Larger blobs are copied in parts of this size; S3 copies 5 GiB at once at most. */
   readonly copyBytes: number;
+  /** Objects in one reply of a list. */
+  readonly pageKeys: number;
   /** What is so old by S3's clock, of an upload or a removal under way, is of a server that died. */
   readonly deadAfterMs: number;
   /** A request is tried again while no more than this has passed: the caller has a caller that waits. */
@@ -37,6 +39,7 @@ export interface BucketBounds {
 const usualBounds: BucketBounds = {
   partBytes: 32 * 1024 ** 2,
   copyBytes: 1024 ** 3,
+  pageKeys: 1000,
   deadAfterMs: 24 * 3_600_000,
   patienceMs: 20_000,
   silenceMs: 10_000,
@@ -379,7 +382,12 @@ export class BlobBucket implements BlobBackend {
   async *#objects(folder: string): AsyncGenerator<{ key: string; size: number; ageMs: number }> {
     const prefix = this.#s3.place.prefix + folder;
     for (let token: string | undefined, isFirst = true; isFirst || token !== undefined; isFirst = false) {
-      const query = { "list-type": "2", prefix, ...(token !== undefined && { "continuation-token": token }) };
+      const query = {
+        "list-type": "2",
+        "max-keys": String(this.#bounds.pageKeys),
+        prefix,
+        ...(token !== undefined && { "continuation-token": token }),
+      };
       const { headers, body } = await this.#s3.ask({ method: "GET", query });
       for (const object of elementsOf(body, "Contents"))
         yield {
