@@ -204,6 +204,7 @@ export async function* streamBlob(
     const response = await http.open({
       method: "GET",
       path: `api/blobs/${reference.sha256}`,
+      isBlob: true,
       headers: at > 0 || end < reference.size ? { range: `bytes=${at}-${end - 1}` } : {},
       signal,
     });

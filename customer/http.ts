@@ -21,6 +21,8 @@ export interface Request {
   readonly workMs?: number;
   /** Time that the request is repeated, in ms; absent: the connection's patience. */
   readonly patienceMs?: number;
+  /** Whether the server may say where the bytes are instead of sending them (SPEC.md [BLOB-5]). */
+  readonly isBlob?: boolean;
   /** For a lasting reply that no promise waits for: it does not keep the program running. */
   readonly background?: boolean;
 }
@@ -39,6 +41,8 @@ interface HttpOptions {
 
 /** Three signs of life of a lasting reply (`limits.signOfLifeMs`). */
 export const usualSilenceMs = 15_000;
+/** Time for which blobs are fetched from the server after a fetch from where it said has failed. */
+const indirectMs = 10 * 60_000;
 /** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */
 const mostPatience = 4;
 
@@ -53,6 +57,8 @@ export class HttpClient {
   readonly #closed = new AbortController();
   readonly #network = new Network();
   #token: Promise<string | undefined>;
+  /** Until then blobs are fetched from the server, by `performance.now()`. */
+  #indirectUntil = 0;
 
   constructor(options: HttpOptions) {
     this.#options = options;
@@ -131,7 +137,9 @@ export class HttpClient {
 
   async #attempt(request: Attempt, signal: AbortSignal): Promise<Response> {
     const token = await this.#token;
-    const response = await this.#fetch(request, token, signal);
+    const response =
+      (request.isBlob === true && (await this.#fetchDirectly(request, token, signal))) ||
+      (await this.#fetch(request, token, signal));
     if (response.ok) return response;
     const refusal = await refusalOf(response);
     // The attempt whose reply was lost has deleted the resource.
@@ -143,6 +151,29 @@ export class HttpClient {
     return this.#attempt(request, signal);
   }
 
+  /** @returns undefined when the server is to send the blob itself: where the server said, it cannot be fetched */
+  async #fetchDirectly(
+    request: Attempt,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Response | undefined> {
+    if (performance.now() < this.#indirectUntil) return undefined;
+    const response = await this.#fetch({ ...request, path: `${request.path}?direct=1` }, token, signal);
+    if (response.status !== 307) return response;
+    await response.body?.cancel();
+    try {
+      const path = response.headers.get("location") ?? "";
+      // The token is for the server alone.
+      const found = await this.#fetch({ ...request, path }, undefined, signal);
+      if (found.ok) return found;
+      await found.body?.cancel();
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+    this.#indirectUntil = performance.now() + indirectMs;
+    return undefined;
+  }
+
   async #fetch(request: Attempt, token: string | undefined, signal: AbortSignal): Promise<Response> {
     const headers = { ...headersOf(token), ...request.headers };
     try {
@@ -152,7 +183,7 @@ export class HttpClient {
         method: request.method,
         headers,
         signal,
-        redirect: "error",
+        redirect: "manual",
         ...(request.body !== undefined && { body: request.body }),
       };
       return await send(new URL(request.path, this.url), init, { background, silenceMs, workMs });

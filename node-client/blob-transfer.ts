@@ -15,6 +15,11 @@ const hashedBytesPerMs = 100_000;
 /** Speed of a slow server disk, on which the server flushes a whole blob before it answers. */
 const flushedBytesPerMs = 50_000;
 
+/** Time for which blobs are fetched from the server after a fetch from where it said has failed. */
+const indirectMs = 10 * 60_000;
+/** Status of a reply that says where a blob is. */
+const redirected = 307;
+
 /** Most bytes of a refusal. */
 const refusalBytes = 64 * 1024;
 
@@ -31,7 +36,7 @@ export function createBlobTransfer(serverUrl: string, silenceMs = usualSilenceMs
       const from = start + part.length;
       const headers: Record<string, string> = { authorization: `Bearer ${ticket}` };
       if (range || part.length > 0) headers["range"] = `bytes=${from}-${end - 1}`;
-      const response = await send.request(address(name.sha256), { headers });
+      const response = await send.blob(address(name.sha256), headers);
       return receive(response, name, range, part);
     },
     async chunks(name, ticket) {
@@ -136,9 +141,29 @@ interface Outgoing {
 class Sender {
   readonly #silenceMs: number;
   readonly #connections = new Connections();
+  /** Until then blobs are fetched from the server, by `performance.now()`. */
+  #indirectUntil = 0;
 
   constructor(silenceMs: number) {
     this.#silenceMs = silenceMs;
+  }
+
+  /**
+   * Gets a blob from where the server says, or from the server when it cannot be fetched there (SPEC.md [BLOB-5]).
+   * @throws PlatformError UNREACHABLE, or the server's refusal
+   */
+  async blob(url: URL, headers: Record<string, string>): Promise<IncomingMessage> {
+    if (performance.now() < this.#indirectUntil) return this.request(url, { headers });
+    const response = await this.request(new URL("?direct=1", url), { headers });
+    if (response.statusCode !== redirected) return response;
+    response.resume();
+    const { authorization: _, ...others } = headers;
+    try {
+      return await this.request(new URL(response.headers.location ?? "", url), { headers: others });
+    } catch {
+      this.#indirectUntil = performance.now() + indirectMs;
+      return this.request(url, { headers });
+    }
   }
 
   /** @throws PlatformError UNREACHABLE, or the server's refusal */
@@ -161,7 +186,7 @@ class Sender {
       throw new PlatformError("UNREACHABLE", `The server could not be reached: ${reasonOf(error)}`, error);
     }
     const { statusCode = 500 } = response;
-    if (statusCode >= 200 && statusCode < 300) return response;
+    if ((statusCode >= 200 && statusCode < 300) || statusCode === redirected) return response;
     const text = Buffer.alloc(refusalBytes);
     const length = await readInto(text, 0, response);
     throw PlatformError.fromReply(statusCode, text.toString("utf8", 0, length));

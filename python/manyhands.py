@@ -38,7 +38,7 @@ import weakref
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar, Union
 
@@ -1032,12 +1032,21 @@ class _Request:
     #: Seconds that the request is repeated; None: the connection's patience.
     patience: float | None = None
     stop: _Stop | None = None
+    #: Whether the server may say where the bytes are instead of sending them.
+    is_blob: bool = False
 
 
 class _Reply(NamedTuple):
     status: int
     headers: Any
     body: bytes
+
+
+#: A connection, its reply, and the scheme and address of its server.
+_Exchanged = tuple[http.client.HTTPConnection, http.client.HTTPResponse, tuple[str, str]]
+
+#: Time for which blobs are fetched from the server after a fetch from where it said has failed.
+_INDIRECT_SECONDS = 600.0
 
 
 class _Http:
@@ -1053,7 +1062,7 @@ class _Http:
     ) -> None:
         self.url = url
         self._parts = urllib.parse.urlsplit(url)
-        self._tls = ssl.create_default_context() if self._parts.scheme == "https" else None
+        self._tls: ssl.SSLContext | None = None
         self._find_token = find_token
         self._token = find_token()
         self._patience = patience
@@ -1062,7 +1071,10 @@ class _Http:
         #: Notified of everything that a thread of this connection may wait for.
         self.news = threading.Condition()
         self.stop = _Stop(self.news)
-        self._idle: list[http.client.HTTPConnection] = []
+        #: Kept connections by scheme and address of their server.
+        self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        #: Until then blobs are fetched from the server, by the monotonic clock.
+        self._indirect_until = 0.0
         self._away_since: float | None = None
         self._away_told = False
         self._returns = 0
@@ -1165,7 +1177,8 @@ class _Http:
         """Sends a request once. A connection whose reply was read whole is kept for the next request."""
         stop = request.stop or self.stop
         token = self._token
-        connection, response = self._exchange(request, silence, token, stop)
+        exchanged = self._exchange_directly(request, silence, token, stop) if request.is_blob else None
+        connection, response, place = exchanged or self._exchange(request, silence, token, stop)
         try:
             if response.status >= 300:
                 raise self._refused(response, token)
@@ -1175,12 +1188,49 @@ class _Http:
                 raise
             raise self._lost(error) from error
         finally:
-            stop.forget(connection)
-            if response.isclosed() and not response.will_close and self.stop.error is None:
-                with self.news:
-                    self._idle.append(connection)
-            else:
-                connection.close()
+            self._release(connection, response, place, stop)
+
+    def _release(
+        self,
+        connection: http.client.HTTPConnection,
+        response: http.client.HTTPResponse,
+        place: tuple[str, str],
+        stop: _Stop,
+    ) -> None:
+        stop.forget(connection)
+        if response.isclosed() and not response.will_close and self.stop.error is None:
+            with self.news:
+                self._idle.setdefault(place, []).append(connection)
+        else:
+            connection.close()
+
+    def _exchange_directly(self, request: _Request, silence: float, token: str | None, stop: _Stop) -> _Exchanged | None:
+        """Gets a blob from where the server says. None: the server has to send it, because it cannot be fetched there."""
+        if time.monotonic() < self._indirect_until:
+            return None
+        asked = replace(request, path=f"{request.path}?direct=1")
+        connection, response, place = self._exchange(asked, silence, token, stop)
+        if response.status != 307:
+            return connection, response, place
+        location = response.headers["location"]
+        try:
+            response.read()
+        except _FAILURES as error:
+            raise self._lost(error) from error
+        finally:
+            self._release(connection, response, place, stop)
+        try:
+            # The token is for the server alone.
+            found = self._exchange(request, silence, None, stop, urllib.parse.urlsplit(location))
+        except PlatformError:
+            stop.check()
+        else:
+            if found[1].status < 300:
+                return found
+            stop.forget(found[0])
+            found[0].close()
+        self._indirect_until = time.monotonic() + _INDIRECT_SECONDS
+        return None
 
     def _refused(self, response: http.client.HTTPResponse, token: str | None) -> PlatformError:
         try:
@@ -1195,14 +1245,22 @@ class _Http:
         return refusal
 
     def _exchange(
-        self, request: _Request, silence: float, token: str | None, stop: _Stop
-    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        self,
+        request: _Request,
+        silence: float,
+        token: str | None,
+        stop: _Stop,
+        elsewhere: urllib.parse.SplitResult | None = None,
+    ) -> _Exchanged:
+        """Sends a request to the server, or to an address elsewhere."""
         headers = {"user-agent": f"manyhands-python/{__version__}", **(request.headers or {})}
         if token:
             headers["authorization"] = f"Bearer {token}"
-        path = self._parts.path + request.path
+        parts = elsewhere or self._parts
+        path = f"{parts.path}?{parts.query}" if elsewhere else parts.path + request.path
+        place = (parts.scheme, parts.netloc)
         while True:
-            connection, is_kept = self._connection(silence)
+            connection, is_kept = self._connection(silence, parts)
             try:
                 stop.watch(connection)
                 if connection.sock is None:
@@ -1218,7 +1276,7 @@ class _Http:
                     # A server that refuses a long body answers before the body's end.
                     if request.body is None:
                         raise
-                return connection, connection.getresponse()
+                return connection, connection.getresponse(), place
             except BaseException as error:
                 stop.forget(connection)
                 connection.close()
@@ -1231,21 +1289,26 @@ class _Http:
                     raise self._lost(error) from error
                 raise
 
-    def _connection(self, silence: float) -> tuple[http.client.HTTPConnection, bool]:
+    def _connection(
+        self, silence: float, parts: urllib.parse.SplitResult
+    ) -> tuple[http.client.HTTPConnection, bool]:
         with self.news:
-            if self._idle:
-                return self._idle.pop(), True
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._tls:
+            idle = self._idle.get((parts.scheme, parts.netloc))
+            if idle:
+                return idle.pop(), True
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme == "https":
+            self._tls = self._tls or ssl.create_default_context()
             secure = http.client.HTTPSConnection(host, port, timeout=silence, context=self._tls, blocksize=1 << 18)
             return secure, False
         return http.client.HTTPConnection(host, port, timeout=silence, blocksize=1 << 18), False
 
     def _drop_idle(self) -> None:
         with self.news:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            idle, self._idle = self._idle, {}
+        for connections in idle.values():
+            for connection in connections:
+                connection.close()
 
     def _lost(self, error: BaseException) -> PlatformError:
         # Kept connections may be dead as well.
@@ -1765,10 +1828,11 @@ def _stream_blob(http_: _Http, reference: DataReference, stop: _Stop | None = No
     start, end = reference.range or (0, reference.size)
     digest = None if reference.range else hashlib.sha256()
     at, cuts = start, 0
+    path = f"api/blobs/{reference.sha256}"
     while at < end:
         is_part = at > 0 or end < reference.size
         headers = {"range": f"bytes={at}-{end - 1}"} if is_part else {}
-        with http_.open(_Request("GET", f"api/blobs/{reference.sha256}", headers=headers, stop=stop)) as reply:
+        with http_.open(_Request("GET", path, headers=headers, stop=stop, is_blob=True)) as reply:
             while True:
                 try:
                     # A read of a fixed size would lose the bytes before a cut.

@@ -15,6 +15,8 @@ const hashedBytesPerMs = 100_000;
 export function createBlobTransfer(page: string = location.href, silenceMs = usualSilenceMs): BlobTransfer {
   // A relative address, because a proxy may have put the page under a path of its own.
   const address = (sha256: string): string => new URL(`api/blobs/${sha256}`, page).href;
+  /** Asks the server for a redirect to where the blob is, except for a while after that failed (SPEC.md [BLOB-5]). */
+  let direct = "?direct=1";
   const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
@@ -26,7 +28,7 @@ export function createBlobTransfer(page: string = location.href, silenceMs = usu
       if (range || part.length > 0) headers["range"] = `bytes=${start + part.length}-${end - 1}`;
       let isPart = false;
       await request(
-        address(name.sha256),
+        address(name.sha256) + direct,
         { headers, cache: "no-store" },
         silenceMs,
         async (response, moved) => {
@@ -35,7 +37,10 @@ export function createBlobTransfer(page: string = location.href, silenceMs = usu
           if (!isPart) part.length = 0;
           await readBehind(response, part, isPart ? end - start : name.size, moved);
         },
-      );
+      ).catch((error: unknown) => {
+        direct = direct ? "" : "?direct=1";
+        throw error;
+      });
       const bytes = part.bytes.subarray(0, part.length);
       // The next attempt must not append to wrong bytes.
       part.length = 0;
