@@ -14,6 +14,7 @@ if (!installPackages(root)) process.exit(1);
 buildPages();
 if (process.argv.includes("--browser")) provideBrowser();
 if (process.argv.includes("--tracer")) provideTracer();
+if (process.argv.includes("--s3")) provideS3();
 
 /**
  * Runs a command with the user watching.
@@ -66,11 +67,18 @@ function provideTracer() {
   if (process.platform === "linux" && spawnSync("strace", ["-V"]).error) installOnDebian("strace");
 }
 
-/** Installs a package where this user may; elsewhere nothing happens. @param {string} name */
-function installOnDebian(name) {
+/** Tests of blobs in S3 start OpenStack Swift, 11 MB; without it they are skipped, and say so. */
+function provideS3() {
+  const names = ["proxy", "account", "container", "object"].map((part) => `swift-${part}`);
+  if (process.platform === "linux" && names.some((name) => spawnSync(`${name}-server`, ["--help"]).error))
+    installOnDebian(...names);
+}
+
+/** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */
+function installOnDebian(...names) {
   if (!existsSync("/etc/debian_version") || process.getuid?.() !== 0) return;
   run("apt-get", ["update", "-q"]);
-  run("apt-get", ["install", "-y", "-q", "--no-install-recommends", name]);
+  run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...names]);
 }
 
 /** Whether a browser is there and starts: a downloaded Chrome may lack libraries of the system. */

@@ -36,6 +36,14 @@ const blobReplies = {
   206: { description: "The range asked for.", content: bytes },
   304: { description: "If-None-Match names it: nothing is sent." },
 };
+const directQuery = [
+  {
+    name: "direct",
+    in: "query",
+    schema: { type: "string", enum: ["0", "1"], default: "0" },
+    description: "1: the server may say where the bytes are (307) instead of sending them.",
+  },
+];
 const blobHeaders = [
   { name: "Range", in: "header", schema: { type: "string" }, description: "One range, `bytes=FIRST-LAST`." },
   { name: "If-None-Match", in: "header", schema: { type: "string" } },
@@ -235,8 +243,15 @@ export const operations: Record<RouteName, Operation> = {
   "GET /api/blobs/{sha256}": {
     id: "getBlob",
     summary: "The bytes of a blob or kernel",
+    query: directQuery,
     headers: blobHeaders,
-    replies: blobReplies,
+    replies: {
+      ...blobReplies,
+      307: {
+        description:
+          "Location is an address under which anybody gets the blob, or a range of it, for ten minutes. Send no token there.",
+      },
+    },
   },
   "HEAD /api/blobs/{sha256}": {
     id: "headBlob",
