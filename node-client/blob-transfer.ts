@@ -135,6 +135,8 @@ interface Outgoing {
   readonly body?: Uint8Array;
   /** Extra time for the server's work before it answers. */
   readonly workMs?: number;
+  /** Whether a redirect is an answer. */
+  readonly mayRedirect?: boolean;
 }
 
 /** Sends requests over node:http, which costs less processor time than `fetch`. */
@@ -154,7 +156,7 @@ class Sender {
    */
   async blob(url: URL, headers: Record<string, string>): Promise<IncomingMessage> {
     if (performance.now() < this.#indirectUntil) return this.request(url, { headers });
-    const response = await this.request(new URL("?direct=1", url), { headers });
+    const response = await this.request(new URL("?direct=1", url), { headers, mayRedirect: true });
     if (response.statusCode !== redirected) return response;
     response.resume();
     const { authorization: _, ...others } = headers;
@@ -167,7 +169,10 @@ class Sender {
   }
 
   /** @throws PlatformError UNREACHABLE, or the server's refusal */
-  async request(url: URL, { body, method = "GET", headers, workMs }: Outgoing): Promise<IncomingMessage> {
+  async request(
+    url: URL,
+    { body, method = "GET", headers, workMs, mayRedirect = false }: Outgoing,
+  ): Promise<IncomingMessage> {
     let response: IncomingMessage;
     try {
       response = await new Promise((resolve, reject) => {
@@ -186,7 +191,8 @@ class Sender {
       throw new PlatformError("UNREACHABLE", `The server could not be reached: ${reasonOf(error)}`, error);
     }
     const { statusCode = 500 } = response;
-    if ((statusCode >= 200 && statusCode < 300) || statusCode === redirected) return response;
+    if ((statusCode >= 200 && statusCode < 300) || (mayRedirect && statusCode === redirected))
+      return response;
     const text = Buffer.alloc(refusalBytes);
     const length = await readInto(text, 0, response);
     throw PlatformError.fromReply(statusCode, text.toString("utf8", 0, length));

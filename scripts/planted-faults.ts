@@ -628,7 +628,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a server does not tell the others what it keeps",
     file: "server/blobs/blob-store.ts",
-    find: "for (const sha256 of this.#kept) await this.stat(sha256);",
+    find: "for (const sha256 of this.#kept) if (!this.#wasTouchedLately(sha256)) await this.stat(sha256);",
     replace: "",
     tests: blobs,
   },

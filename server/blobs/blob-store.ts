@@ -232,7 +232,7 @@ export class BlobStore {
   async #tellOthers(): Promise<void> {
     await this.#backend.showLife?.();
     // The server that collects knows nothing of what this server keeps, but for when it was used last.
-    for (const sha256 of this.#kept) await this.stat(sha256);
+    for (const sha256 of this.#kept) if (!this.#wasTouchedLately(sha256)) await this.stat(sha256);
   }
 
   async #collectUnused(): Promise<{ removed: number; bytes: number }> {

@@ -8,7 +8,7 @@ import { BlobBucket } from "../../server/blobs/s3/bucket.ts";
 import { parseS3Place } from "../../server/blobs/s3/place.ts";
 import { BlobWorld, content } from "../contract/blob-harness.ts";
 import { startFaultyProxy, type Fault, type FaultyProxy } from "../support/faulty-proxy.ts";
-import { hasS3, startS3, type S3Server } from "../support/s3-server.ts";
+import { hasS3, startS3, whyNoS3, type S3Server } from "../support/s3-server.ts";
 
 let s3: S3Server;
 if (hasS3) {
@@ -54,7 +54,7 @@ function first(count: number, method: string, fault: Fault): (request: IncomingM
   return (request) => (request.method === method && left-- > 0 ? fault : undefined);
 }
 
-describe.skipIf(!hasS3)("[BLOB-4] S3 that fails", () => {
+describe.skipIf(!hasS3)(`[BLOB-4] S3 that fails${whyNoS3}`, () => {
   it.each<[string, Fault]>([
     ["503", { status: 503, body: slowDown }],
     ["500 without a word", { status: 500 }],

@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { sha256Hex } from "../../shared/hash.ts";
 import { blobContract } from "../contract/blobs.ts";
 import { BlobWorld, content, keepMs, type BlobPlace } from "../contract/blob-harness.ts";
-import { generous, hasS3, startS3, stranger, type S3Server } from "../support/s3-server.ts";
+import { generous, hasS3, startS3, whyNoS3, stranger, type S3Server } from "../support/s3-server.ts";
 
 let s3: S3Server;
 let places = 0;
@@ -67,7 +67,7 @@ async function openWorld(): Promise<{ place: S3TestPlace; world: BlobWorld }> {
   return { place, world };
 }
 
-describe.skipIf(!hasS3)("S3", () => {
+describe.skipIf(!hasS3)(`S3${whyNoS3}`, () => {
   blobContract("an S3 bucket", { isShared: true, rounds: 8, open: openPlace });
 
   describe("large blobs", () => {

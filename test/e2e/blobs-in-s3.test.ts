@@ -7,7 +7,7 @@ import { launchBrowser } from "../support/browser.ts";
 import { startFaultyProxy, type FaultyProxy } from "../support/faulty-proxy.ts";
 import { readClients, expectAllOnce, readJob, submitJob } from "../support/jobs.ts";
 import { startClientProcess, until } from "../support/processes.ts";
-import { hasS3, startS3, type S3Server } from "../support/s3-server.ts";
+import { hasS3, startS3, whyNoS3, type S3Server } from "../support/s3-server.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { python, PythonProgram, whySkipped } from "../python/programs.ts";
 
@@ -46,7 +46,7 @@ async function connected(): Promise<Hands> {
   return hands;
 }
 
-describe.skipIf(!hasS3)("blobs in S3", () => {
+describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
   beforeEach(async () => {
     for (const [name, value] of Object.entries(s3.env)) vi.stubEnv(name, value);
     refusesSigned = false;

@@ -1,9 +1,10 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { S3Client } from "../../server/blobs/s3/client.ts";
 import { parseS3Place } from "../../server/blobs/s3/place.ts";
 import { until } from "./processes.ts";
@@ -19,12 +20,17 @@ export interface S3Server {
   close(): Promise<void>;
 }
 
-/** Whether the S3 server is installed: Debian's swift-proxy, swift-account, swift-container and swift-object. */
-export const hasS3 = spawnSync("swift-proxy-server", ["--help"], { stdio: "ignore" }).error === undefined;
-if (!hasS3)
-  console.warn(
-    "Tests with S3 are skipped: Debian's swift-proxy, -account, -container and -object are not installed.",
-  );
+const programs = [
+  "swift-ring-builder",
+  ...["proxy", "account", "container", "object"].map((part) => `swift-${part}-server`),
+];
+const folders = (process.env["PATH"] ?? "").split(delimiter);
+/** Whether the S3 server is installed. */
+export const hasS3 = programs.every((name) => folders.some((folder) => existsSync(join(folder, name))));
+/** Words for the titles of tests that are skipped; empty where the S3 server is. */
+export const whyNoS3 = hasS3
+  ? ""
+  : " (skipped: Debian's swift-proxy, swift-account, swift-container and swift-object are not all installed)";
 
 /** Credentials of a user who may nothing, and whose key is known. */
 export const stranger = { AWS_ACCESS_KEY_ID: "lab:stranger", AWS_SECRET_ACCESS_KEY: "strangers-key" };

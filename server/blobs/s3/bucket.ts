@@ -69,10 +69,7 @@ export class BlobBucket implements BlobBackend {
   readonly #incoming: string;
   readonly #bounds: BucketBounds;
 
-  /**
-   * @param incoming - folder of this server alone, for uploads under way
-   * @throws PlatformError DATA_DIRECTORY
-   */
+  /** @param incoming - folder of this server alone, for uploads under way; what a server before left there is removed */
   constructor(place: S3Place, incoming: string, bounds: Partial<BucketBounds> = {}) {
     this.#bounds = { ...usualBounds, ...bounds };
     this.#s3 = new S3Client(place, this.#bounds);

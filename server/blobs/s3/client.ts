@@ -89,11 +89,13 @@ export class S3Client {
 
   #failure(error: unknown): S3Failure {
     if (error instanceof S3Failure) return error;
+    // Of a host with several addresses each has failed.
+    const reason: unknown = error instanceof AggregateError ? error.errors[0] : error;
     return new S3Failure(
       this.place.bucket,
       undefined,
       "",
-      `no answer from ${this.#host}: ${messageOf(error)}`,
+      `no answer from ${this.#host}: ${messageOf(reason)}`,
       error,
     );
   }
