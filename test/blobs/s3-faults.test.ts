@@ -96,6 +96,19 @@ describe.skipIf(!hasS3)(`[BLOB-4] S3 that fails${whyNoS3}`, () => {
     await expect(world.read(one.sha256)).rejects.toMatchObject({ code: "STORE_FAILED" });
   });
 
+  it("that sends all in place of a range is not believed", async () => {
+    const faulty = await openFaulty();
+    const { world } = faulty;
+    const one = content(300_000);
+    await world.put(one);
+    faulty.fault = () => ({ isWhole: true, cutAfter: 100_000 });
+    for (const range of [undefined, [5, 10] as const])
+      await expect(world.read(one.sha256, range)).rejects.toMatchObject({
+        code: "STORE_FAILED",
+        message: expect.stringMatching(/not the range/) as string,
+      });
+  });
+
   it("for long ends in STORE_FAILED in bounded time; no blob, record or file is left, and it works again after that", async () => {
     const faulty = await openFaulty(1000);
     const { world } = faulty;

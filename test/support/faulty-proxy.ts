@@ -11,6 +11,8 @@ export interface Fault {
   readonly cutAfter?: number;
   /** Passes the request on, and cuts the connection in place of the reply. */
   readonly loseReply?: boolean;
+  /** Passes the request on without its range. */
+  readonly isWhole?: boolean;
   /** Never answers. */
   readonly isSilent?: boolean;
 }
@@ -63,8 +65,9 @@ function forward(
   target: string,
   req: IncomingMessage,
   res: ServerResponse,
-  { cutAfter = Infinity, loseReply = false }: Fault,
+  { cutAfter = Infinity, loseReply = false, isWhole = false }: Fault,
 ): void {
+  if (isWhole) delete req.headers.range;
   const onward = request(new URL(req.url ?? "", target), {
     method: req.method,
     headers: req.headers,

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -233,12 +233,21 @@ export class BlobBucket implements BlobBackend {
   async *#read(sha256: Sha256, range: ByteRange | undefined): AsyncGenerator<Buffer> {
     let [at, end] = range ?? [0, Infinity];
     for (let cuts = 0; at < end;) {
-      let reply;
+      let reply: IncomingMessage;
+      let length: number;
       try {
         const last = end === Infinity ? "" : end - 1;
-        const headers: Record<string, string> =
-          at > 0 || end < Infinity ? { range: `bytes=${at}-${last}` } : {};
+        const isPart = at > 0 || end < Infinity;
+        const headers: Record<string, string> = isPart ? { range: `bytes=${at}-${last}` } : {};
         reply = await this.#s3.open({ method: "GET", key: blobKey(sha256), headers });
+        length = Number(reply.headers["content-length"] ?? NaN);
+        if (Number.isNaN(length) || isPart !== (reply.statusCode === 206)) {
+          reply.destroy();
+          throw new PlatformError(
+            "STORE_FAILED",
+            `The bucket of the blobs gives blob ${sha256} without its length or not the range that was asked for.`,
+          );
+        }
       } catch (error) {
         if (error instanceof S3Failure && error.reply === 416) return;
         if (isMissing(error))
@@ -246,7 +255,7 @@ export class BlobBucket implements BlobBackend {
         throw error;
       }
       const before = at;
-      end = Math.min(end, at + Number(reply.headers["content-length"]));
+      end = Math.min(end, at + length);
       let cause: unknown;
       try {
         for await (const chunk of reply as AsyncIterable<Buffer>) {
