@@ -23,9 +23,9 @@ const redirected = 307;
 /** Most bytes of a refusal. */
 const refusalBytes = 64 * 1024;
 
-/** Transfers blobs from and to the server at `serverUrl` over HTTP. */
-export function createBlobTransfer(serverUrl: string, silenceMs = usualSilenceMs): BlobTransfer {
-  const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, serverUrl);
+/** Transfers blobs over HTTP, from and to the server whose address `server` returns. */
+export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
+  const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, server());
   const send = new Sender(silenceMs);
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {

@@ -2,6 +2,7 @@ import { chmodSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import type { ClientPorts } from "../shared/client/ports.ts";
+import { parseServerAddress } from "../shared/server-address.ts";
 import { identitySchema, type Identity } from "../shared/wire/identity.ts";
 import { makeDirectory } from "../system/make-directory.ts";
 import { DatabaseSync } from "../system/sqlite.ts";
@@ -11,11 +12,18 @@ const fileName = "client.sqlite";
 const abandonedMs = 60_000;
 const maxClients = 4096;
 
+interface Kept {
+  /** Addresses, with the server that welcomed the client last in front. */
+  readonly servers: readonly string[];
+  readonly identity: Identity | undefined;
+}
+
 /** A directory that belongs to this process for its lifetime. */
 export interface ClientDirectory {
-  /** The identity that a server gave to an earlier client of this directory. */
-  identity(server: string): Identity | undefined;
-  keepIdentity(server: string, identity: Identity): void;
+  /** What an earlier client of this directory kept of servers, of which some addresses are known. */
+  kept(servers: readonly string[]): Kept;
+  /** Keeps the addresses of servers and the identity that they gave this client; the first of them welcomed it. */
+  keep(servers: readonly string[], identity: Identity): void;
   readonly database: DatabaseSync;
   /** Databases of clients that ended with undelivered results; each is locked while it is open. */
   abandoned(): Iterable<DatabaseSync>;
@@ -34,11 +42,8 @@ export function claimClientDirectory(cacheDirectory: string, log: ClientPorts["l
     const database = claim(join(root, String(n)), log);
     if (!database) continue;
     return {
-      identity: (server) => identityOf(database, server),
-      keepIdentity: (server, { client, secret }) =>
-        void database
-          .prepare("INSERT OR REPLACE INTO identities VALUES (?, ?, ?)")
-          .run(server, client, secret),
+      kept: (servers) => keptOf(database, servers),
+      keep: (servers, identity) => keep(database, servers, identity),
       database,
       abandoned: () => abandoned(root, String(n), log),
       close: () => database.close(),
@@ -74,6 +79,7 @@ function openLocked(path: string): DatabaseSync {
     database.exec(`BEGIN IMMEDIATE;
       DROP TABLE IF EXISTS identity;
       CREATE TABLE IF NOT EXISTS identities (server TEXT PRIMARY KEY, client TEXT NOT NULL, secret TEXT NOT NULL) STRICT;
+      CREATE TABLE IF NOT EXISTS servers (server TEXT PRIMARY KEY, known TEXT NOT NULL) STRICT;
       CREATE TABLE IF NOT EXISTS outbox (key TEXT PRIMARY KEY, entry BLOB NOT NULL) STRICT, WITHOUT ROWID;
       COMMIT`);
     return database;
@@ -83,10 +89,39 @@ function openLocked(path: string): DatabaseSync {
   }
 }
 
-function identityOf(database: DatabaseSync, server: string): Identity | undefined {
-  const row = database.prepare("SELECT client, secret FROM identities WHERE server = ?").get(server);
-  const stored = v.safeParse(identitySchema, row);
-  return stored.success ? stored.output : undefined;
+/** An identity is of the server that gave it or took it: another server, which that server names, cannot replace its identity. */
+function keep(database: DatabaseSync, servers: readonly string[], { client, secret }: Identity): void {
+  const [server = ""] = servers;
+  database.exec("BEGIN IMMEDIATE");
+  database.prepare("INSERT OR REPLACE INTO identities VALUES (?, ?, ?)").run(server, client, secret);
+  // The row with the highest number is the newest.
+  database.prepare("INSERT OR REPLACE INTO servers VALUES (?, ?)").run(server, JSON.stringify(servers));
+  database.exec("COMMIT");
+}
+
+function keptOf(database: DatabaseSync, given: readonly string[]): Kept {
+  const rows = database.prepare("SELECT server, known FROM servers ORDER BY rowid DESC").all();
+  const lists = new Map(rows.map(({ server, known }) => [String(server), addressesIn(String(known))]));
+  // The iteration includes the addresses that it adds.
+  const related = new Set(given);
+  for (const server of related) for (const each of lists.get(server) ?? []) related.add(each);
+  const last = [...lists.keys()].find((server) => related.has(server));
+  const servers = last === undefined ? [] : [...new Set([last, ...(lists.get(last) ?? [])])];
+  const find = database.prepare("SELECT client, secret FROM identities WHERE server = ?");
+  for (const server of new Set([...servers, ...given])) {
+    const stored = v.safeParse(identitySchema, find.get(server));
+    if (stored.success) return { servers, identity: stored.output };
+  }
+  return { servers, identity: undefined };
+}
+
+/** Addresses are read again as at their arrival, because anybody may have changed the file. */
+function addressesIn(text: string): string[] {
+  try {
+    return v.parse(v.array(v.string()), JSON.parse(text)).map(parseServerAddress);
+  } catch {
+    return [];
+  }
 }
 
 function* abandoned(root: string, own: string, log: ClientPorts["log"]): Iterable<DatabaseSync> {

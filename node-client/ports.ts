@@ -5,12 +5,12 @@ import { fetchOnce } from "./fetch-once.ts";
 import { defaultQuotaBytes, openDiskCache, partialDirectory } from "./disk-cache.ts";
 import { createDiskOutbox } from "./disk-outbox.ts";
 import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
-import { createTransport } from "./transport.ts";
+import { connect } from "./transport.ts";
 import type { Identity } from "../shared/wire/identity.ts";
 
 interface NodePortsOptions {
-  /** Address of the server, http or https. */
-  readonly serverUrl: string;
+  /** Addresses of the servers, http or https, as the client was told. */
+  readonly servers: readonly [string, ...string[]];
   readonly cacheDirectory: string;
   readonly cacheQuotaBytes?: number;
   /** Scheduling priority of the sandboxes, 0 … 19. */
@@ -21,38 +21,49 @@ interface NodePortsOptions {
 /** The client core's ports on Node, and the identity of an earlier client of the claimed directory. */
 interface NodePorts {
   readonly ports: ClientPorts;
-  /** Identity that the server gave to an earlier client of this directory. */
+  /** Identity that the servers gave to an earlier client of this directory. */
   readonly identity: Identity | undefined;
+  /** Addresses of these servers that the earlier client kept, the one that welcomed it last first. */
+  readonly keptServers: readonly string[];
+  /** Address of the server of the newest connection. */
+  server(): string;
   close(): void;
 }
 
 /** Opens cache and outbox, and makes the ports of the Node client. */
 export async function openNodePorts(options: NodePortsOptions): Promise<NodePorts> {
-  const { serverUrl, cacheDirectory, cacheQuotaBytes, niceness, log } = options;
+  const { servers, cacheDirectory, cacheQuotaBytes, niceness, log } = options;
   const cache = await openDiskCache({
     directory: cacheDirectory,
     log,
     ...(cacheQuotaBytes !== undefined && { quotaBytes: cacheQuotaBytes }),
   });
   const directory = claimClientDirectory(cacheDirectory, log);
+  const kept = directory.kept(servers);
+  let [server] = servers;
   return {
-    identity: directory.identity(serverUrl),
+    identity: kept.identity,
+    keptServers: kept.servers,
+    server: () => server,
     ports: {
       clock,
       random: Math.random,
-      transport: createTransport(serverUrl),
-      blobs: fetchOnce(createBlobTransfer(serverUrl), {
-        cache,
-        lockDirectory: partialDirectory(cacheDirectory),
-        quotaBytes: cacheQuotaBytes ?? defaultQuotaBytes,
-      }),
+      transport: { connect: (handlers, to) => connect(handlers, (server = to)) },
+      blobs: fetchOnce(
+        createBlobTransfer(() => server),
+        {
+          cache,
+          lockDirectory: partialDirectory(cacheDirectory),
+          quotaBytes: cacheQuotaBytes ?? defaultQuotaBytes,
+        },
+      ),
       cache,
       outbox: createDiskOutbox(directory, log),
       sandboxes: createProcessSandboxes({
         cacheDirectory,
         ...(niceness !== undefined && { niceness }),
       }),
-      keepIdentity: (identity) => directory.keepIdentity(serverUrl, identity),
+      keepIdentity: (identity, known) => directory.keep(known, identity),
       log,
     },
     close() {

@@ -4,7 +4,8 @@ import { createClient, type Client } from "../shared/client/client.ts";
 import type { ClientDescription, ClientPorts } from "../shared/client/ports.ts";
 import type { ClientStatus } from "../shared/client/status.ts";
 import { limits } from "../shared/limits.ts";
-import { parseServerAddress } from "../shared/server-address.ts";
+import { shuffled } from "../shared/random.ts";
+import { parseServerAddresses } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
 import type { Identity } from "../shared/wire/identity.ts";
 import { distrustOf, readTrustedKeys, type TrustedKey } from "../signing/keys.ts";
@@ -16,7 +17,10 @@ import { Presence } from "./presence/presence.ts";
 import { lookAround } from "./presence/sighting.ts";
 
 export interface RunClientOptions {
-  /** Address of the server: `http://host:9990`, `host:9990`, or with the path of a reverse proxy. */
+  /**
+   * Address of the server: `http://host:9990`, `host:9990`, or with the path of a reverse proxy; of several servers that share their data
+   * any of their addresses, separated by commas.
+   */
   readonly server: string;
   /** Number of kernels that compute at the same time; default: the number of cores. */
   readonly slots?: number;
@@ -69,32 +73,38 @@ const exitCodes = { done: 0, refused: 2, gone: 3, impatient: 130 } as const;
 export async function runClient(options: RunClientOptions): Promise<number> {
   const logger = createLogger(options.logLevel ?? "info", options.json ?? false);
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
-  const serverUrl = parseServerAddress(options.server);
+  const servers = shuffled(parseServerAddresses(options.server), Math.random) as [string, ...string[]];
   const trusted = options.trustKeyFile === undefined ? undefined : readTrustedKeys(options.trustKeyFile);
   const { slots, memoryMb } = resources(options);
   collectSeldom();
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
   const opened = await openNodePorts({
-    serverUrl,
+    servers,
     cacheDirectory,
     log,
     ...(options.cacheQuotaBytes !== undefined && { cacheQuotaBytes: options.cacheQuotaBytes }),
     ...(options.niceness !== undefined && { niceness: options.niceness }),
   });
   const over = Promise.withResolvers<number>();
-  const shownUrl = serverUrl.replace(/\/$/, "");
-  const report = statusReporter(log, shownUrl, () => over.resolve(exitCodes.refused));
+  const shown = (server: string): string => server.replace(/\/$/, "");
+  const report = statusReporter(
+    log,
+    () => shown(opened.server()),
+    () => over.resolve(exitCodes.refused),
+  );
   const ports: ClientPorts = trusted
     ? { ...opened.ports, distrust: (kernel, signature) => distrustOf(trusted, kernel, signature) }
     : opened.ports;
   const client = createClient(ports, describe(opened.identity, memoryMb, options, trusted), {
     slots,
+    servers,
+    keptServers: opened.keptServers,
     onStatus: (status) => {
       report.status(status);
       presence.statusChanged(status);
     },
   });
-  log("info", `Joining ${shownUrl} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
+  log("info", `Joining ${servers.map(shown).join(" or ")} with ${slots} slot${slots === 1 ? "" : "s"}.`, {
     cache: cacheDirectory,
   });
   if (trusted) log("info", `Only kernels signed by ${trusted.map(({ name }) => name).join(", ")} run here.`);
@@ -108,7 +118,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
       lookAround,
       onUntil: () => ending.drain("The time to end has come"),
       onGone: () => {
-        log("warn", `The server at ${shownUrl} is gone.`);
+        log("warn", `The server at ${shown(opened.server())} is gone.`);
         over.resolve(exitCodes.gone);
       },
     },
@@ -209,7 +219,7 @@ function endWhenAsked(
 /** Logs the state of an unattended client: its connection, and its finished tasks. */
 function statusReporter(
   log: ClientPorts["log"],
-  serverUrl: string,
+  serverUrl: () => string,
   onRefused: () => void,
 ): { status(status: ClientStatus): void; end(): void } {
   let newest: ClientStatus | undefined;
@@ -230,7 +240,7 @@ function statusReporter(
       const key = connection.state === "waiting" ? `waiting ${connection.reason}` : connection.state;
       if (key === shown || connection.state === "connecting") return;
       shown = key;
-      if (connection.state === "connected") log("info", `Connected to ${serverUrl}.`);
+      if (connection.state === "connected") log("info", `Connected to ${serverUrl()}.`);
       if (connection.state === "waiting") log("warn", `Not connected: ${connection.reason}. Trying again.`);
       if (connection.state !== "refused") return;
       const { code, message, remedy } = connection.error;

@@ -1,5 +1,5 @@
 import { WebSocket, type ClientOptions } from "ws";
-import type { Transport, TransportConnection, TransportHandlers } from "../shared/client/ports.ts";
+import type { Transport } from "../shared/client/ports.ts";
 import { limits } from "../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../shared/wire/protocol.ts";
 
@@ -9,14 +9,10 @@ const closeTimeoutMs = 2_000;
 /** Close code of a connection that was never opened, or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;
 
-/** Makes the WebSocket to the server at `serverUrl` (http or https, with a slash at its end). */
-export function createTransport(serverUrl: string): Transport {
-  const address = new URL(clientSocketPath.slice(1), serverUrl);
+/** Opens a WebSocket to the server at `server` (http or https, with a slash at its end). */
+export const connect: Transport["connect"] = (handlers, server) => {
+  const address = new URL(clientSocketPath.slice(1), server);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  return { connect: (handlers) => open(address, handlers) };
-}
-
-function open(address: URL, handlers: TransportHandlers): TransportConnection {
   let failure = "";
   let ended = false;
   const options: ClientOptions & { closeTimeout: number } = {
@@ -61,7 +57,7 @@ function open(address: URL, handlers: TransportHandlers): TransportConnection {
       end(code, reason);
     },
   };
-}
+};
 
 /** The message of a failed connection. When all addresses of a name failed, the error itself has no message. */
 function messageOf(error: Error): string {

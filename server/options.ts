@@ -13,6 +13,11 @@ export interface ServerOptions {
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   /** Address that others are told, when a proxy in front has its own. */
   readonly publicUrl: string | undefined;
+  /**
+   * Addresses of the servers that share their data with this one, under which clients reach them; its own may be among them. Asked
+   * whenever a client joins or a page is opened (SPEC.md [SERVERS-1]).
+   */
+  readonly servers: () => readonly string[];
   /** Names under which browsers may reach the server besides its own, in small letters; `*.example.org` stands for all that end so. */
   readonly allowHosts: readonly string[];
   /** Whether X-Forwarded-* of a proxy in front is trusted. */
@@ -60,6 +65,7 @@ export const defaultServerOptions: ServerOptions = {
   volunteers: "open",
   logLevel: "info",
   publicUrl: undefined,
+  servers: () => [],
   allowHosts: [],
   trustProxy: false,
   blobs: undefined,

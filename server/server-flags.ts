@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { parseServerAddress } from "../shared/server-address.ts";
+import { parseServerAddress, parseServerAddresses } from "../shared/server-address.ts";
 import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
 import { messageOf } from "../shared/errors.ts";
 
@@ -64,6 +64,13 @@ export function addServerFlags(command: Command): void {
     "address under which others reach the server through a proxy, with its path; invitations and pages tell it",
     undefined,
     address,
+  );
+  add(
+    "--servers <urls>",
+    "MANYHANDS_SERVERS",
+    "addresses of all servers that share their data, for clients to go to another when theirs dies, separated by commas",
+    [],
+    addresses,
   );
   add(
     "--blobs <place>",
@@ -213,6 +220,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     volunteers: flags["volunteers"] as ServerOptions["volunteers"],
     logLevel: flags["logLevel"] as ServerOptions["logLevel"],
     publicUrl: text("publicUrl"),
+    servers: () => flags["servers"] as readonly string[],
     allowHosts: flags["allowHost"] as readonly string[],
     trustProxy: flags["trustProxy"] === true,
     blobs: text("blobs"),
@@ -236,8 +244,16 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
 }
 
 function address(text: string): string {
+  return read(parseServerAddress, text);
+}
+
+function addresses(text: string): readonly string[] {
+  return read(parseServerAddresses, text);
+}
+
+function read<T>(parse: (text: string) => T, text: string): T {
   try {
-    return parseServerAddress(text);
+    return parse(text);
   } catch (error) {
     throw new InvalidArgumentError(messageOf(error));
   }

@@ -7,7 +7,8 @@ import { buffer } from "node:stream/consumers";
 import { pino, type Logger } from "pino";
 import type { BlobName } from "../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../shared/errors.ts";
-import { parseServerAddress } from "../shared/server-address.ts";
+import { limits } from "../shared/limits.ts";
+import { parseServerAddress, parseServerAddresses } from "../shared/server-address.ts";
 import { packageRoot } from "../system/package-root.ts";
 import { createAccess } from "./access/access.ts";
 import { openIdentities } from "./access/identities.ts";
@@ -65,8 +66,16 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
-  const options: ServerOptions = { ...defaultServerOptions, ...rest, publicUrl };
+  const { servers = defaultServerOptions.servers } = rest;
+  const options: ServerOptions = {
+    ...defaultServerOptions,
+    ...rest,
+    publicUrl,
+    servers: () => readAddresses(servers()),
+  };
   checkHost(options.host);
+  // A wrong address is found before anything is opened.
+  options.servers();
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);
   const store = await openSqliteStore(options.dataDirectory, { quotas: quotasOf(options) });
@@ -78,6 +87,12 @@ export async function startServer(
     throw error;
   }
   return options.rendezvous === undefined ? server : await withRendezvous(server, store, options);
+}
+
+/** The first so many addresses, as they are told to clients. @throws PlatformError BAD_ARGUMENT */
+function readAddresses(servers: readonly string[]): string[] {
+  const told = servers.slice(0, limits.servers).join();
+  return told === "" ? [] : parseServerAddresses(told);
 }
 
 /** Leaves a rendezvous file for clients of a shared file system, as long as the server runs. */
@@ -160,7 +175,8 @@ async function startOn(
   const isAuditor = (tokenId: string | undefined): boolean => auditors?.isAuditor(tokenId) === true;
   const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log), isAuditor);
   const submitSockets = new SubmitSockets({ access, platform, options, log });
-  takeUpgrades(http, [sockets, submitSockets], { trustProxy: options.trustProxy, knowsHosts, log });
+  const { trustProxy, servers } = options;
+  takeUpgrades(http, [sockets, submitSockets], { trustProxy, servers, knowsHosts, log });
   await listen(http, options);
   const { port } = http.address() as AddressInfo;
   const urls = reachableUrls({ host: options.host, port, certificate });

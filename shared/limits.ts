@@ -45,6 +45,9 @@ export const limits = {
   /** Jobs that one job may come after. */
   afterJobs: 1024,
   jobsPerPage: 1000,
+  /** Addresses of servers in a list. */
+  servers: 16,
+  addressChars: 200,
   nameChars: 200,
   messageChars: 4_000,
   stackChars: 16_000,

@@ -26,3 +26,9 @@ export function seededRandom(seed: string): () => number {
   for (let i = 0; i < 12; i++) next();
   return next;
 }
+
+/** The items in random order. */
+export function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const drawn = items.map((item) => ({ item, at: random() }));
+  return drawn.sort((a, b) => a.at - b.at).map(({ item }) => item);
+}

@@ -12,17 +12,17 @@ import type { ServerOptions } from "../options.ts";
  */
 export type KnowsHosts = (headers: IncomingHttpHeaders) => boolean;
 
-type Naming = Pick<ServerOptions, "host" | "publicUrl" | "allowHosts" | "trustProxy">;
+type Naming = Pick<ServerOptions, "host" | "publicUrl" | "servers" | "allowHosts" | "trustProxy">;
 
 /**
  * The names of a server: addresses (which need no resolver), `localhost`, the machine's name, and the names of `--host`, `--public-url`,
- * `--allow-host` and the certificate.
+ * `--servers`, `--allow-host` and the certificate.
  *
  * Behind a proxy whose name no option gives, the proxy has to refuse other names. Behind a named proxy both the name in the visitor's
  * request (`X-Forwarded-Host`) and the name in the proxy's request (`Host`) count.
  */
 export function knownHosts(naming: Naming, certificate?: X509Certificate): KnowsHosts {
-  const { host, publicUrl, allowHosts, trustProxy } = naming;
+  const { host, publicUrl, servers, allowHosts, trustProxy } = naming;
   if (trustProxy && publicUrl === undefined && allowHosts.length === 0) return () => true;
   const machine = hostname().toLowerCase();
   const told = publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
@@ -32,6 +32,7 @@ export function knownHosts(naming: Naming, certificate?: X509Certificate): Knows
     names.has(name) ||
     name.endsWith(".localhost") ||
     allowHosts.some((pattern) => fits(pattern, name)) ||
+    servers().some((server) => new URL(server).hostname === name) ||
     certificate?.checkHost(name) !== undefined;
   return (headers) => {
     // Of several names the first counts, as in Express.

@@ -18,6 +18,11 @@ export function provesSameOrigin(headers: IncomingHttpHeaders, host: string | un
   return isTold && headers["sec-fetch-site"] !== "none" && isSameOrigin(headers, host);
 }
 
+/** Whether a page of one of these servers made the request; unlike above, the scheme counts. */
+export function isPageOf(servers: readonly string[], { origin }: IncomingHttpHeaders): boolean {
+  return servers.some((server) => new URL(server).origin === origin);
+}
+
 /** The scheme is ignored: behind a proxy that ends TLS, pages are `https` and requests `http`. */
 function hostOf(origin: string): string | undefined {
   try {

@@ -33,10 +33,13 @@ import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { knownHosts, refuseHost, type KnowsHosts } from "../access/known-hosts.ts";
-import { isSameOrigin } from "../access/same-origin.ts";
+import { isPageOf, isSameOrigin } from "../access/same-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 export { configureHttpServer } from "./configure-server.ts";
+
+/** Transfers of blobs, which pages of the other servers may request as well (SPEC.md [SERVERS-4]). */
+const transferPath = /^\/api\/blobs\/[\da-f]{64}(?:\/chunks)?$/;
 
 /** The HTTP side of a server: the REST interface, the pages, health and metrics; a listener for `http.createServer`. */
 export function createHttpApp(parts: HttpParts): Express {
@@ -49,7 +52,7 @@ export function createHttpApp(parts: HttpParts): Express {
   app.set("trust proxy", options.trustProxy ? 1 : false);
   app.set("query parser", "simple");
   app.set("case sensitive routing", true);
-  app.use(metrics.time, securityHeaders, refuseForeign);
+  app.use(metrics.time, securityHeaders, refuseForeign(options.servers));
   app.use((req, res, next) => {
     // A connection whose last reply began before the stop would stay open for another request.
     res.once("finish", () => stopping?.aborted && req.socket.end());
@@ -59,7 +62,7 @@ export function createHttpApp(parts: HttpParts): Express {
     }
     next();
   });
-  app.use("/api", identifyCaller(access, platform));
+  app.use("/api", identifyCaller(access, platform), ticketsOfOtherPages);
   app.use("/metrics", identifyCaller(access, platform));
   app.use(refuseUnknownHosts(parts.knowsHosts ?? knownHosts(options)));
   app.use(rateLimits(options.requestsPerMinutePerAddress));
@@ -81,6 +84,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...statusRoutes(parts, metrics, streams),
     ...pythonRoutes(),
   };
+  app.options(transferPath, answerPreflight);
   for (const name of routeNames) addRoute(app, name, routes[name], parts);
   refuseOtherMethods(app);
   app.get(clientSocketPath, () => {
@@ -90,7 +94,7 @@ export function createHttpApp(parts: HttpParts): Express {
     );
   });
   if (parts.clientProgram) app.use(clientProgram(parts.clientProgram));
-  app.use(pages(parts.webRoot, parts.blobs.signedOrigin));
+  app.use(pages(parts.webRoot, { blobOrigin: parts.blobs.signedOrigin, servers: options.servers }));
   app.use((req) => {
     throw new PlatformError(
       "NOT_FOUND",
@@ -103,13 +107,38 @@ export function createHttpApp(parts: HttpParts): Express {
   return app;
 }
 
-/** Refuses requests of other origins' pages, except for our pages. There are no CORS headers anywhere. */
-function refuseForeign(req: Request, _res: Response, next: NextFunction): void {
-  // A link from elsewhere may lead to the pages, but not to a request with an effect.
-  const isLink = req.method === "GET" && req.headers["sec-fetch-mode"] === "navigate";
-  const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
-  if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) next();
-  else next(new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin."));
+/** Refuses requests of other origins' pages, except for our pages, and for transfers of blobs by pages of the other servers. */
+function refuseForeign(servers: () => readonly string[]): RequestHandler {
+  return (req, res, next) => {
+    // A link from elsewhere may lead to the pages, but not to a request with an effect.
+    const isLink = req.method === "GET" && req.headers["sec-fetch-mode"] === "navigate";
+    const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
+    if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) return next();
+    if (!transferPath.test(req.path) || !isPageOf(servers(), req.headers)) return next(foreign());
+    res.vary("Origin").setHeader("Access-Control-Allow-Origin", req.headers.origin ?? "");
+    res.locals["isOtherPage"] = true;
+    next();
+  };
+}
+
+function foreign(): PlatformError {
+  return new PlatformError("ORIGIN_REFUSED", "This request comes from a page of another origin.");
+}
+
+/** A page of another server shows the ticket of its client: no cookie, and no token of a person. A preflight shows nothing. */
+function ticketsOfOtherPages(req: Request, res: Response, next: NextFunction): void {
+  const isPermitted = req.method === "OPTIONS" || callerOf(req)?.kind === "ticket";
+  next(res.locals["isOtherPage"] === true && !isPermitted ? foreign() : undefined);
+}
+
+/** Permits the requests of a browser's client. */
+function answerPreflight(_req: Request, res: Response, next: NextFunction): void {
+  if (res.locals["isOtherPage"] !== true) return next();
+  res
+    .set("Access-Control-Allow-Methods", "GET, PUT")
+    .set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range")
+    .set("Access-Control-Max-Age", "7200")
+    .sendStatus(204);
 }
 
 /** Refuses unknown host names. A valid token lifts this: no page of another site has one, and programs may use any name of the server. */

@@ -1,8 +1,9 @@
 import express, { type Request, type RequestHandler, type Response } from "express";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ServerOptions } from "../options.ts";
 import { sendPrecompressed } from "./precompressed.ts";
-import { setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
+import { originsOf, setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
 const immutable = "public, max-age=31536000, immutable";
@@ -10,10 +11,14 @@ const immutable = "public, max-age=31536000, immutable";
 type Policy = (req: Request, res: Response, html: string) => void;
 
 /** The built pages: the volunteer page at `/`, the admin page at `/admin`, and the browser's sandbox for kernels. */
-export function pages(webRoot: string, blobOrigin?: string): express.Router {
+export function pages(
+  webRoot: string,
+  { blobOrigin, servers }: { blobOrigin?: string | undefined; servers: ServerOptions["servers"] },
+): express.Router {
   const router = express.Router();
+  const blobs = blobOrigin === undefined ? [] : [blobOrigin];
   const setPolicy = (req: Request, res: Response, html?: string): void =>
-    setPagePolicy(req, res, html, blobOrigin);
+    setPagePolicy(req, res, html, blobs);
   const page =
     (name: string, setPolicy: Policy): RequestHandler =>
     async (req, res) => {
@@ -22,7 +27,13 @@ export function pages(webRoot: string, blobOrigin?: string): express.Router {
       res.setHeader("Cache-Control", noCache);
       if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
-  router.get("/", page("index.html", setPolicy));
+  router.get(
+    "/",
+    // The client in the volunteer page goes to another server when this one dies.
+    page("index.html", (req, res, html) =>
+      setPagePolicy(req, res, html, [...blobs, ...servers().flatMap(originsOf)]),
+    ),
+  );
   // After a slash the page's relative addresses would be wrong.
   router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
   router.get("/admin", page("admin.html", setPolicy));

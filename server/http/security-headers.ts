@@ -32,14 +32,14 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
 };
 
 /**
- * Policy of the volunteer and admin pages: their own files, inline styles by hash, this server, and the origin from which they fetch
- * blobs; no inline code.
+/**
+ * Policy of the volunteer and admin pages: their own files, inline styles by hash, and this server; no inline code.
+ * @param others - other origins that the page may connect to
  */
-export function setPagePolicy(req: Request, res: Response, html = "", blobOrigin?: string): void {
+export function setPagePolicy(req: Request, res: Response, html = "", others: readonly string[] = []): void {
   // Some browsers do not count a WebSocket to the page's own host as 'self'.
   const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
-  const blobs = blobOrigin === undefined ? "" : ` ${blobOrigin}`;
   res.setHeader(
     "Content-Security-Policy",
     [
@@ -48,7 +48,7 @@ export function setPagePolicy(req: Request, res: Response, html = "", blobOrigin
       ["style-src 'self'", ...hashesOf("style", html)].join(" "),
       "img-src 'self' data: blob:",
       "font-src 'self'",
-      `connect-src 'self'${sockets}${blobs}`,
+      ["connect-src 'self'" + sockets, ...others].join(" "),
       "worker-src 'self'",
       "manifest-src 'self'",
       "frame-src 'self'",
@@ -57,6 +57,12 @@ export function setPagePolicy(req: Request, res: Response, html = "", blobOrigin
       "form-action 'self'",
     ].join("; "),
   );
+}
+
+/** The origins of a server's interface and of its WebSockets. */
+export function originsOf(server: string): string[] {
+  const { origin } = new URL(server);
+  return [origin, origin.replace(/^http/, "ws")];
 }
 
 /** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no network (SPEC.md [KERNEL-2]). */

@@ -22,6 +22,7 @@ const smallBytes = 1024 * 1024;
 
 /** The WebSocket endpoint of clients: bounds connections, keeps them alive. */
 export class ClientSockets implements UpgradeEndpoint {
+  readonly isForServers = true;
   // permessage-deflate stays off: it takes 240 KiB a connection.
   readonly #server = new WebSocketServer({
     noServer: true,

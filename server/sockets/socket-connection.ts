@@ -226,6 +226,8 @@ export class SocketConnection implements ClientConnection {
       ticket,
       ...admission,
     });
+    // The auditor belongs to this server.
+    const servers = admission.auditor === true ? [] : this.#services.options.servers();
     this.#outbound.release({
       type: "welcome",
       version,
@@ -233,6 +235,7 @@ export class SocketConnection implements ClientConnection {
       ticket,
       heartbeatMs: this.#services.options.heartbeatMs,
       dropped,
+      ...(servers.length > 0 && { servers: [...servers] }),
     });
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;

@@ -2,12 +2,15 @@ import { STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import type { KnowsHosts } from "../access/known-hosts.ts";
-import { isSameOrigin } from "../access/same-origin.ts";
+import { isPageOf, isSameOrigin } from "../access/same-origin.ts";
+import type { ServerOptions } from "../options.ts";
 
 /** A WebSocket endpoint of the server. */
 export interface UpgradeEndpoint {
   /** Whether the endpoint serves this path (without its query). */
   takes(path: string): boolean;
+  /** Whether pages of the other servers may open it (SPEC.md [SERVERS-4]). */
+  readonly isForServers?: boolean;
   /** Opens a WebSocket on the connection, or refuses it with {@link refuseUpgrade}. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void | Promise<void>;
 }
@@ -21,13 +24,20 @@ export function isWebSocket({ headers }: IncomingMessage): boolean {
 export function takeUpgrades(
   http: Server,
   endpoints: readonly UpgradeEndpoint[],
-  { trustProxy, knowsHosts, log }: { trustProxy: boolean; knowsHosts: KnowsHosts; log: Logger },
+  {
+    trustProxy,
+    servers,
+    knowsHosts,
+    log,
+  }: Pick<ServerOptions, "trustProxy" | "servers"> & { knowsHosts: KnowsHosts; log: Logger },
 ): void {
   const route = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const endpoint = endpoints.find((each) => each.takes(pathOf(request)));
     if (!endpoint) return refuseUpgrade(socket, 404);
     // A page of another site may not use the machine of its visitor.
-    if (!isSameOrigin(request.headers, hostOf(request, trustProxy))) return refuseUpgrade(socket, 403);
+    const isOther = endpoint.isForServers === true && isPageOf(servers(), request.headers);
+    if (!isOther && !isSameOrigin(request.headers, hostOf(request, trustProxy)))
+      return refuseUpgrade(socket, 403);
     // Browsers send Origin with every WebSocket. Programs send none, and may use any name of the server.
     if (request.headers.origin !== undefined && !knowsHosts(request.headers))
       return refuseUpgrade(socket, 403);

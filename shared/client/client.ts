@@ -4,7 +4,7 @@ import { BlobAccess } from "./data/blob-access.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { OutboxKeeper } from "./outbox-keeper.ts";
 import type { Precacher } from "./data/precacher.ts";
-import type { ClientDescription, ClientPorts, TransportConnection } from "./ports.ts";
+import type { ClientDescription, ClientPorts, TransportConnection, TransportHandlers } from "./ports.ts";
 import { describeThrown } from "./sandbox/runner-failure.ts";
 import { SandboxDriver } from "./sandbox/driver.ts";
 import { heldBlobs } from "./session/tasks.ts";
@@ -17,6 +17,10 @@ import { statusOf, type ClientStatus } from "./status.ts";
 export interface ClientOptions {
   /** Number of kernels that compute at the same time. */
   readonly slots: number;
+  /** Addresses of servers, in the order in which they are tried; absent where the transport leads to one server. */
+  readonly servers?: readonly string[];
+  /** Addresses that `keepIdentity` kept of an earlier client, which are tried before. */
+  readonly keptServers?: readonly string[];
   /** Called after each turn of the event loop in which the status changed. */
   readonly onStatus?: (status: ClientStatus) => void;
   /** A task's checkpoints are sent at most this often; 5,000 ms unless told. */
@@ -85,10 +89,18 @@ class ClientRuntime implements Client {
     this.#ports = ports;
     this.#onStatus = options.onStatus;
     this.#onEvent = options.onEvent;
-    const { slots, checkpointIntervalMs = 5000 } = options;
+    const { slots, servers = [""], keptServers = [], checkpointIntervalMs = 5000 } = options;
     const { random, sandboxes } = ports;
-    const { idleMs = Infinity } = sandboxes;
-    this.#session = new Session({ description, slots, checkpointIntervalMs, sandboxIdleMs: idleMs, random });
+    const { idleMs: sandboxIdleMs = Infinity } = sandboxes;
+    this.#session = new Session({
+      description,
+      slots,
+      servers,
+      keptServers,
+      checkpointIntervalMs,
+      sandboxIdleMs,
+      random,
+    });
     this.#blobs = new BlobAccess(ports);
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
@@ -148,13 +160,13 @@ class ClientRuntime implements Client {
       case "loadState":
         return this.#loadState();
       case "openConnection":
-        return this.#openConnection();
+        return this.#openConnection(instruction.server);
       case "closeConnection":
         return this.#closeConnection(instruction.code, instruction.reason);
       case "sendMessage":
         return this.#link?.writer?.push(instruction.message);
       case "keepIdentity":
-        return this.#ports.keepIdentity(instruction.identity);
+        return this.#ports.keepIdentity(instruction.identity, instruction.servers);
       case "useTicket":
         return this.#blobs.useTicket(instruction.ticket);
       case "openSandbox":
@@ -210,11 +222,11 @@ class ClientRuntime implements Client {
     );
   }
 
-  #openConnection(): void {
+  #openConnection(server: string): void {
     const link: Link = { connection: undefined, writer: undefined };
     this.#link = link;
     const isCurrent = () => this.#link === link;
-    const connection = this.#ports.transport.connect({
+    const handlers: TransportHandlers = {
       opened: () => isCurrent() && this.#dispatch({ type: "connectionOpened" }),
       received: (frame) => isCurrent() && this.#receive(frame),
       heard: () => isCurrent() && this.#dispatch({ type: "serverHeard" }),
@@ -224,7 +236,8 @@ class ClientRuntime implements Client {
         this.#blobs.disconnected();
         this.#dispatch({ type: "connectionClosed", code, reason });
       },
-    });
+    };
+    const connection = this.#ports.transport.connect(handlers, server);
     link.connection = connection;
     link.writer = new FrameWriter(connection);
   }

@@ -21,8 +21,8 @@ export interface ClientPorts {
   readonly sandboxes: SandboxFactory;
   /** The reason to refuse a kernel before it is fetched; undefined for a kernel that may run. Absent: every kernel may run. */
   readonly distrust?: (kernel: Sha256, signature: KernelSignature | undefined) => string | undefined;
-  /** Keeps the server's identity of this client for the next start. */
-  readonly keepIdentity: (identity: Identity) => void;
+  /** Keeps this client's identity and the addresses of its servers, the one that welcomed it first, for the next start. */
+  readonly keepIdentity: (identity: Identity, servers: readonly string[]) => void;
   /** Diagnostics for a log or the browser's console. */
   readonly log: (
     level: "debug" | "info" | "warn",
@@ -38,10 +38,13 @@ export interface Clock {
   setTimer(ms: number, callback: () => void): () => void;
 }
 
-/** Opens the client's WebSocket to the server. */
+/** Opens the client's WebSocket to a server. */
 export interface Transport {
-  /** Never throws: a failure to connect arrives as `closed`, which is called exactly once for a connection. */
-  connect(handlers: TransportHandlers): TransportConnection;
+  /**
+   * Never throws: a failure to connect arrives as `closed`, which is called exactly once for a connection.
+   * @param server - address, with a slash at its end
+   */
+  connect(handlers: TransportHandlers, server: string): TransportConnection;
 }
 export interface TransportHandlers {
   opened(): void;
@@ -65,7 +68,7 @@ export interface FetchedPart {
   length: number;
 }
 
-/** Moves blobs over HTTP. The implementation verifies SHA-256. */
+/** Moves blobs over HTTP, from and to the server of the newest connection. The implementation verifies SHA-256. */
 export interface BlobTransfer {
   /**
    * Fetches a blob, or `range` of it. A stalled transfer fails.

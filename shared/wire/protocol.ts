@@ -159,6 +159,10 @@ const serverMessages = [
     heartbeatMs: count(600_000),
     /** Leases among `held` that are no longer this client's: the client stops their tasks and forgets their results. */
     dropped: list(leaseKeySchema, limits.tasksHeldPerClient),
+    /** Addresses of the servers that the client may go to, each with a slash at its end; absent where there is one server. */
+    servers: v.optional(
+      list(v.pipe(text(limits.addressChars), v.url(), v.regex(/^https?:.*\/$/)), limits.servers),
+    ),
   }),
   /** The connection is refused; the close frame follows. */
   v.strictObject({

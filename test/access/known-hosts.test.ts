@@ -9,7 +9,13 @@ import { startServerProcess, temporaryDirectory } from "../support/processes.ts"
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer } from "../support/server.ts";
 
-const unnamed = { host: "127.0.0.1", publicUrl: undefined, allowHosts: [], trustProxy: false };
+const unnamed = {
+  host: "127.0.0.1",
+  publicUrl: undefined,
+  servers: () => [] as string[],
+  allowHosts: [],
+  trustProxy: false,
+};
 
 describe("[ACCESS-5] names that a server knows", () => {
   test.each([
@@ -37,9 +43,16 @@ describe("[ACCESS-5] names that a server knows", () => {
       ...unnamed,
       host: "Head.cluster",
       publicUrl: "https://lab.example.org/manyhands/",
+      servers: () => ["http://second.cluster:9991/"],
       allowHosts: ["other.example.net", "*.example.com"],
     });
-    for (const host of ["head.cluster", "lab.example.org", "other.example.net", "a.b.example.com"])
+    for (const host of [
+      "head.cluster",
+      "lab.example.org",
+      "second.cluster",
+      "other.example.net",
+      "a.b.example.com",
+    ])
       expect(knows({ host })).toBe(true);
     for (const host of ["cluster", "example.org", "x.other.example.net", "example.com", "aexample.com"])
       expect(knows({ host })).toBe(false);

@@ -74,6 +74,7 @@ export async function measuredTimes(
       version: "0.1.0",
     },
     slots: 1,
+    servers: ["http://a/"],
     checkpointIntervalMs: 5000,
     sandboxIdleMs: Infinity,
     random: () => 0.5,

@@ -88,7 +88,7 @@ describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
     const reference = await hands.put(bytes);
     expect(await hands.get(reference)).toEqual(new Uint8Array(bytes));
     expect(await hands.get(reference.slice(10, 20))).toEqual(new Uint8Array(bytes.subarray(10, 20)));
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     expect(await transfer.fetch(reference, undefined, server.token)).toEqual(new Uint8Array(bytes));
     expect(await transfer.fetch(reference, [5, 7], server.token)).toEqual(
       new Uint8Array(bytes.subarray(5, 7)),
@@ -110,7 +110,7 @@ describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
     const bytes = randomBytes(300_000);
     const reference = await hands.put(bytes);
     refusesSigned = true;
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     for (let round = 0; round < 2; round++) {
       expect(await hands.get(reference)).toEqual(new Uint8Array(bytes));
       expect(await transfer.fetch(reference, [5, 7], server.token)).toEqual(

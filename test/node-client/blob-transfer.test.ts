@@ -12,7 +12,7 @@ import { startTestServer } from "../support/server.ts";
 describe("blob transfer with the real server", () => {
   it("uploads, fetches whole and in ranges", async () => {
     const server = await startTestServer();
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     const bytes = randomBytes(3_000_000);
     const name = await transfer.upload(bytes, server.token);
     expect(name).toEqual(nameOf(bytes));
@@ -25,7 +25,7 @@ describe("blob transfer with the real server", () => {
 
   it("an empty blob is a blob", async () => {
     const server = await startTestServer();
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     const name = await transfer.upload(new Uint8Array(), server.token);
     expect(name.size).toBe(0);
     expect(await transfer.fetch(name, undefined, server.token)).toEqual(new Uint8Array());
@@ -33,7 +33,7 @@ describe("blob transfer with the real server", () => {
 
   it("passes refusals on with their code", async () => {
     const server = await startTestServer();
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     const unknown = nameOf(randomBytes(10));
     await refused(transfer.fetch(unknown, undefined, server.token), "NOT_FOUND");
     await refused(transfer.upload(randomBytes(10), "no such ticket"), "UNAUTHENTICATED");
@@ -63,12 +63,14 @@ describe("blob transfer with a server that misbehaves", () => {
     ],
     ["redirects", (_, response) => response.writeHead(302, { location: "/elsewhere" }).end(), "UNREACHABLE"],
   ])("%s", async (_what, listener, code) => {
-    const transfer = createBlobTransfer(await serve(listener));
+    const url = await serve(listener);
+    const transfer = createBlobTransfer(() => url);
     await refused(transfer.fetch(name, undefined, "ticket"), code);
   });
 
   it("ignores the range: the part is cut here, from verified bytes", async () => {
-    const transfer = createBlobTransfer(await serve((_, response) => response.end(bytes)));
+    const url = await serve((_, response) => response.end(bytes));
+    const transfer = createBlobTransfer(() => url);
     expect(await transfer.fetch(name, [100, 200], "ticket")).toEqual(
       new Uint8Array(bytes.subarray(100, 200)),
     );
@@ -76,7 +78,7 @@ describe("blob transfer with a server that misbehaves", () => {
 
   it("is not there", async () => {
     const url = await serve((_, response) => response.end(), true);
-    await refused(createBlobTransfer(url).fetch(name, undefined, "ticket"), "UNREACHABLE");
+    await refused(createBlobTransfer(() => url).fetch(name, undefined, "ticket"), "UNREACHABLE");
   });
 });
 
@@ -120,7 +122,7 @@ describe("[WAIT-2] blob transfer over a connection that dies", () => {
     const server = await startTestServer();
     const proxy = await FlakyProxy.start(server.url);
     onTestFinished(() => proxy.close());
-    const transfer = createBlobTransfer(proxy.url, 2_000);
+    const transfer = createBlobTransfer(() => proxy.url, 2_000);
     const bytes = randomBytes(5_000_000);
     const name = await transfer.upload(bytes, server.token);
     const part = { bytes: new Uint8Array(), length: 0 };

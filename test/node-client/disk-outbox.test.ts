@@ -20,10 +20,10 @@ describe("disk outbox", () => {
     await first.outbox.save([entry(1), entry(2), entry(3)]);
     await first.outbox.remove([key(2)]);
     const identity = makeIdentity();
-    first.claimed.keepIdentity("http://lab.test", identity);
+    first.claimed.keep(["http://lab.test/"], identity);
     first.close();
     const second = open(directory);
-    expect(second.claimed.identity("http://lab.test")).toEqual(identity);
+    expect(second.claimed.kept(["http://lab.test/"]).identity).toEqual(identity);
     expect(await second.outbox.load()).toEqual([entry(1), entry(3)]);
   });
 
@@ -31,10 +31,27 @@ describe("disk outbox", () => {
     const directory = await temporaryDirectory();
     const { claimed } = open(directory);
     const identity = makeIdentity();
-    claimed.keepIdentity("http://lab.test", identity);
-    expect(claimed.identity("http://other.test")).toBeUndefined();
+    claimed.keep(["http://lab.test/"], identity);
+    expect(claimed.kept(["http://other.test/"]).identity).toBeUndefined();
     for (const name of await readdir(join(directory, "clients", "1")))
       expect((await stat(join(directory, "clients", "1", name))).mode & 0o077, name).toBe(0);
+  });
+
+  it("[SERVERS-1] [SERVERS-3] keeps the addresses, the newest first, whichever of them the client is started with", async () => {
+    const directory = await temporaryDirectory();
+    const [a, b, c, d] = ["http://a/", "http://b/", "http://c/", "http://d/"] as const;
+    const identity = makeIdentity();
+    const first = open(directory);
+    expect(first.claimed.kept([a, b])).toEqual({ servers: [], identity: undefined });
+    first.claimed.keep([a, b, c], identity);
+    first.claimed.keep([c, a, b], identity);
+    first.claimed.keep([d], makeIdentity());
+    first.close();
+    const { claimed } = open(directory);
+    for (const started of [a, c]) expect(claimed.kept([started])).toEqual({ servers: [c, a, b], identity });
+    // A server that was only named has no identity, so that no other server can replace the identity that it gave.
+    expect(claimed.kept([b])).toEqual({ servers: [], identity: undefined });
+    expect(claimed.kept([b, c])).toEqual({ servers: [c, a, b], identity });
   });
 
   it("a result saved again stands once, with its newest content", async () => {
@@ -57,8 +74,8 @@ describe("disk outbox", () => {
     const directory = await temporaryDirectory();
     const one = open(directory);
     const other = open(directory);
-    one.claimed.keepIdentity("http://lab.test", makeIdentity());
-    expect(other.claimed.identity("http://lab.test")).toBeUndefined();
+    one.claimed.keep(["http://lab.test/"], makeIdentity());
+    expect(other.claimed.kept(["http://lab.test/"]).identity).toBeUndefined();
     await one.outbox.save([entry(1)]);
     await other.outbox.save([entry(2)]);
     expect(await one.outbox.load()).toEqual([entry(1)]);
@@ -72,11 +89,11 @@ describe("disk outbox", () => {
     });
     onTestFinished(() => void holder.kill("SIGKILL"));
     const [identity] = (await once(holder, "message")) as [Identity];
-    expect(open(directory).claimed.identity("http://lab.test")).toBeUndefined();
+    expect(open(directory).claimed.kept(["http://lab.test/"]).identity).toBeUndefined();
     holder.kill("SIGKILL");
     await once(holder, "exit");
     const after = open(directory);
-    expect(after.claimed.identity("http://lab.test")).toEqual(identity);
+    expect(after.claimed.kept(["http://lab.test/"]).identity).toEqual(identity);
     expect(await after.outbox.load()).toEqual([entry(7)]);
   });
 

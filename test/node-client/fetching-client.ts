@@ -10,11 +10,14 @@ import type { Sha256 } from "../../shared/ids.ts";
 
 const [url = "", directory = "", ...names] = process.argv.slice(2);
 const cache = await openDiskCache({ directory, log: () => undefined });
-const transfer = fetchOnce(createBlobTransfer(url), {
-  cache,
-  lockDirectory: partialDirectory(directory),
-  quotaBytes: 1 << 30,
-});
+const transfer = fetchOnce(
+  createBlobTransfer(() => url),
+  {
+    cache,
+    lockDirectory: partialDirectory(directory),
+    quotaBytes: 1 << 30,
+  },
+);
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 const got = await Promise.all(

@@ -17,6 +17,6 @@ await createDiskOutbox(claimed, () => undefined).save([
   },
 ]);
 const identity = makeIdentity();
-claimed.keepIdentity("http://lab.test", identity);
+claimed.keep(["http://lab.test/"], identity);
 process.send!(identity);
 setInterval(() => undefined, 1000);

@@ -41,7 +41,7 @@ async function client(
   });
   onTestFinished(() => cache.close());
   const clock = new VirtualClock();
-  const real = createBlobTransfer(server.url);
+  const real = createBlobTransfer(() => server.url);
   const fetched: string[] = [];
   const blobs: BlobTransfer = {
     ...real,
@@ -100,7 +100,7 @@ describe("[PRECACHE-2] precached data", () => {
       await put(randomBytes(3000)),
     ];
     const gate = Promise.withResolvers<void>();
-    const real = createBlobTransfer(server.url);
+    const real = createBlobTransfer(() => server.url);
     const c = await client({
       transfer: {
         fetch: async (...call) => {
@@ -194,7 +194,7 @@ describe("[PRECACHE-2] precached data", () => {
   it("keeps large blobs whole, and only with the hash that is their name", async () => {
     const blob = randomBytes(10 * megabyte);
     const name = await put(blob);
-    const real = createBlobTransfer(server.url);
+    const real = createBlobTransfer(() => server.url);
     let damaged = 0;
     const c = await client({
       transfer: {

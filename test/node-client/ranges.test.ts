@@ -40,7 +40,7 @@ describe("[DATA-7] ranges of a large blob on a node", () => {
     moved = [];
     const cache = await openDiskCache({ directory, log: () => undefined });
     onTestFinished(() => cache.close());
-    const transfer = createBlobTransfer(server.url);
+    const transfer = createBlobTransfer(() => server.url);
     const access = new BlobAccess({
       blobs: {
         ...transfer,

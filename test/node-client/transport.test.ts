@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { WebSocketServer, type WebSocket } from "ws";
-import { createTransport } from "../../node-client/transport.ts";
+import { connect as connectTo } from "../../node-client/transport.ts";
 import type { TransportConnection } from "../../shared/client/ports.ts";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
@@ -80,12 +80,13 @@ describe("transport", () => {
 
 function connect(url: string): { connection: TransportConnection; events: string[] } {
   const events: string[] = [];
-  const connection = createTransport(url).connect({
+  const handlers = {
     opened: () => events.push("opened"),
-    received: (frame) => events.push(`received ${[...frame].join(",")}`),
+    received: (frame: Uint8Array) => events.push(`received ${[...frame].join(",")}`),
     heard: () => events.push("heard"),
-    closed: (code, reason) => events.push(`closed ${code} ${reason}`),
-  });
+    closed: (code: number, reason: string) => events.push(`closed ${code} ${reason}`),
+  };
+  const connection = connectTo(handlers, url);
   onTestFinished(() => connection.close(1000, "test over"));
   return { connection, events };
 }

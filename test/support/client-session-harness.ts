@@ -51,6 +51,7 @@ export class SessionHarness {
         ...(token !== undefined && { token }),
       },
       slots: 2,
+      servers: ["http://a/"],
       checkpointIntervalMs: 5000,
       sandboxIdleMs: 1000,
       random: () => 0.5,

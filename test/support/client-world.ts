@@ -15,6 +15,7 @@ import type {
   OutboxEntry,
   Sandbox,
   SandboxFactory,
+  TransportHandlers,
 } from "../../shared/client/ports.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
 import { checkInvariants } from "../../shared/client/session/invariants.ts";
@@ -226,13 +227,14 @@ export class Machine {
       },
       random,
       transport: {
-        connect: (handlers) => {
-          const connection = transport.connect({
+        connect: (handlers, to) => {
+          const heard: TransportHandlers = {
             opened: () => power.on && handlers.opened(),
             received: (frame) => power.on && handlers.received(frame),
             heard: () => power.on && handlers.heard(),
             closed: (code, reason) => power.on && handlers.closed(code, reason),
-          });
+          };
+          const connection = transport.connect(heard, to);
           this.#hangUp = () => connection.close(1006, "");
           return { ...connection, send: (frame) => power.on && connection.send(frame) };
         },

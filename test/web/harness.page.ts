@@ -273,7 +273,7 @@ const harness = {
   },
   identity: async () => (await openIdentity(await openStores(), true)).known ?? null,
   async keepIdentity(identity: Identity): Promise<void> {
-    await (await openIdentity(await openStores(), true)).keep(identity);
+    await (await openIdentity(await openStores(), true)).keep(identity, []);
   },
 
   hash: (length: number) => hashBytes(new Uint8Array(length).map((_, i) => i & 255)),

@@ -11,10 +11,9 @@ const slowestBytesPerMs = 50;
 /** Speed at which a server with a slow disk hashes a blob whose digests are requested for the first time. */
 const hashedBytesPerMs = 100_000;
 
-/** Transfers blobs from and to the server of this page over HTTP. */
-export function createBlobTransfer(page: string = location.href, silenceMs = usualSilenceMs): BlobTransfer {
-  // A relative address, because a proxy may have put the page under a path of its own.
-  const address = (sha256: string): string => new URL(`api/blobs/${sha256}`, page).href;
+/** Transfers blobs over HTTP, from and to the server whose address `server` returns. */
+export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
+  const address = (sha256: string): string => `${server()}api/blobs/${sha256}`;
   /** Asks the server for a redirect to where the blob is, except for a while after that failed (SPEC.md [BLOB-5]). */
   let direct = "?direct=1";
   const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });

@@ -8,7 +8,7 @@ import { createFrameSandboxes } from "./frame-sandboxes.ts";
 import { describeBrowser, openIdentity } from "./identity.ts";
 import { createOutbox } from "./outbox.ts";
 import { openStores } from "./stores.ts";
-import { createTransport } from "./transport.ts";
+import { connect } from "./transport.ts";
 
 interface BrowserClientOptions {
   readonly slots: number;
@@ -23,6 +23,8 @@ interface BrowserClientOptions {
 const sandboxes = createFrameSandboxes();
 const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 let opening: ReturnType<typeof openStores> | undefined;
+/** Address of the page's own server, with the path that a proxy may have put it under. */
+const page = new URL(".", location.href).href;
 
 /** The client core on the ports of a browser page. Only the elected tab makes one. */
 export async function openBrowserClient(options: BrowserClientOptions): Promise<Client> {
@@ -33,19 +35,23 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     openBlobCache(stores, { channel }),
     openIdentity(stores, options.exclusive),
   ]);
+  let server = page;
   const ports: ClientPorts = {
     clock: createClock(),
     random: Math.random,
-    transport: createTransport(),
-    blobs: createBlobTransfer(),
+    transport: { connect: (handlers, to) => connect(handlers, (server = to)) },
+    blobs: createBlobTransfer(() => server),
     cache,
     outbox: createOutbox(stores, (message) => log("warn", message)),
     sandboxes,
-    keepIdentity: (given) => void identity.keep(given),
+    keepIdentity: (given, servers) => void identity.keep(given, servers),
     log,
   };
   return createClient(ports, describeBrowser(identity.known, options.token), {
     slots: options.slots,
+    servers: [page],
+    // The page's own server has just delivered the page.
+    keptServers: [page, ...identity.servers],
     onStatus: options.onStatus,
   });
 }

@@ -7,22 +7,30 @@ import type { Stores } from "./stores.ts";
 
 const key = "client";
 
-/** The identity that the server gave this browser, if any, and its storage. */
+/** The identity that the servers gave this browser, if any, the addresses of the servers, and the storage of both. */
 interface KnownIdentity {
   readonly known: Identity | undefined;
-  keep(identity: Identity): Promise<void>;
+  readonly servers: readonly string[];
+  keep(identity: Identity, servers: readonly string[]): Promise<void>;
 }
+
+const storedSchema = v.strictObject({
+  ...identitySchema.entries,
+  servers: v.optional(v.array(v.string()), []),
+});
 
 /**
  * The identity of this browser, the same after a reload, so that leases and outbox stay its own. Only the elected tab calls this, so
  * two tabs never share one. Where tabs cannot elect (`shared` false), every page gets an identity of its own.
  */
 export async function openIdentity(stores: Stores | undefined, shared: boolean): Promise<KnownIdentity> {
-  if (!shared) return { known: undefined, keep: async () => undefined };
-  const stored = v.safeParse(identitySchema, await recall(stores));
+  const stored = v.safeParse(storedSchema, shared ? await recall(stores) : undefined);
   return {
-    known: stored.success ? stored.output : undefined,
-    keep: (identity) => remember(stores, identity),
+    known: stored.success ? { client: stored.output.client, secret: stored.output.secret } : undefined,
+    servers: stored.success ? stored.output.servers : [],
+    keep: async (identity, servers) => {
+      if (shared) await remember(stores, { ...identity, servers });
+    },
   };
 }
 
@@ -34,10 +42,10 @@ async function recall(stores: Stores | undefined): Promise<unknown> {
   }
 }
 
-async function remember(stores: Stores | undefined, identity: Identity): Promise<void> {
+async function remember(stores: Stores | undefined, kept: unknown): Promise<void> {
   try {
-    if (stores) await set(key, identity, stores.state);
-    else sessionStorage.setItem(key, JSON.stringify(identity));
+    if (stores) await set(key, kept, stores.state);
+    else sessionStorage.setItem(key, JSON.stringify(kept));
   } catch {
     // Where the browser keeps no data, the next load is a new client.
   }

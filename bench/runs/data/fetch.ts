@@ -35,7 +35,7 @@ for (const bytes of makeBlobs({ mib: Number(values.mib), blobs: Number(values.bl
 }
 const from = values.from === "nginx" ? await startNginx(join(server.data, "blobs")) : server;
 const ticket = await joinAndBeAsked();
-const transfer = createBlobTransfer(from.url);
+const transfer = createBlobTransfer(() => from.url);
 const { ms, ...cost } = await costOf(from.pid, () =>
   eachAtOnce(names, Number(values["at-once"]), async (name) => {
     await transfer.fetch(name, undefined, ticket);

@@ -2,6 +2,7 @@ import type { ErrorBody } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { protocolVersion, type LeaseKey, type ServerMessage } from "../../wire/protocol.ts";
 import { backoffMs } from "../../backoff.ts";
+import { shuffled } from "../../random.ts";
 import { acknowledge, deliverOutbox, holdOutbox } from "./delivery.ts";
 import { ignore } from "./ignore.ts";
 import { cancelTasks, dropLeases, takeLease } from "./leases.ts";
@@ -17,7 +18,7 @@ const stableMs = 10_000;
 
 export function connect(state: SessionState, attempt: number): void {
   state.connection = { state: "connecting", deadline: state.now + greetingMs, attempt };
-  state.out.push({ type: "openConnection" });
+  state.out.push({ type: "openConnection", server: state.servers[0]! });
 }
 
 export function connectIfDue(state: SessionState): void {
@@ -117,9 +118,10 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
     credit: undefined,
     returnAfterMs: undefined,
   };
-  if (message.identity.secret !== state.identity?.secret) {
+  const isNews = takeServers(state, message.servers);
+  if (isNews || message.identity.secret !== state.identity?.secret) {
     state.identity = message.identity;
-    state.out.push({ type: "keepIdentity", identity: message.identity });
+    state.out.push({ type: "keepIdentity", identity: message.identity, servers: [...state.servers] });
   }
   state.out.push({ type: "useTicket", ticket: message.ticket });
   if (connection.released.length > 0) send(state, { type: "release", leases: connection.released });
@@ -127,9 +129,29 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
   deliverOutbox(state);
 }
 
+/**
+ * Takes over the addresses of a welcome; those known before stay when the server names none. Their order is random, so that the clients
+ * of a server that dies spread over the others (SPEC.md [SERVERS-2]).
+ * @returns whether anything is to be kept for the next start
+ */
+function takeServers(state: SessionState, named: readonly string[] = state.servers): boolean {
+  const [own = ""] = state.servers;
+  const others = new Set([...named, ...state.options.servers]);
+  others.delete(own);
+  const isSafe = (server: string): boolean => !own.startsWith("https") || server.startsWith("https");
+  const known = [...others].filter(isSafe).sort();
+  state.servers = [own, ...shuffled(known, state.options.random)];
+  state.refusing.clear();
+  const before = state.kept;
+  state.kept = [own, ...known].join(" ");
+  return state.kept !== before;
+}
+
 function refuse(state: SessionState, message: Extract<ServerMessage, { type: "refuse" }>): void {
   const { code, remedy, retryable } = message;
-  if (retryable) return leave(state, `${message.message} (${code})`, code);
+  if (!retryable) state.refusing.add(state.servers[0]!);
+  if (retryable || state.servers.some((server) => !state.refusing.has(server)))
+    return leave(state, `${message.message} (${code})`, code);
   const error: ErrorBody = { code, message: message.message, remedy, retryable };
   state.out.push({ type: "closeConnection", code: 1000, reason: code });
   state.out.push({
@@ -145,7 +167,8 @@ function refuse(state: SessionState, message: Extract<ServerMessage, { type: "re
   endPrecaches(state);
 }
 
-export function connectionClosed(state: SessionState, code: number, reason: string): void {
+/** @param isSilent - the server is not worth another try before the others had their turn */
+export function connectionClosed(state: SessionState, code: number, reason: string, isSilent = false): void {
   const { connection } = state;
   if (
     connection.state !== "connecting" &&
@@ -154,12 +177,15 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
   )
     return ignore(state, "no connection is open");
   let attempt = connection.attempt;
-  let delay = backoffMs(attempt, state.options.random);
+  let delay = pauseMs(state, attempt);
   if (connection.state === "connected") {
-    if (state.now - connection.since >= stableMs) delay = backoffMs((attempt = 0), state.options.random);
+    if (state.now - connection.since >= stableMs) delay = pauseMs(state, (attempt = 0));
     // The jitter still keeps clients apart when the server said when it will be back.
-    if (connection.returnAfterMs !== undefined) delay += connection.returnAfterMs;
+    if (state.servers.length === 1) delay += connection.returnAfterMs ?? 0;
   }
+  const isWorthAnother =
+    connection.state === "connected" && attempt === 0 && connection.returnAfterMs === undefined && !isSilent;
+  if (!isWorthAnother) state.servers.push(state.servers.shift()!);
   const why = reason || (code === 1006 ? "the connection broke" : `closed with code ${code}`);
   state.out.push({
     type: "writeLog",
@@ -172,10 +198,15 @@ export function connectionClosed(state: SessionState, code: number, reason: stri
   endPrecaches(state);
 }
 
-/** Closes the connection, and goes on as if it had broken. */
+/** The pause before a try to connect; grows with each round of all servers. */
+function pauseMs({ servers, options }: SessionState, attempt: number): number {
+  return backoffMs(Math.floor(attempt / servers.length), options.random);
+}
+
+/** Closes the connection to a server that refuses or is silent, and goes on as if it had broken. */
 function leave(state: SessionState, reason: string, closeReason: string): void {
   state.out.push({ type: "closeConnection", code: 1000, reason: closeReason });
-  connectionClosed(state, 1000, reason);
+  connectionClosed(state, 1000, reason, true);
 }
 
 export function watchConnection(state: SessionState): void {

@@ -84,11 +84,12 @@ export type SessionEvent =
 /** An instruction to the runtime: the only way out of the session. */
 export type SessionInstruction =
   | { readonly type: "loadState" }
-  | { readonly type: "openConnection" }
+  /** Opens a connection to the server at an address. */
+  | { readonly type: "openConnection"; readonly server: string }
   | { readonly type: "closeConnection"; readonly code: number; readonly reason: string }
   | { readonly type: "sendMessage"; readonly message: ClientMessage }
-  /** The server gave this client a new identity. */
-  | { readonly type: "keepIdentity"; readonly identity: Identity }
+  /** The identity, or the known servers, are new: the first server is the one that welcomed this client. */
+  | { readonly type: "keepIdentity"; readonly identity: Identity; readonly servers: readonly string[] }
   /** Credential for blob transfers. */
   | { readonly type: "useTicket"; readonly ticket: string }
   | {

@@ -11,6 +11,7 @@ import type { Sha256 } from "../../ids.ts";
 
 export function askStart(state: SessionState): void {
   // After a refusal the person has changed something, and tries again.
+  state.refusing.clear();
   if (state.connection.state === "refused" && state.mode !== "stopped") return connect(state, 0);
   if (state.mode !== "stopped") return ignore(state, "started already");
   state.mode = "running";

@@ -10,6 +10,10 @@ import type { SessionEvent, SessionInstruction } from "./events.ts";
 export interface SessionOptions {
   readonly description: ClientDescription;
   readonly slots: number;
+  /** Addresses of servers that the client never forgets, in the order in which they are tried; at least one. */
+  readonly servers: readonly string[];
+  /** Addresses that an earlier client kept, which are tried before. */
+  readonly keptServers?: readonly string[];
   readonly checkpointIntervalMs: number;
   /** Longest time that a slot keeps a sandbox without a task. */
   readonly sandboxIdleMs: number;
@@ -161,6 +165,12 @@ export interface SessionState {
   readonly options: SessionOptions;
   /** The newest identity from the server. */
   identity: Identity | undefined;
+  /** Known addresses: first that of the newest connection or of the next try, then the others in the order of their turns. */
+  servers: string[];
+  /** The addresses as they are kept for the next start. */
+  kept: string;
+  /** Addresses that have refused this client for good since the last welcome. */
+  readonly refusing: Set<string>;
   mode: "running" | "paused" | "draining" | "stopped";
   connection: Connection;
   /** Slots that the person chose. */
@@ -204,9 +214,14 @@ export interface SessionState {
 }
 
 export function newState(options: SessionOptions): SessionState {
+  const servers = [...new Set([...(options.keptServers ?? []), ...options.servers])];
   return {
     options,
     identity: options.description.identity,
+    servers,
+    // A client of one server has nothing to keep but its identity.
+    kept: servers.length > 1 ? "" : servers.join(),
+    refusing: new Set(),
     mode: "stopped",
     connection: { state: "stopped" },
     slotsChosen: options.slots,

@@ -33,7 +33,7 @@ describe("connecting", () => {
     };
     expect(
       h.feed({ type: "stateLoaded", outbox: [{ job: job.id, result }], cached: [job.kernel.sha256] }),
-    ).toEqual([{ type: "openConnection" }]);
+    ).toEqual([{ type: "openConnection", server: "http://a/" }]);
     const [hello] = sent(h.feed({ type: "connectionOpened" }), "hello");
     expect(hello).toMatchObject({
       token: "secret",
