@@ -1,5 +1,5 @@
 import { PlatformError } from "../shared/errors.ts";
-import { parseServerAddress } from "../shared/server-address.ts";
+import { parseServerAddresses } from "../shared/server-address.ts";
 import { readSigningKey } from "../signing/keys.ts";
 import { Hands } from "./hands.ts";
 import { HttpClient } from "./http.ts";
@@ -40,18 +40,19 @@ export const defaultServerUrl = "http://localhost:9990";
 /**
  * Connects to a server and checks that it accepts the token.
  *
- * @param url - `http(s)://host:port`, with the path of a reverse proxy if there is one, or `host:port`; absent:
- * `MANYHANDS_SERVER`, or the server on this machine
+ * @param url - `http(s)://host:port`, with the path of a reverse proxy if there is one, or `host:port`; several addresses, separated by
+ * commas, of servers that share their data; absent: `MANYHANDS_SERVER`, or the server on this machine
  * @throws PlatformError UNREACHABLE, UNAUTHENTICATED, FORBIDDEN, BAD_ARGUMENT (the address), BAD_OPTION and FILE_FAILED (the key)
  */
 export async function connect(url?: string, options: ConnectOptions = {}): Promise<Hands> {
-  const address = parseServerAddress(url ?? (process.env["MANYHANDS_SERVER"]?.trim() || defaultServerUrl));
+  const [address, ...others] = serverAddresses(url) as [string, ...string[]];
   const token = cleanToken(options.token) ?? cleanToken(process.env["MANYHANDS_TOKEN"]);
   const keyFile = options.signingKey ?? process.env["MANYHANDS_SIGN_KEY"]?.trim();
   const key = keyFile ? readSigningKey(keyFile) : undefined;
   const http = new HttpClient({
     url: address,
-    findToken: async () => token ?? findLocalToken(address),
+    otherUrls: others,
+    findToken: async (asked) => token ?? findLocalToken([asked, address, ...others]),
     patienceMs: options.patienceMs ?? Infinity,
     silenceMs: options.silenceMs,
     log: options.log ?? ((line) => void process.stderr.write(`${line}\n`)),
@@ -64,6 +65,11 @@ export async function connect(url?: string, options: ConnectOptions = {}): Promi
     hands.close();
     throw error;
   }
+}
+
+/** The addresses in a text, else in `MANYHANDS_SERVER`, else of the server on this machine. @throws PlatformError BAD_ARGUMENT */
+export function serverAddresses(text: string | undefined): string[] {
+  return parseServerAddresses(text ?? (process.env["MANYHANDS_SERVER"]?.trim() || defaultServerUrl));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { PlatformError } from "../shared/errors.ts";
+import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
@@ -29,8 +29,10 @@ export interface Request {
 
 interface HttpOptions {
   readonly url: string;
-  /** Finds the token; called again when the server refuses the token, because a restarted server may have left a new one. */
-  readonly findToken: () => Promise<string | undefined>;
+  /** Addresses of other servers of the same data, for requests that this one does not answer (SPEC.md [SERVERS-5]). */
+  readonly otherUrls?: readonly string[];
+  /** Finds the token for the server at `url`; called again when a server refuses it, because a restarted one may have left a new one. */
+  readonly findToken: (url: string) => Promise<string | undefined>;
   readonly patienceMs: number;
   readonly log: (line: string) => void;
   /** Replaces requests over the network. */
@@ -45,14 +47,17 @@ export const usualSilenceMs = 15_000;
 const indirectMs = 10 * 60_000;
 /** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */
 const mostPatience = 4;
+/** Refusals after which another server may answer. */
+const awayCodes: ReadonlySet<ErrorCode> = new Set(["UNREACHABLE", "TIMED_OUT", "SHUTTING_DOWN"]);
 
 /**
- * Requests to one server. Every request of this interface is idempotent, so each is repeated with back-off when its reply is
+ * Requests to a server, or to one of several that share their data. Every request of this interface is idempotent, so each is repeated with back-off when its reply is
  * lost, its connection stalls (SPEC.md [WAIT-2]), or its refusal is retryable.
  */
 export class HttpClient {
-  readonly url: string;
   readonly outage: OutageWatch;
+  /** Addresses, with the present one first. */
+  readonly #urls: string[];
   readonly #options: HttpOptions;
   readonly #closed = new AbortController();
   readonly #network = new Network();
@@ -62,9 +67,14 @@ export class HttpClient {
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.url = options.url;
-    this.#token = options.findToken();
-    this.outage = new OutageWatch(options.url, options.log);
+    this.#urls = [options.url, ...(options.otherUrls ?? [])];
+    this.#token = options.findToken(options.url);
+    this.outage = new OutageWatch(this.#urls.join(" or "), options.log);
+  }
+
+  /** Address of the server that requests go to now. */
+  get url(): string {
+    return this.#urls[0]!;
   }
 
   /**
@@ -76,7 +86,7 @@ export class HttpClient {
       try {
         return await read(response);
       } catch (error) {
-        throw error instanceof PlatformError ? error : this.#lost(error);
+        throw error instanceof PlatformError ? error : lost(error, this.url);
       }
     });
   }
@@ -93,13 +103,15 @@ export class HttpClient {
     let isRepeat = false;
     return persist(
       async () => {
-        const given = { ...request, isRepeat, silenceMs: this.#silenceMs(patience, patienceMs) };
+        const { url } = this;
+        const given = { ...request, url, isRepeat, silenceMs: this.#silenceMs(patience, patienceMs) };
         isRepeat = true;
         try {
           return await read(await this.#attempt(given, signal));
         } catch (error) {
           const isSlow = error instanceof PlatformError && isSilence(error.cause) && error.cause.wasConnected;
           patience = isSlow ? Math.min(mostPatience, patience * 2) : 1;
+          if (error instanceof PlatformError && awayCodes.has(error.code)) this.#turnFrom(url);
           throw error;
         }
       },
@@ -107,10 +119,15 @@ export class HttpClient {
     );
   }
 
-  /** The silence limit, at most the request's patience. */
+  /** Turns to the next address, unless another request has done so. */
+  #turnFrom(url: string): void {
+    if (this.url === url) this.#urls.push(this.#urls.shift()!);
+  }
+
+  /** The silence limit: every address has its part of the request's patience. */
   #silenceMs(patience: number, patienceMs: number): number {
     const ms = (this.#options.silenceMs ?? usualSilenceMs) * patience;
-    return patienceMs > 0 ? Math.min(ms, patienceMs) : ms;
+    return patienceMs > 0 ? Math.min(ms, patienceMs / this.#urls.length) : ms;
   }
 
   /** Aborted by {@link close}. */
@@ -146,7 +163,7 @@ export class HttpClient {
     if (request.method === "DELETE" && request.isRepeat && refusal.code === "NOT_FOUND")
       return new Response();
     if (refusal.code !== "UNAUTHENTICATED") throw refusal;
-    this.#token = this.#options.findToken();
+    this.#token = this.#options.findToken(request.url);
     if ((await this.#token) === token) throw refusal;
     return this.#attempt(request, signal);
   }
@@ -186,20 +203,15 @@ export class HttpClient {
         redirect: "manual",
         ...(request.body !== undefined && { body: request.body }),
       };
-      return await send(new URL(request.path, this.url), init, { background, silenceMs, workMs });
+      return await send(new URL(request.path, request.url), init, { background, silenceMs, workMs });
     } catch (error) {
-      throw this.#lost(error);
+      throw lost(error, request.url);
     }
-  }
-
-  #lost(error: unknown): PlatformError {
-    if (isSilence(error))
-      return new PlatformError("TIMED_OUT", `No answer from ${this.url} in time: ${error.message}.`, error);
-    return new PlatformError("UNREACHABLE", `No answer from ${this.url} (${reasonOf(error)}).`, error);
   }
 }
 
 interface Attempt extends Request {
+  readonly url: string;
   /** Whether the reply to an earlier attempt may have been lost. */
   readonly isRepeat: boolean;
   readonly silenceMs: number;
@@ -207,6 +219,12 @@ interface Attempt extends Request {
 
 function isSilence(error: unknown): error is SilenceError {
   return error instanceof SilenceError;
+}
+
+function lost(error: unknown, url: string): PlatformError {
+  if (isSilence(error))
+    return new PlatformError("TIMED_OUT", `No answer from ${url} in time: ${error.message}.`, error);
+  return new PlatformError("UNREACHABLE", `No answer from ${url} (${reasonOf(error)}).`, error);
 }
 
 /** Headers of every request. */

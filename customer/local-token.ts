@@ -19,8 +19,16 @@ function localTokenPath(port: number): string {
   return join(state, "manyhands", "servers", `local_${port}.json`);
 }
 
-/** The token of a server on this machine; undefined when there is none, or the address is of another machine. */
-export async function findLocalToken(url: string): Promise<string | undefined> {
+/** The token of the first of these servers on this machine; undefined when there is none, or the addresses are of other machines. */
+export async function findLocalToken(urls: readonly string[]): Promise<string | undefined> {
+  for (const url of urls) {
+    const token = await findTokenOf(url);
+    if (token !== undefined) return token;
+  }
+  return undefined;
+}
+
+async function findTokenOf(url: string): Promise<string | undefined> {
   const { hostname, port, protocol, origin } = new URL(url);
   const number = port ? Number(port) : protocol === "https:" ? 443 : 80;
   try {

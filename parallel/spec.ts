@@ -15,6 +15,7 @@ export interface SharedOptions {
 
 /** A parsed `--parallel` string: where a program computes. */
 export type ParallelSpec =
+  /** `url`: one address, or several separated by commas. */
   | { readonly type: "dc"; readonly url: string; readonly options: SharedOptions }
   | {
       readonly type: "thread";
@@ -31,7 +32,8 @@ export type ParallelSpec =
 
 /** Grammar of `--parallel`, for help texts and refusals. */
 export const parallelGrammar = `  dc:HOST[:PORT]       a server and whoever computes for it (port 9990 unless said otherwise)
-  http(s)://HOST:PORT  the same, by its address; HOST:PORT too
+  http(s)://HOST:PORT  the same, by its address; HOST:PORT too. Several servers of the same data: their addresses
+                       with http(s)://, separated by commas
   thread:N[:SCRATCH]   N processes on this machine (or auto: one a core), no server, no port; with a directory
                        SCRATCH the work survives a kill and goes on
   mpi:N:SCRATCH        N ranks under MPI; SCRATCH is a directory that every node sees
@@ -42,6 +44,9 @@ export const parallelGrammar = `  dc:HOST[:PORT]       a server and whoever comp
 const defaultPort = 9990;
 const maxRanks = 100_000;
 
+const oneAddress = String.raw`\s*https?://(\[[^\]]*\]|[^/:?#,]*)(:\d+)?(/[^:,]*)?`;
+const addressList = new RegExp(`^${oneAddress}(,${oneAddress})*`, "i");
+
 /**
  * Reads a `--parallel` string. EMAN2's spellings have the same meaning.
  *
@@ -50,11 +55,13 @@ const maxRanks = 100_000;
  */
 export function parseParallel(text: string): ParallelSpec {
   const reader = new SpecReader(text);
-  const address = /^\s*https?:\/\/(\[[^\]]*\]|[^/:?#]*)(:\d+)?(\/[^:]*)?/i.exec(text)?.[0];
-  if (address !== undefined) {
-    reader.startAfter(address);
-    if (!URL.canParse(address.trim())) throw reader.refuse(reader.begin, `"${address.trim()}" is no address`);
-    return { type: "dc", url: address.trim(), options: reader.finish() };
+  const addresses = addressList.exec(text)?.[0];
+  if (addresses !== undefined) {
+    reader.startAfter(addresses);
+    const urls = addresses.split(",").map((address) => address.trim());
+    const wrong = urls.find((url) => !URL.canParse(url));
+    if (wrong !== undefined) throw reader.refuse(text.indexOf(wrong), `"${wrong}" is no address`);
+    return { type: "dc", url: urls.join(), options: reader.finish() };
   }
   reader.startAfter("");
   const type = reader.peek();

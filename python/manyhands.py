@@ -809,13 +809,16 @@ def _read_reference(content: memoryview) -> DataReference:
 # Addresses and tokens
 
 _GRAMMAR = """  dc:HOST[:PORT]       a server and whoever computes for it (port 9990 unless said otherwise)
-  http(s)://HOST:PORT  the same, by its address; HOST:PORT too
+  http(s)://HOST:PORT  the same, by its address; HOST:PORT too. Several servers of the same data: their addresses
+                       with http(s)://, separated by commas
   …:key=value          options: priority=N, name=TEXT, token=TOKEN. Parts may be named as well:
                        dc:host=HOST:port=PORT. An IPv6 host stands in brackets; a colon inside a value is written \\:
   (thread:N and mpi:N:SCRATCH are for programs with the SDK in TypeScript and JavaScript.)"""
 
-_ADDRESS = re.compile(r"\s*https?://(\[[^\]]*\]|[^/:?#]*)(:\d+)?(/[^:]*)?", re.IGNORECASE)
+_ONE_ADDRESS = r"\s*https?://(?:\[[^\]]*\]|[^/:?#,]*)(?::\d+)?(?:/[^:,]*)?"
+_ADDRESSES = re.compile(f"{_ONE_ADDRESS}(?:,{_ONE_ADDRESS})*", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"(?!(dc|thread|mpi):)(\[[^\]]*\]|[\w.-]+):\d{3,5}(:\w+=|$)")
+_MOST_SERVERS = 16
 _PART = re.compile(r"(?:([A-Za-z]\w*)=)?(\[[^\]]*\](?=:|$)|(?:\\.|[^:\\]|\\$)*)(:|$)")
 
 
@@ -841,9 +844,9 @@ def _parse_spec(text: str) -> _Spec:
             f"Expected one of\n{_GRAMMAR}\n",
         )
 
-    address = _ADDRESS.match(text)
-    if address:
-        url, at = address[0].strip(), len(address[0].rstrip())
+    addresses = _ADDRESSES.match(text)
+    if addresses:
+        url, at = addresses[0].strip(), len(addresses[0].rstrip())
         if at < len(text) and text[at] != ":":
             raise refuse(at, "expected the end, or options behind a colon")
         parts = _split_parts(text, at + 1) if at < len(text) else []
@@ -927,7 +930,20 @@ def _server_address(text: str) -> str:
         ) from None
 
 
-def _local_token(url: str) -> str | None:
+def _server_addresses(text: str) -> list[str]:
+    """Each address of a list, which commas separate, once."""
+    addresses = list(dict.fromkeys(map(_server_address, text.split(","))))
+    if len(addresses) > _MOST_SERVERS:
+        raise PlatformError("BAD_ARGUMENT", f"{len(addresses)} addresses; expected at most {_MOST_SERVERS}.")
+    return addresses
+
+
+def _local_token(urls: Iterable[str]) -> str | None:
+    """The token of the first of these servers that runs on this machine; None: there is none."""
+    return next((token for token in map(_local_token_of, urls) if token), None)
+
+
+def _local_token_of(url: str) -> str | None:
     """The token that a server on this machine left for its user (mode 0600); None: there is none."""
     parts = urllib.parse.urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -964,6 +980,8 @@ _REPORTED_OUTAGE = 10.0
 #: Bytes a second that the server's disk flushes at least.
 _FLUSHED_BYTES = 50_000_000
 _FAILURES = (OSError, http.client.HTTPException)
+#: Refusals after which another server may answer.
+_AWAY = frozenset(("UNREACHABLE", "TIMED_OUT", "SHUTTING_DOWN"))
 
 
 def _pause(attempt: int) -> float:
@@ -1050,21 +1068,24 @@ _INDIRECT_SECONDS = 600.0
 
 
 class _Http:
-    """Requests to one server. Every request is idempotent, so each is repeated with back-off when its reply is lost."""
+    """Requests to a server, or to one of several that share their data.
+
+    Every request is idempotent, so each is repeated with back-off when its reply is lost, at the next server if there is one.
+    """
 
     def __init__(
         self,
-        url: str,
-        find_token: Callable[[], str | None],
+        urls: list[str],
+        find_token: Callable[[str], str | None],
         patience: float,
         silence: float,
         log: Callable[[str], None],
     ) -> None:
-        self.url = url
-        self._parts = urllib.parse.urlsplit(url)
+        #: Addresses, with the present one first; replaced as a whole.
+        self._urls = urls
         self._tls: ssl.SSLContext | None = None
         self._find_token = find_token
-        self._token = find_token()
+        self._token = find_token(urls[0])
         self._patience = patience
         self._silence = silence
         self.log = log
@@ -1078,6 +1099,19 @@ class _Http:
         self._away_since: float | None = None
         self._away_told = False
         self._returns = 0
+
+    @property
+    def url(self) -> str:
+        """Address of the server that requests go to now."""
+        return self._urls[0]
+
+    def _turn_from(self, url: str) -> None:
+        """Turns to the next address, unless another request has done so."""
+        with self.news:
+            if self._urls[0] != url or len(self._urls) == 1:
+                return
+            self._urls = [*self._urls[1:], url]
+        self._drop_idle()
 
     def close(self) -> None:
         self.stop.set(PlatformError("WRONG_STATE", "The connection was closed with hands.close()."))
@@ -1135,7 +1169,9 @@ class _Http:
             stop.check()
             silence = self._silence * slowness
             try:
-                reply = attempt((min(silence, patience) if patience > 0 else silence) + request.work, is_repeat)
+                # Every address has its part of the patience.
+                most_silence = patience / len(self._urls) if patience > 0 else math.inf
+                reply = attempt(min(silence, most_silence) + request.work, is_repeat)
                 self._succeeded()
                 return reply
             except PlatformError as error:
@@ -1176,17 +1212,17 @@ class _Http:
     ) -> Generator[http.client.HTTPResponse, None, None]:
         """Sends a request once. A connection whose reply was read whole is kept for the next request."""
         stop = request.stop or self.stop
-        token = self._token
-        exchanged = self._exchange_directly(request, silence, token, stop) if request.is_blob else None
-        connection, response, place = exchanged or self._exchange(request, silence, token, stop)
+        token, url = self._token, self.url
+        exchanged = self._exchange_directly(request, url, silence, token, stop) if request.is_blob else None
+        connection, response, place = exchanged or self._exchange(request, url, silence, token, stop)
         try:
             if response.status >= 300:
-                raise self._refused(response, token)
+                raise self._refused(response, url, token)
             yield response
         except _FAILURES as error:
             if is_streamed:
                 raise
-            raise self._lost(error) from error
+            raise self._lost(error, url) from error
         finally:
             self._release(connection, response, place, stop)
 
@@ -1204,24 +1240,26 @@ class _Http:
         else:
             connection.close()
 
-    def _exchange_directly(self, request: _Request, silence: float, token: str | None, stop: _Stop) -> _Exchanged | None:
+    def _exchange_directly(
+        self, request: _Request, url: str, silence: float, token: str | None, stop: _Stop
+    ) -> _Exchanged | None:
         """Gets a blob from where the server says. None: the server has to send it, because it cannot be fetched there."""
         if time.monotonic() < self._indirect_until:
             return None
         asked = replace(request, path=f"{request.path}?direct=1")
-        connection, response, place = self._exchange(asked, silence, token, stop)
+        connection, response, place = self._exchange(asked, url, silence, token, stop)
         if response.status != 307:
             return connection, response, place
         location = response.headers["location"]
         try:
             response.read()
         except _FAILURES as error:
-            raise self._lost(error) from error
+            raise self._lost(error, url) from error
         finally:
             self._release(connection, response, place, stop)
         try:
             # The token is for the server alone.
-            found = self._exchange(request, silence, None, stop, urllib.parse.urlsplit(location))
+            found = self._exchange(request, location, silence, None, stop, is_elsewhere=True)
         except PlatformError:
             stop.check()
         else:
@@ -1232,14 +1270,16 @@ class _Http:
         self._indirect_until = time.monotonic() + _INDIRECT_SECONDS
         return None
 
-    def _refused(self, response: http.client.HTTPResponse, token: str | None) -> PlatformError:
+    def _refused(self, response: http.client.HTTPResponse, url: str, token: str | None) -> PlatformError:
         try:
             refusal = _refusal(response.status, response.headers, response.read())
         except _FAILURES as error:
-            return self._lost(error)
+            return self._lost(error, url)
+        if refusal.code in _AWAY:
+            self._turn_from(url)
         if refusal.code == "UNAUTHENTICATED":
             # A restarted server may have left a new token.
-            self._token = self._find_token()
+            self._token = self._find_token(url)
             if self._token != token:
                 return PlatformError("UNREACHABLE", refusal.message, refusal.remedy, True)
         return refusal
@@ -1247,20 +1287,21 @@ class _Http:
     def _exchange(
         self,
         request: _Request,
+        url: str,
         silence: float,
         token: str | None,
         stop: _Stop,
-        elsewhere: urllib.parse.SplitResult | None = None,
+        is_elsewhere: bool = False,
     ) -> _Exchanged:
-        """Sends a request to the server, or to an address elsewhere."""
+        """Sends a request to a server, or to a whole address elsewhere."""
         headers = {"user-agent": f"manyhands-python/{__version__}", **(request.headers or {})}
         if token:
             headers["authorization"] = f"Bearer {token}"
-        parts = elsewhere or self._parts
-        path = f"{parts.path}?{parts.query}" if elsewhere else parts.path + request.path
+        parts = urllib.parse.urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if is_elsewhere else parts.path + request.path
         place = (parts.scheme, parts.netloc)
         while True:
-            connection, is_kept = self._connection(silence, parts)
+            connection, is_kept = self._connection(parts, silence)
             try:
                 stop.watch(connection)
                 if connection.sock is None:
@@ -1286,11 +1327,11 @@ class _Http:
                     self._drop_idle()
                     continue
                 if isinstance(error, _FAILURES):
-                    raise self._lost(error) from error
+                    raise self._lost(error, url) from error
                 raise
 
     def _connection(
-        self, silence: float, parts: urllib.parse.SplitResult
+        self, parts: urllib.parse.SplitResult, silence: float
     ) -> tuple[http.client.HTTPConnection, bool]:
         with self.news:
             idle = self._idle.get((parts.scheme, parts.netloc))
@@ -1310,15 +1351,16 @@ class _Http:
             for connection in connections:
                 connection.close()
 
-    def _lost(self, error: BaseException) -> PlatformError:
+    def _lost(self, error: BaseException, url: str) -> PlatformError:
         # Kept connections may be dead as well.
         self._drop_idle()
+        self._turn_from(url)
         if isinstance(error, PlatformError):
             return error
         if isinstance(error, (socket.timeout, TimeoutError)):
-            return PlatformError("TIMED_OUT", f"No answer from {self.url} in time.")
+            return PlatformError("TIMED_OUT", f"No answer from {url} in time.")
         reason = str(error) or type(error).__name__
-        return PlatformError("UNREACHABLE", f"No answer from {self.url} ({reason}).")
+        return PlatformError("UNREACHABLE", f"No answer from {url} ({reason}).")
 
     def _failed(self, error: PlatformError) -> None:
         with self.news:
@@ -2867,7 +2909,8 @@ def connect(
     """Connects to a server, and checks that it accepts the token.
 
     Args:
-        spec: ``dc:HOST:PORT`` or the address of a server; else ``MANYHANDS_PARALLEL``, else ``MANYHANDS_SERVER``,
+        spec: ``dc:HOST:PORT``, the address of a server, or addresses of several servers of the same data, separated
+            by commas (``http://a:9990,http://b:9990``); else ``MANYHANDS_PARALLEL``, else ``MANYHANDS_SERVER``,
             else the server on this machine
         token: access token; else ``MANYHANDS_TOKEN``, or the token that a server on this machine left for its user
         name: name of jobs that have none of their own
@@ -2887,19 +2930,19 @@ def connect(
     else:
         parsed = _parse_spec(text)
         url, options = parsed.url, parsed.options
-    address = _server_address(url)
+    addresses = _server_addresses(url)
     given = _clean_token(token) or _clean_token(options.get("token")) or _clean_token(os.environ.get("MANYHANDS_TOKEN"))
     log = log or (lambda line: print(line, file=sys.stderr))
     if os.environ.get("MANYHANDS_SIGN_KEY", "").strip():
         log("manyhands: kernels of Python programs are not signed; MANYHANDS_SIGN_KEY has no effect here.")
-    http_ = _Http(address, lambda: given or _local_token(address), patience, silence, log)
+    http_ = _Http(addresses, lambda asked: given or _local_token([asked, *addresses]), patience, silence, log)
     if priority is None and "priority" in options:
         priority = int(options["priority"])
     hands = Hands(http_, name if name is not None else options.get("name"), priority)
     try:
         status = http_.ask("GET", "api/status", patience=connect_timeout)
         if not isinstance(status, dict) or "version" not in status:
-            raise PlatformError("NOT_FOUND", f"What answers at {address} is no Manyhands server.", _SERVER_HINT)
+            raise PlatformError("NOT_FOUND", f"What answers at {http_.url} is no Manyhands server.", _SERVER_HINT)
         return hands
     except BaseException:
         hands.close()

@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
-import { connect, defaultServerUrl, type ConnectOptions } from "../connect.ts";
+import { connect, defaultServerUrl, serverAddresses, type ConnectOptions } from "../connect.ts";
 import type { Hands } from "../hands.ts";
-import { parseServerAddress } from "../../shared/server-address.ts";
 import { findLocalToken } from "../local-token.ts";
 
 /** Options of every command that talks to a server. */
@@ -24,7 +23,10 @@ export type Connector = (options: ConnectOptions) => Promise<Hands>;
 export function serverCommand(name: string, summary: string): Command {
   return new Command(name)
     .description(summary)
-    .option("--server <url>", `address of the server (MANYHANDS_SERVER; else ${defaultServerUrl})`)
+    .option(
+      "--server <url>",
+      `address of the server, or of several by commas (MANYHANDS_SERVER; else ${defaultServerUrl})`,
+    )
     .option(
       "--token <token>",
       "access token (MANYHANDS_TOKEN; on the server's own machine it is found by itself)",
@@ -47,9 +49,10 @@ export async function withHands<T>(
 
 /** Environment variables with the server's address and token, so that a program's `connect()` finds the same server. */
 export async function serverEnvironment(flags: ServerFlags): Promise<Record<string, string>> {
-  const url = parseServerAddress(flags.server ?? (process.env["MANYHANDS_SERVER"] || defaultServerUrl));
-  const token = flags.token ?? (process.env["MANYHANDS_TOKEN"] || (await findLocalToken(url)));
-  return { MANYHANDS_SERVER: url.replace(/\/$/, ""), ...(token && { MANYHANDS_TOKEN: token }) };
+  const urls = serverAddresses(flags.server);
+  const token = flags.token ?? (process.env["MANYHANDS_TOKEN"] || (await findLocalToken(urls)));
+  const server = urls.map((url) => url.replace(/\/$/, "")).join();
+  return { MANYHANDS_SERVER: server, ...(token && { MANYHANDS_TOKEN: token }) };
 }
 
 /** Option parser: a whole number in a range. */

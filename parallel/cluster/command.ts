@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { parseServerAddress } from "../../shared/server-address.ts";
+import { parseServerAddresses } from "../../shared/server-address.ts";
 import { launcherFile } from "../../system/package-root.ts";
 import { parseSlurmTime, slurmScript, type SlurmOptions } from "./slurm-script.ts";
 
@@ -49,7 +49,11 @@ function slurmCommand(): Command {
         timeSeconds: time,
         drainSeconds: drain,
         serverGoneSeconds: serverGone,
-        ...(server !== undefined && { server: parseServerAddress(server).replace(/\/$/, "") }),
+        ...(server !== undefined && {
+          server: parseServerAddresses(server)
+            .map((url) => url.replace(/\/$/, ""))
+            .join(),
+        }),
         ...(rendezvous !== undefined && { rendezvous: resolve(rendezvous) }),
         ...(cacheDirectory !== undefined && { cacheDirectory: resolve(cacheDirectory) }),
         command: [process.execPath, launcherFile],

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import { Command, Option } from "commander";
 import { wholeNumber } from "../../customer/cli/command.ts";
 import { defaultCacheDirectory } from "../../node-client/cache-directory.ts";
-import { parseServerAddress } from "../../shared/server-address.ts";
+import { parseServerAddresses } from "../../shared/server-address.ts";
 import {
   checkBrowser,
   checkDirectory,
@@ -59,7 +59,7 @@ export function doctorCommand(): Command {
         checkDirectory("cache directory", cacheDir),
         checkDirectory("data directory", data),
         await checkPort(port),
-        ...(await checkServer(parseServerAddress(server))),
+        ...(await Promise.all(parseServerAddresses(server).map(checkServer))).flat(),
       ];
       for (const { state, sentence } of findings)
         process.stdout.write(

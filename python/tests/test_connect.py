@@ -23,6 +23,7 @@ class Specs(unittest.TestCase):
             ("head:9990", "http://head:9990", {}),
             ("http://head:9990:token=x\\:y", "http://head:9990", {"token": "x:y"}),
             ("https://host/manyhands", "https://host/manyhands", {}),
+            ("http://a:1,https://b/lab, http://[::1]:2:name=x", "http://a:1,https://b/lab, http://[::1]:2", {"name": "x"}),
         ]:
             with self.subTest(text):
                 spec = manyhands._parse_spec(text)
@@ -37,6 +38,7 @@ class Specs(unittest.TestCase):
             ("dc:head:80:name=a:name=b", "name.* stands there twice"),
             ("dc:", "expected the host"),
             ("nonsense", "expected dc"),
+            ("http://a:1,b:2", "at character 11: expected the end, or options"),
         ]:
             with self.subTest(text):
                 with self.assertRaisesRegex(PlatformError, message) as caught:
@@ -47,6 +49,13 @@ class Specs(unittest.TestCase):
         for text in ["ftp://host", "http://", "http://a:b@host"]:
             with self.assertRaisesRegex(PlatformError, "no server address"):
                 manyhands._server_address(text)
+
+    def test_servers_5_addresses_are_a_list_with_each_once(self):
+        self.assertEqual(manyhands._server_addresses("a:1, http://b/x,a:1/"), ["http://a:1/", "http://b/x/"])
+        for text in ["a,,b", ",".join(f"s{n}" for n in range(17))]:
+            with self.assertRaises(PlatformError) as caught:
+                manyhands._server_addresses(text)
+            self.assertEqual(caught.exception.code, "BAD_ARGUMENT")
 
     def test_py_3_a_token_may_end_with_a_line_break(self):
         self.assertEqual(manyhands._clean_token("mh_c_x\n"), "mh_c_x")
@@ -78,6 +87,22 @@ class Connecting(LiveTest):
             manyhands.connect(f"127.0.0.1:{port}", connect_timeout=0.2)
         self.assertEqual(caught.exception.code, "UNREACHABLE")
         self.assertIn("Check that the server runs", str(caught.exception))
+
+    def test_servers_5_a_server_that_is_not_there_is_passed_over(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            dead = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with manyhands.connect(f"{dead},{os.environ['MANYHANDS_SERVER']}") as hands:
+            self.assertEqual(hands.map("x => x * x", range(5)).gather(), [0, 1, 4, 9, 16])
+            self.assertEqual(hands.url, manyhands._server_address(os.environ["MANYHANDS_SERVER"]))
+
+    def test_servers_5_a_server_that_is_silent_leaves_time_for_the_next(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            with manyhands.connect(f"{address},{os.environ['MANYHANDS_SERVER']}", connect_timeout=3) as hands:
+                self.assertIn("version", hands.status())
 
     def test_py_6_close_ends_whatever_waits(self):
         hands = manyhands.connect()

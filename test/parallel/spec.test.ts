@@ -13,6 +13,10 @@ describe("[PAR-1] what --parallel says", () => {
     ["dc:[fe80::1]:99", { type: "dc", url: "http://[fe80::1]:99", options }],
     ["head.lab.org:9990", { type: "dc", url: "http://head.lab.org:9990", options }],
     ["http://head:1/lab/", { type: "dc", url: "http://head:1/lab/", options }],
+    [
+      "http://a:1,https://b/lab, http://[::1]:2:name=x",
+      { type: "dc", url: "http://a:1,https://b/lab,http://[::1]:2", options: { name: "x" } },
+    ],
     ["https://[::1]:99:priority=3", { type: "dc", url: "https://[::1]:99", options: { priority: 3 } }],
     ["thread:4", { type: "thread", threads: 4, options }],
     [" thread:auto ", { type: "thread", threads: "auto", options }],
@@ -56,6 +60,8 @@ describe("[PAR-2] a bad string is shown with the place and the grammar", () => {
     ["mpi:x:/s", "    ^", "a whole number"],
     ["http://x:1?y", "          ^", "the end, or options behind a colon"],
     ["https://:3", "^", "is no address"],
+    ["http://a:1,https://:3", "           ^", "is no address"],
+    ["http://a:1,b:2", "          ^", "the end, or options behind a colon"],
   ];
   it.each(bad)("%s", (text, at, what) => {
     const refusal = refusalOf(text);
