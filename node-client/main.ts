@@ -34,12 +34,11 @@ interface Flags {
   readonly json?: boolean;
 }
 
-const defaultServer = "http://127.0.0.1:9990";
-
 /** The `client` command: computes for a server without a browser. Sets the process's exit code when it ends. */
 export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Command {
   const option = (flags: string, text: string, variable: string): Option =>
     new Option(flags, text).env(`MANYHANDS_${variable}`);
+  const servers: string[] = [];
   return new Command("client")
     .description("Compute for a server on this machine, without a browser")
     .addOption(
@@ -48,8 +47,8 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
         "address of the server; of several servers more, by commas or repeated",
         "SERVER",
       )
-        .argParser(appendAddresses)
-        .default(defaultServer),
+        .argParser((text: string) => servers.push(text) && servers.join())
+        .default("http://127.0.0.1:9990"),
     )
     .addOption(
       option("--slots <n>", "kernels computed at once (default: one a core)", "SLOTS").argParser(
@@ -169,11 +168,6 @@ function limitsOf(flags: Flags): Omit<RunClientOptions, "server" | "token"> {
     ...(flags.exitWhenServerGone !== undefined && { exitWhenServerGoneMs: flags.exitWhenServerGone * 1000 }),
     ...(flags.drainSeconds !== undefined && { drainMs: flags.drainSeconds * 1000 }),
   };
-}
-
-/** Joins the values of a repeated option, which replace the default. */
-function appendAddresses(text: string, before: string): string {
-  return before === defaultServer ? text : `${before},${text}`;
 }
 
 function memorySize(text: string): number {

@@ -20,6 +20,9 @@ const standard = helmet({ ...common, xFrameOptions: { action: "deny" } });
 /** The volunteer page frames the sandbox page. frame-ancestors permits that; X-Frame-Options does not know opaque origins. */
 const framed = helmet({ ...common, xFrameOptions: false });
 
+/** Hosts without a letter that would end the source, or the directive, of a policy. */
+const isHost = /^[\w.:[\]-]+$/;
+
 /** Policy of every reply but pages: when a browser shows the reply, no code in it runs. */
 const nothingPolicy =
   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
@@ -32,13 +35,12 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
 };
 
 /**
-/**
  * Policy of the volunteer and admin pages: their own files, inline styles by hash, and this server; no inline code.
  * @param others - other origins that the page may connect to
  */
 export function setPagePolicy(req: Request, res: Response, html = "", others: readonly string[] = []): void {
   // Some browsers do not count a WebSocket to the page's own host as 'self'.
-  const host = /^[\w.:[\]-]+$/.test(req.host ?? "") ? req.host : undefined;
+  const host = isHost.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
   res.setHeader(
     "Content-Security-Policy",
@@ -61,8 +63,8 @@ export function setPagePolicy(req: Request, res: Response, html = "", others: re
 
 /** The origins of a server's interface and of its WebSockets. */
 export function originsOf(server: string): string[] {
-  const { origin } = new URL(server);
-  return [origin, origin.replace(/^http/, "ws")];
+  const { origin, host } = new URL(server);
+  return isHost.test(host) ? [origin, origin.replace(/^http/, "ws")] : [];
 }
 
 /** Policy of the sandbox page, which runs kernels: its own script by hash, blobs, and no network (SPEC.md [KERNEL-2]). */
