@@ -7,6 +7,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
 import { Connections, watchSilence } from "../system/connections.ts";
+import { bufferTransferred } from "../system/garbage.ts";
 
 /** Time without a byte after which a transfer is given up; the core tries again (SPEC.md [WAIT-2]). */
 const usualSilenceMs = 15_000;
@@ -59,6 +60,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
         workMs: bytes.length / flushedBytesPerMs,
       });
       response.resume();
+      bufferTransferred(bytes.length);
       return { sha256, size: bytes.length };
     },
   };
@@ -88,6 +90,7 @@ async function receive(
     hash?.update(chunk);
     part.length += chunk.length;
   });
+  bufferTransferred(bytes.length);
   // The next attempt must not append to wrong bytes.
   part.length = 0;
   if (length !== bytes.length)

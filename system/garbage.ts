@@ -3,10 +3,15 @@ import { runInNewContext } from "node:vm";
 
 /** Half of the buffer bytes at which V8 begins to collect the whole heap. */
 const collectEveryBytes = 16 * 1024 * 1024;
+/** Buffers from this size on are worth a collection. */
+const largeBytes = 1024 * 1024;
+/** What a large buffer was for is over this long after the last transfer, and a process under load collects by itself. */
+const quietMs = 2000;
 
-type Collect = (options: { type: "minor" }) => void;
-let collect: Collect | undefined;
+type Collect = (options: { type: "minor" | "major" }) => void;
+let exposed: Collect | undefined;
 let bytesSince = 0;
+let timer: NodeJS.Timeout | undefined;
 
 /**
  * To be called for short-lived buffers that were dropped. Node makes a buffer of 64 KiB for each piece of a request;
@@ -17,8 +22,25 @@ export function bufferDropped(bytes: number): void {
   bytesSince += bytes;
   if (bytesSince < collectEveryBytes) return;
   bytesSince = 0;
-  collect ??= exposeCollect();
-  collect({ type: "minor" });
+  collect("minor");
+}
+
+/**
+ * To be called when a buffer was transferred: when no large one has been for a while, collects the whole heap once. V8 collects when
+ * more is allocated, so a process that has nothing more to do would keep the buffer for ever.
+ */
+export function bufferTransferred(bytes: number): void {
+  if (bytes < largeBytes) return;
+  if (timer) return void timer.refresh();
+  timer = setTimeout(() => {
+    timer = undefined;
+    collect("major");
+  }, quietMs).unref();
+}
+
+function collect(type: "minor" | "major"): void {
+  exposed ??= exposeCollect();
+  exposed({ type });
 }
 
 /** Node offers the collector behind a flag only; contexts made after the flag was set have it. */

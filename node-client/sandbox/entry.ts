@@ -10,7 +10,7 @@ import type { RunnerHost } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
-import { frameEndpoint, type Frame, type ProcessRunner } from "./frames.ts";
+import { frameEndpoint, FrameReader, type Frame, type ProcessRunner } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
@@ -57,9 +57,11 @@ const exposed: ProcessRunner = {
 };
 comlink.expose(exposed, runnerChannel.endpoint);
 
-process.on("message", (frame: Frame) => {
-  if (frame[0] === "runner") runnerChannel.deliver(frame[1]);
-  if (frame[0] === "host") hostChannel.deliver(frame[1]);
+const reader = new FrameReader();
+process.on("message", ([kind, content]: Frame) => {
+  if (kind === "large" || kind === "piece") reader.take(kind, content);
+  if (kind === "runner") runnerChannel.deliver(reader.complete(content));
+  if (kind === "host") hostChannel.deliver(reader.complete(content));
 });
 // As in a browser's worker, an unhandled rejection is harmless, and an uncaught exception ends the process.
 process.on("unhandledRejection", () => undefined);

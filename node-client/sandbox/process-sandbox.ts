@@ -3,8 +3,10 @@ import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
+import { messageOf } from "../../shared/errors.ts";
+import { bufferDropped, bufferTransferred } from "../../system/garbage.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
-import { frameEndpoint, type Frame, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
+import { frameEndpoint, FrameReader, type Frame, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { guardHost } from "./guarded-host.ts";
 import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
@@ -51,6 +53,7 @@ class ProcessSandbox implements Sandbox {
   readonly #runner: comlink.Remote<ProcessRunner>;
   readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
+  readonly #reader: FrameReader;
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
   #verdict: Ended | undefined;
   #errorOutput = "";
@@ -68,10 +71,13 @@ class ProcessSandbox implements Sandbox {
       windowsHide: true,
     });
     living.add(this.#child);
+    // A process with more than that would have been ended.
+    this.#reader = new FrameReader((memoryMb + processOverheadMb) * 2 ** 20);
     // An error here means that the process did not start, which `ended` reports.
     this.#child.stdin?.on("error", () => undefined).end(code);
     if (!diesWithParent()) guardAgainstOrphaning(this.#child);
     const post = (frame: Frame): void => {
+      if (frame[0] === "large") bufferTransferred(frame[1]);
       // `ended` reports a failure here, too.
       if (this.#child.connected) this.#child.send(frame, () => undefined);
     };
@@ -92,6 +98,8 @@ class ProcessSandbox implements Sandbox {
     void this.ended.then(({ reason = "The sandbox was ended." }) => {
       stopWatching();
       this.#calls.die(new Error(reason));
+      // comlink keeps the endpoint of each proxy that is in use, and the endpoint has this sandbox.
+      this.#runner[comlink.releaseProxy]();
     });
   }
 
@@ -142,7 +150,9 @@ class ProcessSandbox implements Sandbox {
   #receive(frame: unknown, runner: FrameEndpoint, host: FrameEndpoint): void {
     if (this.#verdict) return;
     if (!Array.isArray(frame)) return this.#violated("an unknown message");
-    const [channel, message] = frame as unknown[];
+    const [channel, content] = frame as unknown[];
+    if (channel === "large" || channel === "piece") return this.#takeLarge(channel, content);
+    const message = this.#reader.complete(content);
     if (channel === "ready") return this.#becomeReady();
     if (channel === "fatal")
       return this.#kill({
@@ -153,6 +163,17 @@ class ProcessSandbox implements Sandbox {
     if (channel === "runner" && isRunnerAnswer(message)) return runner.deliver(message);
     if (channel === "host" && isHostCall(message)) return host.deliver(message);
     this.#violated(`a ${String(channel).slice(0, 20)} message that the runner does not send`);
+  }
+
+  #takeLarge(kind: "large" | "piece", content: unknown): void {
+    try {
+      this.#reader.take(kind, content);
+    } catch (error) {
+      return this.#violated(messageOf(error));
+    }
+    if (kind === "large") return bufferTransferred(content as number);
+    // The piece, and the buffers from which Node joined it.
+    bufferDropped(2 * (content as Uint8Array).length);
   }
 
   #watchStart(niceness: number): Promise<void> {

@@ -3,8 +3,11 @@ import { defaultCacheDirectory } from "../cache-directory.ts";
 import { startProcessSandbox, stopsIdle } from "./process-sandbox.ts";
 import { loadRunnerBundle } from "./runner-bundle.ts";
 
-/** Where an idle process cannot be stopped, it is ended after this time. */
-const endIdleMs = 1000;
+/**
+ * An idle process is ended after this time, because it keeps the memory of its kernel, and where it cannot be stopped at once. A new one
+ * takes about 0.1 s.
+ */
+const idleMs = stopsIdle ? 60_000 : 1000;
 
 interface ProcessSandboxOptions {
   /** Scheduling priority of the sandboxes, 0 (as the client) … 19 (only idle time); default 5. */
@@ -22,7 +25,7 @@ export function createProcessSandboxes(options: ProcessSandboxOptions = {}): San
   // The bundle is made while the client connects; the start of a sandbox reports an error.
   loadRunnerBundle(cacheDirectory).catch(() => undefined);
   return {
-    ...(!stopsIdle && { idleMs: endIdleMs }),
+    idleMs,
     async create(host, { memoryMb }) {
       const code = await loadRunnerBundle(cacheDirectory);
       return startProcessSandbox(host, { code, memoryMb, niceness });

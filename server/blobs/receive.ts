@@ -3,9 +3,9 @@ import { open, rm } from "node:fs/promises";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { bufferDropped } from "../../system/garbage.ts";
 import { BatchedWriter } from "./batched-writer.ts";
 import { eachChunk, type ByteSource } from "./each-chunk.ts";
-import { bufferDropped } from "./young-garbage.ts";
 
 /**
  * Streams an upload into a file of its own, on disk when this resolves unless `isLasting` is false; no file remains of a failed upload.

@@ -134,7 +134,7 @@ export interface Outbox {
 
 /** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
 export interface SandboxFactory {
-  /** Longest time that a sandbox is kept without a task; absent where idle sandboxes are stopped and run no code ([KERNEL-6]). */
+  /** Longest time that a sandbox is kept without a task; absent: for ever. */
   readonly idleMs?: number;
   create(host: SandboxHost, options: { slot: number; memoryMb: number }): Promise<Sandbox>;
 }
@@ -146,7 +146,7 @@ export interface SandboxHost {
    * or transfer them.
    */
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array>;
-  /** Stores bytes as a blob and returns its name. */
+  /** Stores bytes as a blob and returns its name. The bytes may be gone when the promise settles. */
   put(bytes: Uint8Array): Promise<BlobName>;
   /** Takes a report on the running bundle, coalesced by the runner. */
   report(report: RunnerReport): void;
