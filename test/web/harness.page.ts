@@ -61,7 +61,8 @@ async function runVector(request: VectorRequest): Promise<Record<string, unknown
       },
       put: async (bytes) => {
         const sha256 = await hashBytes(bytes);
-        blobs.set(sha256, bytes);
+        // The page's sandboxes take the bytes back.
+        blobs.set(sha256, bytes.slice());
         return { sha256, size: bytes.length };
       },
       report: (report) => void reports.push(readReport(report)),

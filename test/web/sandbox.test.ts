@@ -12,6 +12,7 @@ import {
 } from "../contract/portable-values.ts";
 import { callHarness, labHost, openHarness } from "../support/browser.ts";
 import { useHarnessSite } from "../support/harness-site.ts";
+import { until } from "../support/processes.ts";
 
 const site = useHarnessSite();
 
@@ -120,6 +121,23 @@ describe.each(["localhost", labHost])("the browser's sandbox on %s", (host) => {
       return (await WebAssembly.instantiate(wasm)).instance.exports.add(2, 40);
     }`;
     expect(await callHarness(page, "once", source)).toEqual({ index: 0, output: 42 });
+  });
+
+  it("[MEM-1] leaves nothing of a sandbox that ended in the page", async () => {
+    const ports = async (): Promise<number> => {
+      const prototype = await page.evaluateHandle(() => MessagePort.prototype);
+      const objects = await page.queryObjects(prototype);
+      const count = await objects.evaluate(({ length }) => length);
+      await Promise.all([prototype.dispose(), objects.dispose()]);
+      return count;
+    };
+    const before = await ports();
+    for (let count = 0; count < 6; count++) {
+      const request = { source: "export default () => 1", input: "wA==", blobs: [], silentMs: 30_000 };
+      expect(await callHarness(page, "vector", request)).toMatchObject({ state: "done" });
+    }
+    // The browser may still have the last one.
+    await until(async () => (await ports()) <= before + 1);
   });
 
   it("terminates a kernel that hangs at once, and what waits for it rejects", async () => {

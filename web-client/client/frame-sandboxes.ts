@@ -1,4 +1,4 @@
-import { expose, transfer, wrap } from "comlink";
+import { expose, releaseProxy, transfer, wrap } from "comlink";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
 import type { Sandbox, SandboxFactory, SandboxHost } from "../../shared/client/ports.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
@@ -119,6 +119,8 @@ class WorkerSandbox implements Sandbox {
 
   #end(reason: Ended["reason"], kind: Ended["kind"] = "crash"): void {
     this.#port.close();
+    // comlink keeps the endpoint of each proxy that is in use, and the endpoint has this sandbox.
+    this.#runner[releaseProxy]();
     this.#resolveEnded({ reason, kind });
   }
 
@@ -156,9 +158,15 @@ function exposedHost(host: SandboxHost): SandboxHost {
       const bytes = (await host.data(name, range)).slice();
       return transfer(bytes, [bytes.buffer]);
     },
-    put: (bytes) => host.put(bytes),
+    put: (bytes) => host.put(bytes).finally(() => free(bytes)),
     report: (report) => host.report(report),
   };
+}
+
+/** Gives memory back at once, because the page may collect no garbage for a long time. A worker may have sent anything. */
+function free(bytes: Uint8Array | undefined): void {
+  const buffer = bytes?.buffer as Partial<ArrayBuffer> | undefined;
+  buffer?.transfer?.(0);
 }
 
 /** Copies a view: a structured clone takes the whole buffer behind it, for 100 bytes of a task a frame of up to 16 MiB. */

@@ -2,7 +2,7 @@
  * Code of both the page and the workers of its sandboxes, which the page hands to the workers (build/common-code.ts). A module named here
  * is shared as a whole, so each name that either side imports from it must be listed.
  */
-export { expose, transfer, wrap } from "comlink";
+export { expose, releaseProxy, transfer, wrap } from "comlink";
 export {
   clip,
   dataFailure,

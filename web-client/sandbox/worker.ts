@@ -18,6 +18,7 @@ const now = performance.now.bind(performance);
 const objectUrl = URL.createObjectURL.bind(URL);
 const revoke = URL.revokeObjectURL.bind(URL);
 const BlobOfSource = Blob;
+const Bytes = Uint8Array;
 
 const mib = 2 ** 20;
 
@@ -62,7 +63,8 @@ function hostOver(remote: RemoteHost): RunnerHost {
   const inTurn = limitConcurrency(callsAtOnce);
   return {
     data: (name, range) => inTurn(() => remote.data(name, range)),
-    put: (bytes) => inTurn(() => remote.put(bytes)),
+    // The reader of a clone keeps the message's bytes beside its own until it collects garbage.
+    put: (bytes) => inTurn(() => remote.put(movedCopy(bytes))),
     report: (report) => remote.report(moved(report)),
   };
 }
@@ -71,6 +73,11 @@ function moved<Report extends RunnerReport | undefined>(report: Report): Report 
   const { bytes } = report?.finished ?? {};
   const isLarge = report && bytes && bytes.byteLength >= transferBytes;
   return isLarge ? transfer(report, [bytes.buffer as ArrayBuffer]) : report;
+}
+
+function movedCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Bytes(bytes);
+  return transfer(copy, [copy.buffer]);
 }
 
 /** Holds back a kernel's further calls in the worker's memory, so that they do not fill the page's. */
