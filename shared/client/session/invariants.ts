@@ -22,6 +22,7 @@ function checkTasks(state: Readonly<SessionState>): void {
   for (const job of state.jobs.values()) {
     const waiting = job.queue.list();
     hold(new Set(waiting).size === waiting.length, "a task waits once");
+    hold(job.tasks.size > 0 || job.queue.length === 0, "a job without tasks is remembered without them");
     for (const task of waiting) hold(job.tasks.get(task.task.index) === task, "what waits is held");
     for (const [index, task] of job.tasks) {
       held++;

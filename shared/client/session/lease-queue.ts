@@ -12,6 +12,11 @@ export class LeaseQueue<T> {
     this.#isLive = isLive;
   }
 
+  /** Number of entries, those that are not live included. */
+  get length(): number {
+    return this.#again.length + this.#entries.length;
+  }
+
   push(entry: T): void {
     this.#entries.push(entry);
   }
@@ -60,6 +65,13 @@ export class LeaseQueue<T> {
       if (this.#isLive(entry)) return entry;
     }
     return undefined;
+  }
+
+  /** Drops all entries. */
+  clear(): void {
+    this.#again = [];
+    this.#entries = [];
+    this.#head = 0;
   }
 
   /** Live entries, in order. */

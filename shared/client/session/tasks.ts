@@ -27,6 +27,8 @@ export function forget(state: SessionState, task: HeldTask): void {
   if (place.state === "queued") state.queuedTasks--;
   if (place.state === "bundled") place.remaining.delete(index);
   if (job.tasks.get(index) === task) job.tasks.delete(index);
+  // The session remembers the job, and its queue would keep the inputs of its tasks with the frames in which they came.
+  if (job.tasks.size === 0) job.queue.clear();
   if (checkpoint) state.checkpointsPending.delete(task);
   task.place = gone;
 }

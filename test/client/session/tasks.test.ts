@@ -356,6 +356,22 @@ describe("[CANCEL-1] what is no longer wanted", () => {
     expect(statusOf(h.session.state)).toMatchObject({ queued: 0, unsent: 0 });
   });
 
+  test("[MEM-2] a job that is over is remembered without its tasks", () => {
+    const h = new SessionHarness({ slots: 1 });
+    h.join();
+    h.teach(0.01);
+    h.lease([leased(0), leased(1)]);
+    h.begin(0);
+    h.report(0, { finished: [finished(0), finished(1)] });
+    h.lease([leased(0), leased(1), leased(2)], other);
+    h.hear({ type: "cancel", job: other.id });
+    const { jobs } = h.session.state;
+    expect([...jobs.values()].map(({ id, queue }) => [id, queue.length])).toEqual([
+      [job.id, 0],
+      [other.id, 0],
+    ]);
+  });
+
   test("a second lease of a running task is the same task, reported under the new attempt", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
