@@ -166,4 +166,6 @@ export const shapes: Readonly<Record<string, (round: Round, amounts: Amounts) =>
       Array.from({ length: 60 }, (_, at) => at),
       { requires: {}, verify: "audit", math: "portable" },
     ),
+
+  cancels: (round) => round.cancel(),
 };
