@@ -869,7 +869,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a request is not repeated when its reply was lost",
     file: "customer/http.ts",
-    find: "throw error instanceof PlatformError ? error : this.#lost(error);",
+    find: "throw error instanceof PlatformError ? error : lost(error, this.url);",
     replace: "throw error;",
     tests: customer,
   },
@@ -1272,7 +1272,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a Python customer hears of its inputs' failure as of a cancelled job",
     file: "python/manyhands.py",
-    find: `                self._wait(lambda: not self._is_left, stop)
+    find: `                self._wait(lambda: not self._is_being_left(), stop)
 `,
     replace: "",
     tests: python,
