@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
 import { noQuotas } from "../../server/store/quotas.ts";
-import { Database } from "../../server/store/sqlite/database.ts";
+import { SqliteDatabase } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
 import type { ClientId } from "../../shared/ids.ts";
@@ -43,7 +43,7 @@ class World {
     const path = join(directory, "store.sqlite");
     this.connection = new DatabaseSync(path);
     this.connection.exec("PRAGMA journal_mode = WAL");
-    const db = new Database(this.connection);
+    const db = new SqliteDatabase(this.connection);
     migrate(db, directory);
     this.store = new SqliteStore(db, { clock: Date.now, markEvery: 1, quotas: noQuotas });
     this.outside = new DatabaseSync(path);

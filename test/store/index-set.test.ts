@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { decodeRuns, encodeRuns } from "../../server/store/sqlite/index-runs.ts";
-import { IndexSet } from "../../server/store/sqlite/index-set.ts";
-import { VarintReader, VarintWriter } from "../../server/store/sqlite/varint.ts";
+import { decodeRuns, encodeRuns } from "../../server/store/sql/index-runs.ts";
+import { IndexSet } from "../../server/store/sql/index-set.ts";
+import { VarintReader, VarintWriter } from "../../server/store/sql/varint.ts";
 import { seededRandom } from "../../shared/random.ts";
 
 describe("a set of task indexes", () => {

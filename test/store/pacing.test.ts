@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Pacing } from "../../server/store/sqlite/pacing.ts";
+import { Pacing } from "../../server/store/sql/pacing.ts";
 
 /** Commits one verb after the other, `everyMs` apart; in a pause, `arrivals` verbs come with each tick. Counts the pauses. */
 function run(

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ClientId } from "../../shared/ids.ts";
 import { noQuotas } from "../../server/store/quotas.ts";
-import { Database } from "../../server/store/sqlite/database.ts";
+import { SqliteDatabase } from "../../server/store/sqlite/database.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import { SqliteStore } from "../../server/store/sqlite/sqlite-store.ts";
 import {
@@ -30,7 +30,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "manyhands-failure-"));
   connection = new DatabaseSync(join(directory, "store.sqlite"));
   connection.exec("PRAGMA journal_mode = WAL");
-  const db = new Database(connection);
+  const db = new SqliteDatabase(connection);
   migrate(db, directory);
   store = new SqliteStore(db, { clock: Date.now, markEvery: 1, quotas: noQuotas });
   await postKernel(store);
@@ -164,7 +164,11 @@ it("goes on with a deletion that was cut short", async () => {
   await store.close();
   expect(await deletion).toMatchObject({ code: "SHUTTING_DOWN" });
   connection = new DatabaseSync(join(directory, "store.sqlite"));
-  store = new SqliteStore(new Database(connection), { clock: Date.now, markEvery: 1, quotas: noQuotas });
+  store = new SqliteStore(new SqliteDatabase(connection), {
+    clock: Date.now,
+    markEvery: 1,
+    quotas: noQuotas,
+  });
   expect(await store.getJob(id)).toBeUndefined();
   const rows = () =>
     (

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hashColumn } from "../../server/store/sqlite/columns.ts";
-import { Database } from "../../server/store/sqlite/database.ts";
+import { hashColumn } from "../../server/store/sql/columns.ts";
+import { SqliteDatabase } from "../../server/store/sqlite/database.ts";
 import { databaseName, openSqliteStore } from "../../server/store/sqlite/open.ts";
 import { migrate } from "../../server/store/sqlite/schema.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
@@ -26,7 +26,7 @@ import {
 } from "../contract/store-fixtures.ts";
 
 let directory: string;
-let old: Database;
+let old: SqliteDatabase;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "manyhands-versions-"));
 });
@@ -36,7 +36,7 @@ afterEach(() => rm(directory, { recursive: true }));
 function openOld(version: number): void {
   const connection = new DatabaseSync(join(directory, databaseName));
   connection.exec("PRAGMA journal_mode = WAL");
-  old = new Database(connection);
+  old = new SqliteDatabase(connection);
   migrate(old, directory, version);
 }
 

@@ -1,8 +1,25 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Database, Step, SqlValue } from "../sql/database.ts";
+
+/** A step that has its result already. */
+class Ready<T> implements IterableIterator<never, T> {
+  readonly #result: { done: true; value: T };
+
+  constructor(value: T) {
+    this.#result = { done: true, value };
+  }
+
+  next(): IteratorResult<never, T> {
+    return this.#result;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+}
 
 /** A SQLite connection that keeps every statement prepared: a verb has its SQL in place and pays for parsing once. */
-export class Database {
-  /** Number of changed rows so far: a caller can compare it to see whether a verb wrote before it threw. */
+export class SqliteDatabase implements Database {
   changes = 0;
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -11,27 +28,27 @@ export class Database {
     this.#connection = connection;
   }
 
-  /** Runs a statement. @returns the number of changed rows */
-  run(sql: string, ...values: SQLInputValue[]): number {
+  write(sql: string, ...values: SqlValue[]): void {
+    this.changes += Number(this.#statement(sql).run(...values).changes);
+  }
+
+  run(sql: string, ...values: SqlValue[]): Step<number> {
     const changed = Number(this.#statement(sql).run(...values).changes);
     this.changes += changed;
-    return changed;
+    return new Ready(changed);
   }
 
-  /** The first row, or undefined. The caller states the type of the row next to its SQL. */
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
-  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#statement(sql).get(...values) as Row | undefined;
+  get<Row>(sql: string, ...values: SqlValue[]): Step<Row | undefined> {
+    return new Ready(this.#statement(sql).get(...values) as Row | undefined);
   }
 
-  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#statement(sql).all(...values) as Row[];
+  all<Row>(sql: string, ...values: SqlValue[]): Step<Row[]> {
+    return new Ready(this.#statement(sql).all(...values) as Row[]);
   }
 
-  /** Iterates over rows, for readers that stop early. Between two rows the caller must not write or yield to the event loop. */
-  iterate<Row>(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
-    return this.#statement(sql).iterate(...values) as IterableIterator<Row>;
-  }
+  /** Verbs of one process run one after the other. */
+  holdings(): void {}
 
   /** Runs several statements without values: schema, pragmas, transactions. */
   exec(sql: string): void {
@@ -50,7 +67,8 @@ export class Database {
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) {
-      statement = this.#connection.prepare(sql);
+      // SQLite locks the whole database, and has no words for rows.
+      statement = this.#connection.prepare(sql.replace(/ FOR UPDATE$/, ""));
       this.#statements.set(sql, statement);
     }
     return statement;

@@ -1,7 +1,7 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import type { Database } from "./database.ts";
+import type { SqliteDatabase } from "./database.ts";
 import { isDiskFailure, storeError } from "./failure.ts";
-import { Pacing, tickMs } from "./pacing.ts";
+import { Pacing, tickMs } from "../sql/pacing.ts";
 
 interface Waiting {
   readonly verb: () => unknown;
@@ -39,7 +39,7 @@ const transactionMs = 25;
  * the whole group is rolled back and each verb runs again in a transaction of its own.
  */
 export class GroupCommit {
-  readonly #db: Database;
+  readonly #db: SqliteDatabase;
   readonly #hooks: Hooks;
   readonly #pacing = new Pacing();
   #waiting: Waiting[] = [];
@@ -48,7 +48,7 @@ export class GroupCommit {
   #scheduled = false;
   #idle: (() => void)[] = [];
 
-  constructor(db: Database, hooks: Hooks) {
+  constructor(db: SqliteDatabase, hooks: Hooks) {
     this.#db = db;
     this.#hooks = hooks;
   }

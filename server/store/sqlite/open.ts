@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "../../../system/sqlite.ts";
 import { makeFolder } from "../../make-folder.ts";
 import type { Store } from "../store.ts";
-import { Database } from "./database.ts";
+import { SqliteDatabase } from "./database.ts";
 import { openError } from "./failure.ts";
 import { noQuotas, type Quotas } from "../quotas.ts";
 import { migrate } from "./schema.ts";
@@ -53,7 +53,7 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
     connection.exec(filePragmas);
     // Takes the write lock once, so that a directory in use or read-only is refused at the start, not at the first job.
     connection.exec("BEGIN IMMEDIATE; COMMIT");
-    const db = new Database(connection);
+    const db = new SqliteDatabase(connection);
     migrate(db, directory);
     return makeStore(db, options);
   } catch (error) {
@@ -64,7 +64,7 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
 
 /** A store in memory, for tests and for runs without a server. */
 export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise<Store> {
-  const db = new Database(new DatabaseSync(":memory:"));
+  const db = new SqliteDatabase(new DatabaseSync(":memory:"));
   migrate(db, ":memory:");
   return makeStore(db, options);
 }
@@ -74,7 +74,7 @@ export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise
  * job's row anyway.
  */
 function makeStore(
-  db: Database,
+  db: SqliteDatabase,
   { clock = Date.now, markEvery = 4096, quotas = noQuotas }: SqliteStoreOptions,
 ): Store {
   return new SqliteStore(db, { clock, markEvery, quotas });

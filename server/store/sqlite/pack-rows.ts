@@ -1,9 +1,10 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { TaskFailure } from "../../../shared/wire/rest.ts";
-import { readName, readRefs } from "./columns.ts";
-import type { Database } from "./database.ts";
-import { OutcomePacks } from "./outcome-packs.ts";
-import { TaskPacks } from "./task-packs.ts";
+import { readName, readRefs } from "../sql/columns.ts";
+import type { SqliteDatabase } from "./database.ts";
+import { finish } from "../sql/database.ts";
+import { OutcomePacks } from "../sql/outcome-packs.ts";
+import { TaskPacks } from "../sql/task-packs.ts";
 
 interface TaskColumns {
   readonly job: number;
@@ -25,7 +26,7 @@ interface OutcomeColumns {
 const stride = 256;
 
 /** Makes packs of the tables of version 2, which had a row for each task and each outcome, and drops the tables. */
-export function packRows(db: Database): void {
+export function packRows(db: SqliteDatabase): void {
   const tasks = new TaskPacks(db);
   let current = -1;
   for (const { job, idx, input, refs } of taskRows(db)) {
@@ -46,13 +47,15 @@ export function packRows(db: Database): void {
   db.exec("DROP TABLE tasks; DROP TABLE outcomes");
 }
 
-function* taskRows(db: Database): Iterable<TaskColumns> {
+function* taskRows(db: SqliteDatabase): Iterable<TaskColumns> {
   for (let last = { job: -1, idx: 0 }; ;) {
-    const rows = db.all<TaskColumns>(
-      "SELECT job, idx, input, refs FROM tasks WHERE (job, idx) > (?, ?) ORDER BY job, idx LIMIT ?",
-      last.job,
-      last.idx,
-      stride,
+    const rows = finish(
+      db.all<TaskColumns>(
+        "SELECT job, idx, input, refs FROM tasks WHERE (job, idx) > (?, ?) ORDER BY job, idx LIMIT ?",
+        last.job,
+        last.idx,
+        stride,
+      ),
     );
     yield* rows;
     if (rows.length < stride) return;
@@ -60,14 +63,16 @@ function* taskRows(db: Database): Iterable<TaskColumns> {
   }
 }
 
-function* outcomeRows(db: Database): Iterable<OutcomeColumns> {
+function* outcomeRows(db: SqliteDatabase): Iterable<OutcomeColumns> {
   for (let last = { job: -1, seq: 0 }; ;) {
-    const rows = db.all<OutcomeColumns>(
-      `SELECT job, seq, idx, output, refs, failure FROM outcomes WHERE (job, seq) > (?, ?)
+    const rows = finish(
+      db.all<OutcomeColumns>(
+        `SELECT job, seq, idx, output, refs, failure FROM outcomes WHERE (job, seq) > (?, ?)
        ORDER BY job, seq LIMIT ?`,
-      last.job,
-      last.seq,
-      stride,
+        last.job,
+        last.seq,
+        stride,
+      ),
     );
     yield* rows;
     if (rows.length < stride) return;

@@ -1,11 +1,12 @@
-import type { Database } from "./database.ts";
+import type { SqliteDatabase } from "./database.ts";
 import { PlatformError } from "../../../shared/errors.ts";
+import { finish } from "../sql/database.ts";
 import { packRows } from "./pack-rows.ts";
 
 /** "MHNDS" cut to 32 bits: distinguishes this database from any other SQLite file. */
 const applicationId = 0x4d484e44;
 
-type Migration = string | ((db: Database) => void);
+type Migration = string | ((db: SqliteDatabase) => void);
 
 /**
  * Tasks and outcomes since version 3. A pack holds what the verbs of one transaction wrote for one job: consecutive tasks, or
@@ -279,8 +280,8 @@ const schemaVersion = migrations.length;
  * Migrates the database to {@link schemaVersion}, in one transaction for each version (`upTo` an earlier one, for tests).
  * @throws PlatformError DATA_DIRECTORY when a newer build, or another program, made the database
  */
-export function migrate(db: Database, directory: string, upTo = schemaVersion): void {
-  const pragma = (name: string) => Number(db.get<Record<string, number>>(`PRAGMA ${name}`)?.[name]);
+export function migrate(db: SqliteDatabase, directory: string, upTo = schemaVersion): void {
+  const pragma = (name: string) => Number(finish(db.get<Record<string, number>>(`PRAGMA ${name}`))?.[name]);
   const version = pragma("user_version");
   const owner = pragma("application_id");
   if (owner !== applicationId && (owner !== 0 || version !== 0 || hasTables(db)))
@@ -307,6 +308,6 @@ export function migrate(db: Database, directory: string, upTo = schemaVersion): 
   }
 }
 
-function hasTables(db: Database): boolean {
-  return db.get("SELECT 1 FROM sqlite_schema LIMIT 1") !== undefined;
+function hasTables(db: SqliteDatabase): boolean {
+  return finish(db.get("SELECT 1 FROM sqlite_schema LIMIT 1")) !== undefined;
 }

@@ -1,0 +1,97 @@
+import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { ResultRow } from "../../store.ts";
+import { decodeRuns } from "../index-runs.ts";
+import type { Transaction } from "../transaction.ts";
+import { ValuePack } from "../value-pack.ts";
+import type { Step } from "../database.ts";
+
+interface OutcomeColumns {
+  readonly seq: number;
+  readonly count: number;
+  readonly first: TaskIndex;
+  readonly runs: Uint8Array | null;
+  readonly sizes: Uint8Array | null;
+  readonly side: string | null;
+  /** Null for a failure, which has no outputs. */
+  readonly outputs: Uint8Array | null;
+  readonly failure: string | null;
+}
+
+/** Estimated bytes of a result beside its output; the limit is approximate, too. */
+const rowBytes = 64;
+
+/** Packs of the first query of a page, and most of a later one. */
+const firstStride = 4;
+const maxStride = 256;
+
+/**
+ * A page of results. Outputs are views into their packs: a page is short-lived, and keeps at most the rest of its first and
+ * last pack (256 KiB each) in memory.
+ */
+export function* results(
+  transaction: Transaction,
+  id: JobId,
+  after: number,
+  limit: number,
+  maxBytes: number,
+): Step<ResultRow[]> {
+  const { number, row } = yield* transaction.jobs.need(id);
+  const page: ResultRow[] = [];
+  // A customer that follows a job asks repeatedly at the job's end.
+  if (after >= row.lastSeq || limit < 1) return page;
+  let bytes = 0;
+  let next = yield* packOf(transaction, number, after + 1);
+  for (let asked = firstStride, read = 0; ;) {
+    const packs = yield* packsFrom(transaction, number, next, asked);
+    for (const columns of packs) {
+      const { seq, count, first, runs, outputs, failure } = columns;
+      next = seq + count;
+      const from = Math.max(0, after + 1 - seq);
+      if (from >= count) continue;
+      const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
+      const indexes = decodeRuns(first, count, runs);
+      for (let at = from; at < count; at++) {
+        bytes += rowBytes + (pack ? pack.size(at) : failure!.length);
+        if (page.length > 0 && bytes > maxBytes) return page;
+        page.push(pack ? doneRow(seq + at, indexes[at]!, pack, at) : failedRow(seq, first, failure!));
+        if (page.length >= limit) return page;
+      }
+    }
+    if (packs.length < asked) return page;
+    // As many packs as the rest of the page needs when they are like those before.
+    read += packs.length;
+    const share = Math.max(page.length / limit, bytes / maxBytes, 1 / maxStride);
+    asked = Math.max(1, Math.min(Math.ceil((read * (1 - share)) / share), maxStride));
+  }
+}
+
+/** The beginning of the pack that holds a sequence number, if there is one. */
+function* packOf({ db }: Transaction, job: number, seq: number): Step<number> {
+  const found = yield* db.get<{ seq: number | null }>(
+    "SELECT max(seq) AS seq FROM outcomePacks WHERE job = ? AND seq <= ?",
+    job,
+    seq,
+  );
+  return found?.seq ?? seq;
+}
+
+/** Packs with results from `seq` on, in order. */
+function packsFrom({ db }: Transaction, job: number, seq: number, limit: number): Step<OutcomeColumns[]> {
+  return db.all<OutcomeColumns>(
+    `SELECT seq, count, first, runs, sizes, side, outputs, failure FROM outcomePacks
+     WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?`,
+    job,
+    seq,
+    limit,
+  );
+}
+
+function doneRow(seq: number, index: TaskIndex, pack: ValuePack, at: number): ResultRow {
+  const { payload, refs } = pack.value(at);
+  return { seq, index, state: "done", output: payload, refs };
+}
+
+function failedRow(seq: number, index: TaskIndex, failure: string): ResultRow {
+  return { seq, index, state: "failed", failure: JSON.parse(failure) as TaskFailure };
+}

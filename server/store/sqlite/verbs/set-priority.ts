@@ -1,9 +1,0 @@
-import type { JobId } from "../../../../shared/ids.ts";
-import type { JobRow } from "../../store.ts";
-import type { Transaction } from "../transaction.ts";
-
-export function setPriority({ jobs }: Transaction, id: JobId, priority: number): JobRow {
-  const job = jobs.need(id);
-  if (job.row.priority !== priority) jobs.change(job, { priority });
-  return job.row;
-}
