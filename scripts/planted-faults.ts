@@ -544,8 +544,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "requeued tasks stay ended for the next start",
     file: "server/store/sql/ended-sets.ts",
-    find: "    for (const index of indexes) tasks.delete(index);\n    this.save(job);",
-    replace: "    for (const index of indexes) tasks.delete(index);",
+    find: "    job.reopenings++;\n    this.save(job);",
+    replace: "    job.reopenings++;",
     tests: store,
   },
   {

@@ -371,3 +371,6 @@ export interface TokenRow {
   readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
 }
+
+/** What of a job changed: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */
+export type ChangeKind = "tasks" | "outcomes" | "state" | "provisional";

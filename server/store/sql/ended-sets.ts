@@ -67,7 +67,14 @@ export class EndedSets {
   *reopen(job: CachedJob, indexes: readonly TaskIndex[]): Step<void> {
     const tasks = yield* this.of(job);
     for (const index of indexes) tasks.delete(index);
+    job.reopenings++;
     this.save(job);
+  }
+
+  /** Adds the outcomes that other servers recorded after a sequence number, if the set is in memory. */
+  *readOn({ number }: CachedJob, after: number): Step<void> {
+    const set = this.#sets.get(number);
+    if (set) yield* this.#readOn(number, set, after);
   }
 
   /** Drops the set of a job that no verb will need soon. */

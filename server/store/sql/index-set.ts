@@ -109,6 +109,17 @@ export class IndexSet {
     return index;
   }
 
+  get isEmpty(): boolean {
+    return this.#pages.size === 0;
+  }
+
+  /** All indexes, lowest first. */
+  *indexes(): Iterable<TaskIndex> {
+    for (const page of [...this.#pages.keys()].sort((a, b) => a - b))
+      for (let index = page * pageBits; index < (page + 1) * pageBits; index++)
+        if (this.has(index)) yield index;
+  }
+
   /** The set in few bytes: for each run of full pages, and for each other page, the gap before it and its content. */
   encode(): Uint8Array {
     const writer = new VarintWriter();

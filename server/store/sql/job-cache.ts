@@ -23,6 +23,10 @@ export interface CachedJob {
   hasProvisional: boolean;
   /** The jobs that take outputs of this one. */
   readonly fed: Set<JobId>;
+  /** Grows with every commit that changed the job, where several servers do. */
+  version: number;
+  /** Grows whenever outcomes of the job are removed. */
+  reopenings: number;
 }
 
 interface JobColumns {
@@ -60,6 +64,8 @@ export interface CachedColumns extends JobColumns {
   readonly fed: string | null;
   readonly nextIndex: number | null;
   readonly sideRows: number;
+  readonly version?: number;
+  readonly reopenings?: number;
   readonly provisionalRows: number;
 }
 
@@ -156,6 +162,11 @@ export class JobCache {
     for (const job of this.changed)
       this.db.write(`UPDATE jobs SET ${savedColumns} WHERE number = ?`, ...savedValues(job), job.number);
     this.changed.clear();
+    this.trim();
+  }
+
+  /** Drops all jobs when there are many. */
+  protected trim(): void {
     if (this.cached.size > maxCached) this.cached.clear();
   }
 
@@ -174,7 +185,16 @@ export class JobCache {
 }
 
 export function cachedJob(columns: CachedColumns): CachedJob {
-  const { number, lowWater, nextIndex, sideRows, provisionalRows, fed } = columns;
+  const {
+    number,
+    lowWater,
+    nextIndex,
+    sideRows,
+    provisionalRows,
+    fed,
+    version = 0,
+    reopenings = 0,
+  } = columns;
   return {
     number,
     row: rowOf(columns),
@@ -183,6 +203,8 @@ export function cachedJob(columns: CachedColumns): CachedJob {
     hasSideRows: sideRows === 1,
     hasProvisional: provisionalRows === 1,
     fed: new Set(readIds(fed)),
+    version,
+    reopenings,
   };
 }
 

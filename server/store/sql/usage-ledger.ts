@@ -40,7 +40,7 @@ export class UsageLedger {
   readonly quotas: Quotas;
   readonly #customers = new Map<string, Counts>();
   /** Changes of this transaction. */
-  #pending: [customer: string, change: Change][] = [];
+  protected pending: [customer: string, change: Change][] = [];
   /** Customers whose bytes are full, as of the last commit. */
   readonly #full = new Set<string>();
   #listener: (customer: string, full: boolean) => void = () => {};
@@ -72,8 +72,15 @@ export class UsageLedger {
 
   /* oxlint-enable eslint/require-yield */
 
+  /** Replaces the committed counts of a customer; the changes of this transaction stay on top. */
+  protected set(customer: string, usage: Usage): void {
+    this.#customers.set(customer, { ...usage });
+    for (const [changed, change] of this.pending) if (changed === customer) this.#apply(customer, change, 1);
+    if (this.#noteFull(customer)) this.#listener(customer, this.#full.has(customer));
+  }
+
   add(customer: string, change: Change): void {
-    this.#pending.push([customer, change]);
+    this.pending.push([customer, change]);
     this.#apply(customer, change, 1);
   }
 
@@ -126,9 +133,9 @@ export class UsageLedger {
   }
 
   committed(): void {
-    if (this.#pending.length === 0) return;
-    const changed = new Set(this.#pending.map(([customer]) => customer));
-    this.#pending = [];
+    if (this.pending.length === 0) return;
+    const changed = new Set(this.pending.map(([customer]) => customer));
+    this.pending = [];
     for (const customer of changed) {
       if (this.#noteFull(customer)) this.#listener(customer, this.#full.has(customer));
       const counts = this.#customers.get(customer);
@@ -137,8 +144,8 @@ export class UsageLedger {
   }
 
   rolledBack(): void {
-    for (const [customer, change] of this.#pending) this.#apply(customer, change, -1);
-    this.#pending = [];
+    for (const [customer, change] of this.pending) this.#apply(customer, change, -1);
+    this.pending = [];
   }
 
   #apply(customer: string, change: Change, sign: 1 | -1): void {

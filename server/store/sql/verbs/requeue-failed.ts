@@ -55,7 +55,7 @@ export function* requeueStride(
   if (job.row.state === "quarantined") yield* mustBeFree(transaction, job);
   const found = yield* db.all<{ seq: number; first: TaskIndex; bytes: number; inputless: number }>(
     `SELECT seq, first, octet_length(failure) AS bytes,
-       EXISTS (SELECT 1 FROM inputless WHERE inputless.job = outcomePacks.job AND idx = first) AS inputless
+       CASE WHEN EXISTS (SELECT 1 FROM inputless WHERE inputless.job = outcomePacks.job AND idx = first) THEN 1 ELSE 0 END AS inputless
      FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     job.number,
     after,

@@ -1,0 +1,270 @@
+import { PlatformError } from "../../../shared/errors.ts";
+import type { JobId } from "../../../shared/ids.ts";
+import type { Quotas } from "../quotas.ts";
+import type { News, ServerRow, SharedStore } from "../shared-store.ts";
+import type { Query } from "../sql/database.ts";
+import { EndedSets } from "../sql/ended-sets.ts";
+import { JobCache } from "../sql/job-cache.ts";
+import { OutcomePacks } from "../sql/outcome-packs.ts";
+import { ProvisionalPacks } from "../sql/provisional-packs.ts";
+import { SqlStore, type Verb } from "../sql/sql-store.ts";
+import { TaskPacks } from "../sql/task-packs.ts";
+import type { Transaction } from "../sql/transaction.ts";
+import type { TokenRow } from "../store.ts";
+import { Commits } from "./commits.ts";
+import type { Target } from "./connection.ts";
+import { PostgresDatabase } from "./database.ts";
+import { storeError } from "./failure.ts";
+import { Readers } from "./readers.ts";
+import { Servers, type ServerName } from "./servers.ts";
+import { SharedClaims } from "./shared-claims.ts";
+import { SharedJobs } from "./shared-jobs.ts";
+import { SharedUsage } from "./usage.ts";
+import * as bans from "../sql/verbs/bans.ts";
+import * as tokens from "../sql/verbs/tokens.ts";
+
+export interface PostgresStoreParts extends ServerName {
+  readonly clock: () => number;
+  readonly markEvery: number;
+  readonly quotas: Quotas;
+  readonly timeToLiveMs: number;
+}
+
+/** The Store on PostgreSQL, which several servers share. Made by `openPostgresStore`. */
+export class PostgresStore extends SqlStore implements SharedStore {
+  protected readonly parts: Transaction;
+  readonly #options: PostgresStoreParts;
+  readonly #db = new PostgresDatabase();
+  readonly #usage: SharedUsage;
+  readonly #jobs: SharedJobs;
+  readonly #commits: Commits;
+  readonly #readers: Readers;
+  readonly #servers: Servers;
+  /** The epoch of the transaction under way. */
+  #epoch = 0;
+  #effects: (() => void)[] = [];
+  /** What this transaction changes beside jobs. */
+  readonly #kinds = new Set<"tokens" | "bans">();
+  #news: (news: News) => void = () => {};
+  #fenced: () => void = () => {};
+  #closing: Promise<void> | undefined;
+
+  constructor(target: Target, options: PostgresStoreParts) {
+    super();
+    this.#options = options;
+    this.#readers = new Readers(target);
+    this.#servers = new Servers(target, options, {
+      news: (news) => this.#news(news),
+      fenced: () => this.#fenced(),
+      inherited: () => this.#inherit(),
+    });
+    const db = this.#db;
+    const ended = new EndedSets(db, options.markEvery);
+    const provisional = new ProvisionalPacks(db, ended);
+    const epoch = () => this.#epoch;
+    const claims = new SharedClaims(
+      db,
+      {
+        get epoch() {
+          return epoch();
+        },
+        isGone: (server) => this.#servers.isGone(server),
+        know: (server) => this.#servers.know(server),
+      },
+      ended,
+    );
+    this.#usage = new SharedUsage(db, options.quotas);
+    this.#jobs = new SharedJobs(db, this.#usage, { ended, provisional, claims });
+    claims.changes = this.#jobs;
+    this.parts = {
+      db,
+      jobs: this.#jobs,
+      tasks: new TaskPacks(db),
+      outcomes: new OutcomePacks(db),
+      provisional,
+      ended,
+      usage: this.#usage,
+      claims,
+      feed: (id) => this.feeder.wake(id),
+      reopened: new Set(),
+      blobUsage: undefined,
+      dependents: () => {},
+      afterCommit: (effect) => this.#effects.push(effect),
+      clock: options.clock,
+    };
+    this.#commits = this.#makeCommits(target, claims);
+  }
+
+  /** Makes the server known to the others. */
+  async start(): Promise<void> {
+    await this.#servers.start();
+    await this.#commits.write(() => this.#usage.readFull(), {});
+    this.#inherit();
+  }
+
+  onNews(listener: (news: News) => void): void {
+    this.#news = listener;
+  }
+
+  onFenced(listener: () => void): void {
+    this.#fenced = listener;
+  }
+
+  servers(): Promise<ServerRow[]> {
+    return this.#servers.list();
+  }
+
+  introduce(name: string, urls: readonly string[]): Promise<void> {
+    return this.#servers.introduce({ name, urls });
+  }
+
+  override createToken(token: TokenRow) {
+    return this.#changing("tokens", (transaction) => tokens.createToken(transaction, token));
+  }
+
+  override revokeToken(id: string) {
+    return this.#changing("tokens", (transaction) => tokens.revokeToken(transaction, id));
+  }
+
+  override ban(subject: string, reason: string) {
+    return this.#changing("bans", (transaction) => bans.ban(transaction, subject, reason));
+  }
+
+  override unban(subject: string) {
+    return this.#changing("bans", (transaction) => bans.unban(transaction, subject));
+  }
+
+  async check(): Promise<void> {
+    const epoch = () => this.#epoch;
+    await this.write(function* ({ db }) {
+      // Writes the server's own row unchanged.
+      yield* db.run("UPDATE servers SET name = name WHERE epoch = ?", epoch());
+    });
+  }
+
+  close(): Promise<void> {
+    this.feeder.close();
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    await this.#commits.drained();
+    await this.#servers.close();
+    await Promise.all([this.#commits.close(), this.#readers.close()]);
+  }
+
+  protected async write<T>(verb: Verb<T>, job?: JobId, rows = 1): Promise<T> {
+    this.#mustBeOpen();
+    return this.#commits.write(() => verb(this.parts), { job, rows });
+  }
+
+  protected async read<T>(verb: Verb<T>): Promise<T> {
+    this.#mustBeOpen();
+    try {
+      return await this.#readers.run(() => verb(this.#reading()));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  /** Claims need not outlive a crash of PostgreSQL: what is lost can be claimed again. */
+  protected async claiming<T>(verb: Verb<T>, job: JobId): Promise<T> {
+    this.#mustBeOpen();
+    return this.#commits.write(() => verb(this.parts), { job, lasting: false });
+  }
+
+  #changing<T>(kind: "tokens" | "bans", verb: Verb<T>): Promise<T> {
+    return this.write((transaction) => {
+      this.#kinds.add(kind);
+      return verb(transaction);
+    });
+  }
+
+  /** Parts for one read: nothing that an earlier read saw is remembered. */
+  #reading(): Transaction {
+    const db = new PostgresDatabase();
+    const ended = new EndedSets(db, this.#options.markEvery);
+    const usage = new SharedUsage(db, this.#options.quotas);
+    return {
+      ...this.parts,
+      db,
+      jobs: new JobCache(db, usage),
+      tasks: new TaskPacks(db),
+      outcomes: new OutcomePacks(db),
+      provisional: new ProvisionalPacks(db, ended),
+      ended,
+      usage,
+      blobUsage: undefined,
+    };
+  }
+
+  #makeCommits(target: Target, claims: SharedClaims): Commits {
+    const { parts } = this;
+    const forget = () => {
+      this.#effects = [];
+      this.#kinds.clear();
+      this.#usage.rolledBack();
+      parts.reopened.clear();
+      parts.jobs.clear();
+      parts.tasks.clear();
+      parts.outcomes.clear();
+      parts.provisional.clear();
+      parts.ended.clear();
+      claims.clear();
+    };
+    return new Commits(this.#db, target, {
+      changes: () => parts.jobs.changes,
+      beginning: () => {
+        if (this.#epoch === this.#servers.epoch) return;
+        // Claims of the epoch before belong to nobody.
+        forget();
+        this.#epoch = this.#servers.epoch;
+      },
+      locked: (ids, heads) => this.#jobs.locked(ids, heads),
+      beforeCommit: () => {
+        parts.tasks.flush();
+        parts.outcomes.flush();
+        parts.provisional.flush();
+        parts.ended.flush();
+        claims.flush();
+        parts.jobs.writeChanges();
+        this.#usage.flush();
+        for (const kind of this.#kinds)
+          this.#db.write("UPDATE changes SET count = count + 1 WHERE kind = ?", kind);
+        return this.#asides();
+      },
+      committed: () => {
+        this.#servers.note(this.#jobs.written);
+        this.#jobs.committed();
+        this.#usage.committed();
+        this.#kinds.clear();
+        parts.reopened.clear();
+        parts.blobUsage = undefined;
+        for (const effect of this.#effects.splice(0)) effect();
+      },
+      rolledBack: forget,
+      lost: forget,
+      fenced: () => this.#servers.register(this.#epoch),
+    });
+  }
+
+  #asides(): Query[] {
+    const fence: Query = { sql: "SELECT fence(?)", values: [this.#epoch] };
+    const payload = this.#servers.notification(this.#jobs.written, [...this.#kinds]);
+    if (payload === undefined) return [fence];
+    return [{ sql: "SELECT pg_notify('manyhands ' || current_schema(), ?)", values: [payload] }, fence];
+  }
+
+  /** Resumes what servers left half-way when they ended. */
+  #inherit(): void {
+    this.feedAll();
+    // After any failure the next end of a server, or the next start, resumes the sweep.
+    this.sweepForgotten().catch(() => {});
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing)
+      throw new PlatformError("SHUTTING_DOWN", "The store is closed: the server is going down.");
+  }
+}

@@ -1,0 +1,284 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { JobId } from "../../../shared/ids.ts";
+import type { News, ServerRow } from "../shared-store.ts";
+import { Connection, type Target } from "./connection.ts";
+import type { Liveness } from "./shared-claims.ts";
+import type { ChangedJob } from "./shared-jobs.ts";
+
+/** How this server introduces itself to the others. */
+export interface ServerName {
+  readonly name: string;
+  /** Addresses under which clients reach it. */
+  readonly urls: readonly string[];
+}
+
+interface Options extends ServerName {
+  /** Time after which a silent server counts as dead. */
+  readonly timeToLiveMs: number;
+}
+
+/** A notification has at most 8,000 bytes. */
+const payloadBytes = 7_900;
+
+/** A dead server's row stays for a while, for people to see. */
+const rowKeptS = 60;
+
+const reconnectMs = 250;
+
+interface Listeners {
+  news(news: News): void;
+  /** This server was declared dead, and has a new epoch. */
+  fenced(): void;
+  /** Another server died, and its unfinished work falls to this one. */
+  inherited(): void;
+}
+
+/**
+ * The servers of the database: this one's row, which it renews; which others are alive; what they changed, from their notifications and
+ * from polling behind these.
+ */
+export class Servers implements Liveness {
+  epoch = 0;
+  /** Whether other servers are alive, as of the last renewal. */
+  others = false;
+  readonly #target: Target;
+  readonly #options: Options;
+  readonly #listeners: Listeners;
+  #connection: Connection | undefined;
+  readonly #known = new Set<number>();
+  readonly #gone = new Set<number>();
+  /** The versions of active jobs, as this server knows them. */
+  readonly #versions = new Map<JobId, number>();
+  readonly #counts = new Map<string, number>();
+  #closed = false;
+  #loop: Promise<void> = Promise.resolve();
+  readonly #stop = new AbortController();
+  #registering: Promise<void> | undefined;
+
+  constructor(target: Target, options: Options, listeners: Listeners) {
+    this.#target = target;
+    this.#options = options;
+    this.#listeners = listeners;
+  }
+
+  async start(): Promise<void> {
+    await this.#connect();
+    await this.#poll(false);
+    this.#loop = this.#run();
+  }
+
+  isGone(epoch: number): boolean {
+    return this.#gone.has(epoch);
+  }
+
+  know(epoch: number): void {
+    if (epoch !== this.epoch) this.#known.add(epoch);
+  }
+
+  /** The rows of all servers that were alive lately. */
+  async list(): Promise<ServerRow[]> {
+    const rows = await this.#connected().query<Omit<ServerRow, "urls"> & { urls: string }>(
+      `SELECT epoch, name, urls, (extract(epoch FROM since) * 1000)::bigint AS since, expires > clock_timestamp() AS live,
+         (extract(epoch FROM clock_timestamp() - expires) * 1000)::bigint + ${this.#options.timeToLiveMs} AS silentMs
+       FROM servers ORDER BY epoch`,
+    );
+    return rows.map((row) => ({ ...row, urls: row.urls === "" ? [] : row.urls.split(" ") }));
+  }
+
+  /** Names the addresses of this server, which it may know only after it listens. */
+  async introduce({ name, urls }: ServerName): Promise<void> {
+    await this.#connected().query(
+      "UPDATE servers SET name = ?, urls = ? WHERE epoch = ?",
+      name,
+      urls.join(" "),
+      this.epoch,
+    );
+  }
+
+  /** The notification of changes; undefined when there is nobody to hear it. */
+  notification(jobs: readonly ChangedJob[], kinds: readonly string[]): string | undefined {
+    const told = jobs.filter((job) => job.kinds.length > 0);
+    if (!this.others || (told.length === 0 && kinds.length === 0)) return undefined;
+    const text = JSON.stringify({
+      epoch: this.epoch,
+      kinds,
+      jobs: told.map((job) => [job.id, job.version, job.kinds]),
+    });
+    return text.length <= payloadBytes ? text : JSON.stringify({ epoch: this.epoch, kinds, many: true });
+  }
+
+  /** Notes own changes that were committed. */
+  note(jobs: readonly ChangedJob[]): void {
+    for (const { id, version } of jobs) this.#versions.set(id, version);
+  }
+
+  /** Registers anew after the server of an epoch was declared dead. */
+  async register(dead: number): Promise<void> {
+    if (dead !== this.epoch) return;
+    this.#registering ??= this.#register().finally(() => (this.#registering = undefined));
+    await this.#registering;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stop.abort();
+    await this.#loop;
+    try {
+      // The others hear of the end at once, and take over what is left.
+      await this.#connection?.query(
+        "UPDATE servers SET expires = clock_timestamp() WHERE epoch = ?",
+        this.epoch,
+      );
+    } catch {
+      // The row expires by itself.
+    }
+    await this.#connection?.close();
+  }
+
+  async #register(): Promise<void> {
+    const { name, urls, timeToLiveMs } = this.#options;
+    const [row] = await this.#connected().query<{ epoch: number }>(
+      `INSERT INTO servers (name, urls, expires) VALUES (?, ?, clock_timestamp() + ? * interval '1 millisecond') RETURNING epoch`,
+      name,
+      urls.join(" "),
+      timeToLiveMs,
+    );
+    const again = this.epoch !== 0;
+    this.epoch = row!.epoch;
+    if (again) this.#listeners.fenced();
+  }
+
+  async #run(): Promise<void> {
+    const renewMs = this.#options.timeToLiveMs * 0.3;
+    while (!this.#closed) {
+      await wait(renewMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      if (this.#closed) return;
+      try {
+        if (!this.#connection || this.#connection.isLost) await this.#connect();
+        await this.#renew();
+        await this.#poll(true);
+      } catch {
+        await wait(Math.min(reconnectMs, renewMs));
+      }
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const connection = await Connection.open(this.#target);
+    connection.onNotification = (payload) => this.#heard(payload);
+    const [row] = await connection.query<{ channel: string }>(
+      "SELECT quote_ident('manyhands ' || current_schema()) AS channel",
+    );
+    await connection.script(`LISTEN ${row!.channel}`);
+    this.#connection = connection;
+    if (this.epoch === 0) await this.register(0);
+  }
+
+  async #renew(): Promise<void> {
+    const { epoch } = this;
+    const [answer] = await this.#connected().run([
+      {
+        sql: `UPDATE servers SET expires = clock_timestamp() + ? * interval '1 millisecond'
+              WHERE epoch = ? AND expires > clock_timestamp()`,
+        values: [this.#options.timeToLiveMs, epoch],
+      },
+    ]);
+    if (answer!.changed === 0) await this.register(epoch);
+  }
+
+  async #poll(tell: boolean): Promise<void> {
+    const rows = await this.#connected().query<{ epoch: number; live: boolean }>(
+      "SELECT epoch, expires > clock_timestamp() AS live FROM servers",
+    );
+    const live = new Set(rows.filter((row) => row.live).map(({ epoch }) => epoch));
+    this.others = live.size > (live.has(this.epoch) ? 1 : 0);
+    const died = [...this.#known].filter((epoch) => !live.has(epoch));
+    for (const epoch of died) {
+      this.#known.delete(epoch);
+      this.#gone.add(epoch);
+    }
+    for (const epoch of live) this.know(epoch);
+    if (rows.some((row) => !row.live)) await this.#bury();
+    if (died.length > 0) await this.#tellReturned(died);
+    if (this.others || died.length > 0) await this.#pollJobs(tell);
+  }
+
+  /** Removes rows of servers that died a while ago; the one that does takes over what they left half-way. */
+  async #bury(): Promise<void> {
+    const [answer] = await this.#connected().run([
+      {
+        sql: "UPDATE servers SET buried = true WHERE NOT buried AND expires < clock_timestamp()",
+        values: [],
+      },
+      {
+        sql: `DELETE FROM servers WHERE expires < clock_timestamp() - ${rowKeptS} * interval '1 second'`,
+        values: [],
+      },
+    ]);
+    if (answer!.changed > 0) this.#listeners.inherited();
+  }
+
+  /** Tells which jobs have tasks to claim again, because their server died. */
+  async #tellReturned(died: readonly number[]): Promise<void> {
+    const rows = await this.#connected().query<{ id: JobId }>(
+      `SELECT DISTINCT jobs.id FROM claims JOIN jobs ON jobs.number = claims.job
+       WHERE epoch = ANY (string_to_array(?, ' ')::bigint[])`,
+      died.join(" "),
+    );
+    if (rows.length > 0) this.#tell({ jobs: rows.map(({ id }) => ({ id, kinds: ["tasks"] })), kinds: [] });
+  }
+
+  /** Finds what notifications did not tell, because they were lost or too long. */
+  async #pollJobs(tell: boolean): Promise<void> {
+    const rows = await this.#connected().query<{ id: JobId; version: number }>(
+      "SELECT id, version FROM jobs WHERE state IN ('open', 'closed')",
+    );
+    const active = new Set(rows.map(({ id }) => id));
+    const changed = rows
+      .filter(({ id, version }) => (this.#versions.get(id) ?? -1) < version)
+      .map(({ id }) => id);
+    for (const id of this.#versions.keys())
+      if (!active.has(id)) {
+        // The end of the job may have been this server's own; hearing of it once more does no harm.
+        changed.push(id);
+        this.#versions.delete(id);
+      }
+    for (const { id, version } of rows) this.#versions.set(id, version);
+    const counts = await this.#connected().query<{ kind: "tokens" | "bans"; count: number }>(
+      "SELECT kind, count FROM changes",
+    );
+    const kinds = counts
+      .filter(({ kind, count }) => this.#counts.get(kind) !== count)
+      .map(({ kind }) => kind);
+    for (const { kind, count } of counts) this.#counts.set(kind, count);
+    if (tell && (changed.length > 0 || kinds.length > 0))
+      this.#tell({
+        jobs: changed.map((id) => ({ id, kinds: ["tasks", "outcomes", "state", "provisional"] })),
+        kinds,
+      });
+  }
+
+  #heard(payload: string): void {
+    const heard = JSON.parse(payload) as {
+      epoch: number;
+      kinds: News["kinds"];
+      many?: boolean;
+      jobs?: [JobId, number, News["jobs"][number]["kinds"]][];
+    };
+    if (heard.epoch === this.epoch) return;
+    if (heard.many) this.#pollJobs(true).catch(() => {});
+    const jobs = heard.jobs ?? [];
+    for (const [id, version] of jobs) this.#versions.set(id, version);
+    if (jobs.length > 0 || heard.kinds.length > 0)
+      this.#tell({ jobs: jobs.map(([id, , kinds]) => ({ id, kinds })), kinds: heard.kinds });
+  }
+
+  #tell(news: News): void {
+    if (!this.#closed) this.#listeners.news(news);
+  }
+
+  #connected(): Connection {
+    if (!this.#connection) throw new Error("There is no connection yet.");
+    return this.#connection;
+  }
+}

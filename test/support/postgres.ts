@@ -1,0 +1,93 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import pg from "pg";
+import { postgresBinaries } from "../../bench/harness/services/debian.ts";
+import { eventually } from "./eventually.ts";
+
+/** Whether PostgreSQL is installed here; its tests are skipped where it is not. */
+export const hasPostgres = postgresBinaries() !== undefined;
+
+/** PostgreSQL refuses to run as root. */
+const asUser = (program: string, args: readonly string[]): [string, string[]] =>
+  process.getuid?.() === 0
+    ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--init-groups", program, ...args]]
+    : [program, [...args]];
+
+/** A PostgreSQL of the tests' own, on a socket in a directory, with its defaults: commits are flushed. */
+export class Postgres {
+  readonly directory: string;
+  readonly #binaries: string;
+  #process: ChildProcess | undefined;
+  #schemas = 0;
+
+  private constructor(directory: string, binaries: string) {
+    this.directory = directory;
+    this.#binaries = binaries;
+  }
+
+  static async start(): Promise<Postgres> {
+    const binaries = postgresBinaries();
+    if (binaries === undefined) throw new Error("PostgreSQL is not installed.");
+    const directory = await mkdtemp(join(tmpdir(), "manyhands-postgres-"));
+    if (process.getuid?.() === 0) await promisify(execFile)("chown", ["postgres:postgres", directory]);
+    const flags = ["--username", "tests", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"];
+    const [program, args] = asUser(join(binaries, "initdb"), ["--pgdata", join(directory, "data"), ...flags]);
+    await promisify(execFile)(program, args, { cwd: directory });
+    const postgres = new Postgres(directory, binaries);
+    await postgres.up();
+    return postgres;
+  }
+
+  /** The address of the database, or of a schema in it. */
+  url(schema?: string): string {
+    const path = schema === undefined ? "" : `&options=${encodeURIComponent(`-c search_path=${schema}`)}`;
+    return `postgres://tests@localhost/postgres?host=${encodeURIComponent(this.directory)}${path}`;
+  }
+
+  /** The address of a new, empty schema. */
+  async newSchema(): Promise<string> {
+    const schema = `s${++this.#schemas}`;
+    await this.query(`CREATE SCHEMA ${schema}`);
+    return this.url(schema);
+  }
+
+  /** Runs a statement in a session of its own. */
+  async query<Row extends pg.QueryResultRow>(sql: string, schema?: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.url(schema) });
+    client.on("error", () => {});
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async up(): Promise<void> {
+    const [program, args] = asUser(join(this.#binaries, "postgres"), [
+      ...["-D", join(this.directory, "data"), "-c", "listen_addresses=", "-c", "max_connections=200"],
+      ...["-c", `unix_socket_directories=${this.directory}`],
+    ]);
+    this.#process = spawn(program, args, { cwd: this.directory, stdio: "ignore" });
+    await eventually(() => this.query("SELECT 1"));
+  }
+
+  /** Ends the server: `SIGINT` in order, `SIGQUIT` at once and without a word to its disk. */
+  async down(signal: "SIGINT" | "SIGQUIT" = "SIGINT"): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (!child || child.exitCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.down("SIGQUIT");
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
