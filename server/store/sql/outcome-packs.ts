@@ -42,7 +42,7 @@ export class OutcomePacks {
   /** @returns bytes of the stored failure */
   addFailed(job: number, seq: number, index: TaskIndex, failure: TaskFailure): number {
     const text = JSON.stringify(failure);
-    this.#db.run(
+    this.#db.write(
       "INSERT INTO outcomePacks (job, seq, count, first, failure) VALUES (?, ?, 1, ?, ?)",
       job,
       seq,
@@ -68,7 +68,7 @@ export class OutcomePacks {
 
   #write(job: number, { seq, indexes, pack }: Tail): void {
     const { sizes, side, bytes } = pack.build();
-    this.#db.run(
+    this.#db.write(
       `INSERT INTO outcomePacks (job, seq, count, first, runs, sizes, side, outputs)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       job,
