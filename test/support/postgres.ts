@@ -34,7 +34,17 @@ export class Postgres {
     if (binaries === undefined) throw new Error("PostgreSQL is not installed.");
     const directory = await mkdtemp(join(tmpdir(), "manyhands-postgres-"));
     if (process.getuid?.() === 0) await promisify(execFile)("chown", ["postgres:postgres", directory]);
-    const flags = ["--username", "tests", "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"];
+    const flags = [
+      "--username",
+      "tests",
+      "--auth",
+      "trust",
+      "--encoding",
+      "UTF8",
+      "--locale",
+      "C",
+      "--no-sync",
+    ];
     const [program, args] = asUser(join(binaries, "initdb"), ["--pgdata", join(directory, "data"), ...flags]);
     await promisify(execFile)(program, args, { cwd: directory });
     const postgres = new Postgres(directory, binaries);

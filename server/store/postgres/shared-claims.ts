@@ -188,7 +188,10 @@ class SharedJobClaims implements JobClaims {
   }
 
   rewind(index: TaskIndex): void {
-    this.cursor = Math.min(index, this.#cursor);
+    if (index >= this.#cursor) return;
+    this.cursor = index;
+    // The walk comes to these again.
+    for (const returned of this.#returned.indexes()) if (returned >= index) this.#returned.delete(returned);
   }
 
   takeReturned(): TaskIndex | undefined {

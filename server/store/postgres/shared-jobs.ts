@@ -49,7 +49,7 @@ export function lockJobs(ids: readonly JobId[]): Query {
  */
 export class SharedJobs extends JobCache {
   readonly #dependents: Dependents;
-  /** Jobs that this transaction locked, or knows to be gone. */
+  /** Jobs that this transaction locked. */
   readonly #locked = new Set<JobId>();
   readonly #touched = new Set<CachedJob>();
   /** The rows of changed jobs before this transaction. */
@@ -100,6 +100,7 @@ export class SharedJobs extends JobCache {
       this.#returned.delete(job);
     }
     super.forget(id);
+    this.#locked.delete(id);
     this.#removed.push(id);
   }
 
@@ -155,13 +156,13 @@ export class SharedJobs extends JobCache {
     }
     const { ended, provisional, claims } = this.#dependents;
     const columns = head && (yield* this.db.get<CachedColumns>(`${selectCached} WHERE id = ?`, id));
-    this.#locked.add(id);
     if (!columns) {
       if (known) this.#forgetDependents(known);
       this.cached.delete(id);
       return undefined;
     }
     const job = cachedJob(columns);
+    this.#locked.add(id);
     this.cached.set(id, job);
     provisional.forget(job);
     claims.forget(job);

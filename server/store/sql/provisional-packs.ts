@@ -91,6 +91,8 @@ export class ProvisionalPacks {
 
   /** Removes a window. @returns its packs, in order of delivery */
   *take(job: CachedJob, window: number): Step<ProvisionalPack[]> {
+    // Read from the disk before the window is gone.
+    yield* this.tasksOf(job);
     const packs = yield* this.#read(job, window);
     if (packs.length > 0)
       this.#db.write("DELETE FROM provisionalPacks WHERE job = ? AND window = ?", job.number, window);
@@ -103,6 +105,7 @@ export class ProvisionalPacks {
     window: number,
     indexes: ReadonlySet<TaskIndex>,
   ): Step<{ indexes: TaskIndex[]; bytes: number }> {
+    yield* this.tasksOf(job);
     const removed = { indexes: [] as TaskIndex[], bytes: 0 };
     for (const pack of yield* this.#read(job, window)) {
       const gone = pack.indexes.filter((index) => indexes.has(index));

@@ -103,10 +103,13 @@ export class TaskPacks {
     return pack;
   }
 
-  /** Writes added tasks, inside the transaction. */
-  flush(): void {
-    for (const [job, tail] of this.#tails) this.#write(job, tail);
-    this.#tails.clear();
+  /** Writes added tasks of all jobs, or of one, inside the transaction. */
+  flush(only?: number): void {
+    for (const [job, tail] of this.#tails)
+      if (only === undefined || job === only) {
+        this.#write(job, tail);
+        this.#tails.delete(job);
+      }
   }
 
   /** Drops added tasks after a rollback, and kept packs, which may contain them. */

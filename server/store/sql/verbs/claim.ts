@@ -28,6 +28,8 @@ export function* claimStride(
 ): Step<{ tasks: ClaimedTask[]; more: boolean }> {
   const job = yield* transaction.jobs.need(id);
   if (!isActive(job) || job.row.waitingFor.length > 0 || limit < 1) return { tasks: [], more: false };
+  // Claims see tasks on disk alone.
+  transaction.tasks.flush(job.number);
   const claims = yield* transaction.claims.open(job);
   const tasks: ClaimedTask[] = [];
   yield* takeReturned(transaction, job, claims, limit, tasks);
