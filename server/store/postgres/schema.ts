@@ -148,7 +148,8 @@ const migrations: readonly string[] = [
     openTasks   BIGINT NOT NULL
   ) WITH (fillfactor = 50);
 
-  -- The servers. A server that has not moved its end of life for the time to live is dead for good, and comes back as a new one.
+  -- The servers. A server that did not move the end of its life in time may be buried by another: then it is dead for good, and
+  -- comes back as a new one.
   CREATE SEQUENCE epochs;
   CREATE TABLE servers (
     epoch   BIGINT PRIMARY KEY DEFAULT nextval('epochs'),
@@ -156,7 +157,6 @@ const migrations: readonly string[] = [
     urls    TEXT NOT NULL,
     since   TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     expires TIMESTAMPTZ NOT NULL,
-    -- Whether another server took over what this one left half-way when it died.
     buried  BOOLEAN NOT NULL DEFAULT false
   ) WITH (fillfactor = 50);
 
@@ -174,7 +174,7 @@ const migrations: readonly string[] = [
   -- Fails the transaction of a server that was declared dead.
   CREATE FUNCTION fence (server BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
     BEGIN
-      IF NOT EXISTS (SELECT 1 FROM servers WHERE epoch = server AND expires > clock_timestamp()) THEN
+      IF NOT EXISTS (SELECT 1 FROM servers WHERE epoch = server AND NOT buried) THEN
         RAISE EXCEPTION 'server % was declared dead', server USING ERRCODE = '${fencedState}';
       END IF;
     END $$;

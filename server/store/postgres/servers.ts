@@ -20,7 +20,7 @@ interface Options extends ServerName {
 /** A notification has at most 8,000 bytes. */
 const payloadBytes = 7_900;
 
-/** A dead server's row stays for a while, for people to see. */
+/** The row of a dead server stays for a while, for people to see. */
 const rowKeptS = 60;
 
 const reconnectMs = 250;
@@ -50,6 +50,8 @@ export class Servers implements Liveness {
   /** The versions of active jobs, as this server knows them. */
   readonly #versions = new Map<JobId, number>();
   readonly #counts = new Map<string, number>();
+  #renewedAt = performance.now();
+  #mayBuryAt = 0;
   #closed = false;
   #loop: Promise<void> = Promise.resolve();
   readonly #stop = new AbortController();
@@ -78,7 +80,7 @@ export class Servers implements Liveness {
   /** The rows of all servers that were alive lately. */
   async list(): Promise<ServerRow[]> {
     const rows = await this.#connected().query<Omit<ServerRow, "urls"> & { urls: string }>(
-      `SELECT epoch, name, urls, (extract(epoch FROM since) * 1000)::bigint AS since, expires > clock_timestamp() AS live,
+      `SELECT epoch, name, urls, (extract(epoch FROM since) * 1000)::bigint AS since, NOT buried AS live,
          (extract(epoch FROM clock_timestamp() - expires) * 1000)::bigint + ${this.#options.timeToLiveMs} AS silentMs
        FROM servers ORDER BY epoch`,
     );
@@ -179,16 +181,22 @@ export class Servers implements Liveness {
     const [answer] = await this.#connected().run([
       {
         sql: `UPDATE servers SET expires = clock_timestamp() + ? * interval '1 millisecond'
-              WHERE epoch = ? AND expires > clock_timestamp()`,
+              WHERE epoch = ? AND NOT buried`,
         values: [this.#options.timeToLiveMs, epoch],
       },
     ]);
     if (answer!.changed === 0) await this.register(epoch);
+    const now = performance.now();
+    const { timeToLiveMs } = this.#options;
+    // When this server could not reach the database, perhaps no other could: they get the time to renew their rows.
+    if (now - this.#renewedAt > timeToLiveMs) this.#mayBuryAt = now + timeToLiveMs;
+    this.#renewedAt = now;
   }
 
   async #poll(tell: boolean): Promise<void> {
+    if (performance.now() >= this.#mayBuryAt) await this.#bury();
     const rows = await this.#connected().query<{ epoch: number; live: boolean }>(
-      "SELECT epoch, expires > clock_timestamp() AS live FROM servers",
+      "SELECT epoch, NOT buried AS live FROM servers",
     );
     const live = new Set(rows.filter((row) => row.live).map(({ epoch }) => epoch));
     this.others = live.size > (live.has(this.epoch) ? 1 : 0);
@@ -198,20 +206,19 @@ export class Servers implements Liveness {
       this.#gone.add(epoch);
     }
     for (const epoch of live) this.know(epoch);
-    if (rows.some((row) => !row.live)) await this.#bury();
     if (died.length > 0) await this.#tellReturned(died);
     if (this.others || died.length > 0) await this.#pollJobs(tell);
   }
 
-  /** Removes rows of servers that died a while ago; the one that does takes over what they left half-way. */
+  /** Declares servers dead that have not renewed their rows, and takes over what they left half-way. */
   async #bury(): Promise<void> {
     const [answer] = await this.#connected().run([
       {
-        sql: "UPDATE servers SET buried = true WHERE NOT buried AND expires < clock_timestamp()",
-        values: [],
+        sql: "UPDATE servers SET buried = true WHERE NOT buried AND expires < clock_timestamp() AND epoch <> ?",
+        values: [this.epoch],
       },
       {
-        sql: `DELETE FROM servers WHERE expires < clock_timestamp() - ${rowKeptS} * interval '1 second'`,
+        sql: `DELETE FROM servers WHERE buried AND expires < clock_timestamp() - ${rowKeptS} * interval '1 second'`,
         values: [],
       },
     ]);

@@ -100,7 +100,7 @@ export class SharedClaims implements Claims {
   *#load(job: CachedJob): Step<SharedJobClaims> {
     const claims = new SharedJobClaims(this.#servers.epoch, job, this.changes);
     for (const { epoch, cursor, tasks, live } of yield* this.#db.all<ClaimColumns>(
-      `SELECT epoch, cursor, tasks, expires > clock_timestamp() AS live
+      `SELECT epoch, cursor, tasks, NOT buried AS live
        FROM claims LEFT JOIN servers USING (epoch) WHERE job = ?`,
       job.number,
     )) {

@@ -1,0 +1,247 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ClientId } from "../../shared/ids.ts";
+import { openPostgresStore } from "../../server/store/postgres/open.ts";
+import type { News, SharedStore } from "../../server/store/shared-store.ts";
+import { done, failed, jobId, newJob, output, postKernel, tasks } from "../contract/store-fixtures.ts";
+import { refuses } from "../contract/store-harness.ts";
+import { eventually } from "../support/eventually.ts";
+import { hasPostgres, Postgres } from "../support/postgres.ts";
+
+const id = jobId(1);
+const all = 1_000_000;
+const timeToLiveMs = 1000;
+
+describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
+  let postgres: Postgres;
+  let url: string;
+  let schema: string;
+  let stores: SharedStore[];
+  let a: SharedStore;
+  let b: SharedStore;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+  }, 60_000);
+  afterAll(() => postgres.stop());
+
+  const open = async (options: Parameters<typeof openPostgresStore>[1] = {}) => {
+    const store = await openPostgresStore(url, { timeToLiveMs, ...options });
+    stores.push(store);
+    return store;
+  };
+  beforeEach(async () => {
+    stores = [];
+    url = await postgres.newSchema();
+    schema = /search_path%3D(\w+)/.exec(url)![1]!;
+    a = await open({ name: "a" });
+    b = await open({ name: "b" });
+    await postKernel(a);
+    await a.createJob(newJob());
+    await a.submit(id, tasks(0, 10));
+    // Both know of each other.
+    await eventually(async () => expect((await a.servers()).filter(({ live }) => live)).toHaveLength(2));
+  });
+  afterEach(() => Promise.all(stores.map((store) => store.close())));
+
+  const claimed = async (store: SharedStore, limit: number) =>
+    (await store.claim(id, limit)).map(({ index }) => index);
+
+  /** Lets a server be declared dead, as its silence would. */
+  const kill = (name: string) =>
+    postgres.query(
+      `UPDATE ${schema}.servers SET expires = clock_timestamp() - interval '1 s', buried = true WHERE name = '${name}'`,
+    );
+
+  it("[SERVERS-1] [SERVERS-2] claims of two servers exclude each other, whoever submits and gives back", async () => {
+    expect(await claimed(a, 3)).toEqual([0, 1, 2]);
+    expect(await claimed(b, 3)).toEqual([3, 4, 5]);
+    expect(await claimed(a, 3)).toEqual([6, 7, 8]);
+    await a.unclaim(id, [1, 7]);
+    await b.submit(id, tasks(10, 12));
+    expect(await claimed(b, 2)).toEqual([1, 7]);
+    expect(await claimed(a, all)).toEqual([9, 10, 11]);
+    expect(await claimed(b, all)).toEqual([]);
+  });
+
+  it("[SERVERS-1] [CLAIM-1] two servers that claim at once get every task once", async () => {
+    await a.submit(id, tasks(10, 2000));
+    const got: number[] = [];
+    const drain = async (store: SharedStore) => {
+      for (let some; (some = await claimed(store, 37)).length > 0;) got.push(...some);
+    };
+    await Promise.all([drain(a), drain(b), drain(a), drain(b)]);
+    expect(got.sort((x, y) => x - y)).toEqual(Array.from({ length: 2000 }, (_, k) => k));
+  });
+
+  it("[SERVERS-1] [ONCE-1] takes the result of a task that another server claimed, once", async () => {
+    await claimed(a, 5);
+    expect(await b.complete(id, [done(0), failed(1)])).toMatchObject({ accepted: [0, 1] });
+    expect(await a.complete(id, [done(0), done(1), done(2)])).toMatchObject({
+      accepted: [2],
+      dropped: [0, 1],
+      job: { done: 2, failed: 1, lastSeq: 3 },
+    });
+    const both = await Promise.all([a, b, a, b].map((store) => store.complete(id, [done(3), done(4)])));
+    expect(both.flatMap(({ accepted }) => accepted).sort()).toEqual([3, 4]);
+    expect((await b.results(id, 0, all, Infinity)).map(({ seq, index }) => [seq, index])).toEqual([
+      [1, 0],
+      [2, 1],
+      [3, 2],
+      [4, expect.any(Number)],
+      [5, expect.any(Number)],
+    ]);
+    expect(await b.requeueFailed(id)).toMatchObject({ requeued: 1 });
+    expect(await claimed(a, 1)).toEqual([1]);
+  });
+
+  it("[SERVERS-1] many results through both servers end every task once", async () => {
+    const count = 3000;
+    await a.submit(id, tasks(10, count));
+    await a.closeJob(id);
+    const accepted: number[] = [];
+    const work = async (store: SharedStore) => {
+      for (let some; (some = await claimed(store, 50)).length > 0;) {
+        const answers = await Promise.all(
+          [store, store === a ? b : a].map((one) => one.complete(id, some.map(done))),
+        );
+        accepted.push(...answers.flatMap((answer) => answer.accepted));
+      }
+    };
+    await Promise.all([work(a), work(b)]);
+    expect(accepted.sort((x, y) => x - y)).toEqual(Array.from({ length: count }, (_, k) => k));
+    expect(await b.getJob(id)).toMatchObject({ state: "finished", done: count, lastSeq: count });
+    expect((await a.results(id, 0, all, Infinity)).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: count }, (_, k) => k + 1),
+    );
+  });
+
+  it("[SERVERS-1] a job is made once a key by two servers at once, and ends for both", async () => {
+    const made = await Promise.all(
+      [a, b, a, b].map((store, k) => store.createJob(newJob({ id: jobId(10 + k), key: "k" }))),
+    );
+    expect(made.filter(({ created }) => created)).toHaveLength(1);
+    expect(new Set(made.map(({ job }) => job.id)).size).toBe(1);
+    await claimed(a, 2);
+    await b.setPaused(id, true);
+    expect(await a.getJob(id)).toMatchObject({ paused: true });
+    expect((await b.endJob(id, "cancelled")).state).toBe("cancelled");
+    expect(await a.complete(id, [done(0)])).toMatchObject({ accepted: [], dropped: [0] });
+    await b.deleteJob(id);
+    await refuses("NOT_FOUND", a.submit(id, tasks(0, 1)));
+  });
+
+  it("[SERVERS-2] claims of a server that ended, or died, return, and the others are told", async () => {
+    const news: News[] = [];
+    b.onNews((heard) => news.push(heard));
+    expect(await claimed(a, 4)).toEqual([0, 1, 2, 3]);
+    await a.complete(id, [done(1)]);
+    await a.close();
+    await eventually(() => expect(news.flatMap(({ jobs }) => jobs)).toContainEqual({ id, kinds: ["tasks"] }));
+    expect(await claimed(b, 4)).toEqual([0, 2, 3, 4]);
+  });
+
+  it("[SERVERS-2] provisional results keep their tasks claimed when the server dies", async () => {
+    await claimed(a, 3);
+    await a.keepProvisional(id, { number: 7, client: "c_x" as ClientId, cohort: "lab" }, [output(1)]);
+    await a.close();
+    await eventually(async () => expect(await claimed(b, 2)).toEqual([0, 2]));
+    await b.withdrawProvisional(id, 7);
+    expect(await claimed(b, 1)).toEqual([1]);
+  });
+
+  it("[SERVERS-3] a server that was declared dead writes nothing, says so, and goes on as a new one", async () => {
+    let fenced = 0;
+    a.onFenced(() => fenced++);
+    expect(await claimed(a, 4)).toEqual([0, 1, 2, 3]);
+    await kill("a");
+    await refuses("STORE_FAILED", a.complete(id, [done(0)]), /took it for dead/);
+    expect(fenced).toBe(1);
+    expect(await b.results(id, 0, all, Infinity)).toEqual([]);
+    await eventually(async () => expect(await claimed(b, 2)).toEqual([0, 1]));
+    expect(await a.complete(id, [done(0), done(3)])).toMatchObject({ accepted: [0, 3] });
+    expect(await claimed(a, 2)).toEqual([2, 4]);
+    expect((await b.servers()).filter(({ live }) => live).map(({ name }) => name)).toEqual(["b", "a"]);
+  });
+
+  it("[SERVERS-3] an idle server that was declared dead notices by itself", async () => {
+    const told = new Promise<void>((resolve) => a.onFenced(resolve));
+    await claimed(a, 4);
+    await kill("a");
+    await told;
+    await eventually(async () => expect(await claimed(b, 1)).toEqual([0]));
+    expect(await claimed(a, 1)).toEqual([1]);
+  });
+
+  it("[SERVERS-4] tells what another server changed", async () => {
+    const news: News[] = [];
+    a.onNews((heard) => news.push(heard));
+    const kinds = (job = id) =>
+      new Set(news.flatMap(({ jobs }) => jobs).flatMap((one) => (one.id === job ? one.kinds : [])));
+    await eventually(async () => {
+      await b.setPaused(id, false).then(() => b.setPaused(id, true));
+      expect([...kinds()]).toContain("state");
+    });
+    news.length = 0;
+    await b.submit(id, tasks(10, 11));
+    await eventually(() => expect([...kinds()]).toEqual(["tasks"]));
+    news.length = 0;
+    await b.complete(id, [done(0)]);
+    await eventually(() => expect([...kinds()]).toEqual(["outcomes"]));
+    await b.ban("c_bad", "rude");
+    await eventually(() => expect(news.flatMap((heard) => heard.kinds)).toContain("bans"));
+    expect(await a.listBans()).toMatchObject([{ subject: "c_bad" }]);
+  });
+
+  it("[SERVERS-4] finds by polling what no notification told", async () => {
+    const news: News[] = [];
+    a.onNews((heard) => news.push(heard));
+    // As from a server whose notification was lost.
+    await postgres.query(`UPDATE ${schema}.jobs SET paused = 1, version = version + 1`);
+    await eventually(() => expect(news.flatMap(({ jobs }) => jobs).map((job) => job.id)).toContain(id));
+    expect((await a.setPriority(id, 1)).paused).toBe(true);
+  });
+
+  it("[SERVERS-1] [QUOTA-2] counts what both servers take to one quota", async () => {
+    const quotas = { bytes: all, jobs: 3, kernels: 9, openTasks: 12 };
+    const [c, d] = [await open({ quotas }), await open({ quotas })];
+    await c.submit(id, tasks(10, 11));
+    await refuses("QUOTA_EXCEEDED", d.submit(id, tasks(11, 13)));
+    await d.submit(id, tasks(11, 12));
+    await refuses("QUOTA_EXCEEDED", c.submit(id, tasks(12, 13)));
+    expect((await c.usage("ada")).openTasks).toBe(12);
+  });
+
+  it("[SERVERS-5] another server goes on with what a server left half-way when it died", async () => {
+    await a.createJob(newJob({ id: jobId(2), inputsFrom: id }));
+    // A deletion of which only the first commit was made, and an outcome that was not passed on.
+    await postgres.query(`INSERT INTO ${schema}."forgottenJobs" VALUES (77, 'ada')`);
+    await postgres.query(
+      `INSERT INTO ${schema}."taskPacks" (job, first, count, inputs) VALUES (77, 0, 1, '')`,
+    );
+    await a.close();
+    await eventually(async () =>
+      expect(await postgres.query(`SELECT 1 FROM ${schema}."taskPacks" WHERE job = 77`)).toEqual([]),
+    );
+    await b.complete(id, [done(0)]);
+    await eventually(async () => expect(await b.getJob(jobId(2))).toMatchObject({ total: 1 }));
+  });
+
+  it("[PG-2] refuses a newer schema, and a database that is not there, without the password", async () => {
+    await postgres.query(`UPDATE ${schema}.manyhands SET version = 99`);
+    await expect(openPostgresStore(url)).rejects.toMatchObject({
+      code: "DATA_DIRECTORY",
+      message: expect.stringMatching(/schema version 99, made by a newer Manyhands/) as string,
+    });
+    const missing = "postgres://ada:hush@localhost:1/lab";
+    await expect(openPostgresStore(missing)).rejects.toMatchObject({
+      code: "DATA_DIRECTORY",
+      message: expect.not.stringMatching(/hush/) as string,
+    });
+  });
+
+  it("[PG-2] servers that start at once migrate the database once", async () => {
+    url = await postgres.newSchema();
+    const opened = await Promise.all([open(), open(), open()]);
+    for (const store of opened) await store.check();
+  });
+});
