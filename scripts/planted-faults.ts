@@ -47,6 +47,7 @@ const bits = [
   "test/wire/codec.test.ts",
   "test/node-client/portable.test.ts",
 ];
+const memory = ["test/node-client/sandbox-memory.test.ts"];
 const signing = [
   "test/signing/keys.test.ts",
   "test/scheduler/scheduler.test.ts",
@@ -1398,5 +1399,33 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "    !hasMore(job) ||\n",
     replace: "    hasMore(job) ||\n",
     tests: verification,
+  },
+  {
+    name: "comlink keeps sandboxes that ended",
+    file: "node-client/sandbox/process-sandbox.ts",
+    find: "      this.#runner[comlink.releaseProxy]();\n",
+    replace: "",
+    tests: memory,
+  },
+  {
+    name: "a client never collects what large arrays left",
+    file: "system/garbage.ts",
+    find: "if (bytes < largeBytes) return;",
+    replace: "if (bytes >= 0) return;",
+    tests: memory,
+  },
+  {
+    name: "a sandbox may announce arrays beyond its memory",
+    file: "node-client/sandbox/frames.ts",
+    find: "if (this.#announced > this.#mostBytes)",
+    replace: "if (this.#announced < 0)",
+    tests: memory,
+  },
+  {
+    name: "a session keeps the tasks of jobs that are over",
+    file: "shared/client/session/tasks.ts",
+    find: "if (job.tasks.size === 0) job.queue.clear();",
+    replace: "",
+    tests: session,
   },
 ];
