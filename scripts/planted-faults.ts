@@ -40,6 +40,12 @@ const customer = [
   "test/customer/submit-socket.test.ts",
 ];
 
+const servers = [
+  "test/client/session/servers.test.ts",
+  "test/customer/several-servers.test.ts",
+  "test/node-client/disk-outbox.test.ts",
+  "test/server/several-servers.test.ts",
+];
 const python = ["test/python/module.test.ts", "test/python/faults.test.ts"];
 const doors = ["test/http/jobs.test.ts", "test/access/known-hosts.test.ts"];
 const bits = [
@@ -1427,5 +1433,68 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "if (job.tasks.size === 0) job.queue.clear();",
     replace: "",
     tests: session,
+  },
+  {
+    name: "servers: a client stays with one that is dead",
+    file: "shared/client/session/connection.ts",
+    find: "  if (!isWorthAnother) state.servers.push(state.servers.shift()!);\n",
+    replace: "",
+    tests: servers,
+  },
+  {
+    name: "servers: all clients of a dead one go to the same other",
+    file: "shared/client/session/connection.ts",
+    find: "...shuffled(known, state.options.random)]",
+    replace: "...known]",
+    tests: servers,
+  },
+  {
+    name: "servers: one on HTTPS sends its clients to one without",
+    file: "shared/client/session/connection.ts",
+    find: '!own.startsWith("https") || server.startsWith("https")',
+    replace: 'server !== ""',
+    tests: servers,
+  },
+  {
+    name: "servers: a refusal by one is final",
+    file: "shared/client/session/connection.ts",
+    find: "if (retryable || state.servers.some((server) => !state.refusing.has(server)))",
+    replace: "if (retryable)",
+    tests: servers,
+  },
+  {
+    name: "servers: a restarted client begins with the one that it left first",
+    file: "node-client/client-directory.ts",
+    find: "ORDER BY rowid DESC",
+    replace: "ORDER BY rowid",
+    tests: servers,
+  },
+  {
+    name: "servers: pages of the others use tokens of people",
+    file: "server/http/app.ts",
+    find: 'callerOf(req)?.kind === "ticket"',
+    replace: "callerOf(req) !== undefined",
+    tests: servers,
+  },
+  {
+    name: "servers: pages of the others request everything",
+    file: "server/http/app.ts",
+    find: "!transferPath.test(req.path) || ",
+    replace: "",
+    tests: servers,
+  },
+  {
+    name: "servers: pages of the others open submit sockets",
+    file: "server/sockets/upgrades.ts",
+    find: "endpoint.isForServers === true && ",
+    replace: "",
+    tests: servers,
+  },
+  {
+    name: "servers: a customer stays with one that is dead",
+    file: "customer/http.ts",
+    find: "if (this.url === url) this.#urls.push(this.#urls.shift()!);",
+    replace: "if (this.url !== url) this.#urls.push(this.#urls.shift()!);",
+    tests: servers,
   },
 ];

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { claimClientDirectory } from "../../node-client/client-directory.ts";
 import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -40,8 +42,9 @@ describe("[TRUST-3] strangers that answer with failures", () => {
   );
 });
 
-test("[TRUST-5] the auditor confirms a kernel that is truly broken, and ends with its server", async () => {
-  const server = await startTestServer({ trustProxy: true, auditors: 1 });
+test("[TRUST-5] [SERVERS-1] the auditor confirms a kernel that is truly broken, and ends with its server, as it knows no other", async () => {
+  const servers = (): string[] => ["http://second.lab.test:9990"];
+  const server = await startTestServer({ trustProxy: true, auditors: 1, servers });
   const source = "export default () => { throw new Error('of its own'); }";
   const id = await submitJob(server, source, [1], { maxAttempts: 2, failFast: false });
   await liar(server, "error", "10.1.1.1");
@@ -53,4 +56,7 @@ test("[TRUST-5] the auditor confirms a kernel that is truly broken, and ends wit
   }[];
   expect(clients).toContainEqual(expect.objectContaining({ name: "auditor", trusted: true }));
   await server.close();
+  const { kept, close } = claimClientDirectory(join(server.dataDirectory, "auditor"), () => undefined);
+  expect(kept([`${server.url}/`])).toMatchObject({ servers: [`${server.url}/`], identity: {} });
+  close();
 }, 60_000);
