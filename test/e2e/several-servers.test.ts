@@ -284,6 +284,11 @@ describe("a tab", () => {
       const output = result?.state === "done" ? (result.output as { $bytes: string }).$bytes : "";
       expect(Buffer.from(output, "base64").equals(Buffer.from(bytes).reverse())).toBe(true);
 
+      // Code that sandboxes need for such a kernel came from the page's own server, before that died.
+      const portable = await submitJob(second, "export default (x) => Math.sin(x)", [1], { verify: "off" });
+      await finished(second, portable);
+      expect((await readJob(second, portable)).counts).toMatchObject({ done: 1, failed: 0 });
+
       // Stopped and started again in the same page, whose own server is dead, the client finds the other.
       for (const label of ["Finish and stop", "Start again"]) {
         await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);

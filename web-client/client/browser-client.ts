@@ -44,7 +44,11 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     cache,
     outbox: createOutbox(stores, (message) => log("warn", message)),
     sandboxes,
-    keepIdentity: (given, servers) => void identity.keep(given, servers),
+    keepIdentity(given, servers) {
+      void identity.keep(given, servers);
+      // The page's own server may be gone when a kernel needs this code.
+      if (servers.length > 1) sandboxes.fetchPortable();
+    },
     log,
   };
   return createClient(ports, describeBrowser(identity.known, options.token), {

@@ -19,6 +19,8 @@ type Ended = Awaited<Sandbox["ended"]>;
 interface FrameSandboxes extends SandboxFactory {
   /** Loads the sandbox page ahead of the first sandbox. */
   warmUp(): void;
+  /** Fetches the portable code ahead of the first kernel that needs it. */
+  fetchPortable(): void;
   /** Ends every sandbox. */
   close(): void;
 }
@@ -57,6 +59,7 @@ export function createFrameSandboxes(url = "sandbox.html"): FrameSandboxes {
     warmUp() {
       inTurn().catch(() => undefined);
     },
+    fetchPortable: () => void portableCode(),
     close() {
       void frame?.then((open) => open.close("The page closed it."));
     },
