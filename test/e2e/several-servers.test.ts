@@ -50,7 +50,7 @@ class TwoAddresses {
   static async make(host = "127.0.0.1"): Promise<TwoAddresses> {
     const [a, b] = [await freePort(), await freePort()];
     const urls = [`http://${host}:${a}`, `http://${host}:${b}`] as const;
-    return new TwoAddresses(await temporaryDirectory(), urls, ["--servers", urls.join()]);
+    return new TwoAddresses(await temporaryDirectory(), urls, ["--servers", urls.join(), "--auditors", "0"]);
   }
 
   get all(): string {
