@@ -56,7 +56,7 @@ test("[TRUST-5] [SERVERS-1] the auditor confirms a kernel that is truly broken, 
   }[];
   expect(clients).toContainEqual(expect.objectContaining({ name: "auditor", trusted: true }));
   await server.close();
-  const { kept, close } = claimClientDirectory(join(server.dataDirectory, "auditor"), () => undefined);
-  expect(kept([`${server.url}/`])).toMatchObject({ servers: [`${server.url}/`], identity: {} });
-  close();
+  const directory = claimClientDirectory(join(server.dataDirectory, "auditor"), () => undefined);
+  expect(directory.kept([`${server.url}/`])).toMatchObject({ servers: [`${server.url}/`], identity: {} });
+  directory.close();
 }, 60_000);
