@@ -94,13 +94,7 @@ function windowOf(bytes: number, taskBytes: number): number {
  * for this client.
  */
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
-  const candidates = jobs.filter(
-    (job) =>
-      hasWork(state, job) &&
-      mayRun(client, job) &&
-      !isBarred(client, job) &&
-      !hasHadItsSay(state, client, job),
-  );
+  const candidates = jobs.filter((job) => hasWork(state, job) && mayHaveTasks(state, client, job));
   while (candidates.length > 0) {
     const job = candidates.reduce((best, other) => (comesBefore(state, other, best) ? other : best));
     if (giveTasks(state, client, job)) return true;
@@ -199,6 +193,10 @@ export function mayRun(client: Client, job: Job): boolean {
   return suits(client.info, job.info);
 }
 
+function mayHaveTasks(state: State, client: Client, job: Job): boolean {
+  return mayRun(client, job) && !isBarred(client, job) && !hasHadItsSay(state, client, job);
+}
+
 function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   if (job.audits.size > 0) {
     const audited = chooseAudit(state, client, job);
@@ -254,17 +252,24 @@ function chooseSuspect(job: Job): Task | undefined {
 }
 
 /**
- * Whether a task that failed on this client, or in its cohort, should wait for a hungry client that has not tried the task. After two
- * reported failures the task waits for any voice outside the cohort that is there, hungry or not.
+ * Whether a task that failed on this client, or in its cohort, should wait for a hungry client that has not tried the task, and that does
+ * not wait for others itself. After two reported failures the task waits for any voice outside the cohort that is there, hungry or not.
  */
 function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   const { triedBy, failures, job } = task;
   if (!triedBy || !failures) return false;
-  const isOfCohort = !client.info.trusted && failures.voices.has(client.info);
-  if (!triedBy.has(client.info.id) && !isOfCohort) return false;
+  const hasTried = triedBy.has(client.info.id);
+  const isOfTriedCohort = ({ info }: Client): boolean => !info.trusted && failures.voices.has(info);
+  const isOfCohort = isOfTriedCohort(client);
+  if (!hasTried && !isOfCohort) return false;
   if (isOfCohort && failures.reports >= 2 && mayAskOther(state, job, failures.voices)) return true;
-  for (const other of state.hungry)
-    if (other !== client && !triedBy.has(other.info.id) && mayRun(other, job)) return true;
+  for (const other of state.hungry) {
+    // The auditor takes no task that another trusted client tried.
+    if (other.info.auditor && !job.suspects.has(task)) continue;
+    if (other === client || triedBy.has(other.info.id) || !mayHaveTasks(state, other, job)) continue;
+    // Two clients of one cohort that have not tried the task would wait for each other.
+    if (hasTried || !isOfTriedCohort(other)) return true;
+  }
   return false;
 }
 

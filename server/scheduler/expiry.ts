@@ -1,7 +1,7 @@
 import { leaseTask, mayRun } from "./assign.ts";
 import { loseClient } from "./clients.ts";
-import { isHandedOut, removeLease, spareCredit } from "./leases.ts";
-import { loseAttempt, loseCredit } from "./results.ts";
+import { isHandedOut, loseCredit, removeLease, spareCredit } from "./leases.ts";
+import { loseAttempt } from "./results.ts";
 import type { Client, Job, Lease, State, Task } from "./state.ts";
 
 /** A stranger counts as silent after this many times the usual time of its task. */
@@ -43,10 +43,7 @@ export function noteOverdue(state: State): void {
 }
 
 function spread(state: State, task: Task): void {
-  for (const { client } of task.leases) {
-    const holder = state.clients.get(client);
-    if (holder) loseCredit(holder);
-  }
+  for (const { client } of task.leases) loseCredit(state, state.clients.get(client));
   const [first, second] = task.leases;
   if (first && second) giveUp(state, first);
   task.patience *= 2;

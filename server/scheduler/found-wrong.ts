@@ -1,6 +1,5 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
-import { halve } from "./credit.ts";
-import { takeFromStrangers } from "./leases.ts";
+import { loseCredit, takeFromStrangers } from "./leases.ts";
 import type { Job, State, Window } from "./state.ts";
 import { burnCohort } from "./reputation.ts";
 import { auditInFull, giveUpResult, withdraw } from "./windows.ts";
@@ -24,8 +23,7 @@ export function banStranger(state: State, window: Window, index: TaskIndex, how:
   job.banned.add(author);
   withdrawAll(state, author, window);
   burnCohort(state, cohort);
-  const client = state.clients.get(author);
-  if (client?.credit) halve(client.credit);
+  loseCredit(state, state.clients.get(author));
   const why = how === "check" ? "failed the check of its kernel" : "differed from what others computed twice";
   const reason = `its result of task ${index} of job ${job.id} ${why}`;
   state.out.push({ type: "barClient", client: author, reason });

@@ -1,6 +1,6 @@
 import type { ClientId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { isNewcomer, roomFor, unknownWorkMs, type Cohort } from "./credit.ts";
+import { halve, isNewcomer, roomFor, unknownWorkMs, type Cohort } from "./credit.ts";
 import { suits } from "./requirements.ts";
 import {
   noLeases,
@@ -133,6 +133,13 @@ export function noteCredit(state: State, client: Client): void {
   }
   state.hungry.delete(client);
   state.newlyHungry.delete(client);
+}
+
+/** Halves a stranger's credit for work that was not delivered, or wrong; a trusted client has no credit. */
+export function loseCredit(state: State, client: Client | undefined): void {
+  if (!client?.credit) return;
+  halve(client.credit);
+  noteCredit(state, client);
 }
 
 /** Forgets a lease that was brought back before its task was claimed. False when the client had none. */

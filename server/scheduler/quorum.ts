@@ -1,8 +1,7 @@
 import type { TaskIndex } from "../../shared/ids.ts";
 import type { Checks, ProvisionalWindow } from "../store/store.ts";
-import { halve } from "./credit.ts";
 import type { Opinion, SchedulerClientInfo } from "./events.ts";
-import { putBack } from "./leases.ts";
+import { loseCredit, putBack } from "./leases.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 import { callAuditors } from "./who-audits.ts";
 import { endTask } from "./windows.ts";
@@ -90,10 +89,7 @@ function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing
   });
   for (const opinion of opinions)
     if (opinion.window !== accepted) withdrawOpinion(state, job, index, opinion, {});
-  for (const { client } of wrong) {
-    const credit = state.clients.get(client)?.credit;
-    if (credit) halve(credit);
-  }
+  for (const { client } of wrong) loseCredit(state, state.clients.get(client));
 }
 
 export function withdrawOpinion(

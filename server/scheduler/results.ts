@@ -6,10 +6,10 @@ import type { TaskFailure } from "../../shared/wire/rest.ts";
 import type { NewOutcome, NewOutput } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import { loseAudit, receiveAudit } from "./auditing.ts";
-import { grow, halve } from "./credit.ts";
+import { grow } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
-import { believes, forgetAdopted, isBarred, putBack, removeLease, requeue } from "./leases.ts";
+import { believes, forgetAdopted, isBarred, loseCredit, putBack, removeLease, requeue } from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
 import { endUnclaimed, settle } from "./settling.ts";
 import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
@@ -199,7 +199,7 @@ function failAttempt(
 export function loseAttempt(state: State, { task, client, attempt }: Lease, message: string): void {
   const { job, index } = task;
   const holder = state.clients.get(client);
-  if (holder) loseCredit(holder);
+  loseCredit(state, holder);
   if (task.audit) return loseAudit(state, holder, task, task.audit);
   if (!holder || !noteAttempt(task, holder, attempt)) return requeue(state, task);
   (task.lost ??= new Set()).add(attempt);
@@ -265,7 +265,7 @@ function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): voi
   for (const id of accused) {
     const client = state.clients.get(id);
     if (!client?.credit || isBarred(client, job)) continue;
-    halve(client.credit);
+    loseCredit(state, client);
     const faults = (client.faults ??= new Map());
     faults.set(job.id, (faults.get(job.id) ?? 0) + 1);
     if (!isBarred(client, job)) continue;
@@ -274,11 +274,6 @@ function noteFaults(state: State, job: Job, accused: ReadonlySet<ClientId>): voi
     const reason = `it failed at tasks of ${client.barred} jobs that other machines computed, so the machine or its browser may be faulty`;
     state.out.push({ type: "barClient", client: id, reason });
   }
-}
-
-/** Halves a stranger's credit after an undelivered task; a trusted client has no credit. */
-export function loseCredit({ credit }: Client): void {
-  if (credit) halve(credit);
 }
 
 function endJob(state: State, job: Job, reason: TaskFailure): void {
@@ -350,6 +345,8 @@ export function reopenSettling(state: State, job: Job, indexes: readonly number[
     if (endUnclaimed(job, index)) unclaimed.push(index);
     const task = job.tasks.get(index);
     if (task?.place !== "settling") continue;
+    // A failure that is not on disk does not count as the last attempt.
+    task.attempts = Math.min(task.attempts, job.info.maxAttempts - 1);
     putBack(state, task);
   }
   if (unclaimed.length === 0) return;

@@ -390,7 +390,8 @@ export function newTask(job: Job, claimed: ClaimedTask, audit?: Audit): Task {
     index,
     claimed,
     place: "queued",
-    attempts,
+    // The last attempt of a backup task may be on disk before its other lease has decided, and a server die in between.
+    attempts: Math.min(attempts, job.info.maxAttempts - 1),
     lastAttempt: Math.max(attempts, job.attemptBase),
     leases: noTaskLeases,
     checkpoint,

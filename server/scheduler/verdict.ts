@@ -1,6 +1,7 @@
 import type { ClientId } from "../../shared/ids.ts";
 import type { FailureKind } from "../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../shared/wire/rest.ts";
+import { isBarred } from "./leases.ts";
 import { likenessOf } from "./likeness.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Evidence, Job, State, Task, TaskFailures } from "./state.ts";
@@ -68,7 +69,8 @@ function isSettled(state: State, { job }: Task, { isConfirmed, voices }: TaskFai
 
 /** Whether another voice is there, or an auditor can be started. */
 export function mayAskOther(state: State, job: Job, voices: Voices): boolean {
-  return (state.config.auditors && !voices.trusted) || isAnotherThere(state, job, voices);
+  const mayTry = (client: Client): boolean => !hasHadItsSay(state, client, job);
+  return (state.config.auditors && !voices.trusted) || isAnotherThere(state, job, voices, mayTry);
 }
 
 /** Keeps a reported failure as evidence for the verdict on the job. */
@@ -121,8 +123,9 @@ export function judgeJob(state: State, task: Task, failure: AttemptFailure): Tas
  */
 export function hasHadItsSay(state: State, client: Client, job: Job): boolean {
   if (job.refused?.voices.has(client.info))
+    // The auditor takes no tasks but those that failed: the others would wait for ever.
     return job.everDone
-      ? isAnotherThere(state, job, job.refused.voices)
+      ? isAnotherThere(state, job, job.refused.voices, ({ info }) => !info.auditor)
       : awaitsOpinion(state, job, job.refused);
   for (const alike of job.alike.values())
     if (alike.voices.has(client.info) && alike.completeAt !== undefined && alike.voices.size < alikeVoices)
@@ -188,7 +191,10 @@ function isAnotherThere(
       !tried.has(client.info) &&
       client.vanishedAt === undefined &&
       client.wanted > 0 &&
+      // The auditor takes no task that another trusted client tried.
+      !(client.info.auditor && tried.trusted) &&
       suits(client.info, job.info) &&
+      !isBarred(client, job) &&
       counts(client)
     )
       return true;

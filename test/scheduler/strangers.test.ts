@@ -141,6 +141,88 @@ describe("[TRUST-2] [TRUST-3] failures of strangers", () => {
   });
 });
 
+describe("[FAIL-3] [TRUST-3] a task that fails everywhere", () => {
+  /** Lets idle clients fail at what they get until nothing happens any more. */
+  function failOn(lab: Lab, clients: readonly ClientId[]): void {
+    for (const client of clients) lab.want(client, 1);
+    for (let hasFailed = true; hasFailed;) {
+      hasFailed = false;
+      for (const client of clients)
+        for (const { job, index, attempt } of lab.held(client)) {
+          lab.fail(client, job, index, attempt);
+          hasFailed = true;
+        }
+    }
+  }
+
+  test("ends also where several clients of its only cohort wait for it, and the auditor failed", () => {
+    const lab = new Lab({ auditors: true });
+    lab.job(1, { maxAttempts: 5 });
+    const tabs = [lab.stranger(), lab.stranger(), lab.stranger()];
+    failOn(lab, [...tabs, lab.join(0, { auditor: true })]);
+    expect(lab.failures).toEqual(["error"]);
+  });
+
+  test("does not wait for the auditor once another trusted client failed", () => {
+    const lab = new Lab({ auditors: true });
+    lab.job(1, { maxAttempts: 5 });
+    const auditor = lab.join(1, { auditor: true });
+    failOn(lab, [lab.join(0), lab.stranger(), auditor]);
+    expect(lab.failures).toEqual(["error"]);
+  });
+
+  test("does not wait for a stranger that is barred from the job", () => {
+    const lab = new Lab();
+    const job = lab.job(4, { maxAttempts: 5 });
+    const [broken, node] = [lab.stranger("a"), lab.join(0)];
+    for (let n = 0; n < 3; n++) {
+      lab.want(broken, 1);
+      const [held] = lab.held(broken);
+      lab.want(broken, 0);
+      lab.fail(broken, job, held!.index, held!.attempt);
+    }
+    lab.want(node, 3, 3);
+    for (const { index, attempt } of lab.held(node)) lab.finish(node, job, index, attempt);
+    lab.feed({ type: "clientLeft", client: node });
+    failOn(lab, [broken, lab.stranger("b"), lab.stranger("b")]);
+    // Nothing waits: one task was left.
+    expect(lab.failures).toEqual(["error"]);
+  });
+
+  test("has one more attempt when a server died before the verdict on the last", () => {
+    const lab = new Lab();
+    const job = lab.addJob({ maxAttempts: 3, failFast: false });
+    lab.claim(job, [0], { attempts: 3 });
+    lab.fail(lab.join(1), job, 0, 4);
+    expect(lab.failures).toEqual(["error"]);
+    expect(lab.scheduler.state.jobs.get(job)?.tasks.get(0)?.attempts).toBe(3);
+  });
+
+  test("counts no attempt whose failure the disk refused", () => {
+    const lab = new Lab();
+    const job = lab.job(1, { maxAttempts: 2 });
+    const node = lab.join(1);
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      lab.fail(node, job, 0, attempt);
+      if (attempt > 1) lab.feed({ type: "outcomesRefused", job, indexes: [0] });
+    }
+    expect(lab.failures).toHaveLength(3);
+    expect(lab.scheduler.state.jobs.get(job)?.tasks.get(0)?.attempts).toBe(1);
+  });
+});
+
+test("[CREDIT-1] a stranger that lost credit asks for nothing beyond it", () => {
+  const lab = new Lab();
+  lab.job(2);
+  const silent = lab.stranger();
+  lab.want(silent, 4, 4);
+  const client = lab.scheduler.state.clients.get(silent)!;
+  expect([lab.held(silent).length, lab.scheduler.state.hungry.has(client)]).toEqual([2, true]);
+  // It is silent for so long that its credit is halved, to the two tasks that it holds.
+  lab.pass(61_000);
+  expect([lab.held(silent).length, lab.scheduler.state.hungry.has(client)]).toEqual([2, false]);
+});
+
 describe("[FAIL-4] clients that vanish", () => {
   test("are no evidence: a task that was preempted three times is tried on", () => {
     const lab = new Lab();
