@@ -77,7 +77,7 @@ export interface Store {
 
   /**
    * Claims up to `limit` open, unclaimed tasks of the job for this server, lowest index first. An empty answer means that every
-   * open task is claimed already, or that the job waits for another.
+   * open task is claimed already, or that the job waits for another. A claim that rejects has claimed nothing.
    */
   claim(id: JobId, limit: number): Promise<ClaimedTask[]>;
   /** Gives claims back without an outcome, so that the tasks can be claimed again. */

@@ -111,6 +111,31 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(await store.acceptProvisional(id, 1, [1])).toMatchObject({ accepted: [1], job: { lastSeq: 1 } });
   });
 
+  it("[VERIFY-2] a task is open again although the first commit that withdraws its result was refused", async () => {
+    await store.claim(id, 10);
+    await store.keepProvisional(id, { number: 1, client: "c_x" as ClientId, cohort: "lab" }, [output(0)]);
+    limitPages(100);
+    await expect(
+      Promise.all([store.withdrawProvisional(id, 1), store.submit(id, [task(50, { input: megabyte })])]),
+    ).rejects.toMatchObject({ code: "STORE_FULL" });
+    limitPages(1_000_000);
+    expect(await store.withdrawProvisional(id, 1)).toMatchObject({ reopened: [0], job: { provisional: 0 } });
+    expect((await store.claim(id, 10)).map(({ index }) => index)).toEqual([0]);
+  });
+
+  it("[CLAIM-2] a claim whose tasks cannot be read claims none of them", async () => {
+    await store.submit(id, tasks(10, 20));
+    await store.claim(id, 3);
+    await store.unclaim(id, [1]);
+    connection.exec("ALTER TABLE taskPacks RENAME COLUMN inputs TO gone");
+    await expect(store.claim(id, 100)).rejects.toThrow();
+    connection.exec("ALTER TABLE taskPacks RENAME COLUMN gone TO inputs");
+    const open = Array.from({ length: 20 }, (_, index) => index).filter(
+      (index) => index !== 0 && index !== 2,
+    );
+    expect((await store.claim(id, 100)).map(({ index }) => index)).toEqual(open);
+  });
+
   it("deleting a job makes room on a full disk", async () => {
     await store.createJob(newJob({ id: jobId(2) }));
     await store.submit(jobId(2), [task(0, { input: megabyte })]);

@@ -67,7 +67,10 @@ export class ProvisionalPacks {
     this.#ended = ended;
   }
 
-  /** The tasks with provisional results. A caller that changes them changes the number in the job's row as well. */
+  /**
+   * The tasks with provisional results. A caller that changes them changes the number in the job's row as well. They are read before a
+   * result is removed from the disk: after a rollback, which drops them, they would not include that result's task.
+   */
   *tasksOf(job: CachedJob): Step<ProvisionalTasks> {
     let tasks = this.#tasks.get(job.number);
     if (!tasks) {
@@ -91,7 +94,6 @@ export class ProvisionalPacks {
 
   /** Removes a window. @returns its packs, in order of delivery */
   *take(job: CachedJob, window: number): Step<ProvisionalPack[]> {
-    // Read from the disk before the window is gone.
     yield* this.tasksOf(job);
     const packs = yield* this.#read(job, window);
     if (packs.length > 0)

@@ -155,14 +155,21 @@ export abstract class SqlStore implements Store {
 
   async claim(id: JobId, limit: number) {
     const tasks: ClaimedTask[] = [];
-    for (;;) {
-      const found = await this.claiming(
-        (transaction) => claimStride(transaction, id, limit - tasks.length),
-        id,
-      );
-      tasks.push(...found.tasks);
-      if (!found.more || tasks.length >= limit) return tasks;
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      for (;;) {
+        const found = await this.claiming(
+          (transaction) => claimStride(transaction, id, limit - tasks.length),
+          id,
+        );
+        tasks.push(...found.tasks);
+        if (!found.more || tasks.length >= limit) return tasks;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } catch (error) {
+      // The caller gets none of these tasks.
+      const indexes = tasks.map(({ index }) => index);
+      if (indexes.length > 0) await this.unclaim(id, indexes).catch(() => {});
+      throw error;
     }
   }
 

@@ -64,7 +64,11 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
 
 /** A store in memory, for tests and for runs without a server. */
 export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise<Store> {
-  const db = new SqliteDatabase(new DatabaseSync(":memory:"));
+  return openStoreOn(new SqliteDatabase(new DatabaseSync(":memory:")), options);
+}
+
+/** The store in a database that is open. */
+export function openStoreOn(db: SqliteDatabase, options: SqliteStoreOptions = {}): Store {
   migrate(db, ":memory:");
   return makeStore(db, options);
 }

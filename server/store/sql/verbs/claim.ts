@@ -14,9 +14,17 @@ const stride = 10_000;
 /** Most packs of one query; a claim mostly needs one or a few. */
 const maxRanges = 512;
 
+/** What a stride has claimed. */
+interface Found {
+  /** Tasks that were read. */
+  readonly tasks: ClaimedTask[];
+  /** Indexes of all claimed tasks. */
+  readonly indexes: TaskIndex[];
+}
+
 /**
  * Claims tasks within one stride of the walk. With `more` the walk is not at its end, so fewer tasks than `limit` do not mean
- * that there are no more: the caller calls again.
+ * that there are no more: the caller calls again. When a read fails nothing is claimed.
  *
  * Inputs are views into their packs when most of a pack is claimed at once, otherwise copies (see ValuePack.values): a claimed
  * window holds at most four times the bytes of its tasks.
@@ -31,10 +39,16 @@ export function* claimStride(
   // Claims see tasks on disk alone.
   transaction.tasks.flush(job.number);
   const claims = yield* transaction.claims.open(job);
-  const tasks: ClaimedTask[] = [];
-  yield* takeReturned(transaction, job, claims, limit, tasks);
-  const more = tasks.length < limit && (yield* walk(transaction, job, claims, limit, tasks));
-  return { tasks, more };
+  const found: Found = { tasks: [], indexes: [] };
+  try {
+    yield* takeReturned(transaction, job, claims, limit, found);
+    const more = found.tasks.length < limit && (yield* walk(transaction, job, claims, limit, found));
+    return { tasks: found.tasks, more };
+  } catch (error) {
+    // The caller gets none of these tasks.
+    for (const index of found.indexes) claims.giveBack(index);
+    throw error;
+  }
 }
 
 /** Claims noted tasks below the cursor, lowest first; mostly several of a pack follow each other. */
@@ -43,25 +57,29 @@ function* takeReturned(
   job: CachedJob,
   claims: JobClaims,
   limit: number,
-  tasks: ClaimedTask[],
+  found: Found,
 ): Step<void> {
   const ended = yield* transaction.ended.of(job);
   let range: TaskRange | undefined;
   let indexes: TaskIndex[] = [];
-  while (tasks.length + indexes.length < limit) {
+  while (found.tasks.length + indexes.length < limit) {
     const index = claims.takeReturned();
     if (index === undefined) break;
     if (claims.has(index) || ended.has(index)) continue;
+    claims.add(index);
+    found.indexes.push(index);
     if (!range || index < range.first || index >= range.first + range.count) {
-      if (range) yield* take(transaction, job, range, indexes, tasks);
+      if (range) yield* take(transaction, job, range, indexes, found.tasks);
       indexes = [];
       range = yield* transaction.tasks.rangeOf(job.number, index);
-      if (!range) continue;
+      if (!range) {
+        claims.release(index);
+        continue;
+      }
     }
-    claims.add(index);
     indexes.push(index);
   }
-  if (range) yield* take(transaction, job, range, indexes, tasks);
+  if (range) yield* take(transaction, job, range, indexes, found.tasks);
 }
 
 /** Walks on from the cursor. @returns whether there is more to walk */
@@ -70,15 +88,17 @@ function* walk(
   job: CachedJob,
   claims: JobClaims,
   limit: number,
-  tasks: ClaimedTask[],
+  found: Found,
 ): Step<boolean> {
   const ended = yield* transaction.ended.of(job);
   let asked = 1;
   for (let looked = 0; looked < stride; asked = Math.min(8 * asked, maxRanges)) {
     const ranges = yield* transaction.tasks.rangesFrom(job.number, claims.cursor, asked);
     for (const range of ranges) {
-      yield* take(transaction, job, range, openIn(ended, claims, range, limit - tasks.length), tasks);
-      if (tasks.length >= limit) return true;
+      const open = openIn(ended, claims, range, limit - found.tasks.length);
+      for (const index of open) found.indexes.push(index);
+      yield* take(transaction, job, range, open, found.tasks);
+      if (found.tasks.length >= limit) return true;
     }
     if (ranges.length < asked) return false;
     looked += ranges.length;
