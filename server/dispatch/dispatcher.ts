@@ -18,6 +18,7 @@ import type {
 } from "../scheduler/events.ts";
 import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
+import { untilDone } from "./until-done.ts";
 
 /**
  * The thin I/O shell around the pure scheduler: feeds it events, carries out its instructions against the store and the
@@ -92,7 +93,7 @@ export class Dispatcher {
       case "claimTasks":
         return this.#claim(instruction.job, instruction.limit);
       case "unclaimTasks":
-        return this.#inBackground("unclaim", this.#store.unclaim(instruction.job, instruction.indexes));
+        return this.#unclaim(instruction.job, instruction.indexes);
       case "sendLease": {
         const { client, job, tasks } = instruction;
         this.#listener.jobMoved?.(job.id);
@@ -122,10 +123,10 @@ export class Dispatcher {
         return this.#storeOutcomes(instruction);
       case "storeAttempts": {
         const { job, attempts, acknowledge } = instruction;
-        const stored = this.#store
-          .recordAttempts(job, attempts)
-          .then(() => this.#acknowledge(job, acknowledge));
-        return this.#inBackground("record attempts", stored);
+        return this.#untilDone("record attempts", job, async () => {
+          await this.#store.recordAttempts(job, attempts);
+          this.#acknowledge(job, acknowledge);
+        });
       }
       case "storeCheckpoint":
         return this.#inBackground(
@@ -145,7 +146,9 @@ export class Dispatcher {
       case "groupOutputs":
         return this.#provisional.group(instruction);
       case "saveStanding":
-        return this.#inBackground("keep a standing", this.#store.saveStanding(instruction.standing));
+        return untilDone(this.#log, "keep a standing", {}, () =>
+          this.#store.saveStanding(instruction.standing),
+        );
       case "noteIrreproducible":
         return this.#provisional.noteIrreproducible(instruction.job);
       case "pardonClients":
@@ -155,11 +158,12 @@ export class Dispatcher {
       case "barClient":
         return this.#listener.clientBarred?.(instruction.client, instruction.reason);
       case "quarantineJob": {
-        const ended = this.#store.endJob(instruction.job, "quarantined", instruction.reason).then((row) => {
-          this.feed({ type: "jobEnded", job: row.id });
+        const { job, reason } = instruction;
+        return this.#untilDone("quarantine a job", job, async () => {
+          const row = await this.#store.endJob(job, "quarantined", reason);
+          this.feed({ type: "jobEnded", job });
           this.#listener.outcomesStored(row, [], [], []);
         });
-        return this.#inBackground("quarantine a job", ended);
       }
     }
   }
@@ -177,6 +181,16 @@ export class Dispatcher {
         setTimeout(() => this.feed({ type: "claimFailed", job }), 1000).unref();
       },
     );
+  }
+
+  #unclaim(job: JobId, indexes: readonly TaskIndex[]): void {
+    let tries = 0;
+    this.#untilDone("give tasks back", job, async () => {
+      tries += 1;
+      await this.#store.unclaim(job, indexes);
+      // A claim in the meantime found nothing more.
+      if (tries > 1) this.feed({ type: "tasksAdded", job });
+    });
   }
 
   #storeOutcomes({ job, outcomes, acknowledge }: Extract<Instruction, { type: "storeOutcomes" }>): void {
@@ -216,6 +230,10 @@ export class Dispatcher {
       else byClient.set(client, [index]);
     }
     for (const [client, indexes] of byClient) this.#send(client, { type: "accepted", job, indexes });
+  }
+
+  #untilDone(what: string, job: JobId, work: () => Promise<unknown>): void {
+    untilDone(this.#log, what, { job }, work);
   }
 
   #inBackground(what: string, promise: Promise<unknown>): void {

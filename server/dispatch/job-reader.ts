@@ -116,10 +116,17 @@ export class JobReader {
     const until = performance.now() + atMostMs;
     for (let leftMs = atMostMs; leftMs > 0 && !signal.aborted; leftMs = until - performance.now()) {
       const row = await this.row(id);
-      if (row.lastSeq > after || hasEnded(row.state)) return;
+      if (hasEnded(row.state) || (await this.#hasResults(row, after))) return;
       if (!this.#watch.row(id)) this.#watch.update(row);
       await this.#watch.changed(id, signal, leftMs);
     }
+  }
+
+  /** Whether there is an outcome after a sequence number. Those of tasks that were requeued are gone (SPEC.md [FLOW-5]). */
+  async #hasResults({ id, lastSeq, done, failed }: JobRow, after: number): Promise<boolean> {
+    if (lastSeq <= after) return false;
+    const hasAll = lastSeq === done + failed;
+    return hasAll || (await this.#store.results(id, after, 1, 1)).length > 0;
   }
 
   /** The progress of a job, from memory while the job is watched. @throws PlatformError NOT_FOUND */

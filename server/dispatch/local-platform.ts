@@ -21,6 +21,7 @@ import { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
+import { untilDone } from "./until-done.ts";
 import { readUsage } from "./usage.ts";
 
 /** Clients have this long to come back after a restart before their tasks are leased again. */
@@ -116,16 +117,12 @@ export class LocalPlatform implements Platform {
         jobChanged: (row) => watch.update(row),
         clientsPardoned: (clients) => {
           for (const client of clients)
-            this.#bans
-              .lift(client)
-              .catch((error: unknown) => log.error({ err: error, client }, "could not lift a ban"));
+            untilDone(log, "lift a ban", { client }, () => this.#bans.lift(client));
         },
         jobMoved: (id) => news.tell(id),
         auditorsCalled: () => this.onAuditorsCalled?.(),
         clientBarred: (client, reason) => {
-          this.#bans
-            .bar(client, reason)
-            .catch((error: unknown) => log.error({ err: error, client }, "could not bar a client"));
+          untilDone(log, "bar a client", { client }, () => this.#bans.bar(client, reason));
         },
       },
     });

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
-import { PlatformError } from "../../shared/errors.ts";
 import type { JobId, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
 import type { Compare } from "../../shared/wire/rest.ts";
@@ -8,6 +7,7 @@ import type { NewOutput, Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
 import type { DispatcherListener } from "./dispatcher-listener.ts";
 import type { Acknowledgement, Instruction, SchedulerEvent } from "../scheduler/events.ts";
+import { isGone, untilDone } from "./until-done.ts";
 
 /** Reads a blob of at most `maxBytes` whole; undefined when it is larger, or not here. */
 export type ReadBlob = (name: BlobName, maxBytes: number) => Promise<Uint8Array | undefined>;
@@ -164,13 +164,8 @@ export class Provisional {
     });
   }
 
-  /** Does work at the store, again after a second as long as the store fails, and not at all once the job is gone. */
   #untilDone(job: JobId, what: string, work: () => Promise<void>): void {
-    work().catch((error: unknown) => {
-      if (isGone(error)) return;
-      this.#failed(error, job, `could not ${what}; trying again in a second`);
-      setTimeout(() => this.#untilDone(job, what, work), 1000).unref();
-    });
+    untilDone(this.#parts.log, what, { job }, work);
   }
 
   #failed(error: unknown, job: JobId, what: string): void {
@@ -181,10 +176,4 @@ export class Provisional {
 function outputsOf(outputs: readonly NewOutput[], indexes: readonly TaskIndex[]): NewOutput[] {
   const wanted = new Set(indexes);
   return outputs.filter(({ index }) => wanted.has(index));
-}
-
-/** Whether the store refused because the job was deleted or ended meanwhile, or because the server goes down. */
-function isGone(error: unknown): boolean {
-  const { code } = PlatformError.from(error);
-  return code === "NOT_FOUND" || code === "WRONG_STATE" || code === "SHUTTING_DOWN";
 }

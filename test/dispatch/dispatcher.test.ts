@@ -223,6 +223,9 @@ describe("a commit that the disk refuses", () => {
     expect(world.acknowledged).toEqual([]);
     refuseWrites(false);
     await world.leased(ada, "0/2");
+    // A restart must not forget the attempt, and its client keeps the failure until then.
+    await until(() => world.acknowledged.length === 1);
+    expect(world.acknowledged[0]?.disk.attempts).toBe(1);
   });
 });
 

@@ -201,6 +201,31 @@ describe("reading on", () => {
     await ended;
   });
 
+  test("[FLOW-5] a follower waits where later results were requeued", async () => {
+    const server = await startHttpServer();
+    const { id } = await createJob(server, { maxAttempts: 1, failFast: false });
+    const task = (index: number) => ({ index, input: encodeValue(index), refs: [] });
+    await server.platform.submit(id, [task(0)]);
+    server.client((input) => {
+      if (input === 1) throw new Error("not this one");
+      return input;
+    });
+    await eventually(async () => expect((await server.platform.job(id)).counts.done).toBe(1));
+    await server.platform.submit(id, [task(1)]);
+    await eventually(async () => expect((await server.platform.job(id)).counts.failed).toBe(1));
+    await server.platform.pause(id);
+    await server.platform.requeueFailed(id);
+    const gone = new AbortController();
+    let isOver = false;
+    const changed = server.platform.resultsChanged(id, 1, gone.signal, 60_000).then(() => (isOver = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    await server.platform.resume(id);
+    await eventually(async () => expect(await server.platform.results(id, 1)).toHaveLength(1));
+    await changed;
+    gone.abort();
+  });
+
   test("a follower that goes away leaves nothing behind", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server);
