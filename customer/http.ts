@@ -158,7 +158,9 @@ export class HttpClient {
       (request.isBlob === true && (await this.#fetchDirectly(request, token, signal))) ||
       (await this.#fetch(request, token, signal));
     if (response.ok) return response;
-    const refusal = await refusalOf(response);
+    const refusal = await refusalOf(response).catch((error: unknown) => {
+      throw this.#lost(error);
+    });
     // The attempt whose reply was lost has deleted the resource.
     if (request.method === "DELETE" && request.isRepeat && refusal.code === "NOT_FOUND")
       return new Response();
@@ -243,7 +245,7 @@ function reasonOf(error: unknown): string {
 
 async function refusalOf(response: Response): Promise<PlatformError> {
   const retryAfter = Number(response.headers.get("retry-after"));
-  const text = await response.text().catch(() => "");
+  const text = await response.text();
   const refusal = PlatformError.fromReply(response.status, text, fromStatus);
   return retryAfter > 0 ? new RetryAfterError(refusal, retryAfter * 1000) : refusal;
 }

@@ -42,6 +42,8 @@ export async function persist<T>(
   options: { patienceMs: number; signal?: AbortSignal | undefined; outage?: OutageListener },
 ): Promise<T> {
   let failedAt: number | undefined;
+  /** Refusals in a row that time alone seldom mends. */
+  let stubborn = 0;
   for (let attempts = 1; ; attempts++) {
     options.signal?.throwIfAborted();
     try {
@@ -52,12 +54,14 @@ export async function persist<T>(
       options.signal?.throwIfAborted();
       if (!(error instanceof PlatformError) || !error.retryable) throw error;
       // A refusal that needs another request first is no sign of an outage.
-      if (attemptsOf[error.code] === undefined) options.outage?.failed(error);
+      const most = attemptsOf[error.code];
+      stubborn = most === undefined ? 0 : stubborn + 1;
+      if (most === undefined) options.outage?.failed(error);
       failedAt ??= performance.now();
       const pause = Math.max(pauseMs(attempts - 1), retryAfterOf(error) ?? 0);
       const patienceLeft = options.patienceMs - (performance.now() - failedAt);
-      if (attempts >= (attemptsOf[error.code] ?? Infinity) || pause > patienceLeft) throw error;
-      const isAway = attemptsOf[error.code] === undefined && retryAfterOf(error) === undefined;
+      if (stubborn >= (most ?? Infinity) || pause > patienceLeft) throw error;
+      const isAway = most === undefined && retryAfterOf(error) === undefined;
       const over = isAway ? options.outage?.over : undefined;
       const signals = [options.signal, over].filter((signal) => signal !== undefined);
       await sleep(pause, undefined, { signal: AbortSignal.any(signals) }).catch(() =>

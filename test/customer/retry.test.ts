@@ -39,6 +39,21 @@ describe("persisting", () => {
     expect(unknown.calls()).toBe(1);
   });
 
+  it("[WAIT-3] tries a defect as often after an outage as at first", async () => {
+    const { attempt } = refusedWith(
+      "UNREACHABLE",
+      "STORE_FULL",
+      "UNREACHABLE",
+      "UNREACHABLE",
+      "INTERNAL",
+      "UNREACHABLE",
+      "INTERNAL",
+    );
+    const over = AbortSignal.abort();
+    const outage = { failed: () => undefined, succeeded: () => undefined, over };
+    await expect(persist(attempt, { patienceMs: Infinity, outage })).resolves.toBe("done");
+  });
+
   it("gives up when its patience is over", async () => {
     const { attempt, calls } = refusedWith("UNREACHABLE", "UNREACHABLE");
     await expect(persist(attempt, { patienceMs: 0 })).rejects.toMatchObject({ code: "UNREACHABLE" });
