@@ -22,6 +22,11 @@ export class EventQueue<T> {
     heap[hole] = entry;
   }
 
+  /** Time of the earliest value; Infinity when the queue is empty. */
+  get nextAt(): number {
+    return this.#heap[0]?.at ?? Infinity;
+  }
+
   /** Takes the earliest value; undefined when the queue is empty. */
   take(): { readonly at: number; readonly value: T } | undefined {
     const heap = this.#heap;

@@ -1,5 +1,12 @@
 import { Command, Option } from "commander";
+import { runPlatform, type PlatformFlags } from "./platform/main.ts";
 import { runTrust, type TrustFlags } from "./trust/main.ts";
+
+function natural(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`"${text}" is no whole number.`);
+  return value;
+}
 
 function positive(text: string): number {
   const value = Number(text);
@@ -7,7 +14,17 @@ function positive(text: string): number {
   return value;
 }
 
-const program = new Command("npm run simulate --").description("Runs the scheduler on a virtual clock.");
+const program = new Command("npm run simulate --").description("Runs parts of Manyhands on a virtual clock.");
+
+program
+  .command("platform", { isDefault: true })
+  .description("Server, clients and customers in one process, with faults of every kind, drawn from a seed.")
+  .addOption(new Option("--seeds <n>", "number of worlds").argParser(positive).default(100))
+  .addOption(new Option("--seed <s>", "the first world's seed; 0 when absent").argParser(natural))
+  .addOption(new Option("--threads <n>", "worlds at a time; one a core when absent").argParser(positive))
+  .option("--bail", "begin no world after a broken rule", false)
+  .option("--steps", "print every step of one world", false)
+  .action((flags: PlatformFlags) => runPlatform(flags));
 
 program
   .command("trust")

@@ -1,0 +1,116 @@
+import { createHash } from "node:crypto";
+import type { Duplex } from "node:stream";
+import { pino, type Logger } from "pino";
+import type { WebSocket } from "ws";
+import { createAccess, type Access } from "../../server/access/access.ts";
+import { Identities } from "../../server/access/identities.ts";
+import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
+import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server/options.ts";
+import { checkInvariants } from "../../server/scheduler/invariants.ts";
+import { ClientGate } from "../../server/sockets/client-gate.ts";
+import { Heartbeats } from "../../server/sockets/heartbeats.ts";
+import { SocketConnection } from "../../server/sockets/socket-connection.ts";
+import { openStoreOn } from "../../server/store/sqlite/open.ts";
+import type { Store } from "../../server/store/store.ts";
+import { FaultyDatabase, type Disk } from "./faulty-database.ts";
+import type { Acceptor } from "./socket-link.ts";
+import { answer } from "./routes.ts";
+import type { Answerer, ServerReply, SimulatedRequest } from "./requests.ts";
+import type { Process } from "./virtual-time.ts";
+
+/** What a server of the world calls. */
+interface Outside {
+  readonly auditors: number;
+  readonly isAuditor: (tokenId: string | undefined) => boolean;
+  readonly onAuditorsCalled: () => void;
+  /** A line of the server's log that tells of a failure. */
+  readonly onFailure: (line: string) => void;
+}
+
+/** The key of the server's identities, which is on its disk. */
+const identityKey = createHash("sha256").update("identities").digest();
+
+/**
+ * One life of a server, from its start to its end or crash: its real store, dispatcher, scheduler, gate and connections, wired as in
+ * server/server.ts.
+ */
+export class ServerProcess implements Acceptor, Answerer {
+  readonly process: Process;
+  readonly store: Store;
+  readonly platform: LocalPlatform;
+  readonly access: Access;
+  readonly #connections = new Set<SocketConnection>();
+  readonly #heartbeats: Heartbeats<SocketConnection>;
+  readonly #gate: ClientGate;
+  readonly #log: Logger;
+  /** The instructions of the scheduler's newest event that is checked. */
+  #checked: unknown;
+
+  private constructor(
+    process: Process,
+    parts: { store: Store; access: Access; platform: LocalPlatform; log: Logger; options: ServerOptions },
+    { isAuditor, onAuditorsCalled }: Outside,
+  ) {
+    const { store, access, platform, log, options } = parts;
+    this.process = process;
+    this.store = store;
+    this.access = access;
+    this.platform = platform;
+    this.#log = log;
+    access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
+    access.onRevoked((tokenId) => {
+      for (const connection of this.#connections) connection.revoked(tokenId);
+    });
+    platform.onAuditorsCalled = onAuditorsCalled;
+    this.#gate = new ClientGate(access, new Identities(identityKey), store, options.volunteers, isAuditor);
+    this.#heartbeats = new Heartbeats(this.#connections, options.heartbeatMs, (one) => one.heartbeat());
+  }
+
+  /** Starts a server on what is on the disk. @throws PlatformError when the disk fails */
+  static async start(process: Process, disk: Disk, outside: Outside): Promise<ServerProcess> {
+    const options: ServerOptions = { ...defaultServerOptions, auditors: outside.auditors };
+    const log = pino({ level: "error", base: null }, { write: outside.onFailure });
+    const store = openStoreOn(new FaultyDatabase(disk, process), {
+      quotas: quotasOf(options),
+      markEvery: 16,
+    });
+    const access = createAccess(store);
+    const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => [] });
+    return new ServerProcess(process, { store, access, platform, log, options }, outside);
+  }
+
+  accept(socket: WebSocket, network: Duplex, address: string): void {
+    const services = this.platform.connectionServices(this.#log);
+    const connection = new SocketConnection(socket, network, address, this.#gate, services, {
+      messageGrew: () => {},
+      closed: (ended) => void this.#connections.delete(ended),
+    });
+    this.#connections.add(connection);
+  }
+
+  answer(request: SimulatedRequest, reply: ServerReply): void {
+    void answer({ platform: this.platform, access: this.access, log: this.#log }, request, reply);
+  }
+
+  /** Whether connections are open. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  checkInvariants(): void {
+    const { state } = this.platform.dispatcher.scheduler;
+    // Each event makes a list of its own.
+    if (state.out === this.#checked) return;
+    this.#checked = state.out;
+    checkInvariants(state);
+  }
+
+  /** Ends as on SIGTERM: stops leasing, tells the clients, and closes the store. */
+  async stop(): Promise<void> {
+    this.platform.dispatcher.stopLeasing();
+    this.#heartbeats.stop();
+    for (const connection of this.#connections)
+      connection.bye("The server is shutting down; it will be back.", 1000);
+    await this.store.close();
+  }
+}
