@@ -107,13 +107,15 @@ export class Program implements Host {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     const quietly = (what: Promise<unknown>): void => void what.catch(() => undefined);
     if (cancelAtMs !== undefined) quietly(wait(cancelAtMs).then(() => job.cancel()));
-    if (pauseAtMs !== undefined)
-      quietly(
-        wait(pauseAtMs)
-          .then(() => job.pause())
-          .then(() => wait(pauseMs))
-          .then(() => job.resume()),
-      );
+    let isOver = false;
+    const pauseForAWhile = async (atMs: number): Promise<void> => {
+      await wait(atMs);
+      await job.pause();
+      await wait(pauseMs);
+      // Again and again: what an earlier life of the program asked for may arrive late.
+      for (; !isOver; await wait(20_000)) await job.resume();
+    };
+    if (pauseAtMs !== undefined) quietly(pauseForAWhile(pauseAtMs));
     const outcomes = new Map<number, TaskOutcome<Value>>();
     let seq = 0;
     let hasRequeued = false;
@@ -140,6 +142,8 @@ export class Program implements Host {
       if (!(error instanceof PlatformError)) throw error;
       time.trace.note(`${plan.name} ended: ${error.code} ${error.message}`);
       return error.code;
+    } finally {
+      isOver = true;
     }
   }
 
