@@ -54,6 +54,8 @@ const bits = [
   "test/node-client/portable.test.ts",
 ];
 const memory = ["test/node-client/sandbox-memory.test.ts"];
+/** Faults that need an unlucky order, a restart or a failing disk. */
+const simulation = ["test/simulate/platform.test.ts"];
 const signing = [
   "test/signing/keys.test.ts",
   "test/scheduler/scheduler.test.ts",
@@ -97,11 +99,10 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a failed attempt is acknowledged before it is counted on disk",
     file: "server/dispatch/dispatcher.ts",
-    find: `        const stored = this.#store
-          .recordAttempts(job, attempts)
-          .then(() => this.#acknowledge(job, acknowledge));`,
-    replace: `        this.#acknowledge(job, acknowledge);
-        const stored = this.#store.recordAttempts(job, attempts);`,
+    find: `          await this.#store.recordAttempts(job, attempts);
+          this.#acknowledge(job, acknowledge);`,
+    replace: `          this.#acknowledge(job, acknowledge);
+          await this.#store.recordAttempts(job, attempts);`,
     tests: dispatcher,
   },
   {
@@ -1496,5 +1497,126 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "if (this.url === url) this.#urls.push(this.#urls.shift()!);",
     replace: "if (this.url !== url) this.#urls.push(this.#urls.shift()!);",
     tests: servers,
+  },
+  {
+    name: "two clients of a tried cohort wait for each other",
+    file: "server/scheduler/assign.ts",
+    find: `    if (hasTried || !isOfTriedCohort(other)) return true;
+`,
+    replace: `    return true;
+`,
+    tests: strangers,
+  },
+  {
+    name: "a task waits for the auditor, which does not take it",
+    file: "server/scheduler/assign.ts",
+    find: `    if (other.info.auditor && !job.suspects.has(task)) continue;
+`,
+    replace: "",
+    tests: strangers,
+  },
+  {
+    name: "a client that lost credit still counts as hungry",
+    file: "server/scheduler/leases.ts",
+    find: `  halve(client.credit);
+  noteCredit(state, client);
+`,
+    replace: `  halve(client.credit);
+`,
+    tests: strangers,
+  },
+  {
+    name: "a refused failure counts as an attempt",
+    file: "server/scheduler/results.ts",
+    find: `    task.attempts = Math.min(task.attempts, job.info.maxAttempts - 1);
+`,
+    replace: "",
+    tests: strangers,
+  },
+  {
+    name: "an earlier server's last attempt is one too many",
+    file: "server/scheduler/state.ts",
+    find: `    attempts: Math.min(attempts, job.info.maxAttempts - 1),
+`,
+    replace: `    attempts,
+`,
+    tests: strangers,
+  },
+  {
+    name: "tasks that could not be read stay claimed",
+    file: "server/store/sqlite/verbs/claim.ts",
+    find: `    claims.readFailed();
+`,
+    replace: "",
+    tests: store,
+  },
+  {
+    name: "a result is withdrawn before its task is known",
+    file: "server/store/sqlite/provisional-packs.ts",
+    find: `  take(job: CachedJob, window: number): ProvisionalPack[] {
+    this.tasksOf(job);
+`,
+    replace: `  take(job: CachedJob, window: number): ProvisionalPack[] {
+`,
+    tests: store,
+  },
+  {
+    name: "work that a faulty disk refused is forgotten",
+    file: "server/dispatch/until-done.ts",
+    find: `    setTimeout(() => untilDone(log, what, about, work), againMs).unref();
+`,
+    replace: "",
+    tests: dispatcher,
+  },
+  {
+    name: "a reader spins where results were requeued",
+    file: "server/dispatch/job-reader.ts",
+    find: "    return hasAll || (await this.#store.results(id, after, 1, 1)).length > 0;",
+    replace: "    return hasAll || id.length > 0;",
+    tests: ["test/http/results.test.ts"],
+  },
+  {
+    name: "verbs are told before the commit",
+    file: "server/store/sqlite/group-commit.ts",
+    find: `      this.#hooks.beforeCommit();
+`,
+    replace: `      this.#hooks.beforeCommit();
+      for (const settle of settled.splice(0)) settle();
+`,
+    tests: simulation,
+  },
+  {
+    name: "a rollback keeps the tasks that it had ended",
+    file: "server/store/sqlite/sqlite-store.ts",
+    find: `        transaction.ended.clear();
+`,
+    replace: "",
+    tests: simulation,
+  },
+  {
+    name: "verbs for which a transaction had no time are dropped",
+    file: "server/store/sqlite/group-commit.ts",
+    find: `    for (const settle of settled) settle();
+    return group.slice(taken);
+`,
+    replace: `    for (const settle of settled) settle();
+    return [];
+`,
+    tests: simulation,
+  },
+  {
+    name: "a rollback keeps the jobs in memory",
+    file: "server/store/sqlite/sqlite-store.ts",
+    find: `        transaction.jobs.clear();
+`,
+    replace: "",
+    tests: simulation,
+  },
+  {
+    name: "numbers of windows begin anew after a restart",
+    file: "server/dispatch/local-platform.ts",
+    find: "1 + Math.max(0, ...windows.map(({ number }) => number))",
+    replace: "1",
+    tests: simulation,
   },
 ];
