@@ -107,13 +107,13 @@ export class Program implements Host {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     const quietly = (what: Promise<unknown>): void => void what.catch(() => undefined);
     if (cancelAtMs !== undefined) quietly(wait(cancelAtMs).then(() => job.cancel()));
-    let isOver = false;
+    const reading = { isOver: false };
     const pauseForAWhile = async (atMs: number): Promise<void> => {
       await wait(atMs);
       await job.pause();
       await wait(pauseMs);
       // Again and again: what an earlier life of the program asked for may arrive late.
-      for (; !isOver; await wait(20_000)) await job.resume();
+      for (; !reading.isOver; await wait(20_000)) await job.resume();
     };
     if (pauseAtMs !== undefined) quietly(pauseForAWhile(pauseAtMs));
     const outcomes = new Map<number, TaskOutcome<Value>>();
@@ -143,7 +143,7 @@ export class Program implements Host {
       time.trace.note(`${plan.name} ended: ${error.code} ${error.message}`);
       return error.code;
     } finally {
-      isOver = true;
+      reading.isOver = true;
     }
   }
 
