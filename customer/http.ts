@@ -159,7 +159,7 @@ export class HttpClient {
       (await this.#fetch(request, token, signal));
     if (response.ok) return response;
     const refusal = await refusalOf(response).catch((error: unknown) => {
-      throw this.#lost(error);
+      throw lost(error, request.url);
     });
     // The attempt whose reply was lost has deleted the resource.
     if (request.method === "DELETE" && request.isRepeat && refusal.code === "NOT_FOUND")

@@ -1544,19 +1544,19 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "tasks that could not be read stay claimed",
-    file: "server/store/sqlite/verbs/claim.ts",
-    find: `    claims.readFailed();
+    file: "server/store/sql/verbs/claim.ts",
+    find: `    for (const index of found.indexes) claims.giveBack(index);
 `,
     replace: "",
     tests: store,
   },
   {
     name: "a result is withdrawn before its task is known",
-    file: "server/store/sqlite/provisional-packs.ts",
-    find: `  take(job: CachedJob, window: number): ProvisionalPack[] {
-    this.tasksOf(job);
+    file: "server/store/sql/provisional-packs.ts",
+    find: `    yield* this.tasksOf(job);
+    const packs = yield* this.#read(job, window);
 `,
-    replace: `  take(job: CachedJob, window: number): ProvisionalPack[] {
+    replace: `    const packs = yield* this.#read(job, window);
 `,
     tests: store,
   },
@@ -1588,7 +1588,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a rollback keeps the tasks that it had ended",
     file: "server/store/sqlite/sqlite-store.ts",
-    find: `        transaction.ended.clear();
+    find: `        parts.ended.clear();
 `,
     replace: "",
     tests: simulation,
@@ -1607,7 +1607,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a rollback keeps the jobs in memory",
     file: "server/store/sqlite/sqlite-store.ts",
-    find: `        transaction.jobs.clear();
+    find: `        parts.jobs.clear();
 `,
     replace: "",
     tests: simulation,

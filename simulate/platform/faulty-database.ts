@@ -1,5 +1,5 @@
-import type { SQLInputValue } from "node:sqlite";
-import { Database } from "../../server/store/sqlite/database.ts";
+import type { SqlValue, Step } from "../../server/store/sql/database.ts";
+import { SqliteDatabase } from "../../server/store/sqlite/database.ts";
 import { DatabaseSync } from "../../system/sqlite.ts";
 import type { Process } from "./virtual-time.ts";
 import type { Trace } from "./trace.ts";
@@ -120,7 +120,7 @@ export class Disk {
 }
 
 /** The database of a disk as one process has it open. */
-export class FaultyDatabase extends Database {
+export class FaultyDatabase extends SqliteDatabase {
   readonly #disk: Disk;
   readonly #process: Process;
 
@@ -130,29 +130,29 @@ export class FaultyDatabase extends Database {
     this.#process = process;
   }
 
-  override run(sql: string, ...values: SQLInputValue[]): number {
+  override write(sql: string, ...values: SqlValue[]): void {
+    this.#mustRun();
+    this.#disk.beforeStatement(true);
+    super.write(sql, ...values);
+  }
+
+  override run(sql: string, ...values: SqlValue[]): Step<number> {
     this.#mustRun();
     this.#disk.beforeStatement(true);
     return super.run(sql, ...values);
   }
 
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
-  override get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+  override get<Row>(sql: string, ...values: SqlValue[]): Step<Row | undefined> {
     this.#mustRun();
     this.#disk.beforeStatement(false);
     return super.get<Row>(sql, ...values);
   }
 
-  override all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+  override all<Row>(sql: string, ...values: SqlValue[]): Step<Row[]> {
     this.#mustRun();
     this.#disk.beforeStatement(false);
     return super.all<Row>(sql, ...values);
-  }
-
-  override iterate<Row>(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
-    this.#mustRun();
-    this.#disk.beforeStatement(false);
-    return super.iterate<Row>(sql, ...values);
   }
 
   override exec(sql: string): void {
