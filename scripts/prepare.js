@@ -15,6 +15,7 @@ buildPages();
 if (process.argv.includes("--browser")) provideBrowser();
 if (process.argv.includes("--tracer")) provideTracer();
 if (process.argv.includes("--s3")) provideS3();
+if (process.argv.includes("--postgres")) providePostgres();
 
 /**
  * Runs a command with the user watching.
@@ -74,11 +75,17 @@ function provideS3() {
     installOnDebian(...names);
 }
 
+/** Tests of the store on PostgreSQL start one of their own; where none is installed they are skipped, and say so. */
+function providePostgres() {
+  if (process.platform === "linux" && !existsSync("/usr/lib/postgresql")) installOnDebian("postgresql");
+}
+
 /** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */
 function installOnDebian(...names) {
   if (!existsSync("/etc/debian_version") || process.getuid?.() !== 0) return;
   run("apt-get", ["update", "-q"]);
-  run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...names]);
+  // RUNLEVEL=1 keeps the services of the packages down.
+  run("env", ["RUNLEVEL=1", "apt-get", "install", "-y", "-q", "--no-install-recommends", ...names]);
 }
 
 /** Whether a browser is there and starts: a downloaded Chrome may lack libraries of the system. */

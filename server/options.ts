@@ -7,6 +7,8 @@ export interface ServerOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly dataDirectory: string;
+  /** Address of a PostgreSQL database that keeps jobs and results instead of the data directory. May hold a password: never printed. */
+  readonly store: string | undefined;
   readonly tlsCertificate: string | undefined;
   readonly tlsKey: string | undefined;
   readonly volunteers: "open" | "invite" | "off";
@@ -60,6 +62,7 @@ export const defaultServerOptions: ServerOptions = {
   host: "127.0.0.1",
   port: 9990,
   dataDirectory: "manyhands-data",
+  store: undefined,
   tlsCertificate: undefined,
   tlsKey: undefined,
   volunteers: "open",

@@ -37,6 +37,12 @@ export function addServerFlags(command: Command): void {
     "where jobs, results and blobs are kept",
     defaults.dataDirectory,
   );
+  add(
+    "--store <url>",
+    "MANYHANDS_STORE",
+    "keep jobs and results in PostgreSQL: postgres://user@host/database; what the address leaves open is as in PGPASSWORD and so on",
+    defaults.store,
+  );
   add("--tls-cert <file>", "MANYHANDS_TLS_CERT", "TLS certificate (PEM); needs --tls-key", undefined);
   add("--tls-key <file>", "MANYHANDS_TLS_KEY", "TLS private key (PEM); needs --tls-cert", undefined);
   command.addOption(
@@ -215,6 +221,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     host: String(flags["host"]),
     port: number("port"),
     dataDirectory: String(flags["data"]),
+    store: text("store"),
     tlsCertificate: text("tlsCert"),
     tlsKey: text("tlsKey"),
     volunteers: flags["volunteers"] as ServerOptions["volunteers"],

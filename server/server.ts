@@ -29,7 +29,7 @@ import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
 import { SubmitSockets } from "./sockets/submit-sockets.ts";
 import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
-import { openSqliteStore } from "./store/sqlite/open.ts";
+import { introduce, openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
 /** A running server. */
@@ -78,10 +78,11 @@ export async function startServer(
   options.servers();
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);
-  const store = await openSqliteStore(options.dataDirectory, { quotas: quotasOf(options) });
+  const store = await openStore(options.dataDirectory, options.store, quotasOf(options));
   let server: RunningServer;
   try {
     server = await startOn(store, options, tls, log, clientProgram);
+    await introduce(store, server.volunteerUrls);
   } catch (error) {
     await store.close();
     throw error;

@@ -82,7 +82,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
       job: { done: 2, failed: 1, lastSeq: 3 },
     });
     const both = await Promise.all([a, b, a, b].map((store) => store.complete(id, [done(3), done(4)])));
-    expect(both.flatMap(({ accepted }) => accepted).sort()).toEqual([3, 4]);
+    expect(both.flatMap(({ accepted }) => accepted).toSorted((x, y) => x - y)).toEqual([3, 4]);
     expect((await b.results(id, 0, all, Infinity)).map(({ seq, index }) => [seq, index])).toEqual([
       [1, 0],
       [2, 1],

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import pg from "pg";
+import { Client, type QueryResultRow } from "pg";
 import { postgresBinaries } from "../../bench/harness/services/debian.ts";
 import { eventually } from "./eventually.ts";
 
@@ -66,8 +66,8 @@ export class Postgres {
   }
 
   /** Runs a statement in a session of its own. */
-  async query<Row extends pg.QueryResultRow>(sql: string, schema?: string): Promise<Row[]> {
-    const client = new pg.Client({ connectionString: this.url(schema) });
+  async query<Row extends QueryResultRow>(sql: string, schema?: string): Promise<Row[]> {
+    const client = new Client({ connectionString: this.url(schema) });
     client.on("error", () => {});
     await client.connect();
     try {
@@ -78,9 +78,15 @@ export class Postgres {
   }
 
   async up(): Promise<void> {
+    const settings = [
+      "listen_addresses=",
+      "max_connections=200",
+      `unix_socket_directories=${this.directory}`,
+    ];
     const [program, args] = asUser(join(this.#binaries, "postgres"), [
-      ...["-D", join(this.directory, "data"), "-c", "listen_addresses=", "-c", "max_connections=200"],
-      ...["-c", `unix_socket_directories=${this.directory}`],
+      "-D",
+      join(this.directory, "data"),
+      ...settings.flatMap((setting) => ["-c", setting]),
     ]);
     this.#process = spawn(program, args, { cwd: this.directory, stdio: "ignore" });
     await eventually(() => this.query("SELECT 1"));

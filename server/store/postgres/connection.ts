@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import pg from "pg";
+import { Client, type CustomTypesConfig } from "pg";
 import { messageOf } from "../../../shared/errors.ts";
 import type { Answer, Query, SqlValue } from "../sql/database.ts";
 import { ConnectionLost } from "./failure.ts";
@@ -28,9 +28,9 @@ const parsers: Record<number, (text: string) => unknown> = {
 
 const asText = (text: string): string => text;
 
-const types = {
+const types: CustomTypesConfig = {
   getTypeParser: (type: number) => parsers[type] ?? asText,
-} as pg.CustomTypesConfig;
+};
 
 function bytesOf(text: string): Uint8Array {
   const bytes = Buffer.from(text.slice(2), "hex");
@@ -56,13 +56,13 @@ function textOf(value: SqlValue): SqlValue {
 
 /** One session. Statements of a batch take one round trip. */
 export class Connection {
-  readonly #client: pg.Client;
+  readonly #client: Client;
   #lost: ConnectionLost | undefined;
   /** Called once when the session ends by itself. */
   onLost: () => void = () => {};
   onNotification: (payload: string) => void = () => {};
 
-  private constructor(client: pg.Client) {
+  private constructor(client: Client) {
     this.#client = client;
     client.on("error", (error) => this.#lose(messageOf(error)));
     client.on("end", () => this.#lose("the connection ended"));
@@ -70,7 +70,7 @@ export class Connection {
   }
 
   static async open({ url, settings }: Target): Promise<Connection> {
-    const client = new pg.Client({
+    const client = new Client({
       connectionString: url,
       types,
       pipeline: true,

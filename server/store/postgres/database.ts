@@ -54,7 +54,7 @@ export class PostgresDatabase implements Database {
 
 /** Runs a step to its end. A step that asks nothing costs no turn of the event loop. */
 export function drive<T>(step: Step<T>, execute: (query: Query) => Promise<Answer>): T | Promise<T> {
-  const iterator = step[Symbol.iterator]() as Iterator<Query, T, Answer>;
+  const iterator = step[Symbol.iterator]();
   const first = iterator.next();
   return first.done === true ? first.value : goOn(iterator, first.value, execute);
 }
