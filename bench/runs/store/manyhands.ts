@@ -1,12 +1,15 @@
 /**
  * Tasks per second through the durable store alone, and ms to open the store again:
- * `node manyhands.ts [--tasks 100000] [--batch 500] [--bytes 100]`.
+ * `node manyhands.ts [--tasks 100000] [--batch 500] [--bytes 100] [--under-way 1] [--database sqlite]`. With `--database postgres` on
+ * the PostgreSQL of POSTGRES_URL, and then also what that costs: its processor time, and bytes of its log.
  */
 import { parseArgs } from "node:util";
 import type { JobId, Sha256 } from "../../../shared/ids.ts";
 import { openSqliteStore } from "../../../server/store/sqlite/open.ts";
-import type { NewJob } from "../../../server/store/store.ts";
+import type { NewJob, Store } from "../../../server/store/store.ts";
+import { openPostgresStore } from "../../../server/store/postgres/open.ts";
 import { temporaryDirectory } from "../support/children.ts";
+import { startMeter } from "./postgres-meter.ts";
 import { report } from "../support/report.ts";
 
 const { values } = parseArgs({
@@ -14,6 +17,8 @@ const { values } = parseArgs({
     tasks: { type: "string", default: "100000" },
     batch: { type: "string", default: "500" },
     bytes: { type: "string", default: "100" },
+    "under-way": { type: "string", default: "1" },
+    database: { type: "string", default: "sqlite" },
   },
 });
 const tasks = Number(values.tasks);
@@ -40,7 +45,23 @@ const job: NewJob = {
   check: false,
 };
 
+/** Verbs under way at a time. */
+const underWay = Number(values["under-way"]);
+const postgres = values.database === "postgres" ? await startMeter() : undefined;
 const directory = temporaryDirectory();
+const openStore = (): Promise<Store> =>
+  postgres ? openPostgresStore(postgres.url) : openSqliteStore(directory);
+
+/** Calls a verb with each item, some at a time. */
+async function each<T>(items: readonly T[], verb: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items.values();
+  await Promise.all(
+    Array.from({ length: underWay }, async () => {
+      for (const item of left) await verb(item);
+    }),
+  );
+}
+
 const rates: Record<string, number> = {};
 /** Processor time a task, in microseconds. */
 const costs: Record<string, number> = {};
@@ -48,41 +69,50 @@ const costs: Record<string, number> = {};
 async function measure(name: string, verb: () => Promise<number>): Promise<void> {
   const start = performance.now();
   const before = process.cpuUsage();
+  const spent = await postgres?.read();
   const count = await verb();
   const { user, system } = process.cpuUsage(before);
+  if (postgres && spent) {
+    const now = await postgres.read();
+    costs[`${name} µs of PostgreSQL's CPU`] = ((now.seconds - spent.seconds) * 1e6) / count;
+    costs[`${name} bytes of WAL`] = (now.walBytes - spent.walBytes) / count;
+  }
   costs[`${name} µs of CPU`] = (user + system) / count;
   rates[name] = Math.round((count / (performance.now() - start)) * 1000);
 }
 
-let store = await openSqliteStore(directory);
+let store = await openStore();
 await store.putKernel(job.kernel.sha256, new Uint8Array(1), job.customer);
 await store.createJob(job);
 await measure("submit", async () => {
-  for (let at = 0; at < tasks; at += batch)
-    await store.submit(
+  const batches = Array.from({ length: Math.ceil(tasks / batch) }, (_, nth) => nth * batch);
+  await each(batches, (at) =>
+    store.submit(
       id,
       Array.from({ length: Math.min(batch, tasks - at) }, (_, k) => ({
         index: at + k,
         input: value,
         refs: [],
       })),
-    );
+    ),
+  );
   return tasks;
 });
 const claimed: number[][] = [];
 await measure("claim", async () => {
-  for (;;) {
-    const some = await store.claim(id, batch);
-    if (some.length === 0) return tasks;
-    claimed.push(some.map(({ index }) => index));
-  }
+  await each(Array.from({ length: underWay }), async () => {
+    for (let some; (some = await store.claim(id, batch)).length > 0;)
+      claimed.push(some.map(({ index }) => index));
+  });
+  return tasks;
 });
 await measure("complete", async () => {
-  for (const indexes of claimed)
-    await store.complete(
+  await each(claimed, (indexes) =>
+    store.complete(
       id,
       indexes.map((index) => ({ state: "done", index, output: value, refs: [] })),
-    );
+    ),
+  );
   return tasks;
 });
 await measure("results", async () => {
@@ -98,12 +128,13 @@ await store.submit(id, [{ index: tasks, input: value, refs: [] }]);
 await store.close();
 
 const start = performance.now();
-store = await openSqliteStore(directory);
+store = await openStore();
 const opened = performance.now();
 const [open] = await store.claim(id, 1);
 if (open?.index !== tasks) throw new Error(`the open task is ${tasks}; ${open?.index} was claimed`);
 const found = performance.now();
 await store.close();
+await postgres?.close();
 report(1 / (1 / submit! + 1 / claim! + 1 / complete!), {
   ...rates,
   ...costs,
