@@ -79,7 +79,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     this.parts = {
       db,
       jobs: this.#jobs,
-      tasks: new TaskPacks(db),
+      tasks: new TaskPacks(db, true),
       outcomes: new OutcomePacks(db),
       provisional,
       ended,

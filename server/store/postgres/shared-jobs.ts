@@ -182,17 +182,20 @@ export class SharedJobs extends JobCache {
     const before = this.#before.get(job);
     const { row } = job;
     const kinds: ChangeKind[] = [];
-    if (!before) return this.#returned.has(job) ? ["tasks"] : kinds;
-    if (row.total !== before.total || this.#returned.has(job)) kinds.push("tasks");
+    // The commit that makes a job gives it its first version.
+    if (job.version === 1) kinds.push("state");
+    if ((before && row.total !== before.total) || this.#returned.has(job)) kinds.push("tasks");
+    if (!before) return kinds;
     if (row.lastSeq !== before.lastSeq) kinds.push("outcomes");
     if (
-      row.state !== before.state ||
-      row.paused !== before.paused ||
-      row.priority !== before.priority ||
-      row.failed < before.failed ||
-      row.verify !== before.verify ||
-      row.compare !== before.compare ||
-      row.waitingFor.length !== before.waitingFor.length
+      job.version > 1 &&
+      (row.state !== before.state ||
+        row.paused !== before.paused ||
+        row.priority !== before.priority ||
+        row.failed < before.failed ||
+        row.verify !== before.verify ||
+        row.compare !== before.compare ||
+        row.waitingFor.length !== before.waitingFor.length)
     )
       kinds.push("state");
     if (row.provisional !== before.provisional || row.statement !== before.statement)

@@ -100,6 +100,11 @@ export class ValuePack {
     return this.#value(position, this.#bytes, this.#offsets[position]!);
   }
 
+  /** Bytes of all values, as far as they are in the pack. */
+  get bytes(): number {
+    return this.#bytes.length;
+  }
+
   /** Bytes of the value at a position, as far as they are in the pack. */
   size(position: number): number {
     return this.#offsets[position + 1]! - this.#offsets[position]!;

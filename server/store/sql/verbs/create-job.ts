@@ -34,6 +34,7 @@ export function* createJob(transaction: Transaction, job: NewJob): Step<{ job: J
   );
   const made = yield* jobs.need(id);
   transaction.usage.jobChanged(undefined, made.row);
+  jobs.touch(made);
   yield* addFeed(transaction, made);
   yield* waitForOthers(transaction, made);
   return { job: made.row, created: true };
