@@ -22,13 +22,13 @@ describe.runIf(hasPostgres)("a server on PostgreSQL", () => {
     await postgres.down("SIGQUIT");
     await postgres.up();
     expect(await hands.map((x: number) => x + 1, inputs)).toEqual(inputs.map((x) => x + 1));
-    await hands.close();
+    hands.close();
     await first.kill();
     const second = await startServerProcess(data, store);
     const again = await connect(second.url, { token: second.token });
     // Without a client: the results are those of the job that the key names.
     expect(await again.map((x: number) => x * x, inputs, { key: "squares" })).toEqual(outputs);
-    await again.close();
+    again.close();
   });
 
   test("[PG-2] an address that is wrong is refused in a sentence without the password", async () => {

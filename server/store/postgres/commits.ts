@@ -38,7 +38,7 @@ interface Hooks {
   /** Called after COMMIT, before the verbs resolve. */
   committed(): void;
   rolledBack(): void;
-  /** Called when the session was lost: what is remembered may be older than the database. */
+  /** Called when the session was lost: nothing that is remembered need hold. */
   lost(): void;
   /** This server was declared dead. Resolves when it has a new epoch. */
   fenced(): Promise<void>;
@@ -54,7 +54,7 @@ const maxTries = 20;
 const patienceMs = 10_000;
 const reconnectMs = 100;
 
-const begin: Query = { sql: "BEGIN", values: [] };
+const begin: Query = { sql: "BEGIN ISOLATION LEVEL READ COMMITTED", values: [] };
 const xid: Query = { sql: "SELECT pg_current_xact_id()::text AS xid", values: [] };
 const commit: Query = { sql: "COMMIT", values: [] };
 const lazily: Query = { sql: "SET LOCAL synchronous_commit TO off", values: [] };
@@ -156,6 +156,8 @@ export class Commits {
   }
 
   async #transact(group: readonly Waiting[], settled: (() => void)[]): Promise<void> {
+    // What is remembered may be newer than a database that crashed.
+    if (this.#connection?.isLost) this.#hooks.lost();
     const connection = await this.#open();
     const execute = async (query: Query): Promise<Answer> =>
       (await connection.run([...this.#db.take(), query])).at(-1)!;

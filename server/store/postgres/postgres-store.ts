@@ -57,6 +57,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
       news: (news) => this.#news(news),
       fenced: () => this.#fenced(),
       inherited: () => this.#inherit(),
+      polled: () => this.#readUsage(),
     });
     const db = this.#db;
     const ended = new EndedSets(db, options.markEvery);
@@ -254,6 +255,11 @@ export class PostgresStore extends SqlStore implements SharedStore {
     const payload = this.#servers.notification(this.#jobs.written, [...this.#kinds]);
     if (payload === undefined) return [fence];
     return [{ sql: "SELECT pg_notify('manyhands ' || current_schema(), ?)", values: [payload] }, fence];
+  }
+
+  /** Reads what other servers added to the usage of customers; the next time does when this one fails. */
+  #readUsage(): void {
+    if (!this.#closing) this.#commits.write(() => this.#usage.readFull(), { lasting: false }).catch(() => {});
   }
 
   /** Resumes what servers left half-way when they ended. */

@@ -29,6 +29,8 @@ interface Listeners {
   news(news: News): void;
   /** This server was declared dead, and has a new epoch. */
   fenced(): void;
+  /** Called about every two seconds while there are other servers. */
+  polled(): void;
   /** Another server died, and its unfinished work falls to this one. */
   inherited(): void;
 }
@@ -111,6 +113,7 @@ export class Servers implements Liveness {
 
   /** Notes own changes that were committed. */
   note(jobs: readonly ChangedJob[]): void {
+    if (!this.others) return;
     for (const { id, version } of jobs) this.#versions.set(id, version);
   }
 
@@ -207,7 +210,10 @@ export class Servers implements Liveness {
     }
     for (const epoch of live) this.know(epoch);
     if (died.length > 0) await this.#tellReturned(died);
-    if (this.others || died.length > 0) await this.#pollJobs(tell);
+    if (this.others || died.length > 0) {
+      await this.#pollJobs(tell);
+      this.#listeners.polled();
+    } else this.#versions.clear();
   }
 
   /** Declares servers dead that have not renewed their rows, and takes over what they left half-way. */

@@ -4,6 +4,7 @@ import type { EndedSets } from "../sql/ended-sets.ts";
 import {
   cachedJob,
   JobCache,
+  maxCached,
   savedColumns,
   savedValues,
   selectCached,
@@ -132,6 +133,15 @@ export class SharedJobs extends JobCache {
   committed(): void {
     this.#endTransaction();
     this.trim();
+  }
+
+  protected override trim(): void {
+    if (this.cached.size <= maxCached) return;
+    const { ended, provisional, claims } = this.#dependents;
+    this.cached.clear();
+    ended.clear();
+    provisional.clear();
+    claims.clear();
   }
 
   override clear(): void {

@@ -85,7 +85,7 @@ export const selectCached = `SELECT jobs.*, ${waitingFor},
   FROM jobs`;
 
 /** Entries kept between commits. A row is about a kilobyte, and a lab has dozens of active jobs, not thousands. */
-const maxCached = 1024;
+export const maxCached = 1024;
 
 /**
  * The active jobs, so that a frequent verb neither reads nor parses its job's row. Between commits the cache equals the
