@@ -120,7 +120,7 @@ async function blobServer(
 ): Promise<{ url: string; requests: string[] }> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
-    const name = request.url!.split("/").at(-1)!;
+    const name = new URL(request.url!, "http://client").pathname.split("/").at(-1)!;
     requests.push(name);
     how(() => response.end(blobs.find((blob) => hashOf(blob) === name)), response);
   });
