@@ -15,6 +15,7 @@ it.each([
     `SELECT 'what? camelCase, it''s window' AS "is?" FROM x`,
     `SELECT 'what? camelCase, it''s window' AS "is?" FROM x`,
   ],
+  ["SELECT a -- it's jobGroup?\n, jobGroup FROM b", `SELECT a -- it's jobGroup?\n, "jobGroup" FROM b`],
   ["WHERE instr(lower(a), lower(?)) > 0", "WHERE strpos(lower(a), lower($1)) > 0"],
   [
     "WHERE id IN (SELECT value FROM json_each(?)) AND n < ?",

@@ -33,8 +33,10 @@ interface Hooks {
   beginning(): void;
   /** Called with the locked jobs of the verbs. */
   locked(ids: readonly JobId[], heads: readonly unknown[]): Step<void>;
-  /** Called just before COMMIT. @returns statements that have no bearing on the verbs */
-  beforeCommit(): Query[];
+  /** Called just before the COMMIT of a number. @returns statements that have no bearing on the verbs */
+  beforeCommit(number: number): Query[];
+  /** Asks for the number of this server's last commit. */
+  lastCommit(): Query;
   /** Called after COMMIT, before the verbs resolve. */
   committed(): void;
   rolledBack(): void;
@@ -83,6 +85,8 @@ export class Commits {
   readonly #hooks: Hooks;
   #connection: Connection | undefined;
   #waiting: Waiting[] = [];
+  /** Number of transactions so far. */
+  #count = 0;
   #isRunning = false;
   #idle: (() => void)[] = [];
 
@@ -138,7 +142,10 @@ export class Commits {
         this.#settle(settled);
         return;
       } catch (error) {
-        if (error instanceof UnknownOutcome && (await this.#wasCommitted(error.xid, until))) {
+        if (
+          error instanceof UnknownOutcome &&
+          (await this.#wasCommitted(error.xid, until).catch(() => false))
+        ) {
           this.#settle(settled);
           this.#hooks.lost();
           return;
@@ -167,7 +174,7 @@ export class Commits {
     const [, named, ...rest] = await connection.run(jobs.length > 0 ? [...opening, lockJobs(jobs)] : opening);
     if (jobs.length > 0) await drive(this.#hooks.locked(jobs, rest.at(-1)!.rows), execute);
     for (const waiting of group) settled.push(await this.#try(waiting, execute));
-    const asides = this.#hooks.beforeCommit();
+    const asides = this.#hooks.beforeCommit(++this.#count);
     const last = [...this.#db.take(), ...asides, commit];
     try {
       const ended = (await connection.run(last)).at(-1) as Answer & { command?: string };
@@ -232,21 +239,38 @@ export class Commits {
     return this.#connection;
   }
 
-  /** Asks what became of a transaction whose session was lost. */
+  /**
+   * Asks what became of the last transaction, whose session was lost: waits until PostgreSQL no longer works on it, and then reads
+   * what it would have written. The status of the transaction alone would not do, because a crash gives numbers of transactions anew.
+   */
   async #wasCommitted(transaction: string, until: number): Promise<boolean> {
-    while (performance.now() < until)
+    while (performance.now() < until) {
       try {
         const connection = await this.#open();
-        const [row] = await connection.query<{ status: string | null }>(
-          "SELECT pg_xact_status(?::xid8) AS status",
-          transaction,
-        );
-        if (row?.status !== "in progress") return row?.status === "committed";
-        await wait(reconnectMs);
+        if ((await statusOf(connection, transaction)) !== "in progress") {
+          const [answer] = await connection.run([this.#hooks.lastCommit()]);
+          return (answer!.rows[0] as { number: number } | undefined)?.number === this.#count;
+        }
       } catch (error) {
-        if (!isConnectionLost(error) && !isUnreachable(error)) return false;
-        await wait(reconnectMs);
+        // The next session is asked.
+        if (!isConnectionLost(error) && !isUnreachable(error)) throw error;
       }
+      await wait(reconnectMs);
+    }
     return false;
+  }
+}
+
+/** The status of a transaction; undefined when PostgreSQL knows none of this number, because it crashed. */
+async function statusOf(connection: Connection, transaction: string): Promise<string | undefined> {
+  try {
+    const [row] = await connection.query<{ status: string | null }>(
+      "SELECT pg_xact_status(?::xid8) AS status",
+      transaction,
+    );
+    return row?.status ?? undefined;
+  } catch (error) {
+    if (isConnectionLost(error)) throw error;
+    return undefined;
   }
 }

@@ -223,7 +223,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
         this.#epoch = this.#servers.epoch;
       },
       locked: (ids, heads) => this.#jobs.locked(ids, heads),
-      beforeCommit: () => {
+      beforeCommit: (number) => {
         parts.tasks.flush();
         parts.outcomes.flush();
         parts.provisional.flush();
@@ -233,7 +233,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
         this.#usage.flush();
         for (const kind of this.#kinds)
           this.#db.write("UPDATE changes SET count = count + 1 WHERE kind = ?", kind);
-        return this.#asides();
+        return this.#asides(number);
       },
       committed: () => {
         this.#servers.note(this.#jobs.written);
@@ -246,12 +246,16 @@ export class PostgresStore extends SqlStore implements SharedStore {
       },
       rolledBack: forget,
       lost: forget,
+      lastCommit: () => ({
+        sql: "SELECT lastCommit AS number FROM servers WHERE epoch = ?",
+        values: [this.#epoch],
+      }),
       fenced: () => this.#servers.register(this.#epoch),
     });
   }
 
-  #asides(): Query[] {
-    const fence: Query = { sql: "SELECT fence(?)", values: [this.#epoch] };
+  #asides(number: number): Query[] {
+    const fence: Query = { sql: "SELECT fence(?, ?)", values: [this.#epoch, number] };
     const payload = this.#servers.notification(this.#jobs.written, [...this.#kinds]);
     if (payload === undefined) return [fence];
     return [{ sql: "SELECT pg_notify('manyhands ' || current_schema(), ?)", values: [payload] }, fence];

@@ -157,7 +157,9 @@ const migrations: readonly string[] = [
     urls    TEXT NOT NULL,
     since   TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     expires TIMESTAMPTZ NOT NULL,
-    buried  BOOLEAN NOT NULL DEFAULT false
+    buried  BOOLEAN NOT NULL DEFAULT false,
+    -- Number of the server's last commit, for a server that got no reply.
+    lastCommit BIGINT NOT NULL DEFAULT 0
   ) WITH (fillfactor = 50);
 
   -- The tasks of a job that a server has claimed. Epoch 0: tasks that their provisional results keep claimed; epoch -1: the tasks
@@ -171,10 +173,11 @@ const migrations: readonly string[] = [
   CREATE TABLE changes (kind TEXT PRIMARY KEY, count BIGINT NOT NULL);
   INSERT INTO changes VALUES ('tokens', 0), ('bans', 0);
 
-  -- Fails the transaction of a server that was declared dead.
-  CREATE FUNCTION fence (server BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+  -- Notes the commit of a server, or fails the transaction when the server was declared dead.
+  CREATE FUNCTION fence (server BIGINT, number BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
     BEGIN
-      IF NOT EXISTS (SELECT 1 FROM servers WHERE epoch = server AND NOT buried) THEN
+      UPDATE servers SET lastCommit = number WHERE epoch = server AND NOT buried;
+      IF NOT FOUND THEN
         RAISE EXCEPTION 'server % was declared dead', server USING ERRCODE = '${fencedState}';
       END IF;
     END $$;

@@ -5,8 +5,8 @@ const words: readonly (readonly [string, string])[] = [
   ["instr(", "strpos("],
 ];
 
-/** String literals and quoted names, which stay; values; names in camelCase, and the one name that is a keyword here. */
-const tokens = /'(?:[^']|'')*'|"[^"]*"|\?(\d*)|\b(?:[a-z]+[A-Z]\w*|window)\b/g;
+/** Comments, string literals and quoted names, which stay; values; names in camelCase, and the one name that is a keyword here. */
+const tokens = /--[^\n]*|'(?:[^']|'')*'|"[^"]*"|\?(\d*)|\b(?:[a-z]+[A-Z]\w*|window)\b/g;
 
 const translated = new Map<string, string>();
 
@@ -21,7 +21,7 @@ export function translate(sql: string): string {
     const here = words.reduce((all, [from, to]) => all.replaceAll(from, to), sql);
     text = here.replace(tokens, (token, number?: string) => {
       if (token.startsWith("?")) return `$${number === "" ? ++values : number}`;
-      return /^['"]/.test(token) ? token : `"${token}"`;
+      return /^(?:['"]|--)/.test(token) ? token : `"${token}"`;
     });
     translated.set(sql, text);
   }
