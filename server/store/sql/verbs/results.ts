@@ -37,33 +37,47 @@ export function* results(
   maxBytes: number,
 ): Step<ResultRow[]> {
   const { number, row } = yield* transaction.jobs.need(id);
-  const page: ResultRow[] = [];
+  const page: Page = { rows: [], after, limit, maxBytes, bytes: 0 };
   // A customer that follows a job asks repeatedly at the job's end.
-  if (after >= row.lastSeq || limit < 1) return page;
-  let bytes = 0;
+  if (after >= row.lastSeq || limit < 1) return page.rows;
   let next = yield* packOf(transaction, number, after + 1);
   for (let asked = firstStride, read = 0; ;) {
     const packs = yield* packsFrom(transaction, number, next, asked);
-    for (const columns of packs) {
-      const { seq, count, first, runs, outputs, failure } = columns;
-      next = seq + count;
-      const from = Math.max(0, after + 1 - seq);
-      if (from >= count) continue;
-      const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
-      const indexes = decodeRuns(first, count, runs);
-      for (let at = from; at < count; at++) {
-        bytes += rowBytes + (pack ? pack.size(at) : failure!.length);
-        if (page.length > 0 && bytes > maxBytes) return page;
-        page.push(pack ? doneRow(seq + at, indexes[at]!, pack, at) : failedRow(seq, first, failure!));
-        if (page.length >= limit) return page;
-      }
-    }
-    if (packs.length < asked) return page;
+    for (const columns of packs) if (fill(page, columns)) return page.rows;
+    const last = packs.at(-1);
+    if (!last || packs.length < asked) return page.rows;
+    next = last.seq + last.count;
     // As many packs as the rest of the page needs when they are like those before.
     read += packs.length;
-    const share = Math.max(page.length / limit, bytes / maxBytes, 1 / maxStride);
+    const share = Math.max(page.rows.length / limit, page.bytes / maxBytes, 1 / maxStride);
     asked = Math.max(1, Math.min(Math.ceil((read * (1 - share)) / share), maxStride));
   }
+}
+
+/** A page under way. */
+interface Page {
+  readonly rows: ResultRow[];
+  readonly after: number;
+  readonly limit: number;
+  readonly maxBytes: number;
+  bytes: number;
+}
+
+/** Adds the results of a pack. @returns whether the page is full */
+function fill(page: Page, columns: OutcomeColumns): boolean {
+  const { rows, after, limit, maxBytes } = page;
+  const { seq, count, first, runs, outputs, failure } = columns;
+  const from = Math.max(0, after + 1 - seq);
+  if (from >= count) return false;
+  const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
+  const indexes = decodeRuns(first, count, runs);
+  for (let at = from; at < count; at++) {
+    page.bytes += rowBytes + (pack ? pack.size(at) : failure!.length);
+    if (rows.length > 0 && page.bytes > maxBytes) return true;
+    rows.push(pack ? doneRow(seq + at, indexes[at]!, pack, at) : failedRow(seq, first, failure!));
+    if (rows.length >= limit) return true;
+  }
+  return false;
 }
 
 /** The beginning of the pack that holds a sequence number, if there is one. */
