@@ -160,6 +160,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
   it("[SERVERS-3] a server that was declared dead writes nothing, says so, and goes on as a new one", async () => {
     let fenced = 0;
     a.onFenced(() => fenced++);
+    await a.introduce("a", ["http://a.example"]);
     expect(await claimed(a, 4)).toEqual([0, 1, 2, 3]);
     await kill("a");
     await refuses("STORE_FAILED", a.complete(id, [done(0)]), /took it for dead/);
@@ -168,7 +169,10 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     await eventually(async () => expect(await claimed(b, 2)).toEqual([0, 1]));
     expect(await a.complete(id, [done(0), done(3)])).toMatchObject({ accepted: [0, 3] });
     expect(await claimed(a, 2)).toEqual([2, 4]);
-    expect((await b.servers()).filter(({ live }) => live).map(({ name }) => name)).toEqual(["b", "a"]);
+    expect((await b.servers()).filter(({ live }) => live)).toMatchObject([
+      { name: "b", urls: [] },
+      { name: "a", urls: ["http://a.example"] },
+    ]);
   });
 
   it("[SERVERS-2] [SERVERS-3] a process that is stopped past its time loses its claims, and what it writes then does not count", async () => {

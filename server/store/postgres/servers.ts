@@ -45,6 +45,7 @@ export class Servers implements Liveness {
   others = false;
   readonly #target: Target;
   readonly #options: Options;
+  #self: ServerName;
   readonly #listeners: Listeners;
   #connection: Connection | undefined;
   readonly #known = new Set<number>();
@@ -62,6 +63,7 @@ export class Servers implements Liveness {
   constructor(target: Target, options: Options, listeners: Listeners) {
     this.#target = target;
     this.#options = options;
+    this.#self = options;
     this.#listeners = listeners;
   }
 
@@ -90,7 +92,9 @@ export class Servers implements Liveness {
   }
 
   /** Names the addresses of this server, which it may know only after it listens. */
-  async introduce({ name, urls }: ServerName): Promise<void> {
+  async introduce(self: ServerName): Promise<void> {
+    this.#self = self;
+    const { name, urls } = self;
     await this.#connected().query(
       "UPDATE servers SET name = ?, urls = ? WHERE epoch = ?",
       name,
@@ -141,12 +145,12 @@ export class Servers implements Liveness {
   }
 
   async #register(): Promise<void> {
-    const { name, urls, timeToLiveMs } = this.#options;
+    const { name, urls } = this.#self;
     const [row] = await this.#connected().query<{ epoch: number }>(
       `INSERT INTO servers (name, urls, expires) VALUES (?, ?, clock_timestamp() + ? * interval '1 millisecond') RETURNING epoch`,
       name,
       urls.join(" "),
-      timeToLiveMs,
+      this.#options.timeToLiveMs,
     );
     const again = this.epoch !== 0;
     this.epoch = row!.epoch;
