@@ -262,13 +262,14 @@ function anotherShouldTry(state: State, client: Client, task: Task): boolean {
   const isOfTriedCohort = ({ info }: Client): boolean => !info.trusted && failures.voices.has(info);
   const isOfCohort = isOfTriedCohort(client);
   if (!hasTried && !isOfCohort) return false;
-  if (isOfCohort && failures.reports >= 2 && mayAskOther(state, job, failures.voices)) return true;
+  const cohortsWait = failures.reports >= 2 && mayAskOther(state, job, failures.voices);
+  if (isOfCohort && cohortsWait) return true;
   for (const other of state.hungry) {
     // The auditor takes no task that another trusted client tried.
     if (other.info.auditor && !job.suspects.has(task)) continue;
     if (other === client || triedBy.has(other.info.id) || !mayHaveTasks(state, other, job)) continue;
-    // Two clients of one cohort that have not tried the task would wait for each other.
-    if (hasTried || !isOfTriedCohort(other)) return true;
+    // Nobody waits for a client that waits itself: for another voice, or as one of two of a cohort that have not tried the task.
+    if (!isOfTriedCohort(other) || (hasTried && !cohortsWait)) return true;
   }
   return false;
 }
