@@ -18,7 +18,7 @@ const strangers = ["test/scheduler/strangers.test.ts"];
 const verification = ["test/dispatch/verification.test.ts", "test/dispatch/verification-attacks.test.ts"];
 const identities = ["test/sockets/identity.test.ts"];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
-const servers = ["test/store/postgres-servers.test.ts", "test/store/postgres-failure.test.ts"];
+const sharedStore = ["test/store/postgres-servers.test.ts", "test/store/postgres-failure.test.ts"];
 const feeding = ["test/store/sqlite-contract.test.ts"];
 const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
@@ -372,28 +372,28 @@ export const plantedFaults: readonly PlantedFault[] = [
     file: "server/store/postgres/schema.ts",
     find: "WHERE epoch = server AND NOT buried;",
     replace: "WHERE epoch = server;",
-    tests: servers,
+    tests: sharedStore,
   },
   {
     name: "a server trusts what it remembers of a job that another changed",
     file: "server/store/postgres/shared-jobs.ts",
     find: "if (head && known?.version === head.version) {",
     replace: "if (head && known) {",
-    tests: servers,
+    tests: sharedStore,
   },
   {
     name: "a commit without a reply is made again",
     file: "server/store/postgres/commits.ts",
     find: "?.number === this.#count;",
     replace: "?.number === NaN;",
-    tests: servers,
+    tests: sharedStore,
   },
   {
     name: "claims of a dead server are lost",
     file: "server/store/postgres/shared-claims.ts",
     find: "if (!ended.has(index)) this.lookAgain(index);",
     replace: "void ended.has(index);",
-    tests: servers,
+    tests: sharedStore,
   },
   {
     name: "requeueing reuses sequence numbers",

@@ -119,6 +119,7 @@ export interface Platform {
 
   /** The expected throughput of the connected clients. */
   capacity(): Capacity;
-  status(): Promise<ServerStatus>;
+  /** @param of - of several servers: all, or this one's clients, leases and rate; all by default */
+  status(of?: "all" | "own"): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;
 }

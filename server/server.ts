@@ -16,6 +16,7 @@ import { knownHosts } from "./access/known-hosts.ts";
 import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { openBlobs } from "./blobs/open.ts";
+import { makeServerId, makeTicket } from "./access/ticket.ts";
 import { Auditors } from "./auditors.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
@@ -29,7 +30,8 @@ import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
 import { SubmitSockets } from "./sockets/submit-sockets.ts";
 import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
-import { introduce, openStore } from "./store/open.ts";
+import { ServerDirectory } from "./server-directory.ts";
+import { introduce, isShared, openStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
 
 /** A running server. */
@@ -66,7 +68,8 @@ export async function startServer(
 ): Promise<RunningServer> {
   const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
-  const { servers = defaultServerOptions.servers } = rest;
+  let directory: ServerDirectory | undefined;
+  const { servers = () => directory?.urls ?? [] } = rest;
   const options: ServerOptions = {
     ...defaultServerOptions,
     ...rest,
@@ -81,9 +84,11 @@ export async function startServer(
   const store = await openStore(options.dataDirectory, options.store, quotasOf(options));
   let server: RunningServer;
   try {
-    server = await startOn(store, options, tls, log, clientProgram);
+    directory = isShared(store) ? await ServerDirectory.open(store) : undefined;
+    server = await startOn({ store, directory, options, tls, log, clientProgram });
     await introduce(store, server.volunteerUrls);
   } catch (error) {
+    directory?.close();
     await store.close();
     throw error;
   }
@@ -127,18 +132,28 @@ function publicUrlOf({ urls, volunteerUrls }: RunningServer): string[] {
   return volunteerUrls.filter((url) => !urls.includes(url));
 }
 
-async function startOn(
-  store: Store,
-  options: ServerOptions,
-  tls: TlsFiles | undefined,
-  log: Logger,
-  clientProgram: ClientProgram | undefined,
-): Promise<RunningServer> {
+interface Foundations {
+  readonly store: Store;
+  readonly directory: ServerDirectory | undefined;
+  readonly options: ServerOptions;
+  readonly tls: TlsFiles | undefined;
+  readonly log: Logger;
+  readonly clientProgram: ClientProgram | undefined;
+}
+
+async function startOn({
+  store,
+  directory,
+  options,
+  tls,
+  log,
+  clientProgram,
+}: Foundations): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = await openBlobs(options.blobs, options.dataDirectory, { quotaBytes, keepMs, store });
   checkBlobs(blobs, log);
   const access = createAccess(store);
-  const identities = await openIdentities(options.dataDirectory);
+  const identities = await openIdentities(options.dataDirectory, store);
   let volunteerUrls: string[] = [];
   const platform = await LocalPlatform.open({
     store,
@@ -146,6 +161,8 @@ async function startOn(
     log,
     volunteerUrls: () => volunteerUrls,
     readBlob: (name, maxBytes) => readWhole(blobs, name, maxBytes),
+    onTokens: () => access.refresh(),
+    directory,
   });
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
   const webRoot = join(packageRoot, "dist", "web");
@@ -160,6 +177,8 @@ async function startOn(
     options,
     webRoot,
     ...(clientProgram && { clientProgram }),
+    ...(directory && { servers: directory }),
+    ...(isShared(store) && { signIns: Buffer.from(await store.secret("sign-ins")).toString("hex", 0, 8) }),
     log,
     health,
     knowsHosts,
@@ -173,8 +192,15 @@ async function startOn(
   configureHttpServer(http);
   const open = trackConnections(http);
   let auditors: Auditors | undefined;
+  const serverId = directory?.id ?? makeServerId();
   const isAuditor = (tokenId: string | undefined): boolean => auditors?.isAuditor(tokenId) === true;
-  const sockets = new ClientSockets(access, identities, store, platform.connectionServices(log), isAuditor);
+  const sockets = new ClientSockets(
+    access,
+    identities,
+    store,
+    platform.connectionServices(log, () => makeTicket(serverId)),
+    isAuditor,
+  );
   const submitSockets = new SubmitSockets({ access, platform, options, log });
   const { trustProxy, servers } = options;
   takeUpgrades(http, [sockets, submitSockets], { trustProxy, servers, knowsHosts, log });
@@ -194,8 +220,14 @@ async function startOn(
     log,
   });
   platform.onAuditorsCalled = () => auditors?.call();
-  const collector = collectRegularly(blobs, platform, keepMs, log);
-  const abandoned = endAbandonedRegularly(platform, log);
+  const leads = (): boolean => !isShared(store) || store.leads;
+  const collector = collectRegularly(
+    blobs,
+    platform,
+    { keepMs, areShared: options.blobs !== undefined, leads },
+    log,
+  );
+  const abandoned = endAbandonedRegularly(platform, leads, log);
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
@@ -206,6 +238,7 @@ async function startOn(
       submitSockets,
       platform,
       auditors,
+      directory,
       store,
       stopping,
       local,
@@ -233,6 +266,7 @@ interface Running {
   readonly submitSockets: SubmitSockets;
   readonly platform: LocalPlatform;
   readonly auditors: Auditors | undefined;
+  readonly directory: ServerDirectory | undefined;
   readonly store: Store;
   readonly stopping: AbortController;
   readonly local: LocalToken;
@@ -247,6 +281,7 @@ async function stop({
   submitSockets,
   platform,
   auditors,
+  directory,
   store,
   stopping,
   local,
@@ -254,6 +289,7 @@ async function stop({
   log,
 }: Running): Promise<void> {
   for (const timer of timers) clearInterval(timer);
+  directory?.close();
   platform.dispatcher.stopLeasing();
   stopping.abort();
   const audited = auditors?.stop();
@@ -360,26 +396,29 @@ function checkBlobs(blobs: BlobStore, log: Logger): void {
 function collectRegularly(
   blobs: BlobStore,
   platform: LocalPlatform,
-  keepMs: number,
+  { keepMs, areShared, leads }: { keepMs: number; areShared: boolean; leads: () => boolean },
   log: Logger,
 ): NodeJS.Timeout {
   const collect = (): void => {
     platform
-      .collect(Date.now() - keepMs, (sha256) => blobs.removeUnowned(sha256))
+      .collect(Date.now() - keepMs, (sha256) => blobs.removeUnowned(sha256), leads())
       .then(
         ({ kernels }) => kernels > 0 && log.info({ kernels }, "collected kernels that no job uses"),
         (error: unknown) => log.error({ err: error }, "could not collect kernels"),
       );
-    blobs.collect().then(
-      ({ removed, bytes }) => removed > 0 && log.info({ removed, bytes }, "collected unreferenced blobs"),
-      (error: unknown) => log.error({ err: error }, "could not collect blobs"),
-    );
+    // Blobs of a server alone are collected by this server.
+    if (!areShared || leads())
+      blobs.collect().then(
+        ({ removed, bytes }) => removed > 0 && log.info({ removed, bytes }, "collected unreferenced blobs"),
+        (error: unknown) => log.error({ err: error }, "could not collect blobs"),
+      );
   };
   return setInterval(collect, collectEveryMs).unref();
 }
 
-function endAbandonedRegularly(platform: LocalPlatform, log: Logger): NodeJS.Timeout {
+function endAbandonedRegularly(platform: LocalPlatform, leads: () => boolean, log: Logger): NodeJS.Timeout {
   const end = (): void => {
+    if (!leads()) return;
     platform.endAbandoned(Date.now()).then(
       (jobs) => jobs > 0 && log.info({ jobs }, "cancelled open jobs whose customers are gone"),
       (error: unknown) => log.error({ err: error }, "could not cancel open jobs whose customers are gone"),

@@ -1,9 +1,11 @@
 import { LRUCache } from "lru-cache";
 import type { Sha256 } from "../../shared/ids.ts";
 import type { Role, TokenInfo } from "../../shared/wire/rest.ts";
+import { isShared } from "../store/open.ts";
 import type { Store, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
+import { SharedSignIns } from "./shared-sign-ins.ts";
 import { SignIns } from "./sign-ins.ts";
 
 /** Tokens used lately whose principals are remembered, so that most requests need no look-up in the store. */
@@ -38,7 +40,9 @@ export interface Access {
   openSignIn(secret: string): Promise<{ id: string; principal: Principal; expiresAt: number } | undefined>;
   /** The principal of a sign-in; undefined once its token is revoked or has expired. */
   authenticateSignIn(id: string | undefined): Promise<Principal | undefined>;
-  closeSignIn(id: string): void;
+  closeSignIn(id: string): Promise<void>;
+  /** Looks again which tokens there are, because another server revoked or made some. */
+  refresh(): Promise<void>;
 }
 
 export interface AccessOptions {
@@ -57,7 +61,11 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     perf: { now: clock },
   });
   let generation = 0;
-  const signIns = new SignIns(clock, signInLifetimeMs);
+  const signIns = isShared(store)
+    ? new SharedSignIns(store, clock, signInLifetimeMs)
+    : new SignIns(clock, signInLifetimeMs);
+  /** Tokens that this server asked for, as far as they are not revoked. */
+  const seen = new LRUCache<string, true>({ max: rememberedTokens });
   const listeners: ((tokenId: string) => void)[] = [];
 
   async function byHash(hash: Sha256): Promise<Principal | undefined> {
@@ -69,11 +77,19 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     const principal = { tokenId: row.id, role: row.role, name: row.name, expiresAt: row.expiresAt };
     // A token that was revoked during the look-up must not enter the cache.
     if (generation === before) principals.set(hash, principal);
+    seen.set(row.id, true);
     return principal;
   }
 
   async function authenticate(secret: string | undefined): Promise<Principal | undefined> {
     return secret !== undefined && isSecret(secret) ? byHash(hashSecret(secret)) : undefined;
+  }
+
+  function forget(id: string): void {
+    generation++;
+    seen.delete(id);
+    const hashes = [...principals.keys()].filter((hash) => principals.peek(hash)?.tokenId === id);
+    for (const hash of hashes) principals.delete(hash);
   }
 
   return {
@@ -95,11 +111,16 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     },
     async revoke(id) {
       const revoked = await store.revokeToken(id);
-      generation++;
-      const hashes = [...principals.keys()].filter((hash) => principals.peek(hash)?.tokenId === id);
-      for (const hash of hashes) principals.delete(hash);
+      forget(id);
       if (revoked) for (const listener of listeners) listener(id);
       return revoked;
+    },
+    async refresh() {
+      const kept = new Set((await store.listTokens()).map(({ id }) => id));
+      for (const id of [...seen.keys()].filter((each) => !kept.has(each))) {
+        forget(id);
+        for (const listener of listeners) listener(id);
+      }
     },
     list: async () => (await store.listTokens()).map(infoOf),
     get generation() {
@@ -108,14 +129,14 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     onRevoked: (listener) => listeners.push(listener),
     async openSignIn(secret) {
       const principal = await authenticate(secret);
-      return principal && { ...signIns.open(hashSecret(secret)), principal };
+      return principal && { ...(await signIns.open(hashSecret(secret))), principal };
     },
     async authenticateSignIn(id) {
-      const hash = id === undefined ? undefined : signIns.find(id);
+      const hash = id === undefined ? undefined : await signIns.find(id);
       return hash && byHash(hash);
     },
-    closeSignIn(id) {
-      signIns.close(id);
+    async closeSignIn(id) {
+      await signIns.close(id);
       generation++;
     },
   };

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeClientId, type ClientId } from "../../shared/ids.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
+import type { Store } from "../store/store.ts";
+import { isShared } from "../store/open.ts";
 import { writePrivate } from "./private-file.ts";
 
 const keyBytes = 32;
@@ -41,8 +43,9 @@ export class Identities {
   }
 }
 
-/** The identities of a data directory, whose key is in `<data>/identity-key` (mode 0600). */
-export async function openIdentities(dataDirectory: string): Promise<Identities> {
+/** The identities of a server, whose key is in `<data>/identity-key` (mode 0600), or in a store that servers share. */
+export async function openIdentities(dataDirectory: string, store: Store): Promise<Identities> {
+  if (isShared(store)) return new Identities(await store.secret("identities"));
   const file = join(dataDirectory, "identity-key");
   const kept = readKey(file);
   if (kept) return new Identities(kept);

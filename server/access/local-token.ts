@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { chmod, readFile, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { isShared } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { nameOfUser } from "./name-of-user.ts";
 import { writePrivate } from "./private-file.ts";
@@ -65,10 +67,11 @@ async function keptToken(store: Store, file: string): Promise<string | undefined
 
 async function newToken(store: Store, file: string): Promise<string> {
   // The file was lost or replaced: the holder of the old token must not keep an admin's rights.
-  for (const { id } of await store.listTokens()) if (id.startsWith(idPrefix)) await store.revokeToken(id);
+  const prefix = isShared(store) ? `${idPrefix}${nameOfDirectory(file)}_` : idPrefix;
+  for (const { id } of await store.listTokens()) if (id.startsWith(prefix)) await store.revokeToken(id);
   const token = makeSecret("admin");
   await store.createToken({
-    id: `${idPrefix}${randomText(16)}`,
+    id: `${prefix}${randomText(16)}`,
     hash: hashSecret(token),
     role: "admin",
     name: nameOfUser(),
@@ -78,6 +81,14 @@ async function newToken(store: Store, file: string): Promise<string> {
   });
   await writePrivate(file, `${token}\n`);
   return token;
+}
+
+/** Names a data directory among those of the servers that share a store. */
+function nameOfDirectory(file: string): string {
+  return createHash("sha256")
+    .update(`${hostname()} ${resolve(file)}`)
+    .digest("hex")
+    .slice(0, 12);
 }
 
 /** Hosts that take the port on this machine, so that no server of another user can be there. */

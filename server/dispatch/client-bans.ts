@@ -4,27 +4,48 @@ import type { BanInfo } from "../../shared/wire/rest.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { Teller } from "./told.ts";
+
+/** Most characters of a reason that is told to other servers. */
+const toldChars = 1000;
 
 /** Disconnects and bans clients for an administrator. */
 export class ClientBans {
   readonly #store: Store;
   readonly #dispatcher: Dispatcher;
   readonly #registry: ClientRegistry;
+  readonly #teller: Pick<Teller, "send"> | undefined;
 
-  constructor(store: Store, dispatcher: Dispatcher, registry: ClientRegistry) {
+  /** @param teller - tells the other servers, to one of which a client may be connected; absent with one server */
+  constructor(store: Store, dispatcher: Dispatcher, registry: ClientRegistry, teller?: Pick<Teller, "send">) {
     this.#store = store;
     this.#dispatcher = dispatcher;
     this.#registry = registry;
+    this.#teller = teller;
   }
 
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnect(id: string): void {
+    if (this.#teller && !this.#registry.has(id)) return this.#teller.send({ type: "disconnect", client: id });
+    this.disconnectHere(id);
+  }
+
+  /** Closes the connection of a client to this server. @throws PlatformError NOT_FOUND */
+  disconnectHere(id: string): void {
     const client = this.#registry.require(id);
     this.#dispatcher.connections.get(client.id)?.bye("The administrator closed this connection.", 5000);
   }
 
   /** @throws PlatformError NOT_FOUND */
   async ban(id: string, reason: string): Promise<void> {
+    // The client's server bans the address as well.
+    if (this.#teller && !this.#registry.has(id))
+      return this.#teller.send({ type: "ban", client: id, reason: reason.slice(0, toldChars) });
+    await this.banHere(id, reason);
+  }
+
+  /** Bans a client that is or was connected to this server. @throws PlatformError NOT_FOUND */
+  async banHere(id: string, reason: string): Promise<void> {
     const client = this.#registry.require(id);
     // A banned client easily gets a fresh identity, so its address is banned too, except for loopback, which all local clients share.
     if (!isLoopback(client.address)) await this.#store.ban(client.address, reason);
@@ -34,6 +55,19 @@ export class ClientBans {
   /** Bans a client but not its address, which other clients may share. */
   async bar(id: ClientId, reason: string): Promise<void> {
     await this.#store.ban(id, reason);
+    this.#refuse(id, reason);
+  }
+
+  /** Refuses the connected clients that another server banned. */
+  async enforce(): Promise<void> {
+    const reasons = new Map((await this.#store.listBans()).map(({ subject, reason }) => [subject, reason]));
+    for (const { id, address } of this.#registry.connected()) {
+      const reason = reasons.get(id) ?? reasons.get(address);
+      if (reason !== undefined) this.#refuse(id, reason);
+    }
+  }
+
+  #refuse(id: ClientId, reason: string): void {
     this.#dispatcher.feed({ type: "clientLeft", client: id });
     this.#registry.revokeTicket(id);
     const refusal = new PlatformError(

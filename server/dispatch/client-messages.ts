@@ -26,6 +26,8 @@ export class ClientMessages {
   readonly #watch: JobWatch;
   readonly #precaches: Precaches;
   readonly #log: Logger;
+  /** Called with a client that joined with leases from elsewhere. */
+  onMoved: ((client: ClientId) => void) | undefined;
   /** Clients with a result whose blobs are being looked up; settles when this message and all behind it are handled. */
   readonly #checking = new Map<ClientId, Promise<void>>();
 
@@ -63,6 +65,7 @@ export class ClientMessages {
       trusts,
       ...(auditor && { auditor }),
     };
+    if (held.length > 0 && !this.#dispatcher.scheduler.client(id)) this.onMoved?.(id);
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
     this.#precaches.joined(client, joining.hello.name);
     return dropped;

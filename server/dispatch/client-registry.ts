@@ -107,6 +107,14 @@ export class ClientRegistry {
     return record;
   }
 
+  has(id: string): boolean {
+    return this.#records.has(id as ClientId);
+  }
+
+  connected(): Iterable<{ readonly id: ClientId; readonly address: string }> {
+    return [...this.#records.values()].filter(({ connected }) => connected);
+  }
+
   name(id: ClientId): string {
     return this.#records.get(id)?.name ?? id;
   }

@@ -29,6 +29,8 @@ export interface DispatcherListener {
   clientsPardoned?(clients: readonly ClientId[]): void;
   /** Called when the client is barred from all jobs. */
   clientBarred?(client: ClientId, reason: string): void;
+  /** Tasks ended that this server had not claimed. */
+  endedUnclaimed?(job: JobId, indexes: readonly TaskIndex[]): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
   jobMoved?(job: JobId): void;
 }

@@ -20,6 +20,9 @@ import { Scheduler } from "../scheduler/scheduler.ts";
 import type { SchedulerConfig } from "../scheduler/state.ts";
 import { untilDone } from "./until-done.ts";
 
+/** A database that servers share is away at times, or takes a server for dead: results are stored when it is back. */
+const sharedTries = 4;
+
 /**
  * The thin I/O shell around the pure scheduler: feeds it events, carries out its instructions against the store and the
  * sockets, and acknowledges only what the store has on disk (SPEC.md [DUR-2]).
@@ -33,6 +36,7 @@ export class Dispatcher {
   readonly #clock: () => number;
   readonly #timer: NodeJS.Timeout;
   readonly #provisional: Provisional;
+  readonly #isShared: boolean;
 
   constructor(options: {
     store: Store;
@@ -44,6 +48,7 @@ export class Dispatcher {
     readBlob?: ReadBlob;
   }) {
     this.#store = options.store;
+    this.#isShared = options.scheduler.shared === true;
     this.#log = options.log;
     this.#listener = options.listener;
     const awake = new AwakeClock();
@@ -83,6 +88,17 @@ export class Dispatcher {
     this.feed({ type: "leasingStopped" });
   }
 
+  /** Passes on what another server changed of a job that the scheduler knows. */
+  changeJob(row: JobRow): void {
+    const known = this.scheduler.state.jobs.get(row.id)?.info;
+    if (!known) return;
+    const { paused, priority, verify, compare, requires } = toSchedulerJob(row);
+    const verification = { verify, compare, requires };
+    const { verify: v, compare: c, requires: r } = known;
+    const isOther = JSON.stringify([verify, compare, requires]) !== JSON.stringify([v, c, r]);
+    this.feed({ type: "jobChanged", job: row.id, paused, priority, ...(isOther && { verification }) });
+  }
+
   /** Hands a job to the scheduler. */
   addJob(row: JobRow): void {
     this.feed({ type: "jobAdded", job: toSchedulerJob(row) });
@@ -91,7 +107,9 @@ export class Dispatcher {
   #carryOut(instruction: Exclude<Instruction, { type: "sendDropped" }>): void {
     switch (instruction.type) {
       case "claimTasks":
-        return this.#claim(instruction.job, instruction.limit);
+        return this.#claim(instruction);
+      case "tellEnded":
+        return this.#listener.endedUnclaimed?.(instruction.job, instruction.indexes);
       case "unclaimTasks":
         return this.#unclaim(instruction.job, instruction.indexes);
       case "sendLease": {
@@ -173,10 +191,11 @@ export class Dispatcher {
       this.#log.debug({ client, message: message.type }, "Ignored a message to a client that is away");
   }
 
-  #claim(job: JobId, limit: number): void {
-    this.#store.claim(job, limit).then(
-      (tasks) => this.feed({ type: "tasksClaimed", job, tasks, limit }),
+  #claim({ job, limit, among }: Extract<Instruction, { type: "claimTasks" }>): void {
+    this.#store.claim(job, limit, among).then(
+      (tasks) => this.feed({ type: "tasksClaimed", job, tasks, limit, ...(among && { among: true }) }),
       (error: unknown) => {
+        if (among) return this.#log.debug({ err: error, job }, "could not claim tasks of joined clients");
         this.#log.error({ err: error, job }, "could not claim tasks; trying again in a second");
         setTimeout(() => this.feed({ type: "claimFailed", job }), 1000).unref();
       },
@@ -193,7 +212,11 @@ export class Dispatcher {
     });
   }
 
-  #storeOutcomes({ job, outcomes, acknowledge }: Extract<Instruction, { type: "storeOutcomes" }>): void {
+  #storeOutcomes(
+    instruction: Extract<Instruction, { type: "storeOutcomes" }>,
+    tries = this.#isShared ? sharedTries : 1,
+  ): void {
+    const { job, outcomes, acknowledge } = instruction;
     this.#store.complete(job, outcomes).then(
       ({ accepted, dropped, job: row }) => {
         this.#acknowledge(job, acknowledge);
@@ -211,6 +234,10 @@ export class Dispatcher {
         // The job is over: the clients may forget these results.
         if (isOfEndedJob(error)) {
           this.#acknowledge(job, acknowledge);
+          return;
+        }
+        if (tries > 1 && PlatformError.from(error).code === "STORE_FAILED") {
+          setTimeout(() => this.#storeOutcomes(instruction, tries - 1), 1000).unref();
           return;
         }
         this.#log.error(

@@ -3,6 +3,7 @@ import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/wire/rest.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, ProvisionalResult, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
@@ -23,6 +24,16 @@ export interface JobQuery {
   readonly cursor?: string;
 }
 
+interface Sources {
+  readonly store: Store;
+  readonly scheduler: Scheduler;
+  readonly watch: JobWatch;
+  readonly news: News<JobId>;
+  readonly followers: ProvisionalFollowers;
+  /** The other servers, which lease tasks of the same jobs. */
+  readonly directory?: Pick<ServerDirectory, "others"> | undefined;
+}
+
 /** Reads jobs and their results, now and as they change. Changes nothing. */
 export class JobReader {
   readonly #store: Store;
@@ -30,19 +41,15 @@ export class JobReader {
   readonly #watch: JobWatch;
   readonly #news: News<JobId>;
   readonly #followers: ProvisionalFollowers;
+  readonly #directory: Pick<ServerDirectory, "others"> | undefined;
 
-  constructor(
-    store: Store,
-    scheduler: Scheduler,
-    watch: JobWatch,
-    news: News<JobId>,
-    followers: ProvisionalFollowers,
-  ) {
+  constructor({ store, scheduler, watch, news, followers, directory }: Sources) {
     this.#store = store;
     this.#scheduler = scheduler;
     this.#watch = watch;
     this.#news = news;
     this.#followers = followers;
+    this.#directory = directory;
   }
 
   /** @throws PlatformError NOT_FOUND */
@@ -79,7 +86,7 @@ export class JobReader {
       case "failing":
         return { ...filter, failing: true };
       case "running":
-        return { ...filter, ids: [...this.#scheduler.runningJobs().keys()] };
+        return { ...filter, ids: [...this.runningJobs().keys()] };
       default:
         return { ...filter, states: [state] };
     }
@@ -137,7 +144,22 @@ export class JobReader {
 
   #standing({ id, customer }: JobRow) {
     const quotaFull = this.#scheduler.state.full.has(customer);
-    return { ...this.#scheduler.progress(id), rate: this.#watch.rate(id), quotaFull };
+    const sum = this.#scheduler.progress(id);
+    for (const { running } of this.#directory?.others ?? [])
+      for (const [job, count, done] of running)
+        if (job === id) {
+          sum.running += count;
+          sum.done += done;
+        }
+    return { ...sum, rate: this.#watch.rate(id), quotaFull };
+  }
+
+  /** Number of leased tasks of each job that has any, at all servers. */
+  runningJobs(): Map<JobId, number> {
+    const jobs = this.#scheduler.runningJobs();
+    for (const { running } of this.#directory?.others ?? [])
+      for (const [id, count] of running) jobs.set(id as JobId, (jobs.get(id as JobId) ?? 0) + count);
+    return jobs;
   }
 
   moved(id: JobId, signal: AbortSignal): Promise<void> {

@@ -109,6 +109,12 @@ export class JobWatch {
     return this.#rowNews.isAwaited(id) || this.#news.isAwaited(id);
   }
 
+  /** The jobs whose results or progress readers follow. */
+  followed(): JobRow[] {
+    const ids = new Set([...this.#rowNews.awaited, ...this.#news.awaited]);
+    return [...ids].flatMap((id) => this.row(id) ?? []);
+  }
+
   log(id: JobId, index: number, client: string, lines: readonly string[]): void {
     let log = this.#logs.get(id);
     if (!log) {

@@ -9,7 +9,7 @@ import {
   type Submitted,
   type Verify,
 } from "../../shared/wire/rest.ts";
-import type { JobRow, NewTask, Store } from "../store/store.ts";
+import type { ChangeKind, JobRow, NewTask, Store } from "../store/store.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import { requirementsOf, type Dispatcher } from "./dispatcher.ts";
 import type { JobReader } from "./job-reader.ts";
@@ -45,6 +45,23 @@ export class Jobs {
   takeFed(row: JobRow): void {
     this.takeUp(row);
     if (!hasEnded(row.state)) this.#dispatcher.feed({ type: "tasksAdded", job: row.id, again: true });
+  }
+
+  /** Takes up what another server changed of a job. */
+  async takeNews(id: JobId, kinds: ReadonlySet<ChangeKind>): Promise<void> {
+    const row = await this.#store.getJob(id);
+    const isKnown = this.#dispatcher.scheduler.state.jobs.has(id);
+    if (!row || hasEnded(row.state) || row.waitingFor.length > 0) {
+      if (row) this.#watch.update(row);
+      else this.#watch.forget(id);
+      if (isKnown) this.#dispatcher.feed({ type: "jobEnded", job: id });
+      return;
+    }
+    this.#watch.update(row);
+    if (!isKnown) return this.#dispatcher.addJob(row);
+    this.#dispatcher.changeJob(row);
+    if (kinds.has("tasks"))
+      this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: kinds.has("state") });
   }
 
   async create(
@@ -95,12 +112,13 @@ export class Jobs {
   /**
    * Ends the open jobs whose customers are gone. To be called regularly.
    * @param now - ms since the Unix epoch
+   * @param elsewhere - jobs that readers follow at other servers
    */
-  async endAbandoned(now: number): Promise<number> {
+  async endAbandoned(now: number, elsewhere: ReadonlySet<string>): Promise<number> {
     let ended = 0;
     for (const row of await this.#store.listJobs({ active: true })) {
       const reason = whyAbandoned(row, now);
-      if (!reason || this.#watch.isFollowed(row.id)) continue;
+      if (!reason || this.#watch.isFollowed(row.id) || elsewhere.has(row.id)) continue;
       await this.#changed(await this.#store.endJob(row.id, "cancelled", reason));
       ended += 1;
     }

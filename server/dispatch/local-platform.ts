@@ -1,9 +1,15 @@
+import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
+import type { ServerDirectory } from "../server-directory.ts";
 import type { ConnectionServices } from "../sockets/client-gate.ts";
+import { isShared } from "../store/open.ts";
+import type { News as StoreNews } from "../store/shared-store.ts";
 import type { ProvisionalWindow, Standing, Store } from "../store/store.ts";
+import { version } from "../../shared/version.ts";
+import { whyAbandoned } from "./abandoned.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { ClientReads } from "./client-reads.ts";
@@ -16,11 +22,13 @@ import { Jobs } from "./jobs.ts";
 import { Kernels } from "./kernels.ts";
 import { KnownBlobs } from "./known-blobs.ts";
 import { News } from "./news.ts";
+import { firstWindowOf, OtherServers } from "./other-servers.ts";
 import { Precaches } from "./precaches.ts";
 import { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
+import { Teller } from "./told.ts";
 import { untilDone } from "./until-done.ts";
 import { readUsage } from "./usage.ts";
 
@@ -32,6 +40,9 @@ const rejoinMs = 2500;
  */
 const believeMs = 120_000;
 
+/** Most jobs of which a server publishes what only it knows. */
+const publishedJobs = 200;
+
 /** Time without a change after which the standing of a volunteer or cohort is forgotten. */
 const standingsKeptMs = 90 * 24 * 3600 * 1000;
 
@@ -42,6 +53,10 @@ interface Parts {
   /** Addresses under which volunteers reach the server; known once it listens. */
   readonly volunteerUrls: () => string[];
   readonly readBlob?: ReadBlob;
+  /** The servers of a shared store. */
+  readonly directory?: ServerDirectory | undefined;
+  /** Called when another server made or revoked tokens. */
+  readonly onTokens?: () => Promise<void>;
 }
 
 /** State of earlier servers, beside their jobs. */
@@ -57,6 +72,7 @@ export class LocalPlatform implements Platform {
   /** Called when a task at which strangers failed waits for an auditor. */
   onAuditorsCalled: (() => void) | undefined;
   readonly #options: ServerOptions;
+  readonly #directory: ServerDirectory | undefined;
   readonly #registry: ClientRegistry;
   readonly #messages: ClientMessages;
   readonly #precaches: Precaches;
@@ -70,10 +86,13 @@ export class LocalPlatform implements Platform {
   readonly #tally: Tally;
   readonly #status: Status;
 
-  private constructor({ store, options, log, volunteerUrls, readBlob }: Parts, earlier: EarlierState) {
+  private constructor(parts: Parts, earlier: EarlierState) {
+    const { store, options, log, volunteerUrls, readBlob, directory } = parts;
     const { isRestart, windows, standings } = earlier;
+    this.#directory = directory;
     this.#options = options;
     this.#store = store;
+    const teller = isShared(store) ? new Teller(store, log) : undefined;
     const news = new News<JobId>();
     const watch = new JobWatch(news);
     const followers = new ProvisionalFollowers();
@@ -90,8 +109,11 @@ export class LocalPlatform implements Platform {
         auditors: options.auditors > 0,
         holdUntil,
         believeUntil,
-        firstWindow: 1 + Math.max(0, ...windows.map(({ number }) => number)),
+        firstWindow: isShared(store)
+          ? firstWindowOf(store.epoch)
+          : 1 + Math.max(0, ...windows.map(({ number }) => number)),
         standings,
+        shared: isShared(store),
       },
       readBlob,
       listener: {
@@ -120,6 +142,7 @@ export class LocalPlatform implements Platform {
             untilDone(log, "lift a ban", { client }, () => this.#bans.lift(client));
         },
         jobMoved: (id) => news.tell(id),
+        endedUnclaimed: (job, indexes) => teller?.ended(job, indexes),
         auditorsCalled: () => this.onAuditorsCalled?.(),
         clientBarred: (client, reason) => {
           untilDone(log, "bar a client", { client }, () => this.#bans.bar(client, reason));
@@ -135,29 +158,50 @@ export class LocalPlatform implements Platform {
     this.#precaches = new Precaches((client, message) => connections.send(client, message));
     this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
     this.#messages = new ClientMessages(dispatcher, this.#registry, blobs, watch, this.#precaches, log);
+    if (teller) this.#messages.onMoved = (client) => teller.moved(client);
     this.#kernels = new Kernels(store);
-    this.#reader = new JobReader(store, scheduler, watch, news, followers);
+    this.#reader = new JobReader({ store, scheduler, watch, news, followers, directory });
     this.#jobs = new Jobs(store, dispatcher, watch, this.#reader, this.#kernels);
-    this.#bans = new ClientBans(store, dispatcher, this.#registry);
+    this.#bans = new ClientBans(store, dispatcher, this.#registry, teller);
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
-    this.#status = new Status({ store, options, volunteerUrls, scheduler, registry, jobs, watch, tally });
+    this.#status = new Status({
+      store,
+      options,
+      volunteerUrls,
+      scheduler,
+      registry,
+      jobs,
+      watch,
+      tally,
+      directory,
+    });
     store.onDependents((row) => this.#jobs.takeUp(row));
     store.onFed((row) => this.#jobs.takeFed(row));
     store.onQuota((customer, full) => {
       dispatcher.feed({ type: "quotaChanged", customer, full });
       for (const { id, info } of scheduler.state.jobs.values()) if (info.customer === customer) news.tell(id);
     });
+    if (directory) directory.describe = () => this.#published(watch);
     if (isRestart) setTimeout(() => dispatcher.feed({ type: "timePassed" }), rejoinMs + 10).unref();
   }
 
   /** Opens the platform and goes on with the jobs that are not over. */
   static async open(parts: Parts): Promise<LocalPlatform> {
+    const { store, log, onTokens = async () => {} } = parts;
+    const missed: StoreNews[] = [];
+    if (isShared(store)) store.onNews((news) => missed.push(news));
     const active = await parts.store.listJobs({ active: true });
     const isRestart = active.some((row) => row.total > row.done + row.failed);
     const [windows, standings] = await Promise.all([parts.store.listWindows(), parts.store.listStandings()]);
     const platform = new LocalPlatform(parts, { isRestart, windows, standings });
     for (const row of active) platform.#jobs.takeUp(row);
-    platform.dispatcher.feed({ type: "provisionalFound", windows });
+    if (isShared(store)) {
+      const [jobs, bans, registry] = [platform.#jobs, platform.#bans, platform.#registry];
+      const { dispatcher } = platform;
+      const others = new OtherServers({ store, dispatcher, jobs, bans, registry, log, onTokens });
+      others.start();
+      for (const news of missed) others.take(news);
+    } else platform.dispatcher.feed({ type: "provisionalFound", windows });
     return platform;
   }
 
@@ -171,24 +215,54 @@ export class LocalPlatform implements Platform {
    * @param now - ms since the Unix epoch
    */
   endAbandoned(now: number): Promise<number> {
-    return this.#jobs.endAbandoned(now);
+    return this.#jobs.endAbandoned(
+      now,
+      new Set(this.#directory?.others.flatMap(({ followed }) => followed) ?? []),
+    );
   }
 
   /**
    * Removes unused kernels, and uploads of clients that are gone. To be called regularly.
    * @param before - ms since the Unix epoch; kernels that were used since then stay
    * @param removeBlob - removes a blob without owners
+   * @param leads - whether this server does the work that one of several servers does for all
    */
-  async collect(before: number, removeBlob: (sha256: Sha256) => Promise<void>): Promise<{ kernels: number }> {
+  async collect(
+    before: number,
+    removeBlob: (sha256: Sha256) => Promise<void>,
+    leads = true,
+  ): Promise<{ kernels: number }> {
     await this.#uploads.collect(removeBlob);
+    if (!leads) return { kernels: 0 };
     await this.#store.collectStandings(Date.now() - standingsKeptMs);
     return { kernels: await this.#kernels.collect(before) };
   }
 
+  #published(watch: JobWatch): ReturnType<NonNullable<ServerDirectory["describe"]>> {
+    const { scheduler } = this.dispatcher;
+    const running = [...scheduler.runningJobs()];
+    const now = Date.now();
+    const left = watch.followed().filter((row) => whyAbandoned(row, now));
+    return {
+      version,
+      clients: this.#registry.summary(),
+      rate: this.#tally.rate(),
+      leases: running.reduce((sum, [, count]) => sum + count, 0),
+      running: running
+        .toSorted(([, a], [, b]) => b - a)
+        .slice(0, publishedJobs)
+        .map(([id, count]) => [id, count, scheduler.progress(id).done] as const),
+      followed: left.slice(0, publishedJobs).map(({ id }) => id),
+    };
+  }
+
   /** The verbs that client sockets call. */
-  connectionServices(log: Logger): ConnectionServices {
+  connectionServices(
+    log: Logger,
+    makeTicket = (): string => randomBytes(24).toString("base64url"),
+  ): ConnectionServices {
     const { onJoin, onMessage, onClose } = this.#messages;
-    return { options: this.#options, log, onJoin, onMessage, onClose };
+    return { options: this.#options, log, makeTicket, onJoin, onMessage, onClose };
   }
 
   createJob: Platform["createJob"] = (options) => this.#jobs.create(options);
@@ -236,6 +310,6 @@ export class LocalPlatform implements Platform {
   beginUpload: Platform["beginUpload"] = (client, upload) => this.#uploads.begin(client, upload);
 
   capacity: Platform["capacity"] = () => this.#registry.capacity(this.#tally.rate());
-  status: Platform["status"] = () => this.#status.status();
+  status: Platform["status"] = (of) => this.#status.status(of);
   snapshot: Platform["snapshot"] = () => this.#status.snapshot();
 }

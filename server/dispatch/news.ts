@@ -7,6 +7,11 @@ export class News<Key> {
     if (waiters) for (const wake of waiters) wake();
   }
 
+  /** The subjects with waiters. */
+  get awaited(): Iterable<Key> {
+    return this.#waiters.keys();
+  }
+
   /** Whether a waiter is there. */
   isAwaited(about: Key): boolean {
     return this.#waiters.has(about);

@@ -1,8 +1,9 @@
 import type { JobId } from "../../shared/ids.ts";
-import type { ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
+import type { ServerInfo, ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
 import { version } from "../../shared/version.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { KnownServer, Published, ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, JobTotals, Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { JobReader } from "./job-reader.ts";
@@ -30,6 +31,8 @@ interface Sources {
   readonly jobs: JobReader;
   readonly watch: JobWatch;
   readonly tally: Tally;
+  /** The servers of a shared store. */
+  readonly directory?: Pick<ServerDirectory, "rows" | "others"> | undefined;
 }
 
 /** The server as a whole, for the status page and for monitoring. */
@@ -41,20 +44,23 @@ export class Status {
     this.#from = sources;
   }
 
-  async status(): Promise<ServerStatus> {
-    return this.#describe(await this.#from.store.jobTotals(), this.#from.scheduler.runningJobs());
+  async status(of: "all" | "own" = "all"): Promise<ServerStatus> {
+    const { store, jobs, scheduler, directory } = this.#from;
+    const others = of === "all" ? directory?.others : undefined;
+    const running = of === "all" ? jobs.runningJobs() : scheduler.runningJobs();
+    return this.#describe(await store.jobTotals(), running, others);
   }
 
   /** The content of the status page: status, the most important jobs, clients and throughput. */
   async snapshot(): Promise<Snapshot> {
-    const { store, jobs, registry, scheduler, tally, watch } = this.#from;
+    const { store, jobs, registry, tally, watch, directory } = this.#from;
     const totals = await store.jobTotals();
-    const running = scheduler.runningJobs();
+    const running = jobs.runningJobs();
     // A job between two short tasks counts as running.
     const moving = new Set([...running.keys(), ...watch.movedWithin(movingMs)]);
     const shown = await this.#jobsToShow([...moving]);
     return {
-      status: await this.#describe(totals, running),
+      status: await this.#describe(totals, running, directory?.others),
       jobs: await Promise.all(shown.map((row) => jobs.describe(row))),
       jobCount: totals.jobs,
       clients: registry.list(),
@@ -82,8 +88,12 @@ export class Status {
     return [...shown.values()];
   }
 
-  async #describe(totals: JobTotals, runningJobs: ReadonlyMap<JobId, number>): Promise<ServerStatus> {
-    const { store, options, volunteerUrls, scheduler, registry, tally } = this.#from;
+  async #describe(
+    totals: JobTotals,
+    runningJobs: ReadonlyMap<JobId, number>,
+    others: readonly Published[] = [],
+  ): Promise<ServerStatus> {
+    const { store, options, volunteerUrls, scheduler, tally, directory } = this.#from;
     const blobs = await store.blobUsage();
     let running = 0;
     for (const count of runningJobs.values()) running += count;
@@ -93,7 +103,7 @@ export class Status {
       volunteers: options.volunteers,
       volunteerUrls: volunteerUrls(),
       jobs: totals.active,
-      clients: registry.summary(),
+      clients: this.#clients(others),
       tasks: {
         queued: Math.max(0, totals.openTasks - totals.provisional - running),
         running,
@@ -102,8 +112,33 @@ export class Status {
         failed: tally.failed,
         droppedResults: scheduler.counts.droppedResults,
       },
-      rate: tally.rate(),
+      rate: others.reduce((sum, { rate }) => sum + rate, tally.rate()),
       blobs: { ...blobs, quotaBytes: options.blobQuotaBytes },
+      ...(directory && { servers: directory.rows.map(describeServer) }),
     };
   }
+
+  /** The clients of this server and of others. */
+  #clients(others: readonly Published[]): ServerStatus["clients"] {
+    const sum = { ...this.#from.registry.summary() };
+    for (const { clients } of others)
+      for (const key of ["browser", "node", "slots", "busy"] as const) sum[key] += clients[key];
+    return sum;
+  }
+}
+
+function describeServer({ name, urls, since, live, silentMs, published }: KnownServer): ServerInfo {
+  return {
+    name,
+    url: urls[0] ?? null,
+    since,
+    live,
+    silentMs: Math.max(0, silentMs),
+    version: published?.version ?? null,
+    clients: (published?.clients.browser ?? 0) + (published?.clients.node ?? 0),
+    slots: published?.clients.slots ?? 0,
+    tasks: published?.leases ?? 0,
+    rate: published?.rate ?? 0,
+    lagMs: published?.lagMs ?? 0,
+  };
 }

@@ -17,6 +17,7 @@ import { createMetrics } from "./metrics.ts";
 import { PushStreams } from "./push-streams.ts";
 import { clientProgram } from "./client-program.ts";
 import { pages } from "./pages.ts";
+import { passOn } from "./pass-on.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
 import { clientRoutes } from "./routes/clients.ts";
@@ -33,6 +34,7 @@ import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { knownHosts, refuseHost, type KnowsHosts } from "../access/known-hosts.ts";
+import { signInGroup } from "./sign-in-cookie.ts";
 import { isPageOf, isSameOrigin } from "../access/same-origin.ts";
 import { securityHeaders } from "./security-headers.ts";
 
@@ -51,6 +53,7 @@ export function createHttpApp(parts: HttpParts): Express {
   // Only our own proxy's entry of X-Forwarded-For is trusted, because a sender can write the others.
   app.set("trust proxy", options.trustProxy ? 1 : false);
   app.set("query parser", "simple");
+  app.set(signInGroup, parts.signIns);
   app.set("case sensitive routing", true);
   app.use(metrics.time, securityHeaders, refuseForeign(options.servers));
   app.use((req, res, next) => {
@@ -62,6 +65,7 @@ export function createHttpApp(parts: HttpParts): Express {
     }
     next();
   });
+  if (parts.servers) app.use(transferPath, passOn(parts.servers));
   app.use("/api", identifyCaller(access, platform), ticketsOfOtherPages);
   app.use("/metrics", identifyCaller(access, platform));
   app.use(refuseUnknownHosts(parts.knowsHosts ?? knownHosts(options)));

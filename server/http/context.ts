@@ -8,6 +8,7 @@ import type { Health } from "../health.ts";
 import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Metrics } from "./metrics.ts";
+import type { TicketServers } from "./pass-on.ts";
 
 /** The HTTP side's part of the blob store. */
 export type Blobs = Pick<
@@ -27,6 +28,10 @@ export interface HttpParts {
   /** Absent: no program is served. */
   readonly clientProgram?: ClientProgram;
   readonly log: Logger;
+  /** The same for all servers that share their sign-ins; absent with one alone. */
+  readonly signIns?: string;
+  /** The servers that share the store; absent with one alone. */
+  readonly servers?: TicketServers;
   /** Absent: the names that the options have. */
   readonly knowsHosts?: KnowsHosts;
   /** Absent without health checks from outside. */

@@ -61,7 +61,8 @@ export function createMetrics(registry = new Registry()): Metrics {
     },
     async scrape(platform) {
       collect();
-      const status = await platform.status();
+      const status = await platform.status("own");
+      if (status.servers) registry.setDefaultLabels({ server: status.volunteerUrls[0] ?? "" });
       jobs.set(status.jobs);
       for (const state of ["queued", "running", "provisional", "done", "failed"] as const)
         tasks.set({ state }, status.tasks[state]);

@@ -1,7 +1,11 @@
 import type { Request, Response } from "express";
 
+/** The setting of the app that tells apart the cookies of servers that do not share their sign-ins. */
+export const signInGroup = "sign-in group";
+
 // Browsers share cookies between ports: two servers on one machine would sign out each other's admin.
-const nameOf = (req: Request): string => `manyhands_sign_in_${req.socket.localPort ?? 0}`;
+const nameOf = (req: Request): string =>
+  `manyhands_sign_in_${(req.app.get(signInGroup) as string | undefined) ?? req.socket.localPort ?? 0}`;
 
 /** The sign-in in a request's cookie. */
 export function signInOf(req: Request): string | undefined {

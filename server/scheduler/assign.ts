@@ -1,7 +1,7 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { limits } from "../../shared/limits.ts";
 import { callOf, chooseAudit, readAudits } from "./auditing.ts";
-import { addLease, isBarred, isHandedOut, leasesFor } from "./leases.ts";
+import { addLease, isBarred, isHandedOut, leasesFor, spareCredit } from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Job, State, Task } from "./state.ts";
@@ -20,6 +20,9 @@ const lookahead = 16;
 const windowBytes = 32 * 1024 * 1024;
 const leastWindowBytes = 1024 * 1024;
 const maxWindowTasks = 4096;
+/** Work of the own clients that a server claims ahead of time. */
+const aheadMs = 500;
+const slotsCountedMs = 250;
 
 /**
  * Gives queued tasks to clients that want them, until one of the two runs out. Order: priority, then fair share between
@@ -74,14 +77,44 @@ function noteUnmet(state: State, jobs: readonly Job[]): void {
 /** Asks the store for waiting audits, and for more tasks of the jobs whose window runs low while clients are there. */
 export function refillWindows(state: State): void {
   const bytes = Math.max(leastWindowBytes, windowBytes / Math.max(1, state.jobs.size));
+  let demand: Demand | undefined;
   for (const job of state.jobs.values()) {
     if (job.unread.size > 0) readAudits(state, job, windowOf(bytes, job.auditBytes));
     if (state.clients.size === 0 || job.claiming || job.exhausted || !isHandedOut(state, job)) continue;
-    const window = windowOf(bytes, job.inputBytes);
-    if (job.queue.size + job.seconds.size > window / 2) continue;
+    let window = windowOf(bytes, job.inputBytes);
+    if (state.config.shared === true) window = Math.min(window, shareOf((demand ??= demandOf(state)), job));
+    if (window < 1 || job.queue.size + job.seconds.size > window / 2) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
   }
+}
+
+/** Slots of the connected clients, and how many of them are idle. */
+interface Demand {
+  readonly idle: number;
+  readonly slots: number;
+}
+
+function demandOf(state: State): Demand {
+  let idle = 0;
+  for (const client of state.hungry)
+    idle += Math.max(0, Math.min(spareCredit(client), client.slots - client.leases.size));
+  return { idle, slots: slotsOf(state) };
+}
+
+/** Slots of the connected clients, counted a few times a second. */
+function slotsOf(state: State): number {
+  if (state.now - state.slots.countedAt > slotsCountedMs) {
+    let count = 0;
+    for (const client of state.clients.values()) if (client.vanishedAt === undefined) count += client.slots;
+    state.slots = { count, countedAt: state.now };
+  }
+  return state.slots.count;
+}
+
+/** Number of tasks of a job that may wait here, because clients of other servers may be idle. */
+function shareOf({ idle, slots }: Demand, { meanMs = Infinity }: Job): number {
+  return idle + Math.floor((slots * aheadMs) / Math.max(meanMs, leastTaskMs));
 }
 
 /** Number of tasks of about `taskBytes` that may wait in memory. */

@@ -81,10 +81,10 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
   const job = state.jobs.get(key.job);
   if (!job || !mayRun(client, job) || client.leases.size >= adoptedLeases) return false;
   const task = job.tasks.get(key.index);
-  if (!believes(state) && !task?.triedBy?.has(id)) return false;
+  if (!believes(state, job) && !task?.triedBy?.has(id)) return false;
   if (!task) {
-    // A task below the claimed part that is unknown here has ended.
-    if (key.index < job.claimedBelow) return false;
+    // A task below the claimed part that is unknown here has ended, or another server claimed it.
+    if (key.index < job.claimedBelow && state.config.shared !== true) return false;
     const earlier = job.adopted.get(key.index);
     if (earlier ? earlier.client !== id : job.adopted.size >= adoptedPerJob) return false;
     job.adopted.set(key.index, { client: id, attempt: key.attempt });
@@ -136,7 +136,7 @@ function hasAdopted(state: State, id: ClientId): boolean {
  * all clients.
  */
 export function forgetUnclaimed(state: State): void {
-  if (!believes(state)) for (const job of state.jobs.values()) job.adopted.clear();
+  for (const job of state.jobs.values()) if (!believes(state, job)) job.adopted.clear();
 }
 
 /** The client said goodbye, or was banned: none of its leases counts as an attempt. */
@@ -225,7 +225,7 @@ function leaveCohort({ cohorts }: State, { credit, info: { cohort: name } }: Cli
 }
 
 /** Removes a client that is gone and has no leases any more. */
-function forget(state: State, client: Client): void {
+export function forget(state: State, client: Client): void {
   endSession(state, client.info.id);
   state.clients.delete(client.info.id);
   state.hungry.delete(client);
@@ -238,7 +238,7 @@ function giveBack(state: State, lease: Lease): void {
   requeue(state, lease.task);
 }
 
-function forgetAllAdopted(state: State, id: ClientId): void {
+export function forgetAllAdopted(state: State, id: ClientId): void {
   for (const job of state.jobs.values())
     for (const [index, { client }] of job.adopted) if (client === id) job.adopted.delete(index);
 }

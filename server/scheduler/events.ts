@@ -93,6 +93,8 @@ export type SchedulerEvent =
       readonly job: JobId;
       readonly tasks: readonly ClaimedTask[];
       readonly limit: number;
+      /** Whether certain tasks were asked for, and not all that are open. */
+      readonly among?: boolean;
     }
   | { readonly type: "claimFailed"; readonly job: JobId }
   /** The stored bytes of a customer reached the quota, or fell below it. */
@@ -214,6 +216,12 @@ export type SchedulerEvent =
       readonly agree: boolean | "gone" | undefined;
       readonly first: Payload | undefined;
     }
+  /** The client has joined another server, and told of leases there. */
+  | { readonly type: "clientMoved"; readonly client: ClientId }
+  /** Tasks ended by results that another server took. */
+  | { readonly type: "tasksEnded"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  /** The other servers took this one for dead: nothing is claimed any more. New windows are numbered from `firstWindow`. */
+  | { readonly type: "claimsLost"; readonly firstWindow: number }
   /** Time passed; to be sent about once a second. */
   | { readonly type: "timePassed" }
   /** The server goes down: nothing is leased or claimed any more, whatever happens. */
@@ -240,7 +248,14 @@ export interface IgnoredEvent {
 
 /** An instruction to the shell: the only way out of the scheduler. */
 export type Instruction =
-  | { readonly type: "claimTasks"; readonly job: JobId; readonly limit: number }
+  | {
+      readonly type: "claimTasks";
+      readonly job: JobId;
+      readonly limit: number;
+      readonly among?: readonly TaskIndex[];
+    }
+  /** Tells the other servers of ended tasks that one of them may have claimed. */
+  | { readonly type: "tellEnded"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   | { readonly type: "unclaimTasks"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   | {
       readonly type: "sendLease";

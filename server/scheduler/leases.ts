@@ -153,8 +153,10 @@ export function isHandedOut(state: State, job: Job): boolean {
 }
 
 /** Whether clients are believed to hold the leases that they claim (see {@link SchedulerConfig.believeUntil}). */
-export function believes(state: State): boolean {
-  return state.now < (state.config.believeUntil ?? 0);
+export function believes({ config, now }: State, job: Job): boolean {
+  if (now < (config.believeUntil ?? 0)) return true;
+  // Strangers that choose their tasks could make a quorum among themselves.
+  return config.shared === true && typeof job.info.verify !== "object";
 }
 
 /** Puts a task back in its queue unless another lease still holds it. */

@@ -11,7 +11,7 @@ import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
 import { believes, forgetAdopted, isBarred, loseCredit, putBack, removeLease, requeue } from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
-import { endUnclaimed, settle } from "./settling.ts";
+import { endUnclaimed, endUnclaimedOf, settle, tellEnded } from "./settling.ts";
 import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
 import { boundedMs } from "./usual-time.ts";
 import { judgeJob, judgeTask, noteDone, noteFailure } from "./verdict.ts";
@@ -166,7 +166,7 @@ function mayEndUnleased(state: State, sender: Client, job: Job, index: number): 
     task?.place === "settling" ||
     task?.triedBy?.has(sender.info.id) === true ||
     job.endingUnclaimed.has(index) ||
-    believes(state)
+    believes(state, job)
   );
 }
 
@@ -332,10 +332,9 @@ export function finishSettling(
 ): void {
   state.counts.droppedResults += dropped.length;
   if (done > 0) job.killed.clear();
-  for (const index of [...accepted, ...dropped]) {
-    endUnclaimed(job, index);
-    endTask(state, job, index);
-  }
+  const ended = [...accepted, ...dropped];
+  tellEnded(state, job, endUnclaimedOf(job, ended));
+  for (const index of ended) endTask(state, job, index);
 }
 
 /** The store refused these outcomes: the tasks are still open, and their clients send the results again. */

@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import type { ClaimedTask } from "../store/store.ts";
 import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
 import { addAudits, giveUpCalls, noteComparison } from "./auditing.ts";
 import {
@@ -19,8 +18,9 @@ import { expire, noteOverdue, speculate } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { noteCredit, putBack, queueOf } from "./leases.ts";
 import { endQuorum, noteGroups, noteOpinion, quorumOf } from "./quorum.ts";
+import { claimAdopted, endElsewhere, endRest, loseClaims, moveClient } from "./other-servers.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
-import { endUnclaimedOf } from "./settling.ts";
+import { endUnclaimedOf, tellEnded } from "./settling.ts";
 import {
   newJob,
   newTask,
@@ -57,6 +57,8 @@ export class Scheduler {
       randomInt: config.randomInt ?? randomInt,
       nextWindow: config.firstWindow ?? 1,
       full: new Set(),
+      slots: { count: 0, countedAt: -Infinity },
+      resting: new Set(),
       supplyChanged: false,
       leasing: true,
       served: new Map(),
@@ -150,11 +152,14 @@ function apply(state: State, event: SchedulerEvent): void {
       return withJob(state, event, (job) => {
         enterFairShare(state, job.info.customer);
         job.exhausted = false;
-        if (event.again) job.claimedBelow = 0;
+        if (event.again) {
+          job.claimedBelow = 0;
+          claimAdopted(state, job);
+        }
         if (event.requeued) job.attemptBase = job.highestAttempt;
       });
     case "tasksClaimed":
-      return withJob(state, event, (job) => addClaimed(state, job, event.tasks, event.limit));
+      return withJob(state, event, (job) => addClaimed(state, job, event));
     case "claimFailed":
       return withJob(state, event, (job) => {
         job.claiming = false;
@@ -165,7 +170,12 @@ function apply(state: State, event: SchedulerEvent): void {
       state.supplyChanged = true;
       return;
     case "clientConnected":
-      return connectClient(state, event.client, event.held, event.cached);
+      connectClient(state, event.client, event.held, event.cached);
+      for (const id of new Set(event.held.map(({ job }) => job))) {
+        const job = state.jobs.get(id);
+        if (job) claimAdopted(state, job);
+      }
+      return;
     case "clientWanted":
       return withClient(state, event, (client) => {
         client.wanted = event.tasks;
@@ -213,7 +223,7 @@ function apply(state: State, event: SchedulerEvent): void {
     case "provisionalKept":
       return withJob(state, event, (job) => {
         const { kept, dropped, window } = event;
-        endUnclaimedOf(job, [...kept, ...dropped]);
+        tellEnded(state, job, endUnclaimedOf(job, [...kept, ...dropped]));
         noteKept(state, job, window, kept, dropped);
       });
     case "provisionalRefused":
@@ -255,7 +265,14 @@ function apply(state: State, event: SchedulerEvent): void {
       return withJob(state, event, (job) =>
         noteComparison(state, job, event.window, event.index, event.agree, event.first),
       );
+    case "clientMoved":
+      return moveClient(state, event.client);
+    case "tasksEnded":
+      return withJob(state, event, (job) => endElsewhere(state, job, event.indexes));
+    case "claimsLost":
+      return loseClaims(state, event.firstWindow);
     case "timePassed":
+      endRest(state);
       forgetUnclaimed(state);
       expire(state);
       noteOverdue(state);
@@ -281,9 +298,15 @@ function changeJob(state: State, event: Extract<SchedulerEvent, { type: "jobChan
   });
 }
 
-function addClaimed(state: State, job: Job, tasks: readonly ClaimedTask[], limit: number): void {
-  job.claiming = false;
-  job.exhausted = tasks.length < limit;
+function addClaimed(
+  state: State,
+  job: Job,
+  { tasks, limit, among }: Extract<SchedulerEvent, { type: "tasksClaimed" }>,
+): void {
+  if (among !== true) {
+    job.claiming = false;
+    job.exhausted = tasks.length < limit;
+  }
   for (const claimed of tasks) {
     const { index } = claimed;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);

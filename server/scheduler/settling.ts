@@ -29,9 +29,18 @@ export function removeTask(state: State, job: Job, index: number): void {
   task.audit?.window.pending.delete(index);
 }
 
-/** Counts down outcomes or provisional results of unclaimed tasks, which the store has answered. */
-export function endUnclaimedOf(job: Job, indexes: readonly number[]): void {
-  for (const index of indexes) endUnclaimed(job, index);
+/**
+ * Counts down outcomes or provisional results of unclaimed tasks, which the store has answered.
+ * @returns the tasks among them that were unclaimed
+ */
+export function endUnclaimedOf(job: Job, indexes: readonly number[]): number[] {
+  if (job.endingUnclaimed.size === 0) return [];
+  return indexes.filter((index) => endUnclaimed(job, index));
+}
+
+/** Tells the other servers, one of which has claimed these tasks, that they have ended. */
+export function tellEnded({ config, out }: State, { id }: Job, indexes: readonly number[]): void {
+  if (config.shared === true && indexes.length > 0) out.push({ type: "tellEnded", job: id, indexes });
 }
 
 /** Counts down the outcomes of an unclaimed task that are on their way to disk. False when there is none. */

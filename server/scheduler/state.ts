@@ -282,6 +282,8 @@ export interface SchedulerConfig {
    * record of them. Later, only for tasks that this server once leased to the client.
    */
   readonly believeUntil?: number;
+  /** Whether other servers claim tasks of the same jobs. */
+  readonly shared?: boolean;
   /** Weight of a customer in the fair share; 1 by default. */
   readonly weightOf?: (customer: string) => number;
   /** A whole number below `end`, at random. */
@@ -312,6 +314,10 @@ export interface State {
   readonly unmet: Set<Job>;
   /** Customers whose quota of stored bytes is full: none of their tasks is claimed or leased. */
   readonly full: Set<string>;
+  /** Number of the connected clients' slots, as of a moment ago. */
+  slots: { readonly count: number; readonly countedAt: number };
+  /** Jobs whose claims rest until the next second. */
+  readonly resting: Set<JobId>;
   /** True when a task became available since tasks were last assigned. */
   supplyChanged: boolean;
   /** False once the server goes down. */

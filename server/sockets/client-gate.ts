@@ -52,6 +52,8 @@ export interface Joining extends Admission {
 export interface ConnectionServices {
   readonly options: ServerOptions;
   readonly log: Logger;
+  /** A ticket for the transfers of a client. */
+  makeTicket(): string;
   /** @returns the held leases that are not the client's any more */
   onJoin(joining: Joining): LeaseKey[];
   onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
@@ -217,7 +216,7 @@ export class SocketConnection implements ClientConnection {
   async #admit(hello: Hello): Promise<void> {
     const admission = await this.#gate.admit(hello, this.address);
     if (this.#state.state !== "admitting") return;
-    const ticket = randomBytes(24).toString("base64url");
+    const ticket = this.#services.makeTicket();
     this.#state = { state: "joined", client: admission.identity.client, tokenId: admission.tokenId };
     const dropped = this.#services.onJoin({
       hello,

@@ -30,6 +30,7 @@ export async function introduce(store: Store, urls: readonly string[]): Promise<
   if (isShared(store)) await store.introduce(hostname(), urls);
 }
 
-function isShared(store: Store): store is SharedStore {
+/** Whether several servers share the store. */
+export function isShared(store: Store): store is SharedStore {
   return "introduce" in store;
 }

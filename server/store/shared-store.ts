@@ -1,4 +1,4 @@
-import type { JobId } from "../../shared/ids.ts";
+import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ChangeKind, Store } from "./store.ts";
 
 /** What another server changed. */
@@ -17,10 +17,27 @@ export interface ServerRow {
   readonly live: boolean;
   /** Time since it renewed its row. */
   readonly silentMs: number;
+  /** What it publishes of itself, in JSON; empty before the first time. */
+  readonly about: string;
+}
+
+/** A sign-in of a browser. */
+export interface SignInRow {
+  readonly id: string;
+  /** Hash of the token that the sign-in stands for. */
+  readonly token: Sha256;
+  readonly expiresAt: number;
 }
 
 /** A store that several servers share. */
 export interface SharedStore extends Store {
+  /** Number of this life of the server; another one after {@link onFenced}. */
+  readonly epoch: number;
+  /**
+   * Whether this server does the work that one of the servers has to do: it is the eldest living one, as of its last look. A server that is
+   * wrong about this is fenced, so that nothing that it writes counts.
+   */
+  readonly leads: boolean;
   /** Calls back with what other servers changed, mostly within milliseconds of their commit, and with claims that servers left when they died. */
   onNews(listener: (news: News) => void): void;
   /**
@@ -32,4 +49,20 @@ export interface SharedStore extends Store {
   servers(): Promise<ServerRow[]>;
   /** Tells the others how clients reach this server. */
   introduce(name: string, urls: readonly string[]): Promise<void>;
+  /** Publishes what only this server knows, in its row. */
+  publish(about: string): Promise<void>;
+  /** Calls back with the epochs of the living servers, once they are known and whenever they change. */
+  onServers(listener: (live: ReadonlySet<number>) => void): void;
+  /** Sends a message of at most {@link toldBytes} in JSON to the other servers; it may be lost with the connection to the database. */
+  tell(message: unknown): Promise<void>;
+  /** Calls back with the messages of the other servers. */
+  onTold(listener: (message: unknown, epoch: number) => void): void;
+  /** 32 random bytes under a name, the same for all servers and for ever. */
+  secret(name: string): Promise<Uint8Array>;
+  openSignIn(signIn: SignInRow): Promise<void>;
+  findSignIn(id: string): Promise<SignInRow | undefined>;
+  closeSignIn(id: string): Promise<void>;
 }
+
+/** Most bytes of a message between servers, which travels as a notification of PostgreSQL. */
+export const toldBytes = 7_800;

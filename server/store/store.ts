@@ -78,8 +78,9 @@ export interface Store {
   /**
    * Claims up to `limit` open, unclaimed tasks of the job for this server, lowest index first. An empty answer means that every
    * open task is claimed already, or that the job waits for another. A claim that rejects has claimed nothing.
+   * @param among - indexes of the tasks that may be claimed; all by default
    */
-  claim(id: JobId, limit: number): Promise<ClaimedTask[]>;
+  claim(id: JobId, limit: number, among?: readonly TaskIndex[]): Promise<ClaimedTask[]>;
   /** Gives claims back without an outcome, so that the tasks can be claimed again. */
   unclaim(id: JobId, indexes: readonly TaskIndex[]): Promise<void>;
   /**

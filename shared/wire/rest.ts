@@ -443,6 +443,26 @@ export const banInfoSchema = v.strictObject({
 });
 export type BanInfo = v.InferOutput<typeof banInfoSchema>;
 
+/** One of several servers. Its figures are a second or two old; those of a server that is gone are its last. */
+const serverSchema = v.strictObject({
+  name: v.string(),
+  url: v.nullable(v.string()),
+  since: v.number(),
+  live: v.boolean(),
+  /** Time since the server last told that it lives. */
+  silentMs: v.number(),
+  version: v.nullable(v.string()),
+  clients: v.number(),
+  slots: v.number(),
+  /** Leased tasks. */
+  tasks: v.number(),
+  rate: v.number(),
+  /** Delay of the server's event loop. */
+  lagMs: v.number(),
+});
+
+export type ServerInfo = v.InferOutput<typeof serverSchema>;
+
 export const statusSchema = v.strictObject({
   version: v.string(),
   startedAt: v.number(),
@@ -462,6 +482,8 @@ export const statusSchema = v.strictObject({
   /** Results a second, over the last ten seconds. */
   rate: v.number(),
   blobs: v.strictObject({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
+  /** The servers that share the store, those of the last minute that are gone included; absent with one server alone. */
+  servers: v.optional(v.array(serverSchema)),
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
 

@@ -99,7 +99,7 @@ describe("sign-ins", () => {
     const { access } = await start({ clock: () => now, signInLifetimeMs: 1_000 });
     const { secret } = await access.createToken({ role: "admin", name: "root" });
     const [first, second] = [await access.openSignIn(secret), await access.openSignIn(secret)];
-    access.closeSignIn(first!.id);
+    await access.closeSignIn(first!.id);
     expect(await access.authenticateSignIn(first!.id)).toBeUndefined();
     expect(await access.authenticateSignIn(second!.id)).toBeDefined();
     now += 1_000;

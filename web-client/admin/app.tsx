@@ -4,6 +4,7 @@ import { Clients } from "./clients.tsx";
 import { ConfirmDialog } from "./confirm.tsx";
 import { Jobs } from "./jobs.tsx";
 import { Notice, StaleBanner } from "./notice.tsx";
+import { Servers } from "./servers.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";
 import { Throughput } from "./throughput.tsx";
@@ -48,6 +49,7 @@ function content(): JSX.Element {
         <Throughput perSecond={picture.throughput} />
         <VolunteerCard status={picture.status} />
       </div>
+      <Servers servers={picture.status.servers ?? []} />
       <Jobs jobs={picture.jobs} count={picture.jobCount} />
       <Clients clients={picture.clients} jobs={picture.jobs} />
       <Usage usage={picture.usage} />

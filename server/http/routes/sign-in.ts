@@ -29,7 +29,7 @@ export function signInRoutes({ access }: HttpParts): Routes<Names> {
       if (!signIn) throw new PlatformError("UNAUTHENTICATED", "This token is wrong, revoked or expired.");
       const { role, name } = signIn.principal;
       if (role !== "admin" && role !== "customer") {
-        access.closeSignIn(signIn.id);
+        await access.closeSignIn(signIn.id);
         throw new PlatformError(
           "FORBIDDEN",
           `This token is for a ${role}; expected an admin's or a customer's.`,
@@ -47,9 +47,9 @@ export function signInRoutes({ access }: HttpParts): Routes<Names> {
         caller?.kind === "token" ? { role: caller.role, name: caller.name } : { role: null, name: null },
       );
     },
-    "DELETE /api/sign-in": ({ req, res }) => {
+    "DELETE /api/sign-in": async ({ req, res }) => {
       const id = signInOf(req);
-      if (id) access.closeSignIn(id);
+      if (id) await access.closeSignIn(id);
       clearSignIn(req, res);
       res.status(204).end();
     },

@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { Quotas } from "../quotas.ts";
-import type { News, ServerRow, SharedStore } from "../shared-store.ts";
+import type { News, ServerRow, SharedStore, SignInRow } from "../shared-store.ts";
 import type { Query } from "../sql/database.ts";
 import { EndedSets } from "../sql/ended-sets.ts";
 import { JobCache } from "../sql/job-cache.ts";
@@ -47,6 +48,9 @@ export class PostgresStore extends SqlStore implements SharedStore {
   readonly #kinds = new Set<"tokens" | "bans">();
   #news: (news: News) => void = () => {};
   #fenced: () => void = () => {};
+  #live: ReadonlySet<number> = new Set();
+  #serversChanged: (live: ReadonlySet<number>) => void = () => {};
+  #told: (message: unknown, epoch: number) => void = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(target: Target, options: PostgresStoreParts) {
@@ -57,6 +61,8 @@ export class PostgresStore extends SqlStore implements SharedStore {
       news: (news) => this.#news(news),
       fenced: () => this.#fenced(),
       inherited: () => this.#inherit(),
+      servers: (live) => this.#heardServers(live),
+      told: (message, from) => this.#told(message, from),
       polled: () => this.#readUsage(),
     });
     const db = this.#db;
@@ -117,6 +123,64 @@ export class PostgresStore extends SqlStore implements SharedStore {
 
   introduce(name: string, urls: readonly string[]): Promise<void> {
     return this.#servers.introduce({ name, urls });
+  }
+
+  get epoch(): number {
+    return this.#servers.epoch;
+  }
+
+  get leads(): boolean {
+    return this.#servers.leads;
+  }
+
+  publish(about: string): Promise<void> {
+    return this.#servers.publish(about);
+  }
+
+  onServers(listener: (live: ReadonlySet<number>) => void): void {
+    this.#serversChanged = listener;
+    listener(this.#live);
+  }
+
+  tell(message: unknown): Promise<void> {
+    return this.#servers.tell(message);
+  }
+
+  onTold(listener: (message: unknown, epoch: number) => void): void {
+    this.#told = listener;
+  }
+
+  secret(name: string): Promise<Uint8Array> {
+    const value = randomBytes(32);
+    return this.write(function* ({ db }) {
+      yield* db.run(
+        "INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        name,
+        value,
+      );
+      const kept = yield* db.get<{ value: Uint8Array }>("SELECT value FROM secrets WHERE name = ?", name);
+      return kept!.value;
+    });
+  }
+
+  openSignIn({ id, token, expiresAt }: SignInRow): Promise<void> {
+    const now = this.#options.clock();
+    return this.write(function* ({ db }) {
+      yield* db.run("DELETE FROM signIns WHERE expiresAt <= ?", now);
+      yield* db.run("INSERT INTO signIns (id, token, expiresAt) VALUES (?, ?, ?)", id, token, expiresAt);
+    });
+  }
+
+  findSignIn(id: string): Promise<SignInRow | undefined> {
+    return this.read(({ db }) =>
+      db.get<SignInRow>("SELECT id, token, expiresAt FROM signIns WHERE id = ?", id),
+    );
+  }
+
+  closeSignIn(id: string): Promise<void> {
+    return this.write(function* ({ db }) {
+      yield* db.run("DELETE FROM signIns WHERE id = ?", id);
+    });
   }
 
   override createToken(token: TokenRow) {
@@ -259,6 +323,11 @@ export class PostgresStore extends SqlStore implements SharedStore {
     const payload = this.#servers.notification(this.#jobs.written, [...this.#kinds]);
     if (payload === undefined) return [fence];
     return [{ sql: "SELECT pg_notify('manyhands ' || current_schema(), ?)", values: [payload] }, fence];
+  }
+
+  #heardServers(live: ReadonlySet<number>): void {
+    this.#live = live;
+    this.#serversChanged(live);
   }
 
   /** Reads what other servers added to the usage of customers; the next time does when this one fails. */

@@ -182,6 +182,14 @@ const migrations: readonly string[] = [
       END IF;
     END $$;
   `,
+  `
+  -- Keys that all servers share, and sign-ins of browsers.
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
+  CREATE TABLE signIns (id TEXT PRIMARY KEY, token TEXT NOT NULL, expiresAt BIGINT NOT NULL);
+
+  -- What a server publishes of itself.
+  ALTER TABLE servers ADD COLUMN about TEXT NOT NULL DEFAULT '';
+  `,
 ];
 
 /** The schema version this build writes. */

@@ -33,6 +33,9 @@ interface Listeners {
   polled(): void;
   /** Another server died, and its unfinished work falls to this one. */
   inherited(): void;
+  /** Other servers are alive than before. */
+  servers(live: ReadonlySet<number>): void;
+  told(message: unknown, epoch: number): void;
 }
 
 /**
@@ -43,9 +46,13 @@ export class Servers implements Liveness {
   epoch = 0;
   /** Whether other servers are alive, as of the last renewal. */
   others = false;
+  /** Whether this server is the eldest living one, as of the last renewal. */
+  leads = false;
   readonly #target: Target;
   readonly #options: Options;
   #self: ServerName;
+  #about = "";
+  #live: ReadonlySet<number> = new Set();
   readonly #listeners: Listeners;
   #connection: Connection | undefined;
   readonly #known = new Set<number>();
@@ -84,7 +91,7 @@ export class Servers implements Liveness {
   /** The rows of all servers that were alive lately. */
   async list(): Promise<ServerRow[]> {
     const rows = await this.#connected().query<Omit<ServerRow, "urls"> & { urls: string }>(
-      `SELECT epoch, name, urls, (extract(epoch FROM since) * 1000)::bigint AS since, NOT buried AS live,
+      `SELECT epoch, name, urls, about, (extract(epoch FROM since) * 1000)::bigint AS since, NOT buried AS live,
          (extract(epoch FROM clock_timestamp() - expires) * 1000)::bigint + ${this.#options.timeToLiveMs} AS silentMs
        FROM servers ORDER BY epoch`,
     );
@@ -100,6 +107,19 @@ export class Servers implements Liveness {
       name,
       urls.join(" "),
       this.epoch,
+    );
+  }
+
+  async publish(about: string): Promise<void> {
+    this.#about = about;
+    await this.#connected().query("UPDATE servers SET about = ? WHERE epoch = ?", about, this.epoch);
+  }
+
+  async tell(message: unknown): Promise<void> {
+    if (!this.others) return;
+    await this.#connected().query(
+      "SELECT pg_notify('manyhands ' || current_schema(), ?)",
+      JSON.stringify({ epoch: this.epoch, kinds: [], told: message }),
     );
   }
 
@@ -147,9 +167,11 @@ export class Servers implements Liveness {
   async #register(): Promise<void> {
     const { name, urls } = this.#self;
     const [row] = await this.#connected().query<{ epoch: number }>(
-      `INSERT INTO servers (name, urls, expires) VALUES (?, ?, clock_timestamp() + ? * interval '1 millisecond') RETURNING epoch`,
+      `INSERT INTO servers (name, urls, about, expires) VALUES (?, ?, ?, clock_timestamp() + ? * interval '1 millisecond')
+       RETURNING epoch`,
       name,
       urls.join(" "),
+      this.#about,
       this.#options.timeToLiveMs,
     );
     const again = this.epoch !== 0;
@@ -213,11 +235,13 @@ export class Servers implements Liveness {
       this.#gone.add(epoch);
     }
     for (const epoch of live) this.know(epoch);
+    this.leads = live.has(this.epoch) && Math.min(...live) === this.epoch;
     if (died.length > 0) await this.#tellReturned(died);
     if (this.others || died.length > 0) {
       await this.#pollJobs(tell);
       this.#listeners.polled();
     } else this.#versions.clear();
+    if (live.symmetricDifference(this.#live).size > 0) this.#listeners.servers((this.#live = live));
   }
 
   /** Declares servers dead that have not renewed their rows, and takes over what they left half-way. */
@@ -280,9 +304,11 @@ export class Servers implements Liveness {
       epoch: number;
       kinds: News["kinds"];
       many?: boolean;
+      told?: unknown;
       jobs?: [JobId, number, News["jobs"][number]["kinds"]][];
     };
-    if (heard.epoch === this.epoch) return;
+    if (heard.epoch === this.epoch || this.#closed) return;
+    if (heard.told !== undefined) return this.#listeners.told(heard.told, heard.epoch);
     if (heard.many) this.#pollJobs(true).catch(() => {});
     const jobs = heard.jobs ?? [];
     for (const [id, version] of jobs) this.#versions.set(id, version);

@@ -26,7 +26,7 @@ import { disownBlob } from "./verbs/blob-owners.ts";
 import * as blobs from "./verbs/blobs.ts";
 import { checkpoint } from "./verbs/checkpoint.ts";
 import { noteChecks, setVerify } from "./verbs/checks.ts";
-import { claimStride } from "./verbs/claim.ts";
+import { claimAmong, claimStride } from "./verbs/claim.ts";
 import { closeJob } from "./verbs/close-job.ts";
 import { complete } from "./verbs/complete.ts";
 import { createJob } from "./verbs/create-job.ts";
@@ -153,7 +153,8 @@ export abstract class SqlStore implements Store {
     if (number !== undefined) await this.sweep(number);
   }
 
-  async claim(id: JobId, limit: number) {
+  async claim(id: JobId, limit: number, among?: readonly TaskIndex[]) {
+    if (among) return this.claiming((transaction) => claimAmong(transaction, id, limit, among), id);
     const tasks: ClaimedTask[] = [];
     try {
       for (;;) {

@@ -40,22 +40,48 @@ export function* claimStride(
   transaction.tasks.flush(job.number);
   const claims = yield* transaction.claims.open(job);
   const found: Found = { tasks: [], indexes: [] };
+  const more = yield* allOrNone(claims, found, function* () {
+    yield* takeEach(transaction, job, claims, () => claims.takeReturned(), limit, found);
+    return found.tasks.length < limit && (yield* walk(transaction, job, claims, limit, found));
+  });
+  return { tasks: found.tasks, more };
+}
+
+/** Claims those of some tasks that are open and unclaimed. */
+export function* claimAmong(
+  transaction: Transaction,
+  id: JobId,
+  limit: number,
+  among: readonly TaskIndex[],
+): Step<ClaimedTask[]> {
+  const job = yield* transaction.jobs.need(id);
+  if (!isActive(job) || job.row.waitingFor.length > 0) return [];
+  transaction.tasks.flush(job.number);
+  const claims = yield* transaction.claims.open(job);
+  const indexes = among.toSorted((a, b) => a - b).values();
+  const found: Found = { tasks: [], indexes: [] };
+  yield* allOrNone(claims, found, () =>
+    takeEach(transaction, job, claims, () => indexes.next().value, limit, found),
+  );
+  return found.tasks;
+}
+
+/** Does work that claims tasks. When it fails the claims are given back, because the caller gets none of these tasks. */
+function* allOrNone<T>(claims: JobClaims, { indexes }: Found, work: () => Step<T>): Step<T> {
   try {
-    yield* takeReturned(transaction, job, claims, limit, found);
-    const more = found.tasks.length < limit && (yield* walk(transaction, job, claims, limit, found));
-    return { tasks: found.tasks, more };
+    return yield* work();
   } catch (error) {
-    // The caller gets none of these tasks.
-    for (const index of found.indexes) claims.giveBack(index);
+    for (const index of indexes) claims.giveBack(index);
     throw error;
   }
 }
 
-/** Claims noted tasks below the cursor, lowest first; mostly several of a pack follow each other. */
-function* takeReturned(
+/** Claims the tasks that `next` names, in order of their indexes; mostly several of a pack follow each other. */
+function* takeEach(
   transaction: Transaction,
   job: CachedJob,
   claims: JobClaims,
+  next: () => TaskIndex | undefined,
   limit: number,
   found: Found,
 ): Step<void> {
@@ -63,7 +89,7 @@ function* takeReturned(
   let range: TaskRange | undefined;
   let indexes: TaskIndex[] = [];
   while (found.tasks.length + indexes.length < limit) {
-    const index = claims.takeReturned();
+    const index = next();
     if (index === undefined) break;
     if (claims.has(index) || ended.has(index)) continue;
     claims.add(index);
