@@ -1530,7 +1530,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "two clients of a tried cohort wait for each other",
     file: "server/scheduler/assign.ts",
-    find: `    if (hasTried || !isOfTriedCohort(other)) return true;
+    find: `    if (!isOfTriedCohort(other) || (hasTried && !cohortsWait)) return true;
 `,
     replace: `    return true;
 `,
@@ -1574,7 +1574,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "tasks that could not be read stay claimed",
     file: "server/store/sql/verbs/claim.ts",
-    find: `    for (const index of found.indexes) claims.giveBack(index);
+    find: `    for (const index of indexes) claims.giveBack(index);
 `,
     replace: "",
     tests: store,
