@@ -26,11 +26,33 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
     summary: "Look at this machine and its way to the server, and say what is wrong",
     load: async () => (await import("../parallel/doctor/command.ts")).doctorCommand(),
   },
+  scrub: {
+    summary: "Verify everything that the server keeps, and set damaged blobs aside",
+    load: async () => (await import("../customer/cli/upkeep-commands.ts")).scrubCommand(exit, offlineUpkeep),
+  },
+  backup: {
+    summary: "Write a backup of the server's data, or bring one up to date",
+    load: async () => (await import("../customer/cli/upkeep-commands.ts")).backupCommand(exit, offlineUpkeep),
+  },
+  restore: {
+    summary: "Make a data directory of a backup, for a server to start on",
+    load: async () => (await import("../server/upkeep/restore-command.ts")).restoreCommand(exit),
+  },
+  compact: {
+    summary: "Make the database of a server that does not run as small as what it holds",
+    load: async () => (await import("../server/upkeep/compact-command.ts")).compactCommand(exit),
+  },
   demo: {
     summary: "Reconstruct a molecule from noisy images on this machine, and on every browser that joins",
     load: async () => (await import("../science/demo/main.ts")).demoCommand(),
   },
 };
+
+const offlineUpkeep = () => import("../server/upkeep/offline.ts");
+
+function exit(code: number): void {
+  process.exitCode = code;
+}
 
 /** The token of a server on this machine, or the one in the environment. */
 async function resolveToken(server: string): Promise<string | undefined> {
@@ -47,7 +69,7 @@ async function makeProgram(called: string | undefined): Promise<Command> {
   program.addHelpText("after", exitCodesHelp);
   for (const [name, { summary, load }] of Object.entries(parts))
     program.addCommand(name === called ? await load() : new Command(name).description(summary));
-  for (const command of customerCommands((code) => (process.exitCode = code), parallelOption))
+  for (const command of customerCommands(exit, parallelOption))
     program.addCommand(command.addHelpText("after", exitCodesHelp));
   throwInsteadOfExit(program);
   return program;

@@ -464,6 +464,7 @@ function finalProgress(end: JobEnd): Progress {
     paused: false,
     waitingFor: [],
     quotaFull: false,
+    missingData: [],
     ...end.counts,
     statement: end.statement,
     fraction: 1,

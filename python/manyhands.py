@@ -1975,6 +1975,8 @@ class Progress(NamedTuple):
     waiting_for: list[str]
     #: The customer's quota of stored bytes is full: no task is computed before there is room.
     quota_full: bool
+    #: SHA-256 of data that is damaged on the server's disk: what needs it waits until it is put again.
+    missing_data: list[str]
     total: int
     queued: int
     running: int
@@ -1998,6 +2000,7 @@ class Progress(NamedTuple):
             paused=told["paused"],
             waiting_for=told["waitingFor"],
             quota_full=told["quotaFull"],
+            missing_data=told["missingData"],
             fraction=told["fraction"],
             rate=told["rate"],
             remaining=None if ms is None else ms / 1000,
@@ -2006,7 +2009,7 @@ class Progress(NamedTuple):
 
     @classmethod
     def _at_end(cls, end: _End) -> Progress:
-        over: dict[str, Any] = {"paused": False, "waiting_for": [], "quota_full": False}
+        over: dict[str, Any] = {"paused": False, "waiting_for": [], "quota_full": False, "missing_data": []}
         return cls(state=end.state, **over, fraction=1.0, rate=0.0, remaining=0.0, **_counts_of(end.counts))
 
     @property
@@ -3012,6 +3015,7 @@ class Hands:
         check: bool = False,
         math: str | None = None,
         fail_fast: bool | None = None,
+        keep: float | None = None,
         group: str | None = None,
         after: Sequence[str | Job] = (),
         window: int | None = None,
@@ -3046,6 +3050,7 @@ class Hands:
             math: ``"native"``: ``Math``, clocks and languages of kernels are those of each client, and not the same everywhere
             fail_fast: None: a job whose first tasks all fail alike is quarantined; False: every task is tried; True:
                 also as soon as a task has failed, gathering raises and the job is cancelled
+            keep: seconds after its end at which the job is deleted with its results; None: as long as the server keeps jobs
             group: jobs of one group are listed and cancelled together
             after: jobs, or their ids, that must finish without a failed task first
             window: most unfinished tasks on the server, for endless inputs
@@ -3078,6 +3083,7 @@ class Hands:
             "check": True if check else None,
             "math": math,
             "failFast": False if fail_fast is False else None,
+            "keepMs": None if keep is None else round(keep * 1000),
             "group": group,
             "name": name or self._name or own_name,
             # With a random key a repeated request finds the job that a lost reply had made.

@@ -335,7 +335,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "the folders of blobs are not flushed",
     file: "server/blobs/directory.ts",
-    find: "      await syncDirectory(this.#directory);\n",
+    find: "      await syncDirectory(this.directory);\n",
     replace: "",
     tests: durability,
   },
@@ -461,8 +461,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "the first checkpoint of a task stays its last",
     file: "server/store/sql/verbs/checkpoint.ts",
-    find: "ON CONFLICT (job, idx) DO UPDATE SET state = excluded.state",
-    replace: "ON CONFLICT (job, idx) DO NOTHING",
+    find: "SET state = excluded.state, client = excluded.client, cohort = excluded.cohort, crc = excluded.crc",
+    replace: "SET idx = checkpoints.idx",
     tests: store,
   },
   {
@@ -1046,7 +1046,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "tasks of a full customer are handed out",
     file: "server/scheduler/leases.ts",
-    find: " && !state.full.has(job.info.customer)",
+    find: " && !full.has(info.customer)",
     replace: "",
     tests: quotas,
   },
@@ -1647,5 +1647,47 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "1 + Math.max(0, ...windows.map(({ number }) => number))",
     replace: "1",
     tests: simulation,
+  },
+  {
+    name: "a damaged pack counts as sound",
+    file: "server/store/sql/checksum.ts",
+    find: 'return checksum(values) === crc ? "sound" : "values";',
+    replace: 'return "sound";',
+    tests: ["test/store/sqlite-damage.test.ts"],
+  },
+  {
+    name: "a blob that the customer has is not verified when it is put again",
+    file: "server/blobs/blob-store.ts",
+    find: '(this.isVerified(sha256) || (await this.verify(sha256)) === "sound")',
+    replace: "true",
+    tests: blobs,
+  },
+  {
+    name: "a damaged blob stays where it is",
+    file: "server/blobs/blob-store.ts",
+    find: 'if (!(await this.#backend.setAside(sha256))) return "sound";',
+    replace: "",
+    tests: blobs,
+  },
+  {
+    name: "a task is leased although its data is damaged",
+    file: "server/scheduler/leases.ts",
+    find: "if (missing.size === 0) return false;",
+    replace: "if (missing.size >= 0) return false;",
+    tests: ["test/scheduler/missing-data.test.ts"],
+  },
+  {
+    name: "readers of results take no turns",
+    file: "server/http/reading-turns.ts",
+    find: "setImmediate(() => {",
+    replace: "queueMicrotask(() => {",
+    tests: ["test/http/reading-turns.test.ts"],
+  },
+  {
+    name: "the longer of two times decides how long a job is kept",
+    file: "server/dispatch/retention.ts",
+    find: "Math.min(keepMs",
+    replace: "Math.max(keepMs",
+    tests: ["test/dispatch/retention.test.ts"],
   },
 ];

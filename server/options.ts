@@ -1,6 +1,15 @@
 import { limits } from "../shared/limits.ts";
 import type { Quotas } from "./store/quotas.ts";
 
+/** Times in ms for which ended jobs are kept, by their end; undefined: for ever. */
+export interface KeepJobs {
+  /** Finished without a failed task. */
+  readonly done?: number | undefined;
+  /** Finished with failed tasks, quarantined or blocked. */
+  readonly failed?: number | undefined;
+  readonly cancelled?: number | undefined;
+}
+
 /** The options of a server from command line and environment; `manyhands server --help` documents every field. */
 export interface ServerOptions {
   readonly host: string;
@@ -35,6 +44,9 @@ export interface ServerOptions {
   readonly openTasksPerCustomer: number;
   /** Unreferenced blobs are kept this long after their last use. */
   readonly blobKeepMs: number;
+  readonly keepJobs: KeepJobs;
+  /** Bytes of blobs that the server verifies a second by itself; 0 for none. */
+  readonly scrubBytesPerSecond: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly requestsPerMinutePerAddress: number;
@@ -78,6 +90,8 @@ export const defaultServerOptions: ServerOptions = {
   kernelsPerCustomer: 10_000,
   openTasksPerCustomer: 20_000_000,
   blobKeepMs: 24 * 3600 * 1000,
+  keepJobs: {},
+  scrubBytesPerSecond: 8 * 1024 ** 2,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 1024,
   requestsPerMinutePerAddress: 6000,

@@ -15,6 +15,7 @@ import type {
   Verify,
 } from "../shared/wire/rest.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
+import type { PageSize } from "./page-size.ts";
 import type { ClientUpload } from "./dispatch/client-uploads.ts";
 import type { ProvisionalFollower } from "./dispatch/provisional-followers.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
@@ -54,10 +55,10 @@ export interface Platform {
   /** Cancels the running tasks, then forgets the job with its results. */
   deleteJob(id: JobId): Promise<void>;
 
-  /** One page of outcomes after `after`, at most about 1 MiB; empty when there is none yet. */
-  results(id: JobId, after: number): Promise<ResultRow[]>;
+  /** One page of outcomes after `after`, at least one; empty when there is none yet. */
+  results(id: JobId, after: number, page: PageSize): Promise<ResultRow[]>;
   /** A page of provisional results with `index > after`, lowest index first. */
-  provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]>;
+  provisionalResults(id: JobId, after: number, page: PageSize): Promise<ProvisionalResult[]>;
   /** Gathers the changes of provisional results from now on, for a reader that closes the follower in the end. */
   followProvisional(id: JobId): ProvisionalFollower;
   /**

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseServerAddress, parseServerAddresses } from "../shared/server-address.ts";
-import { defaultServerOptions as defaults, type ServerOptions } from "./options.ts";
+import { defaultServerOptions as defaults, type KeepJobs, type ServerOptions } from "./options.ts";
 import { messageOf } from "../shared/errors.ts";
 
 const gib = 1024 ** 3;
@@ -127,6 +127,20 @@ export function addServerFlags(command: Command): void {
     positive,
   );
   add(
+    "--keep-jobs <times>",
+    "MANYHANDS_KEEP_JOBS",
+    "how long ended jobs are kept with their results, e.g. 90d, or done=30d,failed=90d,cancelled=7d; for ever unless given",
+    defaults.keepJobs,
+    keepJobs,
+  );
+  add(
+    "--scrub-mb <n>",
+    "MANYHANDS_SCRUB_MB",
+    "blobs that the server verifies by itself, in MiB a second; 0 for none",
+    defaults.scrubBytesPerSecond / 1024 ** 2,
+    notNegative,
+  );
+  add(
     "--max-connections <n>",
     "MANYHANDS_MAX_CONNECTIONS",
     "clients at once",
@@ -237,6 +251,8 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     kernelsPerCustomer: number("customerKernels"),
     openTasksPerCustomer: number("customerOpenTasks"),
     blobKeepMs: number("blobKeepHours") * 3.6e6,
+    keepJobs: flags["keepJobs"] as ServerOptions["keepJobs"],
+    scrubBytesPerSecond: number("scrubMb") * 1024 ** 2,
     maxConnections: number("maxConnections"),
     maxConnectionsPerAddress: number("maxConnectionsPerAddress"),
     requestsPerMinutePerAddress: number("requestsPerMinute"),
@@ -293,6 +309,37 @@ function whole(min: number, max: number): (text: string) => number {
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+const units = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
+
+function keepJobs(text: string): KeepJobs {
+  const timeOf = (time: string): number => {
+    const [, count, unit] = /^(\d+(?:\.\d+)?)([hdw])$/.exec(time) ?? [];
+    if (count === undefined)
+      throw new InvalidArgumentError(
+        `"${time}" is no time; expected one such as 12h, 30d or 8w, or done=30d,failed=90d,cancelled=7d.`,
+      );
+    return Number(count) * units[unit as keyof typeof units];
+  };
+  if (!text.includes("=")) {
+    const time = timeOf(text.trim());
+    return { done: time, failed: time, cancelled: time };
+  }
+  const times = text.split(",").map((part) => {
+    const [end = "", time = ""] = part.trim().split("=");
+    if (!["done", "failed", "cancelled"].includes(end))
+      throw new InvalidArgumentError(`"${end}" is no end of a job; expected done, failed or cancelled.`);
+    return [end, timeOf(time)] as const;
+  });
+  return Object.fromEntries(times);
+}
+
+function notNegative(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError("Expected a number from 0 on.");
   return value;
 }
 

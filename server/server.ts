@@ -17,6 +17,7 @@ import { ensureLocalToken, type LocalToken } from "./access/local-token.ts";
 import type { BlobStore } from "./blobs/blob-store.ts";
 import { openBlobs } from "./blobs/open.ts";
 import { makeServerId, makeTicket } from "./access/ticket.ts";
+import { Damages } from "./damages.ts";
 import { Auditors } from "./auditors.ts";
 import { readTls, type TlsFiles } from "./tls.ts";
 import { LocalPlatform } from "./dispatch/local-platform.ts";
@@ -31,8 +32,10 @@ import { ClientSockets } from "./sockets/client-sockets.ts";
 import { SubmitSockets } from "./sockets/submit-sockets.ts";
 import { isWebSocket, takeUpgrades } from "./sockets/upgrades.ts";
 import { ServerDirectory } from "./server-directory.ts";
-import { introduce, isShared, openStore } from "./store/open.ts";
+import { introduce, isShared, openStore, type ServerStore } from "./store/open.ts";
 import type { Store } from "./store/store.ts";
+import { scrubInBackground } from "./upkeep/background-scrub.ts";
+import { Upkeep } from "./upkeep/upkeep.ts";
 
 /** A running server. */
 export interface RunningServer {
@@ -58,6 +61,9 @@ export interface RunningServer {
 const closeMs = 3000;
 const collectEveryMs = 10 * 60 * 1000;
 const abandonedEveryMs = 3_600_000;
+const oldEveryMs = 3_600_000;
+/** A server that is started every day deletes old jobs as well. */
+const oldFirstMs = 60_000;
 
 /**
  * Starts a server: store, blobs, access, HTTP and client sockets on one port. A failed start leaves nothing open.
@@ -81,11 +87,15 @@ export async function startServer(
   options.servers();
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);
-  const store = await openStore(options.dataDirectory, options.store, quotasOf(options));
+  const damages = new Damages(log);
+  const store = await openStore(options.dataDirectory, options.store, {
+    quotas: quotasOf(options),
+    onDamage: (found) => damages.note(found),
+  });
   let server: RunningServer;
   try {
     directory = isShared(store) ? await ServerDirectory.open(store) : undefined;
-    server = await startOn({ store, directory, options, tls, log, clientProgram });
+    server = await startOn({ store, directory, damages, options, tls, log, clientProgram });
     await introduce(store, server.volunteerUrls);
   } catch (error) {
     directory?.close();
@@ -133,8 +143,9 @@ function publicUrlOf({ urls, volunteerUrls }: RunningServer): string[] {
 }
 
 interface Foundations {
-  readonly store: Store;
+  readonly store: ServerStore;
   readonly directory: ServerDirectory | undefined;
+  readonly damages: Damages;
   readonly options: ServerOptions;
   readonly tls: TlsFiles | undefined;
   readonly log: Logger;
@@ -144,14 +155,24 @@ interface Foundations {
 async function startOn({
   store,
   directory,
+  damages,
   options,
   tls,
   log,
   clientProgram,
 }: Foundations): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
-  const blobs = await openBlobs(options.blobs, options.dataDirectory, { quotaBytes, keepMs, store });
-  checkBlobs(blobs, log);
+  const blobs = await openBlobs(options.blobs, options.dataDirectory, {
+    quotaBytes,
+    keepMs,
+    store,
+    onDamage: (sha256, isDamaged) => {
+      if (isDamaged) log.error({ sha256 }, "a blob is damaged and was set aside; it has to be put again");
+      else log.info({ sha256 }, "a damaged blob was put again, or removed");
+      platform.dataChanged(sha256, isDamaged);
+    },
+  });
+  await blobs.readDamaged();
   const access = createAccess(store);
   const identities = await openIdentities(options.dataDirectory, store);
   let volunteerUrls: string[] = [];
@@ -160,17 +181,24 @@ async function startOn({
     options,
     log,
     volunteerUrls: () => volunteerUrls,
+    damaged: () => ({ records: damages.count, blobs: blobs.damaged.size }),
     readBlob: (name, maxBytes) => readWhole(blobs, name, maxBytes),
     onTokens: () => access.refresh(),
     directory,
   });
+  for (const sha256 of blobs.damaged) platform.dataChanged(sha256, true);
+  damages.onKernel = (sha256) => platform.dataChanged(sha256, true);
+  checkBlobs(blobs, log);
   access.onRevoked((tokenId) => platform.tokenRevoked(tokenId));
   const webRoot = join(packageRoot, "dist", "web");
   const stopping = new AbortController();
   const health = new Health(options.dataDirectory, store, log);
   const certificate = tls && new X509Certificate(tls.cert);
   const knowsHosts = knownHosts(options, certificate);
+  const damagedRecords = (): number => damages.count;
+  const upkeep = new Upkeep({ store, blobs, dataDirectory: options.dataDirectory, damagedRecords });
   const app = createHttpApp({
+    upkeep,
     platform,
     blobs,
     access,
@@ -228,6 +256,10 @@ async function startOn({
     log,
   );
   const abandoned = endAbandonedRegularly(platform, leads, log);
+  const old = deleteOldRegularly(platform, leads, log);
+  const { scrubBytesPerSecond: bytesPerSecond } = options;
+  const endScrub =
+    bytesPerSecond > 0 ? scrubInBackground({ store, blobs, damagedRecords, bytesPerSecond, log }) : () => {};
 
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
@@ -240,9 +272,11 @@ async function startOn({
       auditors,
       directory,
       store,
+      blobs,
       stopping,
       local,
-      timers: [collector, abandoned],
+      timers: [collector, abandoned, ...old],
+      endScrub,
       log,
     }));
   return {
@@ -268,9 +302,11 @@ interface Running {
   readonly auditors: Auditors | undefined;
   readonly directory: ServerDirectory | undefined;
   readonly store: Store;
+  readonly blobs: BlobStore;
   readonly stopping: AbortController;
   readonly local: LocalToken;
   readonly timers: readonly NodeJS.Timeout[];
+  readonly endScrub: () => void;
   readonly log: Logger;
 }
 
@@ -283,13 +319,16 @@ async function stop({
   auditors,
   directory,
   store,
+  blobs,
   stopping,
   local,
   timers,
+  endScrub,
   log,
 }: Running): Promise<void> {
   for (const timer of timers) clearInterval(timer);
   directory?.close();
+  endScrub();
   platform.dispatcher.stopLeasing();
   stopping.abort();
   const audited = auditors?.stop();
@@ -306,6 +345,7 @@ async function stop({
   await closed;
   clearTimeout(timer);
   await audited;
+  await blobs.close();
   try {
     await local.remove();
   } finally {
@@ -322,6 +362,7 @@ async function readWhole(
 ): Promise<Uint8Array | undefined> {
   if (size > maxBytes) return undefined;
   try {
+    if (!blobs.isVerified(sha256) && (await blobs.verify(sha256)) !== "sound") return undefined;
     return await buffer(blobs.open(sha256));
   } catch {
     return undefined;
@@ -414,6 +455,17 @@ function collectRegularly(
       );
   };
   return setInterval(collect, collectEveryMs).unref();
+}
+
+function deleteOldRegularly(platform: LocalPlatform, leads: () => boolean, log: Logger): NodeJS.Timeout[] {
+  const remove = (): void => {
+    if (!leads()) return;
+    platform.deleteOld(Date.now()).then(
+      (jobs) => jobs > 0 && log.info({ jobs }, "deleted jobs that are kept no longer"),
+      (error: unknown) => log.error({ err: error }, "could not delete jobs that are kept no longer"),
+    );
+  };
+  return [setTimeout(remove, oldFirstMs).unref(), setInterval(remove, oldEveryMs).unref()];
 }
 
 function endAbandonedRegularly(platform: LocalPlatform, leads: () => boolean, log: Logger): NodeJS.Timeout {

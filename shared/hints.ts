@@ -16,6 +16,10 @@ export const hints = {
   kernel: "Post the kernel first: POST /api/kernels.",
   dataDirectory:
     "Bring the data directory back as it was, from a backup if need be, and start the server again.",
+  damaged:
+    "Restore the data directory from a backup (`manyhands restore`), or submit what the message names again; all else is as it was.",
+  restored:
+    "Start the program again: with the same key it goes on with the job, and reads the results from the first on.",
   server: "Check that a Manyhands server answers at this address, and that nothing in front of it refuses.",
   address: "Check the address; GET /api/openapi.json describes them all.",
   defectHere: "This is a defect of Manyhands; with MANYHANDS_DEBUG=1 in the environment it says where.",

@@ -103,11 +103,13 @@ function describeJob(job: JobInfo): string {
     `kernel    ${job.kernel.sha256}`,
     `stored    ${size(job.inputBytes)} of inputs, ${size(job.outputBytes)} of outputs, besides blobs`,
     `made      ${ago(job.createdAt)}${job.endedAt === null ? "" : `, ended ${ago(job.endedAt)}`}`,
+    ...(job.keepMs === undefined ? [] : [`kept      ${span(job.keepMs)} after its end`]),
     ...(statement === undefined ? [] : [`verified  ${statement}`]),
     ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
     ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
     ...(job.inputsFrom === undefined ? [] : [`inputs    outputs of ${job.inputsFrom}`]),
     ...(job.quotaFull ? [`stopped   ${quotaFullText}`] : []),
+    ...job.missingData.map((sha256) => `put again ${sha256} (damaged on the server's disk)`),
     ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
   ];
   const failures = job.failures.map(describeFailure);

@@ -67,7 +67,7 @@ export function jobTable(jobs: readonly JobInfo[]): string {
   ]);
 }
 
-function stateOf({ state, paused, waitingFor, quotaFull }: JobInfo): string {
+function stateOf({ state, paused, waitingFor, quotaFull, missingData }: JobInfo): string {
   const waits = waitingFor.length > 0 ? `, waits for ${waitingFor.length}` : "";
-  return `${state}${paused ? ", paused" : ""}${waits}${quotaFull ? ", quota full" : ""}`;
+  return `${state}${paused ? ", paused" : ""}${waits}${quotaFull ? ", quota full" : ""}${missingData.length > 0 ? ", blobs to be put again" : ""}`;
 }

@@ -47,6 +47,7 @@ interface MapFlags extends ServerFlags {
   readonly verify?: Verify;
   readonly compare?: Compare;
   readonly check?: boolean;
+  readonly keep?: number;
   readonly failFast: boolean;
   readonly math?: "portable" | "native";
   readonly quiet?: boolean;
@@ -94,6 +95,11 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .option("--group <name>", "label the job, to list and cancel it with others")
     .option("--after <id...>", "compute nothing before these jobs have finished without a failed task")
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
+    .option(
+      "--keep <time>",
+      "delete the job and its results so long after its end, e.g. 12h or 30d",
+      duration,
+    )
     .option("--no-fail-fast", "try every task, also when the first ones all fail alike")
     .addOption(
       new Option(
@@ -180,7 +186,7 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(flags.kind && { kind: flags.kind }),
     ...(flags.trusted && { trusted: true }),
   };
-  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after, math } = flags;
+  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after, math, keep } = flags;
   return {
     requires,
     ...(key !== undefined && { key }),
@@ -197,5 +203,6 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(flags.check && { check: true }),
     ...(!flags.failFast && { failFast: false }),
     ...(math !== undefined && { math }),
+    ...(keep !== undefined && { keepMs: keep }),
   };
 }

@@ -80,6 +80,8 @@ function describe(progress: Progress): string {
   const { length: first } = progress.waitingFor;
   const waits = `waiting for ${first} ${first === 1 ? "job" : "jobs"}`;
   const parts = [progress.paused ? "paused" : first > 0 ? waits : progress.state];
+  const { length: missing } = progress.missingData;
+  if (missing > 0) parts.push(`${missing} damaged ${missing === 1 ? "blob" : "blobs"} to be put again`);
   if (progress.quotaFull) parts.push(quotaFullText);
   if (progress.running > 0) parts.push(`${progress.running} running`);
   if (progress.provisional > 0) parts.push(`${progress.provisional} provisional`);

@@ -29,7 +29,7 @@ function statusCommand(): Command {
   });
 }
 
-function describeStatus({ clients, tasks, blobs, ...status }: ServerStatus): string {
+function describeStatus({ clients, tasks, blobs, damaged, ...status }: ServerStatus): string {
   return [
     `version     ${status.version}, up since ${new Date(status.startedAt).toLocaleString()}`,
     `volunteers  ${status.volunteers}: ${status.volunteerUrls.join("  ")}`,
@@ -37,6 +37,12 @@ function describeStatus({ clients, tasks, blobs, ...status }: ServerStatus): str
     `jobs        ${status.jobs}`,
     `tasks       ${tasks.queued} queued, ${tasks.running} running, ${tasks.done} done, ${tasks.failed} failed; ${rate(status.rate)}`,
     `blobs       ${blobs.count}, ${size(blobs.bytes)} of ${size(blobs.quotaBytes)}`,
+    ...(damaged.blobs > 0
+      ? [`damaged     ${damaged.blobs} blobs, to be put again; \`manyhands job\` names those of a job`]
+      : []),
+    ...(damaged.records > 0
+      ? [`damaged     ${damaged.records} records of the database; the server's log names their jobs`]
+      : []),
   ].join("\n");
 }
 

@@ -59,6 +59,8 @@ export const rules = {
   "DELETE /api/tokens/{id}": admin,
   "GET /api/status": customers,
   "GET /api/capacity": customers,
+  "POST /api/scrub": admin,
+  "POST /api/backup": admin,
   "GET /api/events": admin,
   "POST /api/sign-in": "open",
   "GET /api/sign-in": "open",

@@ -6,6 +6,9 @@ import type { ByteSource } from "./each-chunk.ts";
 /** The bytes `[start, end)` of a blob. */
 export type ByteRange = readonly [start: number, end: number];
 
+/** `missing`: the blob is not there; it may have been found damaged long ago. */
+export type Verdict = "sound" | "damaged" | "missing";
+
 /** An upload that was received whole and verified, under no name yet. */
 export interface ReceivedBlob {
   readonly size: number;
@@ -24,6 +27,10 @@ export interface ReceivedBlob {
 export interface BlobBackend {
   /** Whether other servers have the same blobs. */
   readonly isShared: boolean;
+  /** Whether the medium itself finds bytes that changed: then blobs are hashed only when a reader or a scrub asks for it. */
+  readonly verifiesItself: boolean;
+  /** Where the blobs are files, for a backup of them. */
+  readonly directory?: string;
   /** Undefined when the blob is not there. */
   find(sha256: Sha256): BlobName | undefined | Promise<BlobName | undefined>;
   /**
@@ -39,8 +46,28 @@ export interface BlobBackend {
   ): Promise<ReceivedBlob>;
   /** The stream fails with PlatformError NOT_FOUND when the blob is not there. */
   open(sha256: Sha256, range?: ByteRange): Readable;
-  /** @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end */
-  send(sha256: Sha256, range: ByteRange, sink: Writable): Promise<void>;
+  /**
+   * @param isSound - whether the blob is what its name says; the last bytes wait for the answer, and are not sent after a no. Absent for bytes
+   * that need no verification
+   * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end
+   */
+  send(sha256: Sha256, range: ByteRange, sink: Writable, isSound?: () => Promise<boolean>): Promise<void>;
+  /**
+   * Reads a blob and compares its hash with its name. Where the medium does not verify itself, kept digests that are not those of the blob's
+   * chunks are removed.
+   * @param bytesPerSecond - most bytes read a second
+   * @throws PlatformError STORE_FAILED when the blob cannot be read for another reason than a bad disk
+   */
+  verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict>;
+  /**
+   * Takes a damaged blob away, so that no reader gets its bytes. They are kept: most of them may be right.
+   * @returns false when the blob was put again meanwhile, and stays
+   */
+  setAside(sha256: Sha256): Promise<boolean>;
+  isSetAside(sha256: Sha256): Promise<boolean>;
+  listSetAside(): Promise<Sha256[]>;
+  /** Removes what was set aside of a blob that was put again, or is gone. */
+  removeSetAside(sha256: Sha256): Promise<void>;
   /**
    * Removes a blob with its digests.
    * @param isWanted - asked when the blob cannot be found any more; its bytes then come back if it is (SPEC.md [BLOB-3])
@@ -59,4 +86,6 @@ export interface BlobBackend {
   showLife?(): Promise<void>;
   /** Removes what servers that died left of uploads and removals. Called by one server at a time. */
   removeLeftovers?(): Promise<void>;
+  /** Ends what would keep the program running. */
+  close?(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobOwner, Store } from "../store/store.ts";
-import type { BlobBackend, ByteRange, ReceivedBlob } from "./backend.ts";
+import type { BlobBackend, ByteRange, ReceivedBlob, Verdict } from "./backend.ts";
 import { ChunkDigests } from "./chunk-digests.ts";
 import { BlobDirectory } from "./directory.ts";
 import type { ByteSource } from "./each-chunk.ts";
@@ -31,7 +31,14 @@ export interface BlobStoreOptions {
   readonly collectAlone?: OneServerAtATime;
   /** Milliseconds since the epoch; the same as the store's. */
   readonly clock?: () => number;
+  /** Called when a blob was found damaged and set aside, and when it was put again or removed. */
+  readonly onDamage?: (sha256: Sha256, isDamaged: boolean) => void;
 }
+
+/** A blob that was verified is taken as sound for this long by whoever puts or reads it. */
+const verifiedMs = 3_600_000;
+/** Time between looks at damaged blobs that another server may have put again. */
+const lookAgainMs = 10_000;
 
 /** Candidates in one step of a collection. */
 const collectAtOnce = 500;
@@ -59,13 +66,20 @@ export class BlobStore {
   readonly #touched = new LRUCache<Sha256, number>({ max: rememberedTouches });
   /** Blobs that stay although no job may refer to them. */
   readonly #kept = new KeptNames();
+  /** Times at which blobs were found sound. */
+  readonly #verified = new LRUCache<Sha256, number>({ max: rememberedTouches });
+  readonly #verifying = new Map<Sha256, Promise<Verdict>>();
+  readonly #damaged = new Set<Sha256>();
+  readonly #onDamage: (sha256: Sha256, isDamaged: boolean) => void;
+  /** Callers of {@link BlobStore.holdRemovals}. */
+  #holds = 0;
+  #lookingAgain: NodeJS.Timeout | undefined;
   /** Publishing and collecting a blob exclude each other. */
   readonly #locks = new KeyedLocks<Sha256>();
 
-  constructor(
-    backend: BlobBackend,
-    { quotaBytes, keepMs, store, collectAlone = (work) => work(), clock = Date.now }: BlobStoreOptions,
-  ) {
+  constructor(backend: BlobBackend, options: BlobStoreOptions) {
+    const { quotaBytes, keepMs, store, collectAlone = (work) => work(), clock = Date.now } = options;
+    this.#onDamage = options.onDamage ?? (() => {});
     this.#backend = backend;
     this.#digests = new ChunkDigests(backend);
     this.#store = store;
@@ -76,9 +90,9 @@ export class BlobStore {
   }
 
   /**
-   * Stores a blob for its sender; it is verified, on disk and recorded when this resolves. A blob that this owner has already is not
-   * `created`, and `source` is then left unread: the caller drains it. Of a blob that others have all bytes are read and verified
-   * ([READ-1]).
+   * Stores a blob for its sender; it is verified, on disk and recorded when this resolves. A blob that this owner has already is
+   * verified where it is ([ROT-5]); it is not `created`, and `source` is then left unread: the caller drains it. Of a blob that others have
+   * all bytes are read and verified ([READ-1]).
    * @param declaredSize - what the sender announced, in bytes; a quota that it exceeds refuses at once
    * @throws PlatformError HASH_MISMATCH, TOO_LARGE, QUOTA_EXCEEDED, STORE_FULL, STORE_FAILED, BAD_REQUEST (the upload broke off); then
    * nothing is left behind
@@ -92,7 +106,8 @@ export class BlobStore {
     if (declaredSize !== undefined && declaredSize > limits.blobBytes) throw blobTooLarge(sha256);
     try {
       const known = await this.stat(sha256, owner);
-      if (known) return { ...known, created: false };
+      if (known && (this.isVerified(sha256) || (await this.verify(sha256)) === "sound"))
+        return { ...known, created: false };
       if ("customer" in owner) await this.#store.checkRoom(owner.customer, declaredSize ?? 0);
       return await this.#receive(sha256, source, owner, declaredSize);
     } catch (error) {
@@ -108,7 +123,7 @@ export class BlobStore {
     try {
       if (owner && !(await this.#store.getBlob(sha256, owner))) return undefined;
       // Most look-ups need no lock: a blob touched a moment ago is not up for collection.
-      if (this.#wasTouchedLately(sha256)) return await this.#backend.find(sha256);
+      if (this.#wasTouchedLately(sha256)) return await this.#find(sha256);
       return await this.#locks.run(sha256, () => this.#reuse(sha256));
     } catch (error) {
       throw blobError(error);
@@ -125,10 +140,14 @@ export class BlobStore {
 
   /**
    * Writes the bytes `[start, end)` of a blob to `sink` and ends it. Check the range against {@link BlobStore.stat} first.
-   * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end
+   * @param isToVerify - the last bytes wait until the whole blob was verified
+   * @throws PlatformError NOT_FOUND, STORE_FAILED (it is damaged); an Error when `sink` was closed before its end
    */
-  async send(sha256: Sha256, range: ByteRange, sink: Writable): Promise<void> {
-    await this.#backend.send(sha256, range, sink);
+  async send(sha256: Sha256, range: ByteRange, sink: Writable, isToVerify = false): Promise<void> {
+    const verdict = isToVerify && !this.isVerified(sha256) ? this.verify(sha256) : undefined;
+    // The reply may break off before the verdict is asked for.
+    verdict?.catch(() => undefined);
+    await this.#backend.send(sha256, range, sink, verdict && (async () => (await verdict) === "sound"));
   }
 
   /** The origin of the addresses of {@link BlobStore.signedUrl}; undefined when there are none. */
@@ -153,16 +172,63 @@ export class BlobStore {
   }
 
   /**
-   * SHA-256 of each chunk of `limits.chunkBytes`, 32 bytes each, one after another; undefined when the blob is not here.
-   * @throws PlatformError STORE_FAILED when it is damaged
+   * SHA-256 of each chunk of `limits.chunkBytes`, 32 bytes each, one after another; undefined when the blob is not here, or was found
+   * damaged.
    */
   async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
     const name = await this.stat(sha256);
     try {
       return name && (await this.#digests.of(name));
     } catch (error) {
+      if ((await this.verify(sha256)) === "damaged") return undefined;
       throw blobError(error);
     }
+  }
+
+  /** Blobs that were found damaged and set aside. They are as good as missing until they are put again. */
+  get damaged(): ReadonlySet<Sha256> {
+    return this.#damaged;
+  }
+
+  /** Reads which blobs were found damaged by earlier servers, for the start of a server. @throws PlatformError STORE_FAILED */
+  async readDamaged(): Promise<void> {
+    try {
+      for (const sha256 of await this.#backend.listSetAside()) this.#damaged.add(sha256);
+      this.#lookAgainLater();
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /** Whether the blob needs no verification: it was verified, or received, within the last hour, or the medium verifies itself. */
+  isVerified(sha256: Sha256): boolean {
+    if (this.#backend.verifiesItself) return true;
+    const at = this.#verified.get(sha256);
+    return at !== undefined && this.#clock() - at < verifiedMs;
+  }
+
+  /**
+   * Reads a blob and compares its hash; a damaged blob is set aside and never served again.
+   * @param bytesPerSecond - most bytes read a second
+   * @throws PlatformError STORE_FAILED when the blob cannot be read for another reason than a bad disk
+   */
+  verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict> {
+    let under = this.#verifying.get(sha256);
+    if (!under) {
+      under = this.#verify(sha256, bytesPerSecond).finally(() => this.#verifying.delete(sha256));
+      this.#verifying.set(sha256, under);
+    }
+    return under;
+  }
+
+  /** Every blob that is there. */
+  list(): AsyncIterable<BlobName> {
+    return this.#backend.list();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#lookingAgain);
+    await this.#backend.close?.();
   }
 
   /** Keeps blobs from being collected, until the returned function is called. */
@@ -170,11 +236,32 @@ export class BlobStore {
     return this.#kept.add(names);
   }
 
+  /** Keeps every blob where it is until the returned function is called; what is to be removed is collected later. */
+  holdRemovals(): () => void {
+    this.#holds++;
+    let held = true;
+    return () => {
+      if (held) this.#holds--;
+      held = false;
+    };
+  }
+
+  /** The directory of the blobs; undefined when they are in a bucket. */
+  get directory(): string | undefined {
+    return this.#backend.directory;
+  }
+
+  /** Whether the medium itself finds bytes that changed. */
+  get verifiesItself(): boolean {
+    return this.#backend.verifiesItself;
+  }
+
   /** Removes a blob without owners. @throws PlatformError STORE_FAILED, STORE_FULL */
   async removeUnowned(sha256: Sha256): Promise<void> {
     try {
       await this.#locks.run(sha256, async () => {
-        const found = await this.#backend.find(sha256);
+        const damaged = this.#damaged.has(sha256) ? await this.#store.getBlob(sha256) : undefined;
+        const found = (await this.#backend.find(sha256)) ?? damaged;
         if (found) await this.#remove(found, "unowned");
       });
     } catch (error) {
@@ -211,8 +298,10 @@ export class BlobStore {
     for await (const file of this.#backend.list()) {
       const recorded = await this.#store.getBlob(file.sha256);
       if (recorded && recorded.size !== file.size) {
-        // A file of another size is damaged: better missing than wrong.
-        await this.#backend.remove(file);
+        // A file of another size is damaged.
+        await this.#locks.run(file.sha256, () =>
+          this.#setAside(file.sha256, this.#verified.get(file.sha256)),
+        );
         continue;
       }
       if (!recorded) {
@@ -229,6 +318,75 @@ export class BlobStore {
     };
   }
 
+  async #verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict> {
+    try {
+      const before = this.#verified.get(sha256);
+      const verdict = await this.#backend.verify(sha256, bytesPerSecond);
+      if (verdict === "sound") this.#verified.set(sha256, this.#clock());
+      if (verdict !== "damaged") return verdict;
+      return await this.#locks.run(sha256, () => this.#setAside(sha256, before));
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /**
+   * Under the blob's lock.
+   * @param before - time of the last verification when the blob was read: a later one is that of a blob that replaced it
+   */
+  async #setAside(sha256: Sha256, before: number | undefined): Promise<Verdict> {
+    if (!(await this.#backend.find(sha256))) return "missing";
+    if (this.#verified.get(sha256) !== before) return "sound";
+    this.#verified.delete(sha256);
+    if (!(await this.#backend.setAside(sha256))) return "sound";
+    this.#noteDamage(sha256);
+    return "damaged";
+  }
+
+  #noteDamage(sha256: Sha256): void {
+    if (this.#damaged.has(sha256)) return;
+    this.#damaged.add(sha256);
+    this.#onDamage(sha256, true);
+    this.#lookAgainLater();
+  }
+
+  /** Removes what was set aside of a blob that was put again, or is gone. */
+  async #removeDamage(sha256: Sha256): Promise<void> {
+    if (!this.#damaged.has(sha256)) return;
+    await this.#backend.removeSetAside(sha256);
+    this.#forgetDamage(sha256);
+  }
+
+  #forgetDamage(sha256: Sha256): void {
+    if (this.#damaged.delete(sha256)) this.#onDamage(sha256, false);
+  }
+
+  /** A blob that another server found damaged, or put again, is that for this server as well. */
+  async #find(sha256: Sha256): Promise<BlobName | undefined> {
+    const found = await this.#backend.find(sha256);
+    if (!this.#backend.isShared) return found;
+    if (found) this.#forgetDamage(sha256);
+    else if (await this.#backend.isSetAside(sha256)) this.#noteDamage(sha256);
+    return found;
+  }
+
+  /** Tasks wait for damaged blobs, so nobody asks for those that another server got again. */
+  #lookAgainLater(): void {
+    if (!this.#backend.isShared || this.#damaged.size === 0) return;
+    this.#lookingAgain ??= setInterval(() => void this.#lookAgain(), lookAgainMs).unref();
+  }
+
+  async #lookAgain(): Promise<void> {
+    for (const sha256 of this.#damaged) {
+      const found = await Promise.resolve(this.#backend.find(sha256)).catch(() => undefined);
+      // The blob may have been removed with its record, too.
+      if (found || !(await this.#backend.isSetAside(sha256).catch(() => true))) this.#forgetDamage(sha256);
+    }
+    if (this.#damaged.size > 0) return;
+    clearInterval(this.#lookingAgain);
+    this.#lookingAgain = undefined;
+  }
+
   async #tellOthers(): Promise<void> {
     await this.#backend.showLife?.();
     // The server that collects knows nothing of what this server keeps, but for when it was used last.
@@ -238,6 +396,7 @@ export class BlobStore {
   async #collectUnused(): Promise<{ removed: number; bytes: number }> {
     const before = this.#clock() - this.#keepMs;
     const sum = { removed: 0, bytes: 0 };
+    if (this.#holds > 0) return sum;
     for (;;) {
       const candidates = await this.#store.unreferencedBlobs(before, collectAtOnce);
       for (const { sha256, size } of candidates)
@@ -282,7 +441,7 @@ export class BlobStore {
 
   /** Under the blob's lock: touches and returns the blob; undefined when it is not here. */
   async #reuse(sha256: Sha256): Promise<BlobName | undefined> {
-    const found = await this.#backend.find(sha256);
+    const found = await this.#find(sha256);
     if (found && !this.#wasTouchedLately(sha256)) await this.#touch(found);
     return found && (await this.#isStillHere(sha256)) ? found : undefined;
   }
@@ -306,17 +465,21 @@ export class BlobStore {
   ): Promise<BlobName & { created: boolean }> {
     const name = { sha256, size: received.size };
     try {
-      if (await this.#backend.find(sha256)) {
-        const had = await this.#store.getBlob(sha256, owner);
+      const isThere = (await this.#backend.find(sha256)) !== undefined;
+      const had = isThere && (await this.#store.getBlob(sha256, owner)) !== undefined;
+      if (isThere && this.#backend.verifiesItself) {
         await this.#touch(name, owner);
-        if (await this.#isStillHere(sha256)) return { ...name, created: had === undefined };
+        if (await this.#isStillHere(sha256)) return { ...name, created: !had };
       }
-      await (this.#backend.isShared
-        ? this.#recordAndPublish(name, received, owner)
+      // The received bytes are verified, and those that are there may have changed since: the received ones replace them.
+      await (this.#backend.isShared || isThere
+        ? this.#recordAndPublish(name, received, owner, had)
         : this.#publishAndRecord(name, received, owner));
+      this.#verified.set(sha256, this.#clock());
       // A touched blob is looked up without the lock, so the touch is noted last.
       this.#noteTouched(sha256);
-      return { ...name, created: true };
+      await this.#removeDamage(sha256);
+      return { ...name, created: !had };
     } finally {
       await received.discard();
     }
@@ -340,15 +503,23 @@ export class BlobStore {
     throw failed.reason;
   }
 
-  /** Puts the record first: another server that is removing the blob then puts back whatever it takes after this. */
-  async #recordAndPublish(name: BlobName, received: ReceivedBlob, owner: BlobOwner): Promise<void> {
+  /**
+   * Puts the record first: another server that is removing the blob then puts back whatever it takes after this.
+   * @param had - whether the owner had the blob before
+   */
+  async #recordAndPublish(
+    name: BlobName,
+    received: ReceivedBlob,
+    owner: BlobOwner,
+    had: boolean,
+  ): Promise<void> {
     await this.#store.touchBlob(name, owner);
     try {
       await received.publish();
       await received.sync();
     } catch (error) {
       // Another server may have stored the blob for other owners, so only this owner's part is undone.
-      await this.#store.disownBlob(name.sha256, owner).catch(() => undefined);
+      if (!had) await this.#store.disownBlob(name.sha256, owner).catch(() => undefined);
       await this.#store.forgetBlob(name.sha256, "unowned").catch(() => undefined);
       throw error;
     }
@@ -356,6 +527,7 @@ export class BlobStore {
 
   /** Under the blob's lock. The record goes first: the next start adopts a file without a record. */
   async #remove({ sha256, size }: BlobName, when: number | "unowned"): Promise<boolean> {
+    if (this.#holds > 0) return false;
     if (this.#kept.has(sha256)) {
       // A touch keeps a blob in use out of the next list of candidates.
       await this.#touch({ sha256, size });
@@ -363,8 +535,10 @@ export class BlobStore {
     }
     if (!(await this.#store.forgetBlob(sha256, when))) return false;
     this.#touched.delete(sha256);
+    this.#verified.delete(sha256);
     const isWanted = async (): Promise<boolean> => (await this.#store.getBlob(sha256)) !== undefined;
     await this.#backend.remove({ sha256, size }, this.#backend.isShared ? isWanted : undefined);
+    await this.#removeDamage(sha256);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fsync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { randomUUID } from "node:crypto";
@@ -8,9 +8,10 @@ import { messageOf, PlatformError } from "../../shared/errors.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import { makeFolder } from "../make-folder.ts";
-import type { BlobBackend, ByteRange, ReceivedBlob } from "./backend.ts";
+import type { BlobBackend, ByteRange, ReceivedBlob, Verdict } from "./backend.ts";
 import type { ByteSource } from "./each-chunk.ts";
 import { isMissing } from "./failure.ts";
+import { HashThread } from "./hash-thread.ts";
 import { readBlob } from "./read.ts";
 import { receive } from "./receive.ts";
 import { sendFile } from "./send.ts";
@@ -27,14 +28,17 @@ const asideEnding = ".aside";
 
 /**
  * Blobs as files: `ab/abcdef…` for a blob (256 short folders), `ab/abcdef….chunks` for the digests of its chunks, `incoming/` for
- * uploads under way. A file outside `incoming/` is whole and verified. Each server of a shared directory has a folder of its own in
- * `incoming/`.
+ * uploads under way, `damaged/` for files that are not what their names say any more. A file elsewhere is whole, and was verified before
+ * it got its name. Each server of a shared directory has a folder of its own in `incoming/`.
  */
 export class BlobDirectory implements BlobBackend {
   readonly isShared: boolean;
-  readonly #directory: string;
+  readonly verifiesItself = false;
+  readonly directory: string;
   readonly #allIncoming: string;
   readonly #incoming: string;
+  readonly #damaged: string;
+  readonly #thread = new HashThread();
   #folders: Promise<void> | undefined;
 
   /**
@@ -43,8 +47,9 @@ export class BlobDirectory implements BlobBackend {
    */
   constructor(directory: string, isShared: boolean) {
     this.isShared = isShared;
-    this.#directory = directory;
+    this.directory = directory;
     this.#allIncoming = join(directory, "incoming");
+    this.#damaged = join(directory, "damaged");
     this.#incoming = isShared ? join(this.#allIncoming, randomUUID()) : this.#allIncoming;
     try {
       if (!isShared) rmSync(this.#incoming, { recursive: true, force: true });
@@ -94,8 +99,61 @@ export class BlobDirectory implements BlobBackend {
     return readBlob(this.#path(sha256), sha256, range);
   }
 
-  send(sha256: Sha256, range: ByteRange, sink: Writable): Promise<void> {
-    return sendFile(this.#path(sha256), sha256, range, sink);
+  send(sha256: Sha256, range: ByteRange, sink: Writable, isSound?: () => Promise<boolean>): Promise<void> {
+    return sendFile(this.#path(sha256), sha256, range, sink, isSound);
+  }
+
+  async verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict> {
+    const digestsPath = this.#digestsPath(sha256);
+    const found = await this.#thread.hash({ path: this.#path(sha256), digestsPath }, bytesPerSecond);
+    if (found.failure === "ENOENT") return "missing";
+    if (found.sha256 === sha256) {
+      if (found.digestsDiffer) await rm(digestsPath, { force: true });
+      return "sound";
+    }
+    // A sector that cannot be read is as good as a wrong one.
+    if (found.failure !== undefined && found.failure !== "EIO")
+      throw new PlatformError("STORE_FAILED", `Blob ${sha256} cannot be read: ${found.failure}.`);
+    return "damaged";
+  }
+
+  async setAside(sha256: Sha256): Promise<boolean> {
+    makeFolder(this.#damaged);
+    const [path, aside] = [this.#path(sha256), this.#damagedPath(sha256)];
+    await rename(path, aside);
+    if (this.isShared) {
+      // Another server may have put the blob again after it was read.
+      const found = await this.#thread.hash({ path: aside, digestsPath: this.#digestsPath(sha256) });
+      if (found.sha256 === sha256) {
+        await rename(aside, path);
+        return false;
+      }
+    }
+    await rm(this.#digestsPath(sha256), { force: true });
+    await syncDirectory(this.#damaged);
+    await syncDirectory(this.#folder(sha256));
+    return true;
+  }
+
+  async isSetAside(sha256: Sha256): Promise<boolean> {
+    return existsSync(this.#damagedPath(sha256));
+  }
+
+  async listSetAside(): Promise<Sha256[]> {
+    try {
+      return (await readdir(this.#damaged)).filter(isHash);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  async removeSetAside(sha256: Sha256): Promise<void> {
+    await rm(this.#damagedPath(sha256), { force: true });
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
   async remove({ sha256 }: BlobName, isWanted?: () => Promise<boolean>): Promise<void> {
@@ -115,9 +173,9 @@ export class BlobDirectory implements BlobBackend {
 
   /** All blobs, folder by folder. */
   async *list(): AsyncGenerator<BlobName> {
-    for (const folder of await readdir(this.#directory)) {
+    for (const folder of await readdir(this.directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;
-      const files = await readdir(join(this.#directory, folder));
+      const files = await readdir(join(this.directory, folder));
       const names = files.filter(isHash);
       for (const name of names) {
         const found = this.find(name);
@@ -179,11 +237,16 @@ export class BlobDirectory implements BlobBackend {
   }
 
   #folder(sha256: Sha256): string {
-    return join(this.#directory, sha256.slice(0, 2));
+    return join(this.directory, sha256.slice(0, 2));
   }
 
   #path(sha256: Sha256): string {
     return join(this.#folder(sha256), sha256);
+  }
+
+  /** The file of a damaged blob. */
+  #damagedPath(sha256: Sha256): string {
+    return join(this.#damaged, sha256);
   }
 
   /** The file of a blob's chunk digests. No blob has such a name. */
@@ -200,11 +263,11 @@ export class BlobDirectory implements BlobBackend {
   #makeFolders(): Promise<void> {
     this.#folders ??= (async () => {
       for (let at = 0; at < 256; at++)
-        await mkdir(join(this.#directory, at.toString(16).padStart(2, "0")), {
+        await mkdir(join(this.directory, at.toString(16).padStart(2, "0")), {
           recursive: true,
           mode: 0o700,
         });
-      await syncDirectory(this.#directory);
+      await syncDirectory(this.directory);
     })().catch((error: unknown) => {
       this.#folders = undefined;
       throw error;

@@ -19,6 +19,7 @@ const free: Buffer[] = [];
  * once its bytes have left: a reader that stops reading holds 256 KiB, and the server takes 1.2 s of processor time
  * a GiB.
  * @param sink - calls back when it has let go of the bytes, as a socket does
+ * @param isSound - whether the blob is what its name says; the last bytes wait for the answer, and are not sent after a no
  * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when the reader has gone
  */
 export async function sendFile(
@@ -26,6 +27,7 @@ export async function sendFile(
   sha256: Sha256,
   [start, end]: readonly [start: number, end: number],
   sink: Writable,
+  isSound?: () => Promise<boolean>,
 ): Promise<void> {
   const file = await openFile(path, "r").catch((error: Error) => {
     throw readError(error, sha256);
@@ -37,6 +39,7 @@ export async function sendFile(
       const { bytesRead } = await readFile(file, buffer, 0, Math.min(bufferBytes, end - at), at);
       if (bytesRead === 0)
         throw new PlatformError("STORE_FAILED", `Blob ${sha256} is shorter on disk than it was.`);
+      if (isSound && at + bytesRead >= end && !(await isSound())) throw damaged(sha256);
       if (sink.destroyed) await gone.promise;
       await Promise.race([written(sink, buffer.subarray(0, bytesRead)), gone.promise]);
       at += bytesRead;
@@ -48,6 +51,10 @@ export async function sendFile(
     gone.forget();
     await closeFile(file);
   }
+}
+
+function damaged(sha256: Sha256): PlatformError {
+  return new PlatformError("STORE_FAILED", `Blob ${sha256} is damaged on the server's disk.`);
 }
 
 function written(sink: Writable, bytes: Uint8Array): Promise<void> {

@@ -1,4 +1,5 @@
 import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/wire/rest.ts";
+import type { Sha256 } from "../../shared/ids.ts";
 import type { JobRow } from "../store/store.ts";
 
 /** Most failures shown of a job. */
@@ -33,10 +34,15 @@ interface Standing {
   /** Finished tasks a second. */
   readonly rate: number;
   readonly quotaFull: boolean;
+  /** Data of the job that has to be put again. */
+  readonly missingData: readonly Sha256[];
 }
 
 /** The progress of a job: counts, rate and estimated end. */
-export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Standing): JobProgress {
+export function progressOf(
+  row: JobRow,
+  { running, done, rate, quotaFull, missingData }: Standing,
+): JobProgress {
   const { state, paused, waitingFor, statement, endedAt } = row;
   const counts = countTasks(row, running);
   const left = counts.queued + counts.running;
@@ -45,6 +51,7 @@ export function progressOf(row: JobRow, { running, done, rate, quotaFull }: Stan
     paused,
     waitingFor: [...waitingFor],
     quotaFull: quotaFull && endedAt === undefined,
+    missingData: [...missingData],
     counts,
     statement,
     fraction: fractionOf(counts, done, endedAt !== undefined),

@@ -2,17 +2,15 @@ import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/wire/rest.ts";
+import type { PageSize } from "../page-size.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, ProvisionalResult, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
 import type { JobWatch, LogLine } from "./job-watch.ts";
+import type { MissingData } from "./missing-data.ts";
 import type { News } from "./news.ts";
 import type { ProvisionalFollower, ProvisionalFollowers } from "./provisional-followers.ts";
-
-/** Approximate size of a page of results. */
-const resultPageBytes = 1024 * 1024;
-const resultPageItems = 5000;
 
 /** A filter for jobs, and a page of the matching ones. */
 export interface JobQuery {
@@ -30,6 +28,7 @@ interface Sources {
   readonly watch: JobWatch;
   readonly news: News<JobId>;
   readonly followers: ProvisionalFollowers;
+  readonly missing: Pick<MissingData, "of">;
   /** The other servers, which lease tasks of the same jobs. */
   readonly directory?: Pick<ServerDirectory, "others"> | undefined;
 }
@@ -42,14 +41,16 @@ export class JobReader {
   readonly #news: News<JobId>;
   readonly #followers: ProvisionalFollowers;
   readonly #directory: Pick<ServerDirectory, "others"> | undefined;
+  readonly #missing: Pick<MissingData, "of">;
 
-  constructor({ store, scheduler, watch, news, followers, directory }: Sources) {
+  constructor({ store, scheduler, watch, news, followers, directory, missing }: Sources) {
     this.#store = store;
     this.#scheduler = scheduler;
     this.#watch = watch;
     this.#news = news;
     this.#followers = followers;
     this.#directory = directory;
+    this.#missing = missing;
   }
 
   /** @throws PlatformError NOT_FOUND */
@@ -92,12 +93,12 @@ export class JobReader {
     }
   }
 
-  results(id: JobId, after: number): Promise<ResultRow[]> {
-    return this.#store.results(id, after, resultPageItems, resultPageBytes);
+  results(id: JobId, after: number, { items, bytes }: PageSize): Promise<ResultRow[]> {
+    return this.#store.results(id, after, items, bytes);
   }
 
-  provisionalResults(id: JobId, after: number): Promise<ProvisionalResult[]> {
-    return this.#store.provisionalResults(id, after, resultPageItems, resultPageBytes);
+  provisionalResults(id: JobId, after: number, { items, bytes }: PageSize): Promise<ProvisionalResult[]> {
+    return this.#store.provisionalResults(id, after, items, bytes);
   }
 
   followProvisional(id: JobId): ProvisionalFollower {
@@ -151,7 +152,7 @@ export class JobReader {
           sum.running += count;
           sum.done += done;
         }
-    return { ...sum, rate: this.#watch.rate(id), quotaFull };
+    return { ...sum, rate: this.#watch.rate(id), quotaFull, missingData: this.#missing.of(id) };
   }
 
   /** Number of leased tasks of each job that has any, at all servers. */

@@ -10,12 +10,17 @@ import {
   type Verify,
 } from "../../shared/wire/rest.ts";
 import type { ChangeKind, JobRow, NewTask, Store } from "../store/store.ts";
+import type { KeepJobs } from "../options.ts";
+import { isPastKeeping } from "./retention.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import { requirementsOf, type Dispatcher } from "./dispatcher.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { Kernels } from "./kernels.ts";
 import { needsPortable } from "./needs-portable.ts";
+
+/** Jobs of one read while old ones are looked for. */
+const jobsAtOnce = 100;
 
 /** Changes of jobs by customers: first on disk, then in the scheduler and for waiting readers. */
 export class Jobs {
@@ -123,6 +128,25 @@ export class Jobs {
       ended += 1;
     }
     return ended;
+  }
+
+  /**
+   * Deletes ended jobs whose time is over, unless somebody reads their results. To be called regularly.
+   * @param now - ms since the Unix epoch
+   */
+  async deleteOld(kept: KeepJobs, now: number): Promise<number> {
+    let deleted = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await this.#store.pageOfJobs({ active: false }, jobsAtOnce, cursor);
+      for (const row of page.rows) {
+        if (!isPastKeeping(row, kept, now) || this.#watch.isFollowed(row.id)) continue;
+        await this.delete(row.id);
+        deleted++;
+      }
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return deleted;
   }
 
   async setPaused(id: JobId, paused: boolean): Promise<JobInfo> {

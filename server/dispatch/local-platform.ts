@@ -21,6 +21,7 @@ import { JobWatch } from "./job-watch.ts";
 import { Jobs } from "./jobs.ts";
 import { Kernels } from "./kernels.ts";
 import { KnownBlobs } from "./known-blobs.ts";
+import { MissingData } from "./missing-data.ts";
 import { News } from "./news.ts";
 import { firstWindowOf, OtherServers } from "./other-servers.ts";
 import { Precaches } from "./precaches.ts";
@@ -57,6 +58,8 @@ interface Parts {
   readonly directory?: ServerDirectory | undefined;
   /** Called when another server made or revoked tokens. */
   readonly onTokens?: () => Promise<void>;
+  /** Numbers of damaged pieces of data in store and blob directory. */
+  readonly damaged?: () => { readonly records: number; readonly blobs: number };
 }
 
 /** State of earlier servers, beside their jobs. */
@@ -82,12 +85,21 @@ export class LocalPlatform implements Platform {
   readonly #bans: ClientBans;
   readonly #reads: ClientReads;
   readonly #uploads: ClientUploads;
+  readonly #missing: MissingData;
   readonly #store: Store;
   readonly #tally: Tally;
   readonly #status: Status;
 
   private constructor(parts: Parts, earlier: EarlierState) {
-    const { store, options, log, volunteerUrls, readBlob, directory } = parts;
+    const {
+      store,
+      options,
+      log,
+      volunteerUrls,
+      readBlob,
+      directory,
+      damaged = () => ({ records: 0, blobs: 0 }),
+    } = parts;
     const { isRestart, windows, standings } = earlier;
     this.#directory = directory;
     this.#options = options;
@@ -160,7 +172,9 @@ export class LocalPlatform implements Platform {
     this.#messages = new ClientMessages(dispatcher, this.#registry, blobs, watch, this.#precaches, log);
     if (teller) this.#messages.onMoved = (client) => teller.moved(client);
     this.#kernels = new Kernels(store);
-    this.#reader = new JobReader({ store, scheduler, watch, news, followers, directory });
+    this.#missing = new MissingData(store, (job) => news.tell(job));
+    const missing = this.#missing;
+    this.#reader = new JobReader({ store, scheduler, watch, news, followers, directory, missing });
     this.#jobs = new Jobs(store, dispatcher, watch, this.#reader, this.#kernels);
     this.#bans = new ClientBans(store, dispatcher, this.#registry, teller);
     const [registry, jobs, tally] = [this.#registry, this.#reader, this.#tally];
@@ -174,6 +188,7 @@ export class LocalPlatform implements Platform {
       watch,
       tally,
       directory,
+      damaged,
     });
     store.onDependents((row) => this.#jobs.takeUp(row));
     store.onFed((row) => this.#jobs.takeFed(row));
@@ -205,6 +220,12 @@ export class LocalPlatform implements Platform {
     return platform;
   }
 
+  /** Notes that a blob or kernel was found damaged on disk, or was put again: its tasks wait, or go on. */
+  dataChanged(sha256: Sha256, isMissing: boolean): void {
+    this.#missing.set(sha256, isMissing);
+    this.dispatcher.feed({ type: "dataChanged", sha256, isMissing });
+  }
+
   /** Refuses the blob transfers of clients that came with this token; their sockets end by themselves. */
   tokenRevoked(tokenId: string): void {
     this.#registry.revokeTicketsOf(tokenId);
@@ -219,6 +240,14 @@ export class LocalPlatform implements Platform {
       now,
       new Set(this.#directory?.others.flatMap(({ followed }) => followed) ?? []),
     );
+  }
+
+  /**
+   * Deletes ended jobs that are kept no longer; returns their number.
+   * @param now - ms since the Unix epoch
+   */
+  deleteOld(now: number): Promise<number> {
+    return this.#jobs.deleteOld(this.#options.keepJobs, now);
   }
 
   /**
@@ -279,9 +308,9 @@ export class LocalPlatform implements Platform {
 
   job: Platform["job"] = (id) => this.#reader.job(id);
   jobs: Platform["jobs"] = (query) => this.#reader.jobs(query);
-  results: Platform["results"] = (id, after) => this.#reader.results(id, after);
-  provisionalResults: Platform["provisionalResults"] = (id, after) =>
-    this.#reader.provisionalResults(id, after);
+  results: Platform["results"] = (id, after, page) => this.#reader.results(id, after, page);
+  provisionalResults: Platform["provisionalResults"] = (id, after, page) =>
+    this.#reader.provisionalResults(id, after, page);
   followProvisional: Platform["followProvisional"] = (id) => this.#reader.followProvisional(id);
   provisionalChanged: Platform["provisionalChanged"] = (id, follower, signal, atMostMs) =>
     this.#reader.provisionalChanged(id, follower, signal, atMostMs);
@@ -293,7 +322,11 @@ export class LocalPlatform implements Platform {
 
   precache: Platform["precache"] = (request) => this.#precaches.start(request);
 
-  putKernel: Platform["putKernel"] = (source, customer) => this.#kernels.put(source, customer);
+  putKernel: Platform["putKernel"] = async (source, customer) => {
+    const put = await this.#kernels.put(source, customer);
+    if (this.#missing.has(put.sha256)) this.dataChanged(put.sha256, false);
+    return put;
+  };
   kernel: Platform["kernel"] = (sha256, customer) => this.#kernels.get(sha256, customer);
   kernels: Platform["kernels"] = (customer) => this.#kernels.list(customer);
   deleteKernel: Platform["deleteKernel"] = (sha256, customer) => this.#kernels.delete(sha256, customer);

@@ -67,8 +67,9 @@ export class Provisional {
   accept({ job, window, client, indexes, checks }: Of<"acceptProvisional">): void {
     const { store, listener, feed } = this.#parts;
     store.acceptProvisional(job, window, indexes, checks).then(
-      ({ accepted, dropped, job: row }) => {
+      ({ accepted, dropped, reopened, job: row }) => {
         feed({ type: "provisionalAccepted", job, window, accepted, dropped });
+        if (reopened.length > 0) feed({ type: "provisionalReopened", job });
         listener.provisionalAccepted?.(row, client, accepted, dropped);
         if (row.state === "finished") feed({ type: "jobEnded", job });
       },

@@ -33,6 +33,7 @@ interface Sources {
   readonly tally: Tally;
   /** The servers of a shared store. */
   readonly directory?: Pick<ServerDirectory, "rows" | "others"> | undefined;
+  readonly damaged: () => ServerStatus["damaged"];
 }
 
 /** The server as a whole, for the status page and for monitoring. */
@@ -93,7 +94,7 @@ export class Status {
     runningJobs: ReadonlyMap<JobId, number>,
     others: readonly Published[] = [],
   ): Promise<ServerStatus> {
-    const { store, options, volunteerUrls, scheduler, tally, directory } = this.#from;
+    const { store, options, volunteerUrls, scheduler, tally, directory, damaged } = this.#from;
     const blobs = await store.blobUsage();
     let running = 0;
     for (const count of runningJobs.values()) running += count;
@@ -115,6 +116,7 @@ export class Status {
       rate: others.reduce((sum, { rate }) => sum + rate, tally.rate()),
       blobs: { ...blobs, quotaBytes: options.blobQuotaBytes },
       ...(directory && { servers: directory.rows.map(describeServer) }),
+      damaged: damaged(),
     };
   }
 

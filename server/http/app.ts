@@ -18,6 +18,7 @@ import { PushStreams } from "./push-streams.ts";
 import { clientProgram } from "./client-program.ts";
 import { pages } from "./pages.ts";
 import { passOn } from "./pass-on.ts";
+import { ReadingTurns } from "./reading-turns.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { blobRoutes } from "./routes/blobs.ts";
 import { clientRoutes } from "./routes/clients.ts";
@@ -32,6 +33,7 @@ import { signInRoutes } from "./routes/sign-in.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
+import { upkeepRoutes } from "./routes/upkeep.ts";
 import { usageRoutes } from "./routes/usage.ts";
 import { knownHosts, refuseHost, type KnowsHosts } from "../access/known-hosts.ts";
 import { signInGroup } from "./sign-in-cookie.ts";
@@ -72,11 +74,12 @@ export function createHttpApp(parts: HttpParts): Express {
   app.use(rateLimits(options.requestsPerMinutePerAddress));
 
   const streams = new PushStreams();
+  const turns = new ReadingTurns();
   const routes: Routes<RouteName> = {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
-    ...resultRoutes(parts),
-    ...provisionalRoutes(parts),
+    ...resultRoutes(parts, turns),
+    ...provisionalRoutes(parts, turns),
     ...progressRoutes(parts, streams),
     ...precacheRoutes(parts, streams),
     ...blobRoutes(parts),
@@ -86,6 +89,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...tokenRoutes(parts),
     ...signInRoutes(parts),
     ...statusRoutes(parts, metrics, streams),
+    ...upkeepRoutes(parts, streams),
     ...pythonRoutes(),
   };
   app.options(transferPath, answerPreflight);

@@ -7,13 +7,23 @@ import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Health } from "../health.ts";
 import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
+import type { Upkeep } from "../upkeep/upkeep.ts";
 import type { Metrics } from "./metrics.ts";
 import type { TicketServers } from "./pass-on.ts";
 
 /** The HTTP side's part of the blob store. */
 export type Blobs = Pick<
   BlobStore,
-  "write" | "stat" | "open" | "send" | "chunkDigests" | "keep" | "removeUnowned"
+  | "write"
+  | "stat"
+  | "open"
+  | "send"
+  | "chunkDigests"
+  | "keep"
+  | "removeUnowned"
+  | "verify"
+  | "isVerified"
+  | "damaged"
 > &
   Partial<Pick<BlobStore, "signedUrl" | "signedOrigin">>;
 
@@ -34,6 +44,8 @@ export interface HttpParts {
   readonly servers?: TicketServers;
   /** Absent: the names that the options have. */
   readonly knowsHosts?: KnowsHosts;
+  /** Absent where nothing is kept on a disk. */
+  readonly upkeep?: Pick<Upkeep, "scrub" | "backUp">;
   /** Absent without health checks from outside. */
   readonly health?: Pick<Health, "check">;
   /** Absent: new metrics. */

@@ -1,6 +1,7 @@
 import type { Response } from "express";
 import type { Blobs } from "./context.ts";
 import { largeJsonItem, type LargeResult } from "./large-output.ts";
+import type { ReadingTurns } from "./reading-turns.ts";
 import type { ResultFormat } from "./result-items.ts";
 
 /** Size of a write: fewer, larger writes, yet a small part of a page. */
@@ -14,15 +15,17 @@ export class ItemWriter {
   readonly #res: Response;
   readonly #signal: AbortSignal;
   readonly #blobs: Blobs;
+  readonly #turns: ReadingTurns;
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #written = 0;
 
-  constructor(res: Response, format: Framing, signal: AbortSignal, blobs: Blobs) {
+  constructor(res: Response, format: Framing, signal: AbortSignal, blobs: Blobs, turns: ReadingTurns) {
     this.#res = res;
     this.#format = format;
     this.#signal = signal;
     this.#blobs = blobs;
+    this.#turns = turns;
   }
 
   open(): void {
@@ -34,7 +37,7 @@ export class ItemWriter {
     if (this.#written++ > 0) this.#push(this.#format.separator);
     if (typeof part === "object" && "closing" in part) return this.#writeLarge(part);
     this.#push(part);
-    return this.#bytes >= chunkBytes ? this.flush() : undefined;
+    return this.#bytes >= chunkBytes ? this.#writeChunk() : undefined;
   }
 
   keepAlive(): void {
@@ -55,11 +58,17 @@ export class ItemWriter {
     if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
   }
 
+  /** Writes what there is, and lets others go on before the next chunk is made. */
+  async #writeChunk(): Promise<void> {
+    await this.flush();
+    await this.#turns.next();
+  }
+
   /** Takes an output in pieces, at the reader's pace. */
   async #writeLarge(result: LargeResult): Promise<void> {
     for await (const piece of largeJsonItem(this.#blobs, result)) {
       this.#push(piece);
-      if (this.#bytes >= chunkBytes) await this.flush();
+      if (this.#bytes >= chunkBytes) await this.#writeChunk();
       if (this.#signal.aborted) return;
     }
   }

@@ -18,15 +18,17 @@ export interface LargeResult {
 }
 
 /**
- * The item of a large output, piece by piece. The blob is read to its end before the first piece, so that an unreadable blob
- * becomes a failed result instead of an incomplete line.
+ * The item of a large output, piece by piece. The blob is read to its end before the first piece, and verified, so that an unreadable
+ * or damaged blob becomes a failed result instead of an incomplete line or another value.
  * @throws PlatformError STORE_FAILED
  */
 export async function* largeJsonItem(
-  blobs: Pick<Blobs, "open">,
+  blobs: Pick<Blobs, "open" | "verify" | "isVerified">,
   { item, output, closing }: LargeResult,
 ): AsyncGenerator<string, void, undefined> {
   try {
+    const { sha256 } = output;
+    if (!blobs.isVerified(sha256) && (await blobs.verify(sha256)) === "damaged") throw damagedBlob(sha256);
     for await (const piece of jsonPieces(blobs, output.sha256)) void piece;
   } catch (error) {
     const refusal = PlatformError.from(error);
@@ -38,6 +40,10 @@ export async function* largeJsonItem(
   yield `${JSON.stringify(item).slice(0, -1)},"output":`;
   yield* jsonPieces(blobs, output.sha256);
   yield `}${closing}`;
+}
+
+function damagedBlob(sha256: Sha256): PlatformError {
+  return new PlatformError("NOT_FOUND", `Blob ${sha256} is damaged on the server's disk.`);
 }
 
 async function* jsonPieces(

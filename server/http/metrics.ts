@@ -28,6 +28,11 @@ export function createMetrics(registry = new Registry()): Metrics {
   const rate = gauge("results_per_second", "Results a second over the last ten seconds");
   const clients = gauge("clients", "Connected clients by kind", ["kind"]);
   const slots = gauge("slots", "Slots of the connected clients by use", ["use"]);
+  const damaged = gauge(
+    "damaged",
+    "Stored data that is not as it was written: records of the database, blobs",
+    ["what"],
+  );
   const blobs = gauge("blobs", "Blobs kept");
   const blobBytes = gauge("blob_bytes", "Bytes of the blobs kept");
   const blobQuota = gauge("blob_quota_bytes", "Bytes that blobs may take");
@@ -74,6 +79,8 @@ export function createMetrics(registry = new Registry()): Metrics {
       clients.set({ kind: "node" }, status.clients.node);
       slots.set({ use: "busy" }, status.clients.busy);
       slots.set({ use: "idle" }, Math.max(0, status.clients.slots - status.clients.busy));
+      damaged.set({ what: "records" }, status.damaged.records);
+      damaged.set({ what: "blobs" }, status.damaged.blobs);
       blobs.set(status.blobs.count);
       blobBytes.set(status.blobs.bytes);
       blobQuota.set(status.blobs.quotaBytes);

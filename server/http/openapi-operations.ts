@@ -352,6 +352,24 @@ export const operations: Record<RouteName, Operation> = {
     summary: "Clients by kind, slots, busy slots, measured and expected tasks a second",
     replies: ok("Capacity"),
   },
+  "POST /api/scrub": {
+    id: "scrub",
+    summary: "Verify everything that the server keeps",
+    description: "Lasts as long as the request. Damaged blobs are set aside; the last line has `done`.",
+    replies: {
+      200: { description: "How it goes.", content: { "application/x-ndjson": { of: "ScrubProgress" } } },
+    },
+  },
+  "POST /api/backup": {
+    id: "backup",
+    summary: "Write a backup to a directory of the server's machine",
+    description:
+      "Lasts as long as the request. The last line has `done`, or a `failure`; an earlier backup there stays whole until then.",
+    body: either("Backup"),
+    replies: {
+      200: { description: "How it goes.", content: { "application/x-ndjson": { of: "BackupProgress" } } },
+    },
+  },
   "GET /api/events": {
     id: "watch",
     summary: "Snapshots about once a second, as server-sent events",

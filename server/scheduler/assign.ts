@@ -1,7 +1,7 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { limits } from "../../shared/limits.ts";
 import { callOf, chooseAudit, readAudits } from "./auditing.ts";
-import { addLease, isBarred, isHandedOut, leasesFor, spareCredit } from "./leases.ts";
+import { addLease, isBarred, isHandedOut, lacksData, leasesFor, spareCredit } from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Job, State, Task } from "./state.ts";
@@ -16,6 +16,8 @@ const unknownTaskMs = 20;
 const leastTaskMs = 0.05;
 /** Tasks at the front of a queue among which the scheduler looks for one whose data the client has cached. */
 const lookahead = 16;
+/** The same while data is missing: tasks that wait for it hold up no others. */
+const lookPastMissing = 4096;
 /** Bytes of inputs that may wait in memory, of all jobs together; `leastWindowBytes` is the smallest share of a job. */
 const windowBytes = 32 * 1024 * 1024;
 const leastWindowBytes = 1024 * 1024;
@@ -253,7 +255,8 @@ function chooseTask(state: State, client: Client, job: Job): Task | undefined {
   }
   let best: Task | undefined;
   let bestBytes = -1;
-  for (const task of job.queue.peek(lookahead)) {
+  for (const task of job.queue.peek(state.missing.size > 0 ? lookPastMissing : lookahead)) {
+    if (lacksData(state, task)) continue;
     if (anotherShouldTry(state, client, task)) continue;
     // A job without results learns more from a task that was not tried yet.
     if (!job.everDone && task.triedBy && best) continue;
@@ -273,7 +276,7 @@ function chooseOverdue(state: State, client: Client, job: Job): Task | undefined
     const isOwn = task.leases.some(
       ({ client: holder }) => state.clients.get(holder)?.info.cohort === client.info.cohort,
     );
-    if (!isOwn && !task.triedBy?.has(client.info.id)) return task;
+    if (!isOwn && !task.triedBy?.has(client.info.id) && !lacksData(state, task)) return task;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import type { Failure, LeasedTask, Payload, TaskOutcome } from "../../shared/wir
 import type { SchedulerEvent } from "./events.ts";
 import { banStranger, doubtKernel } from "./found-wrong.ts";
 import { readComparison, readInspection } from "./inspection.ts";
-import { putBack, requeue } from "./leases.ts";
+import { lacksData, putBack, requeue } from "./leases.ts";
 import { removeTask } from "./settling.ts";
 import {
   newTask,
@@ -59,6 +59,10 @@ export function addAudits(
   for (const claimed of tasks) {
     const { index } = claimed;
     if (!window.pending.has(index)) continue;
+    if (claimed.isDamaged) {
+      giveUpResult(state, window, index);
+      continue;
+    }
     const present = job.tasks.get(index);
     if (present) {
       // Another result of the same task is being judged, or the task is computed: that decides.
@@ -101,7 +105,7 @@ function newAudit(window: Window, output: Payload | undefined): Audit {
 /** Takes an audit for the client out of the queue. */
 export function chooseAudit(state: State, client: Client, job: Job): Task | undefined {
   for (const task of job.audits.peek(lookahead)) {
-    if (!mayAudit(state, client, job, task.audit!)) continue;
+    if (!mayAudit(state, client, job, task.audit!) || lacksData(state, task)) continue;
     job.audits.take(task);
     return task;
   }

@@ -99,6 +99,8 @@ export type SchedulerEvent =
   | { readonly type: "claimFailed"; readonly job: JobId }
   /** The stored bytes of a customer reached the quota, or fell below it. */
   | { readonly type: "quotaChanged"; readonly customer: string; readonly full: boolean }
+  /** A blob or kernel was found damaged on the server's disk, or was put again. */
+  | { readonly type: "dataChanged"; readonly sha256: Sha256; readonly isMissing: boolean }
   | {
       readonly type: "clientConnected";
       readonly client: SchedulerClientInfo;

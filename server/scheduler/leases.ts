@@ -147,9 +147,20 @@ export function forgetAdopted(job: Job, client: ClientId, index: TaskIndex): boo
   return job.adopted.get(index)?.client === client && job.adopted.delete(index);
 }
 
-/** Whether tasks of a job are handed out at present: not while it is paused or its customer's quota is full. */
-export function isHandedOut(state: State, job: Job): boolean {
-  return !job.info.paused && !state.full.has(job.info.customer);
+/**
+ * Whether tasks of a job are handed out at present: not while it is paused, its customer's quota is full, or its kernel is damaged on the
+ * server's disk.
+ */
+export function isHandedOut({ full, missing }: State, { info }: Job): boolean {
+  return !info.paused && !full.has(info.customer) && !missing.has(info.descriptor.kernel.sha256);
+}
+
+/** Whether a task needs data that is damaged on the server's disk: the task waits until the data is put again. */
+export function lacksData({ missing }: State, { claimed, job }: Task): boolean {
+  if (missing.size === 0) return false;
+  return (
+    missing.has(job.info.descriptor.kernel.sha256) || claimed.refs.some(({ sha256 }) => missing.has(sha256))
+  );
 }
 
 /** Whether clients are believed to hold the leases that they claim (see {@link SchedulerConfig.believeUntil}). */

@@ -9,7 +9,16 @@ import { loseAudit, receiveAudit } from "./auditing.ts";
 import { grow } from "./credit.ts";
 import type { Acknowledgement } from "./events.ts";
 import { ignore } from "./ignore.ts";
-import { believes, forgetAdopted, isBarred, loseCredit, putBack, removeLease, requeue } from "./leases.ts";
+import {
+  believes,
+  forgetAdopted,
+  isBarred,
+  lacksData,
+  loseCredit,
+  putBack,
+  removeLease,
+  requeue,
+} from "./leases.ts";
 import { quorumOf } from "./quorum.ts";
 import { endUnclaimed, endUnclaimedOf, settle, tellEnded } from "./settling.ts";
 import type { Client, Job, Lease, State, Task, TaskFailures, Window } from "./state.ts";
@@ -178,6 +187,11 @@ function failAttempt(
   batch: Batch,
 ): void {
   const { index } = task;
+  // The client could not have the data. The task waits for it, and no attempt is counted.
+  if (failure.kind === "data" && lacksData(state, task)) {
+    batch.ackNow.push(index);
+    return requeue(state, task);
+  }
   noteAttempt(task, sender, attempt);
   noteReport(task, sender, failure);
   noteFailure(state, task, sender, failure);

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
 import { addAudits, giveUpCalls, noteComparison } from "./auditing.ts";
 import {
@@ -20,7 +20,7 @@ import { noteCredit, putBack, queueOf } from "./leases.ts";
 import { endQuorum, noteGroups, noteOpinion, quorumOf } from "./quorum.ts";
 import { claimAdopted, endElsewhere, endRest, loseClaims, moveClient } from "./other-servers.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
-import { endUnclaimedOf, tellEnded } from "./settling.ts";
+import { endDamaged, endUnclaimedOf, tellEnded } from "./settling.ts";
 import {
   newJob,
   newTask,
@@ -52,6 +52,7 @@ export class Scheduler {
       hungry: new Set(),
       newlyHungry: new Set(),
       unmet: new Set(),
+      missing: new Set(),
       reputations: new Map(),
       evidence: new Map(),
       randomInt: config.randomInt ?? randomInt,
@@ -167,6 +168,11 @@ function apply(state: State, event: SchedulerEvent): void {
     case "quotaChanged":
       if (event.full) state.full.add(event.customer);
       else state.full.delete(event.customer);
+      state.supplyChanged = true;
+      return;
+    case "dataChanged":
+      if (event.isMissing) state.missing.add(event.sha256);
+      else state.missing.delete(event.sha256);
       state.supplyChanged = true;
       return;
     case "clientConnected":
@@ -307,16 +313,22 @@ function addClaimed(
     job.claiming = false;
     job.exhausted = tasks.length < limit;
   }
+  const damaged: TaskIndex[] = [];
   for (const claimed of tasks) {
     const { index } = claimed;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);
     if (job.endingUnclaimed.has(index) || job.tasks.has(index)) continue;
+    if (claimed.isDamaged) {
+      damaged.push(index);
+      continue;
+    }
     const task = newTask(job, claimed);
     job.tasks.set(index, task);
     if (takeAdopted(state, job, index)) continue;
     queueOf(task).append(task);
     state.supplyChanged = true;
   }
+  if (damaged.length > 0) endDamaged(state, job, damaged);
   job.inputBytes = estimateBytes(job.inputBytes, tasks);
 }
 

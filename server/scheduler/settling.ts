@@ -1,3 +1,4 @@
+import type { TaskIndex } from "../../shared/ids.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { queueOf, removeLease } from "./leases.ts";
 import type { Job, State, Task } from "./state.ts";
@@ -27,6 +28,23 @@ export function removeTask(state: State, job: Job, index: number): void {
   job.tasks.delete(index);
   // The window goes on with the next second.
   task.audit?.window.pending.delete(index);
+}
+
+/** Ends tasks as failed whose stored inputs are damaged: no client can compute them. */
+export function endDamaged(state: State, job: Job, indexes: readonly TaskIndex[]): void {
+  const message =
+    "The stored input of the task is damaged on the server's disk. Submit the input again, in another job, or have the server's administrator restore a backup.";
+  for (const index of indexes) job.endingUnclaimed.set(index, (job.endingUnclaimed.get(index) ?? 0) + 1);
+  state.out.push({
+    type: "storeOutcomes",
+    job: job.id,
+    outcomes: indexes.map((index) => ({
+      state: "failed",
+      index,
+      failure: { index, kind: "data", message, attempts: 0 },
+    })),
+    acknowledge: [],
+  });
 }
 
 /**

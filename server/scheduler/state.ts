@@ -318,6 +318,8 @@ export interface State {
   slots: { readonly count: number; readonly countedAt: number };
   /** Jobs whose claims rest until the next second. */
   readonly resting: Set<JobId>;
+  /** Blobs and kernels that are damaged on the server's disk: tasks that need them wait until they are put again. */
+  readonly missing: Set<Sha256>;
   /** True when a task became available since tasks were last assigned. */
   supplyChanged: boolean;
   /** False once the server goes down. */

@@ -1,9 +1,14 @@
 import { hostname } from "node:os";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Quotas } from "./quotas.ts";
+import type { Damage } from "./sql/checksum.ts";
 import type { SharedStore } from "./shared-store.ts";
+import type { EmbeddedStore } from "./sqlite/embedded-store.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
 import type { Store } from "./store.ts";
+
+/** A store that a server has to itself, or shares. */
+export type ServerStore = EmbeddedStore | SharedStore;
 
 /**
  * Opens the store of a server: in the data directory, or in the PostgreSQL database of an address.
@@ -12,9 +17,9 @@ import type { Store } from "./store.ts";
 export async function openStore(
   directory: string,
   address: string | undefined,
-  quotas: Quotas,
-): Promise<Store> {
-  if (address === undefined) return openSqliteStore(directory, { quotas });
+  options: { quotas: Quotas; onDamage: (found: Damage) => void },
+): Promise<ServerStore> {
+  if (address === undefined) return openSqliteStore(directory, options);
   if (!/^postgres(?:ql)?:/.test(address))
     throw new PlatformError(
       "BAD_OPTION",
@@ -22,7 +27,7 @@ export async function openStore(
     );
   // Loaded when needed, because most servers do without.
   const { openPostgresStore } = await import("./postgres/open.ts");
-  return openPostgresStore(address, { quotas, name: hostname() });
+  return openPostgresStore(address, { ...options, name: hostname() });
 }
 
 /** Tells the other servers of a shared store under which addresses clients reach this one. */

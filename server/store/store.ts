@@ -109,14 +109,16 @@ export interface Store {
   ): Promise<{ kept: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
   /**
    * Makes provisional results of a window the outcomes of their tasks, as {@link complete} does, and forgets the other results of the window.
+   * Results that are damaged on disk are forgotten.
    * @param checks - added to the statement of the job
+   * @returns `reopened`: the tasks of forgotten results without an outcome and without another provisional result
    */
   acceptProvisional(
     id: JobId,
     window: number,
     indexes: readonly TaskIndex[],
     checks?: Partial<Checks>,
-  ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }>;
+  ): Promise<{ accepted: TaskIndex[]; dropped: TaskIndex[]; reopened: TaskIndex[]; job: JobRow }>;
   /**
    * Forgets provisional results of a window (all without `indexes`); tasks without an outcome can be claimed again, without a checkpoint, unless
    * another window has a result of theirs, or the job is verified by a quorum and the claim is still held. Without effect on a window that is
@@ -186,6 +188,14 @@ export interface Store {
   getBlob(sha256: Sha256, owner?: BlobOwner): Promise<BlobName | undefined>;
   /** Whether an input or output of the job is the blob, or refers to it. */
   jobHasBlob(id: JobId, sha256: Sha256): Promise<boolean>;
+  /**
+   * Compares some records with their checksums, for a few milliseconds; damaged ones are reported like any that are read.
+   * @param after - `next` of the answer before; absent at the beginning
+   * @returns the number of records; `next` is absent at the end
+   */
+  verifyRecords(after?: RecordCursor): Promise<{ records: number; next?: RecordCursor }>;
+  /** Jobs that refer to a blob, or whose kernel it is; newest first, at most `limit`. */
+  jobsOfBlob(sha256: Sha256, limit: number): Promise<JobId[]>;
   /**
    * Takes a blob from the owner (without `owner`: from all).
    * @returns false when the owner did not have the blob
@@ -315,6 +325,8 @@ export interface ClaimedTask extends NewTask {
   readonly checkpoint: Uint8Array | undefined;
   /** The stranger that sent the checkpoint; undefined for a trusted client. */
   readonly checkpointBy?: CheckpointAuthor | undefined;
+  /** The stored input is damaged, and `input` is empty: the caller ends the task as failed. */
+  readonly isDamaged?: true;
 }
 
 /** A task's output. */
@@ -375,3 +387,9 @@ export interface TokenRow {
 
 /** What of a job changed: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */
 export type ChangeKind = "tasks" | "outcomes" | "state" | "provisional";
+
+/** Place in the walk over all records: a table, and the key of the last record. */
+export interface RecordCursor {
+  readonly table: number;
+  readonly key: readonly number[];
+}

@@ -101,6 +101,11 @@ const jobOptionsSchema = v.strictObject({
    * The kernel module's `check(input, output)` and `suspicious(output)` look at every result of a stranger, in a trusted client's sandbox.
    */
   check: v.optional(v.boolean(), false),
+  /**
+   * Time in ms that the job is kept after its end; then it is deleted with its results. Absent: as long as the server keeps jobs, which may
+   * be shorter than what is given here.
+   */
+  keepMs: v.optional(integer(60_000, 10 * 365 * 24 * 3_600_000)),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
   /**
@@ -255,6 +260,11 @@ export const jobSchema = v.strictObject({
   waitingFor: v.array(jobIdSchema),
   /** The customer's quota of stored bytes is full (`GET /api/usage`): no task is handed out before there is room. */
   quotaFull: v.boolean(),
+  /**
+   * Blobs and kernels of the job that are damaged on the server's disk: tasks that need them wait, and outputs in them cannot be read, until
+   * they are put again.
+   */
+  missingData: v.array(sha256Schema),
   counts: jobCountsSchema,
   statement: statementSchema,
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
@@ -283,6 +293,7 @@ export const jobProgressSchema = v.strictObject({
   paused: jobSchema.entries.paused,
   waitingFor: jobSchema.entries.waitingFor,
   quotaFull: jobSchema.entries.quotaFull,
+  missingData: jobSchema.entries.missingData,
   counts: jobSchema.entries.counts,
   statement: jobSchema.entries.statement,
   fraction: jobSchema.entries.fraction,
@@ -484,8 +495,54 @@ export const statusSchema = v.strictObject({
   blobs: v.strictObject({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
   /** The servers that share the store, those of the last minute that are gone included; absent with one server alone. */
   servers: v.optional(v.array(serverSchema)),
+  /** Stored data that is not as it was written. */
+  damaged: v.strictObject({
+    /** Packs of inputs or outputs, checkpoints and kernels in the database that were found damaged since the start. */
+    records: v.number(),
+    /** Blobs whose files were set aside, until they are put again or removed. */
+    blobs: v.number(),
+  }),
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
+
+/** Progress of a verification of everything stored: a line of the answer to `POST /api/scrub`. */
+export const scrubProgressSchema = v.strictObject({
+  done: v.boolean(),
+  /** Records of the database that were read: packs of inputs or outputs, checkpoints, kernels. */
+  records: v.number(),
+  /** Blobs that were read, and their bytes. */
+  blobs: v.number(),
+  bytes: v.number(),
+  /** Records that were found damaged and were not known to be. */
+  damagedRecords: v.number(),
+  /** All blobs that are set aside, up to 100. */
+  damagedBlobs: v.array(sha256Schema),
+});
+export type ScrubProgress = v.InferOutput<typeof scrubProgressSchema>;
+
+/** The body of `POST /api/backup`. */
+export const backupSchema = v.strictObject({
+  /** Absolute path on the server's machine: a new or empty directory, or an earlier backup. */
+  directory: text(4096),
+});
+
+/** Progress of a backup: a line of the answer to `POST /api/backup`. */
+export const backupProgressSchema = v.strictObject({
+  done: v.boolean(),
+  /** Share of the database that is copied, 0 … 1. */
+  database: v.number(),
+  /** Blobs of the backup so far; those that an earlier backup had are not copied again. */
+  blobs: v.number(),
+  copiedBlobs: v.number(),
+  copiedBytes: v.number(),
+  /** Blobs that are damaged or missing on the server, and so in the backup. */
+  missing: v.array(sha256Schema),
+  /** Why the backup failed; the last line then. The earlier backup is whole. */
+  failure: v.optional(
+    v.strictObject({ code: v.string(), message: v.string(), remedy: v.string(), retryable: v.boolean() }),
+  ),
+});
+export type BackupProgress = v.InferOutput<typeof backupProgressSchema>;
 
 const kindCapacitySchema = v.strictObject({
   /** Connected now. */

@@ -151,12 +151,13 @@ async function sendResults(
   reply: ServerReply,
 ): Promise<void> {
   const { gone } = reply;
+  const pageSize = { items: 5000, bytes: 1024 * 1024 };
   let after = start;
   let isNews = true;
   let ended: JobInfo | undefined;
   reply.begin(200);
   while (!gone.aborted) {
-    const page = await platform.results(id, after);
+    const page = await platform.results(id, after, pageSize);
     if (page.length > 0) {
       for (const part of packedResults.parts(page)) reply.write(part as Uint8Array);
       after = page.at(-1)!.seq;

@@ -68,7 +68,7 @@ async function openWorld(): Promise<{ place: S3TestPlace; world: BlobWorld }> {
 }
 
 describe.skipIf(!hasS3)(`S3${whyNoS3}`, () => {
-  blobContract("an S3 bucket", { isShared: true, rounds: 8, open: openPlace });
+  blobContract("an S3 bucket", { isShared: true, verifiesItself: true, rounds: 8, open: openPlace });
 
   describe("large blobs", () => {
     const mib = 1024 ** 2;

@@ -24,6 +24,8 @@ export interface BlobHarness {
   readonly rounds: number;
   /** Whether several servers may have the blobs. */
   readonly isShared: boolean;
+  /** Whether the medium finds changed bytes itself. */
+  readonly verifiesItself: boolean;
   readonly open: () => Promise<BlobPlace>;
 }
 
@@ -52,6 +54,7 @@ export class BlobWorld {
   now = 1_000_000;
   readonly place: BlobPlace;
   readonly store: Store;
+  readonly #servers: BlobStore[] = [];
   blobs: BlobStore;
 
   private constructor(place: BlobPlace, store: Store) {
@@ -68,6 +71,7 @@ export class BlobWorld {
   }
 
   async close(): Promise<void> {
+    for (const server of this.#servers) await server.close();
     await this.store.close();
     await this.place.close();
   }
@@ -75,13 +79,15 @@ export class BlobWorld {
   /** One more server of these blobs. */
   server(options: Partial<BlobStoreOptions> & { backend?: BlobBackend } = {}): BlobStore {
     const { backend = this.place.backend(), ...others } = options;
-    return new BlobStore(backend, {
+    const server = new BlobStore(backend, {
       quotaBytes: 100_000_000,
       keepMs,
       store: this.store,
       clock: () => this.now,
       ...others,
     });
+    if (!options.backend) this.#servers.push(server);
+    return server;
   }
 
   async put(what: Content, owner: BlobOwner = ada, blobs = this.blobs) {

@@ -1,5 +1,6 @@
 import { describe } from "vitest";
 import { collectionContract } from "./blob-collection.ts";
+import { damageContract } from "./blob-damage.ts";
 import type { BlobHarness } from "./blob-harness.ts";
 import { readContract } from "./blob-reads.ts";
 import { sharingContract } from "./blob-sharing.ts";
@@ -13,6 +14,7 @@ export function blobContract(name: string, harness: BlobHarness): void {
     uploadContract(harness);
     readContract(harness);
     collectionContract(harness);
+    damageContract(harness);
     if (harness.isShared) sharingContract(harness);
   });
 }

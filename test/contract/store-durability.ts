@@ -27,7 +27,7 @@ export function durabilityContract(harness: StoreHarness): void {
         "[DUR-1] [DUR-2] everything acknowledged is there after a restart",
         async () => {
           await store.touchBlob(blob("a"), ada);
-          await store.putKernel(sha256("one"), inputOf(1), "ada");
+          await store.putKernel(sha256("input 1"), inputOf(1), "ada");
           await store.ban("c_a", "rude");
           await start(0, { key: "k" });
           await store.submit(id, [...tasks(0, 9), task(9, { refs: [blob("a")] })]);
@@ -48,7 +48,7 @@ export function durabilityContract(harness: StoreHarness): void {
             await store.blobUsage(),
           ];
           expect(after).toEqual(before);
-          expect(await store.getKernel(sha256("one"))).toEqual(inputOf(1));
+          expect(await store.getKernel(sha256("input 1"))).toEqual(inputOf(1));
           expect(await store.unreferencedBlobs(clock.now + 1, 9)).toEqual([]);
           expect(await store.submit(id, tasks(0, 9))).toMatchObject({ added: 0, repeated: 9 });
           expect(await store.complete(id, [done(2), done(0)])).toMatchObject({

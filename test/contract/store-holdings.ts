@@ -284,14 +284,14 @@ export function holdingsContract(harness: StoreHarness): void {
     describe("kernels, tokens and bans", () => {
       it("keeps kernels", async () => {
         const source = inputOf(1);
-        expect(await store.putKernel(sha256("one"), source, "eve")).toBe(true);
-        expect(await store.putKernel(sha256("one"), source, "eve")).toBe(false);
-        await store.putKernel(sha256("two"), inputOf(22), "eve");
-        expect(await store.getKernel(sha256("one"))).toEqual(source);
+        expect(await store.putKernel(sha256("input 1"), source, "eve")).toBe(true);
+        expect(await store.putKernel(sha256("input 1"), source, "eve")).toBe(false);
+        await store.putKernel(sha256("input 22"), inputOf(22), "eve");
+        expect(await store.getKernel(sha256("input 1"))).toEqual(source);
         expect(await store.getKernel(sha256("none"))).toBeUndefined();
         expect(await store.listKernels("eve")).toEqual([
-          { sha256: sha256("one"), size: source.length },
-          { sha256: sha256("two"), size: inputOf(22).length },
+          { sha256: sha256("input 1"), size: source.length },
+          { sha256: sha256("input 22"), size: inputOf(22).length },
         ]);
       });
 

@@ -20,6 +20,8 @@ const adminOnly: RouteName[] = [
   "GET /api/bans",
   "DELETE /api/bans/{subject}",
   "GET /api/events",
+  "POST /api/scrub",
+  "POST /api/backup",
   "GET /metrics",
 ];
 const data: RouteName[] = [

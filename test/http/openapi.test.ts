@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { decode, decodeMulti, encode } from "@msgpack/msgpack";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import { encodeValue } from "../../shared/wire/codec.ts";
 import { contentTypes, type CreatedToken, type JobInfo } from "../../shared/wire/rest.ts";
 import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { openHttpServer, type HttpServer } from "../support/http-server.ts";
+import { temporaryDirectory } from "../support/processes.ts";
 import { createJob, frames, json, kernel, lines, msgpack, ndjson, packed, sha256 } from "../support/rest.ts";
 
 interface MediaType {
@@ -256,6 +258,19 @@ describe("real replies are what the document says", () => {
       expect(validate(snapshot) ? "valid" : ajv.errorsText(validate.errors)).toBe("valid");
     }
     seen.add("GET /api/events");
+  });
+
+  test("verification and backup", async () => {
+    const directory = join(await temporaryDirectory(), "backup");
+    for (const [route, body] of [
+      ["POST /api/scrub", {}],
+      ["POST /api/backup", { directory }],
+    ] as const) {
+      const init = { method: "POST", ...json(body), token: server.tokens.admin };
+      const lines = await documented(route, await server.request(route.slice("POST ".length), init));
+      expect((lines as object[]).at(-1)).toMatchObject({ done: true });
+      seen.add(route);
+    }
   });
 
   test("what customers keep, and giving it up", async () => {

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { decodeValue, encodeValue } from "../../shared/wire/codec.ts";
-import type { JobId } from "../../shared/ids.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
 import type { ResultLine } from "../../shared/wire/rest.ts";
 import { eventually } from "../support/eventually.ts";
@@ -221,7 +220,9 @@ describe("reading on", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(isOver).toBe(false);
     await server.platform.resume(id);
-    await eventually(async () => expect(await server.platform.results(id, 1)).toHaveLength(1));
+    await eventually(async () =>
+      expect(await server.platform.results(id, 1, { items: 9, bytes: 9 })).toHaveLength(1),
+    );
     await changed;
     gone.abort();
   });
@@ -322,8 +323,8 @@ test.each([
     let pages = 0;
     let served = 0;
     const real = server.platform.results.bind(server.platform);
-    server.platform.results = async (job: JobId, after: number) => {
-      const page = await real(job, after);
+    server.platform.results = async (job, after, size) => {
+      const page = await real(job, after, size);
       pages++;
       served += page.length;
       return page;

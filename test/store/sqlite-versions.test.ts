@@ -309,4 +309,29 @@ describe("a directory of an earlier version opens and keeps its jobs", () => {
       expect(await store.acceptProvisional(jobId(1), 1, [1])).toMatchObject({ accepted: [1] });
     });
   });
+
+  it("version 7: packs without checksums are read as they are, and new ones have checksums", async () => {
+    openOld(7);
+    for (const table of ["taskPacks", "outcomePacks"])
+      for (const column of ["crc", "headCrc"]) old.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+    addJob({ number: 1, state: "open", total: 2, done: 1, failed: 0, lastSeq: 1, lowWater: 0 });
+    old.run(
+      "INSERT INTO taskPacks (job, first, count, inputs) VALUES (1, 0, 1, ?), (1, 1, 1, ?)",
+      ...[0, 1].map(inputOf),
+    );
+    old.run("INSERT INTO outcomePacks (job, seq, count, first, outputs) VALUES (1, 1, 1, 1, ?)", outputOf(1));
+    old.close();
+    await opened(async (store) => {
+      expect(await store.claim(jobId(1), 9)).toMatchObject([{ index: 0, input: inputOf(0) }]);
+      await store.complete(jobId(1), [done(0)]);
+      expect(await store.results(jobId(1), 0, 9, 1e9)).toMatchObject([done(1), done(0)]);
+    });
+    const connection = new DatabaseSync(join(directory, databaseName));
+    const rows = connection.prepare("SELECT first, crc IS NULL AS old FROM outcomePacks ORDER BY seq").all();
+    connection.close();
+    expect(rows.map((row) => ({ ...row }))).toEqual([
+      { first: 1, old: 1 },
+      { first: 0, old: 0 },
+    ]);
+  });
 });

@@ -14,6 +14,7 @@ import { createMetrics } from "../../server/http/metrics.ts";
 import { Health } from "../../server/health.ts";
 import { labHost } from "../../scripts/lab-host.ts";
 import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server/options.ts";
+import { Upkeep } from "../../server/upkeep/upkeep.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
 import type { Role } from "../../shared/wire/rest.ts";
@@ -77,8 +78,10 @@ export async function openHttpServer(
   const stopping = new AbortController();
   let url = "";
   const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => [url] });
+  const upkeep = new Upkeep({ store, blobs, dataDirectory: directory, damagedRecords: () => 0 });
   const http = createServer(
     createHttpApp({
+      upkeep,
       platform,
       blobs,
       access,
@@ -98,6 +101,7 @@ export async function openHttpServer(
     stopping.abort();
     http.closeAllConnections();
     http.close();
+    await blobs.close();
     await store.close();
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   };

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Client, type QueryResultRow } from "pg";
+import { Client, type QueryResult, type QueryResultRow } from "pg";
 import { postgresBinaries } from "../../bench/harness/services/debian.ts";
 import { eventually } from "./eventually.ts";
 
@@ -60,18 +60,32 @@ export class Postgres {
 
   /** The address of a new, empty schema. */
   async newSchema(): Promise<string> {
+    return this.url(await this.makeSchema());
+  }
+
+  /** Makes an empty schema. @returns its name */
+  async makeSchema(): Promise<string> {
     const schema = `s${++this.#schemas}`;
     await this.query(`CREATE SCHEMA ${schema}`);
-    return this.url(schema);
+    return schema;
   }
 
   /** Runs a statement in a session of its own. */
   async query<Row extends QueryResultRow>(sql: string, schema?: string): Promise<Row[]> {
+    return (await this.#run<Row>(sql, schema)).rows;
+  }
+
+  /** Runs a statement in a session of its own. @returns the number of changed rows */
+  async change(sql: string, schema: string): Promise<number> {
+    return (await this.#run(sql, schema)).rowCount ?? 0;
+  }
+
+  async #run<Row extends QueryResultRow>(sql: string, schema?: string): Promise<QueryResult<Row>> {
     const client = new Client({ connectionString: this.url(schema) });
     client.on("error", () => {});
     await client.connect();
     try {
-      return (await client.query<Row>(sql)).rows;
+      return await client.query<Row>(sql);
     } finally {
       await client.end();
     }

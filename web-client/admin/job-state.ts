@@ -8,7 +8,10 @@ interface JobStateLabel {
 
 /** A word for a job's state: a job that ended without failures is "done". */
 export function jobStateOf(
-  job: Pick<JobInfo, "state" | "paused" | "counts" | "waitingFor" | "quotaFull" | "statement">,
+  job: Pick<
+    JobInfo,
+    "state" | "paused" | "counts" | "waitingFor" | "quotaFull" | "missingData" | "statement"
+  >,
 ): JobStateLabel {
   const { state, paused, counts, waitingFor } = job;
   if (state === "cancelled") return { label: "cancelled", tone: "quiet" };
@@ -20,6 +23,8 @@ export function jobStateOf(
   if (state === "blocked") return { label: "blocked", tone: "bad" };
   if (paused) return { label: "paused", tone: "warning" };
   if (job.quotaFull) return { label: "quota full", tone: "warning" };
+  if (job.missingData.length > 0)
+    return { label: `${plural(job.missingData.length, "blob")} to be put again`, tone: "warning" };
   if (job.statement.irreproducible) return { label: "not reproducible", tone: "warning" };
   if (waitingFor.length > 0) return { label: `waits for ${plural(waitingFor.length, "job")}`, tone: "quiet" };
   if (counts.running > 0) return { label: "running", tone: "busy" };

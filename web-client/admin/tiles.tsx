@@ -4,7 +4,7 @@ import { formatBytes, formatCount, formatDuration, formatRate, plural } from "..
 
 /** The server's main figures. */
 export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
-  const { clients, tasks, blobs } = status;
+  const { clients, tasks, blobs, damaged } = status;
   return (
     <dl class="tiles">
       <Tile label="Clients" value={formatCount(clients.browser + clients.node)}>
@@ -25,8 +25,10 @@ export function Tiles({ status }: { status: ServerStatus }): JSX.Element {
       <Tile label="Tasks failed" value={formatCount(tasks.failed)} bad={tasks.failed > 0}>
         {tasks.failed > 0 ? "see the jobs below" : "none"}
       </Tile>
-      <Tile label="Data kept" value={formatBytes(blobs.bytes)}>
+      <Tile label="Data kept" value={formatBytes(blobs.bytes)} bad={damaged.records + damaged.blobs > 0}>
         of {formatBytes(blobs.quotaBytes)}, {plural(blobs.count, "blob")}
+        {damaged.blobs > 0 && `, ${formatCount(damaged.blobs)} damaged`}
+        {damaged.records > 0 && `, ${plural(damaged.records, "record")} damaged`}
       </Tile>
       <Tile label="Up for" value={formatDuration(Date.now() - status.startedAt)}>
         version {status.version}

@@ -5,6 +5,7 @@ import { hasEnded, type FollowedProvisional } from "../../../shared/wire/rest.ts
 import type { ProvisionalChange, ProvisionalFollower } from "../../platform.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
+import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
 import { afterOf, beginStream, flag } from "../reply.ts";
 import { ndjsonResults, provisionalItem } from "../result-items.ts";
@@ -19,14 +20,14 @@ interface Reading {
   /** Only results of tasks with a greater index are shown. */
   readonly start: number;
   readonly writer: ItemWriter;
+  readonly turns: ReadingTurns;
 }
 
 /** Provisional results of a job, page by page in the order of the inputs, and with `follow` as they change, at the reader's pace. */
-export function provisionalRoutes({
-  platform,
-  blobs,
-  log,
-}: HttpParts): Routes<"GET /api/jobs/{id}/provisional"> {
+export function provisionalRoutes(
+  { platform, blobs, log }: HttpParts,
+  turns: ReadingTurns,
+): Routes<"GET /api/jobs/{id}/provisional"> {
   return {
     "GET /api/jobs/{id}/provisional": async (call) => {
       const { id } = await jobOf(call, platform);
@@ -34,8 +35,9 @@ export function provisionalRoutes({
       const isFollowed = flag(call, "follow");
       const { res, signal } = call;
       beginStream(call, ndjsonResults.contentType);
-      const writer = new ItemWriter(res, ndjsonResults, signal, blobs);
-      const reading = { call, platform, id, start, writer };
+      const writer = new ItemWriter(res, ndjsonResults, signal, blobs, turns);
+      const reading = { call, platform, id, start, writer, turns };
+      const leave = turns.join();
       try {
         if (isFollowed) await follow(reading);
         else await writePresent(reading);
@@ -43,17 +45,20 @@ export function provisionalRoutes({
       } catch (error) {
         if (!signal.aborted) throw error;
         log.debug({ job: id }, "reader of provisional results went away");
+      } finally {
+        leave();
       }
       if (!res.destroyed) res.end();
     },
   };
 }
 
-async function writePresent({ call, platform, id, start, writer }: Reading): Promise<void> {
+async function writePresent({ call, platform, id, start, writer, turns }: Reading): Promise<void> {
   let after = start;
   while (!call.signal.aborted) {
     await refuseRevoked(call);
-    const page = await platform.provisionalResults(id, after);
+    await turns.next();
+    const page = await platform.provisionalResults(id, after, turns.share);
     const last = page.at(-1);
     if (!last) break;
     for (const result of page) {

@@ -1,9 +1,11 @@
 import { limits } from "../../../shared/limits.ts";
+import { hints } from "../../../shared/hints.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { contentTypes, hasEnded, type JobInfo } from "../../../shared/wire/rest.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
+import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
 import { afterOf, beginStream, flag } from "../reply.ts";
 import {
@@ -15,26 +17,44 @@ import {
 } from "../result-items.ts";
 
 /** Results of a job, page by page in order of completion, at the reader's pace. */
-export function resultRoutes({ platform, blobs, log }: HttpParts): Routes<"GET /api/jobs/{id}/results"> {
+export function resultRoutes(
+  { platform, blobs, log }: HttpParts,
+  turns: ReadingTurns,
+): Routes<"GET /api/jobs/{id}/results"> {
   return {
     "GET /api/jobs/{id}/results": async (call) => {
-      const { id } = await jobOf(call, platform);
+      const { id, lastSeq } = await jobOf(call, platform);
       const after = afterOf(call) ?? 0;
+      mustBeOfThisServer(id, after, lastSeq);
       const follow = flag(call, "follow");
       const format = formatOf(call, follow);
       const { res } = call;
       res.setHeader("Vary", "Accept");
       beginStream(call, format.contentType);
-      const writer = new ItemWriter(res, format, call.signal, blobs);
+      const writer = new ItemWriter(res, format, call.signal, blobs, turns);
+      const leave = turns.join();
       try {
-        await stream(call, platform, id, after, follow, format, writer);
+        await stream(call, platform, id, after, follow, format, writer, turns);
       } catch (error) {
         if (!call.signal.aborted) throw error;
         log.debug({ job: id }, "reader of results went away");
+      } finally {
+        leave();
       }
       if (!res.destroyed) res.end();
     },
   };
+}
+
+/** Sequence numbers only grow, but where a backup was restored: a reader of the lost server would miss results of this one. */
+function mustBeOfThisServer(id: JobId, after: number, lastSeq: number): void {
+  if (after <= lastSeq) return;
+  throw new PlatformError(
+    "CONFLICT",
+    `Job ${id} has results up to number ${lastSeq}, and this request is for those after ${after}: they were read before the server's data was restored from a backup. Expected a reader that begins anew.`,
+    undefined,
+    hints.restored,
+  );
 }
 
 async function stream(
@@ -45,6 +65,7 @@ async function stream(
   follow: boolean,
   format: ResultFormat,
   writer: ItemWriter,
+  turns: ReadingTurns,
 ): Promise<void> {
   let after = start;
   let isNews = true;
@@ -54,7 +75,8 @@ async function stream(
   while (!signal.aborted) {
     if (!(await stillAllowed()))
       throw new PlatformError("UNAUTHENTICATED", "The token was revoked or has expired.");
-    const page = await platform.results(id, after);
+    await turns.next();
+    const page = await platform.results(id, after, turns.share);
     if (page.length > 0) {
       for (const part of format.parts(page)) {
         const full = writer.write(part);

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { messageOf, PlatformError } from "../../../shared/errors.ts";
 import { noQuotas, type Quotas } from "../quotas.ts";
 import type { SharedStore } from "../shared-store.ts";
+import type { Damage } from "../sql/checksum.ts";
 import { Connection, type Target } from "./connection.ts";
 import { PostgresStore } from "./postgres-store.ts";
 import { migrate } from "./schema.ts";
@@ -18,6 +19,8 @@ interface PostgresStoreOptions {
   readonly urls?: readonly string[];
   /** Time after which a silent server counts as dead, by PostgreSQL's clock; the same for all servers. */
   readonly timeToLiveMs?: number;
+  /** Called with damaged data that was read. */
+  readonly onDamage?: (found: Damage) => void;
 }
 
 /** A server that does not move in the middle of a transaction loses its locks after this long. */
@@ -33,12 +36,20 @@ export async function openPostgresStore(
   options: PostgresStoreOptions = {},
 ): Promise<SharedStore> {
   const { clock = Date.now, markEvery = 4096, quotas = noQuotas } = options;
-  const { name = hostname(), urls = [], timeToLiveMs = 5000 } = options;
+  const { name = hostname(), urls = [], timeToLiveMs = 5000, onDamage = () => {} } = options;
   const target: Target = {
     url,
     settings: { idle_in_transaction_session_timeout: `${idleInTransactionMs}` },
   };
-  const store = new PostgresStore(target, { clock, markEvery, quotas, name, urls, timeToLiveMs });
+  const store = new PostgresStore(target, {
+    clock,
+    markEvery,
+    quotas,
+    name,
+    urls,
+    timeToLiveMs,
+    onDamage,
+  });
   try {
     const connection = await Connection.open(target);
     try {

@@ -3,6 +3,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { Quotas } from "../quotas.ts";
 import type { News, ServerRow, SharedStore, SignInRow } from "../shared-store.ts";
+import type { Damage } from "../sql/checksum.ts";
 import type { Query } from "../sql/database.ts";
 import { EndedSets } from "../sql/ended-sets.ts";
 import { JobCache } from "../sql/job-cache.ts";
@@ -29,6 +30,8 @@ export interface PostgresStoreParts extends ServerName {
   readonly markEvery: number;
   readonly quotas: Quotas;
   readonly timeToLiveMs: number;
+  /** Called with damaged data that was read. */
+  readonly onDamage: (found: Damage) => void;
 }
 
 /** The Store on PostgreSQL, which several servers share. Made by `openPostgresStore`. */
@@ -67,7 +70,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     });
     const db = this.#db;
     const ended = new EndedSets(db, options.markEvery);
-    const provisional = new ProvisionalPacks(db, ended);
+    const provisional = new ProvisionalPacks(db, ended, options.onDamage);
     const epoch = () => this.#epoch;
     const claims = new SharedClaims(
       db,
@@ -96,6 +99,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
       reopened: new Set(),
       blobUsage: undefined,
       dependents: () => {},
+      damaged: options.onDamage,
       afterCommit: (effect) => this.#effects.push(effect),
       clock: options.clock,
     };
@@ -257,7 +261,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
       jobs: new JobCache(db, usage),
       tasks: new TaskPacks(db),
       outcomes: new OutcomePacks(db),
-      provisional: new ProvisionalPacks(db, ended),
+      provisional: new ProvisionalPacks(db, ended, this.#options.onDamage),
       ended,
       usage,
       blobUsage: undefined,

@@ -58,13 +58,15 @@ const migrations: readonly string[] = [
   CREATE TABLE forgottenJobs (number BIGINT PRIMARY KEY, customer TEXT);
 
   CREATE TABLE taskPacks (
-    number BIGSERIAL PRIMARY KEY,
-    job    BIGINT NOT NULL,
-    first  BIGINT NOT NULL,
-    count  INTEGER NOT NULL,
-    sizes  BYTEA,
-    side   TEXT,
-    inputs BYTEA NOT NULL,
+    number  BIGSERIAL PRIMARY KEY,
+    job     BIGINT NOT NULL,
+    first   BIGINT NOT NULL,
+    count   INTEGER NOT NULL,
+    sizes   BYTEA,
+    side    TEXT,
+    inputs  BYTEA NOT NULL,
+    crc     BIGINT,
+    headCrc BIGINT,
     UNIQUE (job, first)
   );
 
@@ -79,6 +81,8 @@ const migrations: readonly string[] = [
     sizes   BYTEA,
     side    TEXT,
     outputs BYTEA,
+    crc     BIGINT,
+    headCrc BIGINT,
     UNIQUE (job, seq)
   );
   CREATE INDEX outcomePacks_failed ON outcomePacks (job, seq) WHERE failure IS NOT NULL;
@@ -95,7 +99,9 @@ const migrations: readonly string[] = [
     runs    BYTEA,
     sizes   BYTEA,
     side    TEXT,
-    outputs BYTEA NOT NULL
+    outputs BYTEA NOT NULL,
+    crc     BIGINT,
+    headCrc BIGINT
   );
   CREATE INDEX provisionalPacks_window ON provisionalPacks (job, window);
 
@@ -105,10 +111,10 @@ const migrations: readonly string[] = [
   ALTER TABLE outcomePacks ALTER outputs SET STORAGE EXTERNAL;
   ALTER TABLE provisionalPacks ALTER outputs SET STORAGE EXTERNAL;
 
-  CREATE TABLE endedSets (job BIGINT PRIMARY KEY, lastSeq BIGINT NOT NULL, tasks BYTEA NOT NULL);
+  CREATE TABLE endedSets (job BIGINT PRIMARY KEY, lastSeq BIGINT NOT NULL, tasks BYTEA NOT NULL, crc BIGINT);
   CREATE TABLE attempts (job BIGINT, idx BIGINT, attempts INTEGER NOT NULL, PRIMARY KEY (job, idx));
   CREATE TABLE checkpoints (
-    job BIGINT, idx BIGINT, state BYTEA NOT NULL, client TEXT, cohort TEXT, PRIMARY KEY (job, idx)
+    job BIGINT, idx BIGINT, state BYTEA NOT NULL, client TEXT, cohort TEXT, crc BIGINT, PRIMARY KEY (job, idx)
   );
   CREATE TABLE waits (job BIGINT, after BIGINT, PRIMARY KEY (job, after));
   CREATE INDEX waits_after ON waits (after);

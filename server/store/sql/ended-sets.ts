@@ -1,4 +1,5 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
+import { checksum } from "./checksum.ts";
 import type { Database, Step } from "./database.ts";
 import { forEachRun } from "./index-runs.ts";
 import { IndexSet } from "./index-set.ts";
@@ -12,6 +13,12 @@ interface OutcomeIndexes {
   readonly count: number;
   readonly first: TaskIndex;
   readonly runs: Uint8Array | null;
+}
+
+interface SavedSet {
+  readonly lastSeq: number;
+  readonly tasks: Uint8Array;
+  readonly crc: number | null;
 }
 
 interface EndedSet {
@@ -86,12 +93,14 @@ export class EndedSets {
   flush(): void {
     for (const { number, row } of this.#toSave) {
       const set = this.#sets.get(number)!;
+      const tasks = set.tasks.encode();
       this.#db.write(
-        `INSERT INTO endedSets (job, lastSeq, tasks) VALUES (?, ?, ?)
-         ON CONFLICT (job) DO UPDATE SET lastSeq = excluded.lastSeq, tasks = excluded.tasks`,
+        `INSERT INTO endedSets (job, lastSeq, tasks, crc) VALUES (?, ?, ?, ?)
+         ON CONFLICT (job) DO UPDATE SET lastSeq = excluded.lastSeq, tasks = excluded.tasks, crc = excluded.crc`,
         number,
         row.lastSeq,
-        set.tasks.encode(),
+        tasks,
+        checksum([number, row.lastSeq, tasks]),
       );
       set.unsaved = 0;
     }
@@ -113,11 +122,19 @@ export class EndedSets {
     return set;
   }
 
-  *#load(number: number): Step<EndedSet> {
-    const saved = yield* this.#db.get<{ lastSeq: number; tasks: Uint8Array }>(
-      "SELECT lastSeq, tasks FROM endedSets WHERE job = ?",
+  /** The saved set; undefined when there is none, or a damaged one: the outcomes themselves say the same. */
+  *#saved(number: number): Step<SavedSet | undefined> {
+    const saved = yield* this.#db.get<SavedSet>(
+      "SELECT lastSeq, tasks, crc FROM endedSets WHERE job = ?",
       number,
     );
+    if (!saved) return undefined;
+    const { lastSeq, tasks, crc } = saved;
+    return crc === null || crc === checksum([number, lastSeq, tasks]) ? saved : undefined;
+  }
+
+  *#load(number: number): Step<EndedSet> {
+    const saved = yield* this.#saved(number);
     const tasks = saved ? IndexSet.decode(saved.tasks) : new IndexSet();
     const set = { tasks, unsaved: 0 };
     yield* this.#readOn(number, set, saved?.lastSeq ?? 0);

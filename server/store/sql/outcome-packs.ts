@@ -2,6 +2,7 @@ import type { BlobName } from "../../../shared/data-reference.ts";
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { Payload } from "../../../shared/wire/protocol.ts";
 import type { TaskFailure } from "../../../shared/wire/rest.ts";
+import { checksums } from "./checksum.ts";
 import type { Database } from "./database.ts";
 import { encodeRuns } from "./index-runs.ts";
 import { PackBuilder } from "./value-pack.ts";
@@ -42,12 +43,15 @@ export class OutcomePacks {
   /** @returns bytes of the stored failure */
   addFailed(job: number, seq: number, index: TaskIndex, failure: TaskFailure): number {
     const text = JSON.stringify(failure);
+    const { crc, headCrc } = checksums(outcomeHead({ job, seq, count: 1, first: index, runs: null }), [text]);
     this.#db.write(
-      "INSERT INTO outcomePacks (job, seq, count, first, failure) VALUES (?, ?, 1, ?, ?)",
+      "INSERT INTO outcomePacks (job, seq, count, first, failure, crc, headCrc) VALUES (?, ?, 1, ?, ?, ?, ?)",
       job,
       seq,
       index,
       text,
+      crc,
+      headCrc,
     );
     return Buffer.byteLength(text);
   }
@@ -68,17 +72,34 @@ export class OutcomePacks {
 
   #write(job: number, { seq, indexes, pack }: Tail): void {
     const { sizes, side, bytes } = pack.build();
+    const head = { job, seq, count: indexes.length, first: indexes[0]!, runs: encodeRuns(indexes) };
+    const { crc, headCrc } = checksums(outcomeHead(head), [sizes, side, bytes]);
     this.#db.write(
-      `INSERT INTO outcomePacks (job, seq, count, first, runs, sizes, side, outputs)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO outcomePacks (job, seq, count, first, runs, sizes, side, outputs, crc, headCrc)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       job,
       seq,
-      indexes.length,
-      indexes[0]!,
-      encodeRuns(indexes),
+      head.count,
+      head.first,
+      head.runs,
       sizes,
       side,
       bytes,
+      crc,
+      headCrc,
     );
   }
+}
+
+interface OutcomeHead {
+  readonly job: number;
+  readonly seq: number;
+  readonly count: number;
+  readonly first: TaskIndex;
+  readonly runs: Uint8Array | null;
+}
+
+/** The columns of a pack that say which outcomes it has, for its checksum. */
+export function outcomeHead({ job, seq, count, first, runs }: OutcomeHead): (number | Uint8Array | null)[] {
+  return [job, seq, count, first, runs];
 }

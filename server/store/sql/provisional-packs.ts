@@ -1,5 +1,6 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { NewOutput, WindowName } from "../store.ts";
+import { checksums, examine, type Checksums, type Damage } from "./checksum.ts";
 import type { Database, Step } from "./database.ts";
 import type { EndedSets } from "./ended-sets.ts";
 import { decodeRuns, encodeRuns, forEachRun } from "./index-runs.ts";
@@ -23,7 +24,9 @@ interface IndexColumns {
   readonly runs: Uint8Array | null;
 }
 
-interface PackColumns extends IndexColumns {
+interface PackColumns extends IndexColumns, Checksums {
+  readonly job: number;
+  readonly window: number;
   readonly sizes: Uint8Array | null;
   readonly side: string | null;
   readonly outputs: Uint8Array;
@@ -34,7 +37,8 @@ export interface ProvisionalPack {
   readonly number: number;
   /** In order of delivery, as the values. */
   readonly indexes: readonly TaskIndex[];
-  readonly values: ValuePack;
+  /** Undefined when the pack is damaged. */
+  readonly values: ValuePack | undefined;
   /** Bytes of the outputs, as far as they are in the pack. */
   readonly bytes: number;
 }
@@ -57,14 +61,17 @@ export interface ResultPlace {
 export class ProvisionalPacks {
   readonly #db: Database;
   readonly #ended: EndedSets;
+  readonly #damaged: (found: Damage) => void;
   /** The tails by the window's number. */
   readonly #tails = new Map<number, Tail>();
   /** The tasks by the job's number. Made when first needed, from the disk. */
   readonly #tasks = new Map<number, ProvisionalTasks>();
 
-  constructor(db: Database, ended: EndedSets) {
+  /** @param damaged - called with damaged packs that were read */
+  constructor(db: Database, ended: EndedSets, damaged: (found: Damage) => void) {
     this.#db = db;
     this.#ended = ended;
+    this.#damaged = damaged;
   }
 
   /**
@@ -101,7 +108,10 @@ export class ProvisionalPacks {
     return packs;
   }
 
-  /** Removes results of a window. @returns the removed indexes, in order of delivery, and the bytes of their outputs */
+  /**
+   * Removes results of a window, and all results of its damaged packs.
+   * @returns the removed indexes, in order of delivery, and the bytes of their outputs
+   */
   *remove(
     job: CachedJob,
     window: number,
@@ -110,10 +120,10 @@ export class ProvisionalPacks {
     yield* this.tasksOf(job);
     const removed = { indexes: [] as TaskIndex[], bytes: 0 };
     for (const pack of yield* this.#read(job, window)) {
-      const gone = pack.indexes.filter((index) => indexes.has(index));
+      const gone = pack.values ? pack.indexes.filter((index) => indexes.has(index)) : pack.indexes;
       if (gone.length === 0) continue;
       removed.indexes.push(...gone);
-      removed.bytes += this.#rewrite(pack, indexes);
+      removed.bytes += this.#rewrite(job, window, pack, new Set(gone));
     }
     return removed;
   }
@@ -159,13 +169,13 @@ export class ProvisionalPacks {
     return places;
   }
 
-  /** The values of a pack on disk. */
-  *valuesOf({ pack, count }: ResultPlace): Step<ValuePack> {
+  /** The values of a pack on disk; undefined when the pack is damaged. */
+  *valuesOf(job: CachedJob, { pack }: ResultPlace): Step<ValuePack | undefined> {
     const columns = (yield* this.#db.get<PackColumns>(
-      "SELECT sizes, side, outputs FROM provisionalPacks WHERE number = ?",
+      "SELECT * FROM provisionalPacks WHERE number = ?",
       pack,
     ))!;
-    return new ValuePack(count, { ...columns, bytes: columns.outputs });
+    return this.#valuesOf(job, columns);
   }
 
   /** Drops a job that is removed from the database, or whose results are. */
@@ -207,22 +217,39 @@ export class ProvisionalPacks {
       this.#tails.delete(window);
     }
     return (yield* this.#db.all<PackColumns>(
-      `SELECT number, count, first, runs, sizes, side, outputs FROM provisionalPacks
-         WHERE job = ? AND window = ? ORDER BY number`,
+      "SELECT * FROM provisionalPacks WHERE job = ? AND window = ? ORDER BY number",
       job.number,
       window,
-    )).map(({ number, count, first, runs, sizes, side, outputs }) => ({
-      number,
-      indexes: decodeRuns(first, count, runs),
-      values: new ValuePack(count, { sizes, side, bytes: outputs }),
-      bytes: outputs.length,
+    )).map((columns) => ({
+      number: columns.number,
+      indexes: decodeRuns(columns.first, columns.count, columns.runs),
+      values: this.#valuesOf(job, columns),
+      bytes: columns.outputs.length,
     }));
   }
 
+  /** Results in a damaged pack never become outcomes: they are left out, and their tasks are computed again. */
+  #valuesOf(job: CachedJob, columns: PackColumns): ValuePack | undefined {
+    const { count, first, runs, sizes, side, outputs } = columns;
+    if (examine(columns, provisionalHead(columns), [sizes, side, outputs]) === "sound")
+      return new ValuePack(count, { sizes, side, bytes: outputs });
+    this.#damaged({
+      what: "provisional results",
+      job: job.row.id,
+      tasks: decodeRuns(first, count, runs),
+    });
+    return undefined;
+  }
+
   /** Writes a pack again without some of its results. @returns the bytes of their outputs */
-  #rewrite({ number, indexes, values, bytes }: ProvisionalPack, without: ReadonlySet<TaskIndex>): number {
+  #rewrite(
+    job: CachedJob,
+    window: number,
+    { number, indexes, values, bytes }: ProvisionalPack,
+    without: ReadonlySet<TaskIndex>,
+  ): number {
     const left = indexes.filter((index) => !without.has(index));
-    if (left.length === 0) {
+    if (!values || left.length === 0) {
       this.#db.write("DELETE FROM provisionalPacks WHERE number = ?", number);
       return bytes;
     }
@@ -233,14 +260,24 @@ export class ProvisionalPacks {
       pack.add(payload, refs);
     });
     const columns = pack.build();
+    const { sizes, side, bytes: outputs } = columns;
+    const head = { count: left.length, first: left[0]!, runs: encodeRuns(left) };
+    const { crc, headCrc } = checksums(provisionalHead({ job: job.number, window, ...head }), [
+      sizes,
+      side,
+      outputs,
+    ]);
     this.#db.write(
-      "UPDATE provisionalPacks SET count = ?, first = ?, runs = ?, sizes = ?, side = ?, outputs = ? WHERE number = ?",
-      left.length,
-      left[0]!,
-      encodeRuns(left),
-      columns.sizes,
-      columns.side,
-      columns.bytes,
+      `UPDATE provisionalPacks SET count = ?, first = ?, runs = ?, sizes = ?, side = ?, outputs = ?, crc = ?, headCrc = ?
+       WHERE number = ?`,
+      head.count,
+      head.first,
+      head.runs,
+      sizes,
+      side,
+      outputs,
+      crc,
+      headCrc,
       number,
     );
     return bytes - columns.bytes.length;
@@ -256,20 +293,40 @@ export class ProvisionalPacks {
 
   #write({ job, window, at, indexes, pack }: Tail): void {
     const { sizes, side, bytes } = pack.build();
+    const head = { count: indexes.length, first: indexes[0]!, runs: encodeRuns(indexes) };
+    const { crc, headCrc } = checksums(provisionalHead({ job, window: window.number, ...head }), [
+      sizes,
+      side,
+      bytes,
+    ]);
     this.#db.write(
-      `INSERT INTO provisionalPacks (job, window, client, cohort, at, count, first, runs, sizes, side, outputs)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO provisionalPacks
+         (job, window, client, cohort, at, count, first, runs, sizes, side, outputs, crc, headCrc)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       job,
       window.number,
       window.client,
       window.cohort,
       at,
-      indexes.length,
-      indexes[0]!,
-      encodeRuns(indexes),
+      head.count,
+      head.first,
+      head.runs,
       sizes,
       side,
       bytes,
+      crc,
+      headCrc,
     );
   }
+}
+
+/** The columns of a pack that say whose results it has, for its checksum. */
+export function provisionalHead({
+  job,
+  window,
+  count,
+  first,
+  runs,
+}: Pick<PackColumns, "job" | "window" | "count" | "first" | "runs">): (number | Uint8Array | null)[] {
+  return [job, window, count, first, runs];
 }

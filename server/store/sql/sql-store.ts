@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
 import type { Compare, TaskFailure, Verify } from "../../../shared/wire/rest.ts";
@@ -12,6 +13,7 @@ import type {
   NewOutcome,
   NewOutput,
   NewTask,
+  RecordCursor,
   Standing,
   Store,
   TokenRow,
@@ -37,6 +39,7 @@ import { allFed } from "./verbs/fed-jobs.ts";
 import { feedStride } from "./verbs/feed.ts";
 import { getJob } from "./verbs/get-job.ts";
 import { keepProvisional } from "./verbs/keep-provisional.ts";
+import { jobsOfBlob } from "./verbs/jobs-of-blob.ts";
 import * as kernels from "./verbs/kernels.ts";
 import { jobTotals, listJobs, pageOfJobs } from "./verbs/list-jobs.ts";
 import { listWindows, provisionalOutput, provisionalResults } from "./verbs/provisional-results.ts";
@@ -50,7 +53,11 @@ import * as standings from "./verbs/standings.ts";
 import { submit } from "./verbs/submit.ts";
 import * as tokens from "./verbs/tokens.ts";
 import { unclaim } from "./verbs/unclaim.ts";
+import { verifyRecords } from "./verbs/verify-records.ts";
 import { withdrawProvisional } from "./verbs/withdraw-provisional.ts";
+
+/** Time between two strides of work that takes long. */
+const strideGapMs = 5;
 
 /** A verb, which works with the parts of a transaction. */
 export type Verb<T> = (transaction: Transaction) => Step<T>;
@@ -282,6 +289,14 @@ export abstract class SqlStore implements Store {
     return this.read((transaction) => blobs.jobHasBlob(transaction, id, sha256));
   }
 
+  jobsOfBlob(sha256: Sha256, limit: number) {
+    return this.read((transaction) => jobsOfBlob(transaction, sha256, limit));
+  }
+
+  verifyRecords(after?: RecordCursor) {
+    return this.read((transaction) => verifyRecords(transaction, after));
+  }
+
   disownBlob(sha256: Sha256, owner?: BlobOwner) {
     return this.write((transaction) => disownBlob(transaction, sha256, owner));
   }
@@ -360,9 +375,9 @@ export abstract class SqlStore implements Store {
     );
   }
 
-  /** Removes the rows of a forgotten job. */
+  /** Removes the rows of a forgotten job, stride by stride. Other work has its time between two strides. */
   protected async sweep(number: number): Promise<void> {
-    while (!(await this.write((transaction) => sweepJob(transaction, number))));
+    while (!(await this.write((transaction) => sweepJob(transaction, number)))) await sleep(strideGapMs);
   }
 
   /** Resumes deletions that the end of a server interrupted. */

@@ -1,6 +1,7 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { Payload } from "../../../shared/wire/protocol.ts";
+import { checksums, examine, type Checksums, type Finding } from "./checksum.ts";
 import type { Database, Step } from "./database.ts";
 import { PackBuilder, ValuePack, type PackColumns } from "./value-pack.ts";
 
@@ -12,11 +13,14 @@ export interface TaskRange {
   readonly count: number;
 }
 
+/** The values of a pack, or the damaged part. */
+type ReadValues = ValuePack | Exclude<Finding, "sound">;
+
 /** A pack in memory. */
 interface ReadPack {
   readonly job: number;
   readonly range: TaskRange;
-  readonly pack: ValuePack;
+  readonly pack: ReadValues;
 }
 
 /** Tasks of one job that this transaction added and has not written yet. */
@@ -68,12 +72,14 @@ export class TaskPacks {
     return this.#inTail(job, index) !== undefined || (yield* this.#find(job, index)) !== undefined;
   }
 
-  /** The input of a task; undefined when there is no such task. */
-  *input(job: number, index: TaskIndex): Step<Payload | undefined> {
+  /** The input of a task; undefined when there is no such task, `"damaged"` when its pack is damaged on disk. */
+  *input(job: number, index: TaskIndex): Step<Payload | "damaged" | undefined> {
     const tail = this.#inTail(job, index);
     if (tail) return tail.pack.payload(index - tail.first);
     const range = yield* this.#find(job, index);
-    return range && (yield* this.read(job, range)).value(index - range.first).payload;
+    if (!range) return undefined;
+    const pack = yield* this.read(job, range);
+    return typeof pack === "string" ? "damaged" : pack.value(index - range.first).payload;
   }
 
   /** The pack of a task, as on disk. */
@@ -101,18 +107,20 @@ export class TaskPacks {
     );
     if (known) return [known.range];
     const last = this.#kept.findLast((one) => one.job === job);
-    const packs = yield* this.#db.all<TaskRange & PackColumns>(
-      `SELECT number, first, count, sizes, side, inputs AS bytes FROM taskPacks
+    const packs = yield* this.#db.all<TaskRange & PackColumns & Checksums>(
+      `SELECT number, first, count, sizes, side, inputs AS bytes, crc, headCrc FROM taskPacks
        WHERE job = ? AND first + count > ? AND first >= coalesce((SELECT max(first) FROM taskPacks WHERE job = ? AND first <= ?), 0)
        ORDER BY first LIMIT ?`,
       job,
       from,
       job,
       from,
-      last && last.pack.bytes <= aheadBytes ? maxAhead : 1,
+      last && typeof last.pack !== "string" && last.pack.bytes <= aheadBytes ? maxAhead : 1,
     );
-    for (const { number, first, count, ...columns } of packs)
-      this.#keep({ job, range: { number, first, count }, pack: new ValuePack(count, columns) });
+    for (const { number, first, count, ...columns } of packs) {
+      const range = { number, first, count };
+      this.#keep({ job, range, pack: examined(job, range, columns) });
+    }
     const [found] = packs;
     return found ? [{ number: found.number, first: found.first, count: found.count }] : [];
   }
@@ -122,18 +130,18 @@ export class TaskPacks {
     this.#kept.push(pack);
   }
 
-  *read(job: number, range: TaskRange): Step<ValuePack> {
+  *read(job: number, range: TaskRange): Step<ReadValues> {
     const at = this.#kept.findIndex((kept) => kept.job === job && kept.range.first === range.first);
     if (at >= 0) {
       const [kept] = this.#kept.splice(at, 1);
       this.#kept.push(kept!);
       return kept!.pack;
     }
-    const columns = (yield* this.#db.get<PackColumns>(
-      "SELECT sizes, side, inputs AS bytes FROM taskPacks WHERE number = ?",
+    const columns = (yield* this.#db.get<PackColumns & Checksums>(
+      "SELECT sizes, side, inputs AS bytes, crc, headCrc FROM taskPacks WHERE number = ?",
       range.number,
     ))!;
-    const pack = new ValuePack(range.count, columns);
+    const pack = examined(job, range, columns);
     this.#keep({ job, range, pack });
     return pack;
   }
@@ -177,14 +185,29 @@ export class TaskPacks {
 
   #write(job: number, { first, pack }: Tail): void {
     const { sizes, side, bytes } = pack.build();
+    const { crc, headCrc } = checksums(taskHead(job, { first, count: pack.count }), [sizes, side, bytes]);
     this.#db.write(
-      "INSERT INTO taskPacks (job, first, count, sizes, side, inputs) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO taskPacks (job, first, count, sizes, side, inputs, crc, headCrc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       job,
       first,
       pack.count,
       sizes,
       side,
       bytes,
+      crc,
+      headCrc,
     );
   }
+}
+
+/** The columns of a pack that say which tasks it has, for its checksum. */
+export function taskHead(job: number, { first, count }: Pick<TaskRange, "first" | "count">): number[] {
+  return [job, first, count];
+}
+
+/** The values of a pack, or the part of it that is not as it was written. */
+function examined(job: number, range: TaskRange, columns: PackColumns & Checksums): ReadValues {
+  const { sizes, side, bytes } = columns;
+  const found = examine(columns, taskHead(job, range), [sizes, side, bytes]);
+  return found === "sound" ? new ValuePack(range.count, columns) : found;
 }

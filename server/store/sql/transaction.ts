@@ -1,5 +1,6 @@
 import type { JobId } from "../../../shared/ids.ts";
 import type { JobRow } from "../store.ts";
+import type { Damage } from "./checksum.ts";
 import type { Claims } from "./claims.ts";
 import type { Database } from "./database.ts";
 import type { EndedSets } from "./ended-sets.ts";
@@ -30,6 +31,8 @@ export interface Transaction {
   blobUsage: { count: number; bytes: number } | undefined;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
+  /** Tells the operator of damaged data that a verb read. */
+  readonly damaged: (found: Damage) => void;
   /** Tells listeners that the end of another job released or blocked a job. */
   dependents: (row: JobRow) => void;
   /** Passes outcomes of its source on to a job soon. To be called after the commit. */

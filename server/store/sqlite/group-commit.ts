@@ -46,6 +46,7 @@ export class GroupCommit {
   /** Rows of all waiting verbs. */
   #rows = 0;
   #scheduled = false;
+  #isHeld = false;
   #idle: (() => void)[] = [];
 
   constructor(db: SqliteDatabase, hooks: Hooks) {
@@ -62,13 +63,27 @@ export class GroupCommit {
     });
   }
 
+  /** Holds all transactions back, but for those of {@link GroupCommit.letThrough}, until the returned function is called. */
+  hold(): () => void {
+    this.#isHeld = true;
+    return () => {
+      this.#isHeld = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    };
+  }
+
+  /** Runs the next transaction, if any verb waits, although transactions are held. */
+  letThrough(): void {
+    if (this.#waiting.length > 0) this.#take();
+  }
+
   /** Resolves when no verb waits. */
   async drained(): Promise<void> {
     if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#isHeld) return;
     this.#scheduled = true;
     if (this.#pacing.shouldPause(performance.now(), this.#rows)) this.#pause();
     else setImmediate(() => this.#turn());
@@ -85,6 +100,10 @@ export class GroupCommit {
 
   #turn(): void {
     this.#scheduled = false;
+    if (!this.#isHeld) this.#take();
+  }
+
+  #take(): void {
     const group = this.#waiting;
     this.#waiting = [];
     const rest = this.#commit(group);

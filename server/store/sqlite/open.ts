@@ -2,8 +2,9 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "../../../system/sqlite.ts";
 import { makeFolder } from "../../make-folder.ts";
-import type { Store } from "../store.ts";
+import type { Damage } from "../sql/checksum.ts";
 import { SqliteDatabase } from "./database.ts";
+import type { EmbeddedStore } from "./embedded-store.ts";
 import { openError } from "./failure.ts";
 import { noQuotas, type Quotas } from "../quotas.ts";
 import { migrate } from "./schema.ts";
@@ -16,6 +17,8 @@ interface SqliteStoreOptions {
   readonly clock?: () => number;
   /** Outcomes after which a job's low-water mark is written again. */
   readonly markEvery?: number;
+  /** Called with damaged data that was read. */
+  readonly onDamage?: (found: Damage) => void;
 }
 
 /** The database's name in the data directory. */
@@ -42,14 +45,20 @@ const filePragmas = `
  * @throws PlatformError DATA_DIRECTORY when the directory cannot be written, another server uses it, a newer Manyhands made it,
  * or its content is no database of Manyhands
  */
-export async function openSqliteStore(directory: string, options: SqliteStoreOptions = {}): Promise<Store> {
+export async function openSqliteStore(
+  directory: string,
+  options: SqliteStoreOptions = {},
+): Promise<EmbeddedStore> {
   let connection: DatabaseSync | undefined;
   try {
     makeFolder(directory);
     const path = join(directory, databaseName);
     // SQLite opens even a read-only file, and fails later with an "I/O error".
-    accessSync(existsSync(path) ? path : directory, constants.R_OK | constants.W_OK);
+    const isNew = !existsSync(path);
+    accessSync(isNew ? directory : path, constants.R_OK | constants.W_OK);
     connection = new DatabaseSync(path, { timeout: lockWaitMs });
+    // Has to come before the first table: see `giveBack`.
+    if (isNew) connection.exec("PRAGMA auto_vacuum = INCREMENTAL");
     connection.exec(filePragmas);
     // Takes the write lock once, so that a directory in use or read-only is refused at the start, not at the first job.
     connection.exec("BEGIN IMMEDIATE; COMMIT");
@@ -62,13 +71,29 @@ export async function openSqliteStore(directory: string, options: SqliteStoreOpt
   }
 }
 
+/** Makes the database of a data directory over, as small as what it holds. @throws PlatformError DATA_DIRECTORY, STORE_FULL */
+export function compactDatabase(directory: string): void {
+  let connection: DatabaseSync | undefined;
+  try {
+    connection = new DatabaseSync(join(directory, databaseName), { timeout: lockWaitMs });
+    // The setting is applied by VACUUM, and not in the mode of a log.
+    connection.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE");
+    migrate(new SqliteDatabase(connection), directory);
+    connection.exec("PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+  } catch (error) {
+    throw openError(directory, error);
+  } finally {
+    connection?.close();
+  }
+}
+
 /** A store in memory, for tests and for runs without a server. */
-export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise<Store> {
+export async function openMemoryStore(options: SqliteStoreOptions = {}): Promise<EmbeddedStore> {
   return openStoreOn(new SqliteDatabase(new DatabaseSync(":memory:")), options);
 }
 
 /** The store in a database that is open. */
-export function openStoreOn(db: SqliteDatabase, options: SqliteStoreOptions = {}): Store {
+export function openStoreOn(db: SqliteDatabase, options: SqliteStoreOptions = {}): EmbeddedStore {
   migrate(db, ":memory:");
   return makeStore(db, options);
 }
@@ -79,7 +104,7 @@ export function openStoreOn(db: SqliteDatabase, options: SqliteStoreOptions = {}
  */
 function makeStore(
   db: SqliteDatabase,
-  { clock = Date.now, markEvery = 4096, quotas = noQuotas }: SqliteStoreOptions,
-): Store {
-  return new SqliteStore(db, { clock, markEvery, quotas });
+  { clock = Date.now, markEvery = 4096, quotas = noQuotas, onDamage }: SqliteStoreOptions,
+): EmbeddedStore {
+  return new SqliteStore(db, { clock, markEvery, quotas, onDamage });
 }

@@ -167,6 +167,7 @@ const migrations: readonly Migration[] = [
   `,
   (db) => {
     db.exec(packTables);
+    addPackChecksums(db);
     packRows(db);
   },
   // From this version on a job that blocks others keeps its row in `waits`.
@@ -271,7 +272,26 @@ const migrations: readonly Migration[] = [
     PRIMARY KEY (job, idx)
   ) STRICT, WITHOUT ROWID;
   `,
+  // From this version on stored values have checksums; rows of earlier versions have none.
+  (db) => {
+    addPackChecksums(db);
+    db.exec(`
+      ALTER TABLE provisionalPacks ADD COLUMN crc INTEGER;
+      ALTER TABLE provisionalPacks ADD COLUMN headCrc INTEGER;
+      ALTER TABLE checkpoints ADD COLUMN crc INTEGER;
+      ALTER TABLE endedSets ADD COLUMN crc INTEGER;
+    `);
+  },
 ];
+
+/** Adds columns for checksums to packs, unless the packs were made from rows in this start: those have them. */
+function addPackChecksums(db: SqliteDatabase): void {
+  for (const table of ["taskPacks", "outcomePacks"]) {
+    const columns = finish(db.all<{ name: string }>(`PRAGMA table_info(${table})`));
+    if (columns.some(({ name }) => name === "crc")) continue;
+    db.exec(`ALTER TABLE ${table} ADD COLUMN crc INTEGER; ALTER TABLE ${table} ADD COLUMN headCrc INTEGER`);
+  }
+}
 
 /** The schema version this build writes. */
 const schemaVersion = migrations.length;

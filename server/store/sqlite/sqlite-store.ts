@@ -1,5 +1,7 @@
-import { PlatformError } from "../../../shared/errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, PlatformError } from "../../../shared/errors.ts";
 import type { Quotas } from "../quotas.ts";
+import type { Damage } from "../sql/checksum.ts";
 import { finish } from "../sql/database.ts";
 import { EndedSets } from "../sql/ended-sets.ts";
 import { JobCache } from "../sql/job-cache.ts";
@@ -12,29 +14,45 @@ import { countUsage, UsageLedger } from "../sql/usage-ledger.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { LocalClaims } from "./claims.ts";
 import type { SqliteDatabase } from "./database.ts";
+import type { EmbeddedStore } from "./embedded-store.ts";
 import { storeError } from "./failure.ts";
+import { giveBack } from "./give-back.ts";
 import { GroupCommit } from "./group-commit.ts";
+
+/** Space is given back with an eighth of the time: 120 MiB take less than a minute. */
+const giveBackGapMs = 20;
+/** Pages by which the file is cut at once, 16 MiB: a file system takes long over more. */
+const pagesPerCut = 4096;
 
 /**
  * The Store on one SQLite connection, which owns its database. Made by `openSqliteStore` and `openMemoryStore`.
  *
  * Measured by `npm run bench -- store`: 10^6 tasks pass through all verbs at 650,000/s on a RAM disk, in batches of 500.
  */
-export class SqliteStore extends SqlStore {
+export class SqliteStore extends SqlStore implements EmbeddedStore {
   protected readonly parts: Transaction;
   readonly #db: SqliteDatabase;
   readonly #group: GroupCommit;
   #closing: Promise<void> | undefined;
+  #isGivingBack = false;
 
-  constructor(db: SqliteDatabase, options: { clock: () => number; markEvery: number; quotas: Quotas }) {
+  constructor(
+    db: SqliteDatabase,
+    options: {
+      clock: () => number;
+      markEvery: number;
+      quotas: Quotas;
+      onDamage?: ((found: Damage) => void) | undefined;
+    },
+  ) {
     super();
     const effects: (() => void)[] = [];
     const afterCommit = (effect: () => void) => effects.push(effect);
-    const { clock, markEvery, quotas } = options;
+    const { clock, markEvery, quotas, onDamage = () => {} } = options;
     const tasks = new TaskPacks(db);
     const usage = new UsageLedger(quotas, finish(countUsage(db)));
     const ended = new EndedSets(db, markEvery);
-    const provisional = new ProvisionalPacks(db, ended);
+    const provisional = new ProvisionalPacks(db, ended, onDamage);
     const parts: Transaction = {
       db,
       jobs: new JobCache(db, usage),
@@ -48,6 +66,7 @@ export class SqliteStore extends SqlStore {
       reopened: new Set(),
       blobUsage: undefined,
       dependents: () => {},
+      damaged: onDamage,
       afterCommit,
       clock,
     };
@@ -80,6 +99,7 @@ export class SqliteStore extends SqlStore {
     });
     // After any failure the next start resumes the sweep.
     this.sweepForgotten().catch(() => {});
+    void this.#giveBack();
   }
 
   async check() {
@@ -89,6 +109,23 @@ export class SqliteStore extends SqlStore {
       // Writes the first page unchanged.
       this.#db.exec(`PRAGMA user_version = ${row?.user_version ?? 0}`);
     });
+  }
+
+  async backup(file: string, onProgress: (share: number) => void = () => {}) {
+    this.#mustBeOpen();
+    const release = this.#group.hold();
+    try {
+      await this.#db.backup(file, (share) => {
+        this.#group.letThrough();
+        onProgress(share);
+      });
+    } catch (error) {
+      // The file may be on another disk than the store.
+      const said = messageOf(error);
+      throw new PlatformError("FILE_FAILED", `The copy ${file} cannot be written: ${said}.`, error);
+    } finally {
+      release();
+    }
   }
 
   close() {
@@ -115,6 +152,37 @@ export class SqliteStore extends SqlStore {
   /** Claims are in memory, so that changing them needs no commit. */
   protected claiming<T>(verb: Verb<T>): Promise<T> {
     return this.read(verb);
+  }
+
+  protected override async sweep(number: number): Promise<void> {
+    await super.sweep(number);
+    void this.#giveBack();
+  }
+
+  /** Gives free space back in the background, as long as there is much of it. */
+  async #giveBack(): Promise<void> {
+    if (this.#isGivingBack) return;
+    this.#isGivingBack = true;
+    try {
+      let freed = 0;
+      for (let more = true; more;) {
+        this.#mustBeOpen();
+        const stride = await this.#group.write(() => giveBack(this.#db));
+        ({ more } = stride);
+        freed += stride.freed;
+        if (freed > 0 && (!more || freed >= pagesPerCut)) {
+          this.#mustBeOpen();
+          // The checkpoint cuts the file.
+          this.#db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+          freed = 0;
+        }
+        if (more) await sleep(giveBackGapMs);
+      }
+    } catch {
+      // Space is given back after the next deletion, or the next start.
+    } finally {
+      this.#isGivingBack = false;
+    }
   }
 
   #mustBeOpen(): void {

@@ -2,6 +2,7 @@ import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { Checks, JobRow, NewOutcome } from "../../store.ts";
 import type { ProvisionalPack } from "../provisional-packs.ts";
 import { withChecks } from "../statement.ts";
+import type { ValuePack } from "../value-pack.ts";
 import type { Transaction } from "../transaction.ts";
 import { complete } from "./complete.ts";
 import { forgetResults } from "./withdraw-provisional.ts";
@@ -13,14 +14,14 @@ export function* acceptProvisional(
   window: number,
   indexes: readonly TaskIndex[],
   checks?: Partial<Checks>,
-): Step<{ accepted: TaskIndex[]; dropped: TaskIndex[]; job: JobRow }> {
+): Step<{ accepted: TaskIndex[]; dropped: TaskIndex[]; reopened: TaskIndex[]; job: JobRow }> {
   const { jobs, provisional } = transaction;
   const job = yield* jobs.need(id);
   const packs = job.hasProvisional ? yield* provisional.take(job, window) : [];
-  if (packs.length === 0) return { accepted: [], dropped: [...indexes], job: job.row };
+  if (packs.length === 0) return { accepted: [], dropped: [...indexes], reopened: [], job: job.row };
   const { outcomes, missing, rest } = choose(packs, indexes);
   const bytes = packs.reduce((sum, pack) => sum + pack.bytes, 0);
-  yield* forgetResults(
+  const reopened = yield* forgetResults(
     transaction,
     job,
     window,
@@ -34,7 +35,7 @@ export function* acceptProvisional(
       statement: { ...statement, strangers: statement.strangers + accepted.length },
     });
   }
-  return { accepted, dropped: [...dropped, ...missing], job: job.row };
+  return { accepted, dropped: [...dropped, ...missing], reopened, job: job.row };
 }
 
 /** The results with these indexes as outcomes, in the order of `indexes`; the indexes without a result; the results that are left. */
@@ -42,10 +43,13 @@ function choose(
   packs: readonly ProvisionalPack[],
   indexes: readonly TaskIndex[],
 ): { outcomes: NewOutcome[]; missing: TaskIndex[]; rest: TaskIndex[] } {
-  const results = new Map<TaskIndex, { values: ProvisionalPack["values"]; position: number }>();
+  const results = new Map<TaskIndex, { values: ValuePack; position: number }>();
+  const rest: TaskIndex[] = [];
   for (const { indexes: delivered, values } of packs)
-    for (let position = 0; position < delivered.length; position++)
-      results.set(delivered[position]!, { values, position });
+    if (!values) rest.push(...delivered);
+    else
+      for (let position = 0; position < delivered.length; position++)
+        results.set(delivered[position]!, { values, position });
   const outcomes: NewOutcome[] = [];
   const missing: TaskIndex[] = [];
   for (const index of indexes) {
@@ -58,5 +62,5 @@ function choose(
     const { payload, refs } = result.values.value(result.position);
     outcomes.push({ state: "done", index, output: payload, refs });
   }
-  return { outcomes, missing, rest: [...results.keys()] };
+  return { outcomes, missing, rest: [...rest, ...results.keys()] };
 }

@@ -1,6 +1,7 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { CheckpointAuthor } from "../../store.ts";
 import type { Transaction } from "../transaction.ts";
+import { checksum } from "../checksum.ts";
 import { isActive, isOpen } from "./ending.ts";
 import type { Step } from "../database.ts";
 
@@ -16,13 +17,15 @@ export function* checkpoint(
   const job = yield* jobs.find(id);
   if (!job || !isActive(job) || !(yield* isOpen(transaction, job, index))) return;
   db.write(
-    `INSERT INTO checkpoints (job, idx, state, client, cohort) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (job, idx) DO UPDATE SET state = excluded.state, client = excluded.client, cohort = excluded.cohort`,
+    `INSERT INTO checkpoints (job, idx, state, client, cohort, crc) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (job, idx) DO UPDATE
+     SET state = excluded.state, client = excluded.client, cohort = excluded.cohort, crc = excluded.crc`,
     job.number,
     index,
     state,
     by?.client ?? null,
     by?.cohort ?? null,
+    checksum([job.number, index, state]),
   );
   job.hasSideRows = true;
   jobs.touch(job);

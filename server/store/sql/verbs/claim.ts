@@ -1,5 +1,6 @@
 import type { ClientId, JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { ClaimedTask } from "../../store.ts";
+import { checksum } from "../checksum.ts";
 import type { JobClaims } from "../claims.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
@@ -159,6 +160,7 @@ function* take(
 ): Step<void> {
   if (indexes.length === 0) return;
   const pack = yield* transaction.tasks.read(job.number, range);
+  if (typeof pack === "string") return takeDamaged(transaction, job, indexes, pack, tasks);
   const values = pack.values(indexes.map((index) => index - range.first));
   // A loop over positions allocates 180 bytes a task; `entries()` with another object in between 317.
   for (let at = 0; at < values.length; at++) {
@@ -171,6 +173,28 @@ function* take(
   }
 }
 
+/**
+ * Claims tasks whose inputs are damaged, so that the caller ends them. When even the indexes are damaged, the tasks are claimed and left: they
+ * may be others.
+ */
+function takeDamaged(
+  transaction: Transaction,
+  job: CachedJob,
+  indexes: readonly TaskIndex[],
+  part: "values" | "head",
+  tasks: ClaimedTask[],
+): void {
+  transaction.damaged({ what: "inputs", job: job.row.id, tasks: indexes });
+  if (part === "values") for (const index of indexes) tasks.push(damagedTask(index));
+}
+
+/** A task whose input is damaged on disk. */
+export function damagedTask(index: TaskIndex): ClaimedTask {
+  return { index, input: noInput, refs: [], ...noSideRows, isDamaged: true };
+}
+
+const noInput = new Uint8Array();
+
 type SideRows = Pick<ClaimedTask, "attempts" | "checkpoint" | "checkpointBy">;
 
 const noSideRows: SideRows = { attempts: 0, checkpoint: undefined, checkpointBy: undefined };
@@ -180,16 +204,22 @@ interface SideColumns {
   readonly state: Uint8Array | null;
   readonly client: ClientId | null;
   readonly cohort: string | null;
+  readonly crc: number | null;
 }
 
-function* sideRows({ db }: Transaction, job: CachedJob, index: TaskIndex): Step<SideRows> {
-  const side = yield* db.get<SideColumns>(
-    `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts, state, client, cohort
+function* sideRows(transaction: Transaction, job: CachedJob, index: TaskIndex): Step<SideRows> {
+  const side = yield* transaction.db.get<SideColumns>(
+    `SELECT (SELECT attempts FROM attempts WHERE job = ?1 AND idx = ?2) AS attempts, state, client, cohort, crc
      FROM (SELECT 1) AS one LEFT JOIN checkpoints ON job = ?1 AND idx = ?2`,
     job.number,
     index,
   );
-  const { attempts, state, client, cohort } = side!;
+  const { attempts, state, client, cohort, crc } = side!;
+  if (crc !== null && crc !== checksum([job.number, index, state])) {
+    // The task is computed from its beginning.
+    transaction.damaged({ what: "checkpoint", job: job.row.id, tasks: [index] });
+    return { ...noSideRows, attempts: attempts ?? 0 };
+  }
   const checkpointBy = client === null || cohort === null ? undefined : { client, cohort };
   return { attempts: attempts ?? 0, checkpoint: state ?? undefined, checkpointBy };
 }

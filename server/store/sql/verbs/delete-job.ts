@@ -10,8 +10,8 @@ import type { Step } from "../database.ts";
 /** Rows removed between two readings of the clock: of packs, 5 MiB at most (3 ms). */
 const stride = 200;
 const packStride = 20;
-/** A sweep delays other work for at most this long. */
-const sweepMs = 10;
+/** A sweep delays other work for at most this long, and the commit, which may have a checkpoint with it, for 5 to 30 ms. */
+const sweepMs = 5;
 
 /**
  * Makes the job vanish at once; sweeps remove its rows later.

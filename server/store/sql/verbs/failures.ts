@@ -1,12 +1,30 @@
-import type { JobId } from "../../../../shared/ids.ts";
+import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import { describeDamage, examine, type Checksums, type Damage } from "../checksum.ts";
+import { outcomeHead } from "../outcome-packs.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Step } from "../database.ts";
 
-export function* failures({ db, jobs }: Transaction, id: JobId, limit: number): Step<TaskFailure[]> {
-  return (yield* db.all<{ failure: string }>(
-    "SELECT failure FROM outcomePacks WHERE job = ? AND failure IS NOT NULL ORDER BY seq LIMIT ?",
-    (yield* jobs.need(id)).number,
+interface FailureColumns extends Checksums {
+  readonly seq: number;
+  readonly first: TaskIndex;
+  readonly failure: string;
+}
+
+export function* failures(transaction: Transaction, id: JobId, limit: number): Step<TaskFailure[]> {
+  const { number } = yield* transaction.jobs.need(id);
+  const rows = yield* transaction.db.all<FailureColumns>(
+    `SELECT seq, first, failure, crc, headCrc FROM outcomePacks WHERE job = ? AND failure IS NOT NULL
+     ORDER BY seq LIMIT ?`,
+    number,
     limit,
-  )).map(({ failure }) => JSON.parse(failure) as TaskFailure);
+  );
+  return rows.map((columns) => {
+    const { seq, first, failure } = columns;
+    const head = outcomeHead({ job: number, seq, count: 1, first, runs: null });
+    if (examine(columns, head, [failure]) === "sound") return JSON.parse(failure) as TaskFailure;
+    const damage: Damage = { what: "failure", job: id, tasks: [first] };
+    transaction.damaged(damage);
+    return { index: first, kind: "data", message: describeDamage(damage), attempts: 0 };
+  });
 }

@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import type { BlobName } from "../../../../shared/data-reference.ts";
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { Sha256 } from "../../../../shared/ids.ts";
+import { damagedError } from "../checksum.ts";
 import { hashColumn, readHash } from "../columns.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Step } from "../database.ts";
@@ -16,6 +18,10 @@ export function* putKernel(
   db.holdings("share");
   const isNew = !(yield* isOwner(db, column, customer));
   if (isNew) yield* usage.mustFit(customer, { kernels: 1, bytes: source.length });
+  const stored = yield* db.get<{ source: Uint8Array }>("SELECT source FROM kernels WHERE sha256 = ?", column);
+  if (stored && Buffer.compare(stored.source, source) !== 0)
+    // The stored source is damaged: `source` has the kernel's hash.
+    db.write("UPDATE kernels SET source = ?, size = ? WHERE sha256 = ?", source, source.length, column);
   if ((yield* db.run("UPDATE kernels SET touchedAt = ? WHERE sha256 = ?", clock(), column)) === 0)
     db.write(
       "INSERT INTO kernels (sha256, size, source, touchedAt) VALUES (?, ?, ?, ?)",
@@ -30,15 +36,20 @@ export function* putKernel(
   return true;
 }
 
+/** @throws PlatformError DATA_DIRECTORY when the kernel is damaged on disk */
 export function* getKernel(
-  { db }: Transaction,
+  { db, damaged }: Transaction,
   sha256: Sha256,
   customer?: string,
 ): Step<Uint8Array | undefined> {
   const column = hashColumn(sha256);
   if (customer !== undefined && !(yield* isOwner(db, column, customer))) return undefined;
-  return (yield* db.get<{ source: Uint8Array }>("SELECT source FROM kernels WHERE sha256 = ?", column))
-    ?.source;
+  const found = yield* db.get<{ source: Uint8Array }>("SELECT source FROM kernels WHERE sha256 = ?", column);
+  if (found && createHash("sha256").update(found.source).digest("hex") !== sha256) {
+    damaged({ what: "kernel", kernel: sha256 });
+    throw damagedError({ what: "kernel", kernel: sha256 });
+  }
+  return found?.source;
 }
 
 export function* listKernels({ db }: Transaction, customer?: string): Step<BlobName[]> {

@@ -47,6 +47,7 @@ export function* provisionalResults(
   for (const index of indexes) {
     for (const window of tasks.windowsOf(index)) {
       const result = yield* reader.output(window, index);
+      if (!result) continue;
       bytes += rowBytes + (result.output instanceof Uint8Array ? result.output.length : 0);
       page.push({ ...result, client: clients.get(window)! });
     }
@@ -104,9 +105,12 @@ class PageReader {
     this.#job = job;
   }
 
-  *output(window: number, index: TaskIndex): Step<NewOutput> {
-    const place = (yield* this.#placesOf(window)).get(index)!;
-    const [value] = (yield* this.#valuesOf(place)).values([place.position]);
+  /** @returns undefined when the output is damaged */
+  *output(window: number, index: TaskIndex): Step<NewOutput | undefined> {
+    const place = (yield* this.#placesOf(window)).get(index);
+    const values = place && (yield* this.#valuesOf(place));
+    if (!values) return undefined;
+    const [value] = values.values([place.position]);
     return { index, output: value!.payload, refs: value!.refs };
   }
 
@@ -119,10 +123,11 @@ class PageReader {
     return places;
   }
 
-  *#valuesOf(place: ResultPlace): Step<ValuePack> {
+  *#valuesOf(place: ResultPlace): Step<ValuePack | undefined> {
     let values = this.#packs.get(place.pack);
     if (!values) {
-      values = yield* this.#transaction.provisional.valuesOf(place);
+      values = yield* this.#transaction.provisional.valuesOf(this.#job, place);
+      if (!values) return undefined;
       const [oldest] = this.#packs.keys();
       if (this.#packs.size >= maxKept && oldest !== undefined) this.#packs.delete(oldest);
       this.#packs.set(place.pack, values);

@@ -1,7 +1,10 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import { unreadableOutput } from "../../../../shared/wire/task.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { ResultRow } from "../../store.ts";
+import { damagedError, describeDamage, examine, type Checksums, type Damage } from "../checksum.ts";
 import { decodeRuns } from "../index-runs.ts";
+import { outcomeHead } from "../outcome-packs.ts";
 import type { Transaction } from "../transaction.ts";
 import { ValuePack } from "../value-pack.ts";
 import type { Step } from "../database.ts";
@@ -17,6 +20,8 @@ interface OutcomeColumns {
   readonly outputs: Uint8Array | null;
   readonly failure: string | null;
 }
+
+interface StoredOutcomes extends OutcomeColumns, Checksums {}
 
 /** Estimated bytes of a result beside its output; the limit is approximate, too. */
 const rowBytes = 64;
@@ -37,7 +42,16 @@ export function* results(
   maxBytes: number,
 ): Step<ResultRow[]> {
   const { number, row } = yield* transaction.jobs.need(id);
-  const page: Page = { rows: [], after, limit, maxBytes, bytes: 0 };
+  const page: Page = {
+    id,
+    job: number,
+    damaged: transaction.damaged,
+    rows: [],
+    after,
+    limit,
+    maxBytes,
+    bytes: 0,
+  };
   // A customer that follows a job asks repeatedly at the job's end.
   if (after >= row.lastSeq || limit < 1) return page.rows;
   let next = yield* packOf(transaction, number, after + 1);
@@ -56,6 +70,10 @@ export function* results(
 
 /** A page under way. */
 interface Page {
+  readonly id: JobId;
+  /** The job's number. */
+  readonly job: number;
+  readonly damaged: Transaction["damaged"];
   readonly rows: ResultRow[];
   readonly after: number;
   readonly limit: number;
@@ -63,12 +81,38 @@ interface Page {
   bytes: number;
 }
 
-/** Adds the results of a pack. @returns whether the page is full */
-function fill(page: Page, columns: OutcomeColumns): boolean {
-  const { rows, after, limit, maxBytes } = page;
-  const { seq, count, first, runs, outputs, failure } = columns;
+/**
+ * Adds the results of a pack.
+ * @returns whether the page is full
+ * @throws PlatformError when it is not even known which results those are, and the page has none before them
+ */
+function fill(page: Page, columns: StoredOutcomes): boolean {
+  const { id, job, damaged, rows, after, limit, maxBytes } = page;
+  const { seq, count, first, runs, outputs, failure, sizes, side } = columns;
   const from = Math.max(0, after + 1 - seq);
   if (from >= count) return false;
+  const found = examine(
+    columns,
+    outcomeHead({ job, ...columns }),
+    outputs ? [sizes, side, outputs] : [failure],
+  );
+  if (found === "head") {
+    const damage: Damage = { what: "outputs", job: id };
+    damaged(damage);
+    // The results up to here are read first.
+    if (rows.length > 0) return true;
+    throw damagedError(damage);
+  }
+  if (found === "values") {
+    const indexes = decodeRuns(first, count, runs);
+    const damage: Damage = { what: outputs ? "outputs" : "failure", job: id, tasks: indexes };
+    damaged(damage);
+    for (let at = from; at < count; at++) {
+      rows.push(damagedRow(seq + at, indexes[at]!, damage));
+      if (rows.length >= limit) return true;
+    }
+    return false;
+  }
   const pack = outputs && new ValuePack(count, { ...columns, bytes: outputs });
   const indexes = decodeRuns(first, count, runs);
   for (let at = from; at < count; at++) {
@@ -91,9 +135,9 @@ function* packOf({ db }: Transaction, job: number, seq: number): Step<number> {
 }
 
 /** Packs with results from `seq` on, in order. */
-function packsFrom({ db }: Transaction, job: number, seq: number, limit: number): Step<OutcomeColumns[]> {
-  return db.all<OutcomeColumns>(
-    `SELECT seq, count, first, runs, sizes, side, outputs, failure FROM outcomePacks
+function packsFrom({ db }: Transaction, job: number, seq: number, limit: number): Step<StoredOutcomes[]> {
+  return db.all<StoredOutcomes>(
+    `SELECT seq, count, first, runs, sizes, side, outputs, failure, crc, headCrc FROM outcomePacks
      WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?`,
     job,
     seq,
@@ -104,6 +148,12 @@ function packsFrom({ db }: Transaction, job: number, seq: number, limit: number)
 function doneRow(seq: number, index: TaskIndex, pack: ValuePack, at: number): ResultRow {
   const { payload, refs } = pack.value(at);
   return { seq, index, state: "done", output: payload, refs };
+}
+
+/** What a reader gets in place of a damaged outcome: an error, and never another value ([ROT-1]). */
+function damagedRow(seq: number, index: TaskIndex, damage: Damage): ResultRow {
+  const message = unreadableOutput(describeDamage(damage));
+  return { seq, index, state: "failed", failure: { index, kind: "data", message, attempts: 0 } };
 }
 
 function failedRow(seq: number, index: TaskIndex, failure: string): ResultRow {

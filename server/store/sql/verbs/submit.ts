@@ -3,6 +3,7 @@ import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import type { Payload } from "../../../../shared/wire/protocol.ts";
 import type { NewTask } from "../../store.ts";
+import { damagedError } from "../checksum.ts";
 import { blobsOf } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
@@ -70,6 +71,7 @@ function* withoutRepeats(
   for (const one of tasks) {
     const { index, input } = one;
     const known = seen.get(index) ?? (yield* storedInput(transaction, job, index));
+    if (known === "damaged") throw damagedError({ what: "inputs", job: job.row.id, tasks: [index] });
     if (known === undefined) {
       seen.set(index, input);
       fresh.push(one);
@@ -92,7 +94,7 @@ function goOn(job: CachedJob, tasks: readonly NewTask[]): boolean {
   return true;
 }
 
-function* storedInput({ tasks }: Transaction, job: CachedJob, index: TaskIndex): Step<Payload | undefined> {
+function* storedInput({ tasks }: Transaction, job: CachedJob, index: TaskIndex) {
   return index >= job.nextIndex ? undefined : yield* tasks.input(job.number, index);
 }
 

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { PlatformError } from "../../shared/errors.ts";
+import type { BlobStore } from "../blobs/blob-store.ts";
+import { scrub } from "./scrub.ts";
+
+/** The server has other things to do when it starts. */
+const firstMs = 10 * 60_000;
+/** A pass begins at most this often: everything is read once a month, or as often as the rate lets it. */
+const passMs = 30 * 24 * 3_600_000;
+/** 5 ms of records take 2 % of the event loop. */
+const recordPauseMs = 250;
+
+type Parts = Omit<
+  Parameters<typeof scrub>[0],
+  "signal" | "onProgress" | "pauseMs" | "readsBlobs" | "blobs"
+> & {
+  readonly blobs: Pick<BlobStore, "list" | "verify" | "damaged" | "verifiesItself">;
+  readonly log: Logger;
+  readonly bytesPerSecond: number;
+};
+
+/**
+ * Verifies everything that is stored, slowly, as long as the server runs; blobs only where their medium does not verify itself.
+ * @returns a function that ends that
+ */
+export function scrubInBackground(parts: Parts): () => void {
+  const end = new AbortController();
+  void run(parts, end.signal);
+  return () => end.abort();
+}
+
+async function run({ log, ...parts }: Parts, signal: AbortSignal): Promise<void> {
+  for (let waitMs = firstMs; !signal.aborted;) {
+    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted) return;
+    const startedAt = Date.now();
+    try {
+      const { damagedBlobs, damagedRecords, ...read } = await scrub({
+        ...parts,
+        readsBlobs: !parts.blobs.verifiesItself,
+        signal,
+        pauseMs: recordPauseMs,
+      });
+      log.info(
+        { ...read, damagedBlobs: damagedBlobs.length, damagedRecords },
+        "verified everything that is stored",
+      );
+    } catch (error) {
+      if (signal.aborted || PlatformError.from(error).code === "SHUTTING_DOWN") return;
+      log.error({ err: error }, "could not verify what is stored");
+    }
+    waitMs = Math.max(firstMs, passMs - (Date.now() - startedAt));
+  }
+}
