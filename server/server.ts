@@ -75,12 +75,16 @@ export async function startServer(
   const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
   let directory: ServerDirectory | undefined;
-  const { servers = () => directory?.urls ?? [] } = rest;
+  const { servers = defaultServerOptions.servers } = rest;
+  const told = (): readonly string[] => {
+    const named = servers();
+    return named.length > 0 ? named : (directory?.urls ?? []);
+  };
   const options: ServerOptions = {
     ...defaultServerOptions,
     ...rest,
     publicUrl,
-    servers: () => readAddresses(servers()),
+    servers: () => readAddresses(told()),
   };
   checkHost(options.host);
   // A wrong address is found before anything is opened.

@@ -12,6 +12,7 @@ import {
   submitJob,
 } from "../support/jobs.ts";
 import type { ServerStatus } from "../../shared/wire/rest.ts";
+import { launchBrowser } from "../support/browser.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startBalancer } from "../support/balancer.ts";
 import { hasPostgres, Postgres } from "../support/postgres.ts";
@@ -230,6 +231,32 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
     await expectResults(c, id);
     await until(async () => (await readJob(b, id)).state === "finished");
   }, 90_000);
+
+  test("[SERVERS-7] [SERVERS-10] an open tab takes its task to another server when its own is killed", async () => {
+    const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
+    const browser = await launchBrowser();
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage();
+    // The page may connect to the servers that are known when it is opened.
+    await until(async () => {
+      const { servers: all = [] } = await request<ServerStatus>(a, "GET", "/api/status");
+      return all.filter(({ url }) => url !== null).length === 3;
+    });
+    await page.goto(`${a.url}/?auto=1`);
+    const id = await submitJob(c, slow, [{ x: 3, ms: 8000 }], { math: "native", verify: "off" });
+    await until(
+      async () => (await readJob(c, id)).counts.running === 1 && (await readJob(c, id)).fraction > 0.1,
+    );
+    const killedAt = Date.now();
+    await a.kill();
+    await until(async () => (await readJob(c, id)).state === "finished", 30_000);
+    const [line] = await readResults(c, id);
+    expect(line).toMatchObject({ state: "done", output: { x: 9 } });
+    // The task began before its server was killed, and was not computed again.
+    expect((line as { output: { from: number } }).output.from).toBeLessThan(killedAt);
+    const clients = (await Promise.all([b, c].map(readClients))).flat();
+    expect(clients.filter(({ connected }) => connected)).toMatchObject([{ kind: "browser", done: 1 }]);
+  }, 60_000);
 
   test("[SERVERS-8] [SERVERS-11] a PostgreSQL that restarts and crashes, and a server that is cut off from it, lose nothing", async () => {
     const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
