@@ -280,7 +280,8 @@ describe("[VERIFY-5] a kernel that gives different results", () => {
 
   test("is doubted when tasks are wrong a second time in another cohort, although most audits agree", async () => {
     const world = await VerificationWorld.open({ auditors: true });
-    const job = await world.job(400);
+    // Enough tasks that audits, which are drawn by chance, come upon wrong ones again and again.
+    const job = await world.job(1500);
     const differs: Computer = (input) => (input as number) ** 2 + ((input as number) % 5 === 0 ? 0.5 : 0);
     const even = world.stranger(square, "other engine");
     await world.work(even, 200);
