@@ -55,7 +55,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
       `UPDATE ${schema}.servers SET expires = clock_timestamp() - interval '1 s', buried = true WHERE name = '${name}'`,
     );
 
-  it("[SERVERS-1] [SERVERS-2] claims of two servers exclude each other, whoever submits and gives back", async () => {
+  it("[SHARED-1] [SHARED-2] claims of two servers exclude each other, whoever submits and gives back", async () => {
     expect(await claimed(a, 3)).toEqual([0, 1, 2]);
     expect(await claimed(b, 3)).toEqual([3, 4, 5]);
     expect(await claimed(a, 3)).toEqual([6, 7, 8]);
@@ -66,7 +66,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await claimed(b, all)).toEqual([]);
   });
 
-  it("[SERVERS-1] [CLAIM-1] two servers that claim at once get every task once", async () => {
+  it("[SHARED-1] [CLAIM-1] two servers that claim at once get every task once", async () => {
     await a.submit(id, tasks(10, 2000));
     const got: number[] = [];
     const drain = async (store: SharedStore) => {
@@ -76,7 +76,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(got.sort((x, y) => x - y)).toEqual(Array.from({ length: 2000 }, (_, k) => k));
   });
 
-  it("[SERVERS-1] [ONCE-1] takes the result of a task that another server claimed, once", async () => {
+  it("[SHARED-1] [ONCE-1] takes the result of a task that another server claimed, once", async () => {
     await claimed(a, 5);
     expect(await b.complete(id, [done(0), failed(1)])).toMatchObject({ accepted: [0, 1] });
     expect(await a.complete(id, [done(0), done(1), done(2)])).toMatchObject({
@@ -97,7 +97,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await claimed(a, 1)).toEqual([1]);
   });
 
-  it("[SERVERS-1] many results through both servers end every task once", async () => {
+  it("[SHARED-1] many results through both servers end every task once", async () => {
     const count = 3000;
     await a.submit(id, tasks(10, count));
     await a.closeJob(id);
@@ -118,7 +118,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     );
   });
 
-  it("[SERVERS-1] a job is made once a key by two servers at once, and ends for both", async () => {
+  it("[SHARED-1] a job is made once a key by two servers at once, and ends for both", async () => {
     const made = await Promise.all(
       [a, b, a, b].map((store, k) => store.createJob(newJob({ id: jobId(10 + k), key: "k" }))),
     );
@@ -133,7 +133,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     await refuses("NOT_FOUND", a.submit(id, tasks(0, 1)));
   });
 
-  it("[SERVERS-2] claims of a server that ended, or died, return, and the others are told", async () => {
+  it("[SHARED-2] claims of a server that ended, or died, return, and the others are told", async () => {
     const news: News[] = [];
     b.onNews((heard) => news.push(heard));
     expect(await claimed(a, 4)).toEqual([0, 1, 2, 3]);
@@ -148,7 +148,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await claimed(b, 4)).toEqual([0, 2, 3, 4]);
   });
 
-  it("[SERVERS-2] provisional results keep their tasks claimed when the server dies", async () => {
+  it("[SHARED-2] provisional results keep their tasks claimed when the server dies", async () => {
     await claimed(a, 3);
     await a.keepProvisional(id, { number: 7, client: "c_x" as ClientId, cohort: "lab" }, [output(1)]);
     await a.close();
@@ -157,7 +157,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await claimed(b, 1)).toEqual([1]);
   });
 
-  it("[SERVERS-3] a server that was declared dead writes nothing, says so, and goes on as a new one", async () => {
+  it("[SHARED-3] a server that was declared dead writes nothing, says so, and goes on as a new one", async () => {
     let fenced = 0;
     a.onFenced(() => fenced++);
     await a.introduce("a", ["http://a.example"]);
@@ -175,7 +175,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     ]);
   });
 
-  it("[SERVERS-2] [SERVERS-3] a process that is stopped past its time loses its claims, and what it writes then does not count", async () => {
+  it("[SHARED-2] [SHARED-3] a process that is stopped past its time loses its claims, and what it writes then does not count", async () => {
     const holder = spawn(
       process.execPath,
       [join(import.meta.dirname, "postgres-holder.ts"), url, `${timeToLiveMs}`],
@@ -201,7 +201,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await b.complete(id, [done(0), done(1)])).toMatchObject({ accepted: [0], dropped: [1] });
   });
 
-  it("[SERVERS-3] an idle server that was declared dead notices by itself", async () => {
+  it("[SHARED-3] an idle server that was declared dead notices by itself", async () => {
     const told = new Promise<void>((resolve) => a.onFenced(resolve));
     await claimed(a, 4);
     await kill("a");
@@ -210,7 +210,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await claimed(a, 1)).toEqual([1]);
   });
 
-  it("[SERVERS-4] tells what another server changed", async () => {
+  it("[SHARED-4] tells what another server changed", async () => {
     const news: News[] = [];
     a.onNews((heard) => news.push(heard));
     const kinds = (job = id) =>
@@ -232,7 +232,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect(await a.listBans()).toMatchObject([{ subject: "c_bad" }]);
   });
 
-  it("[SERVERS-4] finds by polling what no notification told", async () => {
+  it("[SHARED-4] finds by polling what no notification told", async () => {
     const news: News[] = [];
     a.onNews((heard) => news.push(heard));
     // As from a server whose notification was lost.
@@ -241,7 +241,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect((await a.setPriority(id, 1)).paused).toBe(true);
   });
 
-  it("[SERVERS-1] [QUOTA-2] counts what both servers take to one quota", async () => {
+  it("[SHARED-1] [QUOTA-2] counts what both servers take to one quota", async () => {
     const quotas = { bytes: all, jobs: 3, kernels: 9, openTasks: 12 };
     const [c, d] = [await open({ quotas }), await open({ quotas })];
     await c.submit(id, tasks(10, 11));
@@ -251,7 +251,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     expect((await c.usage("ada")).openTasks).toBe(12);
   });
 
-  it("[SERVERS-5] another server goes on with what a server left half-way when it died", async () => {
+  it("[SHARED-5] another server goes on with what a server left half-way when it died", async () => {
     await a.createJob(newJob({ id: jobId(2), inputsFrom: id }));
     // A deletion of which only the first commit was made, and an outcome that was not passed on.
     await postgres.query(`INSERT INTO ${schema}."forgottenJobs" VALUES (77, 'ada')`);
