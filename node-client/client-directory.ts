@@ -20,7 +20,7 @@ interface Kept {
 
 /** A directory that belongs to this process for its lifetime. */
 export interface ClientDirectory {
-  /** What an earlier client of this directory kept of servers, of which some addresses are known. */
+  /** Servers that an earlier client of this directory kept, found by any of their addresses. */
   kept(servers: readonly string[]): Kept;
   /** Keeps the addresses of servers and the identity that they gave this client; the first of them welcomed it. */
   keep(servers: readonly string[], identity: Identity): void;

@@ -33,7 +33,7 @@ export interface ServerOptions {
   readonly allowHosts: readonly string[];
   /** Whether X-Forwarded-* of a proxy in front is trusted. */
   readonly trustProxy: boolean;
-  /** Where several servers keep their blobs: `s3://bucket…` or a directory; undefined: in the data directory of this server. */
+  /** Place of blobs that several servers share: `s3://bucket…` or a directory; undefined: in the data directory of this server. */
   readonly blobs: string | undefined;
   readonly blobQuotaBytes: number;
   /** Bytes that one customer may keep; undefined: half of `blobQuotaBytes`. */

@@ -55,7 +55,7 @@ export interface Platform {
   /** Cancels the running tasks, then forgets the job with its results. */
   deleteJob(id: JobId): Promise<void>;
 
-  /** One page of outcomes after `after`, at least one; empty when there is none yet. */
+  /** A page of outcomes after `after`, at least one outcome; empty when there is none yet. */
   results(id: JobId, after: number, page: PageSize): Promise<ResultRow[]>;
   /** A page of provisional results with `index > after`, lowest index first. */
   provisionalResults(id: JobId, after: number, page: PageSize): Promise<ProvisionalResult[]>;

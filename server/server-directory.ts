@@ -5,7 +5,7 @@ import type { ServerRow, SharedStore } from "./store/shared-store.ts";
 /** The servers are looked up, and this one publishes itself, this often. */
 const lookMs = 1000;
 
-/** What a server publishes of itself. A server of another version may leave out or add some. */
+/** Figures that a server publishes. A server of another version may leave some out or add others. */
 export interface Published {
   /** Identifier of the process, which the tickets of its clients name. */
   readonly id: string;
@@ -38,7 +38,7 @@ export interface KnownServer extends ServerRow {
 export class ServerDirectory {
   /** Identifier of this server. */
   readonly id = makeServerId();
-  /** What this server publishes of itself; set once the server knows. */
+  /** Figures that this server publishes; set once the server knows them. */
   describe: (() => Omit<Published, "id" | "lagMs">) | undefined;
   readonly #store: SharedStore;
   readonly #timer: NodeJS.Timeout;
@@ -68,7 +68,7 @@ export class ServerDirectory {
     return this.#rows;
   }
 
-  /** What the other living servers published. */
+  /** Figures of the other living servers. */
   get others(): Published[] {
     return this.#rows.flatMap(({ live, published }) =>
       live && published && published.id !== this.id ? published : [],

@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 const collectEveryBytes = 16 * 1024 * 1024;
 /** Buffers from this size on are worth a collection. */
 const largeBytes = 1024 * 1024;
-/** What a large buffer was for is over this long after the last transfer, and a process under load collects by itself. */
+/** Time after the last large transfer until its buffers count as unused. A process under load collects by itself. */
 const quietMs = 2000;
 
 type Collect = (options: { type: "minor" | "major" }) => void;

@@ -3,7 +3,7 @@ import type { Server } from "../runs/support/platform.ts";
 import { memoryOfTree } from "./memory.ts";
 import type { Tab } from "./tab.ts";
 
-/** What a soak watches. */
+/** Measurements of a soak. */
 export interface Watched {
   readonly server: Server;
   readonly node: Child | undefined;

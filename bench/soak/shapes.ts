@@ -7,7 +7,7 @@ import type { DataReference } from "../../shared/data-reference.ts";
 
 const mib = 1024 ** 2;
 
-/** What a soak puts through its clients. */
+/** Kinds of jobs that a soak gives to its clients. */
 export interface Amounts {
   /** Size of the one large `ctx.put` of a round, in MiB. */
   readonly putMib: number;

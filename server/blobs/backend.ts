@@ -29,7 +29,7 @@ export interface BlobBackend {
   readonly isShared: boolean;
   /** Whether the medium itself finds bytes that changed: then blobs are hashed only when a reader or a scrub asks for it. */
   readonly verifiesItself: boolean;
-  /** Where the blobs are files, for a backup of them. */
+  /** Directory of the blobs' files, for a backup of them. */
   readonly directory?: string;
   /** Undefined when the blob is not there. */
   find(sha256: Sha256): BlobName | undefined | Promise<BlobName | undefined>;

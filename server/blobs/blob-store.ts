@@ -27,7 +27,7 @@ export interface BlobStoreOptions {
     Store,
     "touchBlob" | "getBlob" | "disownBlob" | "checkRoom" | "blobUsage" | "unreferencedBlobs" | "forgetBlob"
   >;
-  /** How the servers of one store take turns to collect; absent: there is one server. */
+  /** Lock by which the servers of a store take turns to collect; absent: there is one server. */
   readonly collectAlone?: OneServerAtATime;
   /** Milliseconds since the epoch; the same as the store's. */
   readonly clock?: () => number;

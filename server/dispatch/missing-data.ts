@@ -34,7 +34,7 @@ export class MissingData {
     void this.refresh();
   }
 
-  /** What the job needs, as last read. */
+  /** Missing data of the job, as last read. */
   of(job: JobId): readonly Sha256[] {
     if (this.#names.size > 0 && performance.now() - this.#readAt > freshMs) void this.refresh();
     return this.#byJob.get(job) ?? none;

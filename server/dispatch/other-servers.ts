@@ -32,7 +32,7 @@ export function firstWindowOf(epoch: number): number {
 /** Brings what other servers changed, and what dead ones left, to this server (SPEC.md [SERVERS-6] and the following). */
 export class OtherServers {
   readonly #parts: Parts;
-  /** What is to be read again of jobs, by job. */
+  /** Kinds of changes that are to be read again, by job. */
   readonly #changed = new Map<JobId, Set<ChangeKind>>();
   readonly #reading = new Set<JobId>();
   #live: ReadonlySet<number> = new Set();

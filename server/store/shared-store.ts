@@ -1,7 +1,7 @@
 import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ChangeKind, Store } from "./store.ts";
 
-/** What another server changed. */
+/** A change by another server. */
 export interface News {
   readonly jobs: readonly { readonly id: JobId; readonly kinds: readonly ChangeKind[] }[];
   readonly kinds: readonly ("tokens" | "bans")[];
@@ -12,12 +12,12 @@ export interface ServerRow {
   readonly epoch: number;
   readonly name: string;
   readonly urls: readonly string[];
-  /** When it registered, in ms since the epoch. */
+  /** Time of its registration, in ms since the epoch. */
   readonly since: number;
   readonly live: boolean;
   /** Time since it renewed its row. */
   readonly silentMs: number;
-  /** What it publishes of itself, in JSON; empty before the first time. */
+  /** Its published figures, in JSON; empty before the first time. */
   readonly about: string;
 }
 

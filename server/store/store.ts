@@ -385,7 +385,7 @@ export interface TokenRow {
   readonly lastUsedAt: number | undefined;
 }
 
-/** What of a job changed: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */
+/** Kinds of changes of a job: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */
 export type ChangeKind = "tasks" | "outcomes" | "state" | "provisional";
 
 /** Place in the walk over all records: a table, and the key of the last record. */

@@ -8,7 +8,7 @@ export const manifestName = "manifest.json";
 
 const file = v.strictObject({ name: v.string(), size: v.number(), sha256: sha256Schema });
 
-/** What a backup directory holds. It is replaced in one step at the end of a backup, so it is always that of a whole backup. */
+/** The contents of a backup directory. A backup replaces this list in one step at its end, so the list is always that of a whole backup. */
 const manifestSchema = v.strictObject({
   format: v.literal("manyhands backup"),
   version: v.literal(1),

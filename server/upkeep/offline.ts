@@ -8,7 +8,7 @@ import { databaseName } from "../store/sqlite/open.ts";
 import { describeDamage } from "../store/sql/checksum.ts";
 import { Upkeep } from "./upkeep.ts";
 
-/** What a server would be started with. */
+/** Options of a server that is not started yet. */
 export interface DataPlace {
   /** The data directory. */
   readonly data: string;

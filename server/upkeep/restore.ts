@@ -11,7 +11,7 @@ import { hashFile } from "./hash-file.ts";
 import { blobPath, blobsIn, readManifest, type Manifest } from "./manifest.ts";
 
 export interface Restored {
-  /** When the backup was made, in ms since the Unix epoch. */
+  /** Time of the backup, in ms since the Unix epoch. */
   readonly madeAt: number;
   readonly blobs: number;
   readonly bytes: number;

@@ -19,7 +19,7 @@ interface Following<Progress> {
   readonly onProgress?: (progress: Progress) => void;
 }
 
-/** What an administrator has a server do for its data. */
+/** Work on a server's data that an administrator asks for. */
 export class Upkeep {
   readonly #parts: Parts;
   #isBackingUp = false;

@@ -454,7 +454,7 @@ export const banInfoSchema = v.strictObject({
 });
 export type BanInfo = v.InferOutput<typeof banInfoSchema>;
 
-/** One of several servers. Its figures are a second or two old; those of a server that is gone are its last. */
+/** A server among several. Its figures are a second or two old; those of a dead server are its last. */
 const serverSchema = v.strictObject({
   name: v.string(),
   url: v.nullable(v.string()),

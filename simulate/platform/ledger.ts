@@ -10,7 +10,7 @@ import type { SimulatedRequest } from "./requests.ts";
 
 type Results = Extract<ClientMessage, { type: "results" }>;
 
-/** What customers were told about a job, and what they asked for. */
+/** A job as customers know it: their requests, and the replies. */
 interface JobRecord {
   readonly plan: JobPlan;
   /** Inputs that are on disk, as a reply said. */

@@ -45,7 +45,7 @@ function storyOf({ seed, hash, failure = "" }: SeedReport): string {
   return `seed ${seed} (${hash}) FAILED: ${failure}\n  npm run simulate -- platform --seed ${seed} --steps\n`;
 }
 
-/** What worlds did together. */
+/** Sums over several worlds. */
 class Sum {
   failures = 0;
   #seeds = 0;

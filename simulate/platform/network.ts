@@ -39,7 +39,7 @@ export class Network {
     return chance > 0 && this.random() < chance;
   }
 
-  /** When something that is sent now arrives. */
+  /** Time of arrival of a message that is sent now. */
   arrival(host: Host): number {
     const from = Math.max(this.time.now, host.cutUntil);
     const slow = this.happens(this.rates.slow) ? 100 : 1;
@@ -48,7 +48,7 @@ export class Network {
   }
 }
 
-/** One direction of a connection: in order, until it is silent for ever. */
+/** A direction of a connection: messages keep their order until the connection is silent for ever. */
 export class Flow {
   isSilent = false;
   readonly #network: Network;

@@ -24,7 +24,7 @@ export interface JobPlan {
   readonly verify: Verify;
   /** The job comes after the one before it. */
   readonly isAfter: boolean;
-  /** When the program cancels, or pauses and resumes, the job. */
+  /** Time at which the program cancels, or pauses and resumes, the job. */
   readonly cancelAtMs: number | undefined;
   readonly pauseAtMs: number | undefined;
   readonly pauseMs: number;

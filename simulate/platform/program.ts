@@ -159,7 +159,7 @@ export class Program implements Host {
       // Numbers have no gaps as long as nothing was requeued.
     }
     const expected = truth(kernels[kernel], inputs[index]!);
-    // What nobody could verify may be wrong; the ledger counts such results.
+    // Results that nobody could verify may be wrong; the ledger counts them.
     if (verify === "audit") return;
     const isRight = error
       ? expected === undefined || (mayTimeOut && error.kind === "timeout")

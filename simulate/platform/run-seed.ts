@@ -6,7 +6,7 @@ import { enterWorld, realImmediate } from "./virtual-globals.ts";
 import { VirtualTime } from "./virtual-time.ts";
 import { World } from "./world.ts";
 
-/** What a seed did. */
+/** The outcome of a seed. */
 export interface SeedReport {
   readonly seed: number;
   /** The same for each run of the seed. */

@@ -5,7 +5,7 @@ import type { Kernel } from "../../shared/wire/kernel.ts";
 import { kernelOf, truth, type SimulatedKernel } from "./kernels.ts";
 import type { Process, VirtualTime } from "./virtual-time.ts";
 
-/** How a client computes. */
+/** A way of computing of a client. */
 export interface Conduct {
   /** Factor of the run time of its tasks. */
   readonly slowness: number;

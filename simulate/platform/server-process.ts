@@ -18,7 +18,7 @@ import { answer } from "./routes.ts";
 import type { Answerer, ServerReply, SimulatedRequest } from "./requests.ts";
 import type { Process } from "./virtual-time.ts";
 
-/** What a server of the world calls. */
+/** Callbacks of a server to its world. */
 interface Outside {
   readonly auditors: number;
   readonly isAuditor: (tokenId: string | undefined) => boolean;

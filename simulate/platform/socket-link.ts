@@ -11,7 +11,7 @@ export interface Acceptor {
   accept(socket: WebSocket, network: Duplex, address: string): void;
 }
 
-/** How a connection breaks: which ends are told. */
+/** Kinds of broken connections, by the ends that are told. */
 export type Break = "both" | "client" | "server" | "neither";
 
 /** The bytes of a ping or pong. */

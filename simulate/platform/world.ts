@@ -330,7 +330,7 @@ export class World implements Surroundings {
     }
   }
 
-  /** Where everything stands, for a world that does not come to its end. */
+  /** The state of everything, for a world that does not come to its end. */
   #describe(): string {
     const jobs = [...(this.server?.platform.dispatcher.scheduler.state.jobs.values() ?? [])].map(
       ({ id, info, tasks, queue, audits, windows, exhausted, claiming }) =>

@@ -76,7 +76,7 @@ export class BlobWorld {
     await this.place.close();
   }
 
-  /** One more server of these blobs. */
+  /** Another server of these blobs. */
   server(options: Partial<BlobStoreOptions> & { backend?: BlobBackend } = {}): BlobStore {
     const { backend = this.place.backend(), ...others } = options;
     const server = new BlobStore(backend, {

@@ -8,7 +8,7 @@ import { jobId, newJob, postKernel, task } from "./store-fixtures.ts";
 
 const bob = { customer: "bob" };
 
-/** What several servers rely on that have the same blobs. */
+/** Promises to several servers that have the same blobs. */
 export function sharingContract(harness: BlobHarness): void {
   describe("several servers", () => {
     const here = useWorld(harness);

@@ -32,7 +32,7 @@ const id = jobId(1);
 const other = jobId(2);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, k) => from + k);
 
-/** What holds for a store whose database was changed. */
+/** The contract of a store whose database was changed. */
 export function damageContract(name: string, make: () => Promise<DamageableStore>): void {
   let database: DamageableStore;
   let store: Store;

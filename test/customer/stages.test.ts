@@ -71,7 +71,7 @@ describe("a program of several stages", () => {
     );
     const second = hands.map((x: number) => x * 2, [1, 2], { after: [first] });
     const third = hands.map((x: number) => x * 3, [1, 2], { after: [second] });
-    // What is blocked before it has its inputs stays open for them.
+    // A job that is blocked before it has its inputs stays open for them.
     await Promise.all([second.submitted, third.submitted]);
     later.resolve();
     await expect(third).rejects.toMatchObject({ code: "JOB_BLOCKED" });

@@ -226,7 +226,10 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
     await until(async () => (await done(c)) > left + 20, 10_000);
     b.process.kill("SIGSTOP");
     onTestFinished(() => void b.process.kill("SIGCONT"));
-    await new Promise((resolve) => setTimeout(resolve, 8000));
+    await until(async () => {
+      const { servers: known = [] } = await request<ServerStatus>(c, "GET", "/api/status");
+      return known.filter(({ live }) => live).length === 1;
+    });
     b.process.kill("SIGCONT");
     await expectResults(c, id);
     await until(async () => (await readJob(b, id)).state === "finished");

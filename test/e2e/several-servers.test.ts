@@ -103,7 +103,7 @@ describe("a headless client", () => {
     const [before] = await readClients(first);
     await first.kill();
     const killedAt = Date.now();
-    // One task ends while no server is there: its result is in the outbox. The other runs on.
+    // A task ends while no server is there: its result is in the outbox. The other task runs on.
     await until(() => hasIdleSandbox(client));
     const startedAt = Date.now();
     const second = await servers.start(1);

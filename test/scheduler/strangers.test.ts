@@ -218,7 +218,7 @@ test("[CREDIT-1] a stranger that lost credit asks for nothing beyond it", () => 
   lab.want(silent, 4, 4);
   const client = lab.scheduler.state.clients.get(silent)!;
   expect([lab.held(silent).length, lab.scheduler.state.hungry.has(client)]).toEqual([2, true]);
-  // It is silent for so long that its credit is halved, to the two tasks that it holds.
+  // After such a silence the stranger's credit is halved, to the two tasks that it holds.
   lab.pass(61_000);
   expect([lab.held(silent).length, lab.scheduler.state.hungry.has(client)]).toEqual([2, false]);
 });

@@ -66,7 +66,7 @@ describe.runIf(hasPostgres)("failures of PostgreSQL", () => {
     const ended = results.map(({ index }) => index);
     expect(new Set(ended).size).toBe(ended.length);
     expect(results.map(({ seq }) => seq)).toEqual(results.map((_, k) => k + 1));
-    // What was acknowledged is there, once. A repeated transaction says the same as the lost one.
+    // Acknowledged changes are there, once. A repeated transaction says the same as the lost one.
     expect(accepted.toSorted((a, b) => a - b)).toEqual(ended.toSorted((a, b) => a - b));
     expect(await store.getJob(id)).toMatchObject({ total: submitted.size, done: ended.length });
     expect(await store.submit(id, tasks(0, 20))).toMatchObject({ added: 0, repeated: 20 });

@@ -2,7 +2,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 
-/** What happens to one request: passed on unchanged when nothing is given. */
+/** The treatment of one request; without any, the request is passed on unchanged. */
 export interface Fault {
   /** Answers in place of the server. */
   readonly status?: number;
@@ -91,7 +91,7 @@ function forward(
       left -= chunk.length;
       if (left > 0) return;
       reply.destroy();
-      // What was written leaves first.
+      // Written bytes leave first.
       res.write("", () => res.destroy());
     });
     reply.on("end", () => res.end());

@@ -20,7 +20,7 @@ import { S3Client, type S3Body, type S3Request } from "./client.ts";
 import { elementOf, elementsOf, S3Failure } from "./failure.ts";
 import type { S3Place } from "./place.ts";
 
-/** What S3 prescribes or was chosen; tests use smaller bounds. */
+/** Bounds of S3, and chosen ones; tests use smaller bounds. */
 export interface BucketBounds {
   /** Larger blobs are sent in parts of this size; S3 takes parts from 5 MiB on, 10,000 at most. */
   readonly partBytes: number;
@@ -28,7 +28,7 @@ export interface BucketBounds {
   readonly copyBytes: number;
   /** Objects in one reply of a list. */
   readonly pageKeys: number;
-  /** What is so old by S3's clock, of an upload or a removal under way, is of a server that died. */
+  /** Age, by S3's clock, from which an upload or removal under way counts as left by a dead server. */
   readonly deadAfterMs: number;
   /** A request is tried again while no more than this has passed: the caller has a caller that waits. */
   readonly patienceMs: number;
@@ -400,7 +400,7 @@ export class BlobBucket implements BlobBackend {
       if (failed) throw failed.reason;
       await this.#assemble(key, uploadId, tags, size);
     } catch (error) {
-      // What cannot be removed now, the next collection removes.
+      // The next collection removes objects that cannot be removed now.
       await this.#abort(key, uploadId).catch(() => undefined);
       throw error;
     }

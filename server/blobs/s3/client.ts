@@ -31,7 +31,7 @@ export interface S3Body {
   open(): Readable;
 }
 
-/** How long a request may take; see `BucketBounds`. */
+/** Time limits of a request; see `BucketBounds`. */
 interface Patience {
   readonly silenceMs: number;
   readonly patienceMs: number;

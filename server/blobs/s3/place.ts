@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../shared/errors.ts";
 
-/** Where blobs are in S3, and how servers and clients reach them. */
+/** Place of blobs in S3, with the addresses at which servers and clients reach them. */
 export interface S3Place {
   readonly bucket: string;
   /** Beginning of every key; empty, or with a slash at its end. */

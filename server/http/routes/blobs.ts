@@ -57,7 +57,7 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "HEAD /api/blobs/{sha256}": async (call) => {
       const sha256 = hashOf(call);
       if (call.caller?.kind === "token" && (await blobs.stat(sha256, { customer: call.caller.name }))) {
-        // Who asks before putting keeps the bytes to itself when they are here: so they are verified first ([ROT-5]).
+        // A customer that asks before putting sends no bytes that are here, so the bytes here are verified first ([ROT-5]).
         if (!blobs.isVerified(sha256)) await within(verifyMs, blobs.verify(sha256));
         if (await blobs.stat(sha256)) call.res.set(ownBlobHeader, "1");
       }

@@ -42,7 +42,7 @@ interface Hooks {
   rolledBack(): void;
   /** Called when the session was lost: nothing that is remembered need hold. */
   lost(): void;
-  /** This server was declared dead. Resolves when it has a new epoch. */
+  /** Called after this server was declared dead. Resolves when the server has a new epoch. */
   fenced(): Promise<void>;
 }
 
@@ -163,7 +163,7 @@ export class Commits {
   }
 
   async #transact(group: readonly Waiting[], settled: (() => void)[]): Promise<void> {
-    // What is remembered may be newer than a database that crashed.
+    // Memory may be newer than a database that crashed.
     if (this.#connection?.isLost) this.#hooks.lost();
     const connection = await this.#open();
     const execute = async (query: Query): Promise<Answer> =>

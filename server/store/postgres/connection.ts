@@ -9,10 +9,10 @@ import { translate } from "./translate.ts";
 const answerMs = 15_000;
 const connectMs = 10_000;
 
-/** Where PostgreSQL is. What the URL leaves open is as in PGHOST, PGUSER, PGPASSWORD and so on. */
+/** Address of PostgreSQL. Parts that the URL lacks come from PGHOST, PGUSER, PGPASSWORD and so on. */
 export interface Target {
   readonly url: string;
-  /** What the statement `SET` gives each session. */
+  /** Settings that the statement `SET` gives each session. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -54,7 +54,7 @@ function textOf(value: SqlValue): SqlValue {
   return typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\uFFFD") : value;
 }
 
-/** One session. Statements of a batch take one round trip. */
+/** A session. Statements of a batch take one round trip. */
 export class Connection {
   readonly #client: Client;
   #lost: ConnectionLost | undefined;

@@ -14,7 +14,7 @@ interface PostgresStoreOptions {
   readonly clock?: () => number;
   /** Outcomes after which the set of a job's ended tasks is saved again. */
   readonly markEvery?: number;
-  /** How the other servers and the status page call this one. */
+  /** Name of this server for the others and for the status page. */
   readonly name?: string;
   readonly urls?: readonly string[];
   /** Time after which a silent server counts as dead, by PostgreSQL's clock; the same for all servers. */

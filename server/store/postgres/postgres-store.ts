@@ -47,7 +47,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
   /** The epoch of the transaction under way. */
   #epoch = 0;
   #effects: (() => void)[] = [];
-  /** What this transaction changes beside jobs. */
+  /** Changes of this transaction beside jobs. */
   readonly #kinds = new Set<"tokens" | "bans">();
   #news: (news: News) => void = () => {};
   #fenced: () => void = () => {};

@@ -193,7 +193,7 @@ const migrations: readonly string[] = [
   CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
   CREATE TABLE signIns (id TEXT PRIMARY KEY, token TEXT NOT NULL, expiresAt BIGINT NOT NULL);
 
-  -- What a server publishes of itself.
+  -- Figures that a server publishes.
   ALTER TABLE servers ADD COLUMN about TEXT NOT NULL DEFAULT '';
   `,
 ];

@@ -5,7 +5,7 @@ import { Connection, type Target } from "./connection.ts";
 import type { Liveness } from "./shared-claims.ts";
 import type { ChangedJob } from "./shared-jobs.ts";
 
-/** How this server introduces itself to the others. */
+/** Name and addresses of this server for the others. */
 export interface ServerName {
   readonly name: string;
   /** Addresses under which clients reach it. */
@@ -27,7 +27,7 @@ const reconnectMs = 250;
 
 interface Listeners {
   news(news: News): void;
-  /** This server was declared dead, and has a new epoch. */
+  /** Called after this server was declared dead and got a new epoch. */
   fenced(): void;
   /** Called about every two seconds while there are other servers. */
   polled(): void;
@@ -217,7 +217,7 @@ export class Servers implements Liveness {
     if (answer!.changed === 0) await this.register(epoch);
     const now = performance.now();
     const { timeToLiveMs } = this.#options;
-    // When this server could not reach the database, perhaps no other could: they get the time to renew their rows.
+    // A database that this server could not reach was perhaps out of reach for all: the others get the time to renew their rows.
     if (now - this.#renewedAt > timeToLiveMs) this.#mayBuryAt = now + timeToLiveMs;
     this.#renewedAt = now;
   }

@@ -18,7 +18,7 @@ interface ClaimColumns {
   readonly live: boolean | null;
 }
 
-/** What claims need to know of servers. */
+/** Lives and deaths of servers, for claims. */
 export interface Liveness {
   /** The epoch of this server. */
   readonly epoch: number;

@@ -58,7 +58,7 @@ export class SharedJobs extends JobCache {
   #removed: JobId[] = [];
   /** Jobs that have tasks to claim again. */
   readonly #returned = new Set<CachedJob>();
-  /** What this transaction changed, once it is written. */
+  /** Changes of this transaction, once they are written. */
   written: readonly ChangedJob[] = [];
 
   constructor(db: PostgresDatabase, usage: SharedUsage, dependents: Dependents) {

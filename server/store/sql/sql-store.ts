@@ -64,7 +64,7 @@ export type Verb<T> = (transaction: Transaction) => Step<T>;
 
 /** The verbs of a Store on a SQL database. An engine says how a verb is run. */
 export abstract class SqlStore implements Store {
-  /** What write verbs work with. */
+  /** The parts that write verbs work with. */
   protected abstract readonly parts: Transaction;
   protected readonly feeder = new Feeder((id) =>
     this.write((transaction) => feedStride(transaction, id), id),

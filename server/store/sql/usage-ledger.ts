@@ -116,7 +116,7 @@ export class UsageLedger {
     }
   }
 
-  /** What the quota leaves a customer; negative when results made it more than full. */
+  /** Room of a customer under the quota; negative when results made the quota more than full. */
   *room(customer: string): Step<Pick<Quotas, "bytes" | "openTasks">> {
     yield* this.refresh(customer);
     const usage = this.of(customer);

@@ -15,7 +15,7 @@ const stride = 10_000;
 /** Most packs of one query; a claim mostly needs one or a few. */
 const maxRanges = 512;
 
-/** What a stride has claimed. */
+/** Tasks that a stride has claimed. */
 interface Found {
   /** Tasks that were read. */
   readonly tasks: ClaimedTask[];

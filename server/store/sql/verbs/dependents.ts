@@ -224,7 +224,7 @@ function whyNoOutputs(row: JobRow, deleted = false): string | undefined {
   return deleted ? `${job} was deleted before all of them were passed on.` : howEnded(row, job);
 }
 
-/** How a job ended that did not finish. */
+/** The end of a job that did not finish. */
 function howEnded(row: JobRow, job: string): string | undefined {
   switch (row.state) {
     case "open":

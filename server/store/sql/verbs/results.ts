@@ -150,7 +150,7 @@ function doneRow(seq: number, index: TaskIndex, pack: ValuePack, at: number): Re
   return { seq, index, state: "done", output: payload, refs };
 }
 
-/** What a reader gets in place of a damaged outcome: an error, and never another value ([ROT-1]). */
+/** The row of a damaged outcome: an error, never another value ([ROT-1]). */
 function damagedRow(seq: number, index: TaskIndex, damage: Damage): ResultRow {
   const message = unreadableOutput(describeDamage(damage));
   return { seq, index, state: "failed", failure: { index, kind: "data", message, attempts: 0 } };
