@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { BlobStore } from "../../server/blobs/blob-store.ts";
+import type { StoredBlobs } from "../../server/blobs/blob-store.ts";
 import { KeptNames } from "../../server/blobs/kept-names.ts";
 import { eachChunk, type ByteSource } from "../../server/blobs/each-chunk.ts";
 import type { BlobOwner, Store } from "../../server/store/store.ts";
@@ -15,19 +15,7 @@ import { limits } from "../../shared/limits.ts";
 const keepMs = 10 * 60_000;
 
 /** Blobs of a program without SCRATCH, in memory. */
-export class MemoryBlobs implements Pick<
-  BlobStore,
-  | "write"
-  | "stat"
-  | "open"
-  | "send"
-  | "chunkDigests"
-  | "keep"
-  | "removeUnowned"
-  | "verify"
-  | "isVerified"
-  | "damaged"
-> {
+export class MemoryBlobs implements StoredBlobs {
   readonly damaged: ReadonlySet<Sha256> = new Set();
   readonly #blobs = new Map<Sha256, Buffer>();
   readonly #kept = new KeptNames();

@@ -50,6 +50,21 @@ export function openBlobDirectory(directory: string, options: BlobStoreOptions):
   return new BlobStore(new BlobDirectory(directory, false), options);
 }
 
+/** The part of a blob store that requests use. */
+export type StoredBlobs = Pick<
+  BlobStore,
+  | "write"
+  | "stat"
+  | "open"
+  | "send"
+  | "chunkDigests"
+  | "keep"
+  | "removeUnowned"
+  | "verify"
+  | "isVerified"
+  | "damaged"
+>;
+
 /**
  * Immutable bytes by their SHA-256. All bytes are streamed in and out; no blob is ever held whole. The records in `store` are what
  * several servers agree on: the memory of one server only saves it writes and looks.

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { KnowsHosts } from "../access/known-hosts.ts";
 import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
-import type { BlobStore } from "../blobs/blob-store.ts";
+import type { BlobStore, StoredBlobs } from "../blobs/blob-store.ts";
 import type { Health } from "../health.ts";
 import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
@@ -12,20 +12,7 @@ import type { Metrics } from "./metrics.ts";
 import type { TicketServers } from "./pass-on.ts";
 
 /** The HTTP side's part of the blob store. */
-export type Blobs = Pick<
-  BlobStore,
-  | "write"
-  | "stat"
-  | "open"
-  | "send"
-  | "chunkDigests"
-  | "keep"
-  | "removeUnowned"
-  | "verify"
-  | "isVerified"
-  | "damaged"
-> &
-  Partial<Pick<BlobStore, "signedUrl" | "signedOrigin">>;
+export type Blobs = StoredBlobs & Partial<Pick<BlobStore, "signedUrl" | "signedOrigin">>;
 
 /** Parts of the HTTP side. */
 export interface HttpParts {

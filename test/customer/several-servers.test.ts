@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../customer/index.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 /** A server that takes connections and says nothing. */

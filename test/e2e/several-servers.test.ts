@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { connect } from "../../customer/index.ts";
 import { python, PythonProgram } from "../python/programs.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../bench/harness/services/ports.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
 import { descendantsOf } from "../support/process-tree.ts";
 import {
