@@ -1664,7 +1664,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a damaged blob stays where it is",
-    file: "server/blobs/blob-store.ts",
+    file: "server/blobs/verification.ts",
     find: 'if (!(await this.#backend.setAside(sha256))) return "sound";',
     replace: "",
     tests: blobs,

@@ -13,6 +13,7 @@ import { KeptNames } from "./kept-names.ts";
 import { KeyedLocks } from "./locks.ts";
 import { Quota } from "./quota.ts";
 import { blobTooLarge } from "./receive.ts";
+import { Verification } from "./verification.ts";
 
 /** Runs `work` while no other server runs work of this kind; without running it, undefined when another server does. */
 export type OneServerAtATime = <T>(work: () => Promise<T>) => Promise<T | undefined>;
@@ -34,11 +35,6 @@ export interface BlobStoreOptions {
   /** Called when a blob was found damaged and set aside, and when it was put again or removed. */
   readonly onDamage?: (sha256: Sha256, isDamaged: boolean) => void;
 }
-
-/** A blob that was verified is taken as sound for this long by whoever puts or reads it. */
-const verifiedMs = 3_600_000;
-/** Time between looks at damaged blobs that another server may have put again. */
-const lookAgainMs = 10_000;
 
 /** Candidates in one step of a collection. */
 const collectAtOnce = 500;
@@ -81,20 +77,21 @@ export class BlobStore {
   readonly #touched = new LRUCache<Sha256, number>({ max: rememberedTouches });
   /** Blobs that stay although no job may refer to them. */
   readonly #kept = new KeptNames();
-  /** Times at which blobs were found sound. */
-  readonly #verified = new LRUCache<Sha256, number>({ max: rememberedTouches });
-  readonly #verifying = new Map<Sha256, Promise<Verdict>>();
-  readonly #damaged = new Set<Sha256>();
-  readonly #onDamage: (sha256: Sha256, isDamaged: boolean) => void;
+  readonly #verification: Verification;
   /** Callers of {@link BlobStore.holdRemovals}. */
   #holds = 0;
-  #lookingAgain: NodeJS.Timeout | undefined;
   /** Publishing and collecting a blob exclude each other. */
   readonly #locks = new KeyedLocks<Sha256>();
 
   constructor(backend: BlobBackend, options: BlobStoreOptions) {
-    const { quotaBytes, keepMs, store, collectAlone = (work) => work(), clock = Date.now } = options;
-    this.#onDamage = options.onDamage ?? (() => {});
+    const {
+      quotaBytes,
+      keepMs,
+      store,
+      collectAlone = (work) => work(),
+      clock = Date.now,
+      onDamage = () => {},
+    } = options;
     this.#backend = backend;
     this.#digests = new ChunkDigests(backend);
     this.#store = store;
@@ -102,6 +99,7 @@ export class BlobStore {
     this.#keepMs = keepMs;
     this.#clock = clock;
     this.#quota = new Quota(quotaBytes);
+    this.#verification = new Verification(backend, this.#locks, clock, onDamage);
   }
 
   /**
@@ -138,7 +136,7 @@ export class BlobStore {
     try {
       if (owner && !(await this.#store.getBlob(sha256, owner))) return undefined;
       // Most look-ups need no lock: a blob touched a moment ago is not up for collection.
-      if (this.#wasTouchedLately(sha256)) return await this.#find(sha256);
+      if (this.#wasTouchedLately(sha256)) return await this.#verification.find(sha256);
       return await this.#locks.run(sha256, () => this.#reuse(sha256));
     } catch (error) {
       throw blobError(error);
@@ -202,24 +200,17 @@ export class BlobStore {
 
   /** Blobs that were found damaged and set aside. They are as good as missing until they are put again. */
   get damaged(): ReadonlySet<Sha256> {
-    return this.#damaged;
+    return this.#verification.damaged;
   }
 
   /** Reads which blobs were found damaged by earlier servers, for the start of a server. @throws PlatformError STORE_FAILED */
-  async readDamaged(): Promise<void> {
-    try {
-      for (const sha256 of await this.#backend.listSetAside()) this.#damaged.add(sha256);
-      this.#lookAgainLater();
-    } catch (error) {
-      throw blobError(error);
-    }
+  readDamaged(): Promise<void> {
+    return this.#verification.readDamaged();
   }
 
   /** Whether the blob needs no verification: it was verified, or received, within the last hour, or the medium verifies itself. */
   isVerified(sha256: Sha256): boolean {
-    if (this.#backend.verifiesItself) return true;
-    const at = this.#verified.get(sha256);
-    return at !== undefined && this.#clock() - at < verifiedMs;
+    return this.#verification.isRecent(sha256);
   }
 
   /**
@@ -228,12 +219,7 @@ export class BlobStore {
    * @throws PlatformError STORE_FAILED when the blob cannot be read for another reason than a bad disk
    */
   verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict> {
-    let under = this.#verifying.get(sha256);
-    if (!under) {
-      under = this.#verify(sha256, bytesPerSecond).finally(() => this.#verifying.delete(sha256));
-      this.#verifying.set(sha256, under);
-    }
-    return under;
+    return this.#verification.verify(sha256, bytesPerSecond);
   }
 
   /** Every blob that is there. */
@@ -242,7 +228,7 @@ export class BlobStore {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#lookingAgain);
+    this.#verification.close();
     await this.#backend.close?.();
   }
 
@@ -275,7 +261,7 @@ export class BlobStore {
   async removeUnowned(sha256: Sha256): Promise<void> {
     try {
       await this.#locks.run(sha256, async () => {
-        const damaged = this.#damaged.has(sha256) ? await this.#store.getBlob(sha256) : undefined;
+        const damaged = this.damaged.has(sha256) ? await this.#store.getBlob(sha256) : undefined;
         const found = (await this.#backend.find(sha256)) ?? damaged;
         if (found) await this.#remove(found, "unowned");
       });
@@ -314,9 +300,7 @@ export class BlobStore {
       const recorded = await this.#store.getBlob(file.sha256);
       if (recorded && recorded.size !== file.size) {
         // A file of another size is damaged.
-        await this.#locks.run(file.sha256, () =>
-          this.#setAside(file.sha256, this.#verified.get(file.sha256)),
-        );
+        await this.#locks.run(file.sha256, () => this.#verification.setAside(file.sha256));
         continue;
       }
       if (!recorded) {
@@ -331,75 +315,6 @@ export class BlobStore {
       adopted,
       missing: { count: recorded.count - there.count, bytes: recorded.bytes - there.bytes },
     };
-  }
-
-  async #verify(sha256: Sha256, bytesPerSecond?: number): Promise<Verdict> {
-    try {
-      const before = this.#verified.get(sha256);
-      const verdict = await this.#backend.verify(sha256, bytesPerSecond);
-      if (verdict === "sound") this.#verified.set(sha256, this.#clock());
-      if (verdict !== "damaged") return verdict;
-      return await this.#locks.run(sha256, () => this.#setAside(sha256, before));
-    } catch (error) {
-      throw blobError(error);
-    }
-  }
-
-  /**
-   * Under the blob's lock.
-   * @param before - time of the last verification when the blob was read: a later one is that of a blob that replaced it
-   */
-  async #setAside(sha256: Sha256, before: number | undefined): Promise<Verdict> {
-    if (!(await this.#backend.find(sha256))) return "missing";
-    if (this.#verified.get(sha256) !== before) return "sound";
-    this.#verified.delete(sha256);
-    if (!(await this.#backend.setAside(sha256))) return "sound";
-    this.#noteDamage(sha256);
-    return "damaged";
-  }
-
-  #noteDamage(sha256: Sha256): void {
-    if (this.#damaged.has(sha256)) return;
-    this.#damaged.add(sha256);
-    this.#onDamage(sha256, true);
-    this.#lookAgainLater();
-  }
-
-  /** Removes what was set aside of a blob that was put again, or is gone. */
-  async #removeDamage(sha256: Sha256): Promise<void> {
-    if (!this.#damaged.has(sha256)) return;
-    await this.#backend.removeSetAside(sha256);
-    this.#forgetDamage(sha256);
-  }
-
-  #forgetDamage(sha256: Sha256): void {
-    if (this.#damaged.delete(sha256)) this.#onDamage(sha256, false);
-  }
-
-  /** A blob that another server found damaged, or put again, is that for this server as well. */
-  async #find(sha256: Sha256): Promise<BlobName | undefined> {
-    const found = await this.#backend.find(sha256);
-    if (!this.#backend.isShared) return found;
-    if (found) this.#forgetDamage(sha256);
-    else if (await this.#backend.isSetAside(sha256)) this.#noteDamage(sha256);
-    return found;
-  }
-
-  /** Tasks wait for damaged blobs, so nobody asks for those that another server got again. */
-  #lookAgainLater(): void {
-    if (!this.#backend.isShared || this.#damaged.size === 0) return;
-    this.#lookingAgain ??= setInterval(() => void this.#lookAgain(), lookAgainMs).unref();
-  }
-
-  async #lookAgain(): Promise<void> {
-    for (const sha256 of this.#damaged) {
-      const found = await Promise.resolve(this.#backend.find(sha256)).catch(() => undefined);
-      // The blob may have been removed with its record, too.
-      if (found || !(await this.#backend.isSetAside(sha256).catch(() => true))) this.#forgetDamage(sha256);
-    }
-    if (this.#damaged.size > 0) return;
-    clearInterval(this.#lookingAgain);
-    this.#lookingAgain = undefined;
   }
 
   async #tellOthers(): Promise<void> {
@@ -456,7 +371,7 @@ export class BlobStore {
 
   /** Under the blob's lock: touches and returns the blob; undefined when it is not here. */
   async #reuse(sha256: Sha256): Promise<BlobName | undefined> {
-    const found = await this.#find(sha256);
+    const found = await this.#verification.find(sha256);
     if (found && !this.#wasTouchedLately(sha256)) await this.#touch(found);
     return found && (await this.#isStillHere(sha256)) ? found : undefined;
   }
@@ -490,10 +405,10 @@ export class BlobStore {
       await (this.#backend.isShared || isThere
         ? this.#recordAndPublish(name, received, owner, had)
         : this.#publishAndRecord(name, received, owner));
-      this.#verified.set(sha256, this.#clock());
+      this.#verification.noteSound(sha256);
       // A touched blob is looked up without the lock, so the touch is noted last.
       this.#noteTouched(sha256);
-      await this.#removeDamage(sha256);
+      await this.#verification.removeDamage(sha256);
       return { ...name, created: !had };
     } finally {
       await received.discard();
@@ -550,10 +465,10 @@ export class BlobStore {
     }
     if (!(await this.#store.forgetBlob(sha256, when))) return false;
     this.#touched.delete(sha256);
-    this.#verified.delete(sha256);
+    this.#verification.forget(sha256);
     const isWanted = async (): Promise<boolean> => (await this.#store.getBlob(sha256)) !== undefined;
     await this.#backend.remove({ sha256, size }, this.#backend.isShared ? isWanted : undefined);
-    await this.#removeDamage(sha256);
+    await this.#verification.removeDamage(sha256);
     return true;
   }
 
