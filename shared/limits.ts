@@ -38,6 +38,10 @@ export const limits = {
   /** Tasks a client may ask to hold at once. */
   tasksHeldPerClient: 16_384,
   refsPerTask: 1024,
+  /** Outputs of a job's source in one input. */
+  outputsPerTask: 1024,
+  /** Inline bytes of an input that consists of several outputs. */
+  groupBytes: 2 * 1024 * 1024 + 4096,
   /** Slots a client may announce. */
   slotsPerClient: 1024,
   /** Highest task index: every store holds such an index exactly. */

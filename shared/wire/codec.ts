@@ -1,6 +1,6 @@
 import type { BlobName, DataReference } from "../data-reference.ts";
 import { messageOf, PlatformError } from "../errors.ts";
-import { checkEncodedValue, decode } from "./value-decoder.ts";
+import { checkEncodedValue, decode, decodeWithHeld, HeldValue } from "./value-decoder.ts";
 import { Unfit, ValueEncoder, type Encoded } from "./value-encoder.ts";
 
 /** `Float16Array`, where the program's TypeScript knows it (ES2025). */
@@ -94,6 +94,30 @@ export function decodeValue(bytes: Uint8Array): Value {
   } catch (error) {
     throw unreadable(error);
   }
+}
+
+/**
+ * Decodes the input of a task. An array of outputs may have outputs in blobs, which `fetch` gets; without such the value is returned at once.
+ * @throws PlatformError BAD_REQUEST when the bytes, or those of a blob, are not one encoded value
+ */
+export function decodeInput(
+  bytes: Uint8Array,
+  fetch: (blob: BlobName) => Promise<Uint8Array>,
+): Value | Promise<Value> {
+  let input: unknown;
+  try {
+    input = decodeWithHeld(bytes);
+  } catch (error) {
+    throw unreadable(error);
+  }
+  if (!Array.isArray(input)) return input as Value;
+  const items: unknown[] = input;
+  const held = items.flatMap((item, at) => (item instanceof HeldValue ? { blob: item.blob, at } : []));
+  if (held.length === 0) return input as Value;
+  const load = held.map(async ({ blob, at }) => {
+    items[at] = decodeValue(await fetch(blob));
+  });
+  return Promise.all(load).then(() => items as Value);
 }
 
 /**

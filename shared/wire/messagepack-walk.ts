@@ -19,6 +19,8 @@ export class BeyondBounds extends Error {}
 export const messagePackBounds = {
   /** An input, an output, a checkpoint. The byte limit bounds the elements too. */
   value: { depth: 200, elements: Infinity, bytes: limits.blobBytes },
+  /** An input that may be an array of outputs. */
+  input: { depth: 201, elements: Infinity, bytes: limits.blobBytes },
   /** Messages between server and client. The largest honest frame, 4 MiB of tiny results, has 300,000 elements. */
   frame: { depth: 32, elements: 512 * 1024, bytes: limits.frameBytes },
   /** Tasks as columns: numbers, names and references. The SDK ends a pack before these bounds. */

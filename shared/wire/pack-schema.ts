@@ -33,12 +33,13 @@ interface Fitting {
 
 /**
  * The schema of a `ColumnPack` on the wire: `columns` of numbers, the values, `extra` properties of few tasks, at most
- * `maxTasks` tasks. Columns are checked as a whole, because an object schema costs 2 µs a task.
+ * `maxTasks` tasks with values of at most `maxBytes`. Columns are checked as a whole, because an object schema costs 2 µs a task.
  */
 export function packSchema<const Columns extends v.ObjectEntries, const Extra extends v.ObjectEntries>(
   columns: Columns,
   extra: Extra,
   maxTasks: number = limits.tasksPerMessage,
+  maxBytes: number = limits.inlineValueBytes,
 ) {
   const at = v.pipe(v.number(), v.integer(), v.minValue(0));
   const extras = v.optional(v.pipe(v.array(v.strictObject({ at, ...extra })), v.maxLength(maxTasks)));
@@ -50,16 +51,16 @@ export function packSchema<const Columns extends v.ObjectEntries, const Extra ex
       extras,
     }),
     v.check(
-      (pack) => fits(pack as Fitting, maxTasks),
-      `expected at most ${maxTasks} tasks in columns of one length, sizes of at most ${limits.inlineValueBytes} that sum up to the bytes, and extras in the order of the tasks`,
+      (pack) => fits(pack as Fitting, maxTasks, maxBytes),
+      `expected at most ${maxTasks} tasks in columns of one length, sizes of at most ${maxBytes} that sum up to the bytes, and extras in the order of the tasks`,
     ),
   );
 }
 
-function fits(pack: Fitting, maxTasks: number): boolean {
+function fits(pack: Fitting, maxTasks: number, maxBytes: number): boolean {
   const { sizes, bytes, extras = [] } = pack;
   const count = sizes.length;
-  if (count > maxTasks || !isPack(sizes, bytes, count, limits.inlineValueBytes)) return false;
+  if (count > maxTasks || !isPack(sizes, bytes, count, maxBytes)) return false;
   for (const [name, column] of Object.entries(pack))
     if (name !== "extras" && Array.isArray(column) && column.length !== count) return false;
   return extras.every(({ at }, i) => at < count && (i === 0 || at > extras[i - 1]!.at));

@@ -118,6 +118,10 @@ const jobOptionsSchema = v.strictObject({
    * takes no other inputs, and is closed after that job has finished. Where a task of that job failed, this job's task is failed.
    */
   inputsFrom: v.optional(jobIdSchema),
+  /**
+   * Each input is the array of the outputs of so many neighbouring tasks of `inputsFrom`, the last of fewer. Absent: an input is one output.
+   */
+  outputsPerTask: v.optional(integer(2, limits.outputsPerTask)),
 });
 /** Options of a job with every default filled in. */
 export type JobOptions = v.InferOutput<typeof jobOptionsSchema>;

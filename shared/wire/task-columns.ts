@@ -18,6 +18,8 @@ const leaseColumnsSchema = packSchema(
     resume: v.optional(bytes(limits.checkpointBytes)),
     call: v.optional(callSchema),
   },
+  limits.tasksPerMessage,
+  limits.groupBytes,
 );
 
 const resultColumnsSchema = packSchema(

@@ -1,7 +1,13 @@
-import { DataReference } from "../data-reference.ts";
+import { DataReference, type BlobName } from "../data-reference.ts";
 import { checkMessagePack, messagePackBounds } from "./messagepack-walk.ts";
 import { plainBytes } from "./plain-bytes.ts";
-import { extensions, isValueExtension, makeNumericArray, readReference } from "./value-forms.ts";
+import {
+  extensions,
+  isInputExtension,
+  isValueExtension,
+  makeNumericArray,
+  readReference,
+} from "./value-forms.ts";
 
 // A kernel shares this realm and may replace globals: these references are taken before any kernel runs.
 const { fromCharCode } = String;
@@ -42,6 +48,24 @@ export function checkEncodedValue(bytes: Uint8Array): void {
 /** The value of encoded bytes, with byte arrays of its own. @throws Error when the bytes are no value */
 export function decode(bytes: Uint8Array): unknown {
   checkEncodedValue(bytes);
+  return reader.read(plainBytes(bytes));
+}
+
+/** Stands in an input for an output that is in a blob. */
+export class HeldValue {
+  readonly blob: BlobName;
+
+  constructor({ sha256, size }: BlobName) {
+    this.blob = { sha256, size };
+  }
+}
+
+/**
+ * As {@link decode}, for an input that may be an array of outputs, among them {@link HeldValue}s.
+ * @throws Error when the bytes are no such input
+ */
+export function decodeWithHeld(bytes: Uint8Array): unknown {
+  checkMessagePack(bytes, messagePackBounds.input, isInputExtension);
   return reader.read(plainBytes(bytes));
 }
 
@@ -190,9 +214,9 @@ export class ValueReader {
       this.#at += length;
       return undefined;
     }
-    if (type === extensions.reference) {
-      const shape = readReference(this.#bytes, this.#at, (this.#at += length));
-      return shape && DataReference.from(shape);
+    if (type === extensions.reference || type === extensions.held) {
+      const shape = readReference(this.#bytes, this.#at, (this.#at += length))!;
+      return type === extensions.held ? new HeldValue(shape) : DataReference.from(shape);
     }
     if (type === extensions.brokenText) return this.#brokenText(length / 2);
     const place = this.#bytes[this.#at++]!;

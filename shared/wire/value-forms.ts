@@ -10,6 +10,8 @@ export const extensions = {
   language: 3,
   /** Text with half a surrogate pair, which UTF-8 cannot hold: its UTF-16 units, lowest byte first. */
   brokenText: 4,
+  /** Only in an input that consists of outputs: the value that a blob holds, named as by a reference. */
+  held: 5,
 } as const;
 
 /** Kinds of typed arrays besides `Uint8Array`. Their order is part of the wire format: append, never reorder. */
@@ -58,6 +60,11 @@ export function isValueExtension(type: number, bytes: Uint8Array, from: number, 
   if (type === extensions.reference) return readReference(bytes, from, to) !== undefined;
   if (type === extensions.language) return to === from + 1 && bytes[from] === 0;
   return type === extensions.brokenText && (to - from) % 2 === 0;
+}
+
+/** Whether an input that may be an array of outputs may have an extension of this type with these bytes. */
+export function isInputExtension(type: number, bytes: Uint8Array, from: number, to: number): boolean {
+  return isValueExtension(type === extensions.held ? extensions.reference : type, bytes, from, to);
 }
 
 const hashChars = 64;

@@ -3,6 +3,7 @@ import { provisionalContract } from "./store-provisional.ts";
 import { dependencyContract } from "./store-dependencies.ts";
 import { durabilityContract } from "./store-durability.ts";
 import { feedingContract } from "./store-feeding.ts";
+import { groupingContract } from "./store-grouping.ts";
 import type { StoreHarness } from "./store-harness.ts";
 import { holdingsContract } from "./store-holdings.ts";
 import { jobContract } from "./store-jobs.ts";
@@ -16,6 +17,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     taskContract(harness);
     provisionalContract(harness);
     feedingContract(harness);
+    groupingContract(harness);
     holdingsContract(harness);
     durabilityContract(harness);
   });

@@ -154,6 +154,11 @@ async function createJob(
       "BAD_REQUEST",
       "A job with inputsFrom takes no other inputs, and closes by itself. Expected inputsFrom without inputs and open.",
     );
+  if (options.outputsPerTask !== undefined && !inputsFrom)
+    throw new PlatformError(
+      "BAD_REQUEST",
+      "outputsPerTask says how many outputs of the job inputsFrom make an input. Expected inputsFrom with it.",
+    );
   const sha256 =
     typeof kernel === "string"
       ? kernel

@@ -34,3 +34,8 @@ export function readName(text: string): BlobName {
   const [sha256, size] = text.split(":") as [Sha256, string];
   return { sha256, size: Number(size) };
 }
+
+/** The references with another one, unless it is among them. */
+export function withBlob(refs: readonly BlobName[], blob: BlobName): readonly BlobName[] {
+  return refs.some(({ sha256 }) => sha256 === blob.sha256) ? refs : [...refs, blob];
+}

@@ -1,6 +1,6 @@
 import type { RunnerHost } from "../ports.ts";
 import { encodeValue, type Value } from "../../wire/codec.ts";
-import { DataReference } from "../../data-reference.ts";
+import { DataReference, type BlobName } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
 import type { KernelContext } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
@@ -102,7 +102,11 @@ export function createTaskContext(parts: ContextParts): { ctx: KernelContext; en
   return { ctx, end: () => end(ctx) };
 }
 
-async function fetchData(host: RunnerHost, { sha256, size, range }: DataReference): Promise<Uint8Array> {
+/** The bytes of a blob, or of a range of it. @throws Error that {@link isDataFailure} knows */
+export async function fetchData(
+  host: RunnerHost,
+  { sha256, size, range }: BlobName & Partial<Pick<DataReference, "range">>,
+): Promise<Uint8Array> {
   let bytes: unknown;
   try {
     bytes = await host.data({ sha256, size }, range && [range[0], range[1]]);

@@ -1,4 +1,4 @@
-import { decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
+import { decodeInput, decodeValue, encodeShared, type Value } from "../../wire/codec.ts";
 import { messageOf, PlatformError } from "../../errors.ts";
 import type { KernelContext } from "../../wire/kernel.ts";
 import type { VerifyingCall } from "../../wire/protocol.ts";
@@ -6,7 +6,7 @@ import { limits } from "../../limits.ts";
 import type { RunnerHost, RunnerReport, SandboxBundle } from "../ports.ts";
 import type { FinishedTask, SandboxTask } from "../sandbox-task.ts";
 import type { KernelTimers } from "./kernel-timers.ts";
-import { createTaskContext } from "./runner-context.ts";
+import { createTaskContext, fetchData } from "./runner-context.ts";
 import { describeThrown, isDataFailure } from "./runner-failure.ts";
 import { RunnerReporter } from "./runner-reporter.ts";
 import { unpackTasks } from "./packs.ts";
@@ -86,7 +86,7 @@ export function createKernelRunner(options: KernelRunnerOptions): KernelRunner {
 
 type Outcome = FinishedTask["outcome"];
 
-/** Calls the kernel. The call stays synchronous for a synchronous kernel, which makes tiny tasks cheap. */
+/** Runs a task. Nothing waits for a synchronous kernel, which makes tiny tasks cheap. */
 function runTask(
   kernel: LoadedKernel,
   seed: string,
@@ -94,16 +94,28 @@ function runTask(
   host: RunnerHost,
   reporter: RunnerReporter,
 ): Outcome | Promise<Outcome> {
-  let input: Value;
+  let input: Value | Promise<Value>;
   try {
-    input = decodeValue(task.input);
+    input = decodeInput(task.input, (blob) => fetchData(host, blob));
   } catch (error) {
     return noValue(`The input cannot be decoded: ${messageOf(error)}`);
   }
-  const resume = resumeOf(task);
-  const { ctx, end } = createTaskContext({ task, seed, resume, host, reporter });
+  const context = { task, seed, resume: resumeOf(task), host, reporter };
+  if (!(input instanceof Promise)) return callKernel(kernel, input, context);
+  return input.then(
+    (whole) => callKernel(kernel, whole, context),
+    (error: unknown) => failureOf(error, () => {}),
+  );
+}
+
+function callKernel(
+  kernel: LoadedKernel,
+  input: Value,
+  parts: Parameters<typeof createTaskContext>[0],
+): Outcome | Promise<Outcome> {
+  const { ctx, end } = createTaskContext(parts);
   try {
-    const returned: unknown = kernel(input, ctx, task.call);
+    const returned: unknown = kernel(input, ctx, parts.task.call);
     return isThenable(returned) ? settle(returned, end) : outcomeOf(returned as Value, end);
   } catch (error) {
     return failureOf(error, end);

@@ -113,6 +113,7 @@ const comparedOptions = [
   "group",
   "after",
   "inputsFrom",
+  "outputsPerTask",
 ] as const;
 
 function describe(job: NewJob, options: readonly (typeof comparedOptions)[number][]): string {

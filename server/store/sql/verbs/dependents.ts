@@ -98,10 +98,11 @@ export function* settleDependents(
 function* settleFed(transaction: Transaction, ended: CachedJob, deleted: boolean): Step<void> {
   if (deleted || ended.row.state === "cancelled") yield* removeFeed(transaction, ended);
   passOn(transaction, ended);
-  const failure = whyNoOutputs(ended.row, deleted);
-  for (const job of yield* fedBy(transaction, ended))
+  for (const job of yield* fedBy(transaction, ended)) {
+    const failure = whyNoOutputs(ended.row, job.row, deleted);
     if (deleted && !(yield* takesMore(transaction, job))) yield* removeFeed(transaction, job);
     else if (failure !== undefined && job.row.state === "open") yield* blockAll(transaction, job, failure);
+  }
 }
 
 /**
@@ -136,7 +137,7 @@ function* goOn(transaction: Transaction, first: CachedJob): Step<CachedJob[]> {
 }
 
 /** Blocks a job and all jobs that wait for it or are fed by it, however long the chain. */
-function* blockAll(transaction: Transaction, first: CachedJob, failure: string): Step<void> {
+export function* blockAll(transaction: Transaction, first: CachedJob, failure: string): Step<void> {
   const queue = [{ job: first, failure }];
   for (let next = queue.pop(); next; next = queue.pop()) {
     const { job: blocked, failure } = next;
@@ -175,7 +176,7 @@ function* inTheWay(
   const unfed =
     source === null
       ? "The job whose outputs it takes was deleted before all of them were passed on."
-      : source && whyNoOutputs(source.row);
+      : source && whyNoOutputs(source.row, job.row);
   if (unfed !== undefined) return { waitingFor, failure: unfed };
   for (const { id } of yield* transaction.db.all<{ id: JobId | null }>(
     "SELECT jobs.id FROM waits LEFT JOIN jobs ON jobs.number = waits.after WHERE waits.job = ? ORDER BY waits.after",
@@ -218,10 +219,13 @@ function whyNot(row: JobRow, deleted = false): string | undefined {
   return howEnded(row, job);
 }
 
-/** The reason why this job cannot feed others; undefined while it may. Jobs that it has fed everything do not ask. */
-function whyNoOutputs(row: JobRow, deleted = false): string | undefined {
-  const job = `Job ${row.id} ("${row.name}"), whose outputs it takes,`;
-  return deleted ? `${job} was deleted before all of them were passed on.` : howEnded(row, job);
+/** The reason why a job cannot feed another one; undefined while it may. Jobs that were fed everything do not ask. */
+function whyNoOutputs(source: JobRow, fed: JobRow, deleted = false): string | undefined {
+  const job = `Job ${source.id} ("${source.name}"), whose outputs it takes,`;
+  if (deleted) return `${job} was deleted before all of them were passed on.`;
+  if (source.state === "finished" && source.failed > 0 && fed.outputsPerTask !== undefined)
+    return `${job} finished with ${source.failed} of ${source.total} tasks failed.`;
+  return howEnded(source, job);
 }
 
 /** The end of a job that did not finish. */

@@ -1,12 +1,13 @@
-import type { BlobName } from "../../../../shared/data-reference.ts";
 import type { JobId } from "../../../../shared/ids.ts";
 import { limits } from "../../../../shared/limits.ts";
 import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow, NewTask, ResultRow } from "../../store.ts";
+import { withBlob } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { finishIfEnded } from "./ending.ts";
 import { sourceOf } from "./fed-jobs.ts";
+import { groupStride } from "./feed-groups.ts";
 import { results } from "./results.ts";
 import { addTasks } from "./submit.ts";
 import type { Step } from "../database.ts";
@@ -34,18 +35,23 @@ export function* feedStride(transaction: Transaction, id: JobId): Step<Fed> {
   // A failure is written at once: without the outputs before it, reading would go past them.
   transaction.outcomes.flush(source.number);
   const { seq } = (yield* db.get<{ seq: number }>("SELECT seq FROM feeds WHERE job = ?", job.number))!;
+  if (job.row.outputsPerTask !== undefined)
+    return (yield* groupStride(transaction, source, job, seq)) ?? (yield* fedAll(transaction, source, job));
   const page = yield* results(transaction, source.row.id, seq, strideTasks, strideBytes);
-  if (page.length === 0) {
-    if (source.row.state !== "finished") return { job: undefined, left: "all" };
-    jobs.change(job, { state: "closed" });
-    yield* finishIfEnded(transaction, job);
-    return { job: job.row, left: "all" };
-  }
+  if (page.length === 0) return yield* fedAll(transaction, source, job);
   const outcomes = yield* withinQuota(transaction, job, page);
   if (outcomes.length === 0) return { job: undefined, left: "full" };
   yield* pass(transaction, source, job, outcomes);
   db.write("UPDATE feeds SET seq = ? WHERE job = ?", outcomes.at(-1)!.seq, job.number);
   return { job: job.row, left: "more" };
+}
+
+/** Closes a fed job whose source has finished; called when nothing is left to pass on. */
+function* fedAll(transaction: Transaction, source: CachedJob, job: CachedJob): Step<Fed> {
+  if (source.row.state !== "finished") return { job: undefined, left: "all" };
+  transaction.jobs.change(job, { state: "closed" });
+  yield* finishIfEnded(transaction, job);
+  return { job: job.row, left: "all" };
 }
 
 /** The first of these outcomes, as many as the customer's quota has room for. A failure needs no room ([QUOTA-3]). */
@@ -78,7 +84,8 @@ function* pass(
     if (outcome.state === "failed") failures.push(followingFrom(source.row, outcome.failure));
     else {
       const { output, refs } = outcome;
-      const blobs = output instanceof Uint8Array ? refs : withHolder(output, refs);
+      // A task refers to the blob that holds its input, too.
+      const blobs = output instanceof Uint8Array ? refs : withBlob(refs, output);
       if (blobs.length <= limits.refsPerTask) tasks.push({ index, input: output, refs: blobs });
       else failures.push(tooManyBlobs(source.row, index, blobs.length));
     }
@@ -89,11 +96,6 @@ function* pass(
     yield* addTasks(transaction, job, tasks);
   }
   if (failures.length > 0) yield* addInputless(transaction, job, failures);
-}
-
-/** A task refers to the blob that holds its input, too. */
-function withHolder(holder: BlobName, refs: readonly BlobName[]): readonly BlobName[] {
-  return refs.some(({ sha256 }) => sha256 === holder.sha256) ? refs : [...refs, holder];
 }
 
 /** The failure of a task whose input would be the output of a failed task. It names the task where the failures began. */

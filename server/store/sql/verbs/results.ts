@@ -9,7 +9,7 @@ import type { Transaction } from "../transaction.ts";
 import { ValuePack } from "../value-pack.ts";
 import type { Step } from "../database.ts";
 
-interface OutcomeColumns {
+export interface OutcomeColumns {
   readonly seq: number;
   readonly count: number;
   readonly first: TaskIndex;
@@ -21,7 +21,7 @@ interface OutcomeColumns {
   readonly failure: string | null;
 }
 
-interface StoredOutcomes extends OutcomeColumns, Checksums {}
+export interface StoredOutcomes extends OutcomeColumns, Checksums {}
 
 /** Estimated bytes of a result beside its output; the limit is approximate, too. */
 const rowBytes = 64;
