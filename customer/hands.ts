@@ -18,10 +18,12 @@ import type {
   KernelModule,
   OutputOf,
 } from "./kernel/kernel-source.ts";
+import type { Combine } from "./kernel/reducing.ts";
 import { checkedArguments, checkMapArguments } from "./map-arguments.ts";
 import type { ExecutorOptions, MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
+import { startReduction, type AnyReduceOptions, type ReduceOptions, type Reduction } from "./reduction.ts";
 import type { Inputs } from "./submission.ts";
 
 /** Longest time that the end of a connection waits until the jobs of single tasks are closed. */
@@ -123,6 +125,41 @@ export class Hands {
     checkMapArguments(kernel, inputs, options, rest.length);
     const checked = inputs instanceof Outputs ? inputs : checkedArguments(inputs);
     return this.#jobs.start(kernel, checked as Inputs<Value>, options, true);
+  }
+
+  /**
+   * Applies a kernel to every input and combines the outputs into one value, on the clients: each task applies the kernel to `perTask` inputs and combines
+   * their outputs before anything travels; what remains is combined `fanIn` at a time, level by level. Every input counts exactly once. The order is that
+   * of the inputs, so the value has the same bits on any clients, as long as `perTask` and `fanIn` are the same.
+   *
+   * @example
+   * const pi = (4 / 1e9) * (await hands.reduce(countHits, seeds, { combine: (a, b) => a + b }));
+   *
+   * @throws PlatformError BAD_ARGUMENT as {@link map}, and when nothing says how to combine
+   */
+  reduce<Input, Output>(
+    kernel: KernelFunction<Input, Output>,
+    inputs: Inputs<Input> | Outputs<Input>,
+    options: ReduceOptions<NoInfer<Output>> & { combine: Combine<NoInfer<Output>> },
+  ): Reduction<Output>;
+  reduce<Input, Output>(
+    kernel: KernelModule<Input, Output>,
+    inputs: Inputs<Input> | Outputs<Input>,
+    options?: ReduceOptions<NoInfer<Output>>,
+  ): Reduction<Output>;
+  reduce(
+    kernel: string | URL,
+    inputs: Inputs<Value> | Outputs<unknown>,
+    options?: ReduceOptions<Value>,
+  ): Reduction;
+  reduce(
+    kernel: AnyKernel,
+    inputs: Inputs<unknown> | Outputs<unknown>,
+    options: AnyReduceOptions = {},
+    ...rest: never[]
+  ): Reduction<unknown> {
+    checkMapArguments(kernel, inputs, options, rest.length);
+    return startReduction(this.#api, this.#jobs, kernel, inputs as Inputs<Value>, options);
   }
 
   /**

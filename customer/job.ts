@@ -9,6 +9,10 @@ import { Outputs } from "./outputs.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
 import { followProvisional, streamProvisional } from "./provisional.ts";
+import type { Jobs } from "./jobs.ts";
+import type { KernelModule } from "./kernel/kernel-source.ts";
+import type { AnyCombine, Combine } from "./kernel/reducing.ts";
+import { Reduction, type CombineOptions } from "./reduction.ts";
 import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 
@@ -72,7 +76,10 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   readonly #verified: Promise<void>;
   /** Absent where no inputs were given. */
   readonly #same: SameInputs | undefined;
+  /** Given inputs on which each task depends. */
+  readonly #inputsPerTask: number;
   readonly #api: Api;
+  readonly #jobs: Jobs;
   readonly #options: WatchOptions<Output>;
   /** Aborted at the end of this view of the job: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
@@ -97,6 +104,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       submitted: Promise<void>;
       verified: Promise<void>;
       same?: SameInputs | undefined;
+      inputsPerTask?: number;
+      jobs: Jobs;
       over: AbortController;
       left: () => Promise<void> | undefined;
       ended: () => void;
@@ -114,6 +123,8 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.#verified = parts.verified;
     this.#verified.catch(() => undefined);
     this.#same = parts.same;
+    this.#inputsPerTask = parts.inputsPerTask ?? 1;
+    this.#jobs = parts.jobs;
     this.#left = parts.left;
     this.#ended = parts.ended;
     this.#giveUp = parts.giveUp;
@@ -161,9 +172,36 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /**
    * The outputs as inputs of another job: `hands.map(kernel, job.outputs())`. They do not pass through this program.
    * A task that fails here has a failed task there.
+   *
+   * @param options.perTask - each input is the array of the outputs of so many neighbouring tasks (2 … 1024), the last of fewer. A job
+   *   with such inputs needs all of them: while a task here has failed, it is `blocked`.
    */
-  outputs(): Outputs<Output> {
-    return new Outputs({ job: this.id, submitted: this.submitted, same: this.#same, left: this.#left });
+  outputs(): Outputs<Output>;
+  outputs(options: { perTask: number }): Outputs<Output[]>;
+  outputs({ perTask }: { perTask?: number } = {}): Outputs<Output> | Outputs<Output[]> {
+    const each = new Outputs<Output>({
+      job: this.id,
+      submitted: this.submitted,
+      same: this.#same,
+      left: this.#left,
+      perTask: undefined,
+      inputsPerTask: this.#inputsPerTask,
+    });
+    return perTask === undefined ? each : each.inGroups(perTask);
+  }
+
+  /**
+   * Combines the outputs into one value on the clients: `combine(a, b)` of neighbouring outputs, then of what that gave, level by level. The order
+   * is that of the inputs, so equal outputs give equal bits, whichever clients combine them.
+   *
+   * @param combine - an associative function, or a kernel module that exports one as `combine`
+   * @example
+   * const sum = await hands.map(simulate, seeds).reduce((a, b) => a + b);
+   */
+  reduce(combine: Combine<Output>, options?: CombineOptions): Reduction<Output>;
+  reduce(combine: KernelModule<never, Output> | string | URL, options?: CombineOptions): Reduction<Output>;
+  reduce(combine: AnyCombine, options: CombineOptions = {}): Reduction<Output> {
+    return new Reduction<Output>(this.#api, this.#jobs, this, combine, options);
   }
 
   /** Waits for the end of the job. @returns how each task ended; rejects only when the server cannot be asked */
@@ -345,6 +383,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     const batches = this.#batches(options);
     const same = this.#same;
     if (!same) return yield* batches;
+    const of = this.#inputsPerTask;
     const signal = AbortSignal.any([this.#over.signal, this.#api.http.closed]);
     try {
       let step = await batches.next();
@@ -352,7 +391,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
         if (same.areAll) yield step.value;
         else
           for (const outcome of step.value) {
-            await same.found(outcome.index, signal);
+            await same.found(signal, outcome.index * of, (outcome.index + 1) * of);
             yield [outcome];
           }
       return step.value;

@@ -10,6 +10,7 @@ import type { SigningKey } from "../signing/keys.ts";
 import type { Api } from "./api.ts";
 import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
+import type { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
@@ -52,7 +53,7 @@ export class Jobs {
 
   /** Submits a job. With `takesArguments` each input is the array of the kernel's arguments. */
   start(
-    kernel: AnyKernel,
+    kernel: AnyKernel | MadeKernel,
     inputs: Inputs<Value | EncodedInput> | Outputs<unknown>,
     options: MapOptions,
     takesArguments: boolean,
@@ -87,7 +88,9 @@ export class Jobs {
     };
     // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
-    return new Job<unknown>(this.#api, { id, submitted, verified, same, over, left, ended, giveUp }, options);
+    const inputsPerTask = inputs instanceof Outputs ? inputs.inputsPerTask : 1;
+    const parts = { id, submitted, verified, same, inputsPerTask, over, left, ended, giveUp, jobs: this };
+    return new Job<unknown>(this.#api, parts, options);
   }
 
   /** An existing job. @throws PlatformError NOT_FOUND for an id that no job can have */
@@ -111,12 +114,13 @@ export class Jobs {
       over,
       ended,
       giveUp,
+      jobs: this,
     };
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
   async #create(
-    kernel: AnyKernel,
+    kernel: AnyKernel | MadeKernel,
     options: MapOptions,
     takesArguments: boolean,
     signal: AbortSignal,
@@ -141,7 +145,10 @@ export class Jobs {
       ...jobOptions,
       ...(failFast === false && { failFast }),
       ...(after.length > 0 && { after: await Promise.all(after.map(idOf)) }),
-      ...(inputs instanceof Outputs && { inputsFrom: await inputs.job }),
+      ...(inputs instanceof Outputs && {
+        inputsFrom: await inputs.job,
+        ...(inputs.perTask !== undefined && { outputsPerTask: inputs.perTask }),
+      }),
       name: options.name ?? name ?? nameOf(kernel),
       // With a random key a repeated request finds the job that a lost reply had made.
       key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,

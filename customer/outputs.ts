@@ -17,11 +17,23 @@ export class Outputs<Output> {
 
   /** The cancelling of that job, once its submission has failed. */
   readonly left: () => Promise<void> | undefined;
+  /** Outputs in one input, which is an array then; absent: an input is an output. */
+  readonly perTask: number | undefined;
+  /** Inputs of {@link same} on which each input depends. */
+  readonly inputsPerTask: number;
 
-  constructor(parts: Pick<Outputs<Output>, "job" | "submitted" | "same" | "left">) {
+  constructor(parts: Omit<Outputs<Output>, "types" | "inGroups">) {
     this.job = parts.job;
     this.submitted = parts.submitted;
     this.same = parts.same;
     this.left = parts.left;
+    this.perTask = parts.perTask;
+    this.inputsPerTask = parts.inputsPerTask;
+  }
+
+  /** The same outputs, so many in an input, which is an array. */
+  inGroups(perTask: number): Outputs<Output[]> {
+    const { job, submitted, same, left, inputsPerTask } = this;
+    return new Outputs({ job, submitted, same, left, perTask, inputsPerTask: inputsPerTask * perTask });
   }
 }

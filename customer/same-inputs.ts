@@ -41,11 +41,11 @@ export class SameInputs {
   }
 
   /**
-   * Resolves when the input of this task is known to be the same.
+   * Resolves when the inputs of the tasks from `first` up to `end` are known to be the same, as far as the job had them.
    * @throws the error of the submission; the reason of `signal`
    */
-  async found(index: number, signal: AbortSignal): Promise<void> {
-    while (index >= this.#taken && index < this.#known) {
+  async found(signal: AbortSignal, first: number, end = first + 1): Promise<void> {
+    while (first < this.#known && this.#taken < Math.min(end, this.#known)) {
       signal.throwIfAborted();
       if (this.#failure) throw this.#failure.error;
       await this.#news(signal);

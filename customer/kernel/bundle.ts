@@ -19,7 +19,7 @@ interface Bundled extends KernelBundle {
   readonly files: ReadonlyMap<string, number>;
 }
 
-/** Bundles of this process by the path of the kernel; valid until one of their files is modified. */
+/** Bundles of this process by the path or the text of the kernel; valid until one of their files is modified. */
 const cache = new Map<string, Bundled>();
 
 /**
@@ -34,10 +34,28 @@ export async function bundleKernel(url: URL): Promise<KernelBundle> {
       `A kernel module is a file; expected a file: URL, not ${url.href}.`,
     );
   const path = fileURLToPath(url);
-  const cached = cache.get(path);
+  const found = await stat(path).catch(() => undefined);
+  if (!found || found.isDirectory())
+    throw new PlatformError(
+      "FILE_FAILED",
+      `There is no kernel module ${path}; expected the path of a file${found ? ", and this is a directory" : ""}.`,
+    );
+  return cachedBundle(path, path);
+}
+
+/**
+ * Bundles an ES module that is no file, and the files that it imports by their absolute paths.
+ * @param path - one of those files, for messages; relative names in the text are seen from its directory
+ */
+export async function bundleText(text: string, path: string): Promise<KernelBundle> {
+  return cachedBundle(path, text, text);
+}
+
+async function cachedBundle(path: string, key: string, text?: string): Promise<KernelBundle> {
+  const cached = cache.get(key);
   if (cached && (await isFresh(cached))) return cached;
-  const bundled = await bundle(path);
-  cache.set(path, bundled);
+  const bundled = await bundle(path, text);
+  cache.set(key, bundled);
   return bundled;
 }
 
@@ -55,15 +73,9 @@ async function modified(path: string): Promise<number> {
   );
 }
 
-async function bundle(path: string): Promise<Bundled> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found || found.isDirectory())
-    throw new PlatformError(
-      "FILE_FAILED",
-      `There is no kernel module ${path}; expected the path of a file${found ? ", and this is a directory" : ""}.`,
-    );
+async function bundle(path: string, text?: string): Promise<Bundled> {
   const watch: Watch = { files: new Set(), refused: undefined };
-  const { output } = await build(path, watch);
+  const { output } = await build(path, watch, text);
   const [chunk] = output;
   if (!chunk.exports.includes("default"))
     throw new PlatformError(
@@ -92,12 +104,12 @@ interface Watch {
   refused: PlatformError | undefined;
 }
 
-async function build(path: string, watch: Watch): Promise<RolldownOutput> {
+async function build(path: string, watch: Watch, text?: string): Promise<RolldownOutput> {
   // The bundler is loaded on demand: most commands and many programs never bundle.
   const { rolldown } = await import("rolldown");
   try {
     const build = await rolldown({
-      input: path,
+      input: text === undefined ? path : entry,
       // Paths in the bundle's comments are relative to this directory, so that the text does not depend on the working
       // directory.
       cwd: dirname(path),
@@ -107,7 +119,7 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
         conditionNames: ["browser", "import", "default"],
       },
       moduleTypes: { ".wasm": "binary" },
-      plugins: [noNodeModules(path, watch)],
+      plugins: [...(text === undefined ? [] : [entryOf(text)]), noNodeModules(path, watch)],
       logLevel: "silent",
     });
     try {
@@ -121,6 +133,17 @@ async function build(path: string, watch: Watch): Promise<RolldownOutput> {
     const message = stripVTControlCharacters(messageOf(error));
     throw new PlatformError("BAD_ARGUMENT", `The kernel module ${path} cannot be bundled: ${message}`, error);
   }
+}
+
+const entry = "\0manyhands:entry";
+
+/** Makes a text the module that is bundled. */
+function entryOf(text: string): Plugin {
+  return {
+    name: "manyhands-entry",
+    resolveId: (id) => (id === entry ? id : null),
+    load: (id) => (id === entry ? text : null),
+  };
 }
 
 const absent = "\0manyhands:absent:";

@@ -2,11 +2,26 @@ import { Script } from "node:vm";
 import { PlatformError } from "../../shared/errors.ts";
 
 /**
- * The ES module of an inline function: arrow, function, async or method shorthand.
+ * The ES module of an inline function.
  * @param takesArguments - the kernel has several arguments, and its input is their array
- * @throws PlatformError BAD_ARGUMENT for a function without source (native, bound) or of another kind (class, generator)
+ * @throws as {@link declarationOf}
  */
 export function moduleOfFunction(kernel: (...args: never[]) => unknown, takesArguments = false): string {
+  const { helper, expression } = expressionOf(kernel);
+  if (!takesArguments) return `${helper}export default ${expression};\n`;
+  return `${helper}const manyhandsKernel = ${expression};\nexport default (args, ctx) => manyhandsKernel(...args, ctx);\n`;
+}
+
+/**
+ * The declaration of an inline function (arrow, function, async or method shorthand) under a name.
+ * @throws PlatformError BAD_ARGUMENT for a function without source (native, bound) or of another kind (class, generator)
+ */
+export function declarationOf(kernel: (...args: never[]) => unknown, name: string): string {
+  const { helper, expression } = expressionOf(kernel);
+  return `const ${name} = (() => {\n${helper}return ${expression};\n})();\n`;
+}
+
+function expressionOf(kernel: (...args: never[]) => unknown): { helper: string; expression: string } {
   const source = Function.prototype.toString.call(kernel);
   if (/\{\s*\[native code\]\s*\}\s*$/.test(source))
     throw refusal(
@@ -24,9 +39,7 @@ export function moduleOfFunction(kernel: (...args: never[]) => unknown, takesArg
       "its source does not stand alone as a function",
       "put it into a module and use kernelModule",
     );
-  const helper = namingHelper(source);
-  if (!takesArguments) return `${helper}export default ${expression};\n`;
-  return `${helper}const manyhandsKernel = ${expression};\nexport default (args, ctx) => manyhandsKernel(...args, ctx);\n`;
+  return { helper: namingHelper(source), expression };
 }
 
 function isExpression(text: string): boolean {

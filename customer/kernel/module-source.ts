@@ -4,6 +4,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { bundleKernel } from "./bundle.ts";
 import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
+import { MadeKernel } from "./made-kernel.ts";
 import { portablePowers } from "./powers.ts";
 
 /**
@@ -12,10 +13,11 @@ import { portablePowers } from "./powers.ts";
  * @throws PlatformError BAD_ARGUMENT also for a module without the functions that the options of the job call, FILE_FAILED
  */
 export async function moduleSource(
-  kernel: AnyKernel,
+  kernel: AnyKernel | MadeKernel,
   { check, compare }: { check?: boolean | undefined; compare?: unknown },
   takesArguments: boolean,
 ): Promise<string> {
+  if (kernel instanceof MadeKernel) return kernel.source();
   const isFunction = typeof kernel === "function";
   const { source, exports } = isFunction
     ? { source: await portablePowers(moduleOfFunction(kernel, takesArguments)), exports: [] }
@@ -52,14 +54,16 @@ function missingExport(kernel: AnyKernel, option: string, expected: string): Pla
   );
 }
 
-function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>): URL {
+/** The address of a kernel module. */
+export function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>): URL {
   if (kernel instanceof URL) return kernel;
   if (typeof kernel !== "string") return kernel.url;
   return kernel.startsWith("file:") ? new URL(kernel) : pathToFileURL(resolve(kernel));
 }
 
 /** Name of the jobs of a kernel that have none of their own. */
-export function nameOf(kernel: AnyKernel): string {
+export function nameOf(kernel: AnyKernel | MadeKernel): string {
+  if (kernel instanceof MadeKernel) return kernel.name;
   if (typeof kernel === "function") return kernel.name || "job";
   return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";
 }

@@ -1,0 +1,264 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { PlatformError } from "../shared/errors.ts";
+import { limits } from "../shared/limits.ts";
+import type { JobInfo } from "../shared/wire/rest.ts";
+import type { Value } from "../shared/wire/codec.ts";
+import type { Api } from "./api.ts";
+import { whyQuarantined, type Job, type WatchOptions } from "./job.ts";
+import type { Jobs } from "./jobs.ts";
+import type { AnyKernel } from "./kernel/kernel-source.ts";
+import { MadeKernel } from "./kernel/made-kernel.ts";
+import { nameOf } from "./kernel/module-source.ts";
+import { combiningSource, foldingSource, type AnyCombine, type Combine } from "./kernel/reducing.ts";
+import type { MapOptions } from "./map-options.ts";
+import { Outputs } from "./outputs.ts";
+import type { Inputs } from "./submission.ts";
+import { TaskError, TaskFailedError } from "./task-error.ts";
+
+/** Outputs that one task combines, unless `fanIn` says otherwise. */
+const defaultFanIn = 8;
+/** Inputs of one task where their number is not known beforehand. */
+const defaultPerTask = 32;
+/** Time that a job between the inputs and the value is kept after its end: long enough to requeue what failed in it. */
+const keepMs = 3_600_000;
+/** Period of the requests that ask how many outputs a job will have. */
+const countMs = 500;
+
+/** Options of `job.reduce`: of the jobs that combine. */
+export interface CombineOptions extends Omit<
+  MapOptions,
+  "check" | "onBreak" | "onProgress" | "onResult" | "window"
+> {
+  /** Outputs that one task combines, 2 … 1024; by default 8. A task has all of them in memory. */
+  readonly fanIn?: number;
+}
+
+/** Options of `hands.reduce`: of the job that applies the kernel, and of those that combine. */
+export interface ReduceOptions<Output = unknown> extends CombineOptions {
+  /** Combines two outputs. Absent: the kernel module exports `combine`. */
+  readonly combine?: Combine<Output> | undefined;
+  /**
+   * Inputs of one task, whose outputs are combined where they are computed. By default about the square root of the number of inputs; 32 when the inputs
+   * are no array.
+   */
+  readonly perTask?: number;
+  readonly onProgress?: WatchOptions["onProgress"];
+}
+
+/** {@link ReduceOptions} of any outputs. */
+export type AnyReduceOptions = Omit<ReduceOptions, "combine"> & { readonly combine?: AnyCombine | undefined };
+
+/**
+ * Outputs that become one value on the clients. Await it for the value. Made by `hands.reduce` and `job.reduce`.
+ */
+export class Reduction<Output = Value> implements PromiseLike<Output> {
+  /** The job whose outputs are combined. */
+  readonly job: Job<Output>;
+  /** Resolves when the server has everything: from then on the work goes on without this program. */
+  readonly submitted: Promise<void>;
+  readonly #api: Api;
+  readonly #jobs: Jobs;
+  readonly #combine: AnyCombine;
+  readonly #options: CombineOptions;
+  /** The jobs from the first to the one whose only output is the value. */
+  readonly #chain: Promise<Job<Output>[]>;
+  #value: Promise<Output> | undefined;
+
+  /** @param count - number of the job's outputs, where it is known beforehand */
+  constructor(
+    api: Api,
+    jobs: Jobs,
+    job: Job<Output>,
+    combine: AnyCombine,
+    options: CombineOptions,
+    count?: number,
+  ) {
+    checkCount("fanIn", options.fanIn ?? defaultFanIn, 2);
+    this.#api = api;
+    this.#jobs = jobs;
+    this.job = job;
+    this.#combine = combine;
+    this.#options = options;
+    this.#chain = this.#start(count);
+    this.submitted = this.#chain.then(async (chain) => {
+      for (const each of chain) await each.submitted;
+      for (const each of chain) await each.id;
+    });
+    this.submitted.catch(() => undefined);
+  }
+
+  /** Awaits the value. @throws TaskFailedError, PlatformError JOB_CANCELLED, … of the first job that did not finish */
+  then<Fulfilled = Output, Rejected = never>(
+    onFulfilled?: ((value: Output) => Fulfilled | PromiseLike<Fulfilled>) | null,
+    onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
+  ): Promise<Fulfilled | Rejected> {
+    const value = (this.#value ??= this.#collect());
+    value.catch(() => {
+      if (this.#value === value) this.#value = undefined;
+    });
+    return value.then(onFulfilled, onRejected);
+  }
+
+  /** The jobs of this reduction, from the one that has the inputs to the one whose only output is the value. */
+  jobs(): Promise<readonly Job<Output>[]> {
+    return this.#chain;
+  }
+
+  /** Cancels all of it. */
+  async cancel(): Promise<void> {
+    for (const job of await this.#chain) await job.cancel();
+  }
+
+  /** Tries failed tasks once more, with all their attempts, and resolves to their number; await the reduction again. */
+  async requeueFailed(): Promise<number> {
+    let requeued = 0;
+    for (const job of await this.#chain) {
+      const { counts, state } = await job.status();
+      if (counts.failed > 0 && state !== "blocked") requeued += await job.requeueFailed();
+    }
+    return requeued;
+  }
+
+  async #start(known: number | undefined): Promise<Job<Output>[]> {
+    const { fanIn = defaultFanIn, key, keepMs: kept, name, ...options } = this.#options;
+    const chain = [this.job];
+    let count = known ?? (await this.#count());
+    // A later run with the same key needs every job.
+    const keep = kept ?? (key === undefined ? keepMs : undefined);
+    for (let level = 1; count > 1; level++) {
+      count = Math.ceil(count / fanIn);
+      const isLast = count === 1;
+      const combining = new MadeKernel("combine", () => combiningSource(this.#combine));
+      const keepFor = isLast ? kept : keep;
+      const of = chain.at(-1)!.outputs({ perTask: fanIn });
+      const job = this.#jobs.start(
+        combining,
+        of,
+        {
+          ...options,
+          name: `${name ?? "combine"}${isLast && level === 1 ? "" : `, level ${level}`}`,
+          ...(keepFor !== undefined && { keepMs: keepFor }),
+          ...(key !== undefined && { key: `${key}/combine-${level}` }),
+        },
+        false,
+      );
+      chain.push(job as Job<Output>);
+    }
+    return chain;
+  }
+
+  /** The number of outputs that the job will have. */
+  async #count(): Promise<number> {
+    await this.job.submitted;
+    for (;;) {
+      const { state, counts, inputsFrom } = await this.job.status();
+      if (state !== "open" || inputsFrom === undefined) return counts.total;
+      await sleep(countMs, undefined, { signal: this.#api.http.closed });
+    }
+  }
+
+  async #collect(): Promise<Output> {
+    const chain = await this.#chain;
+    try {
+      const outputs = await chain.at(-1)!;
+      if (outputs.length > 0) return outputs[0]!;
+    } catch (error) {
+      throw await this.#reason(chain, error);
+    }
+    throw new PlatformError("BAD_ARGUMENT", "There are no outputs to combine; expected at least one input.");
+  }
+
+  /** The failure that began it: jobs behind that are only blocked. */
+  async #reason(chain: readonly Job<Output>[], error: unknown): Promise<unknown> {
+    if (!(error instanceof PlatformError) || error.code !== "JOB_BLOCKED") return error;
+    for (const job of chain) {
+      const status = await job.status();
+      const failed = failureOf(status);
+      if (failed) return failed;
+    }
+    return error;
+  }
+}
+
+function checkCount(name: string, value: number, least: number): void {
+  const most = least === 2 ? limits.outputsPerTask : limits.maxTaskIndex;
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new PlatformError("BAD_ARGUMENT", `${name} is ${value}; expected a whole number from ${least} to ${most}.`);
+}
+
+function failureOf(job: JobInfo): PlatformError | undefined {
+  const { id, state, counts, failures } = job;
+  if (state === "cancelled")
+    return new PlatformError(
+      "JOB_CANCELLED",
+      `Job ${id} was cancelled with ${counts.done} of ${counts.total} tasks done.`,
+    );
+  const failed = new TaskFailedError(
+    failures.map((failure) => new TaskError(failure)),
+    counts.total,
+  );
+  if (state === "quarantined") return new PlatformError("JOB_QUARANTINED", whyQuarantined(job), failed);
+  return state === "finished" && counts.failed > 0 ? failed : undefined;
+}
+
+/** Submits the inputs of `hands.reduce`. */
+export function startReduction(
+  api: Api,
+  jobs: Jobs,
+  kernel: AnyKernel,
+  inputs: Inputs<Value> | Outputs<unknown>,
+  options: AnyReduceOptions,
+): Reduction<unknown> {
+  const { combine, perTask: given, fanIn, onProgress, after, ...jobOptions } = options;
+  const known = Array.isArray(inputs) ? inputs.length : undefined;
+  const isFed = inputs instanceof Outputs;
+  const unknown = isFed ? defaultFanIn : defaultPerTask;
+  const perTask = given ?? (known === undefined ? unknown : Math.max(1, Math.round(Math.sqrt(known))));
+  checkCount("perTask", perTask, isFed ? 2 : 1);
+  checkCount("fanIn", fanIn ?? defaultFanIn, 2);
+  const name = options.name ?? nameOf(kernel);
+  const folding = new MadeKernel(name, () => foldingSource(kernel, combine, perTask));
+  const count = known === undefined ? undefined : Math.ceil(known / perTask);
+  const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;
+  const job = jobs.start(
+    folding,
+    isFed ? inputs.inGroups(perTask) : groupsOf(inputs, perTask),
+    {
+      ...jobOptions,
+      name,
+      ...(after && { after }),
+      ...(onProgress && { onProgress }),
+      ...(isBetween && { keepMs }),
+    },
+    false,
+  );
+  const combining: CombineOptions = { ...jobOptions, name, ...(fanIn !== undefined && { fanIn }) };
+  return new Reduction<unknown>(api, jobs, job, combine ?? (kernel as AnyCombine), combining, count);
+}
+
+function groupsOf(inputs: Inputs<Value>, perTask: number): Inputs<Value> {
+  return Symbol.asyncIterator in inputs ? groupedLater(inputs, perTask) : groupedInTurn(inputs, perTask);
+}
+
+function* groupedInTurn(inputs: Iterable<Value>, perTask: number): Generator<Value[], void, undefined> {
+  let group: Value[] = [];
+  for (const input of inputs)
+    if (group.push(input) === perTask) {
+      yield group;
+      group = [];
+    }
+  if (group.length > 0) yield group;
+}
+
+async function* groupedLater(
+  inputs: AsyncIterable<Value>,
+  perTask: number,
+): AsyncGenerator<Value[], void, undefined> {
+  let group: Value[] = [];
+  for await (const input of inputs)
+    if (group.push(input) === perTask) {
+      yield group;
+      group = [];
+    }
+  if (group.length > 0) yield group;
+}
