@@ -9,7 +9,7 @@ import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { Executor } from "./executor.ts";
 import { Group } from "./group.ts";
-import type { Job, WatchOptions } from "./job.ts";
+import type { Job } from "./job.ts";
 import { Jobs } from "./jobs.ts";
 import type {
   AnyKernel,
@@ -25,6 +25,7 @@ import { Outputs } from "./outputs.ts";
 import { Precache, type PrecacheOptions } from "./precache.ts";
 import { startReduction, type AnyReduceOptions, type ReduceOptions, type Reduction } from "./reduction.ts";
 import type { Inputs } from "./submission.ts";
+import type { WatchOptions } from "./watch-options.ts";
 
 /** Longest time that the end of a connection waits until the jobs of single tasks are closed. */
 const closeMs = 5000;
@@ -159,7 +160,7 @@ export class Hands {
     ...rest: never[]
   ): Reduction<unknown> {
     checkMapArguments(kernel, inputs, options, rest.length);
-    return startReduction(this.#api, this.#jobs, kernel, inputs as Inputs<Value>, options);
+    return startReduction(this.#jobs, kernel, inputs as Inputs<Value>, options);
   }
 
   /**

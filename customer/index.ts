@@ -14,13 +14,8 @@ export type { ExecutorOptions, MapOptions } from "./map-options.ts";
 export { Executor } from "./executor.ts";
 export { Group } from "./group.ts";
 export type { JobListFilter } from "./api.ts";
-export {
-  Job,
-  type ProvisionalNews,
-  type ProvisionalResult,
-  type SettledTask,
-  type WatchOptions,
-} from "./job.ts";
+export { Job, type ProvisionalNews, type ProvisionalResult, type SettledTask } from "./job.ts";
+export type { WatchOptions } from "./watch-options.ts";
 export type { TaskOutcome } from "./outcomes.ts";
 export type { Outputs } from "./outputs.ts";
 export type { Progress } from "./progress.ts";

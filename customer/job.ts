@@ -9,12 +9,13 @@ import { Outputs } from "./outputs.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
 import { watchProgress, type Progress } from "./progress.ts";
 import { followProvisional, streamProvisional } from "./provisional.ts";
-import type { Jobs } from "./jobs.ts";
 import type { KernelModule } from "./kernel/kernel-source.ts";
 import type { AnyCombine, Combine } from "./kernel/reducing.ts";
-import { Reduction, type CombineOptions } from "./reduction.ts";
+import { Reduction, type CombineOptions, type StartJob } from "./reduction.ts";
 import type { SameInputs } from "./same-inputs.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
+import type { WatchOptions } from "./watch-options.ts";
+import { whyBlocked, whyQuarantined } from "./why-ended.ts";
 
 /** Outcome of a task after the end of its job. */
 export type SettledTask<Output> =
@@ -38,28 +39,6 @@ export type ProvisionalNews<Output> =
   /** The result is not taken: another one is the outcome of its task, or will be. */
   | { readonly state: "withdrawn"; readonly index: number; readonly client: string };
 
-/** Options of a program's view of a job. */
-export interface WatchOptions<Output = unknown> {
-  /** Called when the job's progress changes, at most four times a second, and once at its end. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /**
-   * Called with each outcome, failed tasks included, in completion order and once each; a promise that it returns is awaited
-   * before the next call. Awaiting the job resolves after the last call. When `onResult` throws, awaiting the job rejects with
-   * that error, and a job of `hands.map` is cancelled unless it has a `key`.
-   */
-  onResult?(this: void, outcome: TaskOutcome<Output>): void | Promise<void>;
-  /** Effect of leaving a loop over the outcomes before its end: the job is cancelled, or goes on (default). */
-  readonly onBreak?: "cancel" | "leave" | undefined;
-  /** Aborting rejects the job's promises with the signal's reason, and cancels a job of `hands.map`. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * When failures end the whole job. Absent: when its first tasks all fail alike and none is done, on several clients where
-   * there are several; the job is then `quarantined`, and says why. `false`: never, every task is tried. `true`: also as soon
-   * as a task has failed for good; awaiting rejects, and the job is cancelled.
-   */
-  readonly failFast?: boolean | undefined;
-}
-
 /**
  * A job on the server. Await it for the outputs in the order of the inputs; iterate it for outcomes as they are completed. Both
  * start from the first result, any number of times, in this process or another (`hands.job(id)`).
@@ -79,7 +58,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** Given inputs on which each task depends. */
   readonly #inputsPerTask: number;
   readonly #api: Api;
-  readonly #jobs: Jobs;
+  readonly #start: StartJob;
   readonly #options: WatchOptions<Output>;
   /** Aborted at the end of this view of the job: the submission failed, or the caller gave up. */
   readonly #over: AbortController;
@@ -105,7 +84,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
       verified: Promise<void>;
       same?: SameInputs | undefined;
       inputsPerTask?: number;
-      jobs: Jobs;
+      start: StartJob;
       over: AbortController;
       left: () => Promise<void> | undefined;
       ended: () => void;
@@ -124,7 +103,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     this.#verified.catch(() => undefined);
     this.#same = parts.same;
     this.#inputsPerTask = parts.inputsPerTask ?? 1;
-    this.#jobs = parts.jobs;
+    this.#start = parts.start;
     this.#left = parts.left;
     this.#ended = parts.ended;
     this.#giveUp = parts.giveUp;
@@ -201,7 +180,7 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   reduce(combine: Combine<Output>, options?: CombineOptions): Reduction<Output>;
   reduce(combine: KernelModule<never, Output> | string | URL, options?: CombineOptions): Reduction<Output>;
   reduce(combine: AnyCombine, options: CombineOptions = {}): Reduction<Output> {
-    return new Reduction<Output>(this.#api, this.#jobs, this, combine, options);
+    return new Reduction<Output>(this, this.#start, combine, options);
   }
 
   /** Waits for the end of the job. @returns how each task ended; rejects only when the server cannot be asked */
@@ -482,19 +461,6 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     const signal = AbortSignal.any([this.#over.signal, this.#watched.signal]);
     if (id) await watchProgress(this.#api, id, { signal, listener: (progress) => this.#tell(progress) });
   }
-}
-
-/** The reason why a job is blocked, for people. */
-export function whyBlocked(job: JobInfo): string {
-  const reason = job.failures.find(({ kind }) => kind === "blocked");
-  return `Job ${job.id} is blocked: ${reason?.message ?? "a job it comes after did not finish well."}`;
-}
-
-/** The reason why a job was quarantined, for people. */
-export function whyQuarantined({ id, counts: { done, total }, failures }: JobInfo): string {
-  // The reason of the job comes after those of its tasks.
-  const reason = failures.at(-1)?.message ?? "";
-  return `Job ${id} was quarantined with ${done} of ${total} tasks done. ${reason}`.trim();
 }
 
 function finalProgress(end: JobEnd): Progress {

@@ -8,15 +8,18 @@ import type { Value } from "../shared/wire/codec.ts";
 import { onceKeyPrefix, type JobInfo } from "../shared/wire/rest.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import type { Api } from "./api.ts";
-import { Job, whyBlocked, whyQuarantined, type WatchOptions } from "./job.ts";
+import { Job } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import type { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
+import type { StartJob } from "./reduction.ts";
 import { SameInputs } from "./same-inputs.ts";
 import { submitInputs, type Inputs } from "./submission.ts";
 import type { EncodedInput } from "./task-batch.ts";
+import type { WatchOptions } from "./watch-options.ts";
+import { whyBlocked, whyQuarantined } from "./why-ended.ts";
 
 /** Longest time that a failed submission waits until the server has cancelled the job. */
 const cancelMs = 5000;
@@ -50,6 +53,9 @@ export class Jobs {
     this.#api = api;
     this.#defaults = defaults;
   }
+
+  readonly #startCombining: StartJob = (kernel, outputs, options) =>
+    this.start(kernel, outputs, options, false);
 
   /** Submits a job. With `takesArguments` each input is the array of the kernel's arguments. */
   start(
@@ -89,7 +95,18 @@ export class Jobs {
     // Results of a job that had all its inputs before belong to these inputs only when the inputs were found the same.
     const verified = created.then((job) => (job.state === "open" ? undefined : submitted));
     const inputsPerTask = inputs instanceof Outputs ? inputs.inputsPerTask : 1;
-    const parts = { id, submitted, verified, same, inputsPerTask, over, left, ended, giveUp, jobs: this };
+    const parts = {
+      id,
+      submitted,
+      verified,
+      same,
+      inputsPerTask,
+      over,
+      left,
+      ended,
+      giveUp,
+      start: this.#startCombining,
+    };
     return new Job<unknown>(this.#api, parts, options);
   }
 
@@ -114,7 +131,7 @@ export class Jobs {
       over,
       ended,
       giveUp,
-      jobs: this,
+      start: this.#startCombining,
     };
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
@@ -259,6 +276,6 @@ function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) =>
   return () => signal?.removeEventListener("abort", listener);
 }
 
-async function idOf(job: string | Job<unknown>): Promise<string> {
+async function idOf(job: string | { readonly id: Promise<string> }): Promise<string> {
   return typeof job === "string" ? job : job.id;
 }

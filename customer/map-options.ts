@@ -1,5 +1,5 @@
 import type { Compare, JobOptionsInput, Verify } from "../shared/wire/rest.ts";
-import type { Job, WatchOptions } from "./job.ts";
+import type { WatchOptions } from "./watch-options.ts";
 
 /** Options of `hands.map`: options of the job on the server, and of this program's view of it. */
 export interface MapOptions<Output = unknown>
@@ -32,7 +32,7 @@ export interface MapOptions<Output = unknown>
    * Jobs (or their ids) that must finish without a failed task before a task of this job is computed, so that a program of
    * several stages submits them all and leaves. When such a job ends otherwise, this job ends as `blocked`, and says why.
    */
-  readonly after?: readonly (string | Job<unknown>)[];
+  readonly after?: readonly (string | { readonly id: Promise<string> })[];
 }
 
 /** Options of `hands.executor`, which are those of its jobs. */

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
+import type { JobId } from "../shared/ids.ts";
 import type { JobInfo } from "../shared/wire/rest.ts";
 import type { Value } from "../shared/wire/codec.ts";
-import type { Api } from "./api.ts";
-import { whyQuarantined, type Job, type WatchOptions } from "./job.ts";
-import type { Jobs } from "./jobs.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";
 import { nameOf } from "./kernel/module-source.ts";
@@ -14,6 +12,8 @@ import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
 import type { Inputs } from "./submission.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
+import type { WatchOptions } from "./watch-options.ts";
+import { whyQuarantined } from "./why-ended.ts";
 
 /** Outputs that one task combines, unless `fanIn` says otherwise. */
 const defaultFanIn = 8;
@@ -45,6 +45,19 @@ export interface ReduceOptions<Output = unknown> extends CombineOptions {
   readonly onProgress?: WatchOptions["onProgress"];
 }
 
+/** A job of a reduction: the part of `Job` that a reduction needs. */
+interface Stage<Output> extends PromiseLike<Output[]> {
+  readonly id: Promise<JobId>;
+  readonly submitted: Promise<void>;
+  status: () => Promise<JobInfo>;
+  cancel: () => Promise<JobInfo>;
+  requeueFailed: () => Promise<number>;
+  outputs: () => Outputs<Output>;
+}
+
+/** Submits a job that combines the outputs of another one. */
+export type StartJob = (kernel: MadeKernel, outputs: Outputs<unknown>, options: MapOptions) => Stage<unknown>;
+
 /** {@link ReduceOptions} of any outputs. */
 export type AnyReduceOptions = Omit<ReduceOptions, "combine"> & { readonly combine?: AnyCombine | undefined };
 
@@ -52,34 +65,28 @@ export type AnyReduceOptions = Omit<ReduceOptions, "combine"> & { readonly combi
  * Outputs that become one value on the clients. Await it for the value. Made by `hands.reduce` and `job.reduce`.
  */
 export class Reduction<Output = Value> implements PromiseLike<Output> {
-  /** The job whose outputs are combined. */
-  readonly job: Job<Output>;
   /** Resolves when the server has everything: from then on the work goes on without this program. */
   readonly submitted: Promise<void>;
-  readonly #api: Api;
-  readonly #jobs: Jobs;
+  readonly #startJob: StartJob;
   readonly #combine: AnyCombine;
   readonly #options: CombineOptions;
   /** The jobs from the first to the one whose only output is the value. */
-  readonly #chain: Promise<Job<Output>[]>;
+  readonly #chain: Promise<Stage<Output>[]>;
   #value: Promise<Output> | undefined;
 
   /** @param count - number of the job's outputs, where it is known beforehand */
   constructor(
-    api: Api,
-    jobs: Jobs,
-    job: Job<Output>,
+    job: Stage<Output>,
+    startJob: StartJob,
     combine: AnyCombine,
     options: CombineOptions,
     count?: number,
   ) {
     checkCount("fanIn", options.fanIn ?? defaultFanIn, 2);
-    this.#api = api;
-    this.#jobs = jobs;
-    this.job = job;
+    this.#startJob = startJob;
     this.#combine = combine;
     this.#options = options;
-    this.#chain = this.#start(count);
+    this.#chain = this.#start(job, count);
     this.submitted = this.#chain.then(async (chain) => {
       for (const each of chain) await each.submitted;
       for (const each of chain) await each.id;
@@ -88,6 +95,7 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 
   /** Awaits the value. @throws TaskFailedError, PlatformError JOB_CANCELLED, … of the first job that did not finish */
+  // oxlint-disable-next-line unicorn/no-thenable -- `await hands.reduce(…)` is the point of the interface
   then<Fulfilled = Output, Rejected = never>(
     onFulfilled?: ((value: Output) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
@@ -99,9 +107,9 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
     return value.then(onFulfilled, onRejected);
   }
 
-  /** The jobs of this reduction, from the one that has the inputs to the one whose only output is the value. */
-  jobs(): Promise<readonly Job<Output>[]> {
-    return this.#chain;
+  /** Ids of the jobs of this reduction (`hands.job(id)`), from the one that has the inputs to the one whose only output is the value. */
+  async jobIds(): Promise<readonly JobId[]> {
+    return Promise.all((await this.#chain).map((job) => job.id));
   }
 
   /** Cancels all of it. */
@@ -119,10 +127,10 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
     return requeued;
   }
 
-  async #start(known: number | undefined): Promise<Job<Output>[]> {
+  async #start(first: Stage<Output>, known: number | undefined): Promise<Stage<Output>[]> {
     const { fanIn = defaultFanIn, key, keepMs: kept, name, ...options } = this.#options;
-    const chain = [this.job];
-    let count = known ?? (await this.#count());
+    const chain = [first];
+    let count = known ?? (await countOf(first));
     // A later run with the same key needs every job.
     const keep = kept ?? (key === undefined ? keepMs : undefined);
     for (let level = 1; count > 1; level++) {
@@ -130,31 +138,16 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
       const isLast = count === 1;
       const combining = new MadeKernel("combine", () => combiningSource(this.#combine));
       const keepFor = isLast ? kept : keep;
-      const of = chain.at(-1)!.outputs({ perTask: fanIn });
-      const job = this.#jobs.start(
-        combining,
-        of,
-        {
-          ...options,
-          name: `${name ?? "combine"}${isLast && level === 1 ? "" : `, level ${level}`}`,
-          ...(keepFor !== undefined && { keepMs: keepFor }),
-          ...(key !== undefined && { key: `${key}/combine-${level}` }),
-        },
-        false,
-      );
-      chain.push(job as Job<Output>);
+      const of = chain.at(-1)!.outputs().inGroups(fanIn);
+      const job = this.#startJob(combining, of, {
+        ...options,
+        name: `${name ?? "combine"}${isLast && level === 1 ? "" : `, level ${level}`}`,
+        ...(keepFor !== undefined && { keepMs: keepFor }),
+        ...(key !== undefined && { key: `${key}/combine-${level}` }),
+      });
+      chain.push(job as Stage<Output>);
     }
     return chain;
-  }
-
-  /** The number of outputs that the job will have. */
-  async #count(): Promise<number> {
-    await this.job.submitted;
-    for (;;) {
-      const { state, counts, inputsFrom } = await this.job.status();
-      if (state !== "open" || inputsFrom === undefined) return counts.total;
-      await sleep(countMs, undefined, { signal: this.#api.http.closed });
-    }
   }
 
   async #collect(): Promise<Output> {
@@ -169,7 +162,7 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 
   /** The failure that began it: jobs behind that are only blocked. */
-  async #reason(chain: readonly Job<Output>[], error: unknown): Promise<unknown> {
+  async #reason(chain: readonly Stage<Output>[], error: unknown): Promise<unknown> {
     if (!(error instanceof PlatformError) || error.code !== "JOB_BLOCKED") return error;
     for (const job of chain) {
       const status = await job.status();
@@ -180,10 +173,23 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 }
 
+/** The number of outputs that a job will have. */
+async function countOf(job: Stage<unknown>): Promise<number> {
+  await job.submitted;
+  for (;;) {
+    const { state, counts, inputsFrom } = await job.status();
+    if (state !== "open" || inputsFrom === undefined) return counts.total;
+    await sleep(countMs, undefined, { ref: false });
+  }
+}
+
 function checkCount(name: string, value: number, least: number): void {
   const most = least === 2 ? limits.outputsPerTask : limits.maxTaskIndex;
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new PlatformError("BAD_ARGUMENT", `${name} is ${value}; expected a whole number from ${least} to ${most}.`);
+  throw new PlatformError(
+    "BAD_ARGUMENT",
+    `${name} is ${value}; expected a whole number from ${least} to ${most}.`,
+  );
 }
 
 function failureOf(job: JobInfo): PlatformError | undefined {
@@ -201,10 +207,19 @@ function failureOf(job: JobInfo): PlatformError | undefined {
   return state === "finished" && counts.failed > 0 ? failed : undefined;
 }
 
+/** Starts jobs, those with inputs among them. */
+interface Starter {
+  start: (
+    kernel: MadeKernel,
+    inputs: Inputs<Value> | Outputs<unknown>,
+    options: MapOptions,
+    takesArguments: boolean,
+  ) => Stage<unknown>;
+}
+
 /** Submits the inputs of `hands.reduce`. */
 export function startReduction(
-  api: Api,
-  jobs: Jobs,
+  jobs: Starter,
   kernel: AnyKernel,
   inputs: Inputs<Value> | Outputs<unknown>,
   options: AnyReduceOptions,
@@ -233,7 +248,8 @@ export function startReduction(
     false,
   );
   const combining: CombineOptions = { ...jobOptions, name, ...(fanIn !== undefined && { fanIn }) };
-  return new Reduction<unknown>(api, jobs, job, combine ?? (kernel as AnyCombine), combining, count);
+  const startJob: StartJob = (made, outputs, its) => jobs.start(made, outputs, its, false);
+  return new Reduction<unknown>(job, startJob, combine ?? (kernel as AnyCombine), combining, count);
 }
 
 function groupsOf(inputs: Inputs<Value>, perTask: number): Inputs<Value> {

@@ -1,5 +1,12 @@
 import { bundleKernel } from "../customer/kernel/bundle.ts";
-import { kernelModule, type Hands, type Job } from "../customer/index.ts";
+import {
+  kernelModule,
+  type Hands,
+  type Job,
+  type KernelModule,
+  type Progress,
+  type Reduction,
+} from "../customer/index.ts";
 import { encodeValue, type Value } from "../shared/wire/codec.ts";
 import { sha256Hex } from "../shared/hash.ts";
 import { moduleBeside } from "../system/module-beside.ts";
@@ -10,7 +17,15 @@ import type * as project from "./kernels/project.ts";
 import type * as refine from "./kernels/refine.ts";
 import type * as simmx from "./kernels/simmx.ts";
 import { jobDefaults } from "../shared/limits.ts";
-import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
+import type {
+  CombiningKernelName,
+  Compute,
+  Finished,
+  KernelInput,
+  KernelName,
+  KernelOutput,
+  MapOptions,
+} from "./compute.ts";
 
 const kernelUrl = (name: KernelName): URL => moduleBeside(import.meta.url, `kernels/${name}`);
 
@@ -53,17 +68,9 @@ export function computeOnHands(
       inputs: readonly KernelInput<K>[],
       { name: stage, onProgress, memoryMb = 0 }: MapOptions,
     ): AsyncGenerator<Finished<KernelOutput<K>>> {
-      // The table maps each name to its own kernel, a relation that TypeScript cannot follow through K.
-      const module = kernels[kernel] as unknown as Parameters<
-        typeof hands.map<KernelInput<K>, KernelOutput<K>>
-      >[0];
-      const name = `${program}: ${stage}`;
-      if (memoryMb > jobDefaults.memoryMb) await warnOfMemory(hands, stage, memoryMb, warn);
-      // A client with less memory a slot would lose its sandbox again and again.
-      const memory = memoryMb > jobDefaults.memoryMb && { memoryMb, requires: { memoryMb } };
-      const options = { name, ...memory, ...(signal && { signal }) };
+      const options = await optionsOf(stage, memoryMb);
       const start = (key?: string): Job<KernelOutput<K>> =>
-        hands.map(module, inputs, { ...options, ...(key !== undefined && { key }) });
+        hands.map(moduleOf(kernel), inputs, { ...options, ...(key !== undefined && { key }) });
       const { job } = resumable ? await goOn(start, await keyOf(program, kernel, inputs)) : { job: start() };
       let done = 0;
       for await (const { index, output, error } of job) {
@@ -76,7 +83,40 @@ export function computeOnHands(
         yield { index, output };
       }
     },
+    async reduce<K extends CombiningKernelName>(
+      kernel: K,
+      inputs: readonly KernelInput<K>[],
+      { name: stage, onProgress, memoryMb = 0 }: MapOptions,
+    ): Promise<KernelOutput<K>> {
+      const options = {
+        ...(await optionsOf(stage, memoryMb)),
+        // The outputs are of megabytes: a task has two of them in memory, and nothing is combined that could travel less.
+        perTask: 1,
+        fanIn: 2,
+        ...(onProgress && { onProgress: ({ fraction }: Progress) => onProgress(fraction) }),
+      };
+      const start = (key?: string): Reduction<KernelOutput<K>> =>
+        hands.reduce(moduleOf(kernel), inputs, { ...options, ...(key !== undefined && { key }) });
+      const key = resumable ? await keyOf(program, kernel, inputs) : undefined;
+      const { reduction } =
+        key === undefined ? { reduction: start() } : await goOnReducing(hands, start, `${key}-sum`);
+      const output = await reduction;
+      tasks += inputs.length;
+      return output;
+    },
   };
+
+  async function optionsOf(stage: string, memoryMb: number) {
+    if (memoryMb > jobDefaults.memoryMb) await warnOfMemory(hands, stage, memoryMb, warn);
+    // A client with less memory a slot would lose its sandbox again and again.
+    const memory = memoryMb > jobDefaults.memoryMb && { memoryMb, requires: { memoryMb } };
+    return { name: `${program}: ${stage}`, ...memory, ...(signal && { signal }) };
+  }
+}
+
+/** The table maps each name to its own kernel, a relation that TypeScript cannot follow through K. */
+function moduleOf<K extends KernelName>(kernel: K): KernelModule<KernelInput<K>, KernelOutput<K>> {
+  return kernels[kernel] as unknown as KernelModule<KernelInput<K>, KernelOutput<K>>;
 }
 
 async function warnOfMemory(
@@ -115,4 +155,21 @@ async function goOn<Output>(
   }
   if (counts.failed > 0) await job.requeueFailed();
   return { job };
+}
+
+/** The reduction of a key, as {@link goOn} does it for a job. */
+async function goOnReducing<Output>(
+  hands: Hands,
+  start: (key: string) => Reduction<Output>,
+  key: string,
+): Promise<{ readonly reduction: Reduction<Output> }> {
+  const reduction = start(key);
+  const jobs = (await reduction.jobIds()).map((id) => hands.job(id));
+  const states = await Promise.all(jobs.map(async (job) => (await job.status()).state));
+  if (states.some((state) => state === "cancelled" || state === "quarantined")) {
+    for (const job of jobs) await job.delete();
+    return { reduction: start(key) };
+  }
+  await reduction.requeueFailed();
+  return { reduction };
 }

@@ -2,7 +2,15 @@ import { DataReference } from "../shared/data-reference.ts";
 import { sha256Hex } from "../shared/hash.ts";
 import type { KernelContext } from "../shared/wire/kernel.ts";
 import { seededRandom } from "../shared/random.ts";
-import type { Compute, Finished, KernelInput, KernelName, KernelOutput, MapOptions } from "./compute.ts";
+import type {
+  CombiningKernelName,
+  Compute,
+  Finished,
+  KernelInput,
+  KernelName,
+  KernelOutput,
+  MapOptions,
+} from "./compute.ts";
 
 /** Runs kernels one after the other in this process, so that programs work without a server. */
 export function computeHere(): Compute {
@@ -17,31 +25,47 @@ export function computeHere(): Compute {
     if (!bytes) return Promise.reject(new Error(`no blob ${ref.sha256}`));
     return Promise.resolve(bytes.slice(...(ref.range ?? [0, bytes.length])));
   };
-  return {
-    put,
-    async *map<K extends KernelName>(
-      kernel: K,
-      inputs: readonly KernelInput<K>[],
-      { onProgress }: MapOptions,
-    ): AsyncGenerator<Finished<KernelOutput<K>>> {
-      const module = (await import(`./kernels/${kernel}.ts`)) as {
-        default: (input: KernelInput<K>, ctx: KernelContext) => Promise<KernelOutput<K>>;
+  return { put, map, reduce };
+
+  async function* map<K extends KernelName>(
+    kernel: K,
+    inputs: readonly KernelInput<K>[],
+    { onProgress }: MapOptions,
+  ): AsyncGenerator<Finished<KernelOutput<K>>> {
+    const module = (await import(`./kernels/${kernel}.ts`)) as {
+      default: (input: KernelInput<K>, ctx: KernelContext) => Promise<KernelOutput<K>>;
+    };
+    for (const [index, input] of inputs.entries()) {
+      const ctx: KernelContext = {
+        data,
+        put,
+        progress: (fraction) => onProgress?.((index + fraction) / inputs.length),
+        checkpoint: () => {},
+        resume: undefined,
+        signal: new AbortController().signal,
+        random: seededRandom(`0/${index}`),
+        log: () => {},
+        index,
+        attempt: 1,
       };
-      for (const [index, input] of inputs.entries()) {
-        const ctx: KernelContext = {
-          data,
-          put,
-          progress: (fraction) => onProgress?.((index + fraction) / inputs.length),
-          checkpoint: () => {},
-          resume: undefined,
-          signal: new AbortController().signal,
-          random: seededRandom(`0/${index}`),
-          log: () => {},
-          index,
-          attempt: 1,
-        };
-        yield { index, output: await module.default(input, ctx) };
-      }
-    },
-  };
+      yield { index, output: await module.default(input, ctx) };
+    }
+  }
+
+  async function reduce<K extends CombiningKernelName>(
+    kernel: K,
+    inputs: readonly KernelInput<K>[],
+    options: MapOptions,
+  ): Promise<KernelOutput<K>> {
+    const { combine } = (await import(`./kernels/${kernel}.ts`)) as {
+      combine: (a: KernelOutput<K>, b: KernelOutput<K>) => KernelOutput<K>;
+    };
+    let outputs: KernelOutput<K>[] = [];
+    for await (const { output } of map(kernel, inputs, options)) outputs.push(output);
+    while (outputs.length > 1)
+      outputs = outputs.flatMap((a, i) =>
+        i % 2 === 1 ? [] : i + 1 < outputs.length ? combine(a, outputs[i + 1]!) : a,
+      );
+    return outputs[0]!;
+  }
 }

@@ -28,9 +28,18 @@ export interface Compute {
     inputs: readonly KernelInput<K>[],
     options: MapOptions,
   ): AsyncIterable<Finished<KernelOutput<K>>>;
+  /** Runs a kernel over inputs, at least one, and combines the outputs in pairs of neighbours, pairs of pairs, and so on, by the kernel module's `combine`. */
+  reduce<K extends CombiningKernelName>(
+    kernel: K,
+    inputs: readonly KernelInput<K>[],
+    options: MapOptions,
+  ): Promise<KernelOutput<K>>;
 }
 
-/** Options of {@link Compute.map}. */
+/** Names of the kernels whose modules export `combine`. */
+export type CombiningKernelName = "insert";
+
+/** Options of {@link Compute.map} and {@link Compute.reduce}. */
 export interface MapOptions {
   readonly name: string;
   readonly onProgress?: (fraction: number) => void;

@@ -32,7 +32,7 @@ function memoryMb({ what, wasm, beside }: Needs): number {
 
 /**
  * MiB for inserting images into a Fourier volume: 16 bytes a sample of the padded half cube, and four copies of the packed
- * sphere.
+ * sphere. Combining two spheres takes less.
  */
 export function insertMemoryMb(box: number, images: number): number {
   const padded = paddedSize(box);

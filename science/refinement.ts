@@ -10,6 +10,7 @@ import { centredPose, evenViews } from "./orientations.ts";
 import { reconstruct } from "./reconstruct.ts";
 import {
   blockSizes,
+  insertBlock,
   keptCandidates,
   refineSteps,
   ringAt,
@@ -69,7 +70,7 @@ export async function reconstructHalves(
         symmetry,
         maxRadius: box / 2,
         parts: 1,
-        block: blockSizes.insert,
+        block: insertBlock(box),
       });
       return sum!;
     }),

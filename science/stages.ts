@@ -202,24 +202,29 @@ export async function insertStage(
   checkMaxRadius(options.maxRadius);
   const memoryMb = insertMemoryMb(box, options.block);
   const blocks = partBlocks(particles.count, options.parts, options.block);
-  const inputs = blocks.map(({ start, end }) => ({
-    particles: [imagesOf(particles, start, end)],
-    box,
-    poses: packPoses(poses.slice(start, end)),
-    weights: Float64Array.from({ length: end - start }, (_, i) => options.weights?.[start + i] ?? 1),
-    symmetry: packOperators(options.symmetry),
-    maxRadius: options.maxRadius,
-  }));
-  const sums = Array.from({ length: options.parts }, () => emptyPartialVolume(paddedSize(box)));
-  // The sum of 32-bit numbers depends on their order, so outputs are added in the order of tasks, not of completion.
-  const waiting = new Map<number, Float32Array>();
-  let next = 0;
-  for await (const { index, output } of compute.map("insert", inputs, { ...options, memoryMb })) {
-    waiting.set(index, output.packed);
-    for (let packed = waiting.get(next); packed; packed = waiting.get(next)) {
-      addPacked(sums[blocks[next]!.part]!, packed, packedRadius(box, options.maxRadius));
-      waiting.delete(next++);
-    }
-  }
-  return sums;
+  const radius = packedRadius(box, options.maxRadius);
+  const fractions = Array.from({ length: options.parts }, () => 0);
+  const partSum = async (part: number): Promise<PartialVolume> => {
+    const inputs = blocks
+      .filter((block) => block.part === part)
+      .map(({ start, end }) => ({
+        particles: [imagesOf(particles, start, end)],
+        box,
+        poses: packPoses(poses.slice(start, end)),
+        weights: Float64Array.from({ length: end - start }, (_, i) => options.weights?.[start + i] ?? 1),
+        symmetry: packOperators(options.symmetry),
+        maxRadius: options.maxRadius,
+      }));
+    const onProgress = (fraction: number): void => {
+      fractions[part] = fraction;
+      options.onProgress?.(fractions.reduce((sum, each) => sum + each, 0) / options.parts);
+    };
+    const name = options.parts === 1 ? options.name : `${options.name}, part ${part + 1}`;
+    const sum = emptyPartialVolume(paddedSize(box));
+    if (inputs.length === 0) return sum;
+    const { packed } = await compute.reduce("insert", inputs, { name, onProgress, memoryMb });
+    addPacked(sum, packed, radius);
+    return sum;
+  };
+  return Promise.all(fractions.map((_, part) => partSum(part)));
 }

@@ -2,17 +2,21 @@ import type { Case, Run, Topic } from "../harness/topic.ts";
 
 const c = { script: "science/align-c.ts", services: ["c"] } satisfies Partial<Run>;
 
-const onClients = (kind: "node" | "chromium", name: string): Case => {
+const onClients = (
+  kind: "node" | "chromium",
+  name: string,
+  work: Pick<Case, "name" | "quickArgs"> & { args?: string[] },
+): Case => {
   const run = {
     script: "science/manyhands-reconstruct.ts",
     ...(kind === "chromium" && { services: ["chromium"] as const }),
   };
   const args = ["--client", kind];
   return {
-    name: `reconstruct, ${name}`,
+    ...work,
+    name: `${work.name}, ${name}`,
     unit: "s",
     better: "lower",
-    quickArgs: ["--particles", "60"],
     maxRounds: 3,
     manyhands: { ...run, name: "2 slots", args: [...args, "--slots", "2"], durable: true },
     peers: [
@@ -24,6 +28,13 @@ const onClients = (kind: "node" | "chromium", name: string): Case => {
       },
     ],
   };
+};
+
+const round = { name: "reconstruct", quickArgs: ["--particles", "60"] };
+const known = {
+  name: "reconstruct, known poses",
+  args: ["--known", "--particles", "4000", "--box", "96"],
+  quickArgs: ["--particles", "60"],
 };
 
 export const topic: Topic = {
@@ -51,7 +62,9 @@ export const topic: Topic = {
         { ...c, name: "C, gcc -O3 -march=native", args: ["--flags=-O3 -march=native"] },
       ],
     },
-    onClients("node", "node client"),
-    onClients("chromium", "Chromium tab"),
+    onClients("node", "node client", round),
+    onClients("chromium", "Chromium tab", round),
+    onClients("node", "node client", known),
+    onClients("chromium", "Chromium tab", known),
   ],
 };

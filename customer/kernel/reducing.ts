@@ -15,10 +15,7 @@ export type Combine<Output> = (a: Output, b: Output, ctx: KernelContext) => Outp
 
 /** A function, or a kernel module that exports one as `combine`. */
 export type AnyCombine =
-  | ((a: never, b: never, ctx: KernelContext) => unknown)
-  | KernelModule<never, unknown, never>
-  | string
-  | URL;
+  ((a: never, b: never, ctx: KernelContext) => unknown) | KernelModule<never, unknown, never> | string | URL;
 
 /**
  * The module of a kernel that applies another one to each of several inputs, an array, and combines the outputs from left to right. Each call
@@ -40,7 +37,7 @@ export async function foldingSource(
     );
   return bundled([
     await declare(kernel, "default", kernelName),
-    await declare(combine ?? (kernel as AnyCombine), "combine", combineName),
+    await declare(combine ?? kernel, "combine", combineName),
     { text: foldInputs(perTask) },
     ...(await verifying(kernel)),
   ]);

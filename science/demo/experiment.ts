@@ -6,6 +6,7 @@ import { centredPose, evenViews, randomPose } from "../orientations.ts";
 import { reconstruct } from "../reconstruct.ts";
 import {
   blockSizes,
+  insertBlock,
   keptCandidates,
   refineSteps,
   ringAt,
@@ -169,7 +170,7 @@ async function halfMaps(
       symmetry,
       maxRadius,
       parts: 2,
-      block: blockSizes.insert,
+      block: insertBlock(size),
     }),
   );
   return [reconstruct(a!, size, pixelSize, maxRadius), reconstruct(b!, size, pixelSize, maxRadius)];

@@ -58,6 +58,13 @@ export default async function insert(input: InsertInput, ctx: KernelContext): Pr
   return withEngine((engine) => insertAll(engine, stacks, input, ctx));
 }
 
+/** Adds two partial volumes of one size and radius. */
+export function combine(a: InsertOutput, b: InsertOutput): InsertOutput {
+  const { packed } = a;
+  for (let i = 0; i < packed.length; i++) packed[i]! += b.packed[i]!;
+  return { packed, inserted: a.inserted + b.inserted };
+}
+
 function insertAll(
   engine: Engine,
   stacks: readonly Float32Array[],

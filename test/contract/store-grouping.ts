@@ -73,7 +73,8 @@ export function groupingContract(harness: StoreHarness): void {
         const j = Math.floor(random() * (i + 1));
         [order[i], order[j]] = [order[j]!, order[i]!];
       }
-      for (let at = 0; at < count; at += 700) await complete(...order.slice(at, at + 700).map((i) => done(i)));
+      for (let at = 0; at < count; at += 700)
+        await complete(...order.slice(at, at + 700).map((i) => done(i)));
       await store.closeJob(source);
       await group(10);
       await make(third, { inputsFrom: fed, outputsPerTask: 100 });
@@ -103,7 +104,13 @@ export function groupingContract(harness: StoreHarness): void {
       await complete(...[5, 6, 7, 8, 9].map((index) => done(index)));
       await store.closeJob(source);
       await becomes(fed, { total: 5, state: "closed" });
-      expect((await claim()).map(([, input]) => input)).toEqual([[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]);
+      expect((await claim()).map(([, input]) => input)).toEqual([
+        [0, 1],
+        [2, 3],
+        [4, 5],
+        [6, 7],
+        [8, 9],
+      ]);
     });
 
     it("[FEED-6] indexes that the source does not have leave no gaps in a group", async () => {
@@ -197,9 +204,11 @@ export function groupingContract(harness: StoreHarness): void {
     it("[KEY-1] a key stands for one size of the groups", async () => {
       await start(1);
       await group(2, { key: "k" });
-      await expect(make(jobId(9), { key: "k", inputsFrom: source, outputsPerTask: 3 })).rejects.toMatchObject({
-        code: "CONFLICT",
-      });
+      await expect(make(jobId(9), { key: "k", inputsFrom: source, outputsPerTask: 3 })).rejects.toMatchObject(
+        {
+          code: "CONFLICT",
+        },
+      );
     });
   });
 }

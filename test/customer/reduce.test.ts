@@ -28,7 +28,7 @@ describe("reduce", () => {
   it("[REDUCE-1] perTask and fanIn set the tasks and levels", async () => {
     const reduction = hands.reduce((x: number) => x, numbers(100), { combine: sum, perTask: 7, fanIn: 3 });
     expect(await reduction).toBe(4950);
-    const jobs = await Promise.all((await reduction.jobs()).map((job) => job.status()));
+    const jobs = await Promise.all((await reduction.jobIds()).map((id) => hands.job(id).status()));
     expect(jobs.map(({ counts }) => counts.total)).toEqual([15, 5, 2, 1]);
     expect(jobs.map(({ name }) => name)).toEqual(["job", "job, level 1", "job, level 2", "job, level 3"]);
     expect(jobs.map(({ keepMs }) => keepMs)).toEqual([3_600_000, 3_600_000, 3_600_000, undefined]);
@@ -55,7 +55,9 @@ describe("reduce", () => {
       }
     }
     expect(await hands.reduce((x: number) => x, slow(), { combine: sum })).toBe(2415);
-    expect(await hands.reduce((x: number) => x, new Set(numbers(70)), { combine: sum, perTask: 1 })).toBe(2415);
+    expect(await hands.reduce((x: number) => x, new Set(numbers(70)), { combine: sum, perTask: 1 })).toBe(
+      2415,
+    );
     const squares = hands.map((x: number) => x * x, numbers(30));
     expect(await hands.reduce((x: number) => x + 1, squares.outputs(), { combine: sum })).toBe(8585);
   });
@@ -78,7 +80,10 @@ describe("reduce", () => {
       (x: number) => ({ bins: new Float64Array(100_000).fill(x), first: x }),
       numbers(12),
       {
-        combine: (a, b) => ({ bins: a.bins.map((value, i) => value + b.bins[i]!), first: Math.min(a.first, b.first) }),
+        combine: (a, b) => ({
+          bins: a.bins.map((value, i) => value + b.bins[i]!),
+          first: Math.min(a.first, b.first),
+        }),
         perTask: 2,
         fanIn: 3,
       },
@@ -165,7 +170,7 @@ describe("reduce", () => {
             ctx.checkpoint("half");
             throw new Error("power cut");
           }
-          return `${x}${String(ctx.resume)}`;
+          return `${x}${ctx.resume as string}`;
         }
         return `${x}${ctx.attempt}`;
       },
@@ -183,10 +188,8 @@ describe("reduce", () => {
     expect(await first).toBe(780);
     const second = run(4);
     expect(await second).toBe(780);
-    const ids = async (reduction: Reduction<number>) =>
-      Promise.all((await reduction.jobs()).map((job) => job.id));
-    expect(await ids(second)).toEqual(await ids(first));
-    const jobs = await Promise.all((await first.jobs()).map((job) => job.status()));
+    expect(await second.jobIds()).toEqual(await first.jobIds());
+    const jobs = await Promise.all((await first.jobIds()).map((id) => hands.job(id).status()));
     expect(jobs.every(({ keepMs }) => keepMs === undefined)).toBe(true);
     await expect(run(5)).rejects.toMatchObject({ code: "CONFLICT" });
   });

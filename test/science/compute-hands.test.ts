@@ -4,7 +4,7 @@ import { computeHere } from "../../science/compute-here.ts";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute } from "../../science/compute.ts";
 import { evenViews } from "../../science/orientations.ts";
-import { projectStage } from "../../science/stages.ts";
+import { bytesOf, insertStage, projectStage } from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
 import { until } from "../support/processes.ts";
@@ -48,4 +48,23 @@ test("a stage that was cancelled is done anew, one that is done is not, other in
 
   await project(resumable(), 5);
   expect(await hands.jobs()).toHaveLength(2);
+});
+
+test("[REDUCE-1] [REDUCE-3] particles are inserted on clients to the bits that one thread gives, and a killed program goes on", async () => {
+  const box = 16;
+  const images = await project(computeHere());
+  const insert = async (compute: Compute) => {
+    const ref = await compute.put(bytesOf(images));
+    const options = { name: "insert", symmetry: symmetryOperators("C1"), maxRadius: 8, parts: 2, block: 3 };
+    return insertStage(compute, { ref, count: poses.length, box }, poses, options);
+  };
+  const before = (await hands.jobs()).length;
+  const sums = await insert(resumable());
+  expect(sums).toEqual(await insert(computeHere()));
+  const made = (await hands.jobs()).slice(0, -before);
+  expect(made.length).toBeGreaterThan(4);
+  expect(await insert(resumable())).toEqual(sums);
+  expect(await hands.jobs()).toHaveLength(before + made.length);
+  await hands.job(made[0]!.id).delete();
+  expect(await insert(resumable())).toEqual(sums);
 });

@@ -28,6 +28,7 @@ function backwards(compute: Compute): Compute {
       for await (const finished of compute.map(kernel, inputs, options)) all.push(finished);
       yield* all.reverse();
     },
+    reduce: (kernel, inputs, options) => compute.reduce(kernel, inputs, options),
   };
 }
 

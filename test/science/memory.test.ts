@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { computeOnHands } from "../../science/compute-hands.ts";
 import type { Compute, MapOptions } from "../../science/compute.ts";
+import { insertBlock } from "../../science/stage-settings.ts";
 import { insertMemoryMb, reconstructionBytes, searchMemoryMb, sliceMemoryMb } from "../../science/memory.ts";
 import * as stages from "../../science/stages.ts";
 import { symmetryOperators } from "../../science/symmetry.ts";
@@ -18,7 +19,7 @@ const stackOf = (box: number): stages.ImageStack => ({
 });
 
 test("boxes up to 128 pixels need no more than what every sandbox has", () => {
-  expect(insertMemoryMb(128, 125)).toBeLessThanOrEqual(jobDefaults.memoryMb);
+  expect(insertMemoryMb(128, insertBlock(128))).toBeLessThanOrEqual(jobDefaults.memoryMb);
   expect(sliceMemoryMb(128, 50)).toBeLessThanOrEqual(jobDefaults.memoryMb);
   const search = { box: 128, minRing: 1, maxRing: 32, particleRadius: 54, shiftRadius: 8, shiftStep: 1 };
   expect(searchMemoryMb({ ...search, mirror: true }, 25, 100)).toBeLessThanOrEqual(jobDefaults.memoryMb);
@@ -27,12 +28,14 @@ test("boxes up to 128 pixels need no more than what every sandbox has", () => {
 /** Memory that a stage requests for its tasks, before it submits any. */
 async function asked(run: (compute: Compute) => Promise<unknown>): Promise<number | undefined> {
   let given: MapOptions | undefined;
+  const submit = (_: unknown, __: unknown, options: MapOptions): never => {
+    given = options;
+    throw new Error("submitted");
+  };
   const compute: Compute = {
     put: (bytes) => Promise.resolve(new DataReference("0".repeat(64) as never, bytes.length)),
-    map(_, __, options) {
-      given = options;
-      throw new Error("submitted");
-    },
+    map: submit,
+    reduce: submit,
   };
   await expect(run(compute)).rejects.toThrow();
   return given?.memoryMb;

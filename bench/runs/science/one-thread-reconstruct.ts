@@ -2,12 +2,19 @@
 import { parseArgs } from "node:util";
 import { computeHere } from "../../../science/compute-here.ts";
 import { report } from "../support/report.ts";
-import { makeParticles, reconstructOnce } from "./reconstruct.ts";
+import { insertOnce, makeParticles, reconstructOnce } from "./reconstruct.ts";
 
 const { values } = parseArgs({
   options: { particles: { type: "string", default: "1000" } },
 });
-const particles = await makeParticles(Number(values.particles));
-await reconstructOnce(computeHere(), await makeParticles(60));
-const { total, ...stages } = await reconstructOnce(computeHere(), particles);
-report(total ?? NaN, stages);
+const box = Number(values.box);
+const particles = await makeParticles(Number(values.particles), box);
+const warm = await makeParticles(60, box);
+if (values.known) {
+  await insertOnce(computeHere(), warm);
+  report(await insertOnce(computeHere(), particles));
+} else {
+  await reconstructOnce(computeHere(), warm);
+  const { total, ...stages } = await reconstructOnce(computeHere(), particles);
+  report(total ?? NaN, stages);
+}

@@ -5,7 +5,7 @@ import { filterVolume, lowPass } from "../../../science/fourier-filter.ts";
 import { halfSets } from "../../../science/half-sets.ts";
 import { addNoise } from "../../../science/noise.ts";
 import { randomPose } from "../../../science/orientations.ts";
-import { refinementRound } from "../../../science/refinement.ts";
+import { reconstructHalves, refinementRound } from "../../../science/refinement.ts";
 import type { RunStage } from "../../../science/stage-settings.ts";
 import { projectStage } from "../../../science/stages.ts";
 import type { Volume } from "../../../science/volume.ts";
@@ -19,9 +19,9 @@ export interface Particles {
   readonly start: Volume;
 }
 
-/** The same particles every time, in a box of 64. */
-export async function makeParticles(count: number): Promise<Particles> {
-  const map = await loadBetaGal(64);
+/** The same particles every time. */
+export async function makeParticles(count: number, box = 64): Promise<Particles> {
+  const map = await loadBetaGal(box);
   const random = seededRandom("reconstruct bench");
   const poses = Array.from({ length: count }, () => randomPose(random, 14 / map.pixelSize));
   const options = { name: "particles", maxRadius: map.size / 2, block: 500 };
@@ -30,14 +30,34 @@ export async function makeParticles(count: number): Promise<Particles> {
   return { images, poses, start: filterVolume(map, lowPass(30)) };
 }
 
+/** The parameters of examples/reconstruct.ts for these particles. */
+const settingsOf = ({ start }: Particles) => ({
+  symmetry: betaGal.symmetry,
+  pixelSize: start.pixelSize,
+  maskRadius: betaGal.radius,
+});
+
+/**
+ * The maps of both halves with known poses, as examples/reconstruct.ts makes them without rounds.
+ * @returns seconds until the maps are there
+ */
+export async function insertOnce(compute: Compute, particles: Particles): Promise<number> {
+  const { images, poses, start } = particles;
+  const begun = performance.now();
+  const halves = await halfSets(compute, images, start.size, poses, undefined);
+  await reconstructHalves(compute, halves, settingsOf(particles), (_, work) => work(() => undefined));
+  return (performance.now() - begun) / 1000;
+}
+
 /**
  * The first round of examples/reconstruct.ts with both halves: project, match, refine, insert.
  * @returns seconds of each stage, by its first word, and of the whole round with the customer's work between stages
  */
 export async function reconstructOnce(
   compute: Compute,
-  { images, poses, start }: Particles,
+  particles: Particles,
 ): Promise<Record<string, number>> {
+  const { images, poses, start } = particles;
   const seconds: Record<string, number> = {};
   const stage: RunStage = async (name, work) => {
     const begun = performance.now();
@@ -48,9 +68,7 @@ export async function reconstructOnce(
   const begun = performance.now();
   const halves = await halfSets(compute, images, start.size, poses, undefined);
   const settings = {
-    symmetry: betaGal.symmetry,
-    pixelSize: start.pixelSize,
-    maskRadius: betaGal.radius,
+    ...settingsOf(particles),
     startResolution: 30,
     viewStep: 7.5,
     maxShift: 14,

@@ -1,7 +1,7 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import type { JobRow } from "../store.ts";
-import type { Fed } from "./verbs/feed.ts";
+import type { Fed } from "./verbs/fed-jobs.ts";
 
 /** Time after which passing on is tried again when the quota was full, or the disk. */
 const retryMs = 1000;

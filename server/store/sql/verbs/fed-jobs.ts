@@ -1,8 +1,17 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import type { Step } from "../database.ts";
+import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { stateBefore } from "./reopening.ts";
+
+/** Outcome of passing outputs on to a fed job once. */
+export interface Fed {
+  /** The row of the fed job when the job changed. */
+  readonly job: JobRow | undefined;
+  /** `more`: call again; `full`: the quota leaves no room; `all`: nothing is left to pass on now. */
+  readonly left: "more" | "full" | "all";
+}
 
 /** Every job that is fed. */
 export function* allFed({ db }: Transaction): Step<JobId[]> {

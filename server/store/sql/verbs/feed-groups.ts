@@ -12,7 +12,7 @@ import { outcomeHead } from "../outcome-packs.ts";
 import type { Transaction } from "../transaction.ts";
 import { ValuePack, type PackColumns } from "../value-pack.ts";
 import { blockAll } from "./dependents.ts";
-import type { Fed } from "./feed.ts";
+import type { Fed } from "./fed-jobs.ts";
 import { addTasks } from "./submit.ts";
 
 /** Groups passed on in one transaction, and bytes of their inputs. */
@@ -57,7 +57,10 @@ export function* groupStride(
   seq: number,
 ): Step<Fed | undefined> {
   const size = job.row.outputsPerTask!;
-  if (source.row.state !== "finished" && !(yield* isComplete(transaction, source, job.nextIndex * size, size)))
+  if (
+    source.row.state !== "finished" &&
+    !(yield* isComplete(transaction, source, job.nextIndex * size, size))
+  )
     return undefined;
   const { groups, packs } = yield* nextGroups(transaction, source, job, seq);
   if (groups.length === 0) return undefined;
@@ -119,7 +122,11 @@ function packsAfter(db: Transaction["db"], source: number, seq: number): Step<Pa
 }
 
 /** Adds the places of a pack's outputs from an index on. */
-function notePlaces({ seq, count, first, runs, isFailure }: PackRow, least: TaskIndex, places: Place[]): void {
+function notePlaces(
+  { seq, count, first, runs, isFailure }: PackRow,
+  least: TaskIndex,
+  places: Place[],
+): void {
   if (isFailure !== 0) return;
   let at = 0;
   forEachRun(first, count, runs, (from, length) => {
@@ -207,11 +214,7 @@ function* packAt({ db, damaged }: Transaction, source: CachedJob, seq: number): 
 type OutputColumns = Omit<PackColumns, "bytes"> & { readonly outputs: Uint8Array };
 
 /** How many of the tasks the customer's quota has room for. */
-function* withinQuota(
-  { usage }: Transaction,
-  { row }: CachedJob,
-  tasks: readonly NewTask[],
-): Step<number> {
+function* withinQuota({ usage }: Transaction, { row }: CachedJob, tasks: readonly NewTask[]): Step<number> {
   let { bytes, openTasks } = yield* usage.room(row.customer);
   const end = tasks.findIndex(({ input }) => {
     bytes -= (input as Uint8Array).length;

@@ -6,7 +6,7 @@ import { withBlob } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { finishIfEnded } from "./ending.ts";
-import { sourceOf } from "./fed-jobs.ts";
+import { sourceOf, type Fed } from "./fed-jobs.ts";
 import { groupStride } from "./feed-groups.ts";
 import { results } from "./results.ts";
 import { addTasks } from "./submit.ts";
@@ -15,13 +15,6 @@ import type { Step } from "../database.ts";
 /** Outcomes passed on in one transaction (5 ms), so that a source with 10^6 of them does not delay all other work. */
 const strideTasks = 2000;
 const strideBytes = 1024 * 1024;
-
-export interface Fed {
-  /** The row of the fed job when the job changed. */
-  readonly job: JobRow | undefined;
-  /** `more`: call again; `full`: the quota leaves no room; `all`: nothing is left to pass on now. */
-  readonly left: "more" | "full" | "all";
-}
 
 /**
  * Passes a stride of the source's outcomes on to a fed job. How far that went is written in the same transaction, so each outcome is passed on
