@@ -5,7 +5,11 @@ import { report } from "../support/report.ts";
 import { insertOnce, makeParticles, reconstructOnce } from "./reconstruct.ts";
 
 const { values } = parseArgs({
-  options: { particles: { type: "string", default: "1000" } },
+  options: {
+    particles: { type: "string", default: "1000" },
+    box: { type: "string", default: "64" },
+    known: { type: "boolean", default: false },
+  },
 });
 const box = Number(values.box);
 const particles = await makeParticles(Number(values.particles), box);
