@@ -33,8 +33,8 @@ interface Hooks {
   beginning(): void;
   /** Called with the locked jobs of the verbs. */
   locked(ids: readonly JobId[], heads: readonly unknown[]): Step<void>;
-  /** Called just before the COMMIT of a number. @returns statements that have no bearing on the verbs */
-  beforeCommit(number: number): Query[];
+  /** Called just before the COMMIT of a number. @returns the last statement, which has no bearing on the verbs */
+  beforeCommit(number: number): Query;
   /** Asks for the number of this server's last commit. */
   lastCommit(): Query;
   /** Called after COMMIT, before the verbs resolve. */
@@ -58,8 +58,12 @@ const reconnectMs = 100;
 
 const begin: Query = { sql: "BEGIN ISOLATION LEVEL READ COMMITTED", values: [] };
 const xid: Query = { sql: "SELECT pg_current_xact_id()::text AS xid", values: [] };
+/** The same for a transaction whose COMMIT need not wait for the disk. */
+const lazyXid: Query = {
+  sql: "SELECT pg_current_xact_id()::text AS xid, set_config('synchronous_commit', 'off', true)",
+  values: [],
+};
 const commit: Query = { sql: "COMMIT", values: [] };
-const lazily: Query = { sql: "SET LOCAL synchronous_commit TO off", values: [] };
 
 /** The reply to a COMMIT got lost. */
 class UnknownOutcome extends Error {
@@ -170,12 +174,12 @@ export class Commits {
       (await connection.run([...this.#db.take(), query])).at(-1)!;
     this.#hooks.beginning();
     const jobs = [...new Set(group.flatMap(({ job }) => job ?? []))];
-    const opening = [begin, xid, ...(group.some(({ lasting }) => lasting) ? [] : [lazily])];
+    const opening = [begin, group.some(({ lasting }) => lasting) ? xid : lazyXid];
     const [, named, ...rest] = await connection.run(jobs.length > 0 ? [...opening, lockJobs(jobs)] : opening);
     if (jobs.length > 0) await drive(this.#hooks.locked(jobs, rest.at(-1)!.rows), execute);
     for (const waiting of group) settled.push(await this.#try(waiting, execute));
-    const asides = this.#hooks.beforeCommit(++this.#count);
-    const last = [...this.#db.take(), ...asides, commit];
+    const ending = this.#hooks.beforeCommit(++this.#count);
+    const last = [...this.#db.take(), ending, commit];
     try {
       const ended = (await connection.run(last)).at(-1) as Answer & { command?: string };
       if (ended.command !== "COMMIT") throw new Error(`COMMIT ended as ${ended.command}.`);

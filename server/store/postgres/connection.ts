@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { Client, type CustomTypesConfig } from "pg";
+import { Client } from "pg";
 import { messageOf } from "../../../shared/errors.ts";
 import type { Answer, Query, SqlValue } from "../sql/database.ts";
+import { readBinaryRows } from "./binary-rows.ts";
+import { isBinary, types } from "./columns.ts";
 import { ConnectionLost } from "./failure.ts";
 import { translate } from "./translate.ts";
 
@@ -16,37 +18,25 @@ export interface Target {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const parsers: Record<number, (text: string) => unknown> = {
-  16: (text) => text === "t",
-  17: bytesOf,
-  20: Number,
-  21: Number,
-  23: Number,
-  26: Number,
-  1700: Number,
-};
-
-const asText = (text: string): string => text;
-
-const types: CustomTypesConfig = {
-  getTypeParser: (type: number) => parsers[type] ?? asText,
-};
-
-function bytesOf(text: string): Uint8Array {
-  const bytes = Buffer.from(text.slice(2), "hex");
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+/** A prepared statement: a session parses each text once. */
+interface Prepared {
+  readonly name: string;
+  readonly text: string;
+  /** Whether rows come in binary form; known after the first answer. */
+  binary: boolean;
 }
 
-/** Names of prepared statements: a session parses each text once. */
-const names = new Map<string, string>();
+/** Prepared statements by their texts in the shared SQL. */
+const prepared = new Map<string, Prepared>();
 
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = `mh_${createHash("sha256").update(text).digest("hex").slice(0, 24)}`;
-    names.set(text, name);
+function prepare(sql: string): Prepared {
+  let statement = prepared.get(sql);
+  if (!statement) {
+    const text = translate(sql);
+    const name = `mh_${createHash("sha256").update(text).digest("hex").slice(0, 24)}`;
+    prepared.set(sql, (statement = { name, text, binary: false }));
   }
-  return name;
+  return statement;
 }
 
 /** A text of PostgreSQL cannot hold the character NUL. */
@@ -57,6 +47,7 @@ function textOf(value: SqlValue): SqlValue {
 /** A session. Statements of a batch take one round trip. */
 export class Connection {
   readonly #client: Client;
+  readonly #readsBinary: () => boolean;
   #lost: ConnectionLost | undefined;
   /** Called once when the session ends by itself. */
   onLost: () => void = () => {};
@@ -64,6 +55,7 @@ export class Connection {
 
   private constructor(client: Client) {
     this.#client = client;
+    this.#readsBinary = readBinaryRows(client);
     client.on("error", (error) => this.#lose(messageOf(error)));
     client.on("end", () => this.#lose("the connection ended"));
     client.on("notification", ({ payload = "" }) => this.onNotification(payload));
@@ -104,10 +96,19 @@ export class Connection {
     const stream = this.#stream();
     stream.cork();
     const answers = batch.map(({ sql, values }) => {
-      const text = translate(sql);
-      const query = { name: nameOf(text), text, values: values.map(textOf) };
+      const statement = prepare(sql);
+      const { name, text } = statement;
+      const query = {
+        name,
+        text,
+        values: values.map(textOf),
+        binary: statement.binary && this.#readsBinary(),
+      };
       return this.#client.query(query).then(
-        ({ rows, rowCount, command }) => ({ rows: rows as unknown[], changed: rowCount ?? 0, command }),
+        ({ rows, rowCount, command, fields }) => {
+          statement.binary ||= isBinary(fields);
+          return { rows: rows as unknown[], changed: rowCount ?? 0, command };
+        },
         (error: unknown) => {
           throw this.#lost ?? error;
         },

@@ -301,7 +301,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
         this.#usage.flush();
         for (const kind of this.#kinds)
           this.#db.write("UPDATE changes SET count = count + 1 WHERE kind = ?", kind);
-        return this.#asides(number);
+        return this.#ending(number);
       },
       committed: () => {
         this.#servers.note(this.#jobs.written);
@@ -322,11 +322,13 @@ export class PostgresStore extends SqlStore implements SharedStore {
     });
   }
 
-  #asides(number: number): Query[] {
-    const fence: Query = { sql: "SELECT fence(?, ?)", values: [this.#epoch, number] };
+  /** Fences the transaction, and tells the others of it. */
+  #ending(number: number): Query {
+    const fence = [this.#epoch, number];
     const payload = this.#servers.notification(this.#jobs.written, [...this.#kinds]);
-    if (payload === undefined) return [fence];
-    return [{ sql: "SELECT pg_notify('manyhands ' || current_schema(), ?)", values: [payload] }, fence];
+    if (payload === undefined) return { sql: "SELECT fence(?, ?)", values: fence };
+    const sql = "SELECT fence(?, ?), pg_notify('manyhands ' || current_schema(), ?)";
+    return { sql, values: [...fence, payload] };
   }
 
   #heardServers(live: ReadonlySet<number>): void {

@@ -208,22 +208,22 @@ class SharedJobClaims implements JobClaims {
   }
 
   flush(db: PostgresDatabase, number: number): void {
+    const rows: (string | number | Uint8Array)[] = [];
     for (const epoch of this.#changed) {
       const tasks = epoch === returnedEpoch ? this.#returned : this.#sets.get(epoch);
       if (!tasks || (tasks.isEmpty && epoch !== returnedEpoch)) {
         this.#sets.delete(epoch);
         db.write("DELETE FROM claims WHERE job = ? AND epoch = ?", number, epoch);
-      } else
-        db.write(
-          `INSERT INTO claims (job, epoch, cursor, tasks) VALUES (?, ?, ?, ?)
-           ON CONFLICT (job, epoch) DO UPDATE SET cursor = excluded.cursor, tasks = excluded.tasks`,
-          number,
-          epoch,
-          epoch === returnedEpoch ? this.#cursor : 0,
-          tasks.encode(),
-        );
+      } else rows.push(number, epoch, epoch === returnedEpoch ? this.#cursor : 0, tasks.encode());
     }
     this.#changed.clear();
+    if (rows.length === 0) return;
+    const values = Array.from({ length: rows.length / 4 }, () => "(?, ?, ?, ?)").join(", ");
+    db.write(
+      `INSERT INTO claims (job, epoch, cursor, tasks) VALUES ${values}
+       ON CONFLICT (job, epoch) DO UPDATE SET cursor = excluded.cursor, tasks = excluded.tasks`,
+      ...rows,
+    );
   }
 
   #of(epoch: number): IndexSet {
