@@ -31,6 +31,8 @@ interface Hooks {
   changes(): number;
   /** Called before each transaction. */
   beginning(): void;
+  /** Queries whose answers are likely to be wanted once jobs are locked; they change nothing. */
+  ahead(ids: readonly JobId[]): Query[];
   /** Called with the locked jobs of the verbs. */
   locked(ids: readonly JobId[], heads: readonly unknown[]): Step<void>;
   /** Called just before the COMMIT of a number. @returns the last statement, which has no bearing on the verbs */
@@ -175,8 +177,16 @@ export class Commits {
     this.#hooks.beginning();
     const jobs = [...new Set(group.flatMap(({ job }) => job ?? []))];
     const opening = [begin, group.some(({ lasting }) => lasting) ? xid : lazyXid];
-    const [, named, ...rest] = await connection.run(jobs.length > 0 ? [...opening, lockJobs(jobs)] : opening);
-    if (jobs.length > 0) await drive(this.#hooks.locked(jobs, rest.at(-1)!.rows), execute);
+    const ahead = this.#hooks.ahead(jobs);
+    const locking = jobs.length > 0 ? [lockJobs(jobs), ...ahead] : [];
+    const [, named, locked, ...answers] = await connection.run([...opening, ...locking]);
+    if (locked) {
+      const known = new Map(ahead.map((query, at) => [keyOf(query), answers[at]!]));
+      await drive(
+        this.#hooks.locked(jobs, locked.rows),
+        (query) => known.get(keyOf(query)) ?? execute(query),
+      );
+    }
     for (const waiting of group) settled.push(await this.#try(waiting, execute));
     const ending = this.#hooks.beforeCommit(++this.#count);
     const last = [...this.#db.take(), ending, commit];
@@ -263,6 +273,10 @@ export class Commits {
     }
     return false;
   }
+}
+
+function keyOf({ sql, values }: Query): string {
+  return JSON.stringify([sql, values]);
 }
 
 /** The status of a transaction; undefined when PostgreSQL knows none of this number, because it crashed. */

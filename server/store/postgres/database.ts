@@ -53,7 +53,7 @@ export class PostgresDatabase implements Database {
 }
 
 /** Runs a step to its end. A step that asks nothing costs no turn of the event loop. */
-export function drive<T>(step: Step<T>, execute: (query: Query) => Promise<Answer>): T | Promise<T> {
+export function drive<T>(step: Step<T>, execute: (query: Query) => Answer | Promise<Answer>): T | Promise<T> {
   const iterator = step[Symbol.iterator]();
   const first = iterator.next();
   return first.done === true ? first.value : goOn(iterator, first.value, execute);
@@ -62,7 +62,7 @@ export function drive<T>(step: Step<T>, execute: (query: Query) => Promise<Answe
 async function goOn<T>(
   iterator: Iterator<Query, T, Answer>,
   query: Query,
-  execute: (query: Query) => Promise<Answer>,
+  execute: (query: Query) => Answer | Promise<Answer>,
 ): Promise<T> {
   for (let asked = query; ;) {
     const next = iterator.next(await execute(asked));

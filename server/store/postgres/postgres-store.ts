@@ -6,7 +6,6 @@ import type { News, ServerRow, SharedStore, SignInRow } from "../shared-store.ts
 import type { Damage } from "../sql/checksum.ts";
 import type { Query } from "../sql/database.ts";
 import { EndedSets } from "../sql/ended-sets.ts";
-import { JobCache } from "../sql/job-cache.ts";
 import { OutcomePacks } from "../sql/outcome-packs.ts";
 import { ProvisionalPacks } from "../sql/provisional-packs.ts";
 import { SqlStore, type Verb } from "../sql/sql-store.ts";
@@ -20,7 +19,7 @@ import { storeError } from "./failure.ts";
 import { Readers } from "./readers.ts";
 import { Servers, type ServerName } from "./servers.ts";
 import { SharedClaims } from "./shared-claims.ts";
-import { SharedJobs } from "./shared-jobs.ts";
+import { ReadJobs, SharedJobs } from "./shared-jobs.ts";
 import { SharedUsage } from "./usage.ts";
 import * as bans from "../sql/verbs/bans.ts";
 import * as tokens from "../sql/verbs/tokens.ts";
@@ -258,7 +257,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     return {
       ...this.parts,
       db,
-      jobs: new JobCache(db, usage),
+      jobs: new ReadJobs(db, usage),
       tasks: new TaskPacks(db),
       outcomes: new OutcomePacks(db),
       provisional: new ProvisionalPacks(db, ended, this.#options.onDamage),
@@ -290,6 +289,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
         forget();
         this.#epoch = this.#servers.epoch;
       },
+      ahead: (ids) => this.#jobs.ahead(ids),
       locked: (ids, heads) => this.#jobs.locked(ids, heads),
       beforeCommit: (number) => {
         parts.tasks.flush();

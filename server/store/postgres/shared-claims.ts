@@ -1,6 +1,6 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { Claims, JobClaims } from "../sql/claims.ts";
-import type { Step } from "../sql/database.ts";
+import type { Query, Step } from "../sql/database.ts";
 import type { EndedSets } from "../sql/ended-sets.ts";
 import { IndexSet } from "../sql/index-set.ts";
 import type { CachedJob } from "../sql/job-cache.ts";
@@ -97,13 +97,18 @@ export class SharedClaims implements Claims {
     this.#jobs.clear();
   }
 
+  /** Asks for the claims of a job. */
+  // oxlint-disable-next-line eslint/class-methods-use-this
+  query({ number }: CachedJob): Query {
+    const sql = `SELECT epoch, cursor, tasks, NOT buried AS live
+       FROM claims LEFT JOIN servers USING (epoch) WHERE job = ?`;
+    return { sql, values: [number] };
+  }
+
   *#load(job: CachedJob): Step<SharedJobClaims> {
     const claims = new SharedJobClaims(this.#servers.epoch, job, this.changes);
-    for (const { epoch, cursor, tasks, live } of yield* this.#db.all<ClaimColumns>(
-      `SELECT epoch, cursor, tasks, NOT buried AS live
-       FROM claims LEFT JOIN servers USING (epoch) WHERE job = ?`,
-      job.number,
-    )) {
+    const { sql, values } = this.query(job);
+    for (const { epoch, cursor, tasks, live } of yield* this.#db.all<ClaimColumns>(sql, ...values)) {
       claims.read(epoch, cursor, IndexSet.decode(tasks));
       if (epoch <= keptEpoch) continue;
       if (live === true) this.#servers.know(epoch);

@@ -8,8 +8,10 @@ import {
   savedColumns,
   savedValues,
   selectCached,
+  selectRows,
   type CachedColumns,
   type CachedJob,
+  type JobColumns,
 } from "../sql/job-cache.ts";
 import type { ProvisionalPacks } from "../sql/provisional-packs.ts";
 import type { JobRow, ChangeKind } from "../store.ts";
@@ -35,12 +37,24 @@ export interface ChangedJob {
   readonly kinds: readonly ChangeKind[];
 }
 
+/** The jobs of one read, which is told of no rows beside a job's own, and takes it that there are some. */
+export class ReadJobs extends JobCache {
+  override *find(id: JobId): Step<CachedJob | undefined> {
+    const columns = yield* this.db.get<JobColumns>(`${selectRows} WHERE id = ?`, id);
+    return columns && cachedJob({ ...columns, fed: null, nextIndex: null, sideRows: 1, provisionalRows: 1 });
+  }
+}
+
 /** Locks jobs, in one order, so that two servers do not wait for each other. */
 export function lockJobs(ids: readonly JobId[]): Query {
   return {
     sql: "SELECT id, version FROM jobs WHERE id = ANY (string_to_array(?, ' ')) ORDER BY number FOR UPDATE",
     values: [ids.join(" ")],
   };
+}
+
+function cachedQuery(id: JobId): Query {
+  return { sql: `${selectCached} WHERE id = ?`, values: [id] };
 }
 
 /**
@@ -58,6 +72,8 @@ export class SharedJobs extends JobCache {
   #removed: JobId[] = [];
   /** Jobs that have tasks to claim again. */
   readonly #returned = new Set<CachedJob>();
+  /** Jobs that another server had changed when this one last locked them. */
+  readonly #contended = new Set<JobId>();
   /** Changes of this transaction, once they are written. */
   written: readonly ChangedJob[] = [];
 
@@ -70,6 +86,16 @@ export class SharedJobs extends JobCache {
     if (this.#locked.has(id)) return this.cached.get(id);
     const { sql, values } = lockJobs([id]);
     return yield* this.#use(id, yield* this.db.get<Head>(sql, ...values));
+  }
+
+  /** Queries for what other servers changed of jobs, which are likely to be asked once these are locked. */
+  ahead(ids: readonly JobId[]): Query[] {
+    const { ended, claims } = this.#dependents;
+    return ids.flatMap((id) => {
+      const known = this.#contended.has(id) && this.cached.get(id);
+      if (!known) return [];
+      return [cachedQuery(id), ended.newest(known, known.row.lastSeq), claims.query(known)];
+    });
   }
 
   /** Notes that the transaction locked jobs, with the answer to {@link lockJobs}. */
@@ -94,6 +120,7 @@ export class SharedJobs extends JobCache {
   }
 
   override forget(id: JobId): void {
+    this.#contended.delete(id);
     const job = this.cached.get(id);
     if (job) {
       this.#touched.delete(job);
@@ -137,6 +164,7 @@ export class SharedJobs extends JobCache {
 
   protected override trim(): void {
     if (this.cached.size <= maxCached) return;
+    this.#contended.clear();
     const { ended, provisional, claims } = this.#dependents;
     this.cached.clear();
     ended.clear();
@@ -162,12 +190,15 @@ export class SharedJobs extends JobCache {
     const known = this.cached.get(id);
     if (head && known?.version === head.version) {
       this.#locked.add(id);
+      this.#contended.delete(id);
       return known;
     }
     const { ended, provisional, claims } = this.#dependents;
-    const columns = head && (yield* this.db.get<CachedColumns>(`${selectCached} WHERE id = ?`, id));
+    const query = cachedQuery(id);
+    const columns = head && (yield* this.db.get<CachedColumns>(query.sql, ...query.values));
     if (!columns) {
       if (known) this.#forgetDependents(known);
+      this.#contended.delete(id);
       this.cached.delete(id);
       return undefined;
     }
@@ -176,6 +207,10 @@ export class SharedJobs extends JobCache {
     this.cached.set(id, job);
     provisional.forget(job);
     claims.forget(job);
+    if (known) {
+      this.#contended.add(id);
+      yield* claims.find(job);
+    }
     if (known?.reopenings === job.reopenings) yield* ended.readOn(job, known.row.lastSeq);
     else ended.drop(job);
     return job;

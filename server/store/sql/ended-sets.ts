@@ -1,6 +1,6 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
 import { checksum } from "./checksum.ts";
-import type { Database, Step } from "./database.ts";
+import type { Database, Query, Step } from "./database.ts";
 import { forEachRun } from "./index-runs.ts";
 import { IndexSet } from "./index-set.ts";
 import type { CachedJob } from "./job-cache.ts";
@@ -84,6 +84,14 @@ export class EndedSets {
     if (set) yield* this.#readOn(number, set, after);
   }
 
+  /** Asks for outcomes of a job after a sequence number. */
+  // oxlint-disable-next-line eslint/class-methods-use-this
+  newest({ number }: Pick<CachedJob, "number">, after: number): Query {
+    const sql =
+      "SELECT seq, first, count, runs FROM outcomePacks WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?";
+    return { sql, values: [number, after, stride] };
+  }
+
   /** Drops the set of a job that no verb will need soon. */
   drop({ number }: CachedJob): void {
     this.#sets.delete(number);
@@ -144,12 +152,8 @@ export class EndedSets {
   /** Adds the outcomes after a sequence number. */
   *#readOn(number: number, set: EndedSet, after: number): Step<void> {
     for (let seq = after; ;) {
-      const rows = yield* this.#db.all<OutcomeIndexes>(
-        "SELECT seq, first, count, runs FROM outcomePacks WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?",
-        number,
-        seq,
-        stride,
-      );
+      const { sql, values } = this.newest({ number }, seq);
+      const rows = yield* this.#db.all<OutcomeIndexes>(sql, ...values);
       for (const { first, count, runs } of rows) {
         forEachRun(first, count, runs, (from, length) => set.tasks.addRange(from, length));
         set.unsaved += count;

@@ -29,7 +29,8 @@ export interface CachedJob {
   reopenings: number;
 }
 
-interface JobColumns {
+/** The columns of a job's row. */
+export interface JobColumns {
   readonly number: number;
   readonly id: JobId;
   readonly customer: string;
@@ -73,7 +74,7 @@ const waitingFor = `(SELECT string_agg(before.id, ' ' ORDER BY waits.after) FROM
   JOIN jobs AS before ON before.number = waits.after WHERE waits.job = jobs.number) AS waitingFor`;
 
 /** Selects rows of jobs, and the jobs that they wait for. */
-const selectRows = `SELECT jobs.*, ${waitingFor} FROM jobs`;
+export const selectRows = `SELECT jobs.*, ${waitingFor} FROM jobs`;
 
 /** Selects what the cache has of a job. */
 export const selectCached = `SELECT jobs.*, ${waitingFor},
