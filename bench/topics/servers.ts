@@ -1,4 +1,4 @@
-import type { Run, Topic } from "../harness/topic.ts";
+import type { Case, Run, Topic } from "../harness/topic.ts";
 
 const underWay = ["--under-way", "8"];
 
@@ -8,10 +8,38 @@ const graphileWorker = {
   durable: true,
 } satisfies Partial<Run>;
 
+/** Whole servers. */
+const whole = (servers: number): Run => ({
+  name: servers === 1 ? "one server" : `${servers} servers`,
+  script: "servers/manyhands.ts",
+  args: ["--servers", `${servers}`],
+  durable: true,
+});
+const onSqlite: Run = {
+  name: "one server on SQLite",
+  script: "servers/manyhands.ts",
+  args: ["--database", "sqlite"],
+  durable: true,
+  note: "the same on its data directory",
+};
+const processorTime = (jobs: number, name: string): Case => ({
+  name: `processor time of the servers a task, ${name}`,
+  unit: "µs",
+  better: "lower",
+  goal: { ratio: 1.5, of: onSqlite.name },
+  args: ["--jobs", `${jobs}`],
+  quickArgs: ["--tasks", "6000", "--warm", "6000"],
+  manyhands: {
+    ...whole(1),
+    note: "100-byte tasks, PostgreSQL with fsync on, six bare clients that return their inputs; customers and clients spread over the servers",
+  },
+  peers: [whole(2), whole(3), onSqlite],
+});
+
 export const topic: Topic = {
   name: "servers",
   summary:
-    "the store on PostgreSQL beside SQLite, and beside graphile-worker on the same PostgreSQL; one server",
+    "the store on PostgreSQL beside SQLite and beside graphile-worker on the same PostgreSQL; one, two and three whole servers on it",
   services: ["postgres"],
   cases: [
     {
@@ -46,5 +74,7 @@ export const topic: Topic = {
         },
       ],
     },
+    processorTime(1, "one job"),
+    processorTime(6, "six jobs"),
   ],
 };

@@ -18,5 +18,26 @@ export const topic: Topic = {
       },
       peers: [],
     },
+    {
+      name: "longest turn of the event loop while 10⁶ tasks are deleted",
+      unit: "ms",
+      better: "lower",
+      limit: 50,
+      maxRounds: 3,
+      quickArgs: ["--tasks", "200000"],
+      manyhands: {
+        name: "manyhands",
+        script: "store/delete.ts",
+        note: "with their results of 100 bytes, until the file has given its space back",
+      },
+      peers: [
+        {
+          name: "manyhands on PostgreSQL",
+          script: "store/delete.ts",
+          args: ["--database", "postgres"],
+          services: ["postgres"],
+        },
+      ],
+    },
   ],
 };

@@ -4,13 +4,13 @@
  * the PostgreSQL of POSTGRES_URL, and then also what that costs: its processor time, and bytes of its log.
  */
 import { parseArgs } from "node:util";
-import type { JobId, Sha256 } from "../../../shared/ids.ts";
 import { openSqliteStore } from "../../../server/store/sqlite/open.ts";
-import type { NewJob, Store } from "../../../server/store/store.ts";
+import type { Store } from "../../../server/store/store.ts";
 import { openPostgresStore } from "../../../server/store/postgres/open.ts";
 import { temporaryDirectory } from "../support/children.ts";
-import { startMeter } from "./postgres-meter.ts";
+import { startMeter } from "../support/postgres-meter.ts";
 import { report } from "../support/report.ts";
+import { makeJob } from "./job.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,27 +24,6 @@ const { values } = parseArgs({
 const tasks = Number(values.tasks);
 const batch = Number(values.batch);
 const value = new Uint8Array(Number(values.bytes)).fill(7);
-const id = "j_benchbenchbench2" as JobId;
-const job: NewJob = {
-  id,
-  customer: "bench",
-  name: "bench",
-  kernel: { sha256: "00".repeat(32) as Sha256, size: 1 },
-  createdAt: Date.now(),
-  priority: 0,
-  maxAttempts: 5,
-  timeoutMs: 1000,
-  memoryMb: 64,
-  seed: "0",
-  requires: {},
-  failFast: true,
-  math: "portable",
-  portable: false,
-  verify: "audit",
-  compare: "bits",
-  check: false,
-};
-
 /** Verbs under way at a time. */
 const underWay = Number(values["under-way"]);
 const postgres = values.database === "postgres" ? await startMeter() : undefined;
@@ -82,8 +61,7 @@ async function measure(name: string, verb: () => Promise<number>): Promise<void>
 }
 
 let store = await openStore();
-await store.putKernel(job.kernel.sha256, new Uint8Array(1), job.customer);
-await store.createJob(job);
+const id = await makeJob(store);
 await measure("submit", async () => {
   const batches = Array.from({ length: Math.ceil(tasks / batch) }, (_, nth) => nth * batch);
   await each(batches, (at) =>

@@ -1,7 +1,7 @@
 import { Client } from "pg";
-import { childSecondsOf, statOf } from "../support/process-stat.ts";
+import { childrenOf, childSecondsOf, diskOf, statOf, type Disk } from "./process-stat.ts";
 
-interface Spent {
+interface Spent extends Disk {
   /** Processor time of all processes of PostgreSQL. */
   readonly seconds: number;
   readonly walBytes: number;
@@ -23,7 +23,8 @@ export async function startMeter(): Promise<{ url: string; read(): Promise<Spent
       const { rows } = await client.query<{ bytes: string }>(
         "SELECT pg_current_wal_insert_lsn() - '0/0' AS bytes",
       );
-      return { seconds: await childSecondsOf(parent), walBytes: Number(rows[0]!.bytes) };
+      const seconds = await childSecondsOf(parent);
+      return { seconds, walBytes: Number(rows[0]!.bytes), ...(await diskOf(await childrenOf(parent))) };
     },
     close: () => client.end(),
   };

@@ -24,11 +24,32 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
 
 /** Seconds of processor time of the children of a process, living and ended. */
 export async function childSecondsOf(pid: number): Promise<number> {
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  const living = children.split(" ").filter(Boolean).map(Number);
+  const living = await childrenOf(pid);
   const seconds = await Promise.all(living.map((child) => cpuSecondsOf(child).catch(() => 0)));
   const { cutime, cstime } = await statOf(pid);
   return seconds.reduce((sum, one) => sum + one, cutime + cstime);
+}
+
+/** The living children of a process. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return children.split(" ").filter(Boolean).map(Number);
+}
+
+/** What processes wrote to files. */
+export interface Disk {
+  /** Calls of the system that wrote. */
+  readonly writes: number;
+  /** Bytes that went to disks. */
+  readonly diskBytes: number;
+}
+
+/** Sums of /proc/PID/io (proc(5)) over living processes. */
+export async function diskOf(pids: readonly number[]): Promise<Disk> {
+  const texts = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/io`, "utf8").catch(() => "")));
+  const sum = (name: string): number =>
+    texts.reduce((all, text) => all + Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(text)?.[1] ?? 0), 0);
+  return { writes: sum("syscw"), diskBytes: sum("write_bytes") };
 }
 
 /** Ticks of a Linux clock a second, as /proc counts processor time. */
