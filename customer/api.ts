@@ -33,6 +33,7 @@ import {
   type TokenInfo,
   type UsageInfo,
 } from "../shared/wire/rest.ts";
+import { version } from "../shared/version.ts";
 import type { HttpClient, Request } from "./http.ts";
 
 /** A line that a kernel wrote with `ctx.log`. */
@@ -251,8 +252,8 @@ export class Api {
       const issue = parsed.issues[0];
       throw new PlatformError(
         "UPGRADE_REQUIRED",
-        `The server's answer to ${request.method} ${request.path} is not what this version expects: ` +
-          `${v.getDotPath(issue) ?? "reply"}: ${issue.message}.`,
+        `The server${versionIn(reply)} answers ${request.method} ${request.path} otherwise than this program (${version}) ` +
+          `expects: ${v.getDotPath(issue) ?? "reply"}: ${issue.message}.`,
       );
     });
   }
@@ -273,4 +274,10 @@ export class Api {
 
 function json(body: unknown): { body: string; headers: Record<string, string> } {
   return { body: JSON.stringify(body), headers: { "content-type": contentTypes.json } };
+}
+
+/** The server's version, in parentheses, where a reply tells it. */
+function versionIn(reply: unknown): string {
+  const parsed = v.safeParse(v.object({ version: v.string() }), reply);
+  return parsed.success ? ` (${parsed.output.version.slice(0, 40)})` : "";
 }

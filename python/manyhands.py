@@ -42,7 +42,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar, Union
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "DataReference",
     "Hands",
@@ -82,7 +82,7 @@ _TABLE: dict[str, tuple[bool, str]] = {
     "TOO_MANY": (True, "Slow down and try again after the time in Retry-After."),
     "UPGRADE_REQUIRED": (
         False,
-        "Reload the page, or install the Manyhands version the server runs and start the client again.",
+        "Reload the page, or install the Manyhands version that the server runs and start again.",
     ),
     "UNREACHABLE": (True, "Check that the server runs and that the address and port are right."),
     "TIMED_OUT": (True, "Try again; raise the limit if it keeps happening."),

@@ -91,7 +91,7 @@ const table = {
     false,
     426,
     4426,
-    "Reload the page, or install the Manyhands version the server runs and start the client again.",
+    "Reload the page, or install the Manyhands version that the server runs and start again.",
   ),
   QUOTA_EXCEEDED: row(false, 507, 4507, "Delete what the message names."),
   STORE_FULL: row(

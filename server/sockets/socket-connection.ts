@@ -6,6 +6,7 @@ import { limits } from "../../shared/limits.ts";
 import { decodeClientFrame, type ClientMessage } from "../../shared/wire/protocol.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
+import { takesServers } from "./client-version.ts";
 import type { ClientGate, ConnectionServices } from "./client-gate.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
@@ -226,7 +227,8 @@ export class SocketConnection implements ClientConnection {
       ...admission,
     });
     // The auditor belongs to this server.
-    const servers = admission.auditor === true ? [] : this.#services.options.servers();
+    const isTold = admission.auditor !== true && takesServers(hello.version);
+    const servers = isTold ? this.#services.options.servers() : [];
     this.#outbound.release({
       type: "welcome",
       version,

@@ -9,6 +9,9 @@ import { failureKinds } from "./protocol.ts";
  * Shapes of the REST interface, defined once: the server validates with them, the SDK takes its types from them, and
  * `/api/openapi.json` is made from them. Values (inputs, outputs) are in JSON as shared/wire/value-json.ts writes them; in
  * MessagePack bodies they are opaque encoded bytes, or `{sha256, size}` of the blob that holds the encoded bytes.
+ *
+ * A request has these properties and no other. A reply may have others, which a later version of the server adds, and those
+ * that 0.2.0 does not have are optional (SPEC.md [UPGRADE-3]).
  */
 const text = (max: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(max));
 const integer = (min: number, max: number) =>
@@ -160,7 +163,7 @@ export const taskItemSchema = v.strictObject({
  */
 export const submitSubprotocol = "manyhands-tasks";
 
-export const submittedSchema = v.strictObject({
+export const submittedSchema = v.object({
   /** New tasks of this request. */
   added: integer(0, Number.MAX_SAFE_INTEGER),
   /** Tasks of this request that the job already had with the same input. */
@@ -207,7 +210,7 @@ export const ownBlobHeader = "X-Own-Blob";
 /** Header that names the next page of a list of jobs, as `cursor` of the query; absent on the last page. */
 export const nextCursorHeader = "Next-Cursor";
 
-const jobCountsSchema = v.strictObject({
+const jobCountsSchema = v.object({
   total: v.number(),
   queued: v.number(),
   running: v.number(),
@@ -220,7 +223,7 @@ const jobCountsSchema = v.strictObject({
 export type JobCounts = v.InferOutput<typeof jobCountsSchema>;
 
 /** The verification of a job's results of strangers so far, in numbers. */
-export const statementSchema = v.strictObject({
+export const statementSchema = v.object({
   /** Accepted results of strangers. */
   strangers: v.number(),
   /** Results of strangers that agreed with an audit, or with a quorum of other cohorts. */
@@ -238,7 +241,7 @@ export const statementSchema = v.strictObject({
 });
 export type Statement = v.InferOutput<typeof statementSchema>;
 
-export const taskFailureSchema = v.strictObject({
+export const taskFailureSchema = v.object({
   index: taskIndexSchema,
   kind: v.picklist([...failureKinds, "lost", "quarantined", "blocked"]),
   message: v.string(),
@@ -253,7 +256,7 @@ export const taskFailureSchema = v.strictObject({
  */
 export type TaskFailure = v.InferOutput<typeof taskFailureSchema>;
 
-export const jobSchema = v.strictObject({
+export const jobSchema = v.object({
   id: jobIdSchema,
   ...jobOptionsSchema.entries,
   customer: v.string(),
@@ -268,7 +271,7 @@ export const jobSchema = v.strictObject({
    * Blobs and kernels of the job that are damaged on the server's disk: tasks that need them wait, and outputs in them cannot be read, until
    * they are put again.
    */
-  missingData: v.array(sha256Schema),
+  missingData: v.optional(v.array(sha256Schema), []),
   counts: jobCountsSchema,
   statement: statementSchema,
   /** Finished share of the work, 0 … 1: ended tasks, and for running tasks the share that their kernels reported last. */
@@ -292,7 +295,7 @@ export const jobSchema = v.strictObject({
 export type JobInfo = v.InferOutput<typeof jobSchema>;
 
 /** State and counts of a job: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that changes. */
-export const jobProgressSchema = v.strictObject({
+export const jobProgressSchema = v.object({
   state: jobSchema.entries.state,
   paused: jobSchema.entries.paused,
   waitingFor: jobSchema.entries.waitingFor,
@@ -311,15 +314,15 @@ export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
  * MessagePack `output` is encoded bytes or `{sha256, size}`.
  */
 export const resultLineSchema = v.variant("state", [
-  v.strictObject({
+  v.object({
     state: v.literal("done"),
     seq: v.number(),
     index: taskIndexSchema,
     output: v.optional(v.unknown()),
   }),
-  v.strictObject({ state: v.literal("failed"), seq: v.number(), ...taskFailureSchema.entries }),
+  v.object({ state: v.literal("failed"), seq: v.number(), ...taskFailureSchema.entries }),
   /** Last item of a stream that reached the end of the job. */
-  v.strictObject({
+  v.object({
     state: v.literal("end"),
     job: v.picklist(jobStates),
     counts: jobCountsSchema,
@@ -329,7 +332,7 @@ export const resultLineSchema = v.variant("state", [
 export type ResultLine = v.InferOutput<typeof resultLineSchema>;
 
 /** An item of `GET /api/jobs/{id}/provisional`, lowest index first. */
-export const provisionalLineSchema = v.strictObject({
+export const provisionalLineSchema = v.object({
   state: v.literal("provisional"),
   index: taskIndexSchema,
   /** The stranger that computed the result. */
@@ -350,23 +353,23 @@ const provisionalNoticeEntries = { index: taskIndexSchema, client: v.string() };
 export const followedProvisionalSchema = v.variant("state", [
   provisionalLineSchema,
   /** The result is the outcome of its task. */
-  v.strictObject({ state: v.literal("accepted"), ...provisionalNoticeEntries }),
+  v.object({ state: v.literal("accepted"), ...provisionalNoticeEntries }),
   /** The result is not taken: another one is the outcome of its task, or will be. */
-  v.strictObject({ state: v.literal("withdrawn"), ...provisionalNoticeEntries }),
+  v.object({ state: v.literal("withdrawn"), ...provisionalNoticeEntries }),
   /** The present results follow; none of them is an outcome with a sequence number up to `seq`. */
-  v.strictObject({ state: v.literal("snapshot"), seq: v.number() }),
+  v.object({ state: v.literal("snapshot"), seq: v.number() }),
   /** All that happened up to the outcome with the sequence number `seq` is told. */
-  v.strictObject({ state: v.literal("current"), seq: v.number() }),
+  v.object({ state: v.literal("current"), seq: v.number() }),
   /** The job has ended, and with it the reply. */
-  v.strictObject({ state: v.literal("end"), job: v.picklist(jobStates) }),
+  v.object({ state: v.literal("end"), job: v.picklist(jobStates) }),
 ]);
 export type FollowedProvisional = v.InferOutput<typeof followedProvisionalSchema>;
 
 /** Usage and quota of a customer: an item of `GET /api/usage`. */
-export const usageSchema = v.strictObject({
+export const usageSchema = v.object({
   customer: v.string(),
   /** `outputs` includes failures; `blobs` includes each blob that an input or output refers to or is in, once. */
-  bytes: v.strictObject({
+  bytes: v.object({
     inputs: v.number(),
     outputs: v.number(),
     blobs: v.number(),
@@ -377,7 +380,7 @@ export const usageSchema = v.strictObject({
   kernels: v.number(),
   /** Tasks without an outcome of jobs that have not ended. */
   openTasks: v.number(),
-  quota: v.strictObject({ bytes: v.number(), jobs: v.number(), kernels: v.number(), openTasks: v.number() }),
+  quota: v.object({ bytes: v.number(), jobs: v.number(), kernels: v.number(), openTasks: v.number() }),
   /** The quota of bytes is full: no task of this customer is handed out. */
   full: v.boolean(),
 });
@@ -397,7 +400,7 @@ export const precacheSchema = v.strictObject({
 export type PrecacheInput = v.InferInput<typeof precacheSchema>;
 
 /** Progress of a precache: a line of the answer to `POST /api/precache`. */
-export const precacheProgressSchema = v.strictObject({
+export const precacheProgressSchema = v.object({
   /** No client has a transfer under way, and there were enough clients. */
   done: v.boolean(),
   /** Bytes for each client: overlapping parts count once, ranges of large blobs in whole chunks. */
@@ -414,20 +417,20 @@ export const precacheProgressSchema = v.strictObject({
   haveBytes: v.number(),
   /** The first clients that are short, up to 20. */
   problems: v.array(
-    v.strictObject({ client: v.string(), name: v.string(), missedBytes: v.number(), message: v.string() }),
+    v.object({ client: v.string(), name: v.string(), missedBytes: v.number(), message: v.string() }),
   ),
 });
 export type PrecacheProgress = v.InferOutput<typeof precacheProgressSchema>;
 
 /** The answer to `POST /api/groups/{group}/cancel`. */
-export const cancelledGroupSchema = v.strictObject({
+export const cancelledGroupSchema = v.object({
   group: v.string(),
   /** Jobs that were not ended, newest first; jobs that had ended stay as they are. */
   cancelled: v.array(jobSchema),
 });
 export type CancelledGroup = v.InferOutput<typeof cancelledGroupSchema>;
 
-export const clientInfoSchema = v.strictObject({
+export const clientInfoSchema = v.object({
   id: v.string(),
   name: v.string(),
   kind: v.picklist(["browser", "node"]),
@@ -440,7 +443,7 @@ export const clientInfoSchema = v.strictObject({
   /** Leases that the client holds now. */
   leases: v.number(),
   /** The oldest leases: most likely the running tasks. */
-  current: v.array(v.strictObject({ job: jobIdSchema, index: taskIndexSchema, progress: v.number() })),
+  current: v.array(v.object({ job: jobIdSchema, index: taskIndexSchema, progress: v.number() })),
   done: v.number(),
   failed: v.number(),
   /** Share of data references that were in the client's cache when their task was leased, 0 … 1; null before the first. */
@@ -450,7 +453,7 @@ export const clientInfoSchema = v.strictObject({
 });
 export type ClientInfo = v.InferOutput<typeof clientInfoSchema>;
 
-export const banInfoSchema = v.strictObject({
+export const banInfoSchema = v.object({
   /** Client id or address. */
   subject: v.string(),
   reason: v.string(),
@@ -459,7 +462,7 @@ export const banInfoSchema = v.strictObject({
 export type BanInfo = v.InferOutput<typeof banInfoSchema>;
 
 /** A server among several. Its figures are a second or two old; those of a dead server are its last. */
-const serverSchema = v.strictObject({
+const serverSchema = v.object({
   name: v.string(),
   url: v.nullable(v.string()),
   since: v.number(),
@@ -478,14 +481,14 @@ const serverSchema = v.strictObject({
 
 export type ServerInfo = v.InferOutput<typeof serverSchema>;
 
-export const statusSchema = v.strictObject({
+export const statusSchema = v.object({
   version: v.string(),
   startedAt: v.number(),
   volunteers: v.picklist(["open", "invite", "off"]),
   volunteerUrls: v.array(v.string()),
   jobs: v.number(),
-  clients: v.strictObject({ browser: v.number(), node: v.number(), slots: v.number(), busy: v.number() }),
-  tasks: v.strictObject({
+  clients: v.object({ browser: v.number(), node: v.number(), slots: v.number(), busy: v.number() }),
+  tasks: v.object({
     queued: v.number(),
     running: v.number(),
     /** Computed by strangers, and not accepted yet. */
@@ -496,21 +499,24 @@ export const statusSchema = v.strictObject({
   }),
   /** Results a second, over the last ten seconds. */
   rate: v.number(),
-  blobs: v.strictObject({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
+  blobs: v.object({ count: v.number(), bytes: v.number(), quotaBytes: v.number() }),
   /** The servers that share the store, those of the last minute that are gone included; absent with one server alone. */
   servers: v.optional(v.array(serverSchema)),
   /** Stored data that is not as it was written. */
-  damaged: v.strictObject({
-    /** Packs of inputs or outputs, checkpoints and kernels in the database that were found damaged since the start. */
-    records: v.number(),
-    /** Blobs whose files were set aside, until they are put again or removed. */
-    blobs: v.number(),
-  }),
+  damaged: v.optional(
+    v.object({
+      /** Packs of inputs or outputs, checkpoints and kernels in the database that were found damaged since the start. */
+      records: v.number(),
+      /** Blobs whose files were set aside, until they are put again or removed. */
+      blobs: v.number(),
+    }),
+    { records: 0, blobs: 0 },
+  ),
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
 
 /** Progress of a verification of everything stored: a line of the answer to `POST /api/scrub`. */
-export const scrubProgressSchema = v.strictObject({
+export const scrubProgressSchema = v.object({
   done: v.boolean(),
   /** Records of the database that were read: packs of inputs or outputs, checkpoints, kernels. */
   records: v.number(),
@@ -531,7 +537,7 @@ export const backupSchema = v.strictObject({
 });
 
 /** Progress of a backup: a line of the answer to `POST /api/backup`. */
-export const backupProgressSchema = v.strictObject({
+export const backupProgressSchema = v.object({
   done: v.boolean(),
   /** Share of the database that is copied, 0 … 1. */
   database: v.number(),
@@ -543,12 +549,12 @@ export const backupProgressSchema = v.strictObject({
   missing: v.array(sha256Schema),
   /** Why the backup failed; the last line then. The earlier backup is whole. */
   failure: v.optional(
-    v.strictObject({ code: v.string(), message: v.string(), remedy: v.string(), retryable: v.boolean() }),
+    v.object({ code: v.string(), message: v.string(), remedy: v.string(), retryable: v.boolean() }),
   ),
 });
 export type BackupProgress = v.InferOutput<typeof backupProgressSchema>;
 
-const kindCapacitySchema = v.strictObject({
+const kindCapacitySchema = v.object({
   /** Connected now. */
   clients: v.number(),
   slots: v.number(),
@@ -559,7 +565,7 @@ const kindCapacitySchema = v.strictObject({
 });
 
 /** The answer to `GET /api/capacity`: the computer that the clients make together. */
-export const capacitySchema = v.strictObject({
+export const capacitySchema = v.object({
   clients: v.number(),
   slots: v.number(),
   busy: v.number(),
@@ -570,12 +576,12 @@ export const capacitySchema = v.strictObject({
    * without dispatch and transfers. Null before the first task is done.
    */
   tasksPerSecond: v.nullable(v.number()),
-  kinds: v.strictObject({ browser: kindCapacitySchema, node: kindCapacitySchema }),
+  kinds: v.object({ browser: kindCapacitySchema, node: kindCapacitySchema }),
 });
 export type Capacity = v.InferOutput<typeof capacitySchema>;
 
 /** The whole picture for the admin page, pushed about once a second (server-sent events, `GET /api/events`). */
-export const snapshotSchema = v.strictObject({
+export const snapshotSchema = v.object({
   status: statusSchema,
   /** Up to 100 jobs: running, failing and recently failed first, then waiting, then ended. */
   jobs: v.array(jobSchema),
@@ -598,7 +604,7 @@ export const createTokenSchema = v.strictObject({
   /** Lifetime in seconds; absent: until revoked. */
   expiresInSeconds: v.optional(integer(1, 10 * 365 * 24 * 3600)),
 });
-export const tokenInfoSchema = v.strictObject({
+export const tokenInfoSchema = v.object({
   id: v.string(),
   role: v.picklist(roles),
   name: v.string(),
@@ -608,12 +614,12 @@ export const tokenInfoSchema = v.strictObject({
 });
 export type TokenInfo = v.InferOutput<typeof tokenInfoSchema>;
 /** A new token; its secret is shown only here. */
-export const createdTokenSchema = v.strictObject({
+export const createdTokenSchema = v.object({
   ...tokenInfoSchema.entries,
   token: v.string(),
   inviteUrl: v.optional(v.string()),
 });
 export type CreatedToken = v.InferOutput<typeof createdTokenSchema>;
 
-export const kernelInfoSchema = v.strictObject({ sha256: sha256Schema, size: v.number() });
+export const kernelInfoSchema = v.object({ sha256: sha256Schema, size: v.number() });
 export const prioritySchema = v.strictObject({ priority: integer(limits.minPriority, limits.maxPriority) });

@@ -4,6 +4,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { JobId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import { version } from "../../shared/version.ts";
+import { protocolVersion } from "../../shared/wire/protocol.ts";
 import { until } from "../support/processes.ts";
 import { quickest } from "../support/quickest.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -27,10 +29,44 @@ describe("hello", () => {
     client.hello({ protocol: 0, version: "0.0.1" });
     expect(await client.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED", retryable: false });
     expect(await client.closed).toMatchObject({ code: 4426 });
-    // A hello of protocol 3 had another shape.
-    const older = await new RawClient(server.url).opened();
-    older.hello({ protocol: 3, client: "c_abcdefghij234567" } as object);
-    expect(await older.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED" });
+  });
+
+  test("[UPGRADE-2] a client of 0.1.0 is refused with both versions, and one of 0.2.0 gets the welcome that it knows", async () => {
+    const servers = ["http://a.example:9990/", "http://b.example:9990/"];
+    const server = await startTestServer({ servers: () => servers });
+    const oldest = await new RawClient(server.url).opened();
+    const description = { kind: "node", name: "lab", slots: 1, memoryMb: 1024, webgpu: false };
+    const held = { held: [], cached: [] };
+    oldest.socket.send(
+      encode([
+        {
+          type: "hello",
+          protocol: 3,
+          version: "0.1.0",
+          client: "c_abcdefghij234567",
+          ...description,
+          ...held,
+        },
+      ]),
+    );
+    expect(await oldest.next("refuse")).toEqual({
+      type: "refuse",
+      code: "UPGRADE_REQUIRED",
+      message: `This client (0.1.0) speaks protocol 3; the server (${version}) speaks ${protocolVersion}.`,
+      remedy: expect.any(String),
+      retryable: false,
+    });
+    expect(await oldest.closed).toMatchObject({ code: 4426 });
+
+    const old = await new RawClient(server.url).opened();
+    old.hello({ version: "0.2.0", trusts: [] });
+    // The fields of 0.2.0, which refused a message with another one.
+    expect(Object.keys(await old.next("welcome")).toSorted()).toEqual(
+      ["type", "version", "identity", "ticket", "heartbeatMs", "dropped"].toSorted(),
+    );
+    const today = await new RawClient(server.url).opened();
+    today.hello();
+    expect(await today.next("welcome")).toMatchObject({ servers });
   });
 
   test("[ACCESS-2] volunteers open, invite, off; a client token makes trusted", async () => {
