@@ -1690,4 +1690,32 @@ export const plantedFaults: readonly PlantedFault[] = [
     replace: "Math.max(keepMs",
     tests: ["test/dispatch/retention.test.ts"],
   },
+  {
+    name: "servers of the version before outlive a migration",
+    file: "server/store/postgres/schema.ts",
+    find: 'await connection.script("UPDATE servers SET buried = true, expires = clock_timestamp()");',
+    replace: "",
+    tests: ["test/store/postgres-servers.test.ts"],
+  },
+  {
+    name: "a server registers on a newer schema",
+    file: "server/store/postgres/servers.ts",
+    find: "WHERE version = ? RETURNING",
+    replace: "WHERE version >= ? RETURNING",
+    tests: ["test/store/postgres-servers.test.ts"],
+  },
+  {
+    name: "a client that does not know several servers is told them",
+    file: "server/sockets/socket-connection.ts",
+    find: " && takesServers(hello.version)",
+    replace: "",
+    tests: ["test/sockets/client-sockets.test.ts"],
+  },
+  {
+    name: "programs refuse replies with more than they know",
+    file: "shared/wire/rest.ts",
+    find: "export const jobSchema = v.object({",
+    replace: "export const jobSchema = v.strictObject({",
+    tests: ["test/customer/other-versions.test.ts"],
+  },
 ];

@@ -39,15 +39,21 @@ async function runServer(options: ServerOptions, json: boolean, parts: ServerPar
   } catch (error) {
     const refusal = PlatformError.from(error);
     if (refusal.code === "INTERNAL") throw error;
-    process.stderr.write(`manyhands server: ${refusal.message} ${refusal.remedy}\n`);
+    tell(refusal);
     return 2;
   }
   announce(server, options, json);
-  await stopRequested;
+  const refusal = await Promise.race([stopRequested, server.outdated]);
+  if (refusal) tell(refusal);
   // A second signal ends the process at once: acknowledged work is on disk either way.
   process.once("SIGINT", () => process.exit(130));
   await server.close();
-  return 0;
+  // A service manager starts the server again, of the newer version if that is installed.
+  return refusal ? 1 : 0;
+}
+
+function tell({ message, remedy }: PlatformError): void {
+  process.stderr.write(`manyhands server: ${message} ${remedy}\n`);
 }
 
 function announce(server: RunningServer, options: ServerOptions, json: boolean): void {

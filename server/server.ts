@@ -53,6 +53,8 @@ export interface RunningServer {
   readonly tokenIsFound: boolean;
   /** Admin token of this machine. */
   readonly token: string;
+  /** Resolves with the reason when the server cannot go on, because a newer version has migrated its database. */
+  readonly outdated: Promise<PlatformError>;
   /** Stops leasing, commits, tells clients to come back, and closes. Idempotent. */
   close(): Promise<void>;
 }
@@ -292,6 +294,7 @@ async function startOn({
     tokenFile: local.tokenFile,
     tokenIsFound: local.discoveryFile !== undefined,
     token: local.token,
+    outdated: isShared(store) ? store.outdated : new Promise(() => {}),
     close,
   };
 }

@@ -1,3 +1,4 @@
+import type { PlatformError } from "../../shared/errors.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
 import type { ChangeKind, Store } from "./store.ts";
 
@@ -45,6 +46,8 @@ export interface SharedStore extends Store {
    * one.
    */
   onFenced(listener: () => void): void;
+  /** Resolves when a newer version has migrated the database: nothing that this server writes counts any more. */
+  readonly outdated: Promise<PlatformError>;
   /** The servers, dead ones of the last minute included. */
   servers(): Promise<ServerRow[]>;
   /** Tells the others how clients reach this server. */

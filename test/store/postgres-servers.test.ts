@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { ClientId } from "../../shared/ids.ts";
+import { Connection } from "../../server/store/postgres/connection.ts";
 import { openPostgresStore } from "../../server/store/postgres/open.ts";
+import { migrate } from "../../server/store/postgres/schema.ts";
 import type { News, SharedStore } from "../../server/store/shared-store.ts";
 import { done, failed, jobId, newJob, output, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { refuses } from "../contract/store-harness.ts";
@@ -208,6 +210,45 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     await told;
     await eventually(async () => expect(await claimed(b, 1)).toEqual([0]));
     expect(await claimed(a, 1)).toEqual([1]);
+  });
+
+  it("[UPGRADE-4] [SHARED-3] a newer version migrates under load: the others write nothing more, say why, and cannot come back", async () => {
+    let submitted = 10;
+    const done = { count: 0, refusal: undefined as unknown };
+    const submitOn = async (): Promise<void> => {
+      for (;;) {
+        await a.submit(id, tasks(submitted, submitted + 50));
+        submitted += 50;
+        done.count++;
+      }
+    };
+    const busy = submitOn().catch((error: unknown) => (done.refusal = error));
+    const claiming = (async () => {
+      for (;;) await claimed(b, 5);
+    })().catch((error: unknown) => error);
+    await eventually(() => expect(done.count).toBeGreaterThan(20));
+    const connection = await Connection.open({ url, settings: {} });
+    try {
+      await migrate(connection, [
+        "ALTER TABLE jobs ADD COLUMN later INTEGER; ALTER TABLE servers ADD COLUMN later INTEGER",
+      ]);
+    } finally {
+      await connection.close();
+    }
+    for (const store of [a, b])
+      expect(await store.outdated).toMatchObject({
+        code: "DATA_DIRECTORY",
+        message: expect.stringContaining("version 3"),
+      });
+    for (const error of [await busy, await claiming]) expect(error).toMatchObject({ code: "STORE_FAILED" });
+    await refuses("STORE_FAILED", a.submit(id, tasks(submitted, submitted + 50)));
+    await refuses("DATA_DIRECTORY", open(), /newer Manyhands/);
+    expect(await postgres.query("SELECT 1 FROM servers WHERE NOT buried", schema)).toEqual([]);
+    const [packs] = await postgres.query<{ tasks: string }>(
+      `SELECT sum(count) AS tasks FROM "taskPacks"`,
+      schema,
+    );
+    expect(Number(packs!.tasks)).toBe(submitted);
   });
 
   it("[SHARED-4] tells what another server changed", async () => {

@@ -8,6 +8,7 @@ import {
   isConnectionLost,
   isDatabaseFailure,
   isFenced,
+  isMisfit,
   isPassing,
   isUnreachable,
   storeError,
@@ -46,6 +47,8 @@ interface Hooks {
   lost(): void;
   /** Called after this server was declared dead. Resolves when the server has a new epoch. */
   fenced(): Promise<void>;
+  /** Whether a newer version has migrated the database. */
+  isOutdated(): Promise<boolean>;
 }
 
 /** A transaction takes verbs until it has this many rows, so that its locks are short. */
@@ -235,14 +238,16 @@ export class Commits {
 
   async #failed(group: readonly Waiting[], error: unknown): Promise<void> {
     if (isFenced(error)) await this.#hooks.fenced().catch(() => {});
+    const isOutdated = isMisfit(error) && (await this.#hooks.isOutdated());
     if (
       group.length < 2 ||
       isFenced(error) ||
+      isOutdated ||
       isConnectionLost(error) ||
       isUnreachable(error) ||
       isDatabaseFailure(error)
     ) {
-      for (const { reject } of group) reject(storeError(error));
+      for (const { reject } of group) reject(storeError(error, isOutdated));
       return;
     }
     for (const waiting of group) await this.#commit([waiting]);

@@ -44,14 +44,22 @@ export function isUnreachable(error: unknown): boolean {
   );
 }
 
+/** Whether a statement does not fit the tables, as when a newer version migrated them. */
+export function isMisfit(error: unknown): boolean {
+  return /^(?:42|0A)/.test(stateOf(error) ?? "");
+}
+
 /** Whether the disk or the machine caused the error, not the verb: then all verbs of the commit fail. */
 export function isDatabaseFailure(error: unknown): boolean {
   const state = stateOf(error) ?? "";
   return /^(?:53|58|XX|25006)/.test(state);
 }
 
-/** The error of a verb whose statement failed. */
-export function storeError(error: unknown): PlatformError {
+/**
+ * The error of a verb whose statement failed.
+ * @param isOutdated - whether a newer version migrated the tables meanwhile
+ */
+export function storeError(error: unknown, isOutdated = false): PlatformError {
   if (error instanceof PlatformError) return error;
   const said = messageOf(error);
   const state = stateOf(error) ?? "";
@@ -63,10 +71,10 @@ export function storeError(error: unknown): PlatformError {
     );
   if (state === "25006")
     return new PlatformError("STORE_FULL", `Nothing was stored: PostgreSQL is read-only (${said}).`, error);
-  if (isFenced(error))
+  if (isFenced(error) || isOutdated)
     return new PlatformError(
       "STORE_FAILED",
-      "Nothing was stored: this server was silent for so long that the others took it for dead. It goes on as a new one.",
+      "Nothing was stored: this server was silent for so long that the others took it for dead, or is of a version before theirs.",
       error,
     );
   if (isConnectionLost(error) || isUnreachable(error) || isDatabaseFailure(error))

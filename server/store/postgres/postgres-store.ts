@@ -15,7 +15,7 @@ import type { TokenRow } from "../store.ts";
 import { Commits } from "./commits.ts";
 import type { Target } from "./connection.ts";
 import { PostgresDatabase } from "./database.ts";
-import { storeError } from "./failure.ts";
+import { isMisfit, storeError } from "./failure.ts";
 import { Readers } from "./readers.ts";
 import { Servers, type ServerName } from "./servers.ts";
 import { SharedClaims } from "./shared-claims.ts";
@@ -50,6 +50,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
   readonly #kinds = new Set<"tokens" | "bans">();
   #news: (news: News) => void = () => {};
   #fenced: () => void = () => {};
+  readonly #outdated = Promise.withResolvers<PlatformError>();
   #live: ReadonlySet<number> = new Set();
   #serversChanged: (live: ReadonlySet<number>) => void = () => {};
   #told: (message: unknown, epoch: number) => void = () => {};
@@ -62,6 +63,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     this.#servers = new Servers(target, options, {
       news: (news) => this.#news(news),
       fenced: () => this.#fenced(),
+      outdated: (reason) => this.#outdated.resolve(reason),
       inherited: () => this.#inherit(),
       servers: (live) => this.#heardServers(live),
       told: (message, from) => this.#told(message, from),
@@ -118,6 +120,10 @@ export class PostgresStore extends SqlStore implements SharedStore {
 
   onFenced(listener: () => void): void {
     this.#fenced = listener;
+  }
+
+  get outdated(): Promise<PlatformError> {
+    return this.#outdated.promise;
   }
 
   servers(): Promise<ServerRow[]> {
@@ -232,7 +238,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     try {
       return await this.#readers.run(() => verb(this.#reading()));
     } catch (error) {
-      throw storeError(error);
+      throw storeError(error, isMisfit(error) && (await this.#servers.isOutdated()));
     }
   }
 
@@ -319,6 +325,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
         values: [this.#epoch],
       }),
       fenced: () => this.#servers.register(this.#epoch),
+      isOutdated: () => this.#servers.isOutdated(),
     });
   }
 

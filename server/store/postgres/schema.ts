@@ -1,6 +1,7 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import type { Connection } from "./connection.ts";
-import { fencedState } from "./failure.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import { fencedState, isPassing } from "./failure.ts";
 
 /** Class of the advisory lock of servers that migrate, with the schema as the second key. */
 const migrationLock = 0x4d48_0000;
@@ -199,35 +200,61 @@ const migrations: readonly string[] = [
 ];
 
 /** The schema version this build writes. */
-const schemaVersion = migrations.length;
+export const schemaVersion = migrations.length;
+
+/** Tries of a migration that crosses transactions of running servers. */
+const maxTries = 10;
 
 /**
- * Migrates the database to {@link schemaVersion}; of several servers that start at once one does.
+ * Migrates the database to {@link schemaVersion}; of several servers that start at once one does. Running servers are of an earlier
+ * version when there is something to migrate: they are declared dead with it, so that nothing that they write counts.
+ * @param later - migrations of a later version, for tests
  * @throws PlatformError DATA_DIRECTORY when a newer build migrated the database, or the database cannot hold the schema
  */
-export async function migrate(connection: Connection): Promise<void> {
+export async function migrate(connection: Connection, later: readonly string[] = []): Promise<void> {
   await mustBeFit(connection);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await migrateOnce(connection, [...migrations, ...later]);
+    } catch (error) {
+      // A server that commits meanwhile may wait for the migration, which waits for that server's locks.
+      if (!isPassing(error) || tries === maxTries) throw error;
+      await wait(Math.random() * 100 * tries);
+    }
+  }
+}
+
+async function migrateOnce(connection: Connection, all: readonly string[]): Promise<void> {
   await connection.script("BEGIN");
   try {
     await connection.script(`SELECT pg_advisory_xact_lock(${migrationLock}, hashtext(current_schema()))`);
     await connection.script("CREATE TABLE IF NOT EXISTS manyhands (version INTEGER NOT NULL)");
     const [row] = await connection.query<{ version: number }>("SELECT version FROM manyhands");
     const version = row?.version ?? 0;
-    if (version > schemaVersion)
-      throw new PlatformError(
-        "DATA_DIRECTORY",
-        `The database has schema version ${version}, made by a newer Manyhands; this one knows versions up to ${schemaVersion}. Start the newer Manyhands, or choose another database.`,
-      );
-    for (const migration of migrations.slice(version)) await connection.script(migration);
-    if (version < schemaVersion) {
+    if (version > all.length) throw newerSchema(version);
+    if (version > 0 && version < all.length) {
+      // No server registers again before the new version is there to be seen.
+      await connection.script("LOCK TABLE servers IN EXCLUSIVE MODE");
+      await connection.script("UPDATE servers SET buried = true, expires = clock_timestamp()");
+    }
+    for (const migration of all.slice(version)) await connection.script(migration);
+    if (version < all.length) {
       await connection.script("DELETE FROM manyhands");
-      await connection.script(`INSERT INTO manyhands VALUES (${schemaVersion})`);
+      await connection.script(`INSERT INTO manyhands VALUES (${all.length})`);
     }
     await connection.script("COMMIT");
   } catch (error) {
     if (!connection.isLost) await connection.script("ROLLBACK");
     throw error;
   }
+}
+
+/** The refusal of a database that a newer build migrated. */
+export function newerSchema(version: number): PlatformError {
+  return new PlatformError(
+    "DATA_DIRECTORY",
+    `The database has schema version ${version}, made by a newer Manyhands; this one knows versions up to ${schemaVersion}. Start the newer Manyhands, or choose another database.`,
+  );
 }
 
 async function mustBeFit(connection: Connection): Promise<void> {

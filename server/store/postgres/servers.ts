@@ -1,7 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { JobId } from "../../../shared/ids.ts";
 import type { News, ServerRow } from "../shared-store.ts";
+import type { PlatformError } from "../../../shared/errors.ts";
 import { Connection, type Target } from "./connection.ts";
+import { newerSchema, schemaVersion } from "./schema.ts";
 import type { Liveness } from "./shared-claims.ts";
 import type { ChangedJob } from "./shared-jobs.ts";
 
@@ -29,6 +31,8 @@ interface Listeners {
   news(news: News): void;
   /** Called after this server was declared dead and got a new epoch. */
   fenced(): void;
+  /** Called when a newer version migrated the database: this server cannot go on. */
+  outdated(reason: PlatformError): void;
   /** Called about every two seconds while there are other servers. */
   polled(): void;
   /** Another server died, and its unfinished work falls to this one. */
@@ -148,6 +152,14 @@ export class Servers implements Liveness {
     await this.#registering;
   }
 
+  /** Whether a newer version has migrated the database; false when the database does not answer. */
+  isOutdated(): Promise<boolean> {
+    return this.#version().then(
+      (version) => version > schemaVersion,
+      () => false,
+    );
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#stop.abort();
@@ -164,19 +176,30 @@ export class Servers implements Liveness {
     await this.#connection?.close();
   }
 
+  /** @throws PlatformError DATA_DIRECTORY when a newer version migrated the database */
   async #register(): Promise<void> {
     const { name, urls } = this.#self;
     const [row] = await this.#connected().query<{ epoch: number }>(
-      `INSERT INTO servers (name, urls, about, expires) VALUES (?, ?, ?, clock_timestamp() + ? * interval '1 millisecond')
-       RETURNING epoch`,
+      `INSERT INTO servers (name, urls, about, expires)
+       SELECT ?, ?, ?, clock_timestamp() + ? * interval '1 millisecond' FROM manyhands WHERE version = ? RETURNING epoch`,
       name,
       urls.join(" "),
       this.#about,
       this.#options.timeToLiveMs,
+      schemaVersion,
     );
+    if (row === undefined) throw newerSchema(await this.#version());
     const again = this.epoch !== 0;
-    this.epoch = row!.epoch;
+    this.epoch = row.epoch;
     if (again) this.#listeners.fenced();
+  }
+
+  /** The schema version of the database; tells when a newer version migrated it. */
+  async #version(): Promise<number> {
+    const [row] = await this.#connected().query<{ version: number }>("SELECT version FROM manyhands");
+    const { version } = row!;
+    if (version > schemaVersion) this.#listeners.outdated(newerSchema(version));
+    return version;
   }
 
   async #run(): Promise<void> {
