@@ -1,4 +1,4 @@
-import { open, rm, stat } from "node:fs/promises";
+import { open, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
@@ -39,6 +39,16 @@ export class Health {
     if (!this.#newest || now - this.#newest.at >= trustedMs)
       this.#newest = { at: now, found: this.#try().then((found) => this.#tell(found)) };
     return this.#newest.found;
+  }
+
+  /** Bytes that this user may still write on the file system of the data directory; undefined when the system does not tell. */
+  async freeBytes(): Promise<number | undefined> {
+    try {
+      const { bavail, bsize } = await statfs(this.#directory);
+      return bavail * bsize;
+    } catch {
+      return undefined;
+    }
   }
 
   async #try(): Promise<PlatformError | undefined> {

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { styleText } from "node:util";
 import { Command } from "commander";
 import { pino, type Logger } from "pino";
@@ -89,10 +90,19 @@ function hint(volunteerUrls: readonly string[], { trustProxy, publicUrl }: Serve
     : ["", "  Only this machine can reach it. Let others in with --host 0.0.0.0"];
 }
 
+/** Writes a line to standard error, or loses it: pino's own destination tries for ever when the disk of the log is full. */
+function writeLine(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // The next line may find room.
+  }
+}
+
 /** A logger to standard error: lines for people on a terminal, JSON for programs and log collectors. */
 function makeLogger(level: string, json: boolean): Logger {
   const { stderr } = process;
-  if (json || !stderr.isTTY) return pino({ level }, pino.destination(2));
+  if (json || !stderr.isTTY) return pino({ level }, { write: writeLine });
   // The colours are those of standard error, with NO_COLOR and FORCE_COLOR: pino-pretty would ask standard output.
   const colorize = styleText("red", "x", { stream: stderr }) !== "x";
   return pino({

@@ -34,7 +34,7 @@ export interface HttpParts {
   /** Absent where nothing is kept on a disk. */
   readonly upkeep?: Pick<Upkeep, "scrub" | "backUp">;
   /** Absent without health checks from outside. */
-  readonly health?: Pick<Health, "check">;
+  readonly health?: Pick<Health, "check" | "freeBytes">;
   /** Absent: new metrics. */
   readonly metrics?: Metrics;
   /** Aborted when the server stops: streams that follow a job end, new requests are refused. */

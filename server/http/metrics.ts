@@ -1,5 +1,6 @@
 import type { RequestHandler } from "express";
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Health } from "../health.ts";
 import type { Platform } from "../platform.ts";
 
 /** Prometheus metrics of one server; other parts may register theirs in `registry`. */
@@ -8,7 +9,7 @@ export interface Metrics {
   /** Measures the time of every request under its route. */
   readonly time: RequestHandler;
   /** All metrics in the text format, with current values of the platform. */
-  scrape(platform: Platform): Promise<string>;
+  scrape(platform: Platform, health?: Pick<Health, "check" | "freeBytes">): Promise<string>;
 }
 
 const durations = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60];
@@ -36,6 +37,8 @@ export function createMetrics(registry = new Registry()): Metrics {
   const blobs = gauge("blobs", "Blobs kept");
   const blobBytes = gauge("blob_bytes", "Bytes of the blobs kept");
   const blobQuota = gauge("blob_quota_bytes", "Bytes that blobs may take");
+  const healthy = gauge("healthy", "1 when the server can keep its data, 0 when /healthz says why it cannot");
+  const diskFree = gauge("disk_free_bytes", "Bytes free on the file system of the data directory");
   const seconds = new Histogram({
     name: "manyhands_http_request_duration_seconds",
     help: "Time from a request's head to the end of its reply",
@@ -64,8 +67,12 @@ export function createMetrics(registry = new Registry()): Metrics {
       });
       next();
     },
-    async scrape(platform) {
+    async scrape(platform, health) {
       collect();
+      if (health) {
+        healthy.set((await health.check()) ? 0 : 1);
+        diskFree.set((await health.freeBytes()) ?? Number.NaN);
+      }
       const status = await platform.status("own");
       if (status.servers) registry.setDefaultLabels({ server: status.volunteerUrls[0] ?? "" });
       jobs.set(status.jobs);

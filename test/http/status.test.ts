@@ -183,6 +183,8 @@ describe("what the server tells of itself", () => {
       /^manyhands_clients\{kind="node"\} 1$/m,
       /^manyhands_slots\{use="\w+"\} \d/m,
       /^manyhands_dropped_results 0$/m,
+      /^manyhands_healthy 1$/m,
+      /^manyhands_disk_free_bytes [1-9]\d{6,}/m,
       /^manyhands_blob_bytes 0$/m,
       /^manyhands_leases \d/m,
       /^manyhands_http_request_duration_seconds_count\{method="GET",route="\/api\/jobs\/\{id\}",status="404"\} 1$/m,

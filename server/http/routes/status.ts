@@ -41,7 +41,7 @@ export function statusRoutes(
       res.status(503).set("Retry-After", "5").json({ status: "failing", version, code, message, remedy });
     },
     "GET /metrics": async ({ res }) => {
-      const text = await metrics.scrape(platform);
+      const text = await metrics.scrape(platform, health);
       res.set({ "Content-Type": metrics.registry.contentType, "Cache-Control": "no-store" }).end(text);
     },
   };
