@@ -920,7 +920,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a keyed job gives results before its inputs are compared",
     file: "customer/job.ts",
-    find: "            await same.found(outcome.index, signal);\n",
+    find: "            await same.found(signal, outcome.index * of, (outcome.index + 1) * of);\n",
     replace: "",
     tests: customer,
   },

@@ -20,5 +20,11 @@ export {
   packValues,
   unpackValues,
 } from "../../shared/wire/column-pack.ts";
-export { checkEncodedValue, decode, decodeWithHeld, HeldValue, ValueReader } from "../../shared/wire/value-decoder.ts";
+export {
+  checkEncodedValue,
+  decode,
+  decodeWithHeld,
+  HeldValue,
+  ValueReader,
+} from "../../shared/wire/value-decoder.ts";
 export { Unfit, ValueEncoder } from "../../shared/wire/value-encoder.ts";
