@@ -63,6 +63,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       bufferTransferred(bytes.length);
       return { sha256, size: bytes.length };
     },
+    renew: () => send.renew(),
   };
 }
 
@@ -151,6 +152,11 @@ class Sender {
 
   constructor(silenceMs: number) {
     this.#silenceMs = silenceMs;
+  }
+
+  /** Gives up all connections, with the transfers on them. */
+  renew(): void {
+    this.#connections.renew(true);
   }
 
   /**

@@ -23,6 +23,7 @@ export function fetchOnce(
     upload: (bytes, ticket) => transfer.upload(bytes, ticket),
     chunks: (name, ticket) => transfer.chunks(name, ticket),
     hash: (bytes) => transfer.hash(bytes),
+    renew: () => transfer.renew?.(),
     async fetch(name, range, ticket, part) {
       // Ranges of large blobs are cached in chunks by their readers.
       if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket, part);

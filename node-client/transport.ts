@@ -4,6 +4,8 @@ import { limits } from "../shared/limits.ts";
 import { clientSocketPath, subprotocol } from "../shared/wire/protocol.ts";
 
 const connectTimeoutMs = 15_000;
+/** Arriving bytes count as a sign of life at most this often. */
+const heardEveryMs = 500;
 /** The other side has this long to answer a close frame before the connection is cut. */
 const closeTimeoutMs = 2_000;
 /** Close code of a connection that was never opened, or broke (RFC 6455 §7.1.5). */
@@ -34,7 +36,16 @@ export const connect: Transport["connect"] = (handlers, server) => {
     // Text frames are not part of the protocol; the core answers an empty frame like any malformed frame.
     if (!ended) handlers.received(isBinary ? data : new Uint8Array());
   });
-  socket.on("ping", () => !ended && handlers.heard());
+  // Frames and pings are noticed when all of them is there, and a frame may be long on its way.
+  socket.on("upgrade", ({ socket: network }) => {
+    let heardAt = -Infinity;
+    network.on("data", () => {
+      const now = performance.now();
+      if (ended || now - heardAt < heardEveryMs) return;
+      heardAt = now;
+      handlers.heard();
+    });
+  });
   socket.on("error", (error) => (failure = messageOf(error)));
   socket.on("unexpected-response", (request, response) => {
     failure = `the server answered ${response.statusCode} instead of opening a WebSocket`;

@@ -43,12 +43,15 @@ export class Connections {
     return agent;
   }
 
-  /** Drops the kept connections: when one is dead, others over the same network are dead as well. */
-  renew(): void {
+  /**
+   * Drops the kept connections: when one is dead, others over the same network are dead as well.
+   * @param pending - those of pending requests too, which otherwise finish on their old connections
+   */
+  renew(pending = false): void {
     const agents = [...this.#agents.values()];
-    // Pending requests finish on their old connections.
     this.#agents = new Map();
-    for (const { freeSockets } of agents)
-      for (const sockets of Object.values(freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+    for (const { freeSockets, sockets } of agents)
+      for (const kept of [freeSockets, ...(pending ? [sockets] : [])])
+        for (const list of Object.values(kept)) for (const socket of list ?? []) socket.destroy();
   }
 }

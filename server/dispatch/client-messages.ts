@@ -64,6 +64,7 @@ export class ClientMessages {
       slots,
       trusts,
       ...(auditor && { auditor }),
+      ...(connection.paced && { paced: true }),
     };
     if (held.length > 0 && !this.#dispatcher.scheduler.client(id)) this.onMoved?.(id);
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
@@ -83,6 +84,10 @@ export class ClientMessages {
       const checking = this.#handle(client, message);
       if (checking) this.#inOrder(client, checking);
     }
+  };
+
+  readonly onRead = (client: ClientId, bytes: number): void => {
+    this.#dispatcher.feed({ type: "clientRead", client, bytes });
   };
 
   readonly onClose = (client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void => {

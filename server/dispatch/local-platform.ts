@@ -290,8 +290,8 @@ export class LocalPlatform implements Platform {
     log: Logger,
     makeTicket = (): string => randomBytes(24).toString("base64url"),
   ): ConnectionServices {
-    const { onJoin, onMessage, onClose } = this.#messages;
-    return { options: this.#options, log, makeTicket, onJoin, onMessage, onClose };
+    const { onJoin, onMessage, onRead, onClose } = this.#messages;
+    return { options: this.#options, log, makeTicket, onJoin, onMessage, onRead, onClose };
   }
 
   createJob: Platform["createJob"] = (options) => this.#jobs.create(options);

@@ -1,7 +1,16 @@
 import type { LeasedTask } from "../../shared/wire/protocol.ts";
 import { limits } from "../../shared/limits.ts";
 import { callOf, chooseAudit, readAudits } from "./auditing.ts";
-import { addLease, isBarred, isHandedOut, lacksData, leasesFor, spareCredit } from "./leases.ts";
+import {
+  addLease,
+  isBarred,
+  isFull,
+  isHandedOut,
+  lacksData,
+  leasesFor,
+  noteCredit,
+  spareCredit,
+} from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Job, State, Task } from "./state.ts";
@@ -150,7 +159,7 @@ function giveTasks(state: State, client: Client, job: Job): boolean {
     Math.max(share, client.slots - client.leases.size, 1),
   );
   const tasks: LeasedTask[] = [];
-  while (tasks.length < count) {
+  while (tasks.length < count && !isFull(client)) {
     const task = chooseTask(state, client, job);
     if (!task) break;
     tasks.push(leaseTask(state, client, task));
@@ -173,6 +182,10 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
   const { input, refs } = task.claimed;
   const checkpoint = mayContinue(client, task) ? task.checkpoint : undefined;
   if (checkpoint) lease.continues = task.checkpointBy?.client;
+  if (client.info.paced) {
+    client.unreadBytes += (input instanceof Uint8Array ? input.length : 0) + (checkpoint?.length ?? 0);
+    if (isFull(client)) noteCredit(state, client);
+  }
   // The common case, written out: the spreads below would leave garbage for each task.
   if (refs.length === 0 && !checkpoint && !audit) return { index, attempt: lease.attempt, input };
   for (const { sha256 } of refs) {

@@ -4,7 +4,16 @@ import { mayRun } from "./assign.ts";
 import { newCredit } from "./credit.ts";
 import type { SchedulerClientInfo } from "./events.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
-import { addLease, believes, forgetAdopted, noteCredit, queueOf, removeLease, requeue } from "./leases.ts";
+import {
+  addLease,
+  believes,
+  forgetAdopted,
+  isFull,
+  noteCredit,
+  queueOf,
+  removeLease,
+  requeue,
+} from "./leases.ts";
 import { loseAttempt } from "./results.ts";
 import { noLeases, nothingCached, type Client, type Job, type Lease, type State } from "./state.ts";
 import { endSession, forgetWindow } from "./windows.ts";
@@ -41,6 +50,7 @@ export function connectClient(
     refsLeased: 0,
     refsCached: 0,
     credit: info.trusted ? undefined : newCredit(info),
+    unreadBytes: 0,
     heldMs: 0,
     delivered: 0,
     faults: undefined,
@@ -53,6 +63,7 @@ export function connectClient(
   client.info = info;
   client.vanishedAt = undefined;
   client.wanted = 0;
+  client.unreadBytes = 0;
   client.slots = info.slots;
   client.cached = nothingCached;
   addCached(client, cached);
@@ -111,6 +122,15 @@ export function takeAdopted(state: State, job: Job, index: number): boolean {
   if (!client || client.vanishedAt !== undefined || !task) return false;
   addLease(state, task, client, adopted.attempt);
   return true;
+}
+
+/** The network took bytes of leases. A stranger that reads is not silent (SPEC.md [MILES-1]). */
+export function noteRead(state: State, client: Client, bytes: number): void {
+  const wasFull = isFull(client);
+  client.unreadBytes = Math.max(0, client.unreadBytes - bytes);
+  if (!wasFull) return;
+  for (const { stranger } of client.leases) if (stranger) stranger.movedAt = state.now;
+  noteCredit(state, client);
 }
 
 export function vanishClient(state: State, id: ClientId): void {

@@ -49,6 +49,8 @@ export interface SchedulerClientInfo {
   readonly slots: number;
   /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: readonly string[] | undefined;
+  /** The connection tells what the network has taken (`clientRead`), and gets no more than the network takes. */
+  readonly paced?: boolean | undefined;
 }
 
 /** The way in which results of strangers for a job are verified. */
@@ -113,6 +115,8 @@ export type SchedulerEvent =
       readonly tasks: number;
       readonly slots: number;
     }
+  /** The network took so many bytes of inline values that the client was given; not told for each lease. */
+  | { readonly type: "clientRead"; readonly client: ClientId; readonly bytes: number }
   | {
       readonly type: "cacheChanged";
       readonly client: ClientId;

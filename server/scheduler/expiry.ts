@@ -13,6 +13,8 @@ const unknownUsualMs = 20_000;
 const speculateAfterMs = 1000;
 /** A second lease is given when the first lasts this many times the mean of its job. */
 const speculateFactor = 2;
+/** Work of second leases that each slot of an idle client gets, once a second (SPEC.md [MILES-5]). */
+const backupMs = 1000;
 
 /** Loses clients past their grace time and leases past their end: their tasks return to the queue (SPEC.md [LEASE-3]). */
 export function expire(state: State): void {
@@ -83,15 +85,20 @@ export function speculate(state: State): void {
   if (idle.length === 0) return;
   const slow = slowLeases(state);
   for (const client of idle) {
-    let free = Math.min(client.slots - client.leases.size, spareCredit(client));
-    while (free > 0 && giveBackup(state, client, slow)) free -= 1;
+    let workMs = backupMs * client.slots;
+    while (workMs > 0 && spareCredit(client) > 0) {
+      const lease = giveBackup(state, client, slow);
+      if (!lease) break;
+      workMs -= lease.task.job.meanMs ?? backupMs;
+    }
   }
 }
 
-function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
+/** @returns the lease that has a backup now */
+function giveBackup(state: State, client: Client, slow: Lease[]): Lease | undefined {
   const at = slow.findIndex((lease) => mayBackUp(state, client, lease));
   const lease = slow[at];
-  if (!lease) return false;
+  if (!lease) return undefined;
   slow.splice(at, 1);
   const task = leaseTask(state, client, lease.task);
   state.counts.speculativeLeases += 1;
@@ -101,7 +108,7 @@ function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
     job: lease.task.job.info.descriptor,
     tasks: [task],
   });
-  return true;
+  return lease;
 }
 
 /** Whether a client may have a second lease of the task: not the holder, and no client of an unproven holder's cohort. */

@@ -16,6 +16,11 @@ import type { TaskQueue } from "./task-queue.ts";
 
 /** Least work of a task, because leasing and reporting a task is work, too. */
 const leastWorkMs = 0.05;
+/**
+ * Bytes of inline values that may wait for a client's network: enough for 250 MB/s, as the network asks for more once it has taken some,
+ * and 4 s at 0.5 Mbit/s, for which messages wait behind them.
+ */
+const mostUnreadBytes = 256 * 1024;
 /** Number of faults after which a stranger may be barred from a job; fewer may be accidents of its machine. */
 const faultsBarred = 3;
 
@@ -107,9 +112,15 @@ export function removeLease(state: State, lease: Lease): void {
   noteCredit(state, client);
 }
 
-/** Number of further leases that the client asks for; 0 when a stranger's credit is used up. */
-export function spareCredit({ vanishedAt, wanted, leases, credit, heldMs }: Client): number {
-  if (vanishedAt !== undefined) return 0;
+/** Whether the network has as many bytes of leases for the client as may wait for it (SPEC.md [MILES-1]). */
+export function isFull({ unreadBytes }: Client): boolean {
+  return unreadBytes >= mostUnreadBytes;
+}
+
+/** Number of further leases that the client asks for; 0 when a stranger's credit is used up, or when the network is behind. */
+export function spareCredit(client: Client): number {
+  const { vanishedAt, wanted, leases, credit, heldMs } = client;
+  if (vanishedAt !== undefined || isFull(client)) return 0;
   const asked = wanted - leases.size;
   return credit && asked > 0 && credit.tasks <= leases.size && credit.ms <= heldMs ? 0 : asked;
 }

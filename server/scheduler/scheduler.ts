@@ -8,6 +8,7 @@ import {
   endJob,
   findLease,
   forgetUnclaimed,
+  noteRead,
   releaseLeases,
   removeClient,
   takeAdopted,
@@ -188,6 +189,8 @@ function apply(state: State, event: SchedulerEvent): void {
         client.slots = event.slots;
         noteCredit(state, client);
       });
+    case "clientRead":
+      return withClient(state, event, (client) => noteRead(state, client, event.bytes));
     case "cacheChanged":
       return withClient(state, event, (client) => changeCache(client, event.added, event.removed));
     case "clientVanished":

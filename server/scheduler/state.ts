@@ -246,6 +246,8 @@ export interface Client {
   refsCached: number;
   /** Bound on the leases of a stranger; undefined for a trusted client, whose only bound is `wanted`. */
   credit: Credit | undefined;
+  /** Bytes of inline values that were given and not read yet; stays 0 where the connection does not tell what is read. */
+  unreadBytes: number;
   /** Expected work of the held leases. */
   heldMs: number;
   /** Number of results that were taken from this client since it connected. */

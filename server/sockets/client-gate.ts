@@ -57,6 +57,8 @@ export interface ConnectionServices {
   /** @returns the held leases that are not the client's any more */
   onJoin(joining: Joining): LeaseKey[];
   onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;
+  /** The network took so many bytes of inline values of leases. */
+  onRead(client: ClientId, bytes: number): void;
   /** `refused`: the client is not expected again; `broken`: it may come back within its grace time. */
   onClose(client: ClientId, connection: ClientConnection, how: "broken" | "refused"): void;
 }

@@ -21,8 +21,9 @@ const controlBytes = 6;
 export class Liveness {
   readonly #socket: WebSocket;
   #missed = 0;
-  #received = 0;
-  #receivedAtBeat = 0;
+  #moved = 0;
+  #movedAtBeat = 0;
+  #isMoving = false;
   #bufferedAtBeat = 0;
   #unfinishedBytes = 0;
   #unfinishedSince: number | undefined;
@@ -33,8 +34,13 @@ export class Liveness {
 
   /** To be called with each chunk from the network, before a message that it completes. */
   received(bytes: number): void {
-    this.#received += bytes;
+    this.#moved += bytes;
     this.#unfinishedBytes += bytes;
+  }
+
+  /** The network took bytes that were sent. */
+  sent(bytes: number): void {
+    this.#moved += bytes;
   }
 
   /** A message is complete. The rest of its chunk, at most 64 KiB, counts as finished too. */
@@ -66,11 +72,14 @@ export class Liveness {
     if (this.#unfinishedBytes === 0) this.#unfinishedSince = undefined;
     else if (now - (this.#unfinishedSince ??= now) >= messageMs) return false;
     const { bufferedAmount } = this.#socket;
-    const moved = Math.max(this.#received - this.#receivedAtBeat, this.#bufferedAtBeat - bufferedAmount);
-    this.#receivedAtBeat = this.#received;
+    const moved = Math.max(this.#moved - this.#movedAtBeat, this.#bufferedAtBeat - bufferedAmount);
+    this.#movedAtBeat = this.#moved;
     this.#bufferedAtBeat = bufferedAmount;
     // Only a pong proves that the client reads: a client that stopped reading may still send.
-    if (this.#missed >= (moved >= movingBytes ? beatsMissedMoving : beatsMissed)) return false;
+    // The network takes a frame as a whole, and a large one may outlast a heartbeat.
+    const wasMoving = this.#isMoving;
+    this.#isMoving = moved >= movingBytes;
+    if (this.#missed >= (this.#isMoving || wasMoving ? beatsMissedMoving : beatsMissed)) return false;
     this.#missed += 1;
     this.#socket.ping();
     return true;

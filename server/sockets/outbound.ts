@@ -1,14 +1,16 @@
 import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
-import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
+import { encodeFrame, type LeasedTask, type ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** A client with this many unread bytes is cut off, and its leases go to others (SPEC.md [FLOW-2]). */
 const maxBufferedBytes = 16 * 1024 * 1024;
 /**
  * A frame is sent when its inline values reach this. A page hears of a frame when all of it is there, and takes three missed signs of
- * life for the end: at 0.5 Mbit/s this is 8 s.
+ * life for the end: at 0.5 Mbit/s this, and one value more, are 6 s (SPEC.md [MILES-1]).
  */
-const flushBytes = 512 * 1024;
+const flushBytes = 128 * 1024;
+/** Bytes of inline values after which the scheduler is told that the network took them. */
+const toldBytes = 64 * 1024;
 
 /**
  * Messages other than leases (mostly acknowledgements) wait this long for a lease to share its frame: no slot waits
@@ -19,20 +21,27 @@ const laterMs = 5;
 /** Coalesces messages into few frames. */
 export class Outbound {
   readonly #socket: WebSocket;
+  readonly #onRead: (bytes: number) => void;
   #queue: ServerMessage[] = [];
   #bytes = 0;
+  /** Bytes of inline values in leases of which the scheduler was not told yet. */
+  #untoldBytes = 0;
   #scheduled: "no" | "soon" | "later" = "no";
   /** Messages are held until the welcome, which has to be the first. */
   #held = true;
 
-  constructor(socket: WebSocket) {
+  /** @param onRead - called when the network has taken so many bytes of inline values */
+  constructor(socket: WebSocket, onRead: (bytes: number) => void) {
     this.#socket = socket;
+    this.#onRead = onRead;
   }
 
   /** False when the client reads too slowly and is to be cut off. */
   send(message: ServerMessage): boolean {
+    const bytes = message.type === "lease" ? valueBytes(message.tasks) : 0;
     this.#push(message);
-    this.#bytes += sizeOf(message);
+    this.#bytes += sizeOf(message) + bytes;
+    this.#untoldBytes += bytes;
     if (this.#bytes > flushBytes) this.flush();
     else this.#schedule(message.type === "lease" ? "soon" : "later");
     return this.#socket.bufferedAmount < maxBufferedBytes;
@@ -80,11 +89,21 @@ export class Outbound {
     this.#bytes = 0;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     for (let at = 0; at < messages.length; at += limits.messagesPerFrame)
-      this.#socket.send(encodeFrame(messages.slice(at, at + limits.messagesPerFrame)));
+      this.#socket.send(encodeFrame(messages.slice(at, at + limits.messagesPerFrame)), this.#whenRead());
+  }
+
+  /** A listener for the frame that is sent now, seldom enough that tiny tasks cost no more for it. */
+  #whenRead(): ((error?: Error | null) => void) | undefined {
+    const bytes = this.#untoldBytes;
+    if (bytes < toldBytes) return undefined;
+    this.#untoldBytes = 0;
+    return (error) => {
+      if (!error) this.#onRead(bytes);
+    };
   }
 }
 
-/** An estimate: only values can be large. */
+/** An estimate, without inline values. */
 function sizeOf(message: ServerMessage): number {
   if (message.type === "accepted" || message.type === "cancel")
     return 64 + 9 * (message.indexes?.length ?? 0);
@@ -92,9 +111,14 @@ function sizeOf(message: ServerMessage): number {
     return message.blobs.reduce((sum, { ranges = [] }) => sum + 100 + 24 * ranges.length, 64);
   if (message.type !== "lease") return 64;
   let bytes = 256;
-  for (const task of message.tasks) {
-    bytes += 64 + (task.refs?.length ?? 0) * 80 + (task.resume?.length ?? 0);
-    if (task.input instanceof Uint8Array) bytes += task.input.length;
-  }
+  for (const task of message.tasks) bytes += 64 + (task.refs?.length ?? 0) * 80;
+  return bytes;
+}
+
+/** Bytes of the inline values of leases. */
+function valueBytes(tasks: readonly LeasedTask[]): number {
+  let bytes = 0;
+  for (const { input, resume } of tasks)
+    bytes += (input instanceof Uint8Array ? input.length : 0) + (resume?.length ?? 0);
   return bytes;
 }

@@ -37,6 +37,7 @@ export interface ConnectionOwner {
 
 /** One client connection: from `hello` to the close frame. */
 export class SocketConnection implements ClientConnection {
+  readonly paced = true;
   readonly address: string;
   readonly #socket: WebSocket;
   readonly #network: Duplex;
@@ -67,7 +68,7 @@ export class SocketConnection implements ClientConnection {
     this.address = address;
     this.#gate = gate;
     this.#services = services;
-    this.#outbound = new Outbound(socket);
+    this.#outbound = new Outbound(socket, (bytes) => this.#read(bytes));
     this.#bucket = new TokenBucket(services.options.messagesPerSecondPerClient, performance.now());
     this.#liveness = new Liveness(socket);
     this.#helloTimer = setTimeout(
@@ -91,6 +92,11 @@ export class SocketConnection implements ClientConnection {
     if (this.#outbound.send(message)) return;
     this.#services.log.warn({ address: this.address }, "a client reads too slowly; cutting it off");
     this.#socket.terminate();
+  }
+
+  #read(bytes: number): void {
+    this.#liveness.sent(bytes);
+    if (this.#state.state === "joined") this.#services.onRead(this.#state.client, bytes);
   }
 
   refuse(error: PlatformError): void {

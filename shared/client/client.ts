@@ -45,6 +45,8 @@ export interface Client {
   drain(): Promise<void>;
   /** Stops before this call returns: all leases go back to the server, and every sandbox ends. */
   stop(): void;
+  /** The machine has another network, or its network again: a connection that may be dead is tried at once. */
+  networkChanged(): void;
   readonly status: ClientStatus;
 }
 
@@ -84,6 +86,8 @@ class ClientRuntime implements Client {
   #timer: { at: number; cancel: () => void } | undefined;
   /** The newest connection: handlers of an earlier connection compare theirs to it and stay silent. */
   #link: Link | undefined;
+  /** A second connection that is being opened. */
+  #probe: Link | undefined;
 
   constructor(ports: ClientPorts, description: ClientDescription, options: ClientOptions) {
     this.#ports = ports;
@@ -133,6 +137,9 @@ class ClientRuntime implements Client {
     this.#dispatch({ type: "stopAsked" });
     this.#endTurn();
   }
+  networkChanged(): void {
+    this.#dispatch({ type: "networkChanged" });
+  }
   get status(): ClientStatus {
     return statusOf(this.#session.state);
   }
@@ -161,6 +168,11 @@ class ClientRuntime implements Client {
         return this.#loadState();
       case "openConnection":
         return this.#openConnection(instruction.server);
+      case "openProbe":
+        this.#probe = this.#openLink(instruction.server);
+        return;
+      case "closeProbe":
+        return this.#closeProbe();
       case "closeConnection":
         return this.#closeConnection(instruction.code, instruction.reason);
       case "sendMessage":
@@ -223,14 +235,25 @@ class ClientRuntime implements Client {
   }
 
   #openConnection(server: string): void {
+    this.#closeProbe();
+    this.#link = this.#openLink(server);
+  }
+
+  #openLink(server: string): Link {
     const link: Link = { connection: undefined, writer: undefined };
-    this.#link = link;
     const isCurrent = () => this.#link === link;
     const handlers: TransportHandlers = {
-      opened: () => isCurrent() && this.#dispatch({ type: "connectionOpened" }),
+      opened: () => {
+        if (isCurrent()) this.#dispatch({ type: "connectionOpened" });
+        else if (this.#probe === link) this.#takeProbe(link);
+      },
       received: (frame) => isCurrent() && this.#receive(frame),
       heard: () => isCurrent() && this.#dispatch({ type: "serverHeard" }),
       closed: (code, reason) => {
+        if (this.#probe === link) {
+          this.#probe = undefined;
+          this.#dispatch({ type: "probeFailed" });
+        }
         if (!isCurrent()) return;
         this.#link = undefined;
         this.#blobs.disconnected();
@@ -240,9 +263,27 @@ class ClientRuntime implements Client {
     const connection = this.#ports.transport.connect(handlers, server);
     link.connection = connection;
     link.writer = new FrameWriter(connection);
+    return link;
+  }
+
+  #takeProbe(link: Link): void {
+    const silent = this.#link;
+    this.#link = link;
+    this.#probe = undefined;
+    this.#blobs.disconnected();
+    this.#ports.blobs.renew?.();
+    silent?.connection?.close(1000, "");
+    this.#dispatch({ type: "probeOpened" });
+  }
+
+  #closeProbe(): void {
+    const probe = this.#probe;
+    this.#probe = undefined;
+    probe?.connection?.close(1000, "");
   }
 
   #closeConnection(code: number, reason: string): void {
+    this.#closeProbe();
     const link = this.#link;
     this.#link = undefined;
     this.#blobs.disconnected();

@@ -50,7 +50,7 @@ export interface TransportHandlers {
   opened(): void;
   /** One binary frame. */
   received(frame: Uint8Array): void;
-  /** A sign of life without a frame (a WebSocket ping where the platform shows it). */
+  /** A sign of life without a frame: bytes of an unfinished frame, or a WebSocket ping, where the platform shows them. */
   heard(): void;
   closed(code: number, reason: string): void;
 }
@@ -90,6 +90,8 @@ export interface BlobTransfer {
   hash(bytes: Uint8Array): Promise<Sha256>;
   /** Stores bytes on the server under their SHA-256; a repeated upload is harmless. */
   upload(bytes: Uint8Array, ticket: string): Promise<BlobName>;
+  /** The network has changed: gives up connections from before, with the transfers on them. Absent where the platform does so itself. */
+  renew?(): void;
 }
 
 /** LRU by bytes with a quota, shared by all tabs or clients of one machine. A miss is `undefined`, never an error. */

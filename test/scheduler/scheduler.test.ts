@@ -682,6 +682,23 @@ describe("backup tasks", () => {
     expect(ofType(h.last, "sendCancel")).toMatchObject([{ client: slow, indexes: [0] }]);
   });
 
+  test("[MILES-5] tasks that a silent client holds get them a second's work at a time", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob();
+    const indexes = Array.from({ length: 501 }, (_, index) => index);
+    const silent = h.join(500, { slots: 2 });
+    h.claim(job, indexes);
+    const idle = h.join(1000, { slots: 2 });
+    h.finish(idle, job, 500);
+    h.stored(job, [500]);
+    expect(h.scheduler.client(silent)!.leases.size).toBe(500);
+    h.pass(2000);
+    const meanMs = h.scheduler.state.jobs.get(job)!.meanMs!;
+    const backups = leasesIn(h.last);
+    expect(backups.every(({ client }) => client === idle)).toBe(true);
+    expect(backups).toHaveLength(Math.min(500, Math.ceil(2000 / meanMs)));
+  });
+
   test("none while other tasks wait, none when it is turned off, never a third", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();

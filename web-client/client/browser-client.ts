@@ -51,13 +51,15 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     },
     log,
   };
-  return createClient(ports, describeBrowser(identity.known, options.token), {
+  const client = createClient(ports, describeBrowser(identity.known, options.token), {
     slots: options.slots,
     servers: [page],
     // The page's own server has just delivered the page.
     keptServers: [page, ...identity.servers],
     onStatus: options.onStatus,
   });
+  addEventListener("online", () => client.networkChanged());
+  return client;
 }
 
 const log: ClientPorts["log"] = (level, message, details) => {

@@ -35,6 +35,7 @@ function openBundle(state: SessionState, slot: number, run: number): Bundle | un
 export function startLoad(state: SessionState, slot: number, run: number): void {
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
+  notePrepared(state, bundle);
   bundle.phase = "loading";
   bundle.heardAt = state.now;
   bundle.deadline = state.now + Math.max(loadMs, bundle.job.descriptor.timeoutMs);
@@ -43,8 +44,17 @@ export function startLoad(state: SessionState, slot: number, run: number): void 
 export function startBundle(state: SessionState, slot: number, run: number): void {
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
+  notePrepared(state, bundle);
   bundle.phase = "running";
   heard(state, bundle);
+}
+
+/** Notes how long a slot waited for data; inline inputs are there. */
+function notePrepared(state: SessionState, { phase, remaining, startedAt }: Bundle): void {
+  if (phase !== "preparing") return;
+  const [first] = remaining.values();
+  const waits = first?.task.refs || !(first?.task.input instanceof Uint8Array);
+  state.prepareMs = Math.max(0.9 * state.prepareMs, waits ? state.now - startedAt : 0);
 }
 
 /** A task's time runs from here. */

@@ -3,18 +3,26 @@ import { limits } from "../../limits.ts";
 import { protocolVersion, type LeaseKey, type ServerMessage } from "../../wire/protocol.ts";
 import { backoffMs } from "../../backoff.ts";
 import { shuffled } from "../../random.ts";
-import { acknowledge, deliverOutbox, holdOutbox } from "./delivery.ts";
+import { acknowledge, deliverOutbox, holdOutbox, unacknowledgedBytes } from "./delivery.ts";
 import { ignore } from "./ignore.ts";
 import { cancelTasks, dropLeases, takeLease } from "./leases.ts";
 import { endPrecache, endPrecaches, takePrecache } from "./precache.ts";
 import { holdCheckpoints } from "./reports.ts";
-import { keyOf, newestCached, send, type SessionState } from "./state.ts";
+import { keyOf, newestCached, send, type Connected, type SessionState } from "./state.ts";
 import { forgetQueued } from "./tasks.ts";
 
 /** The server's welcome must come this long after the socket is opened. */
 const greetingMs = 15_000;
 /** After a connection that lasted this long the back-off starts anew. */
 const stableMs = 10_000;
+/** Results without an answer, and a late heartbeat, let a connection be doubted after this long. */
+const leastAnswerMs = 3000;
+const lateBeatMs = 1000;
+const probeAgainMs = 2000;
+/** An interruption is remembered this long. */
+const gapKeptMs = 300_000;
+/** Slowest network, 0.25 Mbit/s, on which results in front of others are no silence. */
+const leastBytesPerMs = 32;
 
 export function connect(state: SessionState, attempt: number): void {
   state.connection = { state: "connecting", deadline: state.now + greetingMs, attempt };
@@ -62,13 +70,30 @@ function heldLeases(state: SessionState): LeaseKey[] {
 
 export function hear(state: SessionState): void {
   const { connection } = state;
-  if (connection.state === "connected") connection.heardAt = state.now;
+  if (connection.state === "connected") noteLife(state, connection);
   else if (connection.state !== "greeting") ignore(state, "no connection is open");
+}
+
+function noteLife(state: SessionState, connection: Connected): void {
+  connection.heardAt = state.now;
+  if (connection.probeAfter === Infinity) state.out.push({ type: "closeProbe" });
+  connection.probeAfter = 0;
+  noteAnswer(state);
+}
+
+/** Notes how long results were left without an answer. */
+function noteAnswer(state: SessionState): void {
+  const ms = state.now - (state.unansweredSince ?? state.now);
+  if (ms >= state.gapMs || state.now > state.gapUntil) {
+    state.gapMs = ms;
+    state.gapUntil = state.now + gapKeptMs;
+  }
+  state.unansweredSince = undefined;
 }
 
 export function messageReceived(state: SessionState, message: ServerMessage): void {
   const { connection } = state;
-  if (connection.state === "connected") connection.heardAt = state.now;
+  if (connection.state === "connected") noteLife(state, connection);
   else if (message.type !== "welcome" && message.type !== "refuse" && message.type !== "bye")
     return ignore(state, "not connected");
   switch (message.type) {
@@ -116,8 +141,11 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
     heartbeatMs: message.heartbeatMs,
     attempt: connection.attempt,
     credit: undefined,
+    probeAfter: 0,
     returnAfterMs: undefined,
   };
+  noteAnswer(state);
+  state.acknowledged = { at: state.now, sentAt: 0 };
   const isNews = takeServers(state, message.servers);
   if (isNews || message.identity.secret !== state.identity?.secret) {
     state.identity = message.identity;
@@ -210,6 +238,8 @@ function leave(state: SessionState, reason: string, closeReason: string): void {
 }
 
 export function watchConnection(state: SessionState): void {
+  const { connection } = state;
+  if (connection.state === "connected" && state.now >= probeAt(state)) probe(state, connection);
   const at = connectionDeadline(state);
   if (at === undefined || state.now < at) return;
   const reason =
@@ -224,4 +254,44 @@ export function connectionDeadline({ connection }: SessionState): number | undef
   if (connection.state === "connecting" || connection.state === "greeting") return connection.deadline;
   if (connection.state !== "connected" || connection.heartbeatMs === 0) return undefined;
   return connection.heardAt + 3 * connection.heartbeatMs;
+}
+
+/** When a silent connection is doubted (SPEC.md [MILES-3]); Infinity: not now. */
+export function probeAt({ connection, unansweredSince = Infinity, roundTripMs = 0 }: SessionState): number {
+  if (connection.state !== "connected" || connection.heartbeatMs === 0) return Infinity;
+  const answerAt = unansweredSince + Math.max(leastAnswerMs, 4 * roundTripMs);
+  const beatAt = connection.heardAt + connection.heartbeatMs + Math.max(lateBeatMs, 2 * roundTripMs);
+  return Math.max(Math.min(answerAt, beatAt), connection.probeAfter);
+}
+
+function probe(state: SessionState, connection: Connected): void {
+  // The server answers results when it has all of them.
+  const sendingMs = unacknowledgedBytes(state) / leastBytesPerMs;
+  connection.probeAfter = connection.heardAt + sendingMs;
+  if (state.now >= connection.probeAfter) openProbe(state, connection);
+}
+
+function openProbe(state: SessionState, connection: Connected): void {
+  if (connection.probeAfter === Infinity) return;
+  connection.probeAfter = Infinity;
+  state.out.push({ type: "openProbe", server: state.servers[0]! });
+}
+
+/** Goes on with the second connection as if the first had broken. */
+export function probeOpened(state: SessionState): void {
+  holdOutbox(state);
+  holdCheckpoints(state);
+  endPrecaches(state);
+  state.connection = { state: "connecting", deadline: state.now + greetingMs, attempt: 0 };
+  connectionOpened(state);
+}
+
+export function probeFailed({ connection, now }: SessionState): void {
+  if (connection.state === "connected") connection.probeAfter = now + probeAgainMs;
+}
+
+export function changeNetwork(state: SessionState): void {
+  const { connection } = state;
+  if (connection.state === "waiting") connect(state, connection.attempt);
+  if (connection.state === "connected") openProbe(state, connection);
 }

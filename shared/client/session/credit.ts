@@ -1,5 +1,5 @@
 import { limits } from "../../limits.ts";
-import { send, usableSlots, type SessionState } from "./state.ts";
+import { send, usableSlots, type SessionState, type Slot } from "./state.ts";
 import { releaseNewest } from "./tasks.ts";
 
 /** A bundle aims to keep a sandbox busy this long: long against a bundle's cost (4 ms), short against a person's patience. */
@@ -7,8 +7,13 @@ const bundleMs = 250;
 const bundleBytes = 4 * 1024 * 1024;
 /** A client's queue holds about this much of inline inputs. */
 const queueBytes = 16 * 1024 * 1024;
-/** Longer tasks wait on the server, where another client can still take them. */
+/** Longer tasks wait on the server, where another client can still take them, until a slot is about to need one. */
 const longMs = 60_000;
+/** A slot is about to need a long task this long before its end, and twice the time that data of tasks takes. */
+const leadMs = 5000;
+/** A queue lasts through interruptions of the network like the longest recent one, from this length up to that. */
+const leastGapMs = 2000;
+const longestGapMs = 20_000;
 /** Clocks resolve no less, and a mean of 0 would ask for every task. */
 const leastMs = 0.005;
 /** A task that runs longer than this, and than its job's mean, counts with its time so far. */
@@ -60,6 +65,9 @@ interface CreditInput {
   readonly roundTripMs: number | undefined;
   /** Mean size of an inline input. */
   readonly inputBytes: number;
+  /** Longest recent interruption of the network, and longest recent wait for data of a task. */
+  readonly gapMs?: number;
+  readonly prepareMs?: number;
 }
 
 /**
@@ -67,9 +75,11 @@ interface CreditInput {
  * a few round trips. 0 for tasks of unknown length (the first may take an hour) and for very long ones.
  */
 export function queueBeyondSlots(input: CreditInput): number {
-  const { slots, meanMs, roundTripMs = 50 } = input;
+  const { slots, meanMs, roundTripMs = 50, gapMs = 0, prepareMs = 0 } = input;
   if (slots === 0 || meanMs === undefined || meanMs > longMs) return 0;
-  const horizonMs = Math.min(1000, 100 + 3 * roundTripMs);
+  const usualMs = Math.min(1000, 100 + 3 * roundTripMs);
+  const lastingMs = gapMs < leastGapMs ? 0 : 1.25 * gapMs;
+  const horizonMs = Math.min(longestGapMs, Math.max(usualMs + prepareMs, lastingMs));
   const computing = meanMs < bundleMs ? bundleMs : 0;
   const byTime = Math.ceil((slots * (horizonMs + computing)) / meanMs);
   const byBytes = Math.floor(queueBytes / Math.max(1, input.inputBytes));
@@ -87,9 +97,12 @@ export function settleCredit(state: SessionState): void {
   if (connection.state !== "connected") return;
   const slots = state.mode === "running" ? usableSlots(state) : 0;
   const { meanMs, known } = pace(state, slots);
-  const { roundTripMs, meanInputBytes } = state;
-  const queue = queueBeyondSlots({ slots, meanMs, roundTripMs, inputBytes: meanInputBytes });
-  const tasks = slots + queue;
+  const { roundTripMs, meanInputBytes, gapMs, prepareMs } = state;
+  const input = { slots, meanMs, roundTripMs, inputBytes: meanInputBytes, gapMs, prepareMs };
+  const queue = meanMs !== undefined && meanMs > longMs ? slotsEnding(state) : queueBeyondSlots(input);
+  // Outputs on their way leave room for as many tasks, or their slots would wait for them.
+  const uploading = Math.min(state.uploads, slots);
+  const tasks = slots === 0 ? 0 : Math.min(limits.tasksHeldPerClient, slots + queue + uploading);
   const sent = connection.credit;
   if (!sent || sent.slots !== slots || creditMoved(sent.tasks, tasks)) {
     send(state, { type: "want", tasks, slots });
@@ -121,9 +134,28 @@ function pace(state: SessionState, slots: number): { meanMs: number | undefined;
   return { meanMs: perMs > 0 ? slots / perMs : undefined, known };
 }
 
-/** When credit is settled again without an event: while more tasks wait than the slots take next; else Infinity. */
+/** Slots that are about to need a long task. */
+function slotsEnding(state: SessionState): number {
+  let count = 0;
+  for (const slot of state.slots.values()) if (state.now >= slotEndsAt(state, slot)) count++;
+  return count;
+}
+
+/** When the slot is about to need its next long task; Infinity: not known. */
+function slotEndsAt({ prepareMs }: SessionState, { work, retiring }: Slot): number {
+  if (retiring || work.state !== "bundled" || work.phase !== "running") return Infinity;
+  const { meanMs = 0 } = work.job;
+  return meanMs > longMs ? work.heardAt + meanMs - leadMs - 2 * prepareMs : Infinity;
+}
+
+/** When credit is settled again without an event: while more tasks wait than the slots take next, or when a long task ends. */
 export function nextCreditAt(state: SessionState): number {
-  return state.connection.state === "connected" && state.queuedTasks > usableSlots(state)
-    ? state.now + slowTaskMs
-    : Infinity;
+  if (state.connection.state !== "connected") return Infinity;
+  if (state.queuedTasks > usableSlots(state)) return state.now + slowTaskMs;
+  let at = Infinity;
+  for (const slot of state.slots.values()) {
+    const endsAt = slotEndsAt(state, slot);
+    if (endsAt > state.now) at = Math.min(at, endsAt);
+  }
+  return at;
 }

@@ -12,7 +12,10 @@ import { isConnected, send, type SessionState, type Unacknowledged } from "./sta
 const worthKeepingMs = 100;
 /** A result that is unacknowledged for this long goes to disk. */
 const keepAfterMs = 1000;
-/** A result that is unacknowledged for this long is sent again: the server's disk may have been full. */
+/**
+ * A result is sent again when no acknowledgement came for this long, or results that were sent so much later are acknowledged: the
+ * server's disk may have been full. The results in front of it may take minutes (SPEC.md [MILES-2]).
+ */
 const resendAfterMs = 30_000;
 
 /** Sends results of one job, and keeps them until the server acknowledges them. */
@@ -68,6 +71,7 @@ function addResult(state: SessionState, job: JobId, result: TaskResult): Unackno
   if (!entries) state.outbox.set(job, (entries = new Map()));
   entries.set(result.index, entry);
   state.unsent++;
+  if (large) state.uploads++;
   if (state.outboxCheckAt === Infinity) state.outboxCheckAt = state.now + keepAfterMs;
   return entry;
 }
@@ -108,6 +112,7 @@ function settleUpload(state: SessionState, entry: Unacknowledged, result: TaskRe
   const { job } = entry;
   entry.result = result;
   entry.upload = undefined;
+  state.uploads--;
   if (entry.persisted) state.out.push({ type: "saveResults", entries: [{ job, result }] });
   if (!isConnected(state)) return;
   entry.sentAt = state.now;
@@ -135,6 +140,7 @@ export function acknowledge(state: SessionState, job: JobId, indexes: readonly T
       state.roundTripMs = updateRoundTrip(state.roundTripMs, state.now - entry.sentAt);
       measured = true;
     }
+    state.acknowledged = { at: state.now, sentAt: Math.max(state.acknowledged.sentAt, entry.sentAt) };
     removeEntry(state, entry, forgotten);
   }
   if (forgotten.length > 0) state.out.push({ type: "forgetResults", keys: forgotten });
@@ -156,6 +162,7 @@ function removeEntry(state: SessionState, entry: Unacknowledged, forgotten?: Lea
   if (!entries?.delete(result.index)) return;
   if (entries.size === 0) state.outbox.delete(job);
   state.unsent--;
+  if (entry.upload !== undefined) state.uploads--;
   if (!persisted) return;
   const key = { job, index: result.index, attempt: result.attempt };
   if (forgotten) forgotten.push(key);
@@ -202,6 +209,7 @@ function sendEntries(state: SessionState, job: JobId, entries: readonly Unacknow
 
 /** Sends results in messages that stay well under the frame limit. */
 function sendResults(state: SessionState, job: JobId, results: readonly TaskResult[]): void {
+  if (results.length > 0) state.unansweredSince ??= state.now;
   let part: TaskResult[] = [];
   let bytes = 0;
   for (const result of results) {
@@ -243,9 +251,18 @@ export function resendOverdue(state: SessionState): void {
   if (state.now < state.outboxCheckAt) return;
   state.outboxCheckAt = state.unsent > 0 ? state.now + keepAfterMs : Infinity;
   if (!isConnected(state)) return;
-  const sentBefore = (ms: number) => (entry: Unacknowledged) =>
-    entry.sentAt !== undefined && entry.sentAt <= state.now - ms;
-  persistWhere(state, sentBefore(keepAfterMs));
-  for (const [job, entries] of state.outbox)
-    sendEntries(state, job, [...entries.values()].filter(sentBefore(resendAfterMs)));
+  const sentBefore = (at: number) => (entry: Unacknowledged) =>
+    entry.sentAt !== undefined && entry.sentAt <= at;
+  persistWhere(state, sentBefore(state.now - keepAfterMs));
+  const { at, sentAt } = state.acknowledged;
+  const overdue = sentBefore((at + resendAfterMs <= state.now ? state.now : sentAt) - resendAfterMs);
+  for (const [job, entries] of state.outbox) sendEntries(state, job, [...entries.values()].filter(overdue));
+}
+
+/** Rough size of the outputs that are not acknowledged, in bytes. */
+export function unacknowledgedBytes(state: SessionState): number {
+  let bytes = 0;
+  for (const entries of state.outbox.values())
+    for (const { result } of entries.values()) bytes += resultBytes([result]);
+  return bytes;
 }

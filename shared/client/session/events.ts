@@ -22,6 +22,11 @@ export type SessionEvent =
       readonly cached: readonly Sha256[];
     }
   | { readonly type: "connectionOpened" }
+  /** The second connection is open, and is the only one from now on. */
+  | { readonly type: "probeOpened" }
+  | { readonly type: "probeFailed" }
+  /** The machine has another network, or has its network again. */
+  | { readonly type: "networkChanged" }
   | { readonly type: "connectionClosed"; readonly code: number; readonly reason: string }
   | { readonly type: "messageReceived"; readonly message: ServerMessage }
   /** A sign of life that is not a message. */
@@ -86,6 +91,9 @@ export type SessionInstruction =
   | { readonly type: "loadState" }
   /** Opens a connection to the server at an address. */
   | { readonly type: "openConnection"; readonly server: string }
+  /** Opens a second connection beside the present one; the first of the two that shows life stays. */
+  | { readonly type: "openProbe"; readonly server: string }
+  | { readonly type: "closeProbe" }
   | { readonly type: "closeConnection"; readonly code: number; readonly reason: string }
   | { readonly type: "sendMessage"; readonly message: ClientMessage }
   /** The identity, or the known servers, are new: the first server is the one that welcomed this client. */

@@ -73,17 +73,20 @@ function checkSlots(state: Readonly<SessionState>): void {
 
 function checkOutbox(state: Readonly<SessionState>): void {
   let unsent = 0;
+  let uploads = 0;
   const connected = state.connection.state === "connected";
   for (const [job, entries] of state.outbox) {
     hold(entries.size > 0, "the outbox has no empty jobs");
     for (const [index, entry] of entries) {
       unsent++;
+      if (entry.upload !== undefined) uploads++;
       hold(entry.job === job && entry.result.index === index, "a result is filed under its own index");
       hold(connected || entry.sentAt === undefined, "nothing counts as sent without a connection");
       hold(connected || entry.persisted, "every result is on disk while there is no connection");
       hold(!connected || entry.sentAt !== undefined || entry.upload !== undefined, "every result is sent");
     }
   }
+  hold(uploads === state.uploads, "uploads are counted");
   hold(unsent === state.unsent, "unsent results are counted");
   hold(unsent === 0 || state.outboxCheckAt < Infinity, "the outbox is looked after");
 }

@@ -5,6 +5,10 @@ import {
   connectionDeadline,
   hear,
   messageReceived,
+  changeNetwork,
+  probeAt,
+  probeFailed,
+  probeOpened,
   watchConnection,
 } from "./connection.ts";
 import { nextCreditAt, settleCredit } from "./credit.ts";
@@ -96,6 +100,12 @@ function apply(state: SessionState, event: SessionEvent): void {
       return restore(state, event.outbox, event.cached);
     case "connectionOpened":
       return connectionOpened(state);
+    case "probeOpened":
+      return probeOpened(state);
+    case "probeFailed":
+      return probeFailed(state);
+    case "networkChanged":
+      return changeNetwork(state);
     case "connectionClosed":
       return connectionClosed(state, event.code, event.reason);
     case "messageReceived":
@@ -135,6 +145,7 @@ function apply(state: SessionState, event: SessionEvent): void {
 function forgiveSleep(state: SessionState): void {
   const lateMs = state.now - state.wakeAt;
   if (lateMs < oversleptMs) return;
+  state.unansweredSince = undefined;
   for (const { work } of state.slots.values()) {
     if (work.state !== "bundled" || work.deadline === undefined) continue;
     if (work.deadline > state.wakeAt) {
@@ -156,7 +167,7 @@ function nextWake(state: SessionState): number {
   let at = Math.min(nextReportAt(state), nextCreditAt(state), nextPrecacheAt(state));
   if (connection.state === "connected") at = Math.min(at, state.outboxCheckAt);
   if (connection.state === "waiting") at = Math.min(at, connection.retryAt);
-  at = Math.min(at, connectionDeadline(state) ?? Infinity);
+  at = Math.min(at, probeAt(state), connectionDeadline(state) ?? Infinity);
   for (const slot of state.slots.values()) {
     const { work } = slot;
     at = Math.min(at, idleEndsAt(state, slot));

@@ -44,11 +44,15 @@ export type Connection =
       heardAt: number;
       /** Credit the server knows of; undefined before the first `want`. */
       credit: { readonly tasks: number; readonly slots: number } | undefined;
+      /** A second connection is opened no earlier; Infinity while one is being opened. */
+      probeAfter: number;
       /** When the server will be back, from `bye`. */
       returnAfterMs: number | undefined;
     }
   | { readonly state: "waiting"; readonly retryAt: number; readonly attempt: number; readonly reason: string }
   | { readonly state: "refused"; readonly error: ErrorBody };
+
+export type Connected = Extract<Connection, { state: "connected" }>;
 
 export interface HeldJob {
   readonly id: JobId;
@@ -180,11 +184,23 @@ export interface SessionState {
   readonly outbox: Map<JobId, Map<TaskIndex, Unacknowledged>>;
   /** Entries of `outbox`. */
   unsent: number;
+  /** Entries of `outbox` that wait for an upload. */
+  uploads: number;
   /** Oldest use first. */
   readonly cached: Set<Sha256>;
   /** Tasks that wait for a slot. */
   queuedTasks: number;
   roundTripMs: number | undefined;
+  /** When results were sent since the server was last heard; undefined: nothing waits for an answer. */
+  unansweredSince: number | undefined;
+  /** The longest recent time that the server left results without an answer. */
+  gapMs: number;
+  /** When any shorter time counts as the longest. */
+  gapUntil: number;
+  /** Longest recent wait of a slot for the data of a task; recent bundles count more. */
+  prepareMs: number;
+  /** When the newest acknowledgement came, and when the newest acknowledged result was sent, on this connection. */
+  acknowledged: { readonly at: number; readonly sentAt: number };
   /** Smoothed run time of a task of any job, so that a steady stream does not start anew after a lull. */
   meanMs: number | undefined;
   /** Smoothed size of an inline input. */
@@ -229,9 +245,15 @@ export function newState(options: SessionOptions): SessionState {
     jobs: new Map(),
     outbox: new Map(),
     unsent: 0,
+    uploads: 0,
     cached: new Set(),
     queuedTasks: 0,
     roundTripMs: undefined,
+    unansweredSince: undefined,
+    gapMs: 0,
+    gapUntil: 0,
+    prepareMs: 0,
+    acknowledged: { at: 0, sentAt: 0 },
     meanMs: undefined,
     meanInputBytes: 0,
     outboxCheckAt: Infinity,

@@ -1,0 +1,123 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { connect } from "../../customer/connect.ts";
+import type { Hands } from "../../customer/hands.ts";
+import type { ServerOptions } from "../../server/options.ts";
+import { Link, links, type LinkShape } from "../support/link/link.ts";
+import { startClientProcess } from "../support/processes.ts";
+import { startTestServer } from "../support/server.ts";
+
+/** A server with a client behind a link, and a customer beside the server. */
+async function startLinked(
+  shape: LinkShape,
+  { slots = 2, ...options }: Partial<ServerOptions> & { slots?: number } = {},
+): Promise<{ link: Link; hands: Hands; log: () => string }> {
+  const server = await startTestServer(options);
+  const link = await Link.start(server.url, shape);
+  onTestFinished(() => link.close());
+  const { log } = await startClientProcess({ url: link.url, token: server.token }, ["--slots", `${slots}`]);
+  const hands = await connect(server.url, { token: server.token });
+  onTestFinished(() => hands.close());
+  // The client, its sandboxes and its measured times are there.
+  await hands.map((x: number) => x, [1, 2, 3, 4, 5, 6, 7, 8]);
+  return { link, hands, log };
+}
+
+const size = 200_000;
+const measure = (bytes: Uint8Array): number => bytes.length;
+
+async function mapBytes(hands: Hands, count: number): Promise<void> {
+  const lengths = await hands.map(
+    measure,
+    Array.from({ length: count }, (_, index) => new Uint8Array(size).fill(index + 1)),
+  );
+  expect(lengths).toEqual(Array.from({ length: count }, () => size));
+}
+
+describe("[MILES-1] inline inputs over a slow link", () => {
+  test("the client is not cut off, and the link is busy", async () => {
+    const { link, hands } = await startLinked(links.a);
+    const began = performance.now();
+    const count = 100;
+    await mapBytes(hands, count);
+    const idealMs = (count * size * 8) / (links.a.downMbitPerS * 1000);
+    expect(performance.now() - began).toBeLessThan(1.6 * idealMs);
+    expect(await link.counts()).toMatchObject({ connections: 2, open: 2 });
+  });
+
+  test("the watchdog sees life in bytes, and nothing is sent twice", async () => {
+    // Frames of 400 kB take 3.2 s, and with those in front of them longer than the watchdog waits.
+    const shape = { ...links.b, downMbitPerS: 1 };
+    const { link, hands } = await startLinked(shape, { heartbeatMs: 1500 });
+    const before = await link.counts();
+    const began = performance.now();
+    await mapBytes(hands, 12);
+    const idealMs = (12 * size * 8) / 1000;
+    expect(performance.now() - began).toBeLessThan(1.2 * idealMs);
+    const after = await link.counts();
+    expect(after.connections).toBe(before.connections);
+    expect(after.down - before.down).toBeLessThan(1.1 * 12 * size);
+  });
+});
+
+describe("[MILES-2] results that wait in the socket", () => {
+  test("are not sent twice", async () => {
+    const { link, hands } = await startLinked({ ...links.a, upMbitPerS: 0.8 });
+    const before = await link.counts();
+    const count = 20;
+    const outputs = await hands.map(
+      (x: number) => new Uint8Array(200_000).fill(x),
+      Array.from({ length: count }, (_, index) => index),
+    );
+    expect(outputs.map(({ length }) => length)).toEqual(Array.from({ length: count }, () => size));
+    const after = await link.counts();
+    expect(after.up - before.up).toBeLessThan(1.1 * count * size);
+    expect(after.connections).toBe(before.connections);
+  });
+});
+
+/** Tasks that each keep a slot busy for so many ms. */
+function busy(hands: Hands, count: number, ms: number): Promise<number[]> {
+  const kernel = (duration: number): number => {
+    const until = Date.now() + duration;
+    while (Date.now() < until);
+    return duration;
+  };
+  const durations = Array.from({ length: count }, () => ms);
+  return hands.map(kernel, durations, { math: "native" }).then((outputs) => outputs);
+}
+
+describe("[MILES-3] a change of address", () => {
+  test("is noticed by a late heartbeat, without anything to answer", async () => {
+    const { link, hands } = await startLinked(links.a);
+    link.move();
+    await link.counts();
+    const began = performance.now();
+    await busy(hands, 2, 1);
+    expect(performance.now() - began).toBeLessThan(7500);
+  });
+
+  test("is noticed by results without an answer", async () => {
+    const { link, hands } = await startLinked(links.a);
+    const began = performance.now();
+    const all = busy(hands, 400, 50);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    link.move();
+    await all;
+    const idealMs = (400 * 50) / 2;
+    expect(performance.now() - began).toBeLessThan(idealMs + 5000);
+  });
+});
+
+describe("[MILES-4] a link that stands still", () => {
+  test("costs the time of the first interruption alone", async () => {
+    const { link, hands } = await startLinked(links.a);
+    const count = 1800;
+    const began = performance.now();
+    const all = busy(hands, count, 20);
+    link.set({ stallEveryMs: 6000, stallMs: 4000 });
+    await all;
+    const idealMs = (count * 20) / 2;
+    // The first interruption finds a queue of a second.
+    expect(performance.now() - began).toBeLessThan(idealMs + 4000 + 2500);
+  });
+});
