@@ -1,5 +1,6 @@
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
+import { limits } from "../shared/limits.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
 import type { Fetch } from "./fetch.ts";
@@ -23,6 +24,8 @@ export interface Request {
   readonly patienceMs?: number;
   /** Whether the server may say where the bytes are instead of sending them (SPEC.md [BLOB-5]). */
   readonly isBlob?: boolean;
+  /** The reply lasts, and shows life at least every `limits.signOfLifeMs`. */
+  readonly lasts?: boolean;
   /** For a lasting reply that no promise waits for: it does not keep the program running. */
   readonly background?: boolean;
 }
@@ -43,6 +46,8 @@ interface HttpOptions {
 
 /** Three signs of life of a lasting reply (`limits.signOfLifeMs`). */
 export const usualSilenceMs = 15_000;
+/** The same for a lasting reply, which is cheap to open again (SPEC.md [MILES-3]). */
+const lastingSilenceMs = 1.5 * limits.signOfLifeMs;
 /** Time for which blobs are fetched from the server after a fetch from where it said has failed. */
 const indirectMs = 10 * 60_000;
 /** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */
@@ -196,7 +201,8 @@ export class HttpClient {
   async #fetch(request: Attempt, token: string | undefined, signal: AbortSignal): Promise<Response> {
     const headers = { ...headersOf(token), ...request.headers };
     try {
-      const { background = false, silenceMs, workMs } = request;
+      const { background = false, lasts = false, silenceMs, workMs } = request;
+      const replySilenceMs = lasts ? Math.min(silenceMs, lastingSilenceMs) : silenceMs;
       const { fetch: send = this.#network.fetch } = this.#options;
       const init: RequestInit = {
         method: request.method,
@@ -205,7 +211,12 @@ export class HttpClient {
         redirect: "manual",
         ...(request.body !== undefined && { body: request.body }),
       };
-      return await send(new URL(request.path, request.url), init, { background, silenceMs, workMs });
+      return await send(new URL(request.path, request.url), init, {
+        background,
+        silenceMs,
+        replySilenceMs,
+        workMs,
+      });
     } catch (error) {
       throw lost(error, request.url);
     }

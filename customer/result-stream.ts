@@ -27,6 +27,7 @@ export async function* streamResults(
         path: `api/jobs/${id}/results?after=${after}&follow=${options.follow ? 1 : 0}`,
         headers: { accept: contentTypes.resultPack },
         signal,
+        lasts: options.follow,
       });
       const splitter = new FrameSplitter();
       for await (const chunk of chunksOf(response))

@@ -8,7 +8,7 @@ import { SilenceError, type SilenceOptions } from "./silence.ts";
  */
 export function watchSilence(
   sent: ClientRequest,
-  { silenceMs, workMs = 0, onSilence }: SilenceOptions,
+  { silenceMs, replySilenceMs = silenceMs, workMs = 0, onSilence }: SilenceOptions,
 ): void {
   let reply: IncomingMessage | undefined;
   sent.once("socket", (socket) => {
@@ -16,14 +16,14 @@ export function watchSilence(
       // A slow reader is no silence of the connection.
       if (reply && (reply.isPaused() || reply.readableLength > 0)) return void socket.setTimeout(silenceMs);
       onSilence?.();
-      (reply ?? sent).destroy(new SilenceError(silenceMs, !socket.connecting));
+      (reply ?? sent).destroy(new SilenceError(reply ? replySilenceMs : silenceMs, !socket.connecting));
     };
     socket.setTimeout(silenceMs);
     socket.on("timeout", silent);
     if (workMs > 0) sent.once("finish", () => reply ?? socket.setTimeout(silenceMs + workMs));
     sent.once("response", (begun) => {
       reply = begun;
-      socket.setTimeout(silenceMs);
+      socket.setTimeout(replySilenceMs);
     });
     // The connection may be kept for another request, which has a watch of its own.
     sent.once("close", () => socket.off("timeout", silent));

@@ -16,6 +16,8 @@ export interface SilenceOptions {
   readonly silenceMs: number;
   /** Extra time for the server's work before it answers. */
   readonly workMs?: number | undefined;
+  /** The same within a reply that has begun; `silenceMs` unless given. */
+  readonly replySilenceMs?: number | undefined;
   /** Called when the connection is given up. */
   readonly onSilence?: (() => void) | undefined;
 }

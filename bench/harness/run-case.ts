@@ -35,7 +35,7 @@ export async function runCase(
   const runs = [one.manyhands, ...peers];
   const measured = new Map<Run, Measurement[]>(runs.map((run) => [run, []]));
   const failed = new Map<Run, RunResult>();
-  for (let round = settings.quick ? 0 : -1; round < rounds; round++) {
+  for (let round = settings.quick || one.warmUp === false ? 0 : -1; round < rounds; round++) {
     for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
       if (failed.has(run)) continue;
       settings.progress(`${topic.name} · ${one.name} · ${run.name} · ${roundName(round, rounds)}`);

@@ -52,6 +52,8 @@ export interface Case {
   readonly quickArgs?: readonly string[];
   /** The most rounds, for runs of minutes. */
   readonly maxRounds?: number;
+  /** False for runs of minutes whose network is slower than any cold cache: no round is left uncounted. */
+  readonly warmUp?: boolean;
 }
 
 export interface Topic {

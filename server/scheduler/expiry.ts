@@ -13,8 +13,10 @@ const unknownUsualMs = 20_000;
 const speculateAfterMs = 1000;
 /** A second lease is given when the first lasts this many times the mean of its job. */
 const speculateFactor = 2;
-/** Work of second leases that each slot of an idle client gets, once a second (SPEC.md [MILES-5]). */
+/** Work that each slot of an idle client gets as second leases at a time (SPEC.md [MILES-5]). */
 const backupMs = 1000;
+/** Least time between two looks for tasks that run long. */
+const speculateEveryMs = 100;
 
 /** Loses clients past their grace time and leases past their end: their tasks return to the queue (SPEC.md [LEASE-3]). */
 export function expire(state: State): void {
@@ -76,29 +78,33 @@ function lapse(state: State, lease: Lease): void {
 }
 
 /**
- * When slots idle and a job has nothing queued, the tasks that run longest get a second lease on another client; the first
- * result wins, the other is cancelled. (MapReduce calls these backup tasks: Dean & Ghemawat 2004, §3.6.)
+ * When slots idle, or will within {@link backupMs}, and a job has nothing queued, the tasks that run longest get a second lease on another
+ * client; the first result wins, the other is cancelled. (MapReduce calls these backup tasks: Dean & Ghemawat 2004, §3.6.)
  */
 export function speculate(state: State): void {
   if (!state.config.speculate || !state.leasing) return;
-  const idle = [...state.hungry].filter(({ info, leases, slots }) => !info.auditor && leases.size < slots);
+  state.speculatedAt = state.now;
+  const idle = [...state.hungry].filter(({ info }) => !info.auditor);
   if (idle.length === 0) return;
   const slow = slowLeases(state);
-  for (const client of idle) {
-    let workMs = backupMs * client.slots;
-    while (workMs > 0 && spareCredit(client) > 0) {
-      const lease = giveBackup(state, client, slow);
-      if (!lease) break;
-      workMs -= lease.task.job.meanMs ?? backupMs;
-    }
-  }
+  for (const client of idle)
+    while (slow.length > 0 && spareCredit(client) > 0 && giveBackup(state, client, slow));
 }
 
-/** @returns the lease that has a backup now */
-function giveBackup(state: State, client: Client, slow: Lease[]): Lease | undefined {
+/** The same after results, which leave a client of tiny tasks without work long before the next second. */
+export function speculateAgain(state: State): void {
+  if (state.now - state.speculatedAt >= speculateEveryMs) speculate(state);
+}
+
+/** Whether the client will have idle slots before a second lease of a task of the job is given again. */
+function isIdle({ leases, slots }: Client, { meanMs = backupMs }: Job): boolean {
+  return leases.size < slots || leases.size * meanMs < backupMs * slots;
+}
+
+function giveBackup(state: State, client: Client, slow: Lease[]): boolean {
   const at = slow.findIndex((lease) => mayBackUp(state, client, lease));
   const lease = slow[at];
-  if (!lease) return undefined;
+  if (!lease) return false;
   slow.splice(at, 1);
   const task = leaseTask(state, client, lease.task);
   state.counts.speculativeLeases += 1;
@@ -108,12 +114,13 @@ function giveBackup(state: State, client: Client, slow: Lease[]): Lease | undefi
     job: lease.task.job.info.descriptor,
     tasks: [task],
   });
-  return lease;
+  return true;
 }
 
 /** Whether a client may have a second lease of the task: not the holder, and no client of an unproven holder's cohort. */
 function mayBackUp(state: State, client: Client, lease: Lease): boolean {
-  if (lease.client === client.info.id || !mayRun(client, lease.task.job)) return false;
+  const { job } = lease.task;
+  if (lease.client === client.info.id || !mayRun(client, job) || !isIdle(client, job)) return false;
   return !isUnproven(state, lease) || state.clients.get(lease.client)?.info.cohort !== client.info.cohort;
 }
 

@@ -15,7 +15,7 @@ import {
   vanishClient,
 } from "./clients.ts";
 import type { Instruction, SchedulerEvent } from "./events.ts";
-import { expire, noteOverdue, speculate } from "./expiry.ts";
+import { expire, noteOverdue, speculate, speculateAgain } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { noteCredit, putBack, queueOf } from "./leases.ts";
 import { endQuorum, noteGroups, noteOpinion, quorumOf } from "./quorum.ts";
@@ -60,6 +60,7 @@ export class Scheduler {
       nextWindow: config.firstWindow ?? 1,
       full: new Set(),
       slots: { count: 0, countedAt: -Infinity },
+      speculatedAt: -Infinity,
       resting: new Set(),
       supplyChanged: false,
       leasing: true,
@@ -198,7 +199,8 @@ function apply(state: State, event: SchedulerEvent): void {
     case "clientLeft":
       return removeClient(state, event.client);
     case "resultsReceived":
-      return receiveResults(state, event.client, event.job, event.results);
+      receiveResults(state, event.client, event.job, event.results);
+      return speculateAgain(state);
     case "leasesReleased":
       return releaseLeases(state, event.client, event.leases);
     case "progressReceived": {

@@ -318,6 +318,8 @@ export interface State {
   readonly full: Set<string>;
   /** Number of the connected clients' slots, as of a moment ago. */
   slots: { readonly count: number; readonly countedAt: number };
+  /** When tasks that run long were last looked for. */
+  speculatedAt: number;
   /** Jobs whose claims rest until the next second. */
   readonly resting: Set<JobId>;
   /** Blobs and kernels that are damaged on the server's disk: tasks that need them wait until they are put again. */
