@@ -60,7 +60,7 @@ export const topic: Topic = {
     row("change of address, idle client, a", 7, ["--row", "moved", "--link", "a"], seconds),
     row("change of address, busy client, a: time lost", 5, ["--row", "moved-busy", "--link", "a"], seconds),
     row("change of address, customer, a", 7, ["--row", "customer-moved", "--link", "a"], seconds),
-    row("stalls of 10 s every 30 s, 10 ms tasks, a", 90, ["--row", "stalls", "--link", "a"], busy),
+    row("stalls of 10 s every 30 s, 100 ms tasks, a", 90, ["--row", "stalls", "--link", "a"], busy),
     row("one silent volunteer, 3,000 tasks of 10 ms", 20, ["--row", "silent", "--link", "a"], seconds),
     row("60 inputs of 1 MiB, 1 s tasks, b", 90, ["--row", "data", "--link", "b"], busy),
     row("range reads of 64 KiB, 200 ms tasks, b", 85, ["--row", "ranges", "--link", "b"], busy),

@@ -14,6 +14,7 @@ import {
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Job, State, Task } from "./state.ts";
+import { pacedBytes } from "./value-bytes.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 import { isTrustedExpected } from "./who-audits.ts";
 
@@ -183,7 +184,7 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
   const checkpoint = mayContinue(client, task) ? task.checkpoint : undefined;
   if (checkpoint) lease.continues = task.checkpointBy?.client;
   if (client.info.paced) {
-    client.unreadBytes += (input instanceof Uint8Array ? input.length : 0) + (checkpoint?.length ?? 0);
+    client.unreadBytes += pacedBytes(input, checkpoint);
     if (isFull(client)) noteCredit(state, client);
   }
   // The common case, written out: the spreads below would leave garbage for each task.

@@ -1,14 +1,15 @@
 import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
-import { encodeFrame, type LeasedTask, type ServerMessage } from "../../shared/wire/protocol.ts";
+import { pacedBytes } from "../scheduler/value-bytes.ts";
+import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** A client with this many unread bytes is cut off, and its leases go to others (SPEC.md [FLOW-2]). */
 const maxBufferedBytes = 16 * 1024 * 1024;
 /**
  * A frame is sent when its inline values reach this. A page hears of a frame when all of it is there, and takes three missed signs of
- * life for the end: at 0.5 Mbit/s this, and one value more, are 6 s (SPEC.md [MILES-1]).
+ * life for the end: at 0.5 Mbit/s this, and one value more, are 8 s (SPEC.md [MILES-1]).
  */
-const flushBytes = 128 * 1024;
+const flushBytes = 256 * 1024;
 /** Bytes of inline values after which the scheduler is told that the network took them. */
 const toldBytes = 64 * 1024;
 
@@ -38,10 +39,10 @@ export class Outbound {
 
   /** False when the client reads too slowly and is to be cut off. */
   send(message: ServerMessage): boolean {
-    const bytes = message.type === "lease" ? valueBytes(message.tasks) : 0;
+    if (message.type === "lease")
+      for (const { input, resume } of message.tasks) this.#untoldBytes += pacedBytes(input, resume);
     this.#push(message);
-    this.#bytes += sizeOf(message) + bytes;
-    this.#untoldBytes += bytes;
+    this.#bytes += sizeOf(message);
     if (this.#bytes > flushBytes) this.flush();
     else this.#schedule(message.type === "lease" ? "soon" : "later");
     return this.#socket.bufferedAmount < maxBufferedBytes;
@@ -103,7 +104,7 @@ export class Outbound {
   }
 }
 
-/** An estimate, without inline values. */
+/** An estimate: only values can be large. */
 function sizeOf(message: ServerMessage): number {
   if (message.type === "accepted" || message.type === "cancel")
     return 64 + 9 * (message.indexes?.length ?? 0);
@@ -111,14 +112,9 @@ function sizeOf(message: ServerMessage): number {
     return message.blobs.reduce((sum, { ranges = [] }) => sum + 100 + 24 * ranges.length, 64);
   if (message.type !== "lease") return 64;
   let bytes = 256;
-  for (const task of message.tasks) bytes += 64 + (task.refs?.length ?? 0) * 80;
-  return bytes;
-}
-
-/** Bytes of the inline values of leases. */
-function valueBytes(tasks: readonly LeasedTask[]): number {
-  let bytes = 0;
-  for (const { input, resume } of tasks)
-    bytes += (input instanceof Uint8Array ? input.length : 0) + (resume?.length ?? 0);
+  for (const task of message.tasks) {
+    bytes += 64 + (task.refs?.length ?? 0) * 80 + (task.resume?.length ?? 0);
+    if (task.input instanceof Uint8Array) bytes += task.input.length;
+  }
   return bytes;
 }

@@ -4,9 +4,9 @@ import type { TransportConnection } from "./ports.ts";
 
 /**
  * A frame, or a message of results, is closed when its values have this many bytes: the server acknowledges whole frames, and this is
- * 4 s at 0.5 Mbit/s.
+ * 8 s at 0.5 Mbit/s.
  */
-export const frameBytes = 256 * 1024;
+export const frameBytes = 512 * 1024;
 const messagesPerFrame = 1024;
 /** Above this many unsent bytes further frames wait, so that results are in memory once instead of twice. */
 const bufferedBytes = 8 * 1024 * 1024;

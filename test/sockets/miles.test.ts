@@ -75,11 +75,10 @@ describe("[MILES-2] results that wait in the socket", () => {
   });
 });
 
-/** Tasks that each keep a slot busy for so many ms. */
+/** Tasks that each occupy a slot for so many ms, and not the machine. */
 function busy(hands: Hands, count: number, ms: number): Promise<number[]> {
-  const kernel = (duration: number): number => {
-    const until = Date.now() + duration;
-    while (Date.now() < until);
+  const kernel = async (duration: number): Promise<number> => {
+    await new Promise((resolve) => setTimeout(resolve, duration));
     return duration;
   };
   const durations = Array.from({ length: count }, () => ms);
@@ -93,7 +92,7 @@ describe("[MILES-3] a change of address", () => {
     await link.counts();
     const began = performance.now();
     await busy(hands, 2, 1);
-    expect(performance.now() - began).toBeLessThan(7500);
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 
   test("is noticed by results without an answer", async () => {
@@ -111,12 +110,12 @@ describe("[MILES-3] a change of address", () => {
 describe("[MILES-4] a link that stands still", () => {
   test("costs the time of the first interruption alone", async () => {
     const { link, hands } = await startLinked(links.a);
-    const count = 1800;
+    const count = 360;
     const began = performance.now();
-    const all = busy(hands, count, 20);
+    const all = busy(hands, count, 100);
     link.set({ stallEveryMs: 6000, stallMs: 4000 });
     await all;
-    const idealMs = (count * 20) / 2;
+    const idealMs = (count * 100) / 2;
     // The first interruption finds a queue of a second.
     expect(performance.now() - began).toBeLessThan(idealMs + 4000 + 2500);
   });
