@@ -14,7 +14,7 @@ import {
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
 import type { Client, Job, State, Task } from "./state.ts";
-import { pacedBytes } from "./value-bytes.ts";
+import { pacedBytes } from "../../shared/wire/paced-bytes.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 import { isTrustedExpected } from "./who-audits.ts";
 

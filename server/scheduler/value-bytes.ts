@@ -1,7 +1,5 @@
 import type { Payload } from "../../shared/wire/protocol.ts";
 
-const tinyBytes = 256;
-
 /**
  * The next estimate of the bytes of a task in memory.
  * @param tasks - the newest tasks
@@ -21,10 +19,4 @@ export function estimateBytes(
 
 function bytesOf(value: Payload): number {
   return value instanceof Uint8Array ? value.length : 128;
-}
-
-/** Bytes of the inline values of a lease that count as waiting for a network: those of tiny tasks are bounded by their number. */
-export function pacedBytes(input: Payload, resume?: Uint8Array): number {
-  const bytes = (input instanceof Uint8Array ? input.length : 0) + (resume?.length ?? 0);
-  return Math.max(0, bytes - tinyBytes);
 }

@@ -1,6 +1,6 @@
 import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
-import { pacedBytes } from "../scheduler/value-bytes.ts";
+import { pacedBytes } from "../../shared/wire/paced-bytes.ts";
 import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** A client with this many unread bytes is cut off, and its leases go to others (SPEC.md [FLOW-2]). */
