@@ -43,6 +43,8 @@ export const rules = {
   "HEAD /api/blobs/{sha256}": data,
   "DELETE /api/blobs/{sha256}": customers,
   "GET /api/blobs/{sha256}/chunks": data,
+  "HEAD /api/blobs/{sha256}/upload": data,
+  "PATCH /api/blobs/{sha256}/upload": data,
   "POST /api/precache": customers,
   "POST /api/kernels": customers,
   "GET /api/kernels": customers,

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { ByteSource } from "./each-chunk.ts";
+import type { IncomingFile } from "./incoming-file.ts";
 
 /** The bytes `[start, end)` of a blob. */
 export type ByteRange = readonly [start: number, end: number];
@@ -33,17 +33,10 @@ export interface BlobBackend {
   readonly directory?: string;
   /** Undefined when the blob is not there. */
   find(sha256: Sha256): BlobName | undefined | Promise<BlobName | undefined>;
-  /**
-   * Receives an upload to its end.
-   * @param room - called before bytes are kept; throws when there is no room for them; absent when room is reserved
-   * @throws PlatformError HASH_MISMATCH, TOO_LARGE, BAD_REQUEST when the source fails; then nothing is left behind
-   */
-  receive(
-    sha256: Sha256,
-    source: ByteSource,
-    declaredSize: number | undefined,
-    room?: (bytes: number) => Promise<void>,
-  ): Promise<ReceivedBlob>;
+  /** A new file for an upload, on this server. */
+  incoming(sha256: Sha256): IncomingFile;
+  /** The upload whose last stretch the file has. */
+  received(file: IncomingFile): ReceivedBlob;
   /** The stream fails with PlatformError NOT_FOUND when the blob is not there. */
   open(sha256: Sha256, range?: ByteRange): Readable;
   /**

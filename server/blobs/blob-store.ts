@@ -1,18 +1,20 @@
 import type { Readable, Writable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobOwner, Store } from "../store/store.ts";
 import type { BlobBackend, ByteRange, ReceivedBlob, Verdict } from "./backend.ts";
 import { ChunkDigests } from "./chunk-digests.ts";
 import { BlobDirectory } from "./directory.ts";
-import type { ByteSource } from "./each-chunk.ts";
+import { EndedEarly, type ByteSource } from "./each-chunk.ts";
 import { blobError } from "./failure.ts";
+import { blobTooLarge, type IncomingFile } from "./incoming-file.ts";
 import { KeptNames } from "./kept-names.ts";
 import { KeyedLocks } from "./locks.ts";
+import { PartialUploads, type PartialUpload } from "./partial-uploads.ts";
 import { Quota } from "./quota.ts";
-import { blobTooLarge } from "./receive.ts";
 import { Verification } from "./verification.ts";
 
 /** Runs `work` while no other server runs work of this kind; without running it, undefined when another server does. */
@@ -34,6 +36,41 @@ export interface BlobStoreOptions {
   readonly clock?: () => number;
   /** Called when a blob was found damaged and set aside, and when it was put again or removed. */
   readonly onDamage?: (sha256: Sha256, isDamaged: boolean) => void;
+}
+
+/** A part of an upload, from one request. */
+export interface UploadStretch {
+  /** Bytes before it. */
+  readonly offset: number;
+  /** Bytes of the whole upload. */
+  readonly size: number;
+  /** Whether the upload ends with it. */
+  readonly isLast: boolean;
+  /** Called when the server lets go of the upload before its end. */
+  readonly forgotten?: (() => void) | undefined;
+}
+
+/** How much of an upload is here. */
+export interface UploadedPart {
+  readonly offset: number;
+  readonly size: number;
+  readonly isComplete: boolean;
+}
+
+/** The next byte of an upload is another one than its sender takes it for. */
+export class UploadConflict extends PlatformError {
+  /** The next byte. */
+  readonly offset: number;
+
+  constructor(sha256: Sha256, { file, size }: PartialUpload, givenOffset: number, givenSize: number) {
+    super(
+      "CONFLICT",
+      `The upload of blob ${sha256} has ${file.size} of ${size} bytes here; the request goes on behind byte ${givenOffset} of ${givenSize}.`,
+      undefined,
+      "Ask with HEAD where to go on.",
+    );
+    this.offset = file.size;
+  }
 }
 
 /** Candidates in one step of a collection. */
@@ -78,6 +115,7 @@ export class BlobStore {
   /** Blobs that stay although no job may refer to them. */
   readonly #kept = new KeptNames();
   readonly #verification: Verification;
+  readonly #partials: PartialUploads;
   /** Callers of {@link BlobStore.holdRemovals}. */
   #holds = 0;
   /** Publishing and collecting a blob exclude each other. */
@@ -99,6 +137,7 @@ export class BlobStore {
     this.#keepMs = keepMs;
     this.#clock = clock;
     this.#quota = new Quota(quotaBytes);
+    this.#partials = new PartialUploads(clock);
     this.#verification = new Verification(backend, this.#locks, clock, onDamage);
   }
 
@@ -118,14 +157,73 @@ export class BlobStore {
   ): Promise<BlobName & { created: boolean }> {
     if (declaredSize !== undefined && declaredSize > limits.blobBytes) throw blobTooLarge(sha256);
     try {
-      const known = await this.stat(sha256, owner);
-      if (known && (this.isVerified(sha256) || (await this.verify(sha256)) === "sound"))
-        return { ...known, created: false };
+      const known = await this.#known(sha256, owner);
+      if (known) return known;
       if ("customer" in owner) await this.#store.checkRoom(owner.customer, declaredSize ?? 0);
       return await this.#receive(sha256, source, owner, declaredSize);
     } catch (error) {
       throw blobError(error);
     }
+  }
+
+  /**
+   * Takes a stretch of an upload that may go on over another connection ({@link BlobStore.uploaded}); as {@link BlobStore.write} with the
+   * last one. A stretch that breaks off is kept as far as it came.
+   * @returns the bytes that are here; with the last stretch, or when the sender has the blob already, the blob
+   * @throws UploadConflict when another byte is next; PlatformError NOT_FOUND when nothing is kept of the upload; those of `write`
+   */
+  async append(
+    sha256: Sha256,
+    source: ByteSource,
+    owner: BlobOwner,
+    stretch: UploadStretch,
+  ): Promise<{ offset: number } | (BlobName & { created: boolean })> {
+    const { offset, size, isLast } = stretch;
+    if (size > limits.blobBytes) throw blobTooLarge(sha256);
+    try {
+      if (offset === 0) {
+        const known = await this.#known(sha256, owner);
+        if (known) return known;
+      }
+      // Two uploads of one sender at the same time must not cut each other.
+      if (offset === 0 && isLast && this.#partials.isMoving(sha256, owner))
+        return await this.write(sha256, source, owner, size);
+      const begun = offset === 0 ? this.#begin(sha256, owner, stretch) : this.#resume(sha256, owner, stretch);
+      const partial = await begun;
+      const { file } = partial;
+      try {
+        await this.#partials.receiving(partial, source, () =>
+          file.append(source, { declaredSize: size, isLast }),
+        );
+      } catch (error) {
+        if (!(error instanceof EndedEarly)) await this.#partials.drop(partial);
+        throw error;
+      }
+      if (!isLast) return { offset: file.size };
+      this.#partials.forget(partial);
+      try {
+        return await this.#finish(file, owner);
+      } finally {
+        this.#quota.release(size);
+      }
+    } catch (error) {
+      throw blobError(error);
+    }
+  }
+
+  /** How much of the owner's upload is here; undefined when nothing is kept of it, and the blob is not the owner's. */
+  async uploaded(sha256: Sha256, owner: BlobOwner): Promise<UploadedPart | undefined> {
+    const partial = await this.#partials.take(sha256, owner);
+    if (partial) return { offset: partial.file.size, size: partial.size, isComplete: false };
+    const known = await this.stat(sha256, owner);
+    return known && { offset: known.size, size: known.size, isComplete: true };
+  }
+
+  /** The blob, when this owner has it already and it is sound. */
+  async #known(sha256: Sha256, owner: BlobOwner): Promise<(BlobName & { created: false }) | undefined> {
+    const known = await this.stat(sha256, owner);
+    const isSound = known && (this.isVerified(sha256) || (await this.verify(sha256)) === "sound");
+    return isSound ? { ...known, created: false } : undefined;
   }
 
   /**
@@ -277,6 +375,7 @@ export class BlobStore {
    */
   async collect(): Promise<{ removed: number; bytes: number }> {
     try {
+      await this.#partials.collect();
       if (this.#backend.isShared) await this.#tellOthers();
       const collected = await this.#collectAlone(async () => {
         await this.#backend.removeLeftovers?.();
@@ -349,22 +448,58 @@ export class BlobStore {
       await this.#reserve(bytes);
       reserved += bytes;
     };
+    const file = this.#backend.incoming(sha256);
     try {
       if (declaredSize !== undefined) await reserve(declaredSize);
       const room = declaredSize === undefined ? reserve : undefined;
-      const received = await this.#backend.receive(sha256, source, declaredSize, room);
-      return await this.#locks.run(sha256, () => this.#publish(sha256, received, owner));
+      await file.append(source, { declaredSize, isLast: true, room }).catch(async (error: unknown) => {
+        await file.remove();
+        throw error;
+      });
+      return await this.#finish(file, owner);
     } finally {
       this.#quota.release(reserved);
     }
   }
 
-  /** A full quota first collects unused blobs. */
+  #finish(file: IncomingFile, owner: BlobOwner): Promise<BlobName & { created: boolean }> {
+    return this.#locks.run(file.sha256, () =>
+      this.#publish(file.sha256, this.#backend.received(file), owner),
+    );
+  }
+
+  /** @throws PlatformError NOT_FOUND, CONFLICT */
+  async #resume(sha256: Sha256, owner: BlobOwner, { offset, size }: UploadStretch): Promise<PartialUpload> {
+    const partial = await this.#partials.take(sha256, owner);
+    if (!partial)
+      throw new PlatformError(
+        "NOT_FOUND",
+        `There is no partial upload of blob ${sha256}; expected the upload from its first byte.`,
+      );
+    if (partial.file.size !== offset || partial.size !== size)
+      throw new UploadConflict(sha256, partial, offset, size);
+    return partial;
+  }
+
+  async #begin(sha256: Sha256, owner: BlobOwner, { size, forgotten }: UploadStretch): Promise<PartialUpload> {
+    if ("customer" in owner)
+      await this.#store.checkRoom(owner.customer, size + this.#partials.bytesOf(owner));
+    await this.#reserve(size);
+    const release = (): void => {
+      this.#quota.release(size);
+      forgotten?.();
+    };
+    const partial = { owner, file: this.#backend.incoming(sha256), size, release };
+    await this.#partials.add(partial);
+    return partial;
+  }
+
+  /** A full quota first lets go of partial uploads that do not move, and of unused blobs. */
   async #reserve(bytes: number): Promise<void> {
     try {
       this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
     } catch (full) {
-      if ((await this.collect()).removed === 0) throw full;
+      if ((await this.#partials.collect(true)) + (await this.collect()).removed === 0) throw full;
       this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
     }
   }

@@ -9,11 +9,10 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import { makeFolder } from "../make-folder.ts";
 import type { BlobBackend, ByteRange, ReceivedBlob, Verdict } from "./backend.ts";
-import type { ByteSource } from "./each-chunk.ts";
 import { isMissing } from "./failure.ts";
 import { HashThread } from "./hash-thread.ts";
+import { IncomingFile } from "./incoming-file.ts";
 import { readBlob } from "./read.ts";
-import { receive } from "./receive.ts";
 import { sendFile } from "./send.ts";
 import * as v from "valibot";
 
@@ -72,25 +71,23 @@ export class BlobDirectory implements BlobBackend {
     return found && { sha256, size: found.size };
   }
 
-  async receive(
-    sha256: Sha256,
-    source: ByteSource,
-    declaredSize: number | undefined,
-    room?: (bytes: number) => Promise<void>,
-  ): Promise<ReceivedBlob> {
-    const received = this.#incomingPath(sha256);
-    const size = await receive(received, sha256, source, declaredSize, room);
+  incoming(sha256: Sha256): IncomingFile {
+    return new IncomingFile(this.#incomingPath(sha256), sha256);
+  }
+
+  received(file: IncomingFile): ReceivedBlob {
+    const { sha256, size } = file;
     let isPublished = false;
     return {
       size,
       publish: async () => {
         await this.#makeFolders();
-        await rename(received, this.#path(sha256));
+        await rename(file.path, this.#path(sha256));
         isPublished = true;
       },
       sync: () => syncDirectory(this.#folder(sha256)),
       discard: async () => {
-        if (!isPublished) await rm(received, { force: true });
+        if (!isPublished) await file.remove();
       },
     };
   }

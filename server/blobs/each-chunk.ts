@@ -4,13 +4,20 @@ import { PlatformError } from "../../shared/errors.ts";
 /** The bytes of an upload: a request, a file, a generator. The source does not reuse a chunk that it gave. */
 export type ByteSource = AsyncIterable<Uint8Array> | Readable;
 
+/** The source of an upload failed: its sender is gone, or the connection broke. */
+export class EndedEarly extends PlatformError {
+  constructor(received: number, cause: unknown) {
+    super("BAD_REQUEST", `The upload ended early, after ${received} bytes.`, cause);
+  }
+}
+
 /** Takes a chunk; the next chunk comes when the returned promise has resolved. */
 type Take = (chunk: Uint8Array) => Promise<void> | undefined;
 
 /**
  * Gives every chunk to `take`. A source that is refused in the middle is paused, not destroyed: the caller answers
  * on the same connection.
- * @throws PlatformError BAD_REQUEST when the source fails; errors of `take`
+ * @throws EndedEarly when the source fails; errors of `take`
  */
 export function eachChunk(source: ByteSource, take: Take): Promise<void> {
   return source instanceof Readable ? eachOfStream(source, take) : eachOfIterable(source, take);
@@ -68,10 +75,5 @@ async function* named(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 }
 
 function endedEarly(received: number, error: unknown): PlatformError {
-  if (error instanceof PlatformError) return error;
-  return new PlatformError(
-    "BAD_REQUEST",
-    `The upload ended early, after ${received} bytes. Send all of it again.`,
-    error,
-  );
+  return error instanceof PlatformError ? error : new EndedEarly(received, error);
 }

@@ -43,7 +43,7 @@ import { securityHeaders } from "./security-headers.ts";
 export { configureHttpServer } from "./configure-server.ts";
 
 /** Transfers of blobs, which pages of the other servers may request as well (SPEC.md [SERVERS-4]). */
-const transferPath = /^\/api\/blobs\/[\da-f]{64}(?:\/chunks)?$/;
+const transferPath = /^\/api\/blobs\/[\da-f]{64}(?:\/chunks|\/upload)?$/;
 
 /** The HTTP side of a server: the REST interface, the pages, health and metrics; a listener for `http.createServer`. */
 export function createHttpApp(parts: HttpParts): Express {
@@ -123,7 +123,10 @@ function refuseForeign(servers: () => readonly string[]): RequestHandler {
     const isInterface = /^\/(?:api|metrics)(?:\/|$)/.test(req.path);
     if (isSameOrigin(req.headers, req.host) || (isLink && !isInterface)) return next();
     if (!transferPath.test(req.path) || !isPageOf(servers(), req.headers)) return next(foreign());
-    res.vary("Origin").setHeader("Access-Control-Allow-Origin", req.headers.origin ?? "");
+    res.vary("Origin").set({
+      "Access-Control-Allow-Origin": req.headers.origin ?? "",
+      "Access-Control-Expose-Headers": "Upload-Offset",
+    });
     res.locals["isOtherPage"] = true;
     next();
   };
@@ -143,8 +146,11 @@ function ticketsOfOtherPages(req: Request, res: Response, next: NextFunction): v
 function answerPreflight(_req: Request, res: Response, next: NextFunction): void {
   if (res.locals["isOtherPage"] !== true) return next();
   res
-    .set("Access-Control-Allow-Methods", "GET, PUT")
-    .set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range")
+    .set("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH")
+    .set(
+      "Access-Control-Allow-Headers",
+      "Authorization, Content-Type, Range, Upload-Complete, Upload-Length, Upload-Offset",
+    )
     .set("Access-Control-Max-Age", "7200")
     .sendStatus(204);
 }
@@ -169,7 +175,7 @@ const pathPattern = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1
 
 function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpParts): void {
   const { method, path } = splitName(name);
-  const verb = method.toLowerCase() as "get" | "head" | "post" | "put" | "delete";
+  const verb = method.toLowerCase() as "get" | "head" | "post" | "put" | "patch" | "delete";
   app[verb](pathPattern(path), async (req, res, next) => {
     // Express gives HEAD to GET's handler, which is wrong for streams and listeners.
     if (req.method !== method) {

@@ -12,7 +12,8 @@ import type { Metrics } from "./metrics.ts";
 import type { TicketServers } from "./pass-on.ts";
 
 /** The HTTP side's part of the blob store. */
-export type Blobs = StoredBlobs & Partial<Pick<BlobStore, "signedUrl" | "signedOrigin">>;
+export type Blobs = StoredBlobs &
+  Partial<Pick<BlobStore, "append" | "uploaded" | "signedUrl" | "signedOrigin">>;
 
 /** Parts of the HTTP side. */
 export interface HttpParts {

@@ -49,6 +49,21 @@ const blobHeaders = [
   { name: "If-None-Match", in: "header", schema: { type: "string" } },
 ];
 
+const uploadHeader = (name: string, description: string, pattern = "^[0-9]+$") => ({
+  name,
+  in: "header",
+  schema: { type: "string", pattern },
+  description,
+});
+const uploadHeaders = [
+  uploadHeader(
+    "Upload-Complete",
+    "?1: the upload ends with this request, ?0: a PATCH follows. What comes of either is kept when the connection breaks.",
+    "^[?][01]$",
+  ),
+  uploadHeader("Upload-Length", "Bytes of the whole upload."),
+];
+
 const resultQuery = [
   {
     name: "after",
@@ -237,8 +252,9 @@ export const operations: Record<RouteName, Operation> = {
     summary: "Store bytes under their SHA-256",
     description:
       "Whoever sends all bytes has the blob; 200 when the caller has it already. A connected client uploads what its tasks produce.",
+    headers: uploadHeaders,
     body: { "*/*": "bytes" },
-    replies: made("BlobName"),
+    replies: { ...made("BlobName"), 204: { description: "Taken, and more follows by PATCH to Location." } },
   },
   "GET /api/blobs/{sha256}": {
     id: "getBlob",
@@ -276,6 +292,22 @@ export const operations: Record<RouteName, Operation> = {
     description:
       "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed once, together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
     replies: { 200: { description: "The digests.", content: bytes } },
+  },
+  "HEAD /api/blobs/{sha256}/upload": {
+    id: "headUpload",
+    summary: "How much of the caller's upload is here",
+    description:
+      "Upload-Offset is the next byte to send; with Upload-Complete: ?1 the caller has the blob. A connection that still brings bytes of this upload is cut. NOT_FOUND: begin with the first byte.",
+    replies: { 204: { description: "A part, or all, of it." } },
+  },
+  "PATCH /api/blobs/{sha256}/upload": {
+    id: "resumeUpload",
+    summary: "Go on with an upload",
+    description:
+      "After a PUT with Upload-Complete that broke off or was not the last. As in draft-ietf-httpbis-resumable-upload; CONFLICT with Upload-Offset when another byte is next.",
+    headers: [...uploadHeaders, uploadHeader("Upload-Offset", "Bytes that the server has.")],
+    body: { "application/partial-upload": "bytes" },
+    replies: { ...made("BlobName"), 204: { description: "Taken; Upload-Offset is the next byte." } },
   },
   "POST /api/precache": {
     id: "precache",

@@ -66,11 +66,12 @@ export function sharingContract(harness: BlobHarness): void {
       const backend = world.place.backend();
       const failing: BlobBackend = Object.assign(Object.create(backend) as BlobBackend, {
         find: (sha256: never) => backend.find(sha256),
-        async receive(...given: Parameters<BlobBackend["receive"]>) {
-          const received = await backend.receive(...given);
+        incoming: (sha256: never) => backend.incoming(sha256),
+        received(file: Parameters<BlobBackend["received"]>[0]) {
+          const received = backend.received(file);
           const publish = async (): Promise<void> => {
             // Meanwhile the other customer's upload to another server succeeds.
-            if (given[0] === shared.sha256) await world.put(shared, bob);
+            if (file.sha256 === shared.sha256) await world.put(shared, bob);
             throw new Error("no space");
           };
           return { ...received, publish };
@@ -203,8 +204,9 @@ export function sharingContract(harness: BlobHarness): void {
       const storing: BlobBackend = Object.assign(Object.create(backend) as BlobBackend, {
         isShared: true,
         find: (sha256: never) => backend.find(sha256),
-        async receive(...given: Parameters<BlobBackend["receive"]>) {
-          const received = await backend.receive(...given);
+        incoming: (sha256: never) => backend.incoming(sha256),
+        received(file: Parameters<BlobBackend["received"]>[0]) {
+          const received = backend.received(file);
           const publish = async (): Promise<void> => {
             await received.publish();
             stored.resolve();

@@ -3,8 +3,9 @@ import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { Store } from "../../server/store/store.ts";
-import { ada, content, stream, useWorld, type BlobHarness } from "./blob-harness.ts";
+import type { BlobOwner, Store } from "../../server/store/store.ts";
+import { makeClientId } from "../../shared/ids.ts";
+import { ada, content, stream, useWorld, type BlobHarness, type Content } from "./blob-harness.ts";
 
 export function uploadContract(harness: BlobHarness): void {
   describe("[DATA-1] a blob is verified before it can be seen", () => {
@@ -190,6 +191,139 @@ export function uploadContract(harness: BlobHarness): void {
       world.now += 1001;
       expect(await world.put(content(6000))).toMatchObject({ created: true });
       expect(await world.store.blobUsage()).toEqual({ count: 1, bytes: 6000 });
+    });
+  });
+
+  describe("[TRANSFER-2] an upload in stretches", () => {
+    const here = useWorld(harness);
+    const client = { client: makeClientId(randomBytes) };
+    const [size, half] = [300_000, 150_000];
+
+    /** Sends some of an upload over a connection that breaks then. */
+    async function broken(one: Content, [from, to]: [number, number], owner: BlobOwner): Promise<void> {
+      const source = new Readable({ read() {} });
+      const stretch = { offset: from, size: one.bytes.length, isLast: true };
+      const taken = here.world.blobs.append(one.sha256, source, owner, stretch);
+      source.push(one.bytes.subarray(from, to));
+      await expect.poll(() => source.readableLength).toBe(0);
+      source.destroy(new Error("connection reset"));
+      await expect(taken).rejects.toMatchObject({ code: "BAD_REQUEST" });
+    }
+    const from = (one: Content, offset: number): Readable =>
+      stream({ sha256: one.sha256, bytes: one.bytes.subarray(offset) });
+
+    it("goes on behind the last byte, over as many connections as it takes", async () => {
+      const { world } = here;
+      const one = content(size);
+      await broken(one, [0, 100_000], client);
+      await broken(one, [100_000, half], client);
+      expect(await world.blobs.uploaded(one.sha256, client)).toEqual({
+        offset: half,
+        size,
+        isComplete: false,
+      });
+      const next = { offset: half, size, isLast: false };
+      expect(
+        await world.blobs.append(
+          one.sha256,
+          stream({ ...one, bytes: one.bytes.subarray(half, 200_000) }),
+          client,
+          next,
+        ),
+      ).toEqual({ offset: 200_000 });
+      expect(await world.blobs.stat(one.sha256)).toBeUndefined();
+      const last = { offset: 200_000, size, isLast: true };
+      expect(await world.blobs.append(one.sha256, from(one, 200_000), client, last)).toEqual({
+        sha256: one.sha256,
+        size,
+        created: true,
+      });
+      expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
+      expect(await world.blobs.uploaded(one.sha256, client)).toEqual({
+        offset: size,
+        size,
+        isComplete: true,
+      });
+      expect(await world.place.everything()).toEqual([one.sha256]);
+    });
+
+    it("refuses another byte than the next, and says which that is", async () => {
+      const { world } = here;
+      const one = content(size);
+      await broken(one, [0, half], client);
+      for (const stretch of [
+        { offset: half - 1, size, isLast: true },
+        { offset: half, size: size + 1, isLast: true },
+      ])
+        await expect(
+          world.blobs.append(one.sha256, from(one, stretch.offset), client, stretch),
+        ).rejects.toMatchObject({ code: "CONFLICT", offset: half });
+      expect(await world.blobs.uploaded(one.sha256, client)).toMatchObject({ offset: half });
+    });
+
+    it("[READ-1] is its sender's alone: others neither see it nor go on with it", async () => {
+      const { world } = here;
+      const one = content(size);
+      await broken(one, [0, half], client);
+      const stretch = { offset: half, size, isLast: true };
+      for (const other of [ada, { client: makeClientId(randomBytes) }]) {
+        expect(await world.blobs.uploaded(one.sha256, other)).toBeUndefined();
+        await expect(world.blobs.append(one.sha256, from(one, half), other, stretch)).rejects.toMatchObject({
+          code: "NOT_FOUND",
+        });
+      }
+    });
+
+    it("[DATA-1] nothing is kept of bytes that are wrong", async () => {
+      const { world } = here;
+      const one = content(size);
+      await broken({ ...one, bytes: randomBytes(size) }, [0, half], client);
+      const stretch = { offset: half, size, isLast: true };
+      await expect(world.blobs.append(one.sha256, from(one, half), client, stretch)).rejects.toMatchObject({
+        code: "HASH_MISMATCH",
+      });
+      expect(await world.isEmpty()).toBe(true);
+      expect(await world.blobs.uploaded(one.sha256, client)).toBeUndefined();
+    });
+
+    it("a connection that still brings bytes is cut when its sender asks where to go on", async () => {
+      const { world } = here;
+      const one = content(size);
+      const source = new Readable({ read() {} });
+      const first = world.blobs.append(one.sha256, source, client, { offset: 0, size, isLast: true });
+      first.catch(() => undefined);
+      source.push(one.bytes.subarray(0, half));
+      await expect.poll(() => source.readableLength === 0 && world.place.everything()).toHaveLength(1);
+      expect(await world.blobs.uploaded(one.sha256, client)).toMatchObject({ offset: half });
+      await expect(first).rejects.toMatchObject({ code: "BAD_REQUEST" });
+      expect(source.destroyed).toBe(true);
+    });
+
+    it("is let go of after half an hour without a byte, or when its room is needed", async () => {
+      const { world } = here;
+      world.blobs = world.server({ quotaBytes: 2 * size });
+      const [first, second] = [content(size), content(size)];
+      await broken(first, [0, half], client);
+      world.now += 29 * 60_000;
+      await world.blobs.collect();
+      expect(await world.blobs.uploaded(first.sha256, client)).toMatchObject({ offset: half });
+      world.now += 31 * 60_000;
+      await world.blobs.collect();
+      expect(await world.blobs.uploaded(first.sha256, client)).toBeUndefined();
+      expect(await world.isEmpty()).toBe(true);
+      await broken(second, [0, half], client);
+      // All of a partial upload counts, and gives way.
+      const large = content(size + 1);
+      expect(await world.put(large)).toMatchObject({ created: true });
+      expect(await world.blobs.uploaded(second.sha256, client)).toBeUndefined();
+    });
+
+    it("a sender has sixteen at most, and the oldest goes", async () => {
+      const { world } = here;
+      const all = Array.from({ length: 17 }, () => content(1000));
+      for (const one of all) await broken(one, [0, 500], client);
+      const kept = await Promise.all(all.map(({ sha256 }) => world.blobs.uploaded(sha256, client)));
+      expect(kept.map((one) => one !== undefined)).toEqual([false, ...Array<boolean>(16).fill(true)]);
     });
   });
 }

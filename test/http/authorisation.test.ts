@@ -29,6 +29,8 @@ const data: RouteName[] = [
   "GET /api/blobs/{sha256}/chunks",
   "HEAD /api/blobs/{sha256}",
   "PUT /api/blobs/{sha256}",
+  "HEAD /api/blobs/{sha256}/upload",
+  "PATCH /api/blobs/{sha256}/upload",
 ];
 
 const callers = ["nobody", "wrong", "admin", "customer", "client", "volunteer", "ticket"] as const;

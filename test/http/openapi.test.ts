@@ -207,6 +207,14 @@ describe("real replies are what the document says", () => {
     await ask("GET /api/blobs/{sha256}", path, { headers: { range: "bytes=1-2" } });
     await ask("HEAD /api/blobs/{sha256}", path);
     await ask("GET /api/blobs/{sha256}/chunks", `${path}/chunks`);
+    const stretched = `/api/blobs/${sha256("stretched")}`;
+    const begun = { "upload-complete": "?0", "upload-length": "9" };
+    await ask("PUT /api/blobs/{sha256}", stretched, { body: "stret", headers: begun });
+    await ask("HEAD /api/blobs/{sha256}/upload", `${stretched}/upload`);
+    await ask("PATCH /api/blobs/{sha256}/upload", `${stretched}/upload`, {
+      body: "ched",
+      headers: { "upload-complete": "?1", "upload-offset": "5" },
+    });
     const refs = [{ sha256: sha256("bytes"), size: 5, range: [1, 2] }];
     await ask(
       "POST /api/precache",

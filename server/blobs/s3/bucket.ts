@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { Readable, type Writable } from "node:stream";
@@ -14,8 +13,7 @@ import { hints } from "../../../shared/hints.ts";
 import { sha256Schema, type Sha256 } from "../../../shared/ids.ts";
 import { makeFolder } from "../../make-folder.ts";
 import type { BlobBackend, ByteRange, ReceivedBlob, Verdict } from "../backend.ts";
-import type { ByteSource } from "../each-chunk.ts";
-import { receive } from "../receive.ts";
+import { IncomingFile } from "../incoming-file.ts";
 import { S3Client, type S3Body, type S3Request } from "./client.ts";
 import { elementOf, elementsOf, S3Failure } from "./failure.ts";
 import type { S3Place } from "./place.ts";
@@ -98,19 +96,17 @@ export class BlobBucket implements BlobBackend {
     return size === undefined ? undefined : { sha256, size };
   }
 
-  async receive(
-    sha256: Sha256,
-    source: ByteSource,
-    declaredSize: number | undefined,
-    room?: (bytes: number) => Promise<void>,
-  ): Promise<ReceivedBlob> {
-    const file = join(this.#incoming, `${sha256}.${randomUUID()}`);
-    const size = await receive(file, sha256, source, declaredSize, room, false);
+  incoming(sha256: Sha256): IncomingFile {
+    return new IncomingFile(join(this.#incoming, `${sha256}.${randomUUID()}`), sha256, false);
+  }
+
+  received(file: IncomingFile): ReceivedBlob {
+    const { sha256, size, path } = file;
     return {
       size,
-      publish: () => this.#put(blobKey(sha256), file, { sha256, size }),
+      publish: () => this.#put(blobKey(sha256), path, { sha256, size }),
       sync: async () => {},
-      discard: () => rm(file, { force: true }),
+      discard: () => file.remove(),
     };
   }
 

@@ -7,6 +7,8 @@ import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { ownBlobHeader } from "../../../shared/wire/rest.ts";
+import { EndedEarly } from "../../blobs/each-chunk.ts";
+import { UploadConflict, type UploadStretch } from "../../blobs/blob-store.ts";
 import type { BlobOwner } from "../../store/store.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";
@@ -17,7 +19,9 @@ type Names =
   | "GET /api/blobs/{sha256}"
   | "HEAD /api/blobs/{sha256}"
   | "DELETE /api/blobs/{sha256}"
-  | "GET /api/blobs/{sha256}/chunks";
+  | "GET /api/blobs/{sha256}/chunks"
+  | "HEAD /api/blobs/{sha256}/upload"
+  | "PATCH /api/blobs/{sha256}/upload";
 
 /**
  * Blobs by hash. Kernels are served here too, so that a client fetches all its data in one way. A blob that a caller may not read does
@@ -75,6 +79,13 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
       });
       call.res.end(digests);
     },
+    "HEAD /api/blobs/{sha256}/upload": async (call) => {
+      const part = await blobs.uploaded?.(hashOf(call), senderOf(call));
+      if (!part) throw new PlatformError("NOT_FOUND", "Nothing is kept of such an upload.");
+      setPart(call, part.offset, part.isComplete);
+      call.res.set("Upload-Length", String(part.size)).status(204).end();
+    },
+    "PATCH /api/blobs/{sha256}/upload": (call) => put(call, platform, blobs),
   };
 }
 
@@ -171,21 +182,76 @@ async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): P
       "UNSUPPORTED_TYPE",
       "A blob cannot come compressed: its name is that of its bytes.",
     );
-  const length = req.headers["content-length"];
-  const declared = length === undefined ? undefined : Number(length);
+  const stretch = stretchOf(call);
+  const declared = stretch?.size ?? numberOf(call, "content-length");
   let failed: (() => void) | undefined;
   if (caller?.kind === "ticket") {
     const remove = (leftover: Sha256) => blobs.removeUnowned(leftover);
     failed = await platform.beginUpload(caller.client, { sha256, size: declared, remove });
   }
-  const owner = caller?.kind === "ticket" ? { client: caller.client } : { customer: principalOf(call).name };
-  const { size, created } = await blobs.write(sha256, req, owner, declared).catch((error: unknown) => {
-    failed?.();
+  const owner = senderOf(call);
+  const written = stretch
+    ? blobs.append?.(sha256, req, owner, { ...stretch, forgotten: failed })
+    : blobs.write(sha256, req, owner, declared);
+  if (!written) throw new PlatformError("METHOD_NOT_ALLOWED", "Uploads are taken whole here.");
+  const stored = await written.catch((error: unknown) => {
+    // What is kept of an upload counts until it is let go of.
+    if (!(error instanceof EndedEarly && stretch)) failed?.();
+    if (error instanceof UploadConflict) setPart(call, error.offset, false);
     throw error;
   });
   // The body of a known blob was not read, and senders send all of it before they read the reply.
   if (!req.complete) await finished(req.resume());
+  if ("offset" in stored) {
+    setPart(call, stored.offset, false);
+    call.res.set("Location", `/api/blobs/${sha256}/upload`).status(204).end();
+    return;
+  }
+  const { size, created } = stored;
   reply(call, { sha256, size }, created ? 201 : 200);
+}
+
+function senderOf(call: Call): BlobOwner {
+  const { caller } = call;
+  return caller?.kind === "ticket" ? { client: caller.client } : { customer: principalOf(call).name };
+}
+
+/** Tells how much of an upload is here (draft-ietf-httpbis-resumable-upload). */
+function setPart({ res }: Call, offset: number, isComplete: boolean): void {
+  res.set({
+    "Upload-Offset": String(offset),
+    "Upload-Complete": isComplete ? "?1" : "?0",
+    "Cache-Control": "no-store",
+  });
+}
+
+/** The stretch of a request whose sender may go on with the upload; undefined for a plain PUT. @throws PlatformError BAD_REQUEST */
+function stretchOf(call: Call): UploadStretch | undefined {
+  const { req } = call;
+  const complete = req.headers["upload-complete"];
+  const isPatch = req.method === "PATCH";
+  if (complete === undefined && !isPatch) return undefined;
+  if (complete !== "?0" && complete !== "?1")
+    throw new PlatformError("BAD_REQUEST", `Upload-Complete: ${String(complete)}; expected ?0 or ?1.`);
+  const isLast = complete === "?1";
+  const offset = isPatch ? numberOf(call, "upload-offset") : 0;
+  const length = numberOf(call, "content-length");
+  const rest = isLast && offset !== undefined && length !== undefined ? offset + length : undefined;
+  const size = numberOf(call, "upload-length") ?? rest;
+  if (offset === undefined || size === undefined)
+    throw new PlatformError(
+      "BAD_REQUEST",
+      "An upload that may go on says where it stands; expected Upload-Offset (PATCH) and Upload-Length.",
+    );
+  return { offset, size, isLast };
+}
+
+/** A header with a number of bytes. @throws PlatformError BAD_REQUEST */
+function numberOf({ req }: Call, header: string): number | undefined {
+  const text = req.headers[header];
+  if (text === undefined) return undefined;
+  if (typeof text === "string" && /^\d{1,15}$/.test(text)) return Number(text);
+  throw new PlatformError("BAD_REQUEST", `${header}: ${String(text)}; expected a number of bytes.`);
 }
 
 async function sendBytes(call: Call, sha256: Sha256, source: Source): Promise<void> {
