@@ -6,6 +6,7 @@ import type { BlobTransfer, FetchedPart } from "../shared/client/ports.ts";
 import type { BlobName } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
+import { Uplink, type UploadRequest } from "../shared/uplink.ts";
 import { Connections, watchSilence } from "../system/connections.ts";
 import { bufferTransferred } from "../system/garbage.ts";
 
@@ -28,6 +29,7 @@ const refusalBytes = 64 * 1024;
 export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
   const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, server());
   const send = new Sender(silenceMs);
+  const uplink = new Uplink(() => performance.now());
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
       // An HTTP range cannot be empty.
@@ -51,15 +53,20 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
     async hash(bytes) {
       return createHash("sha256").update(bytes).digest("hex") as Sha256;
     },
-    async upload(bytes, ticket) {
-      const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
-      const response = await send.request(address(sha256), {
-        method: "PUT",
-        headers: { authorization: `Bearer ${ticket}`, "content-type": "application/octet-stream" },
-        body: bytes,
-        workMs: bytes.length / flushedBytesPerMs,
+    async upload(bytes, ticket, part = { length: 0, isBegun: false }) {
+      const sha256 = (part.sha256 ??= createHash("sha256").update(bytes).digest("hex") as Sha256);
+      const type = "application/octet-stream";
+      await uplink.upload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
+        const response = await send.request(new URL(address(sha256).href + suffix), {
+          method,
+          headers: { authorization: `Bearer ${ticket}`, "content-type": type, ...headers },
+          ...(method !== "HEAD" && { body: bytes.subarray(start, end) }),
+          // The last piece is answered when all of them are on disk.
+          workMs: end === bytes.length ? end / flushedBytesPerMs : 0,
+        });
+        response.resume();
+        return Number(response.headers["upload-offset"]);
       });
-      response.resume();
       bufferTransferred(bytes.length);
       return { sha256, size: bytes.length };
     },
@@ -134,7 +141,7 @@ function wrongBytes({ sha256 }: BlobName, what: string): PlatformError {
 }
 
 interface Outgoing {
-  readonly method?: "GET" | "PUT";
+  readonly method?: "GET" | UploadRequest["method"];
   readonly headers: Record<string, string>;
   readonly body?: Uint8Array;
   /** Extra time for the server's work before it answers. */

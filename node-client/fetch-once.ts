@@ -20,7 +20,7 @@ export function fetchOnce(
   { cache, lockDirectory, quotaBytes }: SharedCache,
 ): BlobTransfer {
   return {
-    upload: (bytes, ticket) => transfer.upload(bytes, ticket),
+    upload: (bytes, ticket, part) => transfer.upload(bytes, ticket, part),
     chunks: (name, ticket) => transfer.chunks(name, ticket),
     hash: (bytes) => transfer.hash(bytes),
     renew: () => transfer.renew?.(),

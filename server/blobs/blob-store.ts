@@ -181,7 +181,7 @@ export class BlobStore {
     const { offset, size, isLast } = stretch;
     if (size > limits.blobBytes) throw blobTooLarge(sha256);
     try {
-      if (offset === 0) {
+      if (offset === 0 || offset === size) {
         const known = await this.#known(sha256, owner);
         if (known) return known;
       }
@@ -190,22 +190,7 @@ export class BlobStore {
         return await this.write(sha256, source, owner, size);
       const begun = offset === 0 ? this.#begin(sha256, owner, stretch) : this.#resume(sha256, owner, stretch);
       const partial = await begun;
-      const { file } = partial;
-      try {
-        await this.#partials.receiving(partial, source, () =>
-          file.append(source, { declaredSize: size, isLast }),
-        );
-      } catch (error) {
-        if (!(error instanceof EndedEarly)) await this.#partials.drop(partial);
-        throw error;
-      }
-      if (!isLast) return { offset: file.size };
-      this.#partials.forget(partial);
-      try {
-        return await this.#finish(file, owner);
-      } finally {
-        this.#quota.release(size);
-      }
+      return await this.#partials.receiving(partial, source, () => this.#take(partial, source, isLast));
     } catch (error) {
       throw blobError(error);
     }
@@ -466,6 +451,27 @@ export class BlobStore {
     return this.#locks.run(file.sha256, () =>
       this.#publish(file.sha256, this.#backend.received(file), owner),
     );
+  }
+
+  async #take(
+    partial: PartialUpload,
+    source: ByteSource,
+    isLast: boolean,
+  ): Promise<{ offset: number } | (BlobName & { created: boolean })> {
+    const { file, owner, size } = partial;
+    try {
+      await file.append(source, { declaredSize: size, isLast });
+    } catch (error) {
+      if (!(error instanceof EndedEarly)) await this.#partials.drop(partial);
+      throw error;
+    }
+    if (!isLast) return { offset: file.size };
+    try {
+      return await this.#finish(file, owner);
+    } finally {
+      this.#partials.forget(partial);
+      this.#quota.release(size);
+    }
   }
 
   /** @throws PlatformError NOT_FOUND, CONFLICT */

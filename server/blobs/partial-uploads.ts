@@ -72,15 +72,15 @@ export class PartialUploads {
     this.#kept.set(keyOf(file.sha256, owner), { ...partial, usedAt: this.#clock(), connection: undefined });
   }
 
-  /** Runs `receive` as the partial upload's only connection. */
-  async receiving(partial: PartialUpload, source: ByteSource, receive: () => Promise<void>): Promise<void> {
+  /** Runs `receive`, which takes bytes or makes them the blob, while nothing else is done with the partial upload. */
+  async receiving<T>(partial: PartialUpload, source: ByteSource, receive: () => Promise<T>): Promise<T> {
     const key = keyOf(partial.file.sha256, partial.owner);
     const kept = this.#kept.get(key);
     if (!kept) return receive();
     const { promise, resolve } = Promise.withResolvers<void>();
     kept.connection = { source, ended: promise };
     try {
-      await receive();
+      return await receive();
     } finally {
       kept.connection = undefined;
       if (this.#kept.get(key) === kept) {

@@ -297,8 +297,8 @@ export const operations: Record<RouteName, Operation> = {
     id: "headUpload",
     summary: "How much of the caller's upload is here",
     description:
-      "Upload-Offset is the next byte to send; with Upload-Complete: ?1 the caller has the blob. A connection that still brings bytes of this upload is cut. NOT_FOUND: begin with the first byte.",
-    replies: { 204: { description: "A part, or all, of it." } },
+      "Upload-Offset is the next byte to send; with Upload-Complete: ?1 the caller has the blob. 0: begin with a PUT. A connection that still brings bytes of this upload is cut.",
+    replies: { 204: { description: "The headers tell it." } },
   },
   "PATCH /api/blobs/{sha256}/upload": {
     id: "resumeUpload",

@@ -1,5 +1,6 @@
 import type { BlobName } from "../data-reference.ts";
 import type { Sha256 } from "../ids.ts";
+import type { SentPart } from "../uplink.ts";
 import type { Identity } from "../wire/identity.ts";
 import type { KernelSignature } from "../wire/kernel-signature.ts";
 import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
@@ -68,6 +69,11 @@ export interface FetchedPart {
   length: number;
 }
 
+/** The beginning of an upload that the server has, and the name of its bytes once they are hashed. */
+export interface UploadedPart extends SentPart {
+  sha256?: Sha256;
+}
+
 /** Moves blobs over HTTP, from and to the server of the newest connection. The implementation verifies SHA-256. */
 export interface BlobTransfer {
   /**
@@ -88,8 +94,11 @@ export interface BlobTransfer {
   chunks(name: BlobName, ticket: string): Promise<Uint8Array>;
   /** SHA-256 by the fastest means of the platform. */
   hash(bytes: Uint8Array): Promise<Sha256>;
-  /** Stores bytes on the server under their SHA-256; a repeated upload is harmless. */
-  upload(bytes: Uint8Array, ticket: string): Promise<BlobName>;
+  /**
+   * Stores bytes on the server under their SHA-256; a repeated upload is harmless. A stalled transfer fails.
+   * @param part - what earlier tries sent; this try goes on from there
+   */
+  upload(bytes: Uint8Array, ticket: string, part?: UploadedPart): Promise<BlobName>;
   /** The network has changed: gives up connections from before, with the transfers on them. Absent where the platform does so itself. */
   renew?(): void;
 }

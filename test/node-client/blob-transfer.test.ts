@@ -7,6 +7,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { FlakyProxy } from "../support/flaky-proxy.ts";
+import { Link } from "../support/link/link.ts";
 import { startTestServer } from "../support/server.ts";
 
 describe("blob transfer with the real server", () => {
@@ -124,9 +125,8 @@ describe("[WAIT-2] blob transfer over a connection that dies", () => {
     onTestFinished(() => proxy.close());
     const transfer = createBlobTransfer(() => proxy.url, 2_000);
     const bytes = randomBytes(5_000_000);
-    const name = await transfer.upload(bytes, server.token);
+    const name = await createBlobTransfer(() => server.url).upload(bytes, server.token);
     const part = { bytes: new Uint8Array(), length: 0 };
-    proxy.cutAll();
     proxy.cutAfter = () => 2_000_000;
     await refused(transfer.fetch(name, undefined, server.token, part), "UNREACHABLE");
     const { length } = part;
@@ -139,5 +139,49 @@ describe("[WAIT-2] blob transfer over a connection that dies", () => {
     // Only the missing bytes can get through.
     proxy.cutAfter = () => bytes.length - length + 1_000;
     expect(await transfer.fetch(name, undefined, server.token, part)).toEqual(new Uint8Array(bytes));
+  });
+});
+
+describe("[TRANSFER-1] [TRANSFER-2] over a link whose connections are reset again and again", () => {
+  const shape = { rttMs: 20, upMbitPerS: 40, downMbitPerS: 40, loss: 0, resetEveryMs: 400 };
+  const bytes = randomBytes(6_000_000);
+
+  /** Tries until it succeeds, as the core does, but without a pause. */
+  async function persistently<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries++)
+      try {
+        return await attempt();
+      } catch (error) {
+        if (tries > 50 || (error as PlatformError).code !== "UNREACHABLE") throw error;
+      }
+  }
+
+  it("a download moves each byte about once", async () => {
+    const server = await startTestServer();
+    const name = await createBlobTransfer(() => server.url).upload(bytes, server.token);
+    const link = await Link.start(server.url, shape);
+    onTestFinished(() => link.close());
+    const transfer = createBlobTransfer(() => link.url);
+    const part = { bytes: new Uint8Array(), length: 0 };
+    const got = await persistently(() => transfer.fetch(name, undefined, server.token, part));
+    expect(got).toEqual(new Uint8Array(bytes));
+    const { down, connections } = await link.counts();
+    expect(connections).toBeGreaterThan(2);
+    expect(down).toBeLessThan(1.2 * bytes.length);
+  });
+
+  it("an upload moves each byte about once", async () => {
+    const server = await startTestServer();
+    const link = await Link.start(server.url, shape);
+    onTestFinished(() => link.close());
+    const transfer = createBlobTransfer(() => link.url);
+    const part = { length: 0, isBegun: false };
+    const name = await persistently(() => transfer.upload(bytes, server.token, part));
+    expect(await createBlobTransfer(() => server.url).fetch(name, undefined, server.token)).toEqual(
+      new Uint8Array(bytes),
+    );
+    const { up, connections } = await link.counts();
+    expect(connections).toBeGreaterThan(2);
+    expect(up).toBeLessThan(1.2 * bytes.length);
   });
 });

@@ -2,11 +2,12 @@ import { digestListBytes } from "../../shared/client/data/chunk-reader.ts";
 import type { BlobTransfer, FetchedPart } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
+import { Uplink } from "../../shared/uplink.ts";
 import { hashBytes } from "./hash-bytes.ts";
 
 /** A transfer that moves no byte for so long is given up; the core tries again (SPEC.md [WAIT-2]). */
 const usualSilenceMs = 15_000;
-/** A page cannot observe the progress of an upload, so an upload has time for 50 kB/s, a poor uplink. */
+/** A page cannot observe the progress of a piece of an upload, so a piece has time for 50 kB/s, a poor uplink. */
 const slowestBytesPerMs = 50;
 /** Speed at which a server with a slow disk hashes a blob whose digests are requested for the first time. */
 const hashedBytesPerMs = 100_000;
@@ -16,6 +17,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
   const address = (sha256: string): string => `${server()}api/blobs/${sha256}`;
   /** Asks the server for a redirect to where the blob is, except for a while after that failed (SPEC.md [BLOB-5]). */
   let direct = "?direct=1";
+  const uplink = new Uplink(() => performance.now());
   const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
@@ -58,11 +60,18 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       throw wrongLength(name, digests.length, size);
     },
     hash: hashBytes,
-    async upload(bytes, ticket) {
-      const sha256 = await hashBytes(bytes);
-      const headers = { ...bearer(ticket), "content-type": "application/octet-stream" };
-      const init = { method: "PUT", headers, body: bytes as Uint8Array<ArrayBuffer> };
-      await request(address(sha256), init, silenceMs + bytes.length / slowestBytesPerMs);
+    async upload(bytes, ticket, part = { length: 0, isBegun: false }) {
+      const sha256 = (part.sha256 ??= await hashBytes(bytes));
+      await uplink.upload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
+        let offset = 0;
+        const init: RequestInit = { method, headers: { ...bearer(ticket), ...headers } };
+        if (method !== "HEAD") init.body = bytes.subarray(start, end) as Uint8Array<ArrayBuffer>;
+        const ms = silenceMs + (end - start) / slowestBytesPerMs;
+        await request(address(sha256) + suffix, init, ms, async (response) => {
+          offset = Number(response.headers.get("upload-offset"));
+        });
+        return offset;
+      });
       return { sha256, size: bytes.length };
     },
   };

@@ -4,6 +4,7 @@ import type { Sha256 } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import { backoffMs } from "../../backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
+import { Gate } from "./gate.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts } from "../ports.ts";
 
@@ -11,6 +12,7 @@ const { wholeBytes } = limits;
 /** Size of the cache in memory before the shell's cache: slots read the same blobs, and ranges the same stack. */
 const memoryBytes = 64 * 1024 * 1024;
 const queuedFetchesAtOnce = 4;
+const uploadsAtOnce = 3;
 const queuedFetchesWaiting = 4096;
 /** Failed tries while connected, about a minute of them; tries without a connection do not count. */
 const maxTries = 11;
@@ -25,6 +27,7 @@ export class BlobAccess {
   /** Fetches under way. Readers share the bytes, so no reader may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
+  readonly #uploads = new Gate(uploadsAtOnce);
   /** Number of transfers that tasks wait for, or will soon; `#quiet` has the callers that wait for 0. */
   #busy = 0;
   readonly #quiet = new Set<() => void>();
@@ -151,7 +154,12 @@ export class BlobAccess {
    * @throws PlatformError TOO_LARGE, …
    */
   upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
-    return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket), isWanted);
+    const part = { length: 0, isBegun: false };
+    return this.#uploads.run(async () => {
+      if (isWanted?.() === false)
+        throw new PlatformError("JOB_CANCELLED", "The output is not wanted any more.");
+      return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket, part), { part, isWanted });
+    });
   }
 
   #whole(name: BlobName): Promise<Uint8Array> {
@@ -212,7 +220,7 @@ export class BlobAccess {
   ): Promise<Uint8Array> {
     const expected = range ? range[1] - range[0] : name.size;
     const part = { bytes: new Uint8Array(), length: 0 };
-    return this.#retry(async (ticket) => {
+    const fetch = async (ticket: string): Promise<Uint8Array> => {
       const bytes = await this.#ports.blobs.fetch(name, range, ticket, part);
       if (bytes.length !== expected)
         throw new PlatformError(
@@ -221,11 +229,16 @@ export class BlobAccess {
         );
       await check?.(bytes);
       return bytes;
-    });
+    };
+    return this.#retry(fetch, { part });
   }
 
-  async #retry<T>(action: (ticket: string) => Promise<T>, isWanted?: () => boolean): Promise<T> {
-    for (let attempt = 0, counted = 0; ; attempt++) {
+  /** @param part - its length tells whether a failed try moved bytes, which starts back-off and count of tries afresh */
+  async #retry<T>(
+    action: (ticket: string) => Promise<T>,
+    { part, isWanted }: { part?: { readonly length: number }; isWanted?: (() => boolean) | undefined } = {},
+  ): Promise<T> {
+    for (let attempt = 0, counted = 0, most = 0; ; attempt++) {
       const ticket = await this.#currentTicket();
       try {
         return await action(ticket);
@@ -233,7 +246,10 @@ export class BlobAccess {
         const error = PlatformError.from(cause);
         // A ticket lapses with its connection, and the next welcome brings a new one.
         if (!error.retryable && error.code !== "UNAUTHENTICATED") throw error;
-        if (this.#connected) counted++;
+        if (part && part.length > most) {
+          most = part.length;
+          attempt = counted = 0;
+        } else if (this.#connected) counted++;
         const enough = isWanted ? !isWanted() : counted >= maxTries;
         if (enough || this.#closed) throw error;
       }

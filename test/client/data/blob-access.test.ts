@@ -21,6 +21,13 @@ class Fixture {
   readonly listErrors: PlatformError[] = [];
   /** Number of requests for digests. */
   lists = 0;
+  /** Bytes that a transfer moves before it breaks off; undefined: all. */
+  stepBytes: number | undefined;
+  /** Sizes of the uploads that were begun. */
+  readonly uploading: number[] = [];
+  /** Whether uploads wait for `release`. */
+  isHeld = false;
+  readonly #held = new Map<number, () => void>();
   /** Changes the bytes of the next transfer. */
   damage: ((bytes: Uint8Array) => void) | undefined;
   readonly #ports: ConstructorParameters<typeof BlobAccess>[0] = {
@@ -28,10 +35,11 @@ class Fixture {
     random: () => 0.5,
     log: () => undefined,
     blobs: {
-      fetch: async ({ sha256, size }, range, ticket) => {
+      fetch: async ({ sha256, size }, range, ticket, part) => {
         this.fetched.push(`${ticket}: ${range ? range.join("-") : "all"} of ${size}`);
         const error = this.errors.shift();
         if (error) throw error;
+        if (part) this.#step(part, size);
         const bytes = this.served.get(sha256);
         if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
         const sent = range ? bytes.slice(...range) : bytes.slice();
@@ -46,9 +54,12 @@ class Fixture {
         return chunkDigests(this.served.get(sha256) ?? new Uint8Array());
       },
       hash,
-      upload: async (bytes) => {
+      upload: async (bytes, _ticket, part) => {
+        this.uploading.push(bytes.length);
         const error = this.errors.shift();
         if (error) throw error;
+        if (part) this.#step(part, bytes.length);
+        if (this.isHeld) await new Promise<void>((resolve) => this.#held.set(bytes.length, resolve));
         return { sha256: sha256Hex(bytes), size: bytes.length };
       },
     },
@@ -60,6 +71,16 @@ class Fixture {
     },
   };
   access = new BlobAccess(this.#ports);
+
+  release(size: number): void {
+    this.#held.get(size)?.();
+  }
+
+  #step(part: { length: number }, size: number): void {
+    if (this.stepBytes === undefined) return;
+    part.length = Math.min(size, part.length + this.stepBytes);
+    if (part.length < size) throw new PlatformError("UNREACHABLE", "cut");
+  }
 
   /** Restarts the client with an empty memory. */
   restart(): BlobAccess {
@@ -310,6 +331,47 @@ describe("when transfers fail", () => {
       code: "STORE_FULL",
     });
     await expect(f.wait(f.access.upload(new Uint8Array([1])))).rejects.toMatchObject({ code: "STORE_FULL" });
+  });
+});
+
+describe("[TRANSFER-3] tries that move bytes", () => {
+  test("do not count: an upload and a download of any size get through", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(100).fill(7));
+    f.stepBytes = 2;
+    expect(await f.wait(f.access.read(name))).toHaveLength(100);
+    const uploaded = await f.wait(f.access.upload(new Uint8Array(100)));
+    expect(uploaded.size).toBe(100);
+    f.stepBytes = 0;
+    await expect(f.wait(f.access.upload(new Uint8Array(100)))).rejects.toMatchObject({ code: "UNREACHABLE" });
+  });
+});
+
+describe("[TRANSFER-4] few at a time", () => {
+  test("three uploads, the oldest first", async () => {
+    const f = ready();
+    f.isHeld = true;
+    const all = [1, 2, 3, 4, 5].map((size) => f.access.upload(new Uint8Array(size)));
+    await f.clock.step();
+    expect(f.uploading).toEqual([1, 2, 3]);
+    f.release(2);
+    await all[1];
+    await f.clock.step();
+    expect(f.uploading).toEqual([1, 2, 3, 4]);
+    for (const size of [1, 3, 4, 5]) {
+      f.release(size);
+      await all[size - 1];
+      await f.clock.step();
+    }
+    expect(f.uploading).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("an output that is not wanted any more is not sent", async () => {
+    const f = ready();
+    await expect(f.access.upload(new Uint8Array(5), () => false)).rejects.toMatchObject({
+      code: "JOB_CANCELLED",
+    });
+    expect(f.uploading).toEqual([]);
   });
 });
 
