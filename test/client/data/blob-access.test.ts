@@ -25,7 +25,7 @@ class Fixture {
   stepBytes: number | undefined;
   /** Sizes of the uploads that were begun. */
   readonly uploading: number[] = [];
-  /** Whether uploads wait for `release`. */
+  /** Whether transfers wait for `release` with their size. */
   isHeld = false;
   readonly #held = new Map<number, () => void>();
   /** Changes the bytes of the next transfer. */
@@ -40,6 +40,7 @@ class Fixture {
         const error = this.errors.shift();
         if (error) throw error;
         if (part) this.#step(part, size);
+        if (this.isHeld) await new Promise<void>((resolve) => this.#held.set(size, resolve));
         const bytes = this.served.get(sha256);
         if (!bytes) throw new PlatformError("NOT_FOUND", "no such blob");
         const sent = range ? bytes.slice(...range) : bytes.slice();
@@ -364,6 +365,26 @@ describe("[TRANSFER-4] few at a time", () => {
       await f.clock.step();
     }
     expect(f.uploading).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("three downloads, those that a task waits for first", async () => {
+    const f = ready();
+    f.isHeld = true;
+    const names = [1, 2, 3, 4, 5, 6].map((size) => f.add(new Uint8Array(size)));
+    const sizes = (): number[] => f.fetched.map((one) => Number(one.split(" ").at(-1)));
+    f.access.fetchQueued(names.slice(0, 4));
+    const needed = names.slice(4).map((name) => f.access.read(name));
+    await f.clock.step();
+    expect(sizes()).toEqual([1, 2, 3]);
+    f.release(2);
+    await f.clock.step();
+    expect(sizes()).toEqual([1, 2, 3, 5]);
+    for (const size of [5, 6, 1, 3, 4]) {
+      f.release(size);
+      await f.clock.step();
+    }
+    expect(sizes()).toEqual([1, 2, 3, 5, 6, 4]);
+    expect((await Promise.all(needed)).map(({ length }) => length)).toEqual([5, 6]);
   });
 
   test("an output that is not wanted any more is not sent", async () => {
