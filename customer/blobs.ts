@@ -11,6 +11,7 @@ import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
 import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
+import type { UploadRequest } from "../shared/uplink.ts";
 import { ownBlobHeader } from "../shared/wire/rest.ts";
 import type { HttpClient, ReplayableBody } from "./http.ts";
 import { pauseMs } from "./retry.ts";
@@ -18,6 +19,21 @@ import { pauseMs } from "./retry.ts";
 /** Sources of `hands.put`: bytes, the path or file URL of a file, a `Blob`, or a stream of bytes. */
 export type PutSource =
   Uint8Array | ArrayBuffer | string | URL | Blob | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Options of a transfer of a blob. */
+export interface TransferOptions {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called with the bytes that the server has (of a put), or that came (of a get), and with all bytes of the transfer. A put of bytes that
+   * are on the server already calls it once.
+   */
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+}
+
+export interface TransferProgress {
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
 
 /** Speed of a slow server disk, on which the server flushes a whole blob before it answers. */
 const flushedBytesPerMs = 50_000;
@@ -29,14 +45,14 @@ const flushedBytesPerMs = 50_000;
 export async function putBlob(
   http: HttpClient,
   source: PutSource,
-  signal?: AbortSignal,
+  options: TransferOptions = {},
 ): Promise<DataReference> {
-  if (source instanceof ArrayBuffer) return putBytes(http, new Uint8Array(source), signal);
-  if (source instanceof Uint8Array) return putBytes(http, source, signal);
-  if (source instanceof Blob) return putWebBlob(http, source, signal);
+  if (source instanceof ArrayBuffer) return putBytes(http, new Uint8Array(source), options);
+  if (source instanceof Uint8Array) return putBytes(http, source, options);
+  if (source instanceof Blob) return putWebBlob(http, source, options);
   if (typeof source === "string" || source instanceof URL)
-    return putFile(http, source instanceof URL ? fileURLToPath(source) : source, signal);
-  return putStream(http, source, signal);
+    return putFile(http, source instanceof URL ? fileURLToPath(source) : source, options);
+  return putStream(http, source, options);
 }
 
 /** Node's hash refuses 2 GiB in one call. */
@@ -46,49 +62,58 @@ const hashedBytes = 1024 ** 3;
 export async function putBytes(
   http: HttpClient,
   bytes: Uint8Array,
-  signal?: AbortSignal,
+  options: TransferOptions = {},
 ): Promise<DataReference> {
   const hash = createHash("sha256");
   for (let at = 0; at < bytes.length; at += hashedBytes) hash.update(bytes.subarray(at, at + hashedBytes));
   const sha256 = hash.digest("hex") as Sha256;
-  return upload(http, new DataReference(sha256, bytes.length), bytes as Uint8Array<ArrayBuffer>, signal);
+  return upload(http, new DataReference(sha256, bytes.length), bytes as Uint8Array<ArrayBuffer>, options);
 }
 
-async function putFile(http: HttpClient, path: string, signal?: AbortSignal): Promise<DataReference> {
+async function putFile(
+  http: HttpClient,
+  path: string,
+  options: TransferOptions = {},
+): Promise<DataReference> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new Error("it is a directory; expected a file");
     if (!found.isFile() && !found.isFIFO()) throw new Error("it is a device or a socket; expected a file");
     // Pipes have no size, and files of /proc say 0.
-    if (found.size === 0) return await putStream(http, createReadStream(path), signal);
+    if (found.size === 0) return await putStream(http, createReadStream(path), options);
     // The blob is backed by the file, whose bytes are read for the hash and again for the request: memory never holds all of them.
-    return await putWebBlob(http, await openAsBlob(path), signal);
+    return await putWebBlob(http, await openAsBlob(path), options);
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof PlatformError || signal?.aborted) throw error;
+    if (!(error instanceof Error) || error instanceof PlatformError || options.signal?.aborted) throw error;
     throw new PlatformError("FILE_FAILED", `The file ${path} cannot be read: ${error.message}.`, error);
   }
 }
 
-async function putWebBlob(http: HttpClient, blob: Blob, signal?: AbortSignal): Promise<DataReference> {
+async function putWebBlob(
+  http: HttpClient,
+  blob: Blob,
+  options: TransferOptions = {},
+): Promise<DataReference> {
   const hash = createHash("sha256");
   for await (const chunk of blob.stream()) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     hash.update(chunk);
   }
-  return upload(http, new DataReference(hash.digest("hex") as Sha256, blob.size), blob, signal);
+  return upload(http, new DataReference(hash.digest("hex") as Sha256, blob.size), blob, options);
 }
 
 /** A stream's name is known only at its end, so its bytes wait in a temporary file. */
 async function putStream(
   http: HttpClient,
   source: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
+  options: TransferOptions = {},
 ): Promise<DataReference> {
   const folder = await mkdtemp(join(tmpdir(), "manyhands-put-"));
+  const { signal } = options;
   try {
     const path = join(folder, "stream");
     await pipeline(source, bounded, createWriteStream(path), { ...(signal && { signal }) });
-    return await putWebBlob(http, await openAsBlob(path), signal);
+    return await putWebBlob(http, await openAsBlob(path), options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -112,27 +137,74 @@ async function upload(
   http: HttpClient,
   reference: DataReference,
   body: ReplayableBody,
-  signal: AbortSignal | undefined,
+  options: TransferOptions,
 ): Promise<DataReference> {
   if (reference.size > limits.blobBytes) throw tooLarge(String(reference.size));
   const path = `api/blobs/${reference.sha256}`;
   const news = newsOf.get(http) ?? 0;
   const isToAsk = reference.size > unaskedBytes || news < newsUntilUnasked;
-  if (isToAsk && (await exists(http, path, signal))) {
+  if (isToAsk && (await exists(http, path, options.signal))) {
     newsOf.delete(http);
+    options.onProgress?.({ bytes: reference.size, totalBytes: reference.size });
     return reference;
   }
-  const headers = { "content-type": "application/octet-stream" };
-  const wasNew = await http.request(
-    { method: "PUT", path, body, headers, signal, workMs: reference.size / flushedBytesPerMs },
-    async (response) => {
-      await response.arrayBuffer();
-      return response.status === 201;
-    },
-  );
+  const wasNew = await (reference.size > ungatedBytes
+    ? http.uploads.run(() => send(http, reference, body, options))
+    : send(http, reference, body, options));
   if (wasNew) newsOf.set(http, news + 1);
   else newsOf.delete(http);
   return reference;
+}
+
+/** Uploads up to this size take a round trip rather than the link. */
+const ungatedBytes = 64 * 1024;
+
+/** Sends what the server does not have of a blob. @returns whether the blob is new */
+async function send(
+  http: HttpClient,
+  { sha256, size }: DataReference,
+  body: ReplayableBody,
+  options: TransferOptions,
+): Promise<boolean> {
+  const { signal, onProgress } = options;
+  const path = `api/blobs/${sha256}`;
+  const type = { "content-type": "application/octet-stream" };
+  const workMs = size / flushedBytesPerMs;
+  const isNew = async (response: Response): Promise<boolean> => {
+    await response.arrayBuffer();
+    return response.status === 201;
+  };
+  if (!http.isRemote || typeof body === "string")
+    return http.request({ method: "PUT", path, body, headers: type, signal, workMs }, isNew);
+  const part = { length: 0, isBegun: false };
+  const moved = (): void => onProgress?.({ bytes: part.length, totalBytes: size });
+  let wasNew = true;
+  const ask = async ({ method, suffix, headers, start, end }: UploadRequest): Promise<number> => {
+    const isBegun = method !== "HEAD";
+    const request = {
+      method,
+      path: path + suffix,
+      headers: { ...type, ...headers },
+      signal,
+      ...(isBegun && {
+        body: body instanceof Blob ? body.slice(start, end) : body.subarray(start, end),
+        // Where to go on is asked before a piece is sent again.
+        patienceMs: 0,
+        workMs: end === size ? workMs : 0,
+      }),
+    };
+    return http.request(request, async (response) => {
+      const found = await isNew(response);
+      if (isBegun && end === size) wasNew = found;
+      return Number(response.headers.get("upload-offset"));
+    });
+  };
+  await http.repeat(
+    () => http.uplink.upload(size, part, ask, moved),
+    () => part.length,
+    signal,
+  );
+  return wasNew;
 }
 
 /**
@@ -161,15 +233,21 @@ async function exists(http: HttpClient, path: string, signal: AbortSignal | unde
 export async function getBlob(
   http: HttpClient,
   reference: DataReference,
-  signal?: AbortSignal,
+  options: TransferOptions = {},
 ): Promise<Uint8Array> {
   const bytes = allocate(reference.length);
-  let at = 0;
-  for await (const chunk of streamBlob(http, reference, signal)) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
+  const read = async (): Promise<Uint8Array> => {
+    let at = 0;
+    for await (const chunk of streamBlob(http, reference, options)) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  };
+  return read().catch((error: unknown) => {
+    if (!(error instanceof PlatformError) || error.code !== "HASH_MISMATCH") throw error;
+    return read();
+  });
 }
 
 function allocate(length: number): Uint8Array {
@@ -195,8 +273,9 @@ const mostCuts = 5;
 export async function* streamBlob(
   http: HttpClient,
   reference: DataReference,
-  signal?: AbortSignal,
+  options: TransferOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { signal, onProgress } = options;
   const [start, end] = reference.range ?? [0, reference.size];
   const hash = reference.range ? undefined : createHash("sha256");
   let at = start;
@@ -214,6 +293,7 @@ export async function* streamBlob(
         at += chunk.length;
         cuts = 0;
         hash?.update(chunk);
+        onProgress?.({ bytes: at - start, totalBytes: end - start });
         yield chunk;
       }
     } catch (error) {

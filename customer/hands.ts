@@ -5,7 +5,7 @@ import { DataReference } from "../shared/data-reference.ts";
 import type { Capacity, ClientInfo, JobInfo, ServerStatus, UsageInfo } from "../shared/wire/rest.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import { Api, type JobListFilter } from "./api.ts";
-import { getBlob, putBlob, streamBlob, type PutSource } from "./blobs.ts";
+import { getBlob, putBlob, streamBlob, type PutSource, type TransferOptions } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { Executor } from "./executor.ts";
 import { Group } from "./group.ts";
@@ -207,8 +207,8 @@ export class Hands {
    * are not sent. A string is the path of a file. Memory never holds a whole file; a stream waits in a temporary file, because its
    * name is known only at its end.
    */
-  put(source: PutSource, options: { signal?: AbortSignal } = {}): Promise<DataReference> {
-    return putBlob(this.#http, source, options.signal);
+  put(source: PutSource, options: TransferOptions = {}): Promise<DataReference> {
+    return putBlob(this.#http, source, options);
   }
 
   /**
@@ -225,16 +225,16 @@ export class Hands {
   }
 
   /** The bytes of a reference. @throws PlatformError NOT_FOUND, HASH_MISMATCH */
-  get(reference: DataReference, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
-    return getBlob(this.#http, reference, options.signal);
+  get(reference: DataReference, options: TransferOptions = {}): Promise<Uint8Array> {
+    return getBlob(this.#http, reference, options);
   }
 
   /** The bytes of a reference in chunks, for data that is too large for memory. */
   stream(
     reference: DataReference,
-    options: { signal?: AbortSignal } = {},
+    options: TransferOptions = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    return streamBlob(this.#http, reference, options.signal);
+    return streamBlob(this.#http, reference, options);
   }
 
   /** The clients of the server. */

@@ -1,6 +1,8 @@
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
+import { Gate } from "../shared/client/data/gate.ts";
+import { Uplink } from "../shared/uplink.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
 import type { Fetch } from "./fetch.ts";
@@ -13,7 +15,7 @@ export type ReplayableBody = string | Uint8Array<ArrayBuffer> | Blob;
 
 /** A request; `path` is relative to the server's address, without a leading slash. */
 export interface Request {
-  readonly method: "GET" | "POST" | "PUT" | "HEAD" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "HEAD" | "DELETE";
   readonly path: string;
   readonly body?: ReplayableBody;
   readonly headers?: Record<string, string>;
@@ -61,6 +63,10 @@ const awayCodes: ReadonlySet<ErrorCode> = new Set(["UNREACHABLE", "TIMED_OUT", "
  */
 export class HttpClient {
   readonly outage: OutageWatch;
+  /** Uploads in pieces. */
+  readonly uplink = new Uplink(() => performance.now());
+  /** Large uploads under way; three use a link of 150 ms as well as more would. */
+  readonly uploads = new Gate(3);
   /** Addresses, with the present one first. */
   readonly #urls: string[];
   readonly #options: HttpOptions;
@@ -94,6 +100,15 @@ export class HttpClient {
         throw error instanceof PlatformError ? error : lost(error, this.url);
       }
     });
+  }
+
+  /**
+   * Repeats `work`, several requests without patience of their own, until it succeeds.
+   * @param reached - how far it has come
+   */
+  repeat<T>(work: () => Promise<T>, reached: () => number, signal?: AbortSignal): Promise<T> {
+    const { patienceMs } = this.#options;
+    return persist(work, { patienceMs, signal: this.#until(signal), reached });
   }
 
   /** Opens a streamed reply. The caller reads it, and handles a broken connection itself. `signal` ends the reply. */
@@ -140,9 +155,14 @@ export class HttpClient {
     return this.#closed.signal;
   }
 
+  /** Whether requests go over the network. */
+  get isRemote(): boolean {
+    return this.#options.fetch === undefined;
+  }
+
   /** Address and headers for a WebSocket; undefined when requests do not go over the network. */
   async socketAddress(path: string): Promise<{ url: URL; headers: Record<string, string> } | undefined> {
-    if (this.#options.fetch || this.closed.aborted) return undefined;
+    if (!this.isRemote || this.closed.aborted) return undefined;
     const url = new URL(path, this.url);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return { url, headers: headersOf(await this.#token) };

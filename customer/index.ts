@@ -20,9 +20,9 @@ export type { TaskOutcome } from "./outcomes.ts";
 export type { Outputs } from "./outputs.ts";
 export type { Progress } from "./progress.ts";
 export { Precache, type PrecacheOptions } from "./precache.ts";
-export type { PutSource } from "./blobs.ts";
 export { Reduction, type CombineOptions, type ReduceOptions } from "./reduction.ts";
 export type { Combine } from "./kernel/reducing.ts";
+export type { PutSource, TransferOptions, TransferProgress } from "./blobs.ts";
 export type { Inputs } from "./submission.ts";
 export {
   kernelModule,

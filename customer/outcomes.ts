@@ -151,7 +151,9 @@ async function fetchOutcome(
 ): Promise<Batch> {
   const [seq, index] = [pack.seqs[position]!, pack.indexes[position]!];
   try {
-    return [outcomeOf(seq, index, await getBlob(http, new DataReference(blob.sha256, blob.size), signal))];
+    return [
+      outcomeOf(seq, index, await getBlob(http, new DataReference(blob.sha256, blob.size), { signal })),
+    ];
   } catch (error) {
     if (!(error instanceof PlatformError) || !lostCodes.includes(error.code)) throw error;
     return [{ seq, index, error: unreadable(index, "data", error) }];

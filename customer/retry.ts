@@ -39,9 +39,16 @@ export interface OutageListener {
  */
 export async function persist<T>(
   attempt: () => Promise<T>,
-  options: { patienceMs: number; signal?: AbortSignal | undefined; outage?: OutageListener },
+  options: {
+    patienceMs: number;
+    signal?: AbortSignal | undefined;
+    outage?: OutageListener;
+    /** How far attempts have come: one that came further starts back-off and patience afresh. */
+    reached?: (() => number) | undefined;
+  },
 ): Promise<T> {
   let failedAt: number | undefined;
+  let furthest = 0;
   /** Refusals in a row that time alone seldom mends. */
   let stubborn = 0;
   for (let attempts = 1; ; attempts++) {
@@ -53,6 +60,12 @@ export async function persist<T>(
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!(error instanceof PlatformError) || !error.retryable) throw error;
+      const reached = options.reached?.() ?? 0;
+      if (reached > furthest) {
+        furthest = reached;
+        failedAt = undefined;
+        attempts = 1;
+      }
       // A refusal that needs another request first is no sign of an outage.
       const most = attemptsOf[error.code];
       stubborn = most === undefined ? 0 : stubborn + 1;

@@ -90,7 +90,7 @@ export class TaskBatch {
   #addLarge(bytes: Uint8Array, refs: readonly BlobName[]): void {
     this.#largeBytes += bytes.length;
     const name = this.#tasks.addLarge(refs);
-    const upload = putBytes(this.#http, bytes, this.#signal).then(({ sha256, size }) =>
+    const upload = putBytes(this.#http, bytes, { signal: this.#signal }).then(({ sha256, size }) =>
       name({ sha256, size }),
     );
     // `body()` awaits the upload; a failure before that must not be an unhandled rejection.

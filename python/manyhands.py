@@ -1094,6 +1094,10 @@ class _Http:
         self.stop = _Stop(self.news)
         #: Kept connections by scheme and address of their server.
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        #: Large uploads under way; three use a link of 150 ms as well as more would.
+        self.uploads = threading.BoundedSemaphore(3)
+        #: Bytes a second that the pieces of late took; the first piece has 256 KiB.
+        self.upload_rate = 64_000.0
         #: Until then blobs are fetched from the server, by the monotonic clock.
         self._indirect_until = 0.0
         self._away_since: float | None = None
@@ -1161,8 +1165,14 @@ class _Http:
         finally:
             opened[0].__exit__(None, None, None)
 
-    def _persist(self, request: _Request, attempt: Callable[[float, bool], Any]) -> Any:
-        stop = request.stop or self.stop
+    def repeat(self, work: Callable[[], Any], reached: Callable[[], int], stop: _Stop | None) -> Any:
+        """Repeats several requests without patience of their own. ``reached``: how far they have come."""
+        return self._persist(_Request("", "", stop=stop), lambda _silence, _is_repeat: work(), reached)
+
+    def _persist(
+        self, request: _Request, attempt: Callable[[float, bool], Any], reached: Callable[[], int] = int
+    ) -> Any:
+        stop, furthest = request.stop or self.stop, 0
         patience = self._patience if request.patience is None else request.patience
         slowness, attempts, failed_at, is_repeat = 1, 0, None, False
         while True:
@@ -1178,6 +1188,9 @@ class _Http:
                 stop.check()
                 if not error.retryable:
                     raise
+                if reached() > furthest:
+                    # What moves gets through in the end.
+                    furthest, attempts, failed_at = reached(), 0, None
                 attempts += 1
                 is_repeat = True
                 slowness = min(4, slowness * 2) if error.code == "TIMED_OUT" else 1
@@ -1322,8 +1335,8 @@ class _Http:
                 stop.forget(connection)
                 connection.close()
                 stop.check()
-                # The server closed the idle connection.
-                if is_kept and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
+                # The server closed the idle connection. Without patience the caller repeats the request otherwise.
+                if is_kept and request.patience != 0 and isinstance(error, (ConnectionError, http.client.BadStatusLine)):
                     self._drop_idle()
                     continue
                 if isinstance(error, _FAILURES):
@@ -1797,6 +1810,15 @@ _UNASKED_BYTES = 64 * 1024
 _CHUNK_BYTES = 1024 * 1024
 #: Most successive replies without a byte.
 _MOST_CUTS = 5
+#: Uploads up to this size take a round trip rather than the link.
+_UNGATED_BYTES = 64 * 1024
+#: A piece takes about this long, so that its sender hears of it well within the silence limit.
+_PIECE_SECONDS = 4.0
+_LEAST_PIECE = 64 * 1024
+#: Proxies bound the body of a request.
+_MOST_PIECE = 64 * 1024**2
+#: Times that one try asks again where to go on.
+_MOST_QUESTIONS = 3
 
 
 def _bytes_of(source: Any) -> memoryview:
@@ -1849,9 +1871,86 @@ def _upload(http_: _Http, reference: DataReference, body: Any, stop: _Stop | Non
     path = f"api/blobs/{reference.sha256}"
     if reference.size > _UNASKED_BYTES and _exists(http_, path, stop):
         return reference
-    headers = {"content-type": "application/octet-stream", "content-length": str(reference.size)}
-    http_.request(_Request("PUT", path, body, headers, work=reference.size / _FLUSHED_BYTES, stop=stop))
+    with http_.uploads if reference.size > _UNGATED_BYTES else contextlib.nullcontext():
+        _Upload(http_, reference, body, stop).send()
     return reference
+
+
+class _Stretch:
+    """The bytes [start, end) of a file."""
+
+    def __init__(self, file: Any, start: int, end: int) -> None:
+        self._file, self._start, self._end = file, start, end
+        self._at = start
+
+    def seek(self, at: int) -> None:
+        self._at = self._start + at
+
+    def read(self, size: int) -> Any:
+        self._file.seek(self._at)
+        piece = self._file.read(min(size, self._end - self._at))
+        self._at += len(piece)
+        return piece
+
+
+class _Upload:
+    """An upload that goes on behind the last byte that the server has, in pieces of about four seconds of the link."""
+
+    def __init__(self, http_: _Http, reference: DataReference, file: Any, stop: _Stop | None) -> None:
+        self._http, self._size, self._file, self._stop = http_, reference.size, file, stop
+        self._path = f"api/blobs/{reference.sha256}"
+        self._length, self._is_begun = 0, False
+
+    def send(self) -> None:
+        self._http.repeat(self._try, lambda: self._length, self._stop)
+
+    def _try(self) -> None:
+        for questions in range(_MOST_QUESTIONS + 1):
+            if self._is_begun:
+                told = self._http.request(_Request("HEAD", f"{self._path}/upload", stop=self._stop))
+                self._length = int(told.headers["upload-offset"])
+            self._is_begun = True
+            try:
+                while not self._send_piece():
+                    pass
+                return
+            except PlatformError as error:
+                # Another upload of the same customer went on with it, or the server let go of it.
+                is_elsewhere = self._length > 0 and error.code in ("CONFLICT", "NOT_FOUND")
+                if not is_elsewhere or questions == _MOST_QUESTIONS:
+                    raise
+
+    def _send_piece(self) -> bool:
+        """Returns whether it was the last."""
+        http_, start = self._http, self._length
+        piece = int(min(_MOST_PIECE, max(_LEAST_PIECE, http_.upload_rate * _PIECE_SECONDS)))
+        is_last = self._size - start <= 1.5 * piece
+        end = self._size if is_last else start + piece
+        headers = {
+            "content-type": "application/octet-stream",
+            "content-length": str(end - start),
+            "upload-complete": "?1" if is_last else "?0",
+            "upload-length": str(self._size),
+        }
+        method, path = "PUT", self._path
+        if start > 0:
+            method, path = "PATCH", f"{path}/upload"
+            headers["upload-offset"] = str(start)
+        work = self._size / _FLUSHED_BYTES if is_last else 0.0
+        body = _Stretch(self._file, start, end)
+        began = time.monotonic()
+        try:
+            # Where to go on is asked before a piece is sent again.
+            http_.request(_Request(method, path, body, headers, work=work, patience=0.0, stop=self._stop))
+        except PlatformError:
+            http_.upload_rate /= 2
+            raise
+        rate = (end - start) / max(0.001, time.monotonic() - began)
+        # A small piece tells more of the round trip than of the link.
+        if rate > http_.upload_rate or end - start >= _LEAST_PIECE:
+            http_.upload_rate = rate
+        self._length = end
+        return is_last
 
 
 def _exists(http_: _Http, path: str, stop: _Stop | None) -> bool:
@@ -1913,11 +2012,20 @@ def _get_blob(http_: _Http, reference: DataReference, padding: int = 0, stop: _S
         told = f"{reference.length} bytes do not fit into the memory of this program."
         hint = "Read it in pieces: hands.stream(reference), or hands.get(reference.slice(from, to))."
         raise PlatformError("TOO_LARGE", told, hint) from None
-    at = 0
-    for chunk in _stream_blob(http_, reference, stop):
-        data[at : at + len(chunk)] = chunk
-        at += len(chunk)
-    return data
+
+    def read() -> memoryview:
+        at = 0
+        for chunk in _stream_blob(http_, reference, stop):
+            data[at : at + len(chunk)] = chunk
+            at += len(chunk)
+        return data
+
+    try:
+        return read()
+    except PlatformError as error:
+        if error.code != "HASH_MISMATCH":
+            raise
+        return read()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
