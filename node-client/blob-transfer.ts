@@ -4,6 +4,7 @@ import { request as httpsRequest } from "node:https";
 import { digestListBytes } from "../shared/client/data/chunk-reader.ts";
 import type { BlobTransfer, FetchedPart } from "../shared/client/ports.ts";
 import type { BlobName } from "../shared/data-reference.ts";
+import { limits } from "../shared/limits.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
 import { Uplink, type UploadRequest } from "../shared/uplink.ts";
@@ -44,7 +45,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
     },
     async chunks(name, ticket) {
       const headers = { authorization: `Bearer ${ticket}` };
-      const url = new URL(`${address(name.sha256).href}/chunks`);
+      const url = new URL(`${address(name.sha256).href}/chunks?bytes=${limits.chunkBytes}`);
       const response = await send.request(url, { headers, workMs: name.size / hashedBytesPerMs });
       const digests = new Uint8Array(digestListBytes(name.size));
       if ((await readInto(digests, 0, response)) === digests.length) return digests;

@@ -82,14 +82,14 @@ export class MemoryBlobs implements StoredBlobs {
     await pipeline(this.open(sha256, range), sink);
   }
 
-  async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
+  async chunkDigests(sha256: Sha256, chunkBytes: number = limits.chunkBytes): Promise<Buffer | undefined> {
     const bytes = this.#blobs.get(sha256);
     if (!bytes) return undefined;
     const digests: Buffer[] = [];
-    for (let at = 0; at < bytes.length; at += limits.chunkBytes)
+    for (let at = 0; at < bytes.length; at += chunkBytes)
       digests.push(
         createHash("sha256")
-          .update(bytes.subarray(at, at + limits.chunkBytes))
+          .update(bytes.subarray(at, at + chunkBytes))
           .digest(),
       );
     return Buffer.concat(digests);

@@ -268,13 +268,13 @@ export class BlobStore {
   }
 
   /**
-   * SHA-256 of each chunk of `limits.chunkBytes`, 32 bytes each, one after another; undefined when the blob is not here, or was found
-   * damaged.
+   * SHA-256 of each chunk, 32 bytes each, one after another; undefined when the blob is not here, or was found damaged.
+   * @param chunkBytes - `limits.chunkBytes` when absent: digests of those are kept
    */
-  async chunkDigests(sha256: Sha256): Promise<Buffer | undefined> {
+  async chunkDigests(sha256: Sha256, chunkBytes?: number): Promise<Buffer | undefined> {
     const name = await this.stat(sha256);
     try {
-      return name && (await this.#digests.of(name));
+      return name && (await this.#digests.of(name, chunkBytes));
     } catch (error) {
       if ((await this.verify(sha256)) === "damaged") return undefined;
       throw blobError(error);

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { BlobBackend } from "./backend.ts";
 
@@ -13,18 +12,23 @@ const digestBytes = 32;
  */
 export class ChunkDigests {
   readonly #backend: BlobBackend;
-  readonly #underWay = new Map<Sha256, Promise<Buffer>>();
+  readonly #underWay = new Map<string, Promise<Buffer>>();
 
   constructor(backend: BlobBackend) {
     this.#backend = backend;
   }
 
-  /** @throws PlatformError NOT_FOUND, STORE_FAILED when the stored blob is damaged */
-  of(name: BlobName): Promise<Buffer> {
-    let under = this.#underWay.get(name.sha256);
+  /**
+   * @param chunkBytes - digests of chunks of another size are computed each time
+   * @throws PlatformError NOT_FOUND, STORE_FAILED when the stored blob is damaged
+   */
+  of(name: BlobName, chunkBytes: number = limits.chunkBytes): Promise<Buffer> {
+    const key = `${name.sha256} ${chunkBytes}`;
+    let under = this.#underWay.get(key);
     if (!under) {
-      under = this.#find(name).finally(() => this.#underWay.delete(name.sha256));
-      this.#underWay.set(name.sha256, under);
+      const found = chunkBytes === limits.chunkBytes ? this.#find(name) : this.#compute(name, chunkBytes);
+      under = found.finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, under);
     }
     return under;
   }
@@ -32,16 +36,16 @@ export class ChunkDigests {
   async #find(name: BlobName): Promise<Buffer> {
     const kept = await this.#backend.readDigests(name.sha256);
     if (kept?.length === Math.ceil(name.size / limits.chunkBytes) * digestBytes) return kept;
-    const digests = await this.#compute(name);
+    const digests = await this.#compute(name, limits.chunkBytes);
     await this.#backend.keepDigests(name.sha256, digests);
     return digests;
   }
 
-  async #compute({ sha256 }: BlobName): Promise<Buffer> {
+  async #compute({ sha256 }: BlobName, chunkBytes: number): Promise<Buffer> {
     const whole = createHash("sha256");
     const digests: Buffer[] = [];
     let chunk = createHash("sha256");
-    let room: number = limits.chunkBytes;
+    let room = chunkBytes;
     for await (const bytes of this.#backend.open(sha256) as AsyncIterable<Buffer>) {
       whole.update(bytes);
       for (let at = 0; at < bytes.length;) {
@@ -52,10 +56,10 @@ export class ChunkDigests {
         if (room > 0) continue;
         digests.push(chunk.digest());
         chunk = createHash("sha256");
-        room = limits.chunkBytes;
+        room = chunkBytes;
       }
     }
-    if (room < limits.chunkBytes) digests.push(chunk.digest());
+    if (room < chunkBytes) digests.push(chunk.digest());
     if (whole.digest("hex") !== sha256)
       throw new PlatformError("STORE_FAILED", `Blob ${sha256} is damaged in the server's store.`);
     return Buffer.concat(digests);

@@ -290,7 +290,15 @@ export const operations: Record<RouteName, Operation> = {
     id: "readBlobChunks",
     summary: "SHA-256 of each chunk of a blob, for whoever reads ranges of it",
     description:
-      "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed once, together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
+      "Digests of 32 bytes, one after another, of the chunks of X-Chunk-Bytes bytes that start at 0 (the last may be shorter). Computed together with the hash of the whole blob: they are those of the bytes that the blob's name stands for. A reader who trusts this server can check any range that consists of chunks.",
+    query: [
+      {
+        name: "bytes",
+        in: "query",
+        schema: { type: "string", enum: [String(limits.chunkBytes), String(limits.formerChunkBytes)] },
+        description: `Size of the chunks; ${limits.formerChunkBytes} when absent, of which the digests are computed each time.`,
+      },
+    ],
     replies: { 200: { description: "The digests.", content: bytes } },
   },
   "HEAD /api/blobs/{sha256}/upload": {

@@ -149,7 +149,7 @@ describe("[PRECACHE-2] precached data", () => {
   });
 
   it("of ranges takes the chunks that are not here yet, each once, under its own name", async () => {
-    const stack = randomBytes(60 * chunkBytes + 100);
+    const stack = randomBytes(240 * chunkBytes + 100);
     const name = await put(stack);
     const c = await client();
     await c.access.read(name, [chunkBytes, 2 * chunkBytes]);
@@ -160,32 +160,32 @@ describe("[PRECACHE-2] precached data", () => {
     await expect.poll(() => c.has({ sha256: digest(1), size: 0 })).toBe(true);
     c.fetched.length = 0;
     const ranges: [number, number][] = [
-      [0, 40 * chunkBytes],
-      [60 * chunkBytes, name.size],
+      [0, 160 * chunkBytes],
+      [240 * chunkBytes, name.size],
     ];
     c.precacher.start(1, [{ ...name, ranges }]);
     await c.over();
-    expect(c.told.at(-1)).toMatchObject({ haveBytes: 40 * chunkBytes + 100, missedBytes: 0 });
+    expect(c.told.at(-1)).toMatchObject({ haveBytes: 160 * chunkBytes + 100, missedBytes: 0 });
     const range = (from: number, to: number) => `${name.sha256} ${from}-${to}`;
     expect(c.fetched).toEqual([
       range(0, chunkBytes),
-      range(2 * chunkBytes, 32 * chunkBytes),
-      range(32 * chunkBytes, 40 * chunkBytes),
-      range(60 * chunkBytes, name.size),
+      range(2 * chunkBytes, 128 * chunkBytes),
+      range(128 * chunkBytes, 160 * chunkBytes),
+      range(240 * chunkBytes, name.size),
     ]);
-    expect(new Set(await c.cache.list()).size).toBe(41);
+    expect(new Set(await c.cache.list()).size).toBe(161);
     c.fetched.length = 0;
-    expect(await c.access.read(name, [3, 39 * chunkBytes])).toEqual(
-      new Uint8Array(stack.subarray(3, 39 * chunkBytes)),
+    expect(await c.access.read(name, [3, 159 * chunkBytes])).toEqual(
+      new Uint8Array(stack.subarray(3, 159 * chunkBytes)),
     );
     expect(c.fetched).toEqual([]);
   });
 
   it("comes by turns, so that a small one does not wait for another's large one", async () => {
-    const stack = await put(randomBytes(70 * chunkBytes));
+    const stack = await put(randomBytes(280 * chunkBytes));
     const small = await put(randomBytes(1000));
     const c = await client();
-    c.precacher.start(1, [{ ...stack, ranges: [[0, 64 * chunkBytes]] }]);
+    c.precacher.start(1, [{ ...stack, ranges: [[0, 256 * chunkBytes]] }]);
     c.precacher.start(2, [small]);
     await expect.poll(() => c.fetched.length, { timeout: 20_000 }).toBe(3);
     expect(c.fetched.map((one) => one.slice(0, 64))).toEqual([stack.sha256, small.sha256, stack.sha256]);

@@ -6,7 +6,7 @@ import { precacheBytes, precacheItems } from "../../shared/wire/precache.ts";
 
 const { chunkBytes, wholeBytes } = limits;
 const [a, b] = ["a".repeat(64) as Sha256, "b".repeat(64) as Sha256];
-const large = 100 * chunkBytes + 5;
+const large = 400 * chunkBytes + 5;
 
 describe("what references ask of a cache", () => {
   test("a blob once; of a small one any part stands for all", () => {
@@ -29,7 +29,7 @@ describe("what references ask of a cache", () => {
     const ranges = [
       [0, 2 * chunkBytes],
       [5 * chunkBytes, 6 * chunkBytes],
-      [100 * chunkBytes, large],
+      [400 * chunkBytes, large],
     ];
     expect(items).toEqual([{ sha256: a, size: large, ranges }]);
     expect(precacheBytes(items[0]!)).toBe(3 * chunkBytes + 5);

@@ -1,6 +1,7 @@
 import { digestListBytes } from "../../shared/client/data/chunk-reader.ts";
 import type { BlobTransfer, FetchedPart } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
+import { limits } from "../../shared/limits.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { Uplink } from "../../shared/uplink.ts";
 import { hashBytes } from "./hash-bytes.ts";
@@ -53,8 +54,11 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
       const size = digestListBytes(name.size);
       const ms = silenceMs + name.size / hashedBytesPerMs;
       const init: RequestInit = { headers: bearer(ticket), cache: "no-store" };
-      await request(`${address(name.sha256)}/chunks`, init, ms, (response, moved) =>
-        readBehind(response, digests, size, moved),
+      await request(
+        `${address(name.sha256)}/chunks?bytes=${limits.chunkBytes}`,
+        init,
+        ms,
+        (response, moved) => readBehind(response, digests, size, moved),
       );
       if (digests.length === size) return digests.bytes;
       throw wrongLength(name, digests.length, size);

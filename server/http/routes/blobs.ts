@@ -12,7 +12,7 @@ import { UploadConflict, type UploadStretch } from "../../blobs/blob-store.ts";
 import type { BlobOwner } from "../../store/store.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";
-import { hashOf, reply } from "../reply.ts";
+import { hashOf, query, reply } from "../reply.ts";
 
 type Names =
   | "PUT /api/blobs/{sha256}"
@@ -70,12 +70,14 @@ export function blobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "GET /api/blobs/{sha256}/chunks": async (call) => {
       const sha256 = hashOf(call);
       const owner = await readerOf(call, platform, sha256);
-      const digests = (await blobs.stat(sha256, owner)) && (await blobs.chunkDigests(sha256));
+      const { chunkBytes, formerChunkBytes } = limits;
+      const size = query(call, "bytes") === String(chunkBytes) ? chunkBytes : formerChunkBytes;
+      const digests = (await blobs.stat(sha256, owner)) && (await blobs.chunkDigests(sha256, size));
       if (!digests) throw missingBlob(blobs, sha256, owner);
       call.res.set({
         "Cache-Control": "private, max-age=31536000, immutable",
         "Content-Type": "application/octet-stream",
-        "X-Chunk-Bytes": String(limits.chunkBytes),
+        "X-Chunk-Bytes": String(size),
       });
       call.res.end(digests);
     },

@@ -7,6 +7,7 @@ import { ByteCache } from "./byte-cache.ts";
 import { Gate } from "./gate.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts } from "../ports.ts";
+import type { QueuedBlob } from "../session/events.ts";
 
 const { wholeBytes } = limits;
 /** Size of the cache in memory before the shell's cache: slots read the same blobs, and ranges the same stack. */
@@ -36,7 +37,7 @@ export class BlobAccess {
   #busy = 0;
   readonly #quiet = new Set<() => void>();
   #fetching = 0;
-  #toFetch: BlobName[] = [];
+  #toFetch: QueuedBlob[] = [];
   #ticket: string | undefined;
   #connected = false;
   #closed = false;
@@ -125,12 +126,13 @@ export class BlobAccess {
     });
   }
 
-  /** Fetches blobs of queued tasks into the cache, if they are small enough to be fetched whole. */
-  fetchQueued(names: readonly BlobName[]): void {
-    for (const name of names) {
-      const known = this.#memory.has(name.sha256) || this.#underWay.has(name.sha256);
-      if (name.size <= wholeBytes && !known && this.#toFetch.length < queuedFetchesWaiting)
-        this.#toFetch.push(name);
+  /** Fetches data of queued tasks into the cache: blobs that are small enough to be fetched whole, and ranges up to that size. */
+  fetchQueued(blobs: readonly QueuedBlob[]): void {
+    for (const blob of blobs) {
+      const { sha256, size, range } = blob;
+      const isKnown = this.#memory.has(sha256) || this.#underWay.has(sha256);
+      const isFit = size <= wholeBytes || (range && range[1] - range[0] <= wholeBytes);
+      if (isFit && !isKnown && this.#toFetch.length < queuedFetchesWaiting) this.#toFetch.push(blob);
     }
     while (this.#fetching < transfersAtOnce && this.#toFetch.length > 0) this.#fetchNext();
   }
@@ -139,7 +141,8 @@ export class BlobAccess {
     const name = this.#toFetch.shift();
     if (!name) return;
     this.#fetching++;
-    this.#whole(name, false)
+    const fetched = name.size > wholeBytes ? this.read(name, name.range) : this.#whole(name, false);
+    fetched
       .catch((error: unknown) => {
         this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
           sha256: name.sha256,

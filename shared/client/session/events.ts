@@ -6,6 +6,12 @@ import type { PrecacheItem } from "../../wire/precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
 import type { OutboxEntry, SandboxReport } from "../ports.ts";
 
+/** Data of a queued task. */
+export interface QueuedBlob extends BlobName {
+  /** The part of a large blob that the input names. */
+  readonly range?: readonly [number, number] | undefined;
+}
+
 /** An event: the only way into the session. */
 export type SessionEvent =
   | { readonly type: "startAsked" }
@@ -121,7 +127,7 @@ export type SessionInstruction =
       readonly tasks: readonly LeasedTask[];
     }
   /** Fetch blobs into the cache that queued tasks need. */
-  | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
+  | { readonly type: "fetchQueued"; readonly blobs: readonly QueuedBlob[] }
   /** Fetch blobs into the cache behind those that tasks need, and report by `precacheMoved`; until `stopPrecache`. */
   | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
   | { readonly type: "stopPrecache"; readonly id: number }

@@ -387,6 +387,22 @@ describe("[TRANSFER-4] few at a time", () => {
     expect((await Promise.all(needed)).map(({ length }) => length)).toEqual([5, 6]);
   });
 
+  test("ranges of queued tasks are in memory when their tasks read them", async () => {
+    const f = ready();
+    const name = f.add(new Uint8Array(20 * mebibyte).map((_, at) => at % 251));
+    f.access.fetchQueued([
+      { ...name, range: [mebibyte, mebibyte + 65_536] },
+      { ...name, range: [0, 10 * mebibyte] },
+      { ...name, range: [5, 10 ** 12] },
+      name,
+    ]);
+    for (let steps = 0; steps < 20; steps++) await f.clock.step();
+    const moved = [...f.fetched];
+    expect(moved).toEqual([`t1: ${mebibyte}-${mebibyte + 65_536} of ${name.size}`]);
+    expect((await f.access.read(name, [mebibyte + 10, mebibyte + 12]))[0]).toBe((mebibyte + 10) % 251);
+    expect(f.fetched).toEqual(moved);
+  });
+
   test("an output that is not wanted any more is not sent", async () => {
     const f = ready();
     await expect(f.access.upload(new Uint8Array(5), () => false)).rejects.toMatchObject({

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { DataReference } from "../../../shared/data-reference.ts";
+import { encodeValue } from "../../../shared/wire/codec.ts";
 import { limits } from "../../../shared/limits.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
 import type { JobId } from "../../../shared/ids.ts";
@@ -24,6 +26,25 @@ const failed = (index: number) => ({
 });
 
 describe("running tasks", () => {
+  test("[TRANSFER-4] the ranges of large blobs that inputs name are fetched ahead", () => {
+    const h = new SessionHarness();
+    h.join();
+    const stack = new DataReference(sha256Hex(new Uint8Array([9])), 10 ** 10);
+    const input = encodeValue({ images: [stack.slice(5, 10), [stack.slice(100, 2000)]], all: stack });
+    const refs = [{ sha256: stack.sha256, size: stack.size }];
+    const out = h.lease([leased(0), leased(1, { input, refs })]);
+    const [fetched] = ofType(out, "fetchQueued");
+    expect(fetched?.blobs).toEqual([
+      job.kernel,
+      { ...refs[0], range: [5, 10] },
+      { ...refs[0], range: [100, 2000] },
+      ...refs,
+    ]);
+    expect(
+      ofType(h.lease([leased(2, { input: new Uint8Array([0xc1]), refs })]), "fetchQueued"),
+    ).toMatchObject([{ blobs: refs }]);
+  });
+
   test("a lease opens a sandbox, fetches data ahead and runs in the order leased", () => {
     const h = new SessionHarness();
     h.join();
