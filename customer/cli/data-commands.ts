@@ -5,9 +5,11 @@ import * as v from "valibot";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import type { UsageInfo } from "../../shared/wire/rest.ts";
+import type { TransferProgress } from "../blobs.ts";
 import { serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { size, table, writeJson, writeLine } from "./output.ts";
 import { precacheCommand } from "./precache-command.ts";
+import { putShown, transferView } from "./transfer-view.ts";
 
 /** Commands on stored data: blobs, kernels, and usage. */
 export function dataCommands(exit: (code: number) => void): Command[] {
@@ -24,14 +26,16 @@ export function dataCommands(exit: (code: number) => void): Command[] {
 function putCommand(): Command {
   return serverCommand("put", "Store files on the server and print their data references")
     .argument("<files...>", "files, or - for standard input")
+    .option("--quiet", "no progress")
     .addHelpText(
       "after",
       '\nA line a file: its reference as it stands in an input, {"$ref": {"sha256": …, "size": …}}.',
     )
-    .action(async (files: string[], flags: ServerFlags) => {
+    .action(async (files: string[], flags: ServerFlags & { quiet?: boolean }) => {
       await withHands(flags, async (hands) => {
         for (const file of files) {
-          const reference = await hands.put(file === "-" ? process.stdin : file);
+          const [name, source] = file === "-" ? ["standard input", process.stdin] : [file, file];
+          const reference = await putShown(hands, name, source, flags.quiet === true);
           await writeLine(JSON.stringify({ $ref: reference }));
         }
       });
@@ -42,17 +46,22 @@ function getCommand(): Command {
   return serverCommand("get", "Write a blob's bytes to a file or to standard output")
     .argument("<sha256>", "the blob's name")
     .option("--out <file>", "where the bytes go (standard output)")
-    .action(async (name: string, flags: ServerFlags & { out?: string }) => {
+    .option("--quiet", "no progress")
+    .action(async (name: string, flags: ServerFlags & { out?: string; quiet?: boolean }) => {
       const sha256 = hashOf(name);
       await withHands(flags, async (hands) => {
         const reference = await hands.api.blob(sha256);
         const { out } = flags;
         if (out === undefined) return pipeline(hands.stream(reference), process.stdout, { end: false });
-        await pipeline(hands.stream(reference), createWriteStream(out)).catch((error: unknown) => {
-          if (error instanceof PlatformError) throw error;
-          const reason = messageOf(error);
-          throw new PlatformError("BAD_OPTION", `The bytes cannot be written to ${out}: ${reason}.`, error);
-        });
+        const view = transferView(out, flags.quiet);
+        const onProgress = (progress: TransferProgress): void => view.show(progress);
+        await pipeline(hands.stream(reference, { onProgress }), createWriteStream(out))
+          .catch((error: unknown) => {
+            if (error instanceof PlatformError) throw error;
+            const reason = messageOf(error);
+            throw new PlatformError("BAD_OPTION", `The bytes cannot be written to ${out}: ${reason}.`, error);
+          })
+          .finally(() => view.stop());
       });
     });
 }

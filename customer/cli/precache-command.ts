@@ -1,5 +1,4 @@
 import { Option, type Command } from "commander";
-import cliProgress from "cli-progress";
 import * as v from "valibot";
 import { DataReference, dataReferenceSchema } from "../../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
@@ -9,6 +8,7 @@ import type { Hands } from "../hands.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printable, size, writeJson, writeLine } from "./output.ts";
+import { putShown, transferView } from "./transfer-view.ts";
 
 interface PrecacheFlags extends ServerFlags {
   readonly atLeast?: number;
@@ -41,23 +41,25 @@ export function precacheCommand(exit: (code: number) => void): Command {
 
 async function precache(hands: Hands, data: readonly string[], flags: PrecacheFlags): Promise<number> {
   const refs: DataReference[] = [];
-  for (const text of data) refs.push((await parseReference(hands, text)) ?? (await hands.put(text)));
   const { atLeast, stay = false, quiet = false } = flags;
+  for (const text of data)
+    refs.push((await parseReference(hands, text)) ?? (await putShown(hands, text, text, quiet)));
   const requires: Requirements = {
     ...(flags.kind && { kind: flags.kind }),
     ...(flags.trusted && { trusted: true }),
   };
-  const view = quiet ? undefined : byteBar();
+  const view = transferView("precache", quiet);
   const precaching = hands.precache(refs, {
     requires,
     ...(atLeast !== undefined && { atLeast }),
     stay,
-    onProgress: (progress) => view?.show(progress),
+    onProgress: ({ bytes, clients, haveBytes }) =>
+      view.show({ bytes: haveBytes, totalBytes: bytes * clients }),
   });
   process.once("SIGINT", () => precaching.stop());
-  let end = await precaching.then((progress) => progress).finally(() => !stay && view?.stop());
+  let end = await precaching.then((progress) => progress).finally(() => stay || view.stop());
   if (stay) {
-    await precaching.ended.finally(() => view?.stop());
+    await precaching.ended.finally(() => view.stop());
     end = precaching.progress ?? end;
   }
   await (flags.json ? writeJson(end) : writeLine(describe(end)));
@@ -86,32 +88,4 @@ function describe({ bytes, clients, have, short, paused, problems }: PrecachePro
   return printable(
     [`${have} of ${clients} clients have ${size(bytes)}${others.join("")}.`, ...lines].join("\n"),
   );
-}
-
-/** A bar over the bytes of all clients on a terminal; elsewhere the final line is enough. */
-function byteBar(): { show(progress: PrecacheProgress): void; stop(): void } | undefined {
-  if (!process.stderr.isTTY) return undefined;
-  const bar = new cliProgress.SingleBar(
-    {
-      format: "precache {bar} {percentage}% | {have}/{clients} clients | {moved} of {all}",
-      hideCursor: true,
-      stream: process.stderr,
-      fps: 5,
-    },
-    cliProgress.Presets.shades_grey,
-  );
-  let started = false;
-  return {
-    show({ bytes, clients, have, haveBytes }) {
-      const all = Math.max(1, bytes * clients);
-      const payload = { have, clients, moved: size(haveBytes), all: size(bytes * clients) };
-      if (!started) bar.start(all, haveBytes, payload);
-      started = true;
-      bar.setTotal(all);
-      bar.update(haveBytes, payload);
-    },
-    stop() {
-      if (started) bar.stop();
-    },
-  };
 }

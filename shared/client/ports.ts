@@ -62,6 +62,12 @@ export interface TransportConnection {
   close(code: number, reason: string): void;
 }
 
+/** Data of a queued task. */
+export interface QueuedBlob extends BlobName {
+  /** The part of a large blob that the input names. */
+  readonly range?: readonly [number, number] | undefined;
+}
+
 /** The fetched beginning of a transfer. */
 export interface FetchedPart {
   /** A buffer for all bytes of the transfer. */

@@ -1,11 +1,14 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connect } from "../../customer/connect.ts";
 import type { TransferProgress } from "../../customer/blobs.ts";
 import { Link, type LinkShape } from "../support/link/link.ts";
-import { temporaryDirectory } from "../support/processes.ts";
+import { launcher, temporaryDirectory } from "../support/processes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { python, PythonProgram, whySkipped } from "../python/programs.ts";
 
@@ -73,4 +76,21 @@ describe("[TRANSFER-1] [TRANSFER-2] over a link whose connections are reset agai
     expect(connections).toBeGreaterThan(4);
     for (const moved of [up, down]) expect(moved).toBeLessThan(1.2 * bytes.length);
   });
+});
+
+it("`manyhands put` tells on standard error how far it is", async () => {
+  const { server, link } = await linked({ upMbitPerS: 6 });
+  const folder = await temporaryDirectory();
+  await writeFile(join(folder, "large"), bytes);
+  const put = spawn(
+    process.execPath,
+    [launcher, "put", "large", "--server", link.url, "--token", server.token],
+    {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const [out, err, [code]] = await Promise.all([text(put.stdout), text(put.stderr), once(put, "close")]);
+  expect([code, JSON.parse(out)]).toMatchObject([0, { $ref: { size: bytes.length } }]);
+  expect(err).toMatch(/^large: [\d.]+ MiB of 5\.7 MiB \(\d+%, [\d.]+ [KM]iB\/s\)\n/);
 });

@@ -6,8 +6,7 @@ import { backoffMs } from "../../backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
 import { Gate } from "./gate.ts";
 import { ChunkReader } from "./chunk-reader.ts";
-import type { ClientPorts } from "../ports.ts";
-import type { QueuedBlob } from "../session/events.ts";
+import type { ClientPorts, QueuedBlob } from "../ports.ts";
 
 const { wholeBytes } = limits;
 /** Size of the cache in memory before the shell's cache: slots read the same blobs, and ranges the same stack. */

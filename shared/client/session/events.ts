@@ -4,13 +4,7 @@ import type { Sha256, TaskIndex } from "../../ids.ts";
 import type { Identity } from "../../wire/identity.ts";
 import type { PrecacheItem } from "../../wire/precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
-import type { OutboxEntry, SandboxReport } from "../ports.ts";
-
-/** Data of a queued task. */
-export interface QueuedBlob extends BlobName {
-  /** The part of a large blob that the input names. */
-  readonly range?: readonly [number, number] | undefined;
-}
+import type { OutboxEntry, QueuedBlob, SandboxReport } from "../ports.ts";
 
 /** An event: the only way into the session. */
 export type SessionEvent =

@@ -1,4 +1,4 @@
-import type { QueuedBlob } from "./events.ts";
+import type { QueuedBlob } from "../ports.ts";
 import type { JobId, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import { endOfMessagePack, messagePackBounds } from "../../wire/messagepack-walk.ts";
