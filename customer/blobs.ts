@@ -149,7 +149,7 @@ async function upload(
     return reference;
   }
   const wasNew = await (reference.size > ungatedBytes
-    ? http.uploads.run(() => send(http, reference, body, options))
+    ? http.gateUpload(() => send(http, reference, body, options))
     : send(http, reference, body, options));
   if (wasNew) newsOf.set(http, news + 1);
   else newsOf.delete(http);
@@ -200,7 +200,7 @@ async function send(
     });
   };
   await http.repeat(
-    () => http.uplink.upload(size, part, ask, moved),
+    () => http.sendUpload(size, part, ask, moved),
     () => part.length,
     signal,
   );

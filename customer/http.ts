@@ -1,8 +1,8 @@
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
-import { Gate } from "../shared/client/data/gate.ts";
-import { Uplink } from "../shared/uplink.ts";
+import { createGate } from "../shared/client/data/gate.ts";
+import { createUplink } from "../shared/uplink.ts";
 import { version } from "../shared/version.ts";
 import { SilenceError } from "../system/silence.ts";
 import type { Fetch } from "./fetch.ts";
@@ -64,9 +64,9 @@ const awayCodes: ReadonlySet<ErrorCode> = new Set(["UNREACHABLE", "TIMED_OUT", "
 export class HttpClient {
   readonly outage: OutageWatch;
   /** Uploads in pieces. */
-  readonly uplink = new Uplink(() => performance.now());
+  readonly sendUpload = createUplink(() => performance.now());
   /** Large uploads under way; three use a link of 150 ms as well as more would. */
-  readonly uploads = new Gate(3);
+  readonly gateUpload = createGate(3);
   /** Addresses, with the present one first. */
   readonly #urls: string[];
   readonly #options: HttpOptions;

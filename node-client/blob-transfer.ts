@@ -7,7 +7,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import { limits } from "../shared/limits.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { Sha256 } from "../shared/ids.ts";
-import { Uplink, type UploadRequest } from "../shared/uplink.ts";
+import { createUplink, type UploadRequest } from "../shared/uplink.ts";
 import { Connections, watchSilence } from "../system/connections.ts";
 import { bufferTransferred } from "../system/garbage.ts";
 
@@ -30,7 +30,7 @@ const refusalBytes = 64 * 1024;
 export function createBlobTransfer(server: () => string, silenceMs = usualSilenceMs): BlobTransfer {
   const address = (sha256: string): URL => new URL(`api/blobs/${sha256}`, server());
   const send = new Sender(silenceMs);
-  const uplink = new Uplink(() => performance.now());
+  const sendUpload = createUplink(() => performance.now());
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
       // An HTTP range cannot be empty.
@@ -57,7 +57,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
     async upload(bytes, ticket, part = { length: 0, isBegun: false }) {
       const sha256 = (part.sha256 ??= createHash("sha256").update(bytes).digest("hex") as Sha256);
       const type = "application/octet-stream";
-      await uplink.upload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
+      await sendUpload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
         const response = await send.request(new URL(address(sha256).href + suffix), {
           method,
           headers: { authorization: `Bearer ${ticket}`, "content-type": type, ...headers },

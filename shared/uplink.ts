@@ -29,86 +29,73 @@ const mostPieceBytes = 64 * 1024 ** 2;
 /** Times that one try asks again where to go on. */
 const mostQuestions = 3;
 
-/** Sends uploads in pieces that fit the link, and goes on with those that broke off. */
-export class Uplink {
-  #bytesPerMs = firstBytesPerMs;
-  readonly #now: () => number;
+/**
+ * Sends what the server does not have of `size` bytes.
+ * @param part - kept by the caller for the next try
+ * @param send - resolves with `Upload-Offset` of the reply
+ * @param moved - called when the server has taken a piece
+ * @throws PlatformError the refusal of a request
+ */
+export type SendUpload = (
+  size: number,
+  part: SentPart,
+  send: (request: UploadRequest) => Promise<number>,
+  moved?: () => void,
+) => Promise<void>;
 
-  /** @param now - milliseconds, monotonic */
-  constructor(now: () => number) {
-    this.#now = now;
+/**
+ * Makes the sender of a client's uploads: in pieces that fit the link, and going on with those that broke off.
+ * @param now - milliseconds, monotonic
+ */
+export function createUplink(now: () => number): SendUpload {
+  let bytesPerMs = firstBytesPerMs;
+
+  /** @returns whether it was the last piece */
+  async function sendPiece(...[size, part, send]: Parameters<SendUpload>): Promise<boolean> {
+    const start = part.length;
+    const piece = Math.min(mostPieceBytes, Math.max(leastPieceBytes, bytesPerMs * pieceMs));
+    const isLast = size - start <= 1.5 * piece;
+    const end = isLast ? size : start + Math.floor(piece);
+    const headers = { "upload-complete": isLast ? "?1" : "?0", "upload-length": `${size}` };
+    const begunAt = now();
+    try {
+      await send(
+        start > 0
+          ? {
+              method: "PATCH",
+              suffix: "/upload",
+              headers: { ...headers, "upload-offset": `${start}` },
+              start,
+              end,
+            }
+          : { method: "PUT", suffix: "", headers, start, end },
+      );
+    } catch (error) {
+      bytesPerMs /= 2;
+      throw error;
+    }
+    const measured = (end - start) / Math.max(1, now() - begunAt);
+    // A small piece tells more of the round trip than of the link.
+    if (measured > bytesPerMs || end - start >= leastPieceBytes) bytesPerMs = measured;
+    part.length = end;
+    return isLast;
   }
 
-  /**
-   * Sends what the server does not have of `size` bytes.
-   * @param part - kept by the caller for the next try
-   * @param send - resolves with `Upload-Offset` of the reply
-   * @param moved - called when the server has taken a piece
-   * @throws PlatformError the refusal of a request
-   */
-  async upload(
-    size: number,
-    part: SentPart,
-    send: (request: UploadRequest) => Promise<number>,
-    moved?: () => void,
-  ): Promise<void> {
+  return async (size, part, send, moved) => {
     for (let questions = 0; ;) {
       if (part.isBegun)
         part.length = await send({ method: "HEAD", suffix: "/upload", headers: {}, start: 0, end: 0 });
       part.isBegun = true;
       moved?.();
       try {
-        await this.#send(size, part, send, moved);
+        for (let isLast = false; !isLast; moved?.()) isLast = await sendPiece(size, part, send);
         return;
       } catch (error) {
         // Another upload of the same sender went on with it, or the server let go of it.
-        const isElsewhere =
-          part.length > 0 &&
-          error instanceof PlatformError &&
-          (error.code === "CONFLICT" || error.code === "NOT_FOUND");
+        const { code } = PlatformError.from(error);
+        const isElsewhere = part.length > 0 && (code === "CONFLICT" || code === "NOT_FOUND");
         if (!isElsewhere || ++questions > mostQuestions) throw error;
       }
     }
-  }
-
-  async #send(
-    size: number,
-    part: SentPart,
-    send: (request: UploadRequest) => Promise<number>,
-    moved?: () => void,
-  ): Promise<void> {
-    for (let isLast = false; !isLast;) {
-      const start = part.length;
-      const piece = Math.min(mostPieceBytes, Math.max(leastPieceBytes, this.#bytesPerMs * pieceMs));
-      isLast = size - start <= 1.5 * piece;
-      const end = isLast ? size : start + Math.floor(piece);
-      const headers: Record<string, string> = {
-        "upload-complete": isLast ? "?1" : "?0",
-        "upload-length": String(size),
-      };
-      if (start > 0) headers["upload-offset"] = String(start);
-      const begunAt = this.#now();
-      try {
-        await send({
-          method: start > 0 ? "PATCH" : "PUT",
-          suffix: start > 0 ? "/upload" : "",
-          headers,
-          start,
-          end,
-        });
-      } catch (error) {
-        this.#bytesPerMs /= 2;
-        throw error;
-      }
-      this.#measure(end - start, this.#now() - begunAt);
-      part.length = end;
-      moved?.();
-    }
-  }
-
-  /** A small piece tells more of the round trip than of the link. */
-  #measure(bytes: number, ms: number): void {
-    const bytesPerMs = bytes / Math.max(1, ms);
-    if (bytesPerMs > this.#bytesPerMs || bytes >= leastPieceBytes) this.#bytesPerMs = bytesPerMs;
-  }
+  };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PlatformError } from "../shared/errors.ts";
-import { Uplink, type UploadRequest } from "../shared/uplink.ts";
+import { createUplink, type UploadRequest } from "../shared/uplink.ts";
 
 const kib = 1024;
 
@@ -12,7 +12,7 @@ class Far {
   bytesPerMs: number;
   /** Called with each request before it is served. */
   before: (request: UploadRequest) => void = () => undefined;
-  readonly uplink = new Uplink(() => this.now);
+  readonly upload = createUplink(() => this.now);
 
   constructor(bytesPerMs: number) {
     this.bytesPerMs = bytesPerMs;
@@ -33,9 +33,9 @@ class Far {
 describe("[TRANSFER-3] pieces of an upload", () => {
   test("what is small goes at once, larger uploads in pieces of about 4 s", async () => {
     const far = new Far(100);
-    await far.uplink.upload(300 * kib, { length: 0, isBegun: false }, far.send);
+    await far.upload(300 * kib, { length: 0, isBegun: false }, far.send);
     expect(far.asked.splice(0)).toEqual([`PUT 0-${300 * kib} ?1`]);
-    await far.uplink.upload(4000 * kib, { length: 0, isBegun: false }, far.send);
+    await far.upload(4000 * kib, { length: 0, isBegun: false }, far.send);
     expect(far.has).toBe(4000 * kib);
     expect(far.asked[0]).toMatch(/^PUT 0-\d+ \?0$/);
     expect(far.asked.at(-1)).toMatch(/^PATCH \d+-4096000 \?1$/);
@@ -46,11 +46,10 @@ describe("[TRANSFER-3] pieces of an upload", () => {
 
   test("a fast link takes large uploads at once, and small ones do not make it look slow", async () => {
     const far = new Far(100_000);
-    await far.uplink.upload(1024 * kib, { length: 0, isBegun: false }, far.send);
+    await far.upload(1024 * kib, { length: 0, isBegun: false }, far.send);
     far.asked.length = 0;
-    for (let count = 0; count < 10; count++)
-      await far.uplink.upload(10, { length: 0, isBegun: false }, far.send);
-    await far.uplink.upload(20_000 * kib, { length: 0, isBegun: false }, far.send);
+    for (let count = 0; count < 10; count++) await far.upload(10, { length: 0, isBegun: false }, far.send);
+    await far.upload(20_000 * kib, { length: 0, isBegun: false }, far.send);
     expect(far.asked.slice(10)).toEqual([`PUT 0-${20_000 * kib} ?1`]);
   });
 
@@ -61,7 +60,7 @@ describe("[TRANSFER-3] pieces of an upload", () => {
       if (method !== "HEAD") throw new PlatformError("UNREACHABLE", "cut");
     };
     for (let tries = 0; tries < 5; tries++)
-      await expect(far.uplink.upload(1000 * kib, part, far.send)).rejects.toMatchObject({
+      await expect(far.upload(1000 * kib, part, far.send)).rejects.toMatchObject({
         code: "UNREACHABLE",
       });
     expect(far.asked.at(-1)).toBe(`PUT 0-${64 * kib} ?0`);
@@ -76,9 +75,9 @@ describe("[TRANSFER-2] an upload that broke off", () => {
       far.has = 150 * kib;
       throw new PlatformError("UNREACHABLE", "cut");
     };
-    await expect(far.uplink.upload(300 * kib, part, far.send)).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(far.upload(300 * kib, part, far.send)).rejects.toMatchObject({ code: "UNREACHABLE" });
     far.before = () => undefined;
-    await far.uplink.upload(300 * kib, part, far.send);
+    await far.upload(300 * kib, part, far.send);
     expect(far.asked).toEqual([`PUT 0-${300 * kib} ?1`, "HEAD 0-0", `PATCH ${150 * kib}-${300 * kib} ?1`]);
   });
 
@@ -89,7 +88,7 @@ describe("[TRANSFER-2] an upload that broke off", () => {
       if (method !== "PATCH" || others++ > 0) return;
       far.has = 0;
     };
-    await far.uplink.upload(1000 * kib, { length: 0, isBegun: false }, far.send);
+    await far.upload(1000 * kib, { length: 0, isBegun: false }, far.send);
     expect(far.has).toBe(1000 * kib);
     expect(far.asked.filter((one) => one.startsWith("HEAD"))).toHaveLength(1);
     expect(far.asked.filter((one) => one.startsWith("PUT"))).toHaveLength(2);
@@ -100,9 +99,9 @@ describe("[TRANSFER-2] an upload that broke off", () => {
     far.before = ({ method }) => {
       if (method === "PATCH") throw new PlatformError("CONFLICT", "another byte is next");
     };
-    await expect(
-      far.uplink.upload(1000 * kib, { length: 0, isBegun: false }, far.send),
-    ).rejects.toMatchObject({ code: "CONFLICT" });
+    await expect(far.upload(1000 * kib, { length: 0, isBegun: false }, far.send)).rejects.toMatchObject({
+      code: "CONFLICT",
+    });
     expect(far.asked.length).toBeLessThan(12);
   });
 });

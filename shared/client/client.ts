@@ -189,6 +189,10 @@ class ClientRuntime implements Client {
         return this.#sandboxes.run(instruction);
       case "fetchQueued":
         return this.#blobs.fetchQueued(instruction.blobs);
+      case "fetchRanges":
+        return this.#withPrecacher((precacher) =>
+          this.#blobs.fetchQueued(precacher.rangesIn(instruction.input)),
+        );
       case "startPrecache":
         return this.#withPrecacher((precacher) => precacher.start(instruction.id, instruction.blobs));
       case "stopPrecache":

@@ -12,6 +12,7 @@ import {
   squares,
   submitJob,
 } from "../support/jobs.ts";
+import { Link } from "../support/link/link.ts";
 import {
   startClientProcess,
   startServerProcess,
@@ -63,6 +64,37 @@ describe("the volunteer page", () => {
       id,
       starts.map((at) => [...stack.subarray(at, at + 1000)]),
     );
+  });
+
+  test("[TRANSFER-1] [TRANSFER-2] gets data and output over a link that is reset sooner than either takes", async () => {
+    const server = await startServerProcess(await temporaryDirectory());
+    const link = await Link.start(server.url, {
+      rttMs: 20,
+      upMbitPerS: 8,
+      downMbitPerS: 8,
+      loss: 0,
+      resetEveryMs: 2_000,
+    });
+    onTestFinished(() => link.close());
+    const data = randomBytes(5_000_000);
+    const sha256 = createHash("sha256").update(data).digest("hex");
+    const put = await fetch(`${server.url}/api/blobs/${sha256}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${server.token}` },
+      body: data,
+    });
+    expect(put.status).toBe(201);
+    const kernel = "export default async (ref, ctx) => (await ctx.data(ref)).map((byte) => byte ^ 1);";
+    const inputs = [{ $ref: { sha256, size: data.length } }];
+    const id = await submitJob(server, kernel, inputs, { verify: "off" });
+    await openPage(link);
+    await until(finished(server, id));
+    const results = await fetch(`${server.url}/api/jobs/${id}/results`, {
+      headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
+    });
+    const [line] = (await results.text()).split("\n");
+    const { output } = JSON.parse(line!) as { output: { $bytes: string } };
+    expect(Buffer.from(output.$bytes, "base64").equals(data.map((byte) => byte ^ 1))).toBe(true);
   });
 
   test("one click starts it; it computes, shows for whom, and says when there is nothing to do", async () => {

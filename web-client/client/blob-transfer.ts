@@ -3,7 +3,7 @@ import type { BlobTransfer, FetchedPart } from "../../shared/client/ports.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { limits } from "../../shared/limits.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { Uplink } from "../../shared/uplink.ts";
+import { createUplink } from "../../shared/uplink.ts";
 import { hashBytes } from "./hash-bytes.ts";
 
 /** A transfer that moves no byte for so long is given up; the core tries again (SPEC.md [WAIT-2]). */
@@ -18,7 +18,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
   const address = (sha256: string): string => `${server()}api/blobs/${sha256}`;
   /** Asks the server for a redirect to where the blob is, except for a while after that failed (SPEC.md [BLOB-5]). */
   let direct = "?direct=1";
-  const uplink = new Uplink(() => performance.now());
+  const sendUpload = createUplink(() => performance.now());
   const bearer = (ticket: string): Record<string, string> => ({ authorization: `Bearer ${ticket}` });
   return {
     async fetch(name, range, ticket, part = { bytes: new Uint8Array(), length: 0 }) {
@@ -66,7 +66,7 @@ export function createBlobTransfer(server: () => string, silenceMs = usualSilenc
     hash: hashBytes,
     async upload(bytes, ticket, part = { length: 0, isBegun: false }) {
       const sha256 = (part.sha256 ??= await hashBytes(bytes));
-      await uplink.upload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
+      await sendUpload(bytes.length, part, async ({ method, suffix, headers, start, end }) => {
         let offset = 0;
         const init: RequestInit = { method, headers: { ...bearer(ticket), ...headers } };
         if (method !== "HEAD") init.body = bytes.subarray(start, end) as Uint8Array<ArrayBuffer>;

@@ -11,7 +11,7 @@ export {
 } from "../../shared/client/sandbox/runner-failure.ts";
 export { errorCodes, messageOf, PlatformError } from "../../shared/errors.ts";
 export { limits } from "../../shared/limits.ts";
-export { checkMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
+export { checkMessagePack, endOfMessagePack, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 export { ownBytes, plainBytes } from "../../shared/wire/plain-bytes.ts";
 export {
   isColumn,
@@ -27,4 +27,5 @@ export {
   HeldValue,
   ValueReader,
 } from "../../shared/wire/value-decoder.ts";
+export { extensions, readReference } from "../../shared/wire/value-forms.ts";
 export { Unfit, ValueEncoder } from "../../shared/wire/value-encoder.ts";

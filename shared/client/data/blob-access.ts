@@ -4,7 +4,7 @@ import type { Sha256 } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import { backoffMs } from "../../backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
-import { Gate } from "./gate.ts";
+import { createGate } from "./gate.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts, QueuedBlob } from "../ports.ts";
 
@@ -30,8 +30,8 @@ export class BlobAccess {
   /** Fetches under way. Readers share the bytes, so no reader may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
-  readonly #downloads = new Gate(transfersAtOnce);
-  readonly #uploads = new Gate(transfersAtOnce);
+  readonly #downloads = createGate(transfersAtOnce);
+  readonly #uploads = createGate(transfersAtOnce);
   /** Number of transfers that tasks wait for, or will soon; `#quiet` has the callers that wait for 0. */
   #busy = 0;
   readonly #quiet = new Set<() => void>();
@@ -140,7 +140,7 @@ export class BlobAccess {
     const name = this.#toFetch.shift();
     if (!name) return;
     this.#fetching++;
-    const fetched = name.size > wholeBytes ? this.read(name, name.range) : this.#whole(name, false);
+    const fetched = name.size > wholeBytes ? this.read(name, name.range) : this.#whole(name);
     fetched
       .catch((error: unknown) => {
         this.#ports.log("debug", "A blob of a queued task could not be fetched.", {
@@ -161,19 +161,17 @@ export class BlobAccess {
    */
   upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
     const part = { length: 0, isBegun: false };
-    return this.#uploads.run(async () => {
-      if (isWanted?.() === false)
-        throw new PlatformError("JOB_CANCELLED", "The output is not wanted any more.");
+    return this.#uploads(async () => {
+      if (isWanted?.() === false) throw new PlatformError("JOB_CANCELLED", "The output is not wanted.");
       return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket, part), { part, isWanted });
     });
   }
 
-  /** @param isUrgent - whether a task waits for it */
-  #whole(name: BlobName, isUrgent = true): Promise<Uint8Array> {
+  #whole(name: BlobName): Promise<Uint8Array> {
     const kept = this.#memory.get(name.sha256);
     if (kept?.length === name.size) return Promise.resolve(kept);
     return this.#once(name.sha256, async () => {
-      const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name, isUrgent));
+      const bytes = (await this.#cached(name)) ?? (await this.#fetchAndCache(name));
       if (bytes.length <= wholeBytes) this.#memory.put(name.sha256, bytes);
       return bytes;
     });
@@ -199,8 +197,8 @@ export class BlobAccess {
     }
   }
 
-  async #fetchAndCache(name: BlobName, isUrgent: boolean): Promise<Uint8Array> {
-    const bytes = await this.#fetch(name, undefined, undefined, isUrgent);
+  async #fetchAndCache(name: BlobName): Promise<Uint8Array> {
+    const bytes = await this.#fetch(name, undefined);
     this.#ports.cache.put(name.sha256, bytes).catch((error: unknown) => {
       this.#ports.log("debug", "A blob could not be cached.", { sha256: name.sha256, error });
     });
@@ -211,11 +209,10 @@ export class BlobAccess {
     name: BlobName,
     range: Range | undefined,
     check?: (bytes: Uint8Array) => Promise<void>,
-    isUrgent = true,
   ): Promise<Uint8Array> {
     this.#busy++;
     try {
-      return await this.#downloads.run(() => this.#transfer(name, range, check), isUrgent);
+      return await this.#downloads(() => this.#transfer(name, range, check));
     } finally {
       if (--this.#busy === 0) for (const wake of this.#quiet) wake();
     }

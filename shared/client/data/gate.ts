@@ -1,30 +1,18 @@
-/** Lets a few transfers run at a time; the others wait in their order, urgent ones in front. */
-export class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-  /** The first waiting ones, which are urgent. */
-  #urgent = 0;
+/** Runs a transfer in its turn. */
+export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
 
-  constructor(atOnce: number) {
-    this.#free = atOnce;
-  }
-
-  async run<T>(work: () => Promise<T>, isUrgent = false): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else
-      await new Promise<void>((resolve) => {
-        if (isUrgent) this.#waiting.splice(this.#urgent++, 0, resolve);
-        else this.#waiting.push(resolve);
-      });
+/** Lets a few transfers run at a time; the others wait in their order. */
+export function createGate(free: number): Gate {
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (!next) this.#free++;
-      else {
-        if (this.#urgent > 0) this.#urgent--;
-        next();
-      }
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
     }
-  }
+  };
 }

@@ -3,8 +3,9 @@ import type { Sha256 } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import { precacheBytes, type PrecacheItem } from "../../wire/precache.ts";
 import type { BlobAccess } from "./blob-access.ts";
-import type { ClientPorts } from "../ports.ts";
+import type { ClientPorts, QueuedBlob } from "../ports.ts";
 import { fetchItems, type FetchTarget } from "./precache-fetch.ts";
+import { rangesIn } from "./queued-ranges.ts";
 import { PrecacheRoom } from "./precache-room.ts";
 
 /** Progress of a precache on this client. */
@@ -50,6 +51,11 @@ export class Precacher {
     this.#blobs = blobs;
     this.#room = new PrecacheRoom(blobs, ports.clock, () => parts.held());
     this.#moved = (id, reach) => parts.moved(id, reach);
+  }
+
+  /** The ranges of large blobs that an input names. */
+  rangesIn(input: Uint8Array): QueuedBlob[] {
+    return rangesIn(input);
   }
 
   start(id: number, items: readonly PrecacheItem[]): void {

@@ -4,7 +4,7 @@ import type { Sha256, TaskIndex } from "../../ids.ts";
 import type { Identity } from "../../wire/identity.ts";
 import type { PrecacheItem } from "../../wire/precache.ts";
 import type { ClientMessage, Failure, LeasedTask, LeaseKey, ServerMessage } from "../../wire/protocol.ts";
-import type { OutboxEntry, QueuedBlob, SandboxReport } from "../ports.ts";
+import type { OutboxEntry, SandboxReport } from "../ports.ts";
 
 /** An event: the only way into the session. */
 export type SessionEvent =
@@ -121,7 +121,9 @@ export type SessionInstruction =
       readonly tasks: readonly LeasedTask[];
     }
   /** Fetch blobs into the cache that queued tasks need. */
-  | { readonly type: "fetchQueued"; readonly blobs: readonly QueuedBlob[] }
+  | { readonly type: "fetchQueued"; readonly blobs: readonly BlobName[] }
+  /** Fetches the ranges of large blobs that the input of a queued task names. */
+  | { readonly type: "fetchRanges"; readonly input: Uint8Array }
   /** Fetch blobs into the cache behind those that tasks need, and report by `precacheMoved`; until `stopPrecache`. */
   | { readonly type: "startPrecache"; readonly id: number; readonly blobs: readonly PrecacheItem[] }
   | { readonly type: "stopPrecache"; readonly id: number }

@@ -1,8 +1,6 @@
-import type { QueuedBlob } from "../ports.ts";
+import type { BlobName } from "../../data-reference.ts";
 import type { JobId, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
-import { endOfMessagePack, messagePackBounds } from "../../wire/messagepack-walk.ts";
-import { extensions, readReference } from "../../wire/value-forms.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey } from "../../wire/protocol.ts";
 import { forgetResult, redeliver } from "./delivery.ts";
 import { rerunBundle } from "./bundles.ts";
@@ -28,7 +26,7 @@ export function takeLease(
 ): void {
   const job = jobOf(state, descriptor);
   const refused: LeaseKey[] = [];
-  const blobs: QueuedBlob[] = job.tasks.size === 0 ? [descriptor.kernel] : [];
+  const blobs: BlobName[] = job.tasks.size === 0 ? [descriptor.kernel] : [];
   // Leases may have left the server before this client's last `want` arrived.
   let room = state.mode === "running" ? limits.tasksHeldPerClient - heldCount(state) : 0;
   for (const task of tasks) {
@@ -44,7 +42,7 @@ export function takeLease(
   if (blobs.length > 0 && job.tasks.size > 0) state.out.push({ type: "fetchQueued", blobs });
 }
 
-function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: QueuedBlob[]): void {
+function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: BlobName[]): void {
   const held: HeldTask = {
     job,
     task,
@@ -60,23 +58,9 @@ function addTask(state: SessionState, job: HeldJob, task: LeasedTask, blobs: Que
   const bytes = task.input instanceof Uint8Array ? task.input.length : 0;
   state.meanInputBytes += (bytes - state.meanInputBytes) / 16;
   if (!(task.input instanceof Uint8Array)) blobs.push(task.input);
-  else if (task.refs?.some(({ size }) => size > limits.wholeBytes)) blobs.push(...rangesIn(task.input));
+  else if (task.refs?.some(({ size }) => size > limits.wholeBytes))
+    state.out.push({ type: "fetchRanges", input: task.input });
   if (task.refs) blobs.push(...task.refs);
-}
-
-/** The references with a range in an input. What is no value yields none: its kernel is told. */
-function rangesIn(input: Uint8Array): QueuedBlob[] {
-  const found: QueuedBlob[] = [];
-  try {
-    endOfMessagePack(input, 0, messagePackBounds.value, (type, bytes, from, to) => {
-      const { sha256, size, range } = (type === extensions.reference && readReference(bytes, from, to)) || {};
-      if (sha256 && size && range) found.push({ sha256, size, range });
-      return true;
-    });
-  } catch {
-    // The kernel's sandbox refuses it.
-  }
-  return found;
 }
 
 function renew(state: SessionState, held: HeldTask, task: LeasedTask): void {

@@ -4,6 +4,7 @@ import { encodeValue } from "../../../shared/wire/codec.ts";
 import { limits } from "../../../shared/limits.ts";
 import { sha256Hex } from "../../../shared/hash.ts";
 import type { JobId } from "../../../shared/ids.ts";
+import { rangesIn } from "../../../shared/client/data/queued-ranges.ts";
 import { statusOf } from "../../../shared/client/status.ts";
 import {
   descriptor,
@@ -33,16 +34,12 @@ describe("running tasks", () => {
     const input = encodeValue({ images: [stack.slice(5, 10), [stack.slice(100, 2000)]], all: stack });
     const refs = [{ sha256: stack.sha256, size: stack.size }];
     const out = h.lease([leased(0), leased(1, { input, refs })]);
-    const [fetched] = ofType(out, "fetchQueued");
-    expect(fetched?.blobs).toEqual([
-      job.kernel,
+    expect(ofType(out, "fetchRanges")).toEqual([{ type: "fetchRanges", input }]);
+    expect(rangesIn(input)).toEqual([
       { ...refs[0], range: [5, 10] },
       { ...refs[0], range: [100, 2000] },
-      ...refs,
     ]);
-    expect(
-      ofType(h.lease([leased(2, { input: new Uint8Array([0xc1]), refs })]), "fetchQueued"),
-    ).toMatchObject([{ blobs: refs }]);
+    expect(rangesIn(new Uint8Array([0xc1]))).toEqual([]);
   });
 
   test("a lease opens a sandbox, fetches data ahead and runs in the order leased", () => {
