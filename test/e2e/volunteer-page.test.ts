@@ -76,7 +76,7 @@ describe("the volunteer page", () => {
       resetEveryMs: 2_000,
     });
     onTestFinished(() => link.close());
-    const data = randomBytes(5_000_000);
+    const data = randomBytes(3_000_000);
     const sha256 = createHash("sha256").update(data).digest("hex");
     const put = await fetch(`${server.url}/api/blobs/${sha256}`, {
       method: "PUT",
@@ -88,7 +88,7 @@ describe("the volunteer page", () => {
     const inputs = [{ $ref: { sha256, size: data.length } }];
     const id = await submitJob(server, kernel, inputs, { verify: "off" });
     await openPage(link);
-    await until(finished(server, id));
+    await until(finished(server, id), 90_000);
     const results = await fetch(`${server.url}/api/jobs/${id}/results`, {
       headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
     });
