@@ -155,10 +155,14 @@ function answerPreflight(_req: Request, res: Response, next: NextFunction): void
     .sendStatus(204);
 }
 
-/** Refuses unknown host names. A valid token lifts this: no page of another site has one, and programs may use any name of the server. */
+/**
+ * Refuses unknown host names. A valid token lifts this: no page of another site has one, and programs may use any name of the server. So
+ * does the absence of a name in a health check: balancers check in HTTP/1.0, and every browser names a host.
+ */
 function refuseUnknownHosts(knowsHosts: KnowsHosts): RequestHandler {
   return (req, _res, next) => {
-    if (callerOf(req) === undefined && !knowsHosts(req.headers)) refuseHost(req.headers);
+    const isNameless = req.path === "/healthz" && req.headers.host === undefined;
+    if (callerOf(req) === undefined && !isNameless && !knowsHosts(req.headers)) refuseHost(req.headers);
     next();
   };
 }

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
+import { connect } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { knownHosts } from "../../server/access/known-hosts.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
@@ -105,6 +107,17 @@ describe("[ACCESS-5] a server", () => {
       });
     },
   );
+
+  test("a balancer's health check without a name is answered, and nothing else is", async () => {
+    const server = await startTestServer({ allowHosts: [] });
+    const lineOf = async (path: string): Promise<string> => {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.write(`GET ${path} HTTP/1.0\r\n\r\n`);
+      return String(await buffer(socket)).split("\r\n", 1)[0]!;
+    };
+    expect(await lineOf("/healthz")).toBe("HTTP/1.1 200 OK");
+    expect(await lineOf("/api/openapi.json")).toBe("HTTP/1.1 403 Forbidden");
+  });
 
   test("programs use any name: with a token over HTTP, without Origin on the socket", async () => {
     const server = await startTestServer({ allowHosts: [] });
