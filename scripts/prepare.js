@@ -16,6 +16,7 @@ if (process.argv.includes("--browser")) provideBrowser();
 if (process.argv.includes("--tracer")) provideTracer();
 if (process.argv.includes("--s3")) provideS3();
 if (process.argv.includes("--postgres")) providePostgres();
+if (process.argv.includes("--balancer")) provideBalancer();
 
 /**
  * Runs a command with the user watching.
@@ -78,6 +79,12 @@ function provideS3() {
 /** Tests of the store on PostgreSQL start one of their own; where none is installed they are skipped, and say so. */
 function providePostgres() {
   if (process.platform === "linux" && !existsSync("/usr/lib/postgresql")) installOnDebian("postgresql");
+}
+
+/** Tests of servers behind a balancer start haproxy; where none is installed they are skipped, and say so. */
+function provideBalancer() {
+  if (process.platform === "linux" && spawnSync("haproxy", ["-v"]).error && !existsSync("/usr/sbin/haproxy"))
+    installOnDebian("haproxy");
 }
 
 /** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */
