@@ -80,8 +80,19 @@ export interface Platform {
   progress(id: JobId): Promise<JobProgress>;
   /** Resolves when {@link progress} may have changed, or `signal` is aborted. */
   moved(id: JobId, signal: AbortSignal): Promise<void>;
-  /** The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory. */
-  logs(id: JobId): readonly { at: number; index: number; client: string; line: string }[];
+  /**
+   * The newest log lines of a job's kernels, oldest first, at most 1,000; kept in memory.
+   *
+   * @param of - of several servers: all, or this one; all by default
+   * @returns the lines, and the names of servers that did not answer
+   */
+  logs(
+    id: JobId,
+    of?: "all" | "own",
+  ): Promise<{
+    lines: readonly { at: number; index: number; client: string; line: string }[];
+    silent: readonly string[];
+  }>;
 
   /** Asks clients to cache data, until the precache is ended. @throws PlatformError TOO_MANY */
   precache(request: PrecacheRequest): StandingPrecache;
@@ -99,7 +110,13 @@ export interface Platform {
   /** Usage and quota of a customer; without `customer` of every customer. */
   usage(customer?: string): Promise<UsageInfo[]>;
 
-  clients(): ClientInfo[];
+  /**
+   * Connected clients first, newest first.
+   *
+   * @param of - of several servers: all, or this one; all by default
+   * @returns the clients, and the names of servers that did not answer
+   */
+  clients(of?: "all" | "own"): Promise<{ clients: ClientInfo[]; silent: readonly string[] }>;
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnectClient(id: string): void;
   /** Disconnects a client and refuses it from now on. @throws PlatformError NOT_FOUND */
@@ -118,8 +135,8 @@ export interface Platform {
    */
   beginUpload(client: ClientId, upload: ClientUpload): Promise<() => void>;
 
-  /** The expected throughput of the connected clients. */
-  capacity(): Capacity;
+  /** The expected throughput of the connected clients, of all servers by default. */
+  capacity(of?: "all" | "own"): Capacity;
   /** @param of - of several servers: all, or this one's clients, leases and rate; all by default */
   status(of?: "all" | "own"): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;

@@ -245,6 +245,7 @@ async function startOn({
   volunteerUrls = publicUrl === undefined ? urls : [publicUrl];
   const url = urls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
+  if (directory) directory.self = { token: local.token, urls };
   auditors = new Auditors({
     slots: options.auditors,
     url,

@@ -40,26 +40,58 @@ export class TaskTimes {
    * @param rate - measured tasks a second
    */
   capacity(slots: Record<Kind, Slots>, rate: number): Capacity {
-    const { browser, node } = slots;
-    return {
-      clients: browser.clients + node.clients,
-      slots: browser.slots + node.slots,
-      busy: browser.busy + node.busy,
-      rate,
-      tasksPerSecond: this.#expected(slots),
-      kinds: {
-        browser: { ...browser, meanTaskMs: this.#times.browser.ms ?? null },
-        node: { ...node, meanTaskMs: this.#times.node.ms ?? null },
-      },
-    };
-  }
-
-  #expected(slots: Record<Kind, Slots>): number | null {
     const { browser, node } = this.#times;
-    // A kind of client without results is assumed to be as fast as the other kind.
-    const [browserMs, nodeMs] = [browser.ms ?? node.ms, node.ms ?? browser.ms];
-    if (browserMs === undefined || nodeMs === undefined) return null;
-    const perSecond = (count: number, ms: number) => (count * 1000) / Math.max(shortestMs, ms);
-    return perSecond(slots.browser.slots, browserMs) + perSecond(slots.node.slots, nodeMs);
+    return capacityOf(
+      {
+        browser: { ...slots.browser, meanTaskMs: browser.ms ?? null },
+        node: { ...slots.node, meanTaskMs: node.ms ?? null },
+      },
+      rate,
+    );
   }
+}
+
+/** The capacity of several servers together. */
+export function joinCapacities(all: readonly Capacity[]): Capacity {
+  const join = (kind: Kind): Capacity["kinds"][Kind] => joinKinds(all.map(({ kinds }) => kinds[kind]));
+  return capacityOf({ browser: join("browser"), node: join("node") }, sum(all.map(({ rate }) => rate)));
+}
+
+function joinKinds(all: readonly Capacity["kinds"][Kind][]): Capacity["kinds"][Kind] {
+  const total = (key: keyof Slots): number => sum(all.map((each) => each[key]));
+  const measured = all.flatMap(({ slots, meanTaskMs: ms }) => (ms === null ? [] : [{ slots, ms }]));
+  // Means of servers whose clients left count as those of one slot.
+  const weights = measured.map(({ slots }) => Math.max(1, slots));
+  const perMs = sum(measured.map(({ ms }, k) => weights[k]! / Math.max(shortestMs, ms)));
+  return {
+    clients: total("clients"),
+    slots: total("slots"),
+    busy: total("busy"),
+    // The harmonic mean: so many slots that are that fast each do as much as all of them.
+    meanTaskMs: measured.length === 0 ? null : sum(weights) / perMs,
+  };
+}
+
+function capacityOf(kinds: Capacity["kinds"], rate: number): Capacity {
+  const { browser, node } = kinds;
+  return {
+    clients: browser.clients + node.clients,
+    slots: browser.slots + node.slots,
+    busy: browser.busy + node.busy,
+    rate,
+    tasksPerSecond: expected(kinds),
+    kinds,
+  };
+}
+
+function expected({ browser, node }: Capacity["kinds"]): number | null {
+  // A kind of client without results is assumed to be as fast as the other kind.
+  const [browserMs, nodeMs] = [browser.meanTaskMs ?? node.meanTaskMs, node.meanTaskMs ?? browser.meanTaskMs];
+  if (browserMs === null || nodeMs === null) return null;
+  const perSecond = (count: number, ms: number) => (count * 1000) / Math.max(shortestMs, ms);
+  return perSecond(browser.slots, browserMs) + perSecond(node.slots, nodeMs);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }

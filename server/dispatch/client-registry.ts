@@ -134,12 +134,6 @@ export class ClientRegistry {
     return [...infos.filter(({ connected }) => connected), ...infos.filter(({ connected }) => !connected)];
   }
 
-  summary(): { browser: number; node: number; slots: number; busy: number } {
-    const { browser, node } = this.#slots();
-    const [slots, busy] = [browser.slots + node.slots, browser.busy + node.busy];
-    return { browser: browser.clients, node: node.clients, slots, busy };
-  }
-
   /** Notes the times that a client took for tasks. */
   computed(id: ClientId, elapsedMs: readonly number[]): void {
     const record = this.#records.get(id);

@@ -1,4 +1,5 @@
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
+import type { HandedOver } from "../scheduler/events.ts";
 import type { JobRow, NewOutcome, NewOutput } from "../store/store.ts";
 
 /** Listener for the dispatcher's work. */
@@ -31,6 +32,8 @@ export interface DispatcherListener {
   clientBarred?(client: ClientId, reason: string): void;
   /** Tasks ended that this server had not claimed. */
   endedUnclaimed?(job: JobId, indexes: readonly TaskIndex[]): void;
+  /** Tasks that lack opinions were given back, for another server to claim. */
+  handedOver?(job: JobId, tasks: readonly HandedOver[]): void;
   /** Tasks of the job began, or reported progress. Called for each report, so it has to be cheap. */
   jobMoved?(job: JobId): void;
 }

@@ -112,6 +112,11 @@ export class Dispatcher {
         return this.#listener.endedUnclaimed?.(instruction.job, instruction.indexes);
       case "unclaimTasks":
         return this.#unclaim(instruction.job, instruction.indexes);
+      case "handOver": {
+        const { job, tasks } = instruction;
+        const indexes = tasks.map(({ index }) => index);
+        return this.#unclaim(job, indexes, () => this.#listener.handedOver?.(job, tasks));
+      }
       case "sendLease": {
         const { client, job, tasks } = instruction;
         this.#listener.jobMoved?.(job.id);
@@ -202,11 +207,12 @@ export class Dispatcher {
     );
   }
 
-  #unclaim(job: JobId, indexes: readonly TaskIndex[]): void {
+  #unclaim(job: JobId, indexes: readonly TaskIndex[], then?: () => void): void {
     let tries = 0;
     this.#untilDone("give tasks back", job, async () => {
       tries += 1;
       await this.#store.unclaim(job, indexes);
+      then?.();
       // A claim in the meantime found nothing more.
       if (tries > 1) this.feed({ type: "tasksAdded", job });
     });

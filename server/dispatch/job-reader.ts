@@ -7,7 +7,7 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, ProvisionalResult, ResultRow, Store } from "../store/store.ts";
 import { describeJob, failuresShown, progressOf } from "./job-info.ts";
-import type { JobWatch, LogLine } from "./job-watch.ts";
+import { logLinesPerJob, type JobWatch, type LogLine } from "./job-watch.ts";
 import type { MissingData } from "./missing-data.ts";
 import type { News } from "./news.ts";
 import type { ProvisionalFollower, ProvisionalFollowers } from "./provisional-followers.ts";
@@ -30,7 +30,7 @@ interface Sources {
   readonly followers: ProvisionalFollowers;
   readonly missing: Pick<MissingData, "of">;
   /** The other servers, which lease tasks of the same jobs. */
-  readonly directory?: Pick<ServerDirectory, "others"> | undefined;
+  readonly directory?: Pick<ServerDirectory, "others" | "ask"> | undefined;
 }
 
 /** Reads jobs and their results, now and as they change. Changes nothing. */
@@ -40,7 +40,7 @@ export class JobReader {
   readonly #watch: JobWatch;
   readonly #news: News<JobId>;
   readonly #followers: ProvisionalFollowers;
-  readonly #directory: Pick<ServerDirectory, "others"> | undefined;
+  readonly #directory: Pick<ServerDirectory, "others" | "ask"> | undefined;
   readonly #missing: Pick<MissingData, "of">;
 
   constructor({ store, scheduler, watch, news, followers, directory, missing }: Sources) {
@@ -167,7 +167,15 @@ export class JobReader {
     return this.#news.next(id, signal);
   }
 
-  logs(id: JobId): readonly LogLine[] {
-    return this.#watch.logs(id);
+  async logs(
+    id: JobId,
+    of: "all" | "own" = "all",
+  ): Promise<{ lines: readonly LogLine[]; silent: readonly string[] }> {
+    const asked = of === "all" ? this.#directory?.ask<LogLine[]>(`/api/jobs/${id}/logs?of=own`) : undefined;
+    const { answers, silent } = (await asked) ?? { answers: [], silent: [] };
+    const own = this.#watch.logs(id);
+    if (answers.length === 0) return { lines: own, silent };
+    const lines = [...own, ...answers.flat()].toSorted((a, b) => a.at - b.at).slice(-logLinesPerJob);
+    return { lines, silent };
   }
 }

@@ -20,7 +20,8 @@ export interface LogLine {
   readonly line: string;
 }
 
-const logLinesPerJob = 1000;
+/** Most log lines of a job that are kept, the newest. */
+export const logLinesPerJob = 1000;
 const jobsWithLogs = 200;
 /** Ended jobs that stay in memory for their readers; 1.3 KiB each. */
 const endedJobs = 200;

@@ -10,6 +10,7 @@ import type { News as StoreNews } from "../store/shared-store.ts";
 import type { ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { version } from "../../shared/version.ts";
 import { whyAbandoned } from "./abandoned.ts";
+import { joinCapacities } from "./capacity.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
 import { ClientReads } from "./client-reads.ts";
@@ -23,6 +24,7 @@ import { Kernels } from "./kernels.ts";
 import { KnownBlobs } from "./known-blobs.ts";
 import { MissingData } from "./missing-data.ts";
 import { News } from "./news.ts";
+import { OtherClients } from "./other-clients.ts";
 import { firstWindowOf, OtherServers } from "./other-servers.ts";
 import { Precaches } from "./precaches.ts";
 import { ProvisionalFollowers } from "./provisional-followers.ts";
@@ -77,6 +79,7 @@ export class LocalPlatform implements Platform {
   readonly #options: ServerOptions;
   readonly #directory: ServerDirectory | undefined;
   readonly #registry: ClientRegistry;
+  readonly #otherClients: OtherClients | undefined;
   readonly #messages: ClientMessages;
   readonly #precaches: Precaches;
   readonly #kernels: Kernels;
@@ -86,6 +89,7 @@ export class LocalPlatform implements Platform {
   readonly #reads: ClientReads;
   readonly #uploads: ClientUploads;
   readonly #missing: MissingData;
+  readonly #followers = new ProvisionalFollowers();
   readonly #store: Store;
   readonly #tally: Tally;
   readonly #status: Status;
@@ -107,7 +111,7 @@ export class LocalPlatform implements Platform {
     const teller = isShared(store) ? new Teller(store, log) : undefined;
     const news = new News<JobId>();
     const watch = new JobWatch(news);
-    const followers = new ProvisionalFollowers();
+    const followers = this.#followers;
     const { graceMs, quarantineAfter, speculate } = options;
     const holdUntil = isRestart ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
     const believeUntil = isRestart ? performance.now() + believeMs : 0;
@@ -155,6 +159,7 @@ export class LocalPlatform implements Platform {
         },
         jobMoved: (id) => news.tell(id),
         endedUnclaimed: (job, indexes) => teller?.ended(job, indexes),
+        handedOver: (job, tasks) => teller?.handedOver(job, tasks),
         auditorsCalled: () => this.onAuditorsCalled?.(),
         clientBarred: (client, reason) => {
           untilDone(log, "bar a client", { client }, () => this.#bans.bar(client, reason));
@@ -166,6 +171,7 @@ export class LocalPlatform implements Platform {
     const blobs = new KnownBlobs(store, this.#uploads);
     this.dispatcher = dispatcher;
     this.#registry = new ClientRegistry(scheduler, graceMs);
+    this.#otherClients = directory && new OtherClients(directory);
     this.#tally = new Tally(this.#registry);
     this.#precaches = new Precaches((client, message) => connections.send(client, message));
     this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
@@ -188,6 +194,7 @@ export class LocalPlatform implements Platform {
       watch,
       tally,
       directory,
+      otherClients: this.#otherClients,
       damaged,
     });
     store.onDependents((row) => this.#jobs.takeUp(row));
@@ -213,7 +220,18 @@ export class LocalPlatform implements Platform {
     if (isShared(store)) {
       const [jobs, bans, registry] = [platform.#jobs, platform.#bans, platform.#registry];
       const { dispatcher } = platform;
-      const others = new OtherServers({ store, dispatcher, jobs, bans, registry, log, onTokens });
+      const followers = platform.#followers;
+      const others = new OtherServers({
+        store,
+        dispatcher,
+        directory: parts.directory,
+        jobs,
+        bans,
+        registry,
+        followers,
+        log,
+        onTokens,
+      });
       others.start();
       for (const news of missed) others.take(news);
     } else platform.dispatcher.feed({ type: "provisionalFound", windows });
@@ -274,9 +292,10 @@ export class LocalPlatform implements Platform {
     const left = watch.followed().filter((row) => whyAbandoned(row, now));
     return {
       version,
-      clients: this.#registry.summary(),
-      rate: this.#tally.rate(),
+      capacity: this.capacity("own"),
+      throughput: this.#tally.throughput(),
       leases: running.reduce((sum, [, count]) => sum + count, 0),
+      claimed: scheduler.claimed,
       running: running
         .toSorted(([, a], [, b]) => b - a)
         .slice(0, publishedJobs)
@@ -318,7 +337,7 @@ export class LocalPlatform implements Platform {
     this.#reader.resultsChanged(id, after, signal, atMostMs);
   progress: Platform["progress"] = (id) => this.#reader.progress(id);
   moved: Platform["moved"] = (id, signal) => this.#reader.moved(id, signal);
-  logs: Platform["logs"] = (id) => this.#reader.logs(id);
+  logs: Platform["logs"] = (id, of) => this.#reader.logs(id, of);
 
   precache: Platform["precache"] = (request) => this.#precaches.start(request);
 
@@ -333,7 +352,12 @@ export class LocalPlatform implements Platform {
   disownBlob: Platform["disownBlob"] = (sha256, owner) => this.#store.disownBlob(sha256, owner);
   usage: Platform["usage"] = (customer) => readUsage(this.#store, customer);
 
-  clients: Platform["clients"] = () => this.#registry.list();
+  clients: Platform["clients"] = async (of) => {
+    const others = of === "own" ? undefined : this.#otherClients;
+    const silent = (await others?.ask()) ?? [];
+    const own = this.#registry.list();
+    return { clients: others?.joined(own) ?? own, silent };
+  };
   disconnectClient: Platform["disconnectClient"] = (id) => this.#bans.disconnect(id);
   banClient: Platform["banClient"] = (id, reason) => this.#bans.ban(id, reason);
   bans: Platform["bans"] = () => this.#bans.list();
@@ -342,7 +366,11 @@ export class LocalPlatform implements Platform {
   clientMayRead: Platform["clientMayRead"] = (client, sha256) => this.#reads.mayRead(client, sha256);
   beginUpload: Platform["beginUpload"] = (client, upload) => this.#uploads.begin(client, upload);
 
-  capacity: Platform["capacity"] = () => this.#registry.capacity(this.#tally.rate());
+  capacity: Platform["capacity"] = (of) => {
+    const own = this.#registry.capacity(this.#tally.rate());
+    const others = of === "own" ? [] : (this.#directory?.others ?? []);
+    return joinCapacities([own, ...others.map(({ capacity }) => capacity)]);
+  };
   status: Platform["status"] = (of) => this.#status.status(of);
   snapshot: Platform["snapshot"] = () => this.#status.snapshot();
 }

@@ -1,15 +1,19 @@
 import type { Logger } from "pino";
 import type { ClientId, JobId } from "../../shared/ids.ts";
+import type { ServerDirectory } from "../server-directory.ts";
 import type { ChangeKind, ProvisionalWindow } from "../store/store.ts";
 import type { News as StoreNews, SharedStore } from "../store/shared-store.ts";
 import type { ClientBans } from "./client-bans.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Jobs } from "./jobs.ts";
+import type { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { Told } from "./told.ts";
 
 /** A job whose news come fast is read again at most this often. */
 const rereadMs = 25;
+/** Tasks that lack opinions are handed over this often. */
+const handOverMs = 1_000;
 /** A window's number is that of its server's epoch, times this, plus a count. */
 const windowsOfEpoch = 2 ** 32;
 
@@ -19,6 +23,8 @@ interface Parts {
   readonly jobs: Jobs;
   readonly bans: ClientBans;
   readonly registry: ClientRegistry;
+  readonly directory: Pick<ServerDirectory, "others"> | undefined;
+  readonly followers: ProvisionalFollowers;
   readonly log: Logger;
   /** Tokens were made or revoked. */
   readonly onTokens: () => Promise<void>;
@@ -43,7 +49,11 @@ export class OtherServers {
 
   /** Begins to listen. */
   start(): void {
-    const { store, dispatcher, log } = this.#parts;
+    const { store, dispatcher, directory, log } = this.#parts;
+    setInterval(() => {
+      if (directory?.others.some(({ capacity }) => capacity.clients > 0))
+        dispatcher.feed({ type: "othersSeen" });
+    }, handOverMs).unref();
     store.onNews((news) => this.take(news));
     store.onTold((message) => this.#told(message as Told));
     store.onFenced(() => {
@@ -76,6 +86,7 @@ export class OtherServers {
     if (!kinds) return void this.#reading.delete(id);
     this.#changed.delete(id);
     this.#reading.add(id);
+    if (kinds.has("provisional")) this.#parts.followers.miss(id);
     this.#parts.jobs.takeNews(id, kinds).then(
       () => void setTimeout(() => this.#read(id), rereadMs).unref(),
       (error: unknown) => {
@@ -95,6 +106,10 @@ export class OtherServers {
       case "ended":
         if (dispatcher.scheduler.state.jobs.has(message.job))
           dispatcher.feed({ type: "tasksEnded", job: message.job, indexes: message.indexes });
+        return;
+      case "handedOver":
+        if (dispatcher.scheduler.state.jobs.has(message.job))
+          dispatcher.feed({ type: "tasksHandedOver", job: message.job, tasks: message.tasks });
         return;
       case "ban":
         if (registry.has(message.client))

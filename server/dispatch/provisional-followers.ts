@@ -39,13 +39,18 @@ export class ProvisionalFollower {
     if (this.#isBehind) return;
     const bytes = bytesOf(change);
     if (this.#bytes > 0 && this.#bytes + bytes > waitingBytes) {
-      this.#clear();
-      this.#isBehind = true;
+      this.miss();
       return;
     }
     this.#changes.push(change);
     this.#bytes += bytes;
     this.#seq = seq;
+  }
+
+  /** Notes that there were changes that cannot be given one by one: the reader has to begin afresh. */
+  miss(): void {
+    this.#clear();
+    this.#isBehind = true;
   }
 
   get hasNews(): boolean {
@@ -82,6 +87,11 @@ export class ProvisionalFollowers {
     });
     followers.add(follower);
     return follower;
+  }
+
+  /** Another server changed provisional results of the job: its followers read the present ones again. */
+  miss(job: JobId): void {
+    for (const follower of this.#followers.get(job) ?? []) follower.miss();
   }
 
   tell({ id, lastSeq }: JobRow, change: ProvisionalChange): void {

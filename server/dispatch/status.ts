@@ -5,9 +5,11 @@ import type { ServerOptions } from "../options.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { KnownServer, Published, ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, JobTotals, Store } from "../store/store.ts";
+import { joinCapacities } from "./capacity.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
+import type { OtherClients } from "./other-clients.ts";
 import type { Tally } from "./tally.ts";
 import { readUsage } from "./usage.ts";
 
@@ -33,6 +35,7 @@ interface Sources {
   readonly tally: Tally;
   /** The servers of a shared store. */
   readonly directory?: Pick<ServerDirectory, "rows" | "others"> | undefined;
+  readonly otherClients?: Pick<OtherClients, "joinedLately"> | undefined;
   readonly damaged: () => ServerStatus["damaged"];
 }
 
@@ -54,7 +57,7 @@ export class Status {
 
   /** The content of the status page: status, the most important jobs, clients and throughput. */
   async snapshot(): Promise<Snapshot> {
-    const { store, jobs, registry, tally, watch, directory } = this.#from;
+    const { store, jobs, registry, watch, directory, otherClients } = this.#from;
     const totals = await store.jobTotals();
     const running = jobs.runningJobs();
     // A job between two short tasks counts as running.
@@ -64,10 +67,17 @@ export class Status {
       status: await this.#describe(totals, running, directory?.others),
       jobs: await Promise.all(shown.map((row) => jobs.describe(row))),
       jobCount: totals.jobs,
-      clients: registry.list(),
+      clients: otherClients?.joinedLately(registry.list()) ?? registry.list(),
       usage: (await readUsage(store)).sort((a, b) => b.bytes.total - a.bytes.total).slice(0, customersShown),
-      throughput: tally.throughput(),
+      throughput: this.#throughput(directory?.others),
     };
+  }
+
+  #throughput(others: readonly Published[] = []): number[] {
+    const all = others.map(({ throughput }) => throughput);
+    return this.#from.tally
+      .throughput()
+      .map((count, second) => all.reduce((sum, each) => sum + (each[second] ?? 0), count));
   }
 
   /** In order: running jobs, failing ones, lately failed ones, waiting ones, ended ones; each newest first. */
@@ -113,7 +123,7 @@ export class Status {
         failed: tally.failed,
         droppedResults: scheduler.counts.droppedResults,
       },
-      rate: others.reduce((sum, { rate }) => sum + rate, tally.rate()),
+      rate: others.reduce((sum, { capacity }) => sum + capacity.rate, tally.rate()),
       blobs: { ...blobs, quotaBytes: options.blobQuotaBytes },
       ...(directory && { servers: directory.rows.map(describeServer) }),
       damaged: damaged(),
@@ -122,10 +132,10 @@ export class Status {
 
   /** The clients of this server and of others. */
   #clients(others: readonly Published[]): ServerStatus["clients"] {
-    const sum = { ...this.#from.registry.summary() };
-    for (const { clients } of others)
-      for (const key of ["browser", "node", "slots", "busy"] as const) sum[key] += clients[key];
-    return sum;
+    const { registry, tally } = this.#from;
+    const all = joinCapacities([registry.capacity(tally.rate()), ...others.map(({ capacity }) => capacity)]);
+    const { kinds, slots, busy } = all;
+    return { browser: kinds.browser.clients, node: kinds.node.clients, slots, busy };
   }
 }
 
@@ -137,10 +147,11 @@ function describeServer({ name, urls, since, live, silentMs, published }: KnownS
     live,
     silentMs: Math.max(0, silentMs),
     version: published?.version ?? null,
-    clients: (published?.clients.browser ?? 0) + (published?.clients.node ?? 0),
-    slots: published?.clients.slots ?? 0,
+    clients: published?.capacity.clients ?? 0,
+    slots: published?.capacity.slots ?? 0,
     tasks: published?.leases ?? 0,
-    rate: published?.rate ?? 0,
+    claimed: published?.claimed ?? 0,
+    rate: published?.capacity.rate ?? 0,
     lagMs: published?.lagMs ?? 0,
   };
 }

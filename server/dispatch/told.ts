@@ -1,5 +1,6 @@
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { Logger } from "pino";
+import type { HandedOver } from "../scheduler/events.ts";
 import type { SharedStore } from "../store/shared-store.ts";
 
 /** A message between servers. An older server ignores types that it does not know. */
@@ -8,6 +9,8 @@ export type Told =
   | { readonly type: "moved"; readonly clients: readonly ClientId[] }
   /** Tasks ended that the sender had not claimed. */
   | { readonly type: "ended"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  /** Tasks that the sender gave back, because its clients cannot give the opinions that they lack. */
+  | { readonly type: "handedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
   /** An administrator bans or disconnects a client that the sender does not know. */
   | { readonly type: "ban"; readonly client: string; readonly reason: string }
   | { readonly type: "disconnect"; readonly client: string };
@@ -17,6 +20,7 @@ const gatherMs = 20;
 /** So many identifiers, or indexes of tasks, fit into a message. */
 const mostClients = 200;
 const mostIndexes = 800;
+const mostOpinions = 50;
 
 /** Gathers what the other servers are to be told. A lost message costs time, and no result. */
 export class Teller {
@@ -41,6 +45,20 @@ export class Teller {
     if (known) for (const index of indexes) known.push(index);
     else this.#ended.set(job, [...indexes]);
     this.#gather();
+  }
+
+  handedOver(job: JobId, tasks: readonly HandedOver[]): void {
+    let some: HandedOver[] = [];
+    let opinions = 0;
+    for (const task of tasks) {
+      if (opinions > 0 && opinions + task.opinions.length > mostOpinions) {
+        this.send({ type: "handedOver", job, tasks: some });
+        [some, opinions] = [[], 0];
+      }
+      some.push(task);
+      opinions += task.opinions.length;
+    }
+    this.send({ type: "handedOver", job, tasks: some });
   }
 
   #gather(): void {

@@ -64,6 +64,17 @@ const uploadHeaders = [
   uploadHeader("Upload-Length", "Bytes of the whole upload."),
 ];
 
+/** Of several servers, each has clients and log lines of its own. */
+const serversQuery = [
+  {
+    name: "of",
+    in: "query",
+    schema: { type: "string", enum: ["all", "own"], default: "all" },
+    description:
+      "Of several servers: all, or the one that answers. The header `Manyhands-Unanswered` names servers that did not answer within 2 s.",
+  },
+];
+
 const resultQuery = [
   {
     name: "after",
@@ -245,6 +256,7 @@ export const operations: Record<RouteName, Operation> = {
   "GET /api/jobs/{id}/logs": {
     id: "readLogs",
     summary: "Newest log lines of the job's kernels",
+    query: serversQuery,
     replies: ok("LogLine", true),
   },
   "PUT /api/blobs/{sha256}": {
@@ -358,6 +370,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "listClients",
     summary: "Clients that are connected, then those that were, newest first",
     description: "`address` is empty for customers.",
+    query: serversQuery,
     replies: ok("Client", true),
   },
   "POST /api/clients/{id}/disconnect": {
@@ -390,6 +403,7 @@ export const operations: Record<RouteName, Operation> = {
   "GET /api/capacity": {
     id: "getCapacity",
     summary: "Clients by kind, slots, busy slots, measured and expected tasks a second",
+    query: serversQuery,
     replies: ok("Capacity"),
   },
   "POST /api/scrub": {

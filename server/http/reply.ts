@@ -67,3 +67,15 @@ export function flag(call: Call, name: string): boolean {
   if (text === "1" || text === "true" || text === "") return true;
   throw new PlatformError("BAD_REQUEST", `?${name}=${text} is not understood; expected 1 or 0.`);
 }
+
+/** `?of=` of the query: of several servers all, or this one. @throws PlatformError BAD_REQUEST */
+export function serversOf(call: Call): "all" | "own" {
+  const text = query(call, "of") ?? "all";
+  if (text === "all" || text === "own") return text;
+  throw new PlatformError("BAD_REQUEST", `?of=${text} is not understood; expected all or own.`);
+}
+
+/** Names the servers that did not answer, whose part the reply lacks. */
+export function nameSilent({ res }: Call, silent: readonly string[]): void {
+  if (silent.length > 0) res.setHeader("Manyhands-Unanswered", silent.map(encodeURI).join(", "));
+}

@@ -68,6 +68,12 @@ export interface Opinion {
   readonly cohort: string;
 }
 
+/** A task that lacks opinions, and those that it has. */
+export interface HandedOver {
+  readonly index: TaskIndex;
+  readonly opinions: readonly Opinion[];
+}
+
 /** An event: the only way into the scheduler. */
 export type SchedulerEvent =
   | { readonly type: "jobAdded"; readonly job: SchedulerJob }
@@ -226,6 +232,10 @@ export type SchedulerEvent =
   | { readonly type: "clientMoved"; readonly client: ClientId }
   /** Tasks ended by results that another server took. */
   | { readonly type: "tasksEnded"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  /** Other servers have clients, which may give the opinions that clients of this one cannot give. */
+  | { readonly type: "othersSeen" }
+  /** Another server gave back tasks of the job that lack opinions. */
+  | { readonly type: "tasksHandedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
   /** The other servers took this one for dead: nothing is claimed any more. New windows are numbered from `firstWindow`. */
   | { readonly type: "claimsLost"; readonly firstWindow: number }
   /** Time passed; to be sent about once a second. */
@@ -263,6 +273,8 @@ export type Instruction =
   /** Tells the other servers of ended tasks that one of them may have claimed. */
   | { readonly type: "tellEnded"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
   | { readonly type: "unclaimTasks"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
+  /** Gives tasks that lack opinions back, and tells the other servers of them. */
+  | { readonly type: "handOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
   | {
       readonly type: "sendLease";
       readonly client: ClientId;

@@ -19,6 +19,7 @@ import { expire, noteOverdue, speculate, speculateAgain } from "./expiry.ts";
 import { ignore, ignoreLease } from "./ignore.ts";
 import { noteCredit, putBack, queueOf } from "./leases.ts";
 import { endQuorum, noteGroups, noteOpinion, quorumOf } from "./quorum.ts";
+import { forgetHandedOver, handOver, takeOver } from "./hand-over.ts";
 import { claimAdopted, endElsewhere, endRest, loseClaims, moveClient } from "./other-servers.ts";
 import { finishSettling, receiveResults, reopenSettling } from "./results.ts";
 import { endDamaged, endUnclaimedOf, tellEnded } from "./settling.ts";
@@ -113,6 +114,13 @@ export class Scheduler {
         counts.set(id, (counts.get(id) ?? 0) + 1);
       }
     return counts;
+  }
+
+  /** Number of tasks that are here: waiting, leased, or on their way to the store. */
+  get claimed(): number {
+    let count = 0;
+    for (const { tasks } of this.#state.jobs.values()) count += tasks.size;
+    return count;
   }
 
   /** Leased tasks of a job, and the sum of their fractions; of two leases the larger fraction counts. */
@@ -280,11 +288,16 @@ function apply(state: State, event: SchedulerEvent): void {
       return moveClient(state, event.client);
     case "tasksEnded":
       return withJob(state, event, (job) => endElsewhere(state, job, event.indexes));
+    case "othersSeen":
+      return handOver(state);
+    case "tasksHandedOver":
+      return withJob(state, event, (job) => takeOver(state, job, event.tasks));
     case "claimsLost":
       return loseClaims(state, event.firstWindow);
     case "timePassed":
       endRest(state);
       forgetUnclaimed(state);
+      forgetHandedOver(state);
       expire(state);
       noteOverdue(state);
       giveUpCalls(state);

@@ -188,6 +188,8 @@ export interface Job {
   readonly disputed: Set<Task>;
   /** Opinions on tasks of a job with a quorum. */
   readonly opinions: Map<TaskIndex, Opinion[]>;
+  /** When tasks with opinions were handed over from server to server. */
+  readonly handedOver: Map<TaskIndex, number>;
   /** Windows of provisional results by number, and the open ones by client. */
   readonly windows: Map<number, Window>;
   readonly openWindows: Map<ClientId, Window>;
@@ -370,6 +372,7 @@ export function newJob(info: SchedulerJob, attemptBase: number): Job {
     seconds: new TaskQueue(),
     disputed: new Set(),
     opinions: new Map(),
+    handedOver: new Map(),
     windows: new Map(),
     openWindows: new Map(),
     doubt: new Doubt(),

@@ -474,6 +474,8 @@ const serverSchema = v.object({
   slots: v.number(),
   /** Leased tasks. */
   tasks: v.number(),
+  /** Tasks that the server has taken for its clients, the leased ones included. */
+  claimed: v.number(),
   rate: v.number(),
   /** Delay of the server's event loop. */
   lagMs: v.number(),

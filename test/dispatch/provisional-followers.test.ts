@@ -11,6 +11,18 @@ const kept = (count: number, bytes: number): { state: "kept"; client: ClientId; 
   outputs: Array.from({ length: count }, (_, index) => ({ index, output: new Uint8Array(bytes), refs: [] })),
 });
 
+test("[SERVERS-14] followers of a job that another server changed begin afresh, and those of other jobs do not", () => {
+  const followers = new ProvisionalFollowers();
+  const [follower, other] = [followers.follow(job.id), followers.follow("j2" as JobId)];
+  followers.tell(job, kept(1, 10));
+  followers.miss(job.id);
+  expect([follower.hasNews, other.hasNews]).toEqual([true, false]);
+  followers.tell(job, kept(1, 10));
+  expect(follower.take()).toBeUndefined();
+  follower.begin();
+  expect(follower.take()?.changes).toEqual([]);
+});
+
 test("[VERIFY-12] changes wait for a reader in order, and what a reader that is behind has missed is let go", () => {
   const followers = new ProvisionalFollowers();
   const follower = followers.follow(job.id);

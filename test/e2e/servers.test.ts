@@ -9,9 +9,10 @@ import {
   readJob,
   readResults,
   request,
+  send,
   submitJob,
 } from "../support/jobs.ts";
-import type { ServerStatus } from "../../shared/wire/rest.ts";
+import type { Capacity, ClientInfo, ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startBalancer } from "../support/balancer.ts";
@@ -36,7 +37,21 @@ const slow = `export default async ({ ms, x }, ctx) => {
   return { x: x * x, from };
 };`;
 
+const readOwn = (server: RunningServerProcess): Promise<ClientInfo[]> => readClients(server, "own");
+
 const schemaOf = (url: string): string => /search_path%3D(\w+)/.exec(url)![1]!;
+
+/** What the status page of a server shows. */
+async function snapshotOf(server: RunningServerProcess): Promise<Snapshot> {
+  const { body } = await send(server, "GET", "/api/events");
+  let text = "";
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const picture = /^data: (.*)\n\n/m.exec(text)?.[1];
+    if (picture !== undefined) return JSON.parse(picture) as Snapshot;
+  }
+  throw new Error("no picture came");
+}
 
 describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
   let postgres: Postgres;
@@ -68,9 +83,7 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
   const joined = (counts: readonly number[]): Promise<boolean> =>
     until(async () => {
       const found = await Promise.all(
-        servers.map(
-          async (server) => (await readClients(server)).filter(({ connected }) => connected).length,
-        ),
+        servers.map(async (server) => (await readOwn(server)).filter(({ connected }) => connected).length),
       );
       return found.every((count, k) => count === counts[k]);
     });
@@ -100,7 +113,7 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
     const id = await submitJob(a, slow, inputs, { math: "native" });
     // Every server's client computes a share.
     await until(async () => {
-      const all = await Promise.all(servers.map(readClients));
+      const all = await Promise.all(servers.map(readOwn));
       return all.every((clients) => clients.some(({ done }) => done > 10));
     });
     await expectResults(c, id);
@@ -114,7 +127,7 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
       },
     );
     const isBusy = async (): Promise<boolean[]> =>
-      (await Promise.all(servers.map(readClients))).flat().map(({ leases }) => leases > 0);
+      (await Promise.all(servers.map(readOwn))).flat().map(({ leases }) => leases > 0);
     await until(async () => (await isBusy()).every(Boolean));
     const from = Date.now();
     await request(c, "POST", `/api/jobs/${long}/cancel`);
@@ -154,6 +167,46 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
       const { servers: all = [] } = await request<ServerStatus>(b, "GET", "/api/status");
       return all.filter(({ live }) => !live).length === 1;
     });
+  }, 60_000);
+
+  test("[SERVERS-13] [SERVERS-14] clients, capacity, throughput and logs of all are seen at each; a server that does not answer is named", async () => {
+    const [a, b, c] = servers as [RunningServerProcess, RunningServerProcess, RunningServerProcess];
+    await Promise.all(servers.map((server) => clientOf(server)));
+    await joined([1, 1, 1]);
+    const kernel =
+      "export default async ({ x }) => { console.log(`sees ${x}`); await new Promise((r) => setTimeout(r, 20)); return x; }";
+    const id = await submitJob(a, kernel, inputs, { math: "native", verify: "off" });
+    await until(async () => (await readJob(c, id)).state === "finished");
+    for (const server of servers) {
+      await until(async () => {
+        const clients = await readClients(server);
+        const done = clients.reduce((sum, client) => sum + client.done, 0);
+        return clients.filter(({ connected }) => connected).length === 3 && done === inputs.length;
+      });
+      await until(async () => {
+        const { clients, slots, tasksPerSecond } = await request<Capacity>(server, "GET", "/api/capacity");
+        return clients === 3 && slots === 6 && tasksPerSecond !== null && tasksPerSecond > 50;
+      });
+      await until(async () => {
+        const { throughput, clients } = await snapshotOf(server);
+        return throughput.reduce((sum, count) => sum + count, 0) === inputs.length && clients.length === 3;
+      });
+      const lines = await request<{ at: number; client: string; line: string }[]>(
+        server,
+        "GET",
+        `/api/jobs/${id}/logs`,
+      );
+      expect(new Set(lines.map(({ line }) => line)).size).toBe(inputs.length);
+      expect(lines.map(({ at }) => at)).toEqual(lines.map(({ at }) => at).toSorted((x, y) => x - y));
+    }
+    b.process.kill("SIGSTOP");
+    onTestFinished(() => void b.process.kill("SIGCONT"));
+    const from = Date.now();
+    const reply = await send(c, "GET", "/api/clients");
+    expect(Date.now() - from).toBeLessThan(4000);
+    expect((await reply.json()) as ClientInfo[]).toHaveLength(2);
+    const names = (await request<ServerStatus>(c, "GET", "/api/status")).servers!.map(({ name }) => name);
+    expect(names).toContain(decodeURI(reply.headers.get("manyhands-unanswered") ?? ""));
   }, 60_000);
 
   test("[SERVERS-6] [SERVERS-8] provisional results of a killed server are judged by another; identities, sign-ins, bans and tokens count at all", async () => {
@@ -257,7 +310,7 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
     expect(line).toMatchObject({ state: "done", output: { x: 9 } });
     // The task began before its server was killed, and was not computed again.
     expect((line as { output: { from: number } }).output.from).toBeLessThan(killedAt);
-    const clients = (await Promise.all([b, c].map(readClients))).flat();
+    const clients = (await Promise.all([b, c].map(readOwn))).flat();
     expect(clients.filter(({ connected }) => connected)).toMatchObject([{ kind: "browser", done: 1 }]);
   }, 60_000);
 

@@ -51,6 +51,43 @@ describe("a scheduler among others", () => {
     expect(of("tellEnded", h.stored(job, [7]))).toEqual([{ type: "tellEnded", job, indexes: [7] }]);
   });
 
+  it("[SERVERS-15] hands tasks over that lack opinions which no client here can give, and keeps the others", () => {
+    const h = shared();
+    const job = h.addJob({ verify: { quorum: 2 } as never });
+    const client = h.join(1, { trusted: false, cohort: "x" });
+    h.claim(job, [0]);
+    h.feed({ type: "resultsReceived", client, job, results: [done(0, 1)] });
+    const opinion = { window: 5, client, cohort: "x" };
+    h.feed({ type: "opinionKept", job, index: 0, opinion });
+    const tasks = [{ index: 0, opinions: [opinion] }];
+    expect(of("handOver", h.feed({ type: "othersSeen" }))).toEqual([{ type: "handOver", job, tasks }]);
+    // The task is not claimed again at once, and is known to nobody here.
+    expect(h.scheduler.state.jobs.get(job)!.tasks.has(0)).toBe(false);
+    expect(of("claimTasks", h.last)).toEqual([]);
+    expect(of("handOver", h.feed({ type: "othersSeen" }))).toEqual([]);
+    // Handed back, the task is no work for a client of the same cohort.
+    expect(of("claimTasks", h.feed({ type: "tasksHandedOver", job, tasks }))).toEqual([]);
+    h.join(1, { trusted: false, cohort: "y" });
+    const claims = of("claimTasks", h.feed({ type: "tasksHandedOver", job, tasks }));
+    expect(claims).toContainEqual({ type: "claimTasks", job, limit: 1, among: [0] });
+    const claimed = { index: 0, input: new Uint8Array([0]), refs: [], attempts: 1, checkpoint: undefined };
+    h.feed({ type: "tasksClaimed", job, tasks: [claimed], limit: 1, among: true });
+    expect(h.scheduler.state.jobs.get(job)!.tasks.get(0)!.opinions).toEqual([opinion]);
+    expect(of("handOver", h.feed({ type: "othersSeen" }))).toEqual([]);
+  });
+
+  it("[SERVERS-15] forgets opinions of tasks that another server claimed", () => {
+    const h = shared();
+    const job = h.addJob({ verify: { quorum: 2 } as never });
+    const opinion = { window: 5, client: h.join(1, { trusted: false, cohort: "y" }), cohort: "x" };
+    h.feed({ type: "tasksHandedOver", job, tasks: [{ index: 0, opinions: [opinion] }] });
+    expect(h.scheduler.state.jobs.get(job)!.opinions.size).toBe(1);
+    h.now += 6_000;
+    h.feed({ type: "timePassed" });
+    expect(h.scheduler.state.jobs.get(job)!.opinions.size).toBe(0);
+    expect(h.scheduler.state.jobs.get(job)!.handedOver.size).toBe(0);
+  });
+
   it("[SERVERS-7] does not believe strangers in a job with a quorum", () => {
     const h = shared();
     const job = h.addJob({ verify: { quorum: 2 } as never });

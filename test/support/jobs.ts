@@ -42,8 +42,9 @@ export function readJob(server: Address, id: string): Promise<JobInfo> {
   return request<JobInfo>(server, "GET", `/api/jobs/${id}`);
 }
 
-export function readClients(server: Address): Promise<ClientInfo[]> {
-  return request<ClientInfo[]>(server, "GET", "/api/clients");
+/** @param of - of several servers: all, or the one that is asked */
+export function readClients(server: Address, of: "all" | "own" = "all"): Promise<ClientInfo[]> {
+  return request<ClientInfo[]>(server, "GET", `/api/clients?of=${of}`);
 }
 
 /** Every result of a job so far, in the order of their sequence numbers. */

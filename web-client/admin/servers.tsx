@@ -46,7 +46,7 @@ export function Servers({ servers }: { servers: readonly ServerInfo[] }): JSX.El
 }
 
 function ServerRow({ server }: { server: ServerInfo }): JSX.Element {
-  const { name, url, live, silentMs, version, clients, slots, tasks, rate, lagMs } = server;
+  const { name, url, live, silentMs, version, clients, slots, tasks, claimed, rate, lagMs } = server;
   return (
     <tr>
       <th scope="row" data-label="Server">
@@ -63,6 +63,7 @@ function ServerRow({ server }: { server: ServerInfo }): JSX.Element {
       </td>
       <td data-label="Tasks" class="number">
         {formatCount(live ? tasks : 0)}
+        <span class="muted sub">{formatCount(live ? claimed : 0)} claimed</span>
       </td>
       <td data-label="Rate" class="number">
         {live ? formatRate(rate) : "–"}

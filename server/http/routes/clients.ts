@@ -5,7 +5,7 @@ import { limits } from "../../../shared/limits.ts";
 import { check, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { principalOf } from "../ownership.ts";
-import { parameter, reply } from "../reply.ts";
+import { nameSilent, parameter, reply, serversOf } from "../reply.ts";
 
 type Names =
   | "GET /api/clients"
@@ -24,9 +24,10 @@ const subjectSchema = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.name
 /** Clients: listed and banned. */
 export function clientRoutes({ platform }: HttpParts): Routes<Names> {
   return {
-    "GET /api/clients": (call) => {
+    "GET /api/clients": async (call) => {
       const isAdmin = principalOf(call).role === "admin";
-      const clients = platform.clients();
+      const { clients, silent } = await platform.clients(serversOf(call));
+      nameSilent(call, silent);
       // Volunteers' addresses are hidden from customers.
       reply(call, isAdmin ? clients : clients.map((client) => ({ ...client, address: "" })));
     },

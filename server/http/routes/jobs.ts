@@ -17,7 +17,7 @@ import { authorisePriority, maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";
 import type { Call, Handler, HttpParts, Routes } from "../context.ts";
 import { jobOf, principalOf, visibleTo } from "../ownership.ts";
-import { parameter, query, reply } from "../reply.ts";
+import { nameSilent, parameter, query, reply, serversOf } from "../reply.ts";
 import { TaskBatcher } from "../submit-stream.ts";
 import { inputWriter, taskOfJsonInput } from "../task-items.ts";
 
@@ -83,7 +83,9 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     },
     "GET /api/jobs/{id}/logs": async (call) => {
       const { id } = await jobOf(call, platform);
-      reply(call, platform.logs(id));
+      const { lines, silent } = await platform.logs(id, serversOf(call));
+      nameSilent(call, silent);
+      reply(call, lines);
     },
     "POST /api/groups/{group}/cancel": async (call) => {
       const group = check(groupSchema, parameter(call, "group"), "address");

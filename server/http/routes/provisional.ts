@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
@@ -9,6 +10,12 @@ import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
 import { afterOf, beginStream, flag } from "../reply.ts";
 import { ndjsonResults, provisionalItem } from "../result-items.ts";
+
+/** Provisional results are read afresh at most this often: other servers tell that there are changes, and not which. */
+const afreshMs = 1_000;
+/** Reading takes at most this part of the time, unless it takes seconds. */
+const readingShare = 1 / 5;
+const longestPauseMs = 5_000;
 
 type Platform = HttpParts["platform"];
 
@@ -73,14 +80,18 @@ async function follow(reading: Reading): Promise<void> {
   const { call, platform, id, writer } = reading;
   const follower = platform.followProvisional(id);
   try {
-    let isOver = false;
-    while (!isOver && !call.signal.aborted) {
+    while (!call.signal.aborted) {
+      const begunAt = performance.now();
       follower.begin();
       const { lastSeq: seq } = await platform.job(id);
       await writer.write(line({ state: "snapshot", seq }));
       await writePresent(reading);
       await writer.write(line({ state: "current", seq }));
-      isOver = await writeChanges(reading, follower);
+      const tookMs = performance.now() - begunAt;
+      if (await writeChanges(reading, follower)) return;
+      const pauseMs = Math.min(longestPauseMs, Math.max(afreshMs, tookMs / readingShare));
+      const leftMs = begunAt + tookMs + pauseMs - performance.now();
+      if (leftMs > 0) await sleep(leftMs, undefined, { signal: call.signal, ref: false });
     }
   } finally {
     follower.close();

@@ -4,7 +4,7 @@ import type { HttpParts, Routes } from "../context.ts";
 import type { Metrics } from "../metrics.ts";
 import { openApiDocument } from "../openapi.ts";
 import { serverSentEvents, type PushStreams } from "../push-streams.ts";
-import { reply } from "../reply.ts";
+import { reply, serversOf } from "../reply.ts";
 import { SharedSnapshots } from "../shared-snapshots.ts";
 
 type Names =
@@ -28,7 +28,7 @@ export function statusRoutes(
   const snapshots = new SharedSnapshots(() => platform.snapshot(), log);
   return {
     "GET /api/status": async (call) => reply(call, await platform.status()),
-    "GET /api/capacity": (call) => reply(call, platform.capacity()),
+    "GET /api/capacity": (call) => reply(call, platform.capacity(serversOf(call))),
     "GET /api/events": (call) => streams.send(call, snapshots, serverSentEvents),
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());

@@ -1,0 +1,154 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { FollowedProvisional, JobInfo, ServerStatus } from "../../shared/wire/rest.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
+import {
+  expectAllOnce,
+  readJob,
+  request,
+  send,
+  slowInputs,
+  slowSquareSource,
+  squares,
+  submitJob,
+} from "../support/jobs.ts";
+import { hasPostgres, Postgres } from "../support/postgres.ts";
+import {
+  startClientProcess,
+  startServerProcess,
+  temporaryDirectory,
+  until,
+  type RunningServerProcess,
+} from "../support/processes.ts";
+import { RawClient } from "../support/raw-client.ts";
+
+describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
+  let postgres: Postgres;
+  let a: RunningServerProcess;
+  let b: RunningServerProcess;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+  }, 60_000);
+  afterAll(() => postgres.stop());
+  beforeEach(async () => {
+    const store = await postgres.newSchema();
+    const blobs = join(await temporaryDirectory(), "blobs");
+    const start = async (): Promise<RunningServerProcess> =>
+      startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs, "--auditors", "0"]);
+    [a, b] = await Promise.all([start(), start()]);
+  }, 60_000);
+
+  /** A volunteer of an invitation of its own, so that it is a cohort of its own, which computes everything at once. */
+  const volunteer = async (server: RunningServerProcess, name: string): Promise<RawClient> => {
+    const { token } = await request<{ token: string }>(server, "POST", "/api/tokens", {
+      role: "volunteer",
+      name,
+    });
+    const client = await new RawClient(server.url).opened();
+    client.hello({ token });
+    await client.next("welcome");
+    client.onMessage = (message) => {
+      if (message.type !== "lease") return;
+      for (const task of message.tasks)
+        client.finish(message.job.id, task, encodeValue(task.index * task.index));
+    };
+    client.send({ type: "want", tasks: 64, slots: 1 });
+    return client;
+  };
+
+  test("[FEED-1] [SERVERS-6] outputs at one server are inputs at another, once, when the first is killed as well", async () => {
+    const first = await submitJob(a, slowSquareSource, slowInputs(120, 40));
+    const { id: second } = await request<JobInfo>(b, "POST", "/api/jobs", {
+      kernel: { source: "export default (x) => x + 1;" },
+      inputsFrom: first,
+      priority: 1,
+    });
+    await startClientProcess(a);
+    await startClientProcess(b);
+    await until(async () => (await readJob(b, second)).counts.done >= 10);
+    // Both servers have tasks for their clients, those that run included.
+    await until(async () => {
+      const { servers = [] } = await request<ServerStatus>(b, "GET", "/api/status");
+      return servers.length === 2 && servers.every(({ claimed, tasks }) => claimed > 0 && claimed >= tasks);
+    });
+    await a.kill();
+    await until(async () => (await readJob(b, second)).state === "finished", 60_000);
+    await expectAllOnce(b, first, squares(120));
+    await expectAllOnce(
+      b,
+      second,
+      squares(120).map((x) => x + 1),
+    );
+  }, 120_000);
+
+  test("[SERVERS-15] a quorum is found although its clients are at several servers", async () => {
+    const id = await submitJob(
+      a,
+      "export default (x) => x * x",
+      squares(8).map((_, x) => x),
+      { math: "native", verify: { quorum: 2 } },
+    );
+    await volunteer(a, "first");
+    await volunteer(b, "second");
+    await until(async () => (await readJob(b, id)).state === "finished", 40_000);
+    await expectAllOnce(b, id, squares(8));
+  }, 60_000);
+
+  test("[SERVERS-14] [VERIFY-12] provisional results that one server keeps and judges are followed at another", async () => {
+    const id = await submitJob(
+      a,
+      "export default (x) => x * x",
+      squares(20).map((_, x) => x),
+      { math: "native" },
+    );
+    const response = await send(b, "GET", `/api/jobs/${id}/provisional?follow=1`);
+    const items: FollowedProvisional[] = [];
+    const read = (async () => {
+      let text = "";
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        const lines = (text + chunk).split("\n");
+        text = lines.pop()!;
+        for (const line of lines) if (line !== "") items.push(JSON.parse(line) as FollowedProvisional);
+      }
+    })();
+    await until(() => items.some(({ state }) => state === "current"));
+    const stranger = await volunteer(a, "first");
+    await until(async () => (await readJob(a, id)).counts.provisional > 0);
+    const given = (): FollowedProvisional[] => items.filter(({ state }) => state === "provisional");
+    await until(() => given().length > 0);
+    await startClientProcess(a);
+    await read;
+    expect(items.at(-1)).toEqual({ state: "end", job: "finished" });
+    for (const item of given())
+      expect(item).toMatchObject({
+        client: stranger.id,
+        output: (item as { index: number }).index ** 2,
+      });
+    // Each snapshot is followed by the number of the outcome up to which it tells.
+    const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
+    expect(currents).toEqual(currents.toSorted((x, y) => x - y));
+  }, 60_000);
+
+  test("[SERVERS-11] requests are refused after ten seconds without the database, and work goes on with it", async () => {
+    await startClientProcess(b);
+    const id = await submitJob(a, slowSquareSource, slowInputs(20, 20));
+    await until(async () => (await readJob(a, id)).state === "finished");
+    await postgres.down();
+    const from = performance.now();
+    const source = "export default (x) => x";
+    const [made, health] = await Promise.all([
+      send(a, "POST", "/api/jobs", { kernel: { source }, inputs: [1] }),
+      send(b, "GET", "/healthz"),
+    ]);
+    const tookMs = performance.now() - from;
+    expect([made.status, health.status]).toEqual([503, 503]);
+    expect(await made.json()).toMatchObject({ retryable: true });
+    expect(tookMs).toBeGreaterThan(9_000);
+    expect(tookMs).toBeLessThan(20_000);
+    await postgres.up();
+    await until(async () => (await send(a, "GET", "/healthz")).ok, 10_000);
+    const again = await submitJob(a, source, [1]);
+    await until(async () => (await readJob(a, again)).state === "finished", 10_000);
+  }, 90_000);
+});
