@@ -47,6 +47,13 @@ const servers = [
   "test/node-client/disk-outbox.test.ts",
   "test/server/several-servers.test.ts",
 ];
+/** Servers that share a database. */
+const others = [
+  "test/scheduler/other-servers.test.ts",
+  "test/dispatch/several-servers.test.ts",
+  "test/dispatch/provisional-followers.test.ts",
+];
+const otherServers = ["test/e2e/servers-jobs.test.ts"];
 const python = ["test/python/module.test.ts", "test/python/faults.test.ts"];
 const doors = ["test/http/jobs.test.ts", "test/access/known-hosts.test.ts"];
 const bits = [
@@ -1463,6 +1470,90 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "if (job.tasks.size === 0) job.queue.clear();",
     replace: "",
     tests: session,
+  },
+  {
+    name: "servers: opinions are lost when a task is handed over",
+    file: "server/scheduler/hand-over.ts",
+    find: "    remember(state, job, index, opinions);\n    if (cohorts",
+    replace: "    if (cohorts",
+    tests: others,
+  },
+  {
+    name: "servers: opinions of tasks that others have claimed stay in memory",
+    file: "server/scheduler/hand-over.ts",
+    find: "      if (!isClaimed) job.opinions.delete(index);\n",
+    replace: "",
+    tests: others,
+  },
+  {
+    name: "servers: tasks go to one whose clients cannot give an opinion either",
+    file: "server/scheduler/hand-over.ts",
+    find: 'if (cohorts === "any" || canGive(cohorts, opinions)) among',
+    replace: "among",
+    tests: others,
+  },
+  {
+    name: "servers: a client of the cohort of every opinion keeps its task waiting",
+    file: "server/scheduler/hand-over.ts",
+    find: "mayLeave(task) && !canGive(cohorts, task.opinions!)",
+    replace: "mayLeave(task) && cohorts.size === 0",
+    tests: others,
+  },
+  {
+    name: "servers: one takes back at once what its client took elsewhere",
+    file: "server/scheduler/other-servers.ts",
+    find: "      job.claiming = true;\n      state.resting.add(job.id);",
+    replace: "      state.resting.add(job.id);",
+    tests: others,
+  },
+  {
+    name: "servers: a computation goes on whose task ended elsewhere",
+    file: "server/scheduler/other-servers.ts",
+    find: '      state.out.push({ type: "sendCancel", client: adopted.client, job: job.id, indexes: [index] });\n',
+    replace: "",
+    tests: others,
+  },
+  {
+    name: "servers: one that was taken for dead forgets what its clients compute",
+    file: "server/scheduler/other-servers.ts",
+    find: "        adopted.set(task.index, { client: lease.client, attempt: lease.attempt });\n",
+    replace: "",
+    tests: others,
+  },
+  {
+    name: "servers: a client that moved stands twice in the list",
+    file: "server/dispatch/other-clients.ts",
+    find: "    if (!known) joined.set(client.id, client);",
+    replace: "    if (known === undefined || client.connected) joined.set(client.id, client);",
+    tests: others,
+  },
+  {
+    name: "servers: slow clients count as fast ones in the capacity of all",
+    file: "server/dispatch/capacity.ts",
+    find: "sum(weights) / perMs",
+    replace: "Math.min(...measured.map(({ ms }) => ms))",
+    tests: others,
+  },
+  {
+    name: "servers: followers of provisional results are not told that they missed some",
+    file: "server/dispatch/provisional-followers.ts",
+    find: "    for (const follower of this.#followers.get(job) ?? []) follower.miss();\n",
+    replace: "",
+    tests: others,
+  },
+  {
+    name: "servers: provisional results of the others are not followed",
+    file: "server/dispatch/other-servers.ts",
+    find: '    if (kinds.has("provisional")) this.#parts.followers.miss(id);\n',
+    replace: "",
+    tests: otherServers,
+  },
+  {
+    name: "servers: handed over tasks are told to nobody",
+    file: "server/dispatch/told.ts",
+    find: '    this.send({ type: "handedOver", job, tasks: some });\n  }\n\n  #gather',
+    replace: "  }\n\n  #gather",
+    tests: otherServers,
   },
   {
     name: "servers: a client stays with one that is dead",

@@ -35,7 +35,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     const store = await postgres.newSchema();
     const blobs = join(await temporaryDirectory(), "blobs");
     const start = async (): Promise<RunningServerProcess> =>
-      startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs, "--auditors", "0"]);
+      startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
     [a, b] = await Promise.all([start(), start()]);
   }, 60_000);
 
