@@ -1472,6 +1472,13 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: session,
   },
   {
+    name: "servers: one keeps its tasks although its clients left",
+    file: "server/scheduler/scheduler.ts",
+    find: "      giveExcessBack(state);\n",
+    replace: "",
+    tests: others,
+  },
+  {
     name: "servers: opinions are lost when a task is handed over",
     file: "server/scheduler/hand-over.ts",
     find: "    remember(state, job, index, opinions);\n    if (cohorts",

@@ -13,6 +13,7 @@ import {
 } from "./leases.ts";
 import { chooseDisputed, chooseForOpinion } from "./quorum.ts";
 import { suits } from "./requirements.ts";
+import { removeTask } from "./settling.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 import { pacedBytes } from "../../shared/wire/paced-bytes.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
@@ -98,6 +99,27 @@ export function refillWindows(state: State): void {
     if (window < 1 || job.queue.size + job.seconds.size > window / 2) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
+  }
+}
+
+/**
+ * Gives tasks back that the clients of this server will not take soon, because they left or are busy: those of other servers may be idle.
+ * To be called about once a second.
+ */
+export function giveExcessBack(state: State): void {
+  if (state.config.shared !== true) return;
+  const demand = demandOf(state);
+  for (const job of state.jobs.values()) {
+    // Twice what is claimed ahead: tasks do not go back and forth.
+    const most = 2 * shareOf(demand, job);
+    if (job.queue.size <= most) continue;
+    const indexes = job.queue
+      .peek(job.queue.size)
+      .slice(most)
+      .map(({ index }) => index);
+    for (const index of indexes) removeTask(state, job, index);
+    job.exhausted = false;
+    state.out.push({ type: "unclaimTasks", job: job.id, indexes });
   }
 }
 

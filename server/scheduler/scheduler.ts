@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
-import { assignTasks, enterFairShare, refillWindows } from "./assign.ts";
+import { assignTasks, giveExcessBack, enterFairShare, refillWindows } from "./assign.ts";
 import { addAudits, giveUpCalls, noteComparison } from "./auditing.ts";
 import {
   changeCache,
@@ -298,6 +298,7 @@ function apply(state: State, event: SchedulerEvent): void {
       endRest(state);
       forgetUnclaimed(state);
       forgetHandedOver(state);
+      giveExcessBack(state);
       expire(state);
       noteOverdue(state);
       giveUpCalls(state);

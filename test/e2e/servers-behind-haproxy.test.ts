@@ -18,18 +18,20 @@ import {
 /** Longer than a server may be silent. */
 const pastTimeToLiveMs = 6_500;
 const faults = 7;
+/** Tasks that may be open, and the time between two new ones. */
+const mostAhead = 40;
+const pauseMs = 20;
 /** Work has to go on within this time after a fault. */
 const goesOnMs = 10_000;
 
-/** Inputs without end, at most one every so often, until `stop` is called: the job lasts as long as the faults. */
+/** Inputs without end until `stop` is called, so that the job lasts as long as the faults; a few ahead of the results. */
 class Inputs<Input> {
   given = 0;
-  readonly #everyMs: number;
+  readonly results: { seq: number; index: number; output: unknown }[] = [];
   readonly #make: (index: number) => Input;
   #isOver = false;
 
-  constructor(everyMs: number, make: (index: number) => Input) {
-    this.#everyMs = everyMs;
+  constructor(make: (index: number) => Input) {
     this.#make = make;
   }
 
@@ -39,8 +41,8 @@ class Inputs<Input> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Input> {
     while (!this.#isOver) {
-      yield this.#make(this.given++);
-      await wait(this.#everyMs);
+      if (this.given < this.results.length + mostAhead) yield this.#make(this.given++);
+      await wait(pauseMs);
     }
   }
 }
@@ -86,7 +88,6 @@ describe.runIf(hasPostgres && hasHaproxy)("three servers behind haproxy", () => 
       const lab = { url: haproxy.url, token };
       for (let k = 0; k < 3; k++) await startClientProcess(lab);
 
-      const seen: { seq: number; index: number; output: unknown }[][] = [[], []];
       const customer = async (): Promise<Awaited<ReturnType<typeof connect>>> => {
         const hands = await connect(haproxy.url, { token, log: () => undefined });
         onTestFinished(() => hands.close());
@@ -94,7 +95,8 @@ describe.runIf(hasPostgres && hasHaproxy)("three servers behind haproxy", () => 
       };
       const [ada, bob] = [await customer(), await customer()];
       const data = await ada.put(new Uint8Array(300_000).fill(3));
-      const inputs = [new Inputs(30, (x) => x), new Inputs(200, (x) => ({ data, x: x % 200 }))] as const;
+      const inputs = [new Inputs((x) => x), new Inputs((x) => ({ data, x: x % 200 }))] as const;
+      const seen = inputs.map(({ results }) => results);
       const squares = ada.map((x: number) => x * x, inputs[0]);
       const fills = bob.map(async ({ data: given, x }: { data: typeof data; x: number }, ctx) => {
         const found = await ctx.data(given);

@@ -129,6 +129,21 @@ describe("a scheduler among others", () => {
     expect(of("storeAttempts", h.last)).toEqual([]);
   });
 
+  it("[SERVERS-9] gives tasks back when its clients left, and claims them again when others come", () => {
+    const h = shared();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1, 2]);
+    expect(h.scheduler.client(client)!.leases.size).toBe(1);
+    expect(of("unclaimTasks", h.pass(1000))).toEqual([{ type: "unclaimTasks", job, indexes: [1, 2] }]);
+    h.feed({ type: "clientLeft", client });
+    expect(of("unclaimTasks", h.pass(1000))).toEqual([{ type: "unclaimTasks", job, indexes: [0] }]);
+    expect(of("claimTasks", h.last)).toEqual([]);
+    expect(h.scheduler.claimed).toBe(0);
+    h.join(1);
+    expect(of("claimTasks", h.last)).toEqual([{ type: "claimTasks", job, limit: 1 }]);
+  });
+
   it("[SERVERS-7] stops tasks that ended elsewhere", () => {
     const h = shared();
     const job = h.addJob();
