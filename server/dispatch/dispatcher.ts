@@ -201,7 +201,9 @@ export class Dispatcher {
       (tasks) => this.feed({ type: "tasksClaimed", job, tasks, limit, ...(among && { among: true }) }),
       (error: unknown) => {
         if (among) return this.#log.debug({ err: error, job }, "could not claim tasks of joined clients");
-        this.#log.error({ err: error, job }, "could not claim tasks; trying again in a second");
+        // Another server may have ended the job, and the news be on its way.
+        const level = this.#isShared && isOfEndedJob(error) ? "debug" : "error";
+        this.#log[level]({ err: error, job }, "could not claim tasks; trying again in a second");
         setTimeout(() => this.feed({ type: "claimFailed", job }), 1000).unref();
       },
     );

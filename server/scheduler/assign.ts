@@ -16,6 +16,7 @@ import { suits } from "./requirements.ts";
 import { removeTask } from "./settling.ts";
 import type { Client, Job, State, Task } from "./state.ts";
 import { pacedBytes } from "../../shared/wire/paced-bytes.ts";
+import { isComputed } from "./uncomputed.ts";
 import { hasHadItsSay, mayAskOther } from "./verdict.ts";
 import { isTrustedExpected } from "./who-audits.ts";
 
@@ -97,6 +98,7 @@ export function refillWindows(state: State): void {
     let window = windowOf(bytes, job.inputBytes);
     if (state.config.shared === true) window = Math.min(window, shareOf((demand ??= demandOf(state)), job));
     if (window < 1 || job.queue.size + job.seconds.size > window / 2) continue;
+    if (state.config.shared === true && !isComputed(state, job)) continue;
     job.claiming = true;
     state.out.push({ type: "claimTasks", job: job.id, limit: window });
   }

@@ -219,6 +219,7 @@ export function endJob(state: State, id: JobId): void {
   for (const window of job.windows.values()) forgetWindow(state, window);
   state.jobs.delete(id);
   state.unmet.delete(job);
+  state.uncomputed.delete(job);
   rememberAttempts(state, job);
   for (const client of clients) state.out.push({ type: "sendCancel", client, job: id, indexes: undefined });
   if (![...state.jobs.values()].some((other) => other.info.customer === job.info.customer))

@@ -58,6 +58,7 @@ export function doubtKernel(state: State, job: Job): void {
   for (const window of job.windows.values()) withdraw(state, window, { withdrawn: window.results.length });
   takeFromStrangers(state, job);
   state.unmet.delete(job);
+  state.uncomputed.delete(job);
   state.supplyChanged = true;
   state.out.push({ type: "noteIrreproducible", job: job.id });
   if (job.banned.size > 0) state.out.push({ type: "pardonClients", clients: [...job.banned] });

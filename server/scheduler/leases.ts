@@ -137,7 +137,8 @@ export function noteCredit(state: State, client: Client): void {
     if (state.newlyHungry.has(client)) return;
     if (!state.hungry.has(client)) {
       state.hungry.add(client);
-      for (const job of state.unmet) if (suits(client.info, job.info)) state.unmet.delete(job);
+      for (const jobs of [state.unmet, state.uncomputed])
+        for (const job of jobs) if (suits(client.info, job.info)) jobs.delete(job);
     }
     state.newlyHungry.add(client);
     return;

@@ -95,6 +95,7 @@ export function loseClaims(state: State, firstWindow: number): void {
     const fresh: Job = { ...newJob(info, highestAttempt), ...kept, endingUnclaimed: job.endingUnclaimed };
     state.jobs.set(id, fresh);
     state.unmet.delete(job);
+    state.uncomputed.delete(job);
     claimAdopted(state, fresh);
   }
   state.supplyChanged = true;

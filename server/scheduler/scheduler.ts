@@ -37,6 +37,7 @@ import { estimateBytes } from "./value-bytes.ts";
 import { changeVerification, takeUp } from "./verification.ts";
 import { callAuditors } from "./who-audits.ts";
 import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
+import { giveBackUncomputed } from "./uncomputed.ts";
 
 /**
  * Decides which client computes which task. Pure: events in, instructions out; the time is an argument, and only its
@@ -54,6 +55,7 @@ export class Scheduler {
       hungry: new Set(),
       newlyHungry: new Set(),
       unmet: new Set(),
+      uncomputed: new Set(),
       missing: new Set(),
       reputations: new Map(),
       evidence: new Map(),
@@ -300,6 +302,7 @@ function apply(state: State, event: SchedulerEvent): void {
       forgetHandedOver(state);
       giveExcessBack(state);
       expire(state);
+      giveBackUncomputed(state);
       noteOverdue(state);
       giveUpCalls(state);
       passTime(state);

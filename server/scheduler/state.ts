@@ -316,6 +316,8 @@ export interface State {
    * run.
    */
   readonly unmet: Set<Job>;
+  /** Jobs that no client of this server computes, until one that may becomes hungry: nothing of them is claimed from a shared store. */
+  readonly uncomputed: Set<Job>;
   /** Customers whose quota of stored bytes is full: none of their tasks is claimed or leased. */
   readonly full: Set<string>;
   /** Number of the connected clients' slots, as of a moment ago. */

@@ -24,6 +24,7 @@ export function changeVerification(
   job.doubt = new Doubt();
   if (requires.trusted) takeFromStrangers(state, job);
   state.unmet.delete(job);
+  state.uncomputed.delete(job);
   if (hadQuorum) withdrawOpinions(state, job);
   for (const window of job.windows.values())
     if (verify === "off") acceptUnverified(state, window);

@@ -180,6 +180,34 @@ describe("a scheduler among others", () => {
     expect(of("keepProvisional", h.last)[0]!.window.number).toBe(2 ** 33 + 1);
   });
 
+  it("[SERVERS-9] gives queued tasks back when its clients left, and claims again for the next", () => {
+    const h = shared();
+    const job = h.addJob();
+    const client = h.join(1);
+    h.claim(job, [0, 1, 2]);
+    h.feed({ type: "clientLeft", client });
+    const out = h.pass(1000);
+    expect(of("unclaimTasks", out)).toEqual([{ type: "unclaimTasks", job, indexes: [0, 1, 2] }]);
+    expect(of("claimTasks", out)).toEqual([]);
+    expect(h.scheduler.state.jobs.get(job)!.tasks.size).toBe(0);
+    h.join(1);
+    expect(of("claimTasks", h.last)).toHaveLength(1);
+  });
+
+  it("[SERVERS-9] keeps no tasks for clients that pause or do not suit, nor claims any", () => {
+    const h = shared();
+    const job = h.addJob({ requires: { webgpu: true } });
+    const client = h.join(1, { webgpu: true, slots: 1 });
+    h.join(5, { slots: 5 });
+    h.claim(job, [0, 1]);
+    h.want(client, 0, 1);
+    expect(of("unclaimTasks", h.pass(1000))).toEqual([{ type: "unclaimTasks", job, indexes: [1] }]);
+    expect(of("claimTasks", h.pass(1000))).toEqual([]);
+    h.finish(client, job, 0);
+    h.want(client, 1, 1);
+    expect(of("claimTasks", h.last)).toHaveLength(1);
+  });
+
   it("[SERVERS-9] claims what idle slots take, and half a second's work", () => {
     const h = shared();
     const job = h.addJob();

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { ClientId } from "../../shared/ids.ts";
 import { Connection } from "../../server/store/postgres/connection.ts";
@@ -280,6 +281,19 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     await postgres.query(`UPDATE ${schema}.jobs SET paused = 1, version = version + 1`);
     await eventually(() => expect(news.flatMap(({ jobs }) => jobs).map((job) => job.id)).toContain(id));
     expect((await a.setPriority(id, 1)).paused).toBe(true);
+  });
+
+  it("[SHARED-4] finds by polling what no notification told, before a change of its own", async () => {
+    const news: News[] = [];
+    a.onNews((heard) => news.push(heard));
+    for (let round = 1; round <= 3; round++) {
+      // Two polls, after which there is nothing new.
+      await wait(2 * timeToLiveMs * 0.3 + 100);
+      news.length = 0;
+      await postgres.query(`UPDATE ${schema}.jobs SET paused = ${round % 2}, version = version + 1`);
+      await a.setPriority(id, round);
+      await eventually(() => expect(news.flatMap(({ jobs }) => jobs).map((job) => job.id)).toContain(id), 5);
+    }
   });
 
   it("[SHARED-1] [QUOTA-2] counts what both servers take to one quota", async () => {

@@ -142,7 +142,13 @@ export class Servers implements Liveness {
   /** Notes own changes that were committed. */
   note(jobs: readonly ChangedJob[]): void {
     if (!this.others) return;
-    for (const { id, version } of jobs) this.#versions.set(id, version);
+    for (const { id, version } of jobs) this.#noteVersion(id, version);
+  }
+
+  /** Notes a job, and its version when all before it are known: what another server changed before is to be found by polling. */
+  #noteVersion(id: JobId, version: number): void {
+    const known = this.#versions.get(id) ?? 0;
+    this.#versions.set(id, known === version - 1 ? version : known);
   }
 
   /** Registers anew after the server of an epoch was declared dead. */
@@ -294,9 +300,13 @@ export class Servers implements Liveness {
 
   /** Finds what notifications did not tell, because they were lost or too long. */
   async #pollJobs(tell: boolean): Promise<void> {
+    const counts = await this.#connected().query<{ kind: "tokens" | "bans"; count: number }>(
+      "SELECT kind, count FROM changes",
+    );
     const rows = await this.#connected().query<{ id: JobId; version: number }>(
       "SELECT id, version FROM jobs WHERE state IN ('open', 'closed')",
     );
+    // Nothing fails from here on, so that what is noted is told.
     const active = new Set(rows.map(({ id }) => id));
     const changed = rows
       .filter(({ id, version }) => (this.#versions.get(id) ?? -1) < version)
@@ -308,9 +318,6 @@ export class Servers implements Liveness {
         this.#versions.delete(id);
       }
     for (const { id, version } of rows) this.#versions.set(id, version);
-    const counts = await this.#connected().query<{ kind: "tokens" | "bans"; count: number }>(
-      "SELECT kind, count FROM changes",
-    );
     const kinds = counts
       .filter(({ kind, count }) => this.#counts.get(kind) !== count)
       .map(({ kind }) => kind);
@@ -334,7 +341,7 @@ export class Servers implements Liveness {
     if (heard.told !== undefined) return this.#listeners.told(heard.told, heard.epoch);
     if (heard.many) this.#pollJobs(true).catch(() => {});
     const jobs = heard.jobs ?? [];
-    for (const [id, version] of jobs) this.#versions.set(id, version);
+    for (const [id, version] of jobs) this.#noteVersion(id, version);
     if (jobs.length > 0 || heard.kinds.length > 0)
       this.#tell({ jobs: jobs.map(([id, , kinds]) => ({ id, kinds })), kinds: heard.kinds });
   }
