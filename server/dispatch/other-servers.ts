@@ -68,9 +68,9 @@ export class OtherServers {
     });
   }
 
-  take({ jobs, kinds }: StoreNews): void {
+  take({ jobs, kinds, active }: StoreNews): void {
     const { bans, onTokens } = this.#parts;
-    for (const { id, kinds: changes } of jobs) {
+    for (const { id, kinds: changes } of [...jobs, ...this.#endedUnheard(active)]) {
       const known = this.#changed.get(id);
       if (known) for (const change of changes) known.add(change);
       else this.#changed.set(id, new Set(changes));
@@ -78,6 +78,13 @@ export class OtherServers {
     }
     if (kinds.includes("bans")) this.#inBackground("read bans", bans.enforce());
     if (kinds.includes("tokens")) this.#inBackground("read tokens", onTokens());
+  }
+
+  /** Jobs of the schedule that ended while this server did not listen, or took itself for the only one. */
+  #endedUnheard(active: ReadonlySet<JobId> | undefined): StoreNews["jobs"] {
+    if (!active) return [];
+    const scheduled = [...this.#parts.dispatcher.scheduler.state.jobs.keys()];
+    return scheduled.filter((id) => !active.has(id)).map((id) => ({ id, kinds: ["state"] as const }));
   }
 
   /** Reads a job until nothing about it is new. */

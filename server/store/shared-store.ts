@@ -6,6 +6,8 @@ import type { ChangeKind, Store } from "./store.ts";
 export interface News {
   readonly jobs: readonly { readonly id: JobId; readonly kinds: readonly ChangeKind[] }[];
   readonly kinds: readonly ("tokens" | "bans")[];
+  /** All jobs that have not ended, as of a poll: what is known of others is old. */
+  readonly active?: ReadonlySet<JobId>;
 }
 
 /** A server of the database. */

@@ -78,8 +78,16 @@ export class Connection {
       throw error;
     }
     // Not in the packet that opens the session: PgBouncer refuses settings there.
-    for (const [name, value] of Object.entries(settings))
-      await client.query("SELECT set_config($1, $2, false)", [name, value]);
+    const sets = Object.entries(settings).map((values) => ({
+      sql: "SELECT set_config(?, ?, false)",
+      values,
+    }));
+    try {
+      await connection.run(sets);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
     return connection;
   }
 
@@ -115,15 +123,10 @@ export class Connection {
       );
     });
     stream.uncork();
-    const late = setTimeout(() => this.#lose("PostgreSQL did not answer"), answerMs);
-    try {
-      const ended = await Promise.allSettled(answers);
-      const failed = ended.find((one) => one.status === "rejected");
-      if (failed) throw failed.reason;
-      return ended.map((one) => (one as PromiseFulfilledResult<Answer>).value);
-    } finally {
-      clearTimeout(late);
-    }
+    const ended = await this.#inTime(Promise.allSettled(answers));
+    const failed = ended.find((one) => one.status === "rejected");
+    if (failed) throw failed.reason;
+    return ended.map((one) => (one as PromiseFulfilledResult<Answer>).value);
   }
 
   /** Runs one statement. */
@@ -135,7 +138,21 @@ export class Connection {
   /** Runs statements without values: schema and transactions. */
   async script(sql: string): Promise<void> {
     if (this.#lost) throw this.#lost;
-    await this.#client.query(translate(sql));
+    await this.#inTime(
+      this.#client.query(translate(sql)).catch((error: unknown) => {
+        throw this.#lost ?? error;
+      }),
+    );
+  }
+
+  /** Gives the session up when an answer takes too long. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const late = setTimeout(() => this.#lose("PostgreSQL did not answer"), answerMs);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   close(): Promise<void> {

@@ -322,8 +322,9 @@ export class Servers implements Liveness {
       .filter(({ kind, count }) => this.#counts.get(kind) !== count)
       .map(({ kind }) => kind);
     for (const { kind, count } of counts) this.#counts.set(kind, count);
-    if (tell && (changed.length > 0 || kinds.length > 0))
+    if (tell)
       this.#tell({
+        active,
         jobs: changed.map((id) => ({ id, kinds: ["tasks", "outcomes", "state", "provisional"] })),
         kinds,
       });
