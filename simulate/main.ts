@@ -16,15 +16,20 @@ function positive(text: string): number {
 
 const program = new Command("npm run simulate --").description("Runs parts of Manyhands on a virtual clock.");
 
-program
-  .command("platform", { isDefault: true })
-  .description("Server, clients and customers in one process, with faults of every kind, drawn from a seed.")
-  .addOption(new Option("--seeds <n>", "number of worlds").argParser(positive).default(100))
-  .addOption(new Option("--seed <s>", "the first world's seed; 0 when absent").argParser(natural))
-  .addOption(new Option("--threads <n>", "worlds at a time; one a core when absent").argParser(positive))
-  .option("--bail", "begin no world after a broken rule", false)
-  .option("--steps", "print every step of one world", false)
-  .action((flags: PlatformFlags) => runPlatform(flags));
+const worlds = [
+  ["platform", "Server, clients and customers in one process, with faults of every kind, drawn from a seed."],
+  ["servers", "The same with several servers that share a database."],
+] as const;
+for (const [kind, description] of worlds)
+  program
+    .command(kind, { isDefault: kind === "platform" })
+    .description(description)
+    .addOption(new Option("--seeds <n>", "number of worlds").argParser(positive).default(100))
+    .addOption(new Option("--seed <s>", "the first world's seed; 0 when absent").argParser(natural))
+    .addOption(new Option("--threads <n>", "worlds at a time; one a core when absent").argParser(positive))
+    .option("--bail", "begin no world after a broken rule", false)
+    .option("--steps", "print every step of one world", false)
+    .action((flags: PlatformFlags) => runPlatform(kind, flags));
 
 program
   .command("trust")

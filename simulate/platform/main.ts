@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { runSeeds } from "./pool.ts";
-import { runSeed, type SeedReport } from "./run-seed.ts";
+import { runSeed, type SeedReport, type WorldKind, type WorldName } from "./run-seed.ts";
 import { virtualiseThread } from "./virtual-globals.ts";
 
-/** Flags of `npm run simulate -- platform`. */
+/** Flags of `npm run simulate -- platform` and `servers`. */
 export interface PlatformFlags {
   readonly seeds: number;
   readonly seed?: number;
@@ -14,15 +14,16 @@ export interface PlatformFlags {
 }
 
 /** Runs worlds and prints what they did. Exits with 1 when a rule was broken. */
-export async function runPlatform(flags: PlatformFlags): Promise<void> {
-  if (flags.steps) return showSteps(flags.seed ?? 0);
+export async function runPlatform(kind: WorldKind, flags: PlatformFlags): Promise<void> {
+  if (flags.steps) return showSteps({ kind, seed: flags.seed ?? 0 });
   const first = flags.seed ?? 0;
   const began = performance.now();
   const sum = new Sum();
-  function* seeds(): Generator<number> {
-    for (let i = 0; i < flags.seeds && !(flags.bail && sum.failures > 0); i++) yield first + i;
+  function* worlds(): Generator<WorldName> {
+    for (let i = 0; i < flags.seeds && !(flags.bail && sum.failures > 0); i++)
+      yield { kind, seed: first + i };
   }
-  await runSeeds(seeds(), {
+  await runSeeds(worlds(), {
     threads: flags.threads ?? availableParallelism(),
     onReport: (report) => {
       sum.add(report);
@@ -34,15 +35,15 @@ export async function runPlatform(flags: PlatformFlags): Promise<void> {
 }
 
 /** Prints every step of one world. */
-async function showSteps(seed: number): Promise<void> {
+async function showSteps(world: WorldName): Promise<void> {
   virtualiseThread();
-  const report = await runSeed(seed, { print: (line) => console.log(line) });
-  console.log(report.failure === undefined ? `seed ${seed}: ${report.hash}` : storyOf(report));
+  const report = await runSeed(world, { print: (line) => console.log(line) });
+  console.log(report.failure === undefined ? `seed ${world.seed}: ${report.hash}` : storyOf(report));
   if (report.failure !== undefined) process.exitCode = 1;
 }
 
-function storyOf({ seed, hash, failure = "" }: SeedReport): string {
-  return `seed ${seed} (${hash}) FAILED: ${failure}\n  npm run simulate -- platform --seed ${seed} --steps\n`;
+function storyOf({ kind, seed, hash, failure = "" }: SeedReport): string {
+  return `seed ${seed} (${hash}) FAILED: ${failure}\n  npm run simulate -- ${kind} --seed ${seed} --steps\n`;
 }
 
 /** Sums over several worlds. */

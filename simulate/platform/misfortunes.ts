@@ -1,6 +1,7 @@
 import { calm } from "./network.ts";
 import type { Misfortune } from "./plan.ts";
 import { soundSandboxes } from "./sandboxes.ts";
+import { DatabaseStorage, DiskStorage } from "./storage.ts";
 import { Process } from "./virtual-time.ts";
 import type { Volunteer } from "./volunteer.ts";
 import type { World } from "./world.ts";
@@ -25,13 +26,20 @@ export class Misfortunes {
       silent: has("networkFaults", 0.04),
       slow: has("networkFaults", 0.02),
     };
-    world.disk.rates = {
-      statement: has("diskErrors", 0.004),
-      commit: has("diskErrors", 0.05),
-      crashBefore: has("commitFaults", 0.01),
-      crashAfter: has("commitFaults", 0.02),
-      inDoubt: has("commitFaults", 0.01),
-    };
+    if (world.storage instanceof DiskStorage)
+      world.storage.disk.rates = {
+        statement: has("diskErrors", 0.004),
+        commit: has("diskErrors", 0.05),
+        crashBefore: has("commitFaults", 0.01),
+        crashAfter: has("commitFaults", 0.02),
+        inDoubt: has("commitFaults", 0.01),
+      };
+    else
+      world.storage.model.rates = {
+        commit: has("databaseFaults", 0.03),
+        crash: has("databaseFaults", 0.005),
+        notification: has("databaseFaults", 0.5),
+      };
     world.sandboxRates = {
       none: has("sandboxFaults", 0.1),
       death: has("sandboxFaults", 0.05),
@@ -44,9 +52,12 @@ export class Misfortunes {
     const world = this.#world;
     this.#process.isAlive = false;
     world.network.rates = calm;
-    world.disk.mend();
+    world.storage.mend();
     world.sandboxRates = soundSandboxes;
-    world.serverProcess.heldUntil = 0;
+    for (const place of world.places) {
+      place.process.heldUntil = 0;
+      place.cutUntil = 0;
+    }
     for (const volunteer of world.volunteers) {
       volunteer.process.heldUntil = 0;
       volunteer.cutUntil = 0;
@@ -73,19 +84,22 @@ export class Misfortunes {
     const { time, random, trace } = world;
     const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)];
     const some = (mostMs: number): number => mostMs * random() ** 3;
+    const { places, storage } = world;
+    const place = places.length === 1 ? places[0]! : pick(places)!;
     switch (kind) {
       case "crash":
         trace.fault("server killed");
-        return world.crashServer(50 + some(20_000));
+        return world.crashServer(place, 50 + some(20_000));
       case "stop":
         trace.fault("server stopped");
-        return world.stopServer(50 + some(5000));
+        return world.stopServer(place, 50 + some(5000));
       case "hold":
         trace.fault("server held still");
-        return world.holdServer(some(60_000));
+        place.process.heldUntil = time.now + some(60_000);
+        return;
       case "wallClock":
         trace.fault("wall clock jumped");
-        world.serverProcess.wallOffsetMs += (random() - 0.5) * 2 * 3_600_000 * 24;
+        place.process.wallOffsetMs += (random() - 0.5) * 2 * 3_600_000 * 24;
         return;
       case "socketDrop":
         return pick(world.links)?.drop();
@@ -143,13 +157,33 @@ export class Misfortunes {
         return program.boot(some(20_000));
       }
       case "diskFull":
-        world.disk.isFull = true;
+      case "databaseFull": {
+        const full = storage instanceof DiskStorage ? storage.disk : storage.model;
+        full.isFull = true;
         time.schedule(this.#process, some(10_000), "disk has room", () => {
-          world.disk.isFull = false;
+          full.isFull = false;
         });
         return;
+      }
+      case "databaseRestart":
+      case "databaseCrash":
+        trace.fault(kind === "databaseCrash" ? "database crashed" : "database restarted");
+        if (storage instanceof DatabaseStorage)
+          storage.model.restart(100 + some(20_000), kind === "databaseCrash");
+        return;
+      case "databaseCut":
+        trace.fault("server cut off from the database");
+        place.cutUntil = time.now + some(40_000);
+        return;
+      case "sessionDrop": {
+        const end = storage instanceof DatabaseStorage && pick(storage.ends);
+        if (!end) return;
+        trace.fault("database session dropped");
+        return end.break(pick(["both", "client", "server", "neither"] as const)!);
+      }
       case "diskErrors":
       case "commitFaults":
+      case "databaseFaults":
       case "networkFaults":
       case "sandboxFaults":
         // Their chances hold all the time.

@@ -29,10 +29,11 @@ export class Network {
   readonly random: () => number;
   readonly #latencyMs: number;
 
-  constructor(time: VirtualTime, random: () => number) {
+  /** @param mostMs - the longest time of a message */
+  constructor(time: VirtualTime, random: () => number, mostMs = 40) {
     this.time = time;
     this.random = random;
-    this.#latencyMs = 0.2 + 40 * random() ** 3;
+    this.#latencyMs = 0.2 + mostMs * random() ** 3;
   }
 
   happens(chance: number): boolean {

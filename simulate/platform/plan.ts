@@ -55,10 +55,33 @@ export const misfortunes = [
   "networkFaults",
   "sandboxFaults",
 ] as const;
-export type Misfortune = (typeof misfortunes)[number];
+export type Misfortune = (typeof misfortunes)[number] | (typeof sharedMisfortunes)[number];
+
+/** Kinds of misfortune of several servers that share a database. */
+const sharedMisfortunes = [
+  "crash",
+  "stop",
+  "hold",
+  "socketDrop",
+  "cutOff",
+  "clientKill",
+  "clientPause",
+  "clientSleep",
+  "programKill",
+  "networkFaults",
+  "sandboxFaults",
+  "databaseRestart",
+  "databaseCrash",
+  "databaseCut",
+  "databaseFull",
+  "sessionDrop",
+  "databaseFaults",
+] as const;
 
 /** A world, drawn from its seed. */
 export interface Plan {
+  /** Several servers share a database; one has a disk. */
+  readonly servers: number;
   readonly volunteers: readonly Omit<VolunteerPlan, "token">[];
   /** Names of the volunteers that get a client token. */
   readonly trusted: ReadonlySet<string>;
@@ -100,6 +123,7 @@ export function drawPlan(random: () => number): Plan {
   };
   const programs = Array.from({ length: 1 + count(2) }, (_, program) => drawProgram(random, program, nature));
   return {
+    servers: 1,
     volunteers,
     trusted: new Set(volunteers.slice(0, trustedCount).map(({ name }) => name)),
     programs,
@@ -109,6 +133,22 @@ export function drawPlan(random: () => number): Plan {
     stormMs: 2000 + 25_000 * random() ** 2,
     readMs: chance(0.15) ? 4 : 0.001,
   };
+}
+
+/** A world of several servers. */
+export function drawSharedPlan(random: () => number): Plan {
+  const plan = drawPlan(random);
+  return {
+    ...plan,
+    programs: plan.programs.map((jobs) => jobs.map(withoutQuorum)),
+    servers: random() < 0.5 ? 2 : 3,
+    misfortunes: sharedMisfortunes.filter(() => random() < 0.4),
+  };
+}
+
+/** The second opinion of a quorum has to come from a client of the server that has the first: see docs/simulation.md. */
+function withoutQuorum(job: JobPlan): JobPlan {
+  return typeof job.verify === "object" ? { ...job, verify: "audit" } : job;
 }
 
 interface Nature {

@@ -10,9 +10,9 @@ import { checkInvariants } from "../../server/scheduler/invariants.ts";
 import { ClientGate } from "../../server/sockets/client-gate.ts";
 import { Heartbeats } from "../../server/sockets/heartbeats.ts";
 import { SocketConnection } from "../../server/sockets/socket-connection.ts";
-import { openStoreOn } from "../../server/store/sqlite/open.ts";
+import { isShared } from "../../server/store/open.ts";
 import type { Store } from "../../server/store/store.ts";
-import { FaultyDatabase, type Disk } from "./faulty-database.ts";
+import type { Storage } from "./storage.ts";
 import type { Acceptor } from "./socket-link.ts";
 import { answer } from "./routes.ts";
 import type { Answerer, ServerReply, SimulatedRequest } from "./requests.ts";
@@ -27,7 +27,7 @@ interface Outside {
   readonly onFailure: (line: string) => void;
 }
 
-/** The key of the server's identities, which is on its disk. */
+/** The key of identities, which is on the disk of a server that is alone. */
 const identityKey = createHash("sha256").update("identities").digest();
 
 /**
@@ -48,10 +48,17 @@ export class ServerProcess implements Acceptor, Answerer {
 
   private constructor(
     process: Process,
-    parts: { store: Store; access: Access; platform: LocalPlatform; log: Logger; options: ServerOptions },
+    parts: {
+      store: Store;
+      access: Access;
+      identities: Identities;
+      platform: LocalPlatform;
+      log: Logger;
+      options: ServerOptions;
+    },
     { isAuditor, onAuditorsCalled }: Outside,
   ) {
-    const { store, access, platform, log, options } = parts;
+    const { store, access, identities, platform, log, options } = parts;
     this.process = process;
     this.store = store;
     this.access = access;
@@ -62,21 +69,30 @@ export class ServerProcess implements Acceptor, Answerer {
       for (const connection of this.#connections) connection.revoked(tokenId);
     });
     platform.onAuditorsCalled = onAuditorsCalled;
-    this.#gate = new ClientGate(access, new Identities(identityKey), store, options.volunteers, isAuditor);
+    this.#gate = new ClientGate(access, identities, store, options.volunteers, isAuditor);
     this.#heartbeats = new Heartbeats(this.#connections, options.heartbeatMs, (one) => one.heartbeat());
   }
 
-  /** Starts a server on what is on the disk. @throws PlatformError when the disk fails */
-  static async start(process: Process, disk: Disk, outside: Outside): Promise<ServerProcess> {
+  /** Starts a server on what is stored. @throws PlatformError when the disk or database fails */
+  static async start(
+    process: Process,
+    place: string,
+    storage: Storage,
+    outside: Outside,
+  ): Promise<ServerProcess> {
     const options: ServerOptions = { ...defaultServerOptions, auditors: outside.auditors };
     const log = pino({ level: "error", base: null }, { write: outside.onFailure });
-    const store = openStoreOn(new FaultyDatabase(disk, process), {
-      quotas: quotasOf(options),
-      markEvery: 16,
-    });
+    const store = await storage.open(process, place, quotasOf(options));
     const access = createAccess(store);
-    const platform = await LocalPlatform.open({ store, options, log, volunteerUrls: () => [] });
-    return new ServerProcess(process, { store, access, platform, log, options }, outside);
+    const identities = new Identities(isShared(store) ? await store.secret("identities") : identityKey);
+    const platform = await LocalPlatform.open({
+      store,
+      options,
+      log,
+      volunteerUrls: () => [],
+      onTokens: () => access.refresh(),
+    });
+    return new ServerProcess(process, { store, access, identities, platform, log, options }, outside);
   }
 
   accept(socket: WebSocket, network: Duplex, address: string): void {

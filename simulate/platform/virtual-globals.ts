@@ -1,12 +1,15 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers/promises";
+import { virtualisePostgres, type ReachableDatabase } from "./virtual-postgres.ts";
 import type { Step, VirtualTime } from "./virtual-time.ts";
 
 /** The event loop and the randomness of the world that runs in this thread. */
 interface Running {
   readonly time: VirtualTime;
   readonly random: () => number;
+  /** The database that servers share. */
+  readonly database?: ReachableDatabase;
 }
 
 let running: Running | undefined;
@@ -58,6 +61,7 @@ export function virtualiseThread(): void {
     randomUUID: () => bytes(16).toString("hex"),
   });
   Object.assign(timers, { setTimeout: sleep });
+  virtualisePostgres(() => world().database!);
   syncBuiltinESMExports();
 }
 

@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import { runSeed } from "./run-seed.ts";
+import { runSeed, type WorldName } from "./run-seed.ts";
 import { virtualiseThread } from "./virtual-globals.ts";
 
 const port = parentPort;
@@ -7,11 +7,11 @@ if (!port) throw new Error("this module runs in a worker thread");
 virtualiseThread();
 
 /** Runs one seed after the other, each when it is asked for. */
-port.on("message", (seed: number) => {
-  void runSeed(seed).then(async (report) => {
+port.on("message", (world: WorldName) => {
+  void runSeed(world).then(async (report) => {
     if (report.failure === undefined) return port.postMessage(report);
     // The same world again, for the stack of an error.
-    const { failure } = await runSeed(seed, { stacks: 20 });
+    const { failure } = await runSeed(world, { stacks: 20 });
     port.postMessage({ ...report, failure: failure ?? report.failure });
   });
 });

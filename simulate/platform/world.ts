@@ -1,4 +1,5 @@
 import type { TransportHandlers } from "../../shared/client/ports.ts";
+import { PlatformError } from "../../shared/errors.ts";
 import { hasEnded } from "../../shared/wire/rest.ts";
 import { calm, Network, type Host } from "./network.ts";
 import { CrashError, Disk } from "./faulty-database.ts";
@@ -7,8 +8,11 @@ import type { Plan } from "./plan.ts";
 import { Program } from "./program.ts";
 import { Exchange, type SimulatedRequest, type SimulatedResponse } from "./requests.ts";
 import { soundSandboxes, type SandboxRates } from "./sandboxes.ts";
+import { checkClaims } from "./postgres-reader.ts";
+import { ServerPlace } from "./server-place.ts";
 import { ServerProcess } from "./server-process.ts";
 import { SocketLink } from "./socket-link.ts";
+import { DatabaseStorage, DiskStorage, type Storage } from "./storage.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Trace } from "./trace.ts";
 import { Volunteer } from "./volunteer.ts";
@@ -18,6 +22,8 @@ import { Process, type VirtualTime } from "./virtual-time.ts";
 const restMs = 3 * 3_600_000;
 /** Deaths of sandboxes in a world: a third death of a task would rightly quarantine it. */
 const mostDeaths = 2;
+/** A shared database is compared with the ledger at most this often. */
+const checkEveryMs = 500;
 
 /** Makes things go wrong, and mends them in the end. */
 interface Storm {
@@ -26,29 +32,25 @@ interface Storm {
 }
 
 /**
- * A server, its clients and its customers in one process. The server is a place on the network: at any time one process or none serves
- * there, on a disk that stays. (Several servers would be several such places on one store.)
+ * Servers, their clients and their customers in one process: one server on its disk, or several that share a database. Clients and
+ * customers of several servers come to them through a balancer.
  */
 export class World implements Surroundings {
   readonly time: VirtualTime;
   readonly random: () => number;
   readonly trace: Trace;
   readonly network: Network;
-  readonly disk: Disk;
+  readonly places: readonly ServerPlace[];
+  readonly storage: DiskStorage | DatabaseStorage;
   readonly ledger: Ledger;
   readonly plan: Plan;
   readonly volunteers: Volunteer[] = [];
   readonly programs: Program[] = [];
-  server: ServerProcess | undefined;
   sandboxRates: SandboxRates = soundSandboxes;
   /** The first broken rule. */
   failure: Error | undefined;
-  #serverProcess = new Process("server");
-  #lives = 0;
   #deaths = 0;
-  #links: SocketLink[] = [];
-  #exchanges: Exchange[] = [];
-  #auditor: { readonly tokenId: string; readonly volunteer: Volunteer } | undefined;
+  #isClearing = false;
   readonly #secrets = new Map<string, string>();
 
   constructor(parts: { plan: Plan; time: VirtualTime; random: () => number; trace: Trace }) {
@@ -58,13 +60,54 @@ export class World implements Surroundings {
     this.random = random;
     this.trace = trace;
     this.network = new Network(time, random);
-    this.disk = new Disk(random, trace, (process, delayMs) => this.#crashSoon(process, delayMs));
+    this.places = Array.from(
+      { length: plan.servers },
+      (_, at) => new ServerPlace(at === 0 ? "server" : `server-${at}`),
+    );
+    this.storage = plan.servers === 1 ? this.#makeDisk() : this.#makeDatabase();
     this.ledger = new Ledger(new Map(plan.programs.flat().map((job) => [job.name, job])));
     time.readMs = plan.readMs;
     time.onThrown = (error, process) => this.thrown(error, process);
     time.afterStep = (process) => {
-      if (process === this.server?.process) this.server.checkInvariants();
+      for (const { server } of this.places) if (server?.process === process) server.checkInvariants();
     };
+  }
+
+  #makeDisk(): DiskStorage {
+    const crash = (process: Process, delayMs: number): void => this.#crashSoon(process, delayMs);
+    return new DiskStorage(new Disk(this.random, this.trace, crash));
+  }
+
+  #makeDatabase(): DatabaseStorage {
+    const storage = new DatabaseStorage(this, this.places);
+    const { model } = storage;
+    model.onFailure = (error) => this.fail(error);
+    let checkedAt = 0;
+    model.onCommitted = () => {
+      if (this.time.now < checkedAt + checkEveryMs) return;
+      checkedAt = this.time.now;
+      this.time.schedule(model.process, 0, "inspection", () => {
+        if (!model.writer && !this.#isClearing) this.#inspect(storage);
+      });
+    };
+    return storage;
+  }
+
+  /** Compares a database that servers share with all acknowledgements. */
+  #inspect(storage: Storage): void {
+    try {
+      checkClaims(storage.connection);
+    } catch (error) {
+      this.fail(error);
+    }
+    storage
+      .inspect(undefined, (store) => this.ledger.compare(store))
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  /** A server that runs. */
+  get server(): ServerProcess | undefined {
+    return this.places.find(({ server }) => server?.process.isAlive)?.server;
   }
 
   fail(error: unknown): void {
@@ -98,15 +141,10 @@ export class World implements Surroundings {
   /** Starts the first server, makes the tokens, and starts all others. */
   async #open(): Promise<void> {
     const { plan } = this;
-    this.#startServer(0);
-    let isMade = false;
-    const begin = async (): Promise<void> => {
-      await this.#makeTokens();
-      isMade = true;
-    };
+    for (const place of this.places) this.#startServer(place, 0);
     await this.#until(() => this.server !== undefined);
-    this.inServer(() => void begin().catch((error: unknown) => this.fail(error)));
-    await this.#until(() => isMade);
+    const isMade = this.#administer((server) => this.#makeTokens(server));
+    await this.#until(isMade);
     for (const one of plan.volunteers) {
       const volunteer = new Volunteer(this, { ...one, token: this.#secrets.get(one.name) });
       this.volunteers.push(volunteer);
@@ -127,8 +165,7 @@ export class World implements Surroundings {
     must(isDone, () => "the server does not start");
   }
 
-  async #makeTokens(): Promise<void> {
-    const { access } = this.server!;
+  async #makeTokens({ access }: ServerProcess): Promise<void> {
     const make = async (role: "client" | "customer", name: string): Promise<string> => {
       const { secret, info } = await access.createToken({ role, name });
       this.#secrets.set(name, secret);
@@ -136,45 +173,61 @@ export class World implements Surroundings {
     };
     for (const name of this.plan.trusted) await make("client", name);
     for (const at of this.plan.programs.keys()) await make("customer", `program-${at}`);
-    const tokenId = await make("client", "auditor");
-    const conduct = { slowness: 1, lies: false, hoards: false };
-    const auditor = { name: "auditor", address: "127.0.0.1", kind: "node", slots: 1, ...conduct } as const;
-    this.#auditor = {
-      tokenId,
-      volunteer: new Volunteer(this, { ...auditor, token: this.#secrets.get("auditor") }),
+    for (const [at, place] of this.places.entries()) {
+      const name = at === 0 ? "auditor" : `auditor-${at}`;
+      const tokenId = await make("client", name);
+      const conduct = { slowness: 1, lies: false, hoards: false };
+      const auditor = { name, address: "127.0.0.1", kind: "node", slots: 1, ...conduct } as const;
+      const volunteer = new Volunteer(this, { ...auditor, token: this.#secrets.get(name) });
+      place.auditor = { tokenId, volunteer };
+    }
+  }
+
+  /**
+   * Has an administrator do something at a server, again as long as a shared database refuses it.
+   * @returns whether it is done
+   */
+  #administer(action: (server: ServerProcess) => Promise<void>): () => boolean {
+    let isDone = false;
+    const attempt = (): void => {
+      const { server } = this;
+      if (!server) return;
+      this.time.schedule(server.process, 0, "administrator", () => {
+        const again = (error: unknown): void => {
+          if (this.places.length === 1 || PlatformError.from(error).code !== "STORE_FAILED")
+            return this.fail(error);
+          this.time.schedule(new Process("administrator"), 1000, "administrator tries again", attempt);
+        };
+        action(server).then(() => (isDone = true), again);
+      });
     };
+    attempt();
+    return () => isDone;
   }
 
-  /** Runs a step of the server's process, when there is one. */
-  inServer(action: (server: ServerProcess) => void): void {
-    const { server } = this;
-    if (server) this.time.schedule(server.process, 0, "administrator", () => action(server));
-  }
-
-  #startServer(delayMs: number): void {
-    const process = new Process(`server.${++this.#lives}`);
-    this.#serverProcess = process;
+  #startServer(place: ServerPlace, delayMs: number): void {
+    const process = place.nextLife();
     this.time.schedule(process, delayMs, "server starts", () => {
-      this.#boot(process).catch((error: unknown) => {
+      this.#boot(place, process).catch((error: unknown) => {
         if (!process.isAlive) return;
         // A supervisor starts it again.
         this.trace.fault("server did not start", String(error));
-        this.#endServer(process, 500);
+        this.#endServer(place, process, 500);
       });
     });
   }
 
-  async #boot(process: Process): Promise<void> {
-    const server = await ServerProcess.start(process, this.disk, {
+  async #boot(place: ServerPlace, process: Process): Promise<void> {
+    const server = await ServerProcess.start(process, place.name, this.storage, {
       auditors: this.plan.auditors,
-      isAuditor: (tokenId) => tokenId !== undefined && tokenId === this.#auditor?.tokenId,
-      onAuditorsCalled: () => this.#auditor?.volunteer.boot(50),
+      isAuditor: (tokenId) => tokenId !== undefined && tokenId === place.auditor?.tokenId,
+      onAuditorsCalled: () => place.auditor?.volunteer.boot(50),
       onFailure: (line) => this.#onFailure(line, process),
     });
-    await this.disk
-      .soundly(() => this.ledger.compare(server.store))
+    await this.storage
+      .inspect(server.store, (store) => this.ledger.compare(store))
       .catch((error: unknown) => this.fail(error));
-    if (process.isAlive) this.server = server;
+    if (process.isAlive) place.server = server;
   }
 
   /** Failures that a faulty disk does not explain are failures of the code. */
@@ -185,57 +238,45 @@ export class World implements Surroundings {
       err?: { type?: string; code?: string; stack?: string };
       msg?: string;
     };
-    const isOfDisk = err?.code?.startsWith("STORE_") || err?.stack?.includes("CrashError");
+    const isOfDisk = /^STORE_|^SHUTTING_DOWN$/.test(err?.code ?? "") || err?.stack?.includes("CrashError");
     if (err && !isOfDisk) this.fail(new Error(`the server logged "${msg}": ${err.stack ?? err.type}`));
   }
 
-  /** The server dies at once, or in a moment, and is started again. */
-  crashServer(downMs: number): void {
-    this.#endServer(this.#serverProcess, downMs);
+  /** The server dies at once, and is started again. */
+  crashServer(place: ServerPlace, downMs: number): void {
+    this.#endServer(place, place.process, downMs);
   }
 
   #crashSoon(process: Process, delayMs: number): void {
     const downMs = 50 + 3000 * this.random() ** 2;
-    if (delayMs === 0) this.#endServer(process, downMs);
-    else this.time.schedule(process, delayMs, "crash", () => this.#endServer(process, downMs));
+    const [place] = this.places;
+    if (delayMs === 0) this.#endServer(place!, process, downMs);
+    else this.time.schedule(process, delayMs, "crash", () => this.#endServer(place!, process, downMs));
   }
 
-  #endServer(process: Process, downMs: number): void {
+  #endServer(place: ServerPlace, process: Process, downMs: number): void {
     if (!process.isAlive) return;
-    process.isAlive = false;
-    if (this.server?.process === process) this.server = undefined;
     const isTold = this.random() < 0.8;
-    for (const link of this.#links) link.serverGone(isTold);
-    this.#links = [];
-    for (const exchange of this.#exchanges) exchange.serverGone(isTold);
-    this.#exchanges = [];
-    if (this.#auditor?.volunteer.process.isAlive) this.#auditor.volunteer.kill(false);
-    this.#startServer(downMs);
+    place.end(isTold);
+    this.storage.processGone(process, isTold);
+    this.#startServer(place, downMs);
   }
 
   /** Ends the server as SIGTERM does. */
-  stopServer(downMs: number): void {
-    const { server } = this;
+  stopServer(place: ServerPlace, downMs: number): void {
+    const { server } = place;
     if (!server) return;
-    this.inServer(() => {
-      const end = (): void => this.#endServer(server.process, downMs);
+    this.time.schedule(server.process, 0, "administrator", () => {
+      const end = (): void => this.#endServer(place, server.process, downMs);
       void server.stop().then(end, (error: unknown) => this.thrown(error, server.process));
       // The last frames leave before the process ends.
     });
   }
 
-  holdServer(ms: number): void {
-    this.#serverProcess.heldUntil = this.time.now + ms;
-  }
-
-  get serverProcess(): Process {
-    return this.#serverProcess;
-  }
-
   connect(host: Host, client: Process, handlers: TransportHandlers): SocketLink {
-    const link = new SocketLink(this.network, host, client, handlers, this.server);
-    this.#links = this.#links.filter(({ isOpen }) => isOpen);
-    this.#links.push(link);
+    const place = this.#placeFor(host);
+    const link = new SocketLink(this.network, host, client, handlers, place.server);
+    place.addLink(link);
     return link;
   }
 
@@ -244,18 +285,28 @@ export class World implements Surroundings {
     request: SimulatedRequest,
     options: { silenceMs: number; signal?: AbortSignal | null | undefined },
   ): Promise<SimulatedResponse> {
-    const exchange = new Exchange(this.network, host, this.server, request, options);
-    this.#exchanges = this.#exchanges.filter(({ isOver }) => !isOver);
-    this.#exchanges.push(exchange);
+    const place = this.#placeFor(host);
+    const exchange = new Exchange(this.network, host, place.server, request, options);
+    place.addExchange(exchange);
     return exchange.response;
   }
 
+  /** The server that a connection of a host comes to: mostly one that runs. */
+  #placeFor(host: Host): ServerPlace {
+    const own = this.places.find(({ auditor }) => auditor?.volunteer === host);
+    if (own) return own;
+    if (this.places.length === 1) return this.places[0]!;
+    const running = this.places.filter(({ server }) => server);
+    const among = running.length > 0 && this.random() < 0.9 ? running : this.places;
+    return among[Math.floor(this.random() * among.length)]!;
+  }
+
   get links(): readonly SocketLink[] {
-    return this.#links.filter(({ isOpen }) => isOpen);
+    return this.places.flatMap(({ links }) => links);
   }
 
   clientGone(process: Process, isTold: boolean): void {
-    for (const link of this.#links) if (link.isOf(process)) link.clientGone(isTold);
+    for (const place of this.places) place.clientGone(process, isTold);
   }
 
   mayKillSandbox(): boolean {
@@ -266,7 +317,6 @@ export class World implements Surroundings {
   async #rest(): Promise<void> {
     const { time } = this;
     this.network.rates = calm;
-    let isQuiet = false;
     const settle = async (server: ServerProcess): Promise<void> => {
       for (const row of await server.store.listJobs({ active: true })) {
         const plan = this.ledger.planOf(row.name);
@@ -274,17 +324,16 @@ export class World implements Surroundings {
         if (row.state === "open" || plan.pauseAtMs !== undefined || plan.isAfter)
           await server.platform.cancel(row.id);
       }
-      isQuiet = true;
     };
-    this.inServer((server) => void settle(server).catch((error: unknown) => this.fail(error)));
-    const isOver = (): boolean => isQuiet && this.#isAtRest();
+    const isQuiet = this.#administer(settle);
+    const isOver = (): boolean => isQuiet() && this.#isAtRest();
     const rested = await time.runUntil(() => this.failure !== undefined || isOver(), time.now + restMs);
     if (this.failure) throw this.failure;
     must(rested, () => `nothing is left to do, and memory is not empty: ${this.#describe()}`);
-    let isCleared = false;
     const clear = async (server: ServerProcess): Promise<void> => {
-      await this.ledger.compare(server.store);
+      await this.storage.inspect(server.store, (store) => this.ledger.compare(store));
       this.ledger.clear();
+      this.#isClearing = true;
       for (const row of await server.store.listJobs()) {
         must(hasEnded(row.state), () => `job ${row.id} has not ended`);
         await server.platform.deleteJob(row.id);
@@ -295,34 +344,35 @@ export class World implements Surroundings {
           () =>
             `all jobs are deleted, and ${customer} still uses ${inputBytes + outputBytes} bytes, ${openTasks} tasks`,
         );
-      isCleared = true;
     };
-    this.inServer((server) => void clear(server).catch((error: unknown) => this.fail(error)));
-    await this.#until(() => isCleared);
+    await this.#until(this.#administer(clear));
     // A deletion that failed half-way is completed by the next server.
-    this.stopServer(10);
+    for (const place of this.places) this.stopServer(place, 10);
     await this.#until(() => this.server === undefined);
-    await this.#until(() => this.server !== undefined);
+    await this.#until(() => this.places.every(({ server }) => server !== undefined));
     await time.runUntil(() => this.failure !== undefined, time.now + 2000);
     if (this.failure) throw this.failure;
     this.#checkTables();
   }
 
   #isAtRest(): boolean {
-    const { server } = this;
-    if (!server) return false;
-    const { state } = server.platform.dispatcher.scheduler;
-    if (state.jobs.size > 0 || state.unmet.size > 0) return false;
-    for (const { leases, heldMs } of state.clients.values())
-      if (leases.size > 0 || heldMs > 1e-6) return false;
-    for (const { windows } of state.reputations.values()) if (windows.size > 0) return false;
+    for (const { server } of this.places) {
+      if (!server) return false;
+      const { state } = server.platform.dispatcher.scheduler;
+      if (state.jobs.size > 0 || state.unmet.size > 0) return false;
+      for (const { leases, heldMs } of state.clients.values())
+        if (leases.size > 0 || heldMs > 1e-6) return false;
+      for (const { windows } of state.reputations.values()) if (windows.size > 0) return false;
+    }
     return this.volunteers.every((volunteer) => volunteer.isIdle);
   }
 
   #checkTables(): void {
-    const { connection } = this.disk;
+    const { connection } = this.storage;
     const tables = connection
-      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%job %INTEGER%'")
+      .prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND (sql LIKE '%job %INTEGER%' OR sql LIKE '%job %BIGINT%')",
+      )
       .all() as { name: string }[];
     for (const { name } of [...tables, { name: "jobs" }]) {
       const { rows } = connection.prepare(`SELECT count(*) AS rows FROM ${name}`).get() as { rows: number };
@@ -332,16 +382,25 @@ export class World implements Surroundings {
 
   /** The state of everything, for a world that does not come to its end. */
   #describe(): string {
-    const jobs = [...(this.server?.platform.dispatcher.scheduler.state.jobs.values() ?? [])].map(
-      ({ id, info, tasks, queue, audits, windows, exhausted, claiming }) =>
-        `${id} ${info.descriptor.name}: ${tasks.size} tasks, ${queue.size} queued, ${audits.size} audits, ${windows.size} windows, ` +
-        `exhausted ${exhausted}, claiming ${claiming}, paused ${info.paused}`,
-    );
+    const jobs = this.places.flatMap(({ name, server }) => {
+      if (!server) return [`${name} is down`];
+      const { state } = server.platform.dispatcher.scheduler;
+      const about = [...state.clients.values()].map(
+        ({ info, wanted, vanishedAt, leases }) =>
+          `${info.id}${vanishedAt === undefined ? "" : " (gone)"} wants ${wanted}, has ${leases.size}`,
+      );
+      const lines = [...state.jobs.values()].map(
+        ({ id, info, tasks, queue, audits, seconds, windows, exhausted, claiming }) =>
+          `  ${id} ${info.descriptor.name}: ${tasks.size} tasks, ${queue.size} queued, ${audits.size} audits, ${seconds.size} seconds, ` +
+          `${windows.size} windows, exhausted ${exhausted}, claiming ${claiming}, paused ${info.paused}`,
+      );
+      return [`${name}: ${about.join("; ")}`, ...lines];
+    });
     const clients = this.volunteers.map(
       ({ name, outbox, client }) => `${name}: ${outbox.size} kept, ${JSON.stringify(client?.status)}`,
     );
     const programs = this.programs.map(({ name, isDone }) => `${name}: ${isDone ? "done" : "waits"}`);
-    const rows = this.disk.connection
+    const rows = this.storage.connection
       .prepare("SELECT id, state, paused, total, done, failed, provisional FROM jobs")
       .all();
     return [...programs, ...jobs, ...clients, JSON.stringify(rows)].join("\n  ");

@@ -12,7 +12,10 @@ const more = Array.from({ length: Number(process.env["SIMULATE_SEEDS"] ?? 0) }, 
 async function run(seeds: readonly number[]): Promise<SeedReport[]> {
   const reports: SeedReport[] = [];
   const threads = Math.min(2, availableParallelism());
-  await runSeeds(seeds, { threads, onReport: (report) => reports.push(report) });
+  await runSeeds(
+    seeds.map((seed) => ({ kind: "platform", seed })),
+    { threads, onReport: (report) => reports.push(report) },
+  );
   return reports.toSorted((a, b) => a.seed - b.seed);
 }
 
