@@ -64,6 +64,8 @@ const bits = [
 const memory = ["test/node-client/sandbox-memory.test.ts"];
 /** Faults that need an unlucky order, a restart or a failing disk. */
 const simulation = ["test/simulate/platform.test.ts"];
+/** The same among several servers. */
+const serversSimulation = ["test/simulate/servers.test.ts"];
 const signing = [
   "test/signing/keys.test.ts",
   "test/scheduler/scheduler.test.ts",
@@ -1745,6 +1747,35 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "1 + Math.max(0, ...windows.map(({ number }) => number))",
     replace: "1",
     tests: simulation,
+  },
+  {
+    name: "a commit of which nobody is told is not fenced",
+    file: "server/store/postgres/postgres-store.ts",
+    find: "if (payload === undefined) return [fence];",
+    replace: "if (payload === undefined) return [];",
+    tests: serversSimulation,
+  },
+  {
+    name: "a rollback of a shared store keeps what is in memory",
+    file: "server/store/postgres/postgres-store.ts",
+    find: "      rolledBack: forget,",
+    replace: "      rolledBack: () => {},",
+    tests: serversSimulation,
+  },
+  {
+    name: "a server keeps claimed tasks that its clients do not compute",
+    file: "server/scheduler/scheduler.ts",
+    find: `      giveBackUncomputed(state);
+`,
+    replace: "",
+    tests: ["test/scheduler/other-servers.test.ts"],
+  },
+  {
+    name: "a server's own commit hides what another changed before",
+    file: "server/store/postgres/servers.ts",
+    find: "known === version - 1 ? version : known",
+    replace: "Math.max(known, version)",
+    tests: ["test/store/postgres-servers.test.ts"],
   },
   {
     name: "a damaged pack counts as sound",
