@@ -596,16 +596,16 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a wrong hash is taken",
-    file: "server/blobs/receive.ts",
-    find: "if (actual !== expected)",
-    replace: "if (actual.length !== expected.length)",
+    file: "server/blobs/incoming-file.ts",
+    find: "if (actual !== this.sha256)",
+    replace: "if (actual.length !== this.sha256.length)",
     tests: blobs,
   },
   {
     name: "an upload of another size than announced is taken",
-    file: "server/blobs/receive.ts",
-    find: "if (declaredSize !== undefined && size !== declaredSize)",
-    replace: "if (declaredSize !== undefined && size > declaredSize)",
+    file: "server/blobs/incoming-file.ts",
+    find: "if (declaredSize !== undefined && this.#size !== declaredSize)",
+    replace: "if (declaredSize !== undefined && this.#size > declaredSize)",
     tests: blobs,
   },
   {
@@ -730,7 +730,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a result is never sent a second time on one connection",
     file: "shared/client/session/delivery.ts",
-    find: "  for (const [job, entries] of state.outbox)\n    sendEntries(state, job, [...entries.values()].filter(sentBefore(resendAfterMs)));\n",
+    find: "  for (const [job, entries] of state.outbox) sendEntries(state, job, [...entries.values()].filter(overdue));\n",
     replace: "",
     tests: session,
   },
@@ -744,7 +744,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a result that waits for its acknowledgement is never kept",
     file: "shared/client/session/delivery.ts",
-    find: "  persistWhere(state, sentBefore(keepAfterMs));\n",
+    find: "  persistWhere(state, sentBefore(state.now - keepAfterMs));\n",
     replace: "",
     tests: session,
   },
@@ -1062,8 +1062,9 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a hash of bytes that are here makes an owner",
     file: "server/blobs/blob-store.ts",
-    find: "const known = await this.stat(sha256, owner);",
-    replace: "const known = await this.stat(sha256);\n      if (known) await this.#touch(known, owner);",
+    find: "const known = await this.stat(sha256, owner);\n    const isSound",
+    replace:
+      "const known = await this.stat(sha256);\n    if (known) await this.#touch(known, owner);\n    const isSound",
     tests: quotas,
   },
   {
@@ -1125,8 +1126,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a page under an unknown name sends requests",
     file: "server/http/app.ts",
-    find: "callerOf(req) === undefined && !knowsHosts(req.headers)",
-    replace: "callerOf(req) === undefined && !knowsHosts({ host: 'localhost' })",
+    find: "!isNameless && !knowsHosts(req.headers)",
+    replace: "!isNameless && !knowsHosts({ host: 'localhost' })",
     tests: doors,
   },
   {
@@ -1751,8 +1752,8 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a commit of which nobody is told is not fenced",
     file: "server/store/postgres/postgres-store.ts",
-    find: "if (payload === undefined) return [fence];",
-    replace: "if (payload === undefined) return [];",
+    find: 'if (payload === undefined) return { sql: "SELECT fence(?, ?)", values: fence };',
+    replace: 'if (payload === undefined) return { sql: "SELECT 1", values: [] };',
     tests: serversSimulation,
   },
   {
