@@ -13,7 +13,7 @@ import { Outputs } from "./outputs.ts";
 import type { Inputs } from "./submission.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
 import type { WatchOptions } from "./watch-options.ts";
-import { whyQuarantined } from "./why-ended.ts";
+import { whyBlocked, whyQuarantined } from "./why-ended.ts";
 
 /** Outputs that one task combines, unless `fanIn` says otherwise. */
 const defaultFanIn = 8;
@@ -70,24 +70,31 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   readonly #startJob: StartJob;
   readonly #combine: AnyCombine;
   readonly #options: CombineOptions;
-  /** The jobs from the first to the one whose only output is the value. */
-  readonly #chain: Promise<Stage<Output>[]>;
+  /** The kernel of the first job, where this reduction made it. */
+  readonly #kernel: AnyKernel | undefined;
+  readonly #first: Stage<Output>;
+  /** Number of the first job's outputs, where it is known beforehand. */
+  readonly #count: number | undefined;
+  /** The jobs from the first to the one whose only output is the value; absent after the first job ended before the others were made. */
+  #chain: Promise<Stage<Output>[]> | undefined;
   #value: Promise<Output> | undefined;
 
-  /** @param count - number of the job's outputs, where it is known beforehand */
+  /** @param made - the kernel of a job that was made for this reduction, and the number of its outputs, where it is known beforehand */
   constructor(
     job: Stage<Output>,
     startJob: StartJob,
     combine: AnyCombine,
     options: CombineOptions,
-    count?: number,
+    made: { kernel?: AnyKernel; count?: number | undefined } = {},
   ) {
     checkCount("fanIn", options.fanIn ?? defaultFanIn, 2);
     this.#startJob = startJob;
     this.#combine = combine;
     this.#options = options;
-    this.#chain = this.#start(job, count);
-    this.submitted = this.#chain.then(async (chain) => {
+    this.#first = job;
+    this.#kernel = made.kernel;
+    this.#count = made.count;
+    this.submitted = this.#jobs().then(async (chain) => {
       for (const each of chain) await each.submitted;
       for (const each of chain) await each.id;
     });
@@ -109,34 +116,51 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
 
   /** Ids of the jobs of this reduction (`hands.job(id)`), from the one that has the inputs to the one whose only output is the value. */
   async jobIds(): Promise<readonly JobId[]> {
-    return Promise.all((await this.#chain).map((job) => job.id));
+    return Promise.all((await this.#jobs()).map((job) => job.id));
   }
 
   /** Cancels all of it. */
   async cancel(): Promise<void> {
-    for (const job of await this.#chain) await job.cancel();
+    // The other jobs are made when the number of outputs is known, which may be never without this.
+    await this.#first.cancel();
+    for (const job of await this.#madeJobs()) if (job !== this.#first) await job.cancel();
   }
 
   /** Tries failed tasks once more, with all their attempts, and resolves to their number; await the reduction again. */
   async requeueFailed(): Promise<number> {
     let requeued = 0;
-    for (const job of await this.#chain) {
+    for (const job of await this.#madeJobs()) {
       const { counts, state } = await job.status();
       if (counts.failed > 0 && state !== "blocked") requeued += await job.requeueFailed();
     }
     return requeued;
   }
 
-  async #start(first: Stage<Output>, known: number | undefined): Promise<Stage<Output>[]> {
+  #jobs(): Promise<Stage<Output>[]> {
+    const chain = (this.#chain ??= this.#start());
+    chain.catch(() => {
+      if (this.#chain === chain) this.#chain = undefined;
+    });
+    return chain;
+  }
+
+  /** The first job, and the others where they could be made. */
+  #madeJobs(): Promise<Stage<Output>[]> {
+    return this.#jobs().catch(() => [this.#first]);
+  }
+
+  async #start(): Promise<Stage<Output>[]> {
     const { fanIn = defaultFanIn, key, keepMs: kept, name, ...options } = this.#options;
-    const chain = [first];
-    let count = known ?? (await countOf(first));
+    const chain = [this.#first];
+    let count = this.#count ?? (await countOf(this.#first));
     // A later run with the same key needs every job.
     const keep = kept ?? (key === undefined ? keepMs : undefined);
     for (let level = 1; count > 1; level++) {
       count = Math.ceil(count / fanIn);
       const isLast = count === 1;
-      const combining = new MadeKernel("combine", () => combiningSource(this.#combine));
+      const combining = new MadeKernel("combine", () =>
+        combiningSource(this.#combine, this.#kernel, options.compare),
+      );
       const keepFor = isLast ? kept : keep;
       const of = chain.at(-1)!.outputs().inGroups(fanIn);
       const job = this.#startJob(combining, of, {
@@ -151,14 +175,20 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 
   async #collect(): Promise<Output> {
-    const chain = await this.#chain;
+    const chain = await this.#jobs();
+    const outputs = await this.#outputsOf(chain);
+    if (outputs.length === 1) return outputs[0]!;
+    if (outputs.length > 1)
+      throw new PlatformError("BAD_ARGUMENT", "The inputs became more while they were submitted.");
+    throw new PlatformError("BAD_ARGUMENT", "There are no outputs to combine; expected at least one input.");
+  }
+
+  async #outputsOf(chain: readonly Stage<Output>[]): Promise<Output[]> {
     try {
-      const outputs = await chain.at(-1)!;
-      if (outputs.length > 0) return outputs[0]!;
+      return await chain.at(-1)!;
     } catch (error) {
       throw await this.#reason(chain, error);
     }
-    throw new PlatformError("BAD_ARGUMENT", "There are no outputs to combine; expected at least one input.");
   }
 
   /** The failure that began it: jobs behind that are only blocked. */
@@ -173,13 +203,14 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 }
 
-/** The number of outputs that a job will have. */
+/** The number of outputs that a job will have. @throws the failure of a job that ended before it had all its inputs */
 async function countOf(job: Stage<unknown>): Promise<number> {
   await job.submitted;
   for (;;) {
-    const { state, counts, inputsFrom } = await job.status();
-    if (state !== "open" || inputsFrom === undefined) return counts.total;
-    await sleep(countMs, undefined, { ref: false });
+    const status = await job.status();
+    if (status.state === "closed" || status.state === "finished") return status.counts.total;
+    if (status.state !== "open") throw failureOf(status);
+    await sleep(countMs);
   }
 }
 
@@ -199,6 +230,7 @@ function failureOf(job: JobInfo): PlatformError | undefined {
       "JOB_CANCELLED",
       `Job ${id} was cancelled with ${counts.done} of ${counts.total} tasks done.`,
     );
+  if (state === "blocked") return new PlatformError("JOB_BLOCKED", whyBlocked(job));
   const failed = new TaskFailedError(
     failures.map((failure) => new TaskError(failure)),
     counts.total,
@@ -232,7 +264,7 @@ export function startReduction(
   checkCount("perTask", perTask, isFed ? 2 : 1);
   checkCount("fanIn", fanIn ?? defaultFanIn, 2);
   const name = options.name ?? nameOf(kernel);
-  const folding = new MadeKernel(name, () => foldingSource(kernel, combine, perTask));
+  const folding = new MadeKernel(name, () => foldingSource(kernel, combine, perTask, options.compare));
   const count = known === undefined ? undefined : Math.ceil(known / perTask);
   const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;
   const job = jobs.start(
@@ -249,7 +281,10 @@ export function startReduction(
   );
   const combining: CombineOptions = { ...jobOptions, name, ...(fanIn !== undefined && { fanIn }) };
   const startJob: StartJob = (made, outputs, its) => jobs.start(made, outputs, its, false);
-  return new Reduction<unknown>(job, startJob, combine ?? (kernel as AnyCombine), combining, count);
+  return new Reduction<unknown>(job, startJob, combine ?? (kernel as AnyCombine), combining, {
+    kernel,
+    count,
+  });
 }
 
 function groupsOf(inputs: Inputs<Value>, perTask: number): Inputs<Value> {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
+import type { Compare } from "../../shared/wire/rest.ts";
 import { bundleKernel, bundleText } from "./bundle.ts";
 import { declarationOf } from "./function-source.ts";
 import type { AnyKernel, KernelModule } from "./kernel-source.ts";
@@ -23,12 +24,14 @@ export type AnyCombine =
  *
  * @param combine - absent: the kernel module's own
  * @param perTask - inputs of every task but the last
- * @throws PlatformError BAD_ARGUMENT also for a module without `combine`, FILE_FAILED
+ * @param compare - how the job compares outputs
+ * @throws PlatformError BAD_ARGUMENT also for a module without `combine`, or without the `compare` that the job calls, FILE_FAILED
  */
 export async function foldingSource(
   kernel: AnyKernel,
   combine: AnyCombine | undefined,
   perTask: number,
+  compare?: Compare,
 ): Promise<string> {
   if (combine === undefined && typeof kernel === "function")
     throw new PlatformError(
@@ -39,16 +42,24 @@ export async function foldingSource(
     await declare(kernel, "default", kernelName),
     await declare(combine ?? kernel, "combine", combineName),
     { text: foldInputs(perTask) },
-    ...(await verifying(kernel)),
+    ...(await verifying([kernel], compare)),
   ]);
 }
 
-/** The module of the kernel whose input is an array of outputs, which it combines from left to right. @throws as {@link foldingSource} */
-export async function combiningSource(combine: AnyCombine): Promise<string> {
+/**
+ * The module of the kernel whose input is an array of outputs, which it combines from left to right.
+ * @param kernel - the kernel that made the outputs, if known
+ * @throws as {@link foldingSource}
+ */
+export async function combiningSource(
+  combine: AnyCombine,
+  kernel?: AnyKernel,
+  compare?: Compare,
+): Promise<string> {
   return bundled([
     await declare(combine, "combine", combineName),
     { text: foldOutputs },
-    ...(await verifying(combine)),
+    ...(await verifying(kernel === undefined ? [combine] : [combine, kernel], compare)),
   ]);
 }
 
@@ -119,12 +130,23 @@ async function declare(
   return { text: `import { ${exported} as ${name} } from ${JSON.stringify(path)};\n`, path };
 }
 
-/** Passes on the functions of a kernel module that compare outputs. */
-async function verifying(kernel: AnyKernel | AnyCombine): Promise<Part[]> {
-  if (typeof kernel === "function") return [];
-  const { path, exports } = await bundleOf(kernel);
-  if (!exports.includes("compare")) return [];
-  return [{ text: `export { compare } from ${JSON.stringify(path)};\n`, path }];
+/** Passes on the first module's function that compares outputs. */
+async function verifying(
+  kernels: readonly (AnyKernel | AnyCombine)[],
+  compare: Compare | undefined,
+): Promise<Part[]> {
+  for (const kernel of kernels) {
+    if (typeof kernel === "function") continue;
+    const { path, exports } = await bundleOf(kernel);
+    if (exports.includes("compare"))
+      return [{ text: `export { compare } from ${JSON.stringify(path)};\n`, path }];
+  }
+  if (compare === "kernel")
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      'The reduction has compare: "kernel", and none of its kernel modules exports such a function; expected `export function compare(a, b)`.',
+    );
+  return [];
 }
 
 async function bundleOf(

@@ -108,6 +108,44 @@ describe("reduce", () => {
     expect(await fed.reduce(sum)).toBe(190);
   });
 
+  it("[REDUCE-1] of a job that another program still gives inputs", async () => {
+    const all = Promise.withResolvers<void>();
+    async function* inputs() {
+      yield 1;
+      await all.promise;
+      yield* [2, 3];
+    }
+    const job = hands.map((x: number) => `${x}`, inputs());
+    const other = await platform.connect();
+    const reduction = other.job<string>(await job.id).reduce(join, { fanIn: 2 });
+    await expect.poll(async () => (await job.status()).counts.total).toBe(1);
+    all.resolve();
+    expect(await reduction).toBe("1 2 3");
+  });
+
+  it("[REDUCE-2] of outputs of which some failed gives no value before they are there", async () => {
+    const source = hands.map(
+      (x: number, ctx: KernelContext) => {
+        if (x === 7 && ctx.attempt === 1) throw new Error("no particle");
+        return x;
+      },
+      numbers(9),
+      { maxAttempts: 1 },
+    );
+    const reduction = hands.reduce((x: number) => x, source.outputs(), { combine: sum, perTask: 2 });
+    await expect(reduction).rejects.toMatchObject({ code: "JOB_BLOCKED" });
+    expect(await source.requeueFailed()).toBe(1);
+    expect(await reduction).toBe(36);
+  });
+
+  it("[REDUCE-2] [CANCEL-1] cancelling does not wait for the outputs of another job", async () => {
+    const source = hands.map(() => new Promise<number>(() => {}), [1]);
+    const reduction = hands.reduce((x: number) => x, source.outputs(), { combine: sum });
+    await reduction.cancel();
+    await expect(reduction).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    await source.cancel();
+  });
+
   it("[REDUCE-2] the context of an input is its own", async () => {
     const told = await hands.reduce(
       (x: number, ctx: KernelContext) => {
@@ -200,6 +238,9 @@ describe("reduce", () => {
     await expect(hands.reduce((x: number) => x, [1])).rejects.toThrow(/expected \{ combine/);
     const square = new URL("./kernels/mean.ts", import.meta.url);
     await expect(hands.reduce(square, [1])).rejects.toThrow(/exports no `combine`/);
+    await expect(hands.reduce((x: number) => x, [1, 2], { combine: sum, compare: "kernel" })).rejects.toThrow(
+      /none of its kernel modules exports such a function/,
+    );
     expect(() => hands.reduce((x: number) => x, [1], { combine: sum, perTask: 0 })).toThrow(/perTask is 0/);
     expect(() => hands.reduce((x: number) => x, [1], { combine: sum, fanIn: 1 })).toThrow(/fanIn is 1/);
   });
