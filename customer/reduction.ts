@@ -150,7 +150,8 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   }
 
   async #start(): Promise<Stage<Output>[]> {
-    const { fanIn = defaultFanIn, key, keepMs: kept, name, ...options } = this.#options;
+    const { fanIn = defaultFanIn, key, keepMs: kept, name: given, ...options } = this.#options;
+    const kernel = this.#kernel;
     const chain = [this.#first];
     let count = this.#count ?? (await countOf(this.#first));
     // A later run with the same key needs every job.
@@ -158,14 +159,15 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
     for (let level = 1; count > 1; level++) {
       count = Math.ceil(count / fanIn);
       const isLast = count === 1;
-      const combining = new MadeKernel("combine", () =>
-        combiningSource(this.#combine, this.#kernel, options.compare),
+      const named = (name: string): string => (isLast && level === 1 ? name : `${name}, level ${level}`);
+      const combining = new MadeKernel(named(kernel === undefined ? "combine" : nameOf(kernel)), () =>
+        combiningSource(this.#combine, kernel, options.compare),
       );
       const keepFor = isLast ? kept : keep;
       const of = chain.at(-1)!.outputs().inGroups(fanIn);
       const job = this.#startJob(combining, of, {
         ...options,
-        name: `${name ?? "combine"}${isLast && level === 1 ? "" : `, level ${level}`}`,
+        ...(given !== undefined && { name: named(given) }),
         ...(keepFor !== undefined && { keepMs: keepFor }),
         ...(key !== undefined && { key: `${key}/combine-${level}` }),
       });
@@ -234,6 +236,7 @@ function failureOf(job: JobInfo): PlatformError | undefined {
   const failed = new TaskFailedError(
     failures.map((failure) => new TaskError(failure)),
     counts.total,
+    counts.failed,
   );
   if (state === "quarantined") return new PlatformError("JOB_QUARANTINED", whyQuarantined(job), failed);
   return state === "finished" && counts.failed > 0 ? failed : undefined;
@@ -263,8 +266,9 @@ export function startReduction(
   const perTask = given ?? (known === undefined ? unknown : Math.max(1, Math.round(Math.sqrt(known))));
   checkCount("perTask", perTask, isFed ? 2 : 1);
   checkCount("fanIn", fanIn ?? defaultFanIn, 2);
-  const name = options.name ?? nameOf(kernel);
-  const folding = new MadeKernel(name, () => foldingSource(kernel, combine, perTask, options.compare));
+  const folding = new MadeKernel(nameOf(kernel), () =>
+    foldingSource(kernel, combine, perTask, options.compare),
+  );
   const count = known === undefined ? undefined : Math.ceil(known / perTask);
   const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;
   const job = jobs.start(
@@ -272,14 +276,13 @@ export function startReduction(
     isFed ? inputs.inGroups(perTask) : groupsOf(inputs, perTask),
     {
       ...jobOptions,
-      name,
       ...(after && { after }),
       ...(onProgress && { onProgress }),
       ...(isBetween && { keepMs }),
     },
     false,
   );
-  const combining: CombineOptions = { ...jobOptions, name, ...(fanIn !== undefined && { fanIn }) };
+  const combining: CombineOptions = { ...jobOptions, ...(fanIn !== undefined && { fanIn }) };
   const startJob: StartJob = (made, outputs, its) => jobs.start(made, outputs, its, false);
   return new Reduction<unknown>(job, startJob, combine ?? (kernel as AnyCombine), combining, {
     kernel,

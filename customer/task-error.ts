@@ -39,22 +39,23 @@ function hintFor(failure: TaskFailure): string {
 /** Some tasks of an awaited job failed. Every other task was computed; `job.settled()` gives those results. */
 export class TaskFailedError extends PlatformError {
   override readonly name: string = "TaskFailedError";
-  /** Every failed task, by index. */
+  /** Every failed task, by index; of a reduction the first 20. */
   readonly failures: readonly TaskError[];
   /** Number of tasks of the job. */
   readonly total: number;
 
-  constructor(failures: readonly TaskError[], total: number) {
-    super("TASK_FAILED", describe(failures, total), failures[0]);
+  /** @param failed - number of failed tasks, where `failures` has only the first of them */
+  constructor(failures: readonly TaskError[], total: number, failed: number = failures.length) {
+    super("TASK_FAILED", describe(failures, total, failed), failures[0]);
     this.failures = failures;
     this.total = total;
   }
 }
 
-function describe(failures: readonly TaskError[], total: number): string {
+function describe(failures: readonly TaskError[], total: number, failed: number): string {
   const shown = failures.slice(0, 3).map(describeOne);
-  if (failures.length > shown.length) shown.push(`  … and ${failures.length - shown.length} more`);
-  return [`${failures.length} of ${total} tasks failed.`, ...shown].join("\n");
+  if (failed > shown.length) shown.push(`  … and ${failed - shown.length} more`);
+  return [`${failed} of ${total} tasks failed.`, ...shown].join("\n");
 }
 
 function describeOne(error: TaskError): string {

@@ -34,6 +34,16 @@ describe("reduce", () => {
     expect(jobs.map(({ keepMs }) => keepMs)).toEqual([3_600_000, 3_600_000, 3_600_000, undefined]);
   });
 
+  it("[PAR-4] its jobs have the name of the connection, unless one is given", async () => {
+    const named = await platform.connect({ name: "night run" });
+    const names = async (reduction: Reduction<number>) =>
+      Promise.all((await reduction.jobIds()).map(async (id) => (await named.job(id).status()).name));
+    const reduce = (options = {}) =>
+      named.reduce((x: number) => x, [1, 2, 3], { combine: sum, perTask: 1, fanIn: 2, ...options });
+    expect(await names(reduce())).toEqual(["night run", "night run", "night run"]);
+    expect(await names(reduce({ name: "mine" }))).toEqual(["mine", "mine, level 1", "mine, level 2"]);
+  });
+
   it("[REDUCE-1] gives the same bits whichever tasks are repeated", async () => {
     const run = () =>
       hands.reduce(
@@ -173,6 +183,16 @@ describe("reduce", () => {
     });
     expect(await reduction.requeueFailed()).toBe(1);
     expect(await reduction).toBe(190);
+  });
+
+  it("[REDUCE-2] counts all failures", async () => {
+    const fail = (): number => {
+      throw new Error("no particle");
+    };
+    const options = { combine: sum, perTask: 1, maxAttempts: 1, failFast: false };
+    await expect(hands.reduce(fail, numbers(30), options)).rejects.toThrow(
+      /30 of 30 tasks failed[^]*and 27 more/,
+    );
   });
 
   it("[REDUCE-2] a failing combine is told", async () => {
