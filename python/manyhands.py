@@ -52,6 +52,7 @@ __all__ = [
     "Outputs",
     "PlatformError",
     "ProvisionalNews",
+    "Reduction",
     "SettledTask",
     "TaskError",
     "TaskFailedError",
@@ -199,16 +200,17 @@ class TaskFailedError(PlatformError):
     """Failure of some tasks of a gathered job. Every other task was computed; ``job.settled()`` gives those results.
 
     Attributes:
-        failures: every failed task, by index
+        failures: every failed task, by index; of a reduction the first 20
         total: number of tasks of the job
     """
 
-    def __init__(self, failures: Sequence[TaskError], total: int) -> None:
+    def __init__(self, failures: Sequence[TaskError], total: int, failed: int | None = None) -> None:
+        failed = len(failures) if failed is None else failed
         shown = [error._line() for error in failures[:3]]
-        if len(failures) > len(shown):
-            shown.append(f"  … and {len(failures) - len(shown)} more")
-        super().__init__("TASK_FAILED", "\n".join([f"{len(failures)} of {total} tasks failed.", *shown]))
-        self.args = (failures, total)
+        if failed > len(shown):
+            shown.append(f"  … and {failed - len(shown)} more")
+        super().__init__("TASK_FAILED", "\n".join([f"{failed} of {total} tasks failed.", *shown]))
+        self.args = (failures, total, failed)
         self.failures = list(failures)
         self.total = total
 
@@ -221,6 +223,8 @@ _BLOB_BYTES = 16 * 1024**3
 _KERNEL_BYTES = 32 * 1024**2
 _FRAME_BYTES = 16 * 1024**2
 _REFS_PER_TASK = 1024
+_OUTPUTS_PER_TASK = 1024
+_MAX_TASK_INDEX = 2**40
 _MAX_DEPTH = 200
 _MAX_SAFE = 2**53 - 1
 
@@ -1428,7 +1432,11 @@ _IMPORT = re.compile(
     r"""|\bimport\s*\(\s*["']?([^"')\n]*)""",
     re.MULTILINE,
 )
-_DEFAULT_EXPORT = re.compile(r"(?:^|[;}])[ \t]*export\s*(?:default\b|\{[^}]*\bas\s+default\b)", re.MULTILINE)
+_STATEMENT = r"(?:^|[;}])[ \t]*"
+_DEFAULT_EXPORT = re.compile(_STATEMENT + r"export\s*(?:default\b|\{[^}]*\bas\s+default\b)", re.MULTILINE)
+_EXPORT = re.compile(r"^[ \t]*export\b", re.MULTILINE)
+_EXPORT_LIST = re.compile(f"({_STATEMENT})" + r"export\s*\{([^}]*)\}[ \t]*;?", re.MULTILINE)
+_EXPORTED = re.compile(f"({_STATEMENT})" + r"export\s+(?=(?:async|function|const|let|var|class)\b)", re.MULTILINE)
 
 
 def _bad(message: str) -> PlatformError:
@@ -1459,22 +1467,33 @@ def _module_of_text(text: str) -> tuple[str, str]:
         raise _bad("The kernel is an empty text; expected a JavaScript function such as x => x * x.")
     if _DEFAULT_EXPORT.search(source):
         return _without_imports(text, "The kernel", Path()), "job"
-    source = source.rstrip(";").rstrip()
+    if _EXPORT.search(source):
+        raise _bad("The kernel is a module without a default export; expected `export default (input, ctx) => …`.")
     named = re.match(r"(?:async\s+)?function\s+([A-Za-z_$][\w$]*)", source)
+    return f"export default {_expression_of(text)};\n", named[1] if named else "job"
+
+
+def _expression_of(function: str) -> str:
+    source = function.strip().rstrip(";").rstrip()
     # A comment in the last line would hide the bracket.
     end = "\n" if "//" in source.rsplit("\n", 1)[-1] else ""
-    return f"export default ({source}{end});\n", named[1] if named else "job"
+    return f"({source}{end})"
 
 
 def _with_arguments(source: str) -> str:
     """The module of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
+    rest, name = _without_default(source)
+    return f"{rest.rstrip()}\nexport default (args, ctx) => {name}(...args, ctx);\n"
+
+
+def _without_default(source: str) -> tuple[str, str]:
+    """A module without its default export, and the name that what was exported has in it."""
     found = _DEFAULT_EXPORT.search(source)
     assert found
     before, rest = source[: found.start()], source[found.end() :]
     named = re.search(r"([^\s,{]+)\s+as\s+default$", found.group())
     if named:
-        export = found.group()[: named.start()] + "manyhandsSpread as default"
-        return f"{before}{export}{rest}\nconst manyhandsSpread = (args, ctx) => {named[1]}(...args, ctx);\n"
+        return f"{before}{found.group()[: named.start()]}{rest.lstrip().removeprefix(',')}", named[1]
     before += found.group()[: found.group().index("export")]
     name = "manyhandsKernel"
     declared = re.match(r"\s*(?:async\s+)?function\s*(?:\s([A-Za-z_$][\w$]*))?\s*(?=\()", rest)
@@ -1484,7 +1503,7 @@ def _with_arguments(source: str) -> str:
         rest = f"{declared.group()} {name}{rest[declared.end():]}"
     else:
         rest = f"const {name} ={rest}"
-    return f"{before}{rest.rstrip()}\nexport default (args, ctx) => {name}(...args, ctx);\n"
+    return before + rest, name
 
 
 def _module_of_file(path: Path) -> str:
@@ -1521,6 +1540,140 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
             "first: npx manyhands bundle kernel.js --out bundled.js. (A .wasm file beside it may be imported as it is.)"
         )
     return embedded
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernels of reductions, in the same text as the SDK's (customer/kernel/reducing.ts)
+
+_FOLD_INPUTS = """export default async (inputs, ctx) => {
+  const { signal, resume } = ctx;
+  const first = ctx.index * PER_TASK;
+  let folded = resume?.folded;
+  for (let at = resume?.at ?? 0; at < inputs.length; at++) {
+    const own = {
+      ...ctx,
+      signal,
+      index: first + at,
+      resume: resume?.at === at ? resume.state : undefined,
+      progress: (fraction) => ctx.progress((at + fraction) / inputs.length),
+      checkpoint: (state) => ctx.checkpoint({ at, folded, state }),
+    };
+    let output;
+    try {
+      output = await manyhandsKernel(inputs[at], own);
+    } catch (error) {
+      if (error instanceof Error) error.message = `Input ${first + at}: ${error.message}`;
+      throw error;
+    }
+    folded = at === 0 ? output : await manyhandsCombine(folded, output, ctx);
+    ctx.progress((at + 1) / inputs.length);
+  }
+  return folded;
+};
+"""
+_FOLD_OUTPUTS = """export default async (outputs, ctx) => {
+  let folded = outputs[0];
+  for (let at = 1; at < outputs.length; at++) {
+    folded = await manyhandsCombine(folded, outputs[at], ctx);
+    ctx.progress(at / (outputs.length - 1));
+  }
+  return folded;
+};
+"""
+
+
+def _is_function(kernel: Any) -> bool:
+    """Whether a kernel is the text of a function, and no module."""
+    is_text = isinstance(kernel, str) and not _MODULE_NAME.fullmatch(kernel.strip())
+    return is_text and not _DEFAULT_EXPORT.search(kernel)
+
+
+def _folding_source(kernel: Any, combine: Any, per_task: int, compare: Any) -> str:
+    """The module whose input is a list of inputs: it applies the kernel to each, and combines from left to right."""
+    source, _ = _kernel_of(kernel)
+    if combine is None and _is_function(kernel):
+        raise _bad(
+            "The kernel is a function, and nothing says how its outputs are combined; expected "
+            'combine="(a, b) => …", or a kernel module that exports `combine`.'
+        )
+    if _is_function(kernel):
+        module = _declared(kernel, "manyhandsKernel")
+    else:
+        module, name = _without_default(source)
+        module = _ending_in_line(module)
+        if name != "manyhandsKernel":
+            module += f"const manyhandsKernel = {name};\n"
+    _must_compare(compare, kernel)
+    module += _exported_combine(kernel, source) if combine is None else _declared_combine(combine)
+    return module + _FOLD_INPUTS.replace("PER_TASK", str(per_task))
+
+
+def _combining_source(combine: Any, kernel: Any, compare: Any) -> str:
+    """The module whose input is a list of outputs, which it combines from left to right."""
+    source, _ = _kernel_of(combine)
+    if _is_function(combine):
+        # The functions that compare outputs are those of the kernel.
+        is_used = kernel is not None and not _is_function(kernel) and compare == "kernel"
+        module = _ending_in_line(_without_default(_kernel_of(kernel)[0])[0]) if is_used else ""
+        _must_compare(compare, kernel)
+        return module + _declared_combine(combine) + _FOLD_OUTPUTS
+    _must_compare(compare, combine)
+    module = _ending_in_line(_without_default(source)[0])
+    return module + _exported_combine(combine, source) + _FOLD_OUTPUTS
+
+
+def _declared(function: str, name: str) -> str:
+    return f"const {name} = (() => {{\nreturn {_expression_of(function)};\n}})();\n"
+
+
+def _exported_combine(kernel: Any, source: str) -> str:
+    name = _local_name(source, "combine")
+    if name is None:
+        what = f"The kernel module {kernel}" if "\n" not in str(kernel) else "The kernel module"
+        raise _bad(
+            f"{what} exports no `combine`; expected `export function combine(a, b)`, or the option "
+            'combine="(a, b) => …".'
+        )
+    return f"const manyhandsCombine = {name};\n"
+
+
+def _declared_combine(combine: Any) -> str:
+    """The declaration of a function, or of the one that another module than the kernel's exports."""
+    source, _ = _kernel_of(combine)
+    if _is_function(combine):
+        return _declared(combine, "manyhandsCombine")
+    exported = _exported_combine(combine, source)
+    module = _EXPORTED.sub(r"\1", _EXPORT_LIST.sub(r"\1", _without_default(source)[0]))
+    # A function of its own keeps the names of the two modules apart.
+    scope = f"(async () => {{\n{_ending_in_line(module)}{exported}return manyhandsCombine;\n}})()"
+    return f"const manyhandsCombine = await {scope};\n"
+
+
+def _local_name(source: str, exported: str) -> str | None:
+    """The name that an export has inside its module."""
+    declaration = rf"{_STATEMENT}export\s+(?:(?:async\s+)?function|const|let|var)\s+{exported}\b"
+    if re.search(declaration, source, re.MULTILINE):
+        return exported
+    for match in _EXPORT_LIST.finditer(source):
+        for item in match[2].split(","):
+            words = item.split()
+            if words and words[-1] == exported:
+                return words[0]
+    return None
+
+
+def _must_compare(compare: Any, kernel: Any) -> None:
+    if compare != "kernel":
+        return
+    if kernel is None or _is_function(kernel) or _local_name(_kernel_of(kernel)[0], "compare") is None:
+        raise _bad(
+            'The reduction has compare="kernel", and its kernel module exports no such function; expected '
+            "`export function compare(a, b)`."
+        )
+
+
+def _ending_in_line(source: str) -> str:
+    return source if source.endswith("\n") else f"{source}\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -2204,6 +2357,14 @@ _LOST_CODES = ("NOT_FOUND", "HASH_MISMATCH", "TOO_LARGE")
 _ALIGNING = 1
 
 
+#: Outputs that one task of a reduction combines; inputs of one task where their number is not known beforehand.
+_FAN_IN, _PER_TASK = 8, 32
+#: Seconds that a job between the inputs and the value is kept after its end: enough to requeue what failed in it.
+_KEEP_BETWEEN = 3600.0
+#: Seconds between two looks at a job whose number of outputs is not known yet.
+_COUNT_POLL = 0.5
+
+
 def _unreadable(index: int, kind: str, reason: str) -> TaskError:
     message = (
         f"The task was done, but its output cannot be read. {reason} Submit the input again to have it computed anew."
@@ -2263,6 +2424,8 @@ class Job:
         self._is_verified = job_id is not None
         #: The job whose outputs are the inputs, when the program has that job.
         self._source: Job | None = None
+        #: Number of its outputs in each input; None: the input is an output.
+        self._per_task: int | None = None
         #: The refusal of inputs that came after the job had ended.
         self._refusal: PlatformError | None = None
         #: The submission or `on_result` failed; the program gets that error instead of the end of the job.
@@ -2434,12 +2597,36 @@ class Job:
 
         return asyncio.get_running_loop().run_in_executor(None, self.gather).__await__()
 
-    def outputs(self) -> Outputs:
+    def outputs(self, per_task: int | None = None) -> Outputs:
         """The outputs as inputs of another job: ``hands.map(kernel, job.outputs())``.
 
         They stay on the server. A task that fails here has a failed task there.
+
+        Args:
+            per_task: each input is the list of the outputs of so many neighbouring tasks (2 … 1024), the last of fewer. A
+                job with such inputs needs all of them: while a task here has failed, it is blocked
         """
-        return Outputs(self)
+        return Outputs(self, per_task)
+
+    def reduce(self, combine: str | os.PathLike[str], *, fan_in: int = _FAN_IN, **options: Any) -> Reduction:
+        """Combines the outputs into one value on the clients. Returns at once; gather the reduction.
+
+        Neighbouring outputs are combined, then what that gave, level by level. The order is that of the inputs, so equal
+        outputs give equal bits, whichever clients combine them.
+
+        Args:
+            combine: the text of an associative JavaScript function, ``"(a, b) => a + b"``, or a kernel module that exports
+                one as ``combine``
+            fan_in: outputs that one task combines, 2 … 1024; a task has all of them in memory
+            options: of the jobs that combine, as in :meth:`Hands.map`
+
+        Raises:
+            PlatformError: BAD_ARGUMENT, FILE_FAILED
+        """
+        _check_count("fan_in", fan_in, 2, _OUTPUTS_PER_TASK)
+        _check_reduction_options(options)
+        source = _combining_source(combine, None, options.get("compare"))
+        return Reduction(self, source, fan_in, options, options.get("name") or self._hands._name or "combine")
 
     def settled(self, timeout: float | None = None, progress: bool | None = None) -> list[SettledTask]:
         """Waits for the end of the job, and returns how each task ended; raises when the server cannot be asked."""
@@ -2624,10 +2811,11 @@ class Job:
 
     def _is_compared(self, index: int) -> bool:
         # Inputs are compared at the beginning of a line of jobs that take outputs.
-        first = self
-        while first._source is not None:
-            first = first._source
-        return not first._taken <= index < first._known
+        job, start, end = self, index, index + 1
+        while job._source is not None:
+            per_task = job._per_task or 1
+            job, start, end = job._source, start * per_task, end * per_task
+        return not (start < job._known and job._taken < min(end, job._known))
 
     def _frames(self, after: int, follow: bool, stop: _Stop) -> Iterator[_Pack | _End]:
         """Frames of results, without gaps across broken connections: each request begins after the last result."""
@@ -2943,11 +3131,215 @@ class Outputs:
     They do not pass through the program: the server passes each on when it is accepted.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, per_task: int | None) -> None:
         self._job = job
+        self._per_task = per_task
 
     def __repr__(self) -> str:
         return f"<outputs of {self._job!r}>"
+
+
+class Reduction:
+    """Outputs that become one value on the clients, made by :meth:`Hands.reduce` and :meth:`Job.reduce`.
+
+    ``gather()`` gives the value; in ``asyncio``, ``await reduction`` does.
+    """
+
+    def __init__(
+        self, first: Job, source: str, fan_in: int, options: dict[str, Any], name: str, count: int | None = None
+    ) -> None:
+        self._first = first
+        self._http = first._http
+        self._source = source
+        self._fan_in = fan_in
+        self._options = options
+        self._name = name
+        #: Number of the first job's outputs, where it is known beforehand.
+        self._count = count
+        self._lock = threading.Lock()
+        self._making: concurrent.futures.Future[list[Job]] | None = None
+        _reducing.add(self)
+        self._made_or_begun()
+
+    def gather(self, timeout: float | None = None, progress: bool | None = None) -> Any:
+        """Waits for the value.
+
+        Args:
+            timeout: seconds to wait; None: as long as the jobs take
+            progress: True: a bar on standard error of the first job, when that is a terminal
+
+        Raises:
+            TaskFailedError: tasks failed
+            PlatformError: JOB_CANCELLED, JOB_QUARANTINED, JOB_BLOCKED, …
+            TimeoutError: the time was over; the jobs go on
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._first._bar(progress):
+            with self._first._limited(timeout) as stop:
+                jobs = self._jobs(stop)
+            with jobs[-1]._limited(None if until is None else max(0.0, until - time.monotonic())) as stop:
+                try:
+                    outputs = jobs[-1]._gather(stop)
+                except PlatformError as error:
+                    raise _first_failure(jobs, error) from error
+        if len(outputs) == 1:
+            return outputs[0]
+        if outputs:
+            raise _bad("The inputs became more while they were submitted.")
+        raise _bad("There are no outputs to combine; expected at least one input.")
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        import asyncio
+
+        return asyncio.get_running_loop().run_in_executor(None, self.gather).__await__()
+
+    def submitted(self, timeout: float | None = None) -> None:
+        """Waits until the server has everything: from then on the work goes on without this program."""
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._first._limited(timeout) as stop:
+            jobs = self._jobs(stop)
+        for job in jobs:
+            job.submitted(None if until is None else max(0.0, until - time.monotonic()))
+
+    def job_ids(self) -> list[str]:
+        """Ids of the jobs (``hands.job(id)``), from the one that has the inputs to the one whose only output is the value."""
+        return [job.id for job in self._jobs(self._first._stop)]
+
+    def cancel(self) -> None:
+        """Cancels all of it."""
+        # The other jobs are made when the number of outputs is known, which may be never without this.
+        self._first.cancel()
+        for job in self._made_jobs()[1:]:
+            job.cancel()
+
+    def requeue_failed(self) -> int:
+        """Tries failed tasks once more, with all their attempts. Returns their number; gather again."""
+        requeued = 0
+        for job in self._made_jobs():
+            info = job.status()
+            if info["counts"]["failed"] > 0 and info["state"] != "blocked":
+                requeued += job.requeue_failed()
+        return requeued
+
+    def __repr__(self) -> str:
+        return f"<manyhands.Reduction of {self._first!r}>"
+
+    # Inside.
+
+    def _made_or_begun(self) -> concurrent.futures.Future[list[Job]]:
+        """The jobs, which begin to be made anew after a failure."""
+        with self._lock:
+            if self._making is None or (self._making.done() and self._making.exception()):
+                self._making = concurrent.futures.Future()
+                if self._count is not None:
+                    self._make(self._making)
+                else:
+                    _start(functools.partial(self._make, self._making), "reduction")
+            return self._making
+
+    def _jobs(self, stop: _Stop) -> list[Job]:
+        making = self._made_or_begun()
+        self._first._is_watched = True
+        self._first._wait(making.done, stop)
+        return making.result()
+
+    def _made_jobs(self) -> list[Job]:
+        """The first job, and the others where they could be made."""
+        try:
+            return self._jobs(self._first._stop)
+        except BaseException:
+            return [self._first]
+
+    def _make(self, making: concurrent.futures.Future[list[Job]]) -> None:
+        try:
+            jobs = [self._first]
+            count = _count_of(self._first) if self._count is None else self._count
+            while count > 1:
+                count = -(-count // self._fan_in)
+                jobs.append(self._combine(jobs[-1], len(jobs), count == 1))
+            making.set_result(jobs)
+        except BaseException as error:
+            making.set_exception(error)
+        with self._http.news:
+            self._http.news.notify_all()
+
+    def _combine(self, job: Job, level: int, is_last: bool) -> Job:
+        options = dict(self._options)
+        key = options.pop("key", None)
+        if key is not None:
+            options["key"] = f"{key}/combine-{level}"
+        elif not is_last and options.get("keep") is None:
+            options["keep"] = _KEEP_BETWEEN
+        options["name"] = self._name if is_last and level == 1 else f"{self._name}, level {level}"
+        return job._hands.map(self._source, job.outputs(self._fan_in), **options)
+
+    def _await_made(self) -> None:
+        """Waits for the jobs at the end of the program or connection."""
+        with contextlib.suppress(Exception):
+            self._jobs(self._first._stop)
+
+
+def _count_of(job: Job) -> int:
+    """The number of outputs that a job will have. Raises the failure of a job that ended before it had all its inputs."""
+    job._await_taken()
+    while True:
+        info = job._http.ask("GET", f"api/jobs/{job._id}", stop=job._stop)
+        if info["state"] in ("closed", "finished"):
+            return info["counts"]["total"]
+        failure = _failure_of(info)
+        if failure:
+            raise failure
+        job._http.sleep(_COUNT_POLL, job._stop)
+
+
+def _first_failure(jobs: Sequence[Job], error: PlatformError) -> PlatformError:
+    """The failure that began it: jobs behind that are only blocked."""
+    if error.code == "JOB_BLOCKED":
+        for job in jobs:
+            failure = _failure_of(job.status())
+            if failure:
+                return failure
+    return error
+
+
+def _failure_of(info: dict[str, Any]) -> PlatformError | None:
+    state, counts = info["state"], info["counts"]
+    if state == "cancelled":
+        told = f"Job {info['id']} was cancelled with {counts['done']} of {counts['total']} tasks done."
+        return PlatformError("JOB_CANCELLED", told)
+    if state == "blocked":
+        return PlatformError("JOB_BLOCKED", _why_blocked(info))
+    failures = [TaskError._of(failure) for failure in info["failures"]]
+    if state == "quarantined":
+        failure = PlatformError("JOB_QUARANTINED", _why_quarantined(info))
+        failure.__cause__ = TaskFailedError(failures, counts["total"], counts["failed"])
+        return failure
+    if state == "finished" and counts["failed"] > 0:
+        return TaskFailedError(failures, counts["total"], counts["failed"])
+    return None
+
+
+def _check_count(name: str, value: Any, least: int, most: int) -> None:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise _bad(f"{name} is {value}; expected a whole number from {least} to {most}.")
+
+
+def _check_reduction_options(options: dict[str, Any]) -> None:
+    for name in ("check", "on_break", "on_result", "window"):
+        if name in options:
+            raise TypeError(f"a reduction has no option {name!r}")
+
+
+def _groups(inputs: Iterable[Any], per_task: int) -> Iterator[list[Any]]:
+    """Lists of so many inputs, the last of fewer."""
+    group: list[Any] = []
+    for value in inputs:
+        group.append(value)
+        if len(group) == per_task:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _start(target: Callable[[], None], what: str) -> threading.Thread:
@@ -3088,6 +3480,9 @@ class Hands:
             if kind is None:
                 if self._executor:
                     self._executor.shutdown(wait=False)
+                for reduction in list(_reducing):
+                    if reduction._first._hands is self:
+                        reduction._await_made()
                 for job in list(_submitting):
                     if job._hands is self:
                         job._await_inputs()
@@ -3199,6 +3594,8 @@ class Hands:
         }
         if isinstance(inputs, Outputs):
             job._source = inputs._job
+            job._per_task = inputs._per_task
+            options["outputsPerTask"] = inputs._per_task
 
         def create() -> dict[str, Any]:
             if isinstance(inputs, Outputs):
@@ -3229,6 +3626,60 @@ class Hands:
         options.setdefault("name", self._name or name)
         given = inputs if isinstance(inputs, Outputs) else _argument_lists(inputs)
         return self.map(_with_arguments(source), given, **options)
+
+    def reduce(
+        self,
+        kernel: str | os.PathLike[str],
+        inputs: Iterable[Any] | Outputs,
+        *,
+        combine: str | os.PathLike[str] | None = None,
+        per_task: int | None = None,
+        fan_in: int = _FAN_IN,
+        **options: Any,
+    ) -> Reduction:
+        """Applies a kernel to every input and combines the outputs into one value, on the clients. Returns at once.
+
+        Each task applies the kernel to ``per_task`` inputs and combines their outputs before anything travels; what remains
+        is combined ``fan_in`` at a time, level by level. Every input counts exactly once, in the order of the inputs, so the
+        value has the same bits on any clients, as long as ``per_task`` and ``fan_in`` are the same::
+
+            hands.reduce(count_hits, seeds, combine="(a, b) => a + b").gather()
+
+        Args:
+            kernel: as in :meth:`map`
+            inputs: as in :meth:`map`
+            combine: the text of an associative JavaScript function, or a module that exports one as ``combine``; None: the
+                kernel module exports it
+            per_task: inputs of one task; by default about the square root of their number, 32 when that is not known
+            fan_in: outputs that one task combines, 2 … 1024; a task has all of them in memory
+            options: of the jobs, as in :meth:`map`, except ``check``, ``on_break``, ``on_result`` and ``window``
+
+        Raises:
+            TypeError: the kernel is a Python function
+            PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel, the inputs, or nothing says how to combine
+        """
+        _, own_name = _kernel_of(kernel)
+        _check_inputs(inputs)
+        _check_reduction_options(options)
+        is_fed = isinstance(inputs, Outputs)
+        known = len(inputs) if hasattr(inputs, "__len__") else None
+        if per_task is None and known is not None:
+            per_task = max(1, int(math.sqrt(known) + 0.5))
+        elif per_task is None:
+            per_task = _FAN_IN if is_fed else _PER_TASK
+        _check_count("per_task", per_task, *((2, _OUTPUTS_PER_TASK) if is_fed else (1, _MAX_TASK_INDEX)))
+        _check_count("fan_in", fan_in, 2, _OUTPUTS_PER_TASK)
+        compare = options.get("compare")
+        folding = _folding_source(kernel, combine, per_task, compare)
+        combining = _combining_source(kernel if combine is None else combine, kernel, compare)
+        name = options.get("name") or self._name or own_name
+        count = None if known is None else -(-known // per_task)
+        own = {name: options.pop(name) for name in ("after", "on_progress", "progress") if name in options}
+        if count != 1 and options.get("key") is None and options.get("keep") is None:
+            own["keep"] = _KEEP_BETWEEN
+        given = inputs._job.outputs(per_task) if isinstance(inputs, Outputs) else _groups(inputs, per_task)
+        first = self.map(folding, given, **{**options, "name": name, **own})
+        return Reduction(first, combining, fan_in, options, name, count)
 
     def submit(self, kernel: str | os.PathLike[str], *args: Any) -> concurrent.futures.Future[Any]:
         """Computes one task, ``kernel(...args, ctx)``, and returns the future of its output.
@@ -3574,6 +4025,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
 # The end of the program
 
 _submitting: weakref.WeakSet[Job] = weakref.WeakSet()
+_reducing: weakref.WeakSet[Reduction] = weakref.WeakSet()
 _executors: weakref.WeakSet[ManyhandsExecutor] = weakref.WeakSet()
 
 
@@ -3583,6 +4035,8 @@ def _finish() -> None:
         return
     for executor in list(_executors):
         executor.shutdown()
+    for reduction in list(_reducing):
+        reduction._await_made()
     for job in list(_submitting):
         job._await_inputs()
 

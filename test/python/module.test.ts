@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { moduleOfFunction } from "../../customer/kernel/function-source.ts";
+import { combiningSource, foldingSource } from "../../customer/kernel/reducing.ts";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
@@ -77,6 +78,16 @@ describe.skipIf(python === undefined)(`the Python module${whySkipped}`, () => {
       "import manyhands as m, sys; print(m._with_arguments(m._kernel_of(sys.argv[1])[0]), end='')";
     const made = await new PythonProgram(["-c", program, kernel.toString()], environment).ends();
     expect(made).toBe(moduleOfFunction(kernel, true));
+  });
+
+  it("[PY-3] [REDUCE-3] makes the SDK's modules of a reduction", async () => {
+    const kernel = (x: number): number => x + 1;
+    const combine = (a: number, b: number): number => a + b;
+    const program = `import manyhands as m, sys
+kernel, combine = sys.argv[1:]
+print(m._folding_source(kernel, combine, 7, None), m._combining_source(combine, kernel, None), sep="|", end="")`;
+    const made = await new PythonProgram(["-c", program, `${kernel}`, `${combine}`], environment).ends();
+    expect(made).toBe(`${await foldingSource(kernel, combine, 7)}|${await combiningSource(combine, kernel)}`);
   });
 
   it("[PY-2] writes any value in the bytes of the SDK", async () => {
