@@ -58,11 +58,18 @@ async function reportFailures(failed: number, shown: readonly TaskError[]): Prom
 /** Longest time that an unreachable server delays the end of a program. */
 const leavingMs = 5_000;
 
+/** A job, or several of which `id` is the last. */
+interface Leavable {
+  readonly id: Promise<string>;
+  readonly submitted: Promise<void>;
+  cancel(): Promise<unknown>;
+}
+
 /**
  * On Ctrl-C, leaves the job to the server when it has all its inputs (or a key to go on with), and cancels it otherwise.
  * @returns a function that does the same without Ctrl-C
  */
-export function leaveOnInterrupt(job: Job, options: { mayGoOn: boolean }): () => Promise<void> {
+export function leaveOnInterrupt(job: Leavable, options: { mayGoOn: boolean }): () => Promise<void> {
   let mayGoOn = options.mayGoOn;
   void job.submitted.then(
     () => (mayGoOn = true),
@@ -89,9 +96,9 @@ export async function sayWhatStays(job: Job): Promise<void> {
   );
 }
 
-async function leaveOrCancel(job: Job, leave: boolean): Promise<void> {
-  const id = await job.id;
+async function leaveOrCancel(job: Leavable, leave: boolean): Promise<void> {
   if (!leave) await job.cancel();
+  const id = await job.id;
   process.stderr.write(
     leave
       ? `\nJob ${id} goes on; \`manyhands results ${id} --follow\` shows its results.\n`

@@ -21,7 +21,7 @@ import {
   writeLine,
 } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
-import { describeFailure, openResults } from "./result-writer.ts";
+import { describeFailure, openOutput, resultWriter } from "./result-writer.ts";
 import { givenVerify, verifyOptions } from "./verify-options.ts";
 
 type Exit = (code: number) => void;
@@ -107,7 +107,7 @@ function describeJob(job: JobInfo): string {
     ...(statement === undefined ? [] : [`verified  ${statement}`]),
     ...(job.key === undefined ? [] : [`key       ${printableName(job.key)}`]),
     ...(job.group === undefined ? [] : [`group     ${printableName(job.group)}`]),
-    ...(job.inputsFrom === undefined ? [] : [`inputs    outputs of ${job.inputsFrom}`]),
+    ...(job.inputsFrom === undefined ? [] : [`inputs    outputs of ${job.inputsFrom}${inGroups(job)}`]),
     ...(job.quotaFull ? [`stopped   ${quotaFullText}`] : []),
     ...job.missingData.map((sha256) => `put again ${sha256} (damaged on the server's disk)`),
     ...(job.waitingFor.length === 0 ? [] : [`waits for ${job.waitingFor.join(" ")}`]),
@@ -132,7 +132,7 @@ function resultsCommand(exit: Exit): Command {
       await withHands(flags, async (hands) => {
         const job = hands.job(id);
         const outcomes = job.outcomes({ after, follow: flags.follow === true });
-        const writer = await openResults(out);
+        const writer = resultWriter(await openOutput(out));
         exit(await writeOutcomes(job, outcomes, { writer, ordered, quiet: flags.json === true }));
       });
     });
@@ -235,4 +235,8 @@ function deleteCommand(): Command {
       await withHands(flags, (hands) => hands.job(id).delete());
       await (flags.json ? writeJson({ deleted: id }) : writeLine(`${id} is forgotten.`));
     });
+}
+
+function inGroups({ outputsPerTask }: JobInfo): string {
+  return outputsPerTask === undefined ? "" : `, ${outputsPerTask} in an input`;
 }

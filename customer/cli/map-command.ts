@@ -5,6 +5,8 @@ import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands } from "../hands.ts";
 import type { MapOptions } from "../map-options.ts";
 import type { Progress } from "../progress.ts";
+import type { Outputs } from "../outputs.ts";
+import type { ReduceOptions } from "../reduction.ts";
 import type { Inputs } from "../submission.ts";
 import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
@@ -17,10 +19,11 @@ import {
   type ParallelOption,
   type ServerFlags,
 } from "./command.ts";
+import { detach, writeCombined } from "./combined.ts";
 import { leaveOnInterrupt, sayWhatStays, writeOutcomes } from "./follow.ts";
 import { readInputs, readRange } from "./input-file.ts";
 import { writeJson, writeLine } from "./output.ts";
-import { openResults } from "./result-writer.ts";
+import { openOutput, resultWriter } from "./result-writer.ts";
 import { progressView } from "./progress-bar.ts";
 import { givenVerify, verifyOptions } from "./verify-options.ts";
 
@@ -29,6 +32,10 @@ interface MapFlags extends ServerFlags {
   readonly inputs?: string;
   readonly range?: string;
   readonly inputsFrom?: string;
+  readonly outputsPerTask?: number;
+  readonly combine?: boolean;
+  readonly perTask?: number;
+  readonly fanIn?: number;
   readonly out?: string;
   readonly ordered?: boolean;
   readonly detach?: boolean;
@@ -59,11 +66,16 @@ Examples:
   manyhands map blur.ts --inputs images.ndjson --out blurred.ndjson --key blur-1
   generate | manyhands map score.ts --inputs - > scores.ndjson
   manyhands map square.ts --range 0:1000 --parallel thread:auto
+  manyhands map histogram.ts --range 0:1000 --combine > histogram.json
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
 {"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
 With --key, the same command run again after a kill goes on with the job it began. Without, a job whose inputs cannot be
-read to their end is cancelled.`;
+read to their end is cancelled.
+
+With --combine the result is one value, as JSON: the kernel module exports \`combine(a, b)\` as well, which is associative. It is called on the
+clients, in the order of the inputs, so that the value has the same bits on any clients as long as --per-task and --fan-in are the same. With
+--detach the printed id is that of the job whose only output is the value.`;
 
 /** `manyhands map <kernel>`: applies a kernel module to inputs from a file. */
 export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
@@ -77,6 +89,22 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
     .option("--inputs-from <id>", "the outputs of this job, each passed on by the server as it is accepted")
+    .option(
+      "--outputs-per-task <n>",
+      "with --inputs-from: each input is the array of the outputs of so many neighbouring tasks",
+      wholeNumber(2, limits.outputsPerTask),
+    )
+    .option("--combine", "combine the outputs into one value on the clients, with the module's `combine`")
+    .option(
+      "--per-task <n>",
+      "with --combine: inputs of one task (about the square root of their number; 32 for inputs of a stream)",
+      wholeNumber(1, limits.maxTaskIndex),
+    )
+    .option(
+      "--fan-in <n>",
+      "with --combine: outputs that one task combines (8)",
+      wholeNumber(2, limits.outputsPerTask),
+    )
     .option("--out <file>", "where results go (standard output)")
     .option("--ordered", "write results in the order of the inputs")
     .option("--detach", "print the job's id once all inputs are on the server, and leave")
@@ -121,9 +149,11 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 }
 
 async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
+  checkCombining(flags);
   const given = await inputsOf(flags);
   // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
-  const writer = flags.detach ? undefined : await openResults(flags.out);
+  const output = flags.detach ? undefined : await openOutput(flags.out);
+  const writer = output && resultWriter(output);
   const name = flags.name ?? kernel.replace(/^.*[/\\]/, "");
   const view = progressView(name, flags.quiet === true);
   const work = async (hands: Hands): Promise<number> => {
@@ -134,17 +164,29 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
       verified = statementText({ verify: flags.verify ?? "audit", statement: progress.statement });
       view.show(progress);
     };
-    const inputs = given ?? hands.job(flags.inputsFrom ?? "").outputs();
-    const job = hands.map(kernel, inputs, { ...jobOptionsOf(flags), onProgress });
+    const { ordered = false, quiet = false, json = false } = flags;
+    const options = { ...jobOptionsOf(flags), onProgress };
+    const inputs = given ?? outputsOf(hands, flags);
+    if (flags.combine) {
+      const reduction = hands.reduce(kernel, inputs, { ...options, ...countsOf(flags) });
+      const mayGoOn = flags.key !== undefined;
+      try {
+        if (!output) await detach(reduction, json);
+        else await writeCombined(hands, reduction, output, { mayGoOn, quiet, isKept: !endsHere(flags) });
+        return 0;
+      } finally {
+        view.stop();
+      }
+    }
+    const job = hands.map(kernel, inputs, options);
     const leave = leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
       if (!writer) {
         await job.submitted;
         const id = await job.id;
-        await (flags.json ? writeJson({ id }) : writeLine(id));
+        await (json ? writeJson({ id }) : writeLine(id));
         return 0;
       }
-      const { ordered = false, quiet = false } = flags;
       const code = await writeOutcomes(job, job, { writer, ordered, quiet, isKept: !endsHere(flags) });
       if (total === 0 && !quiet) await writeLine("The job had no tasks: there was no input.", process.stderr);
       view.stop();
@@ -167,6 +209,23 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
   }
 }
 
+/** Refuses options that do not go together with `--combine`, or with its absence. */
+function checkCombining(flags: MapFlags): void {
+  const without = (["perTask", "fanIn"] as const).filter((name) => flags[name] !== undefined);
+  if (!flags.combine && without.length > 0)
+    throw new PlatformError("BAD_OPTION", "--per-task and --fan-in belong to --combine, which is missing.");
+  const needless = (["ordered", "window", "check", "outputsPerTask"] as const).filter(
+    (name) => flags[name] !== undefined,
+  );
+  if (flags.combine && needless.length > 0)
+    throw new PlatformError(
+      "BAD_OPTION",
+      "--combine makes one value; --ordered, --window, --check and --outputs-per-task do not go with it.",
+    );
+  if (flags.outputsPerTask !== undefined && flags.inputsFrom === undefined)
+    throw new PlatformError("BAD_OPTION", "--outputs-per-task belongs to --inputs-from, which is missing.");
+}
+
 /** Whether the server ends with this command, as with `thread` and `mpi`, so that no other command can use the job. */
 function endsHere({ server, parallel }: MapFlags): boolean {
   return server === undefined && /^\s*(thread|mpi)\b/.test(parallel ?? "");
@@ -179,6 +238,18 @@ async function inputsOf(flags: MapFlags): Promise<Inputs<Value> | undefined> {
     throw new PlatformError("BAD_OPTION", "Give either --inputs FILE, --range FROM:TO or --inputs-from JOB.");
   if (flags.inputsFrom !== undefined) return undefined;
   return flags.range !== undefined ? readRange(flags.range) : readInputs(flags.inputs ?? "-");
+}
+
+function outputsOf(
+  hands: Hands,
+  { inputsFrom = "", outputsPerTask }: MapFlags,
+): Outputs<Value> | Outputs<Value[]> {
+  const job = hands.job(inputsFrom);
+  return outputsPerTask === undefined ? job.outputs() : job.outputs({ perTask: outputsPerTask });
+}
+
+function countsOf({ perTask, fanIn }: MapFlags): Pick<ReduceOptions, "perTask" | "fanIn"> {
+  return { ...(perTask !== undefined && { perTask }), ...(fanIn !== undefined && { fanIn }) };
 }
 
 function jobOptionsOf(flags: MapFlags): MapOptions {

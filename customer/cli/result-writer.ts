@@ -14,16 +14,21 @@ export interface ResultWriter {
   close(): Promise<void>;
 }
 
+/** A file, or standard output, that takes lines. */
+export interface LineWriter extends Omit<ResultWriter, "write"> {
+  writeLine(line: string): Promise<void>;
+}
+
 /**
- * Opens a file for results, or standard output without a path or for `-`.
+ * Opens a file for lines, or standard output without a path or for `-`.
  * @throws PlatformError BAD_OPTION when the file cannot be written; the writer's methods as well
  */
-export async function openResults(path: string | undefined): Promise<ResultWriter> {
+export async function openOutput(path: string | undefined): Promise<LineWriter> {
   if (path === undefined || path === "-")
     return {
       // A failure of standard output ends the program.
       hasFailed: false,
-      write: (outcome) => writeLine(JSON.stringify(lineOf(outcome))),
+      writeLine: (line) => writeLine(line),
       close: () => Promise.resolve(),
     };
   const named = (error: unknown): never => {
@@ -37,11 +42,22 @@ export async function openResults(path: string | undefined): Promise<ResultWrite
     get hasFailed() {
       return stream.errored !== null;
     },
-    write: (outcome) => writeLine(JSON.stringify(lineOf(outcome)), stream).catch(named),
+    writeLine: (line) => writeLine(line, stream).catch(named),
     async close() {
       stream.end();
       await finished(stream).catch(named);
     },
+  };
+}
+
+/** Writes results as lines. */
+export function resultWriter(output: LineWriter): ResultWriter {
+  return {
+    get hasFailed() {
+      return output.hasFailed;
+    },
+    write: (outcome) => output.writeLine(JSON.stringify(lineOf(outcome))),
+    close: () => output.close(),
   };
 }
 

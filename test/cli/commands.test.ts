@@ -99,6 +99,81 @@ describe("manyhands map", () => {
   });
 });
 
+describe("manyhands map --combine", () => {
+  const kernel = (name: string, text: string): Promise<void> => writeFile(join(folder, name), text);
+  beforeAll(async () => {
+    await kernel(
+      "words.ts",
+      "export default (x: number) => `${x}`;\nexport const combine = (a: string, b: string) => `${a} ${b}`;\n",
+    );
+    await kernel(
+      "unlucky.ts",
+      'export default (x: number, ctx: { attempt: number }) => { if (x === 4 && ctx.attempt === 1) throw new Error("not four"); return x; };\nexport const combine = (a: number, b: number) => a + b;\n',
+    );
+  });
+
+  it("[REDUCE-1] writes the one value as JSON", async () => {
+    const args = ["map", "words.ts", "--combine", "--range", "0:9", "--per-task", "2", "--fan-in", "2"];
+    const { code, out, err } = await manyhands(args);
+    expect({ code, out }).toEqual({ code: 0, out: '"0 1 2 3 4 5 6 7 8"\n' });
+    expect(err).toMatch(/^words\.ts: 5\/5 \(finished/m);
+    const input = "5\n6\n";
+    const toFile = await manyhands(
+      ["map", "words.ts", "--combine", "--inputs", "-", "--out", "v.json"],
+      input,
+    );
+    expect(toFile).toMatchObject({ code: 0, out: "" });
+    expect(await readFile(join(folder, "v.json"), "utf8")).toBe('"5 6"\n');
+  });
+
+  it("[REDUCE-3] goes on with a key, and leaves the last job's id", async () => {
+    const args = ["map", "words.ts", "--combine", "--range", "0:9", "--per-task", "2", "--key", "words"];
+    const detached = await manyhands([...args, "--detach"]);
+    const id = detached.out.trim();
+    expect(id).toMatch(/^j_/);
+    expect(await manyhands([...args, "--quiet"])).toEqual({ code: 0, out: '"0 1 2 3 4 5 6 7 8"\n', err: "" });
+    const results = await manyhands(["results", id]);
+    expect(lines(results.out)).toMatchObject([{ index: 0, output: "0 1 2 3 4 5 6 7 8" }]);
+  });
+
+  it("[REDUCE-2] names a failed input, and how to go on", async () => {
+    const args = ["--combine", "--range", "0:6", "--per-task", "2", "--max-attempts", "1"];
+    const { code, out, err } = await manyhands(["map", "unlucky.ts", ...args]);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/1 of 3 tasks failed[^]*Input 4: not four/);
+    const [, failed, last] =
+      /manyhands requeue (j_\w+)`; .*`manyhands results (j_\w+) --follow/.exec(err) ?? [];
+    expect((await manyhands(["requeue", failed ?? ""])).code).toBe(0);
+    expect(lines((await manyhands(["results", last ?? "", "--follow"])).out)).toMatchObject([{ output: 15 }]);
+  });
+
+  it("[FEED-6] takes the outputs of a job, one by one or in groups", async () => {
+    const first = (await manyhands(["map", "twice.ts", "--range", "0:5", "--detach"])).out.trim();
+    const combined = await manyhands(["map", "words.ts", "--combine", "--inputs-from", first, "--quiet"]);
+    expect(combined).toEqual({ code: 0, out: '"0 2 4 6 8"\n', err: "" });
+    const groups = ["--inputs-from", first, "--outputs-per-task", "2", "--ordered", "--quiet"];
+    const { out } = await manyhands(["map", "words.ts", ...groups]);
+    expect(lines(out).map(({ output }) => output)).toEqual(["0,2", "4,6", "8"]);
+    const [{ id }] = JSON.parse((await manyhands(["jobs", "--limit", "1", "--json"])).out) as [JobInfo];
+    expect((await manyhands(["job", id])).out).toMatch(
+      new RegExp(`^inputs +outputs of ${first}, 2 in an input$`, "m"),
+    );
+  });
+
+  it.each([
+    ["a module without `combine`", ["twice.ts", "--combine"], /exports no `combine`/],
+    ["no inputs to combine", ["words.ts", "--combine", "--range", "0:0"], /at least one input/],
+    ["an order of one value", ["words.ts", "--combine", "--ordered"], /--combine makes one value/],
+    ["--per-task alone", ["twice.ts", "--per-task", "3"], /belong to --combine/],
+    ["--outputs-per-task alone", ["twice.ts", "--outputs-per-task", "3"], /belongs to --inputs-from/],
+    ["a fan-in of one", ["words.ts", "--combine", "--fan-in", "1"], /expected a whole number from 2 to 1024/],
+  ])("ends with 2 for %s", async (_, args, reason) => {
+    const inputs = args.includes("--range") ? [] : ["--range", "0:3"];
+    const { code, err } = await manyhands(["map", ...args, ...inputs]);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(reason) as string });
+  });
+});
+
 describe("a server that is not there", () => {
   it("ends with 3, as JSON where JSON is asked for", async () => {
     const { code, err } = await manyhands(["jobs", "--json", "--server", "localhost:1023"]);

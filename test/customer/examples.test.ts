@@ -26,6 +26,8 @@ const printed: Record<string, RegExp> = {
   "09-verified.ts": /^1000036000099 = 1000003 × 1000033\n[\s\S]*\n99999640000243 = 9999973 × 9999991\n$/,
   "10-submit.ts": /^from 0: the minimum is at 2\.000\nfrom 1: the minimum is at 2\.000\n$/,
   "11-stages.ts": /^spots: 3 2 4\n$/,
+  "12-reduce.ts":
+    /^mean spots: 2\.5\nspots: 0 │ 0\n(?:spots: [1-4] │█{6} 100\n){4}brightest: image 54, 3\.990\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {

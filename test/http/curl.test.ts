@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
 import { startHttpServer } from "../support/http-server.ts";
-import { temporaryDirectory } from "../support/processes.ts";
+import { root, temporaryDirectory } from "../support/processes.ts";
 import { sha256 } from "../support/rest.ts";
 
 const exec = promisify(execFile);
@@ -13,6 +13,16 @@ const hasCurl = await exec("curl", ["--version"]).then(
   () => true,
   () => false,
 );
+
+test.skipIf(!hasCurl)("[FEED-6] the recipe of docs/reduce.md", async () => {
+  const text = await readFile(join(root, "docs/reduce.md"), "utf8");
+  const [, recipe] = /^```sh\n([^]*?)^```/m.exec(text)!;
+  const server = await startHttpServer();
+  server.client((x) => (Array.isArray(x) ? (x as number[]).reduce((a, b) => a + b) : (x as number) ** 2));
+  const env = { ...process.env, H: `authorization: Bearer ${server.tokens.customer}`, S: server.url };
+  const { stdout } = await exec("bash", ["-c", recipe!], { env });
+  expect(stdout).toMatch(/"output":55\b/);
+});
 
 test.skipIf(!hasCurl)("a whole job with curl alone", async () => {
   const server = await startHttpServer();

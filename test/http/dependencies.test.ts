@@ -91,6 +91,26 @@ describe("jobs that are fed by jobs", () => {
     await refusal(await server.request(`/api/jobs/${id}/close`, post), 409, "WRONG_STATE");
   });
 
+  test("[FEED-6] groups of outputs are inputs, of a job that is fed alone", async () => {
+    const server = await startHttpServer();
+    const first = await createJob(server, { inputs: [1, 2, 3] });
+    const made = (await (await feed(server, first.id, { outputsPerTask: 2 })).json()) as JobInfo;
+    expect(made).toMatchObject({ inputsFrom: first.id, outputsPerTask: 2 });
+    server.client((x) => (Array.isArray(x) ? x.length : x));
+    const read = await whole(server, made.id);
+    const outputs = read.flatMap((line) => ("output" in line ? [[line.index, line.output] as const] : []));
+    expect(new Map(outputs)).toEqual(
+      new Map([
+        [0, 2],
+        [1, 1],
+      ]),
+    );
+    for (const outputsPerTask of [0, 1, 1.5, 1025])
+      await refusal(await feed(server, first.id, { outputsPerTask }), 400, "BAD_REQUEST");
+    const alone = await server.request("/api/jobs", json({ kernel, outputsPerTask: 2, inputs: [1] }));
+    expect(await refusal(alone, 400, "BAD_REQUEST")).toMatch(/outputsPerTask.*Expected inputsFrom/);
+  });
+
   test("[FEED-5] [READ-1] unknown sources and those of others are refused in the same words", async () => {
     const server = await startHttpServer();
     const theirs = await server.request("/api/jobs", { ...json({ kernel }), token: server.tokens.admin });
