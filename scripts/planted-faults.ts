@@ -20,6 +20,9 @@ const identities = ["test/sockets/identity.test.ts"];
 const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];
 const sharedStore = ["test/store/postgres-servers.test.ts", "test/store/postgres-failure.test.ts"];
 const feeding = ["test/store/sqlite-contract.test.ts"];
+const groups = ["test/wire/group-input.test.ts"];
+const heldOutputs = ["test/node-client/sandbox.test.ts"];
+const reducing = ["test/customer/reduce.test.ts"];
 const quotas = ["test/http/quotas.test.ts", "test/http/reading.test.ts"];
 const blobs = ["test/blobs/blob-directory.test.ts"];
 const durability = ["test/server/flush-order.test.ts"];
@@ -543,6 +546,132 @@ export const plantedFaults: readonly PlantedFault[] = [
     find: "return openTasks < 0 || (size > 0 && bytes < 0);",
     replace: "return false;",
     tests: feeding,
+  },
+  {
+    name: "a group of outputs is made without some of them",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "if (!isAll && (index !== expected || to - from < size)) break;",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "groups of outputs go by the order of completion",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "    places.sort((a, b) => a.index - b.index);\n",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "passing on groups takes no notice of the quota",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "return openTasks < 0 || bytes < 0;",
+    replace: "return false;",
+    tests: feeding,
+  },
+  {
+    name: "the blobs of a group's outputs are not kept",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "      if (!(output.payload instanceof Uint8Array)) refs = withBlob(refs, output.payload);\n",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "a group of too many bytes becomes an input",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "if (bytes > limits.groupBytes)",
+    replace: "if (bytes < 0)",
+    tests: feeding,
+  },
+  {
+    name: "reading of outputs for groups goes past some that are needed",
+    file: "server/store/sql/verbs/feed-groups.ts",
+    find: "    if (last > end) break;\n",
+    replace: "",
+    tests: feeding,
+  },
+  {
+    name: "an output in a blob comes into its group as a reference",
+    file: "shared/wire/group-input.ts",
+    find: "  reference[2] = extensions.held;\n",
+    replace: "",
+    tests: groups,
+  },
+  {
+    name: "outputs in blobs do not come to the kernel of their group",
+    file: "shared/wire/codec.ts",
+    find: "items[at] = decodeValue(await fetch(blob));",
+    replace: "void decodeValue(await fetch(blob));",
+    tests: groups,
+  },
+  {
+    name: "a group has no room for outputs of the greatest depth",
+    file: "shared/wire/messagepack-walk.ts",
+    find: "depth: 201",
+    replace: "depth: 200",
+    tests: groups,
+  },
+  {
+    name: "customers can name blobs of others in a group of their own",
+    file: "shared/wire/value-forms.ts",
+    find: "if (type === extensions.reference) return",
+    replace: "if (type === extensions.reference || type === extensions.held) return",
+    tests: groups,
+  },
+  {
+    name: "an output of a group that cannot be had is the kernel's failure",
+    file: "shared/client/sandbox/runner.ts",
+    find: "(error: unknown) => failureOf(error, () => {}),",
+    replace: "(error: unknown) => noValue(messageOf(error)),",
+    tests: heldOutputs,
+  },
+  {
+    name: "a reduction turns the order of inputs around",
+    file: "customer/kernel/reducing.ts",
+    find: "await ${combineName}(folded, output, ctx)",
+    replace: "await ${combineName}(output, folded, ctx)",
+    tests: reducing,
+  },
+  {
+    name: "a checkpoint of a reduction forgets the inputs before",
+    file: "customer/kernel/reducing.ts",
+    find: "ctx.checkpoint({ at, folded, state })",
+    replace: "ctx.checkpoint({ at, folded: null, state })",
+    tests: reducing,
+  },
+  {
+    name: "inputs of a reduction have the index of their place in the task",
+    file: "customer/kernel/reducing.ts",
+    find: "      index: first + at,\n",
+    replace: "      index: at,\n",
+    tests: reducing,
+  },
+  {
+    name: "a reduction counts outputs before the job has all its inputs",
+    file: "customer/reduction.ts",
+    find: 'if (status.state === "closed" || status.state === "finished")',
+    replace: "if (status.counts.total > 0)",
+    tests: reducing,
+  },
+  {
+    name: "a reduction that goes on under its key combines anew",
+    file: "customer/reduction.ts",
+    find: "        ...(key !== undefined && { key: `${key}/combine-${level}` }),\n",
+    replace: "",
+    tests: reducing,
+  },
+  {
+    name: "a reduction without a key keeps its jobs for ever",
+    file: "customer/reduction.ts",
+    find: "(key === undefined ? keepMs : undefined)",
+    replace: "undefined",
+    tests: reducing,
+  },
+  {
+    name: "the failure of a reduction is that of a job behind it",
+    file: "customer/reduction.ts",
+    find: "throw await this.#reason(chain, error);",
+    replace: "throw error;",
+    tests: reducing,
   },
   {
     name: "requeueing a source leaves the failures that followed",

@@ -12,8 +12,9 @@ export class GroupInput {
   /** Bytes of the input. */
   size = 3;
 
-  /** @param count - number of outputs, up to 65,535 */
+  /** @throws RangeError for more than 65,535 outputs */
   constructor(count: number) {
+    if (count > 0xffff) throw new RangeError(`An input of ${count} outputs; at most 65,535 are possible.`);
     this.#parts = [Uint8Array.of(arrayHead, count >> 8, count & 0xff)];
   }
 

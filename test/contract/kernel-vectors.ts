@@ -1,4 +1,5 @@
-import type { Value } from "../../shared/wire/codec.ts";
+import { encodeValue, type Value } from "../../shared/wire/codec.ts";
+import { GroupInput } from "../../shared/wire/group-input.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { FailureKind, VerifyingCall } from "../../shared/wire/protocol.ts";
@@ -13,6 +14,8 @@ export interface KernelVector {
   /** The ES module. */
   readonly source: string;
   readonly input: Value;
+  /** The input as bytes, in place of `input`. */
+  readonly inputBytes?: Uint8Array;
   /** Resume state the task starts with. */
   readonly resume?: Value;
   /** The same as bytes, which may be invalid. */
@@ -374,6 +377,11 @@ const sum = (numbers: Float32Array): number => numbers.reduce((total, number) =>
 const isOwn = `const isOwn = (bytes, type = Uint8Array) => Object.getPrototypeOf(bytes) === type.prototype && bytes.byteOffset === 0 &&
   bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.byteLength;`;
 
+const heldBytes = encodeValue({ pixels: floats });
+const held = { sha256: sha256Hex(heldBytes), size: heldBytes.length };
+const group = new GroupInput(4);
+for (const output of [encodeValue("inline"), held, encodeValue(floatReference), held]) group.add(output);
+
 /** Kernels that look at the memory around their data. These read blobs, from any of the client's sources. */
 export const dataVectors: readonly KernelVector[] = [
   {
@@ -399,6 +407,28 @@ export const dataVectors: readonly KernelVector[] = [
         [true, sum(floats), sum(floats)],
       ],
     },
+  },
+  {
+    name: "[FEED-6] outputs in blobs are values of the input, each with memory of its own; data references stay references",
+    source: `${isOwn}
+    export default async (outputs, ctx) => {
+      const [text, first, reference, second] = outputs;
+      const found = [Array.isArray(outputs), text, isOwn(first.pixels, Float32Array), (await ctx.data(reference)).length];
+      first.pixels.fill(0);
+      return [...found, second.pixels];
+    };`,
+    input: null,
+    inputBytes: group.bytes(),
+    blobs: [floatBytes, heldBytes],
+    expect: { state: "done", output: [true, "inline", true, floatBytes.length, floats] },
+  },
+  {
+    name: "[FEED-6] an output whose blob is nowhere fails the task, and the kernel is not called",
+    source: 'export default () => "called";',
+    input: null,
+    inputBytes: group.bytes(),
+    blobs: [floatBytes],
+    expect: { state: "failed", kind: "data", message: /could not be had/ },
   },
   {
     name: "[VALUE-2] the recipe of the README",

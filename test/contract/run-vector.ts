@@ -62,7 +62,7 @@ async function compute(
   const task = {
     index: 0,
     attempt: 1,
-    input: encodeValue(vector.input),
+    input: vector.inputBytes ?? encodeValue(vector.input),
     ...(vector.resume !== undefined && { resume: encodeValue(vector.resume) }),
     ...(vector.call && { call: { ...vector.call, value: encodeValue(vector.call.value) } }),
     ...(vector.resumeBytes && { resume: vector.resumeBytes }),

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../shared/hash.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
+import { GroupInput } from "../../shared/wire/group-input.ts";
 import type { CancelledGroup, JobInfo } from "../../shared/wire/rest.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
@@ -109,6 +112,18 @@ describe("jobs that are fed by jobs", () => {
       await refusal(await feed(server, first.id, { outputsPerTask }), 400, "BAD_REQUEST");
     const alone = await server.request("/api/jobs", json({ kernel, outputsPerTask: 2, inputs: [1] }));
     expect(await refusal(alone, 400, "BAD_REQUEST")).toMatch(/outputsPerTask.*Expected inputsFrom/);
+  });
+
+  test("[FEED-6] [READ-1] a customer cannot submit a group with the blob of another", async () => {
+    const server = await startHttpServer();
+    const { id } = await createJob(server);
+    const group = new GroupInput(1);
+    group.add({ sha256: sha256Hex(new Uint8Array(9)), size: 9 });
+    const input = group.bytes();
+    const body = encodeValue({ first: 0, sizes: [input.length], bytes: input });
+    const headers = { "content-type": "application/x-manyhands-tasks" };
+    const sent = await server.request(`/api/jobs/${id}/tasks`, { method: "POST", headers, body });
+    expect(await refusal(sent, 400, "BAD_REQUEST")).toMatch(/an extension of type 5/);
   });
 
   test("[FEED-5] [READ-1] unknown sources and those of others are refused in the same words", async () => {

@@ -50,7 +50,7 @@ async function run(page: Page, vector: KernelVector, origin?: Origin): Promise<O
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
   return callHarness<Outcome>(page, "vector", {
     source: vector.source,
-    input: text(encodeValue(vector.input)),
+    input: text(vector.inputBytes ?? encodeValue(vector.input)),
     ...(vector.resume !== undefined && { resume: text(encodeValue(vector.resume)) }),
     ...(vector.resumeBytes && { resume: text(vector.resumeBytes) }),
     ...(origin && { origin }),
