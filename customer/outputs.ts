@@ -1,3 +1,4 @@
+import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { SameInputs } from "./same-inputs.ts";
 
@@ -31,8 +32,13 @@ export class Outputs<Output> {
     this.inputsPerTask = parts.inputsPerTask;
   }
 
-  /** The same outputs, so many in an input, which is an array. */
+  /** The same outputs, so many in an input, which is an array. @throws PlatformError BAD_ARGUMENT when they are in groups already */
   inGroups(perTask: number): Outputs<Output[]> {
+    if (this.perTask !== undefined)
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        `The outputs are in groups of ${this.perTask} already; expected job.outputs() without perTask.`,
+      );
     const { job, submitted, same, left, inputsPerTask } = this;
     return new Outputs({ job, submitted, same, left, perTask, inputsPerTask: inputsPerTask * perTask });
   }

@@ -3662,6 +3662,9 @@ class Hands:
         _check_inputs(inputs)
         _check_reduction_options(options)
         is_fed = isinstance(inputs, Outputs)
+        if isinstance(inputs, Outputs) and inputs._per_task is not None:
+            told = f"The outputs are in groups of {inputs._per_task} already"
+            raise _bad(f"{told}; expected job.outputs() without per_task.")
         known = len(inputs) if hasattr(inputs, "__len__") else None
         if per_task is None and known is not None:
             per_task = max(1, int(math.sqrt(known) + 0.5))

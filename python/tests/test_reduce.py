@@ -160,6 +160,8 @@ class Reducing(LiveTest):
         self.refused("BAD_ARGUMENT", "without a default export", reduce(combine="export const combine = (a, b) => a;"))
         self.refused("BAD_ARGUMENT", "no such function", reduce(combine=SUM, compare="kernel"))
         self.refused("BAD_ARGUMENT", "per_task is 0", reduce(combine=SUM, per_task=0))
+        pairs = self.hands.map("x => x", [1, 2]).outputs(per_task=2)
+        self.refused("BAD_ARGUMENT", "in groups of 2 already", reduce(inputs=pairs, combine=SUM))
         self.refused("BAD_ARGUMENT", "fan_in is 1", reduce(combine=SUM, fan_in=1))
         self.assertRaisesRegex(TypeError, "no option 'window'", reduce(combine=SUM, window=3))
         self.assertRaisesRegex(TypeError, "cannot be a kernel", reduce(combine=max))

@@ -112,7 +112,11 @@ export function decodeInput(
   }
   if (!Array.isArray(input)) return input as Value;
   const items: unknown[] = input;
-  const held = items.flatMap((item, at) => (item instanceof HeldValue ? { blob: item.blob, at } : []));
+  const held: { blob: BlobName; at: number }[] = [];
+  for (let at = 0; at < items.length; at++) {
+    const item = items[at];
+    if (item instanceof HeldValue) held.push({ blob: item.blob, at });
+  }
   if (held.length === 0) return input as Value;
   const load = held.map(async ({ blob, at }) => {
     items[at] = decodeValue(await fetch(blob));

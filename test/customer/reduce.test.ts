@@ -185,6 +185,15 @@ describe("reduce", () => {
     expect(await reduction).toBe(190);
   });
 
+  it("[KEY-2] an input that is no value rejects it, and leaves no job behind", async () => {
+    const inputs = [1, 2, () => 3, 4, 5] as number[];
+    const reduction = hands.reduce((x: number) => x, inputs, { combine: sum, perTask: 1, fanIn: 2 });
+    await expect(reduction.submitted).rejects.toMatchObject({ code: "UNSERIALISABLE" });
+    await expect(reduction).rejects.toMatchObject({ code: "UNSERIALISABLE" });
+    const states = (await reduction.jobIds()).map(async (id) => (await hands.job(id).status()).state);
+    for (const state of await Promise.all(states)) expect(["cancelled", "blocked"]).toContain(state);
+  });
+
   it("[REDUCE-2] counts all failures", async () => {
     const fail = (): number => {
       throw new Error("no particle");
@@ -262,6 +271,12 @@ describe("reduce", () => {
       /none of its kernel modules exports such a function/,
     );
     expect(() => hands.reduce((x: number) => x, [1], { combine: sum, perTask: 0 })).toThrow(/perTask is 0/);
+    const job = hands.map((x: number) => x, [1, 2]);
+    const pairs = job.outputs({ perTask: 2 });
+    expect(() => hands.reduce((pair: number[]) => pair.length, pairs, { combine: sum })).toThrow(
+      /in groups of 2 already/,
+    );
+    await job;
     expect(() => hands.reduce((x: number) => x, [1], { combine: sum, fanIn: 1 })).toThrow(/fanIn is 1/);
   });
 });
