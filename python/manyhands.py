@@ -1603,7 +1603,7 @@ def _folding_source(kernel: Any, combine: Any, per_task: int, compare: Any) -> s
         module = _ending_in_line(module)
         if name != "manyhandsKernel":
             module += f"const manyhandsKernel = {name};\n"
-    _must_compare(compare, kernel)
+    _comparing(compare, (kernel,))
     module += _exported_combine(kernel, source) if combine is None else _declared_combine(combine)
     return module + _FOLD_INPUTS.replace("PER_TASK", str(per_task))
 
@@ -1611,15 +1611,11 @@ def _folding_source(kernel: Any, combine: Any, per_task: int, compare: Any) -> s
 def _combining_source(combine: Any, kernel: Any, compare: Any) -> str:
     """The module whose input is a list of outputs, which it combines from left to right."""
     source, _ = _kernel_of(combine)
-    if _is_function(combine):
-        # The functions that compare outputs are those of the kernel.
-        is_used = kernel is not None and not _is_function(kernel) and compare == "kernel"
-        module = _ending_in_line(_without_default(_kernel_of(kernel)[0])[0]) if is_used else ""
-        _must_compare(compare, kernel)
+    comparing = _comparing(compare, (combine, kernel))
+    if _is_function(combine) or (comparing is not None and comparing is not combine):
+        module = "" if comparing is None else _ending_in_line(_without_default(_kernel_of(comparing)[0])[0])
         return module + _declared_combine(combine) + _FOLD_OUTPUTS
-    _must_compare(compare, combine)
-    module = _ending_in_line(_without_default(source)[0])
-    return module + _exported_combine(combine, source) + _FOLD_OUTPUTS
+    return _ending_in_line(_without_default(source)[0]) + _exported_combine(combine, source) + _FOLD_OUTPUTS
 
 
 def _declared(function: str, name: str) -> str:
@@ -1662,14 +1658,17 @@ def _local_name(source: str, exported: str) -> str | None:
     return None
 
 
-def _must_compare(compare: Any, kernel: Any) -> None:
+def _comparing(compare: Any, kernels: Sequence[Any]) -> Any:
+    """The first module whose function compares outputs, for jobs that call it."""
     if compare != "kernel":
-        return
-    if kernel is None or _is_function(kernel) or _local_name(_kernel_of(kernel)[0], "compare") is None:
-        raise _bad(
-            'The reduction has compare="kernel", and its kernel module exports no such function; expected '
-            "`export function compare(a, b)`."
-        )
+        return None
+    for kernel in kernels:
+        if kernel is not None and not _is_function(kernel) and _local_name(_kernel_of(kernel)[0], "compare"):
+            return kernel
+    raise _bad(
+        'The reduction has compare="kernel", and none of its kernel modules exports such a function; expected '
+        "`export function compare(a, b)`."
+    )
 
 
 def _ending_in_line(source: str) -> str:

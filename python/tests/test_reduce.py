@@ -86,6 +86,17 @@ class Reducing(LiveTest):
             outputs = self.hands.map(files[0], [1, 7, 5])
             self.assertEqual(outputs.reduce(files[1]).gather(60)["mean"], 7)
 
+    def test_modules_that_compare(self) -> None:
+        comparing = f"{MOMENTS}export const compare = (a, b) => a.count === b.count;\n"
+        for combine in (None, "(a, b) => a", LARGEST):
+            reduction = self.hands.reduce(comparing, [3, 9, 4], combine=combine, per_task=1, compare="kernel")
+            self.assertEqual(reduction.gather(60)["count"], 3 if combine is None else 1)
+            for job in reduction.job_ids():
+                self.assertEqual(self.hands.job(job).status()["compare"], "kernel")
+        for combine in (None, "(a, b) => a", LARGEST):
+            self.assertIn("const compare", manyhands._combining_source(combine or comparing, comparing, "kernel"))
+            self.assertIn("const compare", manyhands._folding_source(comparing, combine, 2, "kernel"))
+
     def test_data_of_megabytes(self) -> None:
         kernel = "x => ({ bins: new Float64Array(100_000).fill(x), first: x })"
         combine = """(a, b) => ({
@@ -158,7 +169,7 @@ class Reducing(LiveTest):
         self.refused("BAD_ARGUMENT", 'expected combine="', reduce())
         self.refused("BAD_ARGUMENT", "exports no `combine`", reduce("export default (x) => x;"))
         self.refused("BAD_ARGUMENT", "without a default export", reduce(combine="export const combine = (a, b) => a;"))
-        self.refused("BAD_ARGUMENT", "no such function", reduce(combine=SUM, compare="kernel"))
+        self.refused("BAD_ARGUMENT", "exports such a function", reduce(combine=SUM, compare="kernel"))
         self.refused("BAD_ARGUMENT", "per_task is 0", reduce(combine=SUM, per_task=0))
         pairs = self.hands.map("x => x", [1, 2]).outputs(per_task=2)
         self.refused("BAD_ARGUMENT", "in groups of 2 already", reduce(inputs=pairs, combine=SUM))
