@@ -1783,6 +1783,9 @@ class _Submission:
             info = create()
             self._job._made(info)
             if info["state"] == "blocked" and info["counts"]["total"] == 0:
+                if isinstance(self._inputs, Outputs) and self._inputs._job._is_being_left():
+                    # The program gets the error that ended the source, which blocked this job.
+                    self._inputs._job._await_taken()
                 raise PlatformError("JOB_BLOCKED", _why_blocked(info))
             if isinstance(self._inputs, Outputs):
                 # The server passes the outputs on; the program is needed as long as their job needs inputs.
@@ -2806,7 +2809,8 @@ class Job:
         if self._is_left:
             return True
         # A job fails with the submission of its source, which is cancelled a moment before.
-        return self._source is not None and self._taken != math.inf and self._source._is_being_left()
+        is_submitting = self._taken != math.inf and self._refusal is None
+        return self._source is not None and is_submitting and self._source._is_being_left()
 
     def _is_compared(self, index: int) -> bool:
         # Inputs are compared at the beginning of a line of jobs that take outputs.

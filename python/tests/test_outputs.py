@@ -54,6 +54,8 @@ class Feeding(LiveTest):
         second = self.hands.map("x => x", first.outputs())
         for job in (first, second):
             self.assertRaisesRegex(RuntimeError, "no more disk", job.gather, 60)
+        late = self.hands.map("x => x", first.outputs())
+        self.assertRaisesRegex(RuntimeError, "no more disk", late.gather, 10)
 
     def test_run_again(self) -> None:
         def run(*inputs: Any) -> manyhands.Job:
