@@ -155,6 +155,14 @@ class Reducing(LiveTest):
         reduction = self.hands.reduce("x => x", inputs(), combine=SUM)
         self.assertRaisesRegex(RuntimeError, "no more disk", reduction.gather, 60)
 
+    def test_a_block_that_ends(self) -> None:
+        with manyhands.connect() as hands:
+            hands.reduce("x => x", iter(range(40)), combine=SUM, per_task=4, fan_in=2, group="py left")
+        jobs = self.hands.jobs(group="py left")
+        self.assertEqual(len(jobs), 5)
+        # The newest is the last.
+        self.assertEqual(self.hands.job(jobs[0]["id"]).gather(60), [780])
+
     def test_awaited(self) -> None:
         async def main() -> Any:
             return await self.hands.reduce("x => x", [1, 2, 3], combine=SUM)
