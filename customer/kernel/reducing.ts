@@ -77,7 +77,14 @@ const foldInputs = (perTask: number): string => `export default async (inputs, c
       index: first + at,
       resume: resume?.at === at ? resume.state : undefined,
       progress: (fraction) => ctx.progress((at + fraction) / inputs.length),
-      checkpoint: (state) => ctx.checkpoint({ at, folded, state }),
+      checkpoint: (state) => {
+        try {
+          ctx.checkpoint({ at, folded, state });
+        } catch (error) {
+          // Without a checkpoint that includes the outputs so far, another machine begins the task anew.
+          if (at === 0 || error.code !== "TOO_LARGE") throw error;
+        }
+      },
     };
     let output;
     try {

@@ -248,6 +248,20 @@ describe("reduce", () => {
     expect(value).toBe("01 11 2half 32");
   });
 
+  it("[REDUCE-2] a checkpoint fails a kernel only where it is too large by itself", async () => {
+    const run = (elements: number) =>
+      hands.reduce(
+        (x: number, ctx: KernelContext) => {
+          ctx.checkpoint(new Uint8Array((ctx.index + 1) * x));
+          return new Float64Array(50_000).fill(x);
+        },
+        [elements, 1, 2],
+        { combine: (a, b) => a.map((value, i) => value + b[i]!), perTask: 3, maxAttempts: 1 },
+      );
+    expect((await run(0))[49_999]).toBe(3);
+    await expect(run(300_000)).rejects.toThrow(/Input 0: The checkpoint has 300\d\d\d bytes/);
+  });
+
   it("[REDUCE-3] goes on under its key, and refuses another combination", async () => {
     const run = (perTask: number) =>
       hands.reduce((x: number) => x, numbers(40), { combine: sum, perTask, key: "night" });
