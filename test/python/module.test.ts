@@ -86,7 +86,10 @@ describe.skipIf(python === undefined)(`the Python module${whySkipped}`, () => {
     const program = `import manyhands as m, sys
 kernel, combine = sys.argv[1:]
 print(m._folding_source(kernel, combine, 7, None), m._combining_source(combine, kernel, None), sep="|", end="")`;
-    const made = await new PythonProgram(["-c", program, `${kernel}`, `${combine}`], environment).ends();
+    const made = await new PythonProgram(
+      ["-c", program, kernel.toString(), combine.toString()],
+      environment,
+    ).ends();
     expect(made).toBe(`${await foldingSource(kernel, combine, 7)}|${await combiningSource(combine, kernel)}`);
   });
 
