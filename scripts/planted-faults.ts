@@ -674,6 +674,13 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: reducing,
   },
   {
+    name: "a result of a group is handed out when the first of its inputs was compared",
+    file: "customer/job.ts",
+    find: "outcome.index * of, (outcome.index + 1) * of);",
+    replace: "outcome.index);",
+    tests: ["test/customer/outputs.test.ts"],
+  },
+  {
     name: "requeueing a source leaves the failures that followed",
     file: "server/store/sql/verbs/requeue-failed.ts",
     find: "  yield* takeBack(transaction, job, indexes);\n",

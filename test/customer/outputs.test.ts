@@ -158,6 +158,29 @@ describe("outputs of one job as inputs of the next", () => {
     await expect(run(7).outcomes().next()).rejects.toMatchObject({ code: "CONFLICT" });
   });
 
+  it("[KEY-1] [FEED-6] a result of a group waits until all inputs of the group are known to be the same", async () => {
+    const run = (inputs: Iterable<number> | AsyncIterable<number>) => {
+      const first = hands.map((n: number) => n + 1, inputs, { key: "groups: first" });
+      const triples = first.outputs({ perTask: 3 });
+      expectTypeOf(triples).toEqualTypeOf<Outputs<number[]>>();
+      return { first, second: hands.map((t: number[]) => t.length, triples, { key: "groups: second" }) };
+    };
+    expect(await run([1, 2, 3, 4]).second).toEqual([3, 1]);
+    const compared = Promise.withResolvers<void>();
+    async function* other() {
+      yield 1;
+      yield 2;
+      await compared.promise;
+      yield 7;
+    }
+    const { first, second } = run(other());
+    const group = second.outcomes().next();
+    group.catch(() => undefined);
+    expect((await first.outcomes().next()).done).toBe(false);
+    compared.resolve();
+    await expect(group).rejects.toMatchObject({ code: "CONFLICT" });
+  }, 30_000);
+
   it("refuses a window, and a source that is not there", async () => {
     const job = hands.map((x: number) => x, [1]);
     const outputs = job.outputs();
