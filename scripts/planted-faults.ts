@@ -1598,10 +1598,10 @@ export const plantedFaults: readonly PlantedFault[] = [
   },
   {
     name: "a sandbox may announce arrays beyond its memory",
-    file: "node-client/sandbox/frames.ts",
-    find: "if (this.#announced > this.#mostBytes)",
-    replace: "if (this.#announced < 0)",
-    tests: memory,
+    file: "node-client/sandbox/large-arrays.ts",
+    find: "if (this.#bytes > this.#mostBytes)",
+    replace: "if (this.#bytes < 0)",
+    tests: ["test/node-client/sandbox-pipe.test.ts"],
   },
   {
     name: "a session keeps the tasks of jobs that are over",

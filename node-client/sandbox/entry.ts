@@ -10,7 +10,8 @@ import type { RunnerHost } from "../../shared/client/ports.ts";
 import { makeKernelTimers } from "../../shared/client/sandbox/kernel-timers.ts";
 import { makePortable } from "../../shared/client/sandbox/portable/make-portable.ts";
 import { createKernelRunner } from "../../shared/client/sandbox/runner.ts";
-import { frameEndpoint, FrameReader, type Frame, type ProcessRunner } from "./frames.ts";
+import { openBlockingPipe } from "./blocking-pipe.ts";
+import { completed, frameEndpoint, type Frame, type ProcessRunner } from "./frames.ts";
 import { makeProcessHarmless } from "./harmless-process.ts";
 import { makeReplacements, stripGlobals } from "./kernel-globals.ts";
 import { importKernel, refuseImports } from "./kernel-modules.ts";
@@ -22,8 +23,10 @@ import { callVerifying } from "./verifying-calls.ts";
 const exits = process as unknown as { reallyExit(code: number): never };
 const die = exits.reallyExit.bind(process, 0);
 const post = capturePost();
-const runnerChannel = frameEndpoint("runner", post);
-const hostChannel = frameEndpoint("host", post);
+const pipe = openBlockingPipe(die);
+const sender = { post, sendLarge: (bytes: Uint8Array) => pipe.write(bytes) };
+const runnerChannel = frameEndpoint("runner", sender);
+const hostChannel = frameEndpoint("host", sender);
 
 let running: KernelContext | undefined;
 const consoleSink = { log: (...parts: unknown[]): void => running?.log(...parts) };
@@ -57,11 +60,10 @@ const exposed: ProcessRunner = {
 };
 comlink.expose(exposed, runnerChannel.endpoint);
 
-const reader = new FrameReader();
-process.on("message", ([kind, content]: Frame) => {
-  if (kind === "large" || kind === "piece") reader.take(kind, content);
-  if (kind === "runner") runnerChannel.deliver(reader.complete(content));
-  if (kind === "host") hostChannel.deliver(reader.complete(content));
+process.on("message", ([kind, content, count = 0]: Frame) => {
+  const message = count > 0 ? completed(content, count, () => pipe.read()) : content;
+  if (kind === "runner") runnerChannel.deliver(message);
+  if (kind === "host") hostChannel.deliver(message);
 });
 // As in a browser's worker, an unhandled rejection is harmless, and an uncaught exception ends the process.
 process.on("unhandledRejection", () => undefined);

@@ -3,10 +3,9 @@ import { setPriority } from "node:os";
 import * as comlink from "comlink";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import { outgrown } from "../../shared/client/sandbox/outgrown.ts";
-import { messageOf } from "../../shared/errors.ts";
-import { bufferDropped, bufferTransferred } from "../../system/garbage.ts";
 import { childCommand, diesWithParent, processOverheadMb } from "./child-command.ts";
-import { frameEndpoint, FrameReader, type Frame, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
+import { frameEndpoint, type FrameEndpoint, type ProcessRunner } from "./frames.ts";
+import { SandboxChannel } from "./sandbox-channel.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { guardHost } from "./guarded-host.ts";
 import { isHostCall, isRelease, isRunnerAnswer } from "./message-guard.ts";
@@ -53,7 +52,7 @@ class ProcessSandbox implements Sandbox {
   readonly #runner: comlink.Remote<ProcessRunner>;
   readonly #host: SandboxHost;
   readonly #calls = new PendingCalls();
-  readonly #reader: FrameReader;
+  readonly #channel: SandboxChannel;
   /** The reason why this side ended the process; without a verdict the process ended by itself. */
   #verdict: Ended | undefined;
   #errorOutput = "";
@@ -66,27 +65,25 @@ class ProcessSandbox implements Sandbox {
       // The environment is empty, because the client's has tokens, paths and names. The fixed time zone hides the machine's.
       env: { TZ: "UTC" },
       cwd: "/",
-      stdio: ["pipe", "ignore", "pipe", "ipc"],
+      stdio: ["pipe", "ignore", "pipe", "ipc", "pipe"],
       serialization: "advanced",
       windowsHide: true,
     });
     living.add(this.#child);
-    // A process with more than that would have been ended.
-    this.#reader = new FrameReader((memoryMb + processOverheadMb) * 2 ** 20);
     // An error here means that the process did not start, which `ended` reports.
     this.#child.stdin?.on("error", () => undefined).end(code);
     if (!diesWithParent()) guardAgainstOrphaning(this.#child);
-    const post = (frame: Frame): void => {
-      if (frame[0] === "large") bufferTransferred(frame[1]);
-      // `ended` reports a failure here, too.
-      if (this.#child.connected) this.#child.send(frame, () => undefined);
-    };
-    const runnerChannel = frameEndpoint("runner", post);
-    const hostChannel = frameEndpoint("host", post);
+    this.#channel = new SandboxChannel(this.#child, {
+      // A process with more than that would have been ended.
+      mostBytes: (memoryMb + processOverheadMb) * 2 ** 20,
+      received: (kind, message) => this.#receive(kind, message, runnerChannel, hostChannel),
+      violated: (what) => this.#violated(what),
+    });
+    const runnerChannel = frameEndpoint("runner", this.#channel);
+    const hostChannel = frameEndpoint("host", this.#channel);
     this.#runner = comlink.wrap<ProcessRunner>(runnerChannel.endpoint);
     this.#host = guardHost(host, (what) => this.#violated(what));
     comlink.expose(this.#host, hostChannel.endpoint);
-    this.#child.on("message", (frame: unknown) => this.#receive(frame, runnerChannel, hostChannel));
     this.ended = this.#watchEnd();
     this.ready = this.#watchStart(niceness);
     const stopWatching = watchMemory({
@@ -135,6 +132,7 @@ class ProcessSandbox implements Sandbox {
 
   #kill(verdict: Ended): void {
     this.#verdict ??= verdict;
+    this.#channel.close();
     this.#child.kill("SIGKILL");
   }
 
@@ -147,33 +145,17 @@ class ProcessSandbox implements Sandbox {
     this.#kill({ kind: "crash", reason: `The kernel tampered with its sandbox: ${what}.` });
   }
 
-  #receive(frame: unknown, runner: FrameEndpoint, host: FrameEndpoint): void {
-    if (this.#verdict) return;
-    if (!Array.isArray(frame)) return this.#violated("an unknown message");
-    const [channel, content] = frame as unknown[];
-    if (channel === "large" || channel === "piece") return this.#takeLarge(channel, content);
-    const message = this.#reader.complete(content);
-    if (channel === "ready") return this.#becomeReady();
-    if (channel === "fatal")
+  #receive(kind: string, message: unknown, runner: FrameEndpoint, host: FrameEndpoint): void {
+    if (kind === "ready") return this.#becomeReady();
+    if (kind === "fatal")
       return this.#kill({
         kind: "crash",
         reason: `Uncaught in the kernel: ${String(message).slice(0, keptReason)}`,
       });
     if (isRelease(message)) return;
-    if (channel === "runner" && isRunnerAnswer(message)) return runner.deliver(message);
-    if (channel === "host" && isHostCall(message)) return host.deliver(message);
-    this.#violated(`a ${String(channel).slice(0, 20)} message that the runner does not send`);
-  }
-
-  #takeLarge(kind: "large" | "piece", content: unknown): void {
-    try {
-      this.#reader.take(kind, content);
-    } catch (error) {
-      return this.#violated(messageOf(error));
-    }
-    if (kind === "large") return bufferTransferred(content as number);
-    // The piece, and the buffers from which Node joined it.
-    bufferDropped(2 * (content as Uint8Array).length);
+    if (kind === "runner" && isRunnerAnswer(message)) return runner.deliver(message);
+    if (kind === "host" && isHostCall(message)) return host.deliver(message);
+    this.#violated(`a ${kind.slice(0, 20)} message that the runner does not send`);
   }
 
   #watchStart(niceness: number): Promise<void> {

@@ -4,7 +4,7 @@ import { hostile, type KernelVector } from "../contract/kernel-vectors.ts";
  * Follows every property, symbol, getter and prototype from a starting object, and reports reached objects that are not part of
  * the language: constructors and functions of Node.
  */
-const graphWalk = `
+export const graphWalk = `
 const suspects = new Set(("process EventEmitter Pipe Socket Stream Duplex Readable Writable FileHandle ContextifyScript ChildProcess " +
   "Control Worker MessagePort BroadcastChannel TCP TTY require internalBinding binding dlopen kill _kill getBuiltinModule reallyExit " +
   "send _send spawn openSync readFileSync createRequire registerHooks nextTick emit Buffer FastBuffer Timeout Immediate " +

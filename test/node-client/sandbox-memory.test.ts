@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { queryObjects } from "node:v8";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { FrameReader, frameEndpoint, largeBytes, type Frame } from "../../node-client/sandbox/frames.ts";
+import { largeBytes } from "../../node-client/sandbox/frames.ts";
 import { createProcessSandboxes } from "../../node-client/sandbox/process-sandboxes.ts";
 import type { Sandbox, SandboxHost } from "../../shared/client/ports.ts";
 import { packTasks } from "../../shared/client/sandbox/packs.ts";
@@ -41,7 +41,7 @@ async function open(source: string, verbs: Partial<SandboxHost> = {}): Promise<O
   };
 }
 
-/** Bytes of which no two neighbouring pieces are alike. */
+/** Bytes of which no two neighbouring parts are alike. */
 function numbered(length: number): Uint8Array {
   return new Uint8Array(length).map((_, at) => at % 251);
 }
@@ -89,63 +89,5 @@ describe("memory of a Node client", () => {
     onTestFinished(() => sandbox.terminate());
     await run({ ref: new DataReference(sha256Hex(blob), blob.length), input });
     expect(stored.sort()).toEqual([sha256Hex(blob), sha256Hex(input)].sort());
-  });
-});
-
-describe("frames between a client and a sandbox process", () => {
-  const wire = (bytes: Uint8Array) => ({
-    id: "1",
-    type: "APPLY",
-    path: ["report"],
-    argumentList: [{ type: "RAW", value: { finished: { indexes: [0], bytes } } }],
-  });
-
-  it("[MEM-3] none is larger than a piece, and the message is whole again behind them", () => {
-    const frames: Frame[] = [];
-    const message = wire(numbered(2 * largeBytes + 5));
-    frameEndpoint("host", (frame) => void frames.push(frame)).endpoint.postMessage(message);
-    const reader = new FrameReader();
-    for (const [kind, content] of frames) {
-      if (kind === "piece") expect(content.length).toBeLessThanOrEqual(largeBytes);
-      if (kind === "piece" || kind === "large") reader.take(kind, content);
-    }
-    expect(frames.map(([kind]) => kind)).toEqual(["large", "piece", "piece", "piece", "host"]);
-    const whole = reader.complete(frames.at(-1)![1]) as typeof message;
-    expect(whole.argumentList[0]!.value.finished.indexes).toEqual([0]);
-    expect(sha256Hex(whole.argumentList[0]!.value.finished.bytes)).toBe(
-      sha256Hex(numbered(2 * largeBytes + 5)),
-    );
-    expect(reader.complete(wire(numbered(5)))).toEqual(wire(numbered(5)));
-  });
-
-  it("small messages are one frame, and not copied", () => {
-    const frames: Frame[] = [];
-    const message = wire(numbered(1000));
-    frameEndpoint("host", (frame) => void frames.push(frame)).endpoint.postMessage(message);
-    expect(frames).toEqual([["host", message]]);
-    expect(frames[0]![1]).toBe(message);
-  });
-
-  it.each<[string, (reader: FrameReader) => void]>([
-    ["a piece before its array", (reader) => reader.take("piece", numbered(1))],
-    [
-      "a piece that is too long",
-      (reader) => {
-        reader.take("large", largeBytes);
-        reader.take("piece", numbered(largeBytes + 1));
-      },
-    ],
-    [
-      "an array before the last one is whole",
-      (reader) => {
-        reader.take("large", largeBytes);
-        reader.take("large", largeBytes);
-      },
-    ],
-    ["an array that is larger than the sandbox's memory", (reader) => reader.take("large", 9 * largeBytes)],
-    ["no length", (reader) => reader.take("large", "1e9")],
-    ["a length that is no number", (reader) => reader.take("large", NaN)],
-  ])("[KERNEL-4] a client takes from a sandbox no %s", (_what, take) => {
-    expect(() => take(new FrameReader(8 * largeBytes))).toThrow();
   });
 });
