@@ -1,9 +1,9 @@
-import type { Topic } from "../harness/topic.ts";
+import type { Run, Topic } from "../harness/topic.ts";
 
 export const topic: Topic = {
   name: "data",
   summary:
-    "1 GiB as 1,024 blobs and as one: MiB/s put, fetched and read by kernels; the same files from nginx to the same loop",
+    "1 GiB as 1,024 blobs and as one: MiB/s put, fetched and read by kernels, outputs, ranges; the same bytes through nginx, files and plain loops",
   services: ["nginx"],
   cases: [
     fetched("fetch 1,024 blobs of 1 MiB", ["--blobs", "1024"], ["--blobs", "128", "--mib", "128"]),
@@ -15,7 +15,7 @@ export const topic: Topic = {
       args: ["--blobs", "1024"],
       quickArgs: ["--blobs", "128", "--mib", "128"],
       maxRounds: 3,
-      goal: { ratio: 0.8, of: "nginx, each synced by the program" },
+      goal: { ratio: 0.9, of: "nginx, each synced by the program" },
       manyhands: { name: "SDK", script: "data/put.ts" },
       peers: [
         {
@@ -33,14 +33,41 @@ export const topic: Topic = {
         },
       ],
     },
-    ...(["first", "again"] as const).map((pass) => ({
-      name: `ctx.data of 1,024 blobs, ${pass === "first" ? "from the server" : "from the client's cache"}`,
+    ctxData("from the server", "first", 0.75, {
+      name: "a loop that fetches, hashes and writes",
+      script: "data/fetch.ts",
+      args: ["--write"],
+    }),
+    ctxData("from the client's cache", "again", 0.6, {
+      name: "a loop that reads the same files",
+      script: "data/read.ts",
+    }),
+    {
+      name: "64 outputs of 8 MiB, from kernels to the customer",
       unit: "MiB/s",
-      better: "higher" as const,
-      args: ["--pass", pass],
-      quickArgs: ["--blobs", "128", "--mib", "128"],
+      better: "higher",
+      quickArgs: ["--count", "16"],
       maxRounds: 3,
-      manyhands: { name: "headless client, 2 slots", script: "data/kernel.ts" },
+      goal: { ratio: 0.7 },
+      manyhands: { name: "headless client, 2 slots", script: "data/outputs.ts" },
+      peers: [
+        {
+          name: "PUT to and GET from nginx, each synced and hashed by the program",
+          script: "data/outputs.ts",
+          args: ["--by", "nginx"],
+          durable: true,
+        },
+      ],
+    },
+    ...(["adjacent", "scattered"] as const).map((order) => ({
+      name: `20 ${order} images of a stack a task: bytes sent for each that is asked for`,
+      unit: "times",
+      better: "lower" as const,
+      limit: order === "adjacent" ? 1.1 : 1.3,
+      args: ["--order", order],
+      quickArgs: ["--mib", "256", "--tasks", "16"],
+      maxRounds: 1,
+      manyhands: { name: "headless client, 2 slots", script: "data/ranges.ts" },
       peers: [],
     })),
     {
@@ -65,5 +92,18 @@ function fetched(name: string, args: string[], quickArgs: string[]): Topic["case
     quickArgs,
     manyhands: { name: "Manyhands", script: "data/fetch.ts" },
     peers: [{ name: "nginx", script: "data/fetch.ts", args: ["--from", "nginx"] }],
+  };
+}
+
+function ctxData(from: string, pass: "first" | "again", ratio: number, peer: Run): Topic["cases"][number] {
+  return {
+    name: `ctx.data of 1,024 blobs, ${from}`,
+    unit: "MiB/s",
+    better: "higher",
+    goal: { ratio },
+    quickArgs: ["--blobs", "128", "--mib", "128"],
+    maxRounds: 3,
+    manyhands: { name: "headless client, 2 slots", script: "data/kernel.ts", args: ["--pass", pass] },
+    peers: [peer],
   };
 }

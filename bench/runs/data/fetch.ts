@@ -1,15 +1,16 @@
 /**
  * MiB/s of blobs fetched by the Node client's transfer code, verified by hash:
  * `node bench/runs/data/fetch.ts --from manyhands|nginx [--mib 1024] [--blobs 1024] [--at-once 4]`.
- * The same loop and files in both cases: nginx serves the server's own blob directory.
+ * The same loop and files in both cases: nginx serves the server's own blob directory. `--write`: each blob is written to a file, too.
  */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createBlobTransfer } from "../../../node-client/blob-transfer.ts";
 import { DataReference, type BlobName } from "../../../shared/data-reference.ts";
 import { connectClient } from "../support/bare-client.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
-import { cpuProfile } from "../support/children.ts";
+import { cpuProfile, temporaryDirectory } from "../support/children.ts";
 import { costOf } from "../support/cost.ts";
 import { startNginx } from "../support/nginx.ts";
 import { connectTo, startServer } from "../support/platform.ts";
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     blobs: { type: "string", default: "1024" },
     // Number of fetches under way in a client that precaches (shared/client/data/).
     "at-once": { type: "string", default: "4" },
+    write: { type: "boolean", default: false },
     "server-prof": { type: "string" },
   },
 });
@@ -35,10 +37,12 @@ for (const bytes of makeBlobs({ mib: Number(values.mib), blobs: Number(values.bl
 }
 const from = values.from === "nginx" ? await startNginx(join(server.data, "blobs")) : server;
 const ticket = await joinAndBeAsked();
+const directory = values.write ? temporaryDirectory() : undefined;
 const transfer = createBlobTransfer(() => from.url);
 const { ms, ...cost } = await costOf(from.pid, () =>
   eachAtOnce(names, Number(values["at-once"]), async (name) => {
-    await transfer.fetch(name, undefined, ticket);
+    const fetched = await transfer.fetch(name, undefined, ticket);
+    if (directory) await writeFile(join(directory, name.sha256), fetched);
   }),
 );
 if (values["server-prof"]) await server.stop();

@@ -6,11 +6,10 @@
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Network } from "../../../customer/network.ts";
 import { eachAtOnce, makeBlobs, mibPerSecond, nameOf } from "../support/blobs.ts";
 import { cpuProfile, temporaryDirectory } from "../support/children.ts";
 import { costOf } from "../support/cost.ts";
-import { startNginx } from "../support/nginx.ts";
+import { putsToNginx, sync } from "../support/nginx-put.ts";
 import { connectTo, startServer } from "../support/platform.ts";
 import { report } from "../support/report.ts";
 
@@ -24,50 +23,25 @@ const { values } = parseArgs({
     "server-prof": { type: "string" },
   },
 });
-type Put = (blob: Uint8Array) => Promise<void>;
+type Put = (blob: Uint8Array) => Promise<unknown>;
 
 // Making the blobs is not measured.
 const blobs = [...makeBlobs({ mib: Number(values.mib), blobs: Number(values.blobs) })];
 const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
 if (values.to !== "manyhands") {
-  const directory = temporaryDirectory();
-  const put = values.to === "nginx" ? await toNginx(directory) : toDisk(directory);
+  const put = values.to === "nginx" ? await putsToNginx(values.synced) : toDisk(temporaryDirectory());
   const started = performance.now();
   await putAll(put);
   report(mibPerSecond(bytes, performance.now() - started));
 }
 const server = await startServer({ nodeFlags: cpuProfile(values["server-prof"]) });
 const hands = await connectTo(server);
-const { ms, ...cost } = await costOf(server.pid, () => putAll(async (blob) => void (await hands.put(blob))));
+const { ms, ...cost } = await costOf(server.pid, () => putAll((blob) => hands.put(blob)));
 if (values["server-prof"]) await server.stop();
 report(mibPerSecond(bytes, ms), cost);
 
 function putAll(put: Put): Promise<void> {
-  return eachAtOnce(blobs, Number(values["at-once"]), put);
-}
-
-const network = new Network();
-
-async function toNginx(directory: string): Promise<Put> {
-  const { url } = await startNginx(directory);
-  return async (blob) => {
-    const { sha256 } = nameOf(blob);
-    // The request of the SDK.
-    const init = { method: "PUT", body: blob as Uint8Array<ArrayBuffer> };
-    const response = await network.fetch(new URL(`${url}/api/blobs/${sha256}`), init);
-    await response.arrayBuffer();
-    if (response.status !== 201) throw new Error(`nginx answered ${response.status}`);
-    if (!values.synced) return;
-    const folder = join(directory, sha256.slice(0, 2));
-    await sync(join(folder, sha256));
-    await sync(folder);
-  };
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, "r");
-  await file.sync();
-  await file.close();
+  return eachAtOnce(blobs, Number(values["at-once"]), async (blob) => void (await put(blob)));
 }
 
 /** Puts into 256 folders, as a server does. */
