@@ -170,6 +170,17 @@ describe("[TRANSFER-1] [TRANSFER-2] over a link whose connections are reset agai
     expect(down).toBeLessThan(1.2 * bytes.length);
   });
 
+  it("an upload that follows another of the same bytes moves none", async () => {
+    const server = await startTestServer();
+    await createBlobTransfer(() => server.url).upload(bytes, server.token);
+    const link = await Link.start(server.url, { ...shape, resetEveryMs: undefined });
+    onTestFinished(() => link.close());
+    const transfer = createBlobTransfer(() => link.url);
+    const name = await transfer.upload(bytes, server.token, { length: 0, isBegun: true });
+    expect(name).toEqual(nameOf(bytes));
+    expect((await link.counts()).up).toBeLessThan(0.01 * bytes.length);
+  });
+
   it("an upload moves each byte about once", async () => {
     const server = await startTestServer();
     const link = await Link.start(server.url, shape);

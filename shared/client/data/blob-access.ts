@@ -32,6 +32,8 @@ export class BlobAccess {
   readonly #waiters = new Set<() => void>();
   readonly #downloads = createGate(transfersAtOnce);
   readonly #uploads = createGate(transfersAtOnce);
+  /** The newest upload of each blob under way. */
+  readonly #sending = new Map<Sha256, Promise<BlobName>>();
   /** Number of transfers that tasks wait for, or will soon; `#quiet` has the callers that wait for 0. */
   #busy = 0;
   readonly #quiet = new Set<() => void>();
@@ -159,12 +161,25 @@ export class BlobAccess {
    * @param isWanted - lifts the limit of tries: called after each failed try, and `false` ends the upload
    * @throws PlatformError TOO_LARGE, …
    */
-  upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
-    const part = { length: 0, isBegun: false };
-    return this.#uploads(async () => {
-      if (isWanted?.() === false) throw new PlatformError("JOB_CANCELLED", "The output is not wanted.");
-      return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket, part), { part, isWanted });
-    });
+  async upload(bytes: Uint8Array, isWanted?: () => boolean): Promise<BlobName> {
+    const sha256 = await this.#ports.blobs.hash(bytes);
+    // Two uploads of the same bytes would cut each other. The later one asks the server first, which has them by then.
+    const earlier = this.#sending.get(sha256);
+    const part = { length: 0, isBegun: earlier !== undefined, sha256 };
+    const upload = async (): Promise<BlobName> => {
+      await earlier?.catch(() => undefined);
+      return this.#uploads(async () => {
+        if (isWanted?.() === false) throw new PlatformError("JOB_CANCELLED", "The output is not wanted.");
+        return this.#retry((ticket) => this.#ports.blobs.upload(bytes, ticket, part), { part, isWanted });
+      });
+    };
+    const sending = upload();
+    this.#sending.set(sha256, sending);
+    try {
+      return await sending;
+    } finally {
+      if (this.#sending.get(sha256) === sending) this.#sending.delete(sha256);
+    }
   }
 
   #whole(name: BlobName): Promise<Uint8Array> {

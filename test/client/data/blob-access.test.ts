@@ -367,6 +367,21 @@ describe("[TRANSFER-4] few at a time", () => {
     expect(f.uploading).toEqual([1, 2, 3, 4, 5]);
   });
 
+  test("two uploads of the same bytes one after the other", async () => {
+    const f = ready();
+    f.isHeld = true;
+    const all = [5, 5, 6].map((size) => f.access.upload(new Uint8Array(size)));
+    await f.clock.step();
+    expect(f.uploading).toEqual([5, 6]);
+    f.release(5);
+    await all[0];
+    await f.clock.step();
+    expect(f.uploading).toEqual([5, 6, 5]);
+    f.release(5);
+    f.release(6);
+    expect(new Set((await Promise.all(all)).map(({ sha256 }) => sha256)).size).toBe(2);
+  });
+
   test("three downloads, those that a task waits for first", async () => {
     const f = ready();
     f.isHeld = true;
