@@ -54,7 +54,7 @@ function notePrepared(state: SessionState, { phase, remaining, startedAt }: Bund
   if (phase !== "preparing") return;
   const [first] = remaining.values();
   const waits = first?.task.refs || !(first?.task.input instanceof Uint8Array);
-  state.prepareMs = Math.max(0.9 * state.prepareMs, waits ? state.now - startedAt : 0);
+  state.prepareMs = Math.max(0.95 * state.prepareMs, waits ? state.now - startedAt : 0);
 }
 
 /** A task's time runs from here. */

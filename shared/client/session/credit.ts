@@ -11,6 +11,8 @@ const queueBytes = 16 * 1024 * 1024;
 const longMs = 60_000;
 /** A slot is about to need a long task this long before its end, and twice the time that data of tasks takes. */
 const leadMs = 5000;
+/** Tasks whose data takes this long are fetched ahead before the first of their job ends. */
+const slowDataMs = 250;
 /** A queue lasts through interruptions of the network like the longest recent one, from this length up to that. */
 const leastGapMs = 2000;
 const longestGapMs = 20_000;
@@ -99,7 +101,8 @@ export function settleCredit(state: SessionState): void {
   const { meanMs, known } = pace(state, slots);
   const { roundTripMs, meanInputBytes, gapMs, prepareMs } = state;
   const input = { slots, meanMs, roundTripMs, inputBytes: meanInputBytes, gapMs, prepareMs };
-  const queue = meanMs !== undefined && meanMs > longMs ? slotsEnding(state) : queueBeyondSlots(input);
+  const ahead = meanMs === undefined && prepareMs >= slowDataMs;
+  const queue = ahead || (meanMs ?? 0) > longMs ? slotsEnding(state) : queueBeyondSlots(input);
   // Outputs on their way leave room for as many tasks, or their slots would wait for them.
   const uploading = Math.min(state.uploads, slots);
   const tasks = slots === 0 ? 0 : Math.min(limits.tasksHeldPerClient, slots + queue + uploading);
@@ -108,8 +111,8 @@ export function settleCredit(state: SessionState): void {
     send(state, { type: "want", tasks, slots });
     connection.credit = { tasks, slots };
   }
-  // A queue sized for tiny tasks holds too many long ones: other clients can have those sooner.
-  if (known && state.queuedTasks > 4 * queue + 2 * slots && connection.credit?.tasks !== undefined)
+  // A queue sized for tiny tasks holds too many long ones: other clients can have those sooner. Their data stays in the cache.
+  if (known && state.queuedTasks > (ahead ? queue : 4 * queue + 2 * slots))
     releaseNewest(state, state.queuedTasks - queue);
 }
 
@@ -134,17 +137,23 @@ function pace(state: SessionState, slots: number): { meanMs: number | undefined;
   return { meanMs: perMs > 0 ? slots / perMs : undefined, known };
 }
 
-/** Slots that are about to need a long task. */
+/** Slots that are about to need a long task, or may be: those whose first task of a job runs for less than a minute. */
 function slotsEnding(state: SessionState): number {
   let count = 0;
-  for (const slot of state.slots.values()) if (state.now >= slotEndsAt(state, slot)) count++;
+  for (const slot of state.slots.values())
+    if (isFirst(slot) ? state.now < slotEndsAt(state, slot) : state.now >= slotEndsAt(state, slot)) count++;
   return count;
 }
 
-/** When the slot is about to need its next long task; Infinity: not known. */
+function isFirst({ work }: Slot): boolean {
+  return work.state === "bundled" && work.phase === "running" && work.job.meanMs === undefined;
+}
+
+/** When the slot is about to need its next long task, or when its first task of a job counts as long; Infinity: not known. */
 function slotEndsAt({ prepareMs }: SessionState, { work, retiring }: Slot): number {
   if (retiring || work.state !== "bundled" || work.phase !== "running") return Infinity;
-  const { meanMs = 0 } = work.job;
+  const { meanMs } = work.job;
+  if (meanMs === undefined) return work.heardAt + longMs;
   return meanMs > longMs ? work.heardAt + meanMs - leadMs - 2 * prepareMs : Infinity;
 }
 
