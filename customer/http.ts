@@ -46,10 +46,10 @@ interface HttpOptions {
   readonly silenceMs?: number | undefined;
 }
 
-/** Three signs of life of a lasting reply (`limits.signOfLifeMs`). */
+/** Time for four signs of life of a lasting reply (`limits.signOfLifeMs`). */
 export const usualSilenceMs = 15_000;
 /** The same for a lasting reply, which is cheap to open again (SPEC.md [MILES-3]). */
-const lastingSilenceMs = 1.5 * limits.signOfLifeMs;
+const lastingSilenceMs = limits.signOfLifeMs + 1_500;
 /** Time for which blobs are fetched from the server after a fetch from where it said has failed. */
 const indirectMs = 10 * 60_000;
 /** Largest factor of the silence limit for a server that is slow to answer; the factor doubles with each failure. */

@@ -28,10 +28,10 @@ export const limits = {
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
   /**
-   * The server sends a sign of life on each lasting reply or connection at least this often; the other end takes a silence of
-   * three times this for the server's death. Proxies cut a silent connection after 30 to 60 s.
+   * The server sends a sign of life on each lasting reply or connection at least this often; the other end doubts a connection on
+   * which it is late by 1 s, and takes a silence of 14 to 15 s for the server's death. Proxies cut a silent connection after 30 to 60 s.
    */
-  signOfLifeMs: 5_000,
+  signOfLifeMs: 3_500,
   messagesPerFrame: 4096,
   /** Largest first frame of a client: `hello` with the most leases and cached blobs. */
   helloBytes: 2 * 1024 * 1024,

@@ -26,7 +26,7 @@ const helloTimeoutMs = 10_000;
 /** A connection that is over is cut when it has not closed after this. */
 const closeTimeoutMs = 2000;
 /** A client is asked whether it lives every so many signs of life: an answer each would double what 10,000 idle clients cost. */
-const beatsPerPing = 3;
+const beatsPerPing = 4;
 
 /** The keeper of all connections. */
 export interface ConnectionOwner {

@@ -244,7 +244,7 @@ export function watchConnection(state: SessionState): void {
   if (at === undefined || state.now < at) return;
   const reason =
     state.connection.state === "connected"
-      ? "nothing was heard from the server for three heartbeats"
+      ? "nothing was heard from the server for four heartbeats"
       : "the server did not answer in time";
   leave(state, reason, "no answer");
 }
@@ -253,7 +253,7 @@ export function watchConnection(state: SessionState): void {
 export function connectionDeadline({ connection }: SessionState): number | undefined {
   if (connection.state === "connecting" || connection.state === "greeting") return connection.deadline;
   if (connection.state !== "connected" || connection.heartbeatMs === 0) return undefined;
-  return connection.heardAt + 3 * connection.heartbeatMs;
+  return connection.heardAt + 4 * connection.heartbeatMs;
 }
 
 /** When a silent connection is doubted (SPEC.md [MILES-3]); Infinity: not now. */
