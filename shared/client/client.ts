@@ -105,7 +105,7 @@ class ClientRuntime implements Client {
       sandboxIdleMs,
       random,
     });
-    this.#blobs = new BlobAccess(ports);
+    this.#blobs = new BlobAccess(ports, (sha256, ms) => this.#dispatch({ type: "dataFetched", sha256, ms }));
     this.#sandboxes = new SandboxDriver(ports, this.#blobs, (event) => this.#dispatch(event));
     this.#outbox = new OutboxKeeper(ports);
     ports.cache.onChange(({ added, removed }) => {

@@ -60,15 +60,14 @@ interface Work {
   readonly ms: number;
   readonly outputBytes?: number;
   readonly data?: DataReference;
-  readonly range?: readonly [number, number];
 }
 
 /** A kernel that occupies its slot, and not the machine, after it has read its data. */
 async function kernel(
-  { ms, outputBytes, data, range }: Work,
+  { ms, outputBytes, data }: Work,
   ctx: { data(reference: DataReference): Promise<Uint8Array> },
 ): Promise<Uint8Array> {
-  if (data) await ctx.data(range ? data.slice(...range) : data);
+  if (data) await ctx.data(data);
   await new Promise((resolve) => setTimeout(resolve, ms));
   const output = new Uint8Array(outputBytes ?? 1);
   let x = (ms ^ (Date.now() & 0xffff)) | 1;
@@ -222,7 +221,7 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
     const work = Array.from({ length: tasks }, (_, index): Work => {
       // A stride that visits every fourth part of the blob in no order.
       const at = ((index * 7) % tasks) * 4 * size;
-      return { ms: 200, data: data!, range: [at, at + size] };
+      return { ms: 200, data: data!.slice(at, at + size) };
     });
     const before = await link.counts();
     const busy = await percentBusy(hands, work);

@@ -25,6 +25,7 @@ type Range = readonly [number, number];
 /** Blobs for kernels, from memory, the cache or the server; concurrent reads of a blob share one fetch. */
 export class BlobAccess {
   readonly #ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">;
+  readonly #fetched: ((sha256: Sha256, ms: number) => void) | undefined;
   readonly #memory = new ByteCache(memoryBytes);
   readonly #chunks: ChunkReader;
   /** Fetches under way. Readers share the bytes, so no reader may change or transfer them. */
@@ -43,8 +44,13 @@ export class BlobAccess {
   #connected = false;
   #closed = false;
 
-  constructor(ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">) {
+  /** @param fetched - called with the time of each transfer for a task */
+  constructor(
+    ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">,
+    fetched?: (sha256: Sha256, ms: number) => void,
+  ) {
     this.#ports = ports;
+    this.#fetched = fetched;
     const { cache, log } = ports;
     this.#chunks = new ChunkReader(
       {
@@ -227,7 +233,13 @@ export class BlobAccess {
   ): Promise<Uint8Array> {
     this.#busy++;
     try {
-      return await this.#downloads(() => this.#transfer(name, range, check));
+      return await this.#downloads(async () => {
+        const { clock } = this.#ports;
+        const begunAt = clock.now();
+        const bytes = await this.#transfer(name, range, check);
+        this.#fetched?.(name.sha256, clock.now() - begunAt);
+        return bytes;
+      });
     } finally {
       if (--this.#busy === 0) for (const wake of this.#quiet) wake();
     }

@@ -1,4 +1,4 @@
-import type { TaskIndex } from "../../ids.ts";
+import type { Sha256, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import type { Failure, TaskResult } from "../../wire/protocol.ts";
 import { backoffMs } from "../../backoff.ts";
@@ -35,7 +35,6 @@ function openBundle(state: SessionState, slot: number, run: number): Bundle | un
 export function startLoad(state: SessionState, slot: number, run: number): void {
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
-  notePrepared(state, bundle);
   bundle.phase = "loading";
   bundle.heardAt = state.now;
   bundle.deadline = state.now + Math.max(loadMs, bundle.job.descriptor.timeoutMs);
@@ -44,17 +43,15 @@ export function startLoad(state: SessionState, slot: number, run: number): void 
 export function startBundle(state: SessionState, slot: number, run: number): void {
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
-  notePrepared(state, bundle);
   bundle.phase = "running";
+  state.fetchMs *= 0.95;
   heard(state, bundle);
 }
 
-/** Notes how long a slot waited for data; inline inputs are there. */
-function notePrepared(state: SessionState, { phase, remaining, startedAt }: Bundle): void {
-  if (phase !== "preparing") return;
-  const [first] = remaining.values();
-  const waits = first?.task.refs || !(first?.task.input instanceof Uint8Array);
-  state.prepareMs = Math.max(0.95 * state.prepareMs, waits ? state.now - startedAt : 0);
+/** Notes how long data of a task was on its way. Kernels come once. */
+export function noteFetched(state: SessionState, sha256: Sha256, ms: number): void {
+  for (const { descriptor } of state.jobs.values()) if (descriptor.kernel.sha256 === sha256) return;
+  state.fetchMs = Math.max(state.fetchMs, ms);
 }
 
 /** A task's time runs from here. */

@@ -11,8 +11,9 @@ const queueBytes = 16 * 1024 * 1024;
 const longMs = 60_000;
 /** A slot is about to need a long task this long before its end, and twice the time that data of tasks takes. */
 const leadMs = 5000;
-/** Tasks whose data takes this long are fetched ahead before the first of their job ends. */
+/** When data takes this long, so many tasks a slot are fetched ahead before the first of their job ends. */
 const slowDataMs = 250;
+const firstAhead = 2;
 /** A queue lasts through interruptions of the network like the longest recent one, from this length up to that. */
 const leastGapMs = 2000;
 const longestGapMs = 20_000;
@@ -67,9 +68,9 @@ interface CreditInput {
   readonly roundTripMs: number | undefined;
   /** Mean size of an inline input. */
   readonly inputBytes: number;
-  /** Longest recent interruption of the network, and longest recent wait for data of a task. */
+  /** Longest recent interruption of the network, and longest recent transfer of data of a task. */
   readonly gapMs?: number;
-  readonly prepareMs?: number;
+  readonly fetchMs?: number;
 }
 
 /**
@@ -77,11 +78,11 @@ interface CreditInput {
  * a few round trips. 0 for tasks of unknown length (the first may take an hour) and for very long ones.
  */
 export function queueBeyondSlots(input: CreditInput): number {
-  const { slots, meanMs, roundTripMs = 50, gapMs = 0, prepareMs = 0 } = input;
+  const { slots, meanMs, roundTripMs = 50, gapMs = 0, fetchMs = 0 } = input;
   if (slots === 0 || meanMs === undefined || meanMs > longMs) return 0;
   const usualMs = Math.min(1000, 100 + 3 * roundTripMs);
   const lastingMs = gapMs < leastGapMs ? 0 : 1.25 * gapMs;
-  const horizonMs = Math.min(longestGapMs, Math.max(usualMs + prepareMs, lastingMs));
+  const horizonMs = Math.min(longestGapMs, Math.max(usualMs + fetchMs, lastingMs));
   const computing = meanMs < bundleMs ? bundleMs : 0;
   const byTime = Math.ceil((slots * (horizonMs + computing)) / meanMs);
   const byBytes = Math.floor(queueBytes / Math.max(1, input.inputBytes));
@@ -99,9 +100,9 @@ export function settleCredit(state: SessionState): void {
   if (connection.state !== "connected") return;
   const slots = state.mode === "running" ? usableSlots(state) : 0;
   const { meanMs, known } = pace(state, slots);
-  const { roundTripMs, meanInputBytes, gapMs, prepareMs } = state;
-  const input = { slots, meanMs, roundTripMs, inputBytes: meanInputBytes, gapMs, prepareMs };
-  const ahead = meanMs === undefined && prepareMs >= slowDataMs;
+  const { roundTripMs, meanInputBytes, gapMs, fetchMs } = state;
+  const input = { slots, meanMs, roundTripMs, inputBytes: meanInputBytes, gapMs, fetchMs };
+  const ahead = meanMs === undefined && fetchMs >= slowDataMs;
   const queue = ahead || (meanMs ?? 0) > longMs ? slotsEnding(state) : queueBeyondSlots(input);
   // Outputs on their way leave room for as many tasks, or their slots would wait for them.
   const uploading = Math.min(state.uploads, slots);
@@ -137,11 +138,14 @@ function pace(state: SessionState, slots: number): { meanMs: number | undefined;
   return { meanMs: perMs > 0 ? slots / perMs : undefined, known };
 }
 
-/** Slots that are about to need a long task, or may be: those whose first task of a job runs for less than a minute. */
+/** Tasks for the slots that are about to need a long one, or may be: whose first task of a job has run for less than a minute. */
 function slotsEnding(state: SessionState): number {
   let count = 0;
-  for (const slot of state.slots.values())
-    if (isFirst(slot) ? state.now < slotEndsAt(state, slot) : state.now >= slotEndsAt(state, slot)) count++;
+  for (const slot of state.slots.values()) {
+    const isEnding = state.now >= slotEndsAt(state, slot);
+    if (!isFirst(slot)) count += Number(isEnding);
+    else if (!isEnding) count += firstAhead;
+  }
   return count;
 }
 
@@ -150,11 +154,11 @@ function isFirst({ work }: Slot): boolean {
 }
 
 /** When the slot is about to need its next long task, or when its first task of a job counts as long; Infinity: not known. */
-function slotEndsAt({ prepareMs }: SessionState, { work, retiring }: Slot): number {
+function slotEndsAt({ fetchMs }: SessionState, { work, retiring }: Slot): number {
   if (retiring || work.state !== "bundled" || work.phase !== "running") return Infinity;
   const { meanMs } = work.job;
   if (meanMs === undefined) return work.heardAt + longMs;
-  return meanMs > longMs ? work.heardAt + meanMs - leadMs - 2 * prepareMs : Infinity;
+  return meanMs > longMs ? work.heardAt + meanMs - leadMs - 2 * fetchMs : Infinity;
 }
 
 /** When credit is settled again without an event: while more tasks wait than the slots take next, or when a long task ends. */

@@ -73,6 +73,8 @@ export type SessionEvent =
     }
   /** The sandbox says that the bundle is over; its last report may still be on the way. */
   | { readonly type: "bundleEnded"; readonly slot: number; readonly run: number; readonly reason?: string }
+  /** A blob, or a range of one, was fetched in so many ms; waiting for other transfers does not count. */
+  | { readonly type: "dataFetched"; readonly sha256: Sha256; readonly ms: number }
   | { readonly type: "outputUploaded"; readonly upload: number; readonly name: BlobName }
   | { readonly type: "outputRefused"; readonly upload: number; readonly failure: Failure }
   /** Bytes of a precache that are here, and bytes that will not come. `over`: no transfer of the precache is under way. */

@@ -21,6 +21,7 @@ import {
   endBundle,
   endSandbox,
   failSandbox,
+  noteFetched,
   refuseInputs,
   refuseKernel,
   startBundle,
@@ -130,6 +131,8 @@ function apply(state: SessionState, event: SessionEvent): void {
       return takeReport(state, event.slot, event.sandbox, event.report);
     case "bundleEnded":
       return endBundle(state, event.slot, event.run, event.reason);
+    case "dataFetched":
+      return noteFetched(state, event.sha256, event.ms);
     case "outputUploaded":
       return takeUploaded(state, event.upload, event.name);
     case "outputRefused":

@@ -197,8 +197,8 @@ export interface SessionState {
   gapMs: number;
   /** When any shorter time counts as the longest. */
   gapUntil: number;
-  /** Longest recent wait of a slot for the data of a task; recent bundles count more. */
-  prepareMs: number;
+  /** Longest recent transfer of data of a task; recent bundles count more. */
+  fetchMs: number;
   /** When the newest acknowledgement came, and when the newest acknowledged result was sent, on this connection. */
   acknowledged: { readonly at: number; readonly sentAt: number };
   /** Smoothed run time of a task of any job, so that a steady stream does not start anew after a lull. */
@@ -252,7 +252,7 @@ export function newState(options: SessionOptions): SessionState {
     unansweredSince: undefined,
     gapMs: 0,
     gapUntil: 0,
-    prepareMs: 0,
+    fetchMs: 0,
     acknowledged: { at: 0, sentAt: 0 },
     meanMs: undefined,
     meanInputBytes: 0,
