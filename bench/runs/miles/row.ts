@@ -65,14 +65,17 @@ interface Work {
 /** A kernel that occupies its slot, and not the machine, after it has read its data. */
 async function kernel(
   { ms, outputBytes, data }: Work,
-  ctx: { data(reference: DataReference): Promise<Uint8Array> },
+  ctx: { readonly index: number; data(reference: DataReference): Promise<Uint8Array> },
 ): Promise<Uint8Array> {
   if (data) await ctx.data(data);
   await new Promise((resolve) => setTimeout(resolve, ms));
   const output = new Uint8Array(outputBytes ?? 1);
-  let x = (ms ^ (Date.now() & 0xffff)) | 1;
-  // Bytes that nothing compresses.
-  for (let i = 0; i < output.length; i++) output[i] = x = Math.imul(x, 1664525) + 1013904223;
+  // Bytes of each task's own that nothing compresses.
+  let x = ctx.index;
+  for (let i = 0; i < output.length; i++) {
+    x = Math.imul(x, 1664525) + 1013904223;
+    output[i] = x >>> 24;
+  }
   return output;
 }
 

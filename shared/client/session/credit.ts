@@ -82,7 +82,7 @@ export function queueBeyondSlots(input: CreditInput): number {
   if (slots === 0 || meanMs === undefined || meanMs > longMs) return 0;
   const usualMs = Math.min(1000, 100 + 3 * roundTripMs);
   const lastingMs = gapMs < leastGapMs ? 0 : 1.25 * gapMs;
-  const horizonMs = Math.min(longestGapMs, Math.max(usualMs + fetchMs, lastingMs));
+  const horizonMs = Math.min(longestGapMs, Math.max(usualMs + 2 * fetchMs, lastingMs));
   const computing = meanMs < bundleMs ? bundleMs : 0;
   const byTime = Math.ceil((slots * (horizonMs + computing)) / meanMs);
   const byBytes = Math.floor(queueBytes / Math.max(1, input.inputBytes));
