@@ -301,7 +301,7 @@ describe("the volunteer page", () => {
     await expect(job).rejects.toThrow();
   });
 
-  it("transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
+  it("[PAGE-1] transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
     const server = await startTestServer();
     const { proxy, port } = await CountingProxy.open(server.url);
     onTestFinished(() => proxy.close());

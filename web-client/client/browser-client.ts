@@ -23,6 +23,8 @@ interface BrowserClientOptions {
 const sandboxes = createFrameSandboxes();
 const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 let opening: ReturnType<typeof openStores> | undefined;
+/** The first task has usually begun by then. */
+const furtherCodeMs = 3_000;
 /** Address of the page's own server, with the path that a proxy may have put it under. */
 const page = new URL(".", location.href).href;
 
@@ -47,7 +49,10 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     keepIdentity(given, servers) {
       void identity.keep(given, servers);
       // The page's own server may be gone when a kernel needs this code.
-      if (servers.length > 1) sandboxes.fetchPortable();
+      if (servers.length > 1) {
+        sandboxes.fetchPortable();
+        loadFurtherCode();
+      }
     },
     log,
   };
@@ -59,7 +64,19 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     onStatus: options.onStatus,
   });
   addEventListener("online", () => client.networkChanged());
+  setTimeout(loadFurtherCode, furtherCodeMs);
   return client;
+}
+
+/** Loads code that data of later tasks needs: the server may be away, or another version, when the first of them comes. */
+function loadFurtherCode(): void {
+  const code = [
+    import("../../shared/client/data/chunk-reader.ts"),
+    import("../../shared/client/data/precacher.ts"),
+    import("./further-transfers.ts"),
+  ];
+  // The task that needs it tries again.
+  void Promise.allSettled(code);
 }
 
 const log: ClientPorts["log"] = (level, message, details) => {

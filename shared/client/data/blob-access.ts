@@ -5,7 +5,8 @@ import { limits } from "../../limits.ts";
 import { backoffMs } from "../../backoff.ts";
 import { ByteCache } from "./byte-cache.ts";
 import { createGate } from "./gate.ts";
-import { ChunkReader } from "./chunk-reader.ts";
+import { loaded } from "./loaded.ts";
+import type { ChunkReader } from "./chunk-reader.ts";
 import type { ClientPorts, QueuedBlob } from "../ports.ts";
 
 const { wholeBytes } = limits;
@@ -27,7 +28,8 @@ export class BlobAccess {
   readonly #ports: Pick<ClientPorts, "blobs" | "cache" | "clock" | "random" | "log">;
   readonly #fetched: ((sha256: Sha256, ms: number) => void) | undefined;
   readonly #memory = new ByteCache(memoryBytes);
-  readonly #chunks: ChunkReader;
+  /** Loaded with the first range of a large blob: most clients never read one. */
+  #chunks: ChunkReader | undefined;
   /** Fetches under way. Readers share the bytes, so no reader may change or transfer them. */
   readonly #underWay = new Map<string, Promise<Uint8Array>>();
   readonly #waiters = new Set<() => void>();
@@ -51,15 +53,6 @@ export class BlobAccess {
   ) {
     this.#ports = ports;
     this.#fetched = fetched;
-    const { cache, log } = ports;
-    this.#chunks = new ChunkReader(
-      {
-        digests: (name) => this.#retry((ticket) => ports.blobs.chunks(name, ticket)),
-        fetch: (name, range, check) => this.#fetch(name, range, check),
-        hash: (bytes) => ports.blobs.hash(bytes),
-      },
-      { cache, memory: this.#memory, log },
-    );
   }
 
   /** Takes the credential of the newest welcome, which also means that the server can be reached. */
@@ -97,17 +90,31 @@ export class BlobAccess {
     if (all || name.size <= wholeBytes) return (await this.#whole(name)).subarray(start, end);
     const cached = this.#memory.get(name.sha256) ?? (await this.#cached(name));
     if (cached) return cached.subarray(start, end);
-    return this.#chunks.read(name, [start, end]);
+    return (await this.chunks()).read(name, [start, end]);
   }
 
   /** Filters newly cached names: drops chunks, because the server prefers clients that have the whole blobs of a task. */
   wholeBlobs(names: readonly Sha256[]): Sha256[] {
-    return names.filter((name) => !this.#chunks.isStoring(name));
+    return names.filter((name) => !this.#chunks?.isStoring(name));
   }
 
-  /** Chunks of large blobs, for precaching. */
-  get chunks(): Pick<ChunkReader, "chunksOf" | "knownChunks" | "fetchRun"> {
-    return this.#chunks;
+  /** Names of all chunks of a blob, when its digests are in memory. */
+  knownChunks(name: BlobName): readonly Sha256[] {
+    return this.#chunks?.knownChunks(name) ?? [];
+  }
+
+  /** The chunks of large blobs. @throws PlatformError UNREACHABLE when a page cannot load the code */
+  async chunks(): Promise<ChunkReader> {
+    const { ChunkReader } = await this.#retry(() => loaded(import("./chunk-reader.ts")));
+    const { blobs, cache, log } = this.#ports;
+    return (this.#chunks ??= new ChunkReader(
+      {
+        digests: (name) => this.#retry((ticket) => blobs.chunks(name, ticket)),
+        fetch: (name, range, check) => this.#fetch(name, range, check),
+        hash: (bytes) => blobs.hash(bytes),
+      },
+      { cache, memory: this.#memory, log },
+    ));
   }
 
   /** Fetches bytes for a precache, with the retries of `read`. @throws PlatformError */

@@ -133,7 +133,8 @@ class PrecacheFetch {
     const { space, room, blobs } = this.#parts;
     await this.#ownTurn();
     if (!this.#target.isWanted()) return;
-    const chunks = await blobs.chunks.chunksOf(name, piece);
+    const reader = await blobs.chunks();
+    const chunks = await reader.chunksOf(name, piece);
     const absent = async () => {
       const here = new Set(await space.touch(chunks.map(({ sha256 }) => sha256)));
       return chunks.filter(({ sha256 }) => !here.has(sha256));
@@ -143,7 +144,7 @@ class PrecacheFetch {
       await inTurn(space, `${name.sha256}-${piece[0]}.precache`, async () => {
         const keep = room.protected();
         for (const run of runsOf(await absent()))
-          await blobs.chunks.fetchRun(name, run, {
+          await reader.fetchRun(name, run, {
             fetch: (...call) => blobs.fetchPrecached(...call),
             put: (sha256, bytes) => space.put(sha256, bytes, keep),
           });

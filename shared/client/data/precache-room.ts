@@ -85,7 +85,7 @@ export class PrecacheRoom {
       names.add(blob.sha256);
       if (blob.size > limits.wholeBytes)
         // The ranges that a task will read are unknown here, so every cached chunk stays.
-        for (const chunk of this.#blobs.chunks.knownChunks(blob)) names.add(chunk);
+        for (const chunk of this.#blobs.knownChunks(blob)) names.add(chunk);
       else if (!this.#kept.has(blob.sha256)) bytes += blob.size;
     }
     return (this.#needed = { names, bytes, at: now });
