@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { CountingProxy } from "../../bench/runs/support/counting-proxy.ts";
-import { connect } from "../../customer/index.ts";
+import { connect, type DataReference, type KernelContext } from "../../customer/index.ts";
 import { createSigningKey } from "../../signing/keys.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
@@ -299,6 +299,28 @@ describe("the volunteer page", () => {
     await untilText(page, /Core 1 · for \S+, signed by Ada Lovelace/);
     await job.cancel();
     await expect(job).rejects.toThrow();
+  });
+
+  it("[PAGE-1] tries again when code for a task's data cannot be loaded", async () => {
+    const server = await startTestServer();
+    const context = await browser.createBrowserContext();
+    const page = await context.newPage();
+    const failed = new Set<string>();
+    await page.setRequestInterception(true);
+    page.on("request", (request) => {
+      const [name] = /(?:further-transfers|chunk-reader)[^/]*$/.exec(request.url()) ?? [];
+      const isFirst = name !== undefined && !failed.has(name);
+      if (name) failed.add(name);
+      void (isFirst ? request.respond({ status: 503 }) : request.continue());
+    });
+    await page.goto(`http://${labHost}:${server.port}/?auto=1`);
+    await using hands = await connect(server.url, { token: server.token });
+    const stack = await hands.put(new Uint8Array(5 * 1024 ** 2).fill(7));
+    const kernel = async (part: DataReference, ctx: KernelContext): Promise<DataReference> =>
+      ctx.put((await ctx.data(part)).map((byte) => byte + 1));
+    const [stored] = await hands.map(kernel, [stack.slice(3_000_000, 3_000_010)], { verify: "off" });
+    expect(await hands.get(stored!)).toEqual(new Uint8Array(10).fill(8));
+    expect(failed.size).toBe(2);
   });
 
   it("[PAGE-1] transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
