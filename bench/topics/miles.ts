@@ -18,6 +18,12 @@ function row(name: string, limit: number, args: string[], rest: Partial<Case> = 
 
 const busy = { unit: "% busy", better: "higher" } as const;
 const seconds = { unit: "s" } as const;
+const page = {
+  unit: "s",
+  maxRounds: 3,
+  manyhands: { name: "Chromium", script: "miles/row.ts" },
+  services: ["chromium"],
+} as const;
 
 export const topic: Topic = {
   name: "miles",
@@ -64,6 +70,8 @@ export const topic: Topic = {
     row("one silent volunteer, 3,000 tasks of 10 ms", 20, ["--row", "silent", "--link", "a"], seconds),
     row("60 inputs of 1 MiB, 1 s tasks, b", 90, ["--row", "data", "--link", "b"], busy),
     row("range reads of 64 KiB, 200 ms tasks, b", 85, ["--row", "ranges", "--link", "b"], busy),
+    row("page to first kernel, b, cold", 1.2, ["--row", "page", "--link", "b"], page),
+    row("page to first kernel, b, again", 0.6, ["--row", "page", "--link", "b", "--visit", "again"], page),
     row("2 tasks of 62 s a slot with 8 MiB in, c0", 1.05, ["--row", "long-inputs", "--link", "c0"]),
     row("2 tasks of 62 s a slot with 4 MiB out, c0", 1.05, ["--row", "long-outputs", "--link", "c0"]),
   ],

@@ -4,6 +4,8 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { labHost } from "../../../scripts/lab-host.ts";
+import { launchBrowser } from "../../../scripts/launch-browser.ts";
 import type { DataReference } from "../../../customer/index.ts";
 import type { Hands } from "../../../customer/hands.ts";
 import { Link, links, type LinkShape } from "../../../test/support/link/link.ts";
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     link: { type: "string", default: "a" },
     count: { type: "string" },
     bytes: { type: "string" },
+    visit: { type: "string", default: "cold" },
+    math: { type: "string", default: "native" },
   },
 });
 
@@ -30,7 +34,7 @@ const slots = 2;
 const count = (usual: number): number => Number(values.count ?? usual);
 const bytes = (usual: number): number => Number(values.bytes ?? usual);
 
-const server = await startServer();
+const server = await startServer({ flags: ["--allow-host", labHost] });
 const link = await Link.start(server.url, shape);
 
 /** A client behind the link, with its sandboxes warm, and a customer beside the server. */
@@ -229,6 +233,36 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
     const before = await link.counts();
     const busy = await percentBusy(hands, work);
     report(busy, { times: rounded(((await link.counts()).down - before.down) / (tasks * size), 2) });
+  },
+  /** Seconds from the navigation of a page on plain HTTP to the call of its first kernel, by the clocks of this machine. */
+  async page() {
+    const hands = await connectTo(server);
+    const browser = await launchBrowser();
+    const visit = async (math: "native" | "portable"): Promise<number> => {
+      const job = hands.map(() => 0, [0], { math, verify: "off" });
+      const called = new Promise<number>((resolve) => {
+        void job.then(() => resolve(Date.now()));
+      });
+      while ((await hands.status()).tasks.queued < 1) await wait(20);
+      const page = await browser.newPage();
+      const began = Date.now();
+      await page.goto(`http://${labHost}:${new URL(link.url).port}/?auto=1`);
+      // The result takes half a round trip back to the server.
+      const ms = (await called) - began - shape.rttMs / 2;
+      await page.close();
+      while ((await hands.status()).clients.connected > 0) await wait(20);
+      return ms / 1000;
+    };
+    const math = values.math === "portable" ? "portable" : "native";
+    if (values.visit === "again") await visit(math);
+    const before = await link.counts();
+    const seconds = await visit(math);
+    const { connections, down } = await link.counts();
+    report(rounded(seconds, 2), {
+      roundTrips: rounded((seconds * 1000) / shape.rttMs, 1),
+      connections: connections - before.connections,
+      bytes: down - before.down,
+    });
   },
   async "long-inputs"() {
     const hands = await joined();
