@@ -1604,6 +1604,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: ["test/node-client/sandbox-pipe.test.ts"],
   },
   {
+    name: "messages of a sandbox pile up behind arrays that do not come",
+    file: "node-client/sandbox/sandbox-channel.ts",
+    find: "> mostWaiting)",
+    replace: "> Infinity)",
+    tests: ["test/node-client/sandbox-pipe.test.ts"],
+  },
+  {
+    name: "a kernel's own length of an array goes on the pipe",
+    file: "node-client/sandbox/blocking-pipe.ts",
+    find: "apply(lengthGetter, bytes, []) as number",
+    replace: "bytes.length",
+    tests: ["test/node-client/sandbox-pipe.test.ts"],
+  },
+  {
     name: "a session keeps the tasks of jobs that are over",
     file: "shared/client/session/tasks.ts",
     find: "if (job.tasks.size === 0) job.queue.clear();",
