@@ -31,7 +31,7 @@ export default defineConfig({
   build: {
     outDir: here("../dist/web"),
     emptyOutDir: true,
-    // The pages' Content-Security-Policy allows no inline code, and data: URLs for images alone.
+    // The pages' Content-Security-Policy allows data: URLs for images alone.
     assetsInlineLimit: 0,
     // A page has one script, so there is nothing to load ahead.
     modulePreload: false,

@@ -35,7 +35,7 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
 };
 
 /**
- * Policy of the volunteer and admin pages: their own files, inline styles by hash, and this server; no inline code.
+ * Policy of the volunteer and admin pages: their own files, inline scripts and styles by hash, and this server.
  * @param others - other origins that the page may connect to
  */
 export function setPagePolicy(req: Request, res: Response, html = "", others: readonly string[] = []): void {
@@ -46,7 +46,7 @@ export function setPagePolicy(req: Request, res: Response, html = "", others: re
     "Content-Security-Policy",
     [
       "default-src 'none'",
-      "script-src 'self'",
+      ["script-src 'self'", ...hashesOf("script", html)].join(" "),
       ["style-src 'self'", ...hashesOf("style", html)].join(" "),
       "img-src 'self' data: blob:",
       "font-src 'self'",

@@ -85,6 +85,18 @@ describe("pages", () => {
     expect(policyOf(response)).toContain(`; style-src 'self' 'sha256-${hash}'; `);
   });
 
+  test("[PAGE-2] a script in a page is allowed by its hash, other inline ones are not", async () => {
+    const root = await temporaryDirectory();
+    await writeFile(
+      join(root, "index.html"),
+      `<!doctype html><script>${script}</script><script src="a.js"></script>`,
+    );
+    const server = await startHttpServer({ webRoot: root });
+    const response = await server.request("/", { token: null });
+    const hash = createHash("sha256").update(script).digest("base64");
+    expect(policyOf(response)).toContain(`; script-src 'self' 'sha256-${hash}'; `);
+  });
+
   test("the sandbox runs its own script by hash, blobs, and nothing of the network", async () => {
     const server = await site();
     const response = await server.request("/sandbox.html", { token: null });

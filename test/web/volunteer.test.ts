@@ -323,6 +323,25 @@ describe("the volunteer page", () => {
     expect(failed.size).toBe(2);
   });
 
+  it("[PAGE-2] connects once with ?auto=1, before its program is there", async () => {
+    const server = await startTestServer();
+    const page = await (await browser.createBrowserContext()).newPage();
+    const seen: string[] = [];
+    const devtools = await page.createCDPSession();
+    await devtools.send("Network.enable");
+    devtools.on("Network.webSocketCreated", () => seen.push("socket"));
+    devtools.on("Network.responseReceived", ({ response }) => {
+      if (response.url.includes("/volunteer-")) seen.push("program");
+    });
+    await page.goto(`http://${labHost}:${server.port}/?auto=1`);
+    await untilJob(
+      server,
+      await submit(server, "export default (x) => x;", [1]),
+      ({ state }) => state === "finished",
+    );
+    expect(seen).toEqual(["socket", "program"]);
+  });
+
   it("[PAGE-1] transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
     const server = await startTestServer();
     const { proxy, port } = await CountingProxy.open(server.url);

@@ -1,5 +1,6 @@
 import type { Transport } from "../../shared/client/ports.ts";
 import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
+import { takeEarlySocket } from "./early-socket.ts";
 
 /** Close code of a connection that failed or broke (RFC 6455 §7.1.5). */
 const abnormal = 1006;
@@ -14,13 +15,15 @@ export const connect: Transport["connect"] = (handlers, server) => {
   };
   let socket: WebSocket;
   try {
-    socket = new WebSocket(server.replace(/^http/, "ws") + clientSocketPath.slice(1), subprotocol);
+    const url = server.replace(/^http/, "ws") + clientSocketPath.slice(1);
+    socket = takeEarlySocket(url) ?? new WebSocket(url, subprotocol);
   } catch (error) {
     queueMicrotask(() => close(abnormal, String(error)));
     return { send: () => undefined, bufferedBytes: 0, close };
   }
   socket.binaryType = "arraybuffer";
-  socket.addEventListener("open", () => handlers.opened());
+  if (socket.readyState === WebSocket.OPEN) queueMicrotask(() => handlers.opened());
+  else socket.addEventListener("open", () => handlers.opened());
   socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
     // The protocol has no text frames; the core treats an empty frame as any malformed one.
     if (!closed) handlers.received(data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array());
