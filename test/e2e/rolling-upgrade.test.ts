@@ -34,7 +34,9 @@ describe.runIf(hasPostgres)("several servers on one PostgreSQL", () => {
     const servers = await Promise.all(places.map(start));
     await Promise.all(servers.map((server) => startClientProcess(server, ["--slots", "2"])));
     const connected = async (): Promise<number> =>
-      (await Promise.all(servers.map((server) => readClients(server)))).flat().filter((client) => client.connected).length;
+      (await Promise.all(servers.map((server) => readClients(server, "own"))))
+        .flat()
+        .filter((client) => client.connected).length;
     await until(async () => (await connected()) === 3);
 
     const { token } = await request<CreatedToken>(servers[0]!, "POST", "/api/tokens", {
