@@ -1448,7 +1448,7 @@ export const plantedFaults: readonly PlantedFault[] = [
   {
     name: "a Python customer hands out results of inputs that were not compared yet",
     file: "python/manyhands.py",
-    find: `        return not first._taken <= index < first._known`,
+    find: `        return not (start < job._known and job._taken < min(end, job._known))`,
     replace: `        return True`,
     tests: python,
   },
