@@ -17,6 +17,8 @@ export interface Reply {
   readonly rows: readonly unknown[];
   readonly rowCount: number;
   readonly command: string;
+  /** Columns; the model sends every value in one form, and names none. */
+  readonly fields: readonly never[];
 }
 
 /** The client's end of a session. */
@@ -430,7 +432,8 @@ export class Session {
     return true;
   }
 
-  #fence([epoch, number]: readonly SqlValue[]): Reply | undefined {
+  /** Fences the transaction; with a payload it also tells the other servers. */
+  #fence([epoch, number, payload]: readonly SqlValue[]): Reply | undefined {
     if (!this.#mayWrite()) return undefined;
     const { changes } = this.#model.connection
       .prepare("UPDATE servers SET lastCommit = ?2 WHERE epoch = ?1 AND NOT buried")
@@ -440,6 +443,7 @@ export class Session {
       throw databaseError(fencedState, `server ${String(epoch)} was declared dead`);
     }
     this.#isFenced = true;
+    if (payload !== undefined) this.#notifications.push(String(payload));
     return reply("SELECT", [{}]);
   }
 
@@ -488,7 +492,7 @@ export class Session {
 }
 
 function reply(command: string, rows: readonly unknown[] = [], rowCount = rows.length): Reply {
-  return { rows, rowCount, command };
+  return { rows, rowCount, command, fields: [] };
 }
 
 /** An error as `pg` makes it of PostgreSQL's. */
