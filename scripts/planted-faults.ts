@@ -1709,6 +1709,13 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: otherServers,
   },
   {
+    name: "a precache asks the clients of its own server alone",
+    file: "server/dispatch/local-platform.ts",
+    find: 'if (of === "own" || !this.#directory) return this.#precaches.start(request);',
+    replace: "return this.#precaches.start(request);",
+    tests: otherServers,
+  },
+  {
     name: "servers: handed over tasks are told to nobody",
     file: "server/dispatch/told.ts",
     find: '    this.send({ type: "handedOver", job, tasks: some });\n  }\n\n  #gather',

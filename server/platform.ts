@@ -94,8 +94,12 @@ export interface Platform {
     silent: readonly string[];
   }>;
 
-  /** Asks clients to cache data, until the precache is ended. @throws PlatformError TOO_MANY */
-  precache(request: PrecacheRequest): StandingPrecache;
+  /**
+   * Asks clients to cache data, until the precache is ended.
+   * @param of - of several servers: the clients of all, or of this one
+   * @throws PlatformError TOO_MANY
+   */
+  precache(request: PrecacheRequest, of: "all" | "own"): StandingPrecache;
 
   /** Gives a customer a kernel. @throws PlatformError TOO_LARGE, QUOTA_EXCEEDED */
   putKernel(source: Uint8Array, customer: string): Promise<BlobName & { created: boolean }>;

@@ -3,7 +3,8 @@ import type { PrecacheProgress, Requirements } from "../shared/wire/rest.ts";
 
 /** Data that a customer asks clients to cache before tasks need it. */
 export interface PrecacheRequest {
-  readonly customer: string;
+  /** Absent when another server asks for its customer, whom it has counted. */
+  readonly customer?: string | undefined;
   readonly items: readonly PrecacheItem[];
   readonly requires: Requirements;
   /** Clients that have to finish before the precache counts as done. */

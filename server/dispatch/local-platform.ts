@@ -27,6 +27,7 @@ import { News } from "./news.ts";
 import { OtherClients } from "./other-clients.ts";
 import { firstWindowOf, OtherServers } from "./other-servers.ts";
 import { Precaches } from "./precaches.ts";
+import { SharedPrecache } from "./shared-precache.ts";
 import { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
@@ -339,7 +340,11 @@ export class LocalPlatform implements Platform {
   moved: Platform["moved"] = (id, signal) => this.#reader.moved(id, signal);
   logs: Platform["logs"] = (id, of) => this.#reader.logs(id, of);
 
-  precache: Platform["precache"] = (request) => this.#precaches.start(request);
+  precache: Platform["precache"] = (request, of) => {
+    if (of === "own" || !this.#directory) return this.#precaches.start(request);
+    const here = this.#precaches.start({ ...request, atLeast: 0 });
+    return new SharedPrecache(request, here, this.#directory);
+  };
 
   putKernel: Platform["putKernel"] = async (source, customer) => {
     const put = await this.#kernels.put(source, customer);

@@ -120,8 +120,9 @@ export class Precaches {
     for (const client of precache.parts.keys()) this.#send(client, { type: "precacheEnd", id: precache.id });
   }
 
-  #makeSureOfRoom(customer: string): void {
-    const own = [...this.#precaches.values()].filter((precache) => precache.customer === customer).length;
+  #makeSureOfRoom(customer: string | undefined): void {
+    const all = [...this.#precaches.values()];
+    const own = customer === undefined ? 0 : all.filter((precache) => precache.customer === customer).length;
     if (this.#precaches.size >= maxPrecaches || own >= maxPerCustomer)
       throw new PlatformError(
         "TOO_MANY",

@@ -333,7 +333,8 @@ export const operations: Record<RouteName, Operation> = {
     id: "precache",
     summary: "Have data in clients' caches before tasks need it",
     description:
-      "The precache stands as long as this request: connected clients fetch the data in the background, and so do those that join; the reply is NDJSON, a line now and one with each change (at most four a second), the last one with `done`. With `stay` it goes on after that. End the request to end the precache; what clients have stays in their caches as any data does. The blobs are kept meanwhile. A client whose cache is too small is counted in `short`. A blob that is not here: NOT_FOUND.",
+      "The precache stands as long as this request: connected clients (of several servers: those of all) fetch the data in the background, and so do those that join; the reply is NDJSON, a line now and one with each change (at most four a second), the last one with `done`. With `stay` it goes on after that. End the request to end the precache; what clients have stays in their caches as any data does. The blobs are kept meanwhile. A client whose cache is too small is counted in `short`. A blob that is not here: NOT_FOUND.",
+    query: serversQuery,
     body: either("Precache"),
     replies: {
       200: { description: "How it goes.", content: { "application/x-ndjson": { of: "PrecacheProgress" } } },

@@ -1,6 +1,9 @@
+import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { FollowedProvisional, JobInfo, ServerStatus } from "../../shared/wire/rest.ts";
+import type { FollowedProvisional, JobInfo, PrecacheProgress, ServerStatus } from "../../shared/wire/rest.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import {
   expectAllOnce,
@@ -128,6 +131,33 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     // Each snapshot is followed by the number of the outcome up to which it tells.
     const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
     expect(currents).toEqual(currents.toSorted((x, y) => x - y));
+  }, 60_000);
+
+  test("[SERVERS-16] [PRECACHE-1] a precache asks the clients of all servers, and goes on without one that is killed", async () => {
+    await startClientProcess(a);
+    await startClientProcess(b);
+    const bytes = randomBytes(300_000);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const put = { method: "PUT", headers: { authorization: `Bearer ${a.token}` }, body: bytes };
+    expect((await fetch(`${a.url}/api/blobs/${sha256}`, put)).status).toBe(201);
+    const refs = [{ sha256, size: bytes.length }];
+    const response = await send(a, "POST", "/api/precache", { refs, atLeast: 2, stay: true });
+    const told: PrecacheProgress[] = [];
+    const read = (async () => {
+      for await (const line of createInterface(Readable.fromWeb(response.body as never)))
+        if (line !== "") told.push(JSON.parse(line) as PrecacheProgress);
+    })();
+    // The stop of the server ends the reply.
+    read.catch(() => undefined);
+    await until(() => told.at(-1)?.done === true);
+    expect(told.at(-1)).toMatchObject({ clients: 2, have: 2, short: 0, haveBytes: 600_000 });
+    await startClientProcess(b);
+    await until(() => told.at(-1)?.have === 3);
+    const before = told.length;
+    await b.kill();
+    // Its clients are at the other server a moment later, with what they have.
+    await until(() => told.slice(before).some(({ clients }) => clients === 1), 20_000);
+    await until(() => told.at(-1)?.have === 3, 20_000);
   }, 60_000);
 
   test("[SERVERS-11] requests are refused after ten seconds without the database, and work goes on with it", async () => {
