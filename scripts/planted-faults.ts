@@ -1709,6 +1709,20 @@ export const plantedFaults: readonly PlantedFault[] = [
     tests: otherServers,
   },
   {
+    name: "a server that joins is found by the others' polling alone",
+    file: "server/store/postgres/servers.ts",
+    find: "if (heard.joined) this.others = true;",
+    replace: "",
+    tests: sharedStore,
+  },
+  {
+    name: "a client never hears of a server that came after it",
+    file: "server/sockets/socket-connection.ts",
+    find: 'this.send({ type: "heartbeat", ...(servers && { servers: [...servers] }) });',
+    replace: 'this.send({ type: "heartbeat" });',
+    tests: dispatcher,
+  },
+  {
     name: "a precache asks the clients of its own server alone",
     file: "server/dispatch/local-platform.ts",
     find: 'if (of === "own" || !this.#directory) return this.#precaches.start(request);',

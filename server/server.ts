@@ -86,7 +86,7 @@ export async function startServer(
     ...defaultServerOptions,
     ...rest,
     publicUrl,
-    servers: () => readAddresses(told()),
+    servers: addressReader(told),
   };
   checkHost(options.host);
   // A wrong address is found before anything is opened.
@@ -111,10 +111,21 @@ export async function startServer(
   return options.rendezvous === undefined ? server : await withRendezvous(server, store, options);
 }
 
-/** The first so many addresses, as they are told to clients. @throws PlatformError BAD_ARGUMENT */
-function readAddresses(servers: readonly string[]): string[] {
-  const told = servers.slice(0, limits.servers).join();
-  return told === "" ? [] : parseServerAddresses(told);
+/**
+ * Reads the first so many addresses, as they are told to clients: the same list as long as they are the same.
+ * @returns a function that throws PlatformError BAD_ARGUMENT
+ */
+function addressReader(servers: () => readonly string[]): () => readonly string[] {
+  let known = "";
+  let addresses: readonly string[] = [];
+  return () => {
+    const told = servers().slice(0, limits.servers).join();
+    if (told !== known) {
+      addresses = told === "" ? [] : parseServerAddresses(told);
+      known = told;
+    }
+    return addresses;
+  };
 }
 
 /** Leaves a rendezvous file for clients of a shared file system, as long as the server runs. */

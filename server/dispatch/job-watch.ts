@@ -59,6 +59,11 @@ export class JobWatch {
     this.#noteEnd(row);
   }
 
+  /** Jobs in memory that have not ended, as far as is known here. */
+  unended(): JobId[] {
+    return [...this.#jobs.keys()].filter((id) => !this.#ended.has(id));
+  }
+
   /** Number of jobs in memory. */
   get size(): number {
     return this.#jobs.size;

@@ -83,6 +83,7 @@ export class LocalPlatform implements Platform {
   readonly #otherClients: OtherClients | undefined;
   readonly #messages: ClientMessages;
   readonly #precaches: Precaches;
+  readonly #watch: JobWatch;
   readonly #kernels: Kernels;
   readonly #jobs: Jobs;
   readonly #reader: JobReader;
@@ -112,6 +113,7 @@ export class LocalPlatform implements Platform {
     const teller = isShared(store) ? new Teller(store, log) : undefined;
     const news = new News<JobId>();
     const watch = new JobWatch(news);
+    this.#watch = watch;
     const followers = this.#followers;
     const { graceMs, quarantineAfter, speculate } = options;
     const holdUntil = isRestart ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
@@ -227,6 +229,7 @@ export class LocalPlatform implements Platform {
         dispatcher,
         directory: parts.directory,
         jobs,
+        watch: platform.#watch,
         bans,
         registry,
         followers,

@@ -6,6 +6,7 @@ import type { News as StoreNews, SharedStore } from "../store/shared-store.ts";
 import type { ClientBans } from "./client-bans.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { JobWatch } from "./job-watch.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { Told } from "./told.ts";
@@ -21,6 +22,7 @@ interface Parts {
   readonly store: SharedStore;
   readonly dispatcher: Dispatcher;
   readonly jobs: Jobs;
+  readonly watch: JobWatch;
   readonly bans: ClientBans;
   readonly registry: ClientRegistry;
   readonly directory: Pick<ServerDirectory, "others"> | undefined;
@@ -80,11 +82,15 @@ export class OtherServers {
     if (kinds.includes("tokens")) this.#inBackground("read tokens", onTokens());
   }
 
-  /** Jobs of the schedule that ended while this server did not listen, or took itself for the only one. */
+  /**
+   * Jobs that ended while this server did not listen, or a server took itself for the only one: those of the schedule, and those that readers
+   * watch.
+   */
   #endedUnheard(active: ReadonlySet<JobId> | undefined): StoreNews["jobs"] {
     if (!active) return [];
-    const scheduled = [...this.#parts.dispatcher.scheduler.state.jobs.keys()];
-    return scheduled.filter((id) => !active.has(id)).map((id) => ({ id, kinds: ["state"] as const }));
+    const { dispatcher, watch } = this.#parts;
+    const open = new Set([...dispatcher.scheduler.state.jobs.keys(), ...watch.unended()]);
+    return [...open].filter((id) => !active.has(id)).map((id) => ({ id, kinds: ["state"] as const }));
   }
 
   /** Reads a job until nothing about it is new. */

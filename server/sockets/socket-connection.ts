@@ -48,6 +48,8 @@ export class SocketConnection implements ClientConnection {
   readonly #bucket: TokenBucket;
   readonly #liveness: Liveness;
   #beats = 0;
+  /** Addresses that the client was told last; undefined for one that is not told. */
+  #servers: readonly string[] | undefined;
   /** Released after the hello: a cleared timer still takes 200 bytes. */
   #helloTimer: NodeJS.Timeout | undefined;
   #state: ConnectionState = { state: "greeting" };
@@ -151,7 +153,8 @@ export class SocketConnection implements ClientConnection {
     if (isAsked && !this.#liveness.beat(performance.now())) this.terminate();
     // A page cannot see pings: its watchdog waits for this message.
     else if (this.#state.state === "joined") {
-      this.send({ type: "heartbeat" });
+      const servers = this.#newServers();
+      this.send({ type: "heartbeat", ...(servers && { servers: [...servers] }) });
       this.#outbound.flush();
     }
     this.#network.uncork();
@@ -233,8 +236,8 @@ export class SocketConnection implements ClientConnection {
       ...admission,
     });
     // The auditor belongs to this server.
-    const isTold = admission.auditor !== true && takesServers(hello.version);
-    const servers = isTold ? this.#services.options.servers() : [];
+    if (admission.auditor !== true && takesServers(hello.version)) this.#servers = [];
+    const servers = this.#newServers();
     this.#outbound.release({
       type: "welcome",
       version,
@@ -242,11 +245,19 @@ export class SocketConnection implements ClientConnection {
       ticket,
       heartbeatMs: this.#services.options.heartbeatMs,
       dropped,
-      ...(servers.length > 0 && { servers: [...servers] }),
+      ...(servers && { servers: [...servers] }),
     });
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     for (const message of waiting) this.#handle(message);
+  }
+
+  /** Addresses of the servers, when they are others than the client was told; never none. */
+  #newServers(): readonly string[] | undefined {
+    if (!this.#servers) return undefined;
+    const servers = this.#services.options.servers();
+    if (servers === this.#servers || servers.length === 0) return undefined;
+    return (this.#servers = servers);
   }
 
   #closed(): void {

@@ -147,6 +147,11 @@ const clientMessages = [
   v.strictObject({ type: v.literal("goodbye") }),
 ] as const;
 
+const serverAddresses = list(
+  v.pipe(text(limits.addressChars), v.url(), v.regex(/^https?:.*\/$/)),
+  limits.servers,
+);
+
 const serverMessages = [
   v.strictObject({
     type: v.literal("welcome"),
@@ -160,9 +165,7 @@ const serverMessages = [
     /** Leases among `held` that are no longer this client's: the client stops their tasks and forgets their results. */
     dropped: list(leaseKeySchema, limits.tasksHeldPerClient),
     /** Addresses of the servers that the client may go to, each with a slash at its end; absent where there is one server. */
-    servers: v.optional(
-      list(v.pipe(text(limits.addressChars), v.url(), v.regex(/^https?:.*\/$/)), limits.servers),
-    ),
+    servers: v.optional(serverAddresses),
   }),
   /** The connection is refused; the close frame follows. */
   v.strictObject({
@@ -192,7 +195,8 @@ const serverMessages = [
   }),
   /** Ends a precache; cached bytes stay as those of any blob do. */
   v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
-  v.strictObject({ type: v.literal("heartbeat") }),
+  /** `servers`: those of the welcome, when they have changed since. */
+  v.strictObject({ type: v.literal("heartbeat"), servers: v.optional(serverAddresses) }),
   /** The server closes this connection; reconnect after about `afterMs`. */
   v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),
 ] as const;

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -7,6 +8,7 @@ import type { FollowedProvisional, JobInfo, PrecacheProgress, ServerStatus } fro
 import { encodeValue } from "../../shared/wire/codec.ts";
 import {
   expectAllOnce,
+  readClients,
   readJob,
   request,
   send,
@@ -25,8 +27,18 @@ import {
 } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 
+/** The files in which a client keeps what servers told it. */
+function learned(cache: string): string {
+  const directory = join(cache, "clients", "1");
+  return readdirSync(directory)
+    .map((name) => readFileSync(join(directory, name), "latin1"))
+    .join("");
+}
+
 describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
   let postgres: Postgres;
+  let store: string;
+  let blobs: string;
   let a: RunningServerProcess;
   let b: RunningServerProcess;
 
@@ -35,15 +47,21 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
   }, 60_000);
   afterAll(() => postgres.stop());
   beforeEach(async () => {
-    const store = await postgres.newSchema();
-    const blobs = join(await temporaryDirectory(), "blobs");
+    store = await postgres.newSchema();
+    blobs = join(await temporaryDirectory(), "blobs");
+    // The tests have the judges that they start.
+    const flags = ["--store", store, "--blobs", blobs, "--auditors", "0"];
     const start = async (): Promise<RunningServerProcess> =>
-      startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
+      startServerProcess(await temporaryDirectory(), flags);
     [a, b] = await Promise.all([start(), start()]);
   }, 60_000);
 
-  /** A volunteer of an invitation of its own, so that it is a cohort of its own, which computes everything at once. */
-  const volunteer = async (server: RunningServerProcess, name: string): Promise<RawClient> => {
+  /** A volunteer of an invitation of its own, so that it is a cohort of its own, which computes tasks below an index at once. */
+  const volunteer = async (
+    server: RunningServerProcess,
+    name: string,
+    below = Infinity,
+  ): Promise<RawClient> => {
     const { token } = await request<{ token: string }>(server, "POST", "/api/tokens", {
       role: "volunteer",
       name,
@@ -54,7 +72,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     client.onMessage = (message) => {
       if (message.type !== "lease") return;
       for (const task of message.tasks)
-        client.finish(message.job.id, task, encodeValue(task.index * task.index));
+        if (task.index < below) client.finish(message.job.id, task, encodeValue(task.index * task.index));
     };
     client.send({ type: "want", tasks: 64, slots: 1 });
     return client;
@@ -98,49 +116,71 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     await expectAllOnce(b, id, squares(8));
   }, 60_000);
 
-  // A server that writes nothing itself can miss the first results of another: open.
-  test.skip(
-    "[SERVERS-14] [VERIFY-12] provisional results that one server keeps and judges are followed at another",
-    { timeout: 60_000 },
-    async () => {
-      const id = await submitJob(
-        a,
-        "export default (x) => x * x",
-        squares(20).map((_, x) => x),
-        { math: "native" },
-      );
-      const response = await send(b, "GET", `/api/jobs/${id}/provisional?follow=1`);
-      const items: FollowedProvisional[] = [];
-      const read = (async () => {
-        let text = "";
-        for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-          const lines = (text + chunk).split("\n");
-          text = lines.pop()!;
-          for (const line of lines) if (line !== "") items.push(JSON.parse(line) as FollowedProvisional);
-        }
-      })();
-      await until(() => items.some(({ state }) => state === "current"));
-      const stranger = await volunteer(a, "first");
-      await until(async () => (await readJob(a, id)).counts.provisional > 0);
-      const given = (): FollowedProvisional[] => items.filter(({ state }) => state === "provisional");
-      await until(() => given().length > 0);
-      await startClientProcess(a);
-      await read;
-      expect(items.at(-1)).toEqual({ state: "end", job: "finished" });
-      for (const item of given())
-        expect(item).toMatchObject({
-          client: stranger.id,
-          output: (item as { index: number }).index ** 2,
-        });
-      // Each snapshot is followed by the number of the outcome up to which it tells.
-      const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
-      expect(currents).toEqual(currents.toSorted((x, y) => x - y));
-    },
-  );
+  test("[SERVERS-6] [SERVERS-14] a reader hears of a job's end that another server made in the first moment", async () => {
+    const c = await startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
+    const stranger = await volunteer(a, "first");
+    const id = await submitJob(a, "export default (x) => x * x", [0, 1, 2, 3], { verify: "off" });
+    const headers = { authorization: `Bearer ${c.token}`, accept: "application/x-ndjson" };
+    const response = await fetch(`${c.url}/api/jobs/${id}/results?follow=1`, { headers });
+    expect((await response.text()).trim().split("\n").at(-1)).toContain('"job":"finished"');
+    stranger.socket.close();
+  }, 30_000);
+
+  test("[SERVERS-14] [VERIFY-12] provisional results that one server keeps and judges are followed at another", async () => {
+    const id = await submitJob(
+      a,
+      "export default (x) => x * x",
+      squares(20).map((_, x) => x),
+      { math: "native" },
+    );
+    const response = await send(b, "GET", `/api/jobs/${id}/provisional?follow=1`);
+    const items: FollowedProvisional[] = [];
+    const read = (async () => {
+      let text = "";
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        const lines = (text + chunk).split("\n");
+        text = lines.pop()!;
+        for (const line of lines) if (line !== "") items.push(JSON.parse(line) as FollowedProvisional);
+      }
+    })();
+    read.catch(() => undefined);
+    await until(() => items.some(({ state }) => state === "current"));
+    // The job cannot end, and nobody judges, until somebody trusted joins.
+    const stranger = await volunteer(a, "first", 10);
+    const given = (): FollowedProvisional[] => items.filter(({ state }) => state === "provisional");
+    await until(() => new Set(given().map((item) => (item as { index: number }).index)).size === 10);
+    stranger.socket.close();
+    await startClientProcess(a);
+    await read;
+    expect(items.at(-1)).toEqual({ state: "end", job: "finished" });
+    for (const item of given())
+      expect(item).toMatchObject({
+        client: stranger.id,
+        output: (item as { index: number }).index ** 2,
+      });
+    // Each snapshot is followed by the number of the outcome up to which it tells.
+    const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
+    expect(currents).toEqual(currents.toSorted((x, y) => x - y));
+  }, 60_000);
+
+  test("[SERVERS-10] a client goes to a server that came after it, when its own is killed", async () => {
+    const cache = await temporaryDirectory();
+    await startClientProcess(b, [], cache);
+    const connectedTo = async (server: RunningServerProcess): Promise<number> =>
+      (await readClients(server, "own")).filter(({ connected }) => connected).length;
+    await until(async () => (await connectedTo(b)) === 1);
+    const c = await startServerProcess(await temporaryDirectory(), ["--store", store, "--blobs", blobs]);
+    // The client keeps the addresses that it is told.
+    await until(() => learned(cache).includes(c.url));
+    await a.kill();
+    await b.kill();
+    await until(async () => (await connectedTo(c)) === 1, 20_000);
+  }, 60_000);
 
   test("[SERVERS-16] [PRECACHE-1] a precache asks the clients of all servers, and goes on without one that is killed", async () => {
+    const caches = await Promise.all([temporaryDirectory(), temporaryDirectory()]);
     await startClientProcess(a);
-    await startClientProcess(b);
+    await startClientProcess(b, [], caches[0]);
     const bytes = randomBytes(300_000);
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const put = { method: "PUT", headers: { authorization: `Bearer ${a.token}` }, body: bytes };
@@ -156,8 +196,9 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     read.catch(() => undefined);
     await until(() => told.at(-1)?.done === true);
     expect(told.at(-1)).toMatchObject({ clients: 2, have: 2, short: 0, haveBytes: 600_000 });
-    await startClientProcess(b);
+    await startClientProcess(b, [], caches[1]);
     await until(() => told.at(-1)?.have === 3);
+    await until(() => caches.every((cache) => learned(cache).includes(a.url)));
     const before = told.length;
     await b.kill();
     // Its clients are at the other server a moment later, with what they have.

@@ -69,6 +69,28 @@ describe("hello", () => {
     expect(await today.next("welcome")).toMatchObject({ servers });
   });
 
+  test("[SERVERS-10] [UPGRADE-2] a sign of life names the servers once they are others than the client was told", async () => {
+    let servers: readonly string[] = [];
+    const server = await startTestServer({ servers: () => servers, heartbeatMs: 100 });
+    const [old, today] = [await new RawClient(server.url).opened(), await new RawClient(server.url).opened()];
+    old.hello({ version: "0.2.0" });
+    today.hello();
+    expect(await today.next("welcome")).not.toHaveProperty("servers");
+    servers = ["http://a.example:9990/", "http://b.example:9990/"];
+    const named = (client: RawClient) =>
+      client.received.flatMap((message) =>
+        message.type === "heartbeat" && message.servers ? [message.servers] : [],
+      );
+    await until(() => named(today).length > 0);
+    const heard = today.received.length;
+    await until(() => today.received.length > heard + 3);
+    expect(named(today)).toEqual([servers]);
+    servers = ["http://a.example:9990/"];
+    await until(() => named(today).length === 2);
+    expect(named(today)[1]).toEqual(servers);
+    expect(named(old)).toEqual([]);
+  });
+
   test("[ACCESS-2] volunteers open, invite, off; a client token makes trusted", async () => {
     for (const [volunteers, code] of [
       ["invite", "INVITE_REQUIRED"],

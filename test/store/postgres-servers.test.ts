@@ -58,6 +58,21 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
       `UPDATE ${schema}.servers SET expires = clock_timestamp() - interval '1 s', buried = true WHERE name = '${name}'`,
     );
 
+  it("[SERVERS-6] a server tells of what it changes from the moment that another one joins", async () => {
+    await a.close();
+    await b.close();
+    // The next renewal, by which a server would find the other one, is long after this test.
+    const alone = await open({ name: "alone", timeToLiveMs: 600_000 });
+    const joined = await open({ name: "joined", timeToLiveMs: 600_000 });
+    const heard: News[] = [];
+    joined.onNews((news) => heard.push(news));
+    await eventually(async () => {
+      await alone.submit(id, tasks(10, 11));
+      await alone.setPriority(id, heard.length + 1);
+      expect(heard.flatMap(({ jobs }) => jobs).map((job) => job.id)).toContain(id);
+    });
+  });
+
   it("[SHARED-1] [SHARED-2] claims of two servers exclude each other, whoever submits and gives back", async () => {
     expect(await claimed(a, 3)).toEqual([0, 1, 2]);
     expect(await claimed(b, 3)).toEqual([3, 4, 5]);

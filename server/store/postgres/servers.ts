@@ -48,7 +48,7 @@ interface Listeners {
  */
 export class Servers implements Liveness {
   epoch = 0;
-  /** Whether other servers are alive, as of the last renewal. */
+  /** Whether other servers are alive, as of the last renewal, or one has joined since. */
   others = false;
   /** Whether this server is the eldest living one, as of the last renewal. */
   leads = false;
@@ -120,10 +120,13 @@ export class Servers implements Liveness {
   }
 
   async tell(message: unknown): Promise<void> {
-    if (!this.others) return;
+    if (this.others) await this.#notify({ kinds: [], told: message });
+  }
+
+  async #notify(content: object): Promise<void> {
     await this.#connected().query(
       "SELECT pg_notify('manyhands ' || current_schema(), ?)",
-      JSON.stringify({ epoch: this.epoch, kinds: [], told: message }),
+      JSON.stringify({ epoch: this.epoch, ...content }),
     );
   }
 
@@ -197,6 +200,8 @@ export class Servers implements Liveness {
     if (row === undefined) throw newerSchema(await this.#version());
     const again = this.epoch !== 0;
     this.epoch = row.epoch;
+    // The others find the row by polling, too.
+    await this.#notify({ kinds: [], joined: true }).catch(() => {});
     if (again) this.#listeners.fenced();
   }
 
@@ -335,10 +340,12 @@ export class Servers implements Liveness {
       epoch: number;
       kinds: News["kinds"];
       many?: boolean;
+      joined?: boolean;
       told?: unknown;
       jobs?: [JobId, number, News["jobs"][number]["kinds"]][];
     };
     if (heard.epoch === this.epoch || this.#closed) return;
+    if (heard.joined) this.others = true;
     if (heard.told !== undefined) return this.#listeners.told(heard.told, heard.epoch);
     if (heard.many) this.#pollJobs(true).catch(() => {});
     const jobs = heard.jobs ?? [];

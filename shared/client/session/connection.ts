@@ -114,6 +114,7 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "precacheEnd":
       return endPrecache(state, message.id);
     case "heartbeat":
+      if (message.servers && takeServers(state, message.servers)) keepIdentity(state);
       return;
     case "bye":
       if (connection.state === "connected") connection.returnAfterMs = message.afterMs;
@@ -149,7 +150,7 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
   const isNews = takeServers(state, message.servers);
   if (isNews || message.identity.secret !== state.identity?.secret) {
     state.identity = message.identity;
-    state.out.push({ type: "keepIdentity", identity: message.identity, servers: [...state.servers] });
+    keepIdentity(state);
   }
   state.out.push({ type: "useTicket", ticket: message.ticket });
   if (connection.released.length > 0) send(state, { type: "release", leases: connection.released });
@@ -157,8 +158,12 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
   deliverOutbox(state);
 }
 
+function keepIdentity({ identity, servers, out }: SessionState): void {
+  if (identity) out.push({ type: "keepIdentity", identity, servers: [...servers] });
+}
+
 /**
- * Takes over the addresses of a welcome; those known before stay when the server names none. Their order is random, so that the clients
+ * Takes over the addresses of a welcome or a heartbeat; those known before stay when the server names none. Their order is random, so that the clients
  * of a server that dies spread over the others (SPEC.md [SERVERS-2]).
  * @returns whether anything is to be kept for the next start
  */

@@ -112,6 +112,20 @@ describe("[SERVERS-1] the addresses that a client knows", () => {
     expect(h.session.state.servers).toEqual([a, b]);
   });
 
+  test("[SERVERS-10] are those of the newest sign of life that names some", () => {
+    const h = new Servers();
+    h.meet();
+    expect(ofType(h.hear({ type: "heartbeat", servers: [a, b] }), "keepIdentity")).toEqual([
+      { type: "keepIdentity", identity, servers: [a, b] },
+    ]);
+    expect(ofType(h.hear({ type: "heartbeat" }), "keepIdentity")).toEqual([]);
+    expect(h.session.state.servers).toEqual([a, b]);
+    h.last();
+    h.lose();
+    h.lose();
+    expect(h.tried.at(-1)).toBe(b);
+  });
+
   test("a server on HTTPS names none that are not", () => {
     const h = new Servers({ servers: ["https://a/"] });
     h.meet(["http://b/", "https://c/"]);
