@@ -57,6 +57,8 @@ export interface Platform {
 
   /** A page of outcomes after `after`, at least one outcome; empty when there is none yet. */
   results(id: JobId, after: number, page: PageSize): Promise<ResultRow[]>;
+  /** Notes a reply that sends results of a job, until the returned function is called: a job that is read is not deleted for its age. */
+  reads(id: JobId): () => void;
   /** A page of provisional results with `index > after`, lowest index first. */
   provisionalResults(id: JobId, after: number, page: PageSize): Promise<ProvisionalResult[]>;
   /** Gathers the changes of provisional results from now on, for a reader that closes the follower in the end. */

@@ -26,7 +26,7 @@ export interface Published {
   readonly claimed: number;
   /** Delay of the event loop lately, in ms. */
   readonly lagMs: number;
-  /** Open jobs without new tasks for long whose readers are at this server. */
+  /** Jobs with readers at this server that would otherwise be ended as abandoned, or deleted because their time is over. */
   readonly followed: readonly string[];
 }
 

@@ -35,6 +35,8 @@ export class JobWatch {
   readonly #news: News<JobId>;
   /** News for readers of results: of changed rows, not of tasks that began or progressed. */
   readonly #rowNews = new News<JobId>();
+  /** Number of replies that are sending results of a job. */
+  readonly #readers = new Map<JobId, number>();
 
   /** @param news - hears of every change */
   constructor(news: News<JobId>) {
@@ -110,15 +112,24 @@ export class JobWatch {
     return this.#jobs.has(id) ? this.#rowNews.next(id, signal, atMostMs) : Promise.resolve();
   }
 
-  /** Whether a reader follows the job's results or progress. */
-  isFollowed(id: JobId): boolean {
-    return this.#rowNews.isAwaited(id) || this.#news.isAwaited(id);
+  /** Notes a reply that sends results of a job, from now until the returned function is called. */
+  read(id: JobId): () => void {
+    this.#readers.set(id, (this.#readers.get(id) ?? 0) + 1);
+    return () => {
+      const left = this.#readers.get(id)! - 1;
+      if (left === 0) this.#readers.delete(id);
+      else this.#readers.set(id, left);
+    };
   }
 
-  /** The jobs whose results or progress readers follow. */
-  followed(): JobRow[] {
-    const ids = new Set([...this.#rowNews.awaited, ...this.#news.awaited]);
-    return [...ids].flatMap((id) => this.row(id) ?? []);
+  /** Whether a reader follows the job's progress, or gets its results. */
+  isFollowed(id: JobId): boolean {
+    return this.#readers.has(id) || this.#rowNews.isAwaited(id) || this.#news.isAwaited(id);
+  }
+
+  /** The jobs whose progress readers follow, or whose results they get. */
+  followed(): ReadonlySet<JobId> {
+    return new Set([...this.#readers.keys(), ...this.#rowNews.awaited, ...this.#news.awaited]);
   }
 
   log(id: JobId, index: number, client: string, lines: readonly string[]): void {

@@ -133,16 +133,23 @@ export class Jobs {
   /**
    * Deletes ended jobs whose time is over, unless somebody reads their results. To be called regularly.
    * @param now - ms since the Unix epoch
+   * @param elsewhere - jobs that readers follow at other servers
    */
-  async deleteOld(kept: KeepJobs, now: number): Promise<number> {
+  async deleteOld(kept: KeepJobs, now: number, elsewhere: ReadonlySet<string>): Promise<number> {
     let deleted = 0;
     let cursor: string | undefined;
     do {
       const page = await this.#store.pageOfJobs({ active: false }, jobsAtOnce, cursor);
       for (const row of page.rows) {
-        if (!isPastKeeping(row, kept, now) || this.#watch.isFollowed(row.id)) continue;
-        await this.delete(row.id);
-        deleted++;
+        if (!isPastKeeping(row, kept, now) || this.#watch.isFollowed(row.id) || elsewhere.has(row.id))
+          continue;
+        try {
+          await this.delete(row.id);
+          deleted++;
+        } catch (error) {
+          // Its customer deleted the job meanwhile.
+          if (!(error instanceof PlatformError && error.code === "NOT_FOUND")) throw error;
+        }
       }
       cursor = page.next;
     } while (cursor !== undefined);

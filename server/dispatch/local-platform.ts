@@ -7,9 +7,10 @@ import type { ServerDirectory } from "../server-directory.ts";
 import type { ConnectionServices } from "../sockets/client-gate.ts";
 import { isShared } from "../store/open.ts";
 import type { News as StoreNews } from "../store/shared-store.ts";
-import type { ProvisionalWindow, Standing, Store } from "../store/store.ts";
+import type { JobRow, ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { version } from "../../shared/version.ts";
 import { whyAbandoned } from "./abandoned.ts";
+import { isPastKeeping } from "./retention.ts";
 import { joinCapacities } from "./capacity.ts";
 import { ClientBans } from "./client-bans.ts";
 import { ClientMessages } from "./client-messages.ts";
@@ -258,10 +259,7 @@ export class LocalPlatform implements Platform {
    * @param now - ms since the Unix epoch
    */
   endAbandoned(now: number): Promise<number> {
-    return this.#jobs.endAbandoned(
-      now,
-      new Set(this.#directory?.others.flatMap(({ followed }) => followed) ?? []),
-    );
+    return this.#jobs.endAbandoned(now, this.#followedElsewhere());
   }
 
   /**
@@ -269,7 +267,11 @@ export class LocalPlatform implements Platform {
    * @param now - ms since the Unix epoch
    */
   deleteOld(now: number): Promise<number> {
-    return this.#jobs.deleteOld(this.#options.keepJobs, now);
+    return this.#jobs.deleteOld(this.#options.keepJobs, now, this.#followedElsewhere());
+  }
+
+  #followedElsewhere(): ReadonlySet<string> {
+    return new Set(this.#directory?.others.flatMap(({ followed }) => followed));
   }
 
   /**
@@ -293,7 +295,13 @@ export class LocalPlatform implements Platform {
     const { scheduler } = this.dispatcher;
     const running = [...scheduler.runningJobs()];
     const now = Date.now();
-    const left = watch.followed().filter((row) => whyAbandoned(row, now));
+    const isDue = (row: JobRow): boolean =>
+      whyAbandoned(row, now) !== undefined || isPastKeeping(row, this.#options.keepJobs, now);
+    const due = [...watch.followed()].filter((id) => {
+      const row = watch.row(id);
+      // A job that ended long ago is no longer in memory.
+      return !row || isDue(row);
+    });
     return {
       version,
       capacity: this.capacity("own"),
@@ -304,7 +312,7 @@ export class LocalPlatform implements Platform {
         .toSorted(([, a], [, b]) => b - a)
         .slice(0, publishedJobs)
         .map(([id, count]) => [id, count, scheduler.progress(id).done] as const),
-      followed: left.slice(0, publishedJobs).map(({ id }) => id),
+      followed: due.slice(0, publishedJobs),
     };
   }
 
@@ -335,6 +343,7 @@ export class LocalPlatform implements Platform {
   provisionalResults: Platform["provisionalResults"] = (id, after, page) =>
     this.#reader.provisionalResults(id, after, page);
   followProvisional: Platform["followProvisional"] = (id) => this.#reader.followProvisional(id);
+  reads: Platform["reads"] = (id) => this.#watch.read(id);
   provisionalChanged: Platform["provisionalChanged"] = (id, follower, signal, atMostMs) =>
     this.#reader.provisionalChanged(id, follower, signal, atMostMs);
   resultsChanged: Platform["resultsChanged"] = (id, after, signal, atMostMs) =>

@@ -61,3 +61,19 @@ test("[KEEP-1] jobs past their time are deleted, with their results; what is ope
   );
   expect(refused.status).toBe(400);
 });
+
+test("[KEEP-1] a job stays while a reply sends its results, however slowly", async () => {
+  const server = await startHttpServer({ keepJobs: { done: hour } });
+  const { id } = await createJob(server, { inputs: Array.from({ length: 64 }, (_, index) => index) });
+  server.client(() => "x".repeat(500_000));
+  await expect
+    .poll(async () => ((await (await server.request(`/api/jobs/${id}`)).json()) as { state: string }).state)
+    .toBe("finished");
+  const deleteOld = () => server.platform.deleteOld(Date.now() + 2 * hour);
+  const reply = await server.request(`/api/jobs/${id}/results`, {
+    headers: { accept: "application/x-ndjson" },
+  });
+  expect(await deleteOld()).toBe(0);
+  expect((await reply.text()).trim().split("\n")).toHaveLength(64 + 1);
+  expect(await deleteOld()).toBe(1);
+});

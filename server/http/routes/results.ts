@@ -33,6 +33,7 @@ export function resultRoutes(
       beginStream(call, format.contentType);
       const writer = new ItemWriter(res, format, call.signal, blobs, turns);
       const leave = turns.join();
+      const endReading = platform.reads(id);
       try {
         await stream(call, platform, id, after, follow, format, writer, turns);
       } catch (error) {
@@ -40,6 +41,7 @@ export function resultRoutes(
         log.debug({ job: id }, "reader of results went away");
       } finally {
         leave();
+        endReading();
       }
       if (!res.destroyed) res.end();
     },
