@@ -119,7 +119,7 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
         "--drain-seconds <n>",
         "how long kernels may run on when told to end (default: 8)",
         "DRAIN_SECONDS",
-      ).argParser(positiveNumber),
+      ).argParser(drainSeconds),
     )
     .addOption(
       option("--log-level <level>", "how much to tell", "LOG_LEVEL").choices(logLevels).default("info"),
@@ -188,6 +188,13 @@ function wholeNumber(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`expected a whole number from ${min} to ${max}`);
   };
+}
+
+function drainSeconds(text: string): number {
+  const seconds = positiveNumber(text);
+  const most = limits.maxTimeoutMs / 1000;
+  if (seconds <= most) return seconds;
+  throw new InvalidArgumentError(`expected at most ${most}, as long as a task may take`);
 }
 
 function positiveNumber(text: string): number {

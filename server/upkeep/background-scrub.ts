@@ -5,9 +5,11 @@ import type { BlobStore } from "../blobs/blob-store.ts";
 import { scrub } from "./scrub.ts";
 
 /** The server has other things to do when it starts. */
-const firstMs = 10 * 60_000;
+const defaultRestMs = 10 * 60_000;
 /** A pass begins at most this often: everything is read once a month, or as often as the rate lets it. */
 const passMs = 30 * 24 * 3_600_000;
+/** A timer of more than 24.8 days ends at once. */
+const longestSleepMs = 24 * 3_600_000;
 /** 5 ms of records take 2 % of the event loop. */
 const recordPauseMs = 250;
 
@@ -18,6 +20,8 @@ type Parts = Omit<
   readonly blobs: Pick<BlobStore, "list" | "verify" | "damaged" | "verifiesItself">;
   readonly log: Logger;
   readonly bytesPerSecond: number;
+  /** Time from the start to the first pass, and the shortest one between two; 10 minutes when absent. */
+  readonly restMs?: number;
 };
 
 /**
@@ -30,11 +34,11 @@ export function scrubInBackground(parts: Parts): () => void {
   return () => end.abort();
 }
 
-async function run({ log, ...parts }: Parts, signal: AbortSignal): Promise<void> {
-  for (let waitMs = firstMs; !signal.aborted;) {
-    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+async function run({ log, restMs = defaultRestMs, ...parts }: Parts, signal: AbortSignal): Promise<void> {
+  for (let dueAt = performance.now() + restMs; !signal.aborted;) {
+    await sleepUntil(dueAt, signal);
     if (signal.aborted) return;
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     try {
       const { damagedBlobs, damagedRecords, ...read } = await scrub({
         ...parts,
@@ -50,6 +54,12 @@ async function run({ log, ...parts }: Parts, signal: AbortSignal): Promise<void>
       if (signal.aborted || PlatformError.from(error).code === "SHUTTING_DOWN") return;
       log.error({ err: error }, "could not verify what is stored");
     }
-    waitMs = Math.max(firstMs, passMs - (Date.now() - startedAt));
+    dueAt = Math.max(performance.now() + restMs, startedAt + passMs);
   }
+}
+
+/** Resolves at a time on the clock of `performance`, or when aborted. */
+async function sleepUntil(dueAt: number, signal: AbortSignal): Promise<void> {
+  for (let leftMs; !signal.aborted && (leftMs = dueAt - performance.now()) > 0;)
+    await sleep(Math.min(leftMs, longestSleepMs), undefined, { signal, ref: false }).catch(() => undefined);
 }
