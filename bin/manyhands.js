@@ -65,7 +65,7 @@ function npmProcesses() {
     const [, name, above] = /\((.*)\) \S+ (\d+)/.exec(readFileSync(`/proc/${parent}/stat`, "utf8"));
     return /^(sh|dash|bash|ash|zsh)$/.test(name) ? `${parent} ${above}` : `${parent}`;
   } catch {
-    // Not on Linux: npm ends its shell when it is ended itself.
+    // Systems without /proc: there npm ends its shell when npm is ended.
     return `${parent}`;
   }
 }

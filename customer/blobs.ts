@@ -159,7 +159,7 @@ async function upload(
 /** Uploads up to this size take a round trip rather than the link. */
 const ungatedBytes = 64 * 1024;
 
-/** Sends what the server does not have of a blob. @returns whether the blob is new */
+/** Sends the bytes of a blob that the server does not have. @returns whether the blob is new */
 async function send(
   http: HttpClient,
   { sha256, size }: DataReference,
@@ -188,7 +188,7 @@ async function send(
       signal,
       ...(isBegun && {
         body: body instanceof Blob ? body.slice(start, end) : body.subarray(start, end),
-        // Where to go on is asked before a piece is sent again.
+        // The server is asked for the offset before a piece is sent again.
         patienceMs: 0,
         workMs: end === size ? workMs : 0,
       }),

@@ -67,7 +67,7 @@ export class Hands {
    * job's: CONFLICT when an input, the number of inputs, the kernel or the options differ (all but `name` and `priority` are
    * compared).
    *
-   * When enumerating the inputs throws, or an input is refused, promises of the job reject after the job is cancelled. A job
+   * If enumerating the inputs throws, or an input is refused, promises of the job reject after the job is cancelled. A job
    * with a `key` stays open instead, so that the program can go on with it.
    *
    * @throws PlatformError BAD_ARGUMENT for an invalid kernel, for inputs that are no list, or for more than one list
@@ -182,7 +182,7 @@ export class Hands {
   executor(options: ExecutorOptions = {}): Executor {
     return new Executor((kernel, inputs, takesArguments) => {
       checkMapArguments(kernel, inputs, options, 0);
-      // Each promise tells of its own failure.
+      // The promise of a task rejects when the task fails.
       return this.#jobs.start(kernel, inputs, { ...options, failFast: false }, takesArguments);
     });
   }

@@ -34,7 +34,7 @@ export interface Request {
 
 interface HttpOptions {
   readonly url: string;
-  /** Addresses of other servers of the same data, for requests that this one does not answer (SPEC.md [SERVERS-5]). */
+  /** Addresses of other servers of the same data, for requests that this server does not answer (SPEC.md [SERVERS-5]). */
   readonly otherUrls?: readonly string[];
   /** Finds the token for the server at `url`; called again when a server refuses it, because a restarted one may have left a new one. */
   readonly findToken: (url: string) => Promise<string | undefined>;

@@ -31,7 +31,7 @@ export interface ProvisionalResult<Output> {
   readonly client: string;
 }
 
-/** News of a job's provisional results: a result, or what became of one. */
+/** News of a job's provisional results: a result, or its acceptance or withdrawal. */
 export type ProvisionalNews<Output> =
   | ({ readonly state: "provisional" } & ProvisionalResult<Output>)
   /** The result is the outcome of its task. */

@@ -212,7 +212,7 @@ export class Jobs {
       job = await created;
       await source.submitted;
     } catch (error) {
-      // The results of a job whose source was ended elsewhere tell what happened to it.
+      // The results of a job whose source was ended elsewhere tell the reason.
       if (signal.aborted || (error instanceof PlatformError && endCodes.has(error.code))) throw error;
       await leave(error, options.key === undefined ? job?.id : undefined);
       throw error;
@@ -240,7 +240,7 @@ export class Jobs {
       // Aborting has already cancelled the job.
       if (signal.aborted) throw error;
       const ended = job && (await this.#endedElsewhere(job, error));
-      // The results of the ended job tell what happened to it.
+      // The results of the ended job tell the reason.
       if (ended) throw ended;
       // A later run can go on with a job that has a key.
       await leave(error, options.key === undefined ? job?.id : undefined);

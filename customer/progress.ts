@@ -20,7 +20,7 @@ export interface Progress {
   readonly waitingFor: readonly string[];
   /** The customer's quota of stored bytes is full: no task is computed before there is room (`hands.usage()`). */
   readonly quotaFull: boolean;
-  /** SHA-256 of data that is damaged on the server's disk: what needs it waits until it is put again (`hands.put`, or the same map again). */
+  /** SHA-256 of data that is damaged on the server's disk: tasks that need the data wait until they are put again (`hands.put`, or the same map again). */
   readonly missingData: readonly string[];
   /** Tasks submitted so far; grows until the inputs end. */
   readonly total: number;

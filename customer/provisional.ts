@@ -69,7 +69,7 @@ export function followProvisional(
   start: number | undefined,
 ): AsyncGenerator<Told, void, undefined> {
   const all = new Map<string, Given>();
-  /** No given result is an outcome with a sequence number up to this one. */
+  /** Sequence number up to which the outcomes include no result of `all`. */
   let since: number | undefined;
   let snapshot = 0;
   const after = start === undefined ? "" : `&after=${start}`;

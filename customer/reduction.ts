@@ -15,11 +15,11 @@ import { TaskError, TaskFailedError } from "./task-error.ts";
 import type { WatchOptions } from "./watch-options.ts";
 import { whyBlocked, whyQuarantined } from "./why-ended.ts";
 
-/** Outputs that one task combines, unless `fanIn` says otherwise. */
+/** Outputs that a task combines by default. */
 const defaultFanIn = 8;
 /** Inputs of one task where their number is not known beforehand. */
 const defaultPerTask = 32;
-/** Time that a job between the inputs and the value is kept after its end: long enough to requeue what failed in it. */
+/** Time that a job between the inputs and the value is kept after its end: long enough to requeue its failed tasks. */
 const keepMs = 3_600_000;
 /** Period of the requests that ask how many outputs a job will have. */
 const countMs = 500;
@@ -65,7 +65,7 @@ export type AnyReduceOptions = Omit<ReduceOptions, "combine"> & { readonly combi
  * Outputs that become one value on the clients. Await it for the value. Made by `hands.reduce` and `job.reduce`.
  */
 export class Reduction<Output = Value> implements PromiseLike<Output> {
-  /** Resolves when the server has everything: from then on the work goes on without this program. */
+  /** Resolves when the server has kernel, tasks and data: from then on the work goes on without this program. */
   readonly submitted: Promise<void>;
   readonly #startJob: StartJob;
   readonly #combine: AnyCombine;

@@ -9,7 +9,7 @@ import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 const attemptsOf: Partial<Record<ErrorCode, number>> = {
   INTERNAL: 5,
   HASH_MISMATCH: 3,
-  // These refusals need another request first, so the caller has to act.
+  // Refusals with these codes need another request first, so the caller has to act.
   UNKNOWN_BLOB: 1,
   UNKNOWN_KERNEL: 1,
 };
@@ -43,7 +43,7 @@ export async function persist<T>(
     patienceMs: number;
     signal?: AbortSignal | undefined;
     outage?: OutageListener;
-    /** How far attempts have come: one that came further starts back-off and patience afresh. */
+    /** Progress of the attempts: an attempt that came further than all before starts back-off and patience afresh. */
     reached?: (() => number) | undefined;
   },
 ): Promise<T> {

@@ -35,7 +35,7 @@ export class SameInputs {
     }
   }
 
-  /** Whether no result has to wait for its input any more. */
+  /** Whether the inputs of all known results were compared. */
   get areAll(): boolean {
     return this.#taken >= this.#known;
   }

@@ -36,7 +36,7 @@ function hintFor(failure: TaskFailure): string {
   );
 }
 
-/** Some tasks of an awaited job failed. Every other task was computed; `job.settled()` gives those results. */
+/** Tasks of an awaited job failed. Every other task was computed; `job.settled()` gives those results. */
 export class TaskFailedError extends PlatformError {
   override readonly name: string = "TaskFailedError";
   /** Every failed task, by index; of a reduction the first 20. */

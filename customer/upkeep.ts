@@ -10,7 +10,7 @@ import {
 import type { HttpClient } from "./http.ts";
 import { jsonLines } from "./line-stream.ts";
 
-/** Has the server verify everything that it keeps. @throws PlatformError FORBIDDEN, UNREACHABLE when the connection breaks */
+/** Has the server verify all records and blobs. @throws PlatformError FORBIDDEN, UNREACHABLE when the connection breaks */
 export function scrubServer(
   http: HttpClient,
   onProgress: (progress: ScrubProgress) => void,

@@ -16,7 +16,7 @@ export interface WatchOptions<Output = unknown> {
   /** Aborting rejects the job's promises with the signal's reason, and cancels a job of `hands.map`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * When failures end the whole job. Absent: when its first tasks all fail alike and none is done, on several clients where
+   * The failures that end the whole job. Absent: when its first tasks all fail alike and none is done, on several clients where
    * there are several; the job is then `quarantined`, and says why. `false`: never, every task is tried. `true`: also as soon
    * as a task has failed for good; awaiting rejects, and the job is cancelled.
    */

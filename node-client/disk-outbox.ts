@@ -77,7 +77,7 @@ function adopt(directory: ClientDirectory, log: ClientPorts["log"]): void {
   for (const other of directory.abandoned()) {
     const rows = other.prepare("SELECT key, entry FROM outbox").all() as { key: string; entry: Uint8Array }[];
     if (rows.length === 0) continue;
-    // Both databases have the results for a moment, so that the end of this process cannot lose them: the server takes a result
+    // The two databases have the same results for a moment, so that the end of this process cannot lose them: the server takes a result
     // once.
     transaction(database, () => {
       const insert = database.prepare("INSERT OR IGNORE INTO outbox VALUES (?, ?)");

@@ -80,7 +80,7 @@ class Holder {
     } catch (error) {
       const { code = "" } = error as NodeJS.ErrnoException;
       if (withoutLinks.has(code)) this.#hasLinks = false;
-      // This is the first lock, or another client of this directory has removed the unused file after an hour.
+      // The file is missing before the first lock, and when another client of the directory removed it, unused for an hour.
       else if (code === "ENOENT") makeFile(this.#path, this.#mark);
       else throw error;
       this.#make(path);

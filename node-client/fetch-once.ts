@@ -28,7 +28,7 @@ export function fetchOnce(
       // Ranges of large blobs are cached in chunks by their readers.
       if (range || name.size > quotaBytes) return transfer.fetch(name, range, ticket, part);
       const path = join(lockDirectory, `${name.sha256}.lock`);
-      // Where no lock can be made (a full disk), every client fetches.
+      // Every client fetches when no lock can be made (a full disk).
       const { lock, found } = await waitForTurn(path, () => whole(name, cache));
       if (found) return found;
       try {

@@ -1193,7 +1193,7 @@ class _Http:
                 if not error.retryable:
                     raise
                 if reached() > furthest:
-                    # What moves gets through in the end.
+                    # An upload whose offset grows is never given up: patience and back-off start afresh.
                     furthest, attempts, failed_at = reached(), 0, None
                 attempts += 1
                 is_repeat = True
@@ -2077,7 +2077,7 @@ class _Upload:
                     pass
                 return
             except PlatformError as error:
-                # Another upload of the same customer went on with it, or the server let go of it.
+                # Another upload of the same customer continued the blob, or the server removed the partial upload.
                 is_elsewhere = self._length > 0 and error.code in ("CONFLICT", "NOT_FOUND")
                 if not is_elsewhere or questions == _MOST_QUESTIONS:
                     raise
@@ -2102,7 +2102,7 @@ class _Upload:
         body = _Stretch(self._file, start, end)
         began = time.monotonic()
         try:
-            # Where to go on is asked before a piece is sent again.
+            # The server is asked for the offset before a piece is sent again.
             http_.request(_Request(method, path, body, headers, work=work, patience=0.0, stop=self._stop))
         except PlatformError:
             http_.upload_rate /= 2
@@ -2914,7 +2914,7 @@ class Job:
     def _follow_provisional(self, path: str, after: int | None) -> Iterator[ProvisionalNews]:
         # The digest of the output, and the number of the newest snapshot, of each result without a notice.
         given: dict[tuple[int, str], tuple[bytes, int]] = {}
-        # No given result is an outcome with a sequence number up to this one.
+        # Sequence number up to which the outcomes include no given result.
         since: int | None = None
         snapshot = 0
 
@@ -3980,7 +3980,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
     def __init__(self, where: Hands | str | None = None, **options: Any) -> None:
         self._owns_hands = not isinstance(where, Hands)
         self._hands = where if isinstance(where, Hands) else connect(where)
-        # Each future tells of its own failure.
+        # The future of a task raises when the task fails.
         self._options = {"fail_fast": False, **options}
         #: The newest job of each kernel.
         self._lanes: dict[tuple[str, bool], _Lane] = {}

@@ -14,7 +14,7 @@ export interface ParticleClass {
   readonly reference?: Float32Array;
 }
 
-/** How one particle entered an average. */
+/** The part of a particle in an average. */
 interface ClassMember extends Match {
   readonly particle: number;
   /** Whether the particle is among the best, of which the average was made. */
@@ -26,7 +26,7 @@ export interface ClassAverage {
   readonly members: readonly ClassMember[];
 }
 
-/** How classes are averaged; lengths in pixels, rings in cycles per box. */
+/** Settings of class averages; lengths in pixels, rings in cycles per box. */
 interface AveragingSettings extends ComparisonSettings {
   readonly iterations: number;
   /** The part of each class that is averaged: its best-matching particles. */
@@ -47,7 +47,7 @@ export async function classAverages(
   const memoryMb = searchMemoryMb({ ...settings, box }, largest, 1, finerAngles);
   const area = box * box;
   const busy = classes.map((_, i) => i).filter((i) => classes[i]!.members.length > 0);
-  // One blob for each class: its members are scattered over the stack, and the number of references in a task is limited.
+  // A class has a blob for itself: its members are scattered over the stack, and the number of references in a task is limited.
   const inputs = await Promise.all(
     busy.map(async (i) => {
       const { members, reference } = classes[i]!;

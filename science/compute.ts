@@ -6,7 +6,7 @@ import type project from "./kernels/project.ts";
 import type refine from "./kernels/refine.ts";
 import type simmx from "./kernels/simmx.ts";
 
-/** One finished task. */
+/** A finished task. */
 export interface Finished<Output> {
   readonly index: number;
   readonly output: Output;

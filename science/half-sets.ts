@@ -2,7 +2,7 @@ import type { Pose } from "./kernels/math/euler.ts";
 import type { Compute } from "./compute.ts";
 import { bytesOf, type ImageStack } from "./stages.ts";
 
-/** One of the two halves of a data set. The halves are refined independently (Scheres & Chen, Nat. Methods 9 (2012) 853). */
+/** Half of a data set. The halves are refined independently (Scheres & Chen, Nat. Methods 9 (2012) 853). */
 export interface HalfSet {
   readonly stack: ImageStack;
   readonly poses: readonly Pose[];

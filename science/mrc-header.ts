@@ -1,4 +1,4 @@
-/** A file that is no valid MRC2014 file; the message says where and what was expected. */
+/** A file that is no valid MRC2014 file; the message says the place and the expected value. */
 export class MrcError extends Error {
   override readonly name = "MrcError";
 }
@@ -142,7 +142,7 @@ function readMode(mode: number, flags: number | undefined): MrcMode {
 }
 
 function readAxes(axes: Triple): Triple {
-  // Some programs write three zeros for the usual order.
+  // Programs may write three zeros for the usual order.
   if (axes.every((axis) => axis === 0)) return [1, 2, 3];
   if ([1, 2, 3].every((axis) => axes.includes(axis))) return axes;
   throw new MrcError(`axes ${axes.join(", ")} (MAPC, MAPR, MAPS); an order of 1, 2, 3 was expected`);

@@ -83,7 +83,7 @@ export function voxelSize({ cell, sampling }: MrcHeader): Triple {
   return [along(0), along(1), along(2)];
 }
 
-/** Å; electron microscopes resolve nothing finer, and particles are never aligned in anything coarser. */
+/** Å; electron microscopes resolve no finer details, and particles are never aligned in larger pixels. */
 const pixelSizes = { least: 0.05, most: 10_000 };
 
 /** Whether a number can be the side of a pixel, in Å. */

@@ -1,6 +1,6 @@
 import type { Volume } from "./volume.ts";
 
-/** Runs one named stage; whoever gives this shows its progress (0 … 1) and may take its time. */
+/** Runs a named stage; an implementation may show the stage's progress (0 … 1) and measure its time. */
 export type RunStage = <T>(
   name: string,
   work: (onProgress: (fraction: number) => void) => Promise<T>,

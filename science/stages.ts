@@ -94,7 +94,7 @@ export function comparisonBlocks(
   );
 }
 
-/** How the search over all orientations is done; lengths in pixels, rings in cycles per box. */
+/** Settings of the search over all orientations; lengths in pixels, rings in cycles per box. */
 interface SearchSettings extends ComparisonBlock, Omit<SearchParameters, "box"> {
   /** Candidates kept for each particle. */
   readonly keep: number;

@@ -1,4 +1,4 @@
-/** A file that is no valid STAR file; the message says where and what was expected. */
+/** A file that is no valid STAR file; the message says the place and the expected text. */
 export class StarError extends Error {
   override readonly name = "StarError";
 }
@@ -30,7 +30,7 @@ export function readStar(text: string): Map<string, StarTable> {
     throw new StarError("no text in UTF-8: it holds zero bytes, as UTF-16 does; save it as UTF-8");
   const tables = new Map<string, StarTable>();
   let block: Block | undefined;
-  // Some editors begin a file with a byte order mark.
+  // Editors may begin a file with a byte order mark.
   text
     .replace(/^\uFEFF/, "")
     .split(/\r\n|\n|\r/)

@@ -19,7 +19,7 @@ export const wasmFolders = [
 /** No runtime, because nothing is allocated, and no checks of arguments, which the callers check. */
 const flags = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"];
 
-/** The text of a folder's module, made from its sources. @throws Error with what the compiler said */
+/** The text of a folder's module, made from its sources. @throws Error with the message of the compiler */
 export async function compileWasm(folder: string): Promise<string> {
   const scratch = await mkdtemp(join(tmpdir(), "manyhands-wasm-"));
   try {

@@ -1,4 +1,4 @@
-// Plain JavaScript: scripts/prepare.js uses it under whatever Node the machine has.
+// Plain JavaScript: scripts/prepare.js uses it under any Node of the machine.
 import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -45,7 +45,7 @@ function inUsualPlaces() {
     ]);
 }
 
-/** Where `puppeteer browsers install chrome` installs, newest version first. */
+/** Folders of `puppeteer browsers install chrome`, newest version first. */
 function inPuppeteersCache() {
   const folder = join(process.env["PUPPETEER_CACHE_DIR"] ?? join(homedir(), ".cache", "puppeteer"), "chrome");
   if (!existsSync(folder)) return [];

@@ -1,4 +1,4 @@
-// Plain JavaScript: scripts/prepare.js uses it under whatever Node the machine has, before anything is installed.
+// Plain JavaScript: scripts/prepare.js uses it under any Node of the machine, before packages are installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";

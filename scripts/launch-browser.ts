@@ -10,7 +10,7 @@ interface BrowserOptions {
 }
 
 /**
- * Starts the system's Chromium with a fresh profile, for tests, benchmarks and what draws the documentation. Puppeteer removes
+ * Starts the system's Chromium with a fresh profile, for tests, benchmarks and scripts that draw the documentation. Puppeteer removes
  * the profile, also when this process ends without closing the browser.
  */
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {

@@ -1,5 +1,5 @@
-// Makes `npm start`, `npm run demo` and `npm test` work first thing after a clone, and costs next to nothing later.
-// Plain JavaScript without dependencies, for whatever Node the machine has, before anything is installed.
+// Makes `npm start`, `npm run demo` and `npm test` work first thing after a clone, and takes hardly any time later.
+// Plain JavaScript without dependencies, for any Node of the machine, before packages are installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -64,7 +64,7 @@ function provideBrowser() {
   if (!browserRuns()) fail("No Chrome or Chromium could be installed.");
 }
 
-/** Tests of what is flushed to disk watch system calls; without a tracer they are skipped, and say so. */
+/** Tests of flushes to disk watch system calls; without a tracer they are skipped, and say so. */
 function provideTracer() {
   if (process.platform === "linux" && spawnSync("strace", ["-V"]).error) installOnDebian("strace");
 }

@@ -30,7 +30,7 @@ async function runServer(options: ServerOptions, json: boolean, parts: ServerPar
   const log = makeLogger(options.logLevel, json);
   // The signals are listened for from the first moment: a service manager may change its mind while the server starts.
   const stopRequested = new Promise<void>((resolve) => {
-    // As often as it comes: a launcher passes on what a service manager has sent to all processes of a group.
+    // A signal may come twice: a launcher passes on a signal that a service manager has sent to all processes of a group.
     process.on("SIGTERM", () => resolve());
     process.once("SIGINT", resolve);
   });

@@ -3,7 +3,7 @@ import { makeServerId } from "./access/ticket.ts";
 import { urlForOthers } from "./reachable-urls.ts";
 import type { ServerRow, SharedStore } from "./store/shared-store.ts";
 
-/** The servers are looked up, and this one publishes itself, this often. */
+/** Time between two look-ups of the servers; this server's row is published as often. */
 const lookMs = 1000;
 /** A server that does not answer another within this time is left out of the answer. */
 const answerMs = 2000;
@@ -99,7 +99,7 @@ export class ServerDirectory {
   }
 
   /**
-   * Asks the other living servers for something that each of them alone knows.
+   * Asks each of the other living servers for its own figures.
    *
    * @param path - path and query of a GET request that is answered in JSON
    */

@@ -69,7 +69,7 @@ const oldFirstMs = 60_000;
 
 /**
  * Starts a server: store, blobs, access, HTTP and client sockets on one port. A failed start leaves nothing open.
- * @throws PlatformError DATA_DIRECTORY and others, which say what to do
+ * @throws PlatformError DATA_DIRECTORY and others, with a remedy
  */
 export async function startServer(
   given: Partial<ServerOptions> & { log?: Logger; clientProgram?: ClientProgram } = {},
@@ -89,7 +89,7 @@ export async function startServer(
     servers: addressReader(told),
   };
   checkHost(options.host);
-  // A wrong address is found before anything is opened.
+  // A wrong address is refused before files and ports are opened.
   options.servers();
   const tls = readTls(options);
   makeDataDirectory(options.dataDirectory);

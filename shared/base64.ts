@@ -1,4 +1,4 @@
-/** Each character is an argument of one `String.fromCharCode` call, and engines limit the number of arguments. */
+/** Characters for one call of `String.fromCharCode`: each is an argument, and engines limit the number of arguments. */
 const pieceBytes = 8192;
 
 /** Bytes as base64 (RFC 4648 §4). */

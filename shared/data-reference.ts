@@ -28,7 +28,7 @@ export class DataReference {
   }
 
   /**
-   * A reference to a part of this one; offsets are relative to this reference.
+   * A reference to a part of this reference; offsets are relative to this reference.
    * @throws RangeError when the part is not inside this reference
    */
   slice(start: number, end: number = this.length): DataReference {

@@ -1,6 +1,6 @@
 /**
  * The closed table of refusals (SPEC.md [ERR-1]). Every refusal anywhere in Manyhands carries one of these codes; the
- * message says what was wrong and what was expected, the table says what to do.
+ * message names the fault and the expected value, the table has the remedy.
  */
 interface ErrorRow {
   /** Whether the same request may succeed later unchanged. */
@@ -156,7 +156,7 @@ export interface ErrorBody {
   readonly retryable: boolean;
 }
 
-/** A refusal with a code of the closed table: what was wrong, what was expected, what to do. */
+/** A refusal with a code of the closed table: the fault, the expected value, the remedy. */
 export class PlatformError extends Error {
   override readonly name: string = "PlatformError";
   readonly code: ErrorCode;
@@ -165,9 +165,9 @@ export class PlatformError extends Error {
 
   /**
    * @param code - row of the closed table
-   * @param message - what was wrong and what was expected, one or two sentences
+   * @param message - the fault and the expected value, in one or two sentences
    * @param cause - the original error, kept for logs and never sent to the other side
-   * @param remedy - what to do, when the row's remedy is too general (`hints`)
+   * @param remedy - a remedy for a case in which the row's remedy is too general (`hints`)
    */
   constructor(code: ErrorCode, message: string, cause?: unknown, remedy?: string) {
     super(message, cause === undefined ? undefined : { cause });

@@ -1,5 +1,5 @@
 /**
- * Remedies for one kind of thing each, where the row of the error code is too general. They are not in the table, because the
+ * Remedies for single cases of an error code, where the row of the code is too general. They are not in the table, because the
  * volunteer page needs none of them.
  */
 export const hints = {

@@ -8,7 +8,7 @@ export const limits = {
   bodyBytes: 16 * 1024 * 1024,
   /** Largest pack of tasks on a customer's WebSocket, which is for few tasks at a time; larger packs are posted. */
   submitSocketBytes: 256 * 1024,
-  /** Largest kernel module, with room for WASM as base64; anything larger should be a blob. */
+  /** Largest kernel module, with room for WASM as base64; larger data should be a blob. */
   kernelBytes: 32 * 1024 * 1024,
   /** Largest blob. */
   blobBytes: 16 * 1024 ** 3,

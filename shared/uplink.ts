@@ -26,11 +26,11 @@ const firstBytesPerMs = 64;
 const leastPieceBytes = 64 * 1024;
 /** Proxies bound the body of a request. */
 const mostPieceBytes = 64 * 1024 ** 2;
-/** Times that one try asks again where to go on. */
+/** Times that a try asks the server again for the offset. */
 const mostQuestions = 3;
 
 /**
- * Sends what the server does not have of `size` bytes.
+ * Sends the bytes that the server does not have, of `size` bytes.
  * @param part - kept by the caller for the next try
  * @param send - resolves with `Upload-Offset` of the reply
  * @param moved - called when the server has taken a piece
@@ -91,7 +91,7 @@ export function createUplink(now: () => number): SendUpload {
         for (let isLast = false; !isLast; moved?.()) isLast = await sendPiece(size, part, send);
         return;
       } catch (error) {
-        // Another upload of the same sender went on with it, or the server let go of it.
+        // Another upload of the same sender continued the blob, or the server removed the partial upload.
         const { code } = PlatformError.from(error);
         const isElsewhere = part.length > 0 && (code === "CONFLICT" || code === "NOT_FOUND");
         if (!isElsewhere || ++questions > mostQuestions) throw error;

@@ -1,6 +1,6 @@
 import type * as Sqlite from "node:sqlite";
 
-/** SQLite without the warning of Node 22 and 24 that it is experimental: what is used of it is the same in 26, where it is stable. */
+/** SQLite without the warning of Node 22 and 24 that it is experimental: the used functions are the same in 26, where SQLite is stable. */
 export const { DatabaseSync, backup } = loadQuietly();
 export type DatabaseSync = Sqlite.DatabaseSync;
 

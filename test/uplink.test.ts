@@ -31,7 +31,7 @@ class Far {
 }
 
 describe("[TRANSFER-3] pieces of an upload", () => {
-  test("what is small goes at once, larger uploads in pieces of about 4 s", async () => {
+  test("a small upload goes at once, larger uploads in pieces of about 4 s", async () => {
     const far = new Far(100);
     await far.upload(300 * kib, { length: 0, isBegun: false }, far.send);
     expect(far.asked.splice(0)).toEqual([`PUT 0-${300 * kib} ?1`]);

@@ -13,11 +13,11 @@ export interface RunResult {
   readonly highest: number;
   /** Medians of the other numbers that the run measured. */
   readonly extras: Readonly<Record<string, number>>;
-  /** Why there is no value. */
+  /** Reason why the value is missing. */
   readonly failed?: string;
 }
 
-/** A goal beside what was measured. `ratio` is manyhands / peer. */
+/** A goal beside the measured value. `ratio` is manyhands / peer. */
 interface GoalResult {
   readonly text: string;
   readonly ratio: number;

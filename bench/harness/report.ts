@@ -1,6 +1,6 @@
 import type { CaseResult, RunResult } from "./case-result.ts";
 
-/** One JSON object a peer; without peers one whose peer is null. */
+/** JSON with an object for each peer; without peers, an object whose peer is null. */
 export function jsonLines(result: CaseResult): string[] {
   const { topic, unit, manyhands } = result;
   const base = { topic, case: result.case, manyhands: finite(manyhands.value) };

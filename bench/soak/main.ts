@@ -1,6 +1,6 @@
 /**
  * A server, a node client and a tab compute jobs of all shapes for a while, and their memory is watched:
- * `npm run soak -- [--minutes 30] [--client node|tab|both]`. Ends with 1 when the memory of something grows.
+ * `npm run soak -- [--minutes 30] [--client node|tab|both]`. Ends with 1 when the memory of server, client or customer grows.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -26,7 +26,7 @@ export class Round {
   }
 
   /**
-   * Computes a job on clients of the kind, and has the server forget the job, so that what grows is not what is kept for a customer.
+   * Computes a job on clients of the kind, and has the server forget the job, so that memory that grows is not the customer's results.
    * @throws Error when tasks end otherwise than `status`
    */
   async compute<Input, Output>(

@@ -7,7 +7,7 @@ import { leaveOnInterrupt } from "./follow.ts";
 import { writeJson, writeLine } from "./output.ts";
 import type { LineWriter } from "./result-writer.ts";
 
-/** Prints the id of the job whose only output is the value, once the server has everything. */
+/** Prints the id of the job whose only output is the value, once the server has the job's kernel, tasks and data. */
 export async function detach(reduction: Reduction<Value>, json: boolean): Promise<void> {
   await reduction.submitted;
   const id = await lastIdOf(reduction);

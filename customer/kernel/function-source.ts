@@ -52,7 +52,7 @@ function isExpression(text: string): boolean {
   }
 }
 
-/** Some TypeScript runners (esbuild with keepNames, as tsx) insert calls of their own helper into functions. */
+/** The helper that TypeScript runners (esbuild with keepNames, as tsx) call in functions. */
 function namingHelper(source: string): string {
   return source.includes("__name(") ? "const __name = (value) => value;\n" : "";
 }

@@ -65,7 +65,7 @@ async function findOrMake(request: BundleRequest, name: string): Promise<KeptBun
   return { code: made.code, path };
 }
 
-/** Each checkout and version of Node has a file of its own. */
+/** File of the bundle; each checkout and version of Node has its own. */
 function nameOf({ entry, where }: BundleRequest): string {
   const which = digest(`${process.version} ${process.arch} ${where ?? ""} ${entry}`).slice(0, 16);
   return `${basename(entry, extname(entry))}-${which}.mjs`;

@@ -36,7 +36,7 @@ export function isInUse(
 }
 
 /**
- * This client's part of the load average. The system's average decays with a time constant of one minute, and the client's part must
+ * The client's own part of the load average. The system's average decays with a time constant of one minute, and the client's part must
  * decay alike, or its own past would count as work of others.
  */
 export class OwnLoad {

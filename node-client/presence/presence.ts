@@ -8,7 +8,7 @@ import { GoneWatch } from "./server-gone.ts";
 interface PresenceOptions {
   /** Compute only while nobody else uses the machine. */
   readonly idleOnly: boolean;
-  /** When the client drains. */
+  /** Time at which the client drains. */
   readonly until: Date | undefined;
   /** The client gives up a server after this long without a listener at its address. */
   readonly goneMs: number | undefined;

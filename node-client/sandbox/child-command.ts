@@ -18,7 +18,7 @@ export function childCommand(memoryMb: number): { program: string; parameters: s
 
 function nodeFlags(memoryMb: number): string[] {
   return [
-    // There is no --allow-…: the process has no file, network, process, worker or addon.
+    // Node gets no --allow-…: the process has no file, network, process, worker or addon.
     "--permission",
     `--max-old-space-size=${memoryMb}`,
     "--no-addons",

@@ -27,7 +27,7 @@ export interface FrameSender {
 }
 
 /**
- * Arrays from this size on cross on the pipe: Node joins, parses and copies what crosses by IPC. An array of 128 KiB takes the client 0.65
+ * Arrays from this size on cross on the pipe: Node joins, parses and copies messages of IPC. An array of 128 KiB takes the client 0.65
  * times the processor time of IPC into a sandbox, 1.15 times out of it.
  */
 export const largeBytes = 128 * 1024;

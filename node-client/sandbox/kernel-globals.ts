@@ -36,7 +36,7 @@ export interface ConsoleSink {
 
 /** Removes globals, then adds harmless replacements that kernels may expect. */
 export function stripGlobals(replacements: Record<string, unknown>): void {
-  // Some globals are made on first use, from parts of Node that are disabled later, so they are used once here.
+  // Node makes several globals on first use, from parts of Node that are disabled later, so they are used once here.
   for (const name of platform) void (globalThis as Record<string, unknown>)[name];
   void new CompressionStream("gzip");
   for (const key of Reflect.ownKeys(globalThis)) if (!kept.has(key)) Reflect.deleteProperty(globalThis, key);

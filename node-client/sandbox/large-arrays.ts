@@ -1,6 +1,6 @@
 import { largeBytes } from "./frames.ts";
 
-/** Cuts what comes on the pipe of a sandbox process into arrays. The process may be hostile. */
+/** Cuts the bytes of a sandbox process's pipe into arrays. The process may be hostile. */
 export class LargeArrays {
   readonly #mostBytes: number;
   readonly #whole: Uint8Array[] = [];

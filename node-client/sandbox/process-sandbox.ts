@@ -25,7 +25,7 @@ process.on("exit", () => {
   for (const child of living) child.kill("SIGKILL");
 });
 
-/** Whether idle processes are stopped. Windows has no SIGSTOP. */
+/** Whether idle processes are stopped; Windows has no SIGSTOP. */
 export const stopsIdle = process.platform !== "win32";
 
 interface StartOptions {

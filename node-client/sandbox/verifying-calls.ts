@@ -5,7 +5,7 @@ import type { VerifyingCall } from "../../shared/wire/protocol.ts";
 /**
  * Calls a verifying function of a kernel module (SPEC.md [VERIFY-7], [VERIFY-8]).
  * @returns `{correct, suspicious}` for `inspect`, a boolean for `compare`
- * @throws Error when the module does not export the function, and whatever the function throws
+ * @throws Error when the module does not export the function, and the errors of the function
  */
 export async function callVerifying(
   module: Readonly<Record<string, unknown>>,

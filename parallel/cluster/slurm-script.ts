@@ -6,7 +6,7 @@ export interface SlurmOptions {
   readonly nodes: number;
   /** Wall-clock limit in seconds. */
   readonly timeSeconds: number;
-  /** How clients find the server: its address (then MANYHANDS_TOKEN is in the environment at submission), … */
+  /** Address of the server (then MANYHANDS_TOKEN is in the environment at submission), … */
   readonly server?: string;
   /** … or a rendezvous file on a file system that all nodes see. */
   readonly rendezvous?: string;
@@ -50,7 +50,7 @@ export function slurmScript(options: SlurmOptions): string {
     ...directives(options, signalSeconds),
     "",
     "# Clients for Manyhands. Submit it with sbatch, as often as you like; scancel ends it, nothing is lost.",
-    "# Slurm sends SIGTERM before the time is over; by exec it reaches the client, which finishes what it can and hands",
+    "# Slurm sends SIGTERM before the time is over; by exec it reaches the client, which finishes tasks while it can and hands",
     "# back the rest.",
     "",
     ...(options.server === undefined

@@ -7,7 +7,7 @@ import { jobDefaults } from "../../shared/limits.ts";
 
 /** The outcome of a check. */
 export interface Finding {
-  /** `note`: something works less well, or was not looked at. */
+  /** `note`: a feature works less well, or was not looked at. */
   readonly state: "good" | "note" | "bad";
   readonly sentence: string;
 }

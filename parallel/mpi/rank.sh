@@ -1,5 +1,5 @@
 #!/bin/sh
-# One rank: keeps a client running, and never ends abnormally itself, for then a launcher would end the whole job. A killed client
+# Runs a rank: keeps a client running, and never ends abnormally itself, for then a launcher would end the whole job. A killed client
 # costs no more than its tasks' attempts: the rank starts it again.
 #
 #   rank.sh CACHE COMMAND…    CACHE: this host's cache; or, with a / at the end, a directory of one cache for each host

@@ -25,7 +25,7 @@ export function createMemoryTransport(services: ConnectionServices): Transport {
   return { connect: (handlers) => new MemoryConnection(handlers, services) };
 }
 
-/** Both ends of one connection. */
+/** The two ends of a connection. */
 class MemoryConnection implements TransportConnection, ClientConnection {
   readonly bufferedBytes = 0;
   readonly #handlers: TransportHandlers;

@@ -81,7 +81,7 @@ class Reducing(LiveTest):
                 (Path(folder) / name).write_text(text, "utf-8")
             files = [Path(folder) / "moments.js", str(Path(folder) / "largest.mjs")]
             self.assertEqual(self.hands.reduce(files[0], [3, 9, 4]).gather(60)["count"], 3)
-            # Both modules have a `merge` of their own.
+            # The two modules have different functions named `merge`.
             self.assertEqual(self.hands.reduce(files[0], [3, 9, 4], combine=files[1]).gather(60)["mean"], 9)
             outputs = self.hands.map(files[0], [1, 7, 5])
             self.assertEqual(outputs.reduce(files[1]).gather(60)["mean"], 7)

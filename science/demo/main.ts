@@ -18,7 +18,7 @@ export function demoCommand(): Command {
     const stop = new AbortController();
     let interruptedAt = Infinity;
     const interrupt = (): void => {
-      // One Ctrl-C may arrive twice at once (from the terminal and from a wrapper); a later signal is a second Ctrl-C.
+      // A Ctrl-C may arrive twice at once (from the terminal and from a wrapper); a later signal is a second Ctrl-C.
       if (performance.now() - interruptedAt > 1000) process.exit(130);
       interruptedAt = Math.min(interruptedAt, performance.now());
       stop.abort(new Error("interrupted"));

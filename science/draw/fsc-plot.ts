@@ -1,7 +1,7 @@
 import { resolutionAt, type FscCurve } from "../fsc.ts";
 import { Canvas, textWidth, type Colour } from "./canvas.ts";
 
-/** One curve of the plot. */
+/** A curve of the plot. */
 interface PlottedCurve {
   readonly curve: FscCurve;
   readonly label: string;

@@ -21,7 +21,7 @@ type InsertInput = {
   readonly box: number;
   /** Packed poses, one for each image in the order of `particles`. */
   readonly poses: Float64Array;
-  /** One weight for each image; 0 excludes the image. */
+  /** Weights of the images; 0 excludes an image. */
   readonly weights: Float64Array;
   /** Rotations of the particle's point group, 9 numbers each, row by row; the identity among them. */
   readonly symmetry: Float64Array;

@@ -9,7 +9,7 @@ import { writePrivate } from "./private-file.ts";
 import { hashSecret, isSecret, makeSecret, randomText } from "./secret.ts";
 import { makeDirectory } from "../../system/make-directory.ts";
 
-/** Where a server listens, and its URL for programs of its own machine. */
+/** Host and port of a server, and its URL for programs of its own machine. */
 interface ServerAddress {
   readonly url: string;
   readonly host: string;

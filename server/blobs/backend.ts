@@ -21,7 +21,7 @@ export interface ReceivedBlob {
 }
 
 /**
- * Where the bytes of blobs are: a directory, or a bucket. A blob that can be found is whole and was verified. Errors are those of the
+ * The place of the bytes of blobs: a directory, or a bucket. A blob that can be found is whole and was verified. Errors are those of the
  * medium; {@link blobError} makes refusals of them.
  */
 export interface BlobBackend {
@@ -40,7 +40,7 @@ export interface BlobBackend {
   /** The stream fails with PlatformError NOT_FOUND when the blob is not there. */
   open(sha256: Sha256, range?: ByteRange): Readable;
   /**
-   * @param isSound - whether the blob is what its name says; the last bytes wait for the answer, and are not sent after a no. Absent for bytes
+   * @param isSound - whether the blob has the hash of its name; the last bytes wait for the answer, and are not sent after a no. Absent for bytes
    * that need no verification
    * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when `sink` was closed before its end
    */
@@ -59,26 +59,26 @@ export interface BlobBackend {
   setAside(sha256: Sha256): Promise<boolean>;
   isSetAside(sha256: Sha256): Promise<boolean>;
   listSetAside(): Promise<Sha256[]>;
-  /** Removes what was set aside of a blob that was put again, or is gone. */
+  /** Removes the damaged copy of a blob that was put again, or is gone. */
   removeSetAside(sha256: Sha256): Promise<void>;
   /**
    * Removes a blob with its digests.
    * @param isWanted - asked when the blob cannot be found any more; its bytes then come back if it is (SPEC.md [BLOB-3])
    */
   remove(name: BlobName, isWanted?: () => Promise<boolean>): Promise<void>;
-  /** All blobs. */
+  /** Lists the blobs. */
   list(): AsyncIterable<BlobName>;
   /** The kept digests of a blob's chunks. */
   readDigests(sha256: Sha256): Promise<Buffer | undefined>;
   keepDigests(sha256: Sha256, digests: Buffer): Promise<void>;
-  /** An address under which anybody reads the blob for a while; absent where there is no such thing. */
+  /** An address under which anybody reads the blob for a while; absent where a backend has no such addresses. */
   readonly signedUrl?: (sha256: Sha256) => Promise<string>;
   /** The origin of these addresses, e.g. `https://s3.example.org`. */
   readonly signedOrigin?: string;
   /** Shows the other servers that this server is there. */
   showLife?(): Promise<void>;
-  /** Removes what servers that died left of uploads and removals. Called by one server at a time. */
+  /** Removes files of uploads and removals that dead servers left. Called by one server at a time. */
   removeLeftovers?(): Promise<void>;
-  /** Ends what would keep the program running. */
+  /** Ends timers and connections that would keep the program running. */
   close?(): Promise<void>;
 }

@@ -46,11 +46,11 @@ export interface UploadStretch {
   readonly size: number;
   /** Whether the upload ends with it. */
   readonly isLast: boolean;
-  /** Called when the server lets go of the upload before its end. */
+  /** Called when the server removes the upload before its end. */
   readonly forgotten?: (() => void) | undefined;
 }
 
-/** How much of an upload is here. */
+/** The part of an upload that the server has. */
 export interface UploadedPart {
   readonly offset: number;
   readonly size: number;
@@ -145,7 +145,7 @@ export class BlobStore {
    * Stores a blob for its sender; it is verified, on disk and recorded when this resolves. A blob that this owner has already is
    * verified where it is ([ROT-5]); it is not `created`, and `source` is then left unread: the caller drains it. Of a blob that others have
    * all bytes are read and verified ([READ-1]).
-   * @param declaredSize - what the sender announced, in bytes; a quota that it exceeds refuses at once
+   * @param declaredSize - size that the sender announced, in bytes; a quota that it exceeds refuses at once
    * @throws PlatformError HASH_MISMATCH, TOO_LARGE, QUOTA_EXCEEDED, STORE_FULL, STORE_FAILED, BAD_REQUEST (the upload broke off); then
    * nothing is left behind
    */
@@ -196,7 +196,7 @@ export class BlobStore {
     }
   }
 
-  /** How much of the owner's upload is here; undefined when nothing is kept of it, and the blob is not the owner's. */
+  /** The part of the owner's upload that the server has; undefined when the server has no part, and the blob is not the owner's. */
   async uploaded(sha256: Sha256, owner: BlobOwner): Promise<UploadedPart | undefined> {
     const partial = await this.#partials.take(sha256, owner);
     if (partial) return { offset: partial.file.size, size: partial.size, isComplete: false };
@@ -320,7 +320,7 @@ export class BlobStore {
     return this.#kept.add(names);
   }
 
-  /** Keeps every blob where it is until the returned function is called; what is to be removed is collected later. */
+  /** Keeps every blob where it is until the returned function is called; unused blobs are removed later. */
   holdRemovals(): () => void {
     this.#holds++;
     let held = true;
@@ -403,7 +403,7 @@ export class BlobStore {
 
   async #tellOthers(): Promise<void> {
     await this.#backend.showLife?.();
-    // The server that collects knows nothing of what this server keeps, but for when it was used last.
+    // The server that collects knows of this server's blobs only the time of their last use.
     for (const sha256 of this.#kept) if (!this.#wasTouchedLately(sha256)) await this.stat(sha256);
   }
 
@@ -500,7 +500,7 @@ export class BlobStore {
     return partial;
   }
 
-  /** A full quota first lets go of partial uploads that do not move, and of unused blobs. */
+  /** A full quota first removes idle partial uploads and unused blobs. */
   async #reserve(bytes: number): Promise<void> {
     try {
       this.#quota.reserve(bytes, (await this.#store.blobUsage()).bytes);
@@ -575,7 +575,7 @@ export class BlobStore {
   }
 
   /**
-   * Puts the record first: another server that is removing the blob then puts back whatever it takes after this.
+   * Puts the record first: another server that is removing the blob then puts the blob back.
    * @param had - whether the owner had the blob before
    */
   async #recordAndPublish(

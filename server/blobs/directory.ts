@@ -168,7 +168,7 @@ export class BlobDirectory implements BlobBackend {
     await rm(this.#digestsPath(sha256), { force: true });
   }
 
-  /** All blobs, folder by folder. */
+  /** Lists the blobs, folder by folder. */
   async *list(): AsyncGenerator<BlobName> {
     for (const folder of await readdir(this.directory)) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue;

@@ -67,7 +67,7 @@ async function hashFile({
       }
       bytes += read;
       const aheadMs = (bytes / bytesPerSecond) * 1000 - (performance.now() - startedAt);
-      // Each small file takes its share of the rate, too.
+      // A small file takes its share of the rate, too.
       if (aheadMs > 0) await sleep(aheadMs);
       if (read < pieceBytes) break;
     }

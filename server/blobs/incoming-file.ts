@@ -40,7 +40,7 @@ export class IncomingFile {
 
   /**
    * Appends a stretch; the last one is verified together with all before.
-   * @throws EndedEarly when the source fails: the file has what came before, and another stretch may follow
+   * @throws EndedEarly when the source fails: the file has the bytes that came before, and another stretch may follow
    * @throws PlatformError HASH_MISMATCH, TOO_LARGE, …: the file is of no use any more
    */
   async append(source: ByteSource, { declaredSize, isLast, room }: Stretch): Promise<void> {

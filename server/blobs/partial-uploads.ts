@@ -4,7 +4,7 @@ import type { BlobOwner } from "../store/store.ts";
 import type { ByteSource } from "./each-chunk.ts";
 import type { IncomingFile } from "./incoming-file.ts";
 
-/** A partial upload without a byte for so long is let go of. */
+/** Time after the last byte at which a partial upload is removed. */
 const keptMs = 30 * 60_000;
 /** Partial uploads of one sender; a client has three under way. */
 const mostOfOwner = 16;
@@ -17,7 +17,7 @@ export interface PartialUpload {
   readonly file: IncomingFile;
   /** Bytes of the whole upload. */
   readonly size: number;
-  /** Gives back what is reserved for it. Called once. */
+  /** Gives back the reserved bytes of the quota. Called once. */
   readonly release: () => void;
 }
 
@@ -104,7 +104,7 @@ export class PartialUploads {
   }
 
   /**
-   * Lets go of partial uploads that do not move.
+   * Removes idle partial uploads.
    * @param all - also of those whose sender may come back soon, because their room is needed
    * @returns how many
    */

@@ -18,8 +18,8 @@ const free: Buffer[] = [];
  * Writes the bytes `[start, end)` of a file to a reply and ends it. All bytes pass through one buffer, filled again
  * once its bytes have left: a reader that stops reading holds 256 KiB, and the server takes 1.2 s of processor time
  * a GiB.
- * @param sink - calls back when it has let go of the bytes, as a socket does
- * @param isSound - whether the blob is what its name says; the last bytes wait for the answer, and are not sent after a no
+ * @param sink - calls back when it does not need the bytes any more, as a socket does
+ * @param isSound - whether the blob has the hash of its name; the last bytes wait for the answer, and are not sent after a no
  * @throws PlatformError NOT_FOUND, STORE_FAILED; an Error when the reader has gone
  */
 export async function sendFile(

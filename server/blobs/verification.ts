@@ -113,7 +113,7 @@ export class Verification {
     return found;
   }
 
-  /** Removes what was set aside of a blob that was put again, or is gone. */
+  /** Removes the damaged copy of a blob that was put again, or is gone. */
   async removeDamage(sha256: Sha256): Promise<void> {
     if (!this.#damaged.has(sha256)) return;
     await this.#backend.removeSetAside(sha256);

@@ -9,7 +9,7 @@ const keyedIdleMs = 30 * dayMs;
 
 /**
  * The reason to end an open job whose customer left in the middle of submitting (SPEC.md [KEY-3]); undefined before
- * its time limit. A job that is fed by another ends with that one.
+ * its time limit. A job that is fed by another job ends with that job.
  */
 export function whyAbandoned(
   { state, key, submittedAt, inputsFrom }: JobRow,

@@ -220,7 +220,7 @@ function namesBlobs({ outcome }: TaskResult): boolean {
   return !(outcome.output instanceof Uint8Array) || (outcome.refs?.length ?? 0) > 0;
 }
 
-/** Why the bytes of an output are no value; undefined when they are one, or stand in a blob. */
+/** Reason why the bytes of an output are no value; undefined for a value, and for an output in a blob. */
 function unreadable({ outcome }: TaskResult): string | undefined {
   if (outcome.state === "failed" || !(outcome.output instanceof Uint8Array)) return undefined;
   try {

@@ -49,7 +49,7 @@ export class ClientReads {
     return false;
   }
 
-  /** Permits what the scheduler's state does not show: blobs of a checkpoint, of a lease without a claim yet, uploads before a restart. */
+  /** Permits reads that the scheduler's state does not show: blobs of a checkpoint, of a lease without a claim yet, uploads before a restart. */
   async #isStored(client: ClientId, sha256: Sha256): Promise<boolean> {
     const customer = this.#customerOfCheckpoint(client, sha256);
     if (customer !== undefined && (await this.#store.getBlob(sha256, { customer }))) return true;

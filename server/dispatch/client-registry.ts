@@ -22,7 +22,7 @@ interface ClientRecord {
   connected: boolean;
   connectedAt: number;
   lastSeenAt: number;
-  /** When the connection ended, on the monotonic clock. */
+  /** Time at which the connection ended, on the monotonic clock. */
   leftAt: number;
   done: number;
   failed: number;

@@ -25,7 +25,7 @@ const sharedTries = 4;
 
 /**
  * The thin I/O shell around the pure scheduler: feeds it events, carries out its instructions against the store and the
- * sockets, and acknowledges only what the store has on disk (SPEC.md [DUR-2]).
+ * sockets, and acknowledges only results and submissions that the store has on disk (SPEC.md [DUR-2]).
  */
 export class Dispatcher {
   readonly scheduler: Scheduler;
@@ -88,7 +88,7 @@ export class Dispatcher {
     this.feed({ type: "leasingStopped" });
   }
 
-  /** Passes on what another server changed of a job that the scheduler knows. */
+  /** Passes on another server's changes of a job that the scheduler knows. */
   changeJob(row: JobRow): void {
     const known = this.scheduler.state.jobs.get(row.id)?.info;
     if (!known) return;

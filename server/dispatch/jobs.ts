@@ -52,7 +52,7 @@ export class Jobs {
     if (!hasEnded(row.state)) this.#dispatcher.feed({ type: "tasksAdded", job: row.id, again: true });
   }
 
-  /** Takes up what another server changed of a job. */
+  /** Takes up another server's changes of a job. */
   async takeNews(id: JobId, kinds: ReadonlySet<ChangeKind>): Promise<void> {
     const row = await this.#store.getJob(id);
     const isKnown = this.#dispatcher.scheduler.state.jobs.has(id);

@@ -45,7 +45,7 @@ const rejoinMs = 2500;
  */
 const believeMs = 120_000;
 
-/** Most jobs of which a server publishes what only it knows. */
+/** Most jobs of which a server publishes its own figures. */
 const publishedJobs = 200;
 
 /** Time without a change after which the standing of a volunteer or cohort is forgotten. */

@@ -37,7 +37,7 @@ export function firstWindowOf(epoch: number): number {
   return epoch * windowsOfEpoch + 1;
 }
 
-/** Brings what other servers changed, and what dead ones left, to this server (SPEC.md [SERVERS-6] and the following). */
+/** Brings changes of other servers, and the work that dead servers left, to this server (SPEC.md [SERVERS-6] and the following). */
 export class OtherServers {
   readonly #parts: Parts;
   /** Kinds of changes that are to be read again, by job. */

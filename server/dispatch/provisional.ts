@@ -26,7 +26,7 @@ interface Parts {
 /** Largest output in a blob that is compared otherwise than by its bits. */
 const comparedBytes = 16 * 1024 * 1024;
 
-/** Carries out what the scheduler decides about provisional results. */
+/** Carries out the scheduler's instructions about provisional results. */
 export class Provisional {
   readonly #parts: Parts;
 

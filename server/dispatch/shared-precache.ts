@@ -15,7 +15,7 @@ const problemsShown = 20;
 
 type Servers = Pick<ServerDirectory, "others" | "urlOf" | "self">;
 
-/** What another server tells of its clients. */
+/** The progress of the clients of another server. */
 interface Elsewhere {
   readonly since: number;
   progress: PrecacheProgress | undefined;
@@ -86,7 +86,7 @@ export class SharedPrecache implements StandingPrecache {
     for (const id of living) if (!this.#elsewhere.has(id)) void this.#follow(id);
   }
 
-  /** Has a server ask its clients, and takes what it tells until it tells no more. */
+  /** Has a server ask its clients, and reads their progress until the server's reply ends. */
   async #follow(id: string): Promise<void> {
     const url = this.#servers.urlOf(id);
     if (url === undefined || this.#servers.self === undefined) return;

@@ -22,7 +22,7 @@ const mostClients = 200;
 const mostIndexes = 800;
 const mostOpinions = 50;
 
-/** Gathers what the other servers are to be told. A lost message costs time, and no result. */
+/** Gathers news for the other servers. A lost message costs time, and no result. */
 export class Teller {
   readonly #store: SharedStore;
   readonly #log: Logger;

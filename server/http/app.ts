@@ -167,7 +167,7 @@ function refuseUnknownHosts(knowsHosts: KnowsHosts): RequestHandler {
   };
 }
 
-/** One error for all ended replies: an error for each, with its stack, would cost 30 µs. */
+/** The error of all ended replies: a new error for each, with its stack, would cost 30 µs. */
 const otherSideGone = new Error("The other side has gone.");
 
 function splitName(name: RouteName): { method: string; path: string } {

@@ -58,7 +58,7 @@ export class ItemWriter {
     if (!this.#res.write(chunk)) await drained(this.#res, this.#signal);
   }
 
-  /** Writes what there is, and lets others go on before the next chunk is made. */
+  /** Writes the chunk, and lets other readers have their turn before the next chunk is made. */
   async #writeChunk(): Promise<void> {
     await this.flush();
     await this.#turns.next();

@@ -8,7 +8,7 @@ export interface Metrics {
   readonly registry: Registry;
   /** Measures the time of every request under its route. */
   readonly time: RequestHandler;
-  /** All metrics in the text format, with current values of the platform. */
+  /** Text of all metrics, with current values of the platform. */
   scrape(platform: Platform, health?: Pick<Health, "check" | "freeBytes">): Promise<string>;
 }
 

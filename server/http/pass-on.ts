@@ -31,7 +31,7 @@ export function passOn(servers: TicketServers): RequestHandler {
     const id = secret === undefined ? undefined : serverOfTicket(secret);
     if (id === undefined || id === servers.id || req.headers[passedHeader] !== undefined) return next();
     const url = servers.urlOf(id);
-    // Its ticket ended with the server.
+    // The client's ticket ended with the server that gave the ticket.
     if (url === undefined) return next();
     if (count >= mostAtOnce)
       return next(new PlatformError("TOO_MANY", `${count} requests are being passed on to other servers.`));

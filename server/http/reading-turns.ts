@@ -22,7 +22,7 @@ export class ReadingTurns {
     return () => void this.#readers--;
   }
 
-  /** The share of a reader in what pages of results may hold in memory together. */
+  /** The share of a reader in the memory that pages of results may take together. */
   get share(): PageSize {
     const [bytes, items] = [pagesBytes / this.#readers, pagesItems / this.#readers];
     return {

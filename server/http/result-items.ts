@@ -63,7 +63,7 @@ export const ndjsonResults: ResultFormat = {
   keepAlive: "\n",
 };
 
-/** One JSON array. */
+/** Items as a JSON array. */
 export const jsonResults: ResultFormat = {
   contentType: "application/json; charset=utf-8",
   parts: itemEach((row) => jsonItem(row, "")),

@@ -39,7 +39,7 @@ export const securityHeaders: RequestHandler = (req, res, next) => {
  * @param others - other origins that the page may connect to
  */
 export function setPagePolicy(req: Request, res: Response, html = "", others: readonly string[] = []): void {
-  // Some browsers do not count a WebSocket to the page's own host as 'self'.
+  // Browsers may not count a WebSocket to the page's own host as 'self'.
   const host = isHost.test(req.host ?? "") ? req.host : undefined;
   const sockets = host ? ` ws://${host} wss://${host}` : "";
   res.setHeader(

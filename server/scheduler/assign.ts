@@ -67,7 +67,7 @@ function jobsToGive(state: State): Job[] {
   });
 }
 
-/** One turn of each client, until the queues are empty; true when any client was given a task. */
+/** Gives each client a turn, until the queues are empty; true when any client was given a task. */
 function goRound(state: State, clients: Iterable<Client>, jobs: readonly Job[]): boolean {
   let served = false;
   for (const client of clients) {
@@ -112,7 +112,7 @@ export function giveExcessBack(state: State): void {
   if (state.config.shared !== true) return;
   const demand = demandOf(state);
   for (const job of state.jobs.values()) {
-    // Twice what is claimed ahead: tasks do not go back and forth.
+    // Twice as many as are claimed ahead: tasks do not go back and forth.
     const most = 2 * shareOf(demand, job);
     if (job.queue.size <= most) continue;
     const indexes = job.queue
@@ -159,7 +159,7 @@ function windowOf(bytes: number, taskBytes: number): number {
 }
 
 /**
- * One turn of one client: tasks of one job, about {@link turnMs} of work; of the next job when the first has no task
+ * Gives a client a turn: tasks of one job, about {@link turnMs} of work; of the next job when the first has no task
  * for this client.
  */
 function giveTurn(state: State, client: Client, jobs: readonly Job[]): boolean {
@@ -255,7 +255,7 @@ function hasWork(state: State, job: Job): boolean {
   return job.audits.size > 0 || hasTasks(state, job);
 }
 
-/** A full quota stops tasks, and not the audits, which may find what strangers have filled it with wrong. */
+/** A full quota stops tasks, and not the audits, which may withdraw wrong results of strangers that fill the quota. */
 function hasTasks(state: State, job: Job): boolean {
   if (job.queue.size === 0 && job.overdue.size === 0 && job.seconds.size === 0) return false;
   return isHandedOut(state, job);
@@ -342,7 +342,7 @@ function anotherShouldTry(state: State, client: Client, task: Task): boolean {
     // The auditor takes no task that another trusted client tried.
     if (other.info.auditor && !job.suspects.has(task)) continue;
     if (other === client || triedBy.has(other.info.id) || !mayHaveTasks(state, other, job)) continue;
-    // Nobody waits for a client that waits itself: for another voice, or as one of two of a cohort that have not tried the task.
+    // The task waits for no client that waits itself: for another opinion, or as one of two of a cohort that have not tried the task.
     if (!isOfTriedCohort(other) || (hasTried && !cohortsWait)) return true;
   }
   return false;

@@ -101,7 +101,7 @@ function adopt(state: State, client: Client, key: LeaseKey): boolean {
     job.adopted.set(key.index, { client: id, attempt: key.attempt });
     return true;
   }
-  // Nobody chooses what to audit, least of all the author of the result.
+  // A client does not choose a task to audit, least of all the author of the result.
   if (task.audit || task.place === "settling" || task.leases.length > 1) return false;
   if (task.leases.some((lease) => lease.client === id)) return false;
   if (task.place === "queued") queueOf(task).take(task);

@@ -49,7 +49,7 @@ export interface SchedulerClientInfo {
   readonly slots: number;
   /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: readonly string[] | undefined;
-  /** The connection tells what the network has taken (`clientRead`), and gets no more than the network takes. */
+  /** Whether the connection tells how many bytes the network has taken (`clientRead`), and gets no more than the network takes. */
   readonly paced?: boolean | undefined;
 }
 
@@ -232,11 +232,11 @@ export type SchedulerEvent =
   | { readonly type: "clientMoved"; readonly client: ClientId }
   /** Tasks ended by results that another server took. */
   | { readonly type: "tasksEnded"; readonly job: JobId; readonly indexes: readonly TaskIndex[] }
-  /** Other servers have clients, which may give the opinions that clients of this one cannot give. */
+  /** Other servers have clients, which may give the opinions that clients of this server cannot give. */
   | { readonly type: "othersSeen" }
   /** Another server gave back tasks of the job that lack opinions. */
   | { readonly type: "tasksHandedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
-  /** The other servers took this one for dead: nothing is claimed any more. New windows are numbered from `firstWindow`. */
+  /** The other servers took this server for dead: nothing is claimed any more. New windows are numbered from `firstWindow`. */
   | { readonly type: "claimsLost"; readonly firstWindow: number }
   /** Time passed; to be sent about once a second. */
   | { readonly type: "timePassed" }

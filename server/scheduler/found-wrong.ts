@@ -7,7 +7,7 @@ import { auditInFull, giveUpResult, withdraw } from "./windows.ts";
 /** Consequences of a result that was found wrong (SPEC.md [VERIFY-4], [VERIFY-5]). */
 
 /**
- * Bans the author of a wrong result, withdraws everything provisional of that client, and has the pending newcomers of its cohort audited in full.
+ * Bans the author of a wrong result, withdraws all provisional results of that client, and has the pending newcomers of its cohort audited in full.
  * @param how - the result failed the kernel module's `check`, or differed from two audits
  */
 export function banStranger(state: State, window: Window, index: TaskIndex, how: "check" | "audit"): void {

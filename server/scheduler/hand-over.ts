@@ -22,7 +22,7 @@ export function handOver(state: State): void {
     if (quorumOf(job) === undefined || job.seconds.size === 0) continue;
     const cohorts = cohortsFor(state, job);
     if (cohorts === "any") continue;
-    // Each server has an auditor of its own for what is disputed.
+    // Each server has an auditor of its own for disputed tasks.
     const mayLeave = (task: Task): boolean => !state.config.auditors || !job.disputed.has(task);
     const left = job.seconds
       .peek(lookahead)

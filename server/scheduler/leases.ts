@@ -74,7 +74,7 @@ function returnCredit(state: State, client: Client | undefined, { workMs, cohort
   if (client) client.heldMs = Math.max(0, client.heldMs - workMs);
   if (!cohort) return;
   cohort.newcomersHold -= 1;
-  // Other newcomers of the cohort may wait for this room.
+  // The other newcomers of the cohort may wait for this room.
   state.supplyChanged = true;
 }
 
@@ -131,7 +131,7 @@ export function isBarred({ faults, delivered }: Client, job: Job): boolean {
   return count >= faultsBarred && count * 10 > delivered;
 }
 
-/** To be called after every change of what a client would take. */
+/** To be called after every change of a client's credit. */
 export function noteCredit(state: State, client: Client): void {
   if (spareCredit(client) > 0) {
     if (state.newlyHungry.has(client)) return;

@@ -69,7 +69,7 @@ export function endElsewhere(state: State, job: Job, indexes: readonly TaskIndex
       job.adopted.delete(index);
       state.out.push({ type: "sendCancel", client: adopted.client, job: job.id, indexes: [index] });
     }
-    // The store tells of a result on its way there what became of it.
+    // The store's answer ends a task whose result is on its way to the store.
     if (job.tasks.get(index)?.place !== "settling") endTask(state, job, index);
   }
 }

@@ -16,7 +16,7 @@ export interface Lease {
   readonly client: ClientId;
   readonly attempt: number;
   readonly leasedAt: number;
-  /** When the lease lapses although its client lives. */
+  /** Time at which the lease lapses although its client lives. */
   readonly expiresAt: number;
   progress: number;
   /** Number of rounds of the client's slots before the task's turn. */
@@ -188,7 +188,7 @@ export interface Job {
   readonly disputed: Set<Task>;
   /** Opinions on tasks of a job with a quorum. */
   readonly opinions: Map<TaskIndex, Opinion[]>;
-  /** When tasks with opinions were handed over from server to server. */
+  /** Time of the last hand-over of tasks with opinions from server to server. */
   readonly handedOver: Map<TaskIndex, number>;
   /** Windows of provisional results by number, and the open ones by client. */
   readonly windows: Map<number, Window>;
@@ -196,9 +196,9 @@ export interface Job {
   doubt: Doubt;
   /** Clients that were banned for wrong results. */
   readonly banned: Set<ClientId>;
-  /** When a trusted client that may run the job was last seen. */
+  /** Time at which a trusted client that may run the job was last seen. */
   trustedAt: number;
-  /** When such a client was last looked for. */
+  /** Time of the last search for such a client. */
   trustedLookedAt: number;
   /** True when the last claim emptied the store. */
   exhausted: boolean;
@@ -235,7 +235,7 @@ export interface Job {
 
 export interface Client {
   info: SchedulerClientInfo;
-  /** When the connection broke; undefined while connected. */
+  /** Time at which the connection broke; undefined while connected. */
   vanishedAt: number | undefined;
   /** Most leases that the client asks to hold. */
   wanted: number;
@@ -248,7 +248,7 @@ export interface Client {
   refsCached: number;
   /** Bound on the leases of a stranger; undefined for a trusted client, whose only bound is `wanted`. */
   credit: Credit | undefined;
-  /** Bytes of inline values that were given and not read yet; stays 0 where the connection does not tell what is read. */
+  /** Bytes of inline values that were given and not read yet; stays 0 where the connection does not count read bytes. */
   unreadBytes: number;
   /** Expected work of the held leases. */
   heldMs: number;
@@ -322,7 +322,7 @@ export interface State {
   readonly full: Set<string>;
   /** Number of the connected clients' slots, as of a moment ago. */
   slots: { readonly count: number; readonly countedAt: number };
-  /** When tasks that run long were last looked for. */
+  /** Time of the last search for tasks that run long. */
   speculatedAt: number;
   /** Jobs whose claims rest until the next second. */
   readonly resting: Set<JobId>;

@@ -2,7 +2,7 @@
 const journeyMs = 1000;
 
 /**
- * A reported run time within what the server's own clock allows (SPEC.md [KERNEL-8]): a client may report too much, and too little.
+ * A reported run time within the bounds of the server's own clock (SPEC.md [KERNEL-8]): a client may report too much, and too little.
  * @param heldMs - time from the lease to the result
  * @param rounds - rounds of the client's slots before the task's turn
  */

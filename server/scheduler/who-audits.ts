@@ -5,7 +5,7 @@ import type { Client, Job, State, Window } from "./state.ts";
 /** A trusted client that left is waited for, before audits go to strangers or are given up. */
 const trustedReturnMs = 15 * 60_000;
 
-/** Whether somebody is there, or may be called, that audits the window. */
+/** Whether a client can be expected that audits the window. */
 export function canAudit(state: State, { job, cohort }: Window): boolean {
   return isTrustedExpected(state, job) || isOtherCohortThere(state, job, cohort);
 }
@@ -25,7 +25,7 @@ function suitsAuditor({ info: { requires, descriptor } }: Job): boolean {
   return kind === "node" && !webgpu && descriptor.signature === undefined;
 }
 
-/** Whether somebody is there, or may be called, that calls functions of the kernel module (SPEC.md [VERIFY-8]). */
+/** Whether a client can be expected that calls functions of the kernel module (SPEC.md [VERIFY-8]). */
 export function isInspectorExpected(state: State, job: Job): boolean {
   if (state.config.auditors && suitsAuditor(job)) return true;
   for (const client of state.clients.values())

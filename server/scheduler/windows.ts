@@ -214,7 +214,7 @@ function startAudits(state: State, window: Window): void {
 }
 
 /**
- * Nobody is there who could audit the window: its results are accepted unverified (SPEC.md [VERIFY-6]), but for those that a trusted client
+ * Ends the audits of a window that has no auditor: its results are accepted unverified (SPEC.md [VERIFY-6]), but for those that a trusted client
  * contradicted.
  */
 function giveUpAudits(state: State, window: Window): void {

@@ -3,7 +3,7 @@ import type { ServerMessage } from "../../shared/wire/protocol.ts";
 
 /** The server's end of a client's socket, as the dispatcher sees it. */
 export interface ClientConnection {
-  /** Whether the connection tells what its network has taken (`ConnectionServices.onRead`). */
+  /** Whether the connection tells how many bytes its network has taken (`ConnectionServices.onRead`). */
   readonly paced?: boolean;
   /** Queues a message; messages of one event-loop turn leave as one frame. Never throws. */
   send(message: ServerMessage): void;

@@ -25,7 +25,7 @@ type ConnectionState =
 const helloTimeoutMs = 10_000;
 /** A connection that is over is cut when it has not closed after this. */
 const closeTimeoutMs = 2000;
-/** A client is asked whether it lives every so many signs of life: an answer each would double what 10,000 idle clients cost. */
+/** A client is asked whether it lives every so many signs of life: an answer each would double the cost of 10,000 idle clients. */
 const beatsPerPing = 4;
 
 /** The keeper of all connections. */
@@ -35,7 +35,7 @@ export interface ConnectionOwner {
   closed(connection: SocketConnection): void;
 }
 
-/** One client connection: from `hello` to the close frame. */
+/** A client connection, from `hello` to the close frame. */
 export class SocketConnection implements ClientConnection {
   readonly paced = true;
   readonly address: string;
@@ -77,7 +77,7 @@ export class SocketConnection implements ClientConnection {
       () => this.refuse(new PlatformError("TIMED_OUT", "No hello arrived within ten seconds of connecting.")),
       helloTimeoutMs,
     );
-    // One listener for liveness and owner: a second listener of an event costs each connection 150 bytes. It stands in front of the
+    // Liveness and owner share a listener: a second listener of an event costs each connection 150 bytes. It stands in front of the
     // listener of ws, which may complete a message with this very chunk.
     network.prependListener("data", (chunk: Buffer) => {
       this.#liveness.received(chunk.length);

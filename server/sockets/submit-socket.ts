@@ -27,7 +27,7 @@ interface Parts {
 }
 
 /**
- * One customer's WebSocket for the tasks of one job. Packs are taken one after another. A refused pack ends the
+ * The WebSocket of a customer for the tasks of one job. Packs are taken one after another. A refused pack ends the
  * submit socket: the customer posts the pack again, and the reply to the POST says why in full.
  */
 export class SubmitSocket {

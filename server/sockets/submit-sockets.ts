@@ -48,7 +48,7 @@ export class SubmitSockets implements UpgradeEndpoint {
     handleProtocols: (offered) => (offered.has(submitSubprotocol) ? submitSubprotocol : false),
   });
   readonly #open = new Set<SubmitSocket>();
-  /** One for each token that ever opened a submit socket: a new socket brings no new burst. */
+  /** Rates by token, kept when a submit socket closes: a new socket brings no new burst. */
   readonly #buckets = new Map<string, TokenBucket>();
   /** Upgrades asked for from each address in this minute. */
   readonly #asked = new Map<string, number>();

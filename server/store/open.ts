@@ -30,7 +30,7 @@ export async function openStore(
   return openPostgresStore(address, { ...options, name: hostname() });
 }
 
-/** Tells the other servers of a shared store under which addresses clients reach this one. */
+/** Tells the other servers of a shared store under which addresses clients reach this server. */
 export async function introduce(store: Store, urls: readonly string[]): Promise<void> {
   if (isShared(store)) await store.introduce(hostname(), urls);
 }

@@ -6,7 +6,7 @@ import type { ChangeKind, Store } from "./store.ts";
 export interface News {
   readonly jobs: readonly { readonly id: JobId; readonly kinds: readonly ChangeKind[] }[];
   readonly kinds: readonly ("tokens" | "bans")[];
-  /** All jobs that have not ended, as of a poll: what is known of others is old. */
+  /** Jobs that have not ended, as of a poll: cached rows of other jobs are old. */
   readonly active?: ReadonlySet<JobId>;
 }
 
@@ -20,7 +20,7 @@ export interface ServerRow {
   readonly live: boolean;
   /** Time since it renewed its row. */
   readonly silentMs: number;
-  /** Its published figures, in JSON; empty before the first time. */
+  /** The server's published figures, in JSON; empty before the first time. */
   readonly about: string;
 }
 
@@ -41,7 +41,7 @@ export interface SharedStore extends Store {
    * wrong about this is fenced, so that nothing that it writes counts.
    */
   readonly leads: boolean;
-  /** Calls back with what other servers changed, mostly within milliseconds of their commit, and with claims that servers left when they died. */
+  /** Calls back with changes of other servers, mostly within milliseconds of their commit, and with claims that servers left when they died. */
   onNews(listener: (news: News) => void): void;
   /**
    * Calls back when this server was silent for so long that the others took it for dead: all its claims are gone, and it goes on as a new
@@ -54,7 +54,7 @@ export interface SharedStore extends Store {
   servers(): Promise<ServerRow[]>;
   /** Tells the others how clients reach this server. */
   introduce(name: string, urls: readonly string[]): Promise<void>;
-  /** Publishes what only this server knows, in its row. */
+  /** Publishes figures of this server in its row. */
   publish(about: string): Promise<void>;
   /** Calls back with the epochs of the living servers, once they are known and whenever they change. */
   onServers(listener: (live: ReadonlySet<number>) => void): void;

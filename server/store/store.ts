@@ -72,7 +72,7 @@ export interface Store {
    * those of its source
    */
   requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;
-  /** Forgets a job with its tasks, results, checkpoints and references. What it has for jobs that it feeds is passed on before, if their quota lets it. */
+  /** Forgets a job with its tasks, results, checkpoints and references. Outputs for jobs that it feeds are passed on before, if their quota lets them. */
   deleteJob(id: JobId): Promise<void>;
 
   /**
@@ -291,13 +291,13 @@ export interface JobRow extends NewJob {
   /** Sequence number of the newest outcome, 0 before the first. */
   readonly lastSeq: number;
   readonly endedAt: number | undefined;
-  /** When the job was made, last took a task (to the hour for repeats), or was requeued. */
+  /** Time at which the job was made, last took a task (to the hour for repeats), or was requeued. */
   readonly submittedAt: number;
   /** Bytes of inputs outside blobs. */
   readonly inputBytes: number;
   /** Bytes of outputs outside blobs, and of failures. */
   readonly outputBytes: number;
-  /** Why a quarantined or blocked job ended. */
+  /** Reason of the end of a quarantined or blocked job. */
   readonly reason: TaskFailure | undefined;
   /** Number of tasks without an outcome that have a provisional result. */
   readonly provisional: number;
@@ -345,7 +345,7 @@ export interface WindowName {
 
 export interface ProvisionalWindow extends WindowName {
   readonly job: JobId;
-  /** When the first result came, in ms since the epoch. */
+  /** Time of the first result, in ms since the epoch. */
   readonly at: number;
   /** In order of delivery. */
   readonly indexes: readonly TaskIndex[];

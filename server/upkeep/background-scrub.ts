@@ -4,9 +4,9 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { scrub } from "./scrub.ts";
 
-/** The server has other things to do when it starts. */
+/** The first pass waits, because a server that starts has clients and customers to serve. */
 const defaultRestMs = 10 * 60_000;
-/** A pass begins at most this often: everything is read once a month, or as often as the rate lets it. */
+/** A pass begins at most this often: records and blobs are read once a month, or as often as the rate lets it. */
 const passMs = 30 * 24 * 3_600_000;
 /** A timer of more than 24.8 days ends at once. */
 const longestSleepMs = 24 * 3_600_000;
@@ -25,7 +25,7 @@ type Parts = Omit<
 };
 
 /**
- * Verifies everything that is stored, slowly, as long as the server runs; blobs only where their medium does not verify itself.
+ * Verifies all records and blobs, slowly, as long as the server runs; blobs only where their medium does not verify itself.
  * @returns a function that ends that
  */
 export function scrubInBackground(parts: Parts): () => void {

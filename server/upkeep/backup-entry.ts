@@ -18,7 +18,7 @@ export interface BackupRequest {
   readonly target: string;
   /** The copy of the database, under a name of its own. */
   readonly copy: string;
-  /** Its name in the backup. */
+  /** Name of the database in the backup. */
   readonly name: string;
   readonly dataDirectory: string;
   readonly blobDirectory: string;
@@ -147,7 +147,7 @@ async function writeManifest(target: string, manifest: Manifest): Promise<void> 
   syncFolder(target);
 }
 
-/** Removes the database of the backup before, and blobs that are not in this one. */
+/** Removes the database of the earlier backup, and blobs that are not in the new backup. */
 async function removeOthers(
   target: string,
   kept: ReadonlySet<string>,

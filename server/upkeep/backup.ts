@@ -78,7 +78,7 @@ async function checkTarget(target: string, used: string): Promise<void> {
   }
 }
 
-/** Whether a file may be what an interrupted first backup left, or a file system's own. */
+/** Whether a file may be of an interrupted first backup, or a file system's own. */
 function isOurs(name: string): boolean {
   return name === "lost+found" || name === "blobs" || /^manyhands-[0-9a-f]{8}\.(sqlite|blobs)/.test(name);
 }

@@ -22,7 +22,7 @@ interface ScrubOptions {
 }
 
 /**
- * Reads everything that is stored and compares it with its checksums and hashes; what is damaged is set aside or reported as by any
+ * Reads all records and blobs and compares them with their checksums and hashes; damaged ones are set aside or reported as by any
  * reader (SPEC.md [ROT-7]).
  */
 export async function scrub(options: ScrubOptions): Promise<ScrubProgress> {

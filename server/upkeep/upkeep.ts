@@ -28,7 +28,7 @@ export class Upkeep {
     this.#parts = parts;
   }
 
-  /** Verifies everything that is stored, as fast as the disk is. */
+  /** Verifies all records and blobs, as fast as the disk is. */
   scrub(following: Following<ScrubProgress>): Promise<ScrubProgress> {
     return scrub({ ...this.#parts, ...following });
   }

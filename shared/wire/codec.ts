@@ -85,7 +85,7 @@ function clipped(place: string): string {
 }
 
 /**
- * Decodes what {@link encodeValue} made. Every array in the value has a buffer of its own, exactly its bytes.
+ * Decodes bytes of {@link encodeValue}. Every array in the value has a buffer of its own, exactly its bytes.
  * @throws PlatformError BAD_REQUEST when the bytes are not one encoded value
  */
 export function decodeValue(bytes: Uint8Array): Value {

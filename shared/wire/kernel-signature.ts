@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { limits } from "../limits.ts";
 import { text } from "./task.ts";
 
-/** Most keys that one client trusts. */
+/** Most keys that a client trusts. */
 export const trustedKeys = 64;
 
 /** A public key: 32 bytes in base64url. */

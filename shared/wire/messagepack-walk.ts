@@ -1,6 +1,6 @@
 import { limits } from "../limits.ts";
 
-/** Bounds of a MessagePack value, whatever its source. */
+/** Bounds of a MessagePack value of any source. */
 export interface MessagePackBounds {
   /** Levels of nested containers. */
   readonly depth: number;
@@ -71,7 +71,7 @@ const outerIsMap: boolean[] = [];
  * A number or a string takes 10 ns, an object of four members 0.1 µs.
  *
  * @param extension - given for values: the rule of extensions, and keys must be text
- * @throws Error saying what is wrong; {@link BeyondBounds} also when the end is not there yet
+ * @throws Error naming the fault; {@link BeyondBounds} also when the end is not there yet
  */
 export function endOfMessagePack(
   bytes: Uint8Array,

@@ -33,7 +33,7 @@ export {
  */
 export const protocolVersion = 4;
 
-/** The WebSocket subprotocol. The version is in `hello` instead, so that an old client can be told what to do. */
+/** The WebSocket subprotocol. The version is in `hello` instead, so that an old client gets a refusal with a remedy. */
 export const subprotocol = "manyhands";
 
 /** Path of the client WebSocket. */
@@ -180,7 +180,7 @@ const serverMessages = [
     job: jobDescriptorSchema,
     tasks: leasedTasksSchema,
   }),
-  /** These results are on disk, or were dropped as duplicates: the client may forget them. */
+  /** Acknowledges results that are on disk, or were dropped as duplicates: the client may forget them. */
   v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
   /** Stops these tasks: the worker is terminated, and no result is reported. Absent `indexes`: every task of the job. */
   v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
@@ -229,7 +229,7 @@ export function decodeClientFrame(frame: Uint8Array): ClientMessage[] {
   return decodeFrame(frame, clientFrameSchema, refuseOtherVersions);
 }
 
-/** A hello of another version need not have the shape of this one. */
+/** A hello of another version need not have the shape of a hello of this version. */
 function refuseOtherVersions(raw: unknown): void {
   const first: unknown = Array.isArray(raw) ? raw[0] : undefined;
   if (typeof first !== "object" || first === null) return;

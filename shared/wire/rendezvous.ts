@@ -35,12 +35,12 @@ export function formatRendezvous(rendezvous: Rendezvous): string {
 
 /**
  * Reads the text of a rendezvous file.
- * @throws PlatformError BAD_OPTION that says what is wrong with the text
+ * @throws PlatformError BAD_OPTION that names the fault of the text
  */
 export function parseRendezvous(text: string, file: string): Rendezvous {
   let value: unknown;
   try {
-    // Some editors put a byte-order mark in front.
+    // Editors may put a byte order mark in front.
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     throw notOne(file, "it is no JSON");

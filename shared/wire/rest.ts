@@ -27,7 +27,7 @@ export const contentTypes = {
   resultPack: "application/x-manyhands-results",
 } as const;
 
-/** Which clients may run a job. */
+/** Demands on the clients that may run a job. */
 const requirementsSchema = v.strictObject({
   kind: v.optional(v.picklist(["browser", "node"])),
   /** Memory in MB that a slot of the client must have. */
@@ -122,7 +122,8 @@ const jobOptionsSchema = v.strictObject({
    */
   inputsFrom: v.optional(jobIdSchema),
   /**
-   * Each input is the array of the outputs of so many neighbouring tasks of `inputsFrom`, the last of fewer. Absent: an input is one output.
+   * Number of neighbouring tasks of `inputsFrom` whose outputs, as an array, are one input; the last input may have fewer. Absent: an
+   * input is one output.
    */
   outputsPerTask: v.optional(integer(2, limits.outputsPerTask)),
 });
@@ -147,7 +148,7 @@ export const createJobSchema = v.strictObject({
 /** A line of `POST /api/jobs/{id}/tasks` in NDJSON. Tasks without `index` continue the numbering after the last task. */
 export const taskLineSchema = v.strictObject({ index: v.optional(taskIndexSchema), input: v.unknown() });
 
-/** One item of the MessagePack stream of `POST /api/jobs/{id}/tasks`. */
+/** Item of the MessagePack stream of `POST /api/jobs/{id}/tasks`. */
 export const taskItemSchema = v.strictObject({
   index: taskIndexSchema,
   input: v.union([
@@ -251,7 +252,7 @@ export const taskFailureSchema = v.object({
   client: v.optional(v.string()),
 });
 /**
- * Why a task failed for good. `lost`: its clients went away; `quarantined`: its kernel killed several distinct clients;
+ * Kind of a failure for good. `lost`: the task's clients went away; `quarantined`: its kernel killed several distinct clients;
  * `blocked`: a job that its job came after did not finish well.
  */
 export type TaskFailure = v.InferOutput<typeof taskFailureSchema>;
@@ -338,7 +339,7 @@ export const provisionalLineSchema = v.object({
   /** The stranger that computed the result. */
   client: v.string(),
   output: v.optional(v.unknown()),
-  /** Why the output cannot be read. */
+  /** Reason why the output cannot be read. */
   message: v.optional(v.string()),
 });
 export type ProvisionalLine = v.InferOutput<typeof provisionalLineSchema>;
@@ -347,8 +348,8 @@ const provisionalNoticeEntries = { index: taskIndexSchema, client: v.string() };
 
 /**
  * An item of `GET /api/jobs/{id}/provisional?follow=1`. The reply begins with `snapshot`, the present results and `current`;
- * then come results and notices as things happen, each batch with another `current`. A reader that is far behind gets `snapshot` again
- * instead of what it missed: a result that it was given before and that is not there at `current` is over.
+ * then come new results and notices, each batch with another `current`. A reader that is far behind gets `snapshot` again
+ * instead of the missed items: an earlier result that is not among the results before `current` is no longer provisional.
  */
 export const followedProvisionalSchema = v.variant("state", [
   provisionalLineSchema,
@@ -358,7 +359,7 @@ export const followedProvisionalSchema = v.variant("state", [
   v.object({ state: v.literal("withdrawn"), ...provisionalNoticeEntries }),
   /** The present results follow; none of them is an outcome with a sequence number up to `seq`. */
   v.object({ state: v.literal("snapshot"), seq: v.number() }),
-  /** All that happened up to the outcome with the sequence number `seq` is told. */
+  /** The reply has told every change up to the outcome with the sequence number `seq`. */
   v.object({ state: v.literal("current"), seq: v.number() }),
   /** The job has ended, and with it the reply. */
   v.object({ state: v.literal("end"), job: v.picklist(jobStates) }),
@@ -517,7 +518,7 @@ export const statusSchema = v.object({
 });
 export type ServerStatus = v.InferOutput<typeof statusSchema>;
 
-/** Progress of a verification of everything stored: a line of the answer to `POST /api/scrub`. */
+/** Progress of a verification of all records and blobs: a line of the answer to `POST /api/scrub`. */
 export const scrubProgressSchema = v.object({
   done: v.boolean(),
   /** Records of the database that were read: packs of inputs or outputs, checkpoints, kernels. */
@@ -527,7 +528,7 @@ export const scrubProgressSchema = v.object({
   bytes: v.number(),
   /** Records that were found damaged and were not known to be. */
   damagedRecords: v.number(),
-  /** All blobs that are set aside, up to 100. */
+  /** Blobs that are set aside, up to 100. */
   damagedBlobs: v.array(sha256Schema),
 });
 export type ScrubProgress = v.InferOutput<typeof scrubProgressSchema>;
@@ -549,7 +550,7 @@ export const backupProgressSchema = v.object({
   copiedBytes: v.number(),
   /** Blobs that are damaged or missing on the server, and so in the backup. */
   missing: v.array(sha256Schema),
-  /** Why the backup failed; the last line then. The earlier backup is whole. */
+  /** Failure of the backup, in the last line. The earlier backup is whole. */
   failure: v.optional(
     v.object({ code: v.string(), message: v.string(), remedy: v.string(), retryable: v.boolean() }),
   ),

@@ -66,7 +66,7 @@ type ResultExtra = NonNullable<ResultPackForm["extras"]>[number];
 /** The content of a frame of a result stream: results, or a line about the job as in the other forms. */
 export const resultFrameSchema = v.union([resultPackSchema, resultLineSchema]);
 
-/** Each frame of a stream of packs begins with its length, in four bytes, highest first. */
+/** Bytes of the length with which each frame of a stream of packs begins, highest byte first. */
 export const frameHeadBytes = 4;
 /** An empty frame has no meaning. The server sends one now and then so that no proxy takes the connection for dead. */
 export const emptyFrame = new Uint8Array(frameHeadBytes);

@@ -24,7 +24,7 @@ export const leaseKeySchema = v.strictObject({
 export type LeaseKey = v.InferOutput<typeof leaseKeySchema>;
 
 /**
- * How an attempt failed. `crash`: the kernel ended the sandbox (out of memory, abort); `memory`: the kernel went over
+ * Kind of an attempt's failure. `crash`: the kernel ended the sandbox (out of memory, abort); `memory`: the kernel went over
  * `memoryMb`; `unserialisable`: an input or output is no value; `refused`: the kernel does not load.
  */
 export const failureKinds = [
@@ -38,7 +38,7 @@ export const failureKinds = [
 ] as const;
 export type FailureKind = (typeof failureKinds)[number];
 
-/** Why an attempt failed, as the kernel's author needs it. */
+/** Failure of an attempt, for the author of the kernel. */
 export const failureSchema = v.strictObject({
   kind: v.picklist(failureKinds),
   message: text(limits.messageChars),

@@ -15,7 +15,7 @@ const { defineProperty } = Object;
 // A string may begin with U+FEFF, which the default decoder would drop.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const readText = decoder.decode.bind(decoder);
-// oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
+// oxlint-disable-next-line typescript/unbound-method -- each call binds its own object
 const copyOf = Function.prototype.call.bind(Uint8Array.prototype.slice) as (
   bytes: Uint8Array,
   from: number,
@@ -39,7 +39,7 @@ const knownKeys: (KnownKey | undefined)[] = Array<undefined>(256).fill(undefined
 
 /**
  * Checks that bytes are a value that {@link decode} reads, without decoding them.
- * @throws Error saying what is wrong
+ * @throws Error naming the fault
  */
 export function checkEncodedValue(bytes: Uint8Array): void {
   checkMessagePack(bytes, messagePackBounds.value, isValueExtension);

@@ -10,7 +10,7 @@ const { isSafeInteger, isNaN } = Number;
 /** The bits of the canonical NaN. Engines may write a NaN with other bits. */
 const theNaN = 0x7ff8n << 48n;
 const isView = ArrayBuffer.isView.bind(ArrayBuffer);
-// oxlint-disable-next-line typescript/unbound-method -- bound to whatever it is called with
+// oxlint-disable-next-line typescript/unbound-method -- each call binds its own object
 const isEnumerable = Function.prototype.call.bind(objectPrototype.propertyIsEnumerable) as (
   object: object,
   key: PropertyKey,

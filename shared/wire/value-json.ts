@@ -65,7 +65,7 @@ function read(json: unknown, depth: number): Value {
   return readObject(json as Record<string, unknown>, depth);
 }
 
-/** Plain JSON is a value already: a container is copied when something in it reads as something else. */
+/** Plain JSON is a value already: a container is copied when a member reads as another value. */
 function readArray(json: readonly unknown[], depth: number): Value {
   let copy: Value[] | undefined;
   for (const [at, item] of json.entries()) {

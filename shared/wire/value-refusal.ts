@@ -14,7 +14,7 @@ const hints: Readonly<Record<string, string>> = {
   Boolean: "send true or false itself",
 };
 
-/** Names a thing that is no value, and the form to send instead where there is one. */
+/** Message about a JavaScript object that is no value, with the form to send instead where such a form exists. */
 export function refusalOf(thing: unknown): string {
   if (typeof thing === "bigint")
     return `the BigInt ${thing}n is not a value (send a string, or a BigInt64Array)`;

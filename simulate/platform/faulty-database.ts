@@ -14,7 +14,7 @@ export interface DiskRates {
   readonly statement: number;
   /** COMMIT fails, and nothing of it is on disk. */
   readonly commit: number;
-  /** The server dies in COMMIT: before anything is on disk, or after all of it is and before anybody is told. */
+  /** The server dies in COMMIT: before a row is on disk, or after all rows are and before a client or customer is told. */
   readonly crashBefore: number;
   readonly crashAfter: number;
   /**
@@ -32,7 +32,7 @@ export class CrashError extends Error {
 }
 
 /**
- * The disk of a server: an SQLite database in memory, which outlives the processes that open it. A crash loses what was not committed:
+ * The disk of a server: an SQLite database in memory, which outlives the processes that open it. A crash loses rows that were not committed:
  * SQLite discards a torn transaction when it opens the log.
  */
 export class Disk {

@@ -1,7 +1,7 @@
 import { moduleOfFunction } from "../../customer/kernel/function-source.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 
-/** A kernel of the world: the function that its customers submit, which also says what is true. */
+/** A kernel of the world: the function that its customers submit, which also computes the true output. */
 export interface SimulatedKernel {
   readonly given: (input: number) => Value;
   /** Median run time. */

@@ -50,7 +50,7 @@ export class Ledger {
     this.#plans = plans;
   }
 
-  /** Notes what a customer asks for, before it is known whether the request arrives. */
+  /** Notes a customer's request, before it is known whether the request arrives. */
   asked({ method, path }: SimulatedRequest): void {
     const [, , id = "", verb = ""] = path.split(/[/?]/);
     const record = this.#jobs.get(id as JobId);

@@ -13,7 +13,7 @@ export interface PlatformFlags {
   readonly bail: boolean;
 }
 
-/** Runs worlds and prints what they did. Exits with 1 when a rule was broken. */
+/** Runs worlds and prints their reports. Exits with 1 when a rule was broken. */
 export async function runPlatform(kind: WorldKind, flags: PlatformFlags): Promise<void> {
   if (flags.steps) return showSteps({ kind, seed: flags.seed ?? 0 });
   const first = flags.seed ?? 0;

@@ -6,7 +6,7 @@ import { Process } from "./virtual-time.ts";
 import type { Volunteer } from "./volunteer.ts";
 import type { World } from "./world.ts";
 
-/** Makes things go wrong for a while, and then mends all. */
+/** Causes faults for a while, and then mends them. */
 export class Misfortunes {
   readonly #world: World;
   readonly #process = new Process("misfortune");

@@ -4,7 +4,7 @@ import type { Process, VirtualTime } from "./virtual-time.ts";
 export interface Host {
   readonly name: string;
   readonly address: string;
-  /** Nothing passes between the host and others before this time; TCP sends it again until then. */
+  /** Time before which no packet passes between the host and others; TCP sends packets again until then. */
   cutUntil: number;
 }
 

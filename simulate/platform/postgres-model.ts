@@ -132,7 +132,7 @@ export class PostgresModel {
     this.#trace.fault(kind);
   }
 
-  /** Waits for the sessions that hold what a session needs. @throws Error of a deadlock */
+  /** Waits for the sessions that hold the locks that a session needs. @throws Error of a deadlock */
   mustWait(session: Session, holders: readonly Session[]): boolean {
     if (holders.length === 0) return false;
     session.waitsFor = holders;
@@ -278,7 +278,7 @@ export class Session {
     if (this.#batches.length === 1) this.run();
   }
 
-  /** Runs what was received, until a statement has to wait. */
+  /** Runs received statements, until a statement has to wait. */
   run(): void {
     if (this.#idleTimer) this.#idleTimer.run = undefined;
     for (let batch = this.#batches[0]; batch; batch = this.#batches[0]) {

@@ -17,7 +17,7 @@ import type { Store } from "../../server/store/store.ts";
 import { must } from "./ledger.ts";
 import { prepare } from "./postgres-statements.ts";
 
-/** Reads what is committed in the model of PostgreSQL, in no time. */
+/** Reads committed rows of the model of PostgreSQL, in no time. */
 class Reader extends SqlStore {
   protected readonly parts = readingParts();
   readonly #connection: DatabaseSync;

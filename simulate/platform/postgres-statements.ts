@@ -44,7 +44,7 @@ const specials: readonly Special[] = [
   ],
 ];
 
-/** Words of PostgreSQL, and what the model has for them. Times are in milliseconds. */
+/** Words of PostgreSQL, and their counterparts in the model. Times are in milliseconds. */
 const words: readonly (readonly [RegExp, string])[] = [
   [/\$\$[\s\S]*?\$\$/g, ""],
   [/CREATE FUNCTION[^;]*;/g, ""],

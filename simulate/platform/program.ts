@@ -112,7 +112,7 @@ export class Program implements Host {
       await wait(atMs);
       await job.pause();
       await wait(pauseMs);
-      // Again and again: what an earlier life of the program asked for may arrive late.
+      // Resuming is repeated: a pause that the program asked for before its restart may arrive late.
       for (; !reading.isOver; await wait(20_000)) await job.resume();
     };
     if (pauseAtMs !== undefined) quietly(pauseForAWhile(pauseAtMs));

@@ -9,7 +9,7 @@ import type { Process, VirtualTime } from "./virtual-time.ts";
 export interface Conduct {
   /** Factor of the run time of its tasks. */
   readonly slowness: number;
-  /** Each output is wrong; all liars of a world tell the same lie. */
+  /** The sandbox gives wrong outputs; all liars of a world give the same. */
   readonly lies: boolean;
   /** Takes tasks and computes none. */
   readonly hoards: boolean;

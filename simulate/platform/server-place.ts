@@ -11,7 +11,7 @@ export class ServerPlace {
   process: Process;
   /** The client that the server starts beside itself, and its token. */
   auditor: { readonly tokenId: string; readonly volunteer: Volunteer } | undefined;
-  /** Nothing passes between the server and its database before this time. */
+  /** Time before which no packet passes between the server and its database. */
   cutUntil = 0;
   #lives = 0;
   #links: SocketLink[] = [];

@@ -31,7 +31,7 @@ interface Outside {
 const identityKey = createHash("sha256").update("identities").digest();
 
 /**
- * One life of a server, from its start to its end or crash: its real store, dispatcher, scheduler, gate and connections, wired as in
+ * A server process, from its start to its end or crash: its real store, dispatcher, scheduler, gate and connections, wired as in
  * server/server.ts.
  */
 export class ServerProcess implements Acceptor, Answerer {
@@ -73,7 +73,7 @@ export class ServerProcess implements Acceptor, Answerer {
     this.#heartbeats = new Heartbeats(this.#connections, options.heartbeatMs, (one) => one.heartbeat());
   }
 
-  /** Starts a server on what is stored. @throws PlatformError when the disk or database fails */
+  /** Starts a server on the stored database and blobs. @throws PlatformError when the disk or database fails */
   static async start(
     process: Process,
     place: string,
@@ -115,7 +115,7 @@ export class ServerProcess implements Acceptor, Answerer {
 
   checkInvariants(): void {
     const { state } = this.platform.dispatcher.scheduler;
-    // Each event makes a list of its own.
+    // The scheduler makes a new list for each event.
     if (state.out === this.#checked) return;
     this.#checked = state.out;
     checkInvariants(state);

@@ -117,7 +117,7 @@ export class SocketLink {
     this.#toClientEnd(1006, "");
   }
 
-  /** Breaks the connection. What is under way is lost. */
+  /** Breaks the connection. Messages under way are lost. */
   break(how: Break): void {
     const { time, random } = this.#network;
     this.#up.isSilent = true;

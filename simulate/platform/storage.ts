@@ -11,10 +11,10 @@ import type { Process, VirtualTime } from "./virtual-time.ts";
 import type { Trace } from "./trace.ts";
 import type { ClientEnd, ReachableDatabase } from "./virtual-postgres.ts";
 
-/** How often outcomes save the set of a job's ended tasks. */
+/** Outcomes after which the set of a job's ended tasks is saved. */
 const markEvery = 16;
 
-/** What servers keep their work in, which outlives their processes. */
+/** Database and blobs of servers, which outlive the server processes. */
 export interface Storage {
   readonly connection: DatabaseSync;
   /** Opens the store for a server. */

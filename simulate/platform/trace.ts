@@ -36,7 +36,7 @@ export class Trace {
     this.#print?.(`              ${"".padEnd(12)}  *** ${kind} ${about}`);
   }
 
-  /** Notes what is worth reading beside the steps. */
+  /** Notes a remark beside the steps. */
   note(line: string): void {
     this.#print?.(`              ${"".padEnd(12)}      ${line}`);
   }

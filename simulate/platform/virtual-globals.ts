@@ -14,7 +14,7 @@ interface Running {
 
 let running: Running | undefined;
 
-/** Node's own, for what is no part of the world. */
+/** Node's own function, for code that is no part of the world. */
 export const realImmediate = globalThis.setImmediate;
 const realNow = performance.now.bind(performance);
 

@@ -16,7 +16,7 @@ export interface ReachableDatabase {
 const timeoutMs = 10_000;
 const ends = new WeakMap<Client, ClientEnd>();
 
-/** Gives the clients of `pg` in this thread the database of the world that runs. What is above them is the real code. */
+/** Gives the clients of `pg` in this thread the database of the world that runs. The code above `pg` is the real code. */
 export function virtualisePostgres(database: () => ReachableDatabase): void {
   Object.assign(Client.prototype, {
     connect(this: Client): Promise<void> {
@@ -138,7 +138,7 @@ export class ClientEnd implements SessionClient {
     this.#down.send(this.process, "session ended", () => this.#lose(fatal));
   }
 
-  /** Breaks the connection. What is under way is lost. */
+  /** Breaks the connection. Statements and answers under way are lost. */
   break(how: "both" | "client" | "server" | "neither"): void {
     const { model } = this.#database;
     this.#up.isSilent = true;

@@ -1,11 +1,11 @@
 import { EventQueue } from "../event-queue.ts";
 import type { Trace } from "./trace.ts";
 
-/** A process of the simulated world: server, client or customer. Whatever runs belongs to one of them. */
+/** A process of the simulated world: server, client or customer. A callback belongs to one process. */
 export class Process {
   readonly name: string;
   isAlive = true;
-  /** Nothing of a stopped process (SIGSTOP, a machine that sleeps) runs before this time; what arrives meanwhile waits. */
+  /** Time before which the process is stopped (SIGSTOP, a machine that sleeps); messages that arrive meanwhile wait. */
   heldUntil = 0;
   /** Difference of its wall clock to the true time. */
   wallOffsetMs = 0;
@@ -27,7 +27,7 @@ const epochMs = Date.UTC(2026, 0, 1);
 const stepsAtOnce = 64;
 
 /**
- * One event loop for all processes, on a virtual clock. A step is a callback and all microtasks that follow from it; timers,
+ * The event loop of all processes, on a virtual clock. A step is a callback and all microtasks that follow from it; timers,
  * immediates, arrivals of messages and starts of processes are steps. Between two steps no time passes but what the clock says.
  */
 export class VirtualTime {
@@ -37,7 +37,7 @@ export class VirtualTime {
   readMs = 0.001;
   /** Called after a step and its microtasks, with its process. */
   afterStep: (process: Process) => void = () => undefined;
-  /** Called with what a step threw. */
+  /** Called with the error that a step threw. */
   onThrown: (error: unknown, process: Process) => void = () => undefined;
   readonly trace: Trace;
   readonly #nextStep: (callback: () => void) => void;

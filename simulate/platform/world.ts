@@ -25,7 +25,7 @@ const mostDeaths = 2;
 /** A shared database is compared with the ledger at most this often. */
 const checkEveryMs = 500;
 
-/** Makes things go wrong, and mends them in the end. */
+/** A source of faults, which are mended in the end. */
 interface Storm {
   begin(): void;
   end(): void;
@@ -114,7 +114,7 @@ export class World implements Surroundings {
     this.failure ??= error instanceof Error ? error : new Error(String(error));
   }
 
-  /** Takes what a step or a promise of a process threw. */
+  /** Takes an error that a step or a promise of a process threw. */
   thrown(error: unknown, process: Process): void {
     if (error instanceof CrashError || !process.isAlive) return;
     this.trace.note(`${process.name} threw: ${String(error)}`);
@@ -184,7 +184,7 @@ export class World implements Surroundings {
   }
 
   /**
-   * Has an administrator do something at a server, again as long as a shared database refuses it.
+   * Has an administrator act on a server, again as long as a shared database refuses it.
    * @returns whether it is done
    */
   #administer(action: (server: ServerProcess) => Promise<void>): () => boolean {
@@ -313,7 +313,7 @@ export class World implements Surroundings {
     return this.#deaths < mostDeaths && this.random() < 0.5 && ++this.#deaths > 0;
   }
 
-  /** After all programs are done: what is left ends, and nothing stays in memory or on disk. */
+  /** Ends the world after all programs: remaining jobs end, and memory and disk must become empty. */
   async #rest(): Promise<void> {
     const { time } = this;
     this.network.rates = calm;
@@ -380,7 +380,7 @@ export class World implements Surroundings {
     }
   }
 
-  /** The state of everything, for a world that does not come to its end. */
+  /** The state of servers, clients and customers, for a world that does not come to its end. */
   #describe(): string {
     const jobs = this.places.flatMap(({ name, server }) => {
       if (!server) return [`${name} is down`];

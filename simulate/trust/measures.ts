@@ -56,7 +56,7 @@ export function together(all: readonly Counts[]): Counts {
 /** Measures of a scenario under one rule, as the tables show them. */
 export interface Measures {
   readonly accepted: number;
-  /** Share of wrong results among the accepted, and what it is below with 95 % confidence. */
+  /** Share of wrong results among the accepted, and its upper bound with 95 % confidence. */
   readonly wrong: number;
   readonly wrongBelow: number;
   /** Share of wrong results that were accepted before the job's end. */

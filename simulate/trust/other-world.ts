@@ -12,7 +12,7 @@ interface OpenTask {
   readonly voters: Set<Voter>;
   /** Votes to ask for before the verdict. */
   wanted: number;
-  /** Whether somebody computes the next vote. */
+  /** Whether a client computes the next vote. */
   isComputed: boolean;
   deliveredAt: number;
 }

@@ -22,7 +22,7 @@ export interface Person {
   inSession: number;
 }
 
-/** 0 is the right output, 1 the lie on which all cheats agree, 2 what an irreproducible kernel gives; larger numbers are faults. */
+/** 0 is the right output, 1 the lie on which all cheats agree, 2 the output of an irreproducible kernel; larger numbers are faults. */
 export type OutputCode = number;
 
 /** Volunteers of a simulation: their sessions and their answers. */

@@ -16,7 +16,7 @@ export const columns: readonly { readonly head: string; readonly cell: (row: Row
   { head: "stopped", cell: ({ stopped }) => (stopped === 0 ? "" : percent(stopped)) },
 ];
 
-/** Share of wrong results, or what it is below when there was none. */
+/** Share of wrong results, or its upper bound when there was none. */
 function wrongShare({ wrong, wrongBelow }: Row): string {
   return wrong === 0 ? `< ${short(wrongBelow)}` : short(wrong);
 }

@@ -53,7 +53,7 @@ const usual: Omit<Scenario, "name"> = {
   returns: 0.5,
 };
 
-/** A scenario that differs from the usual one in what is given. */
+/** The usual scenario with the given changes. */
 export function scenario(name: string, changes: Partial<Scenario> = {}): Scenario {
   return { ...usual, ...changes, name };
 }

@@ -15,13 +15,13 @@ const job = "j_aaaaaaaaaaaaaaaa" as JobId;
 const wanted = 2;
 const trustedClients = 2;
 const dayMs = 86_400_000;
-/** Longest virtual time; a job that is not over by then is judged by what was accepted. */
+/** Longest virtual time; a job that is not over by then is judged by its accepted results. */
 const longestMs = 365 * dayMs;
 
 /** Run time of a kernel module's `check`, as a share of a task's. */
 const checkCost = 0.01;
 
-/** A connected client, and what it holds. */
+/** A connected client with its leases. */
 interface Machine {
   readonly id: ClientId;
   /** Undefined for a trusted client. */

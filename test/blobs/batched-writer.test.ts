@@ -86,7 +86,7 @@ async function writeAndEnd(writer: BatchedWriter): Promise<void> {
 it.skipIf(process.platform === "win32")(
   "[DATA-1] a disk that takes a part of a write and refuses the rest fails it: no part is taken for the whole",
   () => {
-    // The limit of a process on its files does what a full disk does: the write that crosses it is short, the next one fails.
+    // The limit of a process on its files has the effect of a full disk: the write that crosses it is short, the next one fails.
     const limitKiB = 300;
     const script = `trap "" XFSZ; ulimit -f ${limitKiB}; exec "$@"`;
     const program = join(import.meta.dirname, "limited-writer.ts");

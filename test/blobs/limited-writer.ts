@@ -1,4 +1,4 @@
-/** A process that writes so many bytes with one write and prints the code of what failed: `node limited-writer.ts FILE BYTES`. */
+/** A process that writes so many bytes with one write and prints the code of the failed write: `node limited-writer.ts FILE BYTES`. */
 import { open } from "node:fs/promises";
 import { BatchedWriter } from "../../server/blobs/batched-writer.ts";
 

@@ -142,7 +142,7 @@ describe.skipIf(!hasS3)(`S3${whyNoS3}`, () => {
       expect(await world.blobs.signedUrl(one.sha256, { customer: "bob" })).toBeUndefined();
     });
 
-    it("there is none with signedUrls=off", async () => {
+    it("is not given with signedUrls=off", async () => {
       const { world } = await openWorld();
       const place = parseS3Place(`s3://${s3.bucket}?endpoint=${s3.endpoint}&signedUrls=off`, s3.env);
       const folder = await mkdtemp(join(tmpdir(), "manyhands-uploads-"));

@@ -330,7 +330,7 @@ describe("data, tokens and the rest", () => {
 });
 
 describe("manyhands bans", () => {
-  it("shows who is refused, and takes them again", async () => {
+  it("shows banned clients, and lifts a ban", async () => {
     const client = await new RawClient(platform.url).join();
     await manyhands(["clients", "--ban", client.id, "--reason", "too loud"]);
     expect((await manyhands(["bans"])).out).toMatch(new RegExp(`${client.id} .*too loud`));
@@ -359,8 +359,8 @@ describe("manyhands run", () => {
   });
 });
 
-describe("what a customer keeps", () => {
-  it("[QUOTA-1] [DATA-3] is shown, and given up when no job refers to it", async () => {
+describe("stored data of a customer", () => {
+  it("[QUOTA-1] [DATA-3] is shown, and deleted when no job refers to it", async () => {
     const source = "export default () => 'of no job'";
     const hands = await platform.connect();
     const { sha256 } = await hands.api.putKernel(source);

@@ -61,7 +61,7 @@ async function manyhands(args: readonly string[], env: NodeJS.ProcessEnv = {}, i
   return { code, out, err };
 }
 
-describe("[RUN-1] what a program of `manyhands run` does not catch", () => {
+describe("[RUN-1] an error that a program of `manyhands run` does not catch", () => {
   const inside = /customer\/\w|shared\/\w|Node\.js v|\bcode:/;
 
   it.each([

@@ -123,7 +123,7 @@ describe("the client over its ports", () => {
     expect(bench.client.status).toMatchObject({ done: 1, unsent: 0, connection: { state: "connected" } });
   });
 
-  test("what happens in one turn of the event loop leaves as one frame", async () => {
+  test("messages of one turn of the event loop leave as one frame", async () => {
     const bench = new Bench();
     await bench.join();
     const frames = bench.heard.length;
@@ -151,7 +151,7 @@ describe("the client over its ports", () => {
     expect(bench.client.status).toMatchObject({ mode: "stopped", connection: { state: "stopped" } });
   });
 
-  test("drain resolves after what runs is delivered", async () => {
+  test("drain resolves after results of running tasks are delivered", async () => {
     const bench = new Bench((x, _ctx, powers) => powers.sleep(1000).then(() => x));
     await bench.join();
     bench.say({ type: "lease", job, tasks: [leased(0)] });

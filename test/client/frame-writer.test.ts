@@ -22,7 +22,7 @@ class Wire {
   }
 }
 
-test("what is said in one turn is one frame, and results of one job are one message, in order", () => {
+test("messages of one turn are one frame, and results of one job are one message, in order", () => {
   const wire = new Wire();
   const writer = new FrameWriter(wire);
   writer.push({ type: "want", tasks: 1, slots: 1 });

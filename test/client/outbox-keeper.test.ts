@@ -41,7 +41,7 @@ class SlowOutbox implements Outbox {
 /** Lets all pending promise callbacks run. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe("[OUTBOX-1] what is asked of an outbox", () => {
+describe("[OUTBOX-1] requests to an outbox", () => {
   test("happens in its order: a result that was saved and then delivered does not stay", async () => {
     const outbox = new SlowOutbox();
     const keeper = new OutboxKeeper({ outbox, log: () => {} });

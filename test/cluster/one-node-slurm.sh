@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: starts a Slurm of this one machine that ends with the script. Sets work (a directory that is removed
+# Sourced by the scripts beside it: starts a Slurm of this machine alone that ends with the script. Sets work (a directory that is removed
 # at the end), pids (processes that are ended then) and wait_for. Needs root and Debian's slurm-wlm and munge; without, the script is skipped.
 cd "$(dirname "$0")/../.."
 export PATH="$PWD/node_modules/.bin:$PATH"

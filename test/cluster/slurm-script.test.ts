@@ -37,7 +37,7 @@ describe("script for sbatch", () => {
     );
   });
 
-  it("is what a shell understands, whatever the names are", () => {
+  it("is understood by a shell with any names", () => {
     // A command that prints its parameters replaces the client's command.
     const shown = slurmScript({ ...options, command: ["/usr/bin/printf", "<%s>"] });
     const environment = {
@@ -104,7 +104,7 @@ describe("manyhands cluster slurm", () => {
     expect(command.output()).toContain("bin/manyhands.js client");
   });
 
-  it("without what it needs exits 2 and says what", async () => {
+  it("without a needed option exits 2 and names the option", async () => {
     const command = run(["cluster", "slurm", "--nodes", "4", "--time", "soon"]);
     expect(await command.ended).toBe(2);
     expect(command.log()).toMatch(/expected a time such as/);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Clients under a real Slurm: a cluster of this one machine is started, and a job array of clients joins a server through a
+# Clients under a real Slurm: a cluster of this machine alone is started, and a job array of clients joins a server through a
 # rendezvous file. Checked: the jobs are computed; a requeued client comes back; clients that Slurm tells to end before
 # their time is over drain and exit 0; nothing is lost. Takes about three minutes (a wall-clock limit has to pass), so it is
 # no part of the test suite. Needs root and Debian's slurm-wlm and munge.

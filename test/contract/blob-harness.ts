@@ -12,7 +12,7 @@ import type { Sha256 } from "../../shared/ids.ts";
 export interface BlobPlace {
   /** The backend of one more server. */
   backend(): BlobBackend;
-  /** Everything in the place: names of blobs, their digests, and what is under way. */
+  /** Contents of the place: names of blobs, their digests, and uploads under way. */
   everything(): Promise<string[]>;
   /** Replaces the bytes of a blob, as a damage does; without bytes the blob is gone. */
   damage(sha256: Sha256, bytes?: Uint8Array): Promise<void>;

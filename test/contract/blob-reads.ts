@@ -47,7 +47,7 @@ export function readContract(harness: BlobHarness): void {
       for (const one of many) await world.put(one);
       const sent = async ({ sha256, bytes }: (typeof many)[number], round: number) => {
         const received: Buffer[] = [];
-        // Like a socket, the sink looks at the written bytes later, and lets go of them with the callback.
+        // Like a socket, the sink reads the written bytes later, and calls back when it is done with them.
         const write = (chunk: Buffer, _: string, done: () => void): void =>
           void setImmediate(() => {
             received.push(Buffer.from(chunk));
@@ -98,7 +98,7 @@ export function readContract(harness: BlobHarness): void {
       expect(await world.isEmpty()).toBe(true);
     });
 
-    it("are computed again when what was kept is not whole; once for all who ask at a time", async () => {
+    it("are computed again when the stored digests are not whole; once for all simultaneous readers", async () => {
       const { world } = here;
       const one = content(2 * chunkBytes);
       await world.put(one);

@@ -13,7 +13,7 @@ export function sharingContract(harness: BlobHarness): void {
   describe("several servers", () => {
     const here = useWorld(harness);
 
-    it("[BLOB-1] one sees what another stores and removes, at once", async () => {
+    it("[BLOB-1] a server sees at once the blobs that another server stores and removes", async () => {
       const { world } = here;
       const other = world.server();
       const one = content(5000);
@@ -87,7 +87,7 @@ export function sharingContract(harness: BlobHarness): void {
       expect((await world.read(shared.sha256)).equals(shared.bytes)).toBe(true);
     });
 
-    it("[BLOB-3] one server at a time collects, and what another keeps stays", async () => {
+    it("[BLOB-3] one server at a time collects, and blobs kept by another server stay", async () => {
       const { world } = here;
       const [kept, loose] = [content(10), content(20)];
       for (const one of [kept, loose]) await world.put(one);

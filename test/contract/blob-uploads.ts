@@ -11,7 +11,7 @@ export function uploadContract(harness: BlobHarness): void {
   describe("[DATA-1] a blob is verified before it can be seen", () => {
     const here = useWorld(harness);
 
-    it("stores what arrives, in whatever pieces", async () => {
+    it("stores the arriving bytes, in pieces of any size", async () => {
       const { world } = here;
       for (const size of [0, 1, 999, 1000, 300_000]) {
         const one = content(size);
@@ -33,7 +33,7 @@ export function uploadContract(harness: BlobHarness): void {
       expect((await world.read(one.sha256)).equals(one.bytes)).toBe(true);
     });
 
-    it("does not write again what is there, and leaves the source unread", async () => {
+    it("does not write an existing blob again, and leaves the source unread", async () => {
       const { world } = here;
       const one = content(5000);
       await world.put(one);
@@ -184,7 +184,7 @@ export function uploadContract(harness: BlobHarness): void {
       expect(await world.put(content(4000))).toMatchObject({ created: true });
     });
 
-    it("makes room by collecting what nobody needs", async () => {
+    it("makes room by collecting unused blobs", async () => {
       const { world } = here;
       world.blobs = world.server({ quotaBytes: 10_000 });
       await world.put(content(6000));
@@ -274,7 +274,7 @@ export function uploadContract(harness: BlobHarness): void {
       }
     });
 
-    it("[DATA-1] nothing is kept of bytes that are wrong", async () => {
+    it("[DATA-1] wrong bytes are not kept", async () => {
       const { world } = here;
       const one = content(size);
       await broken({ ...one, bytes: randomBytes(size) }, [0, half], client);
@@ -312,7 +312,7 @@ export function uploadContract(harness: BlobHarness): void {
       expect(await world.blobs.uploaded(first.sha256, client)).toBeUndefined();
       expect(await world.isEmpty()).toBe(true);
       await broken(second, [0, half], client);
-      // All of a partial upload counts, and gives way.
+      // The quota counts a partial upload in its full size, and a blob that needs the room replaces the upload.
       const large = content(size + 1);
       expect(await world.put(large)).toMatchObject({ created: true });
       expect(await world.blobs.uploaded(second.sha256, client)).toBeUndefined();

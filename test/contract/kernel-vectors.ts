@@ -443,7 +443,7 @@ export const dataVectors: readonly KernelVector[] = [
 ];
 
 /**
- * Attempts to escape that make sense on any platform. Each kernel returns the reached things as text; a tight sandbox leaves
+ * Attempts to escape that make sense on any platform. Each kernel returns the reached objects as text; a tight sandbox leaves
  * the list empty.
  */
 export const hostileVectors: readonly KernelVector[] = [

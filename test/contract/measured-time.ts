@@ -8,7 +8,7 @@ import type { SessionEvent, SessionInstruction } from "../../shared/client/sessi
 import { encodeValue } from "../../shared/wire/codec.ts";
 import type { TaskResult } from "../../shared/wire/protocol.ts";
 
-/** Kernels that work for 20 ms on every task, and do what they can to make that look like nothing. */
+/** Kernels that work for 20 ms on every task, and try to have that measured as no time. */
 export const timeThieves: Readonly<Record<string, string>> = {
   "replaces Math and the clocks": `
     Math.max = Math.min = () => 0;

@@ -37,7 +37,7 @@ export function precacheSpaceContract(open: () => Promise<AheadCacheUnderTest>):
     expect(await cache.touch([fresh, huge])).toEqual([]);
   });
 
-  it("a touch tells what is there, and counts as a use", async () => {
+  it("a touch tells the cached blobs, and counts as a use", async () => {
     const cache = await open();
     const [first = "", second = "", third = "", fresh = "", absent = ""] = names(5);
     for (const name of [first, second, third]) await cache.put(name, 300);

@@ -140,7 +140,7 @@ export function dependencyContract(harness: StoreHarness): void {
       expect(await claimIndexes(10, second)).toEqual([0, 1]);
     });
 
-    it("[AFTER-5] what a failed job blocked goes on by itself once that was requeued and is done, down the whole line", async () => {
+    it("[AFTER-5] jobs blocked by a failed job go on by themselves once the failed job was requeued and is done, down the whole line", async () => {
       await start(2);
       await after(2, first);
       await after(3, second);

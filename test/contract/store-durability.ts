@@ -14,7 +14,7 @@ export function durabilityContract(harness: StoreHarness): void {
     const { claimIndexes, clock, readAll, restart, start } = useStore(harness, (opened) => (store = opened));
 
     describe("closing", () => {
-      it("finishes what was asked before, refuses what comes after", async () => {
+      it("finishes earlier verbs, refuses later verbs", async () => {
         await start(1);
         const last = store.complete(id, [done(0)]);
         await Promise.all([store.close(), store.close()]);

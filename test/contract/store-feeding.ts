@@ -103,7 +103,7 @@ export function feedingContract(harness: StoreHarness): void {
       for (let round = 0; round < rounds; round++) {
         const at = 3 * round;
         const others = Array.from({ length: 6 + round }, () => tasks(next, (next += 2000)));
-        // Other work between them puts the second verb and the passing on of the first one's output into one commit.
+        // Submissions between the two verbs put the second verb and the passing on of the first output into one commit.
         await Promise.all([
           complete(source, done(at)),
           ...others.map((added) => store.submit(third, added)),

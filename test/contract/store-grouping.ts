@@ -172,7 +172,7 @@ export function groupingContract(harness: StoreHarness): void {
       await store.submit(other, tasks(0, 3));
       await group(2, { customer: "bob" });
       await complete(...[0, 1, 2, 3].map((index) => done(index)));
-      // Both groups would come at once.
+      // The two groups could be made at once.
       await becomes(fed, { total: 1 });
       await store.complete(other, [done(0)]);
       await becomes(fed, { total: 2 });

@@ -77,7 +77,7 @@ export function holdingsContract(harness: StoreHarness): void {
         expect(submitted).toMatchObject({ reason: { code: "UNKNOWN_BLOB" } });
       });
 
-      it("counts what is recorded", async () => {
+      it("counts recorded blobs", async () => {
         expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
         await store.touchBlob(blob("four"));
         await store.touchBlob(blob("seven77"));
@@ -89,7 +89,7 @@ export function holdingsContract(harness: StoreHarness): void {
       });
     });
 
-    describe("what customers have", () => {
+    describe("blobs of customers", () => {
       const bob = { customer: "bob" };
       const client = { client: "c_x" as ClientId };
       const has = async (text: string, owner?: BlobOwner) =>

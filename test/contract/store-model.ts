@@ -48,7 +48,7 @@ export async function runRandomOperations(
   const someJob = () => [...jobs.values()][pick(jobs.size)]!;
 
   /**
-   * Each operation changes the model at once, in the order of the calls to the store, and returns a check of the store's
+   * Operations. An operation changes the model at once, in the order of the calls to the store, and returns a check of the store's
    * answer.
    */
   const operations: ((job: ModelJob) => Promise<void>)[] = [

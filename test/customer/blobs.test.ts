@@ -227,7 +227,7 @@ describe("data references in inputs", () => {
     expect(await read).toEqual(["many hands make light work", "hands"]);
   });
 
-  it("to nothing are refused, saying what to put", async () => {
+  it("to missing blobs are refused, naming the blob to put", async () => {
     const unknown = new DataReference("f".repeat(64) as Sha256, 3);
     await expect(hands.map((ref) => ref, [unknown])).rejects.toMatchObject({ code: "UNKNOWN_BLOB" });
   });

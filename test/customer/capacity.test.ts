@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-it("tells clients, slots, and what to expect of them once something was measured", async () => {
+it("tells clients, slots, and their expected rate once a job was measured", async () => {
   await expect.poll(async () => (await hands.capacity()).slots, { timeout: 20_000 }).toBe(2);
   expect(await hands.capacity()).toEqual({
     clients: 1,

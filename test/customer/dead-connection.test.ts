@@ -6,7 +6,7 @@ import { useProxiedPlatform } from "./proxied-platform.ts";
 
 const parts = useProxiedPlatform();
 const silenceMs = 300;
-/** A wait for something that was lost would take at least this long. */
+/** A wait for a lost reply would take at least this long. */
 const tooLongMs = 10_000;
 
 async function connectThroughProxy() {
@@ -28,7 +28,7 @@ async function acrossOutage<T>(action: () => Promise<T>, isUnderWay: () => boole
 it("[WAIT-2] a request whose reply vanishes is made again soon, on a connection that is not dead", async () => {
   const hands = await connectThroughProxy();
   await Promise.all([hands.status(), hands.status(), hands.status()]);
-  // All connections kept for later requests are dead now.
+  // The connections kept for later requests are dead now.
   const { connections } = parts.proxy;
   const status = await acrossOutage(
     () => hands.status(),

@@ -26,7 +26,7 @@ afterAll(() => platform.close());
 const weightedModule = kernelModule<typeof weighted>(new URL("./kernels/weighted.ts", import.meta.url));
 const meanModule = kernelModule<typeof mean>(new URL("./kernels/mean.ts", import.meta.url));
 
-describe("[SDK-1] one task", () => {
+describe("[SDK-1] a single task", () => {
   it("is a promise of its output, with the kernel's type", async () => {
     const output = hands.submit((x: number) => `${x * x}`, 7);
     expectTypeOf(output).toEqualTypeOf<Promise<string>>();

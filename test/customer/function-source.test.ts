@@ -68,7 +68,7 @@ describe("a function written in place", () => {
   });
 
   it("runs although its runner wrote naming helpers into it", async () => {
-    // oxlint-disable-next-line typescript/no-implied-eval -- what such a runner makes, which this one does not
+    // oxlint-disable-next-line typescript/no-implied-eval -- code as such a runner makes it, unlike the runner of this test
     const compiled = new Function("return (x) => { const f = __name((y) => y * 2, 'f'); return f(x); }");
     expect(await runAlone(compiled() as AnyKernel, 21)).toBe(42);
   });

@@ -51,7 +51,7 @@ describe("[KEY-2] a submission that fails half-way", () => {
     expect(await newestState()).toBe("cancelled");
   });
 
-  it("from a file with a key says that the job stays open, and what to do", async () => {
+  it("from a file with a key says that the job stays open, with a remedy", async () => {
     const { code, text } = await run(launcher, ...map, "--key", "broken");
     expect(code).toBe(2);
     expect(text).toMatch(/stays open: .*manyhands cancel j_/);

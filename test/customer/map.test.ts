@@ -116,7 +116,7 @@ describe("iterating a job", () => {
     expect(await other.job<number>(await job.id)).toEqual([-1, -2, -3, -4]);
   });
 
-  it("starts behind any outcome, and ends with what there is when it is not to follow", async () => {
+  it("starts behind any outcome, and without following ends with the present outcomes", async () => {
     const job = hands.map((x) => x, ["a", "b", "c"]);
     await job;
     const later: string[] = [];

@@ -32,7 +32,7 @@ describe("[PRECACHE-1] hands.precache", () => {
     expect(await hands.precache(new Set([...refs, refs[0]!.slice(5, 10)]))).toMatchObject(all);
   });
 
-  it("rejects with what is wrong: a blob that is not there, no references, a signal", async () => {
+  it("rejects with the reason: a missing blob, no references, a signal", async () => {
     const [ref] = refs as [DataReference];
     const unknown = new DataReference("0".repeat(64) as DataReference["sha256"], 99);
     await expect(hands.precache([ref, unknown])).rejects.toMatchObject({ code: "NOT_FOUND" });
@@ -44,7 +44,7 @@ describe("[PRECACHE-1] hands.precache", () => {
     await expect(hands.precache(ref, { signal: given.signal })).rejects.toThrow("enough");
   });
 
-  it("pauses, goes on, and stops with what there is", async () => {
+  it("pauses, goes on, and stops with the cached bytes", async () => {
     const precaching = hands.precache(refs, { atLeast: 2 });
     await expect.poll(() => precaching.progress?.have, soon).toBe(1);
     precaching.pause();

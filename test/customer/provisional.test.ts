@@ -90,7 +90,7 @@ test("[VERIFY-12] after a gap, results that were withdrawn and computed anew are
   liar.deliver(() => "wrong");
   await expect.poll(() => news.length).toBe(6);
 
-  // Nothing gets through until the job has ended.
+  // The proxy cuts every connection until the job has ended.
   proxy.cutAfter = () => 0;
   proxy.cutAll();
   for (const client of [honest, liar]) client.leave();

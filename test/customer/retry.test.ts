@@ -26,7 +26,7 @@ describe("persisting", () => {
     expect(calls()).toBe(2);
   });
 
-  it("does not repeat for ever what is a defect or needs another request first", async () => {
+  it("does not repeat for ever a request that meets a defect or needs another request first", async () => {
     const defect = refusedWith("INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL", "INTERNAL");
     await expect(persist(defect.attempt, { patienceMs: Infinity })).rejects.toMatchObject({
       code: "INTERNAL",

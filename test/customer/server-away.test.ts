@@ -36,7 +36,7 @@ describe("a server that is away", () => {
     expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, input) => input + 1));
   });
 
-  it("from the start is told at once, with what to do", async () => {
+  it("from the start is told at once, with a remedy", async () => {
     const silent = { connectMs: 0, log: () => undefined };
     await expect(connect("http://localhost:1023", silent)).rejects.toMatchObject({
       code: "UNREACHABLE",
@@ -66,7 +66,7 @@ describe("a token", () => {
     }
   });
 
-  it("that is wrong is refused with what to do", async () => {
+  it("that is wrong is refused with a remedy", async () => {
     await expect(connect(platform.url, { token: "mh_c_wrong" })).rejects.toMatchObject({
       code: "UNAUTHENTICATED",
       remedy: expect.stringContaining("MANYHANDS_TOKEN") as string,

@@ -48,7 +48,7 @@ describe("[SERVERS-5] requests of a customer of several servers", () => {
     expect(leaving.asked()).toBe(1);
   });
 
-  it("go on in turn, also when many fail at once, and say at the end what is wrong with the last", async () => {
+  it("go on in turn, also when many fail at once, and name the failure of the last at the end", async () => {
     const [first, second] = [await startTestServer(), await leavingServer()];
     const hands = await connect(`${first.url},${second.url}`, { ...quiet(first), connectMs: 2000 });
     onTestFinished(() => hands.close());
@@ -72,7 +72,7 @@ describe("[SERVERS-5] requests of a customer of several servers", () => {
     expect(hands.url).toBe(`${second.url}/`);
   });
 
-  it("a list that holds what is no address is refused", async () => {
+  it("a list with an entry that is no address is refused", async () => {
     const silent = { connectMs: 0, log: () => undefined };
     for (const wrong of ["http://a,ftp://b", "http://a,,http://b", "a b"])
       await expect(connect(wrong, silent)).rejects.toBeInstanceOf(PlatformError);

@@ -55,7 +55,7 @@ describe("a program of several stages", () => {
     await expect(late.submitted).rejects.toMatchObject({ code: "JOB_BLOCKED" });
   });
 
-  it("[AFTER-5] what a failed stage blocked goes on by itself once that was requeued, and gives its results", async () => {
+  it("[AFTER-5] a stage blocked by a failed stage goes on by itself once the failed stage was requeued, and gives its results", async () => {
     const later = Promise.withResolvers<void>();
     async function* inputs() {
       await later.promise;

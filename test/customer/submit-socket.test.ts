@@ -145,7 +145,7 @@ describe("[LINE-1] a submit socket", () => {
     return { http, send, opened, total, sent: () => next };
   }
 
-  it("that was cut opens again, and what it answered is there", async () => {
+  it("that was cut opens again, and answered tasks are there", async () => {
     const { send, opened, total, sent } = await openSocket();
     for (let round = 0; round < 3; round++) {
       await opened();
@@ -177,7 +177,7 @@ describe("[LINE-1] a submit socket", () => {
     expect(await total()).toBe(sent());
   });
 
-  it("ends with what is under way when its connection is closed", async () => {
+  it("ends with its packs under way when its connection is closed", async () => {
     const { http, send, opened } = await openSocket();
     await opened();
     parts.proxy.freeze();

@@ -128,7 +128,7 @@ test("[VALUE-6] a line that JSON.parse would round or thin out is refused with i
   }
 });
 
-test("[VALUE-5] an output over 256 KiB is JSON for who asks for JSON, through a kernel on a client", async () => {
+test("[VALUE-5] an output over 256 KiB is JSON for a reader who asks for JSON, through a kernel on a client", async () => {
   const job = hands.map((n: number) => ({ floats: new Float32Array(n).fill(0.5), n }), [200_000]);
   const [output] = await job;
   const text = await (await api(`/api/jobs/${await job.id}/results`)).text();

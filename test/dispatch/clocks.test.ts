@@ -10,7 +10,7 @@ import { newJob } from "../contract/store-fixtures.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-test("[LEASE-7] what the server slept through is no time for leases and grace", () => {
+test("[LEASE-7] time in which the server's machine slept is no time for leases and grace", () => {
   let now = 1000;
   const clock = new AwakeClock(() => now);
   const readings = [1000, 4000, 3_604_000, 1000].map((ms) => {

@@ -37,8 +37,8 @@ class Fixture {
   }
 }
 
-describe("[PRECACHE-1] who is asked, and when it is done", () => {
-  test("everybody who is there and who joins, until it is ended", () => {
+describe("[PRECACHE-1] clients of a precache, and its end", () => {
+  test("present clients are asked, and joining clients until it is ended", () => {
     const f = new Fixture();
     f.join(ada);
     const wanted = f.start();
@@ -67,7 +67,7 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
     expect([one, two, none].map((wanted) => wanted.progress().done)).toEqual([true, false, true]);
   });
 
-  test("one that leaves, or is paused, is not waited for; one that comes back is asked anew", () => {
+  test("a client that leaves, or is paused, is not waited for; a client that comes back is asked anew", () => {
     const f = new Fixture();
     f.join(ada);
     f.join(bob);
@@ -85,7 +85,7 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
     expect(wanted.progress()).toMatchObject({ done: false, clients: 2, haveBytes: 100 });
   });
 
-  test("only clients that are what is required", () => {
+  test("only clients that meet the requirements", () => {
     const f = new Fixture();
     f.join(ada, { trusted: false, kind: "browser" });
     f.join(bob);
@@ -110,7 +110,7 @@ describe("[PRECACHE-1] who is asked, and when it is done", () => {
   });
 });
 
-describe("[PRECACHE-3] what does not go well", () => {
+describe("[PRECACHE-3] failures", () => {
   test("a client that will not have all of it is counted and says why; nobody waits for it", () => {
     const f = new Fixture();
     f.join(ada);
@@ -143,7 +143,7 @@ describe("[PRECACHE-3] what does not go well", () => {
     expect(wanted.progress()).toMatchObject({ done: true, have: 1, short: 0 });
   });
 
-  test("what a client claims beyond what it was asked counts for nothing", () => {
+  test("bytes that a client claims beyond the asked bytes do not count", () => {
     const f = new Fixture();
     f.join(ada);
     const wanted = f.start();

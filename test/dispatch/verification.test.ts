@@ -96,7 +96,7 @@ describe("[VERIFY-2] [VERIFY-3] provisional results", () => {
     });
   });
 
-  test("[VERIFY-6] what trusted clients cannot compute counts as unverified, and holds up nothing", async () => {
+  test("[VERIFY-6] tasks that trusted clients cannot compute count as unverified, and hold up no window", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(30);
     const stranger = world.stranger(square);
@@ -220,7 +220,7 @@ describe("[VERIFY-4] a wrong result", () => {
     const { statement, done } = await world.row(job);
     expect(done).toBe(200);
     expect(statement.strangers).toBe(100);
-    // All 100 of the honest client.
+    // The auditor computes the 100 tasks of the honest client again.
     expect(statement.audited).toBeGreaterThanOrEqual(100);
     expect(await outputsInOrder(world, job)).toEqual(squares(200));
   });
@@ -420,7 +420,7 @@ describe("[VERIFY-8] check", () => {
     expect(await world.row(job)).toMatchObject({ state: "finished", done: 30 });
   });
 
-  test("counts what it looked at; a suspicious result is audited", async () => {
+  test("counts the inspected results; a suspicious result is audited", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(100, { check: true });
     await world.work(world.stranger(square));

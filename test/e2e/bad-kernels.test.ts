@@ -77,7 +77,7 @@ const bad: { name: string; source: string; options: object; expected: object }[]
 ];
 
 describe.each(Object.keys(clients))("a kernel that goes wrong on a %s client", (kind) => {
-  test("fails as what it is, and harms neither the client nor another job [FAIL-5] [FAIL-6]", async () => {
+  test("fails with its own failure, and harms neither the client nor another job [FAIL-5] [FAIL-6]", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     await clients[kind]!(server);
     const jobs: string[] = [];

@@ -22,7 +22,7 @@ describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
       [reference],
     );
     expect(await sizes).toEqual([60_000]);
-    // Each input is submitted after the output before, so the job uses its WebSocket.
+    // The program submits an input after the output before, so the job uses its WebSocket.
     const outputs: number[] = [];
     let waiting = Promise.withResolvers<void>();
     const job = hands.map(
@@ -64,7 +64,7 @@ describe("[ADDR-2] behind a proxy that puts the server under a path", () => {
         const job = (await server.api("GET", `/api/jobs/${made["id"]}`)) as Record<string, unknown>;
         return job["state"] === "finished";
       });
-      // Some people and proxies add the slash.
+      // People and proxies may add the slash.
       const admin = await browser.newPage();
       admin.on("response", (response) => {
         if (response.status() >= 400) missing.push(`${response.status()} ${response.url()}`);

@@ -57,7 +57,7 @@ describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
     vi.unstubAllEnvs();
   });
 
-  it("[BLOB-5] who asks for a redirect gets a signed address if the blob is theirs, others get the bytes", async () => {
+  it("[BLOB-5] an owner who asks for a redirect gets a signed address, other readers get the bytes", async () => {
     const hands = await connected();
     const bytes = randomBytes(5000);
     const { sha256 } = await hands.put(bytes);
@@ -105,7 +105,7 @@ describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
     expect(fetched().length).toBeGreaterThan(4);
   });
 
-  it("[BLOB-5] who cannot fetch there turns to the server", async () => {
+  it("[BLOB-5] a reader who cannot fetch from S3 turns to the server", async () => {
     const hands = await connected();
     const bytes = randomBytes(300_000);
     const reference = await hands.put(bytes);
@@ -117,7 +117,7 @@ describe.skipIf(!hasS3)(`blobs in S3${whyNoS3}`, () => {
         new Uint8Array(bytes.subarray(5, 7)),
       );
     }
-    // Each tried it once.
+    // The SDK and the client's transfer tried a signed URL once each.
     expect(fetched()).toHaveLength(2);
   });
 

@@ -23,7 +23,7 @@ import {
 const impatient = ["--grace-seconds", "0.5", "--heartbeat-seconds", "0.3"];
 
 describe("clients that come and go", () => {
-  test("one that joins in mid-job gets its part", async () => {
+  test("a client that joins in mid-job gets its part", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     await startClientProcess(server, ["--name", "first"]);
     const id = await submitJob(server, slowSquareSource, slowInputs(60, 150));

@@ -104,7 +104,7 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     expect(sums).toHaveLength(12);
     expect(sums).toEqual(sums.map(() => [table.length, stack[range[0]]]));
     const ratios = (await readClients(server)).map(({ cacheHitRatio }) => cacheHitRatio);
-    // Each task has two references, and the server knows that the whole blob is cached, from the first task on.
+    // A task has two references, and the server knows that the whole blob is cached, from the first task on.
     for (const ratio of ratios) if (ratio !== null) expect(ratio).toBe(0.5);
     expect(ratios.some((ratio) => ratio !== null)).toBe(true);
   });
@@ -139,13 +139,13 @@ describe("[PRECACHE-1] data that is pushed to a node and to a browser tab", () =
     const end = await hands.precache(refs);
     expect(end).toMatchObject({ clients: 3, have: 3 });
     expect(await onDisk(cache)).toHaveLength(1 + Math.ceil(30_000_000 / chunkBytes));
-    // One request for the small blob; the ranges come in pieces of at most 8 MiB.
+    // The client sends one request for the small blob; the ranges come in pieces of at most 8 MiB.
     expect(await blobRequests(server)).toBe(1 + Math.ceil(30_000_000 / (8 * 1024 * 1024)));
   });
 });
 
 describe("manyhands precache", () => {
-  test("[PRECACHE-3] uploads files, pushes them, and says who has not got all of it and why", async () => {
+  test("[PRECACHE-3] uploads files, pushes them, and names the clients that have not got all of it, with the reason", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const directory = await temporaryDirectory();
     const file = join(directory, "stack.mrcs");

@@ -94,7 +94,7 @@ async function one<K extends KernelName>(compute: Compute, kernel: K, input: Ker
 
 const expected = await digests(computeHere());
 
-test("a warm worker, whose memory holds what it did before, computes the same bits; so do interleaved tasks", async () => {
+test("a warm worker with memory of earlier tasks computes the same bits; so do interleaved tasks", async () => {
   expect(await digests(computeHere())).toEqual(expected);
   const both = await Promise.all([digests(computeHere()), digests(computeHere())]);
   expect(both).toEqual([expected, expected]);

@@ -27,7 +27,7 @@ import {
 } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 
-/** The files in which a client keeps what servers told it. */
+/** Text of the files in which a client keeps addresses and tickets of servers. */
 function learned(cache: string): string {
   const directory = join(cache, "clients", "1");
   return readdirSync(directory)
@@ -88,7 +88,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     await startClientProcess(a);
     await startClientProcess(b);
     await until(async () => (await readJob(b, second)).counts.done >= 10);
-    // Both servers have tasks for their clients, those that run included.
+    // The two servers have tasks for their clients, running tasks included.
     await until(async () => {
       const { servers = [] } = await request<ServerStatus>(b, "GET", "/api/status");
       return servers.length === 2 && servers.every(({ claimed, tasks }) => claimed > 0 && claimed >= tasks);
@@ -145,7 +145,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     })();
     read.catch(() => undefined);
     await until(() => items.some(({ state }) => state === "current"));
-    // The job cannot end, and nobody judges, until somebody trusted joins.
+    // The job cannot end, and results stay provisional, until a trusted client joins.
     const stranger = await volunteer(a, "first", 10);
     const given = (): FollowedProvisional[] => items.filter(({ state }) => state === "provisional");
     await until(() => new Set(given().map((item) => (item as { index: number }).index)).size === 10);
@@ -158,7 +158,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
         client: stranger.id,
         output: (item as { index: number }).index ** 2,
       });
-    // Each snapshot is followed by the number of the outcome up to which it tells.
+    // A snapshot is followed by the sequence number of the last outcome that it includes.
     const currents = items.flatMap((item) => (item.state === "current" ? [item.seq] : []));
     expect(currents).toEqual(currents.toSorted((x, y) => x - y));
   }, 60_000);
@@ -201,7 +201,7 @@ describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
     await until(() => caches.every((cache) => learned(cache).includes(a.url)));
     const before = told.length;
     await b.kill();
-    // Its clients are at the other server a moment later, with what they have.
+    // The clients of the killed server join the other server a moment later, with their cached blobs.
     await until(() => told.slice(before).some(({ clients }) => clients === 1), 20_000);
     await until(() => told.at(-1)?.have === 3, 20_000);
   }, 60_000);

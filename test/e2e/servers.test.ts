@@ -41,7 +41,7 @@ const readOwn = (server: RunningServerProcess): Promise<ClientInfo[]> => readCli
 
 const schemaOf = (url: string): string => /search_path%3D(\w+)/.exec(url)![1]!;
 
-/** What the status page of a server shows. */
+/** The snapshot of a server for its status page. */
 async function snapshotOf(server: RunningServerProcess): Promise<Snapshot> {
   const { body } = await send(server, "GET", "/api/events");
   let text = "";
@@ -236,7 +236,7 @@ describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
     const identity = volunteer.identity!;
     const again = await new RawClient(b.url, { as: identity }).join();
     expect(again.identity).toEqual(identity);
-    // Both addresses are of this machine, so that the ban is of the client alone.
+    // The two addresses are of this machine, so that the ban is of the client alone.
     await request(c, "POST", `/api/clients/${identity.client}/ban`, { reason: "tested" });
     expect((await again.closed).code).toBe(4403);
     const other = await new RawClient(c.url, { as: identity }).opened();

@@ -89,7 +89,7 @@ describe("[SIGN-2] of a server that was taken over a client runs", () => {
     expect((await job.status()).failures[0]).toMatchObject({ index: 0 });
   });
 
-  test("what is signed, all the same", async () => {
+  test("signed kernels, all the same", async () => {
     const server = await startTestServer();
     const ada = await keyFile("Ada");
     const url = await startTakenOverServer(server.url, (job) => job);

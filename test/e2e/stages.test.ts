@@ -27,7 +27,7 @@ test("[AFTER-1] [DUR-1] stages wait and go on across kill -9 of the server, with
   await expectAllOnce(server, third, squares(3));
 });
 
-test("[AFTER-2] what a failed stage blocked is blocked after kill -9, with the reason", async () => {
+test("[AFTER-2] a stage blocked by a failed stage is blocked after kill -9, with the reason", async () => {
   const data = await temporaryDirectory();
   const server = await startServerProcess(data);
   const bad = "export default () => { throw new Error('bad stage'); };";

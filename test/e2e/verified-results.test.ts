@@ -122,7 +122,7 @@ test("[VERIFY-7] a volunteer whose bits differ is right where the kernel module'
 test("[VERIFY-2] provisional results are read before they are accepted; verify: off accepts them", async () => {
   const { server, hands } = await start();
   await using _ = hands;
-  // Nobody can audit a job of browsers here: its results stay provisional.
+  // No client here can audit a job of browsers: the results stay provisional.
   const browser = await new RawClient(server.url).join({ kind: "browser" });
   const job = hands.map((x: number) => x * 2, [1, 2, 3], { requires: { kind: "browser" }, name: "doubles" });
   await job.submitted;
@@ -174,7 +174,7 @@ test("[VERIFY-12] followed across kill -9 of the server: each result and its not
   const data = await temporaryDirectory();
   let server = await startServerProcess(data);
   await using hands = await connect(server.url, { token: server.token });
-  // Nobody can audit a job of browsers here: results stay provisional while their client is there and tasks are left.
+  // No client here can audit a job of browsers: results stay provisional while their client is there and tasks are left.
   let browser = await new RawClient(server.url).join({ kind: "browser" });
   const job = hands.map((x: number) => x * 2, [1, 2, 3, 4, 5], { requires: { kind: "browser" } });
   await job.submitted;

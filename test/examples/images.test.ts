@@ -198,14 +198,14 @@ describe("[IMAGE-2] a file that looks odd", () => {
     await expect(readWithWarnings(turned)).rejects.toThrow(/axes 3, 1, 2 .*images have 1, 2, 3/);
   });
 
-  test("bytes beyond what the header says are told", async () => {
+  test("bytes beyond the size in the header are told", async () => {
     const fewer = await changed("fewer.mrcs", (view) => view.setInt32(8, 20, true));
     const { count, warnings } = await readWithWarnings(fewer);
     expect(count).toBe(20);
     expect(warnings).toEqual([expect.stringMatching(/fewer.mrcs: 49152 bytes more than the 20 images/)]);
   });
 
-  test("a compressed one is named for what it is", async () => {
+  test("a compressed file is named as compressed", async () => {
     const directory = await scratchDirectory();
     const compressed = {
       gzip: gzipSync(good),

@@ -16,7 +16,7 @@ import { correlation } from "../support/phantom.ts";
 let platform: LivePlatform;
 let hands: Hands;
 beforeAll(async () => {
-  // There is no client at first, so that submitted tasks stay queued.
+  // No client is connected at first, so that submitted tasks stay queued.
   platform = await LivePlatform.start({ slots: 0 });
   hands = await platform.connect();
 });

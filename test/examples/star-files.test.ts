@@ -140,7 +140,7 @@ test.each([
     });
 });
 
-test("[STAR-2] what a table says of its images is held against them", async () => {
+test("[STAR-2] the size and number of images in a table are compared with the images", async () => {
   const size = (text: string): string => text.replace("\t32\t2\n", "\t64\t2\n");
   await expect(readWithWarnings(await table("ok", size))).rejects.toThrow(
     /images of 64 pixels .*, and the stack has 32/,
@@ -159,7 +159,7 @@ test("[STAR-2] what a table says of its images is held against them", async () =
   );
 });
 
-describe("[STAR-4] what programs write", () => {
+describe("[STAR-4] written files", () => {
   test("names stacks in directories with blanks so that it is read again, and keeps columns and groups", async () => {
     const directory = join(await scratchDirectory(), "my data é");
     await mkdir(directory);

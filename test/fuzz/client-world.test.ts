@@ -113,7 +113,7 @@ class World {
       if (fate < 0.05) await new Promise<never>(() => undefined);
       if (fate < 0.08) throw new Error("it happens");
     }
-    // Some outputs are too large to travel inline.
+    // Outputs with padding are too large to travel inline.
     return x % 6 === 1 ? { ...(expected(x) as object), padding: new Uint8Array(300_000) } : expected(x);
   }
 

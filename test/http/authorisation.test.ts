@@ -52,7 +52,7 @@ const pathOf = (route: RouteName): string =>
 describe("[ACCESS-3] every route, every caller", () => {
   const matrix = routeNames.flatMap((route) => callers.map((caller) => ({ route, caller })));
 
-  // One server serves the whole table, because a request changes nothing but some refusals.
+  // One server serves the whole table, because requests change only the counts of refusals.
   let ask: (route: RouteName, secret: string | null) => Promise<Response>;
   let secrets: Record<(typeof callers)[number], string | null>;
   let afterClose: () => Promise<void>;

@@ -69,7 +69,7 @@ describe("reading", () => {
     },
   );
 
-  test("what the reader has already is not sent again; If-Range goes by the name", async () => {
+  test("bytes that the reader has are not sent again; If-Range goes by the name", async () => {
     const server = await started();
     expect((await get(server, { "if-none-match": `"${name}"` })).status).toBe(304);
     expect((await get(server, { "if-none-match": '"other"' })).status).toBe(200);
@@ -156,7 +156,7 @@ describe("writing", () => {
     expect(server.logged.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
-  test("beyond the quota is refused at once, by what was announced", async () => {
+  test("beyond the quota is refused at once, by the announced size", async () => {
     const server = await startHttpServer({ blobQuotaBytes: 1000, customerQuotaBytes: 10_000 });
     const body = Buffer.alloc(2000);
     const put = await server.request(`/api/blobs/${sha256(body)}`, { method: "PUT", body });

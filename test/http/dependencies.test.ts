@@ -16,7 +16,7 @@ const whole = (server: HttpServer, id: string) =>
   server.request(`/api/jobs/${id}/results?follow=1`).then(lines);
 
 describe("jobs after jobs", () => {
-  test("[AFTER-1] nothing is leased before its time; then it is, without anybody asking", async () => {
+  test("[AFTER-1] a task is not leased before its time; then it is, without a request", async () => {
     const server = await startHttpServer();
     const computed: unknown[] = [];
     const first = await createJob(server, { name: "first", inputs: [1, 2] });
@@ -32,7 +32,7 @@ describe("jobs after jobs", () => {
     expect((await read(server, second.id)).waitingFor).toEqual([]);
   });
 
-  test("[AFTER-2] who reads results of a job that becomes blocked is told at once, with the reason", async () => {
+  test("[AFTER-2] a reader of results of a job that becomes blocked is told at once, with the reason", async () => {
     const server = await startHttpServer();
     server.client(() => {
       throw new Error("no particle");

@@ -133,7 +133,7 @@ describe("submitting tasks", () => {
     expect(await server.store.claim(id, 1)).toMatchObject([{ index: 0, input: odd, refs: [] }]);
   });
 
-  test("a broken line is named, and what came before it stays", async () => {
+  test("a broken line is named, and the lines before it stay", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server);
     const good = Array.from({ length: 1500 }, (_, i) => `{"input":${i}}`).join("\n");

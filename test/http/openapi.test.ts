@@ -99,7 +99,7 @@ describe("the document", () => {
     }
   });
 
-  test("describes what is taken: examples of requests fit", () => {
+  test("describes valid requests: examples fit", () => {
     const fits = (route: RouteName, type: string, body: unknown): boolean =>
       validator(operationOf(route).requestBody!.content[type]!.schema)(body);
     expect(
@@ -114,7 +114,7 @@ describe("the document", () => {
   });
 });
 
-describe("real replies are what the document says", () => {
+describe("real replies fit the document", () => {
   let server: HttpServer;
   let close: () => Promise<void>;
   const seen = new Set<string>();
@@ -281,7 +281,7 @@ describe("real replies are what the document says", () => {
     }
   });
 
-  test("what customers keep, and giving it up", async () => {
+  test("usage of customers, and deleting stored data", async () => {
     await ask("GET /api/usage", "/api/usage");
     const unused = (await ask("POST /api/kernels", "/api/kernels", json({ source: "export default 1" }))) as {
       sha256: string;

@@ -116,7 +116,7 @@ describe("packs of results", () => {
     expect(await read(count)).toEqual([]);
   });
 
-  test("are nobody's who did not ask for them", async () => {
+  test("are sent only to readers who asked for them", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [] });
     const anything = await server.request(`/api/jobs/${id}/results`, { headers: { accept: "*/*" } });

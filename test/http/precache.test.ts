@@ -87,7 +87,7 @@ describe("[PRECACHE-1] POST /api/precache", () => {
   });
 });
 
-describe("[PRECACHE-3] what is refused", () => {
+describe("[PRECACHE-3] refusals", () => {
   test("a blob that is not here, or is of another size; nobody is asked", async () => {
     const server = await startHttpServer();
     const client = server.client();

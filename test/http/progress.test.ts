@@ -45,7 +45,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     expect(lines.length).toBeGreaterThan(2);
   });
 
-  test("a job that only waits shows what for, and is told at once when that is over", async () => {
+  test("a job that only waits shows the reason, and the end of waiting is told at once", async () => {
     const server = await startHttpServer();
     const first = await createJob(server);
     const second = await createJob(server, { after: [first.id], inputs: [1] });
@@ -58,7 +58,7 @@ describe("[PROGRESS-2] progress of a job, pushed", () => {
     expect(lines.at(-1)).toMatchObject({ state: "finished", counts: { done: 1 } });
   });
 
-  test("pause and what kernels tell of themselves are news, too", async () => {
+  test("pause and the progress of kernels are news, too", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server, { inputs: [1], open: true });
     const { lines } = await follow(server, id);

@@ -189,7 +189,7 @@ describe("[VERIFY-12] provisional results that are followed", () => {
 });
 
 describe("[VERIFY-5] changing how a job is verified", () => {
-  test("off accepts what is provisional, and the statement says that it was not verified", async () => {
+  test("off accepts provisional results, and the statement says that they were not verified", async () => {
     const server = await startHttpServer({ auditors: 1 });
     const { job } = await provisionalJob(server, { inputs: [1, 2] }, (x) => x);
     expect(await (await change(server, job, { verify: "off" })).json()).toMatchObject({
@@ -206,7 +206,7 @@ describe("[VERIFY-5] changing how a job is verified", () => {
     await refusal(await change(server, job, { verify: "audit" }), 409, "WRONG_STATE");
   });
 
-  test("leaves what is not named as it is, and refuses what does not go together", async () => {
+  test("leaves options that are not named as they are, and refuses options that exclude each other", async () => {
     const server = await startHttpServer();
     const job = await createJob(server, { kernel, compare: { rel: 1e-6 }, verify: { quorum: 3 } });
     const changed = await (await change(server, job, { verify: { quorum: 2 } })).json();

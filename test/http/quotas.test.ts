@@ -42,7 +42,7 @@ describe("[QUOTA-1] GET /api/usage", () => {
 });
 
 describe("[QUOTA-2] bounds", () => {
-  test("refuse blobs, inputs, kernels and jobs, each by its name and with what to do", async () => {
+  test("refuse blobs, inputs, kernels and jobs, each by its name and with a remedy", async () => {
     const server = await startHttpServer({
       customerQuotaBytes: 2000,
       jobsPerCustomer: 1,
@@ -95,7 +95,7 @@ describe("[QUOTA-3] a full customer", () => {
     first.leave();
     const { id } = await createJob(server);
     await server.request(`/api/jobs/${id}/tasks?close=1`, ndjson('{"input":1}\n{"input":2}\n{"input":3}'));
-    // One task at a time. The first result fills the quota while the second task is handed out already.
+    // The client gets one task at a time. The first result fills the quota while the second task is handed out already.
     const client = server.client(() => new Uint8Array(1500), { want: 1 });
     await eventually(async () =>
       expect(await job(server, id)).toMatchObject({ quotaFull: true, counts: { done: 2, queued: 1 } }),

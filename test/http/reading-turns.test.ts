@@ -5,7 +5,7 @@ import { done, tasks } from "../contract/store-fixtures.ts";
 import { startHttpServer } from "../support/http-server.ts";
 import { createJob } from "../support/rest.ts";
 
-test("[FLOW-6] one reader has its turn in a round of the event loop, in the order in which they asked", async () => {
+test("[FLOW-6] in a round of the event loop one reader has its turn, in the order in which readers asked", async () => {
   const turns = new ReadingTurns();
   const order: string[] = [];
   const read = async (name: string) => {

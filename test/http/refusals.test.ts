@@ -88,7 +88,7 @@ describe("[ERR-1] bodies", () => {
     await refusal(await server.request("/api/sign-in", token), 413, "TOO_LARGE");
   });
 
-  test("what unpacks to more than the limit is over the limit", async () => {
+  test("a body that unpacks to more than the limit is over the limit", async () => {
     const { gzipSync } = await import("node:zlib");
     const bomb = gzipSync(Buffer.alloc(limits.kernelBytes + limits.bodyBytes + 1, 32));
     const headers = { "content-type": "application/json", "content-encoding": "gzip" };
@@ -185,7 +185,7 @@ describe("[ACCESS-4] same origin only", () => {
     await refusal(response, 403, "ORIGIN_REFUSED");
   });
 
-  test("its own pages and programs are let in; links from elsewhere lead to pages", async () => {
+  test("pages of the server and programs are let in; links of other pages lead to pages", async () => {
     const status = async (path: string, headers: Record<string, string>): Promise<number> =>
       (await server.request(path, { headers })).status;
     expect(await status("/api/jobs", { origin: server.url })).toBe(200);

@@ -76,7 +76,7 @@ describe("forms", () => {
     return id;
   }
 
-  test("[VALUE-5] an output that is a blob is JSON for who asks for JSON, and named in MessagePack", async () => {
+  test("[VALUE-5] an output that is a blob is JSON for a reader who asks for JSON, and named in MessagePack", async () => {
     const server = await startHttpServer();
     const value = {
       floats: new Float32Array(100_000).map((_, i) => Math.sin(i)),

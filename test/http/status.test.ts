@@ -29,7 +29,7 @@ describe("events", () => {
       return () => count;
     });
     await eventually(() => expect(Math.min(...events.map((count) => count()))).toBeGreaterThanOrEqual(2));
-    // One snapshot serves all listeners, slow ones too; a snapshot for each would be ten times as many.
+    // A snapshot serves all listeners, slow ones too; a snapshot for each would be ten times as many.
     expect(computed).toBeLessThanOrEqual(2 * Math.max(...events.map((count) => count())) + 1);
     for (const listener of listeners) listener.destroy();
     let before = -1;
@@ -168,7 +168,7 @@ describe("[LIST-1] jobs over HTTP", () => {
   });
 });
 
-describe("what the server tells of itself", () => {
+describe("figures and health of the server", () => {
   test("metrics: jobs, tasks, clients, blobs, request times, event loop; labels are bounded", async () => {
     const server = await startHttpServer();
     server.client();

@@ -77,7 +77,7 @@ describe("[TRANSFER-2] an upload goes on behind the last byte that the server ha
     expect((await server.request(path)).status).toBe(404);
   });
 
-  test("[QUOTA-4] what is kept of a volunteer's upload counts like all of it", async () => {
+  test("[QUOTA-4] a partial upload of a volunteer counts in its full size", async () => {
     const server = await startHttpServer();
     const { id } = await createJob(server, { memoryMb: 16 });
     await server.request(`/api/jobs/${id}/tasks`, ndjson('{"input":1}'));

@@ -80,7 +80,7 @@ describe("disk cache", () => {
     const cache = await open(directory, { quotaBytes: 10_000 });
     const blobs = Array.from({ length: 9 }, () => blob(1000));
     for (const [name, bytes] of blobs) await cache.put(name, bytes);
-    // All files but the first were used long ago.
+    // The files after the first were used long ago.
     for (const [name] of blobs.slice(1)) await utimes(path(directory, name), 1000, 1000);
     const again = await open(directory, { quotaBytes: 10_000 });
     await again.get(blobs[0]![0]);

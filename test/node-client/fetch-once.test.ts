@@ -77,7 +77,7 @@ describe("lock of a fetch", () => {
     expect(tryLock(path)).toBeDefined();
   });
 
-  it("that was broken and is another's now is not released by the first", async () => {
+  it("that was broken and taken by another process is not released by the first", async () => {
     const path = join(await temporaryDirectory(), "x.lock");
     const first = tryLock(path);
     await rm(path);
@@ -86,7 +86,7 @@ describe("lock of a fetch", () => {
     expect(tryLock(path)).toBeUndefined();
   });
 
-  it("that was broken and is this process's again is not released by who had it first", async () => {
+  it("that was broken and taken again by the same process is not released by the first holder", async () => {
     const path = join(await temporaryDirectory(), "x.lock");
     const first = tryLock(path);
     await rm(path);

@@ -214,7 +214,7 @@ describe("[PRECACHE-2] precached data", () => {
   });
 });
 
-describe("[PRECACHE-3] what cannot be had", () => {
+describe("[PRECACHE-3] missing blobs", () => {
   it("is told with the reason, and the rest comes", async () => {
     const here = await put(randomBytes(1000));
     const gone = { sha256: "0".repeat(64) as Sha256, size: 500 };

@@ -165,7 +165,7 @@ describe("large arrays of a process sandbox", () => {
 describe("the client's end of the channel to a process that is hostile", () => {
   const mostBytes = 8 * largeBytes;
 
-  /** What the channel says of a process that runs this code, and the messages that came before; or so many messages. */
+  /** Runs code in a process, and returns its first `count` messages; fewer when the channel refuses a message, with the refusal in `what`. */
   async function talk(code: string, count = Infinity): Promise<{ what?: string; messages: unknown[] }> {
     const preamble = `import { writeSync } from "node:fs";
       const pipe = (bytes) => { for (let at = 0; at < bytes.length;) at += writeSync(4, bytes, at); };

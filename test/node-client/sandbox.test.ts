@@ -38,7 +38,7 @@ describe.each(origins)("process sandbox with blobs from %s", (origin) => {
 });
 
 describe("process sandbox against hostile kernels", () => {
-  /** Answers every request, so that each attempt that gets through reaches something. */
+  /** Answers every request, so that each attempt that gets through reaches a server. */
   const server = createServer((_request, response) => response.end("export default 1"));
   let connections = 0;
   server.on("connection", () => connections++);

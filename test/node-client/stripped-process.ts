@@ -1,4 +1,4 @@
-/** Strips its own `process`, and prints what a kernel with access to it could still reach. */
+/** Strips its own `process`, and prints the functions that a kernel with access to it could still reach. */
 import { makeProcessHarmless } from "../../node-client/sandbox/harmless-process.ts";
 
 const line = {

@@ -54,7 +54,7 @@ export default async function digest({ text }: { text: string }, ctx: KernelCont
 }
 `;
 
-/** Runs a program in the user's folder. @returns what it wrote, warnings included */
+/** Runs a program in the user's folder. @returns the program's output, warnings included */
 async function runFile(node: string, name: string, source: string): Promise<string> {
   await writeFile(join(folder, name), source);
   const env = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };

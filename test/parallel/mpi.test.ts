@@ -31,7 +31,7 @@ describe.skipIf(missing)("mpi:N:SCRATCH under Open MPI", () => {
     const scratch = await temporaryDirectory();
     const hands = await open(scratch);
     expect(await hands.map(slowSquare, inputs(8, 50))).toEqual(squares(8));
-    // One rank may finish every task before the other has joined.
+    // A rank may finish every task before the other has joined.
     const clients = await until(async () => {
       const there = await hands.clients();
       return there.length === 2 ? there : undefined;

@@ -4,7 +4,7 @@ import { PlatformError } from "../../shared/errors.ts";
 
 const options = {};
 
-describe("[PAR-1] what --parallel says", () => {
+describe("[PAR-1] values of --parallel", () => {
   const good: [string, ParallelSpec][] = [
     ["dc:localhost:9990", { type: "dc", url: "http://localhost:9990", options }],
     ["dc:head", { type: "dc", url: "http://head:9990", options }],

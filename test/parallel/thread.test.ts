@@ -18,7 +18,7 @@ describe("[THREAD-1] threads end with the program", () => {
     await until(() => !sandboxes.some(isAlive));
   });
 
-  it("what closes it resolves when nothing it started is left", async () => {
+  it("closing resolves when no started process is left", async () => {
     const before = new Set(descendantsOf(process.pid));
     const hands = await connect("thread:2");
     await hands.map((x: number) => x, [1, 2, 3]);
@@ -121,7 +121,7 @@ it("[THREAD-4] a program that computes itself does not stop what it started", as
   while (Date.now() < blockedFrom + 4000);
   const blockedTo = Date.now();
   const during = (await job).filter((at) => at > blockedFrom && at < blockedTo);
-  // More than a client holds ahead, which it would do without a server; a fifth of what one idle core does meanwhile.
+  // More than a client holds ahead, which it would do without a server; a fifth of the tasks that an idle core does meanwhile.
   expect(during.length).toBeGreaterThan(160);
 });
 

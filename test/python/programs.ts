@@ -20,7 +20,7 @@ function isPython(command: string): boolean {
   return spawnSync(command, ["-c", version]).status === 0;
 }
 
-/** Whether this Python has what an installation without a network needs. */
+/** Whether this Python has the packages that an installation without a network needs. */
 export const canInstall =
   python !== undefined && spawnSync(python, ["-c", "import ensurepip, setuptools, wheel"]).status === 0;
 

@@ -64,7 +64,7 @@ describe.skipIf(python === undefined)(`provisional results in Python${whySkipped
       honest.deliver(output);
       liar.deliver(() => "wrong");
       await expect.poll(() => newsOf(program).length).toBe(6);
-      // Nothing gets through until the job has ended.
+      // The proxy cuts every connection until the job has ended.
       if (when === "in a gap") {
         proxy.cutAfter = () => 0;
         proxy.cutAll();

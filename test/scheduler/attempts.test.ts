@@ -17,7 +17,7 @@ function onSecondAttempt(): { h: SchedulerHarness; job: JobId; client: ClientId 
   return { h, job, client };
 }
 
-describe("what belongs to an earlier lease says nothing of the present one", () => {
+describe("messages of an earlier lease do not change the present lease", () => {
   test("[FAIL-3] a failure of it is acknowledged and counts no attempt", () => {
     const { h, job, client } = onSecondAttempt();
     h.fail(client, job, 0, 1);
@@ -34,7 +34,7 @@ describe("what belongs to an earlier lease says nothing of the present one", () 
     expect(h.scheduler.runningJobs().get(job)).toBe(1);
   });
 
-  test("its progress and its checkpoint are not taken", () => {
+  test("progress and checkpoint are not taken", () => {
     const { h, job, client } = onSecondAttempt();
     const lease = { job, index: 0, attempt: 1 };
     h.feed({ type: "progressReceived", client, lease, fraction: 0.9 });

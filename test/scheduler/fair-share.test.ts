@@ -32,7 +32,7 @@ function computedMs(
 }
 
 describe("[FLOW-3] customers share measured run time", () => {
-  test("one with long tasks and one with short ones get the same time, not the same number of tasks", () => {
+  test("a customer with long tasks and one with short tasks get the same time, not the same number of tasks", () => {
     const { ada, bob } = computedMs({ ada: 400, bob: 40 });
     expect(ada / bob).toBeGreaterThan(0.9);
     expect(ada / bob).toBeLessThan(1.1);

@@ -44,7 +44,7 @@ describe("a scheduler among others", () => {
     const client = bring(h, job, 7);
     expect(of("sendDropped", h.last)).toEqual([]);
     expect(of("claimTasks", h.last)).toContainEqual({ type: "claimTasks", job, limit: 1, among: [7] });
-    // The other server let go of the task.
+    // The other server released the task.
     expect(of("claimTasks", h.feed({ type: "tasksAdded", job, again: true }))).toContainEqual(
       expect.objectContaining({ among: [7] }),
     );

@@ -167,7 +167,7 @@ describe("leases", () => {
     expect(indexesOf(h)).toEqual([0, 1]);
   });
 
-  test("nothing is leased during the hold after a restart", () => {
+  test("no task is leased during the hold after a restart", () => {
     const h = new SchedulerHarness({ holdUntil: 5000 });
     const job = h.addJob();
     h.join(1);
@@ -404,7 +404,7 @@ describe("hostile clients", () => {
     expect(ofType(h.last, "storeOutcomes")).toHaveLength(1);
   });
 
-  test("what a client says it holds is believed only after a restart, within bounds, and of jobs it may run", () => {
+  test("a client's list of its leases is believed only after a restart, within bounds, and of jobs it may run", () => {
     const hello = (
       h: SchedulerHarness,
       trusted: boolean,
@@ -641,7 +641,7 @@ describe("order", () => {
     });
   });
 
-  test("the last tasks of a job are shared out instead of piling up at the first who asks", () => {
+  test("the last tasks of a job are shared out instead of piling up at the first client that asks", () => {
     const h = new SchedulerHarness();
     const job = h.addJob();
     const [a, b] = [h.join(0), h.join(0)];

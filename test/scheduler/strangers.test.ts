@@ -4,7 +4,7 @@ import type { FailureKind } from "../../shared/wire/protocol.ts";
 import { ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
 import type { Instruction, SchedulerEvent, SchedulerJob } from "../../server/scheduler/events.ts";
 
-/** A scheduler with everything that it ever instructed. */
+/** A scheduler with all its instructions. */
 class Lab extends SchedulerHarness {
   readonly all: Instruction[] = [];
 
@@ -27,7 +27,7 @@ class Lab extends SchedulerHarness {
     return this.join(0, { trusted: false, cohort });
   }
 
-  /** A trusted client that computes something long; the result sets it free. */
+  /** A trusted client that computes a long task; its result frees the client. */
   busyNode(): { node: ClientId; setFree: () => Instruction[] } {
     const job = this.job(1, { priority: 9 });
     const node = this.join(1);
@@ -142,7 +142,7 @@ describe("[TRUST-2] [TRUST-3] failures of strangers", () => {
 });
 
 describe("[FAIL-3] [TRUST-3] a task that fails everywhere", () => {
-  /** Lets idle clients fail at what they get until nothing happens any more. */
+  /** Lets idle clients fail at their tasks until they get no more. */
   function failOn(lab: Lab, clients: readonly ClientId[]): void {
     for (const client of clients) lab.want(client, 1);
     for (let hasFailed = true; hasFailed;) {
@@ -185,7 +185,7 @@ describe("[FAIL-3] [TRUST-3] a task that fails everywhere", () => {
     for (const { index, attempt } of lab.held(node)) lab.finish(node, job, index, attempt);
     lab.feed({ type: "clientLeft", client: node });
     failOn(lab, [broken, lab.stranger("b"), lab.stranger("b")]);
-    // Nothing waits: one task was left.
+    // The last task failed, and waits for no other client.
     expect(lab.failures).toEqual(["error"]);
   });
 
@@ -308,8 +308,8 @@ describe("[TRUST-4] a stranger that fails where others do not", () => {
   });
 });
 
-describe("[CREDIT-1] what a stranger may hold", () => {
-  /** Wants everything, and delivers all that it was given. @returns how much that was */
+describe("[CREDIT-1] leases of a stranger", () => {
+  /** Has a client ask for tasks without bound and deliver their results. @returns the number of results */
   function round(lab: Lab, client: ClientId, elapsedMs: number): number {
     lab.want(client, 16_384, 4);
     const held = lab.held(client);
@@ -483,7 +483,7 @@ describe("[CREDIT-3] a task whose stranger is silent", () => {
     lab.pass(3100);
     lab.pass(3100);
     expect(lab.held(client)).toHaveLength(1);
-    // Patience doubles, so that a task that takes long after all is left to somebody.
+    // The patience with silent clients doubles, so that a client can finish a task that takes long.
     lab.pass(3100);
     expect(lab.held(client)).toEqual([]);
     lab.want(node, 1);

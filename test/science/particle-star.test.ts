@@ -194,7 +194,7 @@ describe("[STAR-3] blocks and groups", () => {
   });
 });
 
-describe("[STAR-4] what is written", () => {
+describe("[STAR-4] written tables", () => {
   const pose = { rot: 1, tilt: 2, psi: 3, originX: 4, originY: -5 };
   const names = [
     "000001@../my data é/particles.mrcs",
@@ -224,7 +224,7 @@ describe("[STAR-4] what is written", () => {
     );
   });
 
-  test("what STAR cannot hold is refused", () => {
+  test("a value that STAR cannot hold is refused", () => {
     const write = (columns: Record<string, (string | number)[]>) => () =>
       particleStar([pose], { images: "a.mrcs", pixelSize: 2, box: 32, columns });
     expect(write({ rlnName: ["a\nb"] })).toThrow(/cannot be written to a STAR file/);

@@ -54,7 +54,7 @@ test("particles as RELION writes them", () => {
   ]);
 });
 
-test("what is written is read back", () => {
+test("a written table is read back", () => {
   const poses = [
     { rot: 1.5, tilt: 20.25, psi: -170, originX: 2, originY: -0.5 },
     { rot: 0, tilt: 0, psi: 0, originX: 0, originY: 0 },

@@ -71,58 +71,61 @@ async function trace(work: (server: RunningServerProcess) => Promise<void>): Pro
 const why = whyNotTraced();
 if (why) console.warn(`The order of flushes is not tested: ${why}.`);
 
-describe.skipIf(why !== undefined)("what is told is on disk, whatever happens to the power", () => {
-  test("[DUR-1] [DUR-2] the log of the database is flushed between a commit and the reply that tells of it", async () => {
-    const seen = await trace(async (server) => {
-      const id = await submitJob(server, "export default (x) => x", [1], { name: "flushed" });
-      const client = await new RawClient(server.url).join({ token: server.token });
-      const { job, tasks } = await client.lease();
-      expect(job).toBe(id);
-      client.finish(job, tasks[0]!);
-      await client.next("accepted");
-    });
-    const submitted = seen.reply("HTTP/1.1 201");
-    const accepted = seen.reply("accepted");
-    const started = seen.one(["write"], "localhost", "tokenFile");
-    expect(seen.committedBetween(started, submitted)).toBe(true);
-    expect(seen.committedBetween(submitted, accepted)).toBe(true);
-  });
-
-  test("[DUR-1] the folders that a data directory is made of are flushed before anything in them is told of", async () => {
-    const seen = await trace(async (server) => {
-      await submitJob(server, "export default (x) => x", [1]);
-    });
-    const submitted = seen.reply("HTTP/1.1 201");
-    for (const made of [seen.data, join(seen.data, "..")])
-      expect(seen.flushBetween(join(made, ".."), seen.one(names, `"${made}"`), submitted)).toBe(true);
-    const database = seen.one(fileWrites, "manyhands.sqlite>");
-    expect(seen.flushBetween(seen.data, database, submitted)).toBe(true);
-  });
-
-  test("[DATA-5] a blob has its name when its bytes are flushed, and is told of when its name is", async () => {
-    const bytes = randomBytes(1_500_000);
-    const sha256 = sha256Hex(bytes);
-    const seen = await trace(async (server) => {
-      const response = await fetch(`${server.url}/api/blobs/${sha256}`, {
-        method: "PUT",
-        headers: { authorization: `Bearer ${server.token}` },
-        body: bytes,
+describe.skipIf(why !== undefined)(
+  "told submissions and results are on disk, and survive a power cut",
+  () => {
+    test("[DUR-1] [DUR-2] the log of the database is flushed between a commit and the reply that tells of it", async () => {
+      const seen = await trace(async (server) => {
+        const id = await submitJob(server, "export default (x) => x", [1], { name: "flushed" });
+        const client = await new RawClient(server.url).join({ token: server.token });
+        const { job, tasks } = await client.lease();
+        expect(job).toBe(id);
+        client.finish(job, tasks[0]!);
+        await client.next("accepted");
       });
-      expect(response.status).toBe(201);
+      const submitted = seen.reply("HTTP/1.1 201");
+      const accepted = seen.reply("accepted");
+      const started = seen.one(["write"], "localhost", "tokenFile");
+      expect(seen.committedBetween(started, submitted)).toBe(true);
+      expect(seen.committedBetween(submitted, accepted)).toBe(true);
     });
-    const blobs = join(seen.data, "blobs");
-    const folder = join(blobs, sha256.slice(0, 2));
-    const named = seen.one(names, `"${join(folder, sha256)}"`);
-    const incoming = /"([^"]+)"/.exec(named.args)![1]!;
-    const written = seen.all(fileWrites, `<${incoming}>`);
-    expect(written.reduce((sum, { result }) => sum + Number(result), 0)).toBe(bytes.length);
-    expect(written.every((call) => call.end < named.start)).toBe(true);
-    expect(seen.flushBetween(incoming, written.at(-1)!, named)).toBe(true);
 
-    const told = seen.reply("HTTP/1.1 201");
-    expect(seen.flushBetween(folder, named, told)).toBe(true);
-    expect(seen.flushBetween(blobs, seen.one(names, `"${folder}"`), told)).toBe(true);
-    expect(seen.flushBetween(seen.data, seen.one(names, `"${blobs}"`), told)).toBe(true);
-    expect(seen.committedBetween(written.at(-1)!, told)).toBe(true);
-  });
-});
+    test("[DUR-1] the folders that a data directory is made of are flushed before anything in them is told of", async () => {
+      const seen = await trace(async (server) => {
+        await submitJob(server, "export default (x) => x", [1]);
+      });
+      const submitted = seen.reply("HTTP/1.1 201");
+      for (const made of [seen.data, join(seen.data, "..")])
+        expect(seen.flushBetween(join(made, ".."), seen.one(names, `"${made}"`), submitted)).toBe(true);
+      const database = seen.one(fileWrites, "manyhands.sqlite>");
+      expect(seen.flushBetween(seen.data, database, submitted)).toBe(true);
+    });
+
+    test("[DATA-5] a blob has its name when its bytes are flushed, and is told of when its name is", async () => {
+      const bytes = randomBytes(1_500_000);
+      const sha256 = sha256Hex(bytes);
+      const seen = await trace(async (server) => {
+        const response = await fetch(`${server.url}/api/blobs/${sha256}`, {
+          method: "PUT",
+          headers: { authorization: `Bearer ${server.token}` },
+          body: bytes,
+        });
+        expect(response.status).toBe(201);
+      });
+      const blobs = join(seen.data, "blobs");
+      const folder = join(blobs, sha256.slice(0, 2));
+      const named = seen.one(names, `"${join(folder, sha256)}"`);
+      const incoming = /"([^"]+)"/.exec(named.args)![1]!;
+      const written = seen.all(fileWrites, `<${incoming}>`);
+      expect(written.reduce((sum, { result }) => sum + Number(result), 0)).toBe(bytes.length);
+      expect(written.every((call) => call.end < named.start)).toBe(true);
+      expect(seen.flushBetween(incoming, written.at(-1)!, named)).toBe(true);
+
+      const told = seen.reply("HTTP/1.1 201");
+      expect(seen.flushBetween(folder, named, told)).toBe(true);
+      expect(seen.flushBetween(blobs, seen.one(names, `"${folder}"`), told)).toBe(true);
+      expect(seen.flushBetween(seen.data, seen.one(names, `"${blobs}"`), told)).toBe(true);
+      expect(seen.committedBetween(written.at(-1)!, told)).toBe(true);
+    });
+  },
+);

@@ -20,7 +20,7 @@ test.runIf(process.platform === "linux")(
     const [line] = (await once(createInterface({ input: server.stdout! }), "line")) as [string];
     const { url, tokenFile } = JSON.parse(line) as { url: string; tokenFile: string };
     const headers = { authorization: `Bearer ${(await readFile(tokenFile, "utf8")).trim()}` };
-    // Each refusal is logged.
+    // The log has every refusal.
     for (let count = 0; count < 5; count++)
       expect((await fetch(`${url}/api/jobs`, { method: "POST" })).status).toBe(401);
     expect((await fetch(`${url}/api/jobs`, { headers })).status).toBe(200);

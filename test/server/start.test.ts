@@ -88,7 +88,7 @@ describe("starting", () => {
 });
 
 describe("the addresses a server says it is reached on", () => {
-  test("one for a single host, all that others can use for every host", () => {
+  test("are a single address for a single host, and all usable addresses for every host", () => {
     const of = (host: string): string[] => reachableUrls({ host, port: 9990 });
     expect(of("127.0.0.1")).toEqual(["http://localhost:9990"]);
     expect(of("::1")).toEqual(["http://[::1]:9990"]);

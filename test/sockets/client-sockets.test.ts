@@ -523,7 +523,7 @@ describe("attacks", () => {
     await join(server);
   });
 
-  test("what a refused client sends after its refusal is not read; its ticket is worth nothing", async () => {
+  test("messages of a refused client after its refusal are not read; its ticket is not valid", async () => {
     const server = await startTestServer();
     const id = await submit(server, [1]);
     const client = await new RawClient(server.url).opened();

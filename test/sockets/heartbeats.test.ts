@@ -16,7 +16,7 @@ test("every connection has its heartbeat once a period, and never many at once",
     atOnce = 0;
     vi.advanceTimersByTime(100);
     expect(atOnce).toBeLessThan(20);
-    // Some connections leave before their turn, others join.
+    // Connections leave before their turn, others join.
     connections.delete(part * 7);
     connections.add(1000 + part);
   }

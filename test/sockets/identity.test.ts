@@ -24,7 +24,7 @@ describe("[TRUST-1] the identity of a client", () => {
     expect((await join(again, identity)).identity).toEqual(identity);
   });
 
-  test("is not taken over by who knows the id, and its leases and connection stay", async () => {
+  test("is not taken over by a client that knows the id alone, and its leases and connection stay", async () => {
     const server = await startTestServer();
     await submitJob(server, "export default (x) => x", [1]);
     const token = await clientToken(server);

@@ -37,7 +37,7 @@ it("pauses before every transaction while verbs keep coming, for a few ms", () =
   expect(ms / 1000).toBeCloseTo(3.2, 1);
 });
 
-it("gives up on a caller who waits for each answer, and looks again now and then", () => {
+it("stops for a caller that waits for each answer, and tries again now and then", () => {
   const pacing = new Pacing();
   expect(run(pacing, 512, 0.1, 0).paused).toBeLessThan(11);
   expect(run(pacing, 2570, 0.1, 0).paused).toBeLessThan(12);

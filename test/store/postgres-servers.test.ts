@@ -44,7 +44,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
     await postKernel(a);
     await a.createJob(newJob());
     await a.submit(id, tasks(0, 10));
-    // Both know of each other.
+    // The two servers know of each other.
     await eventually(async () => expect((await a.servers()).filter(({ live }) => live)).toHaveLength(2));
   });
   afterEach(() => Promise.all(stores.map((store) => store.close())));
@@ -61,7 +61,7 @@ describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
   it("[SERVERS-6] a server tells of what it changes from the moment that another one joins", async () => {
     await a.close();
     await b.close();
-    // The next renewal, by which a server would find the other one, is long after this test.
+    // The next renewal, by which a server would find the other server, is long after this test.
     const alone = await open({ name: "alone", timeToLiveMs: 600_000 });
     const joined = await open({ name: "joined", timeToLiveMs: 600_000 });
     const heard: News[] = [];

@@ -47,7 +47,7 @@ async function everyResult(store: Store): Promise<Map<number, number>> {
   }
 }
 
-it("[DUR-1] [DUR-2] [ONCE-1] [VERIFY-2] everything acknowledged before kill -9 is there, once, and the next server starts", async () => {
+it("[DUR-1] [DUR-2] [ONCE-1] [VERIFY-2] every verb acknowledged before kill -9 is there, once, and the next server starts", async () => {
   const accepted = new Set<number>();
   /** Indexes by the number of a window that was not about to be judged. */
   const kept = new Map<number, number[]>();

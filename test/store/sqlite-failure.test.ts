@@ -67,7 +67,7 @@ describe("[DUR-2] [DUR-3] a commit that fails changes nothing and harms nothing 
     expect(await store.submit(id, [task(50, { input: megabyte })])).toMatchObject({ added: 1, total: 11 });
   });
 
-  it("[CLAIM-2] [DATA-4] [QUOTA-1] what a refused commit would have brought about does not come with the next", async () => {
+  it("[CLAIM-2] [DATA-4] [QUOTA-1] the changes of a refused commit do not come with the next", async () => {
     expect(await store.blobUsage()).toEqual({ count: 0, bytes: 0 });
     const usage = await store.usage("ada");
     await store.claim(id, 5);

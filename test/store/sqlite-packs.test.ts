@@ -70,7 +70,7 @@ describe("tasks in packs", () => {
     const packs = await rows<{ count: number }>("SELECT count FROM taskPacks ORDER BY first");
     const counts = packs.map(({ count }) => count);
     expect(counts.slice(-5)).toEqual([26, 26, 8, 1, 1]);
-    // There are two packs, unless the machine is so slow that the verbs did not fit one transaction.
+    // The verbs make two packs, unless the machine is so slow that they did not fit one transaction.
     expect(counts.length).toBeLessThan(5 + 20);
     expect(Math.max(...counts)).toBeLessThanOrEqual(1024);
   });

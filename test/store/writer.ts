@@ -1,5 +1,5 @@
 /**
- * A process that writes to a store until it is killed: `node writer.ts DIRECTORY`. It prints a line for each stored thing that
+ * A process that writes to a store until it is killed: `node writer.ts DIRECTORY`. It prints a line for each stored record that
  * the store confirmed, at once and unbuffered.
  */
 import { writeSync } from "node:fs";

@@ -153,8 +153,8 @@ export function ofType<T extends SessionInstruction["type"]>(
 }
 
 /**
- * Why a session ignored an event, one line each.
- * @throws Error when an instruction is anything else than such a line
+ * The reasons for which a session ignored an event.
+ * @throws Error when an instruction is of another kind
  */
 export function ignored(instructions: readonly SessionInstruction[]): string[] {
   return instructions.map((instruction) => {

@@ -186,7 +186,7 @@ export class ModelSandboxes implements SandboxFactory {
   };
 }
 
-/** One machine: a real client on in-memory ports, that can be killed and started again on the same disk. */
+/** A machine: a real client on in-memory ports, that can be killed and started again on the same disk. */
 export class Machine {
   readonly disk = new Disk();
   readonly sandboxes: ModelSandboxes;

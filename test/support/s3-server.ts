@@ -13,7 +13,7 @@ import { until } from "./processes.ts";
 export interface S3Server {
   readonly endpoint: string;
   readonly bucket: string;
-  /** Variables of the AWS tools with credentials that may do everything. */
+  /** Variables of the AWS tools with credentials without restrictions. */
   readonly env: { readonly AWS_ACCESS_KEY_ID: string; readonly AWS_SECRET_ACCESS_KEY: string };
   /** Requests to the bucket. */
   readonly client: S3Client;

@@ -13,7 +13,7 @@ import {
 } from "../../shared/wire/protocol.ts";
 
 /**
- * A real server of which somebody took control: it ignores what clients trust, and tells them of jobs what `tamper` makes of it.
+ * A real server that an attacker controls: the server ignores the keys that clients trust, and sends job descriptions changed by `tamper`.
  * @returns its address
  */
 export async function startTakenOverServer(

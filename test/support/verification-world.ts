@@ -61,7 +61,7 @@ export class VerificationWorld {
     return world;
   }
 
-  /** Starts a dispatcher and opens the store, as a server does. What an earlier one had only in memory is gone. */
+  /** Starts a dispatcher and opens the store, as a server does. State that an earlier dispatcher had only in memory is gone. */
   async start(): Promise<void> {
     this.clients.clear();
     await this.stop();
@@ -182,7 +182,7 @@ export class VerificationWorld {
     checkInvariants(this.dispatcher.scheduler.state);
   }
 
-  /** Lets a client answer what it holds until it gets nothing more, at most so many. */
+  /** Lets a client deliver results until it gets no more tasks, at most `most` of them. */
   async work(client: WorldClient, most = Infinity): Promise<number> {
     const before = client.answered;
     await this.settle();
@@ -208,7 +208,7 @@ export class VerificationWorld {
     await this.settle();
   }
 
-  /** Waits until the store has answered everything. */
+  /** Waits until the store has answered every verb. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < 8; turn++) {
       await this.store.check();

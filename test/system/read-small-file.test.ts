@@ -21,7 +21,7 @@ describe.skipIf(process.platform === "win32")("[WAIT-1] a small file", () => {
   it("may be a pipe, whose writer takes its time", async () => {
     const path = join(await temporaryDirectory(), "pipe");
     execFileSync("mkfifo", [path]);
-    // Both ends: a shell's `<(command)` has its writer before anybody reads.
+    // The writer opens both ends: a shell's `<(command)` has its writer before anybody reads.
     const writer = spawn("sh", [
       "-c",
       `exec 3<>${path}; echo ready; sleep 0.2; printf 123 >&3; exec 4>${path} 3>&-; sleep 0.2; printf 45 >&4`,

@@ -49,7 +49,7 @@ test("[BACKUP-1] [BACKUP-3] [BACKUP-4] a server that is lost goes on from its ba
   server = await startServerProcess(restored, ["--port", String(server.port)]);
   const { counts, lastSeq } = await readJob(server, job);
   expect(counts.done).toBeLessThan(results.counts.done);
-  // A reader of the lost server would miss results of this one.
+  // A reader of the lost server would miss results of the restored server.
   const late = await fetch(`${server.url}/api/jobs/${job}/results?after=${lastSeq + 1000}`, {
     headers: { authorization: `Bearer ${server.token}` },
   });

@@ -80,7 +80,7 @@ test("[UPGRADE-1] a data directory of 0.1.0 is served: results, blobs and tokens
     repeated: 10,
   });
 
-  // A client with the token of 0.1.0 computes what was queued, and what failed is tried again.
+  // A client with the token of 0.1.0 computes the queued tasks, and failed tasks are tried again.
   await startClientProcess({ url: server.url, token: server.tokens.client });
   const isFinished = (id: string): Promise<boolean> =>
     until(async () => (await readJob(server, id)).state === "finished");

@@ -29,7 +29,7 @@ interface VectorRequest {
   readonly input: string;
   readonly resume?: string;
   readonly blobs: readonly string[];
-  /** When given, blobs come through the client core and this browser's cache, from there. */
+  /** Server of the blobs, which come through the client core and the browser's cache; absent: `blobs` are read from memory. */
   readonly origin?: Origin;
   /** A kernel counts as hanging after this long without a result. */
   readonly silentMs: number;
@@ -38,7 +38,7 @@ interface VectorRequest {
 const toBytes = (text: string): Uint8Array => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const toText = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
-/** Runs one vector in a sandbox of its own, and returns everything that the sandbox reported. */
+/** Runs a vector in a sandbox of its own, and returns the reports of the sandbox. */
 async function runVector(request: VectorRequest): Promise<Record<string, unknown>> {
   const blobs = new Map<string, Uint8Array>();
   for (const text of request.blobs) blobs.set(await hashBytes(toBytes(text)), toBytes(text));

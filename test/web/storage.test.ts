@@ -30,7 +30,7 @@ describe("[PRECACHE-2] the page's cache, of precached data", () => {
   });
 });
 
-describe.each(["localhost", labHost])("what the page keeps, on %s", (host) => {
+describe.each(["localhost", labHost])("data kept by the page, on %s", (host) => {
   it("keeps blobs across a reload", async () => {
     const page = await freshPage(host);
     expect(await callHarness(page, "cacheGet", "a blob")).toBeNull();

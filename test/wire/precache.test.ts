@@ -8,7 +8,7 @@ const { chunkBytes, wholeBytes } = limits;
 const [a, b] = ["a".repeat(64) as Sha256, "b".repeat(64) as Sha256];
 const large = 400 * chunkBytes + 5;
 
-describe("what references ask of a cache", () => {
+describe("precache items of references", () => {
   test("a blob once; of a small one any part stands for all", () => {
     const small = new DataReference(a, wholeBytes);
     const items = precacheItems([small.slice(3, 4), small, small.slice(0, 9)].map((ref) => ref.toJSON()));

@@ -29,7 +29,7 @@ describe.skipIf(missing.length > 0)(`RELION${suffix}`, () => {
   // The double of 26 has a large prime factor, so the box is padded further.
   test.each([32, 26])("with given poses the map is relion_reconstruct's (box %i)", agreesWithRelion);
 
-  test("[STAR-4] what is written is read as it was: quotes, blanks, kept columns and groups", readsOurs);
+  test("[STAR-4] a written table is read as it was: quotes, blanks, kept columns and groups", readsOurs);
   test("[STAR-1] a file of RELION 3.0, written again, gives the same map", readsOldOnes);
 });
 

@@ -12,7 +12,7 @@ interface Question {
 
 const question = signal<Question | undefined>(undefined);
 
-/** A button of a table for what cannot be undone: it asks first. */
+/** A button of a table for an action that cannot be undone: the button asks first. */
 export function DangerButton({ label, ...asked }: Question & { readonly label: string }): JSX.Element {
   return (
     <button type="button" class="button small danger" onClick={() => (question.value = asked)}>

@@ -10,7 +10,7 @@ import { jobStateOf } from "./job-state.ts";
 import { Priority } from "./priority.tsx";
 import { act } from "./state.ts";
 
-/** One job, with its failures below when the person opened them. */
+/** Row of a job, with its failures below when the person opened them. */
 export function JobRow({ job }: { job: JobInfo }): JSX.Element {
   const open = useSignal(false);
   const { label, tone } = jobStateOf(job);

@@ -3,7 +3,7 @@ import type { UsageInfo } from "../../shared/wire/rest.ts";
 import { formatBytes, formatCount, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 
-/** What each customer keeps, beside its bounds. */
+/** Stored bytes and jobs of each customer, beside its quota. */
 export function Usage({ usage }: { usage: readonly UsageInfo[] }): JSX.Element | null {
   if (usage.length === 0) return null;
   return (

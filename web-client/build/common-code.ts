@@ -6,7 +6,7 @@ interface CommonCode {
   /** Resolved ids of the modules in the script. */
   readonly modules: ReadonlySet<string>;
   readonly names: readonly string[];
-  /** One self-contained script that makes a variable `made` of all exports. */
+  /** A self-contained script that makes a variable `made` of all exports. */
   readonly script: string;
 }
 

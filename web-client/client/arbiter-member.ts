@@ -1,7 +1,7 @@
 import { arbiterChannel, type FromArbiter, type ToArbiter } from "./arbiter-messages.ts";
 import type { ElectionHandlers } from "./election-handlers.ts";
 
-/** How often a tab pokes its arbiter, which finds a crash. */
+/** Time between two messages of a tab to its arbiter, by which a crash is found. */
 const pokeMs = 10_000;
 const answerMs = 2_000;
 

@@ -73,5 +73,5 @@ addEventListener("connect", (event) => {
   port.start();
 });
 
-// The browser may have ended an earlier arbiter with the tab that started it. The earlier arbiter's tabs are to join this one.
+// The browser may have ended an earlier arbiter with the tab that started it. The earlier arbiter's tabs are to join this arbiter.
 new BroadcastChannel(arbiterChannel).postMessage("new");

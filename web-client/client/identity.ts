@@ -47,7 +47,7 @@ async function remember(stores: Stores | undefined, kept: unknown): Promise<void
     if (stores) await set(key, kept, stores.state);
     else sessionStorage.setItem(key, JSON.stringify(kept));
   } catch {
-    // Where the browser keeps no data, the next load is a new client.
+    // A browser that keeps no data is a new client at the next load.
   }
 }
 

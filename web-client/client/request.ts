@@ -32,7 +32,7 @@ export async function request(
   }
 }
 
-/** Reads a body behind what is there of `size` bytes; `part` keeps what came, also when the connection breaks. */
+/** Reads a body behind the bytes that `part` has of `size`; `part` keeps the new bytes also when the connection breaks. */
 export async function readBehind(
   response: Response,
   part: FetchedPart,

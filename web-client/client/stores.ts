@@ -23,7 +23,7 @@ export async function openStores(): Promise<Stores | undefined> {
       outbox: createStore("manyhands-outbox", "outbox"),
       state: createStore("manyhands-state", "state"),
     };
-    // Some browsers fail only on the first write, and some never answer.
+    // Browsers may fail only on the first write, or never answer.
     await within(probeMs, set("probe", 1, stores.state));
     await del("probe", stores.state);
     return stores;

@@ -56,7 +56,7 @@ export function meterMemory(limitBytes: number, outgrew: (bytes: number) => void
   const scope = globalThis as unknown as Record<string, new () => { buffer?: ArrayBufferLike }>;
   for (const name of bufferClasses) {
     const native = scope[name];
-    // Not every page has SharedArrayBuffer, nor every browser Float16Array.
+    // SharedArrayBuffer is missing in some pages, Float16Array in some browsers.
     if (!native) continue;
     const counting: typeof native = new Proxy(native, {
       construct(_native, given, made) {

@@ -11,7 +11,7 @@ const computingKey = "manyhands.computing";
 /** Logical processors of this machine. */
 export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
 
-/** One core stays free for the person. */
+/** Settings before the person chose; a core stays free for the person. */
 const defaults: Settings = { slots: Math.max(1, cores - 1), keepAwake: false };
 
 /** Reads the kept choices; missing and impossible values become the default. */

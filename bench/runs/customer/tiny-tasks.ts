@@ -37,7 +37,7 @@ interface Measured {
 if (values.phase === undefined) await measureAll();
 else console.log(JSON.stringify(await runPhase(values.phase)));
 
-/** One phase of a customer, in a process of its own. */
+/** Runs a phase of a customer in a process of its own. */
 async function runPhase(phase: string): Promise<Measured> {
   await using hands = await connectTo(values);
   const same = (input: Uint8Array): Uint8Array => input;

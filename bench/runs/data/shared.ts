@@ -1,5 +1,5 @@
 /**
- * How many times a blob leaves the server for 4 headless clients of one machine that all need it, on one cache directory:
+ * Number of times that a blob leaves the server for 4 headless clients of one machine that all need it, on one cache directory:
  * `node bench/runs/data/shared.ts [--mib 8] [--clients 4]`. 1 is the goal. Counted between clients and server, by bytes.
  */
 import { setTimeout as wait } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * One row of the table of links: `node bench/runs/miles/row.ts --row inputs --link b [--count 300] [--bytes 200000]`.
- * The value is measured / ideal time where the row has an ideal, else what its unit says.
+ * Measures a row of the table of links: `node bench/runs/miles/row.ts --row inputs --link b [--count 300] [--bytes 200000]`.
+ * The value is measured / ideal time where the row has an ideal, else the measurement in the row's unit.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";

@@ -26,7 +26,7 @@ const { values } = parseArgs({
 });
 const tasks = Number(values.tasks);
 const jobs = Number(values.jobs);
-/** Unfinished tasks that a client asks for: what one of two slots asks for whose tasks are tiny. */
+/** Unfinished tasks that a client asks for: as many as a real client with two slots and tiny tasks asks for a slot. */
 const held = 2048;
 const slots = 2;
 /** Time that the client says a task took: with less a server would claim no more. */
@@ -104,7 +104,7 @@ async function spent() {
   };
 }
 
-// Each server compiles for itself.
+// V8 compiles the code of each server process during these tasks.
 await compute(Number(values.warm) * servers.length, "w");
 const before = await spent();
 const doneBefore = clients.map(({ done }) => done);

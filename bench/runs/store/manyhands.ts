@@ -1,7 +1,7 @@
 /**
  * Tasks per second through the durable store alone, and ms to open the store again:
  * `node manyhands.ts [--tasks 100000] [--batch 500] [--bytes 100] [--under-way 1] [--database sqlite]`. With `--database postgres` on
- * the PostgreSQL of POSTGRES_URL, and then also what that costs: its processor time, and bytes of its log.
+ * the PostgreSQL of POSTGRES_URL, and then also PostgreSQL's processor time and the bytes of its log.
  */
 import { parseArgs } from "node:util";
 import { openSqliteStore } from "../../../server/store/sqlite/open.ts";

@@ -46,7 +46,7 @@ if (!values.first) await honest.done(Math.floor(count / 2));
 const seconds = (performance.now() - before.at) / 1000;
 report(rounded((honest.count - before.done) / seconds, 1), { seconds: rounded(seconds, 2) });
 
-/** Connects the hoarders, and waits until they had time to take what they are given. */
+/** Connects the hoarders, and waits until they had time to take their leases. */
 async function hoard(): Promise<void> {
   if (values.beside !== "hoarders") return;
   const joined = Array.from({ length: Number(values.hoarders) }, () => {

@@ -1,7 +1,7 @@
 import { cpuSecondsOf, memoryOf, resetPeak } from "./process-stat.ts";
 import { rounded } from "./report.ts";
 
-/** The cost of some work for a server process and for this one. */
+/** The cost of some work for a server process and for the process of the benchmark. */
 interface Cost {
   readonly ms: number;
   /** The largest resident memory of the server during the work, less that before it. */

@@ -10,7 +10,7 @@ const network = new Network();
 /**
  * Starts nginx on an empty directory, for PUTs with the request of the SDK.
  * @param synced - whether this program syncs file and folder after each PUT, because nginx syncs nothing
- * @returns what hashes and puts bytes, and returns their address
+ * @returns a function that hashes and puts bytes, and returns their address
  */
 export async function putsToNginx(synced: boolean): Promise<(bytes: Uint8Array) => Promise<URL>> {
   const directory = temporaryDirectory();

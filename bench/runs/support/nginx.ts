@@ -4,8 +4,8 @@ import { freePort, untilListening } from "../../harness/services/ports.ts";
 import { startProgram, temporaryDirectory } from "./children.ts";
 
 /**
- * Starts Debian's nginx on the files of a server's blob directory, under the same addresses as the server, with what its
- * manual recommends for large files. By WebDAV PUT it takes files in, too: written aside and renamed, not synced.
+ * Starts Debian's nginx on the files of a server's blob directory, under the same addresses as the server, with the settings
+ * that nginx's manual recommends for large files. By WebDAV PUT it takes files in, too: written aside and renamed, not synced.
  */
 export async function startNginx(blobDirectory: string): Promise<{ url: string; pid: number }> {
   const prefix = temporaryDirectory();

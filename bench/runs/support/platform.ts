@@ -7,7 +7,7 @@ import { startProgram, temporaryDirectory, type Child } from "./children.ts";
 
 const launcher = join(import.meta.dirname, "..", "..", "..", "bin", "manyhands.js");
 
-/** Where a server is reached, and its admin token. */
+/** Address and admin token of a server. */
 export interface Address {
   readonly url: string;
   readonly token: string;

@@ -7,7 +7,7 @@ interface Spent extends Disk {
   readonly walBytes: number;
 }
 
-/** Makes an empty schema in the PostgreSQL of POSTGRES_URL, and reads what PostgreSQL spends. */
+/** Makes an empty schema in the PostgreSQL of POSTGRES_URL, and reads the processor time and log bytes of PostgreSQL. */
 export async function startMeter(): Promise<{ url: string; read(): Promise<Spent>; close(): Promise<void> }> {
   const base = process.env["POSTGRES_URL"]!;
   const client = new Client({ connectionString: base });

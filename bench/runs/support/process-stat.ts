@@ -36,7 +36,7 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return children.split(" ").filter(Boolean).map(Number);
 }
 
-/** What processes wrote to files. */
+/** Counts of the writes of processes to files. */
 export interface Disk {
   /** Calls of the system that wrote. */
   readonly writes: number;

@@ -18,7 +18,7 @@ const radians = Math.PI / 180;
 
 /**
  * The matrix of RELION's Euler angles, `Rz(psi)·Ry(tilt)·Rz(rot)`: it maps a vector of the volume into the frame of the image.
- * Its rows are the image's x axis, y axis and viewing direction in the volume, so the central slice of the image has the
+ * The rows of the matrix are the image's x axis, y axis and viewing direction in the volume, so the central slice of the image has the
  * volume's frequencies `u·row0 + v·row1`. Heymann, Chagoyen & Belnap, J. Struct. Biol. 151 (2005) 196.
  *
  * @param rot - degrees

@@ -6,7 +6,7 @@ export interface PartialVolume {
   readonly padded: number;
   /** Half transform, re, im pairs. */
   readonly data: Float32Array;
-  /** One weight for each complex number of `data`. */
+  /** Weights of the complex numbers of `data`. */
   readonly weights: Float32Array;
 }
 

@@ -69,7 +69,7 @@ export class BlobBucket implements BlobBackend {
   readonly #incoming: string;
   readonly #bounds: BucketBounds;
 
-  /** @param incoming - folder of this server alone, for uploads under way; what a server before left there is removed */
+  /** @param incoming - folder of this server alone, for uploads under way; files that an earlier server left there are removed */
   constructor(place: S3Place, incoming: string, bounds: Partial<BucketBounds> = {}) {
     this.#bounds = { ...usualBounds, ...bounds };
     this.#s3 = new S3Client(place, this.#bounds);
@@ -82,7 +82,7 @@ export class BlobBucket implements BlobBackend {
     makeFolder(incoming);
   }
 
-  /** Tries what the server will do in the bucket. @throws PlatformError BAD_OPTION, UNREACHABLE: says what is wrong */
+  /** Tries the server's requests on the bucket. @throws PlatformError BAD_OPTION, UNREACHABLE: names the refused request */
   async tryAccess(): Promise<void> {
     const key = `tries/${randomUUID()}`;
     await this.#try("list its objects", { method: "GET", query: { "list-type": "2", "max-keys": "1" } });
@@ -120,7 +120,7 @@ export class BlobBucket implements BlobBackend {
     await pipeline(this.open(sha256, range), sink);
   }
 
-  /** S3 finds changed bytes itself; this finds what was stored wrong, or changed by somebody else. */
+  /** Hashes the blob: S3 finds changed bytes itself, but no blob that was stored wrong or replaced by another program. */
   async verify(sha256: Sha256, bytesPerSecond = Infinity): Promise<Verdict> {
     const hash = createHash("sha256");
     const startedAt = performance.now();
@@ -462,7 +462,7 @@ function isHash(text: string): text is Sha256 {
   return v.is(sha256Schema, text);
 }
 
-/** Both times are S3's. */
+/** The two times are of S3's clock. */
 function ageOf(xml: string, element: string, now: string | undefined): number {
   return Date.parse(now ?? "") - Date.parse(elementOf(xml, element) ?? "");
 }

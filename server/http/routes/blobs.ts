@@ -196,7 +196,7 @@ async function put(call: Call, platform: HttpParts["platform"], blobs: Blobs): P
     : blobs.write(sha256, req, owner, declared);
   if (!written) throw new PlatformError("METHOD_NOT_ALLOWED", "Uploads are taken whole here.");
   const stored = await written.catch((error: unknown) => {
-    // What is kept of an upload counts until it is let go of.
+    // A partial upload counts as an upload under way until the server removes the part.
     if (!(error instanceof EndedEarly && stretch)) failed?.();
     if (error instanceof UploadConflict) setPart(call, error.offset, false);
     throw error;

@@ -48,7 +48,7 @@ export function resultRoutes(
   };
 }
 
-/** Sequence numbers only grow, but where a backup was restored: a reader of the lost server would miss results of this one. */
+/** Sequence numbers only grow, but where a backup was restored: a reader of the lost server would miss results of this server. */
 function mustBeOfThisServer(id: JobId, after: number, lastSeq: number): void {
   if (after <= lastSeq) return;
   throw new PlatformError(

@@ -5,7 +5,7 @@ import { parseBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";
 
-/** Verification and backup of what the server keeps. Each lasts as long as its request. */
+/** Verification and backup of the server's database and blobs. Each lasts as long as its request. */
 export function upkeepRoutes(
   { upkeep }: HttpParts,
   streams: PushStreams,

@@ -259,8 +259,8 @@ export class Commits {
   }
 
   /**
-   * Asks what became of the last transaction, whose session was lost: waits until PostgreSQL no longer works on it, and then reads
-   * what it would have written. The status of the transaction alone would not do, because a crash gives numbers of transactions anew.
+   * Asks whether the last transaction, whose session was lost, was committed: waits until PostgreSQL no longer works on it, and then
+   * reads the rows that the transaction would have written. The status of the transaction alone would not do, because a crash gives numbers of transactions anew.
    */
   async #wasCommitted(transaction: string, until: number): Promise<boolean> {
     while (performance.now() < until) {

@@ -77,7 +77,7 @@ export class Connection {
       client.end().catch(() => {});
       throw error;
     }
-    // Not in the packet that opens the session: PgBouncer refuses settings there.
+    // Settings are set by a query: PgBouncer refuses settings in the packet that opens the session.
     const sets = Object.entries(settings).map((values) => ({
       sql: "SELECT set_config(?, ?, false)",
       values,

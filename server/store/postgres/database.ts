@@ -45,7 +45,7 @@ export class PostgresDatabase implements Database {
     return waiting;
   }
 
-  /** Forgets what belonged to the transaction that has ended. */
+  /** Forgets the locks and waiting queries of the transaction that has ended. */
   ended(): void {
     this.#waiting = [];
     this.#held.clear();

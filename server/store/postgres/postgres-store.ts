@@ -242,7 +242,7 @@ export class PostgresStore extends SqlStore implements SharedStore {
     }
   }
 
-  /** Claims need not outlive a crash of PostgreSQL: what is lost can be claimed again. */
+  /** Claims need not outlive a crash of PostgreSQL: tasks of lost claims can be claimed again. */
   protected async claiming<T>(verb: Verb<T>, job: JobId): Promise<T> {
     this.#mustBeOpen();
     return this.#commits.write(() => verb(this.parts), { job, lasting: false });
@@ -343,12 +343,12 @@ export class PostgresStore extends SqlStore implements SharedStore {
     this.#serversChanged(live);
   }
 
-  /** Reads what other servers added to the usage of customers; the next time does when this one fails. */
+  /** Reads the usage that other servers added for customers; a reading that fails is made up for by the next. */
   #readUsage(): void {
     if (!this.#closing) this.#commits.write(() => this.#usage.readFull(), { lasting: false }).catch(() => {});
   }
 
-  /** Resumes what servers left half-way when they ended. */
+  /** Resumes the deletions and feeds that servers left half-way when they ended. */
   #inherit(): void {
     this.feedAll();
     // After any failure the next end of a server, or the next start, resumes the sweep.

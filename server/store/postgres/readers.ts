@@ -17,7 +17,7 @@ interface Session {
   busy: number;
 }
 
-/** Sessions that read what is committed, whatever the session that writes does meanwhile. */
+/** Sessions that read committed rows beside the session that writes. */
 export class Readers {
   readonly #target: Target;
   readonly #sessions: Session[] = [];

@@ -35,16 +35,16 @@ interface Listeners {
   outdated(reason: PlatformError): void;
   /** Called about every two seconds while there are other servers. */
   polled(): void;
-  /** Another server died, and its unfinished work falls to this one. */
+  /** Another server died, and its unfinished work falls to this server. */
   inherited(): void;
-  /** Other servers are alive than before. */
+  /** The set of living servers changed. */
   servers(live: ReadonlySet<number>): void;
   told(message: unknown, epoch: number): void;
 }
 
 /**
- * The servers of the database: this one's row, which it renews; which others are alive; what they changed, from their notifications and
- * from polling behind these.
+ * The servers of the database: the row of this server, which it renews; the others that are alive; their changes, from their
+ * notifications and from polling behind these.
  */
 export class Servers implements Liveness {
   epoch = 0;
@@ -148,7 +148,7 @@ export class Servers implements Liveness {
     for (const { id, version } of jobs) this.#noteVersion(id, version);
   }
 
-  /** Notes a job, and its version when all before it are known: what another server changed before is to be found by polling. */
+  /** Notes a job, and its version when all versions before are known: polling finds earlier changes of another server. */
   #noteVersion(id: JobId, version: number): void {
     const known = this.#versions.get(id) ?? 0;
     this.#versions.set(id, known === version - 1 ? version : known);
@@ -174,7 +174,7 @@ export class Servers implements Liveness {
     this.#stop.abort();
     await this.#loop;
     try {
-      // The others hear of the end at once, and take over what is left.
+      // The other servers hear of the end at once, and take over the unfinished work.
       await this.#connection?.query(
         "UPDATE servers SET expires = clock_timestamp() WHERE epoch = ?",
         this.epoch,
@@ -278,7 +278,7 @@ export class Servers implements Liveness {
     if (live.symmetricDifference(this.#live).size > 0) this.#listeners.servers((this.#live = live));
   }
 
-  /** Declares servers dead that have not renewed their rows, and takes over what they left half-way. */
+  /** Declares servers dead that have not renewed their rows, and takes over their unfinished work. */
   async #bury(): Promise<void> {
     const [answer] = await this.#connected().run([
       {
@@ -303,7 +303,7 @@ export class Servers implements Liveness {
     if (rows.length > 0) this.#tell({ jobs: rows.map(({ id }) => ({ id, kinds: ["tasks"] })), kinds: [] });
   }
 
-  /** Finds what notifications did not tell, because they were lost or too long. */
+  /** Finds changes whose notifications were lost or too long. */
   async #pollJobs(tell: boolean): Promise<void> {
     const counts = await this.#connected().query<{ kind: "tokens" | "bans"; count: number }>(
       "SELECT kind, count FROM changes",
@@ -311,7 +311,7 @@ export class Servers implements Liveness {
     const rows = await this.#connected().query<{ id: JobId; version: number }>(
       "SELECT id, version FROM jobs WHERE state IN ('open', 'closed')",
     );
-    // Nothing fails from here on, so that what is noted is told.
+    // No query follows that could fail, so all noted changes are told.
     const active = new Set(rows.map(({ id }) => id));
     const changed = rows
       .filter(({ id, version }) => (this.#versions.get(id) ?? -1) < version)

@@ -72,7 +72,7 @@ export class SharedJobs extends JobCache {
   #removed: JobId[] = [];
   /** Jobs that have tasks to claim again. */
   readonly #returned = new Set<CachedJob>();
-  /** Jobs that another server had changed when this one last locked them. */
+  /** Jobs that another server had changed when this server last locked them. */
   readonly #contended = new Set<JobId>();
   /** Changes of this transaction, once they are written. */
   written: readonly ChangedJob[] = [];
@@ -88,7 +88,7 @@ export class SharedJobs extends JobCache {
     return yield* this.#use(id, yield* this.db.get<Head>(sql, ...values));
   }
 
-  /** Queries for what other servers changed of jobs, which are likely to be asked once these are locked. */
+  /** Queries for other servers' changes of jobs, which are likely to be asked once these are locked. */
   ahead(ids: readonly JobId[]): Query[] {
     const { ended, claims } = this.#dependents;
     return ids.flatMap((id) => {
@@ -156,7 +156,7 @@ export class SharedJobs extends JobCache {
     this.#touched.clear();
   }
 
-  /** Ends the transaction; what is remembered of its jobs stays. */
+  /** Ends the transaction; the cached rows of its jobs stay. */
   committed(): void {
     this.#endTransaction();
     this.trim();

@@ -19,7 +19,7 @@ type Row = Usage & { readonly customer: string };
 
 /**
  * The usage of each customer, in rows that every commit adds its changes to. Bounds hold for the row as it was when the transaction first
- * asked, so that servers whose transactions overlap may exceed a quota by what these add.
+ * asked, so that servers whose transactions overlap may exceed a quota by the bytes that these add.
  */
 export class SharedUsage extends UsageLedger {
   readonly #db: PostgresDatabase;

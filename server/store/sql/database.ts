@@ -21,7 +21,7 @@ export type Step<T> = Iterable<Query, T, Answer>;
 
 /**
  * A connection as the verbs see it. Statements are in the SQL that SQLite and PostgreSQL share: `?` and `?1` for values, ON CONFLICT,
- * CASE; an engine translates what is left. A name in camelCase is the name of a table or column.
+ * CASE; an engine translates the rest. A name in camelCase is the name of a table or column.
  */
 export interface Database {
   /** Number of changes so far: a caller can compare it to see whether a verb wrote before it threw. */

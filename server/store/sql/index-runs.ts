@@ -39,7 +39,7 @@ export function forEachRun(
   }
 }
 
-/** All indexes, in order. */
+/** Lists the indexes in order. */
 export function decodeRuns(first: TaskIndex, count: number, runs: Uint8Array | null): TaskIndex[] {
   if (count === 1) return [first];
   const indexes: TaskIndex[] = [];

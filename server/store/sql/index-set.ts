@@ -113,7 +113,7 @@ export class IndexSet {
     return this.#pages.size === 0;
   }
 
-  /** All indexes, lowest first; those that the caller has seen may be deleted meanwhile. */
+  /** Lists the indexes, lowest first; those that the caller has seen may be deleted meanwhile. */
   *indexes(): Iterable<TaskIndex> {
     for (const page of [...this.#pages.keys()].sort((a, b) => a - b))
       for (let index = page * pageBits; index < (page + 1) * pageBits; index++)

@@ -15,13 +15,13 @@ export interface CachedJob {
   /** Replaced and never modified, because callers keep it. */
   row: JobRow;
   lowWater: number;
-  /** All tasks have lower indexes: a submission from here on repeats no task. */
+  /** An index above those of all tasks: a submission from here on repeats no task. */
   nextIndex: number;
   /** Whether the job has rows in `attempts` or `checkpoints`; most jobs have none. */
   hasSideRows: boolean;
   /** Whether the job may have rows in `provisionalPacks`. */
   hasProvisional: boolean;
-  /** The jobs that take outputs of this one. */
+  /** The jobs that take outputs of this job. */
   readonly fed: Set<JobId>;
   /** Grows with every commit that changed the job, where several servers do. */
   version: number;
@@ -76,7 +76,7 @@ const waitingFor = `(SELECT string_agg(before.id, ' ' ORDER BY waits.after) FROM
 /** Selects rows of jobs, and the jobs that they wait for. */
 export const selectRows = `SELECT jobs.*, ${waitingFor} FROM jobs`;
 
-/** Selects what the cache has of a job. */
+/** Selects the columns of a job that the cache keeps. */
 export const selectCached = `SELECT jobs.*, ${waitingFor},
   (SELECT string_agg(fed.id, ' ') FROM feeds JOIN jobs AS fed ON fed.number = feeds.job WHERE feeds.source = jobs.number) AS fed,
   (SELECT first + count FROM taskPacks WHERE job = jobs.number ORDER BY first DESC LIMIT 1) AS nextIndex,

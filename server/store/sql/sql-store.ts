@@ -77,7 +77,7 @@ export abstract class SqlStore implements Store {
    */
   protected abstract write<T>(verb: Verb<T>, job?: JobId, rows?: number): Promise<T>;
 
-  /** Runs a verb that changes nothing, on what is committed. */
+  /** Runs a verb that only reads, on committed rows. */
   protected abstract read<T>(verb: Verb<T>): Promise<T>;
 
   /** Runs a verb that changes claims and nothing else. */
@@ -366,7 +366,7 @@ export abstract class SqlStore implements Store {
     return this.read(bans.listBans);
   }
 
-  /** Passes on to all fed jobs what other servers, or an earlier one, left to be passed on. */
+  /** Passes on to all fed jobs the outputs that other servers, or an earlier server, did not pass on. */
   protected feedAll(): void {
     this.read(allFed).then(
       (jobs) => jobs.forEach((job) => this.feeder.wake(job)),

@@ -55,7 +55,7 @@ export class UsageLedger {
     return this.#customers.get(customer) ?? nothing;
   }
 
-  /* oxlint-disable eslint/require-yield -- What is counted in memory needs no query; a ledger that several servers share does. */
+  /* oxlint-disable eslint/require-yield -- Counts in memory need no query; those of a ledger that several servers share do. */
 
   /** The usage of a customer, as committed. */
   *read(customer: string): Step<Usage> {
@@ -170,7 +170,7 @@ function shareOf(row: JobRow | undefined): Pick<Usage, "jobs" | "inputBytes" | "
   return { jobs: 1, inputBytes, outputBytes, openTasks: hasEnded(state) ? 0 : total - done - failed };
 }
 
-/** Counts the usage of every customer from what is stored. */
+/** Counts the usage of every customer from the stored rows. */
 export function* countUsage(db: Database): Step<Map<string, Usage>> {
   const customers = new Map<string, Usage>();
   const rows = yield* db.all<Usage & { customer: string }>(

@@ -64,7 +64,7 @@ export class SqliteDatabase implements Database {
   }
 
   /**
-   * Copies the database to a file, in steps of another thread; what this connection writes meanwhile is in the copy. A transaction may be
+   * Copies the database to a file, in steps of another thread; rows that this connection writes meanwhile are in the copy. A transaction may be
    * open in `between` alone, which is called between the steps: a step beside a transaction fails ("not an error").
    * @param between - gets the share that is copied, 0 … 1
    */

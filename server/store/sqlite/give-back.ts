@@ -1,7 +1,7 @@
 import { finish } from "../sql/database.ts";
 import type { SqliteDatabase } from "./database.ts";
 
-/** Pages that are kept for what comes next: 8 MiB. */
+/** Free pages that the database keeps for the next writes: 8 MiB. */
 const keptPages = 2048;
 /** Pages moved between two readings of the clock. */
 const pages = 16;

@@ -71,7 +71,7 @@ export async function openSqliteStore(
   }
 }
 
-/** Makes the database of a data directory over, as small as what it holds. @throws PlatformError DATA_DIRECTORY, STORE_FULL */
+/** Rewrites the database of a data directory without free pages. @throws PlatformError DATA_DIRECTORY, STORE_FULL */
 export function compactDatabase(directory: string): void {
   let connection: DatabaseSync | undefined;
   try {

@@ -9,7 +9,7 @@ const applicationId = 0x4d484e44;
 type Migration = string | ((db: SqliteDatabase) => void);
 
 /**
- * Tasks and outcomes since version 3. A pack holds what the verbs of one transaction wrote for one job: consecutive tasks, or
+ * Tasks and outcomes since version 3. A pack holds the rows that the verbs of one transaction wrote for one job: consecutive tasks, or
  * outputs with consecutive sequence numbers; at most 1,024 values and 256 KiB, or one larger value. A failure is an outcome
  * with a row of its own, because requeueing removes it. `first` is the first task's index; `runs` has the indexes of outputs
  * that are not one run. The columns for readers of indexes come before the values, in the row's own page.

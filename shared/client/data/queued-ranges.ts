@@ -2,7 +2,7 @@ import { endOfMessagePack, messagePackBounds } from "../../wire/messagepack-walk
 import { extensions, readReference } from "../../wire/value-forms.ts";
 import type { QueuedBlob } from "../ports.ts";
 
-/** The references with a range in an input. What is no value yields none: its kernel is told. */
+/** The references with a range in an input. An input that is no value yields none: its task fails. */
 export function rangesIn(input: Uint8Array): QueuedBlob[] {
   const found: QueuedBlob[] = [];
   try {

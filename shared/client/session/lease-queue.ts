@@ -42,7 +42,7 @@ export class LeaseQueue<T> {
     return undefined;
   }
 
-  /** Takes what `peek` shows. */
+  /** Takes the entries that `peek` shows. */
   take(): T | undefined {
     const entry = this.peek();
     if (entry === undefined) return undefined;

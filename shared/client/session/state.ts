@@ -83,7 +83,7 @@ type Place =
   | { readonly state: "queued" }
   /** In a slot; the tasks of a bundle share the object. */
   | Bundle
-  /** Not held any more; a queue may still contain the task, and skips it. */
+  /** The client holds the task no more; a queue may still contain the task, and skips it. */
   | { readonly state: "gone" };
 
 export const queued: Place = { state: "queued" };
@@ -195,7 +195,7 @@ export interface SessionState {
   unansweredSince: number | undefined;
   /** The longest recent time that the server left results without an answer. */
   gapMs: number;
-  /** When any shorter time counts as the longest. */
+  /** Time from which a shorter time replaces `gapMs`. */
   gapUntil: number;
   /** Longest recent transfer of data of a task; recent bundles count more. */
   fetchMs: number;

@@ -130,7 +130,7 @@ describe("reading blobs", () => {
     expect(f.fetched).toHaveLength(1);
   });
 
-  test("what the cache has is not fetched; what the cache has in the wrong size is", async () => {
+  test("a cached blob is not fetched; a cached blob of the wrong size is", async () => {
     const f = ready();
     const good = f.add(new Uint8Array([1]));
     const bad = f.add(new Uint8Array([2]));
@@ -288,7 +288,7 @@ describe("when transfers fail", () => {
     });
   });
 
-  test("it gives up after a while of being connected, and waits while there is no connection", async () => {
+  test("a fetch is given up after a while of being connected, and waits without a connection", async () => {
     const f = ready();
     const name = f.add(new Uint8Array([1]));
     f.errors.push(...Array.from({ length: 11 }, () => new PlatformError("UNREACHABLE", "down")));

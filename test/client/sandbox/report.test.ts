@@ -75,7 +75,7 @@ test.each([{}, { refs: [7] }, { refs: Array(limits.refsPerTask + 1).fill(kernelN
 );
 
 test.each([7, null, { at: 1, failure: {} }, { at: -1, failure: {} }, { at: "0", failure: {} }])(
-  "what is said of no task is left out: %j",
+  "an extra of no task is left out: %j",
   (extra) => {
     expect(readReport({ finished: { ...done, extras: [extra] } }).finished).toMatchObject([
       { outcome: { state: "done" } },
@@ -83,7 +83,7 @@ test.each([7, null, { at: 1, failure: {} }, { at: -1, failure: {} }, { at: "0", 
   },
 );
 
-test("[KERNEL-4] everything is cut to the protocol's bounds", () => {
+test("[KERNEL-4] every field is cut to the protocol's bounds", () => {
   const failure = { kind: "nonsense", message: "m".repeat(1e5), stack: "s".repeat(1e5) };
   const many = (count: number, extras: unknown[] = []) => {
     const indexes = Array.from({ length: count }, (_, i) => i);

@@ -33,7 +33,7 @@ describe("kernels", () => {
     await expect(load("this is not JavaScript")).rejects.toThrow();
   });
 
-  test("[FAIL-1] what a kernel throws fails its task with message and stack, whatever it is", async () => {
+  test("[FAIL-1] any thrown value fails its task with message and stack", async () => {
     const thrown = [
       "new TypeError('bad')",
       "'text'",
@@ -62,7 +62,7 @@ describe("kernels", () => {
     }
   });
 
-  test("one task's failure leaves the next alone; a rejected promise is a failure like any", async () => {
+  test("a task's failure leaves the next task alone; a rejected promise is a failure, too", async () => {
     const h = new RunnerHarness();
     const results = await h.run("async (x) => { if (x) throw new Error('no'); return 1; }", [1, 0]);
     expect(failureOf(results[0])).toMatchObject({ kind: "error", message: "no" });

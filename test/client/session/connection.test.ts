@@ -22,7 +22,7 @@ function lost(h: SessionHarness): number {
 }
 
 describe("connecting", () => {
-  test("start reads what an earlier run left, then connects, then says hello", () => {
+  test("start reads the state that an earlier run left, then connects, then says hello", () => {
     const h = new SessionHarness({ token: "secret" });
     expect(h.feed({ type: "startAsked" })).toEqual([{ type: "loadState" }]);
     const result = {
@@ -199,7 +199,7 @@ describe("connecting", () => {
 });
 
 describe("[LEASE-6] after a lost connection", () => {
-  test("what runs, waits and is finished is named, and goes on", () => {
+  test("running, waiting and finished tasks are named, and go on", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0), leased(1), leased(2)]);
@@ -231,7 +231,7 @@ describe("[LEASE-6] after a lost connection", () => {
     expect(ofType(out, "runTasks")[0]?.tasks.map(({ index }) => index)).toEqual([0, 2]);
   });
 
-  test("what is handed back between hello and welcome is said after the welcome", () => {
+  test("tasks handed back between hello and welcome are named after the welcome", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0), leased(1)]);

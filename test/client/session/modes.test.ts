@@ -47,7 +47,7 @@ describe("[FLOW-1] how much a client asks for", () => {
     expect(updateMean(undefined, 1, 0)).toBeGreaterThan(0);
   });
 
-  test("credit grows with what is measured, and is not repeated for every wobble", () => {
+  test("credit grows with measured times, and is not repeated for small changes", () => {
     const h = new SessionHarness();
     expect(sent(h.join(), "want")).toEqual([{ type: "want", tasks: 2, slots: 2 }]);
     h.teach(0.05);
@@ -83,7 +83,7 @@ describe("[FLOW-1] how much a client asks for", () => {
 });
 
 describe("pause, drain, stop", () => {
-  test("pause asks for nothing, hands back what waits, lets run what runs; resume asks again", () => {
+  test("pause asks for no task, hands back waiting tasks, lets running tasks end; resume asks again", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0), leased(1)]);
@@ -97,7 +97,7 @@ describe("pause, drain, stop", () => {
     expect(sent(h.feed({ type: "resumeAsked" }), "want")[0]?.slots).toBe(1);
   });
 
-  test("drain finishes what runs, delivers, says goodbye", () => {
+  test("drain finishes running tasks, delivers, says goodbye", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0), leased(1)]);
@@ -151,7 +151,7 @@ describe("pause, drain, stop", () => {
     expect(ignored(h.crash(0))).toEqual(["sandboxEnded: sandbox 0 is closed"]);
   });
 
-  test("started again after a stop, it delivers what was left", () => {
+  test("a session started again after a stop delivers the remaining results", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();
     h.lease([leased(0)]);

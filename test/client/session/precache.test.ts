@@ -25,7 +25,7 @@ describe("[PRECACHE-1] precaches", () => {
     ]);
   });
 
-  test("end when the server says so; what comes of them later is nobody's business", () => {
+  test("end when the server says so; later news of them is not reported", () => {
     const h = new SessionHarness();
     h.join();
     ask(h, 1);

@@ -238,7 +238,7 @@ describe("[SERVERS-2] a client whose connection breaks", () => {
     }
     refuse();
     expect(statusOf(h.session.state).connection.state).toBe("refused");
-    // A person who starts it again has changed something.
+    // A person who starts the client again has changed a setting.
     h.feed({ type: "startAsked" });
     refuse();
     expect(statusOf(h.session.state).connection.state).toBe("waiting");

@@ -236,7 +236,7 @@ describe("[FAIL-2] kernels that misbehave", () => {
     });
   });
 
-  test("each task of a bundle has its own time", () => {
+  test("a task of a bundle has its own time limit", () => {
     const h = new SessionHarness({ slots: 1 });
     const short = descriptor({ timeoutMs: 500 });
     h.join();
@@ -333,7 +333,7 @@ describe("[FAIL-2] kernels that misbehave", () => {
   });
 });
 
-describe("[CANCEL-1] what is no longer wanted", () => {
+describe("[CANCEL-1] a cancelled task", () => {
   test("a waiting task is forgotten, a running one terminated at once, nothing is reported", () => {
     const h = new SessionHarness({ slots: 1 });
     h.join();

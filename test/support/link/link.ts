@@ -9,14 +9,14 @@ export interface LinkShape {
   /** From the client to the server. */
   readonly upMbitPerS: number;
   readonly downMbitPerS: number;
-  /** Probability that a segment of 1,448 bytes is lost: it comes a round trip later, and what is behind it waits. */
+  /** Probability that a segment of 1,448 bytes is lost: it comes a round trip later, and later segments wait for it. */
   readonly loss: number;
   /** Bytes of a connection that wait in front of the link; the product of rate and round trip unless given. */
   readonly queueBytes?: number;
   /** The link stands still for `stallMs` once in this time. */
   readonly stallEveryMs?: number | undefined;
   readonly stallMs?: number | undefined;
-  /** All connections are reset once in this time. */
+  /** Time between two resets of all connections. */
   readonly resetEveryMs?: number | undefined;
   /** The address of the client changes once in this time. */
   readonly moveEveryMs?: number | undefined;

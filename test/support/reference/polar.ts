@@ -151,7 +151,7 @@ export function weightRings(spectrum: Float64Array, grid: PolarGrid, scale: numb
  * Angular spectrum of the correlation of two images over in-plane rotation: `Σ_r conj(particle)·reference`, with the reference
  * weighted by {@link weightRings}. Written to `out` as re, im of harmonics 0 … harmonics.
  *
- * This is the inner loop of the search: four multiplications for every ring and harmonic below the band limit.
+ * The inner loop of the search: four multiplications for every ring and harmonic below the band limit.
  */
 export function correlateRings(
   particle: Float64Array,

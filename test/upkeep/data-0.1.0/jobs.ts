@@ -1,4 +1,4 @@
-/** What the data directory of 0.1.0 holds, for the script that made the directory and for its test. */
+/** Jobs in the data directory of 0.1.0, for the script that made the directory and for its test. */
 export const kernels = {
   square: "export default (x) => x * x",
   reverse: "export default async (ref, ctx) => ctx.put((await ctx.data(ref)).slice().reverse());",

@@ -213,7 +213,7 @@ function* packAt({ db, damaged }: Transaction, source: CachedJob, seq: number): 
 
 type OutputColumns = Omit<PackColumns, "bytes"> & { readonly outputs: Uint8Array };
 
-/** How many of the tasks the customer's quota has room for. */
+/** Number of the tasks that the customer's quota has room for. */
 function* withinQuota({ usage }: Transaction, { row }: CachedJob, tasks: readonly NewTask[]): Step<number> {
   let { bytes, openTasks } = yield* usage.room(row.customer);
   const end = tasks.findIndex(({ input }) => {

@@ -28,7 +28,7 @@ export function* provisionalOutput(
   return yield* new PageReader(transaction, job).output(window, index);
 }
 
-/** All results of a task are on one page, because the next page begins after its index. */
+/** A page has all results of a task, because the next page begins after its index. */
 export function* provisionalResults(
   transaction: Transaction,
   id: JobId,

@@ -8,7 +8,7 @@ type Functions = Readonly<Record<string, (...values: number[]) => number>>;
 
 /**
  * Makes this realm compute the same values on every machine (SPEC.md [BITS-1] to [BITS-4]): before the kernel loads, in a sandbox of its
- * own. What stays as it is (`+ - * /`, `Math.sqrt`, `fround`, WebAssembly) is the same bits everywhere already.
+ * own. Operations that stay as they are (`+ - * /`, `Math.sqrt`, `fround`, WebAssembly) give the same bits everywhere already.
  */
 export function makePortable(): void {
   replaceMath();
@@ -42,7 +42,7 @@ function removeRandomness(): void {
   });
 }
 
-/** Text as in no language: what depends on one is written as `toString` has it, and ordered by code units. */
+/** Text of no language: values are written as by `toString`, and ordered by code units. */
 function removeLocales(): void {
   Reflect.deleteProperty(globalThis, "Intl");
   define(String.prototype, "localeCompare", function (this: unknown, other: unknown) {
