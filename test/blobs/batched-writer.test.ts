@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { BatchedWriter } from "../../server/blobs/batched-writer.ts";
+import { isWindows, onWindows } from "../support/skipped.ts";
 
 let directory: string;
 let path: string;
@@ -83,8 +84,8 @@ async function writeAndEnd(writer: BatchedWriter): Promise<void> {
   await writer.end();
 }
 
-it.skipIf(process.platform === "win32")(
-  "[DATA-1] a disk that takes a part of a write and refuses the rest fails it: no part is taken for the whole",
+it.skipIf(isWindows)(
+  `[DATA-1] a disk that takes a part of a write and refuses the rest fails it: no part is taken for the whole${onWindows}`,
   () => {
     // The limit of a process on its files has the effect of a full disk: the write that crosses it is short, the next one fails.
     const limitKiB = 300;

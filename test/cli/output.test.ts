@@ -6,6 +6,7 @@ import { PassThrough, Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { drained } from "../../customer/cli/output.ts";
 import { launcher, temporaryDirectory } from "../support/processes.ts";
+import { isLinux, unlessLinux } from "../support/skipped.ts";
 
 /** Runs `manyhands map` over more results than a pipe or buffer holds, in a shell. */
 async function map(end: string): Promise<{ code: number | null; err: string }> {
@@ -23,11 +24,11 @@ async function map(end: string): Promise<{ code: number | null; err: string }> {
 }
 
 describe("[WAIT-1] results that cannot be written", () => {
-  it.skipIf(process.platform !== "linux").each([
+  it.skipIf(!isLinux).each([
     ["a file on a full disk", "--out /dev/full", /cannot be written to \/dev\/full: ENOSPC/],
     ["standard output on a full disk", "> /dev/full", /standard output cannot be written: ENOSPC/],
     ["a folder that cannot be", "--out /proc/nowhere/out.ndjson", /cannot be written to .*ENOENT/],
-  ])("end the command, and say so: %s", async (_, end, reason) => {
+  ])(`end the command, and say so: %s${unlessLinux}`, async (_, end, reason) => {
     expect(await map(end)).toEqual({ code: 2, err: expect.stringMatching(reason) as string });
   });
 

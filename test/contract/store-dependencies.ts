@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { JobId } from "../../shared/ids.ts";
 import type { JobRow, Store } from "../../server/store/store.ts";
 import { done, failed, failure, jobId, newJob, task } from "./store-fixtures.ts";
-import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
+import { refuses, type StoreHarness, useStore, inMemory } from "./store-harness.ts";
 
 /** The contract of every Store about groups of jobs, and jobs that come after others. */
 export function dependencyContract(harness: StoreHarness): void {
@@ -64,18 +64,21 @@ export function dependencyContract(harness: StoreHarness): void {
       expect((await after(4, first, third)).waitingFor).toEqual([]);
     });
 
-    it.runIf(harness.durable)("[AFTER-1] remembers across restarts what waits for what", async () => {
-      await start(2);
-      await after(2, first);
-      await restart();
-      expect((await store.getJob(second))?.waitingFor).toEqual([first]);
-      expect((await store.listJobs({ active: true }))[0]?.waitingFor).toEqual([first]);
-      expect(await claimIndexes(10, second)).toEqual([]);
-      await finish(first);
-      await restart();
-      expect((await store.getJob(second))?.waitingFor).toEqual([]);
-      expect(await claimIndexes(10, second)).toEqual([0, 1]);
-    });
+    it.runIf(harness.durable)(
+      `[AFTER-1] remembers across restarts what waits for what${inMemory(harness)}`,
+      async () => {
+        await start(2);
+        await after(2, first);
+        await restart();
+        expect((await store.getJob(second))?.waitingFor).toEqual([first]);
+        expect((await store.listJobs({ active: true }))[0]?.waitingFor).toEqual([first]);
+        expect(await claimIndexes(10, second)).toEqual([]);
+        await finish(first);
+        await restart();
+        expect((await store.getJob(second))?.waitingFor).toEqual([]);
+        expect(await claimIndexes(10, second)).toEqual([0, 1]);
+      },
+    );
 
     const ends: [string, RegExp, () => Promise<unknown>][] = [
       ["finished with a failed task", /1 of 2 tasks failed/, () => finish(first, [done(0), failed(1)])],

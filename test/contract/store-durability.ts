@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Store } from "../../server/store/store.ts";
 import { blob, done, failed, inputOf, jobId, sha256, task, tasks } from "./store-fixtures.ts";
-import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
+import { refuses, type StoreHarness, useStore, inMemory } from "./store-harness.ts";
 import { runRandomOperations } from "./store-model.ts";
 
 const ada = { customer: "ada" };
@@ -24,7 +24,7 @@ export function durabilityContract(harness: StoreHarness): void {
       });
 
       it.runIf(harness.durable)(
-        "[DUR-1] [DUR-2] everything acknowledged is there after a restart",
+        `[DUR-1] [DUR-2] everything acknowledged is there after a restart${inMemory(harness)}`,
         async () => {
           await store.touchBlob(blob("a"), ada);
           await store.putKernel(sha256("input 1"), inputOf(1), "ada");

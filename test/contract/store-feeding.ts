@@ -18,7 +18,7 @@ import {
   task,
   tasks,
 } from "./store-fixtures.ts";
-import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
+import { refuses, type StoreHarness, useStore, inMemory } from "./store-harness.ts";
 
 const all = 1_000_000;
 const [source, fed, third, fourth] = [1, 2, 3, 4].map(jobId) as [JobId, JobId, JobId, JobId];
@@ -82,17 +82,20 @@ export function feedingContract(harness: StoreHarness): void {
       }
     });
 
-    it.runIf(harness.durable)("[FEED-1] goes on after a restart, and repeats nothing", async () => {
-      await start(6000);
-      await complete(source, ...Array.from({ length: 5000 }, (_, index) => done(index)));
-      await make(fed, source);
-      await restart();
-      await becomes(fed, { total: 5000 });
-      await restart();
-      await complete(source, done(5500));
-      await becomes(fed, { total: 5001 });
-      expect(await store.claim(fed, all)).toHaveLength(5001);
-    });
+    it.runIf(harness.durable)(
+      `[FEED-1] goes on after a restart, and repeats nothing${inMemory(harness)}`,
+      async () => {
+        await start(6000);
+        await complete(source, ...Array.from({ length: 5000 }, (_, index) => done(index)));
+        await make(fed, source);
+        await restart();
+        await becomes(fed, { total: 5000 });
+        await restart();
+        await complete(source, done(5500));
+        await becomes(fed, { total: 5001 });
+        expect(await store.claim(fed, all)).toHaveLength(5001);
+      },
+    );
 
     it("[FEED-1] [FEED-3] passes on what commits of any length record, outputs before failures among it", async () => {
       const rounds = 12;

@@ -7,7 +7,7 @@ import { decodeInput, encodeValue, type Value } from "../../shared/wire/codec.ts
 import { noQuotas, type Quotas } from "../../server/store/quotas.ts";
 import type { ClaimedTask, JobRow, NewOutcome, Store } from "../../server/store/store.ts";
 import { blob, failed, jobId, newJob, postKernel, tasks } from "./store-fixtures.ts";
-import { type StoreHarness, useStore } from "./store-harness.ts";
+import { type StoreHarness, useStore, inMemory } from "./store-harness.ts";
 
 const all = 1_000_000;
 const [source, fed, third] = [1, 2, 3].map(jobId) as [JobId, JobId, JobId];
@@ -90,28 +90,31 @@ export function groupingContract(harness: StoreHarness): void {
       expect((await claim(third)).at(-1)).toEqual([20, [2000, 2001]]);
     });
 
-    it.runIf(harness.durable)("[FEED-6] go on after a restart, and repeat nothing", async () => {
-      await start(10);
-      await group(2);
-      await complete(done(0), done(1), done(3), done(4));
-      await becomes(fed, { total: 1 });
-      await restart();
-      store.onFed(() => {});
-      await complete(done(2));
-      await becomes(fed, { total: 2 });
-      await restart();
-      store.onFed(() => {});
-      await complete(...[5, 6, 7, 8, 9].map((index) => done(index)));
-      await store.closeJob(source);
-      await becomes(fed, { total: 5, state: "closed" });
-      expect((await claim()).map(([, input]) => input)).toEqual([
-        [0, 1],
-        [2, 3],
-        [4, 5],
-        [6, 7],
-        [8, 9],
-      ]);
-    });
+    it.runIf(harness.durable)(
+      `[FEED-6] go on after a restart, and repeat nothing${inMemory(harness)}`,
+      async () => {
+        await start(10);
+        await group(2);
+        await complete(done(0), done(1), done(3), done(4));
+        await becomes(fed, { total: 1 });
+        await restart();
+        store.onFed(() => {});
+        await complete(done(2));
+        await becomes(fed, { total: 2 });
+        await restart();
+        store.onFed(() => {});
+        await complete(...[5, 6, 7, 8, 9].map((index) => done(index)));
+        await store.closeJob(source);
+        await becomes(fed, { total: 5, state: "closed" });
+        expect((await claim()).map(([, input]) => input)).toEqual([
+          [0, 1],
+          [2, 3],
+          [4, 5],
+          [6, 7],
+          [8, 9],
+        ]);
+      },
+    );
 
     it("[FEED-6] indexes that the source does not have leave no gaps in a group", async () => {
       await start(0);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect } from "vitest";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import type { Quotas } from "../../server/store/quotas.ts";
 import type { NewJob, Store } from "../../server/store/store.ts";
+import { skipped } from "../support/skipped.ts";
 import { jobId, newJob, postKernel, tasks } from "./store-fixtures.ts";
 
 /** Access of the contract suites to an implementation; every call of `open` makes an empty store. */
@@ -13,6 +14,9 @@ export interface StoreHarness {
   }>;
   readonly durable: boolean;
 }
+
+/** End of the names of tests that need a store with lasting data. */
+export const inMemory = ({ durable }: StoreHarness): string => skipped(!durable, "the store is in memory");
 
 /**
  * Opens an empty store for each test of a suite, in which ada and bob have the kernel of {@link newJob}.

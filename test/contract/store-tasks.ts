@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { JobId } from "../../shared/ids.ts";
 import type { ResultRow, Store } from "../../server/store/store.ts";
 import { blob, done, failed, failure, inputOf, jobId, newJob, task, tasks } from "./store-fixtures.ts";
-import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
+import { refuses, type StoreHarness, useStore, inMemory } from "./store-harness.ts";
 
 const all = 1_000_000;
 const ada = { customer: "ada" };
@@ -153,16 +153,19 @@ export function taskContract(harness: StoreHarness): void {
         expect(await claimIndexes(all)).toEqual([1]);
       });
 
-      it.runIf(harness.durable)("[CLAIM-2] gives the tasks of a server that died again", async () => {
-        await start(10);
-        await claimIndexes(6);
-        await store.complete(id, [done(0), done(4)]);
-        await restart();
-        expect(await claimIndexes(all)).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
-      });
+      it.runIf(harness.durable)(
+        `[CLAIM-2] gives the tasks of a server that died again${inMemory(harness)}`,
+        async () => {
+          await start(10);
+          await claimIndexes(6);
+          await store.complete(id, [done(0), done(4)]);
+          await restart();
+          expect(await claimIndexes(all)).toEqual([1, 2, 3, 5, 6, 7, 8, 9]);
+        },
+      );
 
       it.runIf(harness.durable)(
-        "[CLAIM-2] finds a low task again that was submitted in the commit of higher outcomes",
+        `[CLAIM-2] finds a low task again that was submitted in the commit of higher outcomes${inMemory(harness)}`,
         async () => {
           await start(0);
           await store.submit(id, tasks(10, 12));

@@ -13,6 +13,7 @@ import { HttpClient } from "../../customer/http.ts";
 import { Network } from "../../customer/network.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { LivePlatform } from "./live-platform.ts";
+import { isWindows, onWindows, isLinux, unlessLinux } from "../support/skipped.ts";
 
 let platform: LivePlatform;
 let hands: Hands;
@@ -121,7 +122,7 @@ describe("putting data", () => {
     expect(sent.join(" ")).toBe("HEAD PUT HEAD");
   });
 
-  it.skipIf(process.platform === "win32")("[WAIT-1] reads a pipe to its end", async () => {
+  it.skipIf(isWindows)(`[WAIT-1] reads a pipe to its end${onWindows}`, async () => {
     const path = join(platform.directory, "pipe");
     execFileSync("mkfifo", [path]);
     const written = writeFile(path, bytes);
@@ -129,25 +130,19 @@ describe("putting data", () => {
     await written;
   });
 
-  it.skipIf(process.platform !== "linux")(
-    "[WAIT-1] reads a file that says it is empty, and is not",
-    async () => {
-      const reference = await hands.put("/proc/version");
-      expect(new TextDecoder().decode(await hands.get(reference))).toBe(
-        await readFile("/proc/version", "utf8"),
-      );
-    },
-  );
+  it.skipIf(!isLinux)(`[WAIT-1] reads a file that says it is empty, and is not${unlessLinux}`, async () => {
+    const reference = await hands.put("/proc/version");
+    expect(new TextDecoder().decode(await hands.get(reference))).toBe(
+      await readFile("/proc/version", "utf8"),
+    );
+  });
 
-  it.skipIf(process.platform === "win32").each(["/dev/zero", "/dev/null"])(
-    "[WAIT-1] refuses %s",
-    async (path) => {
-      await expect(hands.put(path)).rejects.toMatchObject({
-        code: "FILE_FAILED",
-        message: expect.stringMatching(/a device or a socket; expected a file/) as string,
-      });
-    },
-  );
+  it.skipIf(isWindows).each(["/dev/zero", "/dev/null"])(`[WAIT-1] refuses %s${onWindows}`, async (path) => {
+    await expect(hands.put(path)).rejects.toMatchObject({
+      code: "FILE_FAILED",
+      message: expect.stringMatching(/a device or a socket; expected a file/) as string,
+    });
+  });
 
   it("says which file is not there", async () => {
     await expect(hands.put(join(platform.directory, "none"))).rejects.toMatchObject({

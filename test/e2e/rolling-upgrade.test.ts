@@ -6,7 +6,7 @@ import { Connection } from "../../server/store/postgres/connection.ts";
 import { migrate } from "../../server/store/postgres/schema.ts";
 import type { CreatedToken } from "../../shared/wire/rest.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 import {
   run,
   startClientProcess,
@@ -16,7 +16,7 @@ import {
   type RunningServerProcess,
 } from "../support/processes.ts";
 
-describe.runIf(hasPostgres)("several servers on one PostgreSQL", () => {
+describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();

@@ -17,7 +17,7 @@ import {
   squares,
   submitJob,
 } from "../support/jobs.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 import {
   startClientProcess,
   startServerProcess,
@@ -35,7 +35,7 @@ function learned(cache: string): string {
     .join("");
 }
 
-describe.runIf(hasPostgres)("jobs of two servers on one PostgreSQL", () => {
+describe.runIf(hasPostgres)(`jobs of two servers on one PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   let store: string;
   let blobs: string;

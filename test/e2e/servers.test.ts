@@ -16,7 +16,7 @@ import type { Capacity, ClientInfo, ServerStatus, Snapshot } from "../../shared/
 import { launchBrowser } from "../support/browser.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startBalancer } from "../support/balancer.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 import { PostgresProxy } from "../support/postgres-proxy.ts";
 import {
   startClientProcess,
@@ -53,7 +53,7 @@ async function snapshotOf(server: RunningServerProcess): Promise<Snapshot> {
   throw new Error("no picture came");
 }
 
-describe.runIf(hasPostgres)("three servers on one PostgreSQL", () => {
+describe.runIf(hasPostgres)(`three servers on one PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   let store: string;
   let blobs: string;

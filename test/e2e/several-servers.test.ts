@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../customer/index.ts";
-import { python, PythonProgram } from "../python/programs.ts";
+import { python, PythonProgram, whySkipped } from "../python/programs.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { freePort } from "../../bench/harness/services/ports.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
@@ -201,7 +201,7 @@ describe("[SERVERS-5] a customer of several servers", () => {
   });
 
   test(
-    "[PY-3] a program in Python reads on at the other server",
+    `[PY-3] a program in Python reads on at the other server${whySkipped}`,
     { skip: python === undefined },
     async () => {
       const servers = await TwoAddresses.make();

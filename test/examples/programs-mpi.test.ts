@@ -3,15 +3,14 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { root, startNode, temporaryDirectory } from "../support/processes.ts";
+import { skipped } from "../support/skipped.ts";
 
 const missing = spawnSync("mpirun", ["--version"]).error !== undefined;
-if (missing)
-  process.stderr.write("mpirun is not installed (Debian: openmpi-bin): programs under MPI are skipped.\n");
 
 const small = ["--box", "32", "--snr", "1"];
 
 it.skipIf(missing)(
-  "[MPI-1] simmx, class-average and reconstruct write the same files under mpi:2 as under thread:2, bit for bit",
+  `[MPI-1] simmx, class-average and reconstruct write the same files under mpi:2 as under thread:2, bit for bit${skipped(missing, "mpirun is not installed; Debian: openmpi-bin")}`,
   async () => {
     const [threads, ranks] = [await temporaryDirectory(), await temporaryDirectory()];
     await runPrograms("thread:2", threads);

@@ -7,14 +7,16 @@ import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
 import { startHttpServer } from "../support/http-server.ts";
 import { root, temporaryDirectory } from "../support/processes.ts";
 import { sha256 } from "../support/rest.ts";
+import { skipped } from "../support/skipped.ts";
 
 const exec = promisify(execFile);
 const hasCurl = await exec("curl", ["--version"]).then(
   () => true,
   () => false,
 );
+const whyNoCurl = skipped(!hasCurl, "curl is not installed");
 
-test.skipIf(!hasCurl)("[FEED-6] the recipe of docs/reduce.md", async () => {
+test.skipIf(!hasCurl)(`[FEED-6] the recipe of docs/reduce.md${whyNoCurl}`, async () => {
   const text = await readFile(join(root, "docs/reduce.md"), "utf8");
   const [, recipe] = /^```sh\n([^]*?)^```/m.exec(text)!;
   const server = await startHttpServer();
@@ -24,7 +26,7 @@ test.skipIf(!hasCurl)("[FEED-6] the recipe of docs/reduce.md", async () => {
   expect(stdout).toMatch(/"output":55\b/);
 });
 
-test.skipIf(!hasCurl)("a whole job with curl alone", async () => {
+test.skipIf(!hasCurl)(`a whole job with curl alone${whyNoCurl}`, async () => {
   const server = await startHttpServer();
   const directory = await temporaryDirectory();
   const curl = async (...parts: string[]): Promise<string> => {

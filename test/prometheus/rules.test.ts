@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { send } from "../support/jobs.ts";
 import { root, startServerProcess, temporaryDirectory } from "../support/processes.ts";
+import { skipped } from "../support/skipped.ts";
 
 const rules = join("docs", "prometheus", "manyhands.rules.yml");
 const read = (path: string): Promise<string> => readFile(join(root, path), "utf8");
@@ -48,17 +49,20 @@ describe("[METRICS-1] the alerts for Prometheus", () => {
   });
 
   const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
-  test.runIf(hasPromtool)("are taken by Prometheus, and raised when they should be", () => {
-    for (const [folder, ...args] of [
-      ["docs/prometheus", "check", "rules", "manyhands.rules.yml"],
-      ["docs/prometheus", "check", "config", "--syntax-only", "prometheus.yml"],
-      ["test/prometheus", "test", "rules", "manyhands.rules.test.yml"],
-    ] as const) {
-      const { status, stdout, stderr } = spawnSync("promtool", args, {
-        cwd: join(root, folder),
-        encoding: "utf8",
-      });
-      expect(status, stdout + stderr).toBe(0);
-    }
-  });
+  test.runIf(hasPromtool)(
+    `are taken by Prometheus, and raised when they should be${skipped(!hasPromtool, "promtool is not installed")}`,
+    () => {
+      for (const [folder, ...args] of [
+        ["docs/prometheus", "check", "rules", "manyhands.rules.yml"],
+        ["docs/prometheus", "check", "config", "--syntax-only", "prometheus.yml"],
+        ["test/prometheus", "test", "rules", "manyhands.rules.test.yml"],
+      ] as const) {
+        const { status, stdout, stderr } = spawnSync("promtool", args, {
+          cwd: join(root, folder),
+          encoding: "utf8",
+        });
+        expect(status, stdout + stderr).toBe(0);
+      }
+    },
+  );
 });

@@ -11,6 +11,7 @@ import { LivePlatform } from "../customer/live-platform.ts";
 import { launcher, root, startNode } from "../support/processes.ts";
 import { valueRows } from "../support/value-rows.ts";
 import { canInstall, python, whySkipped, PythonProgram, pythonFolder } from "./programs.ts";
+import { skipped } from "../support/skipped.ts";
 
 /** Longest run of one of the module's own tests. */
 const timeout = 300_000;
@@ -141,7 +142,7 @@ print(m._folding_source(kernel, combine, 7, None), m._combining_source(combine, 
   });
 
   it.skipIf(!canInstall)(
-    `[PY-1] is installed by pip without a network${canInstall ? "" : " (skipped: setuptools or venv is missing)"}`,
+    `[PY-1] is installed by pip without a network${skipped(!canInstall, "setuptools or venv is missing")}`,
     async () => {
       const [copy, venv] = [join(folder, "copy"), join(folder, "venv")];
       await mkdir(copy);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { root } from "../support/processes.ts";
+import { skipped } from "../support/skipped.ts";
 
 /** Folder of the Python module. */
 export const pythonFolder = join(root, "python");
@@ -13,7 +14,7 @@ export const python = [process.env["MANYHANDS_PYTHON"], "/usr/bin/python3", "pyt
 );
 
 /** Words for the titles of tests that are skipped; empty where Python is. */
-export const whySkipped = python === undefined ? " (skipped: there is no python3 of 3.9 or later)" : "";
+export const whySkipped = skipped(python === undefined, "there is no python3 of 3.9 or later");
 
 function isPython(command: string): boolean {
   const version = "import sys; raise SystemExit(sys.version_info < (3, 9))";

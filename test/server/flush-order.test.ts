@@ -6,6 +6,7 @@ import { submitJob } from "../support/jobs.ts";
 import { startServerProcess, temporaryDirectory, type RunningServerProcess } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { readTrace, tracing, whyNotTraced, type SystemCall } from "../support/system-calls.ts";
+import { skipped } from "../support/skipped.ts";
 
 // A test cannot cut the power. The promise rests on the order of system calls, which can be observed.
 
@@ -69,10 +70,9 @@ async function trace(work: (server: RunningServerProcess) => Promise<void>): Pro
 }
 
 const why = whyNotTraced();
-if (why) console.warn(`The order of flushes is not tested: ${why}.`);
 
 describe.skipIf(why !== undefined)(
-  "told submissions and results are on disk, and survive a power cut",
+  `told submissions and results are on disk, and survive a power cut${skipped(why !== undefined, why!)}`,
   () => {
     test("[DUR-1] [DUR-2] the log of the database is flushed between a commit and the reply that tells of it", async () => {
       const seen = await trace(async (server) => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect } from "../../customer/index.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 import { run, startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 
-describe.runIf(hasPostgres)("a server on PostgreSQL", () => {
+describe.runIf(hasPostgres)(`a server on PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();

@@ -6,6 +6,7 @@ import { reachableUrls } from "../../server/reachable-urls.ts";
 import { run, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 import { startQuietServer, startTestServer } from "../support/server.ts";
 import { makeCertificate, statusOverHttps } from "./https.ts";
+import { isLinux, unlessLinux } from "../support/skipped.ts";
 
 const refused = (options: object): Promise<unknown> => startQuietServer(options);
 
@@ -67,8 +68,8 @@ describe("starting", () => {
   });
 
   // Systems other than Linux have to set up the second address of this machine first.
-  test.runIf(process.platform === "linux")(
-    "[ACCESS-1] only 127.0.0.1 is listened on unless told otherwise",
+  test.skipIf(!isLinux)(
+    `[ACCESS-1] only 127.0.0.1 is listened on unless told otherwise${unlessLinux}`,
     async () => {
       const other = (port: number): Promise<Response> => fetch(`http://127.0.0.2:${port}/healthz`);
       const { port } = await startTestServer();

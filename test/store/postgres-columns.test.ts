@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Connection } from "../../server/store/postgres/connection.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 
-describe.runIf(hasPostgres)("columns of PostgreSQL", () => {
+describe.runIf(hasPostgres)(`columns of PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   let connection: Connection;
   beforeAll(async () => {

@@ -7,9 +7,9 @@ import { Upkeep } from "../../server/upkeep/upkeep.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { damageContract } from "../contract/store-damage.ts";
 import { storeContract } from "../contract/store.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 
-describe.runIf(hasPostgres)("with PostgreSQL installed", () => {
+describe.runIf(hasPostgres)(`with PostgreSQL installed${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();

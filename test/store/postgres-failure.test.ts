@@ -5,11 +5,11 @@ import type { SharedStore } from "../../server/store/shared-store.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { done, jobId, newJob, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 
 const id = jobId(1);
 
-describe.runIf(hasPostgres)("failures of PostgreSQL", () => {
+describe.runIf(hasPostgres)(`failures of PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();

@@ -11,13 +11,13 @@ import type { News, SharedStore } from "../../server/store/shared-store.ts";
 import { done, failed, jobId, newJob, output, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { refuses } from "../contract/store-harness.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 
 const id = jobId(1);
 const all = 1_000_000;
 const timeToLiveMs = 1000;
 
-describe.runIf(hasPostgres)("several servers on PostgreSQL", () => {
+describe.runIf(hasPostgres)(`several servers on PostgreSQL${whyNoPostgres}`, () => {
   let postgres: Postgres;
   let url: string;
   let schema: string;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { launch, type Browser } from "puppeteer";
 import { launchBrowser } from "./browser.ts";
 import { until } from "./processes.ts";
+import { skipped } from "./skipped.ts";
 
 /** A page of a browser. */
 export interface EnginePage {
@@ -29,11 +30,12 @@ export const engines = {
 } as const;
 export type Engine = keyof typeof engines;
 
-/** The end of the title of tests that need an engine. */
+/** End of the names of tests that need an engine. */
 export function whySkipped(engine: Engine): string {
-  return engines[engine]
-    ? ""
-    : ` — skipped: ${engine} is not installed (Debian: firefox-esr; webkit2gtk-driver, xvfb)`;
+  return skipped(
+    !engines[engine],
+    `${engine} is not installed; Debian: firefox-esr; webkit2gtk-driver, xvfb`,
+  );
 }
 
 /** Opens a page in a browser of its own. */

@@ -7,11 +7,13 @@ import { onPath } from "../../bench/harness/services/debian.ts";
 import { freePort } from "../../bench/harness/services/ports.ts";
 import { eventually } from "./eventually.ts";
 import { temporaryDirectory } from "./processes.ts";
+import { skipped } from "./skipped.ts";
 
 const program = onPath("haproxy");
 
-/** Whether haproxy is installed here; its tests are skipped where it is not. */
+/** Whether haproxy is installed, and the end of the names of tests that need it. */
 export const hasHaproxy = program !== undefined;
+export const whyNoHaproxy = skipped(!hasHaproxy, "haproxy is not installed");
 
 /** The configuration in docs/postgres.md, for servers on ports of this machine. */
 const configuration = (port: number, servers: readonly number[]): string => `

@@ -7,9 +7,11 @@ import { promisify } from "node:util";
 import { Client, type QueryResult, type QueryResultRow } from "pg";
 import { postgresBinaries } from "../../bench/harness/services/debian.ts";
 import { eventually } from "./eventually.ts";
+import { skipped } from "./skipped.ts";
 
-/** Whether PostgreSQL is installed here; its tests are skipped where it is not. */
+/** Whether PostgreSQL is installed, and the end of the names of tests that need it. */
 export const hasPostgres = postgresBinaries() !== undefined;
+export const whyNoPostgres = skipped(!hasPostgres, "PostgreSQL is not installed");
 
 /** PostgreSQL refuses to run as root. */
 const asUser = (program: string, args: readonly string[]): [string, string[]] =>

@@ -8,6 +8,7 @@ import { delimiter, join } from "node:path";
 import { S3Client } from "../../server/blobs/s3/client.ts";
 import { parseS3Place } from "../../server/blobs/s3/place.ts";
 import { until } from "./processes.ts";
+import { skipped } from "./skipped.ts";
 
 /** A real S3 server with an empty bucket: OpenStack Swift, which verifies signatures, dates and hashes of bodies. */
 export interface S3Server {
@@ -27,10 +28,11 @@ const programs = [
 const folders = (process.env["PATH"] ?? "").split(delimiter);
 /** Whether the S3 server is installed. */
 export const hasS3 = programs.every((name) => folders.some((folder) => existsSync(join(folder, name))));
-/** Words for the titles of tests that are skipped; empty where the S3 server is. */
-export const whyNoS3 = hasS3
-  ? ""
-  : " (skipped: Debian's swift-proxy, swift-account, swift-container and swift-object are not all installed)";
+/** End of the names of tests that need the S3 server. */
+export const whyNoS3 = skipped(
+  !hasS3,
+  "Debian's swift-proxy, swift-account, swift-container and swift-object are not all installed",
+);
 
 /** Credentials of a user who may nothing, and whose key is known. */
 export const stranger = { AWS_ACCESS_KEY_ID: "lab:stranger", AWS_SECRET_ACCESS_KEY: "strangers-key" };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { makeDirectory } from "../../system/make-directory.ts";
 import { launcher, temporaryDirectory } from "../support/processes.ts";
+import { isLinux, unlessLinux } from "../support/skipped.ts";
 
 describe("[WAIT-1] a directory", () => {
   it("is made with those above it, and may be there", async () => {
@@ -24,12 +25,12 @@ describe("[WAIT-1] a directory", () => {
     expect(() => makeDirectory(join(file, "below"))).toThrow(/ENOTDIR/);
   });
 
-  it.skipIf(process.platform !== "linux")("is refused where the system makes none", () => {
+  it.skipIf(!isLinux)(`is refused where the system makes none${unlessLinux}`, () => {
     expect(() => makeDirectory("/proc/nowhere")).toThrow(/ENOENT/);
     expect(() => makeDirectory("/proc/nowhere/below")).toThrow(/ENOENT/);
   });
 
-  it.skipIf(process.platform !== "linux").each<[string, string[], NodeJS.ProcessEnv, RegExp]>([
+  it.skipIf(!isLinux).each<[string, string[], NodeJS.ProcessEnv, RegExp]>([
     ["--data", ["server", "--port", "0", "--data", "/proc/nowhere"], {}, /data directory .* cannot be made/],
     ["--cache-dir", ["client", "--server", "127.0.0.1:9", "--cache-dir", "/proc/nowhere"], {}, /ENOENT/],
     [
@@ -39,7 +40,7 @@ describe("[WAIT-1] a directory", () => {
       /scratch directory/,
     ],
     ["XDG_CACHE_HOME, which is not needed", ["--version"], { XDG_CACHE_HOME: "/proc/nowhere" }, /^\d/],
-  ])("that cannot be made ends no command in a loop: %s", async (_, args, env, said) => {
+  ])(`that cannot be made ends no command in a loop: %s${unlessLinux}`, async (_, args, env, said) => {
     const child = spawn(process.execPath, [launcher, ...args], { env: { ...process.env, ...env } });
     let text = "";
     for (const stream of [child.stdout, child.stderr])

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSmallFile } from "../../system/read-small-file.ts";
 import { temporaryDirectory } from "../support/processes.ts";
+import { isWindows, onWindows } from "../support/skipped.ts";
 
-describe.skipIf(process.platform === "win32")("[WAIT-1] a small file", () => {
+describe.skipIf(isWindows)(`[WAIT-1] a small file${onWindows}`, () => {
   it("is read whole, up to its bound", async () => {
     const path = join(await temporaryDirectory(), "file");
     await writeFile(path, "12345");

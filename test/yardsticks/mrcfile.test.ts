@@ -10,7 +10,7 @@ import { pixelSizeOf, placementOf, voxelSize, writeMrc, type MrcMode } from "../
 const python = ["python3", "/usr/bin/python3"].find(
   (program) => spawnSync(program, ["-c", "import mrcfile"]).status === 0,
 );
-const suffix = python === undefined ? " — skipped: no mrcfile (Debian: apt-get install python3-mrcfile)" : "";
+const suffix = skipped(python === undefined, "mrcfile is not installed; Debian: python3-mrcfile");
 
 async function scratchFile(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "manyhands-mrcfile-"));
@@ -49,6 +49,7 @@ with mrcfile.new(sys.argv[1]) as mrc:
     mrc.nstart = (1, 2, 3)
     mrc.update_header_stats()
 `;
+import { skipped } from "../support/skipped.ts";
 
 describe.skipIf(python === undefined)(`mrcfile${suffix}`, () => {
   const numbers = Float32Array.from({ length: 48 }, (_, i) => 2 * i + 1);

@@ -14,12 +14,12 @@ import { particleStar } from "../../science/particle-star-write.ts";
 import { readParticleStar } from "../../science/particle-star.ts";
 import { reconstructHalves } from "../../science/refinement.ts";
 import { imageName } from "../../science/star.ts";
+import { skipped } from "../support/skipped.ts";
 
 const missing = ["relion_reconstruct", "relion_project", "relion_star_handler"].filter(
   (program) => spawnSync(program, ["--help"]).error !== undefined,
 );
-const suffix =
-  missing.length > 0 ? ` — skipped: no ${missing.join(", ")} (Debian: apt-get install relion)` : "";
+const suffix = skipped(missing.length > 0, `${missing.join(", ")} not installed; Debian: relion`);
 
 /**
  * The least correlation of any shell to half Nyquist, from 600 noise-free projections of β-galactosidase in a box of 64 with

@@ -12,6 +12,7 @@ import {
   until,
 } from "../../support/processes.ts";
 import { startTestServer } from "../../support/server.ts";
+import { isLinux, unlessLinux } from "../../support/skipped.ts";
 
 const nobody: Sighting = { load: 0, inputIdleMs: undefined };
 const person: Sighting = { load: 0, inputIdleMs: 1000 };
@@ -43,14 +44,11 @@ describe("--idle-only", () => {
     expect(asked).toEqual(["pause"]);
   });
 
-  it.runIf(process.platform === "linux")(
-    "sees the load of this machine, and when somebody typed",
-    async () => {
-      const { load, inputIdleMs } = await lookAround();
-      expect(load).toBeGreaterThanOrEqual(0);
-      expect(inputIdleMs ?? 0).toBeGreaterThanOrEqual(0);
-    },
-  );
+  it.skipIf(!isLinux)(`sees the load of this machine, and when somebody typed${unlessLinux}`, async () => {
+    const { load, inputIdleMs } = await lookAround();
+    expect(load).toBeGreaterThanOrEqual(0);
+    expect(inputIdleMs ?? 0).toBeGreaterThanOrEqual(0);
+  });
 });
 
 describe("--until", () => {
@@ -69,7 +67,7 @@ describe("--until", () => {
   });
 });
 
-describe.runIf(process.platform === "linux")("--nice and --max-memory", () => {
+describe.skipIf(!isLinux)(`--nice and --max-memory${unlessLinux}`, () => {
   it("are what kernels run with, and what the server is told", async () => {
     const server = await startServerProcess(await temporaryDirectory());
     const flags = ["--nice", "13", "--max-memory", "1G", "--slots", "4"];
