@@ -8,6 +8,7 @@ set -euo pipefail
 
 cat >"$work/program.ts" <<PROGRAM
 import { connect } from "$PWD/parallel/index.ts";
+// A task takes 300 ms, so that a client and a rank are killed before the job ends.
 const slowSquare = async (x: number): Promise<number> => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   return x * x;

@@ -26,6 +26,7 @@ two_clients() { [ "$(clients)" = 2 ]; }
 wait_for "two clients of the array" 30 two_clients
 echo "ok: both clients of array $array joined"
 
+# A task takes 250 ms, so that clients are requeued and drained before the job ends.
 cat >"$work/square.ts" <<'KERNEL'
 export default async (x: number): Promise<number> => {
   await new Promise((resolve) => setTimeout(resolve, 250));

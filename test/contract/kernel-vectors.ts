@@ -517,7 +517,7 @@ export function hostile(name: string, attempts: Readonly<Record<string, string>>
   );
   return {
     name: `hostile: ${name}`,
-    // A pending attempt has reached nothing, and must not hold up the others.
+    // An attempt that is pending for 1.5 s has reached nothing, and must not hold up the others: a sandbox may leave a request unanswered.
     source: `const patience = (promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 1500))]);
 export default async (target) => {
   const attempts = [

@@ -10,6 +10,7 @@ export const leavesTimers = `
       Promise.resolve().then(() => new Promise(() => {})).then(again);
       return typeof Atomics.waitAsync;
     }
+    // A timer that is left behind would come in this time.
     await new Promise((resolve) => setTimeout(resolve, 100));
     return came;
   };`;

@@ -108,6 +108,7 @@ describe("[PROGRESS-2] progress that is pushed", () => {
     const seen: Progress[] = [];
     const job = threads.map(
       async (_x: number, ctx) => {
+        // Clients report progress every 500 ms, so the task has to take several times as long.
         for (let share = 0; share < 1; share += 0.1) {
           ctx.progress(share);
           await new Promise((resolve) => setTimeout(resolve, 200));

@@ -124,6 +124,7 @@ describe("hostile kernels in an honest page", () => {
       const { targetInfos } = await session.send("Target.getTargets", { filter: [{}] });
       return targetInfos.filter(({ type }) => type === "worker").length;
     };
+    // The task takes a second, in which the count of workers sees its worker.
     const slow = "export default (x) => new Promise((done) => setTimeout(done, 1000, x));";
     await submitJob(server, slow, [0], { verify: "off" });
     await until(async () => (await workers()) > 0);

@@ -13,6 +13,7 @@ import { temporaryDirectory, until } from "../support/processes.ts";
 describe("[CACHE-1] clients of one cache directory", () => {
   it("that want the same blobs at the same time fetch each once", async () => {
     const blobs = Array.from({ length: 6 }, (_, at) => randomBytes(50_000 + at));
+    // The server answers late, so that the clients ask for a blob while another client fetches it.
     const server = await blobServer(blobs, (answer) => setTimeout(answer, 200));
     const directory = await temporaryDirectory();
     const clients = await Promise.all([1, 2, 3, 4].map(() => client(server.url, directory, blobs)));

@@ -210,7 +210,7 @@ export const hostileNodeVectors: readonly KernelVector[] = [
   tampering("a message of Node's own", `message.cmd = "NODE_HANDLE_ACK"; message.path = [];`),
 ];
 
-/** A kernel that changes the runner's messages to its host, for which the sandbox must be ended. */
+/** A kernel that changes the runner's messages to its host and never ends, so that the host has to end the sandbox. */
 function tampering(what: string, change: string): KernelVector {
   return {
     name: `hostile: Node: tampers with the channel: ${what}`,
@@ -222,7 +222,7 @@ function tampering(what: string, change: string): KernelVector {
         return message;
       };
       ctx.log("x");
-      await new Promise((resolve) => setTimeout(resolve, 10000));
+      await new Promise(() => {});
     };`,
     input: null,
     expect: { state: "ended", kind: "crash" },

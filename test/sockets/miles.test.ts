@@ -1,9 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../customer/connect.ts";
 import type { Hands } from "../../customer/hands.ts";
+import type { Progress } from "../../customer/progress.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { Link, links, type LinkShape } from "../support/link/link.ts";
-import { startClientProcess } from "../support/processes.ts";
+import { startClientProcess, until } from "../support/processes.ts";
 import { startTestServer } from "../support/server.ts";
 
 /** A server with a client behind a link, and a customer beside the server. */
@@ -75,14 +76,19 @@ describe("[MILES-2] results that wait in the socket", () => {
   });
 });
 
-/** Tasks that each occupy a slot for so many ms, and not the machine. */
-function busy(hands: Hands, count: number, ms: number): Promise<number[]> {
+/** Computes tasks that each occupy a slot for so many ms, and not the machine. */
+function busy(
+  hands: Hands,
+  count: number,
+  ms: number,
+  onProgress?: (progress: Progress) => void,
+): Promise<number[]> {
   const kernel = async (duration: number): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, duration));
     return duration;
   };
   const durations = Array.from({ length: count }, () => ms);
-  return hands.map(kernel, durations, { math: "native" }).then((outputs) => outputs);
+  return hands.map(kernel, durations, { math: "native", onProgress }).then((outputs) => outputs);
 }
 
 describe("[MILES-3] a change of address", () => {
@@ -98,8 +104,9 @@ describe("[MILES-3] a change of address", () => {
   test("is noticed by results without an answer", async () => {
     const { link, hands } = await startLinked(links.a);
     const began = performance.now();
-    const all = busy(hands, 400, 50);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    let isUnderWay = false;
+    const all = busy(hands, 400, 50, ({ done }) => (isUnderWay = done >= 100));
+    await until(() => isUnderWay);
     link.move();
     await all;
     const idealMs = (400 * 50) / 2;

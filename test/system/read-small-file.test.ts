@@ -23,6 +23,7 @@ describe.skipIf(isWindows)(`[WAIT-1] a small file${onWindows}`, () => {
     const path = join(await temporaryDirectory(), "pipe");
     execFileSync("mkfifo", [path]);
     // The writer opens both ends: a shell's `<(command)` has its writer before anybody reads.
+    // The reader, which blocks this process, has to wait for bytes twice: no condition could end these two waits.
     const writer = spawn("sh", [
       "-c",
       `exec 3<>${path}; echo ready; sleep 0.2; printf 123 >&3; exec 4>${path} 3>&-; sleep 0.2; printf 45 >&4`,
