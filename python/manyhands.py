@@ -1543,7 +1543,7 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Kernels of reductions, in the same text as the SDK's (customer/kernel/reducing.ts)
+# Kernels of reductions (SPEC.md [REDUCE-1]), in the same text as the SDK's (customer/kernel/reducing.ts)
 
 _FOLD_INPUTS = """export default async (inputs, ctx) => {
   const { signal, resume } = ctx;

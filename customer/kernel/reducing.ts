@@ -66,6 +66,7 @@ export async function combiningSource(
 const kernelName = "manyhandsKernel";
 const combineName = "manyhandsCombine";
 
+/** Source of a kernel that folds its inputs in order (SPEC.md [REDUCE-1]); python/manyhands.py has the same text. */
 const foldInputs = (perTask: number): string => `export default async (inputs, ctx) => {
   const { signal, resume } = ctx;
   const first = ctx.index * ${perTask};
