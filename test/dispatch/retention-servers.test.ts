@@ -5,13 +5,13 @@ import { defaultServerOptions } from "../../server/options.ts";
 import { ServerDirectory } from "../../server/server-directory.ts";
 import { openPostgresStore } from "../../server/store/postgres/open.ts";
 import { jobId, newJob, postKernel } from "../contract/store-fixtures.ts";
-import { hasPostgres, Postgres } from "../support/postgres.ts";
+import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 
 const id = jobId(1);
 const hour = 3_600_000;
 const day = 24 * hour;
 
-describe.runIf(hasPostgres)("jobs that readers follow at another server", () => {
+describe.runIf(hasPostgres)(`jobs that readers follow at another server${whyNoPostgres}`, () => {
   let postgres: Postgres;
   beforeAll(async () => {
     postgres = await Postgres.start();
