@@ -1,7 +1,8 @@
 import { WebSocket, type ClientOptions } from "ws";
 import type { Transport } from "../shared/client/ports.ts";
 import { limits } from "../shared/limits.ts";
-import { clientSocketPath, subprotocol } from "../shared/wire/protocol.ts";
+import { clientSocketPath, deflateSubprotocol, subprotocol } from "../shared/wire/protocol.ts";
+import { FrameSender, inflateFrame, isDeflated } from "../system/deflated-frames.ts";
 
 const connectTimeoutMs = 15_000;
 /** Arriving bytes count as a sign of life at most this often. */
@@ -18,13 +19,14 @@ export const connect: Transport["connect"] = (handlers, server) => {
   let failure = "";
   let ended = false;
   const options: ClientOptions & { closeTimeout: number } = {
-    // Compression costs 240 KiB a connection and saves nothing, because large values are compressed already.
+    // Compression of every frame costs tiny tasks more than it saves: large frames alone are compressed (SPEC.md [MILES-7]).
     perMessageDeflate: false,
     maxPayload: limits.frameBytes,
     handshakeTimeout: connectTimeoutMs,
     closeTimeout: closeTimeoutMs,
   };
-  const socket = new WebSocket(address, subprotocol, options);
+  const socket = new WebSocket(address, [subprotocol, deflateSubprotocol], options);
+  const frames = new FrameSender(socket, deflateSubprotocol);
   const end = (code: number, reason: string): void => {
     if (ended) return;
     ended = true;
@@ -34,7 +36,7 @@ export const connect: Transport["connect"] = (handlers, server) => {
   socket.on("open", () => handlers.opened());
   socket.on("message", (data: Buffer, isBinary) => {
     // Text frames are not part of the protocol; the core answers an empty frame like any malformed frame.
-    if (!ended) handlers.received(isBinary ? data : new Uint8Array());
+    if (!ended) handlers.received(isBinary ? plainFrame(data) : new Uint8Array());
   });
   // Frames and pings are noticed when all of them is there, and a frame may be long on its way.
   socket.on("upgrade", ({ socket: network }) => {
@@ -57,18 +59,28 @@ export const connect: Transport["connect"] = (handlers, server) => {
   );
   return {
     send(frame) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+      if (socket.readyState === WebSocket.OPEN) frames.send(frame);
     },
     get bufferedBytes() {
-      return socket.bufferedAmount;
+      return frames.bufferedBytes;
     },
     close(code, reason) {
       // The close frame carries at most 123 bytes of reason (RFC 6455 §5.5).
-      socket.close(code, reason.slice(0, 40));
+      frames.close(code, reason.slice(0, 40));
       end(code, reason);
     },
   };
 };
+
+/** A damaged frame becomes an empty one. */
+function plainFrame(frame: Uint8Array): Uint8Array {
+  if (!isDeflated(frame)) return frame;
+  try {
+    return inflateFrame(frame);
+  } catch {
+    return new Uint8Array();
+  }
+}
 
 /** The message of a failed connection. When all addresses of a name failed, the error itself has no message. */
 function messageOf(error: Error): string {

@@ -1,7 +1,8 @@
 import type { WebSocket } from "ws";
 import { limits } from "../../shared/limits.ts";
 import { pacedBytes } from "../../shared/wire/paced-bytes.ts";
-import { encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
+import { deflateSubprotocol, encodeFrame, type ServerMessage } from "../../shared/wire/protocol.ts";
+import { FrameSender } from "../../system/deflated-frames.ts";
 
 /** A client with this many unread bytes is cut off, and its leases go to others (SPEC.md [FLOW-2]). */
 const maxBufferedBytes = 16 * 1024 * 1024;
@@ -22,6 +23,7 @@ const laterMs = 5;
 /** Coalesces messages into few frames. */
 export class Outbound {
   readonly #socket: WebSocket;
+  readonly #frames: FrameSender;
   readonly #onRead: (bytes: number) => void;
   #queue: ServerMessage[] = [];
   #bytes = 0;
@@ -34,6 +36,7 @@ export class Outbound {
   /** @param onRead - called when the network has taken so many bytes of inline values */
   constructor(socket: WebSocket, onRead: (bytes: number) => void) {
     this.#socket = socket;
+    this.#frames = new FrameSender(socket, deflateSubprotocol);
     this.#onRead = onRead;
   }
 
@@ -45,7 +48,7 @@ export class Outbound {
     this.#bytes += sizeOf(message);
     if (this.#bytes > flushBytes) this.flush();
     else this.#schedule(message.type === "lease" ? "soon" : "later");
-    return this.#socket.bufferedAmount < maxBufferedBytes;
+    return this.#frames.bufferedBytes < maxBufferedBytes;
   }
 
   /** Leases leave within this turn, before the reply to a submit: a slot may be waiting for them. */
@@ -90,17 +93,15 @@ export class Outbound {
     this.#bytes = 0;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     for (let at = 0; at < messages.length; at += limits.messagesPerFrame)
-      this.#socket.send(encodeFrame(messages.slice(at, at + limits.messagesPerFrame)), this.#whenRead());
+      this.#frames.send(encodeFrame(messages.slice(at, at + limits.messagesPerFrame)), this.#whenRead());
   }
 
   /** A listener for the frame that is sent now, seldom enough that tiny tasks cost no more for it. */
-  #whenRead(): ((error?: Error | null) => void) | undefined {
+  #whenRead(): (() => void) | undefined {
     const bytes = this.#untoldBytes;
     if (bytes < toldBytes) return undefined;
     this.#untoldBytes = 0;
-    return (error) => {
-      if (!error) this.#onRead(bytes);
-    };
+    return () => this.#onRead(bytes);
   }
 }
 

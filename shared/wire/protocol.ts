@@ -36,6 +36,9 @@ export const protocolVersion = 4;
 /** The WebSocket subprotocol. The version is in `hello` instead, so that an old client gets a refusal with a remedy. */
 export const subprotocol = "manyhands";
 
+/** The same with frames that may come compressed (SPEC.md [MILES-7]). */
+export const deflateSubprotocol = "manyhands.deflate";
+
 /** Path of the client WebSocket. */
 export const clientSocketPath = "/socket";
 

@@ -2,9 +2,12 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { deflateSync } from "node:zlib";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { clientSocketPath, subprotocol } from "../../shared/wire/protocol.ts";
+import type { JobId, TaskIndex } from "../../shared/ids.ts";
+import { clientSocketPath, encodeFrame, subprotocol } from "../../shared/wire/protocol.ts";
+import { submitJob } from "../support/jobs.ts";
 import { temporaryDirectory, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -42,6 +45,54 @@ async function letIn(server: TestServer, headers: Record<string, string>): Promi
     () => false,
   );
 }
+
+describe("[MILES-7] compressed frames of a client", () => {
+  const want = encodeFrame([{ type: "want", tasks: 1, slots: 1 }]);
+
+  test("are taken like others", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).join();
+    await submitJob(server, "export default (x) => x", [1]);
+    client.socket.send(deflateSync(want));
+    expect((await client.next("lease")).tasks).toHaveLength(1);
+  });
+
+  test.each([
+    ["damaged", deflateSync(want).subarray(0, -1)],
+    ["of more than any that is sent", deflateSync(Buffer.alloc(2 ** 20 + 1, want))],
+  ])("%s end their connection alone", async (_, frame) => {
+    const server = await startTestServer();
+    const other = await new RawClient(server.url).join();
+    const client = await new RawClient(server.url).join();
+    client.socket.send(frame);
+    expect((await client.next("refuse")).code).toBe("MALFORMED_FRAME");
+    await client.closed;
+    expect(await connected(server)).toEqual([other.id]);
+  });
+
+  test("come after the welcome", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).opened();
+    client.socket.send(deflateSync(want));
+    expect((await client.next("refuse")).code).toBe("MALFORMED_FRAME");
+  });
+
+  test("count by their inflated bytes", async () => {
+    // A burst of a hundred messages: twenty frames of one message and 200 KB.
+    const server = await startTestServer({ messagesPerSecondPerClient: 10 });
+    const outcome = { state: "done", output: new Uint8Array(200_000) } as const;
+    const [job, index] = ["j_aaaaaaaaaaaaaaaa" as JobId, 0 as TaskIndex];
+    const frame = encodeFrame([
+      { type: "results", job, results: [{ index, attempt: 1, elapsedMs: 1, outcome }] },
+    ]);
+    const plain = await new RawClient(server.url).join();
+    for (let i = 0; i < 20; i++) plain.socket.send(frame);
+    for (let i = 0; i < 20; i++) await plain.next("accepted");
+    const client = await new RawClient(server.url).join();
+    for (let i = 0; i < 20; i++) client.socket.send(deflateSync(frame));
+    expect((await client.next("refuse")).code).toBe("TOO_MANY");
+  });
+});
 
 describe("clients that do not read or do not finish", () => {
   test("a client that asks for tasks and never answers a ping is cut off; one that answers stays", async () => {

@@ -60,6 +60,24 @@ describe("[MILES-1] inline inputs over a slow link", () => {
   });
 });
 
+describe("[MILES-7] texts over a slow link", () => {
+  test("are compressed in both directions", async () => {
+    const { link, hands } = await startLinked({ ...links.b, downMbitPerS: 5, upMbitPerS: 2 });
+    const text = (index: number): string[] =>
+      Array.from({ length: 8000 }, (_, at) => `particle ${index} at ${at}`);
+    const inputs = Array.from({ length: 30 }, (_, index) => text(index));
+    const bytes = 30 * 8000 * 20;
+    const before = await link.counts();
+    expect(await hands.map((lines: string[]) => lines.toReversed(), inputs)).toEqual(
+      inputs.map((lines) => lines.toReversed()),
+    );
+    const after = await link.counts();
+    expect(after.down - before.down).toBeLessThan(0.7 * bytes);
+    expect(after.up - before.up).toBeLessThan(0.7 * bytes);
+    expect(after.connections).toBe(before.connections);
+  });
+});
+
 describe("[MILES-2] results that wait in the socket", () => {
   test("are not sent twice", async () => {
     const { link, hands } = await startLinked({ ...links.a, upMbitPerS: 0.8 });

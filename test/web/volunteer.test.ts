@@ -8,6 +8,7 @@ import { createSigningKey } from "../../signing/keys.ts";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { quickest } from "../support/quickest.ts";
+import { Link, links } from "../support/link/link.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let browser: Browser;
@@ -341,6 +342,31 @@ describe("the volunteer page", () => {
     );
     expect(seen).toEqual(["socket", "program"]);
   });
+
+  it("[MILES-7] takes and sends texts compressed over a slow link", async () => {
+    const server = await startTestServer();
+    const link = await Link.start(server.url, { ...links.b, downMbitPerS: 5, upMbitPerS: 2 });
+    onTestFinished(() => link.close());
+    const { token } = await server.api("POST", "/api/tokens", { role: "client", name: "room" });
+    await open(
+      { ...server, port: Number(new URL(link.url).port) },
+      labHost,
+      `/?invite=${String(token)}&auto=1`,
+    );
+    const warm = await submit(server, "export default (x) => x;", [1, 2, 3, 4]);
+    await untilJob(server, warm, ({ state }) => state === "finished");
+    const inputs = Array.from({ length: 30 }, (_, index) =>
+      Array.from({ length: 8000 }, (_, at) => `particle ${index} at ${at}`),
+    );
+    const before = await link.counts();
+    const id = await submit(server, "export default (lines) => lines.toReversed();", inputs);
+    await untilJob(server, id, ({ state }) => state === "finished");
+    const after = await link.counts();
+    const bytes = 30 * 8000 * 20;
+    expect(after.down - before.down).toBeLessThan(0.7 * bytes);
+    expect(after.up - before.up).toBeLessThan(0.7 * bytes);
+    expect(await outputs(server, id)).toEqual(inputs.map((lines) => lines.toReversed()));
+  }, 60_000);
 
   it("[PAGE-1] transfers at most 60,000 bytes before its first task, heads of replies and the sandbox's frame included", async () => {
     const server = await startTestServer();

@@ -98,6 +98,27 @@ async function put(hands: Hands, blobs: number, size: number): Promise<DataRefer
   return references;
 }
 
+/** Records of particles as programs write them, about so many bytes of JSON an input. */
+function makeTexts(inputs: number, size: number): unknown[] {
+  let x = 1;
+  const upTo = (most: number, digits: number): number => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return rounded((x / 2 ** 32) * most, digits);
+  };
+  const record = (id: number): unknown => ({
+    id,
+    name: `particle ${id}`,
+    x: upTo(4096, 2),
+    y: upTo(4096, 2),
+    psi: upTo(360, 3),
+    defocus: upTo(30_000, 0),
+  });
+  const records = Math.round(size / JSON.stringify(record(100)).length);
+  return Array.from({ length: inputs }, (_, index) =>
+    Array.from({ length: records }, (_, at) => record(index * records + at)),
+  );
+}
+
 /** Share of the slots' time that kernels of so many ms used, in percent. */
 async function percentBusy(hands: Hands, work: readonly Work[]): Promise<number> {
   const seconds = await secondsOf(() => run(hands, work));
@@ -124,6 +145,24 @@ const rows: Readonly<Record<string, () => Promise<never>>> = {
       seconds: rounded(seconds, 1),
       times: rounded((after.down - before.down) / (tasks * size), 3),
       newConnections: after.connections - before.connections,
+    });
+  },
+  async texts() {
+    const hands = await joined();
+    const inputs = makeTexts(count(300), bytes(200_000));
+    const total = inputs.reduce((sum, text) => sum + JSON.stringify(text).length, 0);
+    const before = await link.counts();
+    const echo = (records: unknown): unknown => records;
+    const seconds = await secondsOf(() =>
+      hands.map(echo, inputs, { math: "native" }).then((outputs) => outputs),
+    );
+    const after = await link.counts();
+    // Inputs and outputs travel at the same time.
+    const ideal = travel(total, Math.min(shape.downMbitPerS, shape.upMbitPerS));
+    report(rounded(seconds / ideal, 3), {
+      seconds: rounded(seconds, 1),
+      timesDown: rounded((after.down - before.down) / total, 3),
+      timesUp: rounded((after.up - before.up) / total, 3),
     });
   },
   async outputs() {
