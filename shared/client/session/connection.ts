@@ -37,7 +37,7 @@ export function connectIfDue(state: SessionState): void {
 export function connectionOpened(state: SessionState): void {
   const { connection, options } = state;
   if (connection.state !== "connecting") return ignore(state, "no connection is being opened");
-  state.connection = { ...connection, state: "greeting", released: [] };
+  state.connection = { ...connection, state: "greeting", released: [], credit: undefined };
   const { description } = options;
   send(state, {
     type: "hello",
@@ -141,7 +141,7 @@ function welcome(state: SessionState, message: Extract<ServerMessage, { type: "w
     heardAt: state.now,
     heartbeatMs: message.heartbeatMs,
     attempt: connection.attempt,
-    credit: undefined,
+    credit: connection.credit,
     probeAfter: 0,
     returnAfterMs: undefined,
   };

@@ -97,7 +97,8 @@ function creditMoved(sent: number, now: number): boolean {
 /** Tells the server how many leases this client is willing to hold, when that changed, and hands back a large surplus. */
 export function settleCredit(state: SessionState): void {
   const { connection } = state;
-  if (connection.state !== "connected") return;
+  // The first want goes right behind the hello (SPEC.md [PAGE-2]).
+  if (connection.state !== "connected" && connection.state !== "greeting") return;
   const slots = state.mode === "running" ? usableSlots(state) : 0;
   const { meanMs, known } = pace(state, slots);
   const { roundTripMs, meanInputBytes, gapMs, fetchMs } = state;
@@ -113,7 +114,11 @@ export function settleCredit(state: SessionState): void {
     connection.credit = { tasks, slots };
   }
   // A queue sized for tiny tasks holds too many long ones: other clients can have those sooner. Their data stays in the cache.
-  if (known && state.queuedTasks > (ahead ? queue : 4 * queue + 2 * slots))
+  if (
+    connection.state === "connected" &&
+    known &&
+    state.queuedTasks > (ahead ? queue : 4 * queue + 2 * slots)
+  )
     releaseNewest(state, state.queuedTasks - queue);
 }
 

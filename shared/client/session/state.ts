@@ -21,6 +21,11 @@ export interface SessionOptions {
   readonly random: () => number;
 }
 
+interface Credit {
+  readonly tasks: number;
+  readonly slots: number;
+}
+
 export type Connection =
   | { readonly state: "stopped" }
   /** Outbox and cache are being read; then the client connects. */
@@ -34,6 +39,8 @@ export type Connection =
       readonly attempt: number;
       /** Leases named in hello and handed back since. */
       readonly released: LeaseKey[];
+      /** As of a connection: the first `want` goes right behind hello. */
+      credit: Credit | undefined;
     }
   | {
       readonly state: "connected";
@@ -43,7 +50,7 @@ export type Connection =
       attempt: number;
       heardAt: number;
       /** Credit the server knows of; undefined before the first `want`. */
-      credit: { readonly tasks: number; readonly slots: number } | undefined;
+      credit: Credit | undefined;
       /** A second connection is opened no earlier; Infinity while one is being opened. */
       probeAfter: number;
       /** When the server will be back, from `bye`. */

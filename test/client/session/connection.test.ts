@@ -34,17 +34,20 @@ describe("connecting", () => {
     expect(
       h.feed({ type: "stateLoaded", outbox: [{ job: job.id, result }], cached: [job.kernel.sha256] }),
     ).toEqual([{ type: "openConnection", server: "http://a/" }]);
-    const [hello] = sent(h.feed({ type: "connectionOpened" }), "hello");
+    const opened = h.feed({ type: "connectionOpened" });
+    const [hello] = sent(opened, "hello");
     expect(hello).toMatchObject({
       token: "secret",
       slots: 2,
       held: [{ job: job.id, index: 7, attempt: 2 }],
       cached: [job.kernel.sha256],
     });
+    // [PAGE-2] The lease comes with the welcome.
+    expect(sent(opened, "want")).toEqual([{ type: "want", tasks: 2, slots: 2 }]);
     const welcomed = h.welcome();
     expect(ofType(welcomed, "useTicket")).toEqual([{ type: "useTicket", ticket: "ticket" }]);
     expect(sent(welcomed, "results")).toEqual([{ type: "results", job: job.id, results: [result] }]);
-    expect(sent(welcomed, "want")).toEqual([{ type: "want", tasks: 2, slots: 2 }]);
+    expect(sent(welcomed, "want")).toEqual([]);
   });
 
   test("[WAIT-3] after an outage a client is back within half as long again, on average", () => {
