@@ -74,13 +74,17 @@ export class FrameSender {
 
   #write(frame: Uint8Array, taken?: () => void): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    const paced = frame.length < leastBytes ? undefined : this.#pace.gave(frame.length, performance.now());
-    if (!taken && !paced) return this.#socket.send(frame);
+    let paced: ((now: number) => void) | undefined;
+    if (frame.length < leastBytes && !taken) return this.#socket.send(frame);
     this.#socket.send(frame, (error) => {
       if (error) return;
       paced?.(performance.now());
       taken?.();
     });
+    if (frame.length < leastBytes) return;
+    // The socket calls back at the end of the turn at the earliest, also when the network took the frame at once.
+    if (this.#socket.bufferedAmount === 0) this.#pace.took(frame.length);
+    else paced = this.#pace.gave(frame.length, performance.now());
   }
 }
 
@@ -118,13 +122,18 @@ export class NetworkPace {
     if (this.#waiting++ === 0) this.#since = now;
     return (now) => {
       this.#waiting--;
-      this.#bytes += bytes;
       this.#waitedMs += now - this.#since;
       this.#since = now;
-      if (this.#bytes < memoryBytes) return;
-      this.#bytes /= 2;
-      this.#waitedMs /= 2;
+      this.took(bytes);
     };
+  }
+
+  /** Notes that the network has taken bytes, without a wait unless {@link gave} noted it. */
+  took(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < memoryBytes) return;
+    this.#bytes /= 2;
+    this.#waitedMs /= 2;
   }
 
   isSlow(now: number): boolean {
