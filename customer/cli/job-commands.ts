@@ -21,7 +21,8 @@ import {
   writeLine,
 } from "./output.ts";
 import { progressView } from "./progress-bar.ts";
-import { describeFailure, openOutput, resultWriter } from "./result-writer.ts";
+import { describeFailure, openOutput, isStandardOutput, resultWriter, shownWriter } from "./result-writer.ts";
+import { resultsView } from "./transfer-view.ts";
 import { givenVerify, verifyOptions } from "./verify-options.ts";
 
 type Exit = (code: number) => void;
@@ -127,13 +128,24 @@ function resultsCommand(exit: Exit): Command {
     )
     .option("--ordered", "in the order of the inputs; needs --follow")
     .option("--out <file>", "where results go (standard output)")
+    .option("--quiet", "no progress")
     .action(async (id: string, flags: ServerFlags & ResultFlags) => {
       const { out, ordered = false, after = 0 } = flags;
+      const follow = flags.follow === true;
+      const isQuiet = flags.json === true;
       await withHands(flags, async (hands) => {
         const job = hands.job(id);
-        const outcomes = job.outcomes({ after, follow: flags.follow === true });
-        const writer = resultWriter(await openOutput(out));
-        exit(await writeOutcomes(job, outcomes, { writer, ordered, quiet: flags.json === true }));
+        const outcomes = job.outcomes({ after, follow });
+        const view = resultsView(out ?? "", isQuiet || flags.quiet === true || isStandardOutput(out));
+        const { counts } = await job.status();
+        const ended = counts.done + counts.failed + counts.cancelled;
+        const expected = Math.max(0, (follow ? counts.total : ended) - after);
+        const writer = shownWriter(resultWriter(await openOutput(out)), expected, view);
+        try {
+          exit(await writeOutcomes(job, outcomes, { writer, ordered, quiet: isQuiet }));
+        } finally {
+          view.stop();
+        }
       });
     });
 }
@@ -143,6 +155,7 @@ interface ResultFlags {
   readonly after?: number;
   readonly ordered?: boolean;
   readonly out?: string;
+  readonly quiet?: boolean;
 }
 
 function logsCommand(): Command {

@@ -5,12 +5,14 @@ import type { Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { TaskOutcome } from "../outcomes.ts";
 import { printable, writeLine } from "./output.ts";
+import type { View, WrittenResults } from "./transfer-view.ts";
 
 /** Writes outcomes as NDJSON: `{"seq", "index", "output"}` or `{"seq", "index", "error": {…}}` on each line. */
 export interface ResultWriter {
   /** Whether a line could not be written, so that this command gives no more results. */
   readonly hasFailed: boolean;
-  write(outcome: TaskOutcome<Value>): Promise<void>;
+  /** @returns bytes of the line */
+  write(outcome: TaskOutcome<Value>): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -19,12 +21,16 @@ export interface LineWriter extends Omit<ResultWriter, "write"> {
   writeLine(line: string): Promise<void>;
 }
 
+export function isStandardOutput(path: string | undefined): path is undefined | "-" {
+  return path === undefined || path === "-";
+}
+
 /**
  * Opens a file for lines, or standard output without a path or for `-`.
  * @throws PlatformError BAD_OPTION when the file cannot be written; the writer's methods as well
  */
 export async function openOutput(path: string | undefined): Promise<LineWriter> {
-  if (path === undefined || path === "-")
+  if (isStandardOutput(path))
     return {
       // A failure of standard output ends the program.
       hasFailed: false,
@@ -56,8 +62,37 @@ export function resultWriter(output: LineWriter): ResultWriter {
     get hasFailed() {
       return output.hasFailed;
     },
-    write: (outcome) => output.writeLine(JSON.stringify(lineOf(outcome))),
+    async write(outcome) {
+      const line = JSON.stringify(lineOf(outcome));
+      await output.writeLine(line);
+      return Buffer.byteLength(line) + 1;
+    },
     close: () => output.close(),
+  };
+}
+
+/** Shows how many of the expected results are written. */
+export function shownWriter(
+  writer: ResultWriter,
+  expected: number,
+  view: View<WrittenResults>,
+): ResultWriter {
+  let results = 0;
+  let bytes = 0;
+  const show = (): void => view.show({ results, total: Math.max(expected, results), bytes });
+  show();
+  return {
+    get hasFailed() {
+      return writer.hasFailed;
+    },
+    async write(outcome) {
+      const written = await writer.write(outcome);
+      results++;
+      bytes += written;
+      show();
+      return written;
+    },
+    close: () => writer.close(),
   };
 }
 

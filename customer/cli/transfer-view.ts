@@ -7,16 +7,56 @@ import { printable, size } from "./output.ts";
 /** Shortest time between two lines when standard error is no terminal, and before the first. */
 const lineEveryMs = 5000;
 
-/** The progress of transfers of blobs on standard error, because standard output is for references and bytes. */
-export interface TransferView {
-  show(progress: TransferProgress): void;
+/** Progress on standard error, because standard output is for references, bytes and results. */
+export interface View<Progress> {
+  show(progress: Progress): void;
   stop(): void;
 }
 
-/** A bar with MiB/s on a terminal, a line now and then elsewhere, no output with `quiet`. */
-export function transferView(name: string, quiet = false): TransferView {
+/** Results that a command has written, of so many, and bytes of their lines. */
+export interface WrittenResults {
+  readonly results: number;
+  readonly total: number;
+  readonly bytes: number;
+}
+
+/** A moment of a transfer. */
+interface Picture {
+  readonly done: number;
+  readonly of: number;
+  /** The same for people. */
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** The progress of a transfer of a blob: a bar with MiB/s on a terminal, a line now and then elsewhere, no output with `quiet`. */
+export function transferView(name: string, quiet = false): View<TransferProgress> {
+  return viewOf(name, quiet, ({ bytes, totalBytes }) => ({
+    done: bytes,
+    of: totalBytes,
+    text: `${size(bytes)} of ${size(totalBytes)}`,
+    bytes,
+  }));
+}
+
+/** The same of results that are written. */
+export function resultsView(name: string, quiet = false): View<WrittenResults> {
+  return viewOf(name, quiet, ({ results, total, bytes }) => ({
+    done: results,
+    of: total,
+    text: `${results} of ${total} results, ${size(bytes)}`,
+    bytes,
+  }));
+}
+
+function viewOf<Progress>(
+  name: string,
+  quiet: boolean,
+  picture: (progress: Progress) => Picture,
+): View<Progress> {
   if (quiet) return { show: () => undefined, stop: () => undefined };
-  return process.stderr.isTTY ? bar(printable(name)) : lines(printable(name));
+  const view = process.stderr.isTTY ? bar(printable(name)) : lines(printable(name));
+  return { show: (progress) => view.show(picture(progress)), stop: () => view.stop() };
 }
 
 /** Puts a file, and shows the progress under a name. */
@@ -44,19 +84,19 @@ function speedometer(): (bytes: number) => string {
   };
 }
 
-function bar(name: string): TransferView {
-  const format = "{name} {bar} {percentage}% | {moved} of {all} | {speed}";
+function bar(name: string): View<Picture> {
+  const format = "{name} {bar} {percentage}% | {text} | {speed}";
   const options = { format, hideCursor: true, stream: process.stderr, fps: 5 };
   const view = new cliProgress.SingleBar(options, cliProgress.Presets.shades_grey);
   const speedOf = speedometer();
   let isStarted = false;
   return {
-    show({ bytes, totalBytes }) {
-      const payload = { name, moved: size(bytes), all: size(totalBytes), speed: speedOf(bytes) };
-      if (!isStarted) view.start(Math.max(1, totalBytes), bytes, payload);
+    show({ done, of, text, bytes }) {
+      const payload = { name, text, speed: speedOf(bytes) };
+      if (!isStarted) view.start(Math.max(1, of), done, payload);
       isStarted = true;
-      view.setTotal(Math.max(1, totalBytes));
-      view.update(bytes, payload);
+      view.setTotal(Math.max(1, of));
+      view.update(done, payload);
     },
     stop() {
       if (isStarted) view.stop();
@@ -64,19 +104,19 @@ function bar(name: string): TransferView {
   };
 }
 
-function lines(name: string): TransferView {
+function lines(name: string): View<Picture> {
   const speedOf = speedometer();
   let shownAt: number | undefined;
   return {
-    show({ bytes, totalBytes }) {
+    show({ done, of, text, bytes }) {
       const now = performance.now();
       const speed = speedOf(bytes);
       shownAt ??= now;
       if (now - shownAt < lineEveryMs) return;
       shownAt = now;
-      const percent = Math.floor((100 * bytes) / Math.max(1, totalBytes));
+      const percent = Math.floor((100 * done) / Math.max(1, of));
       const told = [`${percent}%`, speed].filter(Boolean).join(", ");
-      process.stderr.write(`${name}: ${size(bytes)} of ${size(totalBytes)} (${told})\n`);
+      process.stderr.write(`${name}: ${text} (${told})\n`);
     },
     stop: () => undefined,
   };
