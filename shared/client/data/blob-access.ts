@@ -189,7 +189,10 @@ export class BlobAccess {
     const sending = upload();
     this.#sending.set(sha256, sending);
     try {
-      return await sending;
+      const name = await sending;
+      // A later task of this client may read what this one made, as a tree of combined outputs does.
+      if (bytes.length <= wholeBytes) this.#keep(name, bytes);
+      return name;
     } finally {
       if (this.#sending.get(sha256) === sending) this.#sending.delete(sha256);
     }
@@ -227,10 +230,14 @@ export class BlobAccess {
 
   async #fetchAndCache(name: BlobName): Promise<Uint8Array> {
     const bytes = await this.#fetch(name, undefined);
-    this.#ports.cache.put(name.sha256, bytes).catch((error: unknown) => {
-      this.#ports.log("debug", "A blob could not be cached.", { sha256: name.sha256, error });
-    });
+    this.#keep(name, bytes);
     return bytes;
+  }
+
+  #keep({ sha256 }: BlobName, bytes: Uint8Array): void {
+    this.#ports.cache.put(sha256, bytes).catch((error: unknown) => {
+      this.#ports.log("debug", "A blob could not be cached.", { sha256, error });
+    });
   }
 
   async #fetch(

@@ -348,6 +348,30 @@ describe("[TRANSFER-3] tries that move bytes", () => {
   });
 });
 
+describe("[CACHE-2] uploaded bytes", () => {
+  test("are in the cache, and are not fetched", async () => {
+    const f = ready();
+    const bytes = new Uint8Array(1000).fill(5);
+    const name = await f.wait(f.access.upload(bytes));
+    f.restart().useTicket("t2");
+    expect(await f.wait(f.access.read(name))).toEqual(bytes);
+    expect(f.fetched).toEqual([]);
+  });
+
+  test("of more than a blob that is fetched whole are not kept", async () => {
+    const f = ready();
+    await f.wait(f.access.upload(new Uint8Array(limits.wholeBytes + 1)));
+    expect(f.cached.size).toBe(0);
+  });
+
+  test("are not kept when they were not stored", async () => {
+    const f = ready();
+    f.errors.push(new PlatformError("TOO_LARGE", "too large"));
+    await expect(f.wait(f.access.upload(new Uint8Array(10)))).rejects.toMatchObject({ code: "TOO_LARGE" });
+    expect(f.cached.size).toBe(0);
+  });
+});
+
 describe("[TRANSFER-4] few at a time", () => {
   test("three uploads, the oldest first", async () => {
     const f = ready();
