@@ -184,19 +184,23 @@ export class World implements Surroundings {
   }
 
   /**
-   * Has an administrator act on a server, again as long as a shared database refuses it.
+   * Has an administrator act on a server, again as long as its database fails or no server is there.
    * @returns whether it is done
    */
   #administer(action: (server: ServerProcess) => Promise<void>): () => boolean {
     let isDone = false;
     const attempt = (): void => {
       const { server } = this;
-      if (!server) return;
+      const later = (): void => {
+        this.time.schedule(new Process("administrator"), 1000, "administrator tries again", attempt);
+      };
+      if (!server) return later();
       this.time.schedule(server.process, 0, "administrator", () => {
         const again = (error: unknown): void => {
-          if (this.places.length === 1 || PlatformError.from(error).code !== "STORE_FAILED")
-            return this.fail(error);
-          this.time.schedule(new Process("administrator"), 1000, "administrator tries again", attempt);
+          const { code, cause } = PlatformError.from(error);
+          // The disk kills a server whose last commit is in doubt.
+          if (code === "STORE_FAILED" || cause instanceof CrashError) later();
+          else this.fail(error);
         };
         action(server).then(() => (isDone = true), again);
       });
@@ -331,9 +335,11 @@ export class World implements Surroundings {
     if (this.failure) throw this.failure;
     must(rested, () => `nothing is left to do, and memory is not empty: ${this.#describe()}`);
     const clear = async (server: ServerProcess): Promise<void> => {
-      await this.storage.inspect(server.store, (store) => this.ledger.compare(store));
-      this.ledger.clear();
-      this.#isClearing = true;
+      if (!this.#isClearing) {
+        await this.storage.inspect(server.store, (store) => this.ledger.compare(store));
+        this.ledger.clear();
+        this.#isClearing = true;
+      }
       for (const row of await server.store.listJobs()) {
         must(hasEnded(row.state), () => `job ${row.id} has not ended`);
         await server.platform.deleteJob(row.id);

@@ -169,13 +169,10 @@ export class ProvisionalPacks {
     return places;
   }
 
-  /** The values of a pack on disk; undefined when the pack is damaged. */
+  /** The values of a pack on disk; undefined when the pack is damaged, or gone since its place was read. */
   *valuesOf(job: CachedJob, { pack }: ResultPlace): Step<ValuePack | undefined> {
-    const columns = (yield* this.#db.get<PackColumns>(
-      "SELECT * FROM provisionalPacks WHERE number = ?",
-      pack,
-    ))!;
-    return this.#valuesOf(job, columns);
+    const columns = yield* this.#db.get<PackColumns>("SELECT * FROM provisionalPacks WHERE number = ?", pack);
+    return columns && this.#valuesOf(job, columns);
   }
 
   /** Drops a job that is removed from the database, or whose results are. */
