@@ -25,6 +25,7 @@ import {
   type CreatedToken,
   type JobInfo,
   type JobListState,
+  type JobSort,
   type JobOptionsInput,
   type Role,
   type ServerStatus,
@@ -53,6 +54,8 @@ export interface JobListFilter {
   /** Words, each of which must occur in name, customer or group, in any case, or begin the id. */
   readonly search?: string | undefined;
   readonly state?: JobListState | undefined;
+  /** The order of the list; newest first by default. */
+  readonly sort?: JobSort | undefined;
   /** Most jobs of the list. */
   readonly limit?: number | undefined;
 }

@@ -55,6 +55,18 @@ export const limits = {
   servers: 16,
   addressChars: 200,
   nameChars: 200,
+  /** Bytes of an attachment of a job, and attachments of a job. */
+  attachmentBytes: 4 * 1024 * 1024,
+  attachmentsPerJob: 32,
+  /** Failures of a job that are grouped, and groups. */
+  groupedFailures: 100_000,
+  failureGroups: 100,
+  /** Jobs whose failed tasks one request tries again. */
+  requeuedJobs: 1000,
+  /** Actions of administrators that are kept, the newest. */
+  auditEntries: 10_000,
+  /** Entries of a page of the audit log. */
+  auditPage: 200,
   messageChars: 4_000,
   stackChars: 16_000,
   logLineChars: 2_000,

@@ -1,5 +1,11 @@
 import { Option, type Command } from "commander";
-import { jobListStates, type JobInfo, type JobListState } from "../../shared/wire/rest.ts";
+import {
+  jobListStates,
+  jobSorts,
+  type JobInfo,
+  type JobListState,
+  type JobSort,
+} from "../../shared/wire/rest.ts";
 import type { Hands } from "../hands.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, span, table, writeJson, writeLine } from "./output.ts";
@@ -10,6 +16,7 @@ interface JobsFlags extends ServerFlags {
   readonly active?: boolean;
   readonly state?: JobListState;
   readonly search?: string;
+  readonly sort?: JobSort;
   readonly group?: string;
   readonly limit: number;
 }
@@ -19,6 +26,7 @@ export function jobsCommand(): Command {
   return serverCommand("jobs", "List your jobs, newest first; those that run are always among them")
     .option("--search <words>", "only those with each of these words in name, customer or group, or an id")
     .addOption(new Option("--state <state>", "only those in this state").choices([...jobListStates]))
+    .addOption(new Option("--sort <order>", "the order of the list").choices([...jobSorts]))
     .option("--active", "only those that have not ended")
     .option("--group <name>", "only those of a group")
     .option("--limit <n>", "at most so many; 0: all", wholeNumber(0, 1_000_000), jobsListed)
@@ -40,11 +48,11 @@ async function findJobs(
   flags: Omit<JobsFlags, "limit">,
   most: number,
 ): Promise<{ jobs: JobInfo[]; areMore: boolean }> {
-  const { search, group, state = flags.active ? "active" : undefined } = flags;
-  const found = await hands.jobs({ search, group, state, limit: most + 1 });
+  const { search, group, sort, state = flags.active ? "active" : undefined } = flags;
+  const found = await hands.jobs({ search, group, state, sort, limit: most + 1 });
   if (found.length <= most) return { jobs: found, areMore: false };
   const newest = found.slice(0, most);
-  if (state !== undefined && state !== "active") return { jobs: newest, areMore: true };
+  if ((state !== undefined && state !== "active") || sort) return { jobs: newest, areMore: true };
   const running = await hands.jobs({ search, group, state: "running" });
   const known = new Set(newest.map(({ id }) => id));
   return { jobs: [...newest, ...running.filter(({ id }) => !known.has(id))], areMore: true };

@@ -17,6 +17,7 @@ interface NewToken {
   readonly role: Role;
   readonly name: string;
   readonly expiresInSeconds?: number | undefined;
+  readonly maxClients?: number | undefined;
 }
 
 /** Tokens, and sign-ins of browsers: which principal a request speaks for. Its rights are in rules.ts. */
@@ -74,7 +75,13 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
     const before = generation;
     const row = await store.findToken(hash);
     if (!row || isExpired(row, clock())) return undefined;
-    const principal = { tokenId: row.id, role: row.role, name: row.name, expiresAt: row.expiresAt };
+    const principal = {
+      tokenId: row.id,
+      role: row.role,
+      name: row.name,
+      expiresAt: row.expiresAt,
+      maxClients: row.maxClients,
+    };
     // A token that was revoked during the look-up must not enter the cache.
     if (generation === before) principals.set(hash, principal);
     seen.set(row.id, true);
@@ -94,7 +101,7 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
 
   return {
     authenticate,
-    async createToken({ role, name, expiresInSeconds }) {
+    async createToken({ role, name, expiresInSeconds, maxClients }) {
       const secret = makeSecret(role);
       const createdAt = clock();
       const row: TokenRow = {
@@ -105,6 +112,7 @@ export function createAccess(store: Store, options: AccessOptions = {}): Access 
         createdAt,
         expiresAt: expiresInSeconds === undefined ? undefined : createdAt + expiresInSeconds * 1000,
         lastUsedAt: undefined,
+        maxClients,
       };
       await store.createToken(row);
       return { secret, info: infoOf(row) };
@@ -146,6 +154,14 @@ function isExpired({ expiresAt }: Pick<TokenRow, "expiresAt">, now: number): boo
   return expiresAt !== undefined && expiresAt <= now;
 }
 
-function infoOf({ id, role, name, createdAt, expiresAt, lastUsedAt }: TokenRow): TokenInfo {
-  return { id, role, name, createdAt, expiresAt: expiresAt ?? null, lastUsedAt: lastUsedAt ?? null };
+function infoOf({ id, role, name, createdAt, expiresAt, lastUsedAt, maxClients }: TokenRow): TokenInfo {
+  return {
+    id,
+    role,
+    name,
+    createdAt,
+    expiresAt: expiresAt ?? null,
+    lastUsedAt: lastUsedAt ?? null,
+    ...(maxClients !== undefined && { maxClients }),
+  };
 }

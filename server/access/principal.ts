@@ -7,4 +7,6 @@ export interface Principal {
   readonly name: string;
   /** Milliseconds since the epoch; undefined when the token lasts until it is revoked. */
   readonly expiresAt: number | undefined;
+  /** Most clients that are connected with the token at once; undefined: any number. */
+  readonly maxClients?: number | undefined;
 }

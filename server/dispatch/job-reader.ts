@@ -1,7 +1,13 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
-import { hasEnded, type JobInfo, type JobListState, type JobProgress } from "../../shared/wire/rest.ts";
+import {
+  hasEnded,
+  type JobInfo,
+  type JobListState,
+  type JobProgress,
+  type JobSort,
+} from "../../shared/wire/rest.ts";
 import type { PageSize } from "../page-size.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ServerDirectory } from "../server-directory.ts";
@@ -18,6 +24,7 @@ export interface JobQuery {
   readonly group?: string;
   readonly search?: string;
   readonly state?: JobListState;
+  readonly sort?: JobSort;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -70,9 +77,15 @@ export class JobReader {
     return this.describe(await this.row(id));
   }
 
-  /** A page of jobs, newest first. `next` names the page behind it; absent on the last page. */
-  async jobs({ state, limit, cursor, ...filter }: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }> {
-    const { rows, next } = await this.#store.pageOfJobs(this.#filterOf(filter, state), limit, cursor);
+  /** A page of jobs, newest first by default. `next` names the page behind it; absent on the last page. */
+  async jobs({
+    state,
+    sort,
+    limit,
+    cursor,
+    ...filter
+  }: JobQuery): Promise<{ jobs: JobInfo[]; next?: string }> {
+    const { rows, next } = await this.#store.pageOfJobs(this.#filterOf(filter, state), limit, cursor, sort);
     const jobs = await Promise.all(rows.map((row) => this.describe(row)));
     return { jobs, ...(next !== undefined && { next }) };
   }

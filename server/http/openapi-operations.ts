@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import { jobListStates, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
+import { jobListStates, jobSorts, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
 import { customerPriority, type RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
@@ -121,6 +121,13 @@ const jobQuery = [
       "Only jobs in this state; `active`: not ended; `running`: clients have tasks of it; `failing`: a task failed, or it ended for a failure.",
   },
   {
+    name: "sort",
+    in: "query",
+    schema: { type: "string", enum: [...jobSorts], default: "newest" },
+    description:
+      "The order: `priority`, `failed` and `ended` begin with the highest priority, the most failures and the last end, `name` and `customer` with a.",
+  },
+  {
     name: "limit",
     in: "query",
     schema: { type: "integer", minimum: 1, maximum: limits.jobsPerPage },
@@ -146,7 +153,7 @@ export const operations: Record<RouteName, Operation> = {
   },
   "GET /api/jobs": {
     id: "listJobs",
-    summary: "Jobs, newest first",
+    summary: "Jobs, newest first unless they are sorted otherwise",
     query: jobQuery,
     replies: ok("Job", true),
   },

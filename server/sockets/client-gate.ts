@@ -15,13 +15,13 @@ type Hello = Extract<ClientMessage, { type: "hello" }>;
 export interface Authenticator {
   authenticate(
     secret: string | undefined,
-  ): Promise<{ role: Role; name: string; tokenId: string } | undefined>;
+  ): Promise<{ role: Role; name: string; tokenId: string; maxClients?: number | undefined } | undefined>;
   /** Calls the listener when a token was revoked. */
   onRevoked(listener: (tokenId: string) => void): void;
 }
 
 /** A client that may join. */
-interface Admission {
+export interface Admission {
   /** The identity of the client's hello, or a fresh identity when the hello proved none. */
   readonly identity: Identity;
   /** True for a client (or admin) token; volunteers are not trusted. */
@@ -32,6 +32,8 @@ interface Admission {
   readonly auditor?: boolean;
   /** The token of its hello; the connection ends when this token is revoked. */
   readonly tokenId?: string;
+  /** Most clients that are connected with that token at once. */
+  readonly maxClients?: number;
 }
 
 /** The verbs of the access room for clients' identities. */
@@ -87,17 +89,26 @@ export class ClientGate {
 
   /** @throws PlatformError BANNED, UNAUTHENTICATED, FORBIDDEN, INVITE_REQUIRED, VOLUNTEERS_OFF */
   async admit(hello: Hello, address: string): Promise<Admission> {
-    const { trusted, tokenId } = await this.#rights(hello);
+    const { trusted, tokenId, maxClients } = await this.#rights(hello);
     const claimed = hello.identity;
     const isOwn = claimed !== undefined && this.#identities.isGenuine(claimed, tokenId);
     const identity = isOwn ? claimed : this.#identities.issue(tokenId);
     await this.#refuseBanned(identity.client, address);
     const cohort = trusted ? identity.client : cohortOfStranger(tokenId, address);
     const auditor = this.#isAuditor(tokenId);
-    return { identity, trusted, cohort, auditor, ...(tokenId !== undefined && { tokenId }) };
+    return {
+      identity,
+      trusted,
+      cohort,
+      auditor,
+      ...(tokenId !== undefined && { tokenId }),
+      ...(maxClients !== undefined && { maxClients }),
+    };
   }
 
-  async #rights({ token }: Hello): Promise<{ trusted: boolean; tokenId?: string }> {
+  async #rights({
+    token,
+  }: Hello): Promise<{ trusted: boolean; tokenId?: string; maxClients?: number | undefined }> {
     if (token === undefined) {
       if (this.#volunteers === "open") return { trusted: false };
       if (this.#volunteers === "invite")
@@ -110,8 +121,8 @@ export class ClientGate {
     const principal = await this.#access.authenticate(token);
     if (!principal)
       throw new PlatformError("UNAUTHENTICATED", "The token or invitation is unknown, revoked or expired.");
-    const { role, tokenId } = principal;
-    if (role === "client" || role === "admin") return { trusted: true, tokenId };
+    const { role, tokenId, maxClients } = principal;
+    if (role === "client" || role === "admin") return { trusted: true, tokenId, maxClients };
     if (role === "customer")
       throw new PlatformError(
         "FORBIDDEN",
@@ -119,7 +130,7 @@ export class ClientGate {
       );
     if (this.#volunteers === "off")
       throw new PlatformError("VOLUNTEERS_OFF", "This server takes no volunteers at present.");
-    return { trusted: false, tokenId };
+    return { trusted: false, tokenId, maxClients };
   }
 
   async #refuseBanned(client: ClientId, address: string): Promise<void> {

@@ -2,10 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { ipKeyGenerator } from "express-rate-limit";
 import { WebSocketServer, type WebSocket } from "ws";
+import { PlatformError } from "../../shared/errors.ts";
+import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { clientSocketPath, deflateSubprotocol, subprotocol } from "../../shared/wire/protocol.ts";
 import {
   ClientGate,
+  type Admission,
   type Authenticator,
   type ConnectionServices,
   type IdentityMaker,
@@ -36,6 +39,7 @@ export class ClientSockets implements UpgradeEndpoint {
   readonly #owner: ConnectionOwner = {
     messageGrew: (connection) => this.#boundUnfinished(connection),
     closed: (connection) => this.#closed(connection),
+    mustFit: (admission) => this.#mustFit(admission),
   };
   readonly #services: ConnectionServices;
   readonly #gate: ClientGate;
@@ -83,6 +87,23 @@ export class ClientSockets implements UpgradeEndpoint {
     this.#connections.add(connection);
     const key = ipKeyGenerator(address);
     this.#perAddress.set(key, (this.#perAddress.get(key) ?? 0) + 1);
+  }
+
+  /** @throws PlatformError TOO_MANY when as many other clients as the token allows are connected with it */
+  #mustFit({ tokenId, maxClients, identity }: Admission): void {
+    if (tokenId === undefined || maxClients === undefined) return;
+    const clients = new Set<ClientId>();
+    for (const connection of this.#connections) {
+      const client = connection.clientOf(tokenId);
+      if (client !== undefined && client !== identity.client) clients.add(client);
+    }
+    if (clients.size < maxClients) return;
+    throw new PlatformError(
+      "TOO_MANY",
+      `This token is for ${maxClients} clients at once, and as many are connected.`,
+      undefined,
+      "Wait until one of them leaves, or ask the administrator for another token.",
+    );
   }
 
   /** Unfinished messages share one bound of memory: beyond it, the connection with the largest of them ends. */

@@ -8,7 +8,7 @@ import { inflateFrame, isDeflated } from "../../system/deflated-frames.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
 import { takesServers } from "./client-version.ts";
-import type { ClientGate, ConnectionServices } from "./client-gate.ts";
+import type { Admission, ClientGate, ConnectionServices } from "./client-gate.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
 import { TokenBucket } from "./rate-limit.ts";
@@ -36,6 +36,8 @@ export interface ConnectionOwner {
   /** The unfinished message of the connection grew. */
   messageGrew(connection: SocketConnection): void;
   closed(connection: SocketConnection): void;
+  /** Absent: tokens without a bound. @throws PlatformError TOO_MANY when no further client fits under the token */
+  mustFit?(admission: Admission): void;
 }
 
 /** A client connection, from `hello` to the close frame. */
@@ -138,6 +140,12 @@ export class SocketConnection implements ClientConnection {
     this.refuse(new PlatformError("UNAUTHENTICATED", "The token or invitation was revoked."));
   }
 
+  /** The client of this token, if one joined with it. */
+  clientOf(tokenId: string): ClientId | undefined {
+    const state = this.#state;
+    return state.state === "joined" && state.tokenId === tokenId ? state.client : undefined;
+  }
+
   /** Bytes of the unfinished message. */
   get unfinishedBytes(): number {
     return this.#liveness.unfinishedBytes;
@@ -233,6 +241,7 @@ export class SocketConnection implements ClientConnection {
   async #admit(hello: Hello): Promise<void> {
     const admission = await this.#gate.admit(hello, this.address);
     if (this.#state.state !== "admitting") return;
+    this.#owner.mustFit?.(admission);
     const ticket = this.#services.makeTicket();
     this.#state = { state: "joined", client: admission.identity.client, tokenId: admission.tokenId };
     const dropped = this.#services.onJoin({

@@ -4,6 +4,7 @@ import type { Payload } from "../../shared/wire/protocol.ts";
 import type {
   Compare,
   JobOptions,
+  JobSort,
   JobState,
   Role,
   Statement,
@@ -30,8 +31,12 @@ export interface Store {
   getJob(id: JobId): Promise<JobRow | undefined>;
   /** Newest first, at most `limit` jobs. */
   listJobs(filter?: JobFilter, limit?: number): Promise<JobRow[]>;
-  /** The same in pages; `cursor` is the `next` of the page before. Jobs that are made or deleted meanwhile shift no page. */
-  pageOfJobs(filter: JobFilter, limit: number, cursor?: string): Promise<JobPage>;
+  /**
+   * The same in pages, newest first unless sorted otherwise; `cursor` is the `next` of the page before. Jobs that are made or deleted
+   * meanwhile shift no page.
+   * @throws PlatformError BAD_REQUEST for the cursor of a list that is sorted otherwise
+   */
+  pageOfJobs(filter: JobFilter, limit: number, cursor?: string, sort?: JobSort): Promise<JobPage>;
   jobTotals(): Promise<JobTotals>;
   /**
    * Calls back, once the change is on disk, with every job that another job released (it no longer waits), blocked or opened
@@ -70,8 +75,12 @@ export interface Store {
    * of its source stay.
    * @throws PlatformError WRONG_STATE when the job was cancelled, a job it comes after or its source still blocks it, or all its failures are
    * those of its source
+   * @param among - the failures that are requeued, of a job that did not end early; all by default
    */
-  requeueFailed(id: JobId): Promise<{ requeued: number; job: JobRow }>;
+  requeueFailed(
+    id: JobId,
+    among?: (failure: TaskFailure) => boolean,
+  ): Promise<{ requeued: number; job: JobRow }>;
   /** Forgets a job with its tasks, results, checkpoints and references. Outputs for jobs that it feeds are passed on before, if their quota lets them. */
   deleteJob(id: JobId): Promise<void>;
 
@@ -163,6 +172,27 @@ export interface Store {
   results(id: JobId, after: number, limit: number, maxBytes: number): Promise<ResultRow[]>;
   /** The failures with the lowest sequence numbers. */
   failures(id: JobId, limit: number): Promise<TaskFailure[]>;
+  /** The failures with the lowest sequence numbers after `after`, in order. */
+  failuresAfter(id: JobId, after: number, limit: number): Promise<{ seq: number; failure: TaskFailure }[]>;
+
+  /**
+   * Keeps bytes with a job, in place of those of the same name. They count to the customer as outputs do, and are deleted with the job.
+   * @throws PlatformError QUOTA_EXCEEDED, also when the job has as many attachments as a job may have
+   */
+  attach(id: JobId, attachment: NewAttachment): Promise<AttachmentRow>;
+  /** In order of names, without contents. */
+  attachments(id: JobId): Promise<AttachmentRow[]>;
+  attachment(
+    id: JobId,
+    name: string,
+  ): Promise<(AttachmentRow & { readonly content: Uint8Array }) | undefined>;
+  /** False when the job has no such attachment. */
+  detach(id: JobId, name: string): Promise<boolean>;
+
+  /** Adds to the costs of jobs; jobs that are gone are skipped. */
+  addCosts(costs: readonly (JobCost & { readonly job: JobId })[]): Promise<void>;
+  /** What clients spent on a job, as far as it was added. */
+  jobCost(id: JobId): Promise<JobCost>;
 
   /** Gives a customer a kernel; false when the customer had it. @throws PlatformError QUOTA_EXCEEDED */
   putKernel(sha256: Sha256, source: Uint8Array, customer: string): Promise<boolean>;
@@ -230,6 +260,13 @@ export interface Store {
   ban(subject: string, reason: string): Promise<void>;
   unban(subject: string): Promise<boolean>;
   listBans(): Promise<{ subject: string; reason: string; at: number }[]>;
+
+  /** Notes an action of an administrator; the newest {@link limits.auditEntries} are kept. @returns the number of the entry */
+  recordAction(action: NewAction): Promise<number>;
+  /** Adds what became known of an action. */
+  amendAction(number: number, more: { readonly detail?: string; readonly refusal?: string }): Promise<void>;
+  /** Actions with a number below `before`, newest first. */
+  listActions(limit: number, before?: number): Promise<ActionRow[]>;
 
   /** Commits without a change, to find out whether commits reach the disk. @throws PlatformError STORE_FULL, STORE_FAILED */
   check(): Promise<void>;
@@ -374,6 +411,57 @@ export type NewOutcome =
 /** A stored outcome. Sequence numbers of a job only grow; a requeued task gets a new one. */
 export type ResultRow = NewOutcome & { readonly seq: number };
 
+export interface NewAttachment {
+  readonly name: string;
+  /** A media type. */
+  readonly type: string;
+  readonly content: Uint8Array;
+}
+
+export interface AttachmentRow {
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** A run of a task on a client. */
+export interface TaskTime {
+  readonly index: TaskIndex;
+  readonly elapsedMs: number;
+  /** Name of the client. */
+  readonly client: string;
+}
+
+/** What clients spent on a job, failed and repeated runs included. */
+export interface JobCost {
+  readonly computedMs: number;
+  readonly attempts: number;
+  /** The longest run first. */
+  readonly slowest: readonly TaskTime[];
+}
+
+/** An action of an administrator. */
+export interface NewAction {
+  /** Name of the token. */
+  readonly actor: string;
+  /** Id of the token. */
+  readonly token: string;
+  /** The route, as METHOD /path/{parameter}. */
+  readonly action: string;
+  /** The route's parameter: a job, client, token, ban or group. */
+  readonly subject: string;
+}
+
+export interface ActionRow extends NewAction {
+  readonly number: number;
+  readonly at: number;
+  readonly detail: string;
+  /** Code of the error with which the action was refused; undefined when it was done. */
+  readonly refusal: string | undefined;
+}
+
 export interface TokenRow {
   readonly id: string;
   /** SHA-256 of the secret, which is not stored. */
@@ -383,6 +471,8 @@ export interface TokenRow {
   readonly createdAt: number;
   readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
+  /** Most clients that are connected with the token at once; undefined: any number. */
+  readonly maxClients?: number | undefined;
 }
 
 /** Kinds of changes of a job: tasks that can be claimed, outcomes, its state or options, provisional results or the statement. */

@@ -194,16 +194,23 @@ export function hasEnded(state: JobState): boolean {
 export const jobListStates = ["active", "running", "failing", "ended", ...jobStates] as const;
 export type JobListState = (typeof jobListStates)[number];
 
+/** Orders of a list of jobs; jobs that are equal in it stand in the order in which they were made. */
+export const jobSorts = ["newest", "oldest", "name", "customer", "priority", "failed", "ended"] as const;
+export type JobSort = (typeof jobSorts)[number];
+
 /** The query of `GET /api/jobs`. */
 export const jobQuerySchema = v.strictObject({
   group: v.optional(groupSchema),
   /** Words, each of which must occur in name, customer or group, or begin the id. */
   search: v.optional(v.pipe(v.string(), v.maxLength(limits.nameChars))),
   state: v.optional(v.picklist(jobListStates)),
+  sort: v.optional(v.picklist(jobSorts)),
   limit: v.optional(
     v.pipe(v.string(), v.digits("expected a whole number"), v.toNumber(), integer(1, limits.jobsPerPage)),
   ),
-  cursor: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "expected what Next-Cursor said"))),
+  cursor: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,15}(?:\.[\w-]{1,2000})?$/, "expected what Next-Cursor said")),
+  ),
 });
 /** Header of the reply to HEAD for a blob that is the caller's own; an admin sees others as well. */
 export const ownBlobHeader = "X-Own-Blob";
@@ -606,6 +613,8 @@ export const createTokenSchema = v.strictObject({
   name: text(limits.nameChars),
   /** Lifetime in seconds; absent: until revoked. */
   expiresInSeconds: v.optional(integer(1, 10 * 365 * 24 * 3600)),
+  /** Most clients that are connected with the token at once, at each server; for clients and volunteers. */
+  maxClients: v.optional(integer(1, 100_000)),
 });
 export const tokenInfoSchema = v.object({
   id: v.string(),
@@ -614,6 +623,8 @@ export const tokenInfoSchema = v.object({
   createdAt: v.number(),
   expiresAt: v.nullable(v.number()),
   lastUsedAt: v.nullable(v.number()),
+  /** Absent: any number. */
+  maxClients: v.optional(v.number()),
 });
 export type TokenInfo = v.InferOutput<typeof tokenInfoSchema>;
 /** A new token; its secret is shown only here. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JobRow, Store } from "../../server/store/store.ts";
+import type { JobId } from "../../shared/ids.ts";
+import type { JobSort } from "../../shared/wire/rest.ts";
 import {
   blob,
   done,
@@ -126,6 +128,45 @@ export function jobContract(harness: StoreHarness): void {
       const odd = await page(undefined, { search: "odd" });
       expect(odd.ids).toEqual([jobId(5), jobId(3)]);
       expect(await page(odd.next, { search: "odd" })).toEqual({ ids: [jobId(1)], next: undefined });
+    });
+
+    it("[LIST-1] sorts jobs, in pages that deleted jobs do not shift", async () => {
+      const made = [
+        { name: "beta", customer: "zoe", priority: 1 },
+        { name: "Alpha", customer: "ada", priority: 9 },
+        { name: "gamma \u{1f600}", customer: "Bob", priority: 1 },
+        { name: "alpha", customer: "ada", priority: -3 },
+        { name: "Beta", customer: "ada", priority: 0 },
+      ];
+      for (const customer of ["zoe", "Bob"]) await postKernel(store, customer);
+      for (const [n, options] of made.entries()) await start(2, { id: jobId(n + 1), ...options });
+      await store.complete(jobId(2), [failed(0)]);
+      await store.complete(jobId(3), [failed(0), failed(1)]);
+      await store.endJob(jobId(5), "cancelled");
+      const walk = async (sort: JobSort, filter = {}, drop?: number) => {
+        const found: JobId[] = [];
+        let cursor: string | undefined;
+        do {
+          const { rows, next } = await store.pageOfJobs(filter, 2, cursor, sort);
+          found.push(...rows.map((row) => row.id));
+          if (cursor === undefined && drop !== undefined) await store.deleteJob(jobId(drop));
+          cursor = next;
+        } while (cursor !== undefined);
+        return found.map((id) => made.findIndex((_, n) => jobId(n + 1) === id) + 1);
+      };
+      expect(await walk("newest")).toEqual([5, 4, 3, 2, 1]);
+      expect(await walk("oldest")).toEqual([1, 2, 3, 4, 5]);
+      expect(await walk("name")).toEqual([2, 4, 1, 5, 3]);
+      expect(await walk("customer")).toEqual([2, 4, 5, 3, 1]);
+      expect(await walk("priority")).toEqual([2, 3, 1, 5, 4]);
+      expect(await walk("failed")).toEqual([3, 2, 5, 4, 1]);
+      expect((await walk("ended"))[0]).toBe(5);
+      expect(await walk("name", { customer: "ada" })).toEqual([2, 4, 5]);
+      const { next } = await store.pageOfJobs({}, 2, undefined, "name");
+      await refuses("BAD_REQUEST", store.pageOfJobs({}, 2, next, "priority"));
+      await refuses("BAD_REQUEST", store.pageOfJobs({}, 2, next));
+      await refuses("BAD_REQUEST", store.pageOfJobs({}, 2, "7.AA", "name"));
+      expect(await walk("name", {}, 4)).toEqual([2, 4, 1, 5, 3]);
     });
 
     it("pauses, resumes and reprioritises", async () => {

@@ -1,4 +1,5 @@
 import { describe } from "vitest";
+import { attachmentContract } from "./store-attachments.ts";
 import { provisionalContract } from "./store-provisional.ts";
 import { dependencyContract } from "./store-dependencies.ts";
 import { durabilityContract } from "./store-durability.ts";
@@ -19,6 +20,7 @@ export function storeContract(name: string, harness: StoreHarness): void {
     feedingContract(harness);
     groupingContract(harness);
     holdingsContract(harness);
+    attachmentContract(harness);
     durabilityContract(harness);
   });
 }

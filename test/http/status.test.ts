@@ -156,6 +156,10 @@ describe("[LIST-1] jobs over HTTP", () => {
     expect(second.ids).toEqual([2, 1]);
     expect(await list(`?limit=2&cursor=${second.next}`)).toEqual({ ids: [0], next: null });
     expect((await list("?search=ODD%20run")).ids).toEqual([3, 1]);
+    const sorted = await list("?limit=3&sort=name");
+    expect(sorted.ids).toEqual([0, 2, 4]);
+    expect((await list(`?limit=3&sort=name&cursor=${sorted.next}`)).ids).toEqual([1, 3]);
+    await refusal(await server.request(`/api/jobs?limit=3&cursor=${sorted.next}`), 400, "BAD_REQUEST");
     await server.request(`/api/jobs/${made[0]!.id}/cancel`, { method: "POST" });
     expect((await list("?state=ended")).ids).toEqual([0]);
     expect((await list("?state=cancelled&search=odd")).ids).toEqual([]);
@@ -163,7 +167,7 @@ describe("[LIST-1] jobs over HTTP", () => {
     expect((await list("?state=running")).ids).toEqual([]);
     const other = await server.access.createToken({ role: "customer", name: "bob" });
     expect((await list("?search=run", other.secret)).ids).toEqual([]);
-    for (const query of ["limit=0", "limit=x", "limit=9999", "state=odd", "cursor=x", "group="])
+    for (const query of ["limit=0", "limit=x", "limit=9999", "state=odd", "cursor=x", "group=", "sort=odd"])
       await refusal(await server.request(`/api/jobs?${query}`), 400, "BAD_REQUEST");
   });
 });

@@ -97,7 +97,10 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
 
 /** Replies with one page when `limit` is given, otherwise with all jobs. */
 async function listJobs(call: Call, platform: HttpParts["platform"]): Promise<void> {
-  const given = ["group", "search", "state", "limit", "cursor"].map((name) => [name, query(call, name)]);
+  const given = ["group", "search", "state", "sort", "limit", "cursor"].map((name) => [
+    name,
+    query(call, name),
+  ]);
   const asked = check(
     jobQuerySchema,
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),

@@ -197,6 +197,27 @@ const migrations: readonly string[] = [
   -- Figures that a server publishes.
   ALTER TABLE servers ADD COLUMN about TEXT NOT NULL DEFAULT '';
   `,
+  `
+  CREATE INDEX jobs_name ON jobs (lower("jobName"(options) COLLATE "C"), number);
+  CREATE INDEX jobs_customer ON jobs (lower(customer COLLATE "C"), number);
+  CREATE INDEX jobs_priority ON jobs (priority, number);
+  CREATE INDEX jobs_failed ON jobs (failed, number);
+  CREATE INDEX jobs_ended ON jobs (coalesce(endedAt, 0), number);
+
+  CREATE TABLE attachments (
+    job BIGINT, name TEXT COLLATE "C", type TEXT NOT NULL, size BIGINT NOT NULL, at BIGINT NOT NULL, content BYTEA NOT NULL,
+    PRIMARY KEY (job, name)
+  );
+  ALTER TABLE attachments ALTER content SET STORAGE EXTERNAL;
+  CREATE TABLE jobCosts (
+    job BIGINT PRIMARY KEY, computedMs BIGINT NOT NULL, attempts BIGINT NOT NULL, slowest TEXT NOT NULL
+  );
+  ALTER TABLE tokens ADD COLUMN maxClients BIGINT;
+  CREATE TABLE auditLog (
+    number BIGSERIAL PRIMARY KEY, at BIGINT NOT NULL, actor TEXT NOT NULL, token TEXT NOT NULL, action TEXT NOT NULL,
+    subject TEXT NOT NULL, detail TEXT NOT NULL, refusal TEXT
+  );
+  `,
 ];
 
 /** The schema version this build writes. */

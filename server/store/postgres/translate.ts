@@ -3,6 +3,7 @@ const words: readonly (readonly [string, string])[] = [
   ["json_extract(options, '$.name')", `"jobName"(options)`],
   ["SELECT value FROM json_each(?)", "SELECT json_array_elements_text(?::json)"],
   ["instr(", "strpos("],
+  ["COLLATE BINARY", 'COLLATE "C"'],
 ];
 
 /** Comments, string literals and quoted names, which stay; values; names in camelCase, and the one name that is a keyword here. */

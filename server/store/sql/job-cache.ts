@@ -73,6 +73,13 @@ export interface CachedColumns extends JobColumns {
 const waitingFor = `(SELECT string_agg(before.id, ' ' ORDER BY waits.after) FROM waits
   JOIN jobs AS before ON before.number = waits.after WHERE waits.job = jobs.number) AS waitingFor`;
 
+/** The order of a list of jobs. */
+export interface JobOrder {
+  /** An expression that an index has, followed by the number. */
+  readonly by: string;
+  readonly descending: boolean;
+}
+
 /** Selects rows of jobs, and the jobs that they wait for. */
 export const selectRows = `SELECT jobs.*, ${waitingFor} FROM jobs`;
 
@@ -122,18 +129,20 @@ export class JobCache {
     return job;
   }
 
-  /** Rows directly from the database, newest first, so that a listing of a thousand old jobs does not fill the cache. */
+  /** Rows directly from the database, so that a listing of a thousand old jobs does not fill the cache; `place` is what they are ordered by. */
   *list(
     where: string,
     values: readonly (string | number)[],
     limit?: number,
-  ): Step<{ number: number; row: JobRow }[]> {
-    const rows = yield* this.db.all<JobColumns>(
-      `${selectRows} WHERE ${where} ORDER BY number DESC LIMIT ?`,
+    { by, descending }: JobOrder = { by: "number", descending: true },
+  ): Step<{ number: number; place: string | number; row: JobRow }[]> {
+    const direction = descending ? "DESC" : "ASC";
+    const rows = yield* this.db.all<JobColumns & { place: string | number }>(
+      `SELECT jobs.*, ${waitingFor}, ${by} AS place FROM jobs WHERE ${where} ORDER BY ${by} ${direction}, number ${direction} LIMIT ?`,
       ...values,
       limit ?? Number.MAX_SAFE_INTEGER,
     );
-    return rows.map((columns) => ({ number: columns.number, row: rowOf(columns) }));
+    return rows.map(({ place, ...columns }) => ({ number: columns.number, place, row: rowOf(columns) }));
   }
 
   /** Changes a job's row; the commit writes it. */

@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
-import type { Compare, TaskFailure, Verify } from "../../../shared/wire/rest.ts";
+import type { Compare, JobSort, TaskFailure, Verify } from "../../../shared/wire/rest.ts";
 import type {
   BlobOwner,
   CheckpointAuthor,
   Checks,
   ClaimedTask,
+  JobCost,
   JobFilter,
   JobRow,
+  NewAction,
+  NewAttachment,
   NewJob,
   NewOutcome,
   NewOutput,
@@ -23,6 +26,8 @@ import type { Step } from "./database.ts";
 import { Feeder } from "./feeder.ts";
 import type { Transaction } from "./transaction.ts";
 import { acceptProvisional } from "./verbs/accept-provisional.ts";
+import * as attachments from "./verbs/attachments.ts";
+import * as audit from "./verbs/audit.ts";
 import * as bans from "./verbs/bans.ts";
 import { disownBlob } from "./verbs/blob-owners.ts";
 import * as blobs from "./verbs/blobs.ts";
@@ -31,10 +36,11 @@ import { noteChecks, setVerify } from "./verbs/checks.ts";
 import { claimAmong, claimStride } from "./verbs/claim.ts";
 import { closeJob } from "./verbs/close-job.ts";
 import { complete } from "./verbs/complete.ts";
+import * as costs from "./verbs/costs.ts";
 import { createJob } from "./verbs/create-job.ts";
 import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
 import { endJob } from "./verbs/end-job.ts";
-import { failures } from "./verbs/failures.ts";
+import { failuresAfter } from "./verbs/failures.ts";
 import { allFed } from "./verbs/fed-jobs.ts";
 import { feedStride } from "./verbs/feed.ts";
 import { getJob } from "./verbs/get-job.ts";
@@ -98,8 +104,8 @@ export abstract class SqlStore implements Store {
     return this.read((transaction) => listJobs(transaction, filter, limit));
   }
 
-  pageOfJobs(filter: JobFilter, limit: number, cursor?: string) {
-    return this.read((transaction) => pageOfJobs(transaction, filter, limit, cursor));
+  pageOfJobs(filter: JobFilter, limit: number, cursor?: string, sort?: JobSort) {
+    return this.read((transaction) => pageOfJobs(transaction, filter, limit, cursor, sort));
   }
 
   jobTotals() {
@@ -135,10 +141,10 @@ export abstract class SqlStore implements Store {
     return this.write((transaction) => setPriority(transaction, id, priority), id);
   }
 
-  async requeueFailed(id: JobId) {
+  async requeueFailed(id: JobId, among?: (failure: TaskFailure) => boolean) {
     const newest = await this.read((transaction) => newestFailure(transaction, id));
     const requeue = (after: number) =>
-      this.write((transaction) => requeueStride(transaction, id, after, newest));
+      this.write((transaction) => requeueStride(transaction, id, after, newest, among));
     let { requeued, next, job } = await requeue(0);
     while (next !== undefined) {
       const stride = await requeue(next);
@@ -253,8 +259,36 @@ export abstract class SqlStore implements Store {
     return this.read((transaction) => results(transaction, id, after, limit, maxBytes));
   }
 
-  failures(id: JobId, limit: number) {
-    return this.read((transaction) => failures(transaction, id, limit));
+  async failures(id: JobId, limit: number) {
+    return (await this.failuresAfter(id, 0, limit)).map(({ failure }) => failure);
+  }
+
+  failuresAfter(id: JobId, after: number, limit: number) {
+    return this.read((transaction) => failuresAfter(transaction, id, after, limit));
+  }
+
+  attach(id: JobId, attachment: NewAttachment) {
+    return this.write((transaction) => attachments.attach(transaction, id, attachment), id);
+  }
+
+  attachments(id: JobId) {
+    return this.read((transaction) => attachments.attachments(transaction, id));
+  }
+
+  attachment(id: JobId, name: string) {
+    return this.read((transaction) => attachments.attachment(transaction, id, name));
+  }
+
+  detach(id: JobId, name: string) {
+    return this.write((transaction) => attachments.detach(transaction, id, name), id);
+  }
+
+  addCosts(added: readonly (JobCost & { readonly job: JobId })[]) {
+    return this.write((transaction) => costs.addCosts(transaction, added));
+  }
+
+  jobCost(id: JobId) {
+    return this.read((transaction) => costs.jobCost(transaction, id));
   }
 
   putKernel(sha256: Sha256, source: Uint8Array, customer: string) {
@@ -364,6 +398,18 @@ export abstract class SqlStore implements Store {
 
   listBans() {
     return this.read(bans.listBans);
+  }
+
+  recordAction(action: NewAction) {
+    return this.write((transaction) => audit.recordAction(transaction, action));
+  }
+
+  amendAction(number: number, more: { readonly detail?: string; readonly refusal?: string }) {
+    return this.write((transaction) => audit.amendAction(transaction, number, more));
+  }
+
+  listActions(limit: number, before?: number) {
+    return this.read((transaction) => audit.listActions(transaction, limit, before));
   }
 
   /** Passes on to all fed jobs the outputs that other servers, or an earlier server, did not pass on. */

@@ -282,6 +282,46 @@ const migrations: readonly Migration[] = [
       ALTER TABLE endedSets ADD COLUMN crc INTEGER;
     `);
   },
+  // From this version on lists of jobs are sorted, jobs have attachments and costs, tokens a bound on their clients, and the actions of
+  // administrators are logged.
+  `
+  CREATE INDEX jobs_name ON jobs (lower(json_extract(options, '$.name') COLLATE BINARY), number);
+  CREATE INDEX jobs_customer ON jobs (lower(customer COLLATE BINARY), number);
+  CREATE INDEX jobs_priority ON jobs (priority, number);
+  CREATE INDEX jobs_failed ON jobs (failed, number);
+  CREATE INDEX jobs_ended ON jobs (coalesce(endedAt, 0), number);
+
+  CREATE TABLE attachments (
+    job     INTEGER NOT NULL,
+    name    TEXT NOT NULL,
+    type    TEXT NOT NULL,
+    size    INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (job, name)
+  ) STRICT;
+
+  -- What clients spent on a job, failed and repeated attempts included; \`slowest\` is JSON.
+  CREATE TABLE jobCosts (
+    job        INTEGER PRIMARY KEY,
+    computedMs INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL,
+    slowest    TEXT NOT NULL
+  ) STRICT;
+
+  ALTER TABLE tokens ADD COLUMN maxClients INTEGER;
+
+  CREATE TABLE auditLog (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    actor   TEXT NOT NULL,
+    token   TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail  TEXT NOT NULL,
+    refusal TEXT
+  ) STRICT;
+  `,
 ];
 
 /** Adds columns for checksums to packs, unless the packs were made from rows in this start: those have them. */

@@ -67,6 +67,8 @@ const sweeps = [
   sweep("checkpoints", "idx", packStride),
   sweep("provisionalPacks", "window", packStride),
   sweep("inputless", "idx", stride),
+  sweep("attachments", "name", 1),
+  sweep("jobCosts", "job", 1),
 ];
 
 /** Removes references to blobs, which then no longer count to the customer. @returns whether there were any */

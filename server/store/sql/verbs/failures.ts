@@ -11,20 +11,28 @@ interface FailureColumns extends Checksums {
   readonly failure: string;
 }
 
-export function* failures(transaction: Transaction, id: JobId, limit: number): Step<TaskFailure[]> {
+/** Failures in order of their sequence numbers. */
+export function* failuresAfter(
+  transaction: Transaction,
+  id: JobId,
+  after: number,
+  limit: number,
+): Step<{ seq: number; failure: TaskFailure }[]> {
   const { number } = yield* transaction.jobs.need(id);
   const rows = yield* transaction.db.all<FailureColumns>(
     `SELECT seq, first, failure, crc, headCrc FROM outcomePacks WHERE job = ? AND failure IS NOT NULL
-     ORDER BY seq LIMIT ?`,
+     AND seq > ? ORDER BY seq LIMIT ?`,
     number,
+    after,
     limit,
   );
   return rows.map((columns) => {
     const { seq, first, failure } = columns;
     const head = outcomeHead({ job: number, seq, count: 1, first, runs: null });
-    if (examine(columns, head, [failure]) === "sound") return JSON.parse(failure) as TaskFailure;
+    if (examine(columns, head, [failure]) === "sound")
+      return { seq, failure: JSON.parse(failure) as TaskFailure };
     const damage: Damage = { what: "failure", job: id, tasks: [first] };
     transaction.damaged(damage);
-    return { index: first, kind: "data", message: describeDamage(damage), attempts: 0 };
+    return { seq, failure: { index: first, kind: "data", message: describeDamage(damage), attempts: 0 } };
   });
 }

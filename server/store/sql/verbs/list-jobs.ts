@@ -1,6 +1,20 @@
+import { PlatformError } from "../../../../shared/errors.ts";
+import type { JobSort } from "../../../../shared/wire/rest.ts";
 import type { JobFilter, JobPage, JobRow, JobTotals } from "../../store.ts";
+import type { JobOrder } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import type { Step } from "../database.ts";
+
+/** Names of people are sorted in any case, as far as ASCII has cases. */
+const orders: Record<JobSort, JobOrder> = {
+  newest: { by: "number", descending: true },
+  oldest: { by: "number", descending: false },
+  name: { by: "lower(json_extract(options, '$.name') COLLATE BINARY)", descending: false },
+  customer: { by: "lower(customer COLLATE BINARY)", descending: false },
+  priority: { by: "priority", descending: true },
+  failed: { by: "failed", descending: true },
+  ended: { by: "coalesce(endedAt, 0)", descending: true },
+};
 
 /** Columns that each word of a search is looked for in. */
 const searched = ["json_extract(options, '$.name')", "customer", "coalesce(jobGroup, '')"];
@@ -15,18 +29,59 @@ export function* listJobs(
   return (yield* jobs.list(where, values, limit)).map(({ row }) => row);
 }
 
-/** A page of jobs. The cursor is the number of the last job of the page before, so that a deleted job does not break it. */
+/**
+ * A page of jobs. The cursor is the place of the last job of the page before: its number, and what the list is sorted by. So a deleted job
+ * does not break it.
+ * @throws PlatformError BAD_REQUEST for the cursor of a list that is sorted otherwise
+ */
 export function* pageOfJobs(
   { jobs }: Transaction,
   filter: JobFilter,
   limit: number,
   cursor?: string,
+  sort: JobSort = "newest",
 ): Step<JobPage> {
   const { where, values } = condition(filter);
-  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(cursor);
-  const found = yield* jobs.list(`${where} AND number < ?`, [...values, before], limit + 1);
+  const order = orders[sort];
+  const behind = cursor === undefined ? { where: "", values: [] } : conditionBehind(order, cursor);
+  const found = yield* jobs.list(`${where}${behind.where}`, [...values, ...behind.values], limit + 1, order);
   const last = found.length > limit ? found[limit - 1] : undefined;
-  return { rows: found.slice(0, limit).map(({ row }) => row), next: last && String(last.number) };
+  return { rows: found.slice(0, limit).map(({ row }) => row), next: last && cursorOf(order, last) };
+}
+
+function cursorOf({ by }: JobOrder, { number, place }: { number: number; place: string | number }): string {
+  if (by === "number") return String(number);
+  return `${number}.${Buffer.from(JSON.stringify(place)).toString("base64url")}`;
+}
+
+function conditionBehind(
+  { by, descending }: JobOrder,
+  cursor: string,
+): { where: string; values: (string | number)[] } {
+  const sign = descending ? "<" : ">";
+  const [number, place] = cursor.split(".", 2);
+  if (by === "number" && place === undefined)
+    return { where: ` AND number ${sign} ?`, values: [Number(number)] };
+  const value = by !== "number" && place !== undefined ? readPlace(place) : undefined;
+  if (typeof value !== (by.startsWith("lower(") ? "string" : "number"))
+    throw new PlatformError(
+      "BAD_REQUEST",
+      "The cursor is of a list that is sorted otherwise; expected what Next-Cursor said, with the same sort.",
+    );
+  const at = value as string | number;
+  // The first condition bounds the walk through the index; the second one is the exact place.
+  return {
+    where: ` AND ${by} ${sign}= ? AND (${by} ${sign} ? OR number ${sign} ?)`,
+    values: [at, at, Number(number)],
+  };
+}
+
+function readPlace(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, "base64url").toString()) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 export function* jobTotals({ db }: Transaction): Step<JobTotals> {

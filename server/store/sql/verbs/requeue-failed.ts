@@ -1,5 +1,6 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
@@ -42,6 +43,7 @@ export function* requeueStride(
   id: JobId,
   after: number,
   newest: number,
+  among?: (failure: TaskFailure) => boolean,
 ): Step<{ requeued: number; next: number | undefined; job: JobRow }> {
   const { db, jobs } = transaction;
   const job = yield* jobs.need(id);
@@ -50,11 +52,16 @@ export function* requeueStride(
       "WRONG_STATE",
       `Job ${id} was cancelled, and its failed tasks with it. Expected a job that was not; submit it again.`,
     );
+  if (among && (job.row.state === "blocked" || job.row.state === "quarantined"))
+    throw new PlatformError(
+      "WRONG_STATE",
+      `Job ${id} ended as ${job.row.state}, so none of its tasks goes on alone. Expected all of its failed tasks to be requeued.`,
+    );
   if (job.row.state === "blocked")
     return { requeued: yield* unblock(transaction, job), next: undefined, job: job.row };
   if (job.row.state === "quarantined") yield* mustBeFree(transaction, job);
-  const found = yield* db.all<{ seq: number; first: TaskIndex; bytes: number; inputless: number }>(
-    `SELECT seq, first, octet_length(failure) AS bytes,
+  const found = yield* db.all<FailureRow>(
+    `SELECT seq, first, octet_length(failure) AS bytes, ${among ? "failure" : "NULL AS failure"},
        CASE WHEN EXISTS (SELECT 1 FROM inputless WHERE inputless.job = outcomePacks.job AND idx = first) THEN 1 ELSE 0 END AS inputless
      FROM outcomePacks WHERE job = ? AND failure IS NOT NULL AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
     job.number,
@@ -62,7 +69,10 @@ export function* requeueStride(
     newest,
     stride,
   );
-  const failed = found.filter(({ inputless }) => inputless === 0);
+  const failed = found.filter(
+    ({ inputless, failure }) =>
+      inputless === 0 && (failure === null || among === undefined || isAmong(failure, among)),
+  );
   // Every task of a quarantined job without an outcome counted as failed.
   const unended = job.row.state === "quarantined" ? job.row.total - job.row.done - job.row.failed : 0;
   for (const { seq } of failed)
@@ -78,6 +88,24 @@ export function* requeueStride(
     yield* finishIfEnded(transaction, released);
   const next = found.length === stride ? found.at(-1)?.seq : undefined;
   return { requeued: failed.length + unended, next, job: job.row };
+}
+
+interface FailureRow {
+  readonly seq: number;
+  readonly first: TaskIndex;
+  readonly bytes: number;
+  readonly inputless: number;
+  /** NULL where all failures are requeued. */
+  readonly failure: string | null;
+}
+
+/** A failure that is damaged on disk is among no chosen ones. */
+function isAmong(failure: string, among: (failure: TaskFailure) => boolean): boolean {
+  try {
+    return among(JSON.parse(failure) as TaskFailure);
+  } catch {
+    return false;
+  }
 }
 
 /** Lets all tasks of a blocked job, none of which was computed, wait or start again. */

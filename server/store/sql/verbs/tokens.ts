@@ -5,7 +5,7 @@ import type { Transaction } from "../transaction.ts";
 import type { Step } from "../database.ts";
 
 type TokenColumns = {
-  readonly [Key in keyof TokenRow]: undefined extends TokenRow[Key] ? number | null : TokenRow[Key];
+  readonly [Key in keyof Required<TokenRow>]: undefined extends TokenRow[Key] ? number | null : TokenRow[Key];
 };
 
 /** A use is recorded at most this often, because `lastUsedAt` is for people. */
@@ -15,7 +15,7 @@ export function* createToken({ db }: Transaction, token: TokenRow): Step<void> {
   if (yield* db.get("SELECT 1 FROM tokens WHERE id = ? OR hash = ?", token.id, token.hash))
     throw new PlatformError("CONFLICT", `There is a token with id ${token.id} or with the same secret.`);
   db.write(
-    "INSERT INTO tokens (id, hash, role, name, createdAt, expiresAt, lastUsedAt) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO tokens (id, hash, role, name, createdAt, expiresAt, lastUsedAt, maxClients) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     token.id,
     token.hash,
     token.role,
@@ -23,6 +23,7 @@ export function* createToken({ db }: Transaction, token: TokenRow): Step<void> {
     token.createdAt,
     token.expiresAt ?? null,
     token.lastUsedAt ?? null,
+    token.maxClients ?? null,
   );
 }
 
@@ -53,5 +54,6 @@ function rowOf(columns: TokenColumns): TokenRow {
     ...columns,
     expiresAt: columns.expiresAt ?? undefined,
     lastUsedAt: columns.lastUsedAt ?? undefined,
+    maxClients: columns.maxClients ?? undefined,
   };
 }
