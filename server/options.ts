@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly tlsCertificate: string | undefined;
   readonly tlsKey: string | undefined;
   readonly volunteers: "open" | "invite" | "off";
+  /** Whether anybody may see the project's progress, at `/status` (SPEC.md [PUBLIC-1]). */
+  readonly publicStatus: boolean;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error" | "silent";
   /** Address that others are told, when a proxy in front has its own. */
   readonly publicUrl: string | undefined;
@@ -78,6 +80,7 @@ export const defaultServerOptions: ServerOptions = {
   tlsCertificate: undefined,
   tlsKey: undefined,
   volunteers: "open",
+  publicStatus: false,
   logLevel: "info",
   publicUrl: undefined,
   servers: () => [],

@@ -1,16 +1,19 @@
 import type { BlobName } from "../shared/data-reference.ts";
-import type { ClientId, JobId, Sha256 } from "../shared/ids.ts";
+import type { ClientId, JobId, Sha256, TaskIndex } from "../shared/ids.ts";
 import type {
   BanInfo,
   Capacity,
   ClientInfo,
   Compare,
+  FailureGroups,
   JobInfo,
   JobOptions,
   JobProgress,
   ServerStatus,
   Snapshot,
   Submitted,
+  TaskFailure,
+  TaskInfo,
   UsageInfo,
   Verify,
 } from "../shared/wire/rest.ts";
@@ -19,7 +22,17 @@ import type { PageSize } from "./page-size.ts";
 import type { ClientUpload } from "./dispatch/client-uploads.ts";
 import type { ProvisionalFollower } from "./dispatch/provisional-followers.ts";
 import type { PrecacheRequest, StandingPrecache } from "./precache-request.ts";
-import type { BlobOwner, NewTask, ProvisionalResult, ResultRow } from "./store/store.ts";
+import type {
+  ActionRow,
+  AttachmentRow,
+  BlobOwner,
+  JobCost,
+  NewAction,
+  NewAttachment,
+  NewTask,
+  ProvisionalResult,
+  ResultRow,
+} from "./store/store.ts";
 
 export type { ProvisionalChange, ProvisionalFollower } from "./dispatch/provisional-followers.ts";
 
@@ -51,7 +64,11 @@ export interface Platform {
   setPriority(id: JobId, priority: number): Promise<JobInfo>;
   /** Changes how results of strangers are verified. @throws PlatformError NOT_FOUND, WRONG_STATE */
   setVerify(id: JobId, options: { verify: Verify; compare: Compare }): Promise<JobInfo>;
-  requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }>;
+  /** @param among - the failures whose tasks are tried again; all by default */
+  requeueFailed(
+    id: JobId,
+    among?: (failure: TaskFailure) => boolean,
+  ): Promise<{ requeued: number; job: JobInfo }>;
   /** Cancels the running tasks, then forgets the job with its results. */
   deleteJob(id: JobId): Promise<void>;
 
@@ -95,6 +112,26 @@ export interface Platform {
     lines: readonly { at: number; index: number; client: string; line: string }[];
     silent: readonly string[];
   }>;
+
+  /** @throws PlatformError NOT_FOUND */
+  task(id: JobId, index: TaskIndex): Promise<TaskInfo>;
+  /** The failed tasks of a job by what failed. @throws PlatformError NOT_FOUND */
+  failureGroups(id: JobId): Promise<FailureGroups>;
+  /** What clients spent on a job. @throws PlatformError NOT_FOUND */
+  cost(id: JobId): Promise<JobCost>;
+
+  /** Keeps bytes with a job. @throws PlatformError NOT_FOUND, QUOTA_EXCEEDED */
+  attach(id: JobId, attachment: NewAttachment): Promise<AttachmentRow>;
+  attachments(id: JobId): Promise<AttachmentRow[]>;
+  attachment(id: JobId, name: string): Promise<(AttachmentRow & { content: Uint8Array }) | undefined>;
+  /** False when the job has no such attachment. */
+  detach(id: JobId, name: string): Promise<boolean>;
+
+  /** Notes an action of an administrator on disk. @returns the number of the entry */
+  recordAction(action: NewAction): Promise<number>;
+  amendAction(number: number, more: { readonly detail?: string; readonly refusal?: string }): Promise<void>;
+  /** Actions of administrators with a number below `before`, newest first. */
+  actions(limit: number, before?: number): Promise<ActionRow[]>;
 
   /**
    * Asks clients to cache data, until the precache is ended.

@@ -209,6 +209,11 @@ export function addServerFlags(command: Command): void {
     defaults.rendezvous,
   );
   command.addOption(
+    new Option("--public-status", "show anybody the project's progress, at /status").env(
+      "MANYHANDS_PUBLIC_STATUS",
+    ),
+  );
+  command.addOption(
     new Option("--log-level <level>", "how much is logged")
       .env("MANYHANDS_LOG_LEVEL")
       .choices(["trace", "debug", "info", "warn", "error", "silent"])
@@ -223,7 +228,12 @@ export function addServerFlags(command: Command): void {
 export function readServerFlags(command: Command): { options: ServerOptions; json: boolean } {
   const flags: Record<string, unknown> = { ...command.opts() };
   // Commander takes every value of a switch's variable for yes, "false" included.
-  for (const [name, off] of Object.entries({ trustProxy: false, json: false, speculate: true }))
+  for (const [name, off] of Object.entries({
+    trustProxy: false,
+    publicStatus: false,
+    json: false,
+    speculate: true,
+  }))
     if (command.getOptionValueSource(name) === "env" && saysNo(command, name)) flags[name] = off;
   return { options: toOptions(flags), json: flags["json"] === true };
 }
@@ -239,6 +249,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     tlsCertificate: text("tlsCert"),
     tlsKey: text("tlsKey"),
     volunteers: flags["volunteers"] as ServerOptions["volunteers"],
+    publicStatus: flags["publicStatus"] === true,
     logLevel: flags["logLevel"] as ServerOptions["logLevel"],
     publicUrl: text("publicUrl"),
     servers: () => flags["servers"] as readonly string[],

@@ -367,6 +367,7 @@ async function stop({
   await blobs.close();
   try {
     await local.remove();
+    await platform.flush();
   } finally {
     await store.close();
   }

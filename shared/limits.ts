@@ -55,18 +55,6 @@ export const limits = {
   servers: 16,
   addressChars: 200,
   nameChars: 200,
-  /** Bytes of an attachment of a job, and attachments of a job. */
-  attachmentBytes: 4 * 1024 * 1024,
-  attachmentsPerJob: 32,
-  /** Failures of a job that are grouped, and groups. */
-  groupedFailures: 100_000,
-  failureGroups: 100,
-  /** Jobs whose failed tasks one request tries again. */
-  requeuedJobs: 1000,
-  /** Actions of administrators that are kept, the newest. */
-  auditEntries: 10_000,
-  /** Entries of a page of the audit log. */
-  auditPage: 200,
   messageChars: 4_000,
   stackChars: 16_000,
   logLineChars: 2_000,
@@ -93,4 +81,20 @@ export const jobDefaults = {
   timeoutMs: 3_600_000,
   memoryMb: 512,
   priority: 0,
+} as const;
+
+/** Bounds on what the server keeps and tells of jobs beside their tasks. */
+export const recordLimits = {
+  /** Bytes of an attachment of a job, and attachments of a job. */
+  attachmentBytes: 4 * 1024 * 1024,
+  attachmentsPerJob: 32,
+  /** Failures of a job that are grouped, and groups. */
+  groupedFailures: 100_000,
+  failureGroups: 100,
+  /** Jobs whose failed tasks one request tries again. */
+  requeuedJobs: 1000,
+  /** Actions of administrators that are kept, the newest. */
+  auditEntries: 10_000,
+  /** Entries of a page of the audit log. */
+  auditPage: 200,
 } as const;

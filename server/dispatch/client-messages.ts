@@ -11,6 +11,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { KnownBlobs } from "./known-blobs.ts";
 import type { Precaches } from "./precaches.ts";
+import type { RunHistory } from "./run-history.ts";
 import type { SchedulerEvent } from "../scheduler/events.ts";
 import type { Lease, Task } from "../scheduler/state.ts";
 import { boundedMs } from "../scheduler/usual-time.ts";
@@ -25,6 +26,7 @@ export class ClientMessages {
   readonly #blobs: KnownBlobs;
   readonly #watch: JobWatch;
   readonly #precaches: Precaches;
+  readonly #history: RunHistory;
   readonly #log: Logger;
   /** Called with a client that joined with leases from elsewhere. */
   onMoved: ((client: ClientId) => void) | undefined;
@@ -37,6 +39,7 @@ export class ClientMessages {
     blobs: KnownBlobs,
     watch: JobWatch,
     precaches: Precaches,
+    history: RunHistory,
     log: Logger,
   ) {
     this.#dispatcher = dispatcher;
@@ -44,6 +47,7 @@ export class ClientMessages {
     this.#blobs = blobs;
     this.#watch = watch;
     this.#precaches = precaches;
+    this.#history = history;
     this.#log = log;
   }
 
@@ -155,17 +159,21 @@ export class ClientMessages {
     return leaseOf(task, client) !== undefined;
   }
 
-  /** Notes task times for the expected throughput: of leased tasks only, within the bounds of the server's clock. */
+  /** Notes task times for the expected throughput and the costs: of leased tasks only, within the bounds of the server's clock. */
   #noteTimes(client: ClientId, { job, results }: Results): void {
     const tasks = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks;
     if (!tasks) return;
     const now = performance.now();
-    const times: number[] = [];
-    for (const { index, outcome, elapsedMs } of results) {
-      const lease = outcome.state === "done" ? leaseOf(tasks.get(index), client) : undefined;
-      if (lease) times.push(boundedMs(elapsedMs, now - lease.leasedAt, lease.rounds));
-    }
-    this.#registry.computed(client, times);
+    const done: number[] = [];
+    const times = results.map(({ index, outcome, elapsedMs }) => {
+      const lease = leaseOf(tasks.get(index), client);
+      if (!lease) return undefined;
+      const ms = boundedMs(elapsedMs, now - lease.leasedAt, lease.rounds);
+      if (outcome.state === "done") done.push(ms);
+      return ms;
+    });
+    this.#registry.computed(client, done);
+    this.#history.add(job, client, this.#registry.name(client), results, times);
   }
 
   #receiveResults(client: ClientId, message: Results): Promise<void> | undefined {

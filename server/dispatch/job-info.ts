@@ -1,5 +1,6 @@
 import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/wire/rest.ts";
 import type { Sha256 } from "../../shared/ids.ts";
+import { rangeOfEnd } from "./estimate.ts";
 import type { JobRow } from "../store/store.ts";
 
 /** Most failures shown of a job. */
@@ -33,6 +34,8 @@ interface Standing {
   readonly done: number;
   /** Finished tasks a second. */
   readonly rate: number;
+  /** Finished tasks of each of the last seconds, as far as they were counted. */
+  readonly measured: readonly number[];
   readonly quotaFull: boolean;
   /** Data of the job that has to be put again. */
   readonly missingData: readonly Sha256[];
@@ -41,11 +44,12 @@ interface Standing {
 /** The progress of a job: counts, rate and estimated end. */
 export function progressOf(
   row: JobRow,
-  { running, done, rate, quotaFull, missingData }: Standing,
+  { running, done, rate, measured, quotaFull, missingData }: Standing,
 ): JobProgress {
   const { state, paused, waitingFor, statement, endedAt } = row;
   const counts = countTasks(row, running);
   const left = counts.queued + counts.running;
+  const range = paused || quotaFull || endedAt !== undefined ? undefined : rangeOfEnd(measured, left);
   return {
     state,
     paused,
@@ -57,6 +61,7 @@ export function progressOf(
     fraction: fractionOf(counts, done, endedAt !== undefined),
     rate,
     estimatedMs: left === 0 ? 0 : rate > 0 && !paused && !quotaFull ? (left / rate) * 1000 : null,
+    ...(range && { estimatedRangeMs: [...range] }),
   };
 }
 

@@ -165,7 +165,13 @@ export class JobReader {
           sum.running += count;
           sum.done += done;
         }
-    return { ...sum, rate: this.#watch.rate(id), quotaFull, missingData: this.#missing.of(id) };
+    return {
+      ...sum,
+      rate: this.#watch.rate(id),
+      measured: this.#watch.measured(id),
+      quotaFull,
+      missingData: this.#missing.of(id),
+    };
   }
 
   /** Number of leased tasks of each job that has any, at all servers. */

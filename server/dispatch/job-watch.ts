@@ -96,6 +96,11 @@ export class JobWatch {
     return this.#jobs.get(id)?.rate.perSecond(performance.now()) ?? 0;
   }
 
+  /** Finished tasks of each of the last seconds, as far as they were counted. */
+  measured(id: JobId): number[] {
+    return this.#jobs.get(id)?.rate.measured(performance.now()) ?? [];
+  }
+
   forget(id: JobId): void {
     this.#rowNews.tell(id);
     this.#jobs.delete(id);

@@ -7,6 +7,7 @@ import {
   type JobInfo,
   type JobOptions,
   type Submitted,
+  type TaskFailure,
   type Verify,
 } from "../../shared/wire/rest.ts";
 import type { ChangeKind, JobRow, NewTask, Store } from "../store/store.ts";
@@ -177,8 +178,11 @@ export class Jobs {
     return this.#changed(row);
   }
 
-  async requeueFailed(id: JobId): Promise<{ requeued: number; job: JobInfo }> {
-    const { requeued, job } = await this.#store.requeueFailed(id);
+  async requeueFailed(
+    id: JobId,
+    among?: (failure: TaskFailure) => boolean,
+  ): Promise<{ requeued: number; job: JobInfo }> {
+    const { requeued, job } = await this.#store.requeueFailed(id, among);
     this.takeUp(job);
     if (requeued > 0) this.#dispatcher.feed({ type: "tasksAdded", job: id, again: true, requeued: true });
     return { requeued, job: await this.#reader.describe(job) };

@@ -28,11 +28,13 @@ import { News } from "./news.ts";
 import { OtherClients } from "./other-clients.ts";
 import { firstWindowOf, OtherServers } from "./other-servers.ts";
 import { Precaches } from "./precaches.ts";
+import { RunHistory } from "./run-history.ts";
 import { SharedPrecache } from "./shared-precache.ts";
 import { ProvisionalFollowers } from "./provisional-followers.ts";
 import type { ReadBlob } from "./provisional.ts";
 import { Status } from "./status.ts";
 import { Tally } from "./tally.ts";
+import { TaskReader } from "./task-reader.ts";
 import { Teller } from "./told.ts";
 import { untilDone } from "./until-done.ts";
 import { readUsage } from "./usage.ts";
@@ -96,6 +98,8 @@ export class LocalPlatform implements Platform {
   readonly #store: Store;
   readonly #tally: Tally;
   readonly #status: Status;
+  readonly #history: RunHistory;
+  readonly #tasks: TaskReader;
 
   private constructor(parts: Parts, earlier: EarlierState) {
     const {
@@ -179,7 +183,19 @@ export class LocalPlatform implements Platform {
     this.#tally = new Tally(this.#registry);
     this.#precaches = new Precaches((client, message) => connections.send(client, message));
     this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
-    this.#messages = new ClientMessages(dispatcher, this.#registry, blobs, watch, this.#precaches, log);
+    const history = new RunHistory(store, (error) =>
+      log.warn({ err: error }, "costs of jobs are written later"),
+    );
+    this.#history = history;
+    this.#messages = new ClientMessages(
+      dispatcher,
+      this.#registry,
+      blobs,
+      watch,
+      this.#precaches,
+      history,
+      log,
+    );
     if (teller) this.#messages.onMoved = (client) => teller.moved(client);
     this.#kernels = new Kernels(store);
     this.#missing = new MissingData(store, (job) => news.tell(job));
@@ -201,6 +217,7 @@ export class LocalPlatform implements Platform {
       otherClients: this.#otherClients,
       damaged,
     });
+    this.#tasks = new TaskReader({ store, scheduler, registry, jobs, history });
     store.onDependents((row) => this.#jobs.takeUp(row));
     store.onFed((row) => this.#jobs.takeFed(row));
     store.onQuota((customer, full) => {
@@ -291,6 +308,11 @@ export class LocalPlatform implements Platform {
     return { kernels: await this.#kernels.collect(before) };
   }
 
+  /** Writes what is written now and then only. To be called before the store closes. */
+  flush(): Promise<void> {
+    return this.#history.flush();
+  }
+
   #published(watch: JobWatch): ReturnType<NonNullable<ServerDirectory["describe"]>> {
     const { scheduler } = this.dispatcher;
     const running = [...scheduler.runningJobs()];
@@ -334,7 +356,7 @@ export class LocalPlatform implements Platform {
   resume: Platform["resume"] = (id) => this.#jobs.setPaused(id, false);
   setPriority: Platform["setPriority"] = (id, priority) => this.#jobs.setPriority(id, priority);
   setVerify: Platform["setVerify"] = (id, options) => this.#jobs.setVerify(id, options);
-  requeueFailed: Platform["requeueFailed"] = (id) => this.#jobs.requeueFailed(id);
+  requeueFailed: Platform["requeueFailed"] = (id, among) => this.#jobs.requeueFailed(id, among);
   deleteJob: Platform["deleteJob"] = (id) => this.#jobs.delete(id);
 
   job: Platform["job"] = (id) => this.#reader.job(id);
@@ -351,6 +373,22 @@ export class LocalPlatform implements Platform {
   progress: Platform["progress"] = (id) => this.#reader.progress(id);
   moved: Platform["moved"] = (id, signal) => this.#reader.moved(id, signal);
   logs: Platform["logs"] = (id, of) => this.#reader.logs(id, of);
+  task: Platform["task"] = (id, index) => this.#tasks.task(id, index);
+  failureGroups: Platform["failureGroups"] = (id) => this.#tasks.failureGroups(id);
+  cost: Platform["cost"] = (id) => this.#history.cost(id);
+
+  attach: Platform["attach"] = async (id, attachment) => {
+    const row = await this.#store.attach(id, attachment);
+    this.#watch.update(await this.#reader.row(id));
+    return row;
+  };
+  attachments: Platform["attachments"] = (id) => this.#store.attachments(id);
+  attachment: Platform["attachment"] = (id, name) => this.#store.attachment(id, name);
+  detach: Platform["detach"] = (id, name) => this.#store.detach(id, name);
+
+  recordAction: Platform["recordAction"] = (action) => this.#store.recordAction(action);
+  amendAction: Platform["amendAction"] = (number, more) => this.#store.amendAction(number, more);
+  actions: Platform["actions"] = (limit, before) => this.#store.listActions(limit, before);
 
   precache: Platform["precache"] = (request, of) => {
     if (of === "own" || !this.#directory) return this.#precaches.start(request);

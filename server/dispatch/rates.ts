@@ -37,6 +37,12 @@ export class RateWindow {
     );
   }
 
+  /** Counts of each whole second since the start, within the window, oldest first. */
+  measured(nowMs: number): number[] {
+    const seconds = Math.min(this.#seconds, Math.max(0, this.#newest - Math.floor(this.#startedAt / 1000)));
+    return seconds === 0 ? [] : this.series(nowMs).slice(-seconds);
+  }
+
   #advance(nowMs: number): void {
     const second = Math.floor(nowMs / 1000);
     const { length } = this.#counts;

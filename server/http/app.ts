@@ -10,6 +10,7 @@ import { hints } from "../../shared/hints.ts";
 import { clientSocketPath } from "../../shared/wire/protocol.ts";
 import { authorise, routeNames, type Caller, type RouteName } from "../access/rules.ts";
 import { watchAccess } from "../access/watch-access.ts";
+import { auditEntry } from "./audit-entry.ts";
 import { callerOf, findCaller, identifyCaller } from "./callers.ts";
 import type { Call, Handler, HttpParts, Routes } from "./context.ts";
 import { errorHandler } from "./errors.ts";
@@ -27,6 +28,11 @@ import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
 import { pythonRoutes } from "./routes/python.ts";
+import { attachmentRoutes } from "./routes/attachments.ts";
+import { auditRoutes } from "./routes/audit.ts";
+import { publicStatusRoutes } from "./routes/public-status.ts";
+import { requeueRoutes } from "./routes/requeue.ts";
+import { taskViewRoutes } from "./routes/task-views.ts";
 import { provisionalRoutes } from "./routes/provisional.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { signInRoutes } from "./routes/sign-in.ts";
@@ -78,6 +84,11 @@ export function createHttpApp(parts: HttpParts): Express {
   const routes: Routes<RouteName> = {
     ...jobRoutes(parts),
     ...taskRoutes(parts),
+    ...taskViewRoutes(parts),
+    ...requeueRoutes(parts),
+    ...attachmentRoutes(parts),
+    ...auditRoutes(parts),
+    ...publicStatusRoutes(parts),
     ...resultRoutes(parts, turns),
     ...provisionalRoutes(parts, turns),
     ...progressRoutes(parts, streams),
@@ -193,9 +204,11 @@ function addRoute(app: Express, name: RouteName, handler: Handler, parts: HttpPa
     res.once("close", () => gone.abort(otherSideGone));
     const signal = parts.stopping ? AbortSignal.any([gone.signal, parts.stopping]) : gone.signal;
     const stillAllowed = stillAllowedOf(req, caller, parts);
+    const entry = await auditEntry(name, req, caller, parts);
     try {
-      await handler({ req, res, caller, signal, stillAllowed });
+      await handler({ req, res, caller, signal, stillAllowed, note: entry.note });
     } catch (error) {
+      await entry.refused(error);
       next(error);
     }
   });

@@ -52,6 +52,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Whether the caller's token or ticket is still valid, for lasting replies. */
   readonly stillAllowed: () => Promise<boolean>;
+  /** Adds what a request did to its entry of the audit log; without effect where it has none. */
+  readonly note: (detail: string) => Promise<void>;
 }
 
 export type Handler = (call: Call) => Promise<void> | void;

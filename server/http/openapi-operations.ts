@@ -1,4 +1,4 @@
-import { limits } from "../../shared/limits.ts";
+import { limits, recordLimits } from "../../shared/limits.ts";
 import { jobListStates, jobSorts, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
 import { customerPriority, type RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
@@ -87,6 +87,15 @@ const resultQuery = [
     in: "query",
     schema: { type: "string", enum: ["0", "1"], default: "0" },
     description: "1: wait for what comes and end with the `end` item when the job has ended.",
+  },
+];
+
+const formatQuery = [
+  {
+    name: "format",
+    in: "query",
+    schema: { type: "string", enum: ["ndjson", "msgpack"] },
+    description: "The form of a download, for links that cannot say Accept: the reply is then a file.",
   },
 ];
 
@@ -184,7 +193,107 @@ export const operations: Record<RouteName, Operation> = {
   "POST /api/jobs/{id}/requeue-failed": {
     id: "requeueFailed",
     summary: "Try the failed tasks again",
+    description:
+      "All of them, or those of a `group` of `GET /api/jobs/{id}/failures`, or with words in their `message`.",
+    body: either("Requeue"),
+    bodyRequired: false,
     replies: ok("Requeued"),
+  },
+  "POST /api/requeue-failed": {
+    id: "requeueFailedJobs",
+    summary: "Try the failed tasks of several jobs again",
+    description:
+      "Of `jobs`, or of those of a `group` that have failed tasks; with `message` only failures whose message has these words. A job that cannot be requeued is left, and `refusal` says why.",
+    body: either("RequeueJobs"),
+    replies: ok("RequeuedJobs"),
+  },
+  "GET /api/jobs/{id}/failures": {
+    id: "readFailures",
+    summary: "Failed tasks by what failed, the largest group first",
+    description:
+      "Failures of one kind whose messages differ in numbers, hashes and ids alone are a group. All failures: `GET /api/jobs/{id}/results`.",
+    replies: ok("FailureGroups"),
+  },
+  "GET /api/jobs/{id}/cost": {
+    id: "readCost",
+    summary: "What clients spent on a job, and its slowest tasks",
+    description: "Failed and repeated runs included; a few seconds old.",
+    replies: ok("JobCost"),
+  },
+  "GET /api/jobs/{id}/tasks/{index}": {
+    id: "getTask",
+    summary: "One task: state, sizes, runs, log",
+    replies: ok("Task"),
+  },
+  "GET /api/jobs/{id}/attachments": {
+    id: "listAttachments",
+    summary: "What the customer attached to the job",
+    replies: ok("Attachment", true),
+  },
+  "PUT /api/jobs/{id}/attachments/{name}": {
+    id: "attach",
+    summary: "Attach a picture, text or table to a job",
+    description: `In place of one of the same name. PNG, SVG, text or CSV of at most ${recordLimits.attachmentBytes} bytes, at most ${recordLimits.attachmentsPerJob} of a job, also after its end. They count to the customer's quota, and are deleted with the job.`,
+    body: {
+      "image/png": "bytes",
+      "image/svg+xml": "text",
+      "text/plain": "text",
+      "text/csv": "text",
+    },
+    replies: ok("Attachment"),
+  },
+  "GET /api/jobs/{id}/attachments/{name}": {
+    id: "getAttachment",
+    summary: "The bytes of an attachment",
+    description: "With a Content-Security-Policy under which nothing in it runs or loads.",
+    replies: {
+      200: {
+        description: "As it was attached.",
+        content: {
+          "image/png": "bytes",
+          "image/svg+xml": "text",
+          "text/plain": "text",
+          "text/csv": "text",
+        },
+      },
+    },
+  },
+  "DELETE /api/jobs/{id}/attachments/{name}": {
+    id: "detach",
+    summary: "Take an attachment away",
+    replies: done,
+  },
+  "GET /api/audit": {
+    id: "listActions",
+    summary: "What administrators did, newest first",
+    description: `The newest ${recordLimits.auditEntries} are kept.`,
+    query: [
+      {
+        name: "limit",
+        in: "query",
+        schema: { type: "integer", minimum: 1, maximum: recordLimits.auditPage },
+        description: `At most so many; the header ${nextCursorHeader} names the next page.`,
+      },
+      {
+        name: "cursor",
+        in: "query",
+        schema: { type: "string" },
+        description: `What ${nextCursorHeader} of the page before said.`,
+      },
+    ],
+    replies: ok("AuditEntry", true),
+  },
+  "GET /api/public-status": {
+    id: "getPublicStatus",
+    summary: "The progress of the project, for anybody",
+    description:
+      "Where the server has --public-status (NOT_FOUND else). Names of jobs with `public: true` alone.",
+    replies: ok("PublicStatus"),
+  },
+  "GET /status": {
+    id: "getPublicPage",
+    summary: "The same as a page",
+    replies: { 200: { description: "HTML.", content: { "text/html": "text" } } },
   },
   "POST /api/jobs/{id}/priority": {
     id: "setPriority",
@@ -232,7 +341,7 @@ export const operations: Record<RouteName, Operation> = {
     summary: "Accepted results in order of completion",
     description:
       "As NDJSON, as a MessagePack stream, or (not while following) as one JSON array, by Accept. In JSON an output is the JSON form of its value, whatever its size; one that cannot be read is a failed result. While nothing happens a blank line (MessagePack: nil) is sent every 3.5 s; skip it. As packs, `application/x-manyhands-results`: frames of a length (four bytes, highest first) and that many bytes of MessagePack, `ResultFrame`; an empty frame is the sign of life. A reply that breaks off is not whole: go on with `after`.",
-    query: resultQuery,
+    query: [...resultQuery, ...formatQuery],
     replies: {
       200: {
         description: "Results so far, or all of them.",

@@ -1,7 +1,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import { jobIdSchema, sha256Schema } from "../../shared/ids.ts";
-import { groupSchema } from "../../shared/wire/rest.ts";
+import { jobIdSchema, sha256Schema, taskIndexSchema } from "../../shared/ids.ts";
+import { attachmentNameSchema, groupSchema } from "../../shared/wire/rest.ts";
 import { version } from "../../shared/version.ts";
 import { routeNames, rules, type RouteName } from "../access/rules.ts";
 import { operations, type Content, type Operation } from "./openapi-operations.ts";
@@ -9,6 +9,8 @@ import { sent, taken } from "./openapi-schemas.ts";
 
 const parameters: Record<string, v.GenericSchema> = {
   "/api/jobs/{id}": jobIdSchema,
+  "/api/jobs/{id}/tasks/{index}": taskIndexSchema,
+  "/api/jobs/{id}/attachments/{name}": attachmentNameSchema,
   "/api/groups/{group}": groupSchema,
   "/api/blobs/{sha256}": sha256Schema,
   "/api/kernels/{sha256}": sha256Schema,
@@ -97,7 +99,9 @@ function describe(name: RouteName, path: string, operation: Operation): object {
 
 function pathParameters(path: string): object[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => {
-    const known = Object.entries(parameters).find(([prefix]) => path.startsWith(prefix));
+    const known = Object.entries(parameters).find(
+      ([prefix]) => path.startsWith(prefix) && prefix.endsWith(`{${name}}`),
+    );
     const schema = known ? jsonSchema(known[1], "input") : { type: "string", minLength: 1 };
     return { name, in: "path", required: true, schema };
   });

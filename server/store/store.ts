@@ -170,6 +170,8 @@ export interface Store {
 
   /** Outcomes with `seq > after`, in order of seq, at most `limit` items and about `maxBytes` bytes (at least one item). */
   results(id: JobId, after: number, limit: number, maxBytes: number): Promise<ResultRow[]>;
+  /** The outcome of a task; undefined while it has none. */
+  outcomeOf(id: JobId, index: TaskIndex): Promise<ResultRow | undefined>;
   /** The failures with the lowest sequence numbers. */
   failures(id: JobId, limit: number): Promise<TaskFailure[]>;
   /** The failures with the lowest sequence numbers after `after`, in order. */
@@ -261,7 +263,7 @@ export interface Store {
   unban(subject: string): Promise<boolean>;
   listBans(): Promise<{ subject: string; reason: string; at: number }[]>;
 
-  /** Notes an action of an administrator; the newest {@link limits.auditEntries} are kept. @returns the number of the entry */
+  /** Notes an action of an administrator; the newest {@link recordLimits.auditEntries} are kept. @returns the number of the entry */
   recordAction(action: NewAction): Promise<number>;
   /** Adds what became known of an action. */
   amendAction(number: number, more: { readonly detail?: string; readonly refusal?: string }): Promise<void>;
@@ -332,7 +334,7 @@ export interface JobRow extends NewJob {
   readonly submittedAt: number;
   /** Bytes of inputs outside blobs. */
   readonly inputBytes: number;
-  /** Bytes of outputs outside blobs, and of failures. */
+  /** Bytes of outputs outside blobs, of failures and of attachments. */
   readonly outputBytes: number;
   /** Reason of the end of a quarantined or blocked job. */
   readonly reason: TaskFailure | undefined;

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { blobNameSchema, dataReferenceSchema } from "../data-reference.ts";
 import { jobIdSchema, sha256Schema, taskIndexSchema } from "../ids.ts";
-import { jobDefaults, limits } from "../limits.ts";
+import { jobDefaults, limits, recordLimits } from "../limits.ts";
 import { kernelSignatureSchema } from "./kernel-signature.ts";
 import { failureKinds } from "./protocol.ts";
 
@@ -111,6 +111,8 @@ const jobOptionsSchema = v.strictObject({
   keepMs: v.optional(integer(60_000, 10 * 365 * 24 * 3_600_000)),
   /** Jobs of one group are listed and cancelled together. */
   group: v.optional(groupSchema),
+  /** The public page of the project, where there is one, tells the job's name and its customer's. */
+  public: v.optional(v.boolean()),
   /**
    * Jobs that must finish without a failed task before a task of this job is handed out. Only jobs that exist can be named, so
    * there are no cycles. A job among them that ends otherwise blocks this job.
@@ -288,6 +290,11 @@ export const jobSchema = v.object({
   rate: v.number(),
   /** Milliseconds until the job ends at this rate; null while unknown. */
   estimatedMs: v.nullable(v.number()),
+  /**
+   * The range around it in which the job ends about 95 times of 100 while its rate stays as in the last minute; null: no bound. Absent while
+   * unknown.
+   */
+  estimatedRangeMs: v.optional(v.tuple([v.number(), v.nullable(v.number())])),
   /** The first failures, up to 20. */
   failures: v.array(taskFailureSchema),
   /** Times in ms since the Unix epoch. */
@@ -297,10 +304,204 @@ export const jobSchema = v.object({
   lastSeq: v.number(),
   /** Bytes of stored inputs outside blobs. */
   inputBytes: v.number(),
-  /** Bytes of stored outputs outside blobs, and of failures. */
+  /** Bytes of stored outputs outside blobs, of failures and of attachments. */
   outputBytes: v.number(),
 });
 export type JobInfo = v.InferOutput<typeof jobSchema>;
+
+const failureGroupSchema = v.object({
+  kind: taskFailureSchema.entries.kind,
+  /** The message without numbers, hashes and ids: what the failures of the group have in common. */
+  pattern: v.string(),
+  /** Message and stack of the first failure of the group. */
+  message: v.string(),
+  stack: v.optional(v.string()),
+  count: v.number(),
+  /** The first tasks. */
+  indexes: v.array(taskIndexSchema),
+  /** The clients of the last attempts, those with the most failures first. */
+  clients: v.array(v.object({ client: v.string(), failures: v.number() })),
+});
+export type FailureGroup = v.InferOutput<typeof failureGroupSchema>;
+
+/** The answer to `GET /api/jobs/{id}/failures`: failed tasks by what failed, the largest group first. */
+export const failureGroupsSchema = v.object({
+  /** Failed tasks of the job. */
+  failed: v.number(),
+  /** Failures that were looked at: those of a quarantined or blocked job that have no failure of their own are not among them. */
+  examined: v.number(),
+  /** Failures beyond the groups that are told. */
+  ungrouped: v.number(),
+  groups: v.array(failureGroupSchema),
+});
+export type FailureGroups = v.InferOutput<typeof failureGroupsSchema>;
+
+const requeueGroupSchema = v.strictObject({
+  kind: taskFailureSchema.entries.kind,
+  pattern: v.pipe(v.string(), v.maxLength(limits.messageChars)),
+});
+
+/** The body of `POST /api/jobs/{id}/requeue-failed`; absent: all failed tasks. */
+export const requeueSchema = v.strictObject({
+  /** Only failures of this group of `GET /api/jobs/{id}/failures`. */
+  group: v.optional(requeueGroupSchema),
+  /** Only failures with these words in their message, in any case. */
+  message: v.optional(text(limits.nameChars)),
+});
+export type Requeue = v.InferOutput<typeof requeueSchema>;
+
+/** The body of `POST /api/requeue-failed`. */
+export const requeueJobsSchema = v.strictObject({
+  jobs: v.optional(v.pipe(v.array(jobIdSchema), v.maxLength(recordLimits.requeuedJobs))),
+  /** Jobs of this group with failed tasks. */
+  group: v.optional(groupSchema),
+  message: requeueSchema.entries.message,
+});
+export type RequeueJobs = v.InferOutput<typeof requeueJobsSchema>;
+
+export const requeuedJobsSchema = v.object({
+  requeued: v.number(),
+  jobs: v.array(
+    v.object({
+      id: jobIdSchema,
+      requeued: v.number(),
+      /** Why the job was left as it is. */
+      refusal: v.optional(v.object({ code: v.string(), message: v.string() })),
+    }),
+  ),
+});
+export type RequeuedJobs = v.InferOutput<typeof requeuedJobsSchema>;
+
+const taskTimeSchema = v.object({ index: taskIndexSchema, elapsedMs: v.number(), client: v.string() });
+
+/** The answer to `GET /api/jobs/{id}/cost`: what clients spent on a job, failed and repeated runs included. */
+export const jobCostSchema = v.object({
+  /** Time of slots. */
+  computedMs: v.number(),
+  attempts: v.number(),
+  slowest: v.array(taskTimeSchema),
+});
+export type JobCostInfo = v.InferOutput<typeof jobCostSchema>;
+
+/** A value of a task: its encoded bytes, or the blob that holds them. */
+const sizeSchema = v.object({
+  bytes: v.number(),
+  blob: v.optional(sha256Schema),
+  /** Blobs that the value refers to, and their bytes. */
+  references: v.number(),
+  referencedBytes: v.number(),
+});
+
+/** The answer to `GET /api/jobs/{id}/tasks/{index}`. */
+export const taskInfoSchema = v.object({
+  index: taskIndexSchema,
+  state: v.picklist(["queued", "running", "provisional", "done", "failed", "cancelled"]),
+  input: v.nullable(sizeSchema),
+  output: v.nullable(sizeSchema),
+  /** Sequence number of the outcome. */
+  seq: v.nullable(v.number()),
+  failure: v.optional(taskFailureSchema),
+  /** Runs that ended lately, as far as this server remembers them. */
+  runs: v.array(
+    v.object({
+      attempt: v.number(),
+      client: v.string(),
+      name: v.string(),
+      endedAt: v.number(),
+      elapsedMs: v.number(),
+      failure: v.optional(v.object({ kind: v.string(), message: v.string(), stack: v.optional(v.string()) })),
+    }),
+  ),
+  /** Runs under way. */
+  leases: v.array(
+    v.object({
+      attempt: v.number(),
+      client: v.string(),
+      name: v.string(),
+      sinceMs: v.number(),
+      progress: v.number(),
+    }),
+  ),
+  log: v.array(v.object({ at: v.number(), client: v.string(), line: v.string() })),
+});
+export type TaskInfo = v.InferOutput<typeof taskInfoSchema>;
+
+/** Kinds of attachments: media types, by the endings of their names. */
+export const attachmentTypes = {
+  png: "image/png",
+  svg: "image/svg+xml",
+  txt: "text/plain",
+  csv: "text/csv",
+} as const;
+/** Name of an attachment: as a file's, without folders. */
+export const attachmentNameSchema = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(100),
+  // oxlint-disable-next-line eslint/no-control-regex -- Control characters are what is refused.
+  v.regex(/^[^\/\\\u0000-\u001f\u007f]+$/, "expected a file name without folders"),
+  v.regex(/^(?!\.)/, "expected a name that does not begin with a dot"),
+);
+export const attachmentSchema = v.object({
+  name: v.string(),
+  type: v.string(),
+  size: v.number(),
+  at: v.number(),
+});
+export type Attachment = v.InferOutput<typeof attachmentSchema>;
+
+/** An action of an administrator, an entry of `GET /api/audit`. */
+export const auditEntrySchema = v.object({
+  number: v.number(),
+  /** ms since the Unix epoch. */
+  at: v.number(),
+  /** Name and id of the token. */
+  actor: v.string(),
+  token: v.string(),
+  /** The route, as METHOD /path/{parameter}. */
+  action: v.string(),
+  /** What the action was on: the parameter of the route. */
+  subject: v.string(),
+  detail: v.string(),
+  /** Code of the error with which it was refused; null when it was done. */
+  refusal: v.nullable(v.string()),
+});
+export type AuditEntry = v.InferOutput<typeof auditEntrySchema>;
+
+/** The query of `GET /api/audit`. */
+export const auditQuerySchema = v.strictObject({
+  limit: v.optional(
+    v.pipe(v.string(), v.digits("expected a whole number"), v.toNumber(), integer(1, recordLimits.auditPage)),
+  ),
+  cursor: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/, "expected what Next-Cursor said"))),
+});
+
+/** The answer to `GET /api/public-status`: the project's progress, for anybody. */
+export const publicStatusSchema = v.object({
+  clients: v.number(),
+  slots: v.number(),
+  busy: v.number(),
+  /** Results a second. */
+  rate: v.number(),
+  /** Tasks that ended well since the server started. */
+  tasksDone: v.number(),
+  tasksWaiting: v.number(),
+  startedAt: v.number(),
+  /** Up to 50 jobs that have not ended, those that run first. Names are told of jobs with `public: true` alone. */
+  jobs: v.array(
+    v.object({
+      name: v.nullable(v.string()),
+      customer: v.nullable(v.string()),
+      fraction: v.number(),
+      total: v.number(),
+      done: v.number(),
+      rate: v.number(),
+      estimatedMs: v.nullable(v.number()),
+    }),
+  ),
+  jobCount: v.number(),
+});
+export type PublicStatus = v.InferOutput<typeof publicStatusSchema>;
 
 /** State and counts of a job: a line of `GET /api/jobs/{id}/progress`, and the part of a {@link JobInfo} that changes. */
 export const jobProgressSchema = v.object({
@@ -314,6 +515,7 @@ export const jobProgressSchema = v.object({
   fraction: jobSchema.entries.fraction,
   rate: jobSchema.entries.rate,
   estimatedMs: jobSchema.entries.estimatedMs,
+  estimatedRangeMs: jobSchema.entries.estimatedRangeMs,
 });
 export type JobProgress = v.InferOutput<typeof jobProgressSchema>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Store, TaskTime } from "../../server/store/store.ts";
-import { limits } from "../../shared/limits.ts";
+import { recordLimits } from "../../shared/limits.ts";
 import { done, failed, failure, jobId } from "./store-fixtures.ts";
 import { refuses, type StoreHarness, useStore } from "./store-harness.ts";
 
@@ -38,8 +38,8 @@ export function attachmentContract(harness: StoreHarness): void {
       await start(0);
       const put = (n: number) =>
         store.attach(id, { name: `${n}`, type: "text/plain", content: bytes(`${n}`) });
-      for (let n = 0; n < limits.attachmentsPerJob; n++) await put(n);
-      await refuses("QUOTA_EXCEEDED", put(limits.attachmentsPerJob));
+      for (let n = 0; n < recordLimits.attachmentsPerJob; n++) await put(n);
+      await refuses("QUOTA_EXCEEDED", put(recordLimits.attachmentsPerJob));
       await put(0);
       await refuses(
         "NOT_FOUND",
@@ -140,10 +140,10 @@ export function attachmentContract(harness: StoreHarness): void {
     it("[AUDIT-1] are kept up to a number", async () => {
       const action = { actor: "root", token: "t_1", action: "POST /api/backup", subject: "" };
       const [first] = await Promise.all(
-        Array.from({ length: limits.auditEntries + 5 }, () => store.recordAction(action)),
+        Array.from({ length: recordLimits.auditEntries + 5 }, () => store.recordAction(action)),
       );
-      const kept = await store.listActions(limits.auditEntries + 5);
-      expect(kept).toHaveLength(limits.auditEntries);
+      const kept = await store.listActions(recordLimits.auditEntries + 5);
+      expect(kept).toHaveLength(recordLimits.auditEntries);
       expect(kept.at(-1)?.number).toBe(first! + 5);
     });
   });

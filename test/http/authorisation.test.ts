@@ -10,6 +10,8 @@ const open: RouteName[] = [
   "GET /api/sign-in",
   "POST /api/sign-in",
   "DELETE /api/sign-in",
+  "GET /api/public-status",
+  "GET /status",
 ];
 const adminOnly: RouteName[] = [
   "GET /api/tokens",
@@ -22,6 +24,7 @@ const adminOnly: RouteName[] = [
   "GET /api/events",
   "POST /api/scrub",
   "POST /api/backup",
+  "GET /api/audit",
   "GET /metrics",
 ];
 const data: RouteName[] = [

@@ -119,7 +119,7 @@ describe("real replies fit the document", () => {
   let close: () => Promise<void>;
   const seen = new Set<string>();
   beforeAll(async () => {
-    ({ server, close } = await openHttpServer());
+    ({ server, close } = await openHttpServer({ publicStatus: true }));
   });
   afterAll(() => close());
 
@@ -195,6 +195,18 @@ describe("real replies fit the document", () => {
     client.log(job.id, 0, "a line");
     await ask("GET /api/jobs/{id}/logs", `${at}/logs`);
     await ask("POST /api/jobs/{id}/requeue-failed", `${at}/requeue-failed`);
+    await ask("POST /api/requeue-failed", "/api/requeue-failed", json({ group: "none" }));
+    await ask("GET /api/jobs/{id}/failures", `${at}/failures`);
+    await ask("GET /api/jobs/{id}/cost", `${at}/cost`);
+    await ask("GET /api/jobs/{id}/tasks/{index}", `${at}/tasks/0`);
+    const text = { body: "text", headers: { "content-type": "text/plain" } };
+    await ask("PUT /api/jobs/{id}/attachments/{name}", `${at}/attachments/a.txt`, text);
+    await ask("GET /api/jobs/{id}/attachments", `${at}/attachments`);
+    await ask("GET /api/jobs/{id}/attachments/{name}", `${at}/attachments/a.txt`);
+    await ask("DELETE /api/jobs/{id}/attachments/{name}", `${at}/attachments/a.txt`);
+    await ask("GET /api/audit", "/api/audit");
+    await ask("GET /api/public-status", "/api/public-status");
+    await ask("GET /status", "/status");
     await ask("POST /api/jobs/{id}/cancel", `${at}/cancel`);
     await ask("DELETE /api/jobs/{id}", at);
   });

@@ -38,6 +38,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
     "POST /api/clients/{id}/ban": async (call) => {
       const { reason } = await parseOptionalBody(call.req, call.res, banSchema);
       await platform.banClient(subjectOf(call, "id"), reason);
+      await call.note(reason);
       call.res.status(204).end();
     },
     "GET /api/bans": async (call) => reply(call, await platform.bans()),

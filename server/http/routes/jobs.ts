@@ -30,7 +30,6 @@ type Names =
   | "POST /api/jobs/{id}/pause"
   | "POST /api/jobs/{id}/resume"
   | "POST /api/jobs/{id}/cancel"
-  | "POST /api/jobs/{id}/requeue-failed"
   | "POST /api/jobs/{id}/priority"
   | "PUT /api/jobs/{id}/verify"
   | "GET /api/jobs/{id}/logs"
@@ -45,7 +44,8 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
   const verb =
     (change: (id: JobId) => Promise<JobInfo>): Handler =>
     async (call) => {
-      const { id } = await jobOf(call, platform);
+      const { id, name, customer } = await jobOf(call, platform);
+      await call.note(`“${name}” of ${customer}`);
       reply(call, await change(id));
     };
 
@@ -54,7 +54,8 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "GET /api/jobs": (call) => listJobs(call, platform),
     "GET /api/jobs/{id}": async (call) => reply(call, await jobOf(call, platform)),
     "DELETE /api/jobs/{id}": async (call) => {
-      const { id } = await jobOf(call, platform);
+      const { id, name, customer } = await jobOf(call, platform);
+      await call.note(`“${name}” of ${customer}`);
       await platform.deleteJob(id);
       call.res.status(204).end();
     },
@@ -62,14 +63,11 @@ export function jobRoutes({ platform, blobs }: HttpParts): Routes<Names> {
     "POST /api/jobs/{id}/pause": verb((id) => platform.pause(id)),
     "POST /api/jobs/{id}/resume": verb((id) => platform.resume(id)),
     "POST /api/jobs/{id}/cancel": verb((id) => platform.cancel(id)),
-    "POST /api/jobs/{id}/requeue-failed": async (call) => {
-      const { id } = await jobOf(call, platform);
-      reply(call, await platform.requeueFailed(id));
-    },
     "POST /api/jobs/{id}/priority": async (call) => {
       const { id } = await jobOf(call, platform);
       const { priority } = await parseBody(call.req, call.res, prioritySchema);
       authorisePriority(principalOf(call), priority);
+      await call.note(String(priority));
       reply(call, await platform.setPriority(id, priority));
     },
     "PUT /api/jobs/{id}/verify": async (call) => {

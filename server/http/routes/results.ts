@@ -7,7 +7,7 @@ import type { Call, HttpParts, Routes } from "../context.ts";
 import { ItemWriter } from "../item-writer.ts";
 import type { ReadingTurns } from "../reading-turns.ts";
 import { jobOf } from "../ownership.ts";
-import { afterOf, beginStream, flag } from "../reply.ts";
+import { afterOf, beginStream, flag, query } from "../reply.ts";
 import {
   jsonResults,
   msgpackResults,
@@ -27,9 +27,10 @@ export function resultRoutes(
       const after = afterOf(call) ?? 0;
       mustBeOfThisServer(id, after, lastSeq);
       const follow = flag(call, "follow");
-      const format = formatOf(call, follow);
+      const { format, file } = wantedFormat(call, follow);
       const { res } = call;
       res.setHeader("Vary", "Accept");
+      if (file !== undefined) res.setHeader("Content-Disposition", `attachment; filename="${id}.${file}"`);
       beginStream(call, format.contentType);
       const writer = new ItemWriter(res, format, call.signal, blobs, turns);
       const leave = turns.join();
@@ -109,6 +110,15 @@ async function stream(
     await platform.resultsChanged(id, after, signal, limits.signOfLifeMs);
   }
   await writer.close();
+}
+
+/** The form that the query names for a download, or else that of `Accept`. @throws PlatformError BAD_REQUEST, UNSUPPORTED_TYPE */
+function wantedFormat(call: Call, follow: boolean): { format: ResultFormat; file?: string } {
+  const file = query(call, "format");
+  if (file === undefined) return { format: formatOf(call, follow) };
+  if (file === "ndjson") return { format: ndjsonResults, file };
+  if (file === "msgpack") return { format: msgpackResults, file };
+  throw new PlatformError("BAD_REQUEST", `?format=${file} is not understood; expected ndjson or msgpack.`);
 }
 
 function formatOf({ req }: Call, follow: boolean): ResultFormat {

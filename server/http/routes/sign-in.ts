@@ -20,7 +20,7 @@ export const signedInSchema = v.strictObject({
 const signInBytes = 4096;
 
 /** Sign-in of browsers: a token is exchanged for a cookie, so that the page need not keep the token. */
-export function signInRoutes({ access }: HttpParts): Routes<Names> {
+export function signInRoutes({ access, platform, log }: HttpParts): Routes<Names> {
   return {
     "POST /api/sign-in": async (call) => {
       const { req, res } = call;
@@ -35,6 +35,15 @@ export function signInRoutes({ access }: HttpParts): Routes<Names> {
           `This token is for a ${role}; expected an admin's or a customer's.`,
         );
       }
+      if (role === "admin")
+        await platform
+          .recordAction({
+            actor: name,
+            token: signIn.principal.tokenId,
+            action: "POST /api/sign-in",
+            subject: "",
+          })
+          .catch((error: unknown) => log.warn({ err: error }, "the audit log is not written"));
       setSignIn(req, res, signIn.id, signIn.expiresAt);
       res.set("Cache-Control", "no-store");
       reply(call, { role, name });

@@ -20,6 +20,7 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
           "No invitation is made while the server takes no volunteers.",
         );
       const { secret, info } = await access.createToken(wanted);
+      await call.note(`${info.id}: ${info.role} “${info.name}”`);
       const created: CreatedToken = { ...info, token: secret };
       if (info.role === "volunteer" || info.role === "client") {
         const { volunteerUrls } = await platform.status();
@@ -30,8 +31,10 @@ export function tokenRoutes({ access, platform, options }: HttpParts): Routes<Na
     },
     "DELETE /api/tokens/{id}": async (call) => {
       const id = parameter(call, "id");
+      const token = (await access.list()).find((each) => each.id === id);
       if (!(await access.revoke(id)))
         throw new PlatformError("NOT_FOUND", `There is no token ${id}.`, undefined, hints.token);
+      if (token) await call.note(`${token.role} “${token.name}”`);
       call.res.status(204).end();
     },
   };

@@ -17,6 +17,7 @@ import type {
   NewOutput,
   NewTask,
   RecordCursor,
+  ResultRow,
   Standing,
   Store,
   TokenRow,
@@ -41,6 +42,7 @@ import { createJob } from "./verbs/create-job.ts";
 import { forgetJob, forgottenJobs, sweepJob } from "./verbs/delete-job.ts";
 import { endJob } from "./verbs/end-job.ts";
 import { failuresAfter } from "./verbs/failures.ts";
+import { findOutcome } from "./verbs/find-outcome.ts";
 import { allFed } from "./verbs/fed-jobs.ts";
 import { feedStride } from "./verbs/feed.ts";
 import { getJob } from "./verbs/get-job.ts";
@@ -67,6 +69,10 @@ const strideGapMs = 5;
 
 /** A verb, which works with the parts of a transaction. */
 export type Verb<T> = (transaction: Transaction) => Step<T>;
+
+function outcomeIndex(row: ResultRow): TaskIndex {
+  return row.state === "failed" ? row.failure.index : row.index;
+}
 
 /** The verbs of a Store on a SQL database. An engine says how a verb is run. */
 export abstract class SqlStore implements Store {
@@ -257,6 +263,22 @@ export abstract class SqlStore implements Store {
 
   results(id: JobId, after: number, limit: number, maxBytes: number) {
     return this.read((transaction) => results(transaction, id, after, limit, maxBytes));
+  }
+
+  async outcomeOf(id: JobId, index: TaskIndex) {
+    let from: number | undefined = 1;
+    while (from !== undefined) {
+      const start: number = from;
+      const { seq, next } = await this.read((transaction) => findOutcome(transaction, id, index, start));
+      if (seq !== undefined) {
+        const [row] = await this.results(id, seq - 1, 1, Infinity);
+        // The task may have been requeued between the two reads.
+        return row && outcomeIndex(row) === index ? row : undefined;
+      }
+      from = next;
+      if (next !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return undefined;
   }
 
   async failures(id: JobId, limit: number) {

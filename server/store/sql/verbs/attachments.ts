@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId } from "../../../../shared/ids.ts";
-import { limits } from "../../../../shared/limits.ts";
+import { recordLimits } from "../../../../shared/limits.ts";
 import type { AttachmentRow, NewAttachment } from "../../store.ts";
 import type { Step } from "../database.ts";
 import type { Transaction } from "../transaction.ts";
@@ -17,10 +17,10 @@ export function* attach(
     job.number,
     name,
   ))!;
-  if (others >= limits.attachmentsPerJob)
+  if (others >= recordLimits.attachmentsPerJob)
     throw new PlatformError(
       "QUOTA_EXCEEDED",
-      `Job ${id} has ${others} attachments; at most ${limits.attachmentsPerJob} are allowed.`,
+      `Job ${id} has ${others} attachments; at most ${recordLimits.attachmentsPerJob} are allowed.`,
       undefined,
       "Take one away: `manyhands attachments ID --remove NAME`.",
     );

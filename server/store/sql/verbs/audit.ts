@@ -1,4 +1,4 @@
-import { limits } from "../../../../shared/limits.ts";
+import { recordLimits } from "../../../../shared/limits.ts";
 import type { ActionRow, NewAction } from "../../store.ts";
 import type { Step } from "../database.ts";
 import type { Transaction } from "../transaction.ts";
@@ -16,7 +16,7 @@ export function* recordAction({ db, clock }: Transaction, action: NewAction): St
     subject,
   );
   const { number } = added!;
-  db.write("DELETE FROM auditLog WHERE number <= ?", number - limits.auditEntries);
+  db.write("DELETE FROM auditLog WHERE number <= ?", number - recordLimits.auditEntries);
   return number;
 }
 

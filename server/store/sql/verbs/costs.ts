@@ -1,10 +1,8 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import type { JobCost, TaskTime } from "../../store.ts";
+import { joinCosts } from "../../job-costs.ts";
 import type { Step } from "../database.ts";
 import type { Transaction } from "../transaction.ts";
-
-/** Slowest tasks that are kept of a job. */
-const slowestKept = 20;
 
 interface CostColumns {
   readonly computedMs: number;
@@ -51,16 +49,4 @@ function readCost(columns: CostColumns | undefined): JobCost {
   if (!columns) return nothing;
   const { computedMs, attempts, slowest } = columns;
   return { computedMs, attempts, slowest: JSON.parse(slowest) as TaskTime[] };
-}
-
-/** Adds up costs; of two runs of a task the slower one stays among the slowest. */
-export function joinCosts(a: JobCost, b: JobCost): JobCost {
-  const runs = new Map<number, TaskTime>();
-  for (const run of [...a.slowest, ...b.slowest])
-    if (run.elapsedMs >= (runs.get(run.index)?.elapsedMs ?? 0)) runs.set(run.index, run);
-  return {
-    computedMs: a.computedMs + b.computedMs,
-    attempts: a.attempts + b.attempts,
-    slowest: [...runs.values()].sort((x, y) => y.elapsedMs - x.elapsedMs).slice(0, slowestKept),
-  };
 }
