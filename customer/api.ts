@@ -3,30 +3,40 @@ import { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
-import { limits } from "../shared/limits.ts";
+import { limits, recordLimits } from "../shared/limits.ts";
 import {
+  attachmentSchema,
+  auditEntrySchema,
   banInfoSchema,
   cancelledGroupSchema,
   capacitySchema,
   clientInfoSchema,
   contentTypes,
   createdTokenSchema,
+  failureGroupsSchema,
   jobSchema,
   kernelInfoSchema,
   nextCursorHeader,
+  requeuedJobsSchema,
   statusSchema,
   submittedSchema,
   tokenInfoSchema,
   usageSchema,
+  type Attachment,
+  type AuditEntry,
   type BanInfo,
   type CancelledGroup,
   type Capacity,
   type ClientInfo,
   type CreatedToken,
+  type FailureGroups,
   type JobInfo,
   type JobListState,
   type JobSort,
   type JobOptionsInput,
+  type Requeue,
+  type RequeuedJobs,
+  type RequeueJobs,
   type Role,
   type ServerStatus,
   type SetVerify,
@@ -183,9 +193,54 @@ export class Api {
     return this.#ask({ method: "PUT", path: `api/jobs/${id}/verify`, ...json(options) }, jobSchema);
   }
 
-  async requeueFailed(id: JobId): Promise<number> {
+  async requeueFailed(id: JobId, only: Requeue = {}): Promise<number> {
     const schema = v.object({ requeued: v.number() });
-    return (await this.#ask({ method: "POST", path: `api/jobs/${id}/requeue-failed` }, schema)).requeued;
+    const body = Object.keys(only).length > 0 ? json(only) : {};
+    const request = { method: "POST", path: `api/jobs/${id}/requeue-failed`, ...body } as const;
+    return (await this.#ask(request, schema)).requeued;
+  }
+
+  requeueJobs(which: RequeueJobs): Promise<RequeuedJobs> {
+    return this.#ask({ method: "POST", path: "api/requeue-failed", ...json(which) }, requeuedJobsSchema);
+  }
+
+  failureGroups(id: JobId): Promise<FailureGroups> {
+    return this.#ask({ method: "GET", path: `api/jobs/${id}/failures` }, failureGroupsSchema);
+  }
+
+  attach(id: JobId, name: string, body: Uint8Array<ArrayBuffer>, type?: string): Promise<Attachment> {
+    const headers = { "content-type": type ?? "application/octet-stream" };
+    return this.#ask({ method: "PUT", path: attachmentPath(id, name), body, headers }, attachmentSchema);
+  }
+
+  attachments(id: JobId): Promise<Attachment[]> {
+    return this.#ask({ method: "GET", path: `api/jobs/${id}/attachments` }, v.array(attachmentSchema));
+  }
+
+  attachment(id: JobId, name: string): Promise<Uint8Array> {
+    return this.http.request(
+      { method: "GET", path: attachmentPath(id, name) },
+      async (reply) => new Uint8Array(await reply.arrayBuffer()),
+    );
+  }
+
+  detach(id: JobId, name: string): Promise<void> {
+    return this.#tell({ method: "DELETE", path: attachmentPath(id, name) });
+  }
+
+  /** What administrators did, newest first, up to `limit`. */
+  async audit(limit: number): Promise<AuditEntry[]> {
+    const entries: AuditEntry[] = [];
+    let cursor: string | undefined;
+    do {
+      const most = Math.min(limit - entries.length, recordLimits.auditPage);
+      const path = `api/audit?limit=${most}${cursor === undefined ? "" : `&cursor=${cursor}`}`;
+      const page = await this.#ask({ method: "GET", path }, v.array(auditEntrySchema), (headers) => {
+        cursor = headers.get(nextCursorHeader) ?? undefined;
+      });
+      entries.push(...page);
+    } while (cursor !== undefined && entries.length < limit);
+    return entries;
   }
 
   deleteJob(id: JobId): Promise<void> {
@@ -210,8 +265,13 @@ export class Api {
       });
   }
 
-  createToken(role: Role, name: string, expiresInSeconds?: number): Promise<CreatedToken> {
-    const body = json({ role, name, expiresInSeconds });
+  createToken(
+    role: Role,
+    name: string,
+    expiresInSeconds?: number,
+    maxClients?: number,
+  ): Promise<CreatedToken> {
+    const body = json({ role, name, expiresInSeconds, maxClients });
     return this.#ask({ method: "POST", path: "api/tokens", ...body }, createdTokenSchema);
   }
 
@@ -273,6 +333,10 @@ export class Api {
   async #tell(request: Request): Promise<void> {
     await this.http.request(request, (response) => response.arrayBuffer());
   }
+}
+
+function attachmentPath(id: JobId, name: string): string {
+  return `api/jobs/${id}/attachments/${encodeURIComponent(name)}`;
 }
 
 function json(body: unknown): { body: string; headers: Record<string, string> } {

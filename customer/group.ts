@@ -1,4 +1,4 @@
-import { groupSchema, type JobInfo } from "../shared/wire/rest.ts";
+import { groupSchema, type JobInfo, type RequeuedJobs } from "../shared/wire/rest.ts";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
@@ -20,6 +20,11 @@ export class Group {
   /** Your jobs of this group (all customers' for an administrator), newest first. */
   jobs(): Promise<JobInfo[]> {
     return this.#api.jobs({ group: this.name });
+  }
+
+  /** Tries the failed tasks of the group's jobs once more. A job that cannot be requeued is left, and its `refusal` says why. */
+  requeueFailed(only: { message?: string } = {}): Promise<RequeuedJobs> {
+    return this.#api.requeueJobs({ ...only, group: this.name });
   }
 
   /** Cancels every job of the group that has not ended, and resolves to these jobs. Results so far stay. */

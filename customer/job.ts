@@ -1,7 +1,15 @@
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import { hasEnded, type JobInfo, type SetVerify, type Statement } from "../shared/wire/rest.ts";
+import {
+  hasEnded,
+  type Attachment,
+  type FailureGroups,
+  type JobInfo,
+  type Requeue,
+  type SetVerify,
+  type Statement,
+} from "../shared/wire/rest.ts";
 import { valueFromJson } from "../shared/wire/value-json.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
@@ -221,12 +229,45 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     return this.#api.act(await this.id, "resume");
   }
 
-  /** Tries the failed tasks once more, with all their attempts, and resolves to their number; await or iterate the job again. */
-  async requeueFailed(): Promise<number> {
-    const requeued = await this.#api.requeueFailed(await this.id);
+  /**
+   * Tries the failed tasks once more, with all their attempts, and resolves to their number; await or iterate the job again.
+   * @param only - `message`: failures with these words in their message; `group`: those of a group of {@link failureGroups}
+   */
+  async requeueFailed(only: Requeue = {}): Promise<number> {
+    const requeued = await this.#api.requeueFailed(await this.id, only);
     this.#outputs = undefined;
     this.#endTold = false;
     return requeued;
+  }
+
+  /** The failed tasks by what failed, the largest group first. */
+  async failureGroups(): Promise<FailureGroups> {
+    return this.#api.failureGroups(await this.id);
+  }
+
+  /**
+   * Attaches a picture, text or table to the job, for the job's page: PNG, SVG, text or CSV, by the ending of the name; in place of one of
+   * the same name, also after the job's end. It counts to the quota, and is deleted with the job.
+   * @throws PlatformError QUOTA_EXCEEDED, UNSUPPORTED_TYPE for another ending, TOO_LARGE beyond 4 MiB
+   */
+  async attach(name: string, content: Uint8Array | string): Promise<Attachment> {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : new Uint8Array(content);
+    return this.#api.attach(await this.id, name, bytes);
+  }
+
+  /** What is attached to the job, in order of names. */
+  async attachments(): Promise<Attachment[]> {
+    return this.#api.attachments(await this.id);
+  }
+
+  /** The bytes of an attachment. @throws PlatformError NOT_FOUND */
+  async attachment(name: string): Promise<Uint8Array> {
+    return this.#api.attachment(await this.id, name);
+  }
+
+  /** Takes an attachment away. @throws PlatformError NOT_FOUND */
+  async detach(name: string): Promise<void> {
+    return this.#api.detach(await this.id, name);
   }
 
   /** Jobs of higher priority go first; -1000 … 1000, by default 0. */

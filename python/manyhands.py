@@ -2703,12 +2703,43 @@ class Job:
         """Goes on after :meth:`pause`."""
         return self._act("resume")
 
-    def requeue_failed(self) -> int:
-        """Tries the failed tasks once more, with all their attempts. Returns their number; gather or iterate again."""
-        requeued = self._http.ask("POST", f"api/jobs/{self.id}/requeue-failed")["requeued"]
+    def requeue_failed(self, message: str | None = None) -> int:
+        """Tries the failed tasks once more, with all their attempts. Returns their number; gather or iterate again.
+
+        Args:
+            message: only tasks whose failure has this text in its message
+        """
+        only = None if message is None else {"message": message}
+        requeued = self._http.ask("POST", f"api/jobs/{self.id}/requeue-failed", only)["requeued"]
         self._watched = _Stop(self._http.news, self._stop)
         self._gathering = None
         return requeued
+
+    def attach(self, name: str, content: Any) -> dict[str, Any]:
+        """Attaches a picture, text or table to the job, for the job's page: also after the job's end.
+
+        Args:
+            name: ends in ``.png``, ``.svg``, ``.txt`` or ``.csv``; one of the same name is replaced
+            content: bytes, or text; at most 4 MiB
+        """
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        headers = {"content-type": "application/octet-stream"}
+        return self._http.ask("PUT", self._attachment_path(name), body=data, headers=headers)
+
+    def attachments(self) -> list[dict[str, Any]]:
+        """What is attached to the job, in order of names."""
+        return self._http.ask("GET", f"api/jobs/{self.id}/attachments")
+
+    def attachment(self, name: str) -> bytes:
+        """The bytes of an attachment."""
+        return bytes(self._http.request(_Request("GET", self._attachment_path(name))).body)
+
+    def detach(self, name: str) -> None:
+        """Takes an attachment away."""
+        self._http.ask("DELETE", self._attachment_path(name))
+
+    def _attachment_path(self, name: str) -> str:
+        return f"api/jobs/{self.id}/attachments/{urllib.parse.quote(name, safe='')}"
 
     def set_priority(self, priority: int) -> dict[str, Any]:
         """Jobs of higher priority go first; -1000 … 1000, by default 0."""
@@ -3720,7 +3751,7 @@ class Hands:
         """Your jobs (all customers' for an administrator), newest first.
 
         Args:
-            filters: ``group``, ``state``, ``search``, ``limit`` of ``GET /api/jobs``
+            filters: ``group``, ``state``, ``search``, ``sort``, ``limit`` of ``GET /api/jobs``
         """
         most = filters.pop("limit", None)
         jobs: list[dict[str, Any]] = []

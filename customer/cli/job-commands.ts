@@ -1,8 +1,10 @@
 import type { Command } from "commander";
-import { PlatformError } from "../../shared/errors.ts";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
-import type { JobInfo, SetVerify } from "../../shared/wire/rest.ts";
+import type { Attachment, JobInfo, SetVerify } from "../../shared/wire/rest.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import type { Job } from "../job.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
@@ -17,6 +19,7 @@ import {
   rate,
   size,
   span,
+  table,
   writeJson,
   writeLine,
 } from "./output.ts";
@@ -41,6 +44,8 @@ export function jobCommands(exit: Exit): Command[] {
     verifyCommand(),
     provisionalCommand(),
     requeueCommand(),
+    attachCommand(),
+    attachmentsCommand(),
     deleteCommand(),
   ];
 }
@@ -233,12 +238,75 @@ With --follow: {state: "provisional", index, output, client} for a result, and
 }
 
 function requeueCommand(): Command {
-  return serverCommand("requeue", "Try a job's failed tasks once more")
-    .argument("<id>", "the job's id")
-    .action(async (id: string, flags: ServerFlags) => {
-      const requeued = await withHands(flags, (hands) => hands.job(id).requeueFailed());
-      await (flags.json ? writeJson({ requeued }) : writeLine(`${requeued} tasks are queued again.`));
+  return serverCommand("requeue", "Try failed tasks once more: of a job, of several, or of a group of jobs")
+    .alias("retry")
+    .argument("[ids...]", "the jobs' ids")
+    .option("--group <name>", "jobs of this group that have failed tasks")
+    .option("--message <text>", "only tasks whose failure has this text in its message")
+    .action(async (ids: string[], flags: ServerFlags & { group?: string; message?: string }) => {
+      const { group, message } = flags;
+      if ((ids.length === 0) === (group === undefined))
+        throw new PlatformError("BAD_OPTION", "Give the ids of jobs, or --group <name>, and not both.");
+      const only = message === undefined ? {} : { message };
+      const { requeued, jobs } = await withHands(flags, async (hands) => {
+        if (group !== undefined) return hands.group(group).requeueFailed(only);
+        if (ids.length > 1)
+          return hands.api.requeueJobs({
+            jobs: await Promise.all(ids.map((id) => hands.job(id).id)),
+            ...only,
+          });
+        return { requeued: await hands.job(ids[0]!).requeueFailed(only), jobs: [] };
+      });
+      if (flags.json) return writeJson({ requeued, ...(jobs.length > 0 && { jobs }) });
+      await writeLine(`${requeued} tasks are queued again.`);
+      for (const { id, refusal } of jobs)
+        if (refusal) await writeLine(printable(`${id}: ${refusal.message}`), process.stderr);
     });
+}
+
+function attachCommand(): Command {
+  return serverCommand("attach", "Attach pictures, texts or tables to a job, for its page")
+    .argument("<id>", "the job's id")
+    .argument("<files...>", "PNG, SVG, text or CSV, by their endings (.png, .svg, .txt, .csv)")
+    .action(async (id: string, files: string[], flags: ServerFlags) => {
+      const attached = await withHands(flags, async (hands) => {
+        const job = hands.job(id);
+        const done: Attachment[] = [];
+        for (const file of files) done.push(await job.attach(basename(file), await readWhole(file)));
+        return done;
+      });
+      await (flags.json ? writeJson(attached) : writeLine(attachmentTable(attached)));
+    });
+}
+
+async function readWhole(file: string): Promise<Uint8Array> {
+  return readFile(file).catch((error: unknown) => {
+    throw new PlatformError("BAD_OPTION", `${file} cannot be read: ${messageOf(error)}.`, error);
+  });
+}
+
+function attachmentsCommand(): Command {
+  return serverCommand("attachments", "List what is attached to a job, or take one away")
+    .argument("<id>", "the job's id")
+    .option("--remove <name>", "take this one away")
+    .action(async (id: string, flags: ServerFlags & { remove?: string }) => {
+      const attachments = await withHands(flags, async (hands) => {
+        const job = hands.job(id);
+        if (flags.remove !== undefined) await job.detach(flags.remove);
+        return job.attachments();
+      });
+      if (flags.json) return writeJson(attachments);
+      return writeLine(attachments.length > 0 ? attachmentTable(attachments) : "Nothing is attached.");
+    });
+}
+
+function attachmentTable(attachments: readonly Attachment[]): string {
+  return table(attachments, [
+    { head: "NAME", cell: ({ name }) => name },
+    { head: "TYPE", cell: ({ type }) => type },
+    { head: "SIZE", cell: (attachment) => size(attachment.size), right: true },
+    { head: "SINCE", cell: ({ at }) => ago(at) },
+  ]);
 }
 
 function deleteCommand(): Command {

@@ -7,7 +7,8 @@ import {
   type Role,
   type ServerStatus,
 } from "../../shared/wire/rest.ts";
-import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";
+import { recordLimits } from "../../shared/limits.ts";
+import { duration, serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";
 
 /** Commands about the server itself: status, clients, bans, tokens, invitations. */
@@ -19,6 +20,7 @@ export function serverCommands(): Command[] {
     bansCommand(),
     tokenCommand(),
     inviteCommand(),
+    auditCommand(),
   ];
 }
 
@@ -177,10 +179,32 @@ function tokenCommand(): Command {
   return command;
 }
 
+function auditCommand(): Command {
+  return serverCommand("audit", "List what administrators did, newest first")
+    .option("--limit <n>", "at most so many", wholeNumber(1, recordLimits.auditEntries), 50)
+    .action(async (flags: ServerFlags & { limit: number }) => {
+      const entries = await withHands(flags, (hands) => hands.api.audit(flags.limit));
+      if (flags.json) return writeJson(entries);
+      if (entries.length === 0) return writeLine("Nothing is noted.");
+      return writeLine(
+        table(entries, [
+          { head: "WHEN", cell: ({ at }) => new Date(at).toLocaleString() },
+          { head: "WHO", cell: ({ actor }) => actor },
+          { head: "TOKEN", cell: ({ token }) => token },
+          { head: "ACTION", cell: ({ action }) => action },
+          { head: "ON", cell: ({ subject }) => subject },
+          { head: "DETAIL", cell: ({ detail }) => detail },
+          { head: "REFUSED", cell: ({ refusal }) => refusal ?? "" },
+        ]),
+      );
+    });
+}
+
 interface CreateFlags extends ServerFlags {
   readonly role: Role;
   readonly name: string;
   readonly expires?: number;
+  readonly maxClients?: number;
 }
 
 function createCommand(): Command {
@@ -188,9 +212,15 @@ function createCommand(): Command {
     .addOption(new Option("--role <role>", "what it allows").choices([...roles]).makeOptionMandatory())
     .requiredOption("--name <name>", "whose it is; jobs show it as their customer")
     .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
+    .option("--max-clients <n>", "most clients at once, at each server", wholeNumber(1, 100_000))
     .action(async (flags: CreateFlags) => {
       const { created, url, sha256 } = await withHands(flags, async (hands) => ({
-        created: await hands.api.createToken(flags.role, flags.name, seconds(flags.expires)),
+        created: await hands.api.createToken(
+          flags.role,
+          flags.name,
+          seconds(flags.expires),
+          flags.maxClients,
+        ),
         url: hands.url.replace(/\/$/, ""),
         sha256: flags.role === "client" ? await hands.api.clientProgramSha256() : undefined,
       }));
@@ -207,15 +237,23 @@ function createCommand(): Command {
     });
 }
 
+interface InviteFlags {
+  readonly name: string;
+  readonly trusted?: boolean;
+  readonly expires?: number;
+  readonly maxClients?: number;
+}
+
 function inviteCommand(): Command {
   return serverCommand("invite", "Make a link that lets its holder volunteer")
     .option("--name <name>", "whom it is for", "invitation")
     .option("--trusted", "believe what the browsers compute: for machines of your own")
     .option("--expires <time>", "lifetime, e.g. 12h or 30d; else until revoked", duration)
-    .action(async (flags: ServerFlags & { name: string; trusted?: boolean; expires?: number }) => {
+    .option("--max-clients <n>", "most browsers at once, at each server", wholeNumber(1, 100_000))
+    .action(async (flags: ServerFlags & InviteFlags) => {
       const role = flags.trusted ? "client" : "volunteer";
       const created = await withHands(flags, (hands) =>
-        hands.api.createToken(role, flags.name, seconds(flags.expires)),
+        hands.api.createToken(role, flags.name, seconds(flags.expires), flags.maxClients),
       );
       await (flags.json ? writeJson(created) : writeLine(created.inviteUrl ?? created.token));
     });

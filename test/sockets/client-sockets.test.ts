@@ -124,6 +124,28 @@ describe("hello", () => {
     }
   });
 
+  test("[TOKEN-1] a token lets no more clients in than its bound, and one in again once another left", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const { token } = await server.api("POST", "/api/tokens", {
+      role: "volunteer",
+      name: "room",
+      maxClients: 2,
+    });
+    const first = await join(server, { token });
+    const second = await join(server, { token });
+    const third = await new RawClient(server.url).opened();
+    third.hello({ token });
+    expect(await third.next("refuse")).toMatchObject({ code: "TOO_MANY", retryable: true });
+    const again = await join(server, { token, identity: first.identity });
+    second.socket.close();
+    await until(async () => {
+      const late = await new RawClient(server.url).opened();
+      late.hello({ token });
+      return Promise.race([late.next("welcome").then(() => true), late.closed.then(() => false)]);
+    });
+    again.socket.close();
+  });
+
   test("revoking a token ends the connections that came with it", async () => {
     const server = await startTestServer({ volunteers: "off" });
     const { token, id } = await server.api("POST", "/api/tokens", { role: "client", name: "node" });

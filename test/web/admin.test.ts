@@ -224,24 +224,117 @@ describe("[LIST-1] [STATUS-1] many jobs, on the status page", () => {
     await untilText(page, /231 jobs[\s\S]*100 of 231 jobs/);
     await untilText(page, /the oldest[\s\S]*1 failed/);
     await press(page, "All, newest first");
-    await untilText(page, /many 229[\s\S]*Page 1, newest first/);
-    await press(page, "Older");
-    await untilText(page, /many 129[\s\S]*Page 2, newest first/);
-    await press(page, "Older");
-    await untilText(page, /many 29[\s\S]*the oldest[\s\S]*Page 3, newest first/);
-    await press(page, "Newer");
-    await untilText(page, /many 129[\s\S]*Page 2, newest first/);
+    await untilText(page, /many 229[\s\S]*Page 1/);
+    await press(page, "Next");
+    await untilText(page, /many 129[\s\S]*Page 2/);
+    await press(page, "Next");
+    await untilText(page, /many 29[\s\S]*the oldest[\s\S]*Page 3/);
+    const link = page.url();
+    await press(page, "Back");
+    await untilText(page, /many 129[\s\S]*Page 2/);
+    const other = await page.browserContext().newPage();
+    await other.goto(link);
+    await untilText(other, /many 29[\s\S]*the oldest[\s\S]*Page 3/);
+    await other.close();
+    await page.bringToFront();
+    await press(page, "First");
+    await page.select(".question select[aria-label='In which order']", "name");
+    await untilText(page, /many 0\n[\s\S]*many 100[\s\S]*Page 1/);
+    expect(page.url()).toMatch(/#\/\?state=all&sort=name$/);
+    await page.select(".question select[aria-label='In which order']", "newest");
     await page.type(".question input", "MANY 22");
     await page.waitForFunction(
       "document.querySelectorAll('.jobs tbody tr').length === 12 && /many 229/.test(document.body.innerText)",
       { polling: 50 },
     );
-    await page.select(".question select", "failing");
+    await page.select(".question select[aria-label='Which jobs']", "failing");
     await untilText(page, /No job is like that/);
-    await page.select(".question select", "");
+    await page.select(".question select[aria-label='Which jobs']", "");
     await page.$eval(".question input", (input) => ((input as { value: string }).value = ""));
     await page.type(".question input", " ");
     await untilText(page, /100 of 231 jobs/);
+  });
+});
+
+describe("a job's page", () => {
+  it("[RETRY-1] [TASK-1] [COST-1] shows failures in groups, retries one, and leads to a task", async () => {
+    const server = await startTestServer();
+    const kernel =
+      "export default (x, ctx) => { ctx.log('saw ' + x); if (x > 1) throw new Error(x === 9 ? 'disk full' : 'no particle ' + x); return x; }";
+    const id = await submit(server, { kernel: { source: kernel }, inputs: [1, 2, 3, 9], failFast: false });
+    const page = await openAdmin(server, "localhost");
+    await signIn(page, server.token);
+    await untilText(page, /picky job/);
+    const volunteer = await page.browserContext().newPage();
+    await volunteer.goto(`http://localhost:${server.port}/?auto=1`);
+    await page.bringToFront();
+    await page.locator("::-p-xpath(//a[normalize-space()='picky job'])").click();
+    expect(page.url()).toMatch(new RegExp(`#/jobs/${id}$`));
+    await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw[\s\S]*no particle[\s\S]*disk full/);
+    await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
+    await press(page, "Retry these");
+    await press(page, "Retry them");
+    await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw/);
+    const audit = (await server.api("GET", "/api/audit")) as unknown as { action: string; detail: string }[];
+    expect(audit).toContainEqual(
+      expect.objectContaining({ action: "POST /api/jobs/{id}/requeue-failed", detail: "2 tasks" }),
+    );
+    await page.goto(`http://localhost:${server.port}/admin#/jobs/${id}/tasks/3`);
+    await untilText(page, /Task 3[\s\S]*failed[\s\S]*disk full[\s\S]*Attempts[\s\S]*on Linux[\s\S]*saw 9/);
+    await page.goBack();
+    await untilText(page, /3 failed tasks/);
+  });
+
+  it("[ATTACH-2] shows attachments, of which nothing runs, and gives the results as files", async () => {
+    const server = await startTestServer();
+    const id = await submit(server, { name: "with figures" });
+    const attach = (name: string, body: string) =>
+      fetch(`${server.url}/api/jobs/${id}/attachments/${name}`, {
+        method: "PUT",
+        body,
+        headers: { authorization: `Bearer ${server.token}`, "content-type": "application/octet-stream" },
+      });
+    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" onload="parent.ran=1">
+      <script>document.title = "ran"; fetch("/api/jobs/${id}", { method: "DELETE" });</script>
+      <image href="/api/jobs/${id}/results?from=svg" width="1" height="1"/><rect width="40" height="20"/></svg>`;
+    expect((await attach("a.svg", svg)).status).toBe(200);
+    expect((await attach("b.csv", 'shell,"f,sc"\n1,0.5\n2,"say ""hi"""\n')).status).toBe(200);
+    const page = await openAdmin(server, "localhost");
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await signIn(page, server.token);
+    await untilText(page, /with figures/);
+    await page.goto(`http://localhost:${server.port}/admin#/jobs/${id}`);
+    await page.waitForFunction("document.querySelector('.attachment img')?.naturalWidth === 40");
+    await untilText(page, /f,sc[\s\S]*say "hi"/);
+    // Opened by itself, the picture has a policy of its own.
+    await page.goto(`${server.url.replace("127.0.0.1", "localhost")}/api/jobs/${id}/attachments/a.svg`);
+    expect(await page.evaluate("document.title + String(window.ran)")).toBe("undefined");
+    expect(asked.filter((url) => url.includes("from=svg"))).toEqual([]);
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ id });
+  });
+
+  it("[TOKEN-1] [AUDIT-1] makes an invitation with a QR code, revokes it, and lists what was done", async () => {
+    const server = await startTestServer({ volunteers: "invite" });
+    const page = await openAdmin(server, "localhost");
+    await signIn(page, server.token);
+    await untilText(page, /No jobs yet/);
+    await page.goto(`http://localhost:${server.port}/admin#/access`);
+    await page.type("input[name=name]", "open day");
+    await page.type("input[name=clients]", "7");
+    await page.select("select[name=lifetime]", "86400");
+    await press(page, "Make it");
+    await untilText(page, /open day: shown this once[\s\S]*\?invite=mh_v_/);
+    await page.waitForSelector(".secret svg.qr");
+    await untilText(page, /open day[\s\S]*at most 7[\s\S]*What administrators did[\s\S]*make token/);
+    const tokens = (await server.api("GET", "/api/tokens")) as unknown as {
+      name: string;
+      maxClients?: number;
+    }[];
+    expect(tokens).toContainEqual(expect.objectContaining({ name: "open day", maxClients: 7 }));
+    await press(page, "Revoke");
+    await press(page, "Revoke the token");
+    await untilText(page, /revoke token/);
   });
 });
 

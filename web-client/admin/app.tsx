@@ -1,12 +1,16 @@
 import type { JSX } from "preact";
 import { shownName } from "../ui/shown-name.ts";
+import { AccessPage } from "./access.tsx";
 import { Clients } from "./clients.tsx";
 import { ConfirmDialog } from "./confirm.tsx";
 import { Jobs } from "./jobs.tsx";
+import { JobPage } from "./job-page.tsx";
 import { Notice, StaleBanner } from "./notice.tsx";
+import { place } from "./place.ts";
 import { Servers } from "./servers.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";
+import { TaskPage } from "./task-page.tsx";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { Usage } from "./usage.tsx";
@@ -20,6 +24,16 @@ export function App(): JSX.Element {
       <header class="topbar">
         <img src="favicon.svg" width="28" height="28" alt="" />
         <h1>Manyhands</h1>
+        {role === "admin" && (
+          <nav aria-label="Pages">
+            <a href="#/" aria-current={place.value.at === "access" ? undefined : "page"}>
+              Status
+            </a>
+            <a href="#/access" aria-current={place.value.at === "access" ? "page" : undefined}>
+              Access
+            </a>
+          </nav>
+        )}
         {role && (
           <>
             <span class="muted who">{shownName(signedIn.value?.name ?? "")}</span>
@@ -41,6 +55,20 @@ function content(): JSX.Element {
   if (signedIn.value.role !== "admin") return <SignIn />;
   const picture = snapshot.value;
   if (!picture) return <p class="muted">Waiting for the first figures…</p>;
+  const shown = place.value;
+  if (shown.at !== "overview")
+    return (
+      <>
+        <StaleBanner />
+        {shown.at === "access" ? (
+          <AccessPage />
+        ) : shown.at === "task" ? (
+          <TaskPage job={shown.job} index={shown.index} />
+        ) : (
+          <JobPage id={shown.job} />
+        )}
+      </>
+    );
   return (
     <>
       <StaleBanner />

@@ -23,7 +23,8 @@ export function Failures({ job }: { job: JobInfo }): JSX.Element {
   );
 }
 
-const kinds: Record<TaskFailure["kind"], string> = {
+/** What the kinds of failures mean. */
+export const failureKinds: Record<TaskFailure["kind"], string> = {
   error: "the kernel threw",
   timeout: "ran into its time limit",
   crash: "the sandbox crashed",
@@ -43,7 +44,7 @@ function Failure({ failure }: { failure: TaskFailure }): JSX.Element {
       <p>
         <span class="strong">{kind === "blocked" ? "Every task" : `Task ${formatCount(index)}`}</span>{" "}
         <span class="muted">
-          {kinds[kind]} · {plural(attempts, "attempt")}
+          {failureKinds[kind]} · {plural(attempts, "attempt")}
           {client && (
             <>
               {" "}

@@ -1,22 +1,14 @@
-import { signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
-import { nextCursorHeader, type JobInfo, type JobListState } from "../../shared/wire/rest.ts";
+import { nextCursorHeader, type JobInfo } from "../../shared/wire/rest.ts";
 import { requestWhole } from "./api.ts";
-import { notice } from "./state.ts";
+import { go, nothingAsked, place, type JobQuestion } from "./place.ts";
+import { notice, signedIn } from "./state.ts";
 
 /** Rows of a page: a browser shows this many without a noticeable pause every second. */
 export const jobsPerPage = 100;
 /** The page asks the server once the person has paused typing for this long. */
 const typingMs = 200;
-
-/** The person's search and filter. */
-export interface JobQuestion {
-  readonly search: string;
-  /** `all`: everything, newest first. */
-  readonly state: JobListState | "all" | "";
-}
-
-const nothingAsked: JobQuestion = { search: "", state: "" };
 
 /** A page of jobs that the person asked for. */
 interface AskedPage {
@@ -24,9 +16,7 @@ interface AskedPage {
   readonly next: string | undefined;
 }
 
-export const question = signal<JobQuestion>(nothingAsked);
-/** Cursors of the pages up to the shown one; empty on the first page, which has none. */
-export const turned = signal<readonly string[]>([]);
+export const question = computed(() => (place.value.at === "overview" ? place.value.question : nothingAsked));
 /** The page that the person asked for; undefined while the page shows the jobs that the server pushes. */
 export const asked = signal<AskedPage | undefined>(undefined);
 
@@ -34,34 +24,41 @@ let typing: ReturnType<typeof setTimeout> | undefined;
 /** Counts questions, so that the reply to an earlier question is dropped. */
 let era = 0;
 let waiting = false;
+let lastSearch = "";
 
 /** Whether the person asked for other jobs than the server pushes. */
 export function isAsked(): boolean {
-  return question.value.search.trim() !== "" || question.value.state !== "" || turned.value.length > 0;
+  const { search, state, sort, cursor } = question.value;
+  return search.trim() !== "" || state !== "" || sort !== "newest" || cursor !== undefined;
 }
 
 /** Changes the question, and shows its first page. */
 export function ask(changed: Partial<JobQuestion>): void {
-  question.value = { ...question.value, ...changed };
-  turned.value = [];
-  clearTimeout(typing);
-  typing = setTimeout(() => void refresh(), changed.search === undefined ? 0 : typingMs);
+  const wanted = { ...question.value, ...changed, cursor: undefined, page: 1 };
+  go({ at: "overview", question: wanted }, changed.search !== undefined);
 }
 
+/** Shows the page behind a cursor. */
 export function turnOn(cursor: string): void {
-  turned.value = [...turned.value, cursor];
-  void refresh();
-}
-
-export function turnBack(): void {
-  turned.value = turned.value.slice(0, -1);
-  void refresh();
+  go({ at: "overview", question: { ...question.value, cursor, page: question.value.page + 1 } });
 }
 
 /** Asks again for the shown page, unless a reply is still to come. */
 export function refreshQuietly(): void {
   if (!waiting && isAsked()) void refresh();
 }
+
+/** The server is asked whenever the question changes, by the person or by the address. */
+effect(() => {
+  const { search } = question.value;
+  if (signedIn.value?.role !== "admin") return;
+  untracked(() => {
+    asked.value = undefined;
+    clearTimeout(typing);
+    typing = setTimeout(() => void refresh(), search === lastSearch ? 0 : typingMs);
+    lastSearch = search;
+  });
+});
 
 async function refresh(): Promise<void> {
   const now = ++era;
@@ -80,11 +77,10 @@ async function refresh(): Promise<void> {
   if (now === era) waiting = false;
 }
 
-function queryOf({ search, state }: JobQuestion): URLSearchParams {
-  const query = new URLSearchParams({ limit: String(jobsPerPage) });
+function queryOf({ search, state, sort, cursor }: JobQuestion): string {
+  const query = new URLSearchParams({ limit: String(jobsPerPage), sort });
   if (search.trim() !== "") query.set("search", search);
   if (state !== "" && state !== "all") query.set("state", state);
-  const cursor = turned.value.at(-1);
   if (cursor !== undefined) query.set("cursor", cursor);
-  return query;
+  return query.toString();
 }

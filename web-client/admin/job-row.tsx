@@ -7,6 +7,7 @@ import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { Failures } from "./failures.tsx";
 import { jobStateOf } from "./job-state.ts";
+import { hashOf } from "./place.ts";
 import { Priority } from "./priority.tsx";
 import { act } from "./state.ts";
 
@@ -21,7 +22,9 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
     <>
       <tr>
         <th scope="row" data-label="Job">
-          <span class="strong">{shownName(job.name)}</span>
+          <a class="strong" href={hashOf({ at: "job", job: job.id })}>
+            {shownName(job.name)}
+          </a>
           <span class="muted sub">
             {shownName(job.customer)} · {job.group !== undefined && `${shownName(job.group)} · `}
             <code>{job.id}</code>
@@ -77,7 +80,8 @@ export function JobRow({ job }: { job: JobInfo }): JSX.Element {
   );
 }
 
-function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
+/** The states of a job's tasks. */
+export function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
   const { counts } = job;
   const share = (count: number): string => `${counts.total === 0 ? 0 : (count / counts.total) * 100}%`;
   return (
@@ -99,7 +103,8 @@ function ProgressBar({ job }: { job: JobInfo }): JSX.Element {
   );
 }
 
-function Actions({ job }: { job: JobInfo }): JSX.Element {
+/** What an administrator may do with a job. */
+export function Actions({ job }: { job: JobInfo }): JSX.Element {
   const path = `api/jobs/${job.id}`;
   const post = (verb: string): void => void act("POST", `${path}/${verb}`);
   const active = job.endedAt === null;

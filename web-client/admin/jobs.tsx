@@ -2,19 +2,12 @@ import { untracked, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
 import type { JobInfo } from "../../shared/wire/rest.ts";
 import { formatCount, plural } from "../ui/format.ts";
-import {
-  ask,
-  asked,
-  isAsked,
-  question,
-  refreshQuietly,
-  turnBack,
-  turned,
-  turnOn,
-  type JobQuestion,
-} from "./job-pages.ts";
+import { shownName } from "../ui/shown-name.ts";
+import { DangerButton } from "./confirm.tsx";
+import { ask, asked, isAsked, question, refreshQuietly, turnOn } from "./job-pages.ts";
 import { JobRow } from "./job-row.tsx";
-import { snapshot } from "./state.ts";
+import type { JobQuestion } from "./place.ts";
+import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
 
 interface JobsProps {
@@ -43,7 +36,10 @@ export function Jobs({ jobs, count }: JobsProps): JSX.Element {
       ) : shown.length === 0 ? (
         <p class="empty">No job is like that.</p>
       ) : (
-        <JobTable jobs={shown} />
+        <>
+          <RetryShown jobs={shown} />
+          <JobTable jobs={shown} />
+        </>
       )}
       <Pages pushed={jobs.length} count={count} />
     </section>
@@ -59,7 +55,7 @@ function inSteadyOrder(jobs: readonly JobInfo[]): JobInfo[] {
 
 const states: readonly (readonly [JobQuestion["state"], string])[] = [
   ["", "Running and failing first"],
-  ["all", "All, newest first"],
+  ["all", "All"],
   ["active", "Not ended"],
   ["running", "Running"],
   ["failing", "Failing or failed"],
@@ -70,6 +66,39 @@ const states: readonly (readonly [JobQuestion["state"], string])[] = [
   ["blocked", "Blocked"],
 ];
 
+const sorts: readonly (readonly [JobQuestion["sort"], string])[] = [
+  ["newest", "Newest first"],
+  ["oldest", "Oldest first"],
+  ["name", "By name"],
+  ["customer", "By customer"],
+  ["priority", "Highest priority first"],
+  ["failed", "Most failures first"],
+  ["ended", "Ended last, first"],
+];
+
+/** Tries the failed tasks of all shown jobs again. */
+function RetryShown({ jobs }: { jobs: readonly JobInfo[] }): JSX.Element | null {
+  const failing = jobs.filter(({ counts, state }) => counts.failed > 0 && state !== "cancelled");
+  if (failing.length < 2) return null;
+  const failed = failing.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const names = failing.slice(0, 5).map(({ name }) => `“${shownName(name)}”`);
+  const more = failing.length > names.length ? ` and ${formatCount(failing.length - names.length)} more` : "";
+  return (
+    <div class="pages">
+      <p class="muted">
+        {formatCount(failing.length)} of these jobs have failed tasks, {formatCount(failed)} in all.
+      </p>
+      <DangerButton
+        label="Retry all failed"
+        title={`Retry ${plural(failed, "failed task")} of ${plural(failing.length, "job")}?`}
+        text={`They are computed again, with all their attempts: ${names.join(", ")}${more}.`}
+        verb="Retry them"
+        yes={() => void act("POST", "api/requeue-failed", { jobs: failing.map(({ id }) => id) })}
+      />
+    </div>
+  );
+}
+
 function Question(): JSX.Element {
   return (
     <div class="question">
@@ -79,6 +108,17 @@ function Question(): JSX.Element {
         onChange={({ currentTarget }) => ask({ state: currentTarget.value as JobQuestion["state"] })}
       >
         {states.map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <select
+        aria-label="In which order"
+        value={question.value.sort}
+        onChange={({ currentTarget }) => ask({ sort: currentTarget.value as JobQuestion["sort"] })}
+      >
+        {sorts.map(([value, label]) => (
           <option key={value} value={value}>
             {label}
           </option>
@@ -140,14 +180,23 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
     );
   }
   const next = asked.value?.next;
-  if (turned.value.length === 0 && next === undefined) return null;
+  const { page, cursor } = question.value;
+  if (cursor === undefined && next === undefined) return null;
   return (
     <div class="pages">
       <p class="muted" aria-live="polite">
-        Page {turned.value.length + 1}, newest first
+        Page {formatCount(page)}
       </p>
-      <button type="button" class="button small" disabled={turned.value.length === 0} onClick={turnBack}>
-        Newer
+      <button type="button" class="button small" disabled={cursor === undefined} onClick={() => ask({})}>
+        First
+      </button>
+      <button
+        type="button"
+        class="button small"
+        disabled={cursor === undefined}
+        onClick={() => (page > 1 ? history.back() : ask({}))}
+      >
+        Back
       </button>
       <button
         type="button"
@@ -155,7 +204,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         disabled={next === undefined}
         onClick={() => next !== undefined && turnOn(next)}
       >
-        Older
+        Next
       </button>
     </div>
   );

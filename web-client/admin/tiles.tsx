@@ -44,7 +44,8 @@ interface TileProps {
   readonly children: ComponentChildren;
 }
 
-function Tile({ label, value, bad, children }: TileProps): JSX.Element {
+/** A figure with its label, and a note below. */
+export function Tile({ label, value, bad, children }: TileProps): JSX.Element {
   return (
     <div class="card tile">
       <dt class="muted">{label}</dt>

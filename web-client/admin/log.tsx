@@ -1,0 +1,41 @@
+import type { JSX } from "preact";
+import { formatCount } from "../ui/format.ts";
+import { shownName, shownText } from "../ui/shown-name.ts";
+import { hashOf } from "./place.ts";
+
+export interface LogLine {
+  readonly at: number;
+  readonly index: number;
+  readonly client: string;
+  readonly line: string;
+}
+
+/** Lines shown, the newest. */
+const shownLines = 200;
+
+/** The newest lines that kernels wrote. */
+export function Log({ lines, job }: { lines: readonly LogLine[]; job: string }): JSX.Element {
+  const shown = lines.slice(-shownLines);
+  return (
+    <section class="card panel" aria-labelledby="log">
+      <h2 id="log">Log</h2>
+      {shown.length < lines.length && (
+        <p class="muted">
+          The newest {formatCount(shown.length)} of {formatCount(lines.length)} lines.
+        </p>
+      )}
+      <ol class="log" tabIndex={0} aria-labelledby="log">
+        {shown.map(({ at, index, client, line }) => (
+          <li key={`${at} ${index} ${line}`}>
+            <span class="muted">
+              {new Date(at).toLocaleTimeString()}{" "}
+              <a href={hashOf({ at: "task", job, index })}>task {formatCount(index)}</a> on{" "}
+              {shownName(client)}
+            </span>{" "}
+            <bdi>{shownText(line)}</bdi>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,99 @@
+import { signal } from "@preact/signals";
+import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest.ts";
+
+/** The jobs that the person asked for. */
+export interface JobQuestion {
+  readonly search: string;
+  /** `all`: everything, in the order of `sort`. */
+  readonly state: JobListState | "all" | "";
+  readonly sort: JobSort;
+  /** Cursor and number of the page; no cursor on the first. */
+  readonly cursor: string | undefined;
+  readonly page: number;
+}
+
+export const nothingAsked: JobQuestion = {
+  search: "",
+  state: "",
+  sort: "newest",
+  cursor: undefined,
+  page: 1,
+};
+
+/** What the page shows; its address says it, so that a link shows others the same. */
+export type Place =
+  | { readonly at: "overview"; readonly question: JobQuestion }
+  | { readonly at: "job"; readonly job: string }
+  | { readonly at: "task"; readonly job: string; readonly index: number }
+  | { readonly at: "access" };
+
+/** Reads the part of an address behind `#`. What cannot be read is the overview. */
+export function readPlace(hash: string): Place {
+  const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
+  const [at, job, , index] = path.split("/");
+  if (at === "access") return { at };
+  if (at === "jobs" && job !== undefined && /^j_\w+$/.test(job))
+    return index !== undefined && /^\d{1,15}$/.test(index)
+      ? { at: "task", job, index: Number(index) }
+      : { at: "job", job };
+  return { at: "overview", question: readQuestion(new URLSearchParams(query)) };
+}
+
+/** The address of a place, from `#` on. */
+export function hashOf(place: Place): string {
+  switch (place.at) {
+    case "access":
+      return "#/access";
+    case "job":
+      return `#/jobs/${place.job}`;
+    case "task":
+      return `#/jobs/${place.job}/tasks/${place.index}`;
+    case "overview": {
+      const { search, state, sort, cursor, page } = place.question;
+      const query = new URLSearchParams();
+      if (search.trim() !== "") query.set("search", search);
+      if (state !== "") query.set("state", state);
+      if (sort !== "newest") query.set("sort", sort);
+      if (cursor !== undefined) {
+        query.set("page", String(page));
+        query.set("cursor", cursor);
+      }
+      return query.size > 0 ? `#/?${query.toString()}` : "#/";
+    }
+  }
+}
+
+function readQuestion(query: URLSearchParams): JobQuestion {
+  const state = query.get("state") ?? "";
+  const sort = query.get("sort") ?? "";
+  const cursor = query.get("cursor") ?? undefined;
+  const page = Number(query.get("page"));
+  return {
+    search: query.get("search") ?? "",
+    state: state === "all" || isOneOf(jobListStates, state) ? state : "",
+    sort: isOneOf(jobSorts, sort) ? sort : "newest",
+    cursor,
+    page: cursor !== undefined && Number.isSafeInteger(page) && page > 1 ? page : 1,
+  };
+}
+
+function isOneOf<T extends string>(all: readonly T[], text: string): text is T {
+  return (all as readonly string[]).includes(text);
+}
+
+export const place = signal<Place>({ at: "overview", question: nothingAsked });
+
+/** Follows the address from now on. */
+export function followAddress(): void {
+  const read = (): void => void (place.value = readPlace(location.hash));
+  read();
+  addEventListener("hashchange", read);
+}
+
+/** Shows a place; `replace`: going back skips the one before. */
+export function go(to: Place, replace = false): void {
+  place.value = to;
+  const address = `${location.pathname}${location.search}${hashOf(to)}`;
+  if (replace) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+}

@@ -1,0 +1,159 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import type { Attachment, JobInfo } from "../../shared/wire/rest.ts";
+import { formatBytes, formatCount } from "../ui/format.ts";
+import { shownName, shownText } from "../ui/shown-name.ts";
+import { CopyButton } from "./copy-button.tsx";
+import { useReading } from "./reading.ts";
+
+/** Characters and rows of a text that are shown; the file has all of it. */
+const shownChars = 20_000;
+const shownRows = 50;
+
+/** What the customer attached, the results as files, and the lines that fetch them. */
+export function Results({ job }: { job: JobInfo }): JSX.Element {
+  const path = `api/jobs/${job.id}`;
+  const { value: attachments = [] } = useReading<Attachment[]>(`${path}/attachments`, 5_000);
+  return (
+    <section class="card panel" aria-labelledby="results">
+      <div class="panel-head">
+        <h2 id="results">Results</h2>
+        <div class="action-list">
+          <a class="button small" href={`${path}/results?format=ndjson`} download>
+            NDJSON
+          </a>
+          <a class="button small" href={`${path}/results?format=msgpack`} download>
+            MessagePack
+          </a>
+        </div>
+      </div>
+      {attachments.map((attachment) => (
+        <Shown key={attachment.name} path={path} attachment={attachment} />
+      ))}
+      <details>
+        <summary>Fetch them from a program</summary>
+        {linesFor(job.id).map(([language, text]) => (
+          <div key={language} class="snippet">
+            <div class="panel-head">
+              <h3>{language}</h3>
+              <CopyButton text={text} />
+            </div>
+            <pre tabIndex={0}>{text}</pre>
+          </div>
+        ))}
+      </details>
+    </section>
+  );
+}
+
+function Shown({ path, attachment }: { path: string; attachment: Attachment }): JSX.Element {
+  const { name, type, size, at } = attachment;
+  // The time makes the address another one when the attachment was replaced.
+  const address = `${path}/attachments/${encodeURIComponent(name)}?at=${at}`;
+  return (
+    <figure class="attachment">
+      {type.startsWith("image/") ? (
+        // In an <img> nothing of an SVG runs or loads.
+        <img src={address} alt={`${shownName(name)}, as the customer attached it`} loading="lazy" />
+      ) : (
+        <TextOf address={address} isTable={type === "text/csv"} name={name} />
+      )}
+      <figcaption>
+        <a href={address} download={name}>
+          {shownName(name)}
+        </a>{" "}
+        <span class="muted">{formatBytes(size)}</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+function TextOf({
+  address,
+  isTable,
+  name,
+}: {
+  address: string;
+  isTable: boolean;
+  name: string;
+}): JSX.Element {
+  const text = useSignal("");
+  useEffect(() => {
+    fetch(address)
+      .then(async (reply) => void (text.value = reply.ok ? await reply.text() : ""))
+      .catch(() => undefined);
+  }, [address]);
+  const shown = shownText(text.value.slice(0, shownChars));
+  if (!isTable) return <pre tabIndex={0}>{shown}</pre>;
+  const rows = readCsv(shown);
+  const [head = [], ...body] = rows.slice(0, shownRows + 1);
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={shownName(name)}>
+      <table class="plain">
+        <thead>
+          <tr>
+            {head.map((cell, at) => (
+              <th key={at} scope="col">
+                {cell}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {body.map((row, at) => (
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={column}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > shownRows + 1 && <p class="muted">The first {formatCount(shownRows)} rows.</p>}
+    </div>
+  );
+}
+
+/** Rows of a table, separated by commas, with fields in quotes where they need them (RFC 4180). */
+export function readCsv(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  for (const [, quoted, plain = "", end = ""] of text.matchAll(
+    /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g,
+  )) {
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === ",") continue;
+    if (row.length > 1 || row[0] !== "") rows.push(row);
+    row = [];
+  }
+  return rows;
+}
+
+/** Lines of programs that fetch the results of a job. */
+export function linesFor(id: string): [string, string][] {
+  const server = new URL(".", location.href).href.replace(/\/$/, "");
+  return [
+    [
+      "TypeScript",
+      `import { connect } from "manyhands";
+
+const hands = await connect("${server}");
+for await (const outcome of hands.job("${id}")) console.log(outcome.index, outcome.output);
+await hands.close();`,
+    ],
+    [
+      "Python",
+      `import manyhands
+
+with manyhands.connect("${server}") as hands:
+    for outcome in hands.job("${id}"):
+        print(outcome.index, outcome.result())`,
+    ],
+    [
+      "curl",
+      `curl -H "Authorization: Bearer $MANYHANDS_TOKEN" -H "Accept: application/x-ndjson" \\
+  "${server}/api/jobs/${id}/results"`,
+    ],
+  ];
+}
