@@ -231,15 +231,17 @@ export class Api {
   /** What administrators did, newest first, up to `limit`. */
   async audit(limit: number): Promise<AuditEntry[]> {
     const entries: AuditEntry[] = [];
-    let cursor: string | undefined;
-    do {
+    for (let cursor: string | null = ""; cursor !== null && entries.length < limit;) {
       const most = Math.min(limit - entries.length, recordLimits.auditPage);
-      const path = `api/audit?limit=${most}${cursor === undefined ? "" : `&cursor=${cursor}`}`;
-      const page = await this.#ask({ method: "GET", path }, v.array(auditEntrySchema), (headers) => {
-        cursor = headers.get(nextCursorHeader) ?? undefined;
-      });
-      entries.push(...page);
-    } while (cursor !== undefined && entries.length < limit);
+      const path: string = `api/audit?limit=${most}${cursor === "" ? "" : `&cursor=${cursor}`}`;
+      const page: { next: string | null } = { next: null };
+      entries.push(
+        ...(await this.#ask({ method: "GET", path }, v.array(auditEntrySchema), (headers) => {
+          page.next = headers.get(nextCursorHeader);
+        })),
+      );
+      cursor = page.next;
+    }
     return entries;
   }
 

@@ -439,7 +439,7 @@ export const attachmentNameSchema = v.pipe(
   v.minLength(1),
   v.maxLength(100),
   // oxlint-disable-next-line eslint/no-control-regex -- Control characters are what is refused.
-  v.regex(/^[^\/\\\u0000-\u001f\u007f]+$/, "expected a file name without folders"),
+  v.regex(/^[^/\\\u0000-\u001f\u007f]+$/, "expected a file name without folders"),
   v.regex(/^(?!\.)/, "expected a name that does not begin with a dot"),
 );
 export const attachmentSchema = v.object({

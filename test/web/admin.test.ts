@@ -269,7 +269,7 @@ describe("a job's page", () => {
     await volunteer.goto(`http://localhost:${server.port}/?auto=1`);
     await page.bringToFront();
     await page.locator("::-p-xpath(//a[normalize-space()='picky job'])").click();
-    expect(page.url()).toMatch(new RegExp(`#/jobs/${id}$`));
+    await page.waitForFunction(`location.hash === "#/jobs/${id}"`);
     await untilText(page, /3 failed tasks[\s\S]*2 tasks the kernel threw[\s\S]*no particle[\s\S]*disk full/);
     await untilText(page, /Cost so far\s+\d+ CPU s[\s\S]*Slowest tasks[\s\S]*saw 9/);
     await press(page, "Retry these");
@@ -301,7 +301,7 @@ describe("a job's page", () => {
     expect((await attach("b.csv", 'shell,"f,sc"\n1,0.5\n2,"say ""hi"""\n')).status).toBe(200);
     const page = await openAdmin(server, "localhost");
     const asked: string[] = [];
-    page.on("request", (request) => asked.push(request.url()));
+    page.on("response", (response) => asked.push(response.url()));
     await signIn(page, server.token);
     await untilText(page, /with figures/);
     await page.goto(`http://localhost:${server.port}/admin#/jobs/${id}`);

@@ -108,7 +108,10 @@ function Tokens(): JSX.Element {
 function NewToken({ onMade }: { onMade: (token: CreatedToken) => void }): JSX.Element {
   const make = async (form: HTMLFormElement): Promise<void> => {
     const given = new FormData(form);
-    const text = (name: string): string => String(given.get(name) ?? "").trim();
+    const text = (name: string): string => {
+      const value = given.get(name);
+      return typeof value === "string" ? value.trim() : "";
+    };
     const made = await act("POST", "api/tokens", {
       role: text("role"),
       name: text("name"),

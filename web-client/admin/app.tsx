@@ -6,7 +6,7 @@ import { ConfirmDialog } from "./confirm.tsx";
 import { Jobs } from "./jobs.tsx";
 import { JobPage } from "./job-page.tsx";
 import { Notice, StaleBanner } from "./notice.tsx";
-import { place } from "./place.ts";
+import { place } from "./navigation.ts";
 import { Servers } from "./servers.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";

@@ -2,7 +2,8 @@ import { computed, effect, signal, untracked } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
 import { nextCursorHeader, type JobInfo } from "../../shared/wire/rest.ts";
 import { requestWhole } from "./api.ts";
-import { go, nothingAsked, place, type JobQuestion } from "./place.ts";
+import { go, place } from "./navigation.ts";
+import { nothingAsked, type JobQuestion } from "./place.ts";
 import { notice, signedIn } from "./state.ts";
 
 /** Rows of a page: a browser shows this many without a noticeable pause every second. */

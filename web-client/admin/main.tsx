@@ -1,7 +1,7 @@
 import { render } from "preact";
 import "./admin.css";
 import { App } from "./app.tsx";
-import { followAddress } from "./place.ts";
+import { followAddress } from "./navigation.ts";
 import { open } from "./state.ts";
 
 followAddress();

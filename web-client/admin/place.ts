@@ -1,4 +1,3 @@
-import { signal } from "@preact/signals";
 import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest.ts";
 
 /** The jobs that the person asked for. */
@@ -79,21 +78,4 @@ function readQuestion(query: URLSearchParams): JobQuestion {
 
 function isOneOf<T extends string>(all: readonly T[], text: string): text is T {
   return (all as readonly string[]).includes(text);
-}
-
-export const place = signal<Place>({ at: "overview", question: nothingAsked });
-
-/** Follows the address from now on. */
-export function followAddress(): void {
-  const read = (): void => void (place.value = readPlace(location.hash));
-  read();
-  addEventListener("hashchange", read);
-}
-
-/** Shows a place; `replace`: going back skips the one before. */
-export function go(to: Place, replace = false): void {
-  place.value = to;
-  const address = `${location.pathname}${location.search}${hashOf(to)}`;
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
 }
