@@ -32,6 +32,23 @@ class Mapping(LiveTest):
         self.assertEqual([outcome.seq for outcome in job.outcomes(after=290)], list(range(291, 301)))
         self.assertEqual(len(list(self.hands.job(job.id).outcomes(follow=False))), 300)
 
+    def test_attach_1_retry_1_attachments_and_chosen_failures(self):
+        kernel = "x => { if (x > 1) throw new Error(x === 2 ? 'disk full' : 'no ' + x); return x; }"
+        job = self.hands.map(kernel, [1, 2, 3], max_attempts=1, fail_fast=False)
+        with self.assertRaises(TaskFailedError):
+            job.gather()
+        self.assertEqual(job.requeue_failed(message="DISK"), 1)
+        self.assertEqual(job.attach("ä b.csv", "a,b\n1,2\n")["type"], "text/csv")
+        png = bytes.fromhex("89504e470d0a1a0a00")
+        self.assertEqual(job.attach("slice.png", bytearray(png))["size"], 9)
+        self.assertEqual([each["name"] for each in job.attachments()], ["slice.png", "ä b.csv"])
+        self.assertEqual(job.attachment("slice.png"), png)
+        with self.assertRaises(PlatformError) as refused:
+            job.attach("page.html", "<p>")
+        self.assertEqual(refused.exception.code, "UNSUPPORTED_TYPE")
+        job.detach("slice.png")
+        self.assertEqual(len(job.attachments()), 1)
+
     def test_py_2_values_come_back_as_the_kernel_got_them(self):
         rows = [row for row in vectors() if numpy is not None or not row["name"].endswith("Float16Array")]
         values = [manyhands.decode_value(bytes.fromhex(row["hex"])) for row in rows]

@@ -10,7 +10,7 @@ export const publicStyle = `
 :root { color-scheme: light dark; font: 17px/1.5 system-ui, sans-serif; }
 body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem; }
 h1 { font-size: 1.6rem; margin: 0 0 1.25rem; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: 1rem; margin: 0 0 2rem; }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1rem; margin: 0 0 2rem; }
 dl div { border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: 0.6rem; padding: 0.8rem 1rem; }
 dt { opacity: 0.75; font-size: 0.9rem; }
 dd { margin: 0; font-size: 1.6rem; font-variant-numeric: tabular-nums; }

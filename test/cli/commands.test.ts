@@ -48,6 +48,30 @@ function lines(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
+describe("manyhands requeue, attach, audit", () => {
+  it("[RETRY-1] [ATTACH-1] [AUDIT-1] retries chosen failures, attaches files, lists what was done", async () => {
+    const given = ["map", "fussy.ts", "--range", "0:3", "--max-attempts", "1", "--no-fail-fast", "--quiet"];
+    await manyhands([...given, "--name", "fussy", "--group", "cli"]);
+    const hands = await platform.connect();
+    const [{ id } = { id: "" }] = await hands.jobs({ group: "cli" });
+    expect((await manyhands(["retry", id, "--message", "other"])).out).toBe("0 tasks are queued again.\n");
+    expect((await manyhands(["requeue", "--group", "cli", "--message", "NOT one"])).out).toBe(
+      "1 tasks are queued again.\n",
+    );
+    expect((await manyhands(["requeue"])).err).toContain("--group");
+    await writeFile(join(folder, "shells.csv"), "shell,fsc\n1,0.9\n");
+    expect((await manyhands(["attach", id, "shells.csv"])).out).toContain("text/csv");
+    expect((await manyhands(["attachments", id, "--json"])).out).toContain("shells.csv");
+    expect((await manyhands(["attachments", id, "--remove", "shells.csv"])).out).toBe(
+      "Nothing is attached.\n",
+    );
+    const { out } = await manyhands(["audit", "--json"]);
+    const entries = JSON.parse(out) as { action: string; subject: string }[];
+    expect(entries[0]).toMatchObject({ action: "DELETE /api/jobs/{id}/attachments/{name}", subject: id });
+    expect((await manyhands(["jobs", "--sort", "failed", "--json"])).code).toBe(0);
+  });
+});
+
 describe("manyhands map", () => {
   it("writes a line of JSON for each result, in the order of the inputs when asked", async () => {
     const { code, out } = await manyhands(["map", "twice.ts", "--range", "0:5", "--ordered", "--quiet"]);

@@ -92,7 +92,8 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
     expect(await page.$eval(".failures pre", (pre) => pre.textContent)).toContain("Error: no particle");
     await untilText(page, /1 client\b[\s\S]*on Linux/);
 
-    await press(page, "Requeue");
+    await press(page, "Retry");
+    await press(page, "Retry them");
     await untilText(page, /ended with failures|running|waiting/);
     await untilText(page, /2 failed/);
     await press(page, "Delete");

@@ -272,7 +272,7 @@ function Audit(): JSX.Element {
                     </span>
                   )}
                 </th>
-                <td data-label="Detail" class="long-name">
+                <td data-label="Detail" class="wide long-name">
                   <bdi>{shownText(detail)}</bdi>
                   {refusal !== null && <span class="bad sub">refused: {refusal}</span>}
                 </td>
@@ -281,7 +281,9 @@ function Audit(): JSX.Element {
           </tbody>
         </table>
       )}
-      <p class="muted">The newest 100; `manyhands audit` lists more.</p>
+      <p class="muted">
+        The newest 100; <code>manyhands audit</code> lists more.
+      </p>
     </section>
   );
 }

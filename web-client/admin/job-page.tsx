@@ -15,6 +15,9 @@ import { Results } from "./results.tsx";
 import { act } from "./state.ts";
 import { Tile } from "./tiles.tsx";
 
+/** Slowest tasks that the page shows; the server tells more. */
+const slowestShown = 10;
+
 /** One job, at an address of its own. */
 export function JobPage({ id }: { id: string }): JSX.Element {
   const path = `api/jobs/${id}`;
@@ -147,7 +150,7 @@ function trustText({ verify, statement: { strangers } }: JobInfo, statement: str
 
 function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }): JSX.Element {
   const { value: found, again } = useReading<FailureGroups>(`api/jobs/${job.id}/failures`, 5_000);
-  const retry = async (body?: object): Promise<void> => {
+  const retry = async (body: object): Promise<void> => {
     await act("POST", `api/jobs/${job.id}/requeue-failed`, body);
     again();
     onRetried();
@@ -158,15 +161,6 @@ function FailedTasks({ job, onRetried }: { job: JobInfo; onRetried: () => void }
     <section class="card panel" aria-labelledby="failed">
       <div class="panel-head">
         <h2 id="failed">{plural(job.counts.failed, "failed task")}</h2>
-        {job.state !== "cancelled" && (
-          <DangerButton
-            label="Retry all failed"
-            title={`Retry ${plural(job.counts.failed, "failed task")}?`}
-            text="They are computed again, with all their attempts; what they failed with is forgotten. Outputs stay."
-            verb="Retry them"
-            yes={() => void retry()}
-          />
-        )}
       </div>
       {reason && (
         <p class="message">
@@ -279,7 +273,7 @@ function SlowestTasks({ job, cost }: { job: string; cost: JobCostInfo | undefine
           </tr>
         </thead>
         <tbody>
-          {cost.slowest.map(({ index, elapsedMs, client }) => (
+          {cost.slowest.slice(0, slowestShown).map(({ index, elapsedMs, client }) => (
             <tr key={index}>
               <th scope="row" data-label="Task">
                 <a href={hashOf({ at: "task", job, index })}>{formatCount(index)}</a>

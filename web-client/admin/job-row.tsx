@@ -116,14 +116,13 @@ export function Actions({ job }: { job: JobInfo }): JSX.Element {
         </button>
       )}
       {job.counts.failed > 0 && job.state !== "cancelled" && (
-        <button
-          type="button"
-          class="button small"
-          title="Gives the failed tasks another chance"
-          onClick={() => post("requeue-failed")}
-        >
-          Requeue
-        </button>
+        <DangerButton
+          label="Retry"
+          title={`Retry ${plural(job.counts.failed, "failed task")} of “${shownName(job.name)}”?`}
+          text="They are computed again, with all their attempts; what they failed with is forgotten. Outputs stay."
+          verb="Retry them"
+          yes={() => post("requeue-failed")}
+        />
       )}
       {active ? (
         <DangerButton

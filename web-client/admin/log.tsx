@@ -13,9 +13,9 @@ export interface LogLine {
 /** Lines shown, the newest. */
 const shownLines = 200;
 
-/** The newest lines that kernels wrote. */
+/** The newest lines that kernels wrote, the newest first. */
 export function Log({ lines, job }: { lines: readonly LogLine[]; job: string }): JSX.Element {
-  const shown = lines.slice(-shownLines);
+  const shown = lines.slice(-shownLines).toReversed();
   return (
     <section class="card panel" aria-labelledby="log">
       <h2 id="log">Log</h2>

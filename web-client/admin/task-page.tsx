@@ -115,7 +115,7 @@ function Runs({ task: { runs, leases } }: { task: TaskInfo }): JSX.Element {
                   {shortTime(elapsedMs)}
                   <span class="muted sub">{new Date(endedAt).toLocaleTimeString()}</span>
                 </td>
-                <td data-label="Outcome">
+                <td data-label="Outcome" class="wide">
                   {failure ? <bdi class="bad long-name">{shownText(failure.message)}</bdi> : "a result"}
                 </td>
               </tr>
