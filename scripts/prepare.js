@@ -13,6 +13,7 @@ const windows = process.platform === "win32";
 if (!installPackages(root)) process.exit(1);
 buildPages();
 if (process.argv.includes("--browser")) provideBrowser();
+if (process.argv.includes("--engines")) provideEngines();
 if (process.argv.includes("--tracer")) provideTracer();
 if (process.argv.includes("--s3")) provideS3();
 if (process.argv.includes("--postgres")) providePostgres();
@@ -62,6 +63,14 @@ function provideBrowser() {
   if (browserRuns()) return;
   installOnDebian("chromium");
   if (!browserRuns()) fail("No Chrome or Chromium could be installed.");
+}
+
+/** Tests of the pages run in Firefox and WebKit as well; where these are not installed they are skipped, and say so. */
+function provideEngines() {
+  if (process.platform !== "linux") return;
+  const commands = ["firefox-esr", "WebKitWebDriver", "Xvfb"];
+  if (commands.some((command) => !existsSync(join("/usr/bin", command))))
+    installOnDebian("firefox-esr", "webkit2gtk-driver", "xvfb");
 }
 
 /** Tests of flushes to disk watch system calls; without a tracer they are skipped, and say so. */

@@ -475,7 +475,6 @@ export const hostileVectors: readonly KernelVector[] = [
     "builtin without prefix": "await import('fs')",
     "import made by Function": "await new Function('return import(\"node:fs\")')()",
     "import made by eval": "await (0, eval)('import(\"node:fs\")')",
-    "import.meta.resolve": "import.meta.resolve?.('node:fs')",
   }),
   hostile("storage", {
     localStorage: "localStorage.setItem('x', '1') ?? 'written'",

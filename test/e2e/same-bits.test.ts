@@ -20,7 +20,8 @@ import {
   simdOutcomes,
 } from "../contract/portable-values.ts";
 import { launchBrowser } from "../support/browser.ts";
-import { engines, openPage, whySkipped } from "../support/engines.ts";
+import { engines, whySkipped } from "../support/browsers/engines.ts";
+import { launchEngine } from "../support/browsers/launch-engine.ts";
 import { readJob, readResults, submitJob } from "../support/jobs.ts";
 import { phantom } from "../support/phantom.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
@@ -126,8 +127,9 @@ describe.each(["node", "chromium", "firefox", "webkit"] as const)("Math of jobs 
       const server = await startServerProcess(await temporaryDirectory());
       if (kind === "node") await startClientProcess(server);
       else {
-        const page = await openPage(kind, `${server.url}/?auto=1`);
-        onTestFinished(() => page.close());
+        const browser = await launchEngine(kind);
+        onTestFinished(() => browser.close());
+        await (await browser.newTab()).open(`${server.url}/?auto=1`);
       }
       const outputOf = async (source: string, options: object): Promise<unknown> => {
         const id = await submitJob(server, source, [null], options);

@@ -36,9 +36,6 @@ async function openPage(server: { url: string }, query = "?auto=1"): Promise<Pag
   return page;
 }
 
-const computing = (server: RunningServerProcess): Promise<boolean> =>
-  readClients(server).then((clients) => clients.some(({ current }) => (current[0]?.progress ?? 0) > 0));
-
 const finished = (server: RunningServerProcess, id: string) => async (): Promise<boolean> =>
   (await readJob(server, id)).state === "finished";
 
@@ -109,50 +106,6 @@ describe("the volunteer page", () => {
     await page.waitForSelector("::-p-text(No work)");
     const browsers = (await readClients(server)).filter(({ kind }) => kind === "browser");
     expect(browsers).toMatchObject([{ connected: true, trusted: false }]);
-  });
-
-  test("?auto=1 on a lab's plain-HTTP origin, which is no secure context", async () => {
-    const server = await startServerProcess(await temporaryDirectory());
-    const id = await submitJob(server, slowSquareSource, slowInputs(4, 50));
-    const page = await openPage({ url: `http://${labHost}:${server.port}` });
-    expect(await page.evaluate("isSecureContext")).toBe(false);
-    await until(finished(server, id));
-    await expectAllOnce(server, id, squares(4));
-  });
-
-  test("[LEASE-4] a tab closed in mid-task: another client finishes at once what it held", async () => {
-    const server = await startServerProcess(await temporaryDirectory());
-    const id = await submitJob(server, slowSquareSource, [{ x: 5, ms: 3000 }], { maxAttempts: 1 });
-    const page = await openPage(server);
-    await until(() => computing(server));
-    await startClientProcess(server);
-    await page.close();
-    // maxAttempts is 1: if the closed tab counted as an attempt, the task would have failed.
-    await until(finished(server, id), 20_000);
-    await expectAllOnce(server, id, [25]);
-  });
-
-  test("[OUTBOX-1] a result finished while the server was away is delivered by the reloaded tab", async () => {
-    const data = await temporaryDirectory();
-    const server = await startServerProcess(data);
-    const source = `export default async (x, ctx) => {
-      ctx.log("started");
-      for (let i = 0; i < 100; i++) { ctx.progress(i / 100); await new Promise((go) => setTimeout(go, 25)); }
-      return x + 1;
-    }`;
-    // An audit would be a second start of the kernel.
-    const id = await submitJob(server, source, [41], { verify: "off" });
-    const page = await openPage(server);
-    await until(() => computing(server));
-    await server.kill();
-    await page.waitForFunction(String.raw`/Waiting for delivery\s+1/.test(document.body.innerText)`);
-    await page.goto("about:blank");
-    const again = await startServerProcess(data, ["--port", String(server.port)]);
-    await page.goto(`${again.url}/?auto=1`);
-    await until(finished(again, id));
-    await expectAllOnce(again, id, [42]);
-    // The log is the restarted server's own and shows no second start of the kernel.
-    expect(await request(again, "GET", `/api/jobs/${id}/logs`)).toEqual([]);
   });
 
   test("a checkpoint of a closed tab is where a node client goes on", async () => {

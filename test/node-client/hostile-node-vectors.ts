@@ -57,6 +57,7 @@ export const hostileNodeVectors: readonly KernelVector[] = [
       "(await (async () => {}).constructor('return process')()).pid",
     "process of a timer function": "setTimeout.constructor('return process')().pid",
     "process of console": "console.log.constructor('return process')().pid",
+    "import.meta.resolve": "import.meta.resolve?.('node:fs')",
     global: "global.process",
     require: "require('node:fs')",
     module: "module.children",

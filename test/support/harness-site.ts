@@ -4,31 +4,44 @@ import { launchBrowser } from "./browser.ts";
 import { startStaticServer, type StaticServer } from "./static-server.ts";
 import { buildWeb, type WebBuild } from "./web-build.ts";
 
-/** The pages with the harness of test/web, served to a browser. */
-interface HarnessSite {
-  readonly browser: Browser;
+/** The pages with the harness of test/web, served. */
+interface HarnessPages {
   readonly server: StaticServer;
+  /** Where the pages are. */
+  readonly build: WebBuild;
+}
+
+interface HarnessSite extends HarnessPages {
+  readonly browser: Browser;
+}
+
+/** Builds and serves the pages for all tests of a file. */
+export function useHarnessPages(): HarnessPages {
+  const pages = {} as { server: StaticServer; build: WebBuild };
+  beforeAll(async () => {
+    pages.build = await buildWeb("harness.page.ts");
+    pages.server = await startStaticServer(pages.build.directory);
+  });
+  afterAll(async () => {
+    await pages.server?.close();
+    await pages.build?.dispose();
+  });
+  return pages;
 }
 
 /**
- * Builds, serves and opens the pages for all tests of a file; browser contexts of a test end with the test.
+ * The same, opened in Chromium; browser contexts of a test end with the test.
  * @param options - of `launchBrowser`
  */
 export function useHarnessSite(options?: Parameters<typeof launchBrowser>[0]): HarnessSite {
-  const site = {} as { browser: Browser; server: StaticServer; build: WebBuild };
+  const site = useHarnessPages() as HarnessPages & { browser: Browser };
   beforeAll(async () => {
-    site.build = await buildWeb("harness.page.ts");
-    site.server = await startStaticServer(site.build.directory);
     site.browser = await launchBrowser(options);
   });
   afterEach(async () => {
     // Browsers put several of many open pages into one process.
     for (const context of site.browser.browserContexts().slice(1)) await context.close();
   });
-  afterAll(async () => {
-    await site.browser?.close();
-    await site.server?.close();
-    await site.build?.dispose();
-  });
+  afterAll(() => site.browser?.close());
   return site;
 }

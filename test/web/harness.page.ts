@@ -99,9 +99,12 @@ async function outcomeOf(
     ...(request.resume && { resume: toBytes(request.resume) }),
   };
   const ran = sandbox.run({ kernelSha256, seed: "seed", tasks: packTasks([task]) });
-  ran.catch(() => undefined);
+  const over = ran.then(
+    () => "ran" as const,
+    (error: Error) => ({ kind: "crash", reason: error.message }),
+  );
   const silence = new Promise<"hangs">((resolve) => setTimeout(() => resolve("hangs"), request.silentMs));
-  const first = await Promise.race([ran.then(() => "ran" as const), sandbox.ended, silence]);
+  const first = await Promise.race([over, sandbox.ended, silence]);
   if (first === "hangs") return { state: "hangs" };
   if (first !== "ran") return { state: "ended", kind: first.kind, message: first.reason };
   const outcome = reports.flatMap(({ finished }) => finished ?? [])[0]?.outcome;

@@ -1,10 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { openHarness } from "../support/browser.ts";
-import { engines, openPage, whySkipped, type Engine, type EnginePage } from "../support/engines.ts";
-import { useHarnessSite } from "../support/harness-site.ts";
+import type { Tab, TestBrowser } from "../support/browsers/browser.ts";
+import { engines, whySkipped } from "../support/browsers/engines.ts";
+import { launchEngine } from "../support/browsers/launch-engine.ts";
+import { useHarnessPages } from "../support/harness-site.ts";
 import { until } from "../support/processes.ts";
 
-const site = useHarnessSite({ isolateSandboxes: true });
+const pages = useHarnessPages();
 
 const memoryMb = 64;
 /** A buffer of 8 MiB that the system has to find memory for. */
@@ -36,29 +37,21 @@ const frugal = [
   ],
 ] as const;
 
-/** Chromium is that of the harness, which gives sandboxes a process of their own. */
-async function open(engine: Engine): Promise<EnginePage> {
-  if (engine !== "chromium") return openPage(engine, `http://localhost:${site.server.port}/harness.html`);
-  const page = await site.browser.newPage();
-  await openHarness(page, site.server.port);
-  return {
-    evaluate: async <T>(expression: string) => (await page.evaluate(expression)) as T,
-    close: () => page.close(),
-  };
-}
-
 for (const engine of ["chromium", "firefox", "webkit"] as const)
   describe.skipIf(!engines[engine])(
     `[KERNEL-7] the memory of a kernel in ${engine}${whySkipped(engine)}`,
     () => {
-      let page: EnginePage;
+      let browser: TestBrowser;
+      let page: Tab;
       const call = <T>(name: string, ...given: unknown[]): Promise<T> =>
         page.evaluate(`window.harness.${name}(...${JSON.stringify(given)})`);
       beforeAll(async () => {
-        page = await open(engine);
+        browser = await launchEngine(engine);
+        page = await browser.newTab();
+        await page.open(`http://localhost:${pages.server.port}/harness.html`);
         await until(() => page.evaluate("window.harness !== undefined"));
-        return () => page.close();
-      }, 60_000);
+        return () => browser.close();
+      });
 
       it.each(outgrowing)("ends its worker when it outgrows memoryMb: %s", async (_name, kernel) => {
         const source = `export default ${kernel}`;

@@ -48,8 +48,8 @@ async function jobOf(server: TestServer, id: string): Promise<Job> {
   return (await server.api("GET", `/api/jobs/${id}`)) as unknown as Job;
 }
 
-async function open(server: TestServer, host: string, path = "/", like?: Page): Promise<Page> {
-  const context = like?.browserContext() ?? (await browser.createBrowserContext());
+async function open(server: TestServer, host: string, path = "/"): Promise<Page> {
+  const context = await browser.createBrowserContext();
   const page = await context.newPage();
   await page.goto(`http://${host}:${server.port}${path}`);
   return page;
@@ -182,42 +182,6 @@ describe.each(["localhost", labHost])("the volunteer page on %s", (host) => {
     const { counts } = await jobOf(server, id);
     expect(counts.done).toBeGreaterThan(0);
     expect(counts.running).toBe(0);
-  });
-
-  it("lets one tab compute; the next takes over the moment that tab closes, and its task with it", async () => {
-    const server = await startTestServer();
-    const id = await submit(server, slow(1_500), [7]);
-    const first = await open(server, host, "/?auto=1");
-    await untilJob(server, id, ({ counts }) => counts.running === 1);
-    const second = await open(server, host, "/?auto=1", first);
-    await untilText(second, /Another tab of this browser is computing already/);
-    const closedAt = performance.now();
-    await first.close({ runBeforeUnload: false });
-    await untilJob(server, id, ({ state }) => state === "finished");
-    // Without a goodbye the task would wait for the grace time of 30 seconds.
-    expect(performance.now() - closedAt).toBeLessThan(15_000);
-    expect(await outputs(server, id)).toEqual([49]);
-  });
-
-  it("[OUTBOX-1] delivers after a reload what was finished while the server was away", async () => {
-    const server = await startTestServer({ graceMs: 60_000 });
-    // The wait is longer than the server may take to end.
-    const id = await submit(server, slow(6_000, "Date.now()"), [5], { math: "native" });
-    const page = await open(server, host, "/?auto=1");
-    // Progress shows that the kernel has been fetched and runs.
-    await untilText(page, /squares\s+\d+ %/);
-    const { dataDirectory, port } = server;
-    await server.close();
-    await page.waitForFunction("document.body.innerText.includes('Waiting for delivery')", { polling: 50 });
-    const again = await startTestServer({ dataDirectory, port, graceMs: 60_000 });
-    const restartedAt = Date.now();
-    await page.reload();
-    await untilJob(again, id, ({ state }) => state === "finished");
-    // The result is the earlier one, not one of a second run.
-    const [finishedAt] = await outputs(again, id);
-    expect(finishedAt).toBeLessThan(restartedAt);
-    const { counts } = await jobOf(again, id);
-    expect(counts.done).toBe(1);
   });
 });
 

@@ -1,13 +1,8 @@
-import type { Page } from "puppeteer";
-import { beforeAll, describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
-import { origins, type Origin } from "../contract/cached-reads.ts";
-import { dataVectors, kernelVectors, type KernelVector } from "../contract/kernel-vectors.ts";
-import { callHarness, labHost, openHarness } from "../support/browser.ts";
-import { useHarnessSite } from "../support/harness-site.ts";
-
-// A worker out of memory crashes the process of its frame, which small heaps make quick.
-const site = useHarnessSite({ isolateSandboxes: true, args: ["--js-flags=--max-old-space-size=128"] });
+import type { Tab } from "../support/browsers/browser.ts";
+import type { Origin } from "./cached-reads.ts";
+import type { KernelVector } from "./kernel-vectors.ts";
 
 interface Outcome {
   readonly state: string;
@@ -20,35 +15,14 @@ interface Outcome {
   readonly log: readonly string[];
 }
 
-describe("kernel vectors in the browser's sandbox", () => {
-  let page: Page;
-  beforeAll(async () => {
-    page = await site.browser.newPage();
-    await openHarness(page, site.server.port, labHost);
-  });
+/** Runs a vector in the harness page of a tab, and compares the outcome. @param origin - where its blobs come from */
+export async function checkVector(tab: Tab, vector: KernelVector, origin?: Origin): Promise<void> {
+  check(vector, await run(tab, vector, origin));
+}
 
-  it.each(kernelVectors.map((vector) => [vector.name, vector] as const))("%s", async (_name, vector) => {
-    check(vector, await run(page, vector));
-  });
-
-  describe.each(origins)("with blobs from %s", (origin) => {
-    it.each(dataVectors.map((vector) => [vector.name, vector] as const))("%s", async (_name, vector) => {
-      // A page of its own for each, whose cache holds nothing of the others.
-      const context = await site.browser.createBrowserContext();
-      try {
-        const fresh = await context.newPage();
-        await openHarness(fresh, site.server.port, labHost);
-        check(vector, await run(fresh, vector, origin));
-      } finally {
-        await context.close();
-      }
-    });
-  });
-});
-
-async function run(page: Page, vector: KernelVector, origin?: Origin): Promise<Outcome> {
+function run(tab: Tab, vector: KernelVector, origin?: Origin): Promise<Outcome> {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-  return callHarness<Outcome>(page, "vector", {
+  const request = {
     source: vector.source,
     input: text(vector.inputBytes ?? encodeValue(vector.input)),
     ...(vector.resume !== undefined && { resume: text(encodeValue(vector.resume)) }),
@@ -56,12 +30,14 @@ async function run(page: Page, vector: KernelVector, origin?: Origin): Promise<O
     ...(origin && { origin }),
     blobs: (vector.blobs ?? []).map(text),
     silentMs: vector.expect.state === "hangs" ? 500 : 45_000,
-  });
+  };
+  return tab.evaluate(`window.harness.vector(${JSON.stringify(request)})`);
 }
 
 function check({ expect: wanted }: KernelVector, found: Outcome): void {
   const value = (encoded: string | undefined): Value =>
     encoded === undefined ? undefined : decodeValue(new Uint8Array(Buffer.from(encoded, "base64")));
+  if (wanted.state === "survives") return;
   expect(found).toMatchObject({ state: wanted.state });
   if (wanted.state === "done") expect(value(found.output)).toEqual(wanted.output);
   if (wanted.state === "failed") {

@@ -1,0 +1,3 @@
+import { testPagesIn } from "../contract/browser.ts";
+
+testPagesIn("webkit");

@@ -1,0 +1,219 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { labHost } from "../support/browser.ts";
+import { button, type Tab, type TestBrowser } from "../support/browsers/browser.ts";
+import { engines, whySkipped, type Engine } from "../support/browsers/engines.ts";
+import { launchEngine } from "../support/browsers/launch-engine.ts";
+import { useHarnessPages } from "../support/harness-site.ts";
+import {
+  expectAllOnce,
+  readClients,
+  readJob,
+  request,
+  slowInputs,
+  slowSquareSource,
+  squares,
+  submitJob,
+} from "../support/jobs.ts";
+import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
+import { startTestServer } from "../support/server.ts";
+import { startStaticServer } from "../support/static-server.ts";
+import { checkVector } from "./browser-vectors.ts";
+import { origins } from "./cached-reads.ts";
+import { escapes } from "./escapes.ts";
+import { dataVectors, hostileVectors, kernelVectors } from "./kernel-vectors.ts";
+
+/** An origin that browsers trust, and one of a lab on plain HTTP, which is no secure context. */
+const hosts = ["localhost", labHost] as const;
+
+/** What the pages promise in a browser of any engine. */
+export function testPagesIn(engine: Engine): void {
+  describe.skipIf(!engines[engine])(`the pages in ${engine}${whySkipped(engine)}`, () => {
+    const pages = useHarnessPages();
+    let browser: TestBrowser;
+    beforeAll(async () => {
+      browser = await launchEngine(engine);
+    });
+    afterAll(() => browser?.close());
+
+    /** Opens a tab for the time of a test. */
+    const open = async (url: string, within = browser): Promise<Tab> => {
+      const tab = await within.newTab();
+      onTestFinished(() => tab.close());
+      await tab.open(url);
+      return tab;
+    };
+
+    describe("[BROWSER-1] kernels", () => {
+      let tab: Tab;
+      beforeAll(async () => {
+        tab = await browser.newTab();
+        await openHarness(tab, pages.server.port);
+        return () => tab.close();
+      });
+
+      test.each(kernelVectors.map((vector) => [vector.name, vector] as const))("%s", (_name, vector) =>
+        checkVector(tab, vector),
+      );
+
+      describe.each(origins)("with blobs from %s", (origin) => {
+        test.each(dataVectors.map((vector) => [vector.name, vector] as const))(
+          "%s",
+          async (_name, vector) => {
+            // An origin of its own has a cache that holds nothing of the others.
+            const server = await startStaticServer(pages.build.directory);
+            onTestFinished(() => server.close());
+            await openHarness(tab, server.port);
+            await checkVector(tab, vector, origin);
+          },
+        );
+      });
+    });
+
+    describe.each(hosts)("[BROWSER-2] hostile kernels on %s", (host) => {
+      let tab: Tab;
+      beforeAll(async () => {
+        tab = await browser.newTab();
+        await openHarness(tab, pages.server.port, host);
+        // The first sandbox fetches its page.
+        await tab.evaluate("window.harness.once('export default () => 1')");
+        return () => tab.close();
+      });
+
+      test("reach nothing of their own server", async () => {
+        const { port, requests } = pages.server;
+        const before = requests.length;
+        const arrived = (): string[] => requests.slice(before).filter((line) => line !== "GET /favicon.svg");
+        await expectNoEscape(tab, host, port);
+        // Without the policies the first request would have arrived long before the last attempt ended.
+        expect(arrived()).toEqual([]);
+        // The page itself reaches it.
+        await tab.evaluate("fetch('/stolen').then(({ status }) => status)");
+        expect(arrived()).toEqual(["GET /stolen"]);
+      });
+
+      test("reach no other server", async () => {
+        const other = await countConnections();
+        await expectNoEscape(tab, host, other.port);
+        for (const vector of hostileVectors)
+          await checkVector(tab, { ...vector, input: `http://${host}:${other.port}` });
+        expect(other.connections()).toBe(0);
+        await fetch(`http://127.0.0.1:${other.port}/`).catch(() => undefined);
+        expect(other.connections()).toBe(1);
+      });
+    });
+
+    test("[BROWSER-3] compute on plain HTTP, which is no secure context", async () => {
+      const server = await startTestServer();
+      const id = await submitJob(server, slowSquareSource, slowInputs(4, 50));
+      const tab = await open(`http://${labHost}:${server.port}/?auto=1`);
+      expect(await tab.evaluate("isSecureContext")).toBe(false);
+      await until(finished(server, id));
+      await expectAllOnce(server, id, squares(4));
+    });
+
+    test("[BROWSER-3] compute in a private window, and go on after a reload", async () => {
+      const server = await startTestServer();
+      const hidden = await launchEngine(engine, { private: true });
+      onTestFinished(() => hidden.close());
+      const tab = await open(`http://${labHost}:${server.port}/`, hidden);
+      await tab.click(button("Start computing"));
+      for (const count of [1, 2]) {
+        const id = await submitJob(server, slowSquareSource, slowInputs(count, 50));
+        await until(finished(server, id));
+        await expectAllOnce(server, id, squares(count));
+        await tab.open(`http://${labHost}:${server.port}/?auto=1`);
+      }
+    });
+
+    test("[LEASE-4] a tab closed in mid-task: another client finishes at once what it held", async () => {
+      const server = await startTestServer();
+      const id = await submitJob(server, slowSquareSource, [{ x: 5, ms: 1000 }], { maxAttempts: 1 });
+      const tab = await open(`${server.url}/?auto=1`);
+      await until(() => computing(server));
+      await tab.close();
+      await startClientProcess(server);
+      // maxAttempts is 1: if the closed tab counted as an attempt, the task would have failed.
+      await until(finished(server, id), 20_000);
+      await expectAllOnce(server, id, [25]);
+    });
+
+    test("[OUTBOX-1] a result finished while the server was away is delivered by the reloaded tab, once", async () => {
+      const data = await temporaryDirectory();
+      const server = await startServerProcess(data);
+      const source = `export default async (x, ctx) => {
+        ctx.log("started");
+        for (let i = 0; i < 50; i++) { ctx.progress(i / 50); await new Promise((go) => setTimeout(go, 25)); }
+        return x + 1;
+      }`;
+      // An audit would be a second start of the kernel.
+      const id = await submitJob(server, source, [41], { verify: "off" });
+      const tab = await open(`http://${labHost}:${server.port}/?auto=1`);
+      await until(() => computing(server));
+      await server.kill();
+      await until(async () => /Waiting for delivery\s+1/.test(await tab.text()));
+      await tab.open("about:blank");
+      const again = await startServerProcess(data, ["--port", String(server.port)]);
+      await tab.open(`http://${labHost}:${server.port}/?auto=1`);
+      await until(finished(again, id));
+      await expectAllOnce(again, id, [42]);
+      // The log is the restarted server's own and shows no second start of the kernel.
+      expect(await request(again, "GET", `/api/jobs/${id}/logs`)).toEqual([]);
+    });
+
+    test.each(hosts)(
+      "[BROWSER-4] of two tabs on %s one computes; the other takes over when it closes",
+      async (host) => {
+        const server = await startTestServer();
+        const id = await submitJob(server, slowSquareSource, [{ x: 7, ms: 1500 }], { verify: "off" });
+        const first = await open(`http://${host}:${server.port}/?auto=1`);
+        await until(() => computing(server));
+        const second = await open(`http://${host}:${server.port}/?auto=1`);
+        await until(async () =>
+          (await second.text()).includes("Another tab of this browser is computing already"),
+        );
+        const closedAt = performance.now();
+        await first.close();
+        await until(finished(server, id));
+        // Without a goodbye the task would wait for the grace time of 30 seconds.
+        expect(performance.now() - closedAt).toBeLessThan(15_000);
+        await expectAllOnce(server, id, [49]);
+      },
+    );
+  });
+}
+
+type Address = Parameters<typeof readClients>[0];
+
+const computing = async (server: Address): Promise<boolean> =>
+  (await readClients(server)).some(({ current }) => (current[0]?.progress ?? 0) > 0);
+
+const finished = (server: Address, id: string) => async (): Promise<boolean> =>
+  (await readJob(server, id)).state === "finished";
+
+async function openHarness(tab: Tab, port: number, host: string = labHost): Promise<void> {
+  await tab.open(`http://${host}:${port}/harness.html`);
+  await until(() => tab.evaluate("window.harness !== undefined"));
+}
+
+async function expectNoEscape(tab: Tab, host: string, port: number): Promise<void> {
+  const where = { url: `http://${host}:${port}/stolen`, ws: `ws://${host}:${port}/stolen` };
+  const { output } = await tab.evaluate<{ output: Record<string, string> }>(
+    `window.harness.once(${JSON.stringify(escapes)}, ${JSON.stringify(where)})`,
+  );
+  expect(Object.entries(output).filter(([, how]) => !how.startsWith("blocked"))).toEqual([]);
+  expect(Object.keys(output).length).toBeGreaterThan(25);
+}
+
+/** Listens for the time of a test, and counts connections of any protocol. */
+async function countConnections(): Promise<{ port: number; connections(): number }> {
+  let count = 0;
+  const server = createServer((socket) => {
+    count++;
+    socket.destroy();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, connections: () => count };
+}
