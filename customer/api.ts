@@ -44,6 +44,7 @@ import {
   type TokenInfo,
   type UsageInfo,
 } from "../shared/wire/rest.ts";
+import { whySchema, type Why } from "../shared/wire/why.ts";
 import { version } from "../shared/version.ts";
 import type { HttpClient, Request } from "./http.ts";
 
@@ -94,6 +95,17 @@ export class Api {
 
   capacity(): Promise<Capacity> {
     return this.#ask({ method: "GET", path: "api/capacity" }, capacitySchema);
+  }
+
+  /** @param of - a job's or a client's id; of the server when absent */
+  why(of?: { readonly job: string } | { readonly client: string }): Promise<Why> {
+    const path =
+      of === undefined
+        ? "api/why"
+        : "job" in of
+          ? `api/jobs/${encodeURIComponent(of.job)}/why`
+          : `api/clients/${encodeURIComponent(of.client)}/why`;
+    return this.#ask({ method: "GET", path }, whySchema);
   }
 
   clients(): Promise<ClientInfo[]> {

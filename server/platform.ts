@@ -17,6 +17,7 @@ import type {
   UsageInfo,
   Verify,
 } from "../shared/wire/rest.ts";
+import type { Why } from "../shared/wire/why.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { PageSize } from "./page-size.ts";
 import type { ClientUpload } from "./dispatch/client-uploads.ts";
@@ -183,4 +184,11 @@ export interface Platform {
   /** @param of - of several servers: all, or this one's clients, leases and rate; all by default */
   status(of?: "all" | "own"): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;
+
+  /** Why no task is computed (SPEC.md [WHY-1]), at all servers by default. */
+  why(of?: "all" | "own"): Promise<Why>;
+  /** @throws PlatformError NOT_FOUND */
+  whyJob(id: JobId, of?: "all" | "own"): Promise<Why>;
+  /** @throws PlatformError NOT_FOUND for a client that is not, and was not lately, connected */
+  whyClient(id: string, of?: "all" | "own"): Promise<Why>;
 }

@@ -38,6 +38,7 @@ import { TaskReader } from "./task-reader.ts";
 import { Teller } from "./told.ts";
 import { untilDone } from "./until-done.ts";
 import { readUsage } from "./usage.ts";
+import { Whys } from "./why/whys.ts";
 
 /** Clients have this long to come back after a restart before their tasks are leased again. */
 const rejoinMs = 2500;
@@ -100,6 +101,7 @@ export class LocalPlatform implements Platform {
   readonly #status: Status;
   readonly #history: RunHistory;
   readonly #tasks: TaskReader;
+  readonly #whys: Whys;
 
   private constructor(parts: Parts, earlier: EarlierState) {
     const {
@@ -218,6 +220,7 @@ export class LocalPlatform implements Platform {
       damaged,
     });
     this.#tasks = new TaskReader({ store, scheduler, registry, jobs, history });
+    this.#whys = new Whys({ store, scheduler, registry, jobs, bans: this.#bans, directory });
     store.onDependents((row) => this.#jobs.takeUp(row));
     store.onFed((row) => this.#jobs.takeFed(row));
     store.onQuota((customer, full) => {
@@ -428,4 +431,8 @@ export class LocalPlatform implements Platform {
   };
   status: Platform["status"] = (of) => this.#status.status(of);
   snapshot: Platform["snapshot"] = () => this.#status.snapshot();
+
+  why: Platform["why"] = (of) => this.#whys.server(of);
+  whyJob: Platform["whyJob"] = (id, of) => this.#whys.job(id, of);
+  whyClient: Platform["whyClient"] = (id, of) => this.#whys.client(id, of);
 }

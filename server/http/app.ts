@@ -41,6 +41,7 @@ import { taskRoutes } from "./routes/tasks.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { upkeepRoutes } from "./routes/upkeep.ts";
 import { usageRoutes } from "./routes/usage.ts";
+import { whyRoutes } from "./routes/why.ts";
 import { knownHosts, refuseHost, type KnowsHosts } from "../access/known-hosts.ts";
 import { signInGroup } from "./sign-in-cookie.ts";
 import { isPageOf, isSameOrigin } from "../access/same-origin.ts";
@@ -101,6 +102,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...signInRoutes(parts),
     ...statusRoutes(parts, metrics, streams),
     ...upkeepRoutes(parts, streams),
+    ...whyRoutes(parts),
     ...pythonRoutes(),
   };
   app.options(transferPath, answerPreflight);

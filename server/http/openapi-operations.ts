@@ -363,6 +363,12 @@ export const operations: Record<RouteName, Operation> = {
       200: { description: "The lines.", content: { "application/x-ndjson": { of: "JobProgress" } } },
     },
   },
+  "GET /api/jobs/{id}/why": {
+    id: "whyJob",
+    summary: "Why no task of a job is computed, or only slow ones",
+    query: serversQuery,
+    replies: ok("Why"),
+  },
   "POST /api/groups/{group}/cancel": {
     id: "cancelGroup",
     summary: "Cancel every job of a group that has not ended",
@@ -502,6 +508,12 @@ export const operations: Record<RouteName, Operation> = {
     bodyRequired: false,
     replies: done,
   },
+  "GET /api/clients/{id}/why": {
+    id: "whyClient",
+    summary: "Why a client has no task",
+    query: serversQuery,
+    replies: ok("Why"),
+  },
   "GET /api/bans": { id: "listBans", summary: "Bans, oldest first", replies: ok("BanInfo", true) },
   "DELETE /api/bans/{subject}": { id: "liftBan", summary: "Lift a ban", replies: done },
   "GET /api/tokens": {
@@ -522,6 +534,13 @@ export const operations: Record<RouteName, Operation> = {
     summary: "Clients by kind, slots, busy slots, measured and expected tasks a second",
     query: serversQuery,
     replies: ok("Capacity"),
+  },
+  "GET /api/why": {
+    id: "why",
+    summary: "Why no task is computed",
+    description: "At most the 200 newest open jobs are looked at.",
+    query: serversQuery,
+    replies: ok("Why"),
   },
   "POST /api/scrub": {
     id: "scrub",

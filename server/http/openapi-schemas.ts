@@ -37,6 +37,7 @@ import {
   tokenInfoSchema,
   usageSchema,
 } from "../../shared/wire/rest.ts";
+import { whySchema } from "../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
 import { banSchema } from "./routes/clients.ts";
@@ -68,6 +69,7 @@ export const sent = {
   Client: clientInfoSchema,
   BanInfo: banInfoSchema,
   Capacity: capacitySchema,
+  Why: whySchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
   Usage: usageSchema,

@@ -19,6 +19,7 @@ const adminOnly: RouteName[] = [
   "DELETE /api/tokens/{id}",
   "POST /api/clients/{id}/disconnect",
   "POST /api/clients/{id}/ban",
+  "GET /api/clients/{id}/why",
   "GET /api/bans",
   "DELETE /api/bans/{subject}",
   "GET /api/events",

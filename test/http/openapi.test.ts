@@ -188,6 +188,7 @@ describe("real replies fit the document", () => {
     expect(await followed).toMatchObject([{ state: "snapshot" }, { state: "current" }, { state: "end" }]);
     await ask("GET /api/jobs/{id}", at);
     await ask("GET /api/jobs/{id}/progress", `${at}/progress`);
+    await ask("GET /api/jobs/{id}/why", `${at}/why`);
     await ask("GET /api/jobs", "/api/jobs");
     await ask("POST /api/jobs", "/api/jobs", json({ kernel, group: "a group", after: [job.id] }));
     await ask("GET /api/jobs", "/api/jobs?group=a%20group");
@@ -239,6 +240,8 @@ describe("real replies fit the document", () => {
     const client = server.client();
     await createJob(server, { inputs: [1] });
     await ask("GET /api/clients", "/api/clients");
+    await ask("GET /api/clients/{id}/why", `/api/clients/${client.id}/why`);
+    await ask("GET /api/why", "/api/why");
     await ask("POST /api/clients/{id}/disconnect", `/api/clients/${client.id}/disconnect`);
     await ask("POST /api/clients/{id}/ban", `/api/clients/${client.id}/ban`, json({ reason: "noise" }));
     await ask("GET /api/bans", "/api/bans");
