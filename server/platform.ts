@@ -17,6 +17,7 @@ import type {
   UsageInfo,
   Verify,
 } from "../shared/wire/rest.ts";
+import type { Attempts } from "../shared/wire/attempts.ts";
 import type { Why } from "../shared/wire/why.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { PageSize } from "./page-size.ts";
@@ -184,6 +185,12 @@ export interface Platform {
   /** @param of - of several servers: all, or this one's clients, leases and rate; all by default */
   status(of?: "all" | "own"): Promise<ServerStatus>;
   snapshot(): Promise<Snapshot>;
+
+  /**
+   * Attempts of clients of this server that ended since the `after`-th of a life of the server, and those that run.
+   * @param life - undefined, or another than the present one: from the oldest attempt on
+   */
+  attempts(life: string | undefined, after: number): Attempts;
 
   /** Why no task is computed (SPEC.md [WHY-1]), at all servers by default. */
   why(of?: "all" | "own"): Promise<Why>;

@@ -77,6 +77,7 @@ export const rules = {
   "GET /api/why": customers,
   "POST /api/scrub": admin,
   "POST /api/backup": admin,
+  "GET /api/attempts": admin,
   "GET /api/events": admin,
   "POST /api/sign-in": "open",
   "GET /api/sign-in": "open",

@@ -5,6 +5,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
 import type { Joining, ConnectionServices } from "../sockets/client-gate.ts";
+import type { AttemptRing } from "./attempts/attempt-ring.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { ClientConnection } from "../sockets/connection.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -27,6 +28,7 @@ export class ClientMessages {
   readonly #watch: JobWatch;
   readonly #precaches: Precaches;
   readonly #history: RunHistory;
+  readonly #attempts: AttemptRing;
   readonly #log: Logger;
   /** Called with a client that joined with leases from elsewhere. */
   onMoved: ((client: ClientId) => void) | undefined;
@@ -40,6 +42,7 @@ export class ClientMessages {
     watch: JobWatch,
     precaches: Precaches,
     history: RunHistory,
+    attempts: AttemptRing,
     log: Logger,
   ) {
     this.#dispatcher = dispatcher;
@@ -48,6 +51,7 @@ export class ClientMessages {
     this.#watch = watch;
     this.#precaches = precaches;
     this.#history = history;
+    this.#attempts = attempts;
     this.#log = log;
   }
 
@@ -159,25 +163,36 @@ export class ClientMessages {
     return leaseOf(task, client) !== undefined;
   }
 
-  /** Notes task times for the expected throughput and the costs: of leased tasks only, within the bounds of the server's clock. */
-  #noteTimes(client: ClientId, { job, results }: Results): void {
-    const tasks = this.#dispatcher.scheduler.state.jobs.get(job)?.tasks;
-    if (!tasks) return;
+  /**
+   * Notes task times for the expected throughput and the costs, and attempts for the task stream and the pages of tasks: of leased tasks only,
+   * within the bounds of the server's clock.
+   */
+  #noteResults(client: ClientId, { job: id, results }: Results): void {
+    const { scheduler } = this.#dispatcher;
+    const job = scheduler.state.jobs.get(id);
+    if (!job) return;
     const now = performance.now();
     const done: number[] = [];
-    const times = results.map(({ index, outcome, elapsedMs }) => {
-      const lease = leaseOf(tasks.get(index), client);
-      if (!lease) return undefined;
+    const times = new Float64Array(results.length).fill(NaN);
+    const attempts = this.#attempts;
+    const slots = scheduler.client(client)?.slots ?? 1;
+    attempts.begin(client, this.#registry, slots, job.info.descriptor, now);
+    for (let at = results.length - 1; at >= 0; at--) {
+      const { index, outcome, elapsedMs } = results[at]!;
+      const lease = leaseOf(job.tasks.get(index), client);
+      if (!lease) continue;
       const ms = boundedMs(elapsedMs, now - lease.leasedAt, lease.rounds);
+      times[at] = ms;
       if (outcome.state === "done") done.push(ms);
-      return ms;
-    });
+      attempts.ended(index, ms, outcome.state, isCheck(lease.task));
+    }
+    attempts.end();
     this.#registry.computed(client, done);
-    this.#history.add(job, client, this.#registry.name(client), results, times);
+    this.#history.add(id, client, this.#registry.name(client), results, times);
   }
 
   #receiveResults(client: ClientId, message: Results): Promise<void> | undefined {
-    this.#noteTimes(client, message);
+    this.#noteResults(client, message);
     const { job } = message;
     const results = message.results.some(isUnreadable) ? message.results.map(readable) : message.results;
     if (!results.some(namesBlobs)) {
@@ -211,6 +226,11 @@ export class ClientMessages {
     }
     return checked;
   }
+}
+
+/** Whether an attempt of the task verifies results of others. */
+export function isCheck({ audit, opinions }: Task): boolean {
+  return audit !== undefined || (opinions?.length ?? 0) > 0;
 }
 
 function leaseOf(task: Task | undefined, client: ClientId): Lease | undefined {

@@ -9,11 +9,13 @@ import { isShared } from "../store/open.ts";
 import type { News as StoreNews } from "../store/shared-store.ts";
 import type { JobRow, ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { version } from "../../shared/version.ts";
+import type { Lease } from "../scheduler/state.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import { isPastKeeping } from "./retention.ts";
 import { joinCapacities } from "./capacity.ts";
+import { AttemptRing, type RunningAttempt } from "./attempts/attempt-ring.ts";
 import { ClientBans } from "./client-bans.ts";
-import { ClientMessages } from "./client-messages.ts";
+import { ClientMessages, isCheck } from "./client-messages.ts";
 import { ClientReads } from "./client-reads.ts";
 import { ClientRegistry } from "./client-registry.ts";
 import { ClientUploads } from "./client-uploads.ts";
@@ -102,6 +104,7 @@ export class LocalPlatform implements Platform {
   readonly #history: RunHistory;
   readonly #tasks: TaskReader;
   readonly #whys: Whys;
+  readonly #attempts: AttemptRing;
 
   private constructor(parts: Parts, earlier: EarlierState) {
     const {
@@ -125,6 +128,7 @@ export class LocalPlatform implements Platform {
     const { graceMs, quarantineAfter, speculate } = options;
     const holdUntil = isRestart ? performance.now() + Math.min(rejoinMs, graceMs) : 0;
     const believeUntil = isRestart ? performance.now() + believeMs : 0;
+    const attempts = new AttemptRing();
     const dispatcher = new Dispatcher({
       store,
       log,
@@ -140,6 +144,10 @@ export class LocalPlatform implements Platform {
           : 1 + Math.max(0, ...windows.map(({ number }) => number)),
         standings,
         shared: isShared(store),
+        onUnfinished: (lease, end) => {
+          const slots = dispatcher.scheduler.client(lease.client)?.slots ?? 1;
+          attempts.unfinished(runningAttempt(lease), this.#registry, slots, end, performance.now());
+        },
       },
       readBlob,
       listener: {
@@ -177,6 +185,7 @@ export class LocalPlatform implements Platform {
       },
     });
     const { scheduler, connections } = dispatcher;
+    this.#attempts = attempts;
     this.#uploads = new ClientUploads(store, scheduler);
     const blobs = new KnownBlobs(store, this.#uploads);
     this.dispatcher = dispatcher;
@@ -196,6 +205,7 @@ export class LocalPlatform implements Platform {
       watch,
       this.#precaches,
       history,
+      attempts,
       log,
     );
     if (teller) this.#messages.onMoved = (client) => teller.moved(client);
@@ -432,7 +442,25 @@ export class LocalPlatform implements Platform {
   status: Platform["status"] = (of) => this.#status.status(of);
   snapshot: Platform["snapshot"] = () => this.#status.snapshot();
 
+  attempts: Platform["attempts"] = (life, after) => {
+    const running: RunningAttempt[] = [];
+    for (const { info, slots, leases } of this.dispatcher.scheduler.state.clients.values()) {
+      if (leases.size === 0) continue;
+      this.#attempts.note(info.id, this.#registry, slots);
+      let shown = 0;
+      for (const lease of leases)
+        if (shown++ < slots) running.push(runningAttempt(lease));
+        else break;
+    }
+    return this.#attempts.read(life, after, running, performance.now());
+  };
+
   why: Platform["why"] = (of) => this.#whys.server(of);
   whyJob: Platform["whyJob"] = (id, of) => this.#whys.job(id, of);
   whyClient: Platform["whyClient"] = (id, of) => this.#whys.client(id, of);
+}
+
+function runningAttempt({ task, client, leasedAt }: Lease): RunningAttempt {
+  const { job, index } = task;
+  return { job: job.info.descriptor, client, index, leasedAt, isCheck: isCheck(task) };
 }

@@ -47,26 +47,28 @@ export class RunHistory {
     this.#failed = failed;
   }
 
-  /** @param times - of the runs, in the order of the results; undefined where the client had no lease */
+  /** @param times - of the runs in ms, in the order of the results; NaN where the client had no lease */
   add(
     job: JobId,
     client: ClientId,
     name: string,
     results: readonly TaskResult[],
-    times: readonly (number | undefined)[],
+    times: Float64Array,
   ): void {
     const cost = this.#costOf(job);
     const numbers = new Float64Array(results.length * 3);
     let failures: Map<number, TaskResultFailure> | undefined;
-    results.forEach(({ index, attempt, outcome }, at) => {
-      const elapsedMs = times[at];
-      numbers.set([index, attempt, elapsedMs ?? NaN], at * 3);
+    for (const [at, { index, attempt, outcome }] of results.entries()) {
+      const elapsedMs = times[at]!;
+      numbers[at * 3] = index;
+      numbers[at * 3 + 1] = attempt;
+      numbers[at * 3 + 2] = elapsedMs;
       if (outcome.state === "failed") (failures ??= new Map()).set(at, outcome.failure);
-      if (elapsedMs === undefined) return;
+      if (Number.isNaN(elapsedMs)) continue;
       cost.computedMs += elapsedMs;
       cost.attempts++;
       noteSlow(cost.slowest, index, elapsedMs, name);
-    });
+    }
     this.#recent.push({ job, client, name, at: Date.now(), numbers, failures });
     this.#recentCount += results.length;
     while (this.#recentCount > runsKept) this.#recentCount -= this.#recent.shift()!.numbers.length / 3;

@@ -542,6 +542,26 @@ export const operations: Record<RouteName, Operation> = {
     query: serversQuery,
     replies: ok("Why"),
   },
+  "GET /api/attempts": {
+    id: "listAttempts",
+    summary: "Attempts that ended lately at this server, and those that run",
+    query: [
+      {
+        name: "life",
+        in: "query",
+        schema: { type: "string" },
+        description:
+          "`life` of the reply before; without it, or after a restart, from the oldest attempt on.",
+      },
+      {
+        name: "after",
+        in: "query",
+        schema: { type: "integer", minimum: 0 },
+        description: "`next` of the reply before.",
+      },
+    ],
+    replies: ok("Attempts"),
+  },
   "POST /api/scrub": {
     id: "scrub",
     summary: "Verify everything that the server keeps",

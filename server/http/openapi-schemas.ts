@@ -37,6 +37,7 @@ import {
   tokenInfoSchema,
   usageSchema,
 } from "../../shared/wire/rest.ts";
+import { attemptsSchema } from "../../shared/wire/attempts.ts";
 import { whySchema } from "../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
@@ -70,6 +71,7 @@ export const sent = {
   BanInfo: banInfoSchema,
   Capacity: capacitySchema,
   Why: whySchema,
+  Attempts: attemptsSchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,
   Usage: usageSchema,

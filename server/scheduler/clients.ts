@@ -190,7 +190,7 @@ export function loseClient(state: State, client: Client): void {
   const { id } = client.info;
   let running = Math.max(1, client.slots);
   for (const lease of client.leases) {
-    removeLease(state, lease);
+    removeLease(state, lease, running > 0 ? "lost" : undefined);
     state.counts.lostLeases += 1;
     if (running > 0) loseAttempt(state, lease, "The client that computed it vanished and did not come back.");
     else requeue(state, lease.task);
@@ -212,7 +212,7 @@ export function endJob(state: State, id: JobId): void {
   const clients = new Set<ClientId>();
   for (const task of job.tasks.values())
     for (const lease of task.leases) {
-      removeLease(state, lease);
+      removeLease(state, lease, "cancelled");
       clients.add(lease.client);
     }
   for (const { client } of job.adopted.values()) clients.add(client);
@@ -255,7 +255,7 @@ export function forget(state: State, client: Client): void {
 }
 
 function giveBack(state: State, lease: Lease): void {
-  removeLease(state, lease);
+  removeLease(state, lease, "returned");
   requeue(state, lease.task);
 }
 

@@ -64,13 +64,13 @@ function isSilent(state: State, { task, rounds, stranger }: Lease): boolean {
 /** Takes a lease back without counting an attempt. A late result is still taken. */
 function giveUp(state: State, lease: Lease): void {
   const { task } = lease;
-  removeLease(state, lease);
+  removeLease(state, lease, "cancelled");
   (task.triedBy ??= new Set()).add(lease.client);
   state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
 }
 
 function lapse(state: State, lease: Lease): void {
-  removeLease(state, lease);
+  removeLease(state, lease, "lost");
   state.counts.lostLeases += 1;
   const { task } = lease;
   state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });

@@ -11,6 +11,7 @@ import {
   type State,
   type StrangersLease,
   type Task,
+  type Unfinished,
 } from "./state.ts";
 import type { TaskQueue } from "./task-queue.ts";
 
@@ -100,9 +101,14 @@ export function leasesFor(state: State, client: Client, job: Job): number {
   return Math.min(asked, own, together);
 }
 
-/** Unties a lease from client and task. The caller decides the place of the task. */
-export function removeLease(state: State, lease: Lease): void {
+/**
+ * Unties a lease from client and task. The caller decides the place of the task.
+ * @param end - how the attempt ended without a result; absent when there is one
+ */
+export function removeLease(state: State, lease: Lease, end?: Unfinished): void {
   const { task } = lease;
+  if (end !== undefined && state.config.onUnfinished && isRunning(state, lease))
+    state.config.onUnfinished(lease, end);
   const isOnly = task.leases.length === 1 && task.leases[0] === lease;
   task.leases = isOnly ? noTaskLeases : task.leases.filter((other) => other !== lease);
   const client = state.clients.get(lease.client);
@@ -110,6 +116,17 @@ export function removeLease(state: State, lease: Lease): void {
   if (!client) return;
   client.leases.delete(lease);
   noteCredit(state, client);
+}
+
+/** Whether the lease is among the oldest of its client, one a slot: the others wait in the client's queue. */
+function isRunning(state: State, lease: Lease): boolean {
+  const client = state.clients.get(lease.client);
+  let slots = client?.slots ?? 0;
+  for (const held of client?.leases ?? []) {
+    if (slots-- <= 0) return false;
+    if (held === lease) return true;
+  }
+  return false;
 }
 
 /** Whether the network has as many bytes of leases for the client as may wait for it (SPEC.md [MILES-1]). */
@@ -208,7 +225,7 @@ export function takeFromStrangers(state: State, job: Job): void {
 /** Takes a lease back without counting an attempt, and stops its task. */
 function cancelLease(state: State, lease: Lease): void {
   const { task, client } = lease;
-  removeLease(state, lease);
+  removeLease(state, lease, "cancelled");
   state.out.push({ type: "sendCancel", client, job: task.job.id, indexes: [task.index] });
 }
 

@@ -10,7 +10,7 @@ export function settle(state: State, task: Task, by: ClientId | undefined): void
   if (task.failures) task.job.suspects.delete(task);
   task.job.overdue.delete(task);
   for (const lease of task.leases) {
-    removeLease(state, lease);
+    removeLease(state, lease, lease.client === by ? undefined : "cancelled");
     if (lease.client !== by)
       state.out.push({ type: "sendCancel", client: lease.client, job: task.job.id, indexes: [task.index] });
   }

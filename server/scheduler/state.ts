@@ -27,6 +27,9 @@ export interface Lease {
   continues: ClientId | undefined;
 }
 
+/** End of an attempt without a result. `returned`: its client left, or handed the task back. */
+export type Unfinished = "lost" | "cancelled" | "returned";
+
 /** Measures of a stranger's lease for credit and silence. */
 export interface StrangersLease {
   /** Expected work of the task at the time of the lease. */
@@ -296,6 +299,8 @@ export interface SchedulerConfig {
   readonly firstWindow?: number;
   /** Reliability of clients and cohorts, as earlier servers stored it. */
   readonly standings?: readonly Standing[];
+  /** Listener for attempts that end without a result; called before the lease is untied. */
+  readonly onUnfinished?: ((lease: Lease, end: Unfinished) => void) | undefined;
   /** Listener for events that do not fit the state. */
   readonly onIgnored?: ((ignored: IgnoredEvent) => void) | undefined;
 }

@@ -22,6 +22,7 @@ const adminOnly: RouteName[] = [
   "GET /api/clients/{id}/why",
   "GET /api/bans",
   "DELETE /api/bans/{subject}",
+  "GET /api/attempts",
   "GET /api/events",
   "POST /api/scrub",
   "POST /api/backup",

@@ -4,12 +4,13 @@ import type { HttpParts, Routes } from "../context.ts";
 import type { Metrics } from "../metrics.ts";
 import { openApiDocument } from "../openapi.ts";
 import { serverSentEvents, type PushStreams } from "../push-streams.ts";
-import { reply, serversOf } from "../reply.ts";
+import { afterOf, query, reply, serversOf } from "../reply.ts";
 import { SharedSnapshots } from "../shared-snapshots.ts";
 
 type Names =
   | "GET /api/status"
   | "GET /api/capacity"
+  | "GET /api/attempts"
   | "GET /api/events"
   | "GET /api/openapi.json"
   | "GET /healthz"
@@ -29,6 +30,7 @@ export function statusRoutes(
   return {
     "GET /api/status": async (call) => reply(call, await platform.status()),
     "GET /api/capacity": (call) => reply(call, platform.capacity(serversOf(call))),
+    "GET /api/attempts": (call) => reply(call, platform.attempts(query(call, "life"), afterOf(call) ?? 0)),
     "GET /api/events": (call) => streams.send(call, snapshots, serverSentEvents),
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());
