@@ -18,6 +18,7 @@ import type {
   Verify,
 } from "../shared/wire/rest.ts";
 import type { Attempts } from "../shared/wire/attempts.ts";
+import type { History } from "../shared/wire/history.ts";
 import type { Why } from "../shared/wire/why.ts";
 import type { JobQuery } from "./dispatch/job-reader.ts";
 import type { PageSize } from "./page-size.ts";
@@ -191,6 +192,9 @@ export interface Platform {
    * @param life - undefined, or another than the present one: from the oldest attempt on
    */
   attempts(life: string | undefined, after: number): Attempts;
+
+  /** Figures of each minute of the last 24 hours, of all servers. */
+  history(): Promise<History>;
 
   /** Why no task is computed (SPEC.md [WHY-1]), at all servers by default. */
   why(of?: "all" | "own"): Promise<Why>;

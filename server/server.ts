@@ -193,6 +193,7 @@ async function startOn({
   const access = createAccess(store);
   const identities = await openIdentities(options.dataDirectory, store);
   let volunteerUrls: string[] = [];
+  let traffic = (): Traffic => ({ bytesIn: 0, bytesOut: 0 });
   const platform = await LocalPlatform.open({
     store,
     options,
@@ -202,6 +203,7 @@ async function startOn({
     readBlob: (name, maxBytes) => readWhole(blobs, name, maxBytes),
     onTokens: () => access.refresh(),
     directory,
+    traffic: () => traffic(),
   });
   for (const sha256 of blobs.damaged) platform.dataChanged(sha256, true);
   damages.onKernel = (sha256) => platform.dataChanged(sha256, true);
@@ -235,7 +237,8 @@ async function startOn({
     ? createHttpsServer({ ...tls, shouldUpgradeCallback }, app)
     : createHttpServer({ shouldUpgradeCallback }, app);
   configureHttpServer(http);
-  const open = trackConnections(http);
+  const { open, traffic: measured } = trackConnections(http);
+  traffic = measured;
   let auditors: Auditors | undefined;
   const serverId = directory?.id ?? makeServerId();
   const isAuditor = (tokenId: string | undefined): boolean => auditors?.isAuditor(tokenId) === true;
@@ -256,6 +259,7 @@ async function startOn({
   volunteerUrls = publicUrl === undefined ? urls : [publicUrl];
   const url = urls[0] ?? `http://localhost:${port}`;
   const local = await ensureLocalToken(store, options.dataDirectory, { url, host: options.host, port });
+  platform.keepHistory();
   if (directory) directory.self = { token: local.token, urls };
   auditors = new Auditors({
     slots: options.auditors,
@@ -348,6 +352,7 @@ async function stop({
   for (const timer of timers) clearInterval(timer);
   directory?.close();
   endScrub();
+  platform.stopHistory();
   platform.dispatcher.stopLeasing();
   stopping.abort();
   const audited = auditors?.stop();
@@ -389,17 +394,34 @@ async function readWhole(
   }
 }
 
-function trackConnections(http: Server): ReadonlySet<Socket> {
+/** Bytes that went through connections. */
+interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+function trackConnections(http: Server): { open: ReadonlySet<Socket>; traffic: () => Traffic } {
   const open = new Set<Socket>();
+  let [bytesIn, bytesOut] = [0, 0];
   // A shared listener: a closure for each connection, with the wrapper of `once`, takes 250 bytes.
   function forget(this: Socket): void {
     open.delete(this);
+    bytesIn += this.bytesRead;
+    bytesOut += this.bytesWritten;
   }
   http.on("connection", (socket: Socket) => {
     open.add(socket);
     socket.on("close", forget);
   });
-  return open;
+  const traffic = (): Traffic => {
+    const sum = { bytesIn, bytesOut };
+    for (const socket of open) {
+      sum.bytesIn += socket.bytesRead;
+      sum.bytesOut += socket.bytesWritten;
+    }
+    return sum;
+  };
+  return { open, traffic };
 }
 
 /** @throws PlatformError BAD_OPTION for a host that no browser could open */

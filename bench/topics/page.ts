@@ -25,6 +25,15 @@ export const topic: Topic = {
       peers: [],
     },
     {
+      name: "a frame of the admin page's task stream, 50,000 attempts",
+      unit: "ms",
+      better: "lower",
+      limit: 16,
+      maxRounds: 1,
+      manyhands: { name: "Chromium", script: "page/stream.ts" },
+      peers: [],
+    },
+    {
       name: "heap of the tab a task, over 100,000 tasks",
       unit: "bytes",
       better: "lower",

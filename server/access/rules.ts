@@ -78,6 +78,7 @@ export const rules = {
   "POST /api/scrub": admin,
   "POST /api/backup": admin,
   "GET /api/attempts": admin,
+  "GET /api/history": admin,
   "GET /api/events": admin,
   "POST /api/sign-in": "open",
   "GET /api/sign-in": "open",

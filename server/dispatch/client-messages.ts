@@ -30,6 +30,8 @@ export class ClientMessages {
   readonly #history: RunHistory;
   readonly #attempts: AttemptRing;
   readonly #log: Logger;
+  /** Times from leases to results beyond the run times, of tasks that did not wait in their client's queue. */
+  readonly latencies = { count: 0, sumMs: 0 };
   /** Called with a client that joined with leases from elsewhere. */
   onMoved: ((client: ClientId) => void) | undefined;
   /** Clients with a result whose blobs are being looked up; settles when this message and all behind it are handled. */
@@ -184,6 +186,10 @@ export class ClientMessages {
       const ms = boundedMs(elapsedMs, now - lease.leasedAt, lease.rounds);
       times[at] = ms;
       if (outcome.state === "done") done.push(ms);
+      if (lease.rounds === 0) {
+        this.latencies.count += 1;
+        this.latencies.sumMs += now - lease.leasedAt - ms;
+      }
       attempts.ended(index, ms, outcome.state, isCheck(lease.task));
     }
     attempts.end();

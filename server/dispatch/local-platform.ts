@@ -20,6 +20,7 @@ import { ClientReads } from "./client-reads.ts";
 import { ClientRegistry } from "./client-registry.ts";
 import { ClientUploads } from "./client-uploads.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { History, type Counters } from "./history.ts";
 import { JobReader } from "./job-reader.ts";
 import { JobWatch } from "./job-watch.ts";
 import { Jobs } from "./jobs.ts";
@@ -67,6 +68,8 @@ interface Parts {
   readonly directory?: ServerDirectory | undefined;
   /** Called when another server made or revoked tokens. */
   readonly onTokens?: () => Promise<void>;
+  /** Bytes that went through the server's connections. */
+  readonly traffic?: () => { readonly bytesIn: number; readonly bytesOut: number };
   /** Numbers of damaged pieces of data in store and blob directory. */
   readonly damaged?: () => { readonly records: number; readonly blobs: number };
 }
@@ -104,6 +107,7 @@ export class LocalPlatform implements Platform {
   readonly #history: RunHistory;
   readonly #tasks: TaskReader;
   readonly #whys: Whys;
+  readonly #history: History;
   readonly #attempts: AttemptRing;
 
   private constructor(parts: Parts, earlier: EarlierState) {
@@ -115,6 +119,7 @@ export class LocalPlatform implements Platform {
       readBlob,
       directory,
       damaged = () => ({ records: 0, blobs: 0 }),
+      traffic = () => ({ bytesIn: 0, bytesOut: 0 }),
     } = parts;
     const { isRestart, windows, standings } = earlier;
     this.#directory = directory;
@@ -230,6 +235,12 @@ export class LocalPlatform implements Platform {
       damaged,
     });
     this.#tasks = new TaskReader({ store, scheduler, registry, jobs, history });
+    this.#history = new History({
+      store,
+      server: directory?.id ?? "",
+      read: () => this.#counters(traffic()),
+      log,
+    });
     this.#whys = new Whys({ store, scheduler, registry, jobs, bans: this.#bans, directory });
     store.onDependents((row) => this.#jobs.takeUp(row));
     store.onFed((row) => this.#jobs.takeFed(row));
@@ -324,6 +335,23 @@ export class LocalPlatform implements Platform {
   /** Writes what is written now and then only. To be called before the store closes. */
   flush(): Promise<void> {
     return this.#history.flush();
+  }
+
+  /** Takes figures of each minute from now on, until the platform is told to stop. */
+  keepHistory(): void {
+    this.#history.start();
+  }
+
+  stopHistory(): void {
+    this.#history.stop();
+  }
+
+  #counters(traffic: { bytesIn: number; bytesOut: number }): Counters {
+    const { references, cached } = this.dispatcher.scheduler.counts;
+    const { clients, slots, busy } = this.capacity("own");
+    const { count: latencies, sumMs: latencySumMs } = this.#messages.latencies;
+    const { done, failed } = this.#tally;
+    return { done, failed, ...traffic, references, cached, latencySumMs, latencies, clients, slots, busy };
   }
 
   #published(watch: JobWatch): ReturnType<NonNullable<ServerDirectory["describe"]>> {
@@ -455,6 +483,7 @@ export class LocalPlatform implements Platform {
     return this.#attempts.read(life, after, running, performance.now());
   };
 
+  history: Platform["history"] = () => this.#history.history();
   why: Platform["why"] = (of) => this.#whys.server(of);
   whyJob: Platform["whyJob"] = (id, of) => this.#whys.job(id, of);
   whyClient: Platform["whyClient"] = (id, of) => this.#whys.client(id, of);

@@ -542,6 +542,11 @@ export const operations: Record<RouteName, Operation> = {
     query: serversQuery,
     replies: ok("Why"),
   },
+  "GET /api/history": {
+    id: "getHistory",
+    summary: "Figures of each minute of the last 24 hours",
+    replies: ok("History"),
+  },
   "GET /api/attempts": {
     id: "listAttempts",
     summary: "Attempts that ended lately at this server, and those that run",

@@ -38,6 +38,7 @@ import {
   usageSchema,
 } from "../../shared/wire/rest.ts";
 import { attemptsSchema } from "../../shared/wire/attempts.ts";
+import { historySchema } from "../../shared/wire/history.ts";
 import { whySchema } from "../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
@@ -71,6 +72,7 @@ export const sent = {
   BanInfo: banInfoSchema,
   Capacity: capacitySchema,
   Why: whySchema,
+  History: historySchema,
   Attempts: attemptsSchema,
   Status: statusSchema,
   Snapshot: snapshotSchema,

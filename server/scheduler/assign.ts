@@ -215,7 +215,10 @@ export function leaseTask(state: State, client: Client, task: Task): LeasedTask 
   if (refs.length === 0 && !checkpoint && !audit) return { index, attempt: lease.attempt, input };
   for (const { sha256 } of refs) {
     client.refsLeased += 1;
-    if (client.cached.has(sha256)) client.refsCached += 1;
+    state.counts.references += 1;
+    if (!client.cached.has(sha256)) continue;
+    client.refsCached += 1;
+    state.counts.cached += 1;
   }
   return {
     index,

@@ -69,7 +69,7 @@ export class Scheduler {
       leasing: true,
       served: new Map(),
       cohorts: new Map(),
-      counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0 },
+      counts: { leases: 0, droppedResults: 0, lostLeases: 0, speculativeLeases: 0, references: 0, cached: 0 },
       now: 0,
       out: [],
     };

@@ -271,6 +271,9 @@ export interface SchedulerCounts {
   /** Leases that lapsed, or whose client was gone past its grace time. */
   lostLeases: number;
   speculativeLeases: number;
+  /** Data references of leased tasks, and those that their client had cached. */
+  references: number;
+  cached: number;
 }
 
 export interface SchedulerConfig {

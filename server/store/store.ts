@@ -168,6 +168,11 @@ export interface Store {
   collectStandings(before: number): Promise<void>;
   listStandings(): Promise<Standing[]>;
 
+  /** Keeps the figures of a minute of a server, and forgets those of all minutes before `oldest`. */
+  addSample(sample: Sample, oldest: number): Promise<void>;
+  /** Figures of minutes from `oldest` on, in order of time. */
+  listSamples(oldest: number): Promise<Sample[]>;
+
   /** Outcomes with `seq > after`, in order of seq, at most `limit` items and about `maxBytes` bytes (at least one item). */
   results(id: JobId, after: number, limit: number, maxBytes: number): Promise<ResultRow[]>;
   /** The outcome of a task; undefined while it has none. */
@@ -396,6 +401,16 @@ export interface ProvisionalResult extends NewOutput {
 
 /** Numbers that are added to those of a job's statement; `irreproducible` replaces the statement's. */
 export type Checks = Omit<Statement, "strangers">;
+
+/** Figures of one minute of a server. */
+export interface Sample {
+  /** Minutes since the Unix epoch. */
+  readonly minute: number;
+  /** Name of the server among several. */
+  readonly server: string;
+  /** The figures as JSON: a later version may have others. */
+  readonly figures: string;
+}
 
 /** Reliability of a subject: a client by its id, or a cohort by "cohort:" and its name. */
 export interface Standing {

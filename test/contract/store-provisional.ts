@@ -443,6 +443,19 @@ export function provisionalContract(harness: StoreHarness): void {
       expect(await store.listStandings()).toMatchObject([{ subject: "cohort:lab" }]);
     });
 
+    it("[HISTORY-1] samples are kept for as long as asked, one a minute and server", async () => {
+      const sample = (minute: number, figures: string, server = "a") => ({ minute, server, figures });
+      await store.addSample(sample(100, "{}"), 0);
+      await store.addSample(sample(101, "{}", "b"), 0);
+      await store.addSample(sample(101, '{"old":1}'), 0);
+      await store.addSample(sample(101, '{"done":2}'), 0);
+      const kept = [sample(101, '{"done":2}'), sample(101, "{}", "b")];
+      await eachSide(async () => expect(await store.listSamples(0)).toEqual([sample(100, "{}"), ...kept]));
+      expect(await store.listSamples(101)).toEqual(kept);
+      await store.addSample(sample(102, "{}"), 102);
+      expect(await store.listSamples(0)).toEqual([sample(102, "{}")]);
+    });
+
     it("[VERIFY-11] a statement adds up", async () => {
       await start(3);
       await keep(1, [0]);

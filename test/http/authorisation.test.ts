@@ -23,6 +23,7 @@ const adminOnly: RouteName[] = [
   "GET /api/bans",
   "DELETE /api/bans/{subject}",
   "GET /api/attempts",
+  "GET /api/history",
   "GET /api/events",
   "POST /api/scrub",
   "POST /api/backup",

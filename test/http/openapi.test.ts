@@ -242,6 +242,7 @@ describe("real replies fit the document", () => {
     await ask("GET /api/clients", "/api/clients");
     await ask("GET /api/clients/{id}/why", `/api/clients/${client.id}/why`);
     await ask("GET /api/why", "/api/why");
+    await ask("GET /api/history", "/api/history");
     await ask("GET /api/attempts", "/api/attempts?after=0");
     await ask("POST /api/clients/{id}/disconnect", `/api/clients/${client.id}/disconnect`);
     await ask("POST /api/clients/{id}/ban", `/api/clients/${client.id}/ban`, json({ reason: "noise" }));

@@ -176,6 +176,42 @@ describe.each(["localhost", labHost])("the admin page on %s", (host) => {
   });
 });
 
+describe("[STREAM-2] the task stream", () => {
+  it("shows each attempt when it ended, tells everything about the one under the pointer, and zooms", async () => {
+    const server = await startTestServer();
+    const volunteer = await new RawClient(server.url).join({ kind: "browser", name: "room 12" });
+    await submit(server, { requires: { kind: "browser" }, verify: "off" });
+    const page = await openAdmin(server, "localhost");
+    await signIn(page, server.token);
+    const { job, tasks } = await volunteer.lease(3);
+    const canvas = (await page.waitForSelector(".stream canvas"))!;
+    await canvas.scrollIntoView();
+    await untilText(page, /0 attempts in 1 slot/);
+    volunteer.finish(job, tasks[0]!, encodeValue(1));
+    const { index, attempt } = tasks[1]!;
+    const failure = { kind: "error" as const, message: "no particle" };
+    const outcome = { state: "failed" as const, failure };
+    volunteer.send({ type: "results", job, results: [{ index, attempt, elapsedMs: 30, outcome }] });
+    await untilText(page, /2 attempts in 1 slot/);
+    await canvas.focus();
+    await page.keyboard.press("]");
+    await untilText(page, /picky job\S*, task 0[\s\S]*room 12\S*, slot 1[\s\S]*done/);
+    await page.keyboard.press("]");
+    await untilText(page, /picky job\S*, task 1[\s\S]*failed/);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction("!document.querySelector('.tip')");
+    // Zoomed out, the attempt that runs is under the pointer at the right edge.
+    const box = (await canvas.boundingBox())!;
+    await page.mouse.move(box.x + box.width - 2, box.y + 5);
+    await untilText(page, /task 2[\s\S]*running/);
+    await page.mouse.wheel({ deltaY: 300 });
+    await page.keyboard.press("ArrowLeft");
+    await page.waitForFunction("![...document.querySelectorAll('.stream button')].at(-1).disabled");
+    await press(page, "Now");
+    await page.waitForFunction("[...document.querySelectorAll('.stream button')].at(-1).disabled");
+  });
+});
+
 const long = "W".repeat(120);
 
 describe("names that others gave, on the status page", () => {

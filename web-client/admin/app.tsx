@@ -3,6 +3,7 @@ import { shownName } from "../ui/shown-name.ts";
 import { AccessPage } from "./access.tsx";
 import { Clients } from "./clients.tsx";
 import { ConfirmDialog } from "./confirm.tsx";
+import { History } from "./history.tsx";
 import { Jobs } from "./jobs.tsx";
 import { JobPage } from "./job-page.tsx";
 import { Notice, StaleBanner } from "./notice.tsx";
@@ -11,6 +12,7 @@ import { Servers } from "./servers.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { signedIn, signOut, snapshot } from "./state.ts";
 import { TaskPage } from "./task-page.tsx";
+import { TaskStream } from "./stream/task-stream.tsx";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { Usage } from "./usage.tsx";
@@ -77,9 +79,11 @@ function content(): JSX.Element {
         <Throughput perSecond={picture.throughput} />
         <VolunteerCard status={picture.status} />
       </div>
+      <TaskStream />
       <Servers servers={picture.status.servers ?? []} />
       <Jobs jobs={picture.jobs} count={picture.jobCount} />
       <Clients clients={picture.clients} jobs={picture.jobs} />
+      <History />
       <Usage usage={picture.usage} />
     </>
   );

@@ -11,6 +11,7 @@ type Names =
   | "GET /api/status"
   | "GET /api/capacity"
   | "GET /api/attempts"
+  | "GET /api/history"
   | "GET /api/events"
   | "GET /api/openapi.json"
   | "GET /healthz"
@@ -31,6 +32,7 @@ export function statusRoutes(
     "GET /api/status": async (call) => reply(call, await platform.status()),
     "GET /api/capacity": (call) => reply(call, platform.capacity(serversOf(call))),
     "GET /api/attempts": (call) => reply(call, platform.attempts(query(call, "life"), afterOf(call) ?? 0)),
+    "GET /api/history": async (call) => reply(call, await platform.history()),
     "GET /api/events": (call) => streams.send(call, snapshots, serverSentEvents),
     "GET /api/openapi.json": ({ res }) => {
       res.json(openApiDocument());

@@ -218,6 +218,15 @@ const migrations: readonly string[] = [
     subject TEXT NOT NULL, detail TEXT NOT NULL, refusal TEXT
   );
   `,
+  `
+  -- Figures of the last day, one row a minute and server.
+  CREATE TABLE samples (
+    minute BIGINT NOT NULL,
+    server TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    PRIMARY KEY (minute, server)
+  );
+  `,
 ];
 
 /** The schema version this build writes. */

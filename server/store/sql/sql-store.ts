@@ -18,6 +18,7 @@ import type {
   NewTask,
   RecordCursor,
   ResultRow,
+  Sample,
   Standing,
   Store,
   TokenRow,
@@ -57,6 +58,7 @@ import { newestFailure, requeueStride } from "./verbs/requeue-failed.ts";
 import { results } from "./verbs/results.ts";
 import { setPaused } from "./verbs/set-paused.ts";
 import { setPriority } from "./verbs/set-priority.ts";
+import * as samples from "./verbs/samples.ts";
 import * as standings from "./verbs/standings.ts";
 import { submit } from "./verbs/submit.ts";
 import * as tokens from "./verbs/tokens.ts";
@@ -259,6 +261,14 @@ export abstract class SqlStore implements Store {
 
   listStandings() {
     return this.read(standings.listStandings);
+  }
+
+  addSample(sample: Sample, oldest: number) {
+    return this.write((transaction) => samples.addSample(transaction, sample, oldest));
+  }
+
+  listSamples(oldest: number) {
+    return this.read((transaction) => samples.listSamples(transaction, oldest));
   }
 
   results(id: JobId, after: number, limit: number, maxBytes: number) {

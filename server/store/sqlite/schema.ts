@@ -322,6 +322,15 @@ const migrations: readonly Migration[] = [
     refusal TEXT
   ) STRICT;
   `,
+  `
+  -- Figures of the last day, one row a minute.
+  CREATE TABLE samples (
+    minute INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    figures TEXT NOT NULL,
+    PRIMARY KEY (minute, server)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Adds columns for checksums to packs, unless the packs were made from rows in this start: those have them. */

@@ -1,0 +1,203 @@
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import type { History as Figures, HistoryFigure } from "../../shared/wire/history.ts";
+import { formatBytes, formatCount, formatRate, formatShare } from "../ui/format.ts";
+import { request } from "./api.ts";
+
+const everyMs = 60_000;
+
+type Column = readonly (number | null)[];
+
+/** A chart of the last day: one or two curves of a figure. */
+interface Chart {
+  readonly title: string;
+  readonly curves: readonly { readonly name: string; readonly of: (figures: Figures["figures"]) => Column }[];
+  readonly format: (value: number) => string;
+}
+
+const perSecond =
+  (name: HistoryFigure) =>
+  (figures: Figures["figures"]): Column =>
+    figures[name].map((value) => value && value / 60);
+const plain =
+  (name: HistoryFigure) =>
+  (figures: Figures["figures"]): Column =>
+    figures[name];
+
+const charts: readonly Chart[] = [
+  {
+    title: "Throughput",
+    curves: [
+      { name: "done", of: perSecond("done") },
+      { name: "failed", of: perSecond("failed") },
+    ],
+    format: formatRate,
+  },
+  {
+    title: "Latency beyond run time",
+    curves: [{ name: "mean", of: plain("latencyMs") }],
+    format: (ms) => `${formatCount(Math.round(ms))} ms`,
+  },
+  {
+    title: "Bytes",
+    curves: [
+      { name: "in", of: perSecond("bytesIn") },
+      { name: "out", of: perSecond("bytesOut") },
+    ],
+    format: (bytes) => `${formatBytes(bytes)}/s`,
+  },
+  {
+    title: "Cache hits",
+    curves: [
+      {
+        name: "of references",
+        of: ({ cached, references }) =>
+          references.map((count, at) => (count === null || count === 0 ? null : (cached[at] ?? 0) / count)),
+      },
+    ],
+    format: formatShare,
+  },
+  {
+    title: "Clients",
+    curves: [
+      { name: "clients", of: plain("clients") },
+      { name: "slots", of: plain("slots") },
+    ],
+    format: (count) => formatCount(Math.round(count)),
+  },
+];
+
+/** The last 24 hours, a number a minute. */
+export function History(): JSX.Element | null {
+  const history = useSignal<Figures | undefined>(undefined);
+  useEffect(() => {
+    const ask = (): void => {
+      if (document.visibilityState === "hidden" && history.value) return;
+      // The banner of old figures says that the server is away.
+      request("GET", "api/history").then(
+        (reply) => (history.value = reply as Figures),
+        () => undefined,
+      );
+    };
+    ask();
+    const timer = setInterval(ask, everyMs);
+    return () => clearInterval(timer);
+  }, []);
+  if (!history.value) return null;
+  const { figures } = history.value;
+  const minutes = figures.clients.filter((value) => value !== null).length;
+  return (
+    <section class="card panel" aria-labelledby="history">
+      <div class="panel-head">
+        <h2 id="history">Last 24 hours</h2>
+      </div>
+      {minutes === 0 ? (
+        <p class="empty">The first figures come with the first full minute.</p>
+      ) : (
+        <div class="charts">
+          {charts.map((chart) => (
+            <DayChart key={chart.title} chart={chart} history={history.value!} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function DayChart({ chart, history }: { chart: Chart; history: Figures }): JSX.Element {
+  const holder = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const columns = chart.curves.map(({ of }) => of(history.figures));
+  const data = dataOf(history, columns);
+  const newest = useRef(data);
+  newest.current = data;
+  useEffect(() => {
+    const element = holder.current;
+    if (!element) return undefined;
+    const draw = (): void => {
+      plot.current?.destroy();
+      plot.current = makePlot(element, chart, newest.current);
+    };
+    draw();
+    const resized = new ResizeObserver(() => plot.current?.setSize(sizeOf(element)));
+    resized.observe(element);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", draw);
+    return () => {
+      resized.disconnect();
+      scheme.removeEventListener("change", draw);
+      plot.current?.destroy();
+    };
+  }, []);
+  useEffect(() => plot.current?.setData(newest.current), [history]);
+  const last = chart.curves
+    .map(({ name }, at) => `${name} ${formatLast(columns[at]!, chart.format)}`)
+    .join(", ");
+  return (
+    <figure class="day">
+      <figcaption>
+        {chart.title} <span class="muted">{last}</span>
+      </figcaption>
+      <div
+        ref={holder}
+        class="plot"
+        role="img"
+        aria-label={`${chart.title} over the last 24 hours: ${last} in the last minute.`}
+      />
+    </figure>
+  );
+}
+
+function formatLast(column: Column, format: Chart["format"]): string {
+  const last = column.at(-1);
+  return last === null || last === undefined ? "–" : format(last);
+}
+
+function sizeOf({ clientWidth, clientHeight }: HTMLElement): { width: number; height: number } {
+  return { width: clientWidth, height: clientHeight };
+}
+
+function dataOf({ from, everyMs: step }: Figures, columns: readonly Column[]): uPlot.AlignedData {
+  const times = columns[0]!.map((_, at) => (from + at * step) / 1000);
+  return [times, ...columns.map((column) => [...column])];
+}
+
+function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.AlignedData): uPlot {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour("--muted"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui, sans-serif",
+  };
+  const colours = [colour("--accent"), curves[1]?.name === "failed" ? colour("--bad") : colour("--good")];
+  const twoDigits = (value: number): string => String(value).padStart(2, "0");
+  return new uPlot(
+    {
+      ...sizeOf(element),
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] } },
+      axes: [
+        {
+          ...axis,
+          grid: { show: false },
+          size: 28,
+          space: 60,
+          values: (_plot, at) =>
+            at.map((seconds) => {
+              const date = new Date(seconds * 1000);
+              return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
+            }),
+        },
+        { ...axis, size: 72, values: (_plot, at) => at.map(format) },
+      ],
+      series: [{}, ...curves.map((_, at) => ({ stroke: colours[at]!, width: 1.5, points: { show: false } }))],
+    },
+    data,
+    element,
+  );
+}
