@@ -104,7 +104,7 @@ export class LocalPlatform implements Platform {
   readonly #store: Store;
   readonly #tally: Tally;
   readonly #status: Status;
-  readonly #history: RunHistory;
+  readonly #runs: RunHistory;
   readonly #tasks: TaskReader;
   readonly #whys: Whys;
   readonly #history: History;
@@ -199,17 +199,17 @@ export class LocalPlatform implements Platform {
     this.#tally = new Tally(this.#registry);
     this.#precaches = new Precaches((client, message) => connections.send(client, message));
     this.#reads = new ClientReads(store, scheduler, this.#precaches, this.#uploads);
-    const history = new RunHistory(store, (error) =>
+    const runs = new RunHistory(store, (error) =>
       log.warn({ err: error }, "costs of jobs are written later"),
     );
-    this.#history = history;
+    this.#runs = runs;
     this.#messages = new ClientMessages(
       dispatcher,
       this.#registry,
       blobs,
       watch,
       this.#precaches,
-      history,
+      runs,
       attempts,
       log,
     );
@@ -234,7 +234,7 @@ export class LocalPlatform implements Platform {
       otherClients: this.#otherClients,
       damaged,
     });
-    this.#tasks = new TaskReader({ store, scheduler, registry, jobs, history });
+    this.#tasks = new TaskReader({ store, scheduler, registry, jobs, history: runs });
     this.#history = new History({
       store,
       server: directory?.id ?? "",
@@ -334,7 +334,7 @@ export class LocalPlatform implements Platform {
 
   /** Writes what is written now and then only. To be called before the store closes. */
   flush(): Promise<void> {
-    return this.#history.flush();
+    return this.#runs.flush();
   }
 
   /** Takes figures of each minute from now on, until the platform is told to stop. */
@@ -416,7 +416,7 @@ export class LocalPlatform implements Platform {
   logs: Platform["logs"] = (id, of) => this.#reader.logs(id, of);
   task: Platform["task"] = (id, index) => this.#tasks.task(id, index);
   failureGroups: Platform["failureGroups"] = (id) => this.#tasks.failureGroups(id);
-  cost: Platform["cost"] = (id) => this.#history.cost(id);
+  cost: Platform["cost"] = (id) => this.#runs.cost(id);
 
   attach: Platform["attach"] = async (id, attachment) => {
     const row = await this.#store.attach(id, attachment);

@@ -48,13 +48,7 @@ export class RunHistory {
   }
 
   /** @param times - of the runs in ms, in the order of the results; NaN where the client had no lease */
-  add(
-    job: JobId,
-    client: ClientId,
-    name: string,
-    results: readonly TaskResult[],
-    times: Float64Array,
-  ): void {
+  add(job: JobId, client: ClientId, name: string, results: readonly TaskResult[], times: Float64Array): void {
     const cost = this.#costOf(job);
     const numbers = new Float64Array(results.length * 3);
     let failures: Map<number, TaskResultFailure> | undefined;
