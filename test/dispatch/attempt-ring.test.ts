@@ -112,7 +112,7 @@ describe("[STREAM-1] the ring of attempts", () => {
     expect(
       bars(other.read(undefined, 0, [], 1_100), 1_100)
         .slice(2)
-        .toSorted(([a = 0], [b = 0]) => a - b),
+        .toSorted(([a], [b]) => a - b),
     ).toEqual([
       [0, 1_000, 1_100, 50],
       [1, 1_000, 1_100, 50],
