@@ -45,6 +45,7 @@ export function computeHere(): Compute {
         signal: new AbortController().signal,
         random: seededRandom(`0/${index}`),
         log: () => {},
+        show: () => {},
         index,
         attempt: 1,
       };

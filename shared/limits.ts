@@ -25,6 +25,10 @@ export const limits = {
   precacheRefs: 4096,
   /** Names of cached blobs in one message, and in `hello`. */
   cachedPerMessage: 4096,
+  /** What a kernel shows (`ctx.show`): characters of a text, bytes of a PNG, width and height in pixels. */
+  shownChars: 500,
+  shownBytes: 128 * 1024,
+  shownSide: 256,
   /** Largest checkpoint state. */
   checkpointBytes: 256 * 1024,
   /**
@@ -55,6 +59,8 @@ export const limits = {
   servers: 16,
   addressChars: 200,
   nameChars: 200,
+  /** Longest description of a job, for the people whose machines compute it. */
+  descriptionChars: 1_000,
   messageChars: 4_000,
   stackChars: 16_000,
   logLineChars: 2_000,

@@ -26,7 +26,7 @@ export interface ClientOptions {
   /** A task's checkpoints are sent at most this often; 5,000 ms unless told. */
   readonly checkpointIntervalMs?: number;
   /** Called after every event, for invariant checks and diagnostics. */
-  readonly onEvent?: (event: SessionEvent, state: Readonly<SessionState>) => void;
+  readonly onEvent?: ((event: SessionEvent, state: Readonly<SessionState>) => void) | undefined;
 }
 
 /** A client that computes for a server, on the platform of its ports. */
@@ -38,6 +38,8 @@ export interface Client {
   resume(): void;
   /** Surplus slots finish their task first. */
   setSlots(slots: number): void;
+  /** Each slot computes this share of the time, above 0 and up to 1, and rests between tasks; a task that runs is not interrupted. */
+  setShare(share: number): void;
   /**
    * Finishes running tasks, hands the others back, delivers the results, and stops. Resolves when the client is stopped; `stop`
    * ends the draining early.
@@ -125,6 +127,9 @@ class ClientRuntime implements Client {
   }
   setSlots(slots: number): void {
     this.#dispatch({ type: "slotsChosen", slots });
+  }
+  setShare(share: number): void {
+    this.#dispatch({ type: "shareChosen", share });
   }
   async drain(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();

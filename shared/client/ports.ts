@@ -173,6 +173,8 @@ export interface SandboxHost {
 export interface RunnerHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
   put(bytes: Uint8Array): Promise<BlobName> | BlobName;
+  /** Whether somebody may see what kernels show. */
+  readonly shows?: boolean;
   /** The runner does not wait for the result. */
   report(report: RunnerReport): unknown;
 }
@@ -189,6 +191,8 @@ export interface SandboxReport {
   /** Newest checkpoint state, encoded. */
   readonly checkpoint?: { readonly index: number; readonly state: Uint8Array };
   readonly log?: { readonly index: number; readonly lines: readonly string[] };
+  /** What a kernel shows, unchecked: only a page that shows it reads it. */
+  readonly show?: unknown;
 }
 
 /** Tasks of one job that run in order. */

@@ -1,5 +1,5 @@
 import type { ErrorBody } from "../errors.ts";
-import type { JobDescriptor } from "../wire/protocol.ts";
+import type { IdleReason, JobDescriptor } from "../wire/protocol.ts";
 import type { Connection, SessionState, Slot } from "./session/state.ts";
 
 /** State of a client for a page or log. The session makes a new object for each change. */
@@ -20,10 +20,15 @@ export interface ClientStatus {
   readonly unsent: number;
   readonly done: number;
   readonly failed: number;
+  /** Time for which slots have computed, added up over the slots. */
+  readonly busyMs: number;
+  /** Why the server has no task for this client; absent while it has, or where it does not say. */
+  readonly idle?: IdleReason | undefined;
 }
 
 export type SlotStatus =
-  | { readonly state: "idle" }
+  /** `restUntil`: the slot has used its share of the time, and computes again then (on the shell's clock). */
+  | { readonly state: "idle"; readonly restUntil?: number }
   /** The shell could not make a sandbox; the slot tries again at `retryAt` (on the shell's clock). */
   | { readonly state: "broken"; readonly reason: string; readonly retryAt: number }
   | {
@@ -41,11 +46,13 @@ export function statusOf(state: Readonly<SessionState>): ClientStatus {
   return {
     connection: connectionStatus(state.connection),
     mode: state.mode,
-    slots: [...state.slots.values()].map(slotStatus),
+    slots: [...state.slots.values()].map((slot) => slotStatus(state, slot)),
     queued: state.queuedTasks,
     unsent: state.unsent,
     done: state.done,
     failed: state.failed,
+    busyMs: Math.round(busyMs(state)),
+    idle: state.idle,
   };
 }
 
@@ -65,8 +72,15 @@ function connectionStatus(connection: Connection): ClientStatus["connection"] {
   }
 }
 
-function slotStatus({ work }: Slot): SlotStatus {
-  if (work.state === "idle") return work;
+function busyMs(state: Readonly<SessionState>): number {
+  let sum = state.busyMs;
+  for (const { work } of state.slots.values())
+    if (work.state === "bundled" && work.ranSince !== undefined) sum += state.now - work.ranSince;
+  return sum;
+}
+
+function slotStatus({ now }: Readonly<SessionState>, { work, restUntil }: Slot): SlotStatus {
+  if (work.state === "idle") return restUntil > now ? { state: "idle", restUntil } : work;
   if (work.state === "broken") return { state: "broken", reason: work.reason, retryAt: work.retryAt };
   const [index = 0] = work.remaining.keys();
   const { descriptor: job } = work.job;

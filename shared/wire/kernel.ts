@@ -37,10 +37,22 @@ export interface KernelContext {
   random(): number;
   /** A line for the job's log (and the client's console); at most 2,000 characters. */
   log(...parts: unknown[]): void;
+  /**
+   * Shows the person whose machine computes a text (up to 500 characters), a PNG (up to 128 KiB) or pixels (up to 256 × 256), at most once a
+   * second; what comes sooner is not shown. Only volunteer pages show anything.
+   */
+  show(what: string | Uint8Array | ShownPixels): void;
   /** Position of this task in its job, from 0. */
   readonly index: number;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
+}
+
+/** A picture of pixels, as of a browser's `ImageData`: red, green, blue and opacity of each, 0 … 255, row by row. */
+export interface ShownPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray | Uint8Array;
 }
 
 /** The last argument of a kernel module's verifying functions: `data` and `log` as of {@link KernelContext}. */

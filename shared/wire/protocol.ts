@@ -59,6 +59,8 @@ const jobDescriptorSchema = v.strictObject({
   memoryMb: count(limits.maxMemoryMb),
   /** The kernel uses globals that differ between engines, and needs the same values of them on every client (SPEC.md [BITS-1]). */
   portable: v.optional(v.literal(true)),
+  /** What the job is for, in the words of its customer. */
+  description: v.optional(text(limits.descriptionChars)),
 });
 export type JobDescriptor = v.InferOutput<typeof jobDescriptorSchema>;
 
@@ -198,8 +200,21 @@ const serverMessages = [
   }),
   /** Ends a precache; cached bytes stay as those of any blob do. */
   v.strictObject({ type: v.literal("precacheEnd"), id: count(Number.MAX_SAFE_INTEGER) }),
-  /** `servers`: those of the welcome, when they have changed since. */
-  v.strictObject({ type: v.literal("heartbeat"), servers: v.optional(serverAddresses) }),
+  /**
+   * `servers`: those of the welcome, when they have changed since. `idle`: why the server has no task for the client now, of so many jobs
+   * ([IDLE-1]); the words are open, so that later servers may have others.
+   */
+  v.strictObject({
+    type: v.literal("heartbeat"),
+    servers: v.optional(serverAddresses),
+    idle: v.optional(
+      v.strictObject({
+        reason: text(40),
+        jobs: count(Number.MAX_SAFE_INTEGER),
+        needs: v.optional(text(40)),
+      }),
+    ),
+  }),
   /** The server closes this connection; reconnect after about `afterMs`. */
   v.strictObject({ type: v.literal("bye"), reason: text(limits.messageChars), afterMs: count(600_000) }),
 ] as const;
@@ -210,6 +225,8 @@ const serverMessageSchema = v.variant("type", serverMessages);
 export type ClientMessage = v.InferOutput<typeof clientMessageSchema>;
 /** Server → client. */
 export type ServerMessage = v.InferOutput<typeof serverMessageSchema>;
+/** Why a server has no task for a client. */
+export type IdleReason = NonNullable<Extract<ServerMessage, { type: "heartbeat" }>["idle"]>;
 
 const clientFrameSchema = v.pipe(v.array(clientMessageSchema), v.maxLength(limits.messagesPerFrame));
 const serverFrameSchema = v.pipe(v.array(serverMessageSchema), v.maxLength(limits.messagesPerFrame));

@@ -74,6 +74,8 @@ export const groupSchema = text(limits.nameChars);
 
 const jobOptionsSchema = v.strictObject({
   name: v.optional(text(limits.nameChars), "job"),
+  /** What the job is for, for the people whose machines compute it. */
+  description: v.optional(text(limits.descriptionChars)),
   /**
    * Makes submission idempotent: a key of a customer names one job, also after the customer was killed and started again. The
    * SDK always sends a key.

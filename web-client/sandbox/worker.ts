@@ -66,6 +66,7 @@ function hostOver(remote: RemoteHost): RunnerHost {
     // The reader of a clone keeps the message's bytes beside its own until it collects garbage.
     put: (bytes) => inTurn(() => remote.put(movedCopy(bytes))),
     report: (report) => remote.report(moved(report)),
+    shows: true,
   };
 }
 

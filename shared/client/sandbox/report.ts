@@ -14,8 +14,9 @@ import { clip } from "./runner-failure.ts";
  */
 export function readReport(raw: unknown): SandboxReport {
   if (!isRecord(raw)) return {};
-  const { finished, progress, checkpoint, log } = raw;
+  const { finished, progress, checkpoint, log, show } = raw;
   return {
+    ...(show !== undefined && { show }),
     ...(isRecord(finished) && { finished: readFinished(finished) }),
     ...(isRecord(progress) &&
       isIndex(progress["index"]) &&

@@ -2,7 +2,7 @@ import type { RunnerHost } from "../ports.ts";
 import { encodeValue, type Value } from "../../wire/codec.ts";
 import { DataReference, type BlobName } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
-import type { KernelContext } from "../../wire/kernel.ts";
+import type { KernelContext, ShownPixels } from "../../wire/kernel.ts";
 import { limits } from "../../limits.ts";
 import { ownBytes } from "../../wire/plain-bytes.ts";
 import { seededRandom } from "../../random.ts";
@@ -42,6 +42,7 @@ class TaskContext implements KernelContext {
   readonly checkpoint: KernelContext["checkpoint"];
   readonly random: KernelContext["random"];
   readonly log: KernelContext["log"];
+  readonly show: KernelContext["show"];
   #ended = false;
   #random: (() => number) | undefined;
   #controller: AbortController | undefined;
@@ -74,6 +75,9 @@ class TaskContext implements KernelContext {
     this.random = () => (this.#random ??= seededRandom(`${seed}/${index}`))();
     this.log = (...logged) => {
       if (!this.#ended) reporter.addLine(index, formatLine(logged));
+    };
+    this.show = (what) => {
+      if (!this.#ended && host.shows) reporter.show(() => shownCopy(what));
     };
     freeze(this);
   }
@@ -124,6 +128,18 @@ async function storeData(host: RunnerHost, bytes: Uint8Array): Promise<DataRefer
   } catch (error) {
     throw dataFailure(`${bytes.length} bytes could not be stored`, error);
   }
+}
+
+/** The picture alone, because a kernel may hand in an object with more. */
+function shownCopy(what: Parameters<KernelContext["show"]>[0]): unknown {
+  if (typeof what === "string") return clip(what, limits.shownChars);
+  const { width, height, data } = what as ShownPixels;
+  const bytes = what instanceof Uint8Array ? what : data;
+  if (!(bytes?.length <= (data ? 4 * limits.shownSide ** 2 : limits.shownBytes)))
+    throw new RangeError(
+      `ctx.show takes a text, a PNG of up to ${limits.shownBytes} bytes, or pixels of up to ${limits.shownSide} x ${limits.shownSide}.`,
+    );
+  return data ? { width, height, data } : what;
 }
 
 function encodeCheckpoint(state: Value): Uint8Array {

@@ -14,6 +14,8 @@ const many = 100;
 const stateEveryMs = 100;
 /** The first lines of a task are sent at once, so that the last words before a crash are seen. */
 const promptLines = 20;
+/** What a kernel shows is sent at most this often. */
+const showEveryMs = 1000;
 const linesHeld = 50;
 const maxLines = 1000;
 const finishedBytes = 1024 * 1024;
@@ -31,6 +33,7 @@ export class RunnerReporter {
   #progressSentAt = -Infinity;
   #checkpoint: RunnerReport["checkpoint"];
   #checkpointSentAt = -Infinity;
+  #shownAt = -Infinity;
   #lines: string[] = [];
   #lineCount = 0;
   #linesSentAt = -Infinity;
@@ -49,6 +52,14 @@ export class RunnerReporter {
   addCheckpoint(index: number, state: Uint8Array): void {
     this.#checkpoint = { index, state };
     this.#sendDue(index);
+  }
+
+  /** Sends what a kernel shows, unless it has shown something within the last second; makes it only then. */
+  show(make: () => unknown): void {
+    const now = this.#now();
+    if (now - this.#shownAt < showEveryMs) return;
+    this.#shownAt = now;
+    this.#send({ show: { value: make() } });
   }
 
   addLine(index: number, line: string): void {

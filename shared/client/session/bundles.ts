@@ -36,7 +36,7 @@ export function startLoad(state: SessionState, slot: number, run: number): void 
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
   bundle.phase = "loading";
-  bundle.heardAt = state.now;
+  bundle.ranSince = bundle.heardAt = state.now;
   bundle.deadline = state.now + Math.max(loadMs, bundle.job.descriptor.timeoutMs);
 }
 
@@ -44,6 +44,7 @@ export function startBundle(state: SessionState, slot: number, run: number): voi
   const bundle = bundleIn(state, slot, run);
   if (!bundle) return;
   bundle.phase = "running";
+  bundle.ranSince ??= state.now;
   state.fetchMs *= 0.95;
   heard(state, bundle);
 }

@@ -102,6 +102,7 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "refuse":
       return refuse(state, message);
     case "lease":
+      state.idle = undefined;
       workMoved(state);
       return takeLease(state, message.job, message.tasks);
     case "accepted":
@@ -114,6 +115,7 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "precacheEnd":
       return endPrecache(state, message.id);
     case "heartbeat":
+      state.idle = message.idle;
       if (message.servers && takeServers(state, message.servers)) keepIdentity(state);
       return;
     case "bye":

@@ -102,7 +102,14 @@ export function settleCredit(state: SessionState): void {
   const slots = state.mode === "running" ? usableSlots(state) : 0;
   const { meanMs, known } = pace(state, slots);
   const { roundTripMs, meanInputBytes, gapMs, fetchMs } = state;
-  const input = { slots, meanMs, roundTripMs, inputBytes: meanInputBytes, gapMs, fetchMs };
+  const input = {
+    slots,
+    meanMs: meanMs && meanMs / state.share,
+    roundTripMs,
+    inputBytes: meanInputBytes,
+    gapMs,
+    fetchMs,
+  };
   const ahead = meanMs === undefined && fetchMs >= slowDataMs;
   const queue = ahead || (meanMs ?? 0) > longMs ? slotsEnding(state) : queueBeyondSlots(input);
   // Outputs on their way leave room for as many tasks, or their slots would wait for them.

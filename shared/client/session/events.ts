@@ -12,6 +12,8 @@ export type SessionEvent =
   | { readonly type: "pauseAsked" }
   | { readonly type: "resumeAsked" }
   | { readonly type: "slotsChosen"; readonly slots: number }
+  /** The share of time in which each slot computes. */
+  | { readonly type: "shareChosen"; readonly share: number }
   | { readonly type: "drainAsked" }
   | { readonly type: "stopAsked" }
   /** Answers `loadState` with what an earlier run of this client left behind. */

@@ -29,7 +29,7 @@ import {
   takeReport,
   watchSlots,
 } from "./bundles.ts";
-import { assignSlots, changeSlots, idleEndsAt } from "./slots.ts";
+import { assignSlots, changeShare, changeSlots, idleEndsAt, restChangesAt } from "./slots.ts";
 import { newState, type SessionOptions, type SessionState } from "./state.ts";
 
 export type { SessionOptions };
@@ -93,6 +93,8 @@ function apply(state: SessionState, event: SessionEvent): void {
       return resume(state);
     case "slotsChosen":
       return changeSlots(state, event.slots);
+    case "shareChosen":
+      return changeShare(state, event.share);
     case "drainAsked":
       return askDrain(state);
     case "stopAsked":
@@ -151,6 +153,7 @@ function forgiveSleep(state: SessionState): void {
   state.unansweredSince = undefined;
   for (const { work } of state.slots.values()) {
     if (work.state !== "bundled" || work.deadline === undefined) continue;
+    if (work.ranSince !== undefined) work.ranSince += lateMs;
     if (work.deadline > state.wakeAt) {
       work.deadline += lateMs;
       work.heardAt += lateMs;
@@ -173,7 +176,7 @@ function nextWake(state: SessionState): number {
   at = Math.min(at, probeAt(state), connectionDeadline(state) ?? Infinity);
   for (const slot of state.slots.values()) {
     const { work } = slot;
-    at = Math.min(at, idleEndsAt(state, slot));
+    at = Math.min(at, idleEndsAt(state, slot), restChangesAt(state, slot));
     if (work.state === "broken") at = Math.min(at, work.retryAt);
     if (work.state === "bundled") at = Math.min(at, work.deadline ?? Infinity);
   }

@@ -3,6 +3,7 @@ import type { LeasedTask } from "../../wire/protocol.ts";
 import { bundleSize, fitsBundle } from "./credit.ts";
 import {
   idle,
+  restLeadMs,
   sandboxKey,
   usableSlots,
   type Bundle,
@@ -15,22 +16,53 @@ import { releaseQueued } from "./tasks.ts";
 
 /** A slot keeps its job until another job's task has waited this long: another kernel costs a new sandbox. */
 const switchAfterMs = 2000;
+/** A timer that was late by up to this is made up for by a shorter rest. */
+const lateRestMs = 2000;
 
 export function changeSlots(state: SessionState, slots: number): void {
   state.slotsChosen = Math.max(0, Math.min(limits.slotsPerClient, Math.floor(slots)));
   if (state.mode === "stopped") return;
   for (let number = 0; number < state.slotsChosen; number++)
     if (!state.slots.has(number))
-      state.slots.set(number, { number, retiring: false, sandbox: undefined, work: idle, failures: 0 });
+      state.slots.set(number, {
+        number,
+        retiring: false,
+        sandbox: undefined,
+        work: idle,
+        restUntil: 0,
+        failures: 0,
+      });
   for (const slot of state.slots.values()) {
     slot.retiring = slot.number >= state.slotsChosen;
     if (slot.work.state !== "bundled") rest(state, slot);
   }
 }
 
+/** Changes the share of the time in which slots compute (SPEC.md [VOLUNTEER-3]); rests of the earlier share end. */
+export function changeShare(state: SessionState, share: number): void {
+  state.share = Math.max(0.01, Math.min(1, share));
+  for (const slot of state.slots.values()) slot.restUntil = 0;
+}
+
+/** When an idle slot computes again, or asks for its next task; Infinity for one that does not rest. */
+export function restChangesAt({ now }: SessionState, { restUntil }: Slot): number {
+  if (restUntil <= now) return Infinity;
+  return restUntil - restLeadMs > now ? restUntil - restLeadMs : restUntil;
+}
+
+function noteBusy(state: SessionState, slot: Slot, { ranSince }: Bundle): void {
+  if (ranSince === undefined) return;
+  const busyMs = state.now - ranSince;
+  state.busyMs += busyMs;
+  slot.restUntil = Math.max(slot.restUntil, ranSince - lateRestMs) + busyMs / state.share;
+}
+
 /** An idle slot waits for a task with its sandbox warm; a retiring slot goes. */
 export function rest(state: SessionState, slot: Slot): void {
-  if (slot.work.state === "bundled") slot.work = idle;
+  if (slot.work.state === "bundled") {
+    noteBusy(state, slot, slot.work);
+    slot.work = idle;
+  }
   if (slot.sandbox) slot.sandbox.idleSince = state.now;
   if (!slot.retiring) return;
   closeSandbox(state, slot);
@@ -53,15 +85,18 @@ export function assignSlots(state: SessionState): void {
   if (state.queuedTasks === 0) return;
   if (state.mode !== "running") return releaseQueued(state);
   for (const slot of state.slots.values()) {
-    const job =
-      slot.work.state === "idle" && slot.sandbox && !slot.retiring && warmJob(state, slot.sandbox.key);
+    const job = isFree(state, slot) && slot.sandbox && warmJob(state, slot.sandbox.key);
     if (job) fillSlot(state, slot, job);
   }
   for (const slot of state.slots.values()) {
     if (state.queuedTasks === 0) return;
-    const job = slot.work.state === "idle" && !slot.retiring && oldestJob(state);
+    const job = isFree(state, slot) && oldestJob(state);
     if (job) fillSlot(state, slot, job);
   }
+}
+
+function isFree({ now }: SessionState, { work, retiring, restUntil }: Slot): boolean {
+  return work.state === "idle" && !retiring && restUntil <= now;
 }
 
 function warmJob(state: SessionState, key: string): HeldJob | undefined {
@@ -104,6 +139,7 @@ function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
     size: tasks.length,
     phase: "preparing",
     heardAt: state.now,
+    ranSince: undefined,
     deadline: undefined,
     fraction: 0,
     progressOf: undefined,

@@ -2,7 +2,14 @@ import type { ErrorBody } from "../../errors.ts";
 import type { JobId, Sha256, TaskIndex } from "../../ids.ts";
 import { limits } from "../../limits.ts";
 import type { Identity } from "../../wire/identity.ts";
-import type { ClientMessage, JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../wire/protocol.ts";
+import type {
+  ClientMessage,
+  IdleReason,
+  JobDescriptor,
+  LeasedTask,
+  LeaseKey,
+  TaskResult,
+} from "../../wire/protocol.ts";
 import { LeaseQueue } from "./lease-queue.ts";
 import type { ClientDescription } from "../ports.ts";
 import type { SessionEvent, SessionInstruction } from "./events.ts";
@@ -108,6 +115,8 @@ export interface Bundle {
   readonly size: number;
   /** Time of the last report or of the start of the bundle; the time since then is charged to the tasks of the next report. */
   heardAt: number;
+  /** When code of the kernel first ran; undefined before. */
+  ranSince: number | undefined;
   /** `preparing`: sandbox, kernel and inputs are on their way. `loading`: the kernel's module runs. `running`: tasks run. */
   phase: "preparing" | "loading" | "running";
   /** When the session ends the sandbox; undefined while preparing. */
@@ -134,6 +143,8 @@ export interface Slot {
   /** A sandbox serves one kernel of one customer, so that no kernel meets the traces of another. */
   sandbox: { readonly id: number; readonly key: string; idleSince: number } | undefined;
   work: SlotWork;
+  /** The slot takes no task before, so that it computes no more than its share of the time. */
+  restUntil: number;
   /** Sandboxes in a row that failed. */
   failures: number;
 }
@@ -187,6 +198,10 @@ export interface SessionState {
   /** Slots that the person chose. */
   slotsChosen: number;
   readonly slots: Map<number, Slot>;
+  /** Share of the time in which a slot computes, above 0 and up to 1. */
+  share: number;
+  /** Time for which slots have computed, of bundles that ended. */
+  busyMs: number;
   readonly jobs: Map<JobId, HeldJob>;
   readonly outbox: Map<JobId, Map<TaskIndex, Unacknowledged>>;
   /** Entries of `outbox`. */
@@ -197,6 +212,8 @@ export interface SessionState {
   readonly cached: Set<Sha256>;
   /** Tasks that wait for a slot. */
   queuedTasks: number;
+  /** Why the server has no task for this client, as it told last; undefined once it had one. */
+  idle: IdleReason | undefined;
   roundTripMs: number | undefined;
   /** When results were sent since the server was last heard; undefined: nothing waits for an answer. */
   unansweredSince: number | undefined;
@@ -249,12 +266,15 @@ export function newState(options: SessionOptions): SessionState {
     connection: { state: "stopped" },
     slotsChosen: options.slots,
     slots: new Map(),
+    share: 1,
+    busyMs: 0,
     jobs: new Map(),
     outbox: new Map(),
     unsent: 0,
     uploads: 0,
     cached: new Set(),
     queuedTasks: 0,
+    idle: undefined,
     roundTripMs: undefined,
     unansweredSince: undefined,
     gapMs: 0,
@@ -311,10 +331,14 @@ export function isConnected(state: SessionState): boolean {
   return state.connection.state === "connected";
 }
 
+/** A slot that rests asks for its next task this long before it computes again: another client may have that task until then. */
+export const restLeadMs = 1000;
+
 /** Slots that take tasks, now or after the task they run. */
 export function usableSlots(state: SessionState): number {
   let count = 0;
-  for (const slot of state.slots.values()) if (!slot.retiring && slot.work.state !== "broken") count++;
+  for (const slot of state.slots.values())
+    if (!slot.retiring && slot.work.state !== "broken" && slot.restUntil - state.now <= restLeadMs) count++;
   return count;
 }
 

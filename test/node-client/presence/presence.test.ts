@@ -96,6 +96,7 @@ function start(asked: string[], look: () => Promise<Sighting>): Presence {
           unsent: 0,
           done: 0,
           failed: 0,
+          busyMs: 0,
         },
       },
       log: (_level, message) => void asked.push(message),
