@@ -3561,6 +3561,7 @@ class Hands:
         fail_fast: bool | None = None,
         keep: float | None = None,
         group: str | None = None,
+        description: str | None = None,
         after: Sequence[str | Job] = (),
         window: int | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -3596,6 +3597,7 @@ class Hands:
                 also as soon as a task has failed, gathering raises and the job is cancelled
             keep: seconds after its end at which the job is deleted with its results; None: as long as the server keeps jobs
             group: jobs of one group are listed and cancelled together
+            description: what the job is for, for the people whose machines compute it
             after: jobs, or their ids, that must finish without a failed task first
             window: most unfinished tasks on the server, for endless inputs
             on_progress: called in a thread of its own when the job's progress changes
@@ -3629,6 +3631,7 @@ class Hands:
             "failFast": False if fail_fast is False else None,
             "keepMs": None if keep is None else round(keep * 1000),
             "group": group,
+            "description": description,
             "name": name or self._name or own_name,
             # With a random key a repeated request finds the job that a lost reply had made.
             "key": key if key is not None else f"once-{uuid.uuid4()}",

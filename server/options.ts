@@ -65,6 +65,8 @@ export interface ServerOptions {
   readonly auditors: number;
   /** Whether idle slots get second leases for the last running tasks of a job. */
   readonly speculate: boolean;
+  /** File that describes the project for which volunteers compute ({@link readProject}). */
+  readonly project: string | undefined;
   /** File with address and client token for clients on a shared file system; removed when the server stops. */
   readonly rendezvous: string | undefined;
 }
@@ -104,6 +106,7 @@ export const defaultServerOptions: ServerOptions = {
   quarantineAfter: 3,
   auditors: 1,
   speculate: true,
+  project: undefined,
   rendezvous: undefined,
 };
 

@@ -52,6 +52,12 @@ export function addServerFlags(command: Command): void {
       .default(defaults.volunteers),
   );
   add(
+    "--project <file>",
+    "MANYHANDS_PROJECT",
+    "JSON file with title, text, link, picture and colour of what volunteers compute for",
+    defaults.project,
+  );
+  add(
     "--trust-proxy",
     "MANYHANDS_TRUST_PROXY",
     "believe the X-Forwarded-* headers of a proxy in front",
@@ -273,6 +279,7 @@ function toOptions(flags: Record<string, unknown>): ServerOptions {
     quarantineAfter: number("quarantineAfter"),
     auditors: number("auditors"),
     speculate: flags["speculate"] !== false,
+    project: text("project"),
     rendezvous: text("rendezvous"),
   };
 }

@@ -26,6 +26,7 @@ import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Health } from "./health.ts";
 import { defaultServerOptions, quotasOf, type ClientProgram, type ServerOptions } from "./options.ts";
+import { readProject, type Project } from "./project.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
 import { ClientSockets } from "./sockets/client-sockets.ts";
@@ -92,6 +93,7 @@ export async function startServer(
   // A wrong address is refused before files and ports are opened.
   options.servers();
   const tls = readTls(options);
+  const project = options.project === undefined ? undefined : readProject(options.project);
   makeDataDirectory(options.dataDirectory);
   const damages = new Damages(log);
   const store = await openStore(options.dataDirectory, options.store, {
@@ -101,7 +103,7 @@ export async function startServer(
   let server: RunningServer;
   try {
     directory = isShared(store) ? await ServerDirectory.open(store) : undefined;
-    server = await startOn({ store, directory, damages, options, tls, log, clientProgram });
+    server = await startOn({ store, directory, damages, options, tls, project, log, clientProgram });
     await introduce(store, server.volunteerUrls);
   } catch (error) {
     directory?.close();
@@ -165,6 +167,7 @@ interface Foundations {
   readonly damages: Damages;
   readonly options: ServerOptions;
   readonly tls: TlsFiles | undefined;
+  readonly project: Project | undefined;
   readonly log: Logger;
   readonly clientProgram: ClientProgram | undefined;
 }
@@ -175,6 +178,7 @@ async function startOn({
   damages,
   options,
   tls,
+  project,
   log,
   clientProgram,
 }: Foundations): Promise<RunningServer> {
@@ -223,6 +227,7 @@ async function startOn({
     access,
     options,
     webRoot,
+    project,
     ...(clientProgram && { clientProgram }),
     ...(directory && { servers: directory }),
     ...(isShared(store) && { signIns: Buffer.from(await store.secret("sign-ins")).toString("hex", 0, 8) }),

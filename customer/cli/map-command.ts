@@ -41,6 +41,7 @@ interface MapFlags extends ServerFlags {
   readonly detach?: boolean;
   readonly key?: string;
   readonly name?: string;
+  readonly description?: string;
   readonly priority?: number;
   readonly maxAttempts?: number;
   readonly timeout?: number;
@@ -120,6 +121,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
       "most unfinished tasks on the server, for endless inputs",
       wholeNumber(1, 2 ** 31),
     )
+    .option("--description <text>", "what the job is for, for the people whose machines compute it")
     .option("--group <name>", "label the job, to list and cancel it with others")
     .option("--after <id...>", "compute nothing before these jobs have finished without a failed task")
     .addOption(new Option("--kind <kind>", "only clients of this kind").choices(["browser", "node"]))
@@ -257,11 +259,26 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(flags.kind && { kind: flags.kind }),
     ...(flags.trusted && { trusted: true }),
   };
-  const { key, name, priority, maxAttempts, timeout, memory, seed, window, group, after, math, keep } = flags;
+  const {
+    key,
+    name,
+    description,
+    priority,
+    maxAttempts,
+    timeout,
+    memory,
+    seed,
+    window,
+    group,
+    after,
+    math,
+    keep,
+  } = flags;
   return {
     requires,
     ...(key !== undefined && { key }),
     ...(name !== undefined && { name }),
+    ...(description !== undefined && { description }),
     ...(priority !== undefined && { priority }),
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(timeout !== undefined && { timeoutMs: timeout }),

@@ -304,6 +304,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
   const {
     id,
     name,
+    description,
     customer,
     kernel,
     seed,
@@ -332,6 +333,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
       timeoutMs,
       memoryMb,
       ...(portable && { portable: true as const }),
+      ...(description !== undefined && { description }),
     },
     customer,
     priority,

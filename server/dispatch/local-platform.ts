@@ -10,6 +10,7 @@ import type { News as StoreNews } from "../store/shared-store.ts";
 import type { JobRow, ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { version } from "../../shared/version.ts";
 import type { Lease } from "../scheduler/state.ts";
+import { whyIdle as whyIdleOf } from "../scheduler/idle-reason.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import { isPastKeeping } from "./retention.ts";
 import { joinCapacities } from "./capacity.ts";
@@ -385,7 +386,11 @@ export class LocalPlatform implements Platform {
     makeTicket = (): string => randomBytes(24).toString("base64url"),
   ): ConnectionServices {
     const { onJoin, onMessage, onRead, onClose } = this.#messages;
-    return { options: this.#options, log, makeTicket, onJoin, onMessage, onRead, onClose };
+    const whyIdle: ConnectionServices["whyIdle"] = (id) => {
+      const client = this.dispatcher.scheduler.client(id);
+      return client && whyIdleOf(this.dispatcher.scheduler.state, client);
+    };
+    return { options: this.#options, log, makeTicket, onJoin, onMessage, onRead, onClose, whyIdle };
   }
 
   createJob: Platform["createJob"] = (options) => this.#jobs.create(options);

@@ -115,7 +115,14 @@ export function createHttpApp(parts: HttpParts): Express {
     );
   });
   if (parts.clientProgram) app.use(clientProgram(parts.clientProgram));
-  app.use(pages(parts.webRoot, { blobOrigin: parts.blobs.signedOrigin, servers: options.servers }));
+  app.use(
+    pages(parts.webRoot, {
+      blobOrigin: parts.blobs.signedOrigin,
+      servers: options.servers,
+      project: parts.project,
+      platform,
+    }),
+  );
   app.use((req) => {
     throw new PlatformError(
       "NOT_FOUND",

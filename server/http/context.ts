@@ -7,6 +7,7 @@ import type { BlobStore, StoredBlobs } from "../blobs/blob-store.ts";
 import type { Health } from "../health.ts";
 import type { ClientProgram, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
+import type { Project } from "../project.ts";
 import type { Upkeep } from "../upkeep/upkeep.ts";
 import type { Metrics } from "./metrics.ts";
 import type { TicketServers } from "./pass-on.ts";
@@ -23,6 +24,8 @@ export interface HttpParts {
   readonly options: ServerOptions;
   /** Directory of the built pages; may be missing. */
   readonly webRoot: string;
+  /** The project that the volunteer page shows. */
+  readonly project?: Project | undefined;
   /** Absent: no program is served. */
   readonly clientProgram?: ClientProgram;
   readonly log: Logger;

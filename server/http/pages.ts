@@ -3,6 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServerOptions } from "../options.ts";
 import { sendPrecompressed } from "./precompressed.ts";
+import type { Platform } from "../platform.ts";
+import type { Project } from "../project.ts";
+import { projectPages, projectRoutes } from "./project-pages.ts";
 import { originsOf, setPagePolicy, setSandboxPolicy } from "./security-headers.ts";
 
 const noCache = "no-cache";
@@ -13,7 +16,17 @@ type Policy = (req: Request, res: Response, html: string) => void;
 /** The built pages: the volunteer page at `/`, the admin page at `/admin`, and the browser's sandbox for kernels. */
 export function pages(
   webRoot: string,
-  { blobOrigin, servers }: { blobOrigin?: string | undefined; servers: ServerOptions["servers"] },
+  {
+    blobOrigin,
+    servers,
+    project,
+    platform,
+  }: {
+    blobOrigin?: string | undefined;
+    servers: ServerOptions["servers"];
+    project?: Project | undefined;
+    platform: Pick<Platform, "status">;
+  },
 ): express.Router {
   const router = express.Router();
   const blobs = blobOrigin === undefined ? [] : [blobOrigin];
@@ -27,13 +40,17 @@ export function pages(
       res.setHeader("Cache-Control", noCache);
       if (!html || !(await sendPrecompressed(req, res, webRoot, name))) sendNotBuilt(res);
     };
+  // The client in the volunteer page goes to another server when this one dies.
+  const setVolunteerPolicy: Policy = (req, res, html) =>
+    setPagePolicy(req, res, html, [...blobs, ...servers().flatMap(originsOf)]);
+  const index = "index.html";
   router.get(
     "/",
-    // The client in the volunteer page goes to another server when this one dies.
-    page("index.html", (req, res, html) =>
-      setPagePolicy(req, res, html, [...blobs, ...servers().flatMap(originsOf)]),
-    ),
+    project
+      ? projectPage(join(webRoot, index), project, setVolunteerPolicy)
+      : page(index, setVolunteerPolicy),
   );
+  router.use(projectRoutes(project, platform));
   // After a slash the page's relative addresses would be wrong.
   router.get(/^\/admin\/$/, (_req, res) => res.redirect(308, "../admin"));
   router.get("/admin", page("admin.html", setPolicy));
@@ -46,6 +63,21 @@ export function pages(
   // A worker has the policy of its own script, not of the page.
   router.use(directory(webRoot, noCache, setPolicy));
   return router;
+}
+
+/** The volunteer page with the project in it. */
+function projectPage(file: string, project: Project, setPolicy: Policy): RequestHandler {
+  const pageOf = projectPages(project);
+  return async (req, res) => {
+    const built = await readFile(file, "utf8").catch(() => "");
+    if (!built) return sendNotBuilt(res);
+    const page = pageOf(built);
+    setPolicy(req, res, page.html);
+    const encoding = (["br", "gzip"] as const).find((each) => req.acceptsEncodings(each));
+    res.type("html").set({ "Cache-Control": noCache, ETag: `"${page.version}"`, Vary: "Accept-Encoding" });
+    if (encoding) res.set("Content-Encoding", encoding);
+    res.send(await page.bytes(encoding));
+  };
 }
 
 /** Files of a directory: compressed scripts and styles are sent here, the others and every odd path by express.static. */

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
-import type { ClientMessage, LeaseKey } from "../../shared/wire/protocol.ts";
+import type { ClientMessage, IdleReason, LeaseKey } from "../../shared/wire/protocol.ts";
 import type { Role } from "../../shared/wire/rest.ts";
 import { cohortOfStranger } from "./cohort.ts";
 import type { ClientConnection } from "./connection.ts";
@@ -59,6 +59,8 @@ export interface ConnectionServices {
   /** @returns the held leases that are not the client's any more */
   onJoin(joining: Joining): LeaseKey[];
   onMessage(client: ClientId, message: Exclude<ClientMessage, Hello>): void;
+  /** Why there is no task for the client; undefined for one that has any. */
+  whyIdle(client: ClientId): IdleReason | undefined;
   /** The network took so many bytes of inline values of leases. */
   onRead(client: ClientId, bytes: number): void;
   /** `refused`: the client is not expected again; `broken`: it may come back within its grace time. */

@@ -3,11 +3,11 @@ import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { decodeClientFrame, type ClientMessage } from "../../shared/wire/protocol.ts";
+import { decodeClientFrame, type ClientMessage, type ServerMessage } from "../../shared/wire/protocol.ts";
 import { inflateFrame, isDeflated } from "../../system/deflated-frames.ts";
 import { version } from "../../shared/version.ts";
 import type { ClientConnection } from "./connection.ts";
-import { takesServers } from "./client-version.ts";
+import { takesNews } from "./client-version.ts";
 import type { Admission, ClientGate, ConnectionServices } from "./client-gate.ts";
 import { Liveness } from "./liveness.ts";
 import { Outbound } from "./outbound.ts";
@@ -26,6 +26,8 @@ type ConnectionState =
 const helloTimeoutMs = 10_000;
 /** A connection that is over is cut when it has not closed after this. */
 const closeTimeoutMs = 2000;
+/** A client that joined and got no task is told why after this long. */
+const firstReasonMs = 1_000;
 /** A client is asked whether it lives every so many signs of life: an answer each would double the cost of 10,000 idle clients. */
 const beatsPerPing = 4;
 /** Inflated bytes that cost as much as a message: 60 MB/s, which take a fifth of a core. */
@@ -55,6 +57,7 @@ export class SocketConnection implements ClientConnection {
   #beats = 0;
   /** Addresses that the client was told last; undefined for one that is not told. */
   #servers: readonly string[] | undefined;
+  #takesNews = false;
   /** Released after the hello: a cleared timer still takes 200 bytes. */
   #helloTimer: NodeJS.Timeout | undefined;
   #state: ConnectionState = { state: "greeting" };
@@ -96,7 +99,7 @@ export class SocketConnection implements ClientConnection {
   }
 
   send(message: Parameters<ClientConnection["send"]>[0]): void {
-    if (this.#outbound.send(message)) return;
+    if (this.#outbound.send(this.#takesNews ? message : withoutDescription(message))) return;
     this.#services.log.warn({ address: this.address }, "a client reads too slowly; cutting it off");
     this.#socket.terminate();
   }
@@ -164,11 +167,22 @@ export class SocketConnection implements ClientConnection {
     if (isAsked && !this.#liveness.beat(performance.now())) this.terminate();
     // A page cannot see pings: its watchdog waits for this message.
     else if (this.#state.state === "joined") {
-      const servers = this.#newServers();
-      this.send({ type: "heartbeat", ...(servers && { servers: [...servers] }) });
+      this.#tellNews(this.#state.client);
       this.#outbound.flush();
     }
     this.#network.uncork();
+  }
+
+  #tellNews(client: ClientId): void {
+    const servers = this.#newServers();
+    const idle = this.#takesNews ? this.#services.whyIdle(client) : undefined;
+    this.send({ type: "heartbeat", ...(servers && { servers: [...servers] }), ...(idle && { idle }) });
+  }
+
+  /** Tells a client that has just joined why it gets nothing, before its first heartbeat. */
+  #tellFirstReason(): void {
+    if (this.#state.state === "joined" && this.#services.whyIdle(this.#state.client))
+      this.#tellNews(this.#state.client);
   }
 
   #received(data: RawData, isBinary: boolean): void {
@@ -252,7 +266,11 @@ export class SocketConnection implements ClientConnection {
       ...admission,
     });
     // The auditor belongs to this server.
-    if (admission.auditor !== true && takesServers(hello.version)) this.#servers = [];
+    if (admission.auditor !== true && takesNews(hello.version)) {
+      this.#takesNews = true;
+      this.#servers = [];
+      setTimeout(() => this.#tellFirstReason(), firstReasonMs).unref();
+    }
     const servers = this.#newServers();
     this.#outbound.release({
       type: "welcome",
@@ -283,6 +301,13 @@ export class SocketConnection implements ClientConnection {
     if (was.state === "joined") this.#services.onClose(was.client, this, "broken");
     this.#owner.closed(this);
   }
+}
+
+/** A lease for a client of before 0.3.0, which refuses what it does not know. */
+function withoutDescription(message: ServerMessage): ServerMessage {
+  if (message.type !== "lease" || message.job.description === undefined) return message;
+  const { description: _, ...job } = message.job;
+  return { ...message, job };
 }
 
 /** The cost of a message at the rate limit: results are bounded by leases, reports about running tasks are not. */
