@@ -3,6 +3,7 @@ import { defineConfig } from "vite";
 import { commonCode } from "./build/common-code.ts";
 import { compressedFiles } from "./build/compressed-files.ts";
 import { inlineHead } from "./build/inline-head.ts";
+import { plainImports } from "./build/plain-imports.ts";
 import { secondPage } from "./build/second-page.ts";
 import { standaloneScripts } from "./build/standalone-scripts.ts";
 
@@ -17,6 +18,7 @@ export default defineConfig({
   plugins: [
     // The plugin comes before Vite's own resolution of imports.
     { ...commonCode(here("sandbox/common-code.ts"), "page"), enforce: "pre" },
+    plainImports(),
     inlineHead(),
     standaloneScripts({
       frame: here("sandbox/frame.ts"),

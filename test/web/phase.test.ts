@@ -15,6 +15,7 @@ const connected: ClientStatus = {
   unsent: 0,
   done: 0,
   failed: 0,
+  busyMs: 0,
 };
 
 function client(

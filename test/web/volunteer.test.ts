@@ -137,8 +137,8 @@ describe("the keyboard and a reload, on the volunteer page", () => {
     await press(page, "Pause");
     await untilText(page, /Paused until/);
     await page.reload();
-    await page.waitForSelector("::-p-xpath(//button[normalize-space()='Start computing'])");
-    await press(page, "Start computing");
+    await untilText(page, /Paused until you press Resume/);
+    await press(page, "Resume");
     await untilText(page, /No work right now/);
     await page.goto("about:blank");
     await page.goto(`http://localhost:${server.port}/`);
@@ -246,12 +246,16 @@ describe("the volunteer page", () => {
   it("keeps the number of cores that was chosen", async () => {
     const server = await startTestServer();
     const page = await open(server, "localhost");
+    await press(page, "Settings");
+    await page.waitForSelector(".slider");
     await page.evaluate(
       "{ const slider = document.querySelector('input[type=range]'); slider.value = slider.max; slider.dispatchEvent(new Event('input', { bubbles: true })); }",
     );
-    const chosen = await page.$eval("output", (output) => output.textContent);
+    const chosen = await page.$eval(".slider span", (label) => label.textContent);
     await page.reload();
-    expect(await page.$eval("output", (output) => output.textContent)).toBe(chosen);
+    await press(page, "Settings");
+    await page.waitForSelector(".slider");
+    expect(await page.$eval(".slider span", (label) => label.textContent)).toBe(chosen);
   });
 
   it("[SIGN-4] names the signer of what it runs", async () => {

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import type { CreatedToken, ServerStatus } from "../../shared/wire/rest.ts";
 import { ClientProgram } from "./client-program.tsx";
 import { CopyButton } from "./copy-button.tsx";
-import { QrCode } from "./qr-code.tsx";
+import { QrCode } from "../ui/qr-code.tsx";
 import { act } from "./state.ts";
 
 /** The address under which others join, as text and for a phone's camera. */

@@ -1,4 +1,4 @@
-import { createClient, type Client } from "../../shared/client/client.ts";
+import { createClient, type Client, type ClientOptions } from "../../shared/client/client.ts";
 import type { ClientPorts } from "../../shared/client/ports.ts";
 import type { ClientStatus } from "../../shared/client/status.ts";
 import { openBlobCache } from "./blob-cache.ts";
@@ -16,6 +16,9 @@ interface BrowserClientOptions {
   readonly token: string | undefined;
   /** Whether no other tab of this browser computes, so that this tab may use the browser's client id. */
   readonly exclusive: boolean;
+  /** Name and team that the person wants to be shown under. */
+  readonly called?: readonly (string | undefined)[];
+  readonly onEvent?: ClientOptions["onEvent"];
   readonly onStatus: (status: ClientStatus) => void;
 }
 
@@ -23,6 +26,12 @@ interface BrowserClientOptions {
 const sandboxes = createFrameSandboxes();
 const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel("manyhands-blobs") : undefined;
 let opening: ReturnType<typeof openStores> | undefined;
+
+/** The stores of this page, opened once; undefined where the browser keeps no data. */
+export function pageStores(): ReturnType<typeof openStores> {
+  return (opening ??= openStores());
+}
+
 /** The first task has usually begun by then. */
 const furtherCodeMs = 3_000;
 /** Address of the page's own server, with the path that a proxy may have put it under. */
@@ -32,7 +41,7 @@ const page = new URL(".", location.href).href;
 export async function openBrowserClient(options: BrowserClientOptions): Promise<Client> {
   // The sandbox page loads while the socket connects. The first task reports a failure.
   sandboxes.warmUp();
-  const stores = await (opening ??= openStores());
+  const stores = await pageStores();
   const [cache, identity] = await Promise.all([
     openBlobCache(stores, { channel }),
     openIdentity(stores, options.exclusive),
@@ -56,12 +65,13 @@ export async function openBrowserClient(options: BrowserClientOptions): Promise<
     },
     log,
   };
-  const client = createClient(ports, describeBrowser(identity.known, options.token), {
+  const client = createClient(ports, describeBrowser(identity.known, options.token, options.called), {
     slots: options.slots,
     servers: [page],
     // The page's own server has just delivered the page.
     keptServers: [page, ...identity.servers],
     onStatus: options.onStatus,
+    onEvent: options.onEvent,
   });
   addEventListener("online", () => client.networkChanged());
   setTimeout(loadFurtherCode, furtherCodeMs);

@@ -55,11 +55,14 @@ async function remember(stores: Stores | undefined, kept: unknown): Promise<void
 export function describeBrowser(
   identity: Identity | undefined,
   token: string | undefined,
+  called: readonly (string | undefined)[] = [],
 ): ClientDescription {
+  const names = called.filter(Boolean).join(", ");
+  const browser = browserName(navigator.userAgent);
   return {
     identity,
     kind: "browser",
-    name: browserName(navigator.userAgent),
+    name: names ? `${names} (${browser})` : browser,
     ...(token === undefined ? {} : { token }),
     memoryMb: memoryPerSlotMb(),
     // WebGPU kernels are not offered yet: the sandbox removes `navigator`.

@@ -1,24 +1,41 @@
 import { Component, type JSX } from "preact";
-import { Controls } from "./controls.tsx";
+import { Buttons } from "./buttons.tsx";
 import { describePhase, type Phase } from "./phase.ts";
-import { saveSettings, type Settings } from "./settings.ts";
+import { project } from "./project.ts";
+import { isRestricted, saveSettings, type AddressOptions, type Settings } from "./settings.ts";
+import type * as more from "./more/more.tsx";
+import { page } from "./texts/current.ts";
 import type { Volunteer } from "./volunteer.ts";
-import { Work } from "./work.tsx";
 
 /** The address of the icon inside the page, because an icon as a file would be fetched once more. */
 const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]")?.href;
 
+/** What loads after the first task. */
+type More = typeof more;
+/** The first task has usually begun by then. */
+const moreMs = 3_000;
+const retryMs = 10_000;
+
 interface AppProps {
   readonly volunteer: Volunteer;
   readonly settings: Settings;
+  readonly address: AddressOptions;
+}
+
+interface AppState {
+  readonly phase: Phase;
+  readonly settings: Settings;
+  readonly more?: More;
+  readonly settingsShown?: boolean;
 }
 
 /**
  * The volunteer page. A class component, because signals and hooks would be a tenth of the bytes before the first task, which stay
- * under 60 KB.
+ * under 60 KB; whatever is not needed before that is in {@link More}.
  */
-export class App extends Component<AppProps, { phase: Phase; settings: Settings }> {
+export class App extends Component<AppProps, AppState> {
   #ticking: ReturnType<typeof setInterval> | undefined;
+  #loading = false;
 
   constructor(props: AppProps) {
     super(props);
@@ -26,11 +43,13 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
   }
 
   override componentDidMount(): void {
-    this.props.volunteer.onPhase = (phase) => this.setState({ phase });
+    const { volunteer, address, settings } = this.props;
+    volunteer.onPhase = (phase) => this.setState({ phase });
     // The shown seconds count down, and ended work disappears; nobody sees a hidden page.
     this.#ticking = setInterval(() => {
       if (document.visibilityState === "visible" && this.state.phase.state === "running") this.setState({});
     }, 1_000);
+    if (address.kiosk || isRestricted(settings)) setTimeout(() => this.#loadMore(), moreMs / 3);
   }
 
   /** Whether a button has the keyboard's focus before the buttons change. */
@@ -41,40 +60,93 @@ export class App extends Component<AppProps, { phase: Phase; settings: Settings 
   override componentDidUpdate(_props: AppProps, _state: unknown, wasAtControls: boolean): void {
     if (wasAtControls && !isAtControls())
       document.querySelector<HTMLButtonElement>(".controls button:not(:disabled)")?.focus();
+    const { phase, more } = this.state;
+    if (phase.state !== "running" || more) return;
+    if (phase.status.done > 0) this.#loadMore();
+    else if (!this.#loading) setTimeout(() => this.#loadMore(), moreMs);
   }
 
   override componentWillUnmount(): void {
     clearInterval(this.#ticking);
   }
 
-  override render(): JSX.Element {
-    const { phase, settings } = this.state;
-    const { volunteer } = this.props;
-    const choose = (changed: Partial<Settings>): void => {
-      const chosen = { ...settings, ...changed };
-      saveSettings(chosen);
-      volunteer.choose(chosen);
-      this.setState({ settings: chosen });
+  /** Tries again until it is there: the server may be away. */
+  #loadMore(): void {
+    if (this.#loading) return;
+    this.#loading = true;
+    const loaded = async (): Promise<void> => {
+      const more = await import("./more/more.tsx");
+      await more.begin(this);
+      this.setState({ more });
     };
+    loaded().catch(() => setTimeout(() => ((this.#loading = false), this.#loadMore()), retryMs));
+  }
+
+  readonly choose = (changed: Partial<Settings>): void => {
+    const settings = { ...this.state.settings, ...changed };
+    saveSettings(settings);
+    this.props.volunteer.choose(settings);
+    this.setState({ settings });
+  };
+
+  readonly #toggleSettings = (): void => {
+    this.#loadMore();
+    this.setState({ settingsShown: !this.state.settingsShown });
+  };
+
+  override render(): JSX.Element {
+    const { phase, more, settings, settingsShown = false } = this.state;
+    const { volunteer, address } = this.props;
+    const now = performance.now();
+    const { tone, text } = more?.describe(phase, now, settings.cpu) ?? describePhase(phase, now);
+    const isReady = phase.state === "ready";
     return (
       <main class="page">
         <header class="masthead">
           <img src={icon} width="28" height="28" alt="" />
-          <span>Manyhands</span>
+          <span>{project?.title ?? "Manyhands"}</span>
         </header>
         <section class="card hero" aria-labelledby="headline">
-          <h1 id="headline">{headline(phase)}</h1>
-          {phase.state === "ready" && (
-            <p class="lead">
-              Press the button and this computer helps scientists compute, for as long as this page stays
-              open.
-            </p>
+          {project?.picture && (!address.autoStart || more) && (
+            <img class="picture" src={project.picture} alt="" />
           )}
-          <StatusLine phase={phase} />
-          <Controls volunteer={volunteer} phase={phase} settings={settings} choose={choose} />
+          <h1 id="headline">{headline(phase)}</h1>
+          {project ? (
+            <p class="lead">
+              {project.text}{" "}
+              {project.link && (
+                <a href={project.link} target="_blank" rel="noreferrer">
+                  {page.moreAbout}
+                </a>
+              )}
+            </p>
+          ) : null}
+          {isReady && <p class="lead">{page.lead}</p>}
+          <p class={`status ${tone}`} role="status" hidden={isReady}>
+            <span class="lamp" aria-hidden="true" />
+            <span>{text}</span>
+          </p>
+          <div class="controls">
+            <div class="buttons">
+              <Buttons volunteer={volunteer} phase={phase} choose={this.choose} onResume={more?.overrule} />
+              <button
+                type="button"
+                class="button"
+                aria-expanded={settingsShown}
+                onClick={this.#toggleSettings}
+              >
+                {page.buttons.settings}
+              </button>
+            </div>
+            {more && <more.Controls app={this} phase={phase} isOpen={settingsShown} />}
+          </div>
         </section>
-        {phase.state === "running" && <Work status={phase.status} />}
-        <About />
+        {more && <more.Work app={this} phase={phase} />}
+        <section class="about" aria-labelledby="about">
+          <h2 id="about">{page.about}</h2>
+          <p>{page.aboutWork}</p>
+          <p>{page.aboutSafety}</p>
+        </section>
       </main>
     );
   }
@@ -84,33 +156,7 @@ function isAtControls(): boolean {
   return document.activeElement?.closest(".controls") != null;
 }
 
-function headline(phase: Phase): string {
-  if (phase.state === "stopped") return "Thank you for your help";
-  return phase.state === "ready" ? "Lend this computer to science" : "This computer is lending a hand";
-}
-
-function StatusLine({ phase }: { phase: Phase }): JSX.Element {
-  const { tone, text } = describePhase(phase, performance.now());
-  return (
-    <p class={`status ${tone}`} role="status" hidden={phase.state === "ready"}>
-      <span class="lamp" aria-hidden="true" />
-      <span>{text}</span>
-    </p>
-  );
-}
-
-function About(): JSX.Element {
-  return (
-    <section class="about" aria-labelledby="about">
-      <h2 id="about">What happens here</h2>
-      <p>
-        Scientists split a long computation into many small tasks; this page fetches some, computes them in
-        the background, and sends the results back, while you go on using this computer.
-      </p>
-      <p>
-        The programs run in a sandbox of your browser: they cannot see your files, your other pages or your
-        network, and closing this page ends them at once.
-      </p>
-    </section>
-  );
+function headline({ state }: Phase): string {
+  const { headlines } = page;
+  return state === "stopped" ? headlines.stopped : state === "ready" ? headlines.ready : headlines.working;
 }

@@ -1,5 +1,6 @@
 import type { ClientStatus } from "../../shared/client/status.ts";
 import { shownName } from "../ui/shown-name.ts";
+import { page } from "./texts/current.ts";
 
 /** State of the page, from which everything it shows follows. */
 export type Phase =
@@ -21,7 +22,7 @@ export interface RecentWork {
   readonly at: number;
 }
 
-interface Sentence {
+export interface Sentence {
   readonly tone: "quiet" | "busy" | "warning" | "error";
   readonly text: string;
 }
@@ -32,17 +33,15 @@ const recentMs = 2_000;
 export function describePhase(phase: Phase, now: number): Sentence {
   switch (phase.state) {
     case "ready":
-      return quiet("Nothing runs yet.");
+      return quiet(page.ready);
     case "starting":
-      return quiet("Starting…");
+      return quiet(page.starting);
     case "otherTab":
-      return quiet(
-        "Another tab of this browser is computing already; this one takes over when that tab closes.",
-      );
+      return quiet(page.otherTab);
     case "stopped":
-      return quiet(phase.done > 0 ? "Stopped. Everything is delivered; thank you!" : "Stopped.");
+      return quiet(phase.done > 0 ? page.thanks : page.stopped);
     case "broken":
-      return { tone: "error", text: `This page failed: ${phase.message}. Reload it to try again.` };
+      return { tone: "error", text: page.broken(phase.message) };
     case "running":
       return describeClient(phase.status, phase.recent, now);
   }
@@ -55,34 +54,32 @@ function describeClient(status: ClientStatus, recent: RecentWork, now: number): 
     const { message, remedy } = connection.error;
     return { tone: "error", text: `${message} ${remedy}` };
   }
-  if (mode === "stopped" || connection.state === "stopped") return quiet("Stopped.");
-  if (connection.state === "connecting") return quiet("Connecting to the server…");
+  if (mode === "stopped" || connection.state === "stopped") return quiet(page.stopped);
+  if (connection.state === "connecting") return quiet(page.connecting);
   if (connection.state === "waiting") {
-    const wait = `Not connected (${withoutStop(connection.reason)}); trying again in ${secondsUntil(connection.retryAt, now)} s.`;
-    return { tone: "warning", text: busy ? `${wait} What was begun goes on.` : wait };
+    const wait = page.waiting(withoutStop(connection.reason), secondsUntil(connection.retryAt, now));
+    return { tone: "warning", text: busy ? `${wait} ${page.goesOn}` : wait };
   }
   if (mode === "draining") return quiet(drainSentence(status, busy));
-  if (mode === "paused")
-    return quiet(busy ? "Pausing: what was begun is finished first." : "Paused until you press Resume.");
+  if (mode === "paused") return quiet(busy ? page.pausing : page.paused);
   return describeWork(status, recent, now);
 }
 
 function describeWork(status: ClientStatus, recent: RecentWork, now: number): Sentence {
   const running = now - recent.at < recentMs;
-  if (running) return { tone: "busy", text: `Computing for ${listed(recent.customers)}.` };
+  if (running) return { tone: "busy", text: page.computing(listed(recent.customers)) };
   const broken = status.slots.find((slot) => slot.state === "broken");
   if (broken)
     return {
       tone: "warning",
-      text: `The sandbox could not start (${withoutStop(broken.reason)}); trying again in ${secondsUntil(broken.retryAt, now)} s.`,
+      text: page.brokenSandbox(withoutStop(broken.reason), secondsUntil(broken.retryAt, now)),
     };
-  if (status.queued > 0) return quiet("Fetching the next task…");
-  return quiet("No work right now; this page waits, and starts by itself when there is some.");
+  return quiet(status.queued > 0 ? page.fetching : page.noWork);
 }
 
 function drainSentence(status: ClientStatus, busy: boolean): string {
-  if (busy) return "Finishing the tasks that run, then stopping.";
-  return status.unsent > 0 ? "Delivering the last results, then stopping." : "Stopping…";
+  if (busy) return page.finishing;
+  return status.unsent > 0 ? page.delivering : page.stopping;
 }
 
 /** Turns a reason, which is a sentence, into a part of another sentence. */
@@ -96,8 +93,10 @@ function secondsUntil(at: number, now: number): number {
 
 function listed(customers: readonly string[]): string {
   const names = customers.map(shownName);
-  if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
-  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : (names[0] ?? "somebody");
+  if (names.length > 3) return `${names.slice(0, 2).join(", ")} ${page.further(names.length - 2)}`;
+  return names.length > 1
+    ? `${names.slice(0, -1).join(", ")} ${page.and} ${names.at(-1)}`
+    : (names[0] ?? page.somebody);
 }
 
 function quiet(text: string): Sentence {

@@ -1,46 +1,98 @@
+import { forever } from "./forever.ts";
+
 /** Choices of the person, kept across visits where the browser keeps data. */
 export interface Settings {
   readonly slots: number;
+  /** Share of each lent core's time, in percent. */
+  readonly cpu: number;
   readonly keepAwake: boolean;
+  /** Nothing computes before this time (as of `Date.now`); 0 unless the person paused. */
+  readonly pausedUntil: number;
+  /** The page computes only at certain times; checked by the code that loads after the first task. */
+  readonly rules?: unknown;
+  /** Name and team that the person wants to be shown under. */
+  readonly name?: string | undefined;
+  readonly team?: string | undefined;
 }
 
 const key = "manyhands.settings";
 const inviteKey = "manyhands.invite";
 const computingKey = "manyhands.computing";
 
-/** Logical processors of this machine. */
+/** Logical processors of this machine, as the browser tells. */
 export const cores = Math.max(1, Math.min(1024, navigator.hardwareConcurrency || 1));
+export const leastCpu = 20;
 
-/** Settings before the person chose; a core stays free for the person. */
-const defaults: Settings = { slots: Math.max(1, cores - 1), keepAwake: false };
+/**
+ * One core stays free for the person. WebKit tells numbers that are none of the machine (4 on one with 2), so half of them are
+ * taken for true.
+ */
+const defaultSlots = Math.max(1, Math.floor(navigator.vendor.startsWith("Apple") ? cores / 2 : cores) - 1);
 
 /** Reads the kept choices; missing and impossible values become the default. */
 export function loadSettings(): Settings {
-  const kept = recall(localStore, key);
+  let kept: Partial<Settings> = {};
   try {
-    const { slots, keepAwake } = JSON.parse(kept ?? "{}") as Partial<Settings>;
-    const possible = typeof slots === "number" && Number.isInteger(slots) && slots >= 1 && slots <= cores;
-    return { slots: possible ? slots : defaults.slots, keepAwake: keepAwake === true };
+    kept = Object(JSON.parse(recall(localStore, key) ?? "{}")) as Partial<Settings>;
   } catch {
-    return defaults;
+    // What is no JSON counts as nothing.
   }
+  const whole = (value: unknown, min: number, max: number, otherwise: number): number =>
+    Number.isInteger(value) && Number(value) >= min && Number(value) <= max ? Number(value) : otherwise;
+  return {
+    ...kept,
+    slots: whole(kept.slots, 1, cores, defaultSlots),
+    cpu: whole(kept.cpu, leastCpu, 100, 100),
+    keepAwake: kept.keepAwake === true,
+    pausedUntil: whole(kept.pausedUntil, 0, forever, 0),
+  };
 }
 
 export function saveSettings(settings: Settings): void {
   remember(localStore, key, JSON.stringify(settings));
 }
 
+/** Whether the person has chosen when this page computes. */
+export function isRestricted({ pausedUntil, rules }: Settings): boolean {
+  return pausedUntil > Date.now() || rules !== undefined;
+}
+
+/** The options in the page's address. */
+export interface AddressOptions {
+  readonly autoStart: boolean;
+  readonly invite: string | undefined;
+  readonly kiosk: boolean;
+  /** Choices of whoever made the address; they hold for this page alone, and are not kept. */
+  readonly chosen: Partial<Settings>;
+}
+
 /** Reads the options in the page's address. The invitation leaves the address bar, so that nobody passes it on unaware. */
-export function takeAddress(): { autoStart: boolean; invite: string | undefined } {
+export function takeAddress(): AddressOptions {
   const { searchParams } = new URL(location.href);
-  const autoStart = ["1", "true", "yes"].includes(searchParams.get("auto") ?? "");
+  const isOn = (name: string): boolean => ["1", "true", "yes"].includes(searchParams.get(name) ?? "");
+  const slots = searchParams.get("slots");
+  const name = searchParams.get("name");
+  return {
+    autoStart: isOn("auto"),
+    kiosk: isOn("kiosk"),
+    chosen: {
+      ...(slots && {
+        slots: slots === "all" ? cores : Math.max(1, Math.min(cores, Math.floor(Number(slots)) || 1)),
+      }),
+      ...(name && { name }),
+    },
+    invite: takeInvite(searchParams),
+  };
+}
+
+function takeInvite(searchParams: URLSearchParams): string | undefined {
   const invite = searchParams.get("invite");
-  if (invite === null) return { autoStart, invite: recall(tabStore, inviteKey) };
+  if (invite === null) return recall(tabStore, inviteKey);
   remember(tabStore, inviteKey, invite);
   searchParams.delete("invite");
   const rest = searchParams.size > 0 ? `?${searchParams}` : "";
   history.replaceState(history.state, "", `${location.pathname}${rest}${location.hash}`);
-  return { autoStart, invite };
+  return invite;
 }
 
 /** Notes whether this tab computes, for its reload; called when the page is left. */

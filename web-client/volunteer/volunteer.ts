@@ -1,9 +1,9 @@
-import type { Client } from "../../shared/client/client.ts";
+import type { Client, ClientOptions } from "../../shared/client/client.ts";
 import type { ClientStatus } from "../../shared/client/status.ts";
 import { openBrowserClient } from "../client/browser-client.ts";
 import { joinElection } from "../client/election.ts";
 import type { Phase, RecentWork } from "./phase.ts";
-import { noteComputing, type Settings } from "./settings.ts";
+import { isRestricted, noteComputing, type Settings } from "./settings.ts";
 import { keepAwake } from "./wake-lock.ts";
 import { messageOf } from "../../shared/errors.ts";
 
@@ -16,6 +16,8 @@ const renderMs = 1000;
 export class Volunteer {
   /** Called with every change of {@link phase}. */
   onPhase: ((phase: Phase) => void) | undefined;
+  /** Called with every event of the client. */
+  onEvent: ClientOptions["onEvent"];
   #phase: Phase = { state: "ready" };
   readonly #token: string | undefined;
   #settings: Settings;
@@ -24,6 +26,7 @@ export class Volunteer {
   /** Counts starts and stops, so that an asynchronous step notices a later one. */
   #era = 0;
   #resumeOnShow = false;
+  #held = false;
 
   constructor(settings: Settings, token: string | undefined) {
     this.#settings = settings;
@@ -59,18 +62,18 @@ export class Volunteer {
     });
   }
 
-  pause(): void {
-    this.#client?.pause();
-  }
-
-  resume(): void {
-    this.#client?.resume();
+  /** Whether nothing is computed for now; the client stays connected, and takes no tasks. */
+  hold(isHeld: boolean): void {
+    this.#held = isHeld;
+    if (isHeld) this.#client?.pause();
+    else this.#client?.resume();
   }
 
   /** Applies the person's choices. */
   choose(settings: Settings): void {
     this.#settings = settings;
     this.#client?.setSlots(settings.slots);
+    this.#client?.setShare(settings.cpu / 100);
     keepAwake(settings.keepAwake && this.#client !== undefined);
   }
 
@@ -95,13 +98,17 @@ export class Volunteer {
       const client = await openBrowserClient({
         slots: this.#settings.slots,
         token: this.#token,
+        called: [this.#settings.name, this.#settings.team],
         exclusive,
+        onEvent: (event, state) => this.onEvent?.(event, state),
         onStatus: show,
       });
       if (era !== this.#era) return;
       this.#client = client;
       this.choose(this.#settings);
       client.start();
+      // The code that knows for how long loads later.
+      if (this.#held || isRestricted(this.#settings)) this.hold(true);
       show(client.status);
     } catch (error) {
       if (era !== this.#era) return;
@@ -140,7 +147,7 @@ export class Volunteer {
   #hide(): void {
     this.#resumeOnShow = this.#leave !== undefined;
     const mode = this.#client?.status.mode;
-    noteComputing(this.#resumeOnShow && mode !== "paused" && mode !== "draining");
+    noteComputing(this.#resumeOnShow && mode !== "draining");
     if (this.#resumeOnShow) this.#end();
   }
 

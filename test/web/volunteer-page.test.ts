@@ -1,0 +1,237 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "puppeteer";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { labHost, launchBrowser } from "../support/browser.ts";
+import { temporaryDirectory } from "../support/processes.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launchBrowser({ isolateSandboxes: true });
+});
+afterEach(async () => {
+  for (const context of browser.browserContexts().slice(1)) await context.close();
+});
+afterAll(() => browser?.close());
+
+async function open(server: TestServer, path = "/", language = "en"): Promise<Page> {
+  const page = await (await browser.createBrowserContext()).newPage();
+  await page.evaluateOnNewDocument(
+    `Object.defineProperty(navigator, "language", { get: () => ${JSON.stringify(language)} })`,
+  );
+  await page.goto(`http://localhost:${server.port}${path}`);
+  return page;
+}
+
+const untilText = (page: Page, text: RegExp): Promise<unknown> =>
+  page.waitForFunction(`${text}.test(document.body.innerText)`, { polling: 50 });
+
+async function press(page: Page, label: string): Promise<void> {
+  await page.waitForSelector(`::-p-xpath(//button[normalize-space()='${label}'])`);
+  await page.evaluate(
+    `[...document.querySelectorAll("button")].find((button) => button.innerText.trim() === ${JSON.stringify(label)}).click()`,
+  );
+}
+
+async function submit(server: TestServer, source: string, inputs: unknown[], options = {}): Promise<string> {
+  const body = { name: "squares", verify: "off", kernel: { source }, inputs, ...options };
+  return String((await server.api("POST", "/api/jobs", body))["id"]);
+}
+
+const keep = (page: Page, settings: object): Promise<void> =>
+  page.evaluate(
+    `localStorage.setItem("manyhands.settings", ${JSON.stringify(JSON.stringify(settings))})`,
+  ) as Promise<void>;
+
+describe("[VOLUNTEER-1] the project on the volunteer page", () => {
+  async function projectServer(): Promise<TestServer> {
+    const project = join(await temporaryDirectory(), "project.json");
+    const title = "Ribosomes <b>at work</b>";
+    const content = { title, text: "We look at ribosomes.", link: "https://example.org/", colour: "#ffcc00" };
+    await writeFile(project, JSON.stringify(content));
+    return startTestServer({ project });
+  }
+
+  it("is there before anything computes, in its colour and as text", async () => {
+    const server = await projectServer();
+    const page = await open(server);
+    await untilText(page, /We look at ribosomes\./);
+    expect(await page.title()).toBe("Ribosomes <b>at work</b>");
+    expect(await page.$eval(".masthead span", (title) => title.textContent)).toBe("Ribosomes <b>at work</b>");
+    expect(await page.$eval("a[href='https://example.org/']", (link) => link.textContent)).toMatch(
+      /More about/,
+    );
+    const accent = String(
+      await page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--accent')"),
+    );
+    expect(accent).toMatch(/^#/);
+    expect(accent).not.toBe("#1a5fb4");
+    expect(await server.api("GET", "/api/clients")).toEqual([]);
+  });
+
+  it("shows its progress on a display for a room, and tells a name", async () => {
+    const server = await projectServer();
+    const page = await open(server, "/?auto=1&kiosk=1&name=room-12-pc-3&slots=1");
+    await untilText(page, /tasks to go/);
+    await page.waitForSelector(".kiosk svg.qr");
+    expect(await server.api("GET", "/api/clients")).toMatchObject([
+      { name: expect.stringMatching(/^room-12-pc-3 \(/) },
+    ]);
+    await press(page, "Show the page itself");
+    await untilText(page, /No work right now/);
+    const manifest = await page.evaluate("fetch('manifest.webmanifest').then((reply) => reply.json())");
+    expect(manifest).toMatchObject({ name: "Ribosomes <b>at work</b>", display: "standalone" });
+  });
+});
+
+describe("the volunteer page", () => {
+  it("[VOLUNTEER-2] speaks German where the browser does", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "/", "de-AT");
+    await press(page, "Rechnen beginnen");
+    await untilText(page, /Niemand hat hier einen Auftrag/);
+    expect(await page.evaluate("document.documentElement.lang")).toBe("de");
+    await press(page, "Einstellungen");
+    await untilText(page, /Nur am Stromnetz/);
+  });
+
+  it("[VOLUNTEER-4] pauses for an hour, over a reload as well, and goes on with Resume", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "/?auto=1");
+    await press(page, "an hour");
+    await untilText(page, /Paused until (?:today|tomorrow) at \d\d:\d\d\./);
+    await page.reload();
+    await untilText(page, /Paused until (?:today|tomorrow) at \d\d:\d\d\./);
+    const id = await submit(server, "export default (x) => x;", [1]);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await server.api("GET", `/api/jobs/${id}`)).toMatchObject({ counts: { done: 0 } });
+    await press(page, "Resume");
+    await expect
+      .poll(() => server.api("GET", `/api/jobs/${id}`), { timeout: 10_000 })
+      .toMatchObject({ state: "finished" });
+  });
+
+  it("[VOLUNTEER-4] keeps to the hours of the week", async () => {
+    const server = await startTestServer();
+    const page = await open(server);
+    await keep(page, { rules: { schedule: [0, 0, 0, 0, 0, 0, 0] } });
+    await page.goto(`http://localhost:${server.port}/?auto=1`);
+    await untilText(page, /weekly hours are all off/);
+    await press(page, "Resume");
+    await untilText(page, /No work right now/);
+  });
+
+  it("[IDLE-1] says why there is nothing to do", async () => {
+    const server = await startTestServer({ heartbeatMs: 300 });
+    const page = await open(server, "/?auto=1");
+    await untilText(page, /nobody has a job here/);
+    const ids = [];
+    for (let i = 0; i < 3; i++) {
+      const { id } = await server.api("POST", "/api/jobs", {
+        name: `job ${i}`,
+        kernel: { source: "export default (x) => x;" },
+      });
+      await server.api("POST", `/api/jobs/${String(id)}/pause`);
+      ids.push(String(id));
+    }
+    await untilText(page, /Nothing to do: 3 jobs are paused by their owners/);
+    for (const id of ids) await server.api("POST", `/api/jobs/${id}/cancel`);
+    await submit(server, "export default (x) => x;", [1], { requires: { webgpu: true } });
+    await untilText(page, /Jobs here need WebGPU/);
+  });
+
+  it("[VOLUNTEER-5] [VOLUNTEER-7] tells what each job is for, what it shows, and what became of its tasks", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "/?auto=1");
+    await submit(
+      server,
+      `export default async (x, ctx) => {
+        for (let i = 0; i < 40; i++) {
+          ctx.show("score <i>" + x + "</i>");
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        if (x === 4) throw new RangeError("no particles");
+        return x;
+      };`,
+      [1, 2, 3, 4],
+      { description: "Finds particles.", maxAttempts: 1 },
+    );
+    await untilText(page, /Finds particles\./);
+    await untilText(page, /score <i>\d<\/i>/);
+    await untilText(page, /delivered and accepted/);
+    await untilText(page, /failed by the program's own fault: RangeError: no particles/);
+    await untilText(page, /The last tasks/);
+    await untilText(page, /Today\s+\d tasks?/);
+    await page.reload();
+    await untilText(page, /Your help so far\s+Today\s+3 tasks/i);
+  });
+
+  it("[VOLUNTEER-6] forgets everything with one click", async () => {
+    const server = await startTestServer();
+    const page = await open(server, "/?auto=1");
+    await untilText(page, /No work right now/);
+    const [before] = (await server.api("GET", "/api/clients")) as unknown as { id: string }[];
+    await page.goto(`http://localhost:${server.port}/`);
+    await press(page, "Settings");
+    await page.waitForSelector(".field input");
+    await page.type(".field input", "Ada");
+    expect(await page.evaluate("localStorage.getItem('manyhands.settings')")).toContain("Ada");
+    await Promise.all([page.waitForNavigation(), press(page, "Forget everything")]);
+    expect(await page.evaluate("localStorage.getItem('manyhands.settings')")).toBeNull();
+    await press(page, "Start computing");
+    await untilText(page, /No work right now/);
+    const after = (await server.api("GET", "/api/clients")) as unknown as {
+      id: string;
+      connected: boolean;
+    }[];
+    expect(after.find(({ connected }) => connected)?.id).not.toBe(before!.id);
+  });
+
+  it.each([20, 50, 80])("[VOLUNTEER-3] computes %i %% of the time", { timeout: 90_000 }, async (cpu) => {
+    const server = await startTestServer();
+    const page = await open(server);
+    await keep(page, { slots: 1, cpu });
+    const source = `export default (ms) => {
+      const start = Date.now();
+      while (Date.now() - start < ms);
+      return [start, Date.now()];
+    };`;
+    const inputs = Array.from({ length: 400 }, (_, i) => [1000, 300, 40, 700][i % 4]);
+    const id = await submit(server, source, inputs, { math: "native" });
+    await page.goto(`http://localhost:${server.port}/?auto=1`);
+    await new Promise((resolve) => setTimeout(resolve, 25_000));
+    const shown = String(await page.evaluate("document.body.innerText"));
+    await page.close();
+    const response = await fetch(`${server.url}/api/jobs/${id}/results`, {
+      headers: { authorization: `Bearer ${server.token}`, accept: "application/x-ndjson" },
+    });
+    const runs = (await response.text())
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { state: string; output: [number, number] })
+      .filter(({ state }) => state === "done")
+      .map(({ output }) => output)
+      .sort(([a], [b]) => a - b);
+    const [first] = runs[0]!;
+    const [last] = runs.at(-1)!;
+    // The last run and its rest do not count, because the rest was cut off.
+    const busy = runs.slice(0, -1).reduce((sum, [start, end]) => sum + end - start, 0);
+    const measured = (100 * busy) / (last - first);
+    expect(measured).toBeGreaterThan(cpu - 5);
+    expect(measured).toBeLessThan(cpu + 5);
+    const [, told] = /last minute\s+(\d+) %/i.exec(shown) ?? [];
+    expect(Number(told)).toBeGreaterThan(cpu - 10);
+    expect(Number(told)).toBeLessThan(cpu + 10);
+  });
+});
+
+it("[PAGE-1] the lab page works without a secure context, and says what its browser does not tell", async () => {
+  const server = await startTestServer();
+  const page = await (await browser.createBrowserContext()).newPage();
+  await page.goto(`http://${labHost}:${server.port}/`);
+  await press(page, "Settings");
+  await untilText(page, /does not tell whether the computer is plugged in/);
+  await untilText(page, /cannot keep the computer awake/);
+});

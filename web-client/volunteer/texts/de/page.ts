@@ -1,0 +1,50 @@
+import type { PageTexts } from "../en/page.ts";
+
+export const page: PageTexts = {
+  language: "de",
+  headlines: {
+    ready: "Diesen Computer der Wissenschaft leihen",
+    working: "Dieser Computer hilft mit",
+    stopped: "Danke für die Hilfe",
+  },
+  lead: "Ein Druck auf den Knopf, und dieser Computer rechnet für die Wissenschaft, solange diese Seite offen ist.",
+  moreAbout: "Mehr über dieses Projekt",
+  buttons: {
+    start: "Rechnen beginnen",
+    again: "Neu beginnen",
+    retry: "Noch einmal versuchen",
+    noWait: "Nicht warten",
+    stop: "Sofort anhalten",
+    pause: "Pause",
+    resume: "Weiter",
+    finish: "Fertig rechnen und aufhören",
+    settings: "Einstellungen",
+  },
+  about: "Was hier geschieht",
+  aboutWork:
+    "Forschende teilen eine lange Rechnung in viele kleine Aufgaben. Diese Seite holt einige davon, rechnet sie im Hintergrund und schickt die Ergebnisse zurück, während dieser Computer weiter benutzt werden kann.",
+  aboutSafety:
+    "Die Programme laufen in einer Sandbox des Browsers: Sie sehen weder Dateien noch andere Seiten noch das Netz, und wenn diese Seite geschlossen wird, enden sie sofort.",
+  ready: "Noch läuft nichts.",
+  starting: "Wird gestartet …",
+  otherTab: "Ein anderer Tab dieses Browsers rechnet schon; dieser übernimmt, wenn jener geschlossen wird.",
+  stopped: "Angehalten.",
+  thanks: "Angehalten. Alles ist abgeliefert, vielen Dank!",
+  broken: (message) => `Diese Seite hat versagt: ${message}. Neu laden, um es noch einmal zu versuchen.`,
+  connecting: "Verbindung zum Server wird aufgebaut …",
+  waiting: (reason, seconds) => `Nicht verbunden (${reason}); nächster Versuch in ${seconds} s.`,
+  goesOn: "Begonnenes läuft weiter.",
+  pausing: "Pause: Begonnenes wird noch fertig gerechnet.",
+  paused: "Pause, bis „Weiter“ gedrückt wird.",
+  computing: (names) => `Rechnet für ${names}.`,
+  somebody: "jemanden",
+  and: "und",
+  further: (count) => `und ${count} weitere`,
+  brokenSandbox: (reason, seconds) =>
+    `Die Sandbox konnte nicht starten (${reason}); nächster Versuch in ${seconds} s.`,
+  fetching: "Die nächste Aufgabe wird geholt …",
+  noWork: "Gerade keine Arbeit. Diese Seite wartet und beginnt von selbst, sobald es welche gibt.",
+  finishing: "Rechnet die laufenden Aufgaben fertig und hört dann auf.",
+  delivering: "Liefert die letzten Ergebnisse ab und hört dann auf.",
+  stopping: "Wird angehalten …",
+};
