@@ -165,6 +165,8 @@ export interface Platform {
   clients(of?: "all" | "own"): Promise<{ clients: ClientInfo[]; silent: readonly string[] }>;
   /** Closes the client's connection; the client may come back. @throws PlatformError NOT_FOUND */
   disconnectClient(id: string): void;
+  /** Lets a client finish what it holds and gives it no more, or takes that back. @throws PlatformError NOT_FOUND */
+  drainClient(id: string, drained: boolean): void;
   /** Disconnects a client and refuses it from now on. @throws PlatformError NOT_FOUND */
   banClient(id: string, reason: string): Promise<void>;
   /** Oldest first. */

@@ -7,6 +7,7 @@ import { keyCommand } from "./key-command.ts";
 import { mapCommand } from "./map-command.ts";
 import { runCommand } from "./run-command.ts";
 import { serverCommands } from "./server-commands.ts";
+import { topCommand } from "./top-command.ts";
 import { whyCommand } from "./why-command.ts";
 
 export { describeError, exitCodeOf, exitCodesHelp } from "./exit-codes.ts";
@@ -23,6 +24,7 @@ export function customerCommands(exit: (code: number) => void, parallel: Paralle
     ...dataCommands(exit),
     ...serverCommands(),
     whyCommand(),
+    topCommand(),
     bundleCommand(),
     keyCommand(),
   ];

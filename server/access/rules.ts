@@ -61,6 +61,7 @@ export const rules = {
   "DELETE /api/kernels/{sha256}": customers,
   "GET /api/usage": customers,
   "GET /api/clients": customers,
+  "POST /api/clients": admin,
   "POST /api/clients/{id}/disconnect": admin,
   "POST /api/clients/{id}/ban": admin,
   "GET /api/clients/{id}/why": admin,

@@ -36,6 +36,21 @@ export class ClientBans {
     this.#dispatcher.connections.get(client.id)?.bye("The administrator closed this connection.", 5000);
   }
 
+  /** Lets a client finish what it holds and gives it no more, or takes that back. @throws PlatformError NOT_FOUND */
+  drain(id: string, drained: boolean): void {
+    if (this.#teller && !this.#registry.has(id))
+      return this.#teller.send({ type: "drain", client: id, drained });
+    this.drainHere(id, drained);
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  drainHere(id: string, drained: boolean): void {
+    this.#registry.setDrained(id, drained);
+    const client = id as ClientId;
+    if (this.#dispatcher.scheduler.client(client))
+      this.#dispatcher.feed({ type: "clientDrained", client, drained });
+  }
+
   /** @throws PlatformError NOT_FOUND */
   async ban(id: string, reason: string): Promise<void> {
     // The client's server bans the address as well.

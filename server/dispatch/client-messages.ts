@@ -78,6 +78,8 @@ export class ClientMessages {
     };
     if (held.length > 0 && !this.#dispatcher.scheduler.client(id)) this.onMoved?.(id);
     const dropped = this.#dispatcher.feed({ type: "clientConnected", client, held, cached });
+    if (this.#registry.isDrained(id))
+      this.#dispatcher.feed({ type: "clientDrained", client: id, drained: true });
     this.#precaches.joined(client, joining.hello.name);
     return dropped;
   };
@@ -190,7 +192,9 @@ export class ClientMessages {
         this.latencies.count += 1;
         this.latencies.sumMs += now - lease.leasedAt - ms;
       }
-      attempts.ended(index, ms, outcome.state, isCheck(lease.task));
+      const verifies = isCheck(lease.task);
+      if (verifies) this.#registry.count(client, "checked");
+      attempts.ended(index, ms, outcome.state, verifies);
     }
     attempts.end();
     this.#registry.computed(client, done);

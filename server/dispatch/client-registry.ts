@@ -26,7 +26,18 @@ interface ClientRecord {
   leftAt: number;
   done: number;
   failed: number;
+  /** Attempts that ended without a result although they ran. */
+  lost: number;
+  /** Results that verify those of others. */
+  checked: number;
+  /** Smoothed run time of its tasks. */
+  taskMs: number | undefined;
+  version: string;
+  drained: boolean;
 }
+
+/** Weight of the newest run time in the smoothed one. */
+const newestWeight = 0.1;
 
 /** Most disconnected clients that are remembered; the oldest are forgotten first. */
 const goneClients = 500;
@@ -51,9 +62,9 @@ export class ClientRegistry {
     // The old record is deleted first: the map is in order of the last connection.
     this.#records.delete(id);
     const now = Date.now();
-    const { name, kind, webgpu, memoryMb, slots } = hello;
-    const record = { id, name, kind, trusted, address, ticket, tokenId, webgpu, memoryMb, slots };
-    const { done = 0, failed = 0 } = old ?? {};
+    const { name, kind, webgpu, memoryMb, slots, version } = hello;
+    const record = { id, name, kind, trusted, address, ticket, tokenId, webgpu, memoryMb, slots, version };
+    const { done = 0, failed = 0, lost = 0, checked = 0, drained = false, taskMs } = old ?? {};
     this.#records.set(id, {
       ...record,
       connected: true,
@@ -62,6 +73,10 @@ export class ClientRegistry {
       leftAt: 0,
       done,
       failed,
+      lost,
+      checked,
+      drained,
+      taskMs,
     });
     this.#tickets.set(ticket, id);
     this.#forgetOldest();
@@ -94,7 +109,7 @@ export class ClientRegistry {
       if (record.tokenId === tokenId) this.#tickets.delete(record.ticket);
   }
 
-  count(id: ClientId, state: "done" | "failed", tasks = 1): void {
+  count(id: ClientId, state: "done" | "failed" | "lost" | "checked", tasks = 1): void {
     const record = this.#records.get(id);
     if (record) record[state] += tasks;
   }
@@ -105,6 +120,17 @@ export class ClientRegistry {
     if (!record)
       throw new PlatformError("NOT_FOUND", `No client ${id} is or was connected.`, undefined, hints.client);
     return record;
+  }
+
+  /** Whether the administrator drains the client. */
+  isDrained(id: ClientId): boolean {
+    return this.#records.get(id)?.drained === true;
+  }
+
+  /** @throws PlatformError NOT_FOUND */
+  setDrained(id: string, drained: boolean): void {
+    this.require(id);
+    this.#records.get(id as ClientId)!.drained = drained;
   }
 
   has(id: string): boolean {
@@ -139,7 +165,10 @@ export class ClientRegistry {
     const record = this.#records.get(id);
     if (!record) return;
     const now = performance.now();
-    for (const ms of elapsedMs) this.#times.add(record.kind, ms, now);
+    for (const ms of elapsedMs) {
+      this.#times.add(record.kind, ms, now);
+      record.taskMs = record.taskMs === undefined ? ms : record.taskMs + newestWeight * (ms - record.taskMs);
+    }
   }
 
   /** @param rate - measured tasks a second */
@@ -160,11 +189,13 @@ export class ClientRegistry {
   }
 
   #info(record: ClientRecord): ClientInfo {
-    const { ticket: _ticket, tokenId: _tokenId, leftAt: _leftAt, ...shown } = record;
+    const { ticket: _ticket, tokenId: _tokenId, leftAt: _leftAt, taskMs = null, ...shown } = record;
     const client = this.#scheduler.client(record.id);
     const current = [...(client?.leases ?? [])].slice(0, Math.min(8, record.slots));
     return {
       ...shown,
+      taskMs,
+      cachedBlobs: client?.cached.size ?? 0,
       leases: client?.leases.size ?? 0,
       current: current.map(({ task, progress }) => ({ job: task.job.id, index: task.index, progress })),
       cacheHitRatio: client && client.refsLeased > 0 ? client.refsCached / client.refsLeased : null,

@@ -152,6 +152,7 @@ export class LocalPlatform implements Platform {
         shared: isShared(store),
         onUnfinished: (lease, end) => {
           const slots = dispatcher.scheduler.client(lease.client)?.slots ?? 1;
+          if (end === "lost") this.#registry.count(lease.client, "lost");
           attempts.unfinished(runningAttempt(lease), this.#registry, slots, end, performance.now());
         },
       },
@@ -461,6 +462,7 @@ export class LocalPlatform implements Platform {
   };
   disconnectClient: Platform["disconnectClient"] = (id) => this.#bans.disconnect(id);
   banClient: Platform["banClient"] = (id, reason) => this.#bans.ban(id, reason);
+  drainClient: Platform["drainClient"] = (id, drained) => this.#bans.drain(id, drained);
   bans: Platform["bans"] = () => this.#bans.list();
   unbanClient: Platform["unbanClient"] = (id) => this.#bans.lift(id);
   clientOfTicket: Platform["clientOfTicket"] = (ticket) => this.#registry.ofTicket(ticket);

@@ -130,6 +130,9 @@ export class OtherServers {
         return;
       case "disconnect":
         if (registry.has(message.client)) bans.disconnectHere(message.client);
+        return;
+      case "drain":
+        if (registry.has(message.client)) bans.drainHere(message.client, message.drained);
     }
   }
 

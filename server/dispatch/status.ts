@@ -6,6 +6,7 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { KnownServer, Published, ServerDirectory } from "../server-directory.ts";
 import type { JobFilter, JobRow, JobTotals, Store } from "../store/store.ts";
 import { joinCapacities } from "./capacity.ts";
+import { sortClients } from "../client-pages.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobWatch } from "./job-watch.ts";
@@ -17,6 +18,9 @@ import { readUsage } from "./usage.ts";
 const jobsShown = 100;
 /** Places among them for jobs that ended in failure, so that a crowd of waiting jobs does not hide them. */
 const failedShown = 20;
+
+/** Most clients pushed to the status page, which asks for others page by page. */
+const clientsShown = 100;
 
 /** Most customers on the status page. */
 const customersShown = 100;
@@ -63,11 +67,13 @@ export class Status {
     // A job between two short tasks counts as running.
     const moving = new Set([...running.keys(), ...watch.movedWithin(movingMs)]);
     const shown = await this.#jobsToShow([...moving]);
+    const clients = sortClients(otherClients?.joinedLately(registry.list()) ?? registry.list(), {});
     return {
       status: await this.#describe(totals, running, directory?.others),
       jobs: await Promise.all(shown.map((row) => jobs.describe(row))),
       jobCount: totals.jobs,
-      clients: otherClients?.joinedLately(registry.list()) ?? registry.list(),
+      clients: clients.slice(0, clientsShown),
+      clientCount: clients.length,
       usage: (await readUsage(store)).sort((a, b) => b.bytes.total - a.bytes.total).slice(0, customersShown),
       throughput: this.#throughput(directory?.others),
     };

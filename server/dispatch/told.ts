@@ -13,7 +13,9 @@ export type Told =
   | { readonly type: "handedOver"; readonly job: JobId; readonly tasks: readonly HandedOver[] }
   /** An administrator bans or disconnects a client that the sender does not know. */
   | { readonly type: "ban"; readonly client: string; readonly reason: string }
-  | { readonly type: "disconnect"; readonly client: string };
+  | { readonly type: "disconnect"; readonly client: string }
+  /** An administrator drains a client that the sender does not know, or takes that back. */
+  | { readonly type: "drain"; readonly client: string; readonly drained: boolean };
 
 /** Messages wait this long for others of their kind. */
 const gatherMs = 20;

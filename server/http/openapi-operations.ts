@@ -1,5 +1,13 @@
 import { limits, recordLimits } from "../../shared/limits.ts";
-import { jobListStates, jobSorts, nextCursorHeader, ownBlobHeader } from "../../shared/wire/rest.ts";
+import {
+  clientCountHeader,
+  clientSorts,
+  clientStates,
+  jobListStates,
+  jobSorts,
+  nextCursorHeader,
+  ownBlobHeader,
+} from "../../shared/wire/rest.ts";
 import { customerPriority, type RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 
@@ -493,8 +501,33 @@ export const operations: Record<RouteName, Operation> = {
     id: "listClients",
     summary: "Clients that are connected, then those that were, newest first",
     description: "`address` is empty for customers.",
-    query: serversQuery,
+    query: [
+      ...serversQuery,
+      {
+        name: "search",
+        in: "query",
+        schema: { type: "string" },
+        description: "Words in name, address, version or id.",
+      },
+      { name: "state", in: "query", schema: { type: "string", enum: [...clientStates] } },
+      { name: "kind", in: "query", schema: { type: "string", enum: ["browser", "node"] } },
+      { name: "sort", in: "query", schema: { type: "string", enum: [...clientSorts] } },
+      { name: "order", in: "query", schema: { type: "string", enum: ["asc", "desc"] } },
+      {
+        name: "limit",
+        in: "query",
+        schema: { type: "integer", minimum: 1, maximum: limits.jobsPerPage },
+        description: `At most so many; ${nextCursorHeader} names the next page, ${clientCountHeader} says how many match.`,
+      },
+      { name: "cursor", in: "query", schema: { type: "string" } },
+    ],
     replies: ok("Client", true),
+  },
+  "POST /api/clients": {
+    id: "actOnClients",
+    summary: "Drain several clients, take that back, disconnect or ban them",
+    body: either("ClientAction"),
+    replies: ok("ClientsActed"),
   },
   "POST /api/clients/{id}/disconnect": {
     id: "disconnectClient",

@@ -38,6 +38,7 @@ import {
   usageSchema,
 } from "../../shared/wire/rest.ts";
 import { attemptsSchema } from "../../shared/wire/attempts.ts";
+import { clientActionSchema, clientsActedSchema } from "../../shared/wire/rest.ts";
 import { historySchema } from "../../shared/wire/history.ts";
 import { whySchema } from "../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
@@ -72,6 +73,7 @@ export const sent = {
   BanInfo: banInfoSchema,
   Capacity: capacitySchema,
   Why: whySchema,
+  ClientsActed: clientsActedSchema,
   History: historySchema,
   Attempts: attemptsSchema,
   Status: statusSchema,
@@ -110,6 +112,7 @@ export const taken = {
   Backup: backupSchema,
   PostKernel: postKernelSchema,
   Ban: banSchema,
+  ClientAction: clientActionSchema,
   CreateToken: createTokenSchema,
   SignIn: signInSchema,
 } as const;

@@ -55,6 +55,7 @@ export function connectClient(
     delivered: 0,
     faults: undefined,
     barred: 0,
+    drained: false,
   };
   if (known?.info.cohort !== info.cohort) {
     if (known) leaveCohort(state, known);

@@ -121,6 +121,8 @@ export type SchedulerEvent =
       readonly tasks: number;
       readonly slots: number;
     }
+  /** The administrator lets the client finish what it holds, or takes that back. */
+  | { readonly type: "clientDrained"; readonly client: ClientId; readonly drained: boolean }
   /** The network took so many bytes of inline values that the client was given; not told for each lease. */
   | { readonly type: "clientRead"; readonly client: ClientId; readonly bytes: number }
   | {

@@ -136,8 +136,8 @@ export function isFull({ unreadBytes }: Client): boolean {
 
 /** Number of further leases that the client asks for; 0 when a stranger's credit is used up, or when the network is behind. */
 export function spareCredit(client: Client): number {
-  const { vanishedAt, wanted, leases, credit, heldMs } = client;
-  if (vanishedAt !== undefined || isFull(client)) return 0;
+  const { vanishedAt, wanted, leases, credit, heldMs, drained } = client;
+  if (vanishedAt !== undefined || drained || isFull(client)) return 0;
   const asked = wanted - leases.size;
   return credit && asked > 0 && credit.tasks <= leases.size && credit.ms <= heldMs ? 0 : asked;
 }

@@ -200,6 +200,11 @@ function apply(state: State, event: SchedulerEvent): void {
         client.slots = event.slots;
         noteCredit(state, client);
       });
+    case "clientDrained":
+      return withClient(state, event, (client) => {
+        client.drained = event.drained;
+        noteCredit(state, client);
+      });
     case "clientRead":
       return withClient(state, event, (client) => noteRead(state, client, event.bytes));
     case "cacheChanged":

@@ -261,6 +261,8 @@ export interface Client {
   faults: Map<JobId, number> | undefined;
   /** Number of jobs from which the client is barred. */
   barred: number;
+  /** The administrator lets the client finish what it holds, and gives it no more. */
+  drained: boolean;
 }
 
 /** Counted since the scheduler was made. */

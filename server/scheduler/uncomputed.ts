@@ -14,8 +14,8 @@ export function isComputed(state: State, job: Job): boolean {
 
 /** An auditor takes none of the tasks that wait for others. */
 function computes(state: State, client: Client, job: Job): boolean {
-  const { info, vanishedAt, wanted } = client;
-  if (vanishedAt !== undefined || wanted === 0 || info.auditor === true) return false;
+  const { info, vanishedAt, wanted, drained } = client;
+  if (vanishedAt !== undefined || wanted === 0 || drained || info.auditor === true) return false;
   return suits(info, job.info) && !isBarred(client, job) && !hasHadItsSay(state, client, job);
 }
 

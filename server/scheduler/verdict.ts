@@ -191,6 +191,7 @@ function isAnotherThere(
       !tried.has(client.info) &&
       client.vanishedAt === undefined &&
       client.wanted > 0 &&
+      !client.drained &&
       // The auditor takes no task that another trusted client tried.
       !(client.info.auditor && tried.trusted) &&
       suits(client.info, job.info) &&

@@ -48,8 +48,8 @@ function isOtherCohortThere(state: State, job: Job, cohort: string): boolean {
   return false;
 }
 
-function isThere({ info, vanishedAt, wanted }: Client, job: Job): boolean {
-  return vanishedAt === undefined && wanted > 0 && suits(info, job.info);
+function isThere({ info, vanishedAt, wanted, drained }: Client, job: Job): boolean {
+  return vanishedAt === undefined && wanted > 0 && !drained && suits(info, job.info);
 }
 
 /** Starts the auditor when audits or disputed tasks wait and no trusted client is there. */

@@ -6,6 +6,7 @@ export const reasonCodes = [
   "notConnected",
   "clientAway",
   "clientPaused",
+  "clientDrained",
   "networkBehind",
   "auditorWaits",
   "starting",

@@ -20,6 +20,12 @@ const client = (id: string, given: Partial<ClientInfo>): ClientInfo => ({
   cacheHitRatio: null,
   connectedAt: 0,
   lastSeenAt: 0,
+  lost: 0,
+  checked: 0,
+  taskMs: null,
+  cachedBlobs: 0,
+  version: "",
+  drained: false,
   ...given,
 });
 

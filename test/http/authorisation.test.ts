@@ -17,6 +17,7 @@ const adminOnly: RouteName[] = [
   "GET /api/tokens",
   "POST /api/tokens",
   "DELETE /api/tokens/{id}",
+  "POST /api/clients",
   "POST /api/clients/{id}/disconnect",
   "POST /api/clients/{id}/ban",
   "GET /api/clients/{id}/why",

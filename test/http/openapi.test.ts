@@ -240,6 +240,8 @@ describe("real replies fit the document", () => {
     const client = server.client();
     await createJob(server, { inputs: [1] });
     await ask("GET /api/clients", "/api/clients");
+    await ask("GET /api/clients", "/api/clients?sort=done&limit=5&state=connected");
+    await ask("POST /api/clients", "/api/clients", json({ verb: "drain", clients: [client.id, "c_nobody"] }));
     await ask("GET /api/clients/{id}/why", `/api/clients/${client.id}/why`);
     await ask("GET /api/why", "/api/why");
     await ask("GET /api/history", "/api/history");

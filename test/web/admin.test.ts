@@ -375,6 +375,42 @@ describe("a job's page", () => {
   });
 });
 
+describe("[CLIENTS-1] [CLIENTS-2] many clients, on the status page", () => {
+  it("searches, sorts and pages them on the server, says why one is idle, and drains all that match", async () => {
+    const server = await startTestServer({ maxConnectionsPerAddress: 1000 });
+    const clients: RawClient[] = [];
+    for (let n = 0; n < 300; n++)
+      clients.push(await new RawClient(server.url).join({ name: `machine ${n}`, slots: 1 + (n % 7) }));
+    await submit(server, { requires: { webgpu: true } });
+    for (const client of clients) client.send({ type: "want", tasks: 1, slots: 1 });
+    const page = await openAdmin(server, "localhost");
+    await page.setViewport({ width: 1280, height: 900 });
+    await signIn(page, server.token);
+    await untilText(
+      page,
+      /Nothing is computed at present[\s\S]*1 job needs WebGPU, which no connected client has/,
+    );
+    await untilText(page, /300 clients[\s\S]*100 of 300 clients/);
+    await page.select("select[aria-label='Order of clients']", "joined");
+    await untilText(page, /machine 299[\s\S]*300 clients found, from 1 on/);
+    await press(page, "On");
+    await untilText(page, /machine 199[\s\S]*from 101 on/);
+    await page.type("[aria-labelledby=clients] .filter", "machine 29");
+    await untilText(page, /13 clients found/);
+    await page.locator("::-p-xpath(//button[normalize-space()='why?'])").click();
+    await untilText(page, /1 job needs WebGPU, which this client does not have/);
+    await page.locator("input[aria-label='Tick all of this page']").click();
+    await untilText(page, /13 clients ticked/);
+    const bar = await page.waitForSelector(".ticked");
+    await (await bar!.waitForSelector("::-p-xpath(.//button[normalize-space()='Drain'])"))!.click();
+    await untilText(page, /drained[\s\S]*Give tasks/);
+    await page.select("select[aria-label='Which clients']", "drained");
+    await untilText(page, /13 clients found/);
+    const drained = (await server.api("GET", "/api/clients?state=drained")) as unknown as { name: string }[];
+    expect(drained.every(({ name }) => name.includes("29"))).toBe(true);
+  }, 90_000);
+});
+
 async function untilPriority(server: TestServer, id: string, priority: number): Promise<void> {
   for (;;) {
     const job = (await server.api("GET", `/api/jobs/${id}`)) as Record<string, unknown>;

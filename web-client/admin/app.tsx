@@ -16,6 +16,7 @@ import { TaskStream } from "./stream/task-stream.tsx";
 import { Throughput } from "./throughput.tsx";
 import { Tiles } from "./tiles.tsx";
 import { Usage } from "./usage.tsx";
+import { WhyIdle } from "./why-idle.tsx";
 import { VolunteerCard } from "./volunteer-card.tsx";
 
 /** The admin page: the sign-in, then clients, jobs and figures of the server. */
@@ -75,6 +76,7 @@ function content(): JSX.Element {
     <>
       <StaleBanner />
       <Tiles status={picture.status} />
+      <WhyIdle status={picture.status} />
       <div class="pair">
         <Throughput perSecond={picture.throughput} />
         <VolunteerCard status={picture.status} />
@@ -82,7 +84,11 @@ function content(): JSX.Element {
       <TaskStream />
       <Servers servers={picture.status.servers ?? []} />
       <Jobs jobs={picture.jobs} count={picture.jobCount} />
-      <Clients clients={picture.clients} jobs={picture.jobs} />
+      <Clients
+        clients={picture.clients}
+        count={picture.clientCount ?? picture.clients.length}
+        jobs={picture.jobs}
+      />
       <History />
       <Usage usage={picture.usage} />
     </>

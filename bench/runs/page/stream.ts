@@ -34,7 +34,10 @@ await field!.type(`${server.token}\n`);
 await page.waitForFunction(`document.body.innerText.includes("${attempts.toLocaleString("en")} attempts")`, {
   polling: 50,
 });
-const took = (await page.evaluate(`(${String(animate)})(${frames})`)) as { paints: number[]; intervals: number[] };
+const took = (await page.evaluate(`(${String(animate)})(${frames})`)) as {
+  paints: number[];
+  intervals: number[];
+};
 const [paints, intervals] = [took.paints.sort((a, b) => a - b), took.intervals.sort((a, b) => a - b)];
 const at = (times: number[], share: number): number =>
   rounded(times[Math.floor(times.length * share)] ?? 0, 2);

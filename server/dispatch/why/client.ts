@@ -29,6 +29,7 @@ function holdsOfClient(state: State, client: Client, waiting: number): Hold[] {
     return [{ code: "clientAway", endsInMs: vanishedAt + state.config.graceMs - state.now }];
   if (!state.leasing) return [{ code: "stopping" }];
   if (info.auditor) return [{ code: "auditorWaits" }];
+  if (client.drained) return [{ code: "clientDrained" }];
   if (wanted === 0) return [{ code: "clientPaused" }];
   if (isFull(client)) return [{ code: "networkBehind" }];
   const heldMs = (state.config.holdUntil ?? 0) - state.now;

@@ -87,7 +87,7 @@ function holdsOfTasks(state: State, job: Job): Hold[] {
       connected.map(({ info }) => info),
       job.info,
     );
-  const willing = suitable.filter(({ wanted }) => wanted > 0);
+  const willing = suitable.filter(({ wanted, drained }) => wanted > 0 && !drained);
   if (willing.length === 0) return [{ code: "clientsPaused", count: suitable.length }];
   const allowed = willing.filter((client) => !isBarred(client, job));
   if (allowed.length === 0) return [{ code: "barred" }];

@@ -48,6 +48,8 @@ const sentences: Record<ReasonCode, (facts: Facts) => string> = {
   notConnected: () => "The client is not connected.",
   clientAway: (facts) => `The client lost its connection, and may come back${within(facts)}.`,
   clientPaused: () => "The client asks for no tasks: it is paused, or stops.",
+  clientDrained: () =>
+    "The administrator drains the client: it finishes what it holds and gets no more, until that is taken back.",
   networkBehind: () =>
     "The client's network is still taking the tasks that were sent; more follow when it has taken them.",
   auditorWaits: () =>
@@ -87,7 +89,7 @@ const sentences: Record<ReasonCode, (facts: Facts) => string> = {
   needsTogether: (facts) =>
     `${needs(facts)} ${facts.detail} in one client; no connected client has all of that.`,
   clientsPaused: (facts) =>
-    `${capital(allOf(facts.count))} that could compute ${object(facts)} ${facts.count === 1 ? "asks" : "ask"} for no tasks, because of a pause or stop.`,
+    `${capital(allOf(facts.count))} that could compute ${object(facts)} ${facts.count === 1 ? "asks" : "ask"} for no tasks, because of a pause or a drain.`,
   barred: (facts) =>
     facts.isOfClient === true
       ? `This client failed at several tasks of ${facts.jobs === 1 ? "a job" : several(facts.jobs ?? 1, "job")} at which others did not, and gets no more of them.`

@@ -2,13 +2,21 @@ import * as v from "valibot";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
-import { check, parseOptionalBody } from "../body.ts";
+import {
+  clientActionSchema,
+  clientCountHeader,
+  clientQuerySchema,
+  nextCursorHeader,
+} from "../../../shared/wire/rest.ts";
+import { pageOfClients } from "../../client-pages.ts";
+import { check, parseBody, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { principalOf } from "../ownership.ts";
-import { nameSilent, parameter, reply, serversOf } from "../reply.ts";
+import { nameSilent, parameter, query, reply, serversOf } from "../reply.ts";
 
 type Names =
   | "GET /api/clients"
+  | "POST /api/clients"
   | "POST /api/clients/{id}/disconnect"
   | "POST /api/clients/{id}/ban"
   | "GET /api/bans"
@@ -26,10 +34,39 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
   return {
     "GET /api/clients": async (call) => {
       const isAdmin = principalOf(call).role === "admin";
-      const { clients, silent } = await platform.clients(serversOf(call));
+      const { clients: all, silent } = await platform.clients(serversOf(call));
       nameSilent(call, silent);
       // Volunteers' addresses are hidden from customers.
-      reply(call, isAdmin ? clients : clients.map((client) => ({ ...client, address: "" })));
+      const shown = isAdmin ? all : all.map((client) => ({ ...client, address: "" }));
+      const given = ["search", "state", "kind", "sort", "order", "limit", "cursor"].map((name) => [
+        name,
+        query(call, name),
+      ]);
+      const asked = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+      if (Object.keys(asked).length === 0) return reply(call, shown);
+      const { clients, count, next } = pageOfClients(shown, check(clientQuerySchema, asked, "query"));
+      call.res.setHeader(clientCountHeader, count);
+      if (next !== undefined) call.res.setHeader(nextCursorHeader, next);
+      reply(call, clients);
+    },
+    "POST /api/clients": async (call) => {
+      const { verb, clients, reason } = await parseBody(
+        call.req,
+        call.res,
+        clientActionSchema,
+        limits.bodyBytes,
+      );
+      const unknown: string[] = [];
+      for (const id of new Set(clients))
+        try {
+          if (verb === "ban") await platform.banClient(id, reason);
+          else if (verb === "disconnect") platform.disconnectClient(id);
+          else platform.drainClient(id, verb === "drain");
+        } catch (error) {
+          if (PlatformError.from(error).code !== "NOT_FOUND") throw error;
+          unknown.push(id);
+        }
+      reply(call, { done: new Set(clients).size - unknown.length, unknown });
     },
     "POST /api/clients/{id}/disconnect": (call) => {
       platform.disconnectClient(subjectOf(call, "id"));
