@@ -164,6 +164,11 @@ function dataOf({ from, everyMs: step }: Figures, columns: readonly Column[]): u
   return [times, ...columns.map((column) => [...column])];
 }
 
+/** Labels without those that rounding made equal to the one before. */
+function eachOnce(labels: readonly string[]): string[] {
+  return labels.map((label, at) => (label === labels[at - 1] ? "" : label));
+}
+
 function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.AlignedData): uPlot {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(name).trim();
@@ -193,7 +198,7 @@ function makePlot(element: HTMLElement, { curves, format }: Chart, data: uPlot.A
               return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
             }),
         },
-        { ...axis, size: 72, values: (_plot, at) => at.map(format) },
+        { ...axis, size: 72, values: (_plot, at) => eachOnce(at.map(format)) },
       ],
       series: [{}, ...curves.map((_, at) => ({ stroke: colours[at]!, width: 1.5, points: { show: false } }))],
     },

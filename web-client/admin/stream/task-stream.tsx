@@ -11,6 +11,8 @@ import { jobColours } from "./colours.ts";
 import { follow } from "./follow.ts";
 
 const jobsNamed = 8;
+/** Room that a lane is given while there is enough; the canvas grows with the lanes up to its bound. */
+const [lanePixels, axisPixels] = [22, 24];
 
 interface Facts {
   readonly attempts: number;
@@ -48,7 +50,7 @@ export function TaskStream(): JSX.Element {
     <section class="card panel stream" aria-labelledby="stream">
       <div class="panel-head">
         <h2 id="stream">Task stream</h2>
-        <div class="buttons">
+        <div class="action-list">
           <button type="button" class="button small" onClick={() => stream.current?.zoomBy(0.5)}>
             Zoom in
           </button>
@@ -73,6 +75,7 @@ export function TaskStream(): JSX.Element {
       <div class="stream-area">
         <canvas
           ref={canvas}
+          style={{ height: `clamp(8rem, ${lanes * lanePixels + axisPixels}px, 30rem)` }}
           tabIndex={0}
           role="img"
           aria-label={`Attempts by time, a lane a slot: ${formatCount(attempts)} attempts in ${formatCount(lanes)} slots. Arrow keys move, plus and minus zoom, Home and End go to the oldest and the newest, brackets go from attempt to attempt.`}
