@@ -1,5 +1,5 @@
 /**
- * Time of a frame of the admin page's task stream with 50,000 bars, while it is zoomed and moved with every frame, in a real Chromium:
+ * Time of a frame of the admin page's task stream with 50,000 bars, while it is zoomed with every frame, in a real Chromium:
  * `node bench/runs/page/stream.ts [--attempts 50000] [--clients 40]`. The attempts are made up in the reply; the page is the real one.
  */
 import { parseArgs } from "node:util";
@@ -82,7 +82,7 @@ function replyAfter(after: number): object {
   };
 }
 
-/** Runs in the page: a wheel event and a drag a frame. `paints` is the time of script, style and paint calls of each frame. */
+/** Runs in the page: a wheel event a frame. `paints` is the time of the script of each frame. */
 async function animate(count: number): Promise<{ paints: number[]; intervals: number[] }> {
   interface Canvas {
     focus(): void;
