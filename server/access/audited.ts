@@ -27,6 +27,7 @@ export const audited: Record<Changing, boolean> = {
   "POST /api/precache": false,
   "POST /api/kernels": false,
   "DELETE /api/kernels/{sha256}": true,
+  "POST /api/clients": true,
   "POST /api/clients/{id}/disconnect": true,
   "POST /api/clients/{id}/ban": true,
   "DELETE /api/bans/{subject}": true,

@@ -5,7 +5,7 @@ import { formatCount } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { CopyButton } from "./copy-button.tsx";
-import { QrCode } from "./qr-code.tsx";
+import { QrCode } from "../ui/qr-code.tsx";
 import { useReading } from "./reading.ts";
 import { act } from "./state.ts";
 
