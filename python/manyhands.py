@@ -3562,6 +3562,7 @@ class Hands:
         keep: float | None = None,
         group: str | None = None,
         description: str | None = None,
+        public: bool = False,
         after: Sequence[str | Job] = (),
         window: int | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -3598,6 +3599,7 @@ class Hands:
             keep: seconds after its end at which the job is deleted with its results; None: as long as the server keeps jobs
             group: jobs of one group are listed and cancelled together
             description: what the job is for, for the people whose machines compute it
+            public: True: the public page of the project, where there is one, tells the job's name and yours
             after: jobs, or their ids, that must finish without a failed task first
             window: most unfinished tasks on the server, for endless inputs
             on_progress: called in a thread of its own when the job's progress changes
@@ -3632,6 +3634,7 @@ class Hands:
             "keepMs": None if keep is None else round(keep * 1000),
             "group": group,
             "description": description,
+            "public": True if public else None,
             "name": name or self._name or own_name,
             # With a random key a repeated request finds the job that a lost reply had made.
             "key": key if key is not None else f"once-{uuid.uuid4()}",

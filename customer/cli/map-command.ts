@@ -56,6 +56,7 @@ interface MapFlags extends ServerFlags {
   readonly compare?: Compare;
   readonly check?: boolean;
   readonly keep?: number;
+  readonly public?: boolean;
   readonly failFast: boolean;
   readonly math?: "portable" | "native";
   readonly quiet?: boolean;
@@ -130,6 +131,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
       "delete the job and its results so long after its end, e.g. 12h or 30d",
       duration,
     )
+    .option("--public", "show the job's name and yours on the public page of the project, where there is one")
     .option("--no-fail-fast", "try every task, also when the first ones all fail alike")
     .addOption(
       new Option(
@@ -292,5 +294,6 @@ function jobOptionsOf(flags: MapFlags): MapOptions {
     ...(!flags.failFast && { failFast: false }),
     ...(math !== undefined && { math }),
     ...(keep !== undefined && { keepMs: keep }),
+    ...(flags.public === true && { public: true }),
   };
 }

@@ -6,6 +6,7 @@ import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";
 import { ask, asked, isAsked, question, refreshQuietly, turnOn } from "./job-pages.ts";
 import { JobRow } from "./job-row.tsx";
+import { cameFromHere } from "./navigation.ts";
 import type { JobQuestion } from "./place.ts";
 import { act, snapshot } from "./state.ts";
 import { SearchField } from "./table-filter.tsx";
@@ -194,7 +195,7 @@ function Pages({ pushed, count }: { pushed: number; count: number }): JSX.Elemen
         type="button"
         class="button small"
         disabled={cursor === undefined}
-        onClick={() => (page > 1 ? history.back() : ask({}))}
+        onClick={() => (cameFromHere() ? history.back() : ask({}))}
       >
         Back
       </button>

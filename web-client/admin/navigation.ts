@@ -14,6 +14,11 @@ export function followAddress(): void {
 export function go(to: Place, replace = false): void {
   place.value = to;
   const address = `${location.pathname}${location.search}${hashOf(to)}`;
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (replace) history.replaceState(history.state, "", address);
+  else history.pushState("here", "", address);
+}
+
+/** Whether the person came to the shown place from another one of this page, so that going back stays here. */
+export function cameFromHere(): boolean {
+  return history.state === "here";
 }

@@ -5,6 +5,7 @@ import type { Attachment, JobInfo } from "../../shared/wire/rest.ts";
 import { formatBytes, formatCount } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { CopyButton } from "./copy-button.tsx";
+import { readCsv } from "./csv.ts";
 import { useReading } from "./reading.ts";
 
 /** Characters and rows of a text that are shown; the file has all of it. */
@@ -113,21 +114,6 @@ function TextOf({
       {rows.length > shownRows + 1 && <p class="muted">The first {formatCount(shownRows)} rows.</p>}
     </div>
   );
-}
-
-/** Rows of a table, separated by commas, with fields in quotes where they need them (RFC 4180). */
-export function readCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  for (const [, quoted, plain = "", end = ""] of text.matchAll(
-    /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g,
-  )) {
-    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (end === ",") continue;
-    if (row.length > 1 || row[0] !== "") rows.push(row);
-    row = [];
-  }
-  return rows;
 }
 
 /** Lines of programs that fetch the results of a job. */
