@@ -39,12 +39,18 @@ export type { NumericArray, Value } from "../shared/wire/codec.ts";
 export { statementText } from "../shared/wire/statement-text.ts";
 export type { Kernel, KernelContext, KernelExports, VerifyingContext } from "../shared/wire/kernel.ts";
 export type {
+  Attachment,
   Capacity,
   ClientInfo,
   Compare,
+  FailureGroup,
+  FailureGroups,
   JobInfo,
+  JobSort,
   JobState,
   PrecacheProgress,
+  Requeue,
+  RequeuedJobs,
   Requirements,
   ServerStatus,
   SetVerify,

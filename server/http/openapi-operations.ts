@@ -211,7 +211,7 @@ export const operations: Record<RouteName, Operation> = {
     id: "requeueFailedJobs",
     summary: "Try the failed tasks of several jobs again",
     description:
-      "Of `jobs`, or of those of a `group` that have failed tasks; with `message` only failures whose message has these words. A job that cannot be requeued is left, and `refusal` says why.",
+      "Of `jobs`, or of those of a `group` that have failed tasks; with `message` only failures whose message has these words. A job that cannot be requeued is left, and `refusal` says why. NOT_FOUND when the caller may not see one of `jobs`; nothing is requeued then.",
     body: either("RequeueJobs"),
     replies: ok("RequeuedJobs"),
   },
