@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { freePort } from "../../bench/harness/services/ports.ts";
 import { connect } from "../../customer/index.ts";
 import { Connection } from "../../server/store/postgres/connection.ts";
-import { migrate } from "../../server/store/postgres/schema.ts";
+import { migrate, schemaVersion } from "../../server/store/postgres/schema.ts";
 import type { CreatedToken } from "../../shared/wire/rest.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
 import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
@@ -103,15 +103,15 @@ describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`,
     onTestFinished(() => connection.close());
     await migrate(connection, ["ALTER TABLE jobs ADD COLUMN later INTEGER"]);
     expect(await server.ended).toBe(1);
-    expect(server.log()).toMatch(
-      /schema version 3, made by a newer Manyhands; this one knows versions up to 2\./,
+    expect(server.log()).toContain(
+      `schema version ${schemaVersion + 1}, made by a newer Manyhands; this one knows versions up to ${schemaVersion}.`,
     );
     const again = run(["server", "--data", data, ...flags]);
     expect(await again.ended).toBe(2);
     expect(again.log()).toContain("Start the newer Manyhands");
 
     // As the newer version would, a server that knows the schema goes on.
-    await connection.script(`ALTER TABLE jobs DROP COLUMN later; UPDATE manyhands SET version = 2`);
+    await connection.script(`ALTER TABLE jobs DROP COLUMN later; UPDATE manyhands SET version = ${schemaVersion}`);
     const newer = await startServerProcess(data, flags);
     await request(newer, "POST", `/api/jobs/${id}/tasks?close=1`, [{ input: 4 }]);
     await until(async () => (await readJob(newer, id)).state === "finished");

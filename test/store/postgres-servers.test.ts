@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import type { ClientId } from "../../shared/ids.ts";
 import { Connection } from "../../server/store/postgres/connection.ts";
 import { openPostgresStore } from "../../server/store/postgres/open.ts";
-import { migrate } from "../../server/store/postgres/schema.ts";
+import { migrate, schemaVersion } from "../../server/store/postgres/schema.ts";
 import type { News, SharedStore } from "../../server/store/shared-store.ts";
 import { done, failed, jobId, newJob, output, postKernel, tasks } from "../contract/store-fixtures.ts";
 import { refuses } from "../contract/store-harness.ts";
@@ -253,7 +253,7 @@ describe.runIf(hasPostgres)(`several servers on PostgreSQL${whyNoPostgres}`, () 
     for (const store of [a, b])
       expect(await store.outdated).toMatchObject({
         code: "DATA_DIRECTORY",
-        message: expect.stringContaining("version 3"),
+        message: expect.stringContaining(`version ${schemaVersion + 1}`),
       });
     for (const error of [await busy, await claiming]) expect(error).toMatchObject({ code: "STORE_FAILED" });
     await refuses("STORE_FAILED", a.submit(id, tasks(submitted, submitted + 50)));
