@@ -111,7 +111,9 @@ describe.runIf(hasPostgres)(`several servers on one PostgreSQL${whyNoPostgres}`,
     expect(again.log()).toContain("Start the newer Manyhands");
 
     // As the newer version would, a server that knows the schema goes on.
-    await connection.script(`ALTER TABLE jobs DROP COLUMN later; UPDATE manyhands SET version = ${schemaVersion}`);
+    await connection.script(
+      `ALTER TABLE jobs DROP COLUMN later; UPDATE manyhands SET version = ${schemaVersion}`,
+    );
     const newer = await startServerProcess(data, flags);
     await request(newer, "POST", `/api/jobs/${id}/tasks?close=1`, [{ input: 4 }]);
     await until(async () => (await readJob(newer, id)).state === "finished");
