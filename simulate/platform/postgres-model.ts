@@ -82,7 +82,8 @@ export class PostgresModel {
     this.random = random;
     this.#trace = trace;
     this.connection.function("clock_timestamp", { deterministic: false }, () => Math.round(time.now));
-    this.connection.function("jobName", (options) => {
+    // As in PostgreSQL, an index has it.
+    this.connection.function("jobName", { deterministic: true }, (options) => {
       try {
         return (JSON.parse(String(options)) as { name?: string }).name ?? null;
       } catch {

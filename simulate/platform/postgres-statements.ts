@@ -66,6 +66,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/interval '1 millisecond'/g, "1"],
   [/interval '1 second'/g, "1000"],
   [/\bstrpos\(/g, "instr("],
+  [/ COLLATE "C"/g, ""],
   [/ FOR UPDATE$/, ""],
   [/\$(\d+)/g, "?$1"],
 ];
