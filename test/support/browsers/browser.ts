@@ -20,6 +20,8 @@ export interface Tab {
   type(selector: string, text: string): Promise<void>;
   /** The visible text of the page. */
   text(): Promise<string>;
+  /** Brings the tab to the front, where the browser paints it. */
+  show(): Promise<void>;
   /** Sets the size of the page in CSS pixels. */
   resize(width: number, height: number): Promise<void>;
   /** Writes the visible part of the page as a PNG. */

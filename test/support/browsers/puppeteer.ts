@@ -52,6 +52,7 @@ function tabOf(page: Page): Tab {
       await element.type(text);
     },
     text: async () => (await page.evaluate("document.body.innerText")) as string,
+    show: () => page.bringToFront(),
     resize: (width, height) => page.setViewport({ width, height }),
     screenshot: async (path) => void (await page.screenshot({ path: path })),
     close: async () => void (page.isClosed() || (await page.close())),

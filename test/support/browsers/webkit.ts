@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,8 +25,13 @@ export async function launchWebKit(options: LaunchOptions): Promise<TestBrowser>
     }
 }
 
+/** The browser's own buttons would keep the window wider than a phone. */
+const smallControls = "* { min-width: 0; padding: 0; margin: 0; border: 0; font-size: 1px; }";
+
 async function launchOnce(options: LaunchOptions): Promise<TestBrowser> {
   const home = await mkdtemp(join(tmpdir(), "manyhands-webkit-"));
+  await mkdir(join(home, ".config", "gtk-3.0"), { recursive: true });
+  await writeFile(join(home, ".config", "gtk-3.0", "gtk.css"), smallControls);
   const proxy = await startLabProxy();
   const display = await startDisplay();
   const driver = await startDriver(home, display.name);
@@ -98,6 +103,8 @@ async function newTab(session: WebDriverSession, first: string): Promise<Tab> {
     click: (selector) => here(async () => session.post(`${await find(selector)}/click`)),
     type: (selector, text) => here(async () => session.post(`${await find(selector)}/value`, { text })),
     text: () => here(() => evaluate("document.body.innerText")),
+    // Each tab is a window.
+    show: async () => undefined,
     resize: (width, height) =>
       here(async () => {
         await session.post("/window/rect", { x: 0, y: 0, width, height });
