@@ -56,6 +56,7 @@ export function clientRoutes({ platform }: HttpParts): Routes<Names> {
         clientActionSchema,
         limits.bodyBytes,
       );
+      await call.note(`${verb}: ${clients.join(", ")}`);
       const unknown: string[] = [];
       for (const id of new Set(clients))
         try {
