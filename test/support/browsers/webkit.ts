@@ -150,10 +150,15 @@ function groupOf(process_: ChildProcess): Group {
   };
 }
 
+/** A command that the system ends when this process dies, however that happens (Debian: util-linux). */
+function endingWithUs(command: string, args: readonly string[]): [string, string[]] {
+  return ["/usr/bin/setpriv", ["--pdeathsig", "TERM", command, ...args]];
+}
+
 /** An X server without a screen, on the first free number. */
 async function startDisplay(): Promise<Group & { name: string }> {
   const args = ["-displayfd", "3", "-screen", "0", "2000x1300x24", "-nolisten", "tcp"];
-  const server = spawn(programs.display!, args, {
+  const server = spawn(...endingWithUs(programs.display!, args), {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
     detached: true,
   });
@@ -167,7 +172,7 @@ async function startDisplay(): Promise<Group & { name: string }> {
 
 async function startDriver(home: string, display: string): Promise<Group & { url: string }> {
   const port = await freePort();
-  const driver = spawn(programs.webKitDriver!, [`--port=${port}`], {
+  const driver = spawn(...endingWithUs(programs.webKitDriver!, [`--port=${port}`]), {
     env: {
       PATH: process.env["PATH"],
       HOME: home,
