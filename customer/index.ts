@@ -32,6 +32,16 @@ export {
   type KernelModuleOf,
   type OutputOf,
 } from "./kernel/kernel-source.ts";
+export {
+  program,
+  type Program,
+  type ProgramInput,
+  type ProgramOptions,
+  type ProgramOutputOf,
+  type ProgramSource,
+  type ProgramValue,
+} from "./kernel/program.ts";
+export type { ProgramOutput } from "./wasi/kernel.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";

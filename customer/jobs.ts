@@ -3,15 +3,17 @@ import * as v from "valibot";
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
-import { limits } from "../shared/limits.ts";
+import { jobDefaults, limits } from "../shared/limits.ts";
 import type { Value } from "../shared/wire/codec.ts";
 import { onceKeyPrefix, type JobInfo } from "../shared/wire/rest.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import type { Api } from "./api.ts";
 import { Job } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
-import type { MadeKernel } from "./kernel/made-kernel.ts";
+import { putBytes } from "./blobs.ts";
+import { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
+import { Program, type PreparedProgram } from "./kernel/program.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
 import type { StartJob } from "./reduction.ts";
@@ -29,6 +31,7 @@ const endCodes: ReadonlySet<ErrorCode> = new Set(["JOB_BLOCKED", "JOB_QUARANTINE
 
 interface Submission {
   readonly created: Promise<JobInfo>;
+  readonly program: Promise<PreparedProgram> | undefined;
   readonly options: MapOptions;
   readonly signal: AbortSignal;
   /** Ends the view of the job, and cancels the job whose id is given. */
@@ -72,7 +75,8 @@ export class Jobs {
       const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
       return (leaving ??= cancelled.then(() => over.abort(reason)));
     };
-    const created = this.#create(kernel, options, takesArguments, givenUp.signal, inputs);
+    const program = this.#prepare(kernel, options, givenUp.signal, inputs);
+    const created = this.#create(kernel, options, { takesArguments, program }, givenUp.signal, inputs);
     const id = created.then((job) => job.id);
     const ended = onAbort(options.signal, (reason) => {
       givenUp.abort(reason);
@@ -86,7 +90,13 @@ export class Jobs {
       givenUp.abort(reason);
       await leave(reason, options.key === undefined ? await id : undefined);
     };
-    const { submitted, same } = this.#give(inputs, { created, options, signal: givenUp.signal, leave });
+    const { submitted, same } = this.#give(inputs, {
+      created,
+      program,
+      options,
+      signal: givenUp.signal,
+      leave,
+    });
     const left = (): Promise<void> | undefined => {
       // A job fails with the submission of its source, which is cancelled a moment before.
       if (!leaving && inputs instanceof Outputs && inputs.left()) return submitted.catch(() => undefined);
@@ -136,15 +146,33 @@ export class Jobs {
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
+  /** The program of a job whose kernel is one, with its large files on the server. */
+  #prepare(
+    kernel: AnyKernel | MadeKernel,
+    { memoryMb = jobDefaults.memoryMb }: MapOptions,
+    signal: AbortSignal,
+    inputs: Inputs<unknown> | Outputs<unknown>,
+  ): Promise<PreparedProgram> | undefined {
+    const program = kernel instanceof MadeKernel ? kernel.program : kernel;
+    if (!(program instanceof Program)) return undefined;
+    const prepared = program.prepare((bytes) => putBytes(this.#api.http, bytes, { signal }), {
+      memoryMb,
+      mayRefer: !(inputs instanceof Outputs),
+    });
+    // The creation of the job awaits it as well.
+    prepared.catch(() => undefined);
+    return prepared;
+  }
+
   async #create(
     kernel: AnyKernel | MadeKernel,
     options: MapOptions,
-    takesArguments: boolean,
+    { takesArguments, program }: { takesArguments: boolean; program: Promise<PreparedProgram> | undefined },
     signal: AbortSignal,
     inputs: Inputs<unknown> | Outputs<unknown>,
   ): Promise<JobInfo> {
     signal.throwIfAborted();
-    const source = await moduleSource(kernel, options, takesArguments);
+    const source = await moduleSource(kernel, options, takesArguments, await program);
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
     const { name, priority, signingKey } = this.#defaults;
     const {
@@ -221,7 +249,7 @@ export class Jobs {
 
   async #submit(
     inputs: Inputs<Value | EncodedInput>,
-    { created, options, signal, leave }: Submission,
+    { created, program, options, signal, leave }: Submission,
     same: SameInputs,
   ): Promise<void> {
     let job: JobInfo | undefined;
@@ -234,6 +262,7 @@ export class Jobs {
       await submitInputs(this.#api, job, inputs, {
         signal,
         window: options.window,
+        refs: (await program)?.refs ?? [],
         onTaken: (count) => same.taken(count),
       });
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Value } from "../shared/wire/codec.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";
 import { nameOf } from "./kernel/module-source.ts";
+import { Program } from "./kernel/program.ts";
 import { combiningSource, foldingSource, type AnyCombine, type Combine } from "./kernel/reducing.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
@@ -266,8 +267,10 @@ export function startReduction(
   const perTask = given ?? (known === undefined ? unknown : Math.max(1, Math.round(Math.sqrt(known))));
   checkCount("perTask", perTask, isFed ? 2 : 1);
   checkCount("fanIn", fanIn ?? defaultFanIn, 2);
-  const folding = new MadeKernel(nameOf(kernel), () =>
-    foldingSource(kernel, combine, perTask, options.compare),
+  const folding = new MadeKernel(
+    nameOf(kernel),
+    (program) => foldingSource(kernel, combine, perTask, options.compare, program),
+    kernel instanceof Program ? kernel : undefined,
   );
   const count = known === undefined ? undefined : Math.ceil(known / perTask);
   const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { BlobName } from "../shared/data-reference.ts";
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
@@ -27,6 +28,8 @@ interface SubmissionOptions {
   readonly signal: AbortSignal;
   /** Most unfinished tasks. */
   readonly window: number | undefined;
+  /** Blobs that every task names beside those of its input. */
+  readonly refs: readonly BlobName[];
   /** Called when the server has taken all inputs below an index. */
   readonly onTaken: (count: number) => void;
 }
@@ -217,7 +220,8 @@ class Sender {
   #emptyBatch(): TaskBatch {
     const maxTasks = this.#batchTasks;
     this.#batchTasks = Math.min(maxTasks * 2, largestBatchTasks);
-    return new TaskBatch(this.#api.http, this.#options.signal, this.count, maxTasks);
+    const { signal, refs } = this.#options;
+    return new TaskBatch(this.#api.http, signal, { first: this.count, maxTasks, refs });
   }
 
   #throwIfFailed(): void {

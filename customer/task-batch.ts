@@ -25,6 +25,10 @@ export class EncodedInput {
   }
 }
 
+function union(own: readonly BlobName[], added: readonly BlobName[]): readonly BlobName[] {
+  return [...own, ...added.filter(({ sha256 }) => !own.some((ref) => ref.sha256 === sha256))];
+}
+
 function encode(input: Value): Encoded {
   const encoded = encodeShared(input);
   if (encoded.refs.length > limits.refsPerTask)
@@ -41,6 +45,7 @@ export class TaskBatch {
   readonly #signal: AbortSignal;
   readonly #first: number;
   readonly #maxTasks: number;
+  readonly #refs: readonly BlobName[];
   readonly #tasks: TaskPacker;
   readonly #uploads: Promise<void>[] = [];
   #largeBytes = 0;
@@ -48,12 +53,18 @@ export class TaskBatch {
   /**
    * @param first - index of the first task
    * @param maxTasks - most tasks of the batch
+   * @param refs - blobs that every task names beside those of its input
    */
-  constructor(http: HttpClient, signal: AbortSignal, first: number, maxTasks: number) {
+  constructor(
+    http: HttpClient,
+    signal: AbortSignal,
+    { first, maxTasks, refs = [] }: { first: number; maxTasks: number; refs?: readonly BlobName[] },
+  ) {
     this.#http = http;
     this.#signal = signal;
     this.#first = first;
     this.#maxTasks = maxTasks;
+    this.#refs = refs;
     this.#tasks = new TaskPacker(first);
   }
 
@@ -76,7 +87,8 @@ export class TaskBatch {
 
   /** Adds the input of the next task. @throws PlatformError UNSERIALISABLE, TOO_LARGE naming the input */
   add(input: Value | EncodedInput): void {
-    const { bytes, refs } = input instanceof EncodedInput ? input : this.#encode(this.end, input);
+    const { bytes, refs: own } = input instanceof EncodedInput ? input : this.#encode(this.end, input);
+    const refs = this.#refs.length === 0 ? own : union(own, this.#refs);
     if (bytes.length <= limits.inlineValueBytes) this.#tasks.add(bytes, refs);
     else this.#addLarge(bytes.slice(), refs);
   }

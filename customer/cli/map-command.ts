@@ -3,6 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands } from "../hands.ts";
+import type { ProgramInput } from "../kernel/program.ts";
 import type { MapOptions } from "../map-options.ts";
 import type { Progress } from "../progress.ts";
 import type { Outputs } from "../outputs.ts";
@@ -26,8 +27,9 @@ import { writeJson, writeLine } from "./output.ts";
 import { openOutput, resultWriter } from "./result-writer.ts";
 import { progressView } from "./progress-bar.ts";
 import { givenVerify, verifyOptions } from "./verify-options.ts";
+import { programOf, programOptions, type ProgramFlags } from "./program-options.ts";
 
-interface MapFlags extends ServerFlags {
+interface MapFlags extends ServerFlags, ProgramFlags {
   readonly parallel?: string;
   readonly inputs?: string;
   readonly range?: string;
@@ -69,6 +71,7 @@ Examples:
   generate | manyhands map score.ts --inputs - > scores.ndjson
   manyhands map square.ts --range 0:1000 --parallel thread:auto
   manyhands map histogram.ts --range 0:1000 --combine > histogram.json
+  manyhands put *.fasta | manyhands map --wasi fasttree.wasm --inputs - -- -nt {input}
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
 {"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
@@ -83,10 +86,10 @@ clients, in the order of the inputs, so that the value has the same bits on any 
 export function mapCommand(run: (code: number) => void, parallel: ParallelOption): Command {
   const command = serverCommand("map", "Run a kernel module over inputs and write the results");
   const connectTo = parallel(command);
-  return verifyOptions(command)
+  return programOptions(verifyOptions(command))
     .argument(
-      "<kernel>",
-      "module whose default export is (input, ctx) => output; bundled with what it imports",
+      "[kernel...]",
+      "module whose default export is (input, ctx) => output; bundled with what it imports. With --wasi: the program's arguments",
     )
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
@@ -147,13 +150,20 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
     )
     .option("--quiet", "no progress, no list of failures")
     .addHelpText("after", help)
-    .action(async (kernel: string, flags: MapFlags) => {
-      run(await map(kernel, flags, connectTo));
+    .action(async (words: string[], flags: MapFlags) => {
+      run(await map(words, flags, connectTo));
     });
 }
 
-async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promise<number> {
+async function map(words: readonly string[], flags: MapFlags, connectTo: Connector): Promise<number> {
   checkCombining(flags);
+  const program = programOf(flags, words);
+  const [kernel = ""] = program ? [flags.wasi] : words;
+  if (!program && words.length !== 1)
+    throw new PlatformError(
+      "BAD_OPTION",
+      `Give one kernel module, or --wasi with a program; ${words.length} words were given.`,
+    );
   const given = await inputsOf(flags);
   // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
   const output = flags.detach ? undefined : await openOutput(flags.out);
@@ -182,7 +192,9 @@ async function map(kernel: string, flags: MapFlags, connectTo: Connector): Promi
         view.stop();
       }
     }
-    const job = hands.map(kernel, inputs, options);
+    const job = program
+      ? hands.map(program, inputs as Inputs<ProgramInput>, options)
+      : hands.map(kernel, inputs, options);
     const leave = leaveOnInterrupt(job, { mayGoOn: flags.key !== undefined });
     try {
       if (!writer) {
@@ -218,6 +230,11 @@ function checkCombining(flags: MapFlags): void {
   const without = (["perTask", "fanIn"] as const).filter((name) => flags[name] !== undefined);
   if (!flags.combine && without.length > 0)
     throw new PlatformError("BAD_OPTION", "--per-task and --fan-in belong to --combine, which is missing.");
+  if (flags.combine && flags.wasi !== undefined)
+    throw new PlatformError(
+      "BAD_OPTION",
+      "--combine needs a kernel module's `combine`, which a program has not.",
+    );
   const needless = (["ordered", "window", "check", "outputsPerTask"] as const).filter(
     (name) => flags[name] !== undefined,
   );

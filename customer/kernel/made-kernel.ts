@@ -1,11 +1,16 @@
+import type { PreparedProgram, Program } from "./program.ts";
+
 /** A kernel whose module the SDK makes of other kernels. */
 export class MadeKernel {
   /** Name of the jobs that have none of their own. */
   readonly name: string;
-  readonly source: () => Promise<string>;
+  readonly source: (program?: PreparedProgram) => Promise<string>;
+  /** The program among those kernels. */
+  readonly program: Program<unknown> | undefined;
 
-  constructor(name: string, source: () => Promise<string>) {
+  constructor(name: string, source: MadeKernel["source"], program?: Program<unknown>) {
     this.name = name;
     this.source = source;
+    this.program = program;
   }
 }

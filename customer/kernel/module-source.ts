@@ -1,11 +1,12 @@
 import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
-import { bundleKernel } from "./bundle.ts";
+import { bundleKernel, bundleText } from "./bundle.ts";
 import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
 import { MadeKernel } from "./made-kernel.ts";
 import { portablePowers } from "./powers.ts";
+import { Program, programDeclaration, type PreparedProgram } from "./program.ts";
 
 /**
  * The ES module of a kernel, as it travels. With `takesArguments` its kernel takes the array of the arguments of `kernel`.
@@ -16,8 +17,10 @@ export async function moduleSource(
   kernel: AnyKernel | MadeKernel,
   { check, compare }: { check?: boolean | undefined; compare?: unknown },
   takesArguments: boolean,
+  program?: PreparedProgram,
 ): Promise<string> {
-  if (kernel instanceof MadeKernel) return kernel.source();
+  if (kernel instanceof MadeKernel) return kernel.source(program);
+  if (program) return programSource(program, { check, compare });
   const isFunction = typeof kernel === "function";
   const { source, exports } = isFunction
     ? { source: await portablePowers(moduleOfFunction(kernel, takesArguments)), exports: [] }
@@ -27,6 +30,20 @@ export async function moduleSource(
   if (compare === "kernel" && !exports.includes("compare"))
     throw missingExport(kernel, 'compare: "kernel"', "compare(a, b)");
   return takesArguments && !isFunction ? withArguments(source) : source;
+}
+
+/** A program takes the array of its arguments as it is. */
+async function programSource(
+  program: PreparedProgram,
+  { check, compare }: { check?: boolean | undefined; compare?: unknown },
+): Promise<string> {
+  if (check || compare === "kernel")
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      'check: true and compare: "kernel" are functions of a kernel module, and the kernel is a program.',
+    );
+  const { text, path } = programDeclaration(program, "manyhandsProgram");
+  return (await bundleText(`${text}export default manyhandsProgram;\n`, path)).source;
 }
 
 /** The bundle of a kernel of several arguments as the module of a kernel whose input is their array. */
@@ -64,6 +81,7 @@ export function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>)
 /** Name of the jobs of a kernel that have none of their own. */
 export function nameOf(kernel: AnyKernel | MadeKernel): string {
   if (kernel instanceof MadeKernel) return kernel.name;
+  if (kernel instanceof Program) return kernel.name.replace(/\.wasm$/, "");
   if (typeof kernel === "function") return kernel.name || "job";
   return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";
 }

@@ -7,6 +7,7 @@ import { declarationOf } from "./function-source.ts";
 import type { AnyKernel, KernelModule } from "./kernel-source.ts";
 import { urlOf } from "./module-source.ts";
 import { portablePowers } from "./powers.ts";
+import { Program, programDeclaration, type PreparedProgram } from "./program.ts";
 
 /**
  * Combines two outputs into one of the same kind. It has to be associative: `combine(combine(a, b), c)` is the same as
@@ -32,14 +33,15 @@ export async function foldingSource(
   combine: AnyCombine | undefined,
   perTask: number,
   compare?: Compare,
+  program?: PreparedProgram,
 ): Promise<string> {
-  if (combine === undefined && typeof kernel === "function")
+  if (combine === undefined && (typeof kernel === "function" || kernel instanceof Program))
     throw new PlatformError(
       "BAD_ARGUMENT",
-      "The kernel is a function, and nothing says how its outputs are combined; expected { combine: (a, b) => … }, or a kernel module that exports `combine`.",
+      "The kernel is a function or a program, and nothing says how its outputs are combined; expected { combine: (a, b) => … }, or a kernel module that exports `combine`.",
     );
   return bundled([
-    await declare(kernel, "default", kernelName),
+    program ? programDeclaration(program, kernelName) : await declare(kernel, "default", kernelName),
     await declare(combine ?? kernel, "combine", combineName),
     { text: foldInputs(perTask) },
     ...(await verifying([kernel], compare)),
@@ -144,7 +146,7 @@ async function verifying(
   compare: Compare | undefined,
 ): Promise<Part[]> {
   for (const kernel of kernels) {
-    if (typeof kernel === "function") continue;
+    if (typeof kernel === "function" || kernel instanceof Program) continue;
     const { path, exports } = await bundleOf(kernel);
     if (exports.includes("compare"))
       return [{ text: `export { compare } from ${JSON.stringify(path)};\n`, path }];

@@ -1,0 +1,70 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
+import { launcher, startNode } from "../support/processes.ts";
+
+describe.skipIf(!compilesWasi)("manyhands map --wasi (clang, lld, wasi-libc)", () => {
+  let platform: LivePlatform;
+  let probe: string;
+  beforeAll(async () => {
+    platform = await LivePlatform.start();
+    probe = compileWasi(join(import.meta.dirname, "../support/programs/probe.c"), platform.directory);
+  }, 60_000);
+  afterAll(() => platform.close());
+
+  const manyhands = async (args: readonly string[]) => {
+    const command = startNode([launcher, ...args], { cwd: platform.directory, env: platform.environment });
+    return { code: await command.ended, out: command.output(), err: command.log() };
+  };
+
+  it("[WASI-1] gives the arguments behind -- to the program", async () => {
+    const options = ["--range", "1:3", "--ordered", "--quiet", "--env", "UNIT=mm"];
+    const { out, code } = await manyhands([
+      "map",
+      "--wasi",
+      probe,
+      ...options,
+      "--",
+      "echo",
+      "-n",
+      "{input}",
+    ]);
+    expect(code).toBe(0);
+    const outputs = out
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { output: string }).output);
+    expect(outputs).toEqual(["-n\n1\nUNIT=mm\n", "-n\n2\nUNIT=mm\n"]);
+  });
+
+  it("[WASI-2] takes files, standard input and data references, and writes files", async () => {
+    await writeFile(join(platform.directory, "table.txt"), "table");
+    await writeFile(join(platform.directory, "inputs.ndjson"), '"typed"\n');
+    const options = ["--inputs", "inputs.ndjson", "--out", "results.ndjson", "--quiet"];
+    const withFile = ["--file", "lib/table=table.txt", "--output", "bytes", "--", "cat", "lib/table"];
+    expect((await manyhands(["map", "--wasi", probe, ...options, ...withFile])).code).toBe(0);
+    const result = JSON.parse(await readFile(join(platform.directory, "results.ndjson"), "utf8")) as object;
+    expect(result).toMatchObject({ output: { $bytes: Buffer.from("table").toString("base64") } });
+    const piped = ["--inputs", "inputs.ndjson", "--quiet", "--stdin", "{input}", "--", "cat"];
+    expect((await manyhands(["map", "--wasi", probe, ...piped])).out).toContain('"output":"typed"');
+    const put = (await manyhands(["put", "table.txt"])).out;
+    await writeFile(join(platform.directory, "references.ndjson"), put);
+    const referring = ["--inputs", "references.ndjson", "--quiet", "--", "cat", "{input}"];
+    expect((await manyhands(["map", "--wasi", probe, ...referring])).out).toContain('"output":"table"');
+  });
+
+  it("[WASI-4] shows exit code and standard error of a failure", async () => {
+    const options = ["--range", "0:1", "--max-attempts", "1"];
+    const { code, out, err } = await manyhands(["map", "--wasi", probe, ...options, "--", "fail", "3"]);
+    expect(code).not.toBe(0);
+    expect(out + err).toContain("exit code 3. Standard error:");
+  });
+
+  it("refuses options of programs without a program, and several kernels", async () => {
+    expect((await manyhands(["map", "a.ts", "--stdin", "x", "--range", "0:1"])).err).toContain("--wasi");
+    expect((await manyhands(["map", "a.ts", "b.ts", "--range", "0:1"])).err).toContain("one kernel module");
+    expect((await manyhands(["map", "--range", "0:1"])).err).toContain("one kernel module");
+  });
+});
