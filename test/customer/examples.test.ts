@@ -28,6 +28,7 @@ const printed: Record<string, RegExp> = {
   "11-stages.ts": /^spots: 3 2 4\n$/,
   "12-reduce.ts":
     /^mean spots: 2\.5\nspots: 0 │ 0\n(?:spots: [1-4] │█{6} 100\n){4}brightest: image 54, 3\.990\n$/,
+  "13-program.ts": /^871 takes 178 steps\n6171 takes 261 steps\n$/,
 };
 
 describe.each(["a server", "threads"])("with %s", (where) => {
