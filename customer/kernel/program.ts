@@ -145,7 +145,7 @@ export function programDeclaration(
   name: string,
 ): { text: string; path: string } {
   const path = fileURLToPath(runtime);
-  const text = `import { programKernel } from ${JSON.stringify(path)};\nconst ${name} = programKernel(${JSON.stringify(definition)});\n`;
+  const text = `import { programKernel } from ${JSON.stringify(path)};\nconst ${name} = programKernel(JSON.parse(${JSON.stringify(JSON.stringify(definition))}));\n`;
   return { text, path };
 }
 

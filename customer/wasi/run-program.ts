@@ -61,8 +61,11 @@ export function runProgram(module: Module, start: ProgramStart): ProgramEnd {
   const output = new FileNode(0n, 0n, space);
   const errors = new Excerpt();
   files.root.entries.set("tmp", files.makeDirectory());
-  for (const { path, bytes, isShared = false } of start.files) files.put(path, bytes, isShared);
-  descriptors.add(openFile(new FileNode(0n, 0n, space, start.input, true)));
+  for (const { path, bytes, isShared = false } of start.files)
+    placed(`The file ${path}`, bytes, space, () => files.put(path, bytes, isShared));
+  placed("Standard input", start.input, space, () =>
+    descriptors.add(openFile(new FileNode(0n, 0n, space, start.input, true))),
+  );
   descriptors.add(outputStream((bytes) => output.write(bytes, output.size)));
   descriptors.add(outputStream((bytes) => errors.add(bytes)));
   descriptors.add(openDirectory(files.root, { preopened: "/" }));
@@ -85,6 +88,20 @@ export function runProgram(module: Module, start: ProgramStart): ProgramEnd {
     errors: errors.text(),
     files: () => [...files.files()].map(([path, file]) => [path, file.content()]),
   };
+}
+
+/** Says what is wrong with data that cannot be given to the program. */
+function placed(what: string, { length }: Uint8Array, { left }: Space, place: () => void): void {
+  if (length > left)
+    throw new Error(`${what} has ${length} bytes; ${left} are left of the task's memory (memoryMb).`);
+  try {
+    place();
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    throw new Error(`${what} cannot be placed: its path leads out, or through another file.`, {
+      cause: error,
+    });
+  }
 }
 
 function run(

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,6 +111,13 @@ describe.skipIf(!compilesWasi)("programs compiled to WASI (clang, lld, wasi-libc
       /exit code 13\. Standard error:\nNo space left on device/,
     );
     await expect(failing(["noise"])).rejects.toThrow(/noise 0\n[\s\S]*\[… \d+ bytes …\][\s\S]*noise 199999/);
+    const over = hands.map(program(probe, { args: ["cat", "{input}"] }), [new Uint8Array(40 * 2 ** 20)], {
+      maxAttempts: 1,
+      memoryMb: 32,
+    });
+    await expect(Promise.resolve(over)).rejects.toThrow(/The file input has 41943040 bytes; \d+ are left/);
+    const outside = hands.map(program(probe), [{ "../x": text("x") }], { maxAttempts: 1 });
+    await expect(Promise.resolve(outside)).rejects.toThrow(/The file \.\.\/x cannot be placed/);
     await expect(failing(["hang"], { timeoutMs: 1000 })).rejects.toThrow(/1 s|1000|timeout|time/i);
   }, 60_000);
 
@@ -180,27 +186,3 @@ describe.skipIf(!existsSync(suite))("wasi-testsuite, preview 1 (WASI_TESTSUITE)"
     if (expected.stdout !== undefined) expect(new TextDecoder().decode(end.output)).toBe(expected.stdout);
   });
 });
-
-/** Source of Debian's package fasttree (`apt-get source fasttree`), and an alignment for it. */
-const fasttreeSource = process.env["FASTTREE_SOURCE"] ?? "";
-const alignment = process.env["FASTTREE_ALIGNMENT"] ?? "";
-const hasFasttree = spawnSync("fasttree", ["-help"]).error === undefined;
-
-describe.skipIf(!compilesWasi || !hasFasttree || !existsSync(fasttreeSource) || !existsSync(alignment))(
-  "FastTree (FASTTREE_SOURCE, FASTTREE_ALIGNMENT)",
-  () => {
-    it("[WASI-3] gives the tree of Debian's own build, byte for byte", async () => {
-      const directory = mkdtempSync(join(tmpdir(), "manyhands-fasttree-"));
-      const compiled = compileWasi(fasttreeSource, directory, ["-DUSE_DOUBLE", "-DNO_SSE", "-w"]);
-      const platform = await LivePlatform.start();
-      try {
-        const hands = await platform.connect();
-        const fasttree = program(compiled, { args: ["-nt", "-gtr", "{input}"] });
-        const [tree] = await hands.map(fasttree, [await hands.put(alignment)]);
-        expect(tree).toBe(spawnSync("fasttree", ["-nt", "-gtr", alignment], { encoding: "utf8" }).stdout);
-      } finally {
-        await platform.close();
-      }
-    }, 120_000);
-  },
-);

@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { connect, program, type Hands } from "../../parallel/index.ts";
+import { seededRandom } from "../../shared/random.ts";
+import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
+import { engines, openPage, whySkipped } from "../support/engines.ts";
+import { startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
+
+/** Source of Debian's package fasttree (`apt-get source fasttree`), and an alignment for it. */
+const fasttreeSource = process.env["FASTTREE_SOURCE"] ?? "";
+const alignment = process.env["FASTTREE_ALIGNMENT"] ?? "";
+const hasFasttree =
+  spawnSync("fasttree", ["-help"]).error === undefined && existsSync(fasttreeSource) && existsSync(alignment);
+
+describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as const)(
+  "programs on %s (clang, lld, wasi-libc)",
+  (kind) => {
+    const isSkipped = kind !== "node" && !engines[kind];
+    const why = kind === "node" ? "" : whySkipped(kind);
+    let directory: string;
+    let probe: string;
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), "manyhands-programs-"));
+      probe = compileWasi(join(import.meta.dirname, "../support/programs/probe.c"), directory);
+    });
+
+    const start = async (): Promise<Hands> => {
+      const server = await startServerProcess(await temporaryDirectory());
+      if (kind === "node") await startClientProcess(server);
+      else {
+        const page = await openPage(kind, `${server.url}/?auto=1`);
+        onTestFinished(() => page.close());
+      }
+      const hands = await connect(server.url, { token: server.token });
+      onTestFinished(() => hands.close());
+      return hands;
+    };
+
+    test.skipIf(isSkipped)(`[WASI-3] [WASI-4] are the same, and bounded${why}`, async () => {
+      const hands = await start();
+      const clock = await hands.map(program(probe, { args: ["clock"] }), [0, 1], { seed: "seed" });
+      const randomOf = (index: number): string => {
+        const random = seededRandom(`seed/${index}`);
+        return Buffer.from(Array.from({ length: 8 }, () => Math.floor(random() * 256))).toString("hex");
+      };
+      expect(clock).toEqual([0, 1].map((index) => `${randomOf(index)} 946688400 3600`));
+      const reference = await hands.put(new TextEncoder().encode("by reference"));
+      expect(await hands.map(program(probe, { args: ["cat", "{input}"] }), [reference])).toEqual([
+        "by reference",
+      ]);
+      const large = new Uint8Array(2_000_000).fill(120);
+      const cat = program(probe, { args: ["cat", "large"], files: { large }, output: "bytes" });
+      expect((await hands.map(cat, [0]))[0]).toEqual(large);
+      const failing = async (action: string): Promise<unknown> =>
+        hands.map(program(probe, { args: [action, "3"] }), [0], { maxAttempts: 1, memoryMb: 64 });
+      await expect(failing("fail")).rejects.toThrow(/exit code 3\. Standard error:\nno such particle/);
+      await expect(failing("trap")).rejects.toThrow(/was stopped by an error: .*unreachable/);
+      await expect(failing("memory")).rejects.toThrow(
+        /exit code 12\. Standard error:\nout of memory at 63 MiB/,
+      );
+      await expect(failing("fill")).rejects.toThrow(
+        /exit code 13\. Standard error:\nNo space left on device/,
+      );
+      await expect(failing("noise")).rejects.toThrow(/noise 0\n[\s\S]*\[… \d+ bytes …\][\s\S]*noise 199999/);
+      const hang = hands.map(program(probe, { args: ["hang"] }), [0], { maxAttempts: 1, timeoutMs: 1000 });
+      await expect(Promise.resolve(hang)).rejects.toThrow(/timeout/);
+    });
+
+    test.skipIf(isSkipped || !hasFasttree)(
+      `[WASI-3] FastTree gives the tree of Debian's own build, byte for byte${why} (FASTTREE_SOURCE, FASTTREE_ALIGNMENT)`,
+      async () => {
+        const hands = await start();
+        const compiled = compileWasi(fasttreeSource, directory, ["-DUSE_DOUBLE", "-DNO_SSE", "-w"]);
+        const fasttree = program(compiled, { args: ["-nt", "-gtr", "{input}"] });
+        const [tree] = await hands.map(fasttree, [await hands.put(alignment)]);
+        expect(tree).toBe(spawnSync("fasttree", ["-nt", "-gtr", alignment], { encoding: "utf8" }).stdout);
+      },
+    );
+  },
+);
