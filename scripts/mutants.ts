@@ -1,12 +1,13 @@
 /**
- * Plants each fault of planted-faults.ts in a copy of this repository and runs the tests that have to fail with it:
+ * Plants each fault of planted-faults in a copy of this repository and runs the tests that have to fail with it:
  * `npm run mutants [-- part of a name …]`. Exits with 1 when a fault survived or has lost its place.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { plantedFaults, type PlantedFault } from "./planted-faults.ts";
+import type { PlantedFault } from "./planted-faults/fault.ts";
+import { plantedFaults } from "./planted-faults/index.ts";
 
 const root = join(import.meta.dirname, "..");
 /** A fault that makes a test wait for ever is found by this limit. */

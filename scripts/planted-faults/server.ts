@@ -1,0 +1,118 @@
+import type { PlantedFault } from "./fault.ts";
+import { dispatcher, identities, durability, servers, doors } from "./tests.ts";
+
+/** Faults of the HTTP side, the sockets and the upkeep of the server. */
+export const serverFaults: readonly PlantedFault[] = [
+  {
+    name: "a new data directory is not flushed in the folder that names it",
+    file: "server/make-folder.ts",
+    find: "    fsyncSync(folder);\n",
+    replace: "    void fsyncSync;\n",
+    tests: durability,
+  },
+  {
+    name: "elements of a JSON body are not counted",
+    file: "server/http/body.ts",
+    find: "parseJsonText(utf8.decode(bytes), servedJsonElements)",
+    replace: "parseJsonText(utf8.decode(bytes), servedJsonElements * 100)",
+    tests: doors,
+  },
+  {
+    name: "a customer makes a job of any priority",
+    file: "server/http/routes/jobs.ts",
+    find: "  authorisePriority(principal, options.priority);\n",
+    replace: "",
+    tests: doors,
+  },
+  {
+    name: "a customer raises a job to any priority",
+    file: "server/http/routes/jobs.ts",
+    find: "      authorisePriority(principalOf(call), priority);\n",
+    replace: "",
+    tests: doors,
+  },
+  {
+    name: "a page under an unknown name opens the socket",
+    file: "server/sockets/upgrades.ts",
+    find: "!knowsHosts(request.headers)",
+    replace: "!knowsHosts({ host: 'localhost' })",
+    tests: doors,
+  },
+  {
+    name: "a page under an unknown name sends requests",
+    file: "server/http/app.ts",
+    find: "!isNameless && !knowsHosts(req.headers)",
+    replace: "!isNameless && !knowsHosts({ host: 'localhost' })",
+    tests: doors,
+  },
+  {
+    name: "a forwarded name stands for the name itself",
+    file: "server/access/known-hosts.ts",
+    find: "[headers.host, forwarded]",
+    replace: "[forwarded]",
+    tests: doors,
+  },
+  {
+    name: "an id is resumed without its secret",
+    file: "server/sockets/client-gate.ts",
+    find: "this.#identities.isGenuine(claimed, tokenId)",
+    replace: "claimed.secret !== tokenId",
+    tests: identities,
+  },
+  {
+    name: "a secret counts under every token",
+    file: "server/access/identities.ts",
+    find: '`${client} ${tokenId ?? ""}`',
+    replace: '`${client} ${tokenId === undefined ? "" : ""}`',
+    tests: identities,
+  },
+  {
+    name: "a pass of the background scrub begins right after the last one",
+    file: "server/upkeep/background-scrub.ts",
+    find: "Math.max(performance.now() + restMs, startedAt + passMs)",
+    replace: "performance.now() + restMs",
+    tests: ["test/upkeep/background-scrub.test.ts"],
+  },
+  {
+    name: "a client never hears of a server that came after it",
+    file: "server/sockets/socket-connection.ts",
+    find: 'this.send({ type: "heartbeat", ...(servers && { servers: [...servers] }), ',
+    replace: 'this.send({ type: "heartbeat", ',
+    tests: dispatcher,
+  },
+  {
+    name: "servers: pages of the others use tokens of people",
+    file: "server/http/app.ts",
+    find: 'callerOf(req)?.kind === "ticket"',
+    replace: "callerOf(req) !== undefined",
+    tests: servers,
+  },
+  {
+    name: "servers: pages of the others request everything",
+    file: "server/http/app.ts",
+    find: "!transferPath.test(req.path) || ",
+    replace: "",
+    tests: servers,
+  },
+  {
+    name: "servers: pages of the others open submit sockets",
+    file: "server/sockets/upgrades.ts",
+    find: "endpoint.isForServers === true && ",
+    replace: "",
+    tests: servers,
+  },
+  {
+    name: "readers of results take no turns",
+    file: "server/http/reading-turns.ts",
+    find: "setImmediate(() => {",
+    replace: "queueMicrotask(() => {",
+    tests: ["test/http/reading-turns.test.ts"],
+  },
+  {
+    name: "a client that does not know several servers is told them",
+    file: "server/sockets/socket-connection.ts",
+    find: " && takesNews(hello.version)",
+    replace: "",
+    tests: ["test/sockets/client-sockets.test.ts"],
+  },
+];
