@@ -7,7 +7,9 @@ import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { connect, program, type Hands } from "../../parallel/index.ts";
 import { seededRandom } from "../../shared/random.ts";
 import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
-import { engines, openPage, whySkipped } from "../support/engines.ts";
+import { engines, whySkipped } from "../support/browsers/engines.ts";
+import { launchEngine } from "../support/browsers/launch-engine.ts";
+import { skipped } from "../support/skipped.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory } from "../support/processes.ts";
 
 /** Source of Debian's package fasttree (`apt-get source fasttree`), and an alignment for it. */
@@ -17,7 +19,7 @@ const hasFasttree =
   spawnSync("fasttree", ["-help"]).error === undefined && existsSync(fasttreeSource) && existsSync(alignment);
 
 describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as const)(
-  "programs on %s (clang, lld, wasi-libc)",
+  `programs on %s${skipped(!compilesWasi, "clang, lld and wasi-libc are not installed")}`,
   (kind) => {
     const isSkipped = kind !== "node" && !engines[kind];
     const why = kind === "node" ? "" : whySkipped(kind);
@@ -32,8 +34,9 @@ describe.skipIf(!compilesWasi).each(["node", "chromium", "firefox", "webkit"] as
       const server = await startServerProcess(await temporaryDirectory());
       if (kind === "node") await startClientProcess(server);
       else {
-        const page = await openPage(kind, `${server.url}/?auto=1`);
-        onTestFinished(() => page.close());
+        const browser = await launchEngine(kind);
+        onTestFinished(() => browser.close());
+        await (await browser.newTab()).open(`${server.url}/?auto=1`);
       }
       const hands = await connect(server.url, { token: server.token });
       onTestFinished(() => hands.close());
