@@ -42,6 +42,7 @@ export {
   type ProgramValue,
 } from "./kernel/program.ts";
 export type { ProgramOutput } from "./wasi/kernel.ts";
+export { python, type PythonFunction } from "./python-kernel/python-function.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
 export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";

@@ -4,16 +4,18 @@ import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../shared/ids.ts";
 import { jobDefaults, limits } from "../shared/limits.ts";
+import type { BlobName } from "../shared/data-reference.ts";
 import type { Value } from "../shared/wire/codec.ts";
 import { onceKeyPrefix, type JobInfo } from "../shared/wire/rest.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import type { Api } from "./api.ts";
 import { Job } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
-import { putBytes } from "./blobs.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
 import { Program, type PreparedProgram } from "./kernel/program.ts";
+import { PythonFunction, withPython } from "./python-kernel/python-function.ts";
+import { putBlob, putBytes } from "./blobs.ts";
 import type { MapOptions } from "./map-options.ts";
 import { Outputs } from "./outputs.ts";
 import type { StartJob } from "./reduction.ts";
@@ -29,9 +31,18 @@ const cancelMs = 5000;
 /** Refusals of a job that ended while its inputs were still coming. */
 const endCodes: ReadonlySet<ErrorCode> = new Set(["JOB_BLOCKED", "JOB_QUARANTINED", "JOB_CANCELLED"]);
 
+/** A kernel that is a program or a function in Python, with its large files on the server. */
+interface Prepared {
+  /** Names of these files, which each task refers to. */
+  readonly refs: readonly BlobName[];
+  readonly program?: PreparedProgram;
+  /** The module of a function in Python. */
+  readonly source?: string;
+}
+
 interface Submission {
   readonly created: Promise<JobInfo>;
-  readonly program: Promise<PreparedProgram> | undefined;
+  readonly prepared: Promise<Prepared> | undefined;
   readonly options: MapOptions;
   readonly signal: AbortSignal;
   /** Ends the view of the job, and cancels the job whose id is given. */
@@ -62,11 +73,12 @@ export class Jobs {
 
   /** Submits a job. With `takesArguments` each input is the array of the kernel's arguments. */
   start(
-    kernel: AnyKernel | MadeKernel,
+    given: AnyKernel | MadeKernel,
     inputs: Inputs<Value | EncodedInput> | Outputs<unknown>,
     options: MapOptions,
     takesArguments: boolean,
   ): Job<unknown> {
+    const kernel = withPython(given);
     const over = new AbortController();
     const givenUp = new AbortController();
     // Promises of the job reject only after the server is told, because the program may then end at once.
@@ -75,8 +87,8 @@ export class Jobs {
       const cancelled = id === undefined ? Promise.resolve() : this.#cancelUnwanted(id);
       return (leaving ??= cancelled.then(() => over.abort(reason)));
     };
-    const program = this.#prepare(kernel, options, givenUp.signal, inputs);
-    const created = this.#create(kernel, options, { takesArguments, program }, givenUp.signal, inputs);
+    const prepared = this.#prepare(kernel, options, { takesArguments, inputs }, givenUp.signal);
+    const created = this.#create(kernel, options, { takesArguments, prepared }, givenUp.signal, inputs);
     const id = created.then((job) => job.id);
     const ended = onAbort(options.signal, (reason) => {
       givenUp.abort(reason);
@@ -92,7 +104,7 @@ export class Jobs {
     };
     const { submitted, same } = this.#give(inputs, {
       created,
-      program,
+      prepared,
       options,
       signal: givenUp.signal,
       leave,
@@ -146,33 +158,63 @@ export class Jobs {
     return new Job<Output>(this.#api, { ...parts, left: () => undefined }, options);
   }
 
-  /** The program of a job whose kernel is one, with its large files on the server. */
+  /** A kernel that is a program or a function in Python; undefined for others. */
   #prepare(
     kernel: AnyKernel | MadeKernel,
-    { memoryMb = jobDefaults.memoryMb }: MapOptions,
+    options: MapOptions,
+    job: { takesArguments: boolean; inputs: Inputs<unknown> | Outputs<unknown> },
     signal: AbortSignal,
-    inputs: Inputs<unknown> | Outputs<unknown>,
-  ): Promise<PreparedProgram> | undefined {
+  ): Promise<Prepared> | undefined {
     const program = kernel instanceof MadeKernel ? kernel.program : kernel;
-    if (!(program instanceof Program)) return undefined;
-    const prepared = program.prepare((bytes) => putBytes(this.#api.http, bytes, { signal }), {
-      memoryMb,
-      mayRefer: !(inputs instanceof Outputs),
-    });
+    const isFed = job.inputs instanceof Outputs;
+    const prepared =
+      program instanceof Program
+        ? this.#prepareProgram(program, options, !isFed, signal)
+        : program instanceof PythonFunction
+          ? this.#preparePython(program, options, { takesArguments: job.takesArguments, isFed }, signal)
+          : undefined;
     // The creation of the job awaits it as well.
-    prepared.catch(() => undefined);
+    prepared?.catch(() => undefined);
     return prepared;
+  }
+
+  async #prepareProgram(
+    program: Program,
+    { memoryMb = jobDefaults.memoryMb }: MapOptions,
+    mayRefer: boolean,
+    signal: AbortSignal,
+  ): Promise<Prepared> {
+    const put = (bytes: Uint8Array): ReturnType<typeof putBytes> => putBytes(this.#api.http, bytes, { signal });
+    const made = await program.prepare(put, { memoryMb, mayRefer });
+    return { refs: made.refs, program: made };
+  }
+
+  async #preparePython(
+    kernel: PythonFunction,
+    { check, compare }: MapOptions,
+    { takesArguments, isFed }: { takesArguments: boolean; isFed: boolean },
+    signal: AbortSignal,
+  ): Promise<Prepared> {
+    if (check || compare === "kernel")
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        'check: true and compare: "kernel" are functions of a kernel module, and the kernel is a function in Python.',
+      );
+    const { source, refs } = await kernel.kernel(takesArguments, isFed);
+    await Promise.all(refs.map(({ path }) => putBlob(this.#api.http, path, { signal })));
+    return { source, refs: refs.map(({ sha256, size }) => ({ sha256, size })) };
   }
 
   async #create(
     kernel: AnyKernel | MadeKernel,
     options: MapOptions,
-    { takesArguments, program }: { takesArguments: boolean; program: Promise<PreparedProgram> | undefined },
+    { takesArguments, prepared }: { takesArguments: boolean; prepared: Promise<Prepared> | undefined },
     signal: AbortSignal,
     inputs: Inputs<unknown> | Outputs<unknown>,
   ): Promise<JobInfo> {
     signal.throwIfAborted();
-    const source = await moduleSource(kernel, options, takesArguments, await program);
+    const { source: made, program } = (await prepared) ?? {};
+    const source = made ?? (await moduleSource(kernel, options, takesArguments, program));
     const sha256 = createHash("sha256").update(source).digest("hex") as Sha256;
     const { name, priority, signingKey } = this.#defaults;
     const {
@@ -249,7 +291,7 @@ export class Jobs {
 
   async #submit(
     inputs: Inputs<Value | EncodedInput>,
-    { created, program, options, signal, leave }: Submission,
+    { created, prepared, options, signal, leave }: Submission,
     same: SameInputs,
   ): Promise<void> {
     let job: JobInfo | undefined;
@@ -262,7 +304,7 @@ export class Jobs {
       await submitInputs(this.#api, job, inputs, {
         signal,
         window: options.window,
-        refs: (await program)?.refs ?? [],
+        refs: (await prepared)?.refs ?? [],
         onTaken: (count) => same.taken(count),
       });
     } catch (error) {

@@ -8,7 +8,12 @@ import { packageRoot } from "../system/package-root.ts";
 
 const built = join(packageRoot, "dist", "node");
 /** Files that modules read from their own folder. */
-const assets = ["parallel/mpi/rank.sh", "science/draw/glyphs.json", "science/draw/glyphs.png"];
+const assets = [
+  "customer/python-kernel/runner.py",
+  "parallel/mpi/rank.sh",
+  "science/draw/glyphs.json",
+  "science/draw/glyphs.png",
+];
 
 rmSync(built, { recursive: true, force: true });
 const compiler = join("node_modules", "typescript", "bin", "tsc");

@@ -7,6 +7,7 @@ import type { AnyKernel } from "./kernel-source.ts";
 import { MadeKernel } from "./made-kernel.ts";
 import { portablePowers } from "./powers.ts";
 import { Program, programDeclaration, type PreparedProgram } from "./program.ts";
+import { PythonFunction } from "../python-kernel/python-function.ts";
 
 /**
  * The ES module of a kernel, as it travels. With `takesArguments` its kernel takes the array of the arguments of `kernel`.
@@ -82,6 +83,7 @@ export function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>)
 export function nameOf(kernel: AnyKernel | MadeKernel): string {
   if (kernel instanceof MadeKernel) return kernel.name;
   if (kernel instanceof Program) return kernel.name.replace(/\.wasm$/, "");
+  if (kernel instanceof PythonFunction) return kernel.name;
   if (typeof kernel === "function") return kernel.name || "job";
   return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";
 }

@@ -1,0 +1,161 @@
+/// <reference path="./pyodide.d.ts" preserve="true" />
+import createPyodideModule from "pyodide/pyodide.asm.mjs";
+import { loadPyodide } from "pyodide/pyodide.mjs";
+import { DataReference } from "../../shared/data-reference.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
+import type { KernelContext } from "../../shared/wire/kernel.ts";
+import type { PythonDefinition, RuntimeFile } from "./definition.ts";
+import { beginTask, files } from "./shell.ts";
+
+/** The end of a call: the encoded output, the reason why it is no value, a failure, or a coroutine that resolves to one of them. */
+type Outcome =
+  | readonly ["done", Uint8Array]
+  | readonly ["unfit", message: string]
+  | readonly ["failed", message: string, stack: string, cause: unknown]
+  | readonly ["waiting", PromiseLike<Outcome>];
+
+/** The module `_manyhands_runner` (runner.py). */
+interface Runner {
+  /** @returns whether the function is a coroutine function; or the failure of the import */
+  prepare(module: string, name: string, spread: boolean, bridge: Bridge): boolean | Outcome;
+  call(input: Uint8Array, bridge: Bridge): Outcome;
+}
+
+interface Python {
+  readonly runner: Runner;
+  readonly isAsync: boolean;
+}
+
+/** The context of a task as Python calls it: values and references are encoded. */
+interface Bridge {
+  readonly index: number;
+  readonly attempt: number;
+  readonly resume: Uint8Array;
+  readonly seed: string;
+  progress(fraction: number): void;
+  log(line: string): void;
+  random(): number;
+  checkpoint(state: Uint8Array): void;
+  data(reference: Uint8Array): Promise<Uint8Array>;
+  put(bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+const root = "/kernel";
+const supportRoot = "/manyhands";
+
+/** The kernel of a function in Python. The interpreter starts with the first task, and stays in its sandbox. */
+export function pythonKernel(
+  definition: PythonDefinition,
+): (input: Value, ctx: KernelContext) => Promise<Value> {
+  let python: Promise<Python> | undefined;
+  return async (input, ctx) => {
+    try {
+      python ??= start(definition, ctx);
+      const { runner, isAsync } = await python;
+      const given = isAsync ? input : await withBytes(input, ctx);
+      beginTask(ctx);
+      return await settled(runner.call(encodeValue(given), bridgeTo(ctx)));
+    } catch (error) {
+      // Without a Python that started, or with one that broke down, the next task starts another.
+      if (!(error instanceof PythonFailure)) python = undefined;
+      throw error;
+    }
+  };
+}
+
+/** A failure of the function, after which Python goes on. */
+class PythonFailure extends Error {
+  constructor(message: string, stack: string, cause: unknown) {
+    super(message, { cause });
+    this.stack = stack;
+  }
+}
+
+async function settled(outcome: Outcome): Promise<Value> {
+  if (outcome[0] === "waiting") return settled(await outcome[1]);
+  if (outcome[0] === "done") return decodeValue(outcome[1]);
+  if (outcome[0] === "unfit") return unfit(outcome[1]);
+  throw new PythonFailure(outcome[1], outcome[2], outcome[3] ?? undefined);
+}
+
+/** An output that its encoder refuses with a reason: a task with such an output is not tried again (SPEC.md [FAIL-7]). */
+function unfit(reason: string): Value {
+  const output = {
+    get output(): Value {
+      throw new Error(reason);
+    },
+  };
+  return output;
+}
+
+async function start(
+  { program, files: runtime, info, support }: PythonDefinition,
+  ctx: KernelContext,
+): Promise<Python> {
+  for (const [name, file] of Object.entries(runtime)) files.set(name, await contentOf(file, ctx));
+  const python = await loadPyodide({
+    createPyodideModule,
+    indexURL: "/",
+    packageBaseUrl: "/",
+    lockFileContents: { info, packages: {} },
+    // What Python writes while it starts, and when it breaks down.
+    stdout: ctx.log,
+    stderr: ctx.log,
+    stdin: () => null,
+    enableRunUntilComplete: false,
+    // The order of a set of texts is the same everywhere.
+    env: { HOME: root, PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", LANG: "C.UTF-8" },
+  });
+  files.clear();
+  for (const [name, source] of Object.entries(support)) write(python, `${supportRoot}/${name}.py`, source);
+  for (const [path, source] of Object.entries(program.modules)) write(python, `${root}/${path}`, source);
+  python.runPython(`import sys; sys.path[:0] = ["${root}", "${supportRoot}"]`);
+  const runner = python.pyimport("_manyhands_runner") as Runner;
+  const prepared = runner.prepare(program.module, program.function, program.spread, bridgeTo(ctx));
+  if (typeof prepared !== "boolean") {
+    await settled(prepared);
+    throw new Error("The function is not ready.");
+  }
+  return { runner, isAsync: prepared };
+}
+
+function write(python: Pyodide, path: string, source: string): void {
+  python.FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
+  python.FS.writeFile(path, source);
+}
+
+async function contentOf(file: RuntimeFile, ctx: KernelContext): Promise<Uint8Array> {
+  if ("sha256" in file) return ctx.data(new DataReference(file.sha256 as Sha256, file.size));
+  return Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0));
+}
+
+function bridgeTo(ctx: KernelContext): Bridge {
+  return {
+    index: ctx.index,
+    attempt: ctx.attempt,
+    resume: encodeValue(ctx.resume),
+    seed: `${ctx.random()}/${ctx.random()}`,
+    progress: ctx.progress,
+    log: ctx.log,
+    random: ctx.random,
+    checkpoint: (state) => ctx.checkpoint(decodeValue(state)),
+    data: (reference) => ctx.data(decodeValue(reference) as unknown as DataReference),
+    put: async (bytes) => encodeValue(await ctx.put(bytes)),
+  };
+}
+
+/** A value with the bytes of its data references in their place. */
+async function withBytes(value: Value, ctx: KernelContext): Promise<Value> {
+  if (DataReference.is(value)) return ctx.data(value);
+  if (Array.isArray(value)) {
+    const items: Value[] = [];
+    for (const item of value as Value[]) items.push(await withBytes(item, ctx));
+    return items;
+  }
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  const members: [string, Value][] = [];
+  for (const [name, member] of Object.entries(value))
+    members.push([name, await withBytes(member as Value, ctx)]);
+  return Object.fromEntries(members);
+}

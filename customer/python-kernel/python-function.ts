@@ -1,0 +1,71 @@
+import { basename, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PlatformError } from "../../shared/errors.ts";
+import type { Value } from "../../shared/wire/codec.ts";
+import type { KernelModule } from "../kernel/kernel-source.ts";
+import type { PythonKernel } from "./runtime.ts";
+import { readProgram } from "./sources.ts";
+
+const suffix = /\.py:([A-Za-z_]\w*)$/;
+
+/** A function in Python as a kernel. Made by {@link python}. */
+export class PythonFunction<Input = Value, Output = Value> implements KernelModule<Input, Output> {
+  /** The function's file, with the name of the function behind `#`. */
+  readonly url: URL;
+  /** Carries the types of the kernel to the job; never set. */
+  declare readonly types?: (input: Input) => Output;
+  readonly #path: string;
+  readonly name: string;
+
+  constructor(path: string, name: string) {
+    this.url = new URL(`python:${encodeURI(path)}#${name}`);
+    this.#path = path;
+    this.name = name;
+  }
+
+  /**
+   * The kernel, with the modules that its file imports as they are now.
+   *
+   * @param spread - the function has several arguments, and its input is their array
+   * @param embedsFiles - the files of Python travel in the kernel, for tasks that can name no blobs
+   * @throws PlatformError FILE_FAILED; BAD_ARGUMENT without Pyodide
+   */
+  async kernel(spread: boolean, embedsFiles: boolean): Promise<PythonKernel> {
+    const program = { ...(await readProgram(this.#path)), function: this.name, spread };
+    // The runtime is loaded on demand: most programs have no kernel in Python.
+    const { PythonRuntime } = await import("./runtime.ts");
+    return (await PythonRuntime.open()).kernel(program, embedsFiles);
+  }
+}
+
+/**
+ * A function of a Python file as a kernel, for browsers and Node alike: `f(input)`, or `f(input, ctx)`. The file is imported as a module, with
+ * the modules of its own folder or package that it imports; whatever else it imports has to be in Python's standard library.
+ *
+ * @example
+ * await hands.map(python("model.py:score"), inputs);
+ * await hands.map(python<number, number>(new URL("./model.py", import.meta.url), "score"), [1, 2, 3]);
+ *
+ * @param file - path or `file:` URL of the file; a path may end in `:` and the name of the function
+ * @throws PlatformError BAD_ARGUMENT
+ */
+export function python<Input = Value, Output = Value>(
+  file: string | URL,
+  name?: string,
+): PythonFunction<Input, Output> {
+  const given = file instanceof URL || file.startsWith("file:") ? fileURLToPath(file) : file;
+  const named = name === undefined ? suffix.exec(given)?.[1] : name;
+  const path = name === undefined ? given.replace(/:[^:]*$/, "") : given;
+  if (named === undefined || !path.endsWith(".py") || !/^[A-Za-z_]\w*$/.test(named))
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      `The kernel ${given} names no function of a Python file; expected one such as ${basename(given).replace(/:.*$/, "") || "model.py"}:score.`,
+    );
+  return new PythonFunction(resolve(path), named);
+}
+
+/** The kernel in Python that a text such as `model.py:score` names; other kernels as they are. */
+export function withPython<Kernel>(kernel: Kernel): Kernel | PythonFunction {
+  if (typeof kernel !== "string" || !/\.py(?::\w*)?$/.test(kernel)) return kernel;
+  return python(kernel);
+}

@@ -1,0 +1,189 @@
+"""Calls of a kernel's function in Pyodide. Values come and go as bytes, as manyhands.py encodes them."""
+
+import importlib
+import inspect
+import io
+import random
+import sys
+import traceback
+
+from manyhands import DataReference, PlatformError, decode_value, encode_value
+from pyodide.ffi import JsException, to_js
+
+#: End of the message of a value that cannot be sent.
+_EXPECTED = ". Expected JSON values, bytes, numeric arrays or data references."
+
+_function = None
+_takes_ctx = False
+_spread = False
+
+
+class _Lines(io.TextIOBase):
+    """Standard output and standard error: each line is one of the job's log."""
+
+    def __init__(self):
+        self._bridge = None
+        self._rest = ""
+
+    def begin(self, bridge):
+        self._bridge = bridge
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._log(line)
+        if len(self._rest) > 4096:
+            self.end()
+        return len(text)
+
+    def end(self):
+        """Logs the last line, which has no end."""
+        if self._rest:
+            self._log(self._rest)
+        self._rest = ""
+
+    def _log(self, line):
+        if self._bridge is not None:
+            self._bridge.log(line)
+
+
+_lines = sys.stdout = sys.stderr = _Lines()
+
+
+class Context:
+    """The parameter ``ctx`` of a kernel: all that a task can reach besides its input."""
+
+    def __init__(self, bridge):
+        self._bridge = bridge
+        self.index = bridge.index
+        self.attempt = bridge.attempt
+        self.resume = decode_value(bridge.resume.to_bytes())
+
+    def progress(self, fraction):
+        """Reports the finished part of the task, 0 … 1."""
+        self._bridge.progress(float(fraction))
+
+    def log(self, *parts):
+        """A line for the job's log."""
+        self._bridge.log(" ".join(map(str, parts)))
+
+    def random(self):
+        """The next number of the task's own stream, in [0, 1)."""
+        return self._bridge.random()
+
+    def checkpoint(self, state):
+        """Stores progress, from which another machine can go on: ``ctx.resume`` there."""
+        self._bridge.checkpoint(to_js(encode_value(state)))
+
+    async def data(self, ref):
+        """The bytes of a data reference."""
+        if not isinstance(ref, DataReference):
+            raise TypeError("ctx.data expects a data reference, as it stands in the input or comes from ctx.put")
+        return (await self._bridge.data(to_js(encode_value(ref)))).to_bytes()
+
+    async def put(self, data):
+        """Stores bytes, and returns the reference to them."""
+        return decode_value((await self._bridge.put(to_js(bytes(data)))).to_bytes())
+
+
+def prepare(module, name, spread, bridge):
+    """Imports the function. Returns whether it is a coroutine function, or the failure."""
+    global _function, _takes_ctx, _spread
+    _lines.begin(bridge)
+    try:
+        random.seed(0)
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            if not hasattr(found, part):
+                raise AttributeError(f"the module {module} has no function {name}")
+            found = getattr(found, part)
+        if not callable(found):
+            raise TypeError(f"{name} of the module {module} is a {type(found).__name__}; expected a function")
+        try:
+            _takes_ctx = "ctx" in inspect.signature(found).parameters
+        except (TypeError, ValueError):
+            _takes_ctx = False
+        _function, _spread = found, spread
+        return inspect.iscoroutinefunction(inspect.unwrap(found))
+    except BaseException as error:
+        return _failure(error)
+
+
+def call(data, bridge):
+    """Calls the function for one task."""
+    _lines.begin(bridge)
+    try:
+        random.seed(bridge.seed)
+        value = decode_value(data.to_bytes())
+        arguments = value if _spread else [value]
+        output = _function(*arguments, **({"ctx": Context(bridge)} if _takes_ctx else {}))
+        if inspect.isawaitable(output):
+            return to_js(["waiting", _settle(output)], depth=1)
+    except BaseException as error:
+        return _failure(error)
+    return _done(output)
+
+
+async def _settle(output):
+    try:
+        output = await output
+    except BaseException as error:
+        return _failure(error)
+    return _done(output)
+
+
+def _done(output):
+    _lines.end()
+    try:
+        return to_js(["done", to_js(encode_value(output))], depth=1)
+    except PlatformError as error:
+        reason = error.message.removeprefix("The value cannot be sent: ").removesuffix(_EXPECTED)
+        return to_js(["unfit", reason], depth=1)
+
+
+def _failure(error):
+    _lines.end()
+    message = _message_of(error)
+    cause = error.js_error if isinstance(error, JsException) else None
+    return to_js(["failed", message, _stack_of(error, message), cause], depth=1)
+
+
+def _message_of(error):
+    told = "".join(traceback.format_exception_only(error)).strip().rsplit("\n", 1)[-1]
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error}"
+    if isinstance(error, SystemExit):
+        return f"SystemExit: the kernel called sys.exit({'' if error.code is None else repr(error.code)})"
+    if isinstance(error, PlatformError):
+        return error.message
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"{told} (a kernel has Python's standard library and the modules that came with it; "
+            f"{error.name} is neither)"
+        )
+    if isinstance(error, MemoryError):
+        return f"{told.rstrip(': ')}: the memory of the kernel is full; memory_mb of the job says how much there is"
+    return told
+
+
+def _stack_of(error, message):
+    told = traceback.TracebackException.from_exception(error)
+    seen = told
+    while seen is not None:
+        frames = [
+            frame
+            for frame in seen.stack
+            if frame.filename != __file__ and not frame.filename.startswith("<frozen importlib")
+        ]
+        for frame in frames:
+            frame.filename = frame.filename.removeprefix("/kernel/")
+        seen.stack = traceback.StackSummary.from_list(frames)
+        seen = seen.__cause__ or seen.__context__
+    text = "".join(told.format()).rstrip("\n")
+    last = "".join(told.format_exception_only()).rstrip("\n")
+    if message in text or not text.endswith(last):
+        return text
+    return text[: -len(last)] + message

@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BlobName } from "../../shared/data-reference.ts";
+import { PlatformError } from "../../shared/errors.ts";
+import type { Sha256 } from "../../shared/ids.ts";
+import type { PythonProgram } from "../../shared/wire/python-program.ts";
+import { moduleBeside } from "../../system/module-beside.ts";
+import { packageRoot } from "../../system/package-root.ts";
+import { portablePowers } from "../kernel/powers.ts";
+import type { PythonDefinition, RuntimeFile } from "./definition.ts";
+
+/** Files of Pyodide that travel as blobs. */
+const fileNames = ["pyodide.asm.wasm", "python_stdlib.zip"];
+
+/** A file of the runtime on this machine. */
+export interface PythonFile extends BlobName {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** A kernel in Python, and the blobs that each of its tasks names. */
+export interface PythonKernel {
+  readonly source: string;
+  readonly refs: readonly PythonFile[];
+}
+
+/**
+ * Makes kernels of functions in Python: Pyodide (https://pyodide.org), which is Python in WebAssembly, with the sources of the function. The
+ * same program gives the same text.
+ */
+export class PythonRuntime {
+  readonly #code: string;
+  readonly #info: PythonDefinition["info"];
+  readonly #files: readonly PythonFile[];
+  readonly #support: Readonly<Record<string, string>>;
+
+  private constructor(
+    code: string,
+    info: PythonDefinition["info"],
+    files: readonly PythonFile[],
+    support: Readonly<Record<string, string>>,
+  ) {
+    this.#code = code;
+    this.#info = info;
+    this.#files = files;
+    this.#support = support;
+  }
+
+  static #opened: Promise<PythonRuntime> | undefined;
+
+  /** The runtime of this process, which is opened once. @throws PlatformError BAD_ARGUMENT when Pyodide is not installed */
+  static open(): Promise<PythonRuntime> {
+    if (PythonRuntime.#opened) return PythonRuntime.#opened;
+    const opening = PythonRuntime.#open();
+    PythonRuntime.#opened = opening;
+    // Pyodide may be installed later.
+    opening.catch(() => (PythonRuntime.#opened = undefined));
+    return opening;
+  }
+
+  static async #open(): Promise<PythonRuntime> {
+    const folder = pyodideFolder();
+    const [code, lock, files, manyhands, runner] = await Promise.all([
+      bundle(folder),
+      readFile(join(folder, "pyodide-lock.json"), "utf8"),
+      Promise.all(fileNames.map((name) => named(join(folder, name), name))),
+      readFile(join(packageRoot, "python", "manyhands.py"), "utf8"),
+      readFile(new URL("./runner.py", import.meta.url), "utf8"),
+    ]);
+    const { info } = JSON.parse(lock) as Pick<PythonDefinition, "info">;
+    return new PythonRuntime(code, info, files, {
+      manyhands: valuesOf(manyhands),
+      _manyhands_runner: runner,
+    });
+  }
+
+  /**
+   * The kernel of a program.
+   * @param embedsFiles - whether the files of Pyodide travel in the kernel, for tasks that can name no blobs
+   */
+  async kernel(program: PythonProgram, embedsFiles: boolean): Promise<PythonKernel> {
+    const files: Record<string, RuntimeFile> = {};
+    for (const { name, path, sha256, size } of this.#files)
+      files[name] = embedsFiles ? { base64: await readFile(path, "base64") } : { sha256, size };
+    const definition: PythonDefinition = {
+      program: { ...program, modules: sorted(program.modules) },
+      files,
+      info: this.#info,
+      support: this.#support,
+    };
+    return {
+      source: `${this.#code}export default pythonKernel(${JSON.stringify(definition)});\n`,
+      refs: embedsFiles ? [] : this.#files,
+    };
+  }
+}
+
+function sorted(modules: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function pyodideFolder(): string {
+  try {
+    return dirname(createRequire(import.meta.url).resolve("pyodide/package.json"));
+  } catch (error) {
+    throw new PlatformError(
+      "BAD_ARGUMENT",
+      "Functions in Python need Pyodide, an npm package of 14 MB, which is not installed here; `npm install pyodide@314.0.7` brings it.",
+      error,
+    );
+  }
+}
+
+async function named(path: string, name: string): Promise<PythonFile> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  return { name, path, sha256: hash.digest("hex") as Sha256, size };
+}
+
+/** The part of manyhands.py about errors and values, for Python in a sandbox. */
+function valuesOf(module: string): string {
+  const sections = module.split(/^# -{100,}\n(?=# )/m);
+  const section = (title: string): string => {
+    const found = sections.find((text) => text.startsWith(`# ${title}\n`));
+    if (found === undefined) throw new Error(`python/manyhands.py has no section "${title}".`);
+    return found;
+  };
+  return `from __future__ import annotations
+
+import functools
+import math
+import re
+import struct
+import sys
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+${section("Errors")}
+${section("Values")}`;
+}
+
+/** Bundles Pyodide with the code that calls it into one module, whose export is `pythonKernel`. */
+async function bundle(folder: string): Promise<string> {
+  const { rolldown } = await import("rolldown");
+  const kernel = fileURLToPath(moduleBeside(import.meta.url, "./kernel"));
+  const shell = fileURLToPath(moduleBeside(import.meta.url, "./shell"));
+  const absent = "\0manyhands:absent";
+  const build = await rolldown({
+    input: kernel,
+    cwd: dirname(kernel),
+    platform: "neutral",
+    resolve: { mainFields: ["module", "main"], conditionNames: ["import", "default"] },
+    // Pyodide looks for its own place only where it is told none.
+    transform: { define: { "import.meta.url": '"file:///pyodide.mjs"' } },
+    plugins: [
+      {
+        name: "manyhands-pyodide",
+        resolveId(id) {
+          if (/^(?:node:|ws$)/.test(id)) return absent;
+          return /^pyodide\//.test(id) ? join(folder, id.slice("pyodide/".length)) : null;
+        },
+        load: (id) => (id === absent ? "export default {};" : null),
+        transform(code, id) {
+          if (!id.startsWith(folder)) return null;
+          return `import { Date, Math, performance, read, load, readbuffer, os, process } from ${JSON.stringify(shell)};\n${code}`;
+        },
+      },
+    ],
+    logLevel: "silent",
+  });
+  try {
+    const { output } = await build.generate({
+      format: "esm",
+      codeSplitting: false,
+      sourcemap: false,
+      minify: false,
+    });
+    return await portablePowers(output[0].code);
+  } finally {
+    await build.close();
+  }
+}
