@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { customerCommands, describeError, exitCodeOf, exitCodesHelp } from "../customer/cli/commands.ts";
 import { serverEnvironment } from "../customer/cli/command.ts";
 import { parallelOption } from "../parallel/option.ts";
+import type { MakePythonKernel } from "../server/options.ts";
 import { version } from "../shared/version.ts";
 
 /** Parts with many modules, which are imported when they are called: `manyhands jobs` starts fast, and a broken part breaks no other. */
@@ -11,7 +12,9 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
     load: async () => {
       const clientProgram = async (): Promise<string> =>
         (await import("../node-client/one-file.ts")).loadOneFileClient();
-      return (await import("../server/main.ts")).serverCommand({ clientProgram });
+      const makePythonKernel: MakePythonKernel = async (...given) =>
+        (await import("../customer/python-kernel/runtime.ts")).PythonRuntime.make(...given);
+      return (await import("../server/main.ts")).serverCommand({ clientProgram, makePythonKernel });
     },
   },
   client: {

@@ -1,4 +1,6 @@
+import type { BlobName } from "../shared/data-reference.ts";
 import { limits } from "../shared/limits.ts";
+import type { PythonProgram } from "../shared/wire/python-program.ts";
 import type { Quotas } from "./store/quotas.ts";
 
 /** Times in ms for which ended jobs are kept, by their end; undefined: for ever. */
@@ -70,6 +72,12 @@ export interface ServerOptions {
   /** File with address and client token for clients on a shared file system; removed when the server stops. */
   readonly rendezvous: string | undefined;
 }
+
+/** Makes the kernel of a function in Python, and tells which files each of its tasks names as blobs. */
+export type MakePythonKernel = (
+  program: PythonProgram,
+  embedsFiles: boolean,
+) => Promise<{ readonly source: string; readonly refs: readonly (BlobName & { readonly path: string })[] }>;
 
 /** Makes the program of the headless client in one file. */
 export type ClientProgram = () => Promise<string>;

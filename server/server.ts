@@ -25,7 +25,13 @@ import { createHttpApp } from "./http/app.ts";
 import { configureHttpServer } from "./http/configure-server.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Health } from "./health.ts";
-import { defaultServerOptions, quotasOf, type ClientProgram, type ServerOptions } from "./options.ts";
+import {
+  defaultServerOptions,
+  quotasOf,
+  type ClientProgram,
+  type MakePythonKernel,
+  type ServerOptions,
+} from "./options.ts";
 import { readProject, type Project } from "./project.ts";
 import { reachableUrls } from "./reachable-urls.ts";
 import { writeRendezvous } from "./rendezvous-file.ts";
@@ -73,9 +79,13 @@ const oldFirstMs = 60_000;
  * @throws PlatformError DATA_DIRECTORY and others, with a remedy
  */
 export async function startServer(
-  given: Partial<ServerOptions> & { log?: Logger; clientProgram?: ClientProgram } = {},
+  given: Partial<ServerOptions> & {
+    log?: Logger;
+    clientProgram?: ClientProgram;
+    makePythonKernel?: MakePythonKernel;
+  } = {},
 ): Promise<RunningServer> {
-  const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, ...rest } = given;
+  const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, makePythonKernel, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
   let directory: ServerDirectory | undefined;
   const { servers = defaultServerOptions.servers } = rest;
@@ -103,7 +113,17 @@ export async function startServer(
   let server: RunningServer;
   try {
     directory = isShared(store) ? await ServerDirectory.open(store) : undefined;
-    server = await startOn({ store, directory, damages, options, tls, project, log, clientProgram });
+    server = await startOn({
+      store,
+      directory,
+      damages,
+      options,
+      tls,
+      project,
+      log,
+      clientProgram,
+      makePythonKernel,
+    });
     await introduce(store, server.volunteerUrls);
   } catch (error) {
     directory?.close();
@@ -170,6 +190,7 @@ interface Foundations {
   readonly project: Project | undefined;
   readonly log: Logger;
   readonly clientProgram: ClientProgram | undefined;
+  readonly makePythonKernel: MakePythonKernel | undefined;
 }
 
 async function startOn({
@@ -181,6 +202,7 @@ async function startOn({
   project,
   log,
   clientProgram,
+  makePythonKernel,
 }: Foundations): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = await openBlobs(options.blobs, options.dataDirectory, {
@@ -229,6 +251,7 @@ async function startOn({
     webRoot,
     project,
     ...(clientProgram && { clientProgram }),
+    ...(makePythonKernel && { makePythonKernel }),
     ...(directory && { servers: directory }),
     ...(isShared(store) && { signIns: Buffer.from(await store.secret("sign-ins")).toString("hex", 0, 8) }),
     log,

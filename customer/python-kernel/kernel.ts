@@ -2,7 +2,6 @@
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide/pyodide.mjs";
 import { DataReference } from "../../shared/data-reference.ts";
-import type { Sha256 } from "../../shared/ids.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import type { PythonDefinition, RuntimeFile } from "./definition.ts";
@@ -100,8 +99,8 @@ async function start(
     packageBaseUrl: "/",
     lockFileContents: { info, packages: {} },
     // What Python writes while it starts, and when it breaks down.
-    stdout: ctx.log,
-    stderr: ctx.log,
+    stdout: (line: string) => ctx.log(line),
+    stderr: (line: string) => ctx.log(line),
     stdin: () => null,
     enableRunUntilComplete: false,
     // The order of a set of texts is the same everywhere.
@@ -126,7 +125,7 @@ function write(python: Pyodide, path: string, source: string): void {
 }
 
 async function contentOf(file: RuntimeFile, ctx: KernelContext): Promise<Uint8Array> {
-  if ("sha256" in file) return ctx.data(new DataReference(file.sha256 as Sha256, file.size));
+  if ("sha256" in file) return ctx.data(new DataReference(file.sha256, file.size));
   return Uint8Array.from(atob(file.base64), (character) => character.charCodeAt(0));
 }
 
@@ -136,9 +135,9 @@ function bridgeTo(ctx: KernelContext): Bridge {
     attempt: ctx.attempt,
     resume: encodeValue(ctx.resume),
     seed: `${ctx.random()}/${ctx.random()}`,
-    progress: ctx.progress,
-    log: ctx.log,
-    random: ctx.random,
+    progress: (fraction) => ctx.progress(fraction),
+    log: (line) => ctx.log(line),
+    random: () => ctx.random(),
     checkpoint: (state) => ctx.checkpoint(decodeValue(state)),
     data: (reference) => ctx.data(decodeValue(reference) as unknown as DataReference),
     put: async (bytes) => encodeValue(await ctx.put(bytes)),
@@ -155,7 +154,6 @@ async function withBytes(value: Value, ctx: KernelContext): Promise<Value> {
   }
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   const members: [string, Value][] = [];
-  for (const [name, member] of Object.entries(value))
-    members.push([name, await withBytes(member as Value, ctx)]);
+  for (const [name, member] of Object.entries(value)) members.push([name, await withBytes(member, ctx)]);
   return Object.fromEntries(members);
 }

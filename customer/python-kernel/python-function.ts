@@ -34,7 +34,7 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
     const program = { ...(await readProgram(this.#path)), function: this.name, spread };
     // The runtime is loaded on demand: most programs have no kernel in Python.
     const { PythonRuntime } = await import("./runtime.ts");
-    return (await PythonRuntime.open()).kernel(program, embedsFiles);
+    return PythonRuntime.make(program, embedsFiles);
   }
 }
 

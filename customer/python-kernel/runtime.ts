@@ -50,6 +50,11 @@ export class PythonRuntime {
     this.#support = support;
   }
 
+  /** Makes the kernel of a program with the runtime of this process. */
+  static async make(program: PythonProgram, embedsFiles: boolean): Promise<PythonKernel> {
+    return (await PythonRuntime.open()).kernel(program, embedsFiles);
+  }
+
   static #opened: Promise<PythonRuntime> | undefined;
 
   /** The runtime of this process, which is opened once. @throws PlatformError BAD_ARGUMENT when Pyodide is not installed */

@@ -56,6 +56,7 @@ export const rules = {
   "PATCH /api/blobs/{sha256}/upload": data,
   "POST /api/precache": customers,
   "POST /api/kernels": customers,
+  "POST /api/kernels/python": customers,
   "GET /api/kernels": customers,
   "GET /api/kernels/{sha256}": customers,
   "DELETE /api/kernels/{sha256}": customers,

@@ -476,6 +476,14 @@ export const operations: Record<RouteName, Operation> = {
     body: { "text/javascript": "text", "application/javascript": "text", ...either("PostKernel") },
     replies: made("BlobName"),
   },
+  "POST /api/kernels/python": {
+    id: "postPythonKernel",
+    summary: "Make and store the kernel of a function in Python",
+    description:
+      "Needs Pyodide (`npm install pyodide`) on the server. Each task of a job with the kernel names the blobs in `refs` beside those of its input; they are the caller's from then on.",
+    body: either("PythonProgram"),
+    replies: made("PythonKernel"),
+  },
   "GET /api/kernels": {
     id: "listKernels",
     summary: "The caller's kernels; an admin's: all",

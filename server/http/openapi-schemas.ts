@@ -44,7 +44,7 @@ import { whySchema } from "../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
 import { taskPackSchema } from "../../shared/wire/task-pack.ts";
 import { banSchema } from "./routes/clients.ts";
-import { postKernelSchema } from "./routes/kernels.ts";
+import { postKernelSchema, pythonKernelInfoSchema, pythonKernelSchema } from "./routes/kernels.ts";
 import { signedInSchema, signInSchema } from "./routes/sign-in.ts";
 
 /** Named schemas of the document for the server's replies. */
@@ -66,6 +66,7 @@ export const sent = {
   ResultFrame: resultFrameSchema,
   LogLine: v.strictObject({ at: v.number(), index: v.number(), client: v.string(), line: v.string() }),
   BlobName: blobNameSchema,
+  PythonKernel: pythonKernelInfoSchema,
   PrecacheProgress: precacheProgressSchema,
   ScrubProgress: scrubProgressSchema,
   BackupProgress: backupProgressSchema,
@@ -111,6 +112,7 @@ export const taken = {
   Precache: precacheSchema,
   Backup: backupSchema,
   PostKernel: postKernelSchema,
+  PythonProgram: pythonKernelSchema,
   Ban: banSchema,
   ClientAction: clientActionSchema,
   CreateToken: createTokenSchema,

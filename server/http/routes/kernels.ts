@@ -1,8 +1,11 @@
+import { createReadStream } from "node:fs";
 import * as v from "valibot";
+import { blobNameSchema } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
+import { pythonProgramSchema } from "../../../shared/wire/python-program.ts";
 import { contentTypes } from "../../../shared/wire/rest.ts";
 import { bodyType, parseBody, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
@@ -10,11 +13,28 @@ import { principalOf, visibleTo } from "../ownership.ts";
 import { hashOf, reply } from "../reply.ts";
 
 type Names =
-  "POST /api/kernels" | "GET /api/kernels" | "GET /api/kernels/{sha256}" | "DELETE /api/kernels/{sha256}";
+  | "POST /api/kernels"
+  | "POST /api/kernels/python"
+  | "GET /api/kernels"
+  | "GET /api/kernels/{sha256}"
+  | "DELETE /api/kernels/{sha256}";
 
 /** Body of `POST /api/kernels` in JSON. */
 export const postKernelSchema = v.strictObject({
   source: v.pipe(v.string(), v.minLength(1), v.maxLength(limits.kernelBytes)),
+});
+
+/** Body of `POST /api/kernels/python`. */
+export const pythonKernelSchema = v.strictObject({
+  ...pythonProgramSchema.entries,
+  /** The files of Python travel in the kernel, for a job whose tasks can name no blobs: one that takes the outputs of another. */
+  embed: v.optional(v.boolean(), false),
+});
+
+/** Reply of `POST /api/kernels/python`: the kernel, and the blobs that each task of its jobs has to name. */
+export const pythonKernelInfoSchema = v.object({
+  ...blobNameSchema.entries,
+  refs: v.array(blobNameSchema),
 });
 
 const scriptTypes = ["text/javascript", "application/javascript"] as const;
@@ -22,7 +42,7 @@ const scriptTypes = ["text/javascript", "application/javascript"] as const;
 const jsonKernelBytes = limits.kernelBytes * 2;
 
 /** Kernels: code by hash, each customer's own. */
-export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
+export function kernelRoutes({ platform, blobs, makePythonKernel }: HttpParts): Routes<Names> {
   return {
     "POST /api/kernels": async (call) => {
       const { sha256, size, created } = await platform.putKernel(
@@ -30,6 +50,20 @@ export function kernelRoutes({ platform }: HttpParts): Routes<Names> {
         principalOf(call).name,
       );
       reply(call, { sha256, size }, created ? 201 : 200);
+    },
+    "POST /api/kernels/python": async (call) => {
+      const { embed, ...program } = await parseBody(call.req, call.res, pythonKernelSchema, jsonKernelBytes);
+      if (!makePythonKernel)
+        throw new PlatformError("NOT_FOUND", "This server makes no kernels of functions in Python.");
+      const { source, refs } = await makePythonKernel(program, embed);
+      const customer = principalOf(call).name;
+      for (const { sha256, size, path } of refs) {
+        const file = createReadStream(path);
+        await blobs.write(sha256, file, { customer }, size).finally(() => file.destroy());
+      }
+      const { sha256, size, created } = await platform.putKernel(Buffer.from(source), customer);
+      const named = refs.map((ref) => ({ sha256: ref.sha256, size: ref.size }));
+      reply(call, { sha256, size, refs: named }, created ? 201 : 200);
     },
     "GET /api/kernels": async (call) => reply(call, await platform.kernels(customerOf(call))),
     "DELETE /api/kernels/{sha256}": async (call) => {
