@@ -1,4 +1,4 @@
-"""Manyhands from Python: map a JavaScript kernel over inputs on every browser and machine that joined a server.
+"""Manyhands from Python: map a function, in Python or JavaScript, over inputs on every browser and machine that joined a server.
 
     import manyhands
 
@@ -11,12 +11,17 @@ kernels are its arrays. ``docs/python.md`` of Manyhands has the whole guide, ``s
 
 from __future__ import annotations
 
+import __future__
+import ast
 import atexit
+import builtins
 import concurrent.futures
 import contextlib
+import dis
 import functools
 import hashlib
 import http.client
+import inspect
 import json
 import math
 import os
@@ -30,8 +35,10 @@ import stat
 import struct
 import sys
 import tempfile
+import textwrap
 import threading
 import time
+import types
 import urllib.parse
 import uuid
 import weakref
@@ -1444,21 +1451,26 @@ def _bad(message: str) -> PlatformError:
 
 
 def _kernel_of(kernel: Any) -> tuple[str, str]:
-    """The source of a kernel as an ES module, and the name of its jobs."""
+    """The source of a kernel in JavaScript as an ES module, and the name of its jobs."""
     if isinstance(kernel, str) and not _MODULE_NAME.fullmatch(kernel.strip()):
         return _module_of_text(kernel)
     if isinstance(kernel, (str, os.PathLike)):
         path = Path(kernel.strip() if isinstance(kernel, str) else kernel)
         return _module_of_file(path), path.stem or "job"
-    if callable(kernel):
-        name = getattr(kernel, "__name__", type(kernel).__name__)
-        raise TypeError(
-            f"The Python function {name} cannot be a kernel: kernels run in browsers and Node, which have no Python. "
-            'Write it in JavaScript, as text ("x => x * x") or in a module file (Path("kernel.js")).'
-        )
     raise _bad(
-        f"The kernel is a {type(kernel).__name__}; expected the text of a JavaScript function, or the path of a module."
+        f"The kernel is a {type(kernel).__name__}; expected a function, the text of a JavaScript function, or the path "
+        "of a JavaScript module."
     )
+
+
+def _code_of(kernel: Any) -> tuple[str | _Program, str]:
+    """As :func:`_kernel_of`, also for functions in Python."""
+    if isinstance(kernel, _Program):
+        return kernel, kernel.name
+    if callable(kernel) and not isinstance(kernel, os.PathLike):
+        program = _program_of(kernel)
+        return program, program.name
+    return _kernel_of(kernel)
 
 
 def _module_of_text(text: str) -> tuple[str, str]:
@@ -1480,8 +1492,10 @@ def _expression_of(function: str) -> str:
     return f"({source}{end})"
 
 
-def _with_arguments(source: str) -> str:
-    """The module of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
+def _with_arguments(source: str | _Program) -> Any:
+    """The code of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
+    if isinstance(source, _Program):
+        return replace(source, spread=True)
     rest, name = _without_default(source)
     return f"{rest.rstrip()}\nexport default (args, ctx) => {name}(...args, ctx);\n"
 
@@ -1540,6 +1554,313 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
             "first: npx manyhands bundle kernel.js --out bundled.js. (A .wasm file beside it may be imported as it is.)"
         )
     return embedded
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernels of functions in Python
+
+#: What a name without a definition of its own may stand for: the value is written into the kernel.
+_LITERALS = (type(None), bool, int, float, complex, str, bytes)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A function in Python with the sources that it needs (shared/wire/python-program.ts)."""
+
+    name: str
+    modules: dict[str, str]
+    module: str
+    function: str
+    spread: bool = False
+
+    def request(self, embed: bool) -> dict[str, Any]:
+        told = {"modules": self.modules, "module": self.module, "function": self.function}
+        return {**told, "spread": self.spread, "embed": embed}
+
+
+def _program_of(function: Any) -> _Program:
+    """The program of a function: its source, and the definitions, values and modules that it uses.
+
+    Raises:
+        PlatformError: BAD_ARGUMENT for a function that cannot travel, and why
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    if isinstance(function, functools.partial):
+        raise _refused(name, "it is a partial, which has no source", "write a function that calls it with all arguments")
+    if inspect.ismethod(function):
+        raise _refused(name, "it is bound to an object", "write a function, and pass what it needs in the input")
+    collector = _Collector(name)
+    plain = inspect.unwrap(function)
+    if isinstance(plain, types.FunctionType):
+        entry = collector.add_function(plain, is_kernel=True)
+    else:
+        entry = collector.name_of_foreign(function)
+    return _Program(name.strip("<>"), collector.modules(), collector.module, entry)
+
+
+def _refused(name: str, why: str, instead: str) -> PlatformError:
+    return _bad(f"The Python function {name} cannot be a kernel: {why}; {instead}.")
+
+
+class _Collector:
+    """Collects what a function needs, into one module of definitions and whole modules of the program's own folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._globals: dict[str, Any] = {}
+        #: Statements of the first line: imports and values, by name.
+        self._heads: dict[str, str] = {}
+        #: Definitions by name: the line where they begin in their file, and their text.
+        self._definitions: dict[str, tuple[int, str]] = {}
+        self._whole: dict[str, str] = {}
+        self.module = "kernel"
+
+    def modules(self) -> dict[str, str]:
+        # Lines have the numbers that they have in the file, as far as they can.
+        text = f"from __future__ import annotations; {'; '.join(self._heads[name] for name in sorted(self._heads))}\n"
+        line = 2
+        for begin, definition in sorted(self._definitions.values()):
+            text += "\n" * (begin - line) + definition
+            line = max(begin, line) + definition.count("\n")
+        return {**self._whole, f"{self.module}.py": text}
+
+    def add_function(self, function: types.FunctionType, is_kernel: bool = False) -> str:
+        if function.__code__.co_freevars:
+            free = ", ".join(function.__code__.co_freevars)
+            raise self._refusal(
+                f"{function.__name__} uses {free} of the function around it",
+                "pass that in the input, or define it at the top of the module",
+            )
+        if is_kernel:
+            self._globals = function.__globals__
+            self.module = self._module_name(function)
+        text, begin = self._source_of(function)
+        tree, text = self._parsed(text)
+        found = next((node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))), None)
+        if function.__name__ == "<lambda>":
+            return self._add_lambda(tree, text, begin)
+        if found is None:
+            raise self._refusal("its source is no function", "write it with def")
+        kept = [node for node in found.decorator_list if self._is_standard(node)]
+        lines = text.splitlines(keepends=True)
+        body = "".join(lines[found.lineno - 1 : found.end_lineno])
+        decorators = "".join(f"@{ast.get_source_segment(text, node)}\n" for node in kept)
+        begin += found.lineno - 1 - len(kept)
+        self._define(found.name, begin, decorators + body)
+        return found.name
+
+    def _add_lambda(self, tree: ast.AST, text: str, begin: int) -> str:
+        found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        if len(found) != 1:
+            raise self._refusal(f"there are {len(found)} lambdas in its statement", "write it with def")
+        segment = ast.get_source_segment(text, found[0]) or ""
+        # A lambda of several lines stands in brackets.
+        self._define("kernel_lambda", begin + found[0].lineno - 1, f"kernel_lambda = ({segment}\n)\n")
+        return "kernel_lambda"
+
+    def _define(self, name: str, begin: int, text: str) -> None:
+        if not text.endswith("\n"):
+            text += "\n"
+        self._definitions[name] = (begin, text)
+        code = compile(text, "<kernel>", "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+        for used, attributes in _names_in(code).items():
+            self._add_name(used, attributes)
+
+    def _add_name(self, name: str, attributes: set[str]) -> None:
+        if name in self._heads or name in self._definitions or name.startswith("__"):
+            return
+        if name not in self._globals:
+            if not hasattr(builtins, name):
+                raise self._refusal(
+                    f"it uses {name}, which its module does not define", f"define {name}, or pass it in the input"
+                )
+            return
+        value = self._globals[name]
+        plain = inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+        if isinstance(value, types.ModuleType):
+            self._add_module(name, value, attributes)
+        elif isinstance(plain, types.FunctionType) and plain.__globals__ is self._globals:
+            self.add_function(plain)
+            if plain.__name__ != name:
+                self._heads.pop(name, None)
+                self._definitions[name] = (10**6, f"{name} = {plain.__name__}\n")
+        elif isinstance(value, type) and value.__module__ == self._globals.get("__name__"):
+            text, begin = self._source_of(value)
+            self._define(name, begin, text)
+        elif _is_literal(value):
+            self._heads[name] = f"{name} = {_literal(value)}"
+        else:
+            self._add_foreign(name, value)
+
+    def _add_foreign(self, name: str, value: Any) -> None:
+        """A function, class or object that another module defines."""
+        module = getattr(value, "__module__", None)
+        origin = sys.modules.get(module) if isinstance(module, str) else None
+        own_name = getattr(value, "__qualname__", None) or getattr(value, "_name", None) or name
+        if origin is None or own_name is None or "." in own_name or getattr(origin, own_name, None) is not value:
+            raise self._refusal(
+                f"it uses {name}, an instance of {type(value).__name__}, which cannot travel",
+                "pass what it needs in the input, or make the object inside the function",
+            )
+        self._take_module(origin.__name__, origin)
+        self._heads[name] = f"from {origin.__name__} import {own_name} as {name}"
+
+    def name_of_foreign(self, value: Any) -> str:
+        if not callable(value) or isinstance(value, type):
+            raise self._refusal(f"it is a {type(value).__name__}", "give a function")
+        self._name = getattr(value, "__name__", self._name)
+        self._add_foreign("kernel_function", value)
+        return "kernel_function"
+
+    def _add_module(self, name: str, module: types.ModuleType, attributes: set[str]) -> None:
+        self._take_module(module.__name__, module)
+        dotted = module.__name__
+        statement = f"import {dotted}" if dotted == name else f"import {dotted} as {name}"
+        # `import a.b` binds `a` alone.
+        for attribute in sorted(attributes):
+            inner = sys.modules.get(f"{dotted}.{attribute}")
+            if isinstance(inner, types.ModuleType) and getattr(module, attribute, None) is inner:
+                self._take_module(inner.__name__, inner)
+                statement += f"; import {dotted}.{attribute}"
+        self._heads[name] = statement
+
+    def _take_module(self, name: str, module: types.ModuleType | None) -> None:
+        """Takes a module of the program's own folder along, with what it imports; one of the standard library is there."""
+        top = name.split(".")[0]
+        if top in _standard_modules() or top == "manyhands":
+            return
+        file = getattr(module, "__file__", None)
+        is_installed = file is None or {"site-packages", "dist-packages"} & set(Path(file).parts)
+        if is_installed or not str(file).endswith(".py") or top == "__main__":
+            raise self._refusal(
+                f"it needs {top}, which is neither in Python's standard library nor a module of your own",
+                "do that part in the program around the job, and pass its result in the input",
+            )
+        self._take_file(name, Path(str(file)))
+
+    def _take_file(self, name: str, file: Path) -> None:
+        path = f"{name.replace('.', '/')}{'/__init__' if file.name == '__init__.py' else ''}.py"
+        if path in self._whole:
+            return
+        try:
+            source = file.read_text("utf-8-sig")
+            tree = ast.parse(source)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise PlatformError("FILE_FAILED", f"The module {file} cannot be read: {error}.") from error
+        self._whole[path] = source
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        parent = name.rpartition(".")[0]
+        wanted = {parent} if parent else set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                wanted.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    parts = package.split(".") if package else []
+                    base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+                wanted.add(base)
+                wanted.update(f"{base}.{alias.name}" for alias in node.names)
+        for each in sorted(wanted):
+            found = sys.modules.get(each)
+            file_of = getattr(found, "__file__", None)
+            if isinstance(found, types.ModuleType) and each.split(".")[0] not in _standard_modules() and file_of:
+                # A module that is imported only on some machines may be missing where the kernel runs.
+                with contextlib.suppress(PlatformError):
+                    self._take_module(each, found)
+
+    def _source_of(self, thing: Any) -> tuple[str, int]:
+        try:
+            lines, begin = inspect.getsourcelines(thing)
+        except (OSError, TypeError) as error:
+            name = getattr(thing, "__name__", self._name)
+            raise self._refusal(f"the source of {name} is not there ({error})", "put it into a file") from None
+        return textwrap.dedent("".join(lines)), max(begin, 2)
+
+    def _parsed(self, text: str) -> tuple[ast.AST, str]:
+        for form in (text, f"({text.strip().rstrip(',')})"):
+            with contextlib.suppress(SyntaxError):
+                return ast.parse(form), form
+        raise self._refusal("its source does not stand alone", "write it with def")
+
+    def _module_name(self, function: types.FunctionType) -> str:
+        name = str(self._globals.get("__name__", ""))
+        if name == "__main__" or "." in name:
+            name = Path(function.__code__.co_filename).stem
+        is_free = name.isidentifier() and name not in _standard_modules() and name != "manyhands"
+        return name if is_free else "kernel"
+
+    def _is_standard(self, decorator: ast.expr) -> bool:
+        """Whether a decorator is of the standard library, such as ``functools.cache``: it stays, others are left away."""
+        while isinstance(decorator, (ast.Call, ast.Attribute)):
+            decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
+        value = self._globals.get(decorator.id) if isinstance(decorator, ast.Name) else None
+        module = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+        return isinstance(module, str) and module.split(".")[0] in _standard_modules()
+
+    def _refusal(self, why: str, instead: str) -> PlatformError:
+        return _refused(self._name, why, instead)
+
+
+def _names_in(code: types.CodeType) -> dict[str, set[str]]:
+    """Global names that a code uses, with the attributes that are looked up right behind each."""
+    found: dict[str, set[str]] = {}
+    stored = {each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"}
+    last: str | None = None
+    for each in dis.get_instructions(code):
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME") and each.argval not in stored:
+            last = each.argval
+            found.setdefault(each.argval, set())
+        elif each.opname in ("LOAD_ATTR", "LOAD_METHOD") and last is not None:
+            found[last].add(each.argval)
+            last = None
+        else:
+            last = None
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            for name, attributes in _names_in(constant).items():
+                if name not in stored:
+                    found.setdefault(name, set()).update(attributes)
+    return found
+
+
+def _is_literal(value: Any, depth: int = 0) -> bool:
+    kind = type(value)
+    if kind in _LITERALS:
+        return True
+    if depth > _MAX_DEPTH:
+        return False
+    if kind is dict:
+        return all(_is_literal(each, depth + 1) for pair in value.items() for each in pair)
+    return kind in (list, tuple, set, frozenset) and all(_is_literal(each, depth + 1) for each in value)
+
+
+def _literal(value: Any) -> str:
+    """The value as text; floats that are no numbers have no literal of their own."""
+    kind = type(value)
+    if kind is float and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    if kind is dict:
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(each)}" for key, each in value.items()) + "}"
+    if kind is list:
+        return f"[{', '.join(map(_literal, value))}]"
+    if kind is tuple:
+        return f"({''.join(f'{_literal(each)}, ' for each in value)})"
+    if kind in (set, frozenset):
+        return f"{kind.__name__}([{', '.join(sorted(map(_literal, value)))}])"
+    return repr(value)
+
+
+@functools.lru_cache(maxsize=None)
+def _standard_modules() -> frozenset[str]:
+    names = getattr(sys, "stdlib_module_names", None)
+    if names is not None:
+        return frozenset(names)
+    # Python 3.9 has no such list.
+    folder = Path(os.__file__).parent
+    found = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    extensions = {path.name.split(".")[0] for path in folder.glob("lib-dynload/*")}
+    return frozenset(found | extensions | set(sys.builtin_module_names))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1899,6 +2220,8 @@ class _Submission:
         if len(blobs) > _REFS_PER_TASK:
             message = f"Input {index} has {len(blobs)} data references; at most {_REFS_PER_TASK} are allowed."
             raise PlatformError("TOO_LARGE", message)
+        if self._job._refs:
+            blobs = {**blobs, **self._job._refs}
         if len(data) <= _INLINE_BYTES:
             return data, blobs, None
         return data, blobs, self._job._hands._later(self._stop, _put_bytes, self._http, memoryview(data), self._stop)
@@ -2433,6 +2756,8 @@ class Job:
         self._is_verified = job_id is not None
         #: The job whose outputs are the inputs, when the program has that job.
         self._source: Job | None = None
+        #: Sizes of the blobs that each task names beside those of its input, by name.
+        self._refs: dict[str, int] = {}
         #: Number of its outputs in each input; None: the input is an output.
         self._per_task: int | None = None
         #: The refusal of inputs that came after the job had ended.
@@ -3575,7 +3900,8 @@ class Hands:
         Inputs may be endless or slow: a thread of the connection enumerates them as fast as the server takes them.
 
         Args:
-            kernel: the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
+            kernel: a function of ``(input)`` or ``(input, ctx)``, which runs in Python as ``docs/python.md`` says; or the
+                text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
                 is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
             inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one. Or the ``outputs()`` of
                 a job, each of which the server passes on when it is accepted, to the task of the same index
@@ -3610,11 +3936,10 @@ class Hands:
             progress: True: ``gather()`` shows a bar on standard error, when that is a terminal
 
         Raises:
-            TypeError: the kernel is a Python function
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel or the inputs. What the server refuses is raised by the
                 job.
         """
-        source, own_name = _kernel_of(kernel)
+        source, own_name = _code_of(kernel)
         _check_inputs(inputs)
         if isinstance(inputs, Outputs) and window is not None:
             raise _bad("window is for inputs that this program sends, and these are the outputs of a job.")
@@ -3647,7 +3972,7 @@ class Hands:
         def create() -> dict[str, Any]:
             if isinstance(inputs, Outputs):
                 options["inputsFrom"] = inputs._job._await_id(inputs._job._stop)
-            return self._create(source, options, after, job._stop)
+            return self._create(source, options, after, job)
 
         submission = _Submission(job, inputs, window)
         _submitting.add(job)
@@ -3668,7 +3993,7 @@ class Hands:
         Raises:
             PlatformError: BAD_ARGUMENT as :meth:`map`; the job raises it for an input that is no list
         """
-        source, name = _kernel_of(kernel)
+        source, name = _code_of(kernel)
         _check_inputs(inputs)
         options.setdefault("name", self._name or name)
         given = inputs if isinstance(inputs, Outputs) else _argument_lists(inputs)
@@ -3702,9 +4027,10 @@ class Hands:
             options: of the jobs, as in :meth:`map`, except ``check``, ``on_break``, ``on_result`` and ``window``
 
         Raises:
-            TypeError: the kernel is a Python function
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel, the inputs, or nothing says how to combine
         """
+        if callable(kernel):
+            raise _bad("reduce takes kernels in JavaScript; map a Python function, and combine the outputs as they come.")
         _, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
         _check_reduction_options(options)
@@ -3827,28 +4153,44 @@ class Hands:
         """Your usage of the server and your quota (``GET /api/usage``)."""
         return self._http.ask("GET", "api/usage")
 
-    def _create(self, source: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop) -> dict[str, Any]:
+    def _create(
+        self, source: str | _Program, options: dict[str, Any], after: Sequence[str | Job], job: Job
+    ) -> dict[str, Any]:
+        stop = job._stop
+        if isinstance(source, _Program):
+            # The server puts the function together with Python, whose large files it has.
+            made = self._http.ask("POST", "api/kernels/python", source.request(job._source is not None), stop=stop)
+            job._refs = {ref["sha256"]: ref["size"] for ref in made["refs"]}
+            return self._post_job(made["sha256"], options, after, stop)
         data = source.encode()
         if len(data) > _KERNEL_BYTES:
             told = f"The kernel is {len(data)} bytes; at most {_KERNEL_BYTES} are allowed."
             raise PlatformError("TOO_LARGE", f"{told} Put large data with hands.put().")
         sha256 = hashlib.sha256(data).hexdigest()
-        request = {name: value for name, value in options.items() if value is not None}
-        request["kernel"] = sha256
-        if after:
-            request["after"] = [job if isinstance(job, str) else job.id for job in after]
         if sha256 not in self._kernels:
             self._put_kernel(data, sha256, stop)
+        try:
+            return self._post_job(sha256, options, after, stop)
+        except PlatformError as error:
+            # The server was set up anew since the kernel was stored.
+            if error.code != "UNKNOWN_KERNEL":
+                raise
+        self._put_kernel(data, sha256, stop)
+        return self._post_job(sha256, options, after, stop)
+
+    def _post_job(
+        self, kernel: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop
+    ) -> dict[str, Any]:
+        request = {name: value for name, value in options.items() if value is not None}
+        request["kernel"] = kernel
+        if after:
+            request["after"] = [job if isinstance(job, str) else job.id for job in after]
         try:
             return self._http.ask("POST", "api/jobs", request, stop=stop)
         except PlatformError as error:
             if error.code == "BAD_REQUEST":
                 raise _bad(f"The options of the job: {error.message}") from error
-            # The server was set up anew since the kernel was stored.
-            if error.code != "UNKNOWN_KERNEL":
-                raise
-        self._put_kernel(data, sha256, stop)
-        return self._http.ask("POST", "api/jobs", request, stop=stop)
+            raise
 
     def _put_kernel(self, data: bytes, sha256: str, stop: _Stop) -> None:
         self._http.ask("POST", "api/kernels", body=data, headers={"content-type": "text/javascript"}, stop=stop)
@@ -4003,8 +4345,7 @@ class _Lane:
 class ManyhandsExecutor(concurrent.futures.Executor):
     """``concurrent.futures`` on a server's clients: ``submit(kernel, *args)``, ``map``, ``shutdown``.
 
-    The function is a kernel as :meth:`Hands.map` takes it, JavaScript as text or the path of a module, and not a
-    function of Python. Its last parameter is ``ctx``, behind the arguments: ``submit("(a, b) => a + b", 1, 2)``. The
+    The function is a kernel as :meth:`Hands.map` takes it: in Python, or JavaScript as text or the path of a module. Its last parameter is ``ctx``, behind the arguments: ``submit("(a, b) => a + b", 1, 2)``. The
     tasks of one kernel share a job, which is closed after a second without a task.
 
     A future that is cancelled is forgotten, although its task may be computed all the same.
@@ -4038,7 +4379,7 @@ class ManyhandsExecutor(concurrent.futures.Executor):
             lane = self._lanes.get(identity)
             future = lane.submit(encoded) if lane else None
             if future is None:
-                source, name = _kernel_of(fn)
+                source, name = _code_of(fn)
                 options = {"name": self._hands._name or name, **self._options}
                 lane = _Lane(self._hands, _with_arguments(source) if takes_list else source, options)
                 self._lanes[identity] = lane

@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { PythonRuntime } from "../../customer/python-kernel/runtime.ts";
 import { startServer, type RunningServer } from "../../server/server.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { labHost } from "../../scripts/lab-host.ts";
@@ -14,7 +15,14 @@ export interface TestServer extends RunningServer {
 
 /** Starts a real server in this process, on a free port unless told otherwise. The caller closes it. */
 export function startQuietServer(options: Partial<ServerOptions>): Promise<RunningServer> {
-  return startServer({ port: 0, logLevel: "silent", auditors: 0, allowHosts: [labHost], ...options });
+  return startServer({
+    port: 0,
+    logLevel: "silent",
+    auditors: 0,
+    allowHosts: [labHost],
+    makePythonKernel: (...given) => PythonRuntime.make(...given),
+    ...options,
+  });
 }
 
 /** Starts a real server on a free port and a directory of its own, which is closed at the end of the test. */

@@ -1,0 +1,66 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { python, pythonFolder, whySkipped } from "./programs.ts";
+
+const run = promisify(execFile);
+let platform: LivePlatform;
+let told: Record<string, unknown>;
+
+describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`, () => {
+  beforeAll(async () => {
+    platform = await LivePlatform.start({ slots: 1 });
+    const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
+    const { stdout } = await run(python!, [join(import.meta.dirname, "python_kernels.py")], { env });
+    told = JSON.parse(stdout) as Record<string, unknown>;
+  }, 300_000);
+  afterAll(() => platform.close());
+
+  it("[PYTHON-2] a function brings the values, functions, classes and own modules that it uses", () => {
+    const common = { names: { a: [1, 2.5], b: [null, true] }, isLess: true, join: "a/b", most: "a" };
+    expect(told["everything"]).toEqual([
+      { ...common, scaled: 3, length: 5, fibonacci: 1_548_008_755_920, area: 3.142 },
+      { ...common, scaled: 6, length: 10, fibonacci: 1_548_008_755_920, area: 12.566 },
+    ]);
+    expect(told["lambda"]).toEqual([0, 3, 6]);
+    expect(told["starmap"]).toEqual([1024, 9]);
+    expect(told["submit"]).toBe(6);
+  });
+
+  it("[PYTHON-2] what cannot travel is refused, and told why", () => {
+    expect(told["refusals"]).toEqual([
+      expect.stringContaining("uses_place cannot be a kernel: it uses PLACE, an instance of object"),
+      expect.stringContaining("it uses undefined_name, which its module does not define"),
+      expect.stringContaining("<lambda> uses outer of the function around it"),
+      expect.stringContaining("it is a partial"),
+      expect.stringContaining("join"),
+      expect.stringContaining("Point"),
+    ]);
+  });
+
+  it("[PYTHON-5] randomness, clocks and sets are the task's own", () => {
+    const [first, second] = told["sameBits"] as number[][];
+    expect(first!.slice(3)).toEqual([0.479425538604203, expect.any(Array), 0]);
+    expect(first![0]).not.toBe(second![0]);
+    expect(first![2]).toBe(second![2]);
+    expect(first![4]).toEqual(second![4]);
+  });
+
+  it("[PYTHON-7] references are read by await, or come as their bytes", () => {
+    expect(told["reads"]).toEqual([[2, 3], [2, 3, 2, 3], true]);
+    expect(told["readsPlainly"]).toEqual({ sum: 10, kind: "bytes" });
+  });
+
+  it("[PYTHON-4] a job that takes the outputs of another has Python in its kernel", () => {
+    expect(told["fed"]).toEqual([20, 30]);
+  });
+
+  it("[PYTHON-6] the traceback of Python is the stack of the failure, with the lines of the file", () => {
+    const [kind, message, stack] = told["failure"] as string[];
+    expect([kind, message]).toEqual(["error", "ValueError: no 1"]);
+    expect(stack).toContain('File "python_kernels.py", line 68, in deeper\n    raise ValueError(f"no {x}")');
+    expect(stack).not.toContain("_manyhands_runner");
+  });
+});
