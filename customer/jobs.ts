@@ -184,7 +184,8 @@ export class Jobs {
     mayRefer: boolean,
     signal: AbortSignal,
   ): Promise<Prepared> {
-    const put = (bytes: Uint8Array): ReturnType<typeof putBytes> => putBytes(this.#api.http, bytes, { signal });
+    const put = (bytes: Uint8Array): ReturnType<typeof putBytes> =>
+      putBytes(this.#api.http, bytes, { signal });
     const made = await program.prepare(put, { memoryMb, mayRefer });
     return { refs: made.refs, program: made };
   }

@@ -1457,6 +1457,12 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
     if isinstance(kernel, (str, os.PathLike)):
         path = Path(kernel.strip() if isinstance(kernel, str) else kernel)
         return _module_of_file(path), path.stem or "job"
+    if callable(kernel):
+        name = getattr(kernel, "__name__", type(kernel).__name__)
+        raise TypeError(
+            f"The Python function {name} cannot be a kernel of a reduction. Write it in JavaScript, as text "
+            '("(a, b) => a + b") or in a module file; or map the function, and combine the outputs as they come.'
+        )
     raise _bad(
         f"The kernel is a {type(kernel).__name__}; expected a function, the text of a JavaScript function, or the path "
         "of a JavaScript module."
@@ -4027,10 +4033,9 @@ class Hands:
             options: of the jobs, as in :meth:`map`, except ``check``, ``on_break``, ``on_result`` and ``window``
 
         Raises:
+            TypeError: the kernel is a Python function
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel, the inputs, or nothing says how to combine
         """
-        if callable(kernel):
-            raise _bad("reduce takes kernels in JavaScript; map a Python function, and combine the outputs as they come.")
         _, own_name = _kernel_of(kernel)
         _check_inputs(inputs)
         _check_reduction_options(options)

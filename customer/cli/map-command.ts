@@ -72,6 +72,7 @@ Examples:
   manyhands map square.ts --range 0:1000 --parallel thread:auto
   manyhands map histogram.ts --range 0:1000 --combine > histogram.json
   manyhands put *.fasta | manyhands map --wasi fasttree.wasm --inputs - -- -nt {input}
+  manyhands map model.py:score --range 0:1000
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
 {"$bytes": "<base64>"} are bytes. Results are lines of {"seq", "index", "output"} or {"seq", "index", "error"}, in completion order.
@@ -89,7 +90,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
   return programOptions(verifyOptions(command))
     .argument(
       "[kernel...]",
-      "module whose default export is (input, ctx) => output; bundled with what it imports. With --wasi: the program's arguments",
+      "module whose default export is (input, ctx) => output, bundled with what it imports; or model.py:f, a function in Python. With --wasi: the program's arguments",
     )
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")

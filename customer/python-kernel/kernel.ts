@@ -1,4 +1,3 @@
-/// <reference path="./pyodide.d.ts" preserve="true" />
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide/pyodide.mjs";
 import { DataReference } from "../../shared/data-reference.ts";

@@ -172,7 +172,7 @@ async function bundle(folder: string): Promise<string> {
         name: "manyhands-pyodide",
         resolveId(id) {
           if (/^(?:node:|ws$)/.test(id)) return absent;
-          return /^pyodide\//.test(id) ? join(folder, id.slice("pyodide/".length)) : null;
+          return id.startsWith("pyodide/") ? join(folder, id.slice("pyodide/".length)) : null;
         },
         load: (id) => (id === absent ? "export default {};" : null),
         transform(code, id) {

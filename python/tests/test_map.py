@@ -351,10 +351,10 @@ class Leaving(LiveTest):
 
 
 class Arguments(LiveTest):
-    def test_py_5_a_python_function_is_refused(self):
-        self.assertRaisesRegex(
-            TypeError, "The Python function <lambda> cannot be a kernel", self.hands.map, lambda x: x, [1]
-        )
+    def test_python_2_a_function_that_cannot_travel_is_refused(self):
+        outer = 1
+        refused = "The Python function <lambda> cannot be a kernel: <lambda> uses outer of the function around it"
+        self.assertRaisesRegex(PlatformError, refused, self.hands.map, lambda x: x + outer, [1])
 
     def test_py_5_what_is_no_list_of_inputs_is_refused(self):
         for inputs, message in [

@@ -21,8 +21,8 @@ describe.skipIf(python === undefined)(`Python functions as kernels${whySkipped}`
   it("[PYTHON-2] a function brings the values, functions, classes and own modules that it uses", () => {
     const common = { names: { a: [1, 2.5], b: [null, true] }, isLess: true, join: "a/b", most: "a" };
     expect(told["everything"]).toEqual([
-      { ...common, scaled: 3, length: 5, fibonacci: 1_548_008_755_920, area: 3.142 },
-      { ...common, scaled: 6, length: 10, fibonacci: 1_548_008_755_920, area: 12.566 },
+      { ...common, scaled: 3, length: 5, fibonacci: 1_548_008_755_920, area: 12.566 },
+      { ...common, scaled: 6, length: 10, fibonacci: 1_548_008_755_920, area: 28.274 },
     ]);
     expect(told["lambda"]).toEqual([0, 3, 6]);
     expect(told["starmap"]).toEqual([1024, 9]);

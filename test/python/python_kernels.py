@@ -54,7 +54,7 @@ def everything(x):
         "isLess": x < LIMIT,
         "length": point.length(),
         "fibonacci": fibonacci(60),
-        "area": area(x),
+        "area": area(x + 1),
         "join": os.path.join("a", "b"),
         "most": Counter("abracadabra").most_common(1)[0][0],
     }
