@@ -10,6 +10,7 @@ import { nameOf } from "./kernel/module-source.ts";
 import { Program } from "./kernel/program.ts";
 import { combiningSource, foldingSource, type AnyCombine, type Combine } from "./kernel/reducing.ts";
 import type { MapOptions } from "./map-options.ts";
+import { PythonFunction, withPython } from "./python-kernel/python-function.ts";
 import { Outputs } from "./outputs.ts";
 import type { Inputs } from "./submission.ts";
 import { TaskError, TaskFailedError } from "./task-error.ts";
@@ -261,6 +262,12 @@ export function startReduction(
   options: AnyReduceOptions,
 ): Reduction<unknown> {
   const { combine, perTask: given, fanIn, onProgress, after, ...jobOptions } = options;
+  for (const part of [kernel, combine])
+    if (withPython(part) instanceof PythonFunction)
+      throw new PlatformError(
+        "BAD_ARGUMENT",
+        "A reduction has a function in Python; expected kernels in JavaScript, or hands.map of the function, whose outputs the program combines.",
+      );
   const known = Array.isArray(inputs) ? inputs.length : undefined;
   const isFed = inputs instanceof Outputs;
   const unknown = isFed ? defaultFanIn : defaultPerTask;
