@@ -47,18 +47,20 @@ export function pythonKernel(
   definition: PythonDefinition,
 ): (input: Value, ctx: KernelContext) => Promise<Value> {
   let python: Promise<Python> | undefined;
-  return async (input, ctx) => {
+  const orForget = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      python ??= start(definition, ctx);
-      const { runner, isAsync } = await python;
-      const given = isAsync ? input : await withBytes(input, ctx);
-      beginTask(ctx);
-      return await settled(runner.call(encodeValue(given), bridgeTo(ctx)));
+      return await work();
     } catch (error) {
       // Without a Python that started, or with one that broke down, the next task starts another.
       if (!(error instanceof PythonFailure)) python = undefined;
       throw error;
     }
+  };
+  return async (input, ctx) => {
+    const { runner, isAsync } = await orForget(() => (python ??= start(definition, ctx)));
+    const given = encodeValue(isAsync ? input : await withBytes(input, ctx));
+    beginTask(ctx);
+    return orForget(async () => settled(runner.call(given, bridgeTo(ctx))));
   };
 }
 
