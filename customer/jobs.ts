@@ -179,7 +179,7 @@ export class Jobs {
   }
 
   async #prepareProgram(
-    program: Program,
+    program: Program<unknown>,
     { memoryMb = jobDefaults.memoryMb }: MapOptions,
     mayRefer: boolean,
     signal: AbortSignal,

@@ -26,6 +26,7 @@ export const audited: Record<Changing, boolean> = {
   "PATCH /api/blobs/{sha256}/upload": false,
   "POST /api/precache": false,
   "POST /api/kernels": false,
+  "POST /api/kernels/python": false,
   "DELETE /api/kernels/{sha256}": true,
   "POST /api/clients": true,
   "POST /api/clients/{id}/disconnect": true,
