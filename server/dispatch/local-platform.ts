@@ -10,7 +10,7 @@ import type { News as StoreNews } from "../store/shared-store.ts";
 import type { JobRow, ProvisionalWindow, Standing, Store } from "../store/store.ts";
 import { version } from "../../shared/version.ts";
 import type { Lease } from "../scheduler/state.ts";
-import { whyIdle as whyIdleOf } from "../scheduler/idle-reason.ts";
+import { whyIdle as whyIdleOf } from "./why/idle.ts";
 import { whyAbandoned } from "./abandoned.ts";
 import { isPastKeeping } from "./retention.ts";
 import { joinCapacities } from "./capacity.ts";

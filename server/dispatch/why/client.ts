@@ -47,7 +47,7 @@ function holdsOfClient(state: State, client: Client, waiting: number): Hold[] {
 }
 
 /** Why a client gets no task of a job; undefined when one is on its way. */
-function holdOfJob(state: State, client: Client, job: Job): Hold | undefined {
+export function holdOfJob(state: State, client: Client, job: Job): Hold | undefined {
   const [stop] = stopsOf(state, job);
   if (stop) return stop;
   const [need] = unmetNeeds(client.info, job.info);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { sha256Hex } from "../../shared/hash.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { IdleReason } from "../../shared/wire/protocol.ts";
-import { whyIdle } from "../../server/scheduler/idle-reason.ts";
+import { whyIdle } from "../../server/dispatch/why/idle.ts";
 import { SchedulerHarness } from "../support/scheduler-harness.ts";
 
 /** The reason that a client is told. */
@@ -46,5 +47,28 @@ describe("[IDLE-1] why a client has no task", () => {
     const client = h.join(1, { trusted: false, cohort: "lab", webgpu: false });
     h.addJob({ requires });
     expect(reason(h, client)).toEqual({ reason: "needs", jobs: 1, needs });
+  });
+
+  test("a full quota, and a damaged kernel", () => {
+    const h = new SchedulerHarness();
+    const client = h.join(1);
+    h.addJob({ customer: "ada" });
+    h.feed({ type: "quotaChanged", customer: "ada", full: true });
+    expect(reason(h, client)).toEqual({ reason: "full", jobs: 1 });
+    h.feed({ type: "quotaChanged", customer: "ada", full: false });
+    h.feed({ type: "dataChanged", sha256: sha256Hex(new Uint8Array([1])), isMissing: true });
+    expect(reason(h, client)).toEqual({ reason: "data", jobs: 1 });
+  });
+
+  test("tasks wait for the result of somebody else", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ verify: { quorum: 2 } });
+    h.claim(job, [0]);
+    const stranger = { trusted: false, cohort: "10.0.0" };
+    const client = h.join(2, stranger);
+    h.finish(client, job, 0);
+    h.feed({ type: "opinionKept", job, index: 0, opinion: { window: 1, client, cohort: stranger.cohort } });
+    h.claim(job, []);
+    expect(reason(h, client)).toEqual({ reason: "answered", jobs: 1 });
   });
 });
