@@ -76,7 +76,9 @@ function content(): JSX.Element {
     <>
       <StaleBanner />
       <Tiles status={picture.status} />
-      <WhyIdle status={picture.status} />
+      {picture.status.jobs > 0 && picture.status.tasks.running === 0 && (
+        <WhyIdle path="api/why" heading="Nothing is computed at present" />
+      )}
       <div class="pair">
         <Throughput perSecond={picture.throughput} />
         <VolunteerCard status={picture.status} />

@@ -14,6 +14,7 @@ import { useReading } from "./reading.ts";
 import { Results } from "./results.tsx";
 import { act } from "./state.ts";
 import { Tile } from "./tiles.tsx";
+import { WhyIdle } from "./why-idle.tsx";
 
 /** Slowest tasks that the page shows; the server tells more. */
 const slowestShown = 10;
@@ -36,6 +37,9 @@ export function JobPage({ id }: { id: string }): JSX.Element {
   return (
     <>
       <Head job={job} />
+      {job.endedAt === null && job.counts.running === 0 && (
+        <WhyIdle path={`${path}/why`} heading="Nothing of this job is computed at present" />
+      )}
       <Figures job={job} cost={cost} />
       {job.counts.failed > 0 && <FailedTasks job={job} onRetried={again} />}
       <Results job={job} />

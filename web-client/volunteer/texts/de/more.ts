@@ -58,7 +58,7 @@ export const more: MoreTexts = {
     hourOf: (day, hour) => `${day}, ${hour} bis ${hour + 1} Uhr`,
     name: "Name (für die Leute des Projekts zu sehen)",
     team: "Team",
-    nameHow: "Beides ist freiwillig und wird bei der nächsten Verbindung geschickt.",
+    nameHow: "Beides ist freiwillig und wird geschickt, wenn diese Seite das nächste Mal zu rechnen beginnt.",
     forget: "Alles vergessen",
     forgetHow:
       "Entfernt die Identität dieses Browsers, seine Daten, diese Einstellungen und den Verlauf. Nicht abgelieferte Ergebnisse gehen verloren.",
