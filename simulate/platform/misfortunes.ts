@@ -50,22 +50,23 @@ export class Misfortunes {
 
   end(): void {
     const world = this.#world;
+    const { time } = world;
     this.#process.isAlive = false;
     world.network.rates = calm;
     world.storage.mend();
     world.sandboxRates = soundSandboxes;
     for (const place of world.places) {
-      place.process.heldUntil = 0;
+      time.resume(place.process);
       place.cutUntil = 0;
     }
     for (const volunteer of world.volunteers) {
-      volunteer.process.heldUntil = 0;
+      time.resume(volunteer.process);
       volunteer.cutUntil = 0;
       volunteer.client?.resume();
       volunteer.client?.setSlots(volunteer.plan.slots);
     }
     for (const program of world.programs) {
-      program.process.heldUntil = 0;
+      time.resume(program.process);
       program.cutUntil = 0;
     }
   }
@@ -95,7 +96,7 @@ export class Misfortunes {
         return world.stopServer(place, 50 + some(5000));
       case "hold":
         trace.fault("server held still");
-        place.process.heldUntil = time.now + some(60_000);
+        place.process.heldUntil = Math.max(place.process.heldUntil, time.now + some(60_000));
         return;
       case "wallClock":
         trace.fault("wall clock jumped");
@@ -147,7 +148,7 @@ export class Misfortunes {
       case "clientSleep":
         return this.#withClient((volunteer) => {
           trace.fault("client asleep");
-          volunteer.process.heldUntil = time.now + some(120_000);
+          volunteer.process.heldUntil = Math.max(volunteer.process.heldUntil, time.now + some(120_000));
         });
       case "programKill": {
         const program = pick(world.programs.filter(({ process }) => process.isAlive));

@@ -5,8 +5,10 @@ import type { Trace } from "./trace.ts";
 export class Process {
   readonly name: string;
   isAlive = true;
-  /** Time before which the process is stopped (SIGSTOP, a machine that sleeps); messages that arrive meanwhile wait. */
+  /** Time before which the process is stopped (SIGSTOP, a machine that sleeps). */
   heldUntil = 0;
+  /** Steps that wait for the process to go on, in their order. */
+  held: Step[] = [];
   /** Difference of its wall clock to the true time. */
   wallOffsetMs = 0;
 
@@ -20,6 +22,11 @@ export interface Step {
   readonly process: Process;
   readonly label: string;
   run: (() => void) | undefined;
+}
+
+/** The end of a stop of a process, unless that was prolonged. */
+interface Resumption {
+  readonly resumes: Process;
 }
 
 const epochMs = Date.UTC(2026, 0, 1);
@@ -41,7 +48,9 @@ export class VirtualTime {
   onThrown: (error: unknown, process: Process) => void = () => undefined;
   readonly trace: Trace;
   readonly #nextStep: (callback: () => void) => void;
-  readonly #queue = new EventQueue<Step>();
+  readonly #queue = new EventQueue<Step | Resumption>();
+  /** Steps of processes that go on, before everything that is queued. */
+  #resumed: Step[] = [];
   #now = 1000;
 
   /** @param nextStep - Node's own `setImmediate` */
@@ -77,6 +86,12 @@ export class VirtualTime {
     return step;
   }
 
+  /** Ends the stop of a process. */
+  resume(process: Process): void {
+    process.heldUntil = 0;
+    if (process.held.length > 0) this.#queue.add(this.#now, { resumes: process });
+  }
+
   /** Runs steps until `isOver`, which is asked after each step. @returns false when time ran out before */
   runUntil(isOver: () => boolean, untilMs: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
@@ -110,20 +125,10 @@ export class VirtualTime {
   /** Runs the next step. @returns its process; undefined when there is none before `untilMs` */
   #step(untilMs: number): Process | undefined {
     for (;;) {
-      if (this.#queue.nextAt > untilMs) {
-        if (untilMs < Infinity) this.#now = Math.max(this.#now, untilMs);
-        return undefined;
-      }
-      const entry = this.#queue.take();
-      if (!entry) return undefined;
-      const { at, value: step } = entry;
+      const step = this.#resumed.shift() ?? this.#nextQueued(untilMs);
+      if (!step) return undefined;
       const { process, label, run } = step;
       if (!run || !process.isAlive) continue;
-      if (process.heldUntil > Math.max(at, this.#now)) {
-        this.#queue.add(process.heldUntil, step);
-        continue;
-      }
-      this.#now = Math.max(this.#now, at);
       this.current = process;
       this.trace.step(this.#now, process.name, label);
       step.run = undefined;
@@ -133,6 +138,31 @@ export class VirtualTime {
         this.onThrown(error, process);
       }
       return process;
+    }
+  }
+  /** The next step of a process that is not stopped, at whose time it is then. */
+  #nextQueued(untilMs: number): Step | undefined {
+    for (;;) {
+      if (this.#queue.nextAt > untilMs) {
+        if (untilMs < Infinity) this.#now = Math.max(this.#now, untilMs);
+        return undefined;
+      }
+      const entry = this.#queue.take();
+      if (!entry) return undefined;
+      const now = Math.max(this.#now, entry.at);
+      const { value } = entry;
+      const process = "resumes" in value ? value.resumes : value.process;
+      if (process.heldUntil > now || (process.held.length > 0 && !("resumes" in value))) {
+        if ("resumes" in value || process.held.push(value) === 1)
+          this.#queue.add(Math.max(process.heldUntil, now), { resumes: process });
+        continue;
+      }
+      this.#now = now;
+      if (!("resumes" in value)) return value;
+      this.#resumed = process.held;
+      process.held = [];
+      const first = this.#resumed.shift();
+      if (first) return first;
     }
   }
 }
