@@ -15,7 +15,7 @@ import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";
 import { Outputs } from "./outputs.ts";
 import { streamOutcomes, type JobEnd, type OutcomeBatch, type TaskOutcome } from "./outcomes.ts";
-import { watchProgress, type Progress } from "./progress.ts";
+import { progressOf, watchProgress, type Progress } from "./progress.ts";
 import { followProvisional, streamProvisional } from "./provisional.ts";
 import type { KernelModule } from "./kernel/kernel-source.ts";
 import type { AnyCombine, Combine } from "./kernel/reducing.ts";
@@ -495,6 +495,14 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
     if (isEnd && this.#endTold) return;
     this.#endTold = isEnd;
     this.#options.onProgress?.(progress);
+  }
+
+  /**
+   * Tells `onProgress` the end of a job that has ended and whose results nobody reads, unless that was told.
+   * @internal
+   */
+  async tellEnd(): Promise<void> {
+    if (this.#options.onProgress && !this.#endTold) this.#tell(progressOf(await this.status()));
   }
 
   async #watch(): Promise<void> {

@@ -47,7 +47,7 @@ export interface Progress {
 const everyMs = 1000;
 
 /** The {@link Progress} of the server's report on a job. */
-function progressOf(job: JobProgress, offlineMs = 0): Progress {
+export function progressOf(job: JobProgress, offlineMs = 0): Progress {
   const { counts, ...rest } = job;
   return { ...rest, ...counts, offlineMs };
 }

@@ -55,6 +55,7 @@ interface Stage<Output> extends PromiseLike<Output[]> {
   cancel: () => Promise<JobInfo>;
   requeueFailed: () => Promise<number>;
   outputs: () => Outputs<Output>;
+  tellEnd: () => Promise<void>;
 }
 
 /** Submits a job that combines the outputs of another one. */
@@ -181,6 +182,7 @@ export class Reduction<Output = Value> implements PromiseLike<Output> {
   async #collect(): Promise<Output> {
     const chain = await this.#jobs();
     const outputs = await this.#outputsOf(chain);
+    await this.#first.tellEnd();
     if (outputs.length === 1) return outputs[0]!;
     if (outputs.length > 1)
       throw new PlatformError("BAD_ARGUMENT", "The inputs became more while they were submitted.");
