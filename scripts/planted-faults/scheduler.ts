@@ -479,4 +479,11 @@ export const schedulerFaults: readonly PlantedFault[] = [
     replace: "if (missing.size >= 0) return false;",
     tests: ["test/scheduler/missing-data.test.ts"],
   },
+  {
+    name: "an audit whose task ends otherwise is replaced by none",
+    file: "server/scheduler/windows.ts",
+    find: "    auditAnother(state, window);\n",
+    replace: "    void auditAnother;\n",
+    tests: verification,
+  },
 ];

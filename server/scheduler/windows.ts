@@ -321,8 +321,22 @@ function dropResult(state: State, window: Window, index: TaskIndex): void {
   if (window.job.tasks.get(index)?.audit?.window === window) removeTask(state, window.job, index);
   window.results = window.results.filter((other) => other !== index);
   window.pending.delete(index);
-  if (window.results.length === 0 && window.place !== "open") forgetWindow(state, window);
-  else advance(state, window);
+  if (window.results.length === 0 && window.place !== "open") return forgetWindow(state, window);
+  if (window.place === "judging" && window.chosen.has(index) && !window.agreed.has(index))
+    auditAnother(state, window);
+  advance(state, window);
+}
+
+/** Has another result audited in the place of one that is not judged any more: that one may not let the others pass. */
+function auditAnother(state: State, window: Window): void {
+  const { job, results, chosen, pending } = window;
+  const others = results.filter((index) => !chosen.has(index));
+  if (others.length === 0) return;
+  const index = others[state.randomInt(others.length)]!;
+  chosen.add(index);
+  if (pending.has(index)) return;
+  pending.add(index);
+  job.unread.add({ window, indexes: [index], inspect: false });
 }
 
 /** Removes a task that has an outcome. A provisional result of the task that is being audited needs no verdict any more. */

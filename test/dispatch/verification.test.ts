@@ -46,6 +46,20 @@ describe("[VERIFY-1] results of strangers", () => {
 });
 
 describe("[VERIFY-2] [VERIFY-3] provisional results", () => {
+  test("are audited by others of their window when the tasks of the audits end otherwise", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(20);
+    await world.work(world.stranger(wrong));
+    const { scheduler } = world.dispatcher;
+    const [window] = scheduler.state.jobs.get(job)!.windows.values();
+    const chosen = [...window!.chosen];
+    expect(chosen.length).toBeGreaterThan(0);
+    world.dispatcher.feed({ type: "tasksEnded", job, indexes: chosen });
+    await world.work(world.trusted());
+    expect([...(await world.outputs(job))].filter(([index, output]) => output !== index ** 2)).toEqual([]);
+    expect((await world.row(job)).statement).toMatchObject({ wrong: 1 });
+  });
+
   test("are no outcomes before their window was audited", async () => {
     const world = await VerificationWorld.open({ auditors: true });
     const job = await world.job(100);

@@ -155,6 +155,11 @@ describe.runIf(hasPostgres)(`several servers on PostgreSQL${whyNoPostgres}`, () 
     b.onNews((heard) => news.push(heard));
     expect(await claimed(a, 4)).toEqual([0, 1, 2, 3]);
     await a.complete(id, [done(1)]);
+    // The submission of the tasks was told before their outcomes.
+    await eventually(() =>
+      expect(news.flatMap(({ jobs }) => jobs.flatMap(({ kinds }) => kinds))).toContain("outcomes"),
+    );
+    news.length = 0;
     await a.close();
     // Polling tells of all kinds of changes; of tasks alone tells who found a server dead.
     await eventually(() => expect(news.flatMap(({ jobs }) => jobs)).toContainEqual({ id, kinds: ["tasks"] }));
