@@ -74,7 +74,8 @@ export function askStop(state: SessionState): void {
   if (isConnected(state)) send(state, { type: "goodbye" });
   holdOutbox(state);
   endPrecaches(state);
-  if (state.connection.state !== "waiting" && state.connection.state !== "refused")
+  if (state.connection.state === "waiting") state.out.push({ type: "closeProbe" });
+  else if (state.connection.state !== "refused")
     state.out.push({ type: "closeConnection", code: 1000, reason: "goodbye" });
   state.connection = { state: "stopped" };
   state.mode = "stopped";

@@ -40,6 +40,13 @@ describe("[MILES-3] a connection that may be dead", () => {
     expect(sent(h.welcome(), "results")).toHaveLength(1);
   });
 
+  test("a client that is stopped while its connection is broken gives up the second one, too", () => {
+    const h = unanswered();
+    expect(ofType(h.pass(3000), "openProbe")).toHaveLength(1);
+    h.feed({ type: "connectionClosed", code: 1006, reason: "" });
+    expect(ofType(h.feed({ type: "stopAsked" }), "closeProbe")).toHaveLength(1);
+  });
+
   test("stays when it shows life first", () => {
     const h = unanswered();
     h.pass(3000);
