@@ -137,7 +137,8 @@ function Slot({ number, slot }: { number: number; slot: SlotStatus }): JSX.Eleme
 
 /** A task that has run for a while tells how long it will take, as far as its progress shows. */
 function timeText(fraction: number, ms: number): string {
-  if (fraction > 0.02 && ms > 1_000) return more.left(formatDuration((ms / fraction) * (1 - fraction)));
+  if (fraction > 0.02 && ms > 1_000)
+    return more.left(formatDuration(Math.max(1_000, (ms / fraction) * (1 - fraction))));
   return more.since(formatDuration(ms));
 }
 
