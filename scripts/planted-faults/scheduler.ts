@@ -486,4 +486,11 @@ export const schedulerFaults: readonly PlantedFault[] = [
     replace: "    void auditAnother;\n",
     tests: verification,
   },
+  {
+    name: "a claimed task is left to the audit of a withdrawn result",
+    file: "server/scheduler/scheduler.ts",
+    find: "if (job.tasks.get(index)?.audit) endTask(state, job, index);",
+    replace: "",
+    tests: others,
+  },
 ];

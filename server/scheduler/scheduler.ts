@@ -36,7 +36,7 @@ import { takeUpStandings } from "./reputation.ts";
 import { estimateBytes } from "./value-bytes.ts";
 import { changeVerification, takeUp } from "./verification.ts";
 import { callAuditors } from "./who-audits.ts";
-import { noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
+import { endTask, noteAccepted, noteKept, noteNotAccepted, noteUnkept, passTime } from "./windows.ts";
 import { giveBackUncomputed } from "./uncomputed.ts";
 
 /**
@@ -344,6 +344,8 @@ function addClaimed(
   for (const claimed of tasks) {
     const { index } = claimed;
     job.claimedBelow = Math.max(job.claimedBelow, index + 1);
+    // The window of this audit was withdrawn since it was read, or the store would not have given the task out.
+    if (job.tasks.get(index)?.audit) endTask(state, job, index);
     if (job.endingUnclaimed.has(index) || job.tasks.has(index)) continue;
     if (claimed.isDamaged) {
       damaged.push(index);

@@ -27,6 +27,17 @@ import { dataVectors, hostileVectors, kernelVectors } from "./kernel-vectors.ts"
 /** An origin that browsers trust, and one of a lab on plain HTTP, which is no secure context. */
 const hosts = ["localhost", labHost] as const;
 
+/** How many results of the volunteer page IndexedDB holds. */
+const keptResults = `new Promise((done, failed) => {
+  const opening = indexedDB.open("manyhands-outbox");
+  opening.onerror = () => failed(opening.error);
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction("outbox").objectStore("outbox").count();
+    counting.onerror = () => failed(counting.error);
+    counting.onsuccess = () => { opening.result.close(); done(counting.result); };
+  };
+})`;
+
 /** What the pages promise in a browser of any engine. */
 export function testPagesIn(engine: Engine): void {
   describe.skipIf(!engines[engine])(`the pages in ${engine}${whySkipped(engine)}`, () => {
@@ -153,6 +164,7 @@ export function testPagesIn(engine: Engine): void {
       await until(async () => (await tab.text()).includes("In the queue"));
       await server.kill();
       await until(async () => /Waiting for delivery\s+1/.test(await tab.text()));
+      await until(async () => (await tab.evaluate(keptResults)) === 1);
       await tab.open("about:blank");
       const restartedAt = Date.now();
       const again = await startServerProcess(data, ["--port", String(server.port)]);

@@ -180,6 +180,23 @@ describe("a scheduler among others", () => {
     expect(of("keepProvisional", h.last)[0]!.window.number).toBe(2 ** 33 + 1);
   });
 
+  it("[SERVERS-8] computes a task that it claims although a withdrawn result of it is being audited", () => {
+    const h = shared();
+    const job = h.addJob({ verify: "audit" });
+    const client = h.join(1);
+    const window = { number: 5, client: makeClientId((bytes) => new Uint8Array(bytes)), cohort: "x" };
+    h.feed({ type: "provisionalFound", windows: [{ ...window, job, at: 0, indexes: [0] }] });
+    const tasks = [{ index: 0, input: new Uint8Array([0]), refs: [], attempts: 1, checkpoint: undefined }];
+    h.feed({ type: "auditsRead", job, window: 5, asked: 1, tasks, outputs: undefined });
+    const audited = h.scheduler.state.jobs.get(job)!.tasks.get(0)!;
+    expect(audited.audit).toBeDefined();
+    claimSome(h, job, [0]);
+    const task = h.scheduler.state.jobs.get(job)!.tasks.get(0)!;
+    expect(task.audit).toBeUndefined();
+    expect([...h.scheduler.client(client)!.leases].map((lease) => lease.task)).toEqual([task]);
+    expect(h.scheduler.claimed).toBe(1);
+  });
+
   it("[SERVERS-9] gives queued tasks back when its clients left, and claims again for the next", () => {
     const h = shared();
     const job = h.addJob();
