@@ -132,7 +132,7 @@ describe("manyhands map --combine", () => {
     );
     await kernel(
       "unlucky.ts",
-      'export default (x: number, ctx: { attempt: number }) => { if (x === 4 && ctx.attempt === 1) throw new Error("not four"); return x; };\nexport const combine = (a: number, b: number) => a + b;\n',
+      'export default (x: number, ctx: { attempt: number }) => { if (x === 1 && ctx.attempt === 1) throw new Error("not one"); return x; };\nexport const combine = (a: number, b: number) => a + b;\n',
     );
   });
 
@@ -164,7 +164,7 @@ describe("manyhands map --combine", () => {
     const args = ["--combine", "--range", "0:6", "--per-task", "2", "--max-attempts", "1"];
     const { code, out, err } = await manyhands(["map", "unlucky.ts", ...args]);
     expect({ code, out }).toEqual({ code: 1, out: "" });
-    expect(err).toMatch(/1 of 3 tasks failed[^]*Input 4: not four/);
+    expect(err).toMatch(/1 of 3 tasks failed[^]*Input 1: not one/);
     const [, failed, last] =
       /manyhands requeue (j_\w+)`; .*`manyhands results (j_\w+) --follow/.exec(err) ?? [];
     expect((await manyhands(["requeue", failed ?? ""])).code).toBe(0);
