@@ -4,46 +4,44 @@ import { PlatformError } from "../shared/errors.ts";
 import { hints } from "../shared/hints.ts";
 import type { JobId, Sha256 } from "../shared/ids.ts";
 import { limits, recordLimits } from "../shared/limits.ts";
+import { attachmentSchema, type Attachment } from "../shared/wire/rest/attachments.ts";
+import { auditEntrySchema, type AuditEntry } from "../shared/wire/rest/audit.ts";
+import { kernelInfoSchema } from "../shared/wire/rest/blobs.ts";
+import { capacitySchema, type Capacity } from "../shared/wire/rest/capacity.ts";
 import {
-  attachmentSchema,
-  auditEntrySchema,
   banInfoSchema,
-  cancelledGroupSchema,
-  capacitySchema,
   clientInfoSchema,
-  contentTypes,
-  createdTokenSchema,
-  failureGroupsSchema,
-  jobSchema,
-  kernelInfoSchema,
-  nextCursorHeader,
-  requeuedJobsSchema,
-  statusSchema,
-  submittedSchema,
-  tokenInfoSchema,
-  usageSchema,
-  type Attachment,
-  type AuditEntry,
   type BanInfo,
-  type CancelledGroup,
-  type Capacity,
   type ClientInfo,
-  type CreatedToken,
-  type FailureGroups,
+} from "../shared/wire/rest/clients.ts";
+import { contentTypes } from "../shared/wire/rest/content-types.ts";
+import { failureGroupsSchema, type FailureGroups } from "../shared/wire/rest/failures.ts";
+import type { JobListState, JobSort } from "../shared/wire/rest/job-list.ts";
+import type { JobOptionsInput } from "../shared/wire/rest/job-options.ts";
+import {
+  cancelledGroupSchema,
+  jobSchema,
+  type CancelledGroup,
   type JobInfo,
-  type JobListState,
-  type JobSort,
-  type JobOptionsInput,
+} from "../shared/wire/rest/jobs.ts";
+import { nextCursorHeader } from "../shared/wire/rest/pages.ts";
+import {
+  requeuedJobsSchema,
   type Requeue,
   type RequeuedJobs,
   type RequeueJobs,
+} from "../shared/wire/rest/requeue.ts";
+import { statusSchema, type ServerStatus } from "../shared/wire/rest/status.ts";
+import { submittedSchema, type Submitted } from "../shared/wire/rest/submission.ts";
+import {
+  createdTokenSchema,
+  tokenInfoSchema,
+  type CreatedToken,
   type Role,
-  type ServerStatus,
-  type SetVerify,
-  type Submitted,
   type TokenInfo,
-  type UsageInfo,
-} from "../shared/wire/rest.ts";
+} from "../shared/wire/rest/tokens.ts";
+import { usageSchema, type UsageInfo } from "../shared/wire/rest/usage.ts";
+import type { SetVerify } from "../shared/wire/rest/verification.ts";
 import { whySchema, type Why } from "../shared/wire/why.ts";
 import { version } from "../shared/version.ts";
 import type { HttpClient, Request } from "./http.ts";
@@ -73,7 +71,7 @@ export interface JobListFilter {
 
 type Call = Pick<Request, "signal" | "patienceMs">;
 
-/** The REST interface of a server, a method for each verb; replies are checked against shared/wire/rest.ts. */
+/** The REST interface of a server, a method for each verb; replies are checked against shared/wire/rest. */
 export class Api {
   readonly http: HttpClient;
 

@@ -12,7 +12,7 @@ import type { Sha256 } from "../shared/ids.ts";
 import { hints } from "../shared/hints.ts";
 import { limits } from "../shared/limits.ts";
 import type { UploadRequest } from "../shared/uplink.ts";
-import { ownBlobHeader } from "../shared/wire/rest.ts";
+import { ownBlobHeader } from "../shared/wire/rest/blobs.ts";
 import type { HttpClient, ReplayableBody } from "./http.ts";
 import { pauseMs } from "./retry.ts";
 

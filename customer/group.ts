@@ -1,4 +1,6 @@
-import { groupSchema, type JobInfo, type RequeuedJobs } from "../shared/wire/rest.ts";
+import { groupSchema } from "../shared/wire/rest/job-options.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
+import type { RequeuedJobs } from "../shared/wire/rest/requeue.ts";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";

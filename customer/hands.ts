@@ -2,7 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Value } from "../shared/wire/codec.ts";
 import { DataReference } from "../shared/data-reference.ts";
-import type { Capacity, ClientInfo, JobInfo, ServerStatus, UsageInfo } from "../shared/wire/rest.ts";
+import type { Capacity } from "../shared/wire/rest/capacity.ts";
+import type { ClientInfo } from "../shared/wire/rest/clients.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
+import type { ServerStatus } from "../shared/wire/rest/status.ts";
+import type { UsageInfo } from "../shared/wire/rest/usage.ts";
 import type { SigningKey } from "../signing/keys.ts";
 import { Api, type JobListFilter } from "./api.ts";
 import { getBlob, putBlob, streamBlob, type PutSource, type TransferOptions } from "./blobs.ts";

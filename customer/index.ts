@@ -49,23 +49,15 @@ export { PlatformError, type ErrorCode } from "../shared/errors.ts";
 export type { NumericArray, Value } from "../shared/wire/codec.ts";
 export { statementText } from "../shared/wire/statement-text.ts";
 export type { Kernel, KernelContext, KernelExports, VerifyingContext } from "../shared/wire/kernel.ts";
-export type {
-  Attachment,
-  Capacity,
-  ClientInfo,
-  Compare,
-  FailureGroup,
-  FailureGroups,
-  JobInfo,
-  JobSort,
-  JobState,
-  PrecacheProgress,
-  Requeue,
-  RequeuedJobs,
-  Requirements,
-  ServerStatus,
-  SetVerify,
-  Statement,
-  TaskFailure,
-  Verify,
-} from "../shared/wire/rest.ts";
+export type { Attachment } from "../shared/wire/rest/attachments.ts";
+export type { Capacity } from "../shared/wire/rest/capacity.ts";
+export type { ClientInfo } from "../shared/wire/rest/clients.ts";
+export type { FailureGroup, FailureGroups, TaskFailure } from "../shared/wire/rest/failures.ts";
+export type { JobSort } from "../shared/wire/rest/job-list.ts";
+export type { JobState } from "../shared/wire/rest/job-state.ts";
+export type { JobInfo } from "../shared/wire/rest/jobs.ts";
+export type { PrecacheProgress } from "../shared/wire/rest/precache.ts";
+export type { Requeue, RequeuedJobs } from "../shared/wire/rest/requeue.ts";
+export type { Requirements } from "../shared/wire/rest/requirements.ts";
+export type { ServerStatus } from "../shared/wire/rest/status.ts";
+export type { Compare, SetVerify, Statement, Verify } from "../shared/wire/rest/verification.ts";

@@ -1,15 +1,12 @@
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import {
-  hasEnded,
-  type Attachment,
-  type FailureGroups,
-  type JobInfo,
-  type Requeue,
-  type SetVerify,
-  type Statement,
-} from "../shared/wire/rest.ts";
+import type { Attachment } from "../shared/wire/rest/attachments.ts";
+import type { FailureGroups } from "../shared/wire/rest/failures.ts";
+import { hasEnded } from "../shared/wire/rest/job-state.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
+import type { Requeue } from "../shared/wire/rest/requeue.ts";
+import type { SetVerify, Statement } from "../shared/wire/rest/verification.ts";
 import { valueFromJson } from "../shared/wire/value-json.ts";
 import type { Api, LogLine } from "./api.ts";
 import { Flattened } from "./flattened.ts";

@@ -1,4 +1,5 @@
-import type { Compare, JobOptionsInput, Verify } from "../shared/wire/rest.ts";
+import type { JobOptionsInput } from "../shared/wire/rest/job-options.ts";
+import type { Compare, Verify } from "../shared/wire/rest/verification.ts";
 import type { WatchOptions } from "./watch-options.ts";
 
 /** Options of `hands.map`: options of the job on the server, and of this program's view of it. */

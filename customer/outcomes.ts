@@ -3,7 +3,7 @@ import { DataReference, type BlobName } from "../shared/data-reference.ts";
 import { PlatformError, type ErrorCode } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
 import type { ResultPack } from "../shared/wire/result-pack.ts";
-import type { ResultLine } from "../shared/wire/rest.ts";
+import type { ResultLine } from "../shared/wire/rest/results.ts";
 import { getBlob } from "./blobs.ts";
 import type { HttpClient } from "./http.ts";
 import { streamResults } from "./result-stream.ts";

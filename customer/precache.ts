@@ -3,13 +3,13 @@ import * as v from "valibot";
 import type { DataReference } from "../shared/data-reference.ts";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
+import { contentTypes } from "../shared/wire/rest/content-types.ts";
 import {
-  contentTypes,
   precacheProgressSchema,
   type PrecacheInput,
   type PrecacheProgress,
-  type Requirements,
-} from "../shared/wire/rest.ts";
+} from "../shared/wire/rest/precache.ts";
+import type { Requirements } from "../shared/wire/rest/requirements.ts";
 import type { HttpClient } from "./http.ts";
 import { jsonLines } from "./line-stream.ts";
 import { pauseMs } from "./retry.ts";

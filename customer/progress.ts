@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
-import {
-  hasEnded,
-  jobProgressSchema,
-  type JobProgress,
-  type JobState,
-  type Statement,
-} from "../shared/wire/rest.ts";
+import { hasEnded, type JobState } from "../shared/wire/rest/job-state.ts";
+import { jobProgressSchema, type JobProgress } from "../shared/wire/rest/jobs.ts";
+import type { Statement } from "../shared/wire/rest/verification.ts";
 import type { Api } from "./api.ts";
 import { jsonLines } from "./line-stream.ts";
 import type { JobId } from "../shared/ids.ts";

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
+import { contentTypes } from "../shared/wire/rest/content-types.ts";
 import {
-  contentTypes,
   followedProvisionalSchema,
   provisionalLineSchema,
   resultLineSchema,
   type FollowedProvisional,
   type ProvisionalLine,
   type ResultLine,
-} from "../shared/wire/rest.ts";
+} from "../shared/wire/rest/results.ts";
 import type { HttpClient } from "./http.ts";
 import { jsonLines } from "./line-stream.ts";
 import { pauseMs } from "./retry.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { JobInfo } from "../shared/wire/rest.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
 import type { Value } from "../shared/wire/codec.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import { contentTypes } from "../shared/wire/rest.ts";
+import { contentTypes } from "../shared/wire/rest/content-types.ts";
 import { readResultFrame, type JobLine, type ResultPack } from "../shared/wire/result-pack.ts";
 import { FrameSplitter } from "./frames.ts";
 import type { HttpClient } from "./http.ts";

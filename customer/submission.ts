@@ -3,7 +3,7 @@ import type { BlobName } from "../shared/data-reference.ts";
 import type { Value } from "../shared/wire/codec.ts";
 import { PlatformError } from "../shared/errors.ts";
 import type { JobId } from "../shared/ids.ts";
-import type { JobInfo } from "../shared/wire/rest.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
 import type { Api } from "./api.ts";
 import { SubmitSocket } from "./submit-socket.ts";
 import { largestBatchTasks, TaskBatch, type EncodedInput } from "./task-batch.ts";

@@ -3,7 +3,7 @@ import type { WebSocket } from "ws";
 import * as v from "valibot";
 import type { JobId } from "../shared/ids.ts";
 import { limits } from "../shared/limits.ts";
-import { submitSubprotocol, submittedSchema } from "../shared/wire/rest.ts";
+import { submitSubprotocol, submittedSchema } from "../shared/wire/rest/submission.ts";
 import type { HttpClient } from "./http.ts";
 
 /** Time limits of a submit socket. */

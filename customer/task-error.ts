@@ -1,5 +1,5 @@
 import { PlatformError } from "../shared/errors.ts";
-import type { TaskFailure } from "../shared/wire/rest.ts";
+import type { TaskFailure } from "../shared/wire/rest/failures.ts";
 
 /** The final failure of a task, as the kernel threw it: `stack` is the kernel's own. */
 export class TaskError extends Error {

@@ -1,12 +1,12 @@
 import * as v from "valibot";
 import { PlatformError } from "../shared/errors.ts";
+import { contentTypes } from "../shared/wire/rest/content-types.ts";
 import {
   backupProgressSchema,
-  contentTypes,
   scrubProgressSchema,
   type BackupProgress,
   type ScrubProgress,
-} from "../shared/wire/rest.ts";
+} from "../shared/wire/rest/upkeep.ts";
 import type { HttpClient } from "./http.ts";
 import { jsonLines } from "./line-stream.ts";
 

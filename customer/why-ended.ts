@@ -1,4 +1,4 @@
-import type { JobInfo } from "../shared/wire/rest.ts";
+import type { JobInfo } from "../shared/wire/rest/jobs.ts";
 
 /** The reason why a job is blocked, for people. */
 export function whyBlocked(job: JobInfo): string {

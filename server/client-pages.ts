@@ -1,5 +1,5 @@
 import { limits } from "../shared/limits.ts";
-import type { ClientInfo, ClientQuery, clientSorts } from "../shared/wire/rest.ts";
+import type { ClientInfo, ClientQuery, clientSorts } from "../shared/wire/rest/clients.ts";
 
 type Sort = (typeof clientSorts)[number];
 

@@ -1,22 +1,15 @@
 import type { BlobName } from "../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../shared/ids.ts";
-import type {
-  BanInfo,
-  Capacity,
-  ClientInfo,
-  Compare,
-  FailureGroups,
-  JobInfo,
-  JobOptions,
-  JobProgress,
-  ServerStatus,
-  Snapshot,
-  Submitted,
-  TaskFailure,
-  TaskInfo,
-  UsageInfo,
-  Verify,
-} from "../shared/wire/rest.ts";
+import type { Capacity } from "../shared/wire/rest/capacity.ts";
+import type { BanInfo, ClientInfo } from "../shared/wire/rest/clients.ts";
+import type { FailureGroups, TaskFailure } from "../shared/wire/rest/failures.ts";
+import type { JobOptions } from "../shared/wire/rest/job-options.ts";
+import type { JobInfo, JobProgress } from "../shared/wire/rest/jobs.ts";
+import type { ServerStatus, Snapshot } from "../shared/wire/rest/status.ts";
+import type { Submitted } from "../shared/wire/rest/submission.ts";
+import type { TaskInfo } from "../shared/wire/rest/tasks.ts";
+import type { UsageInfo } from "../shared/wire/rest/usage.ts";
+import type { Compare, Verify } from "../shared/wire/rest/verification.ts";
 import type { Attempts } from "../shared/wire/attempts.ts";
 import type { History } from "../shared/wire/history.ts";
 import type { Why } from "../shared/wire/why.ts";

@@ -1,5 +1,6 @@
 import type { PrecacheItem } from "../shared/wire/precache.ts";
-import type { PrecacheProgress, Requirements } from "../shared/wire/rest.ts";
+import type { PrecacheProgress } from "../shared/wire/rest/precache.ts";
+import type { Requirements } from "../shared/wire/rest/requirements.ts";
 
 /** Data that a customer asks clients to cache before tasks need it. */
 export interface PrecacheRequest {

@@ -1,4 +1,4 @@
-import type { Capacity } from "../shared/wire/rest.ts";
+import type { Capacity } from "../shared/wire/rest/capacity.ts";
 import { makeServerId } from "./access/ticket.ts";
 import { urlForOthers } from "./reachable-urls.ts";
 import type { ServerRow, SharedStore } from "./store/shared-store.ts";

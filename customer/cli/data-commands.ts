@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import * as v from "valibot";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
-import type { UsageInfo } from "../../shared/wire/rest.ts";
+import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
 import type { TransferProgress } from "../blobs.ts";
 import { serverCommand, withHands, type ServerFlags } from "./command.ts";
 import { size, table, writeJson, writeLine } from "./output.ts";

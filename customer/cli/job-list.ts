@@ -1,11 +1,6 @@
 import { Option, type Command } from "commander";
-import {
-  jobListStates,
-  jobSorts,
-  type JobInfo,
-  type JobListState,
-  type JobSort,
-} from "../../shared/wire/rest.ts";
+import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest/job-list.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { Hands } from "../hands.ts";
 import { serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, span, table, writeJson, writeLine } from "./output.ts";

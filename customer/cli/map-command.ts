@@ -9,7 +9,8 @@ import type { Progress } from "../progress.ts";
 import type { Outputs } from "../outputs.ts";
 import type { ReduceOptions } from "../reduction.ts";
 import type { Inputs } from "../submission.ts";
-import type { Compare, Requirements, Verify } from "../../shared/wire/rest.ts";
+import type { Requirements } from "../../shared/wire/rest/requirements.ts";
+import type { Compare, Verify } from "../../shared/wire/rest/verification.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 import {
   duration,

@@ -1,12 +1,8 @@
 import { Command, Option } from "commander";
-import {
-  roles,
-  type BanInfo,
-  type Capacity,
-  type ClientInfo,
-  type Role,
-  type ServerStatus,
-} from "../../shared/wire/rest.ts";
+import type { Capacity } from "../../shared/wire/rest/capacity.ts";
+import type { BanInfo, ClientInfo } from "../../shared/wire/rest/clients.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
+import { roles, type Role } from "../../shared/wire/rest/tokens.ts";
 import { recordLimits } from "../../shared/limits.ts";
 import { duration, serverCommand, wholeNumber, withHands, type ServerFlags } from "./command.ts";
 import { ago, rate, size, table, writeJson, writeLine } from "./output.ts";

@@ -1,5 +1,7 @@
 import { emitKeypressEvents } from "node:readline";
-import type { ClientInfo, JobInfo, ServerStatus } from "../../shared/wire/rest.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import type { Why } from "../../shared/wire/why.ts";
 import type { Hands } from "../hands.ts";
 import { duration, serverCommand, withHands, type ServerFlags } from "./command.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest/upkeep.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { backUpServer, scrubServer } from "../upkeep.ts";
 import { serverCommand, withHands, type ServerFlags } from "./command.ts";

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { limits } from "../../shared/limits.ts";
-import type { Compare, SetVerify, Verify } from "../../shared/wire/rest.ts";
+import type { Compare, SetVerify, Verify } from "../../shared/wire/rest/verification.ts";
 
 /** Adds the options that say how results of volunteers are verified. */
 export function verifyOptions(command: Command): Command {

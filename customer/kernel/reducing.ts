@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
-import type { Compare } from "../../shared/wire/rest.ts";
+import type { Compare } from "../../shared/wire/rest/verification.ts";
 import { bundleKernel, bundleText } from "./bundle.ts";
 import { declarationOf } from "./function-source.ts";
 import type { AnyKernel, KernelModule } from "./kernel-source.ts";

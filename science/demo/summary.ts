@@ -1,4 +1,4 @@
-import type { ClientInfo } from "../../shared/wire/rest.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import type { Measures } from "./measure.ts";
 import type { StageTime } from "./stage-view.ts";
 

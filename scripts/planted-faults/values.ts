@@ -68,7 +68,7 @@ export const valuesFaults: readonly PlantedFault[] = [
   },
   {
     name: "programs refuse replies with more than they know",
-    file: "shared/wire/rest.ts",
+    file: "shared/wire/rest/jobs.ts",
     find: "export const jobSchema = v.object({",
     replace: "export const jobSchema = v.strictObject({",
     tests: ["test/customer/other-versions.test.ts"],

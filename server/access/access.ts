@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { Role, TokenInfo } from "../../shared/wire/rest.ts";
+import type { Role, TokenInfo } from "../../shared/wire/rest/tokens.ts";
 import { isShared } from "../store/open.ts";
 import type { Store, TokenRow } from "../store/store.ts";
 import type { Principal } from "./principal.ts";

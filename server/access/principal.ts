@@ -1,4 +1,4 @@
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 
 /** The identity behind a token. Tokens of one name belong to one customer: they see the same jobs. */
 export interface Principal {

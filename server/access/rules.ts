@@ -1,7 +1,7 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import { hints } from "../../shared/hints.ts";
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 import type { Principal } from "./principal.ts";
 
 /** The sender of a request: the holder of a token, or a connected client with the ticket of its connection. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 const letters: Record<Role, string> = { admin: "a", customer: "c", client: "n", volunteer: "v" };

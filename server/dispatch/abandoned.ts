@@ -1,4 +1,5 @@
-import { onceKeyPrefix, type TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import { onceKeyPrefix } from "../../shared/wire/rest/job-options.ts";
 import type { JobRow } from "../store/store.ts";
 
 const dayMs = 24 * 3600 * 1000;

@@ -1,6 +1,6 @@
 import { decodeValue, type Value } from "../../shared/wire/codec.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
-import type { Compare } from "../../shared/wire/rest.ts";
+import type { Compare } from "../../shared/wire/rest/verification.ts";
 
 type Tolerance = Exclude<Compare, string>;
 

@@ -1,4 +1,4 @@
-import type { Capacity } from "../../shared/wire/rest.ts";
+import type { Capacity } from "../../shared/wire/rest/capacity.ts";
 
 type Kind = keyof Capacity["kinds"];
 type Slots = Omit<Capacity["kinds"][Kind], "meanTaskMs">;

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { BanInfo } from "../../shared/wire/rest.ts";
+import type { BanInfo } from "../../shared/wire/rest/clients.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientRegistry } from "./client-registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";

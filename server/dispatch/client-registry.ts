@@ -1,7 +1,8 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { ClientId } from "../../shared/ids.ts";
-import type { Capacity, ClientInfo } from "../../shared/wire/rest.ts";
+import type { Capacity } from "../../shared/wire/rest/capacity.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { Joining } from "../sockets/client-gate.ts";
 import { TaskTimes } from "./capacity.ts";

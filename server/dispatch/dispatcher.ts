@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { LeaseKey, ServerMessage } from "../../shared/wire/protocol.ts";
-import type { Requirements } from "../../shared/wire/rest.ts";
+import type { Requirements } from "../../shared/wire/rest/requirements.ts";
 import type { JobRow, NewOutcome, Store } from "../store/store.ts";
 import { AwakeClock } from "./awake-clock.ts";
 import { Connections } from "./connections.ts";

@@ -1,6 +1,6 @@
 import { recordLimits } from "../../shared/limits.ts";
 import { failurePattern } from "../../shared/wire/failure-pattern.ts";
-import type { FailureGroup, FailureGroups, TaskFailure } from "../../shared/wire/rest.ts";
+import type { FailureGroup, FailureGroups, TaskFailure } from "../../shared/wire/rest/failures.ts";
 
 /** Indexes and clients that are named of a group. */
 const named = 20;

@@ -1,4 +1,5 @@
-import type { JobCounts, JobInfo, JobProgress, TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { JobCounts, JobInfo, JobProgress } from "../../shared/wire/rest/jobs.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { rangeOfEnd } from "./estimate.ts";
 import type { JobRow } from "../store/store.ts";

@@ -1,13 +1,9 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import type { JobId } from "../../shared/ids.ts";
-import {
-  hasEnded,
-  type JobInfo,
-  type JobListState,
-  type JobProgress,
-  type JobSort,
-} from "../../shared/wire/rest.ts";
+import type { JobListState, JobSort } from "../../shared/wire/rest/job-list.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
+import type { JobInfo, JobProgress } from "../../shared/wire/rest/jobs.ts";
 import type { PageSize } from "../page-size.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ServerDirectory } from "../server-directory.ts";

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { JobId } from "../../shared/ids.ts";
-import { hasEnded } from "../../shared/wire/rest.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
 import type { JobRow } from "../store/store.ts";
 import { News } from "./news.ts";
 import { RateWindow } from "./rates.ts";

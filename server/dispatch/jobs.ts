@@ -1,15 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { PlatformError } from "../../shared/errors.ts";
 import { makeJobId, type JobId, type Sha256 } from "../../shared/ids.ts";
-import {
-  hasEnded,
-  type Compare,
-  type JobInfo,
-  type JobOptions,
-  type Submitted,
-  type TaskFailure,
-  type Verify,
-} from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { JobOptions } from "../../shared/wire/rest/job-options.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { Submitted } from "../../shared/wire/rest/submission.ts";
+import type { Compare, Verify } from "../../shared/wire/rest/verification.ts";
 import type { ChangeKind, JobRow, NewTask, Store } from "../store/store.ts";
 import type { KeepJobs } from "../options.ts";
 import { isPastKeeping } from "./retention.ts";

@@ -1,4 +1,4 @@
-import type { ClientInfo } from "../../shared/wire/rest.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 import type { ServerDirectory } from "../server-directory.ts";
 
 /** Lists that are this old are asked for again. */

@@ -2,7 +2,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId, Sha256 } from "../../shared/ids.ts";
 import { precacheBytes } from "../../shared/wire/precache.ts";
 import type { ClientMessage, ServerMessage } from "../../shared/wire/protocol.ts";
-import type { PrecacheProgress } from "../../shared/wire/rest.ts";
+import type { PrecacheProgress } from "../../shared/wire/rest/precache.ts";
 import type { PrecacheRequest, StandingPrecache } from "../precache-request.ts";
 import { News } from "./news.ts";
 import type { SchedulerClientInfo } from "../scheduler/events.ts";

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
-import type { Compare } from "../../shared/wire/rest.ts";
+import type { Compare } from "../../shared/wire/rest/verification.ts";
 import type { NewOutput, Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
 import type { DispatcherListener } from "./dispatcher-listener.ts";

@@ -1,4 +1,4 @@
-import { hasEnded } from "../../shared/wire/rest.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
 import type { KeepJobs } from "../options.ts";
 import type { JobRow } from "../store/store.ts";
 

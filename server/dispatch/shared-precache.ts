@@ -1,5 +1,5 @@
 import { limits } from "../../shared/limits.ts";
-import type { PrecacheProgress } from "../../shared/wire/rest.ts";
+import type { PrecacheProgress } from "../../shared/wire/rest/precache.ts";
 import type { DataReferenceShape } from "../../shared/data-reference.ts";
 import type { PrecacheItem } from "../../shared/wire/precache.ts";
 import type { PrecacheRequest, StandingPrecache } from "../precache-request.ts";

@@ -1,5 +1,5 @@
 import type { JobId } from "../../shared/ids.ts";
-import type { ServerInfo, ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
+import type { ServerInfo, ServerStatus, Snapshot } from "../../shared/wire/rest/status.ts";
 import { version } from "../../shared/version.ts";
 import type { ServerOptions } from "../options.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";

@@ -1,4 +1,4 @@
-import type { UsageInfo } from "../../shared/wire/rest.ts";
+import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
 import { usedBytes, type Quotas, type Usage } from "../store/quotas.ts";
 import type { Store } from "../store/store.ts";
 

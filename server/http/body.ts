@@ -7,7 +7,7 @@ import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
 import { BeyondBounds, messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
-import { contentTypes } from "../../shared/wire/rest.ts";
+import { contentTypes } from "../../shared/wire/rest/content-types.ts";
 
 /** The body's type among `types`. @throws PlatformError UNSUPPORTED_TYPE */
 export function bodyType<const T extends string>(req: Request, types: readonly T[], whenAbsent?: T): T {

@@ -2,7 +2,7 @@ import type { Sha256 } from "../../shared/ids.ts";
 import type { BlobName } from "../../shared/data-reference.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { unreadableOutput } from "../../shared/wire/task.ts";
-import type { ProvisionalLine, ResultLine } from "../../shared/wire/rest.ts";
+import type { ProvisionalLine, ResultLine } from "../../shared/wire/rest/results.ts";
 import type { Blobs } from "./context.ts";
 import { JsonTranscoder } from "./json-transcoder.ts";
 

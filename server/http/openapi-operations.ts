@@ -1,13 +1,8 @@
 import { limits, recordLimits } from "../../shared/limits.ts";
-import {
-  clientCountHeader,
-  clientSorts,
-  clientStates,
-  jobListStates,
-  jobSorts,
-  nextCursorHeader,
-  ownBlobHeader,
-} from "../../shared/wire/rest.ts";
+import { ownBlobHeader } from "../../shared/wire/rest/blobs.ts";
+import { clientCountHeader, clientSorts, clientStates } from "../../shared/wire/rest/clients.ts";
+import { jobListStates, jobSorts } from "../../shared/wire/rest/job-list.ts";
+import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { customerPriority, type RouteName } from "../access/rules.ts";
 import type { SchemaName } from "./openapi-schemas.ts";
 

@@ -1,7 +1,8 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
 import { jobIdSchema, sha256Schema, taskIndexSchema } from "../../shared/ids.ts";
-import { attachmentNameSchema, groupSchema } from "../../shared/wire/rest.ts";
+import { attachmentNameSchema } from "../../shared/wire/rest/attachments.ts";
+import { groupSchema } from "../../shared/wire/rest/job-options.ts";
 import { version } from "../../shared/version.ts";
 import { routeNames, rules, type RouteName } from "../access/rules.ts";
 import { operations, type Content, type Operation } from "./openapi-operations.ts";

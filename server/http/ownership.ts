@@ -1,7 +1,7 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import { jobIdSchema, type JobId } from "../../shared/ids.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { Principal } from "../access/principal.ts";
 import { maySee } from "../access/rules.ts";
 import type { BlobOwner } from "../store/store.ts";

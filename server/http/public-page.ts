@@ -1,4 +1,4 @@
-import type { PublicStatus } from "../../shared/wire/rest.ts";
+import type { PublicStatus } from "../../shared/wire/rest/public-status.ts";
 
 /** The page asks for itself anew this often. */
 const refreshSeconds = 10;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { contentTypes } from "../../shared/wire/rest.ts";
+import { contentTypes } from "../../shared/wire/rest/content-types.ts";
 import type { Call } from "./context.ts";
 import { beginStream } from "./reply.ts";
 

@@ -1,7 +1,7 @@
 import { MessagePack } from "../../shared/wire/messagepack.ts";
 import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { contentTypes } from "../../shared/wire/rest.ts";
+import { contentTypes } from "../../shared/wire/rest/content-types.ts";
 import { sha256Schema, type Sha256 } from "../../shared/ids.ts";
 import { check } from "./body.ts";
 import type { Call } from "./context.ts";

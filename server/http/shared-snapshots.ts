@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Snapshot } from "../../shared/wire/rest.ts";
+import type { Snapshot } from "../../shared/wire/rest/status.ts";
 import type { Picture, PictureSource } from "./push-streams.ts";
 
 const periodMs = 1_000;

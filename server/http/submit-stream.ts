@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { Submitted } from "../../shared/wire/rest.ts";
+import type { Submitted } from "../../shared/wire/rest/submission.ts";
 import type { NewTask } from "../store/store.ts";
 
 /** A batch is one commit of the store: large enough that the commit costs little, small enough for memory. */

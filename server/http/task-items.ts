@@ -8,7 +8,7 @@ import { limits } from "../../shared/limits.ts";
 import { MessagePack } from "../../shared/wire/messagepack.ts";
 import { messagePackBounds } from "../../shared/wire/messagepack-walk.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
-import { taskItemSchema, taskLineSchema } from "../../shared/wire/rest.ts";
+import { taskItemSchema, taskLineSchema } from "../../shared/wire/rest/submission.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
 import type { NewTask } from "../store/store.ts";
 import { check, parseJson } from "./body.ts";

@@ -1,7 +1,7 @@
 import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
-import type { Submitted } from "../../shared/wire/rest.ts";
+import type { Submitted } from "../../shared/wire/rest/submission.ts";
 import { readTaskPack } from "../../shared/wire/task-pack.ts";
 import { readBody } from "./body.ts";
 import type { Call } from "./context.ts";

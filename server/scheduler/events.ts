@@ -1,7 +1,9 @@
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { JobDescriptor, LeasedTask, LeaseKey, TaskResult } from "../../shared/wire/protocol.ts";
 import type { Payload } from "../../shared/wire/task.ts";
-import type { Compare, Requirements, TaskFailure, Verify } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { Requirements } from "../../shared/wire/rest/requirements.ts";
+import type { Compare, Verify } from "../../shared/wire/rest/verification.ts";
 import type {
   CheckpointAuthor,
   Checks,

@@ -1,4 +1,4 @@
-import type { Requirements } from "../../shared/wire/rest.ts";
+import type { Requirements } from "../../shared/wire/rest/requirements.ts";
 import type { SchedulerClientInfo, SchedulerJob } from "./events.ts";
 
 /** Whether a client meets the requirements of a job. */

@@ -2,7 +2,7 @@ import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Failure, TaskResult } from "../../shared/wire/protocol.ts";
-import type { TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
 import type { NewOutcome, NewOutput } from "../store/store.ts";
 import { mayRun } from "./assign.ts";
 import { loseAudit, receiveAudit } from "./auditing.ts";

@@ -1,6 +1,6 @@
 import type { ClientId } from "../../shared/ids.ts";
 import type { FailureKind } from "../../shared/wire/protocol.ts";
-import type { TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
 import { isBarred } from "./leases.ts";
 import { likenessOf } from "./likeness.ts";
 import { suits } from "./requirements.ts";

@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import type { ClientId } from "../../shared/ids.ts";
 import type { Identity } from "../../shared/wire/identity.ts";
 import type { ClientMessage, IdleReason, LeaseKey } from "../../shared/wire/protocol.ts";
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 import { cohortOfStranger } from "./cohort.ts";
 import type { ClientConnection } from "./connection.ts";
 import type { ServerOptions } from "../options.ts";

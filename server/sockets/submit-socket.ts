@@ -3,7 +3,7 @@ import type { RawData, WebSocket } from "ws";
 import { PlatformError } from "../../shared/errors.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { readTaskPack, type PackedTask } from "../../shared/wire/task-pack.ts";
-import type { Submitted } from "../../shared/wire/rest.ts";
+import type { Submitted } from "../../shared/wire/rest/submission.ts";
 import type { TokenBucket } from "./rate-limit.ts";
 
 /** Unanswered packs beyond which the socket is not read: an honest customer has one. */

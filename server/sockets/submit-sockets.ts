@@ -8,7 +8,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { hints } from "../../shared/hints.ts";
 import { jobIdSchema, type JobId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { submitSubprotocol } from "../../shared/wire/rest.ts";
+import { submitSubprotocol } from "../../shared/wire/rest/submission.ts";
 import type { Access } from "../access/access.ts";
 import type { Principal } from "../access/principal.ts";
 import { authorise, maySee } from "../access/rules.ts";

@@ -1,16 +1,12 @@
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { ClientId, JobId, Sha256, TaskIndex } from "../../shared/ids.ts";
 import type { Payload } from "../../shared/wire/protocol.ts";
-import type {
-  Compare,
-  JobOptions,
-  JobSort,
-  JobState,
-  Role,
-  Statement,
-  TaskFailure,
-  Verify,
-} from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { JobSort } from "../../shared/wire/rest/job-list.ts";
+import type { JobOptions } from "../../shared/wire/rest/job-options.ts";
+import type { JobState } from "../../shared/wire/rest/job-state.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
+import type { Compare, Statement, Verify } from "../../shared/wire/rest/verification.ts";
 import type { Quotas, Usage } from "./quotas.ts";
 
 /**

@@ -6,7 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { PlatformError, messageOf, type ErrorBody } from "../../shared/errors.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { version } from "../../shared/version.ts";
-import type { BackupProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress } from "../../shared/wire/rest/upkeep.ts";
 import { DatabaseSync } from "../../system/sqlite.ts";
 import { readHash } from "../store/sql/columns.ts";
 import { copyFile, syncFolder } from "./copy-file.ts";

@@ -3,7 +3,7 @@ import { readdir, rm } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { PlatformError, refusalOf } from "../../shared/errors.ts";
-import type { BackupProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress } from "../../shared/wire/rest/upkeep.ts";
 import { moduleBeside } from "../../system/module-beside.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import { makeFolder } from "../make-folder.ts";

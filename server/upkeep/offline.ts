@@ -1,6 +1,6 @@
 import { resolve, join } from "node:path";
 import { PlatformError } from "../../shared/errors.ts";
-import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest/upkeep.ts";
 import { openBlobs } from "../blobs/open.ts";
 import { openSqliteStore } from "../store/sqlite/open.ts";
 import { existsSync } from "node:fs";

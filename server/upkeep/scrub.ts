@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ScrubProgress } from "../../shared/wire/rest.ts";
+import type { ScrubProgress } from "../../shared/wire/rest/upkeep.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress, ScrubProgress } from "../../shared/wire/rest/upkeep.ts";
 import type { BlobStore } from "../blobs/blob-store.ts";
 import type { EmbeddedStore } from "../store/sqlite/embedded-store.ts";
 import type { Store } from "../store/store.ts";

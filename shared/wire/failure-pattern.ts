@@ -1,4 +1,4 @@
-import type { TaskFailure } from "./rest.ts";
+import type { TaskFailure } from "./rest/failures.ts";
 
 /**
  * What failures have in common that are most likely one fault: the message without its numbers, hashes and ids, which differ from task to

@@ -4,7 +4,8 @@ import type { TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { messagePackBounds } from "./messagepack-walk.ts";
 import { MessagePack } from "./messagepack.ts";
-import { resultLineSchema, taskFailureSchema, type ResultLine, type TaskFailure } from "./rest.ts";
+import { taskFailureSchema, type TaskFailure } from "./rest/failures.ts";
+import { resultLineSchema, type ResultLine } from "./rest/results.ts";
 import { packSchema, wholeNumbers } from "./pack-schema.ts";
 import { PackWriter } from "./pack-writer.ts";
 

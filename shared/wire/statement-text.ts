@@ -1,4 +1,4 @@
-import type { JobInfo } from "./rest.ts";
+import type { JobInfo } from "./rest/jobs.ts";
 
 /**
  * A job's statement as a sentence (SPEC.md [VERIFY-11]); undefined while no result of a volunteer was accepted or withdrawn.

@@ -1,7 +1,7 @@
 import { decodeValue, encodeValue } from "../../shared/wire/codec.ts";
 import type { JobId, TaskIndex } from "../../shared/ids.ts";
 import type { ClientMessage } from "../../shared/wire/protocol.ts";
-import { hasEnded } from "../../shared/wire/rest.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
 import { readTaskPack } from "../../shared/wire/task-pack.ts";
 import type { JobRow, ResultRow, Store } from "../../server/store/store.ts";
 import { kernels, truth } from "./kernels.ts";

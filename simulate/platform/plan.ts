@@ -1,4 +1,4 @@
-import type { Verify } from "../../shared/wire/rest.ts";
+import type { Verify } from "../../shared/wire/rest/verification.ts";
 import { kernelNames, type KernelName } from "./kernels.ts";
 import type { Conduct } from "./sandboxes.ts";
 

@@ -7,7 +7,9 @@ import { packedResults } from "../../server/http/result-items.ts";
 import { PlatformError } from "../../shared/errors.ts";
 import { jobIdSchema, type JobId, type Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import { createJobSchema, hasEnded, type JobInfo } from "../../shared/wire/rest.ts";
+import { createJobSchema } from "../../shared/wire/rest/job-options.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { readTaskPack } from "../../shared/wire/task-pack.ts";
 import type { ServerReply, SimulatedRequest } from "./requests.ts";
 

@@ -1,6 +1,6 @@
 import type { TransportHandlers } from "../../shared/client/ports.ts";
 import { PlatformError } from "../../shared/errors.ts";
-import { hasEnded } from "../../shared/wire/rest.ts";
+import { hasEnded } from "../../shared/wire/rest/job-state.ts";
 import { calm, Network, type Host } from "./network.ts";
 import { CrashError, Disk } from "./faulty-database.ts";
 import { Ledger, must } from "./ledger.ts";

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createAccess, type AccessOptions } from "../../server/access/access.ts";
 import { hashSecret } from "../../server/access/secret.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
-import { roles } from "../../shared/wire/rest.ts";
+import { roles } from "../../shared/wire/rest/tokens.ts";
 
 async function start(options: AccessOptions = {}) {
   const store = await openMemoryStore();

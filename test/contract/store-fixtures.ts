@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { BlobName } from "../../shared/data-reference.ts";
 import type { JobId, Sha256 } from "../../shared/ids.ts";
-import type { Statement, TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { Statement } from "../../shared/wire/rest/verification.ts";
 import type { NewJob, NewOutcome, NewOutput, NewTask, Store } from "../../server/store/store.ts";
 
 /** The `n`th job id. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JobRow, Store } from "../../server/store/store.ts";
 import type { JobId } from "../../shared/ids.ts";
-import type { JobSort } from "../../shared/wire/rest.ts";
+import type { JobSort } from "../../shared/wire/rest/job-list.ts";
 import {
   blob,
   done,

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { seededRandom } from "../../shared/random.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import type { JobState } from "../../shared/wire/rest.ts";
+import type { JobState } from "../../shared/wire/rest/job-state.ts";
 import type { ProvisionalResult, Store } from "../../server/store/store.ts";
 import { done, failed, inputOf, jobId, newJob, output, task } from "./store-fixtures.ts";
 

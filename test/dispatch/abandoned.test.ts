@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { onceKeyPrefix } from "../../shared/wire/rest.ts";
+import { onceKeyPrefix } from "../../shared/wire/rest/job-options.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 
 const dayMs = 24 * 3600 * 1000;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { joinCapacities } from "../../server/dispatch/capacity.ts";
 import { joinClients } from "../../server/dispatch/other-clients.ts";
-import type { Capacity, ClientInfo } from "../../shared/wire/rest.ts";
+import type { Capacity } from "../../shared/wire/rest/capacity.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
 
 const client = (id: string, given: Partial<ClientInfo>): ClientInfo => ({
   id,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Browser } from "puppeteer";
-import type { ResultLine } from "../../shared/wire/rest.ts";
+import type { ResultLine } from "../../shared/wire/rest/results.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { expectAllOnce, readClients, readJob, readResults, squares, submitJob } from "../support/jobs.ts";
 import {

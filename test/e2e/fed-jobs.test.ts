@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import {
   expectAllOnce,
   readJob,

@@ -4,7 +4,7 @@ import { freePort } from "../../bench/harness/services/ports.ts";
 import { connect } from "../../customer/index.ts";
 import { Connection } from "../../server/store/postgres/connection.ts";
 import { migrate, schemaVersion } from "../../server/store/postgres/schema.ts";
-import type { CreatedToken } from "../../shared/wire/rest.ts";
+import type { CreatedToken } from "../../shared/wire/rest/tokens.ts";
 import { readClients, readJob, readResults, request, submitJob } from "../support/jobs.ts";
 import { hasPostgres, Postgres, whyNoPostgres } from "../support/postgres.ts";
 import {

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { FollowedProvisional, JobInfo, PrecacheProgress, ServerStatus } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { PrecacheProgress } from "../../shared/wire/rest/precache.ts";
+import type { FollowedProvisional } from "../../shared/wire/rest/results.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import {
   expectAllOnce,

@@ -12,7 +12,9 @@ import {
   send,
   submitJob,
 } from "../support/jobs.ts";
-import type { Capacity, ClientInfo, ServerStatus, Snapshot } from "../../shared/wire/rest.ts";
+import type { Capacity } from "../../shared/wire/rest/capacity.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
+import type { ServerStatus, Snapshot } from "../../shared/wire/rest/status.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { startBalancer } from "../support/balancer.ts";

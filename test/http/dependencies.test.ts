@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { GroupInput } from "../../shared/wire/group-input.ts";
-import type { CancelledGroup, JobInfo } from "../../shared/wire/rest.ts";
+import type { CancelledGroup, JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
 

@@ -4,13 +4,10 @@ import { rangeOfEnd } from "../../server/dispatch/estimate.ts";
 import { routeNames } from "../../server/access/rules.ts";
 import { audited } from "../../server/access/audited.ts";
 import { failurePattern } from "../../shared/wire/failure-pattern.ts";
-import type {
-  AuditEntry,
-  FailureGroups,
-  JobCostInfo,
-  PublicStatus,
-  TaskInfo,
-} from "../../shared/wire/rest.ts";
+import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
+import type { FailureGroups } from "../../shared/wire/rest/failures.ts";
+import type { PublicStatus } from "../../shared/wire/rest/public-status.ts";
+import type { JobCostInfo, TaskInfo } from "../../shared/wire/rest/tasks.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, lines, refusal } from "../support/rest.ts";

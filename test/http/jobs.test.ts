@@ -5,7 +5,7 @@ import { DataReference } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import { servedJsonElements } from "../../shared/wire/json-text.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { startHttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, msgpack, ndjson, refusal, sha256 } from "../support/rest.ts";
 

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../shared/limits.ts";
-import type { PrecacheProgress } from "../../shared/wire/rest.ts";
+import type { PrecacheProgress } from "../../shared/wire/rest/precache.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { json, refusal, sha256 } from "../support/rest.ts";

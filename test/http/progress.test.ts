@@ -1,6 +1,6 @@
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
-import type { JobProgress } from "../../shared/wire/rest.ts";
+import type { JobProgress } from "../../shared/wire/rest/jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, ndjson, refusal } from "../support/rest.ts";

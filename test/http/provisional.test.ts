@@ -1,13 +1,13 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import {
   followedProvisionalSchema,
   provisionalLineSchema,
   type FollowedProvisional,
-  type JobInfo,
   type ProvisionalLine,
-} from "../../shared/wire/rest.ts";
+} from "../../shared/wire/rest/results.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, refusal } from "../support/rest.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { JobInfo, UsageInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, ndjson, refusal, sha256 } from "../support/rest.ts";

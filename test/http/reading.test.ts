@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { DataReference } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, json, kernel, lines, ndjson, refusal, sha256 } from "../support/rest.ts";

@@ -5,7 +5,7 @@ import { Agent, get, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { decodeValue, encodeValue } from "../../shared/wire/codec.ts";
 import { valueFromJson } from "../../shared/wire/value-json.ts";
-import type { ResultLine } from "../../shared/wire/rest.ts";
+import type { ResultLine } from "../../shared/wire/rest/results.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { sameValue } from "../support/value-rows.ts";

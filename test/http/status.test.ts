@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { describe, expect, test, vi } from "vitest";
-import type { ClientInfo, JobInfo } from "../../shared/wire/rest.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { startHttpServer, type HttpServer } from "../support/http-server.ts";
 import { createJob, refusal } from "../support/rest.ts";

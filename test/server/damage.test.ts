@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { databaseName } from "../../server/store/sqlite/open.ts";
-import type { ServerStatus } from "../../shared/wire/rest.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import { expectAllOnce, readJob, readResults, request, squares, submitJob } from "../support/jobs.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { connect } from "../../customer/index.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { ServerStatus } from "../../shared/wire/rest.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import { expectAllOnce, readJob, request, submitJob } from "../support/jobs.ts";
 import { startClientProcess, startServerProcess, temporaryDirectory, until } from "../support/processes.ts";
 

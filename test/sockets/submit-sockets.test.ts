@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { limits } from "../../shared/limits.ts";
-import { submitSubprotocol } from "../../shared/wire/rest.ts";
+import { submitSubprotocol } from "../../shared/wire/rest/submission.ts";
 import { TaskPacker } from "../../shared/wire/task-pack.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";

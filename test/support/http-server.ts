@@ -18,7 +18,7 @@ import { defaultServerOptions, quotasOf, type ServerOptions } from "../../server
 import { Upkeep } from "../../server/upkeep/upkeep.ts";
 import { openMemoryStore } from "../../server/store/sqlite/open.ts";
 import type { Store } from "../../server/store/store.ts";
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 import { TestClient } from "./test-client.ts";
 
 interface HttpServerSettings extends Partial<ServerOptions> {

@@ -1,5 +1,7 @@
 import { expect } from "vitest";
-import type { ClientInfo, JobInfo, ResultLine } from "../../shared/wire/rest.ts";
+import type { ClientInfo } from "../../shared/wire/rest/clients.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { ResultLine } from "../../shared/wire/rest/results.ts";
 
 interface Address {
   readonly url: string;

@@ -2,7 +2,8 @@ import { decode } from "@msgpack/msgpack";
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { ErrorCode } from "../../shared/errors.ts";
-import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { ResultLine } from "../../shared/wire/rest/results.ts";
 import type { HttpServer } from "./http-server.ts";
 
 export const json = (value: unknown): RequestInit => ({

@@ -9,7 +9,7 @@ import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts
 import { sha256Hex } from "../../shared/hash.ts";
 import { makeClientId, makeJobId, type ClientId, type JobId, type TaskIndex } from "../../shared/ids.ts";
 import type { FailureKind, LeasedTask, ServerMessage, TaskOutcome } from "../../shared/wire/protocol.ts";
-import type { JobOptions } from "../../shared/wire/rest.ts";
+import type { JobOptions } from "../../shared/wire/rest/job-options.ts";
 import { Dispatcher } from "../../server/dispatch/dispatcher.ts";
 import { openSqliteStore } from "../../server/store/sqlite/open.ts";
 import type { JobRow, Store } from "../../server/store/store.ts";

@@ -13,7 +13,7 @@ import { restore } from "../../server/upkeep/restore.ts";
 import { Upkeep } from "../../server/upkeep/upkeep.ts";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { Sha256 } from "../../shared/ids.ts";
-import type { BackupProgress } from "../../shared/wire/rest.ts";
+import type { BackupProgress } from "../../shared/wire/rest/upkeep.ts";
 import {
   done,
   inputOf,

@@ -3,7 +3,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { connect } from "../../customer/index.ts";
-import type { CreatedToken } from "../../shared/wire/rest.ts";
+import type { CreatedToken } from "../../shared/wire/rest/tokens.ts";
 import {
   expectAllOnce,
   readJob,

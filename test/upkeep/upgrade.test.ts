@@ -1,7 +1,8 @@
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { JobInfo, ResultLine } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { ResultLine } from "../../shared/wire/rest/results.ts";
 import { readJob, readResults, request, send, submitJob } from "../support/jobs.ts";
 import {
   run,

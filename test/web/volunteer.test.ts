@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { CountingProxy } from "../../bench/runs/support/counting-proxy.ts";
 import { connect, type DataReference, type KernelContext } from "../../customer/index.ts";
 import { createSigningKey } from "../../signing/keys.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { labHost, launchBrowser } from "../support/browser.ts";
 import { quickest } from "../support/quickest.ts";
 import { Link, links } from "../support/link/link.ts";

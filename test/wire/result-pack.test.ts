@@ -9,7 +9,7 @@ import {
   type JobLine,
   type PackableResult,
 } from "../../shared/wire/result-pack.ts";
-import type { TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
 
 const blob = { sha256: "a".repeat(64), size: 300_000 } as BlobName;
 const failure: TaskFailure = { index: 3, kind: "error", message: "as asked", stack: "at x", attempts: 5 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Statement, Verify } from "../../shared/wire/rest.ts";
+import type { Statement, Verify } from "../../shared/wire/rest/verification.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 
 function say(statement: Partial<Statement>, verify: Verify = "audit"): string | undefined {

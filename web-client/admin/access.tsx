@@ -1,6 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { AuditEntry, BanInfo, CreatedToken, Role, TokenInfo } from "../../shared/wire/rest.ts";
+import type { AuditEntry } from "../../shared/wire/rest/audit.ts";
+import type { BanInfo } from "../../shared/wire/rest/clients.ts";
+import type { CreatedToken, Role, TokenInfo } from "../../shared/wire/rest/tokens.ts";
 import { formatCount } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";

@@ -1,5 +1,5 @@
 import { PlatformError } from "../../shared/errors.ts";
-import type { Role } from "../../shared/wire/rest.ts";
+import type { Role } from "../../shared/wire/rest/tokens.ts";
 
 export interface SignedIn {
   readonly role: Role | null;

@@ -2,11 +2,11 @@ import { signal } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
 import {
   clientCountHeader,
-  nextCursorHeader,
   type ClientInfo,
   type ClientQuery,
   type clientVerbs,
-} from "../../shared/wire/rest.ts";
+} from "../../shared/wire/rest/clients.ts";
+import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { request, requestWhole } from "./api.ts";
 import { notice } from "./state.ts";
 

@@ -5,8 +5,8 @@ import {
   clientStates,
   type ClientInfo,
   type ClientQuery,
-  type JobInfo,
-} from "../../shared/wire/rest.ts";
+} from "../../shared/wire/rest/clients.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import type { Why } from "../../shared/wire/why.ts";
 import { formatCount, formatDuration, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";

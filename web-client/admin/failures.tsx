@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
-import type { JobInfo, TaskFailure } from "../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../shared/wire/rest/failures.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { shownText } from "../ui/shown-name.ts";
 

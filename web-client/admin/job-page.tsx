@@ -1,5 +1,7 @@
 import type { JSX } from "preact";
-import type { FailureGroup, FailureGroups, JobCostInfo, JobInfo } from "../../shared/wire/rest.ts";
+import type { FailureGroup, FailureGroups } from "../../shared/wire/rest/failures.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import type { JobCostInfo } from "../../shared/wire/rest/tasks.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 import { formatBytes, formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";

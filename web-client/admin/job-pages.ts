@@ -1,6 +1,7 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
-import { nextCursorHeader, type JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
+import { nextCursorHeader } from "../../shared/wire/rest/pages.ts";
 import { requestWhole } from "./api.ts";
 import { go, place } from "./navigation.ts";
 import { nothingAsked, type JobQuestion } from "./place.ts";

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { statementText } from "../../shared/wire/statement-text.ts";
 import { formatCount, formatDuration, formatRate, formatShare, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";

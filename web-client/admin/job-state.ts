@@ -1,4 +1,4 @@
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { plural } from "../ui/format.ts";
 
 interface JobStateLabel {

@@ -1,6 +1,6 @@
 import { untracked, useSignalEffect } from "@preact/signals";
 import type { JSX } from "preact";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { formatCount, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { DangerButton } from "./confirm.tsx";

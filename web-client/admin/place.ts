@@ -1,4 +1,4 @@
-import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest.ts";
+import { jobListStates, jobSorts, type JobListState, type JobSort } from "../../shared/wire/rest/job-list.ts";
 
 /** The jobs that the person asked for. */
 export interface JobQuestion {

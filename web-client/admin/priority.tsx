@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { limits } from "../../shared/limits.ts";
-import type { JobInfo } from "../../shared/wire/rest.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { shownName } from "../ui/shown-name.ts";
 import { act } from "./state.ts";
 

@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import type { Attachment, JobInfo } from "../../shared/wire/rest.ts";
+import type { Attachment } from "../../shared/wire/rest/attachments.ts";
+import type { JobInfo } from "../../shared/wire/rest/jobs.ts";
 import { formatBytes, formatCount } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { CopyButton } from "./copy-button.tsx";

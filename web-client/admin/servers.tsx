@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { ServerInfo } from "../../shared/wire/rest.ts";
+import type { ServerInfo } from "../../shared/wire/rest/status.ts";
 import { formatCount, formatRate, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { PlatformError } from "../../shared/errors.ts";
-import type { Snapshot } from "../../shared/wire/rest.ts";
+import type { Snapshot } from "../../shared/wire/rest/status.ts";
 import { request, type SignedIn } from "./api.ts";
 
 /** Figures are old after this long without a push: the server sends at least one every 2 s. */

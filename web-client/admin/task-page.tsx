@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { TaskInfo } from "../../shared/wire/rest.ts";
+import type { TaskInfo } from "../../shared/wire/rest/tasks.ts";
 import { formatBytes, formatCount, formatShare, plural } from "../ui/format.ts";
 import { shownName, shownText } from "../ui/shown-name.ts";
 import { shortTime } from "./job-page.tsx";

@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from "preact";
-import type { ServerStatus } from "../../shared/wire/rest.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from "../ui/format.ts";
 
 /** The server's main figures. */

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { UsageInfo } from "../../shared/wire/rest.ts";
+import type { UsageInfo } from "../../shared/wire/rest/usage.ts";
 import { formatBytes, formatCount, plural } from "../ui/format.ts";
 import { shownName } from "../ui/shown-name.ts";
 

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import type { CreatedToken, ServerStatus } from "../../shared/wire/rest.ts";
+import type { ServerStatus } from "../../shared/wire/rest/status.ts";
+import type { CreatedToken } from "../../shared/wire/rest/tokens.ts";
 import { ClientProgram } from "./client-program.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { QrCode } from "../ui/qr-code.tsx";

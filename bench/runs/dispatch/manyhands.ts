@@ -1,7 +1,7 @@
 /** `node manyhands.ts [--client node|chromium] [--verify off|audit] [--slots 2] [--tasks 20000]` */
 import { parseArgs } from "node:util";
 import { connectTo, startClient, startServer, type ClientKind } from "../support/platform.ts";
-import type { Verify } from "../../../shared/wire/rest.ts";
+import type { Verify } from "../../../shared/wire/rest/verification.ts";
 import { measureDispatch } from "./measure.ts";
 
 const { values } = parseArgs({

@@ -1,5 +1,5 @@
 import type { Why } from "../../../shared/wire/why.ts";
-import { hasEnded } from "../../../shared/wire/rest.ts";
+import { hasEnded } from "../../../shared/wire/rest/job-state.ts";
 import { isBarred, isHandedOut, lacksData, spareCredit } from "../../scheduler/leases.ts";
 import { suits } from "../../scheduler/requirements.ts";
 import type { Client, Job, State, Task } from "../../scheduler/state.ts";

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { recordLimits } from "../../../shared/limits.ts";
-import { attachmentNameSchema, attachmentTypes } from "../../../shared/wire/rest.ts";
+import { attachmentNameSchema, attachmentTypes } from "../../../shared/wire/rest/attachments.ts";
 import { check, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { jobOf } from "../ownership.ts";

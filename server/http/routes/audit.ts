@@ -1,5 +1,6 @@
 import { recordLimits } from "../../../shared/limits.ts";
-import { auditQuerySchema, nextCursorHeader, type AuditEntry } from "../../../shared/wire/rest.ts";
+import { auditQuerySchema, type AuditEntry } from "../../../shared/wire/rest/audit.ts";
+import { nextCursorHeader } from "../../../shared/wire/rest/pages.ts";
 import { check } from "../body.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { query, reply } from "../reply.ts";

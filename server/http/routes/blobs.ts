@@ -6,7 +6,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import { limits } from "../../../shared/limits.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
-import { ownBlobHeader } from "../../../shared/wire/rest.ts";
+import { ownBlobHeader } from "../../../shared/wire/rest/blobs.ts";
 import { EndedEarly } from "../../blobs/each-chunk.ts";
 import { UploadConflict, type UploadStretch } from "../../blobs/blob-store.ts";
 import type { BlobOwner } from "../../store/store.ts";

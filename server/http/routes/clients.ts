@@ -6,8 +6,8 @@ import {
   clientActionSchema,
   clientCountHeader,
   clientQuerySchema,
-  nextCursorHeader,
-} from "../../../shared/wire/rest.ts";
+} from "../../../shared/wire/rest/clients.ts";
+import { nextCursorHeader } from "../../../shared/wire/rest/pages.ts";
 import { pageOfClients } from "../../client-pages.ts";
 import { check, parseBody, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";

@@ -3,15 +3,11 @@ import type { JobId } from "../../../shared/ids.ts";
 import { isSignedBy } from "../../../signing/keys.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import {
-  createJobSchema,
-  groupSchema,
-  jobQuerySchema,
-  nextCursorHeader,
-  prioritySchema,
-  setVerifySchema,
-  type JobInfo,
-} from "../../../shared/wire/rest.ts";
+import { jobQuerySchema } from "../../../shared/wire/rest/job-list.ts";
+import { createJobSchema, groupSchema, prioritySchema } from "../../../shared/wire/rest/job-options.ts";
+import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
+import { nextCursorHeader } from "../../../shared/wire/rest/pages.ts";
+import { setVerifySchema } from "../../../shared/wire/rest/verification.ts";
 import type { Principal } from "../../access/principal.ts";
 import { authorisePriority, maySee } from "../../access/rules.ts";
 import { check, parseBody } from "../body.ts";

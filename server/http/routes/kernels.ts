@@ -6,7 +6,7 @@ import { hints } from "../../../shared/hints.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
 import { pythonProgramSchema } from "../../../shared/wire/python-program.ts";
-import { contentTypes } from "../../../shared/wire/rest.ts";
+import { contentTypes } from "../../../shared/wire/rest/content-types.ts";
 import { bodyType, parseBody, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";

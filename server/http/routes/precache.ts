@@ -2,7 +2,7 @@ import type { BlobName } from "../../../shared/data-reference.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import { precacheItems } from "../../../shared/wire/precache.ts";
-import { precacheSchema } from "../../../shared/wire/rest.ts";
+import { precacheSchema } from "../../../shared/wire/rest/precache.ts";
 import { parseBody } from "../body.ts";
 import type { Blobs, HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";

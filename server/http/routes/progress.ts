@@ -1,4 +1,4 @@
-import { hasEnded } from "../../../shared/wire/rest.ts";
+import { hasEnded } from "../../../shared/wire/rest/job-state.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import type { PushStreams } from "../push-streams.ts";
 import { jobOf } from "../ownership.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import type { JobInfo, PublicStatus } from "../../../shared/wire/rest.ts";
+import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
+import type { PublicStatus } from "../../../shared/wire/rest/public-status.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { publicPage, publicStyle } from "../public-page.ts";
 import { reply } from "../reply.ts";

@@ -2,15 +2,15 @@ import { PlatformError } from "../../../shared/errors.ts";
 import type { JobId } from "../../../shared/ids.ts";
 import { limits, recordLimits } from "../../../shared/limits.ts";
 import { failurePattern } from "../../../shared/wire/failure-pattern.ts";
+import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
+import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
 import {
   requeueJobsSchema,
   requeueSchema,
-  type JobInfo,
   type Requeue,
   type RequeuedJobs,
   type RequeueJobs,
-  type TaskFailure,
-} from "../../../shared/wire/rest.ts";
+} from "../../../shared/wire/rest/requeue.ts";
 import { maySee } from "../../access/rules.ts";
 import { parseBody, parseOptionalBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";

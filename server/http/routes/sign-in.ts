@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../shared/errors.ts";
-import { roles } from "../../../shared/wire/rest.ts";
+import { roles } from "../../../shared/wire/rest/tokens.ts";
 import { parseBody } from "../body.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import { reply } from "../reply.ts";

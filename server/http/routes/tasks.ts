@@ -1,6 +1,7 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import { contentTypes } from "../../../shared/wire/rest.ts";
-import type { JobInfo, Submitted } from "../../../shared/wire/rest.ts";
+import { contentTypes } from "../../../shared/wire/rest/content-types.ts";
+import type { JobInfo } from "../../../shared/wire/rest/jobs.ts";
+import type { Submitted } from "../../../shared/wire/rest/submission.ts";
 import { bodyType, parseJson, readBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { splitLines, splitMessagePack, type Framing } from "../framing.ts";

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import { createTokenSchema, type CreatedToken } from "../../../shared/wire/rest.ts";
+import { createTokenSchema, type CreatedToken } from "../../../shared/wire/rest/tokens.ts";
 import { parseBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";
 import { urlForOthers } from "../../reachable-urls.ts";

@@ -1,5 +1,5 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import { backupSchema, type BackupProgress, type ScrubProgress } from "../../../shared/wire/rest.ts";
+import { backupSchema, type BackupProgress, type ScrubProgress } from "../../../shared/wire/rest/upkeep.ts";
 import { Followed } from "../../upkeep/progress.ts";
 import { parseBody } from "../body.ts";
 import type { Call, HttpParts, Routes } from "../context.ts";

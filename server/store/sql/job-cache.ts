@@ -1,7 +1,10 @@
 import type { JobId } from "../../../shared/ids.ts";
 import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
-import type { JobOptions, JobState, Statement, TaskFailure } from "../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
+import type { JobOptions } from "../../../shared/wire/rest/job-options.ts";
+import type { JobState } from "../../../shared/wire/rest/job-state.ts";
+import type { Statement } from "../../../shared/wire/rest/verification.ts";
 import type { JobRow } from "../store.ts";
 import { readHash } from "./columns.ts";
 import type { Database, SqlValue, Step } from "./database.ts";

@@ -1,7 +1,7 @@
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { TaskIndex } from "../../../shared/ids.ts";
 import type { Payload } from "../../../shared/wire/protocol.ts";
-import type { TaskFailure } from "../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
 import { checksums } from "./checksum.ts";
 import type { Database } from "./database.ts";
 import { encodeRuns } from "./index-runs.ts";

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BlobName } from "../../../shared/data-reference.ts";
 import type { JobId, Sha256, TaskIndex } from "../../../shared/ids.ts";
-import type { Compare, JobSort, TaskFailure, Verify } from "../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
+import type { JobSort } from "../../../shared/wire/rest/job-list.ts";
+import type { Compare, Verify } from "../../../shared/wire/rest/verification.ts";
 import type {
   BlobOwner,
   CheckpointAuthor,

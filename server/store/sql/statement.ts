@@ -1,4 +1,4 @@
-import type { Statement } from "../../../shared/wire/rest.ts";
+import type { Statement } from "../../../shared/wire/rest/verification.ts";
 import type { Checks } from "../store.ts";
 
 /** The statement of a job before any result of a stranger was verified. */

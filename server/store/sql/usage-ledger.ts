@@ -1,5 +1,5 @@
 import { PlatformError } from "../../../shared/errors.ts";
-import { hasEnded } from "../../../shared/wire/rest.ts";
+import { hasEnded } from "../../../shared/wire/rest/job-state.ts";
 import { usedBytes, type Quotas, type Usage } from "../quotas.ts";
 import type { JobRow } from "../store.ts";
 import type { Database, Step } from "./database.ts";

@@ -1,5 +1,5 @@
 import type { TaskIndex } from "../../../shared/ids.ts";
-import type { TaskFailure } from "../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../shared/wire/rest/failures.ts";
 import { readName, readRefs } from "../sql/columns.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { finish } from "../sql/database.ts";

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId } from "../../../../shared/ids.ts";
-import type { Compare, Verify } from "../../../../shared/wire/rest.ts";
+import type { Compare, Verify } from "../../../../shared/wire/rest/verification.ts";
 import type { Checks, JobRow } from "../../store.ts";
 import { withChecks } from "../statement.ts";
 import type { Transaction } from "../transaction.ts";

@@ -1,5 +1,5 @@
 import type { JobId } from "../../../../shared/ids.ts";
-import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest/failures.ts";
 import type { JobRow } from "../../store.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";

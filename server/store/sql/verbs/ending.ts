@@ -1,5 +1,5 @@
 import type { TaskIndex } from "../../../../shared/ids.ts";
-import { hasEnded } from "../../../../shared/wire/rest.ts";
+import { hasEnded } from "../../../../shared/wire/rest/job-state.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";
 import { settleDependents } from "./dependents.ts";

@@ -1,5 +1,5 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest/failures.ts";
 import { describeDamage, examine, type Checksums, type Damage } from "../checksum.ts";
 import { outcomeHead } from "../outcome-packs.ts";
 import type { Transaction } from "../transaction.ts";

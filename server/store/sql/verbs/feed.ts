@@ -1,6 +1,6 @@
 import type { JobId } from "../../../../shared/ids.ts";
 import { limits } from "../../../../shared/limits.ts";
-import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest/failures.ts";
 import type { JobRow, NewTask, ResultRow } from "../../store.ts";
 import { withBlob } from "../columns.ts";
 import type { CachedJob } from "../job-cache.ts";

@@ -1,5 +1,5 @@
 import { PlatformError } from "../../../../shared/errors.ts";
-import type { JobSort } from "../../../../shared/wire/rest.ts";
+import type { JobSort } from "../../../../shared/wire/rest/job-list.ts";
 import type { JobFilter, JobPage, JobRow, JobTotals } from "../../store.ts";
 import type { JobOrder } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../../shared/errors.ts";
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest/failures.ts";
 import type { JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import type { Transaction } from "../transaction.ts";

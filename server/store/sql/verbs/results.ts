@@ -1,6 +1,6 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
 import { unreadableOutput } from "../../../../shared/wire/task.ts";
-import type { TaskFailure } from "../../../../shared/wire/rest.ts";
+import type { TaskFailure } from "../../../../shared/wire/rest/failures.ts";
 import type { ResultRow } from "../../store.ts";
 import { damagedError, describeDamage, examine, type Checksums, type Damage } from "../checksum.ts";
 import { decodeRuns } from "../index-runs.ts";

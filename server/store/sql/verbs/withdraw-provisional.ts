@@ -1,5 +1,5 @@
 import type { JobId, TaskIndex } from "../../../../shared/ids.ts";
-import type { Statement } from "../../../../shared/wire/rest.ts";
+import type { Statement } from "../../../../shared/wire/rest/verification.ts";
 import type { Checks, JobRow } from "../../store.ts";
 import type { CachedJob } from "../job-cache.ts";
 import { withChecks } from "../statement.ts";

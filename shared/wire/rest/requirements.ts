@@ -1,0 +1,14 @@
+import * as v from "valibot";
+import { limits } from "../../limits.ts";
+import { integer } from "./fields.ts";
+
+/** Demands on the clients that may run a job. */
+export const requirementsSchema = v.strictObject({
+  kind: v.optional(v.picklist(["browser", "node"])),
+  /** Memory in MB that a slot of the client must have. */
+  memoryMb: v.optional(integer(0, limits.maxMemoryMb)),
+  webgpu: v.optional(v.boolean()),
+  /** Only clients that joined with a client token, no volunteers. */
+  trusted: v.optional(v.boolean()),
+});
+export type Requirements = v.InferOutput<typeof requirementsSchema>;
