@@ -3,7 +3,7 @@ import { decode, decodeMulti, encode } from "@msgpack/msgpack";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { routeNames, type RouteName } from "../../server/access/rules.ts";
-import { openApiDocument } from "../../server/http/openapi.ts";
+import { openApiDocument } from "../../server/http/openapi/document.ts";
 import { encodeValue } from "../../shared/wire/codec.ts";
 import { contentTypes } from "../../shared/wire/rest/content-types.ts";
 import type { JobInfo } from "../../shared/wire/rest/jobs.ts";

@@ -2,7 +2,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { version } from "../../../shared/version.ts";
 import type { HttpParts, Routes } from "../context.ts";
 import type { Metrics } from "../metrics.ts";
-import { openApiDocument } from "../openapi.ts";
+import { openApiDocument } from "../openapi/document.ts";
 import { serverSentEvents, type PushStreams } from "../push-streams.ts";
 import { afterOf, query, reply, serversOf } from "../reply.ts";
 import { SharedSnapshots } from "../shared-snapshots.ts";

@@ -1,12 +1,13 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import { jobIdSchema, sha256Schema, taskIndexSchema } from "../../shared/ids.ts";
-import { attachmentNameSchema } from "../../shared/wire/rest/attachments.ts";
-import { groupSchema } from "../../shared/wire/rest/job-options.ts";
-import { version } from "../../shared/version.ts";
-import { routeNames, rules, type RouteName } from "../access/rules.ts";
-import { operations, type Content, type Operation } from "./openapi-operations.ts";
-import { sent, taken } from "./openapi-schemas.ts";
+import { jobIdSchema, sha256Schema, taskIndexSchema } from "../../../shared/ids.ts";
+import { attachmentNameSchema } from "../../../shared/wire/rest/attachments.ts";
+import { groupSchema } from "../../../shared/wire/rest/job-options.ts";
+import { version } from "../../../shared/version.ts";
+import { routeNames, rules, type RouteName } from "../../access/rules.ts";
+import type { Content, Operation } from "./operation.ts";
+import { operations } from "./operations.ts";
+import { sent, taken } from "./schemas.ts";
 
 const parameters: Record<string, v.GenericSchema> = {
   "/api/jobs/{id}": jobIdSchema,

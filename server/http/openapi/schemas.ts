@@ -1,37 +1,37 @@
 import * as v from "valibot";
-import { blobNameSchema } from "../../shared/data-reference.ts";
-import { errorCodes } from "../../shared/errors.ts";
-import { attachmentSchema } from "../../shared/wire/rest/attachments.ts";
-import { auditEntrySchema } from "../../shared/wire/rest/audit.ts";
-import { capacitySchema } from "../../shared/wire/rest/capacity.ts";
+import { blobNameSchema } from "../../../shared/data-reference.ts";
+import { errorCodes } from "../../../shared/errors.ts";
+import { attachmentSchema } from "../../../shared/wire/rest/attachments.ts";
+import { auditEntrySchema } from "../../../shared/wire/rest/audit.ts";
+import { capacitySchema } from "../../../shared/wire/rest/capacity.ts";
 import {
   banInfoSchema,
   clientActionSchema,
   clientInfoSchema,
   clientsActedSchema,
-} from "../../shared/wire/rest/clients.ts";
-import { failureGroupsSchema } from "../../shared/wire/rest/failures.ts";
-import { createJobSchema, prioritySchema } from "../../shared/wire/rest/job-options.ts";
-import { cancelledGroupSchema, jobProgressSchema, jobSchema } from "../../shared/wire/rest/jobs.ts";
-import { precacheProgressSchema, precacheSchema } from "../../shared/wire/rest/precache.ts";
-import { publicStatusSchema } from "../../shared/wire/rest/public-status.ts";
-import { requeuedJobsSchema, requeueJobsSchema, requeueSchema } from "../../shared/wire/rest/requeue.ts";
-import { followedProvisionalSchema, resultLineSchema } from "../../shared/wire/rest/results.ts";
-import { snapshotSchema, statusSchema } from "../../shared/wire/rest/status.ts";
-import { submittedSchema, taskItemSchema, taskLineSchema } from "../../shared/wire/rest/submission.ts";
-import { jobCostSchema, taskInfoSchema } from "../../shared/wire/rest/tasks.ts";
-import { createdTokenSchema, createTokenSchema, tokenInfoSchema } from "../../shared/wire/rest/tokens.ts";
-import { backupProgressSchema, backupSchema, scrubProgressSchema } from "../../shared/wire/rest/upkeep.ts";
-import { usageSchema } from "../../shared/wire/rest/usage.ts";
-import { setVerifySchema } from "../../shared/wire/rest/verification.ts";
-import { attemptsSchema } from "../../shared/wire/attempts.ts";
-import { historySchema } from "../../shared/wire/history.ts";
-import { whySchema } from "../../shared/wire/why.ts";
-import { resultFrameSchema } from "../../shared/wire/result-pack.ts";
-import { taskPackSchema } from "../../shared/wire/task-pack.ts";
-import { banSchema } from "./routes/clients.ts";
-import { postKernelSchema, pythonKernelInfoSchema, pythonKernelSchema } from "./routes/kernels.ts";
-import { signedInSchema, signInSchema } from "./routes/sign-in.ts";
+} from "../../../shared/wire/rest/clients.ts";
+import { failureGroupsSchema } from "../../../shared/wire/rest/failures.ts";
+import { createJobSchema, prioritySchema } from "../../../shared/wire/rest/job-options.ts";
+import { cancelledGroupSchema, jobProgressSchema, jobSchema } from "../../../shared/wire/rest/jobs.ts";
+import { precacheProgressSchema, precacheSchema } from "../../../shared/wire/rest/precache.ts";
+import { publicStatusSchema } from "../../../shared/wire/rest/public-status.ts";
+import { requeuedJobsSchema, requeueJobsSchema, requeueSchema } from "../../../shared/wire/rest/requeue.ts";
+import { followedProvisionalSchema, resultLineSchema } from "../../../shared/wire/rest/results.ts";
+import { snapshotSchema, statusSchema } from "../../../shared/wire/rest/status.ts";
+import { submittedSchema, taskItemSchema, taskLineSchema } from "../../../shared/wire/rest/submission.ts";
+import { jobCostSchema, taskInfoSchema } from "../../../shared/wire/rest/tasks.ts";
+import { createdTokenSchema, createTokenSchema, tokenInfoSchema } from "../../../shared/wire/rest/tokens.ts";
+import { backupProgressSchema, backupSchema, scrubProgressSchema } from "../../../shared/wire/rest/upkeep.ts";
+import { usageSchema } from "../../../shared/wire/rest/usage.ts";
+import { setVerifySchema } from "../../../shared/wire/rest/verification.ts";
+import { attemptsSchema } from "../../../shared/wire/attempts.ts";
+import { historySchema } from "../../../shared/wire/history.ts";
+import { whySchema } from "../../../shared/wire/why.ts";
+import { resultFrameSchema } from "../../../shared/wire/result-pack.ts";
+import { taskPackSchema } from "../../../shared/wire/task-pack.ts";
+import { banSchema } from "../routes/clients.ts";
+import { postKernelSchema, pythonKernelInfoSchema, pythonKernelSchema } from "../routes/kernels.ts";
+import { signedInSchema, signInSchema } from "../routes/sign-in.ts";
 
 /** Named schemas of the document for the server's replies. */
 export const sent = {

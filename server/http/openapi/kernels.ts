@@ -1,0 +1,35 @@
+import type { RouteName } from "../../access/rules.ts";
+import { done, either, made, ok, type Operation } from "./operation.ts";
+
+export const kernelOperations = {
+  "POST /api/kernels": {
+    id: "postKernel",
+    summary: "Store a kernel: an ES module whose default export is the function",
+    body: { "text/javascript": "text", "application/javascript": "text", ...either("PostKernel") },
+    replies: made("BlobName"),
+  },
+  "POST /api/kernels/python": {
+    id: "postPythonKernel",
+    summary: "Make and store the kernel of a function in Python",
+    description:
+      "Needs Pyodide (`npm install pyodide`) on the server. Each task of a job with the kernel names the blobs in `refs` beside those of its input; they are the caller's from then on.",
+    body: either("PythonProgram"),
+    replies: made("PythonKernel"),
+  },
+  "GET /api/kernels": {
+    id: "listKernels",
+    summary: "The caller's kernels; an admin's: all",
+    replies: ok("BlobName", true),
+  },
+  "GET /api/kernels/{sha256}": {
+    id: "getKernel",
+    summary: "Source of a kernel",
+    replies: { 200: { description: "The module.", content: { "text/javascript": "text" } } },
+  },
+  "DELETE /api/kernels/{sha256}": {
+    id: "deleteKernel",
+    summary: "Give up a kernel that no job of the caller uses",
+    description: "It goes when no other customer has it. An admin's: from every customer.",
+    replies: done,
+  },
+} satisfies Partial<Record<RouteName, Operation>>;
