@@ -1,5 +1,5 @@
 import type { PlantedFault } from "./fault.ts";
-import { heldOutputs, session, client, servers, bits, memory, signing } from "./tests.ts";
+import { heldOutputs, session, share, client, servers, bits, memory, signing } from "./tests.ts";
 
 /** Faults of the clients. */
 export const clientsFaults: readonly PlantedFault[] = [
@@ -16,6 +16,13 @@ export const clientsFaults: readonly PlantedFault[] = [
     find: "if (entry && entry.staleAcknowledgements > 0) {",
     replace: "if (entry && entry.staleAcknowledgements > 99) {",
     tests: session,
+  },
+  {
+    name: "the first tasks of a slot are computed without a rest",
+    file: "shared/client/session/slots.ts",
+    find: "ranSince - slot.restUntil <= lateRestMs ? slot.restUntil : ranSince",
+    replace: "Math.max(slot.restUntil, ranSince - lateRestMs)",
+    tests: share,
   },
   {
     name: "results are not kept when the connection breaks",

@@ -28,6 +28,7 @@ export const session = [
   "test/client/session/modes.test.ts",
   "test/client/session/tasks.test.ts",
 ];
+export const share = ["test/client/session/share.test.ts"];
 export const client = [
   "test/client/client.test.ts",
   "test/client/outbox-keeper.test.ts",

@@ -16,8 +16,10 @@ import { releaseQueued } from "./tasks.ts";
 
 /** A slot keeps its job until another job's task has waited this long: another kernel costs a new sandbox. */
 const switchAfterMs = 2000;
-/** A timer that was late by up to this is made up for by a shorter rest. */
+/** A slot that goes on this much after its rest was only late, and its next rest is shorter; any later, and it had nothing to compute. */
 const lateRestMs = 2000;
+/** The end of the rest of a slot that has not rested yet. */
+const neverRested = -Infinity;
 
 export function changeSlots(state: SessionState, slots: number): void {
   state.slotsChosen = Math.max(0, Math.min(limits.slotsPerClient, Math.floor(slots)));
@@ -29,7 +31,7 @@ export function changeSlots(state: SessionState, slots: number): void {
         retiring: false,
         sandbox: undefined,
         work: idle,
-        restUntil: 0,
+        restUntil: neverRested,
         failures: 0,
       });
   for (const slot of state.slots.values()) {
@@ -40,8 +42,10 @@ export function changeSlots(state: SessionState, slots: number): void {
 
 /** Changes the share of the time in which slots compute (SPEC.md [VOLUNTEER-3]); rests of the earlier share end. */
 export function changeShare(state: SessionState, share: number): void {
-  state.share = Math.max(0.01, Math.min(1, share));
-  for (const slot of state.slots.values()) slot.restUntil = 0;
+  const changed = Math.max(0.01, Math.min(1, share));
+  if (changed === state.share) return;
+  state.share = changed;
+  for (const slot of state.slots.values()) slot.restUntil = neverRested;
 }
 
 /** When an idle slot computes again, or asks for its next task; Infinity for one that does not rest. */
@@ -54,7 +58,8 @@ function noteBusy(state: SessionState, slot: Slot, { ranSince }: Bundle): void {
   if (ranSince === undefined) return;
   const busyMs = state.now - ranSince;
   state.busyMs += busyMs;
-  slot.restUntil = Math.max(slot.restUntil, ranSince - lateRestMs) + busyMs / state.share;
+  const dueAt = ranSince - slot.restUntil <= lateRestMs ? slot.restUntil : ranSince;
+  slot.restUntil = dueAt + busyMs / state.share;
 }
 
 /** An idle slot waits for a task with its sandbox warm; a retiring slot goes. */
