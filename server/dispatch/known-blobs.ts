@@ -7,7 +7,7 @@ import type { ClientUploads } from "./client-uploads.ts";
 /** The hash of a data reference in an encoded value: text of 64 characters. */
 const reference = /\xd9@([0-9a-f]{64})/g;
 
-const remembered = 50_000;
+const remembered = 10_000;
 /** Far less than the time that an unused blob is kept. */
 const rememberMs = 10 * 60 * 1000;
 

@@ -58,8 +58,8 @@ export class AttemptRing {
   readonly #counts: Uint32Array;
   readonly #slots: Uint16Array;
   readonly #ends: Uint8Array;
-  readonly #jobs: (Named<JobId> | undefined)[];
-  readonly #clients: (Owner | undefined)[];
+  readonly #jobs: Named<JobId>[] = [];
+  readonly #clients: Owner[] = [];
   readonly #owners = new Map<ClientId, Owner>();
   /** Number of attempts ever recorded. */
   #recorded = 0;
@@ -78,8 +78,6 @@ export class AttemptRing {
     this.#counts = new Uint32Array(capacity);
     this.#slots = new Uint16Array(capacity);
     this.#ends = new Uint8Array(capacity);
-    this.#jobs = Array.from({ length: capacity }, () => undefined);
-    this.#clients = Array.from({ length: capacity }, () => undefined);
   }
 
   /** Begins with the attempts of one message of results. {@link end} has to follow. */
