@@ -8,7 +8,7 @@ import { limits } from "../../../shared/limits.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { ownBlobHeader } from "../../../shared/wire/rest/blobs.ts";
 import { EndedEarly } from "../../blobs/each-chunk.ts";
-import { UploadConflict, type UploadStretch } from "../../blobs/blob-store.ts";
+import { UploadConflict, type UploadStretch } from "../../blobs/uploads.ts";
 import type { BlobOwner } from "../../store/store.ts";
 import type { Blobs, Call, HttpParts, Routes } from "../context.ts";
 import { principalOf, visibleTo } from "../ownership.ts";
