@@ -16,6 +16,12 @@ export interface Place {
   readonly isDirectoryPath: boolean;
 }
 
+/** The node of a place. @throws CallError noent */
+export function nodeOf({ node }: Place): FileSystemNode {
+  if (!node) throw new CallError("noent");
+  return node;
+}
+
 /** A tree of files in memory. Paths are relative to a directory, and never lead out of it. */
 export class FileSystem {
   readonly root: DirectoryNode;
@@ -118,16 +124,14 @@ export class FileSystem {
 
   /** The node at a path. @throws CallError noent and those of {@link place} */
   find(base: DirectoryNode, path: string, follow: boolean): FileSystemNode {
-    const { node } = this.place(base, path, follow);
-    if (!node) throw new CallError("noent");
-    return node;
+    return nodeOf(this.place(base, path, follow));
   }
 
   /** Gives a node a name that nothing has. @throws CallError exist, noent */
-  add({ directory, name, node, isDirectoryPath }: Place, added: FileSystemNode): void {
-    if (node) throw new CallError("exist");
-    if (isDirectoryPath && !(added instanceof DirectoryNode)) throw new CallError("noent");
-    this.#link(directory, name, added);
+  add(place: Place, added: FileSystemNode): void {
+    if (place.node) throw new CallError("exist");
+    if (place.isDirectoryPath && !(added instanceof DirectoryNode)) throw new CallError("noent");
+    this.#link(place, added);
   }
 
   hardLink(place: Place, node: FileSystemNode): void {
@@ -136,28 +140,27 @@ export class FileSystem {
     node.links++;
   }
 
-  unlinkFile({ directory, name, node }: Place): void {
-    if (!node) throw new CallError("noent");
+  unlinkFile(place: Place): void {
+    const node = nodeOf(place);
     if (node instanceof DirectoryNode) throw new CallError("isdir");
-    this.#unlink(directory, name);
+    this.#unlink(place);
     node.links--;
     this.forget(node);
   }
 
-  removeDirectory({ directory, name, node }: Place): void {
-    if (!node) throw new CallError("noent");
+  removeDirectory(place: Place): void {
+    const node = nodeOf(place);
     if (!(node instanceof DirectoryNode)) throw new CallError("notdir");
-    if (name === ".") throw new CallError("inval");
+    if (place.name === ".") throw new CallError("inval");
     if (node.entries.size > 0) throw new CallError("notempty");
-    this.#unlink(directory, name);
+    this.#unlink(place);
     node.links--;
     this.forget(node);
   }
 
   /** Moves a node to another name. */
   rename(from: Place, to: Place): void {
-    const { node } = from;
-    if (!node) throw new CallError("noent");
+    const node = nodeOf(from);
     if (from.name === "." || to.name === ".") throw new CallError("inval");
     if (to.node === node) return;
     if (node instanceof DirectoryNode) {
@@ -170,8 +173,8 @@ export class FileSystem {
       throw new CallError("notdir");
     }
     if (to.node && !(node instanceof DirectoryNode)) this.unlinkFile(to);
-    this.#unlink(from.directory, from.name);
-    this.#link(to.directory, to.name, node);
+    this.#unlink(from);
+    this.#link(to, node);
   }
 
   /** Gives back the room of a node without a name and a descriptor. */
@@ -188,12 +191,12 @@ export class FileSystem {
     );
   }
 
-  #link(directory: DirectoryNode, name: string, node: FileSystemNode): void {
+  #link({ directory, name }: Place, node: FileSystemNode): void {
     directory.entries.set(name, node);
     directory.times.modified = this.#now();
   }
 
-  #unlink(directory: DirectoryNode, name: string): void {
+  #unlink({ directory, name }: Place): void {
     directory.entries.delete(name);
     directory.times.modified = this.#now();
   }

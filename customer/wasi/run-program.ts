@@ -4,7 +4,8 @@ import { Descriptors, openDirectory, openFile, outputStream } from "./descriptor
 import { FileSystem } from "./file-system.ts";
 import { GuestMemory } from "./guest-memory.ts";
 import { FileNode, type Space } from "./nodes.ts";
-import { Exit, preview1, type CallName } from "./preview1.ts";
+import { preview1, type CallName } from "./preview1.ts";
+import { Exit } from "./process.ts";
 import { WebAssembly, type Memory, type Module } from "./web-assembly.ts";
 
 export interface ProgramFile {
