@@ -2,12 +2,19 @@
 
 export const dispatcher = ["test/dispatch/dispatcher.test.ts", "test/sockets/client-sockets.test.ts"];
 export const scheduler = [
-  "test/scheduler/scheduler.test.ts",
+  "test/scheduler/leases.test.ts",
+  "test/scheduler/results.test.ts",
+  "test/scheduler/failures.test.ts",
+  "test/scheduler/order.test.ts",
+  "test/scheduler/backup-tasks.test.ts",
   "test/scheduler/fair-share.test.ts",
   "test/scheduler/attempts.test.ts",
   "test/scheduler/verdict.test.ts",
 ];
-export const strangers = ["test/scheduler/strangers.test.ts"];
+export const strangers = [
+  "test/scheduler/stranger-failures.test.ts",
+  "test/scheduler/stranger-leases.test.ts",
+];
 export const verification = [
   "test/dispatch/verification.test.ts",
   "test/dispatch/verification-attacks.test.ts",
@@ -68,6 +75,6 @@ export const simulation = ["test/simulate/platform.test.ts"];
 export const serversSimulation = ["test/simulate/servers.test.ts"];
 export const signing = [
   "test/signing/keys.test.ts",
-  "test/scheduler/scheduler.test.ts",
+  "test/scheduler/order.test.ts",
   "test/e2e/signed-kernels.test.ts",
 ];

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { sha256Hex } from "../../shared/hash.ts";
 import type { ClientId, JobId } from "../../shared/ids.ts";
-import { leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
+import { indexesOf, leasesIn, ofType, SchedulerHarness } from "../support/scheduler-harness.ts";
 
 const name = { sha256: sha256Hex(new Uint8Array([7])), size: 1 };
-const indexesOf = (h: SchedulerHarness): number[] => leasesIn(h.last).map(({ index }) => index);
 const missing = (h: SchedulerHarness, isMissing: boolean, sha256 = name.sha256) =>
   h.feed({ type: "dataChanged", sha256, isMissing });
 const failForData = (h: SchedulerHarness, client: ClientId, job: JobId, index: number, attempt: number) =>

@@ -160,6 +160,11 @@ export function leasesIn(
   );
 }
 
+/** Indexes of the tasks that the last event leased. */
+export function indexesOf({ last }: SchedulerHarness): number[] {
+  return leasesIn(last).map(({ index }) => index);
+}
+
 export function ofType<T extends Instruction["type"]>(
   instructions: readonly Instruction[],
   type: T,
