@@ -113,6 +113,6 @@ export const serverFaults: readonly PlantedFault[] = [
     file: "server/sockets/socket-connection.ts",
     find: " && takesNews(hello.version)",
     replace: "",
-    tests: ["test/sockets/client-sockets.test.ts"],
+    tests: ["test/sockets/hello.test.ts"],
   },
 ];

@@ -1,6 +1,10 @@
 /** Test files that look at one area. */
 
-export const dispatcher = ["test/dispatch/dispatcher.test.ts", "test/sockets/client-sockets.test.ts"];
+export const dispatcher = [
+  "test/dispatch/dispatcher.test.ts",
+  "test/sockets/hello.test.ts",
+  "test/sockets/leases.test.ts",
+];
 export const scheduler = [
   "test/scheduler/leases.test.ts",
   "test/scheduler/results.test.ts",

@@ -40,6 +40,15 @@ export async function submitJob(
   return job.id;
 }
 
+/** Submits a job of squares whose results are not verified, so that each is an outcome as it comes. */
+export function submitSquares(
+  server: Address,
+  inputs: readonly unknown[],
+  options: object = {},
+): Promise<string> {
+  return submitJob(server, "export default (x) => x * x", inputs, { verify: "off", ...options });
+}
+
 export function readJob(server: Address, id: string): Promise<JobInfo> {
   return request<JobInfo>(server, "GET", `/api/jobs/${id}`);
 }

@@ -1,0 +1,87 @@
+import { encode } from "@msgpack/msgpack";
+import { describe, expect, test } from "vitest";
+import { version } from "../../shared/version.ts";
+import { protocolVersion } from "../../shared/wire/protocol.ts";
+import { until } from "../support/processes.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { startTestServer } from "../support/server.ts";
+
+describe("hello", () => {
+  test("[PROTO-1] another protocol version is refused with what to do", async () => {
+    const server = await startTestServer();
+    const client = await new RawClient(server.url).opened();
+    client.hello({ protocol: 0, version: "0.0.1" });
+    expect(await client.next("refuse")).toMatchObject({ code: "UPGRADE_REQUIRED", retryable: false });
+    expect(await client.closed).toMatchObject({ code: 4426 });
+  });
+
+  test("[UPGRADE-2] a client of 0.1.0 is refused with both versions, and one of 0.2.0 gets the welcome that it knows", async () => {
+    const servers = ["http://a.example:9990/", "http://b.example:9990/"];
+    const server = await startTestServer({ servers: () => servers });
+    const oldest = await new RawClient(server.url).opened();
+    const description = { kind: "node", name: "lab", slots: 1, memoryMb: 1024, webgpu: false };
+    const held = { held: [], cached: [] };
+    oldest.socket.send(
+      encode([
+        {
+          type: "hello",
+          protocol: 3,
+          version: "0.1.0",
+          client: "c_abcdefghij234567",
+          ...description,
+          ...held,
+        },
+      ]),
+    );
+    expect(await oldest.next("refuse")).toEqual({
+      type: "refuse",
+      code: "UPGRADE_REQUIRED",
+      message: `This client (0.1.0) speaks protocol 3; the server (${version}) speaks ${protocolVersion}.`,
+      remedy: expect.any(String),
+      retryable: false,
+    });
+    expect(await oldest.closed).toMatchObject({ code: 4426 });
+
+    const old = await new RawClient(server.url).opened();
+    old.hello({ version: "0.2.0", trusts: [] });
+    // The fields of 0.2.0, which refused a message with another one.
+    expect(Object.keys(await old.next("welcome")).toSorted()).toEqual(
+      ["type", "version", "identity", "ticket", "heartbeatMs", "dropped"].toSorted(),
+    );
+    const today = await new RawClient(server.url).opened();
+    today.hello();
+    expect(await today.next("welcome")).toMatchObject({ servers });
+  });
+
+  test("[SERVERS-10] [UPGRADE-2] a sign of life names the servers once they are others than the client was told", async () => {
+    let servers: readonly string[] = [];
+    const server = await startTestServer({ servers: () => servers, heartbeatMs: 100 });
+    const [old, today] = [await new RawClient(server.url).opened(), await new RawClient(server.url).opened()];
+    old.hello({ version: "0.2.0" });
+    today.hello();
+    expect(await today.next("welcome")).not.toHaveProperty("servers");
+    servers = ["http://a.example:9990/", "http://b.example:9990/"];
+    const named = (client: RawClient) =>
+      client.received.flatMap((message) =>
+        message.type === "heartbeat" && message.servers ? [message.servers] : [],
+      );
+    await until(() => named(today).length > 0);
+    const heard = today.received.length;
+    await until(() => today.received.length > heard + 3);
+    expect(named(today)).toEqual([servers]);
+    servers = ["http://a.example:9990/"];
+    await until(() => named(today).length === 2);
+    expect(named(today)[1]).toEqual(servers);
+    expect(named(old)).toEqual([]);
+  });
+
+  test("the same client connecting anew replaces its old connection", async () => {
+    const server = await startTestServer();
+    const first = await new RawClient(server.url).join();
+    await new RawClient(server.url, { as: first.identity }).join();
+    await first.next("bye");
+    await first.closed;
+    const clients = (await server.api("GET", "/api/clients")) as unknown as { connected: boolean }[];
+    expect(clients).toMatchObject([{ connected: true }]);
+  });
+});
