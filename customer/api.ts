@@ -33,6 +33,7 @@ import {
 } from "../shared/wire/rest/requeue.ts";
 import { statusSchema, type ServerStatus } from "../shared/wire/rest/status.ts";
 import { submittedSchema, type Submitted } from "../shared/wire/rest/submission.ts";
+import { jobCostSchema, type JobCostInfo } from "../shared/wire/rest/tasks.ts";
 import {
   createdTokenSchema,
   tokenInfoSchema,
@@ -216,6 +217,10 @@ export class Api {
 
   failureGroups(id: JobId): Promise<FailureGroups> {
     return this.#ask({ method: "GET", path: `api/jobs/${id}/failures` }, failureGroupsSchema);
+  }
+
+  cost(id: JobId): Promise<JobCostInfo> {
+    return this.#ask({ method: "GET", path: `api/jobs/${id}/cost` }, jobCostSchema);
   }
 
   attach(id: JobId, name: string, body: Uint8Array<ArrayBuffer>, type?: string): Promise<Attachment> {

@@ -60,4 +60,5 @@ export type { PrecacheProgress } from "../shared/wire/rest/precache.ts";
 export type { Requeue, RequeuedJobs } from "../shared/wire/rest/requeue.ts";
 export type { Requirements } from "../shared/wire/rest/requirements.ts";
 export type { ServerStatus } from "../shared/wire/rest/status.ts";
+export type { JobCostInfo } from "../shared/wire/rest/tasks.ts";
 export type { Compare, SetVerify, Statement, Verify } from "../shared/wire/rest/verification.ts";

@@ -6,6 +6,7 @@ import type { FailureGroups } from "../shared/wire/rest/failures.ts";
 import { hasEnded } from "../shared/wire/rest/job-state.ts";
 import type { JobInfo } from "../shared/wire/rest/jobs.ts";
 import type { Requeue } from "../shared/wire/rest/requeue.ts";
+import type { JobCostInfo } from "../shared/wire/rest/tasks.ts";
 import type { SetVerify, Statement } from "../shared/wire/rest/verification.ts";
 import { valueFromJson } from "../shared/wire/value-json.ts";
 import type { Api, LogLine } from "./api.ts";
@@ -240,6 +241,11 @@ export class Job<Output = Value> implements PromiseLike<Output[]>, AsyncIterable
   /** The failed tasks by what failed, the largest group first. */
   async failureGroups(): Promise<FailureGroups> {
     return this.#api.failureGroups(await this.id);
+  }
+
+  /** What clients spent on the job so far: the time of their slots in ms, attempts, and the slowest tasks. */
+  async cost(): Promise<JobCostInfo> {
+    return this.#api.cost(await this.id);
   }
 
   /**

@@ -2991,6 +2991,10 @@ class Job:
         """State of the job as ``GET /api/jobs/{id}`` tells it: counts, rate, estimated end, first failures."""
         return self._http.ask("GET", f"api/jobs/{self.id}")
 
+    def cost(self) -> dict[str, Any]:
+        """What clients spent on the job so far: ``computedMs`` of their slots, ``attempts``, and the ``slowest`` tasks."""
+        return self._http.ask("GET", f"api/jobs/{self.id}/cost")
+
     def statement(self) -> dict[str, Any]:
         """Counts of the verification of volunteers' results so far: ``strangers`` (accepted), ``audited``, ``wrong`` …"""
         return self.status()["statement"]

@@ -49,6 +49,11 @@ class Mapping(LiveTest):
         job.detach("slice.png")
         self.assertEqual(len(job.attachments()), 1)
 
+    def test_cost_1_what_a_job_cost(self):
+        job = self.hands.map("x => x", [1, 2, 3])
+        job.gather()
+        self.assertEqual((job.cost()["attempts"], len(job.cost()["slowest"])), (3, 3))
+
     def test_py_2_values_come_back_as_the_kernel_got_them(self):
         rows = [row for row in vectors() if numpy is not None or not row["name"].endswith("Float16Array")]
         values = [manyhands.decode_value(bytes.fromhex(row["hex"])) for row in rows]

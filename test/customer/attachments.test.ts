@@ -21,6 +21,21 @@ test("[ATTACH-1] a program attaches to its job, reads it back and takes it away"
   await expect(view.attachment("table.csv")).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
+test("[COST-1] a program reads what its job cost", async () => {
+  const hands = await platform.connect();
+  const kernel = (rounds: number) => {
+    let sum = 0;
+    for (let i = 0; i < rounds; i++) sum += Math.sqrt(i);
+    return sum;
+  };
+  const job = hands.map(kernel, [1, 10_000_000, 1]);
+  await job;
+  const cost = await job.cost();
+  expect(cost.attempts).toBe(3);
+  expect(cost.slowest[0]).toMatchObject({ index: 1 });
+  expect(cost.computedMs).toBeGreaterThanOrEqual(cost.slowest[0]!.elapsedMs);
+});
+
 test("[RETRY-1] a program tries chosen failures again, of a job and of a group of jobs", async () => {
   const hands = await platform.connect();
   const kernel = (x: number) => {
