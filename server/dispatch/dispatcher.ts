@@ -63,7 +63,8 @@ export class Dispatcher {
       listener: this.#listener,
       readBlob: options.readBlob,
       feed: (event) => this.feed(event),
-      acknowledge: (job, acknowledge) => this.#acknowledge(job, acknowledge),
+      acknowledge: (job, acknowledge) => this.#acknowledge(job, acknowledge, true),
+      tell: (client, message) => this.#send(client, message),
     });
     this.#timer = setInterval(() => this.feed({ type: "timePassed" }), 1000);
     this.#timer.unref();
@@ -257,14 +258,20 @@ export class Dispatcher {
     );
   }
 
-  #acknowledge(job: JobId, acknowledge: readonly Acknowledgement[]): void {
+  #acknowledge(job: JobId, acknowledge: readonly Acknowledgement[], areProvisional = false): void {
     const byClient = new Map<ClientId, TaskIndex[]>();
     for (const { client, index } of acknowledge) {
       const indexes = byClient.get(client);
       if (indexes) indexes.push(index);
       else byClient.set(client, [index]);
     }
-    for (const [client, indexes] of byClient) this.#send(client, { type: "accepted", job, indexes });
+    for (const [client, indexes] of byClient)
+      this.#send(client, {
+        type: "accepted",
+        job,
+        indexes,
+        ...(areProvisional && { provisional: true as const }),
+      });
   }
 
   #untilDone(what: string, job: JobId, work: () => Promise<unknown>): void {

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { BlobName } from "../../shared/data-reference.ts";
-import type { JobId, TaskIndex } from "../../shared/ids.ts";
-import type { Payload } from "../../shared/wire/protocol.ts";
+import type { ClientId, JobId, TaskIndex } from "../../shared/ids.ts";
+import type { Payload, ServerMessage } from "../../shared/wire/protocol.ts";
 import type { Compare } from "../../shared/wire/rest/verification.ts";
 import type { NewOutput, Store } from "../store/store.ts";
 import { agree } from "./agree.ts";
@@ -20,7 +20,9 @@ interface Parts {
   readonly listener: DispatcherListener;
   readonly readBlob: ReadBlob | undefined;
   readonly feed: (event: SchedulerEvent) => void;
+  /** Acknowledges provisional results. */
   readonly acknowledge: (job: JobId, acknowledge: readonly Acknowledgement[]) => void;
+  readonly tell: (client: ClientId, message: ServerMessage) => void;
 }
 
 /** Largest output in a blob that is compared otherwise than by its bits. */
@@ -64,12 +66,21 @@ export class Provisional {
     );
   }
 
-  accept({ job, window, client, indexes, checks }: Of<"acceptProvisional">): void {
+  accept({ job, window, client, indexes, agreed, checks }: Of<"acceptProvisional">): void {
     const { store, listener, feed } = this.#parts;
     store.acceptProvisional(job, window, indexes, checks).then(
       ({ accepted, dropped, reopened, job: row }) => {
         feed({ type: "provisionalAccepted", job, window, accepted, dropped });
         if (reopened.length > 0) feed({ type: "provisionalReopened", job });
+        const checked = accepted.filter((index) => agreed.includes(index));
+        this.#tell(client, job, "checked", checked);
+        this.#tell(
+          client,
+          job,
+          "accepted",
+          accepted.filter((index) => !agreed.includes(index)),
+        );
+        this.#tell(client, job, "withdrawn", dropped);
         listener.provisionalAccepted?.(row, client, accepted, dropped);
         if (row.state === "finished") feed({ type: "jobEnded", job });
       },
@@ -81,13 +92,24 @@ export class Provisional {
     );
   }
 
-  withdraw({ job, window, client, indexes, results, checks }: Of<"withdrawProvisional">): void {
+  withdraw({ job, window, client, indexes, results, agreed, checks }: Of<"withdrawProvisional">): void {
     const { store, listener, feed } = this.#parts;
     this.#untilDone(job, "withdraw results", async () => {
       const { reopened, job: row } = await store.withdrawProvisional(job, window, indexes, checks);
       if (reopened.length > 0) feed({ type: "provisionalReopened", job });
+      this.#tell(client, job, agreed ? "checked" : "withdrawn", results);
       listener.provisionalWithdrawn?.(row, client, results);
     });
+  }
+
+  /** Tells a client, when it is there, what became of its results. */
+  #tell(
+    client: ClientId,
+    job: JobId,
+    state: "accepted" | "checked" | "withdrawn",
+    indexes: readonly TaskIndex[],
+  ): void {
+    if (indexes.length > 0) this.#parts.tell(client, { type: "verdict", job, state, indexes: [...indexes] });
   }
 
   readAudits(instruction: Of<"readAudits">): void {

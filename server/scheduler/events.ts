@@ -332,9 +332,11 @@ export type Instruction =
       readonly window: number;
       readonly client: ClientId;
       readonly indexes: readonly TaskIndex[];
+      /** Those with which another computation agreed. */
+      readonly agreed: readonly TaskIndex[];
       readonly checks: Partial<Checks>;
     }
-  /** Withdraws results of a window, all without `indexes`; `results` names them for readers. */
+  /** Withdraws results of a window, all without `indexes`; `results` names them for readers. `agreed`: another opinion that says the same is accepted. */
   | {
       readonly type: "withdrawProvisional";
       readonly job: JobId;
@@ -342,6 +344,7 @@ export type Instruction =
       readonly client: ClientId;
       readonly indexes: readonly TaskIndex[] | undefined;
       readonly results: readonly TaskIndex[];
+      readonly agreed?: true;
       readonly checks: Partial<Checks>;
     }
   /** Reads tasks to be audited; with `inspect` their provisional outputs as well. */

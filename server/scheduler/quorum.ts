@@ -85,10 +85,12 @@ function accept(state: State, task: Task, opinions: readonly Opinion[], agreeing
     window: accepted!,
     client: opinions.find(({ window }) => window === accepted)!.client,
     indexes: [index],
+    agreed: [index],
     checks: { audited: 1, wrong: wrong.length },
   });
   for (const opinion of opinions)
-    if (opinion.window !== accepted) withdrawOpinion(state, job, index, opinion, {});
+    if (opinion.window !== accepted)
+      withdrawOpinion(state, job, index, opinion, {}, agreeing.includes(opinion.window));
   for (const { client } of wrong) loseCredit(state, state.clients.get(client));
 }
 
@@ -98,6 +100,7 @@ export function withdrawOpinion(
   index: TaskIndex,
   { window, client }: Opinion,
   checks: Partial<Checks>,
+  hasAgreed = false,
 ): void {
   state.out.push({
     type: "withdrawProvisional",
@@ -106,6 +109,7 @@ export function withdrawOpinion(
     client,
     indexes: undefined,
     results: [index],
+    ...(hasAgreed && { agreed: true as const }),
     checks,
   });
 }

@@ -291,6 +291,7 @@ function accept(state: State, window: Window): void {
     window: number,
     client,
     indexes: results,
+    agreed: [...agreed],
     checks,
   });
 }

@@ -107,7 +107,7 @@ export class Outbound {
 
 /** An estimate: only values can be large. */
 function sizeOf(message: ServerMessage): number {
-  if (message.type === "accepted" || message.type === "cancel")
+  if (message.type === "accepted" || message.type === "verdict" || message.type === "cancel")
     return 64 + 9 * (message.indexes?.length ?? 0);
   if (message.type === "precache")
     return message.blobs.reduce((sum, { ranges = [] }) => sum + 100 + 24 * ranges.length, 64);

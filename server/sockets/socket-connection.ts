@@ -99,7 +99,8 @@ export class SocketConnection implements ClientConnection {
   }
 
   send(message: Parameters<ClientConnection["send"]>[0]): void {
-    if (this.#outbound.send(this.#takesNews ? message : withoutDescription(message))) return;
+    const shown = this.#takesNews ? message : withoutNews(message);
+    if (!shown || this.#outbound.send(shown)) return;
     this.#services.log.warn({ address: this.address }, "a client reads too slowly; cutting it off");
     this.#socket.terminate();
   }
@@ -303,8 +304,13 @@ export class SocketConnection implements ClientConnection {
   }
 }
 
-/** A lease for a client of before 0.3.0, which refuses what it does not know. */
-function withoutDescription(message: ServerMessage): ServerMessage {
+/** A message as a client of before 0.3.0 takes it, which refuses what it does not know. */
+function withoutNews(message: ServerMessage): ServerMessage | undefined {
+  if (message.type === "verdict") return undefined;
+  if (message.type === "accepted") {
+    const { provisional: _, ...rest } = message;
+    return rest;
+  }
   if (message.type !== "lease" || message.job.description === undefined) return message;
   const { description: _, ...job } = message.job;
   return { ...message, job };

@@ -186,7 +186,20 @@ const serverMessages = [
     tasks: leasedTasksSchema,
   }),
   /** Acknowledges results that are on disk, or were dropped as duplicates: the client may forget them. */
-  v.strictObject({ type: v.literal("accepted"), job: jobIdSchema, indexes }),
+  v.strictObject({
+    type: v.literal("accepted"),
+    job: jobIdSchema,
+    indexes,
+    /** The results are provisional; a `verdict` says later what becomes of them. */
+    provisional: v.optional(v.literal(true)),
+  }),
+  /** What became of provisional results: outcomes now, `checked` ones by a computation that agreed, or withdrawn. */
+  v.strictObject({
+    type: v.literal("verdict"),
+    job: jobIdSchema,
+    state: v.picklist(["accepted", "checked", "withdrawn"]),
+    indexes,
+  }),
   /** Stops these tasks: the worker is terminated, and no result is reported. Absent `indexes`: every task of the job. */
   v.strictObject({ type: v.literal("cancel"), job: jobIdSchema, indexes: v.optional(indexes) }),
   /**

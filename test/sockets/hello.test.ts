@@ -1,6 +1,8 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
+import type { JobId } from "../../shared/ids.ts";
 import { version } from "../../shared/version.ts";
+import { encodeValue } from "../../shared/wire/codec.ts";
 import { protocolVersion } from "../../shared/wire/protocol.ts";
 import { until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
@@ -51,6 +53,36 @@ describe("hello", () => {
     const today = await new RawClient(server.url).opened();
     today.hello();
     expect(await today.next("welcome")).toMatchObject({ servers });
+  });
+
+  test("[VERIFY-13] [UPGRADE-2] what becomes of provisional results is told to clients that know of it", async () => {
+    const server = await startTestServer({ auditors: 0, heartbeatMs: 100 });
+    for (const [clientVersion, fields, verdicts] of [
+      ["0.2.0", ["type", "job", "indexes"], []],
+      ["0.3.0", ["type", "job", "indexes", "provisional"], [{ state: "accepted", indexes: [0] }]],
+    ] as const) {
+      const { id } = await server.api("POST", "/api/jobs", {
+        name: clientVersion,
+        kernel: { source: "export default (x) => x;" },
+        inputs: [1],
+      });
+      const client = await new RawClient(server.url).opened();
+      client.hello({ version: clientVersion });
+      client.send({ type: "want", tasks: 1, slots: 1 });
+      const { tasks } = await client.next("lease");
+      const outcome = { state: "done" as const, output: encodeValue(1) };
+      const result = { index: 0, attempt: tasks[0]!.attempt, elapsedMs: 5, outcome };
+      client.send({ type: "results", job: id as unknown as JobId, results: [result] });
+      expect(Object.keys(await client.next("accepted"))).toEqual(fields);
+      await until(
+        async () => String((await server.api("GET", `/api/jobs/${String(id)}`))["state"]) === "finished",
+      );
+      const before = client.received.length;
+      await until(() => client.received.length > before + 1);
+      const heard = client.received.filter(({ type }) => type === "verdict");
+      expect(heard).toMatchObject(verdicts);
+      client.socket.close();
+    }
   });
 
   test("[SERVERS-10] [UPGRADE-2] a sign of life names the servers once they are others than the client was told", async () => {

@@ -30,6 +30,8 @@ export interface WorldClient {
   compute: Computer;
   /** Number of tasks that the client answered. */
   answered: number;
+  /** What the client was told about its results, by task. */
+  readonly told: Map<TaskIndex, string>;
   refused: string | undefined;
 }
 
@@ -137,7 +139,7 @@ export class VerificationWorld {
 
   join(compute: Computer, overrides: Partial<SchedulerClientInfo> = {}): WorldClient {
     const id = overrides.id ?? makeClientId(randomBytes);
-    const client: WorldClient = { id, held: [], compute, answered: 0, refused: undefined };
+    const client: WorldClient = { id, held: [], compute, answered: 0, told: new Map(), refused: undefined };
     this.clients.set(id, client);
     this.dispatcher.connections.add(id, {
       send: (message) => this.#take(client, message),
@@ -237,6 +239,11 @@ export class VerificationWorld {
   #take(client: WorldClient, message: ServerMessage): void {
     if (message.type === "lease")
       client.held.push(...message.tasks.map((task) => ({ job: message.job.id, task })));
+    if (message.type === "accepted")
+      for (const index of message.indexes)
+        client.told.set(index, message.provisional ? "delivered" : "accepted");
+    if (message.type === "verdict")
+      for (const index of message.indexes) client.told.set(index, message.state);
     if (message.type === "cancel")
       for (let at = client.held.length - 1; at >= 0; at--) {
         const { job, task } = client.held[at]!;

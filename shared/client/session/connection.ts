@@ -108,6 +108,9 @@ export function messageReceived(state: SessionState, message: ServerMessage): vo
     case "accepted":
       workMoved(state);
       return acknowledge(state, message.job, message.indexes);
+    case "verdict":
+      // The message is for the person who watches.
+      return;
     case "cancel":
       return cancelTasks(state, message.job, message.indexes);
     case "precache":

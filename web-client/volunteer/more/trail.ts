@@ -1,22 +1,33 @@
 import type { SessionEvent } from "../../../shared/client/session/events.ts";
-import type { SessionState } from "../../../shared/client/session/state.ts";
+import type { Bundle, SessionState } from "../../../shared/client/session/state.ts";
 import type { JobId, TaskIndex } from "../../../shared/ids.ts";
+import type { ServerMessage } from "../../../shared/wire/protocol.ts";
 import { readShown, type Shown } from "./shown.ts";
 
-/** A task, or tasks of a bundle that finished together, on the way from this client to the server. */
+/** The way of a task, in order (SPEC.md [VOLUNTEER-5]). `delivered`: the server has the result, and has not verified it yet. */
+export const steps = ["computing", "finished", "delivered", "accepted", "checked"] as const;
+export type Step = (typeof steps)[number];
+
+/** A task, or the tasks of a bundle, on the way from this client to the server. */
 export interface TrailEntry {
   readonly id: number;
   readonly job: string;
   readonly index: TaskIndex;
   readonly count: number;
-  state: "finished" | "accepted" | "failed";
+  readonly state: Step | "failed" | "withdrawn";
   /** Why the program failed. */
   readonly message?: string;
 }
 
-interface Followed extends TrailEntry {
+interface Followed {
+  readonly id: number;
   readonly jobId: JobId;
-  readonly open: Set<TaskIndex>;
+  readonly job: string;
+  /** The run that computes what is `computing`. */
+  readonly slot: number | undefined;
+  readonly run: number | undefined;
+  readonly tasks: Map<TaskIndex, TrailEntry["state"]>;
+  readonly message?: string;
 }
 
 const entriesKept = 12;
@@ -30,29 +41,46 @@ export interface ShownByJob {
 
 /** Follows tasks from the events of the client's session. */
 export class Trail {
-  readonly #entries: Followed[] = [];
+  #entries: Followed[] = [];
   readonly #jobs = new Map<number, { readonly id: JobId; readonly name: string }>();
   /** By slot, the newest last. */
   readonly shown = new Map<number, ShownByJob>();
+  /** Results that were accepted since the page began to follow, checked ones included; undefined while none was provisional. */
+  verified: { readonly accepted: number; readonly checked: number } | undefined;
+  #accepted = 0;
+  #checked = 0;
   #nextId = 1;
   #failed = 0;
 
   /** Newest first. */
   get entries(): readonly TrailEntry[] {
-    return this.#entries;
+    return this.#entries.map(({ id, job, tasks, message }) => ({
+      id,
+      job,
+      index: tasks.keys().next().value!,
+      count: tasks.size,
+      state: stateOf([...tasks.values()]),
+      ...(message !== undefined && { message }),
+    }));
   }
 
   /** Takes an event that the session has handled. */
   note(event: SessionEvent, state: Readonly<SessionState>): void {
     if (event.type === "loadStarted" || event.type === "bundleStarted") {
       const work = state.slots.get(event.slot)?.work;
-      if (work?.state === "bundled")
-        this.#jobs.set(event.slot, { id: work.job.id, name: work.job.descriptor.name });
+      if (work?.state === "bundled") this.#begin(event.slot, work);
     } else if (event.type === "tasksReported") this.#noteReport(event);
-    else if (event.type === "messageReceived" && event.message.type === "accepted")
-      this.#accept(event.message.job, event.message.indexes);
+    else if (event.type === "messageReceived") this.#hear(event.message);
     if (state.failed > this.#failed) this.#noteFailures(state);
     this.#failed = state.failed;
+    this.#dropHandedBack(state);
+  }
+
+  #begin(slot: number, { run, job: { id, descriptor }, remaining }: Bundle): void {
+    const job = { id, name: descriptor.name };
+    this.#jobs.set(slot, job);
+    if (!this.#entries.some((entry) => entry.run === run))
+      this.#add(job, [...remaining.keys()], "computing", { slot, run });
   }
 
   #noteReport({ slot, report }: Extract<SessionEvent, { type: "tasksReported" }>): void {
@@ -60,8 +88,10 @@ export class Trail {
     if (!job) return;
     if (report.show !== undefined) this.#show(slot, job.name, report.show);
     const done = (report.finished ?? []).filter(({ outcome }) => outcome.state === "done");
-    const indexes = done.map(({ index }) => index);
-    if (indexes.length > 0) this.#add(job, indexes, "finished");
+    const unknown = done
+      .map(({ index }) => index)
+      .filter((index) => !this.#move(job.id, index, "finished", "computing"));
+    if (unknown.length > 0) this.#add(job, unknown, "finished");
   }
 
   #show(slot: number, job: string, raw: unknown): void {
@@ -73,46 +103,87 @@ export class Trail {
     if (this.shown.size > shownKept) this.shown.delete(oldest!);
   }
 
+  #hear(message: ServerMessage): void {
+    if (message.type === "accepted") {
+      const { job, indexes, provisional } = message;
+      for (const index of indexes) {
+        this.#move(job, index, provisional ? "delivered" : "accepted", "finished");
+        if (!provisional && !this.#isFailed(job, index)) this.#accepted++;
+      }
+      if (provisional || this.verified) this.#countVerified();
+    } else if (message.type === "verdict") {
+      const { job, indexes, state } = message;
+      for (const index of indexes) this.#move(job, index, state, "delivered");
+      if (state !== "withdrawn") this.#accepted += indexes.length;
+      if (state === "checked") this.#checked += indexes.length;
+      this.#countVerified();
+    }
+  }
+
+  #countVerified(): void {
+    this.verified = { accepted: this.#accepted, checked: this.#checked };
+  }
+
+  /** Takes a task from one state to the next; false when no entry has it in that state. */
+  #move(job: JobId, index: TaskIndex, to: TrailEntry["state"], from: TrailEntry["state"]): boolean {
+    const entry = this.#entries.find(({ jobId, tasks }) => jobId === job && tasks.get(index) === from);
+    entry?.tasks.set(index, to);
+    return entry !== undefined;
+  }
+
   /** Looks for failed results in the outbox, because timeouts and crashes are no reports. */
   #noteFailures(state: Readonly<SessionState>): void {
-    const known = new Set(
-      this.#entries.filter(({ open }) => open.size > 0).map(({ jobId, index }) => `${jobId}/${index}`),
-    );
     let missing = state.failed - this.#failed;
     for (const [id, results] of [...state.outbox].reverse())
       for (const { result } of results.values()) {
         if (missing === 0) return;
-        if (result.outcome.state !== "failed" || known.has(`${id}/${result.index}`)) continue;
+        const { index, outcome } = result;
+        if (outcome.state !== "failed" || this.#isFailed(id, index)) continue;
         missing--;
+        for (const { jobId, tasks } of this.#entries)
+          if (jobId === id && tasks.get(index) === "computing") tasks.delete(index);
         const name = state.jobs.get(id)?.descriptor.name ?? "";
-        this.#add({ id, name }, [result.index], "failed", result.outcome.failure.message);
+        this.#add({ id, name }, [index], "failed", { message: outcome.failure.message });
       }
+  }
+
+  #isFailed(job: JobId, index: TaskIndex): boolean {
+    return this.#entries.some(({ jobId, tasks }) => jobId === job && tasks.get(index) === "failed");
+  }
+
+  /** Forgets tasks that their slot computes no more and that have no result: they were handed back, or taken away. */
+  #dropHandedBack(state: Readonly<SessionState>): void {
+    for (const { slot, run, tasks } of this.#entries) {
+      const work = slot === undefined ? undefined : state.slots.get(slot)?.work;
+      if (run === undefined || (work?.state === "bundled" && work.run === run)) continue;
+      for (const [index, step] of tasks) if (step === "computing") tasks.delete(index);
+    }
+    if (this.#entries.some(({ tasks }) => tasks.size === 0))
+      this.#entries = this.#entries.filter(({ tasks }) => tasks.size > 0);
   }
 
   #add(
     { id, name }: { readonly id: JobId; readonly name: string },
     indexes: readonly TaskIndex[],
     state: TrailEntry["state"],
-    message?: string,
+    more: { readonly slot?: number; readonly run?: number; readonly message?: string } = {},
   ): void {
     this.#entries.unshift({
+      slot: undefined,
+      run: undefined,
+      ...more,
       id: this.#nextId++,
       jobId: id,
       job: name,
-      index: indexes[0]!,
-      count: indexes.length,
-      open: new Set(indexes),
-      state,
-      ...(message !== undefined && { message }),
+      tasks: new Map(indexes.map((index) => [index, state])),
     });
     this.#entries.length = Math.min(this.#entries.length, entriesKept);
   }
+}
 
-  #accept(job: JobId, indexes: readonly TaskIndex[]): void {
-    for (const entry of this.#entries) {
-      if (entry.jobId !== job || entry.open.size === 0) continue;
-      for (const index of indexes) entry.open.delete(index);
-      if (entry.open.size === 0 && entry.state === "finished") entry.state = "accepted";
-    }
-  }
+/** How far all tasks of an entry are. Some of a window of results are checked, which accepts the others. */
+function stateOf(states: readonly TrailEntry["state"][]): TrailEntry["state"] {
+  for (const state of ["failed", "computing", "finished", "delivered", "withdrawn"] as const)
+    if (states.includes(state)) return state;
+  return states.includes("checked") ? "checked" : "accepted";
 }

@@ -4,7 +4,7 @@ import { formatBytes, formatDuration, shortHash } from "../../ui/format.ts";
 import { shownName, shownText } from "../../ui/shown-name.ts";
 import { Drawing } from "./drawing.tsx";
 import { formatCount, formatPercent, more } from "./texts.ts";
-import type { Trail, TrailEntry } from "./trail.ts";
+import { steps, type Step, type Trail, type TrailEntry } from "./trail.ts";
 
 interface WorkProps {
   readonly status: ClientStatus;
@@ -22,6 +22,15 @@ export function Work({ status, trail, measured, cpu }: WorkProps): JSX.Element {
       <h2 id="work">{more.work}</h2>
       <dl class="figures">
         <Figure label={figures.done} value={formatCount(status.done)} />
+        {trail.verified && (
+          <Figure
+            label={figures.accepted}
+            value={formatCount(trail.verified.accepted)}
+            note={
+              trail.verified.checked > 0 ? figures.checked(formatCount(trail.verified.checked)) : undefined
+            }
+          />
+        )}
         <Figure label={figures.queued} value={formatCount(status.queued)} />
         {status.unsent > 0 && <Figure label={figures.unsent} value={formatCount(status.unsent)} />}
         {status.failed > 0 && <Figure label={figures.failed} value={formatCount(status.failed)} />}
@@ -51,7 +60,7 @@ export function Work({ status, trail, measured, cpu }: WorkProps): JSX.Element {
           <h3>{more.trail.title}</h3>
           <ol class="trail">
             {trail.entries.map((entry) => (
-              <Step key={entry.id} entry={entry} />
+              <Way key={entry.id} entry={entry} />
             ))}
           </ol>
         </>
@@ -60,12 +69,18 @@ export function Work({ status, trail, measured, cpu }: WorkProps): JSX.Element {
   );
 }
 
-function Step({ entry }: { entry: TrailEntry }): JSX.Element {
+/** The way of a task: one mark for each step. */
+function Way({ entry }: { entry: TrailEntry }): JSX.Element {
   const { job, index, count, state, message = "" } = entry;
   const label = count > 1 ? more.bundle(formatCount(count)) : more.task(formatCount(index));
+  const reached = steps.indexOf(state as Step);
   return (
     <li class={state}>
-      <span class="lamp" aria-hidden="true" />
+      <span class="way" aria-hidden="true">
+        {marks.map((step) => (
+          <i key={step} class={reached >= steps.indexOf(step) ? "reached" : ""} />
+        ))}
+      </span>
       <span>
         <b dir="auto">{shownName(job)}</b> · {label}:{" "}
         {state === "failed" ? more.trail.failed(shownText(message)) : more.trail[state]}
@@ -74,7 +89,18 @@ function Step({ entry }: { entry: TrailEntry }): JSX.Element {
   );
 }
 
-function Figure({ label, value, note }: { label: string; value: string; note?: string }): JSX.Element {
+/** The steps that have a mark. */
+const marks = ["computing", "delivered", "accepted", "checked"] as const;
+
+function Figure({
+  label,
+  value,
+  note,
+}: {
+  label: string;
+  value: string;
+  note?: string | undefined;
+}): JSX.Element {
   return (
     <div>
       <dt>{label}</dt>

@@ -70,6 +70,8 @@ export const more: MoreTexts = {
   work: "Arbeit",
   figures: {
     done: "Fertige Aufgaben",
+    accepted: "Angenommen",
+    checked: (count) => `${count} nachgerechnet`,
     queued: "In der Schlange",
     unsent: "Noch abzuliefern",
     failed: "Gescheitert",
@@ -94,10 +96,11 @@ export const more: MoreTexts = {
     title: "Die letzten Aufgaben",
     computing: "wird gerechnet",
     finished: "fertig, unterwegs",
+    delivered: "abgeliefert; es wird geprüft, ob es stimmt",
     accepted: "abgeliefert und angenommen",
+    checked: "abgeliefert, von einem anderen Computer nachgerechnet, und richtig",
+    withdrawn: "nicht angenommen: ein anderer Computer rechnet sie noch einmal",
     failed: (message) => `durch eigenen Fehler des Programms gescheitert: ${message}`,
-    lost: "zurückgegeben",
-    took: (time) => `in ${time}`,
   },
   history: {
     title: "Deine Hilfe bisher",

@@ -70,6 +70,8 @@ export const more = {
   work: "Work",
   figures: {
     done: "Tasks done",
+    accepted: "Accepted",
+    checked: (count: string) => `${count} checked`,
     queued: "In the queue",
     unsent: "Waiting for delivery",
     failed: "Failed",
@@ -94,10 +96,11 @@ export const more = {
     title: "The last tasks",
     computing: "computing",
     finished: "finished, on its way",
+    delivered: "delivered; it is checked whether it is right",
     accepted: "delivered and accepted",
+    checked: "delivered, computed again by another computer, and right",
+    withdrawn: "not accepted: another computer computes it again",
     failed: (message: string) => `failed by the program's own fault: ${message}`,
-    lost: "handed back",
-    took: (time: string) => `in ${time}`,
   },
   history: {
     title: "Your help so far",
