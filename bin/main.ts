@@ -2,7 +2,6 @@ import { Command } from "commander";
 import { customerCommands, describeError, exitCodeOf, exitCodesHelp } from "../customer/cli/commands.ts";
 import { serverEnvironment } from "../customer/cli/command.ts";
 import { parallelOption } from "../parallel/option.ts";
-import type { MakePythonKernel } from "../server/options.ts";
 import { version } from "../shared/version.ts";
 
 /** Parts with many modules, which are imported when they are called: `manyhands jobs` starts fast, and a broken part breaks no other. */
@@ -12,9 +11,8 @@ const parts: Record<string, { summary: string; load: () => Promise<Command> }> =
     load: async () => {
       const clientProgram = async (): Promise<string> =>
         (await import("../node-client/one-file.ts")).loadOneFileClient();
-      const makePythonKernel: MakePythonKernel = async (...given) =>
-        (await import("../customer/python-kernel/runtime.ts")).PythonRuntime.make(...given);
-      return (await import("../server/main.ts")).serverCommand({ clientProgram, makePythonKernel });
+      const { customerCode } = await import("../customer/customer-code.ts");
+      return (await import("../server/main.ts")).serverCommand({ clientProgram, customerCode });
     },
   },
   client: {

@@ -17,6 +17,7 @@ import atexit
 import builtins
 import concurrent.futures
 import contextlib
+import datetime
 import dis
 import functools
 import hashlib
@@ -58,6 +59,7 @@ __all__ = [
     "Outcome",
     "Outputs",
     "PlatformError",
+    "Program",
     "ProvisionalNews",
     "Reduction",
     "SettledTask",
@@ -67,6 +69,7 @@ __all__ = [
     "connect",
     "decode_value",
     "encode_value",
+    "program",
     "undefined",
 ]
 
@@ -1469,13 +1472,15 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
     )
 
 
-def _code_of(kernel: Any) -> tuple[str | _Program, str]:
-    """As :func:`_kernel_of`, also for functions in Python."""
-    if isinstance(kernel, _Program):
+def _code_of(kernel: Any) -> tuple[_Code, str]:
+    """As :func:`_kernel_of`, also for programs and functions in Python."""
+    if isinstance(kernel, Program):
+        return _ProgramCode(kernel, "export default manyhandsKernel;\n"), kernel.name.removesuffix(".wasm")
+    if isinstance(kernel, (_PythonFunction, _ProgramCode)):
         return kernel, kernel.name
     if callable(kernel) and not isinstance(kernel, os.PathLike):
-        program = _program_of(kernel)
-        return program, program.name
+        function = _python_function(kernel)
+        return function, function.name
     return _kernel_of(kernel)
 
 
@@ -1498,9 +1503,12 @@ def _expression_of(function: str) -> str:
     return f"({source}{end})"
 
 
-def _with_arguments(source: str | _Program) -> Any:
+def _with_arguments(source: _Code) -> Any:
     """The code of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
-    if isinstance(source, _Program):
+    if isinstance(source, _ProgramCode):
+        # A program takes a list as it is.
+        return source
+    if isinstance(source, _PythonFunction):
         return replace(source, spread=True)
     rest, name = _without_default(source)
     return f"{rest.rstrip()}\nexport default (args, ctx) => {name}(...args, ctx);\n"
@@ -1563,6 +1571,282 @@ def _without_imports(source: str, what: str, folder: Path) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Kernels of programs that were compiled to WASI
+
+#: Content up to this size travels in the kernel, larger content as a blob, which is fetched once a machine.
+_EMBEDDED_BYTES = 1024 * 1024
+#: Start of a program's clock: 2000-01-01, in milliseconds.
+_PROGRAM_START = 946_684_800_000
+#: Memory of a task in MiB, when its job says nothing.
+_MEMORY_MB = 512
+_PAGE_BYTES = 65_536
+
+#: The functions of WASI preview 1.
+_WASI_CALLS = frozenset(
+    """
+    args_get args_sizes_get clock_res_get clock_time_get environ_get environ_sizes_get fd_advise fd_allocate fd_close
+    fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size
+    fd_filestat_set_times fd_pread fd_prestat_dir_name fd_prestat_get fd_pwrite fd_read fd_readdir fd_renumber fd_seek
+    fd_sync fd_tell fd_write path_create_directory path_filestat_get path_filestat_set_times path_link path_open
+    path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise
+    random_get sched_yield sock_accept sock_recv sock_send sock_shutdown
+    """.split()
+)
+
+
+class Program:
+    """A program that was compiled to WASI, as a kernel. Made by :func:`program`."""
+
+    def __init__(
+        self,
+        source: Any,
+        args: Sequence[str],
+        env: dict[str, str],
+        stdin: Any,
+        files: dict[str, Any],
+        output: Any,
+        exit_codes: Sequence[int],
+        time_ms: int,
+    ) -> None:
+        self.name = Path(source).name if isinstance(source, (str, os.PathLike)) else "program.wasm"
+        self._source = source
+        self._args = list(args)
+        self._env = dict(env)
+        self._stdin = stdin
+        self._files = dict(files)
+        self._output = output
+        self._exit_codes = list(exit_codes)
+        self._time_ms = time_ms
+
+    def _check(self, memory_bytes: int) -> None:
+        """Refuses what is no program. A module that is a blob already is not looked at."""
+        if not isinstance(self._source, DataReference):
+            _check_wasi(self.name, _content_of(self._source), memory_bytes)
+
+    def _definition(
+        self, memory_bytes: int, may_refer: bool, put: Callable[[Any], DataReference]
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """What the kernel holds, in the order of customer/wasi/kernel.ts, and the sizes of the blobs that it names."""
+        refs: dict[str, int] = {}
+
+        def content_of(source: Any) -> dict[str, Any]:
+            if isinstance(source, DataReference):
+                if source.range:
+                    raise _bad("A file of a program is a slice of a blob; expected a whole blob.")
+                if not may_refer:
+                    raise _bad(
+                        f"The program {self.name} has data references, and its job takes the outputs of another one, whose "
+                        "tasks cannot name further blobs. Give files or bytes, which then travel in the kernel."
+                    )
+            else:
+                data = _content_of(source)
+                if not may_refer or len(data) <= _EMBEDDED_BYTES:
+                    return {"base64": b64encode(data).decode()}
+                source = put(data)
+            refs[source.sha256] = source.size
+            return {"sha256": source.sha256, "size": source.size}
+
+        definition = {
+            "name": self.name,
+            "module": content_of(self._source),
+            "args": self._args,
+            "env": self._env,
+            "stdin": self._stdin if isinstance(self._stdin, str) else content_of(self._stdin),
+            "files": {path: content_of(source) for path, source in self._files.items()},
+            "output": self._output,
+            "exitCodes": self._exit_codes,
+            "timeMs": self._time_ms,
+            "memoryBytes": memory_bytes,
+        }
+        return definition, refs
+
+
+def program(
+    source: str | os.PathLike[str] | bytes | DataReference,
+    *,
+    args: Sequence[str] = (),
+    env: dict[str, str] | None = None,
+    stdin: Any = "",
+    files: dict[str, Any] | None = None,
+    output: Any = "stdout",
+    exit_codes: Sequence[int] = (0,),
+    time: datetime.datetime | None = None,
+) -> Program:
+    """A program that was compiled to WebAssembly with the system interface WASI preview 1, as a kernel of ``map`` and others.
+
+    Each task runs it from the start, with files in memory; ``docs/programs.md`` says what it has::
+
+        fasttree = manyhands.program("fasttree.wasm", args=["-nt", "{input}"])
+        trees = hands.map(fasttree, [hands.put(path) for path in alignments]).gather()
+
+    Args:
+        source: path of the ``.wasm`` file, its bytes, or a data reference to them
+        args: arguments behind the program's name: ``{input}`` is the task's input, ``{name}`` a member of an input that is a
+            dict, ``{0}`` an element of a list: text and numbers as they are, bytes and data references as the path of a
+            file. ``{name:file}`` makes a file of text, too; ``{{`` is a brace
+        env: environment, with the same placeholders
+        stdin: a text with placeholders, or bytes. Of a placeholder alone that stands for bytes, these bytes
+        files: files of every task by path: paths of this machine, bytes or data references
+        output: of a task: standard output as text (``"stdout"``) or as ``"bytes"``; ``{"files": "*.tree"}``, or with a list
+            of patterns: the files whose paths match, by path
+        exit_codes: those that are no failure
+        time: at which the program's clock starts; 2000-01-01 in UTC unless told
+
+    Raises:
+        PlatformError: BAD_ARGUMENT
+    """
+    env, files = env or {}, files or {}
+    for what, texts in (("args", args), ("env", [*env, *env.values()]), ("files", files)):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise _bad(f"{what} of a program holds something else than texts; write numbers as str(number).")
+    patterns = output.get("files") if isinstance(output, dict) and len(output) == 1 else None
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    if isinstance(listed, tuple):
+        listed, output = list(listed), {"files": list(listed)}
+    is_listed = isinstance(listed, list) and listed and all(isinstance(each, str) for each in listed)
+    if output not in ("stdout", "bytes") and not is_listed:
+        raise _bad(f'output of a program is {output!r}; expected "stdout", "bytes" or {{"files": "*.tree"}}.')
+    if not all(type(code) is int for code in exit_codes):
+        raise _bad(f"exit_codes of a program is {exit_codes!r}; expected whole numbers.")
+    time_ms = _PROGRAM_START if time is None else int(time.timestamp() * 1000)
+    return Program(source, args, env, stdin, files, output, exit_codes, time_ms)
+
+
+@dataclass(frozen=True)
+class _ProgramCode:
+    """The code of a kernel that has a program as ``manyhandsKernel``."""
+
+    program: Program
+    #: Statements behind the declaration of the program.
+    rest: str
+
+    @property
+    def name(self) -> str:
+        return self.program.name.removesuffix(".wasm")
+
+    def module(self, code: str, definition: dict[str, Any]) -> str:
+        """The module, as the SDK makes it. ``code``: the code around programs, which the server has."""
+        told = _json_text(_json_text(definition))
+        return f"{code}const manyhandsKernel = manyhandsWasi.programKernel(JSON.parse({told}));\n{self.rest}"
+
+
+#: The code of a kernel: a module in JavaScript, or what becomes one.
+_Code = Union[str, "_PythonFunction", _ProgramCode]
+
+
+def _json_text(value: Any) -> str:
+    """JSON as JavaScript writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _content_of(source: Any) -> memoryview:
+    if not isinstance(source, (str, os.PathLike)):
+        return _bytes_of(source)
+    try:
+        return memoryview(Path(source).read_bytes())
+    except OSError as error:
+        raise PlatformError("FILE_FAILED", f"The file {source} cannot be read: {error.strerror}.") from error
+
+
+def _check_wasi(name: str, data: memoryview, memory_bytes: int) -> None:
+    """Refuses a module that is no program of WASI preview 1, or that has more memory from the start than a task."""
+
+    def refusal(what: str) -> PlatformError:
+        return _bad(
+            f"{name} {what} Expected a program of WASI preview 1, as `clang --target=wasm32-wasi` or "
+            "`cargo build --target wasm32-wasip1` makes it."
+        )
+
+    if data[:4] != b"\0asm":
+        raise refusal("is no WebAssembly module.")
+    if data[4:8] != b"\1\0\0\0":
+        raise refusal("is a WebAssembly component (WASI preview 2 or later).")
+    foreign: list[str] = []
+    exported: set[tuple[int, str]] = set()
+    pages = 0
+    try:
+        reader = _WasmReader(data, 8)
+        while reader.at < len(data):
+            section, size = reader.byte(), reader.number()
+            inner, reader.at = _WasmReader(data, reader.at), reader.at + size
+            if section == 2:
+                foreign += [f"{module}.{call}" for module, call, kind in inner.imports()
+                            if module != "wasi_snapshot_preview1" or kind != 0 or call not in _WASI_CALLS]
+            elif section == 5 and inner.number() == 1:
+                inner.number()
+                pages = inner.number()
+            elif section == 7:
+                exported.update(inner.exports())
+    except (IndexError, ValueError) as error:
+        raise refusal(f"is no WebAssembly that can be read: {error}.") from error
+    if foreign:
+        told = ", ".join(foreign[:5]) + (" and others" if len(foreign) > 5 else "")
+        raise refusal(f"imports {told}, which is not there.")
+    if not exported >= {(0, "_start"), (2, "memory")}:
+        raise refusal("exports no `_start` and `memory`, as a library does.")
+    if pages > memory_bytes // _PAGE_BYTES:
+        raise _bad(
+            f"{name}: The program has {-(-pages // 16)} MiB of memory from the start, and a task at most "
+            f"{memory_bytes // 2**20} MiB (memory_mb)."
+        )
+
+
+class _WasmReader:
+    """Reads sections of a module, https://webassembly.github.io/spec/core/binary/modules.html."""
+
+    def __init__(self, data: memoryview, at: int) -> None:
+        self._data = data
+        self.at = at
+
+    def byte(self) -> int:
+        self.at += 1
+        return self._data[self.at - 1]
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def text(self) -> str:
+        size = self.number()
+        self.at += size
+        return bytes(self._data[self.at - size : self.at]).decode()
+
+    def limits(self) -> None:
+        flags = self.number()
+        self.number()
+        if flags & 1:
+            self.number()
+
+    def imports(self) -> Iterator[tuple[str, str, int]]:
+        for _ in range(self.number()):
+            module, name, kind = self.text(), self.text(), self.byte()
+            yield module, name, kind
+            if kind == 0:
+                self.number()
+            elif kind == 1:
+                self.byte()
+                self.limits()
+            elif kind == 2:
+                self.limits()
+            elif kind in (3, 4):
+                self.byte()
+                self.number()
+            else:
+                raise ValueError(f"an import of kind {kind}")
+
+    def exports(self) -> Iterator[tuple[int, str]]:
+        for _ in range(self.number()):
+            name, kind = self.text(), self.byte()
+            self.number()
+            yield kind, name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Kernels of functions in Python
 
 #: What a name without a definition of its own may stand for: the value is written into the kernel.
@@ -1570,7 +1854,7 @@ _LITERALS = (type(None), bool, int, float, complex, str, bytes)
 
 
 @dataclass(frozen=True)
-class _Program:
+class _PythonFunction:
     """A function in Python with the sources that it needs (shared/wire/python-program.ts)."""
 
     name: str
@@ -1584,8 +1868,8 @@ class _Program:
         return {**told, "spread": self.spread, "embed": embed}
 
 
-def _program_of(function: Any) -> _Program:
-    """The program of a function: its source, and the definitions, values and modules that it uses.
+def _python_function(function: Any) -> _PythonFunction:
+    """The sources of a function: its own, and the definitions, values and modules that it uses.
 
     Raises:
         PlatformError: BAD_ARGUMENT for a function that cannot travel, and why
@@ -1601,7 +1885,7 @@ def _program_of(function: Any) -> _Program:
         entry = collector.add_function(plain, is_kernel=True)
     else:
         entry = collector.name_of_foreign(function)
-    return _Program(name.strip("<>"), collector.modules(), collector.module, entry)
+    return _PythonFunction(name.strip("<>"), collector.modules(), collector.module, entry)
 
 
 def _refused(name: str, why: str, instead: str) -> PlatformError:
@@ -1922,14 +2206,17 @@ def _is_function(kernel: Any) -> bool:
     return is_text and not _DEFAULT_EXPORT.search(kernel)
 
 
-def _folding_source(kernel: Any, combine: Any, per_task: int, compare: Any) -> str:
+def _folding_source(kernel: Any, combine: Any, per_task: int, compare: Any) -> _Code:
     """The module whose input is a list of inputs: it applies the kernel to each, and combines from left to right."""
-    source, _ = _kernel_of(kernel)
-    if combine is None and _is_function(kernel):
+    if combine is None and (isinstance(kernel, Program) or _is_function(kernel)):
         raise _bad(
-            "The kernel is a function, and nothing says how its outputs are combined; expected "
+            "The kernel is a function or a program, and nothing says how its outputs are combined; expected "
             'combine="(a, b) => …", or a kernel module that exports `combine`.'
         )
+    if isinstance(kernel, Program):
+        _comparing(compare, (kernel,))
+        return _ProgramCode(kernel, _declared_combine(combine) + _FOLD_INPUTS.replace("PER_TASK", str(per_task)))
+    source, _ = _kernel_of(kernel)
     if _is_function(kernel):
         module = _declared(kernel, "manyhandsKernel")
     else:
@@ -1997,7 +2284,9 @@ def _comparing(compare: Any, kernels: Sequence[Any]) -> Any:
     if compare != "kernel":
         return None
     for kernel in kernels:
-        if kernel is not None and not _is_function(kernel) and _local_name(_kernel_of(kernel)[0], "compare"):
+        if kernel is None or isinstance(kernel, Program):
+            continue
+        if not _is_function(kernel) and _local_name(_kernel_of(kernel)[0], "compare"):
             return kernel
     raise _bad(
         'The reduction has compare="kernel", and none of its kernel modules exports such a function; expected '
@@ -3837,6 +4126,8 @@ class Hands:
         self._priority = priority
         #: Kernels that are known to be on the server.
         self._kernels: set[str] = set()
+        #: The code around programs, once it was asked for.
+        self._wasi: str | None = None
         #: Computes the tasks of :meth:`submit`.
         self._executor: ManyhandsExecutor | None = None
         self._making = threading.Lock()
@@ -3878,7 +4169,7 @@ class Hands:
 
     def map(
         self,
-        kernel: str | os.PathLike[str],
+        kernel: str | os.PathLike[str] | Program | Callable[..., Any],
         inputs: Iterable[Any] | Outputs,
         *,
         name: str | None = None,
@@ -3910,8 +4201,8 @@ class Hands:
         Inputs may be endless or slow: a thread of the connection enumerates them as fast as the server takes them.
 
         Args:
-            kernel: a function of ``(input)`` or ``(input, ctx)``, which runs in Python as ``docs/python.md`` says; or the
-                text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
+            kernel: a function of ``(input)`` or ``(input, ctx)``, which runs in Python as ``docs/python.md`` says; a
+                :func:`program`; or the text of a JavaScript function of ``(input, ctx)``, or the path of a module whose default export
                 is one (a ``Path``, or a text that ends in ``.js`` or ``.mjs``); it may import ``.wasm`` files beside it
             inputs: one input a task; ``docs/values.md`` and ``docs/python.md`` say what can be one. Or the ``outputs()`` of
                 a job, each of which the server passes on when it is accepted, to the task of the same index
@@ -3951,6 +4242,11 @@ class Hands:
         """
         source, own_name = _code_of(kernel)
         _check_inputs(inputs)
+        if isinstance(source, _ProgramCode):
+            source.program._check(_memory_bytes(memory_mb))
+        if (check or compare == "kernel") and not isinstance(kernel, _ProgramCode) and not isinstance(source, str):
+            what = "a program" if isinstance(source, _ProgramCode) else "a function in Python"
+            raise _bad(f'check=True and compare="kernel" are functions of a kernel module, and the kernel is {what}.')
         if isinstance(inputs, Outputs) and window is not None:
             raise _bad("window is for inputs that this program sends, and these are the outputs of a job.")
         job = Job(self, None, fail_fast, progress, on_result, on_break, has_key=key is not None)
@@ -3994,7 +4290,7 @@ class Hands:
         return job
 
     def starmap(
-        self, kernel: str | os.PathLike[str], inputs: Iterable[Sequence[Any]] | Outputs, **options: Any
+        self, kernel: str | os.PathLike[str] | Program | Callable[..., Any], inputs: Iterable[Sequence[Any]] | Outputs, **options: Any
     ) -> Job:
         """As :meth:`map`, for a kernel of several arguments: each input is the list or tuple of a task's arguments.
 
@@ -4011,7 +4307,7 @@ class Hands:
 
     def reduce(
         self,
-        kernel: str | os.PathLike[str],
+        kernel: str | os.PathLike[str] | Program | Callable[..., Any],
         inputs: Iterable[Any] | Outputs,
         *,
         combine: str | os.PathLike[str] | None = None,
@@ -4040,7 +4336,7 @@ class Hands:
             TypeError: the kernel is a Python function
             PlatformError: BAD_ARGUMENT, FILE_FAILED: the kernel, the inputs, or nothing says how to combine
         """
-        _, own_name = _kernel_of(kernel)
+        _, own_name = _code_of(kernel) if isinstance(kernel, Program) else _kernel_of(kernel)
         _check_inputs(inputs)
         _check_reduction_options(options)
         is_fed = isinstance(inputs, Outputs)
@@ -4066,7 +4362,7 @@ class Hands:
         first = self.map(folding, given, **{**options, "name": name, **own})
         return Reduction(first, combining, fan_in, options, name, count)
 
-    def submit(self, kernel: str | os.PathLike[str], *args: Any) -> concurrent.futures.Future[Any]:
+    def submit(self, kernel: str | os.PathLike[str] | Program | Callable[..., Any], *args: Any) -> concurrent.futures.Future[Any]:
         """Computes one task, ``kernel(...args, ctx)``, and returns the future of its output.
 
         Tasks of one kernel that are submitted while others are unfinished, or within a second, share a job; options of
@@ -4163,10 +4459,18 @@ class Hands:
         return self._http.ask("GET", "api/usage")
 
     def _create(
-        self, source: str | _Program, options: dict[str, Any], after: Sequence[str | Job], job: Job
+        self, source: _Code, options: dict[str, Any], after: Sequence[str | Job], job: Job
     ) -> dict[str, Any]:
         stop = job._stop
-        if isinstance(source, _Program):
+        if isinstance(source, _ProgramCode):
+
+            def put(data: memoryview) -> DataReference:
+                return _put_bytes(self._http, data, stop)
+
+            memory = _memory_bytes(options["memoryMb"])
+            definition, job._refs = source.program._definition(memory, job._source is None, put)
+            source = source.module(self._program_code(stop), definition)
+        if isinstance(source, _PythonFunction):
             # The server puts the function together with Python, whose large files it has.
             made = self._http.ask("POST", "api/kernels/python", source.request(job._source is not None), stop=stop)
             job._refs = {ref["sha256"]: ref["size"] for ref in made["refs"]}
@@ -4186,6 +4490,12 @@ class Hands:
                 raise
         self._put_kernel(data, sha256, stop)
         return self._post_job(sha256, options, after, stop)
+
+    def _program_code(self, stop: _Stop) -> str:
+        """The code around programs of the server's version."""
+        if self._wasi is None:
+            self._wasi = self._http.request(_Request("GET", "wasi.js", stop=stop)).body.decode()
+        return self._wasi
 
     def _post_job(
         self, kernel: str, options: dict[str, Any], after: Sequence[str | Job], stop: _Stop
@@ -4244,6 +4554,10 @@ class Hands:
         done: concurrent.futures.Future[Any] = concurrent.futures.Future()
         done.set_result(task(*args))
         return done
+
+
+def _memory_bytes(memory_mb: int | None) -> int:
+    return int((_MEMORY_MB if memory_mb is None else memory_mb) * 2**20)
 
 
 def _check_inputs(inputs: Any) -> None:

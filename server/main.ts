@@ -3,14 +3,14 @@ import { styleText } from "node:util";
 import { Command } from "commander";
 import { pino, type Logger } from "pino";
 import { PlatformError } from "../shared/errors.ts";
-import type { ClientProgram, MakePythonKernel, ServerOptions } from "./options.ts";
+import type { ClientProgram, CustomerCode, ServerOptions } from "./options.ts";
 import { addServerFlags, readServerFlags } from "./server-flags.ts";
 import { urlForOthers } from "./reachable-urls.ts";
 import { startServer, type RunningServer } from "./server.ts";
 
 interface ServerParts {
   readonly clientProgram?: ClientProgram;
-  readonly makePythonKernel?: MakePythonKernel;
+  readonly customerCode?: CustomerCode;
 }
 
 /** `manyhands server`: every flag has an environment variable, shown by --help. */

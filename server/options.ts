@@ -73,11 +73,18 @@ export interface ServerOptions {
   readonly rendezvous: string | undefined;
 }
 
-/** Makes the kernel of a function in Python, and tells which files each of its tasks names as blobs. */
-export type MakePythonKernel = (
-  program: PythonProgram,
-  embedsFiles: boolean,
-) => Promise<{ readonly source: string; readonly refs: readonly (BlobName & { readonly path: string })[] }>;
+/** What customers without npm get from their server. */
+export interface CustomerCode {
+  /** The module for Python. */
+  pythonModule(): Promise<string>;
+  /** The code with which kernels of programs begin. */
+  programCode(): Promise<string>;
+  /** Makes the kernel of a function in Python, and tells which files each of its tasks names as blobs. */
+  pythonKernel(
+    program: PythonProgram,
+    embedsFiles: boolean,
+  ): Promise<{ readonly source: string; readonly refs: readonly (BlobName & { readonly path: string })[] }>;
+}
 
 /** Makes the program of the headless client in one file. */
 export type ClientProgram = () => Promise<string>;

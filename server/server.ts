@@ -29,7 +29,7 @@ import {
   defaultServerOptions,
   quotasOf,
   type ClientProgram,
-  type MakePythonKernel,
+  type CustomerCode,
   type ServerOptions,
 } from "./options.ts";
 import { readProject, type Project } from "./project.ts";
@@ -82,10 +82,10 @@ export async function startServer(
   given: Partial<ServerOptions> & {
     log?: Logger;
     clientProgram?: ClientProgram;
-    makePythonKernel?: MakePythonKernel;
+    customerCode?: CustomerCode;
   } = {},
 ): Promise<RunningServer> {
-  const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, makePythonKernel, ...rest } = given;
+  const { log = pino({ level: given.logLevel ?? "info" }), clientProgram, customerCode, ...rest } = given;
   const publicUrl = rest.publicUrl === undefined ? undefined : parseServerAddress(rest.publicUrl);
   let directory: ServerDirectory | undefined;
   const { servers = defaultServerOptions.servers } = rest;
@@ -122,7 +122,7 @@ export async function startServer(
       project,
       log,
       clientProgram,
-      makePythonKernel,
+      customerCode,
     });
     await introduce(store, server.volunteerUrls);
   } catch (error) {
@@ -190,7 +190,7 @@ interface Foundations {
   readonly project: Project | undefined;
   readonly log: Logger;
   readonly clientProgram: ClientProgram | undefined;
-  readonly makePythonKernel: MakePythonKernel | undefined;
+  readonly customerCode: CustomerCode | undefined;
 }
 
 async function startOn({
@@ -202,7 +202,7 @@ async function startOn({
   project,
   log,
   clientProgram,
-  makePythonKernel,
+  customerCode,
 }: Foundations): Promise<RunningServer> {
   const { blobQuotaBytes: quotaBytes, blobKeepMs: keepMs } = options;
   const blobs = await openBlobs(options.blobs, options.dataDirectory, {
@@ -251,7 +251,7 @@ async function startOn({
     webRoot,
     project,
     ...(clientProgram && { clientProgram }),
-    ...(makePythonKernel && { makePythonKernel }),
+    ...(customerCode && { customerCode }),
     ...(directory && { servers: directory }),
     ...(isShared(store) && { signIns: Buffer.from(await store.secret("sign-ins")).toString("hex", 0, 8) }),
     log,

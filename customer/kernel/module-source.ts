@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { PlatformError } from "../../shared/errors.ts";
-import { bundleKernel, bundleText } from "./bundle.ts";
+import { bundleKernel } from "./bundle.ts";
 import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
 import { MadeKernel } from "./made-kernel.ts";
@@ -43,8 +43,7 @@ async function programSource(
       "BAD_ARGUMENT",
       'check: true and compare: "kernel" are functions of a kernel module, and the kernel is a program.',
     );
-  const { text, path } = programDeclaration(program, "manyhandsProgram");
-  return (await bundleText(`${text}export default manyhandsProgram;\n`, path)).source;
+  return `${await programDeclaration(program, "manyhandsKernel")}export default manyhandsKernel;\n`;
 }
 
 /** The bundle of a kernel of several arguments as the module of a kernel whose input is their array. */

@@ -5,12 +5,12 @@ import { fileURLToPath } from "node:url";
 import { DataReference, type BlobName } from "../../shared/data-reference.ts";
 import type { Sha256 } from "../../shared/ids.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
-import { moduleBeside } from "../../system/module-beside.ts";
 import type { Content, ProgramDefinition, ProgramOutput } from "../wasi/kernel.ts";
 import { withMemoryLimit } from "../wasi/memory-limit.ts";
 import { preview1 } from "../wasi/preview1.ts";
 import { WebAssembly } from "../wasi/web-assembly.ts";
 import type { KernelModule } from "./kernel-source.ts";
+import { programCode, programCodeName } from "./program-code.ts";
 
 /** A file on this machine, bytes, or a data reference. */
 export type ProgramSource = string | URL | Uint8Array | DataReference;
@@ -137,16 +137,10 @@ export interface PreparedProgram {
   readonly refs: readonly BlobName[];
 }
 
-const runtime = moduleBeside(import.meta.url, "../wasi/kernel");
-
-/** Statements that declare the kernel of a program under a name, and the file that they import. */
-export function programDeclaration(
-  { definition }: PreparedProgram,
-  name: string,
-): { text: string; path: string } {
-  const path = fileURLToPath(runtime);
-  const text = `import { programKernel } from ${JSON.stringify(path)};\nconst ${name} = programKernel(JSON.parse(${JSON.stringify(JSON.stringify(definition))}));\n`;
-  return { text, path };
+/** Statements that declare the kernel of a program under a name; python/manyhands.py has the same text. */
+export async function programDeclaration({ definition }: PreparedProgram, name: string): Promise<string> {
+  const told = JSON.stringify(JSON.stringify(definition));
+  return `${await programCode()}const ${name} = ${programCodeName}.programKernel(JSON.parse(${told}));\n`;
 }
 
 /**

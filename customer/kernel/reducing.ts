@@ -41,7 +41,9 @@ export async function foldingSource(
       "The kernel is a function or a program, and nothing says how its outputs are combined; expected { combine: (a, b) => … }, or a kernel module that exports `combine`.",
     );
   return bundled([
-    program ? programDeclaration(program, kernelName) : await declare(kernel, "default", kernelName),
+    program
+      ? { text: await programDeclaration(program, kernelName) }
+      : await declare(kernel, "default", kernelName),
     await declare(combine ?? kernel, "combine", combineName),
     { text: foldInputs(perTask) },
     ...(await verifying([kernel], compare)),

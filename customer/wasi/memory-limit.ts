@@ -2,6 +2,7 @@
 const memorySection = 5;
 const headerBytes = 8;
 const pageBytes = 65_536;
+const pagesPerMiB = 16;
 
 /**
  * A module whose own memory grows to at most so many bytes, as if the program had been built with `--max-memory`.
@@ -33,7 +34,7 @@ function limitedSection(content: Uint8Array, mostPages: number): Uint8Array {
   const most = flags & 1 ? Math.min(readNumber(content, reader), mostPages) : mostPages;
   if (atStart > mostPages)
     throw new Error(
-      `The program has ${Math.ceil((atStart * pageBytes) / 2 ** 20)} MiB of memory from the start, and a task at most ${Math.floor((mostPages * pageBytes) / 2 ** 20)} MiB (memoryMb).`,
+      `The program has ${Math.ceil(atStart / pagesPerMiB)} MiB of memory from the start, and a task at most ${Math.floor(mostPages / pagesPerMiB)} MiB (memoryMb).`,
     );
   const memory = joined([[1, flags | 1], numberBytes(atStart), numberBytes(most)]);
   return joined([[memorySection], numberBytes(memory.length), memory]);
@@ -44,7 +45,7 @@ function readNumber(bytes: Uint8Array, reader: { at: number }): number {
   let value = 0;
   for (let shift = 0; ; shift += 7) {
     const byte = bytes[reader.at++] ?? 0;
-    value += (byte & 0x7f) * 2 ** shift;
+    value += (byte & 0x7f) * Math.pow(2, shift);
     if (byte < 0x80) return value;
   }
 }

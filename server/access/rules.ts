@@ -87,6 +87,7 @@ export const rules = {
   "DELETE /api/sign-in": "open",
   "GET /api/openapi.json": "open",
   "GET /manyhands.py": "open",
+  "GET /wasi.js": "open",
   "GET /healthz": "open",
   "GET /metrics": admin,
 } as const satisfies Record<string, Rule>;

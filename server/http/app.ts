@@ -27,7 +27,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { kernelRoutes } from "./routes/kernels.ts";
 import { precacheRoutes } from "./routes/precache.ts";
 import { progressRoutes } from "./routes/progress.ts";
-import { pythonRoutes } from "./routes/python.ts";
+import { programRoutes } from "./routes/programs.ts";
 import { attachmentRoutes } from "./routes/attachments.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { publicStatusRoutes } from "./routes/public-status.ts";
@@ -103,7 +103,7 @@ export function createHttpApp(parts: HttpParts): Express {
     ...statusRoutes(parts, metrics, streams),
     ...upkeepRoutes(parts, streams),
     ...whyRoutes(parts),
-    ...pythonRoutes(),
+    ...programRoutes(parts),
   };
   app.options(transferPath, answerPreflight);
   for (const name of routeNames) addRoute(app, name, routes[name], parts);

@@ -5,7 +5,7 @@ import type { Access } from "../access/access.ts";
 import type { Caller, RouteName } from "../access/rules.ts";
 import type { BlobStore, StoredBlobs } from "../blobs/blob-store.ts";
 import type { Health } from "../health.ts";
-import type { ClientProgram, MakePythonKernel, ServerOptions } from "../options.ts";
+import type { ClientProgram, CustomerCode, ServerOptions } from "../options.ts";
 import type { Platform } from "../platform.ts";
 import type { Project } from "../project.ts";
 import type { Upkeep } from "../upkeep/upkeep.ts";
@@ -28,8 +28,8 @@ export interface HttpParts {
   readonly project?: Project | undefined;
   /** Absent: no program is served. */
   readonly clientProgram?: ClientProgram;
-  /** Absent: the server makes no kernels of functions in Python. */
-  readonly makePythonKernel?: MakePythonKernel;
+  /** Absent: the server has no code for customers. */
+  readonly customerCode?: CustomerCode;
   readonly log: Logger;
   /** The same for all servers that share their sign-ins; absent with one alone. */
   readonly signIns?: string;

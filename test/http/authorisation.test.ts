@@ -6,6 +6,7 @@ import { openHttpServer } from "../support/http-server.ts";
 const open: RouteName[] = [
   "GET /healthz",
   "GET /manyhands.py",
+  "GET /wasi.js",
   "GET /api/openapi.json",
   "GET /api/sign-in",
   "POST /api/sign-in",
@@ -88,8 +89,9 @@ describe("[ACCESS-3] every route, every caller", () => {
       ? ""
       : await response.text();
     if (!text) await response.body?.cancel().catch(() => undefined);
-    // The Python module is source text, in which `at` is a name.
-    if (route !== "GET /manyhands.py") expect(text).not.toMatch(/\.ts:\d|node:internal|    at /);
+    // These are source texts, in which `at` is a name.
+    if (route !== "GET /manyhands.py" && route !== "GET /wasi.js")
+      expect(text).not.toMatch(/\.ts:\d|node:internal|    at /);
     expect(response.status).not.toBe(500);
     if (mayUse(route, caller)) {
       // An open route may still refuse a token, such as a sign-in with an invalid one.

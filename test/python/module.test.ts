@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { moduleOfFunction } from "../../customer/kernel/function-source.ts";
 import { combiningSource, foldingSource } from "../../customer/kernel/reducing.ts";
+import { program } from "../../customer/kernel/program.ts";
+import { preview1 } from "../../customer/wasi/preview1.ts";
 import { PlatformError, type ErrorCode } from "../../shared/errors.ts";
 import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
 import { valueToJson } from "../../shared/wire/value-json.ts";
 import { LivePlatform } from "../customer/live-platform.ts";
+import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
 import { launcher, root, startNode } from "../support/processes.ts";
 import { valueRows } from "../support/value-rows.ts";
 import { canInstall, python, whySkipped, PythonProgram, pythonFolder } from "./programs.ts";
@@ -48,12 +51,17 @@ describe.skipIf(python === undefined)(`the Python module${whySkipped}`, () => {
   let platform: LivePlatform;
   let folder: string;
   let environment: NodeJS.ProcessEnv;
+  let probe: string;
   beforeAll(async () => {
     platform = await LivePlatform.start();
     folder = await mkdtemp(join(tmpdir(), "manyhands-python-"));
     const file = join(folder, "vectors.json");
     await writeFile(file, JSON.stringify(vectors()));
     environment = { ...platform.environment, MANYHANDS_VECTORS: file };
+    if (compilesWasi) {
+      probe = compileWasi(join(root, "test", "support", "programs", "probe.c"), folder);
+      environment["MANYHANDS_PROBE"] = probe;
+    }
   });
   afterAll(async () => {
     await platform.close();
@@ -92,6 +100,48 @@ print(m._folding_source(kernel, combine, 7, None), m._combining_source(combine, 
       environment,
     ).ends();
     expect(made).toBe(`${await foldingSource(kernel, combine, 7)}|${await combiningSource(combine, kernel)}`);
+  });
+
+  it("[PY-5] [WASI-5] knows the functions that programs may import", async () => {
+    const names = await new PythonProgram(
+      ["-c", "import manyhands; print(*sorted(manyhands._WASI_CALLS))"],
+      environment,
+    ).ends();
+    expect(names.split(/\s/).filter(Boolean)).toEqual(Object.keys(preview1({} as never)).toSorted());
+  });
+
+  it.skipIf(!compilesWasi)("[PY-3] [WASI-1] makes the SDK's kernel of the same program", async () => {
+    const large = join(folder, "large");
+    await writeFile(large, Buffer.alloc(2 * 1024 * 1024, "x"));
+    const hands = await platform.connect();
+    const kernel = program(probe, {
+      args: ["cat", 'a\u2028\u0001"\\ü😀', "{input}"],
+      env: { Z: "1", A: "{input}" },
+      stdin: new Uint8Array([1, 2]),
+      files: { "b/large": large, a: new Uint8Array([3]) },
+      output: { files: ["*.tree", "x"] },
+      exitCodes: [0, 7],
+      time: new Date("2026-01-02T03:04:05.678Z"),
+    });
+    const combine = (a: string, b: string): string => `${a} ** ${b}`;
+    const told = `import datetime, manyhands, sys
+probe, large, combine = sys.argv[1:]
+kernel = manyhands.program(probe, args=["cat", "a\u2028\\x01\\"\\\\ü😀", "{input}"], env={"Z": "1", "A": "{input}"},
+    stdin=bytes([1, 2]), files={"b/large": large, "a": bytes([3])}, output={"files": ["*.tree", "x"]}, exit_codes=[0, 7],
+    time=datetime.datetime(2026, 1, 2, 3, 4, 5, 678000, datetime.timezone.utc))
+never = {"requires": {"memoryMb": 60_000}, "memory_mb": 100}
+with manyhands.connect() as hands:
+    jobs = [hands.map(kernel, [0], **never), hands.reduce(kernel, [0], combine=combine, **never)._first]
+    print(*(job.status()["kernel"]["sha256"] for job in jobs))
+    for job in jobs: job.cancel()`;
+    const args = ["-c", told, probe, large, combine.toString()];
+    const made = (await new PythonProgram(args, environment).ends()).trim().split(" ");
+    const never = { requires: { memoryMb: 60_000 }, memoryMb: 100 };
+    const job = hands.map(kernel, ["0"], never);
+    const reduction = hands.reduce(kernel, ["0"], { ...never, combine: combine as never });
+    const first = await hands.job((await reduction.jobIds())[0]!).status();
+    expect(made).toEqual([(await job.status()).kernel.sha256, first.kernel.sha256]);
+    await Promise.all([job.cancel(), reduction.cancel()]);
   });
 
   it("[PY-2] writes any value in the bytes of the SDK", async () => {

@@ -9,7 +9,7 @@ import { onTestFinished } from "vitest";
 import { createAccess, type Access } from "../../server/access/access.ts";
 import { openBlobs } from "../../server/blobs/open.ts";
 import { LocalPlatform } from "../../server/dispatch/local-platform.ts";
-import { PythonRuntime } from "../../customer/python-kernel/runtime.ts";
+import { customerCode } from "../../customer/customer-code.ts";
 import { configureHttpServer, createHttpApp } from "../../server/http/app.ts";
 import { createMetrics } from "../../server/http/metrics.ts";
 import { Health } from "../../server/health.ts";
@@ -82,7 +82,7 @@ export async function openHttpServer(
   const upkeep = new Upkeep({ store, blobs, dataDirectory: directory, damagedRecords: () => 0 });
   const http = createServer(
     createHttpApp({
-      makePythonKernel: (...given) => PythonRuntime.make(...given),
+      customerCode,
       upkeep,
       platform,
       blobs,

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { PythonRuntime } from "../../customer/python-kernel/runtime.ts";
+import { customerCode } from "../../customer/customer-code.ts";
 import { startServer, type RunningServer } from "../../server/server.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { labHost } from "../../scripts/lab-host.ts";
@@ -20,7 +20,7 @@ export function startQuietServer(options: Partial<ServerOptions>): Promise<Runni
     logLevel: "silent",
     auditors: 0,
     allowHosts: [labHost],
-    makePythonKernel: (...given) => PythonRuntime.make(...given),
+    customerCode,
     ...options,
   });
 }

@@ -32,4 +32,14 @@ export const kernelOperations = {
     description: "It goes when no other customer has it. An admin's: from every customer.",
     replies: done,
   },
+  "GET /wasi.js": {
+    id: "getProgramCode",
+    summary: "The code with which kernels of WASI programs begin",
+    description:
+      "A script that declares `manyhandsWasi`; `manyhandsWasi.programKernel(definition)` is the kernel of a program (docs/programs.md).",
+    replies: {
+      200: { description: "The code. ETag is its SHA-256.", content: { "text/javascript": "text" } },
+      304: { description: "If-None-Match names it: nothing is sent." },
+    },
+  },
 } satisfies Partial<Record<RouteName, Operation>>;

@@ -42,7 +42,7 @@ const scriptTypes = ["text/javascript", "application/javascript"] as const;
 const jsonKernelBytes = limits.kernelBytes * 2;
 
 /** Kernels: code by hash, each customer's own. */
-export function kernelRoutes({ platform, blobs, makePythonKernel }: HttpParts): Routes<Names> {
+export function kernelRoutes({ platform, blobs, customerCode }: HttpParts): Routes<Names> {
   return {
     "POST /api/kernels": async (call) => {
       const { sha256, size, created } = await platform.putKernel(
@@ -53,9 +53,9 @@ export function kernelRoutes({ platform, blobs, makePythonKernel }: HttpParts): 
     },
     "POST /api/kernels/python": async (call) => {
       const { embed, ...program } = await parseBody(call.req, call.res, pythonKernelSchema, jsonKernelBytes);
-      if (!makePythonKernel)
+      if (!customerCode)
         throw new PlatformError("NOT_FOUND", "This server makes no kernels of functions in Python.");
-      const { source, refs } = await makePythonKernel(program, embed);
+      const { source, refs } = await customerCode.pythonKernel(program, embed);
       const customer = principalOf(call).name;
       for (const { sha256, size, path } of refs) {
         const file = createReadStream(path);
