@@ -20,8 +20,13 @@ export const strangers = [
   "test/scheduler/stranger-leases.test.ts",
 ];
 export const verification = [
-  "test/dispatch/verification.test.ts",
-  "test/dispatch/verification-attacks.test.ts",
+  "test/dispatch/verification/audits.test.ts",
+  "test/dispatch/verification/wrong-results.test.ts",
+  "test/dispatch/verification/comparison.test.ts",
+  "test/dispatch/verification/check.test.ts",
+  "test/dispatch/verification/checkpoints.test.ts",
+  "test/dispatch/verification/quorum.test.ts",
+  "test/dispatch/verification/attacks.test.ts",
 ];
 export const identities = ["test/sockets/identity.test.ts"];
 export const store = ["test/store/sqlite-contract.test.ts", "test/store/sqlite-failure.test.ts"];

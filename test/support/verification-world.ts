@@ -23,6 +23,20 @@ export type Computer = (input: Value, task: LeasedTask) => Value | Error | { rea
 /** The computation of every honest client. */
 export const square: Computer = (input) => (input as number) ** 2;
 
+/** The computation of a client that lies. */
+export const wrong: Computer = (input) => (input as number) ** 2 + 1;
+
+/** Lies about one task of n. */
+export const liar =
+  (n: number): Computer =>
+  (input, task) =>
+    (input as number) % n === 0 ? wrong(input, task) : square(input, task);
+
+/** The right outputs of a job. */
+export function squares(count: number): Value[] {
+  return Array.from({ length: count }, (_, index) => index ** 2);
+}
+
 export interface WorldClient {
   readonly id: ClientId;
   /** Tasks that the client got and has not answered. */
@@ -234,6 +248,11 @@ export class VerificationWorld {
         row.state === "done" ? decodeValue(row.output as Uint8Array) : row.failure.kind,
       ]),
     );
+  }
+
+  /** The accepted outputs in the order of their indexes. */
+  async outputsInOrder(id: JobId): Promise<Value[]> {
+    return [...(await this.outputs(id))].sort(([a], [b]) => a - b).map(([, value]) => value);
   }
 
   #take(client: WorldClient, message: ServerMessage): void {

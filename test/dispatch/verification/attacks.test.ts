@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Sha256, TaskIndex } from "../../shared/ids.ts";
-import { limits } from "../../shared/limits.ts";
-import { decodeValue, encodeValue, type Value } from "../../shared/wire/codec.ts";
-import type { Verify } from "../../shared/wire/rest/verification.ts";
-import { VerificationWorld, type WorldClient } from "../support/verification-world.ts";
+import type { Sha256, TaskIndex } from "../../../shared/ids.ts";
+import { limits } from "../../../shared/limits.ts";
+import { decodeValue, encodeValue, type Value } from "../../../shared/wire/codec.ts";
+import type { Verify } from "../../../shared/wire/rest/verification.ts";
+import { VerificationWorld, type WorldClient } from "../../support/verification-world.ts";
 
 const square = (input: Value): number => (input as number) ** 2;
 const wrong = (input: Value): number => square(input) + 1;

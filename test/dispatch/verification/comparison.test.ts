@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import type { Sha256 } from "../../../shared/ids.ts";
+import { squares, VerificationWorld } from "../../support/verification-world.ts";
+
+describe("[VERIFY-7] a comparator", () => {
+  test("takes results within its tolerance for the same", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(30, { compare: { rel: 1e-9 } });
+    await world.work(world.stranger((input) => (input as number) ** 2 * (1 + 1e-12)));
+    world.trusted();
+    await world.workAll();
+    expect(await world.row(job)).toMatchObject({
+      done: 30,
+      statement: { wrong: 0, strangers: 30, audited: 4 },
+    });
+  });
+
+  test("of the kernel module is called by a trusted client", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(30, { compare: "kernel" });
+    await world.work(world.stranger((input) => (input as number) ** 2 + 0.25));
+    let compared = 0;
+    world.trusted((input, task) => {
+      if (task.call?.name !== "compare") return (input as number) ** 2;
+      compared += 1;
+      return true;
+    });
+    await world.workAll();
+    expect(compared).toBe(4);
+    expect(await world.row(job)).toMatchObject({ done: 30, statement: { wrong: 0, strangers: 30 } });
+  });
+});
+
+describe("[VERIFY-7] outputs that cannot be compared", () => {
+  test("because they are too large: the trusted client's are the outcomes, and nobody is blamed", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(10, { compare: { rel: 1e-6 } });
+    const blob = (letter: string) => ({ blob: { sha256: letter.repeat(64) as Sha256, size: 1e8 } });
+    const stranger = world.stranger(() => blob("a"));
+    await world.work(stranger);
+    world.trusted(() => blob("b"));
+    await world.workAll();
+    expect(stranger.refused).toBeUndefined();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 10, provisional: 0 });
+    const outputs = (await world.store.results(job, 0, 10, 1e6)).map(
+      (row) => row.state === "done" && row.output,
+    );
+    expect(
+      outputs.filter((output) => output && "sha256" in output && output.sha256.startsWith("b")),
+    ).toHaveLength(10);
+  });
+
+  test("because trusted clients cannot call the kernel module are replaced", async () => {
+    const world = await VerificationWorld.open({ auditors: true });
+    const job = await world.job(30, { compare: "kernel" });
+    const stranger = world.stranger((input) => (input as number) + 0.5);
+    await world.work(stranger);
+    let asked = 0;
+    world.trusted((input, task) => {
+      if (task.call?.name === "compare") return new Error("out of memory", { cause: "memory" });
+      asked += 1;
+      return (input as number) ** 2;
+    });
+    await world.workAll();
+    expect(asked).toBe(30);
+    expect(stranger.refused).toBeUndefined();
+    expect(await world.row(job)).toMatchObject({ state: "finished", done: 30, statement: { strangers: 0 } });
+    expect(await world.outputsInOrder(job)).toEqual(squares(30));
+  });
+});
