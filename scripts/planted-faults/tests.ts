@@ -52,6 +52,9 @@ export const client = [
 ];
 export const customer = [
   "test/customer/map.test.ts",
+  "test/customer/failed-tasks.test.ts",
+  "test/customer/steering.test.ts",
+  "test/customer/keys.test.ts",
   "test/customer/blobs.test.ts",
   "test/customer/lost-replies.test.ts",
   "test/customer/submit-socket.test.ts",
