@@ -18,6 +18,7 @@ if (process.argv.includes("--tracer")) provideTracer();
 if (process.argv.includes("--s3")) provideS3();
 if (process.argv.includes("--postgres")) providePostgres();
 if (process.argv.includes("--balancer")) provideBalancer();
+if (process.argv.includes("--wasi")) provideWasi();
 
 /**
  * Runs a command with the user watching.
@@ -94,6 +95,13 @@ function providePostgres() {
 function provideBalancer() {
   if (process.platform === "linux" && spawnSync("haproxy", ["-v"]).error && !existsSync("/usr/sbin/haproxy"))
     installOnDebian("haproxy");
+}
+
+/** Tests of programs compile C to WASI; without a compiler for that they are skipped, and say so. */
+function provideWasi() {
+  if (process.platform !== "linux") return;
+  if (spawnSync("clang", ["--version"]).error || !existsSync("/usr/lib/wasm32-wasi/libc.a"))
+    installOnDebian("clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32");
 }
 
 /** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */
