@@ -135,7 +135,10 @@ function bridgeTo(ctx: KernelContext): Bridge {
     index: ctx.index,
     attempt: ctx.attempt,
     resume: encodeValue(ctx.resume),
-    seed: `${ctx.random()}/${ctx.random()}`,
+    // The start of Python reads none, so that the first task of a sandbox has the same stream as the others.
+    get seed() {
+      return `${ctx.random()}/${ctx.random()}`;
+    },
     progress: (fraction) => ctx.progress(fraction),
     log: (line) => ctx.log(line),
     random: () => ctx.random(),
