@@ -32,15 +32,9 @@ export {
   type KernelModuleOf,
   type OutputOf,
 } from "./kernel/kernel-source.ts";
-export {
-  program,
-  type Program,
-  type ProgramInput,
-  type ProgramOptions,
-  type ProgramOutputOf,
-  type ProgramSource,
-  type ProgramValue,
-} from "./kernel/program.ts";
+export { command, type Command, type CommandOptions, type CommandOutputOf } from "./kernel/command.ts";
+export { program, type Program, type ProgramOptions, type ProgramOutputOf } from "./kernel/program.ts";
+export type { ProgramInput, ProgramSource, ProgramValue } from "./kernel/program-kernel.ts";
 export type { ProgramOutput } from "./wasi/kernel.ts";
 export { python, type PythonFunction } from "./python-kernel/python-function.ts";
 export { TaskError, TaskFailedError } from "./task-error.ts";
@@ -48,7 +42,15 @@ export { DataReference } from "../shared/data-reference.ts";
 export { PlatformError, type ErrorCode } from "../shared/errors.ts";
 export type { NumericArray, Value } from "../shared/wire/codec.ts";
 export { statementText } from "../shared/wire/statement-text.ts";
-export type { Kernel, KernelContext, KernelExports, VerifyingContext } from "../shared/wire/kernel.ts";
+export type {
+  CommandFile,
+  CommandRequest,
+  CommandResult,
+  Kernel,
+  KernelContext,
+  KernelExports,
+  VerifyingContext,
+} from "../shared/wire/kernel.ts";
 export type { Attachment } from "../shared/wire/rest/attachments.ts";
 export type { Capacity } from "../shared/wire/rest/capacity.ts";
 export type { ClientInfo } from "../shared/wire/rest/clients.ts";

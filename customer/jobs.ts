@@ -14,7 +14,7 @@ import { Job } from "./job.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";
 import { moduleSource, nameOf } from "./kernel/module-source.ts";
-import { Program, type PreparedProgram } from "./kernel/program.ts";
+import { ProgramKernel, type PreparedProgram } from "./kernel/program-kernel.ts";
 import { PythonFunction, withPython } from "./python-kernel/python-function.ts";
 import { putBlob, putBytes } from "./blobs.ts";
 import type { MapOptions } from "./map-options.ts";
@@ -169,7 +169,7 @@ export class Jobs {
     const program = kernel instanceof MadeKernel ? kernel.program : kernel;
     const isFed = job.inputs instanceof Outputs;
     const prepared =
-      program instanceof Program
+      program instanceof ProgramKernel
         ? this.#prepareProgram(program, options, !isFed, signal)
         : program instanceof PythonFunction
           ? this.#preparePython(program, options, { takesArguments: job.takesArguments, isFed }, signal)
@@ -180,7 +180,7 @@ export class Jobs {
   }
 
   async #prepareProgram(
-    program: Program<unknown>,
+    program: ProgramKernel<unknown>,
     { memoryMb = jobDefaults.memoryMb }: MapOptions,
     mayRefer: boolean,
     signal: AbortSignal,
@@ -229,6 +229,7 @@ export class Jobs {
       after = [],
       ...jobOptions
     } = options;
+    const command = commandOf(kernel);
     const request = {
       ...(priority !== undefined && { priority }),
       ...jobOptions,
@@ -238,6 +239,7 @@ export class Jobs {
         inputsFrom: await inputs.job,
         ...(inputs.perTask !== undefined && { outputsPerTask: inputs.perTask }),
       }),
+      ...(command !== undefined && { requires: { ...options.requires, command } }),
       name: options.name ?? name ?? nameOf(kernel),
       // With a random key a repeated request finds the job that a lost reply had made.
       key: options.key ?? `${onceKeyPrefix}${randomUUID()}`,
@@ -339,6 +341,12 @@ export class Jobs {
       return new PlatformError("JOB_CANCELLED", `Job ${id} was ended before it had all its inputs.`, error);
     return undefined;
   }
+}
+
+/** The command that a kernel runs. */
+function commandOf(kernel: AnyKernel | MadeKernel): string | undefined {
+  const inner = kernel instanceof MadeKernel ? kernel.program : kernel;
+  return inner instanceof ProgramKernel || inner instanceof PythonFunction ? inner.command : undefined;
 }
 
 /** Calls back when `signal` is aborted, or at once when it is already. @returns a function that removes the listener */

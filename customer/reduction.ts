@@ -7,7 +7,7 @@ import type { Value } from "../shared/wire/codec.ts";
 import type { AnyKernel } from "./kernel/kernel-source.ts";
 import { MadeKernel } from "./kernel/made-kernel.ts";
 import { nameOf } from "./kernel/module-source.ts";
-import { Program } from "./kernel/program.ts";
+import { ProgramKernel } from "./kernel/program-kernel.ts";
 import { combiningSource, foldingSource, type AnyCombine, type Combine } from "./kernel/reducing.ts";
 import type { MapOptions } from "./map-options.ts";
 import { PythonFunction, withPython } from "./python-kernel/python-function.ts";
@@ -279,7 +279,7 @@ export function startReduction(
   const folding = new MadeKernel(
     nameOf(kernel),
     (program) => foldingSource(kernel, combine, perTask, options.compare, program),
-    kernel instanceof Program ? kernel : undefined,
+    kernel instanceof ProgramKernel ? kernel : undefined,
   );
   const count = known === undefined ? undefined : Math.ceil(known / perTask);
   const isBetween = count !== 1 && options.key === undefined && options.keepMs === undefined;

@@ -18,6 +18,7 @@ interface Flags {
   readonly slots?: number;
   readonly token?: string;
   readonly trustKey?: string;
+  readonly allowCommands?: string;
   readonly cacheDir?: string;
   readonly cacheQuotaGb?: number;
   readonly name?: string;
@@ -61,6 +62,13 @@ export function clientCommand({ resolveToken }: ClientCommandOptions = {}): Comm
         "--trust-key <file>",
         "run only kernels signed with a key in this file (see `manyhands key create`)",
         "TRUST_KEY",
+      ),
+    )
+    .addOption(
+      option(
+        "--allow-commands <file>",
+        "let customers run the programs of this machine that this file names (docs/commands.md)",
+        "ALLOW_COMMANDS",
       ),
     )
     .addOption(
@@ -157,6 +165,7 @@ function limitsOf(flags: Flags): Omit<RunClientOptions, "server" | "token"> {
     json: flags.json ?? false,
     idleOnly: flags.idleOnly ?? false,
     ...(flags.trustKey !== undefined && { trustKeyFile: flags.trustKey }),
+    ...(flags.allowCommands !== undefined && { allowCommandsFile: flags.allowCommands }),
     ...(flags.slots !== undefined && { slots: flags.slots }),
     ...(flags.cacheDir !== undefined && { cacheDirectory: flags.cacheDir }),
     ...(flags.cacheQuotaGb !== undefined && { cacheQuotaBytes: flags.cacheQuotaGb * 1024 ** 3 }),

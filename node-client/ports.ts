@@ -4,7 +4,9 @@ import { claimClientDirectory } from "./client-directory.ts";
 import { fetchOnce } from "./fetch-once.ts";
 import { defaultQuotaBytes, openDiskCache, partialDirectory } from "./disk-cache.ts";
 import { createDiskOutbox } from "./disk-outbox.ts";
-import { createProcessSandboxes } from "./sandbox/process-sandboxes.ts";
+import type { AllowedCommand } from "./commands/allowed.ts";
+import { openCommands } from "./commands/commands.ts";
+import { createProcessSandboxes, defaultNiceness } from "./sandbox/process-sandboxes.ts";
 import { connect } from "./transport.ts";
 import type { Identity } from "../shared/wire/identity.ts";
 
@@ -15,11 +17,13 @@ interface NodePortsOptions {
   readonly cacheQuotaBytes?: number;
   /** Scheduling priority of the sandboxes, 0 … 19. */
   readonly niceness?: number;
+  /** Commands that the owner of the machine allows. */
+  readonly commands?: readonly AllowedCommand[];
   readonly log: ClientPorts["log"];
 }
 
 /** The client core's ports on Node, and the identity of an earlier client of the claimed directory. */
-interface NodePorts {
+export interface NodePorts {
   readonly ports: ClientPorts;
   /** Identity that the servers gave to an earlier client of this directory. */
   readonly identity: Identity | undefined;
@@ -41,6 +45,8 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
   const directory = claimClientDirectory(cacheDirectory, log);
   const kept = directory.kept(servers);
   let [server] = servers;
+  const commands =
+    options.commands && openCommands(options.commands, { niceness: niceness ?? defaultNiceness, log });
   return {
     identity: kept.identity,
     keptServers: kept.servers,
@@ -63,10 +69,12 @@ export async function openNodePorts(options: NodePortsOptions): Promise<NodePort
         cacheDirectory,
         ...(niceness !== undefined && { niceness }),
       }),
+      ...(commands && { commands }),
       keepIdentity: (identity, known) => directory.keep(known, identity),
       log,
     },
     close() {
+      commands?.close();
       cache.close();
       directory.close();
     },

@@ -3,15 +3,16 @@ import { setFlagsFromString } from "node:v8";
 import { createClient, type Client } from "../shared/client/client.ts";
 import type { ClientDescription, ClientPorts } from "../shared/client/ports.ts";
 import type { ClientStatus } from "../shared/client/status.ts";
+import { PlatformError } from "../shared/errors.ts";
 import { limits } from "../shared/limits.ts";
 import { shuffled } from "../shared/random.ts";
 import { parseServerAddresses } from "../shared/server-address.ts";
 import { version } from "../shared/version.ts";
-import type { Identity } from "../shared/wire/identity.ts";
 import { distrustOf, readTrustedKeys, type TrustedKey } from "../signing/keys.ts";
+import { readAllowedCommands, type AllowedCommand } from "./commands/allowed.ts";
 import { defaultCacheDirectory } from "./cache-directory.ts";
 import { createLogger, type LogLevel } from "./log.ts";
-import { openNodePorts } from "./ports.ts";
+import { openNodePorts, type NodePorts } from "./ports.ts";
 import { clientsOnThisMachine, planMemory } from "./memory-plan.ts";
 import { Presence } from "./presence/presence.ts";
 import { lookAround } from "./presence/sighting.ts";
@@ -27,6 +28,8 @@ export interface RunClientOptions {
   readonly token?: string;
   /** File with the public keys of signers: kernels that none of them signed do not run. */
   readonly trustKeyFile?: string;
+  /** File of the commands that the owner of this machine allows (docs/commands.md). */
+  readonly allowCommandsFile?: string;
   readonly cacheDirectory?: string;
   readonly cacheQuotaBytes?: number;
   /** Name of this machine in the list of clients; default: its host name. */
@@ -75,6 +78,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const log: ClientPorts["log"] = (level, message, details) => logger[level](details ?? {}, message);
   const servers = shuffled(parseServerAddresses(options.server), Math.random) as [string, ...string[]];
   const trusted = options.trustKeyFile === undefined ? undefined : readTrustedKeys(options.trustKeyFile);
+  const commands = allowedCommands(options);
   const { slots, memoryMb } = resources(options);
   collectSeldom();
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory();
@@ -82,6 +86,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
     servers,
     cacheDirectory,
     log,
+    ...(commands && { commands }),
     ...(options.cacheQuotaBytes !== undefined && { cacheQuotaBytes: options.cacheQuotaBytes }),
     ...(options.niceness !== undefined && { niceness: options.niceness }),
   });
@@ -95,7 +100,7 @@ export async function runClient(options: RunClientOptions): Promise<number> {
   const ports: ClientPorts = trusted
     ? { ...opened.ports, distrust: (kernel, signature) => distrustOf(trusted, kernel, signature) }
     : opened.ports;
-  const client = createClient(ports, describe(opened.identity, memoryMb, options, trusted), {
+  const client = createClient(ports, describe(opened, memoryMb, options, trusted), {
     slots,
     servers,
     keptServers: opened.keptServers,
@@ -157,8 +162,19 @@ function resources(options: RunClientOptions): { slots: number; memoryMb: number
   return { slots, memoryMb: memoryMb ?? Math.max(limits.minMemoryMb, share) };
 }
 
+/** @throws PlatformError BAD_OPTION also without a token: volunteers run no commands, so nobody could ask for one */
+function allowedCommands({ allowCommandsFile, token }: RunClientOptions): AllowedCommand[] | undefined {
+  if (allowCommandsFile === undefined) return undefined;
+  if (token === undefined)
+    throw new PlatformError(
+      "BAD_OPTION",
+      "--allow-commands needs --token: only clients with a token of role client get tasks that run commands (`manyhands token create --role client`).",
+    );
+  return readAllowedCommands(allowCommandsFile);
+}
+
 function describe(
-  identity: Identity | undefined,
+  { identity, ports }: NodePorts,
   memoryMb: number,
   options: RunClientOptions,
   trusted: readonly TrustedKey[] | undefined,
@@ -172,6 +188,7 @@ function describe(
     memoryMb,
     webgpu: false,
     trusts: trusted?.map(({ key }) => key),
+    ...(ports.commands && { commands: ports.commands.names }),
     version,
   };
 }

@@ -66,6 +66,7 @@ __all__ = [
     "TaskError",
     "TaskFailedError",
     "as_completed",
+    "command",
     "connect",
     "decode_value",
     "encode_value",
@@ -231,6 +232,8 @@ class TaskFailedError(PlatformError):
 _INLINE_BYTES = 256 * 1024
 _BLOB_BYTES = 16 * 1024**3
 _KERNEL_BYTES = 32 * 1024**2
+#: Files of commands up to this size travel in the kernel.
+_EMBEDDED_BYTES = 1024**2
 _FRAME_BYTES = 16 * 1024**2
 _REFS_PER_TASK = 1024
 _OUTPUTS_PER_TASK = 1024
@@ -1473,7 +1476,9 @@ def _kernel_of(kernel: Any) -> tuple[str, str]:
 
 
 def _code_of(kernel: Any) -> tuple[_Code, str]:
-    """As :func:`_kernel_of`, also for programs and functions in Python."""
+    """As :func:`_kernel_of`, also for programs, commands and functions in Python."""
+    if isinstance(kernel, Command):
+        return kernel, kernel.name
     if isinstance(kernel, Program):
         return _ProgramCode(kernel, "export default manyhandsKernel;\n"), kernel.name.removesuffix(".wasm")
     if isinstance(kernel, (_PythonFunction, _ProgramCode)):
@@ -1505,7 +1510,7 @@ def _expression_of(function: str) -> str:
 
 def _with_arguments(source: _Code) -> Any:
     """The code of a kernel of several arguments as that of a kernel whose input is their list, as the SDK makes it."""
-    if isinstance(source, _ProgramCode):
+    if isinstance(source, (_ProgramCode, Command)):
         # A program takes a list as it is.
         return source
     if isinstance(source, _PythonFunction):
@@ -1594,6 +1599,34 @@ _WASI_CALLS = frozenset(
 )
 
 
+class _Contents:
+    """Contents of a program's files, and the sizes of the blobs among them.
+
+    Args:
+        put: stores data on the server
+        refusal: why tasks cannot name blobs; all contents are small then, or travel in the kernel
+    """
+
+    def __init__(self, put: Callable[[Any], DataReference], refusal: str | None = None) -> None:
+        self.refs: dict[str, int] = {}
+        self._put = put
+        self._refusal = refusal
+
+    def of(self, source: Any) -> dict[str, Any]:
+        if isinstance(source, DataReference):
+            if source.range:
+                raise _bad("A file of a program is a slice of a blob; expected a whole blob.")
+            if self._refusal:
+                raise _bad(self._refusal)
+        else:
+            data = _content_of(source)
+            if self._refusal or len(data) <= _EMBEDDED_BYTES:
+                return {"base64": b64encode(data).decode()}
+            source = self._put(data)
+        self.refs[source.sha256] = source.size
+        return {"sha256": source.sha256, "size": source.size}
+
+
 class Program:
     """A program that was compiled to WASI, as a kernel. Made by :func:`program`."""
 
@@ -1627,38 +1660,24 @@ class Program:
         self, memory_bytes: int, may_refer: bool, put: Callable[[Any], DataReference]
     ) -> tuple[dict[str, Any], dict[str, int]]:
         """What the kernel holds, in the order of customer/wasi/kernel.ts, and the sizes of the blobs that it names."""
-        refs: dict[str, int] = {}
-
-        def content_of(source: Any) -> dict[str, Any]:
-            if isinstance(source, DataReference):
-                if source.range:
-                    raise _bad("A file of a program is a slice of a blob; expected a whole blob.")
-                if not may_refer:
-                    raise _bad(
-                        f"The program {self.name} has data references, and its job takes the outputs of another one, whose "
-                        "tasks cannot name further blobs. Give files or bytes, which then travel in the kernel."
-                    )
-            else:
-                data = _content_of(source)
-                if not may_refer or len(data) <= _EMBEDDED_BYTES:
-                    return {"base64": b64encode(data).decode()}
-                source = put(data)
-            refs[source.sha256] = source.size
-            return {"sha256": source.sha256, "size": source.size}
-
+        refusal = None if may_refer else (
+            f"The program {self.name} has data references, and its job takes the outputs of another one, whose tasks cannot name "
+            "further blobs. Give files or bytes, which then travel in the kernel."
+        )
+        contents = _Contents(put, refusal)
         definition = {
             "name": self.name,
-            "module": content_of(self._source),
+            "module": contents.of(self._source),
             "args": self._args,
             "env": self._env,
-            "stdin": self._stdin if isinstance(self._stdin, str) else content_of(self._stdin),
-            "files": {path: content_of(source) for path, source in self._files.items()},
+            "stdin": self._stdin if isinstance(self._stdin, str) else contents.of(self._stdin),
+            "files": {path: contents.of(source) for path, source in self._files.items()},
             "output": self._output,
             "exitCodes": self._exit_codes,
             "timeMs": self._time_ms,
             "memoryBytes": memory_bytes,
         }
-        return definition, refs
+        return definition, contents.refs
 
 
 def program(
@@ -1731,7 +1750,7 @@ class _ProgramCode:
 
 
 #: The code of a kernel: a module in JavaScript, or what becomes one.
-_Code = Union[str, "_PythonFunction", _ProgramCode]
+_Code = Union[str, "_PythonFunction", _ProgramCode, "Command"]
 
 
 def _json_text(value: Any) -> str:
@@ -1844,6 +1863,58 @@ class _WasmReader:
             name, kind = self.text(), self.byte()
             self.number()
             yield kind, name
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kernels of commands
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program that is installed on clients, as a kernel; made by :func:`command`."""
+
+    name: str
+    args: Sequence[str] = ()
+    stdin: Any = ""
+    files: dict[str, Any] | None = None
+    output: Any = "stdout"
+    exit_codes: Sequence[int] = (0,)
+
+    def request(self, put: Callable[[Any], DataReference]) -> tuple[dict[str, Any], dict[str, int]]:
+        """The body that makes the kernel, and the blobs that each task names."""
+        contents = _Contents(put)
+        body = {
+            "command": self.name,
+            "args": list(self.args),
+            "stdin": self.stdin if isinstance(self.stdin, str) else contents.of(self.stdin),
+            "files": {path: contents.of(source) for path, source in (self.files or {}).items()},
+            "output": self.output,
+            "exitCodes": list(self.exit_codes),
+        }
+        return body, contents.refs
+
+
+def command(
+    name: str,
+    args: Sequence[str] = (),
+    *,
+    stdin: Any = "",
+    files: dict[str, Any] | None = None,
+    output: Any = "stdout",
+    exit_codes: Sequence[int] = (0,),
+) -> Command:
+    """A program that is installed on clients, as a kernel, for clients whose owners allow a command of this name.
+
+    ``hands.map(command("blastp", ["-query", "{input}", "-db", "/data/swissprot"]), inputs)``; ``docs/commands.md`` describes it.
+
+    Args:
+        args: arguments with placeholders for the task's input: ``{input}``, ``{name}``, ``{0}``, ``{name:file}``
+        stdin: standard input: a text with placeholders, or bytes
+        files: files of every task by path: paths of this machine, bytes, or data references
+        output: ``"stdout"`` (text), ``"bytes"``, or ``{"files": "*.tree"}``: a dict of the files whose paths match
+        exit_codes: those that are no failure
+    """
+    return Command(name, args, stdin, files, output, exit_codes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -4462,11 +4533,16 @@ class Hands:
         self, source: _Code, options: dict[str, Any], after: Sequence[str | Job], job: Job
     ) -> dict[str, Any]:
         stop = job._stop
+
+        def put(data: memoryview) -> DataReference:
+            return _put_bytes(self._http, data, stop)
+
+        if isinstance(source, Command):
+            body, job._refs = source.request(put)
+            made = self._http.ask("POST", "api/kernels/command", body, stop=stop)
+            requires = {**(options["requires"] or {}), "command": source.name}
+            return self._post_job(made["sha256"], {**options, "requires": requires}, after, stop)
         if isinstance(source, _ProgramCode):
-
-            def put(data: memoryview) -> DataReference:
-                return _put_bytes(self._http, data, stop)
-
             memory = _memory_bytes(options["memoryMb"])
             definition, job._refs = source.program._definition(memory, job._source is None, put)
             source = source.module(self._program_code(stop), definition)

@@ -39,6 +39,7 @@ export function computeHere(): Compute {
       const ctx: KernelContext = {
         data,
         put,
+        command: () => Promise.reject(new Error("No command can be run here.")),
         progress: (fraction) => onProgress?.((index + fraction) / inputs.length),
         checkpoint: () => {},
         resume: undefined,

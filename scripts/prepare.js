@@ -19,6 +19,7 @@ if (process.argv.includes("--s3")) provideS3();
 if (process.argv.includes("--postgres")) providePostgres();
 if (process.argv.includes("--balancer")) provideBalancer();
 if (process.argv.includes("--wasi")) provideWasi();
+if (process.argv.includes("--commands")) provideCommands();
 
 /**
  * Runs a command with the user watching.
@@ -102,6 +103,13 @@ function provideWasi() {
   if (process.platform !== "linux") return;
   if (spawnSync("clang", ["--version"]).error || !existsSync("/usr/lib/wasm32-wasi/libc.a"))
     installOnDebian("clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32");
+}
+
+/** Tests of commands run a program of science, and isolate it; what is not installed is skipped, and says so. */
+function provideCommands() {
+  if (process.platform !== "linux") return;
+  if (spawnSync("bwrap", ["--version"]).error) installOnDebian("bubblewrap");
+  if (spawnSync("fasttree", ["-help"]).error) installOnDebian("fasttree");
 }
 
 /** Installs packages where this user may; elsewhere nothing happens. @param {string[]} names */

@@ -1,5 +1,6 @@
 import type { BlobName } from "../shared/data-reference.ts";
 import { limits } from "../shared/limits.ts";
+import type { CommandKernel } from "../shared/wire/command-kernel.ts";
 import type { PythonProgram } from "../shared/wire/python-program.ts";
 import type { Quotas } from "./store/quotas.ts";
 
@@ -84,6 +85,8 @@ export interface CustomerCode {
     program: PythonProgram,
     embedsFiles: boolean,
   ): Promise<{ readonly source: string; readonly refs: readonly (BlobName & { readonly path: string })[] }>;
+  /** The module of the kernel of a command. */
+  commandKernel(definition: CommandKernel): Promise<string>;
 }
 
 /** Makes the program of the headless client in one file. */

@@ -3,7 +3,7 @@ import { PlatformError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Value } from "../../shared/wire/codec.ts";
 import type { Hands } from "../hands.ts";
-import type { ProgramInput } from "../kernel/program.ts";
+import type { ProgramInput } from "../kernel/program-kernel.ts";
 import type { MapOptions } from "../map-options.ts";
 import type { Progress } from "../progress.ts";
 import type { Outputs } from "../outputs.ts";
@@ -73,6 +73,7 @@ Examples:
   manyhands map square.ts --range 0:1000 --parallel thread:auto
   manyhands map histogram.ts --range 0:1000 --combine > histogram.json
   manyhands put *.fasta | manyhands map --wasi fasttree.wasm --inputs - -- -nt {input}
+  manyhands map --command 'blastp -db /data/swissprot -query {input}' --inputs proteins.ndjson
   manyhands map model.py:score --range 0:1000
 
 Inputs are JSON values; {"$ref": {"sha256": …, "size": …}} is a data reference (\`manyhands put\` prints it),
@@ -91,7 +92,7 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
   return programOptions(verifyOptions(command))
     .argument(
       "[kernel...]",
-      "module whose default export is (input, ctx) => output, bundled with what it imports; or model.py:f, a function in Python. With --wasi: the program's arguments",
+      "module whose default export is (input, ctx) => output, bundled with what it imports; or model.py:f, a function in Python. With --wasi or --command: further arguments",
     )
     .option("--inputs <file>", "a .json array, lines of JSON (NDJSON), or - for standard input")
     .option("--range <from:to[:step]>", "whole numbers as inputs, from up to but not including to")
@@ -160,11 +161,11 @@ export function mapCommand(run: (code: number) => void, parallel: ParallelOption
 async function map(words: readonly string[], flags: MapFlags, connectTo: Connector): Promise<number> {
   checkCombining(flags);
   const program = programOf(flags, words);
-  const [kernel = ""] = program ? [flags.wasi] : words;
+  const [kernel = ""] = program ? [program.name] : words;
   if (!program && words.length !== 1)
     throw new PlatformError(
       "BAD_OPTION",
-      `Give one kernel module, or --wasi with a program; ${words.length} words were given.`,
+      `Give one kernel module, --wasi with a program, or --command; ${words.length} words were given.`,
     );
   const given = await inputsOf(flags);
   // The output file is opened before any task is computed, because results that cannot be written are worth nothing.
@@ -232,7 +233,7 @@ function checkCombining(flags: MapFlags): void {
   const without = (["perTask", "fanIn"] as const).filter((name) => flags[name] !== undefined);
   if (!flags.combine && without.length > 0)
     throw new PlatformError("BAD_OPTION", "--per-task and --fan-in belong to --combine, which is missing.");
-  if (flags.combine && flags.wasi !== undefined)
+  if (flags.combine && (flags.wasi ?? flags.command) !== undefined)
     throw new PlatformError(
       "BAD_OPTION",
       "--combine needs a kernel module's `combine`, which a program has not.",

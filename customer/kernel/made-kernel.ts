@@ -1,4 +1,4 @@
-import type { PreparedProgram, Program } from "./program.ts";
+import type { PreparedProgram, ProgramKernel } from "./program-kernel.ts";
 
 /** A kernel whose module the SDK makes of other kernels. */
 export class MadeKernel {
@@ -6,9 +6,9 @@ export class MadeKernel {
   readonly name: string;
   readonly source: (program?: PreparedProgram) => Promise<string>;
   /** The program among those kernels. */
-  readonly program: Program<unknown> | undefined;
+  readonly program: ProgramKernel<unknown> | undefined;
 
-  constructor(name: string, source: MadeKernel["source"], program?: Program<unknown>) {
+  constructor(name: string, source: MadeKernel["source"], program?: ProgramKernel<unknown>) {
     this.name = name;
     this.source = source;
     this.program = program;

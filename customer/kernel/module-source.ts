@@ -6,7 +6,7 @@ import { moduleOfFunction } from "./function-source.ts";
 import type { AnyKernel } from "./kernel-source.ts";
 import { MadeKernel } from "./made-kernel.ts";
 import { portablePowers } from "./powers.ts";
-import { Program, programDeclaration, type PreparedProgram } from "./program.ts";
+import { ProgramKernel, programDeclaration, type PreparedProgram } from "./program-kernel.ts";
 import { PythonFunction } from "../python-kernel/python-function.ts";
 
 /**
@@ -81,7 +81,7 @@ export function urlOf(kernel: Exclude<AnyKernel, (...args: never[]) => unknown>)
 /** Name of the jobs of a kernel that have none of their own. */
 export function nameOf(kernel: AnyKernel | MadeKernel): string {
   if (kernel instanceof MadeKernel) return kernel.name;
-  if (kernel instanceof Program) return kernel.name.replace(/\.wasm$/, "");
+  if (kernel instanceof ProgramKernel) return kernel.name.replace(/\.wasm$/, "");
   if (kernel instanceof PythonFunction) return kernel.name;
   if (typeof kernel === "function") return kernel.name || "job";
   return basename(fileURLToPath(urlOf(kernel))).replace(/\.[^.]+$/, "") || "job";

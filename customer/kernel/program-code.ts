@@ -2,28 +2,47 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { moduleBeside } from "../../system/module-beside.ts";
 
-/** Name of the object that the code declares. Its `programKernel` makes the kernel of a program (customer/wasi/kernel.ts). */
-export const programCodeName = "manyhandsWasi";
-
-let made: Promise<string> | undefined;
-
 /**
- * The code around programs that were compiled to WASI: a script of one line that kernels begin with. It is the same text in every process of a
- * version, without `**` (powers.ts), so that SDK and Python module name the kernel of a program alike (SPEC.md [WASI-1]).
+ * The code around programs: a script of one line that kernels begin with. It is the same text in every process of a version, without `**`
+ * (powers.ts), so that SDK, server and Python module name the kernel of a program alike (SPEC.md [WASI-1]).
  */
-export function programCode(): Promise<string> {
-  return (made ??= build());
+export class ProgramCode {
+  /** Makes the kernel of a definition: an expression in JavaScript, behind the code. */
+  readonly maker: string;
+  readonly #name: string;
+  readonly #file: string;
+  #made: Promise<string> | undefined;
+
+  /**
+   * @param name - of the object that the code declares
+   * @param maker - export of the module
+   * @param module - beside this one
+   */
+  constructor(name: string, maker: string, module: string) {
+    this.maker = `${name}.${maker}`;
+    this.#name = name;
+    this.#file = fileURLToPath(moduleBeside(import.meta.url, module));
+  }
+
+  text(): Promise<string> {
+    return (this.#made ??= build(this.#file, this.#name));
+  }
 }
 
-async function build(): Promise<string> {
+/** The code around programs that were compiled to WASI. */
+export const wasiCode = new ProgramCode("manyhandsWasi", "programKernel", "../wasi/kernel");
+
+/** The code around commands. */
+export const commandCode = new ProgramCode("manyhandsCommand", "commandKernel", "../command-kernel/kernel");
+
+async function build(input: string, name: string): Promise<string> {
   // The bundler is loaded on demand: most programs have no such kernel.
   const { rolldown } = await import("rolldown");
-  const input = fileURLToPath(moduleBeside(import.meta.url, "../wasi/kernel"));
   const bundle = await rolldown({ input, cwd: dirname(input), platform: "neutral", logLevel: "silent" });
   try {
     const { output } = await bundle.generate({
       format: "iife",
-      name: programCodeName,
+      name,
       codeSplitting: false,
       sourcemap: false,
       // Without layout the text is the same of TypeScript and of the package's JavaScript.

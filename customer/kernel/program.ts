@@ -1,26 +1,21 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { DataReference, type BlobName } from "../../shared/data-reference.ts";
-import type { Sha256 } from "../../shared/ids.ts";
+import { DataReference } from "../../shared/data-reference.ts";
 import { messageOf, PlatformError } from "../../shared/errors.ts";
-import type { Content, ProgramDefinition, ProgramOutput } from "../wasi/kernel.ts";
+import type { ProgramDefinition, ProgramOutput } from "../wasi/kernel.ts";
 import { withMemoryLimit } from "../wasi/memory-limit.ts";
 import { preview1 } from "../wasi/preview1.ts";
 import { WebAssembly } from "../wasi/web-assembly.ts";
-import type { KernelModule } from "./kernel-source.ts";
-import { programCode, programCodeName } from "./program-code.ts";
-
-/** A file on this machine, bytes, or a data reference. */
-export type ProgramSource = string | URL | Uint8Array | DataReference;
-
-/** A value of a task's input that a program can get. */
-export type ProgramValue =
-  string | number | boolean | bigint | ArrayBufferView | DataReference | null | undefined;
-
-/** A task's input for a program: one value, or values by name or position. */
-export type ProgramInput = ProgramValue | { readonly [name: string]: ProgramValue } | readonly ProgramValue[];
+import { wasiCode } from "./program-code.ts";
+import {
+  bytesOf,
+  Contents,
+  ProgramKernel,
+  type Preparation,
+  type PreparedProgram,
+  type ProgramSource,
+} from "./program-kernel.ts";
 
 export interface ProgramOptions<Output extends ProgramOutput = ProgramOutput> {
   /**
@@ -50,97 +45,45 @@ export type ProgramOutputOf<Output extends ProgramOutput> = Output extends "stdo
     ? Uint8Array
     : Record<string, Uint8Array>;
 
-/** Content up to this size travels in the kernel, larger content as a blob, which is fetched once a machine. */
-const embeddedBytes = 1024 * 1024;
-
 /** Start of the clock: 2000-01-01. */
 const defaultTimeMs = 946_684_800_000;
 
-let count = 0;
-
 /** A program as a kernel. Made by {@link program}. */
-export class Program<Output> implements KernelModule<ProgramInput, Output> {
-  /** Tells programs apart. */
-  readonly url: URL;
-  /** Carries the types of the kernel to the job; never set. */
-  declare readonly types?: (input: ProgramInput) => Output;
-  readonly name: string;
+export class Program<Output> extends ProgramKernel<Output> {
   readonly #source: ProgramSource;
   readonly #options: ProgramOptions;
 
   constructor(source: ProgramSource, options: ProgramOptions) {
-    this.url = new URL(`program:${++count}`);
+    const path = source instanceof URL ? fileURLToPath(source) : source;
+    super(typeof path === "string" ? basename(path) : "program.wasm");
     this.#source = source;
     this.#options = options;
-    const path = source instanceof URL ? fileURLToPath(source) : source;
-    this.name = typeof path === "string" ? basename(path) : "program.wasm";
   }
 
-  /**
-   * Makes the program ready for a job.
-   *
-   * @param put - stores bytes on the server
-   * @param mayRefer - whether tasks can name blobs beside those of their inputs
-   * @throws PlatformError BAD_ARGUMENT for a module that is no program of WASI preview 1, FILE_FAILED
-   */
+  /** @throws PlatformError BAD_ARGUMENT for a module that is no program of WASI preview 1, FILE_FAILED */
   async prepare(
     put: (bytes: Uint8Array) => Promise<DataReference>,
-    { memoryMb, mayRefer }: { memoryMb: number; mayRefer: boolean },
+    { memoryMb, mayRefer }: Preparation,
   ): Promise<PreparedProgram> {
     const { args = [], env = {}, stdin = "", files = {}, output = "stdout", exitCodes = [0] } = this.#options;
-    const refs = new Map<Sha256, BlobName>();
-    const refer = ({ sha256, size }: BlobName): Content => {
-      if (!mayRefer)
-        throw new PlatformError(
-          "BAD_ARGUMENT",
-          `The program ${this.name} has data references, and its job takes the outputs of another one, whose tasks cannot name further blobs. Give files or bytes, which then travel in the kernel.`,
-        );
-      refs.set(sha256, { sha256, size });
-      return { sha256, size };
-    };
-    const contentOf = async (source: ProgramSource): Promise<Content> => {
-      if (DataReference.is(source)) {
-        if (source.range) throw sliceRefusal();
-        return refer(source);
-      }
-      const bytes = await bytesOf(source);
-      if (!mayRefer || bytes.length <= embeddedBytes)
-        return { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64") };
-      return refer(await put(bytes));
-    };
+    const contents = new Contents(this.name, put, mayRefer);
     const memoryBytes = memoryMb * 2 ** 20;
     if (!DataReference.is(this.#source))
       await checkModule(this.name, await bytesOf(this.#source), memoryBytes);
     const definition: ProgramDefinition = {
       name: this.name,
-      module: await contentOf(this.#source),
+      module: await contents.of(this.#source),
       args,
       env,
-      stdin: typeof stdin === "string" ? stdin : await contentOf(stdin),
-      files: Object.fromEntries(
-        await Promise.all(
-          Object.entries(files).map(async ([path, source]) => [path, await contentOf(source)] as const),
-        ),
-      ),
+      stdin: typeof stdin === "string" ? stdin : await contents.of(stdin),
+      files: await contents.ofAll(files),
       output,
       exitCodes,
       timeMs: this.#options.time?.getTime() ?? defaultTimeMs,
       memoryBytes,
     };
-    return { definition, refs: [...refs.values()] };
+    return { definition, code: wasiCode, refs: contents.refs };
   }
-}
-
-/** A program with the blobs that each of its tasks names. */
-export interface PreparedProgram {
-  readonly definition: ProgramDefinition;
-  readonly refs: readonly BlobName[];
-}
-
-/** Statements that declare the kernel of a program under a name; python/manyhands.py has the same text. */
-export async function programDeclaration({ definition }: PreparedProgram, name: string): Promise<string> {
-  const told = JSON.stringify(JSON.stringify(definition));
-  return `${await programCode()}const ${name} = ${programCodeName}.programKernel(JSON.parse(${told}));\n`;
 }
 
 /**
@@ -158,26 +101,6 @@ export function program<const Output extends ProgramOutput = "stdout">(
   options: ProgramOptions<Output> = {},
 ): Program<ProgramOutputOf<Output>> {
   return new Program(source, options);
-}
-
-async function bytesOf(source: Exclude<ProgramSource, DataReference>): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  try {
-    return await readFile(source);
-  } catch (error) {
-    throw new PlatformError(
-      "FILE_FAILED",
-      `The file ${String(source)} cannot be read: ${messageOf(error)}.`,
-      error,
-    );
-  }
-}
-
-function sliceRefusal(): PlatformError {
-  return new PlatformError(
-    "BAD_ARGUMENT",
-    "A file of a program is a slice of a blob; expected a whole blob.",
-  );
 }
 
 /** Names of modules that were found to be programs. */

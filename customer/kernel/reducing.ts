@@ -7,7 +7,7 @@ import { declarationOf } from "./function-source.ts";
 import type { AnyKernel, KernelModule } from "./kernel-source.ts";
 import { urlOf } from "./module-source.ts";
 import { portablePowers } from "./powers.ts";
-import { Program, programDeclaration, type PreparedProgram } from "./program.ts";
+import { ProgramKernel, programDeclaration, type PreparedProgram } from "./program-kernel.ts";
 
 /**
  * Combines two outputs into one of the same kind. It has to be associative: `combine(combine(a, b), c)` is the same as
@@ -35,7 +35,7 @@ export async function foldingSource(
   compare?: Compare,
   program?: PreparedProgram,
 ): Promise<string> {
-  if (combine === undefined && (typeof kernel === "function" || kernel instanceof Program))
+  if (combine === undefined && (typeof kernel === "function" || kernel instanceof ProgramKernel))
     throw new PlatformError(
       "BAD_ARGUMENT",
       "The kernel is a function or a program, and nothing says how its outputs are combined; expected { combine: (a, b) => … }, or a kernel module that exports `combine`.",
@@ -148,7 +148,7 @@ async function verifying(
   compare: Compare | undefined,
 ): Promise<Part[]> {
   for (const kernel of kernels) {
-    if (typeof kernel === "function" || kernel instanceof Program) continue;
+    if (typeof kernel === "function" || kernel instanceof ProgramKernel) continue;
     const { path, exports } = await bundleOf(kernel);
     if (exports.includes("compare"))
       return [{ text: `export { compare } from ${JSON.stringify(path)};\n`, path }];

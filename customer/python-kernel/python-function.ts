@@ -16,11 +16,14 @@ export class PythonFunction<Input = Value, Output = Value> implements KernelModu
   declare readonly types?: (input: Input) => Output;
   readonly #path: string;
   readonly name: string;
+  /** The command of clients whose Python computes the function; undefined for the Python that travels in the kernel. */
+  readonly command: string | undefined;
 
-  constructor(path: string, name: string) {
+  constructor(path: string, name: string, on?: string) {
     this.url = new URL(`python:${encodeURI(path)}#${name}`);
     this.#path = path;
     this.name = name;
+    this.command = on;
   }
 
   /**

@@ -1,7 +1,7 @@
+import { matches } from "../../shared/path-pattern.ts";
 import type { KernelContext } from "../../shared/wire/kernel.ts";
 import { InputValues, isReference, onlyName, referenceTo, type FileValue } from "./arguments.ts";
 import { withMemoryLimit } from "./memory-limit.ts";
-import { matches } from "./patterns.ts";
 import { runProgram, type ProgramEnd, type ProgramFile } from "./run-program.ts";
 import { WebAssembly, type Module } from "./web-assembly.ts";
 

@@ -2,7 +2,7 @@ import type { SandboxHost } from "../../shared/client/ports.ts";
 import { plainBytes } from "../../shared/wire/plain-bytes.ts";
 import { messageOf } from "../../shared/errors.ts";
 
-/** Most pending calls of `data` and `put`; a kernel with more does not read the results. */
+/** Most pending calls of `data`, `put` and `command`; a kernel with more does not read the results. */
 const maxOpenCalls = 1024;
 
 /**
@@ -27,6 +27,11 @@ export function guardHost(host: SandboxHost, violated: (what: string) => void): 
     // The channel would send a Buffer as a Buffer, and bring Node's class into the sandbox.
     data: (name, range) => guard(async () => plainBytes(await host.data(name, range))),
     put: (bytes) => guard(() => host.put(bytes)),
+    command: (call) =>
+      guard(async () => {
+        if (!host.command) throw new Error("This client runs no commands.");
+        return host.command(call);
+      }),
     report: (report) => {
       try {
         host.report(report);

@@ -6,12 +6,13 @@ let guard: ChildProcess | undefined;
 /**
  * Has a process killed when this process is gone, on systems whose kernel does not do so (see `deathLauncher`). One small
  * process guards all sandboxes: it notices the end of its pipe and kills sandboxes that hang.
+ * @param mark - text in the environment of the process: what it started is killed as well
  */
-export function guardAgainstOrphaning(child: ChildProcess): void {
+export function guardAgainstOrphaning(child: ChildProcess, mark?: string): void {
   const { pid } = child;
   if (pid === undefined) return;
   guard ??= startGuard();
-  tell(`+${pid}`);
+  tell(mark === undefined ? `+${pid}` : `+${pid} ${mark}`);
   child.once("exit", () => tell(`-${pid}`));
 }
 

@@ -9,6 +9,9 @@ import { loadRunnerBundle } from "./runner-bundle.ts";
  */
 const idleMs = stopsIdle ? 60_000 : 1000;
 
+/** Scheduling priority of what customers let run. */
+export const defaultNiceness = 5;
+
 interface ProcessSandboxOptions {
   /** Scheduling priority of the sandboxes, 0 (as the client) … 19 (only idle time); default 5. */
   readonly niceness?: number;
@@ -21,7 +24,7 @@ interface ProcessSandboxOptions {
  * access to anything (SPEC.md [KERNEL-2]). A process that breaks the rules of its channel is killed.
  */
 export function createProcessSandboxes(options: ProcessSandboxOptions = {}): SandboxFactory {
-  const { niceness = 5, cacheDirectory = defaultCacheDirectory() } = options;
+  const { niceness = defaultNiceness, cacheDirectory = defaultCacheDirectory() } = options;
   // The bundle is made while the client connects; the start of a sandbox reports an error.
   loadRunnerBundle(cacheDirectory).catch(() => undefined);
   return {

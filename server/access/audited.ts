@@ -27,6 +27,7 @@ export const audited: Record<Changing, boolean> = {
   "POST /api/precache": false,
   "POST /api/kernels": false,
   "POST /api/kernels/python": false,
+  "POST /api/kernels/command": false,
   "DELETE /api/kernels/{sha256}": true,
   "POST /api/clients": true,
   "POST /api/clients/{id}/disconnect": true,

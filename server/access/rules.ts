@@ -57,6 +57,7 @@ export const rules = {
   "POST /api/precache": customers,
   "POST /api/kernels": customers,
   "POST /api/kernels/python": customers,
+  "POST /api/kernels/command": customers,
   "GET /api/kernels": customers,
   "GET /api/kernels/{sha256}": customers,
   "DELETE /api/kernels/{sha256}": customers,

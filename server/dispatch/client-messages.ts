@@ -63,7 +63,7 @@ export class ClientMessages {
     const replaced = this.#dispatcher.connections.add(id, connection);
     replaced?.bye("The same client connected anew.", 1000);
     this.#registry.join(joining);
-    const { kind, memoryMb, webgpu, slots, trusts, held, cached } = hello;
+    const { kind, memoryMb, webgpu, slots, trusts, commands, held, cached } = hello;
     const client = {
       id,
       kind,
@@ -73,6 +73,8 @@ export class ClientMessages {
       cohort,
       slots,
       trusts,
+      // What a stranger announces means nothing (SPEC.md [COMMAND-2]).
+      ...(trusted && commands && { commands }),
       ...(auditor && { auditor }),
       ...(connection.paced && { paced: true }),
     };

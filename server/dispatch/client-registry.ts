@@ -19,6 +19,7 @@ interface ClientRecord {
   tokenId: string | undefined;
   webgpu: boolean;
   memoryMb: number;
+  commands: string[];
   slots: number;
   connected: boolean;
   connectedAt: number;
@@ -64,10 +65,12 @@ export class ClientRegistry {
     this.#records.delete(id);
     const now = Date.now();
     const { name, kind, webgpu, memoryMb, slots, version } = hello;
+    const commands = trusted ? (hello.commands ?? []) : [];
     const record = { id, name, kind, trusted, address, ticket, tokenId, webgpu, memoryMb, slots, version };
     const { done = 0, failed = 0, lost = 0, checked = 0, drained = false, taskMs } = old ?? {};
     this.#records.set(id, {
       ...record,
+      commands,
       connected: true,
       connectedAt: now,
       lastSeenAt: now,

@@ -304,7 +304,8 @@ function isOfEndedJob(error: unknown): boolean {
 
 /** Requirements on the clients of a job, those of its verification included. */
 export function requirementsOf({ requires, verify, statement }: JobRow): Requirements {
-  return verify === "trusted" || statement.irreproducible ? { ...requires, trusted: true } : requires;
+  const isForTrusted = verify === "trusted" || statement.irreproducible || requires.command !== undefined;
+  return isForTrusted ? { ...requires, trusted: true } : requires;
 }
 
 function toSchedulerJob(row: JobRow): SchedulerJob {
@@ -340,6 +341,7 @@ function toSchedulerJob(row: JobRow): SchedulerJob {
       timeoutMs,
       memoryMb,
       ...(portable && { portable: true as const }),
+      ...(row.requires.command !== undefined && { command: row.requires.command }),
       ...(description !== undefined && { description }),
     },
     customer,

@@ -43,6 +43,8 @@ export interface SchedulerClientInfo {
   readonly kind: "browser" | "node";
   readonly memoryMb: number;
   readonly webgpu: boolean;
+  /** Commands that the owner of the client allows. */
+  readonly commands?: readonly string[] | undefined;
   readonly trusted: boolean;
   /** Name of the client's cohort; a trusted client is a cohort of its own. Failures of strangers count once a cohort. */
   readonly cohort: string;

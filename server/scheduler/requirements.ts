@@ -3,12 +3,13 @@ import type { SchedulerClientInfo, SchedulerJob } from "./events.ts";
 
 /** Whether a client meets the requirements of a job. */
 export function meets(info: SchedulerClientInfo, requires: Requirements): boolean {
-  const { kind, memoryMb, webgpu, trusted } = requires;
+  const { kind, memoryMb, webgpu, trusted, command } = requires;
   return (
     (kind === undefined || kind === info.kind) &&
     (memoryMb === undefined || memoryMb <= info.memoryMb) &&
     (!webgpu || info.webgpu) &&
-    (!trusted || info.trusted)
+    (!trusted || info.trusted) &&
+    (command === undefined || (info.trusted && info.commands?.includes(command) === true))
   );
 }
 

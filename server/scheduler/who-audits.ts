@@ -21,8 +21,8 @@ export function isTrustedExpected(state: State, job: Job): boolean {
 
 /** The auditor is a headless client of the server's machine. */
 function suitsAuditor({ info: { requires, descriptor } }: Job): boolean {
-  const { kind = "node", webgpu = false } = requires;
-  return kind === "node" && !webgpu && descriptor.signature === undefined;
+  const { kind = "node", webgpu = false, command } = requires;
+  return kind === "node" && !webgpu && command === undefined && descriptor.signature === undefined;
 }
 
 /** Whether a client can be expected that calls functions of the kernel module (SPEC.md [VERIFY-8]). */

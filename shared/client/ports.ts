@@ -2,6 +2,7 @@ import type { BlobName } from "../data-reference.ts";
 import type { Sha256 } from "../ids.ts";
 import type { SentPart } from "../uplink.ts";
 import type { Identity } from "../wire/identity.ts";
+import type { CommandCall, CommandReply } from "../wire/command.ts";
 import type { KernelSignature } from "../wire/kernel-signature.ts";
 import type { LeaseKey, TaskResult } from "../wire/protocol.ts";
 import type { FinishedPack, TaskPack } from "./sandbox/packs.ts";
@@ -20,6 +21,8 @@ export interface ClientPorts {
   readonly cache: BlobCache;
   readonly outbox: Outbox;
   readonly sandboxes: SandboxFactory;
+  /** Runs what the owner of the machine allows; absent where nothing is. */
+  readonly commands?: Commands;
   /** The reason to refuse a kernel before it is fetched; undefined for a kernel that may run. Absent: every kernel may run. */
   readonly distrust?: (kernel: Sha256, signature: KernelSignature | undefined) => string | undefined;
   /** Keeps this client's identity and the addresses of its servers, the one that welcomed it first, for the next start. */
@@ -149,6 +152,28 @@ export interface Outbox {
   remove(keys: readonly LeaseKey[]): Promise<void>;
 }
 
+/** Runs commands of the machine, outside of sandboxes. */
+export interface Commands {
+  /** Names of the commands that the owner allows. */
+  readonly names: readonly string[];
+  /**
+   * Runs a command to its end, in a directory of its own.
+   * @param call - checked by the caller
+   * @throws Error that says why the command did not run, or which limit it exceeded
+   */
+  run(name: string, call: CommandCall, parts: CommandParts): Promise<CommandReply>;
+}
+
+/** What a command has of its task. */
+export interface CommandParts {
+  /** Memory of the command and all that it starts, in MiB. */
+  readonly memoryMb: number;
+  /** Ends the command and all that it started, at once. */
+  readonly signal: AbortSignal;
+  readonly data: SandboxHost["data"];
+  readonly put: SandboxHost["put"];
+}
+
 /** Makes the sandbox of one slot: a worker in a sandboxed iframe, or a process with no permissions. */
 export interface SandboxFactory {
   /** Longest time that a sandbox is kept without a task; absent: for ever. */
@@ -165,6 +190,8 @@ export interface SandboxHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array>;
   /** Stores bytes as a blob and returns its name. The bytes may be gone when the promise settles. */
   put(bytes: Uint8Array): Promise<BlobName>;
+  /** Runs the command that the job requires; absent where no command can be run. */
+  command?(call: CommandCall): Promise<CommandReply>;
   /** Takes a report on the running bundle, coalesced by the runner. */
   report(report: RunnerReport): void;
 }
@@ -173,6 +200,7 @@ export interface SandboxHost {
 export interface RunnerHost {
   data(name: BlobName, range: readonly [number, number] | undefined): Promise<Uint8Array> | Uint8Array;
   put(bytes: Uint8Array): Promise<BlobName> | BlobName;
+  command?(call: CommandCall): Promise<CommandReply> | CommandReply;
   /** Whether somebody may see what kernels show. */
   readonly shows?: boolean;
   /** The runner does not wait for the result. */
@@ -229,5 +257,7 @@ export interface ClientDescription {
   readonly webgpu: boolean;
   /** Keys of trusted signers; absent when the client runs any kernel. */
   readonly trusts?: string[] | undefined;
+  /** Commands that the owner allows. */
+  readonly commands?: readonly string[] | undefined;
   readonly version: string;
 }

@@ -22,6 +22,11 @@ export interface KernelContext {
    * KiB becomes a blob without this call.
    */
   put(bytes: Uint8Array): Promise<DataReference>;
+  /**
+   * Runs the command that the job requires (`requires: { command }`), in an empty directory of the client's machine, and returns its end.
+   * @throws Error that says which limit the command exceeded, or why it did not run
+   */
+  command(request: CommandRequest): Promise<CommandResult>;
   /** Reports the finished part of the task, 0 … 1. Calls may be frequent: reports are coalesced before they leave the machine. */
   progress(fraction: number): void;
   /**
@@ -46,6 +51,34 @@ export interface KernelContext {
   readonly index: number;
   /** Number of this attempt, from 1. */
   readonly attempt: number;
+}
+
+/** Content of a file of a command. */
+export type CommandFile = Uint8Array | DataReference;
+
+/** What a kernel gives to a command. */
+export interface CommandRequest {
+  /** Arguments, which no shell sees. */
+  readonly args?: readonly string[];
+  readonly stdin?: CommandFile;
+  /** Files by their paths in the command's directory, read-only. */
+  readonly files?: Readonly<Record<string, CommandFile>>;
+  /** Patterns of paths: files that match are picked up when the command has ended. */
+  readonly outputs?: readonly string[];
+}
+
+/** The end of a command. */
+export interface CommandResult {
+  /** Exit code; undefined for a command that a signal ended. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: Uint8Array;
+  /** Standard error; of a long one its start and end. */
+  readonly stderr: string;
+  /** The files that were picked up, by path: bytes up to 64 KiB, larger ones as data references. */
+  readonly files: Readonly<Record<string, CommandFile>>;
+  /** Paths of other files that the command left, the first of them. */
+  readonly left: readonly string[];
 }
 
 /** A picture of pixels, as of a browser's `ImageData`: red, green, blue and opacity of each, 0 … 255, row by row. */

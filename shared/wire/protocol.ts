@@ -4,6 +4,7 @@ import { errorCodes, PlatformError } from "../errors.ts";
 import { identitySchema } from "./identity.ts";
 import { jobIdSchema, sha256Schema, taskIndexSchema, type TaskIndex } from "../ids.ts";
 import { limits } from "../limits.ts";
+import { commandLimits, commandNameSchema } from "./command.ts";
 import { kernelSignatureSchema, signerKeySchema, trustedKeys } from "./kernel-signature.ts";
 import { precacheItemSchema } from "./precache.ts";
 import { version } from "../version.ts";
@@ -59,6 +60,8 @@ const jobDescriptorSchema = v.strictObject({
   memoryMb: count(limits.maxMemoryMb),
   /** The kernel uses globals that differ between engines, and needs the same values of them on every client (SPEC.md [BITS-1]). */
   portable: v.optional(v.literal(true)),
+  /** The command of the client's machine that the kernel may run (SPEC.md [COMMAND-1]). */
+  command: v.optional(commandNameSchema),
   /** What the job is for, in the words of its customer. */
   description: v.optional(text(limits.descriptionChars)),
 });
@@ -89,6 +92,8 @@ const clientMessages = [
     webgpu: v.boolean(),
     /** Keys of trusted signers: the client runs only kernels that one of these keys signed. Absent: any kernel. */
     trusts: v.optional(list(signerKeySchema, trustedKeys)),
+    /** Commands that the client's owner allows; of a client that is not trusted they mean nothing. */
+    commands: v.optional(list(commandNameSchema, commandLimits.commands)),
     /** Leases from before a disconnect that the client still holds: running, queued, or finished and in its outbox. */
     held: list(leaseKeySchema, limits.tasksHeldPerClient),
     /** Blobs in the client's cache, most recently used first. */

@@ -22,6 +22,7 @@ export const reasonCodes = [
   "noMoreTasks",
   "noClients",
   "clientsAway",
+  "needsCommand",
   "needsKind",
   "needsMemory",
   "needsWebgpu",

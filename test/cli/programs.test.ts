@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LivePlatform } from "../customer/live-platform.ts";
+import { isLinux, unlessLinux } from "../support/skipped.ts";
 import { compilesWasi, compileWasi } from "../support/compile-wasi.ts";
 import { launcher, startNode } from "../support/processes.ts";
 
@@ -66,5 +67,46 @@ describe.skipIf(!compilesWasi)("manyhands map --wasi (clang, lld, wasi-libc)", (
     expect((await manyhands(["map", "a.ts", "--stdin", "x", "--range", "0:1"])).err).toContain("--wasi");
     expect((await manyhands(["map", "a.ts", "b.ts", "--range", "0:1"])).err).toContain("one kernel module");
     expect((await manyhands(["map", "--range", "0:1"])).err).toContain("one kernel module");
+  });
+});
+
+describe.skipIf(!isLinux)(`manyhands map --command${unlessLinux}`, () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await LivePlatform.start({ slots: 0 });
+    const file = join(platform.directory, "commands.json");
+    await writeFile(file, JSON.stringify({ sort: "/usr/bin/sort", sh: "/bin/sh" }));
+    platform.startClient(1, ["--allow-commands", file]);
+  }, 60_000);
+  afterAll(() => platform.close());
+
+  const map = async (...args: string[]) => {
+    const command = startNode([launcher, "map", "--quiet", ...args], {
+      cwd: platform.directory,
+      env: platform.environment,
+    });
+    return { code: await command.ended, out: command.output(), err: command.log() };
+  };
+
+  it("[COMMAND-1] [COMMAND-3] takes the words of a command, with quotes, and those behind --", async () => {
+    const words = `sh -c 'printf "%s|" "$@"' "a \\"b\\"" c\\ d {input}`;
+    const { out, err } = await map("--command", words, "--range", "1:2", "--", "-e", "f g");
+    expect(err).toBe("");
+    expect(out).toContain(JSON.stringify("c d|1|-e|f g|"));
+    await writeFile(join(platform.directory, "lines"), "b\na\n");
+    const filed = ["--command", "sort list", "--file", "list=lines", "--range", "0:1"];
+    expect((await map(...filed)).out).toContain(JSON.stringify("a\nb\n"));
+  });
+
+  it("[COMMAND-3] refuses what only a shell would read", async () => {
+    for (const words of ["sort {input} | head", "sort > out", "sort 'open", "sort $HOME", "sort; id"]) {
+      const { code, err } = await map("--command", words, "--range", "0:1");
+      expect(err).toContain("no shell reads the command");
+      expect(code).toBe(2);
+    }
+    expect((await map("--command", "sort", "--env", "A=b", "--range", "0:1")).err).toContain(
+      "--env do not go",
+    );
+    expect((await map("--command", "so/rt", "--range", "0:1")).err).toContain("name of a command");
   });
 });

@@ -43,10 +43,11 @@ export class LivePlatform {
     return hands;
   }
 
-  startClient(slots: number): void {
+  startClient(slots: number, flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Running {
     const cache = join(this.directory, "cache");
     const args = [launcher, "client", "--server", this.url, "--slots", `${slots}`, "--cache-dir", cache];
-    this.#client = startNode(args, { env: this.environment });
+    this.#client = startNode([...args, ...flags], { env: { ...this.environment, ...env } });
+    return this.#client;
   }
 
   /** Stops the server and starts another on the same port and data. */

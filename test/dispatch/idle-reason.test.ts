@@ -42,6 +42,8 @@ describe("[IDLE-1] why a client has no task", () => {
     [{ webgpu: true }, "webgpu"],
     [{ memoryMb: 2 ** 30 }, "memory"],
     [{ trusted: true }, "trusted"],
+    // [COMMAND-2] What a stranger would have to allow is told before the trust that it lacks.
+    [{ command: "sort", trusted: true }, "command"],
   ])("jobs need %j", (requires, needs) => {
     const h = new SchedulerHarness();
     const client = h.join(1, { trusted: false, cohort: "lab", webgpu: false });

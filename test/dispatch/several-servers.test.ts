@@ -27,6 +27,7 @@ const client = (id: string, given: Partial<ClientInfo>): ClientInfo => ({
   cachedBlobs: 0,
   version: "",
   drained: false,
+  commands: [],
   ...given,
 });
 

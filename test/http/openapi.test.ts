@@ -137,6 +137,11 @@ describe("real replies fit the document", () => {
     const posted = (await ask("POST /api/kernels", "/api/kernels", json(kernel))) as { sha256: string };
     const program = { modules: { "model.py": "def f(x): return x\n" }, module: "model", function: "f" };
     await ask("POST /api/kernels/python", "/api/kernels/python", json(program));
+    await ask(
+      "POST /api/kernels/command",
+      "/api/kernels/command",
+      json({ command: "sort", args: ["{input}"] }),
+    );
     await ask("GET /api/kernels", "/api/kernels");
     await ask("GET /api/kernels/{sha256}", `/api/kernels/${posted.sha256}`);
     const job = (await ask(

@@ -91,6 +91,18 @@ describe("order", () => {
     expect(indexesOf(h)).toEqual([0]);
   });
 
+  test("[COMMAND-2] a command is for trusted clients that allow it, whatever a stranger announces", () => {
+    const h = new SchedulerHarness();
+    const job = h.addJob({ requires: { command: "sort" } });
+    h.claim(job, [0]);
+    for (const unfit of [{}, { commands: ["cat"] }, { commands: ["sort"], trusted: false }]) {
+      h.join(1, unfit);
+      expect(leasesIn(h.last)).toEqual([]);
+    }
+    h.join(1, { commands: ["cat", "sort"] });
+    expect(indexesOf(h)).toEqual([0]);
+  });
+
   describe("a job that no idle client may run", () => {
     const large = { memoryMb: 4096 };
 

@@ -12,7 +12,7 @@ const jobsLookedAt = 50;
  * client's person can do something about.
  */
 const words: readonly (readonly [word: string, codes: readonly ReasonCode[]])[] = [
-  ["needs", ["needsKind", "needsMemory", "needsWebgpu", "needsTrust", "needsSigner"]],
+  ["needs", ["needsCommand", "needsKind", "needsMemory", "needsWebgpu", "needsTrust", "needsSigner"]],
   ["barred", ["barred"]],
   ["tried", ["heldBack", "needsOtherClients"]],
   ["answered", ["needsOpinions", "checking"]],
@@ -61,6 +61,8 @@ function needOf({ code, detail }: Hold): string | undefined {
   switch (code) {
     case "needsKind":
       return detail;
+    case "needsCommand":
+      return "command";
     case "needsMemory":
       return "memory";
     case "needsWebgpu":

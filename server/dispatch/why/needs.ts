@@ -14,9 +14,16 @@ interface Need {
 
 /** What a job asks of a client, each need by itself. */
 function needsOf(job: SchedulerJob): Need[] {
-  const { kind, memoryMb, webgpu, trusted } = job.requires;
+  const { kind, memoryMb, webgpu, trusted, command } = job.requires;
   const needs: Need[] = [];
   const add = (need: Need): void => void needs.push(need);
+  if (command !== undefined)
+    add({
+      code: "needsCommand",
+      detail: command,
+      noun: `the command ${command}`,
+      isMet: (client) => meets(client, { command }),
+    });
   if (webgpu) add({ code: "needsWebgpu", noun: "WebGPU", isMet: (client) => meets(client, { webgpu }) });
   if (kind) {
     const noun = kind === "browser" ? "a browser" : "a headless client";

@@ -77,6 +77,10 @@ const sentences: Record<ReasonCode, (facts: Facts) => string> = {
       : `No client is connected; ${several(jobs, "job")} ${jobs === 1 ? "waits" : "wait"}.`,
   clientsAway: (facts) =>
     `${capital(several(facts.count ?? 1, "client"))} lost the connection, and may come back${within(facts)}; no other is connected.`,
+  needsCommand: (facts) =>
+    facts.isOfClient === true
+      ? `${needs(facts)} the command ${facts.detail}, which the owner of this client does not allow.`
+      : `${needs(facts)} the command ${facts.detail}, which no connected trusted client allows (\`manyhands client --allow-commands\`).`,
   needsKind: (facts) =>
     `${needs(facts)} ${facts.detail === "browser" ? "browsers" : "headless clients"}${lack(facts, "is one")}.`,
   needsMemory: (facts) => `${needs(facts)} ${facts.detail} MB of memory a slot${lack(facts, "has")}.`,

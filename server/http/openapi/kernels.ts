@@ -16,6 +16,14 @@ export const kernelOperations = {
     body: either("PythonProgram"),
     replies: made("PythonKernel"),
   },
+  "POST /api/kernels/command": {
+    id: "postCommandKernel",
+    summary: "Make and store the kernel of a command that is installed on clients",
+    description:
+      'Its jobs have `requires: {"command": …}` with the same name. Arguments and standard input have placeholders for the task\'s input, such as `{input}`. Blobs in `files` and `stdin` are named by each task beside those of its input.',
+    body: either("CommandKernel"),
+    replies: made("BlobName"),
+  },
   "GET /api/kernels": {
     id: "listKernels",
     summary: "The caller's kernels; an admin's: all",

@@ -25,6 +25,7 @@ import { backupProgressSchema, backupSchema, scrubProgressSchema } from "../../.
 import { usageSchema } from "../../../shared/wire/rest/usage.ts";
 import { setVerifySchema } from "../../../shared/wire/rest/verification.ts";
 import { attemptsSchema } from "../../../shared/wire/attempts.ts";
+import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
 import { historySchema } from "../../../shared/wire/history.ts";
 import { whySchema } from "../../../shared/wire/why.ts";
 import { resultFrameSchema } from "../../../shared/wire/result-pack.ts";
@@ -99,6 +100,7 @@ export const taken = {
   Backup: backupSchema,
   PostKernel: postKernelSchema,
   PythonProgram: pythonKernelSchema,
+  CommandKernel: commandKernelSchema,
   Ban: banSchema,
   ClientAction: clientActionSchema,
   CreateToken: createTokenSchema,

@@ -5,6 +5,7 @@ import { PlatformError } from "../../../shared/errors.ts";
 import { hints } from "../../../shared/hints.ts";
 import type { Sha256 } from "../../../shared/ids.ts";
 import { limits } from "../../../shared/limits.ts";
+import { commandKernelSchema } from "../../../shared/wire/command-kernel.ts";
 import { pythonProgramSchema } from "../../../shared/wire/python-program.ts";
 import { contentTypes } from "../../../shared/wire/rest/content-types.ts";
 import { bodyType, parseBody, readBody } from "../body.ts";
@@ -15,6 +16,7 @@ import { hashOf, reply } from "../reply.ts";
 type Names =
   | "POST /api/kernels"
   | "POST /api/kernels/python"
+  | "POST /api/kernels/command"
   | "GET /api/kernels"
   | "GET /api/kernels/{sha256}"
   | "DELETE /api/kernels/{sha256}";
@@ -64,6 +66,13 @@ export function kernelRoutes({ platform, blobs, customerCode }: HttpParts): Rout
       const { sha256, size, created } = await platform.putKernel(Buffer.from(source), customer);
       const named = refs.map((ref) => ({ sha256: ref.sha256, size: ref.size }));
       reply(call, { sha256, size, refs: named }, created ? 201 : 200);
+    },
+    "POST /api/kernels/command": async (call) => {
+      const definition = await parseBody(call.req, call.res, commandKernelSchema, jsonKernelBytes);
+      if (!customerCode) throw new PlatformError("NOT_FOUND", "This server makes no kernels of commands.");
+      const source = await customerCode.commandKernel(definition);
+      const made = await platform.putKernel(Buffer.from(source), principalOf(call).name);
+      reply(call, { sha256: made.sha256, size: made.size }, made.created ? 201 : 200);
     },
     "GET /api/kernels": async (call) => reply(call, await platform.kernels(customerOf(call))),
     "DELETE /api/kernels/{sha256}": async (call) => {

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { blobNameSchema, type BlobName } from "../../data-reference.ts";
 import { PlatformError } from "../../errors.ts";
 import { limits } from "../../limits.ts";
+import { commandCallSchema, type CommandCall } from "../../wire/command.ts";
 import type { Failure, LeasedTask } from "../../wire/protocol.ts";
 import type { BlobAccess } from "../data/blob-access.ts";
 import type { ClientPorts, Sandbox, SandboxHost } from "../ports.ts";
@@ -25,28 +26,39 @@ interface Entry {
   sandbox: Sandbox | undefined;
   closed: boolean;
   kernelLoaded: boolean;
+  /** Aborted when the sandbox ends, and with it what its kernel runs. */
+  readonly over: AbortController;
 }
+
+/** Ports that sandboxes need. */
+type Ports = Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log" | "distrust" | "commands">;
 
 /** Carries out the session's instructions about sandboxes, and tells the session what they do. */
 export class SandboxDriver {
-  readonly #ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log" | "distrust">;
+  readonly #ports: Ports;
   readonly #blobs: BlobAccess;
   readonly #dispatch: (event: SessionEvent) => void;
   readonly #entries = new Map<number, Entry>();
 
-  constructor(
-    ports: Pick<ClientPorts, "sandboxes" | "blobs" | "clock" | "log" | "distrust">,
-    blobs: BlobAccess,
-    dispatch: (event: SessionEvent) => void,
-  ) {
+  constructor(ports: Ports, blobs: BlobAccess, dispatch: (event: SessionEvent) => void) {
     this.#ports = ports;
     this.#blobs = blobs;
     this.#dispatch = dispatch;
   }
 
-  open({ slot, sandbox: id, memoryMb }: Instruction<"openSandbox">): void {
-    const opening = this.#create(slot, id, memoryMb);
-    const entry: Entry = { slot, id, opening, sandbox: undefined, closed: false, kernelLoaded: false };
+  open(instruction: Instruction<"openSandbox">): void {
+    const { slot, sandbox: id } = instruction;
+    const over = new AbortController();
+    const opening = this.#create(instruction, over.signal);
+    const entry: Entry = {
+      slot,
+      id,
+      opening,
+      sandbox: undefined,
+      closed: false,
+      kernelLoaded: false,
+      over,
+    };
     this.#entries.set(id, entry);
     opening.then(
       (sandbox) => this.#opened(entry, sandbox),
@@ -54,8 +66,9 @@ export class SandboxDriver {
     );
   }
 
-  async #create(slot: number, id: number, memoryMb: number): Promise<Sandbox> {
-    const creating = this.#ports.sandboxes.create(this.#host(slot, id), { slot, memoryMb });
+  async #create(instruction: Instruction<"openSandbox">, over: AbortSignal): Promise<Sandbox> {
+    const { slot, memoryMb } = instruction;
+    const creating = this.#ports.sandboxes.create(this.#host(instruction, over), { slot, memoryMb });
     const { promise: late, reject } = Promise.withResolvers<never>();
     const cancel = this.#ports.clock.setTimer(openMs, () => {
       reject(new Error(`no sandbox came up within ${openMs / 1000} s`));
@@ -93,6 +106,7 @@ export class SandboxDriver {
   #forget(entry: Entry): boolean {
     const open = !entry.closed;
     entry.closed = true;
+    entry.over.abort(new Error("The task has ended."));
     this.#entries.delete(entry.id);
     return open;
   }
@@ -215,13 +229,33 @@ export class SandboxDriver {
     );
   }
 
-  #host(slot: number, sandbox: number): SandboxHost {
+  #host({ slot, sandbox, memoryMb, command }: Instruction<"openSandbox">, signal: AbortSignal): SandboxHost {
+    const data: SandboxHost["data"] = async (name, range) =>
+      this.#blobs.read(checkName(name), checkRange(range));
+    const put: SandboxHost["put"] = async (bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw new PlatformError("BAD_REQUEST", "put expects a Uint8Array.");
+      return this.#blobs.upload(bytes);
+    };
+    const { commands } = this.#ports;
+    let isRunning = false;
     return {
-      data: async (name, range) => this.#blobs.read(checkName(name), checkRange(range)),
-      put: async (bytes) => {
-        if (!(bytes instanceof Uint8Array))
-          throw new PlatformError("BAD_REQUEST", "put expects a Uint8Array.");
-        return this.#blobs.upload(bytes);
+      data,
+      put,
+      command: async (call) => {
+        if (command === undefined)
+          throw new PlatformError("BAD_REQUEST", "The job requires no command, so its kernel runs none.");
+        if (!commands?.names.includes(command))
+          throw new PlatformError(
+            "BAD_REQUEST",
+            `The owner of this client does not allow the command ${command}.`,
+          );
+        if (isRunning)
+          throw new PlatformError("BAD_REQUEST", "The kernel runs a command already; await its end.");
+        const checked = checkCall(call);
+        isRunning = true;
+        return commands
+          .run(command, checked, { memoryMb, signal, data, put })
+          .finally(() => (isRunning = false));
       },
       report: (report) => {
         if (this.#entries.has(sandbox))
@@ -236,6 +270,14 @@ function checkName(name: unknown): BlobName {
   const parsed = v.safeParse(blobNameSchema, name);
   if (parsed.success) return parsed.output;
   throw new PlatformError("BAD_REQUEST", "That names no blob; expected {sha256, size}.");
+}
+
+function checkCall(call: unknown): CommandCall {
+  const parsed = v.safeParse(commandCallSchema, call);
+  if (parsed.success) return parsed.output;
+  const [{ message, path = [] }] = parsed.issues;
+  const place = path.map(({ key }) => String(key)).join(".");
+  throw new PlatformError("BAD_REQUEST", `The call of the command${place && ` (${place})`}: ${message}.`);
 }
 
 function checkRange(range: unknown): readonly [number, number] | undefined {

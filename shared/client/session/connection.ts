@@ -51,6 +51,7 @@ export function connectionOpened(state: SessionState): void {
     memoryMb: description.memoryMb,
     webgpu: description.webgpu,
     trusts: description.trusts,
+    ...(description.commands && { commands: [...description.commands] }),
     held: heldLeases(state),
     cached: newestCached(state),
   });

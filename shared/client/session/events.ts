@@ -109,6 +109,8 @@ export type SessionInstruction =
       readonly slot: number;
       readonly sandbox: number;
       readonly memoryMb: number;
+      /** The command that kernels of the sandbox may run. */
+      readonly command?: string;
     }
   | { readonly type: "closeSandbox"; readonly slot: number; readonly sandbox: number }
   /** Load the kernel unless the sandbox has it, fetch inputs that are blobs, run the tasks. */

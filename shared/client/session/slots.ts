@@ -126,13 +126,20 @@ function oldestJob(state: SessionState, key?: string): HeldJob | undefined {
 }
 
 function fillSlot(state: SessionState, slot: Slot, job: HeldJob): void {
-  const { kernel, signature, seed, memoryMb, portable } = job.descriptor;
+  const { kernel, signature, seed, memoryMb, portable, command } = job.descriptor;
   const tasks = takeBundle(state, job);
   const key = sandboxKey(job.descriptor);
   if (slot.sandbox?.key !== key) closeSandbox(state, slot);
   if (!slot.sandbox) {
     slot.sandbox = { id: state.nextSandbox++, key, idleSince: state.now };
-    state.out.push({ type: "openSandbox", slot: slot.number, sandbox: slot.sandbox.id, memoryMb });
+    const { id: sandbox } = slot.sandbox;
+    state.out.push({
+      type: "openSandbox",
+      slot: slot.number,
+      sandbox,
+      memoryMb,
+      ...(command && { command }),
+    });
   }
   const bundle: Bundle = {
     state: "bundled",

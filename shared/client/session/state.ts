@@ -318,8 +318,8 @@ export function keyOf(task: HeldTask): LeaseKey {
 }
 
 /** Jobs with the same key can share a sandbox. */
-export function sandboxKey({ kernel, customer, memoryMb, portable }: JobDescriptor): string {
-  return `${kernel.sha256} ${memoryMb} ${portable} ${customer}`;
+export function sandboxKey({ kernel, customer, memoryMb, portable, command }: JobDescriptor): string {
+  return `${kernel.sha256} ${memoryMb} ${portable} ${command} ${customer}`;
 }
 
 /** Sends a message; the caller has checked that the client is connected. */

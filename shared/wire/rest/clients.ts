@@ -35,6 +35,8 @@ export const clientInfoSchema = v.object({
   version: v.optional(v.string(), ""),
   /** The administrator lets the client finish what it holds, and gives it no more. */
   drained: v.optional(v.boolean(), false),
+  /** Commands that the client's owner allows. */
+  commands: v.optional(v.array(v.string()), () => []),
 });
 export type ClientInfo = v.InferOutput<typeof clientInfoSchema>;
 

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { limits } from "../../limits.ts";
+import { commandNameSchema } from "../command.ts";
 import { integer } from "./fields.ts";
 
 /** Demands on the clients that may run a job. */
@@ -10,5 +11,7 @@ export const requirementsSchema = v.strictObject({
   webgpu: v.optional(v.boolean()),
   /** Only clients that joined with a client token, no volunteers. */
   trusted: v.optional(v.boolean()),
+  /** Only trusted clients whose owner allows this command, which the kernel may then run (`ctx.command`). */
+  command: v.optional(commandNameSchema),
 });
 export type Requirements = v.InferOutput<typeof requirementsSchema>;

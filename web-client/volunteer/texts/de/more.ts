@@ -37,6 +37,8 @@ export const more: MoreTexts = {
       node: "Die Aufträge hier brauchen das Programm ohne Browser (manyhands client).",
       memory: "Die Aufträge hier brauchen mehr Speicher, als dieser Browser einem Kern gibt.",
       webgpu: "Die Aufträge hier brauchen WebGPU, das dieser Browser nicht hat.",
+      command:
+        "Die Aufträge hier starten ein Programm, das auf Computern des Labors installiert ist. Kein Browser bekommt sie.",
       trusted: "Die Aufträge hier sind nur für Computer mit einer Einladung des Betreibers.",
       other: "Die Aufträge hier brauchen etwas, das dieser Computer nicht hat.",
     },

@@ -37,6 +37,7 @@ export const more = {
       node: "Jobs here need the program without a browser (manyhands client).",
       memory: "Jobs here need more memory than this browser gives to a core.",
       webgpu: "Jobs here need WebGPU, which this browser does not have.",
+      command: "Jobs here run a program that is installed on computers of the lab. No browser gets them.",
       trusted: "Jobs here are only for computers with an invitation of their administrator.",
       other: "Jobs here need what this computer does not have.",
     } as Readonly<Record<string, string>>,

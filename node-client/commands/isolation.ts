@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import type { AllowedCommand } from "./allowed.ts";
+
+/** Directories of a run. */
+export interface RunDirectories {
+  readonly work: string;
+  readonly temporary: string;
+}
+
+/** Directories of the system, which commands see read-only; some of them are links into `/usr`. */
+const systemDirectories = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/** Settings that programs look for; nothing else of `/etc` is seen. */
+const settings = [
+  "alternatives",
+  "fonts",
+  "group",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "localtime",
+  "nsswitch.conf",
+  "passwd",
+];
+const networkSettings = ["ca-certificates", "hosts", "pki", "resolv.conf", "ssl"];
+
+/** Place of the private directory for an isolated command. */
+export const isolatedWork = "/work";
+
+let reason: string | undefined;
+let isTried = false;
+
+/** Why commands cannot be isolated on this machine; undefined when bubblewrap does it. */
+export function isolationLacks(): string | undefined {
+  if (isTried) return reason;
+  isTried = true;
+  if (process.platform !== "linux") return (reason = "bubblewrap is for Linux only");
+  const tried = spawnSync("bwrap", ["--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true"], {
+    encoding: "utf8",
+    timeout: 10_000,
+  });
+  if (tried.error) reason = "bubblewrap (bwrap) is not installed";
+  else if (tried.status !== 0) reason = `bubblewrap does not work here: ${tried.stderr.trim().slice(0, 200)}`;
+  return reason;
+}
+
+/**
+ * Arguments of bubblewrap (https://github.com/containers/bubblewrap) in front of a command: it sees the system's programs and libraries
+ * read-only, its own directory and an empty `/tmp`, no other process and, unless it is allowed, no network.
+ */
+export function isolated({ path, network, reads }: AllowedCommand, run: RunDirectories): string[] {
+  const programs = new Set([dirname(path), dirname(realpathSync(path))]);
+  const others = [...programs, ...reads].filter((each) => !isOfSystem(each));
+  const etc = network ? [...settings, ...networkSettings] : settings;
+  return [
+    "bwrap",
+    "--unshare-all",
+    ...(network ? ["--share-net"] : []),
+    "--die-with-parent",
+    "--new-session",
+    "--cap-drop",
+    "ALL",
+    ...systemDirectories.flatMap(systemDirectory),
+    ...etc.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+    "--bind",
+    run.temporary,
+    "/tmp",
+    ...others.flatMap((each) => ["--ro-bind", each, each]),
+    "--bind",
+    run.work,
+    isolatedWork,
+    "--chdir",
+    isolatedWork,
+    "--",
+  ];
+}
+
+function isOfSystem(path: string): boolean {
+  return systemDirectories.some((directory) => path === directory || path.startsWith(`${directory}/`));
+}
+
+function systemDirectory(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return [];
+  return found.isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path];
+}

@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LivePlatform } from "../customer/live-platform.ts";
+import { isLinux, unlessLinux } from "../support/skipped.ts";
+import { python, pythonFolder, whySkipped } from "./programs.ts";
+
+describe.skipIf(python === undefined || !isLinux)(`commands from Python${whySkipped}${unlessLinux}`, () => {
+  let platform: LivePlatform;
+  beforeAll(async () => {
+    platform = await LivePlatform.start({ slots: 0 });
+    const file = join(platform.directory, "commands.json");
+    await writeFile(file, JSON.stringify({ sort: "/usr/bin/sort", sh: "/bin/sh" }));
+    platform.startClient(2, ["--allow-commands", file]);
+  }, 60_000);
+  afterAll(() => platform.close());
+
+  it("[COMMAND-1] run as from the SDK", async () => {
+    const env = { ...platform.environment, PYTHONPATH: pythonFolder, PYTHONDONTWRITEBYTECODE: "1" };
+    const { stdout } = await promisify(execFile)(python!, [join(import.meta.dirname, "commands.py")], {
+      env,
+    });
+    expect(JSON.parse(stdout)).toEqual({
+      sorted: ["a\nb\n", "1\n2\n"],
+      piped: ["c\nd\n"],
+      large: ["2000000\n"],
+      referred: ["2000000\n"],
+      small: "one\n",
+      left: 100_000,
+      submitted: "a1\n",
+      failure: expect.stringMatching(/sh ended with exit code 3\. Standard error:\nbad/) as string,
+      refusal: expect.stringContaining("name of a command") as string,
+    });
+  });
+});
